@@ -1,0 +1,127 @@
+//! Under which name Watchbell speaks: configuration of the whole installation, the same for every team.
+//! The name also makes two identifiers that others see, the signature header and the Slack channel.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::violation::{Violations, reason};
+
+/// Name, colours and addresses of the installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Brand {
+    /// The name that people read, `Watchbell`.
+    pub name: String,
+    /// `#rrggbb`, used for buttons and headings.
+    pub primary_color: String,
+    /// A logo for emails, https.
+    pub logo_url: Option<Url>,
+    /// The sender of the platform's emails.
+    pub from_address: String,
+    /// Where browsers reach the Edge; links in emails start with it.
+    pub public_url: Url,
+}
+
+// === impl Brand ===
+
+impl Brand {
+    /// The header that carries the plain signature: `X-Watchbell-Signature`. Characters that a header name cannot
+    /// have are left out of the brand's name.
+    #[must_use]
+    pub fn signature_header(&self) -> String {
+        format!("X-{}-Signature", self.letters())
+    }
+
+    /// The Slack channel proposed as a default: `#watchbell-alerts`.
+    #[must_use]
+    pub fn default_slack_channel(&self) -> String {
+        format!("#{}-alerts", self.letters().to_ascii_lowercase())
+    }
+
+    /// Whether everything can be used as configured; paths start at `brand`.
+    pub fn check(&self) -> Result<(), Violations> {
+        let mut violations = Violations::new();
+        violations.limit_chars("brand.name", &self.name, 64);
+        if self.letters().is_empty() {
+            violations.add(
+                "brand.name",
+                reason::MALFORMED,
+                "must have at least one ASCII letter or digit",
+            );
+        }
+        let color = self.primary_color.strip_prefix('#').unwrap_or_default();
+        if color.len() != 6 || !color.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            violations.add("brand.primary_color", reason::MALFORMED, "must look like #1f6feb");
+        }
+        if self.logo_url.as_ref().is_some_and(|url| url.scheme() != "https") {
+            violations.add("brand.logo_url", reason::MALFORMED, "must be an https URL");
+        }
+        if !matches!(self.public_url.scheme(), "http" | "https") {
+            violations.add(
+                "brand.public_url",
+                reason::MALFORMED,
+                "must be an http or https URL",
+            );
+        }
+        if !self.from_address.contains('@') {
+            violations.add(
+                "brand.from_address",
+                reason::MALFORMED,
+                "must be an email address",
+            );
+        }
+        violations.into_result(())
+    }
+
+    fn letters(&self) -> String {
+        self.name.chars().filter(char::is_ascii_alphanumeric).collect()
+    }
+}
+
+impl Default for Brand {
+    fn default() -> Self {
+        Self {
+            name: "Watchbell".to_owned(),
+            primary_color: "#1f6feb".to_owned(),
+            logo_url: None,
+            from_address: "watchbell@localhost".to_owned(),
+            #[allow(clippy::unwrap_used, reason = "a constant, parsed by a test")]
+            public_url: Url::parse("http://localhost:8080").unwrap(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_makes_the_header_and_the_channel() {
+        let brand = Brand::default();
+        assert_eq!(brand.signature_header(), "X-Watchbell-Signature");
+        assert_eq!(brand.default_slack_channel(), "#watchbell-alerts");
+        let brand = Brand {
+            name: "QorTrace".to_owned(),
+            ..brand
+        };
+        assert_eq!(brand.signature_header(), "X-QorTrace-Signature");
+        assert_eq!(brand.default_slack_channel(), "#qortrace-alerts");
+        let brand = Brand {
+            name: "Ünder the Bell!".to_owned(),
+            ..brand
+        };
+        assert_eq!(brand.signature_header(), "X-ndertheBell-Signature");
+    }
+
+    #[test]
+    fn the_default_brand_is_usable_and_a_wrong_one_says_all_that_is_wrong() {
+        assert_eq!(Brand::default().check(), Ok(()));
+        let brand = Brand {
+            name: "✨".to_owned(),
+            primary_color: "blue".to_owned(),
+            logo_url: Some("http://example.com/logo.png".parse().unwrap()),
+            ..Brand::default()
+        };
+        assert_eq!(brand.check().unwrap_err().len(), 3);
+    }
+}

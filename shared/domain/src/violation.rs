@@ -1,0 +1,235 @@
+//! What is wrong with a request, field by field. Parsers collect every violation with the path of its field and
+//! fail once, so that a caller mends a request in one go.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Reasons that many parsers share. A reason is stable; the description beside it is for people.
+pub mod reason {
+    /// The field must be given.
+    pub const REQUIRED: &str = "REQUIRED";
+    /// The text is longer, or the list larger, than its bound.
+    pub const TOO_LONG: &str = "TOO_LONG";
+    /// The value does not have the form of its field.
+    pub const MALFORMED: &str = "MALFORMED";
+    /// The number, duration or instant lies outside its bounds.
+    pub const OUT_OF_RANGE: &str = "OUT_OF_RANGE";
+    /// The word is not one of those the field knows.
+    pub const UNKNOWN_VALUE: &str = "UNKNOWN_VALUE";
+    /// The same thing is said twice.
+    pub const DUPLICATE: &str = "DUPLICATE";
+    /// The field does not go with what another field says.
+    pub const NOT_ALLOWED: &str = "NOT_ALLOWED";
+    /// The value breaks the JSON Schema of its event type.
+    pub const SCHEMA: &str = "SCHEMA";
+    /// The text is not an expression that compiles.
+    pub const EXPRESSION: &str = "EXPRESSION";
+}
+
+/// One field and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldViolation {
+    /// The path of the field, `event.data.finding_id`.
+    pub field: String,
+    /// A stable code, `TOO_LONG`; most are in [`reason`].
+    pub reason: Cow<'static, str>,
+    /// A sentence for a person. Never holds a secret.
+    pub description: String,
+}
+
+/// All that is wrong with a request. Empty while parsing goes well.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violations(Vec<FieldViolation>);
+
+// === impl Violations ===
+
+impl Violations {
+    /// Nothing wrong so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One violation alone.
+    #[must_use]
+    pub fn one(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
+        let mut violations = Self::new();
+        violations.add(field, reason, description);
+        violations
+    }
+
+    /// Notes one more.
+    pub fn add(&mut self, field: impl Into<String>, reason: &'static str, description: impl Into<String>) {
+        self.0.push(FieldViolation {
+            field: field.into(),
+            reason: Cow::Borrowed(reason),
+            description: description.into(),
+        });
+    }
+
+    /// Notes that a field is missing.
+    pub fn required(&mut self, field: impl Into<String>) {
+        self.add(field, reason::REQUIRED, "must be given");
+    }
+
+    /// Takes over all violations of a part.
+    pub fn extend(&mut self, part: Violations) {
+        self.0.extend(part.0);
+    }
+
+    /// Takes over all violations of a part whose paths start at `prefix`: `name` under `rules[2]` becomes
+    /// `rules[2].name`.
+    pub fn nest(&mut self, prefix: &str, part: Violations) {
+        self.extend(part.under(prefix));
+    }
+
+    /// The same violations with every path moved under `prefix`.
+    #[must_use]
+    pub fn under(mut self, prefix: &str) -> Self {
+        for violation in &mut self.0 {
+            violation.field = match violation.field.as_str() {
+                "" => prefix.to_owned(),
+                field if field.starts_with('[') => format!("{prefix}{field}"),
+                field => format!("{prefix}.{field}"),
+            };
+        }
+        self
+    }
+
+    /// The value of a result, or nothing after its violations were noted here.
+    pub fn take<T>(&mut self, result: Result<T, Violations>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(violations) => {
+                self.extend(violations);
+                None
+            }
+        }
+    }
+
+    /// Like [`Violations::take`], for a part whose paths start at `prefix`.
+    pub fn take_under<T>(&mut self, prefix: &str, result: Result<T, Violations>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(violations) => {
+                self.nest(prefix, violations);
+                None
+            }
+        }
+    }
+
+    /// Parses a text that has a `FromStr`, noting a failure as `reason` at `field`.
+    pub fn parse<T>(&mut self, field: &str, reason: &'static str, text: &str) -> Option<T>
+    where
+        T: std::str::FromStr,
+        T::Err: fmt::Display,
+    {
+        text.parse()
+            .map_err(|error: T::Err| self.add(field, reason, error.to_string()))
+            .ok()
+    }
+
+    /// Notes a text of more than `limit` characters.
+    pub fn limit_chars(&mut self, field: &str, text: &str, limit: usize) {
+        // A text of no more bytes than the limit has no more characters either.
+        if text.len() > limit && text.chars().count() > limit {
+            self.add(
+                field,
+                reason::TOO_LONG,
+                format!("must have at most {limit} characters"),
+            );
+        }
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many were noted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each violation, in the order in which it was noted.
+    pub fn iter(&self) -> std::slice::Iter<'_, FieldViolation> {
+        self.0.iter()
+    }
+
+    /// `Ok` of the value when nothing is wrong.
+    pub fn into_result<T>(self, value: T) -> Result<T, Violations> {
+        if self.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nothing is wrong");
+        }
+        for (index, violation) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{}: {}", violation.field, violation.description)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Violations {}
+
+impl IntoIterator for Violations {
+    type Item = FieldViolation;
+    type IntoIter = std::vec::IntoIter<FieldViolation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Violations {
+    type Item = &'a FieldViolation;
+    type IntoIter = std::slice::Iter<'a, FieldViolation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromIterator<FieldViolation> for Violations {
+    fn from_iter<I: IntoIterator<Item = FieldViolation>>(violations: I) -> Self {
+        Self(violations.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_paths_join_with_a_dot_and_indexes_without() {
+        let mut part = Violations::new();
+        part.required("name");
+        part.required("[0]");
+        part.required("");
+        let mut whole = Violations::new();
+        whole.nest("rules", part);
+        let fields: Vec<_> = whole.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["rules.name", "rules[0]", "rules"]);
+    }
+
+    #[test]
+    fn every_violation_is_kept_and_the_result_fails_once() {
+        let mut violations = Violations::new();
+        assert_eq!(violations.parse::<u8>("a", reason::MALFORMED, "7"), Some(7));
+        assert_eq!(violations.parse::<u8>("b", reason::MALFORMED, "x"), None);
+        violations.limit_chars("c", "ééé", 3);
+        violations.limit_chars("d", "éééé", 3);
+        let failed = violations.into_result(()).unwrap_err();
+        assert_eq!(failed.len(), 2);
+        assert!(failed.to_string().contains("d: must have at most 3 characters"));
+    }
+}
