@@ -1,0 +1,301 @@
+//! Opening a database in the one shape that all services use. SQLite gets a single writer connection, because
+//! a second one would only wait for its lock and break the group commit, and a pool of readers that never
+//! block it (WAL); PostgreSQL gets one pool. Either way a commit is on disk before it is acknowledged.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+use sha2::{Digest, Sha256};
+use tracing::log::LevelFilter;
+
+use crate::listen::ChangeBus;
+use crate::{DatabaseSettings, Location, StoreError};
+
+/// How long a statement may wait for SQLite's write lock, held by another process for a moment.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a free connection before the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection idle for longer is pinged before use; busy ones are not, which saves a round trip each.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(10);
+/// Statements slower than this are worth a line in the log.
+const SLOW_STATEMENT: Duration = Duration::from_secs(1);
+/// Prepared statements kept per connection.
+const STATEMENT_CACHE: usize = 256;
+
+/// Which database a [`Store`] talks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// SQLite 3.35 or newer.
+    Sqlite,
+    /// PostgreSQL 13 or newer.
+    Postgres,
+}
+
+/// An open database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: DatabaseSettings,
+    backend: Backend,
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    bus: ChangeBus,
+}
+
+/// Opens the database; makes the file or the schema when it is absent. It does not migrate.
+///
+/// # Errors
+/// [`StoreError::Settings`] and [`StoreError::File`] are for the operator; [`StoreError::Db`] may be transient.
+pub async fn connect(settings: &DatabaseSettings) -> Result<Store, StoreError> {
+    match settings.location()? {
+        Location::Sqlite(path) => connect_sqlite(settings, &path).await,
+        Location::Postgres { url, schema } => connect_postgres(settings, &url, &schema).await,
+    }
+}
+
+async fn connect_sqlite(settings: &DatabaseSettings, path: &Path) -> Result<Store, StoreError> {
+    create_private_file(path)?;
+    // The writer goes first: it turns WAL on, which readers cannot.
+    let writer = Database::connect(sqlite_options(path, 1, false)).await?;
+    let reader = Database::connect(sqlite_options(path, settings.pool_size, true)).await?;
+    Ok(Store::new(
+        settings,
+        Backend::Sqlite,
+        reader,
+        writer,
+        ChangeBus::in_process(),
+    ))
+}
+
+async fn connect_postgres(settings: &DatabaseSettings, url: &str, schema: &str) -> Result<Store, StoreError> {
+    create_schema(url, schema).await?;
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(settings.pool_size)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
+        .set_application_name(format!("watchbell-{schema}"))
+        .set_schema_search_path(schema)
+        .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(STATEMENT_CACHE));
+    let pool = Database::connect(quiet(options)).await?;
+    let bus = ChangeBus::postgres(pool.clone(), url, schema);
+    Ok(Store::new(settings, Backend::Postgres, pool.clone(), pool, bus))
+}
+
+/// `CREATE SCHEMA IF NOT EXISTS` races with itself, hence the lock.
+async fn create_schema(url: &str, schema: &str) -> Result<(), DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+    let connection = Database::connect(quiet(options)).await?;
+    let made = async {
+        let transaction = connection.begin().await?;
+        advisory_lock(&transaction, schema).await?;
+        transaction
+            .execute_unprepared(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""))
+            .await?;
+        transaction.commit().await
+    }
+    .await;
+    connection.close().await?;
+    made
+}
+
+/// Held until the transaction ends; the key is derived from the schema, so services do not wait for one another.
+async fn advisory_lock(transaction: &DatabaseTransaction, schema: &str) -> Result<(), DbErr> {
+    let digest = Sha256::digest(format!("watchbell migrations of {schema}"));
+    let key = digest
+        .iter()
+        .take(8)
+        .fold(0_i64, |key, byte| (key << 8) | i64::from(*byte));
+    transaction
+        .execute_raw(Statement::from_sql_and_values(
+            sea_orm::DbBackend::Postgres,
+            "SELECT pg_advisory_xact_lock($1)",
+            [key.into()],
+        ))
+        .await?;
+    Ok(())
+}
+
+fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
+    let path = path.to_owned();
+    // The file name is set below: a path need not be a valid URL.
+    let mut options = ConnectOptions::new("sqlite://watchbell");
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(if read_only {
+            ACQUIRE_TIMEOUT
+        } else {
+            ACQUIRE_TIMEOUT * 2
+        })
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
+            let options = options
+                .filename(&path)
+                .create_if_missing(false)
+                .foreign_keys(true)
+                .busy_timeout(BUSY_TIMEOUT)
+                .statement_cache_capacity(STATEMENT_CACHE)
+                .pragma("cache_size", "-16000")
+                .pragma("temp_store", "MEMORY");
+            if read_only {
+                options.pragma("query_only", "ON")
+            } else {
+                options
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+            }
+        });
+    quiet(options)
+}
+
+/// No line per statement, and no SQL text in every span: only what is slow is worth reading.
+fn quiet(mut options: ConnectOptions) -> ConnectOptions {
+    options
+        .record_stmt_in_spans(false)
+        .sqlx_logging_level(LevelFilter::Off)
+        .sqlx_slow_statements_logging_settings(LevelFilter::Warn, SLOW_STATEMENT);
+    options
+}
+
+/// Only the owner may read what a team configured; SQLite gives `-wal` and `-shm` the file's own mode.
+fn create_private_file(path: &Path) -> Result<(), StoreError> {
+    let fail = |source| StoreError::File {
+        path: path.display().to_string(),
+        source,
+    };
+    if let Some(directory) = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())
+    {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(directory).map_err(fail)?;
+    }
+    let mut file = std::fs::OpenOptions::new();
+    file.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file.open(path).map_err(fail)?;
+    Ok(())
+}
+
+// === impl Store ===
+
+impl Store {
+    fn new(
+        settings: &DatabaseSettings,
+        backend: Backend,
+        reader: DatabaseConnection,
+        writer: DatabaseConnection,
+        bus: ChangeBus,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                settings: settings.clone(),
+                backend,
+                reader,
+                writer,
+                bus,
+            }),
+        }
+    }
+
+    /// Connections to read by. On SQLite they refuse to write, and see what was committed when each query begins.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.inner.reader
+    }
+
+    /// The connection to write by: SQLite's only writer, or PostgreSQL's pool.
+    pub fn writer(&self) -> &DatabaseConnection {
+        &self.inner.writer
+    }
+
+    /// Begins a transaction that writes. On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): a
+    /// transaction that reads first and writes later could otherwise fail in the middle.
+    ///
+    /// # Errors
+    /// The database's; see [`crate::is_transient`].
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self.inner.backend {
+            Backend::Postgres => self.inner.writer.begin().await,
+            Backend::Sqlite => {
+                self.inner
+                    .writer
+                    .begin_with_options(TransactionOptions {
+                        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                        ..TransactionOptions::default()
+                    })
+                    .await
+            }
+        }
+    }
+
+    /// Which database this is.
+    pub fn backend(&self) -> Backend {
+        self.inner.backend
+    }
+
+    /// What the store was opened with; opening it again gives a second replica.
+    pub fn settings(&self) -> &DatabaseSettings {
+        &self.inner.settings
+    }
+
+    /// The way to tell other replicas of the same service that something changed.
+    pub fn bus(&self) -> &ChangeBus {
+        &self.inner.bus
+    }
+
+    /// Brings the tables up to date: all pending migrations in one transaction, under a lock, so that replicas
+    /// may start at the same time and a failed migration leaves nothing behind.
+    ///
+    /// # Errors
+    /// The database's, or a migration's own.
+    pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
+        if let Location::Postgres { schema, .. } = self.inner.settings.location()? {
+            advisory_lock(&transaction, &schema).await?;
+        }
+        M::up(&transaction, None).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Asks the database for a sign of life; for readiness checks.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.inner.reader.execute_unprepared("SELECT 1").await.map(|_| ())
+    }
+
+    /// Closes all connections, after what is running on them; every later call fails. SQLite folds its WAL in.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn close(&self) -> Result<(), DbErr> {
+        self.inner.bus.close();
+        self.inner.reader.close_by_ref().await?;
+        if self.inner.backend == Backend::Sqlite {
+            self.inner.writer.close_by_ref().await?;
+        }
+        Ok(())
+    }
+}

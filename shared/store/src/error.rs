@@ -1,0 +1,131 @@
+//! What can go wrong with a database, sorted by what a caller can do about it: wait and try again
+//! (transient), tell the user that the name is taken (unique violation), or report a defect (the rest).
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
+use thiserror::Error;
+
+/// A database that could not be opened or migrated.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The configuration names no usable database.
+    #[error("database settings: {0}")]
+    Settings(String),
+    /// The file or its directory could not be made.
+    #[error("database file {path}: {source}")]
+    File {
+        /// The path concerned.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database said no, or did not answer.
+    #[error("database: {0}")]
+    Db(#[from] DbErr),
+}
+
+impl StoreError {
+    /// Whether waiting may help; see [`is_transient`].
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Db(err) if is_transient(err))
+    }
+}
+
+/// Whether the same call may succeed later without anybody changing anything: the database is away, starting,
+/// failing over, full or busy, or a transaction lost a race that the database asks to repeat.
+///
+/// An outage is a state to wait in, never a reason to drop work or to end a loop.
+pub fn is_transient(err: &DbErr) -> bool {
+    match err {
+        DbErr::ConnectionAcquire(_) => true,
+        DbErr::Conn(RuntimeErr::SqlxError(err))
+        | DbErr::Exec(RuntimeErr::SqlxError(err))
+        | DbErr::Query(RuntimeErr::SqlxError(err)) => is_transient_sqlx(err),
+        _ => false,
+    }
+}
+
+/// Whether a row with the same key is there already.
+pub fn is_unique_violation(err: &DbErr) -> bool {
+    matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+pub(crate) fn is_transient_sqlx(err: &sqlx::Error) -> bool {
+    match err {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(err) => {
+            let code = err.code().unwrap_or_default();
+            if err
+                .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                .is_some()
+            {
+                is_transient_sqlstate(&code)
+            } else {
+                code.parse().is_ok_and(is_transient_sqlite)
+            }
+        }
+        _ => false,
+    }
+}
+
+/// SQLSTATE classes and codes (PostgreSQL documentation, appendix A).
+fn is_transient_sqlstate(code: &str) -> bool {
+    matches!(code.get(..2), Some("08" | "53"))
+        || matches!(
+            code,
+            "40001" // serialization failure
+                | "40P01" // deadlock detected
+                | "55P03" // lock not available
+                | "57014" // cancelled, by a statement timeout for one
+                | "57P01" | "57P02" | "57P03" // shutting down, crashed, starting up
+                | "25006" // read only: a fail-over has not finished
+        )
+}
+
+/// Primary result codes of SQLite are the low byte of the extended ones (sqlite.org/rescode.html).
+fn is_transient_sqlite(extended: i32) -> bool {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const IOERR: i32 = 10;
+    const FULL: i32 = 13;
+    matches!(extended & 0xff, BUSY | LOCKED | IOERR | FULL)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn an_outage_is_transient_and_a_mistake_is_not() {
+        let away = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(is_transient(&DbErr::Conn(RuntimeErr::SqlxError(Arc::new(
+            sqlx::Error::Io(away)
+        )))));
+        assert!(is_transient(&DbErr::ConnectionAcquire(
+            sea_orm::ConnAcquireErr::Timeout
+        )));
+        assert!(!is_transient(&DbErr::Exec(RuntimeErr::SqlxError(Arc::new(
+            sqlx::Error::RowNotFound
+        )))));
+        assert!(!is_transient(&DbErr::Custom("a bug".to_owned())));
+    }
+
+    #[test]
+    fn codes_are_sorted_as_documented() {
+        for code in ["08006", "53300", "53100", "40001", "40P01", "57P03", "25006"] {
+            assert!(is_transient_sqlstate(code), "{code}");
+        }
+        for code in ["", "23505", "42P01", "22001", "57000"] {
+            assert!(!is_transient_sqlstate(code), "{code}");
+        }
+        assert!(is_transient_sqlite(5) && is_transient_sqlite(517) && is_transient_sqlite(13));
+        assert!(!is_transient_sqlite(2067) && !is_transient_sqlite(1));
+    }
+}

@@ -1,0 +1,17 @@
+//! What every service does the same way with its database: connecting, migrating, paging, telling
+//! replicas that something changed, and testing on both backends. SQLite is the embedded default,
+//! PostgreSQL the one to grow into; a service's entities and tests are the same on both.
+//!
+//! It knows no table. Statements that differ between the backends live in the service that owns the
+//! table, one module per backend.
+
+mod connect;
+mod error;
+pub mod listen;
+pub mod paging;
+mod settings;
+pub mod testing;
+
+pub use connect::{Backend, Store, connect};
+pub use error::{StoreError, is_transient, is_unique_violation};
+pub use settings::{DatabaseSettings, Location};

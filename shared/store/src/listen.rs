@@ -1,0 +1,239 @@
+//! Telling the replicas of a service that something changed. Over PostgreSQL it is LISTEN/NOTIFY on one
+//! connection per store; on SQLite, which has one process, it is a channel in memory. A notice is a hint and not
+//! a record: it may be lost, and a subscriber is told when some may have been, so that it looks for itself.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use tokio::sync::broadcast;
+use tokio::task::AbortHandle;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+
+/// How many notices a slow subscriber may be behind before it is told that it missed some.
+const BACKLOG: usize = 1024;
+/// How long the listener waits before it tries a lost database again: doubled up to the second.
+const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Between the channel and the payload of a notice on the wire.
+const SEPARATOR: char = '\n';
+
+/// What a subscriber hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Somebody published this payload.
+    Published(Arc<str>),
+    /// Notices may have been lost (a reconnection, or a subscriber that is far behind): look at the database.
+    MaybeMissed,
+}
+
+/// Publishes and subscribes; see the module. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ChangeBus {
+    local: broadcast::Sender<Message>,
+    remote: Option<Arc<Remote>>,
+}
+
+/// A stream of [`Notice`]s of one channel. It ends when the store is closed.
+#[derive(Debug)]
+pub struct Subscription {
+    channel: Arc<str>,
+    messages: BroadcastStream<Message>,
+}
+
+#[derive(Debug, Clone)]
+enum Message {
+    Published { channel: Arc<str>, payload: Arc<str> },
+    MaybeMissed,
+    Closed,
+}
+
+struct Remote {
+    pool: DatabaseConnection,
+    url: String,
+    /// The one PostgreSQL channel of this store. Channels are global to a database, hence the schema in the name.
+    name: String,
+    listener: Mutex<Option<AbortHandle>>,
+}
+
+// === impl ChangeBus ===
+
+impl ChangeBus {
+    pub(crate) fn in_process() -> Self {
+        Self {
+            local: broadcast::channel(BACKLOG).0,
+            remote: None,
+        }
+    }
+
+    pub(crate) fn postgres(pool: DatabaseConnection, url: &str, schema: &str) -> Self {
+        Self {
+            local: broadcast::channel(BACKLOG).0,
+            remote: Some(Arc::new(Remote {
+                pool,
+                url: url.to_owned(),
+                name: format!("watchbell_{schema}"),
+                listener: Mutex::new(None),
+            })),
+        }
+    }
+
+    /// Tells every subscriber of `channel`, in this process and in the other replicas. Call it after the commit
+    /// that it speaks of. The payload must stay under 7 KB: an id or a number, not a document.
+    ///
+    /// # Errors
+    /// The database's. The change itself is committed by then, so log it and go on: subscribers also poll.
+    pub async fn publish(&self, channel: &str, payload: &str) -> Result<(), DbErr> {
+        let Some(remote) = &self.remote else {
+            // Nobody listening is no error.
+            let _ = self.local.send(Message::Published {
+                channel: channel.into(),
+                payload: payload.into(),
+            });
+            return Ok(());
+        };
+        remote
+            .pool
+            .execute_raw(Statement::from_sql_and_values(
+                sea_orm::DbBackend::Postgres,
+                "SELECT pg_notify($1, $2)",
+                [
+                    remote.name.as_str().into(),
+                    format!("{channel}{SEPARATOR}{payload}").into(),
+                ],
+            ))
+            .await?;
+        Ok(())
+    }
+
+    /// Subscribes to a channel from now on. On PostgreSQL the first item is [`Notice::MaybeMissed`] when the
+    /// connection that listens had yet to be made. Must be called within a Tokio runtime.
+    pub fn subscribe(&self, channel: &str) -> Subscription {
+        let messages = BroadcastStream::new(self.local.subscribe());
+        if let Some(remote) = &self.remote {
+            remote.listen(&self.local);
+        }
+        Subscription {
+            channel: channel.into(),
+            messages,
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        let _ = self.local.send(Message::Closed);
+        if let Some(remote) = &self.remote {
+            remote.stop();
+        }
+    }
+}
+
+// === impl Remote ===
+
+impl Remote {
+    /// Starts the listening task unless it runs.
+    fn listen(&self, local: &broadcast::Sender<Message>) {
+        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        if listener.as_ref().is_none_or(AbortHandle::is_finished) {
+            let task = listen_for_ever(self.url.clone(), self.name.clone(), local.clone());
+            *listener = Some(tokio::spawn(task).abort_handle());
+        }
+    }
+
+    fn stop(&self) {
+        if let Some(task) = self
+            .listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn listen_for_ever(url: String, name: String, local: broadcast::Sender<Message>) {
+    let mut pause = RECONNECT.0;
+    loop {
+        let Err(error) = listen_once(&url, &name, &local, &mut pause).await;
+        tracing::warn!(channel = name, %error, "lost the connection that listens for changes; reconnecting");
+        let _ = local.send(Message::MaybeMissed);
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RECONNECT.1);
+    }
+}
+
+async fn listen_once(
+    url: &str,
+    name: &str,
+    local: &broadcast::Sender<Message>,
+    pause: &mut Duration,
+) -> Result<std::convert::Infallible, sea_orm::SqlxError> {
+    let mut listener = PgListener::connect(url).await?;
+    listener.listen(name).await?;
+    *pause = RECONNECT.0;
+    // Whatever was published before LISTEN took hold is not heard.
+    let _ = local.send(Message::MaybeMissed);
+    loop {
+        let message = match listener.try_recv().await? {
+            None => Message::MaybeMissed,
+            Some(notice) => match notice.payload().split_once(SEPARATOR) {
+                Some((channel, payload)) => Message::Published {
+                    channel: channel.into(),
+                    payload: payload.into(),
+                },
+                None => continue,
+            },
+        };
+        let _ = local.send(message);
+    }
+}
+
+// === impl Subscription ===
+
+impl Subscription {
+    /// The next notice; `None` when the store is closed.
+    pub async fn recv(&mut self) -> Option<Notice> {
+        self.next().await
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Notice;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notice>> {
+        loop {
+            let message = match self.messages.poll_next_unpin(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(message) => message,
+            };
+            match message {
+                None | Some(Ok(Message::Closed)) => return Poll::Ready(None),
+                Some(Err(BroadcastStreamRecvError::Lagged(_)) | Ok(Message::MaybeMissed)) => {
+                    return Poll::Ready(Some(Notice::MaybeMissed));
+                }
+                Some(Ok(Message::Published { channel, payload })) if channel == self.channel => {
+                    return Poll::Ready(Some(Notice::Published(payload)));
+                }
+                Some(Ok(Message::Published { .. })) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Opening, migrating from several replicas at once, and the classes of error.
+
+use sea_orm::sea_query::{ColumnDef, Table};
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
+use watchbell_store::{Backend, DatabaseSettings, connect, is_transient, is_unique_violation, store_tests};
+
+struct OneTable;
+
+struct CreateThings;
+
+impl MigratorTrait for OneTable {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(CreateThings)]
+    }
+}
+
+impl MigrationName for CreateThings {
+    fn name(&self) -> &'static str {
+        "m0001_things"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CreateThings {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = Table::create();
+        table
+            .table("things")
+            .col(ColumnDef::new("id").integer().not_null().primary_key());
+        manager.create_table(table.take()).await
+    }
+}
+
+const INSERT: &str = "INSERT INTO things (id) VALUES (1)";
+
+store_tests! {
+    async fn replicas_that_start_together_migrate_once(store: Store) {
+        let mut replicas = Vec::new();
+        for _ in 0..4 {
+            let settings = store.settings().clone().with_pool_size(1);
+            replicas.push(tokio::spawn(async move {
+                let store = connect(&settings).await.unwrap();
+                store.migrate::<OneTable>().await.unwrap();
+                store.close().await.unwrap();
+            }));
+        }
+        for replica in replicas {
+            replica.await.unwrap();
+        }
+        store.writer().execute_unprepared(INSERT).await.unwrap();
+    }
+
+    async fn what_one_connection_commits_the_others_read(store: Store) {
+        store.migrate::<OneTable>().await.unwrap();
+        let transaction = store.begin().await.unwrap();
+        transaction.execute_unprepared(INSERT).await.unwrap();
+        let count = "SELECT id FROM things";
+        let backend = transaction.get_database_backend();
+        let select = || sea_orm::Statement::from_string(backend, count);
+        assert!(store.reader().query_one_raw(select()).await.unwrap().is_none(), "not committed yet");
+        transaction.commit().await.unwrap();
+        assert!(store.reader().query_one_raw(select()).await.unwrap().is_some());
+    }
+
+    async fn a_taken_key_is_a_unique_violation_and_not_transient(store: Store) {
+        store.migrate::<OneTable>().await.unwrap();
+        store.writer().execute_unprepared(INSERT).await.unwrap();
+        let taken = store.writer().execute_unprepared(INSERT).await.unwrap_err();
+        assert!(is_unique_violation(&taken), "{taken}");
+        assert!(!is_transient(&taken));
+    }
+
+    async fn a_closed_database_is_an_outage(store: Store) {
+        let settings = store.settings().clone();
+        let other = connect(&settings).await.unwrap();
+        other.close().await.unwrap();
+        assert!(is_transient(&other.ping().await.unwrap_err()));
+        store.ping().await.unwrap();
+    }
+
+    async fn readers_of_sqlite_cannot_write(store: Store) {
+        store.migrate::<OneTable>().await.unwrap();
+        let written = store.reader().execute_unprepared(INSERT).await;
+        assert_eq!(written.is_err(), store.backend() == Backend::Sqlite);
+    }
+
+    async fn sqlite_is_durable_and_checks_foreign_keys(store: Store) {
+        if store.backend() == Backend::Sqlite {
+            for (pragma, wanted) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1")] {
+                let asked = sea_orm::Statement::from_string(
+                    sea_orm::DbBackend::Sqlite,
+                    format!("SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}"),
+                );
+                let row = store.writer().query_one_raw(asked).await.unwrap().unwrap();
+                assert_eq!(row.try_get::<String>("", "value").unwrap(), wanted, "{pragma}");
+            }
+        }
+    }
+
+    async fn a_rolled_back_transaction_leaves_nothing(store: Store) {
+        store.migrate::<OneTable>().await.unwrap();
+        let transaction = store.begin().await.unwrap();
+        transaction.execute_unprepared(INSERT).await.unwrap();
+        transaction.begin().await.unwrap().commit().await.unwrap();
+        transaction.rollback().await.unwrap();
+        store.writer().execute_unprepared(INSERT).await.unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_sqlite_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("new/w.db");
+    let store = connect(&DatabaseSettings::sqlite(&path)).await.unwrap();
+    store
+        .writer()
+        .execute_unprepared("CREATE TABLE t (a INTEGER)")
+        .await
+        .unwrap();
+    for (file, mode) in [("new", 0o700), ("new/w.db", 0o600), ("new/w.db-wal", 0o600)] {
+        let found = std::fs::metadata(directory.path().join(file))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(found & 0o777, mode, "{file}");
+    }
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_transient_and_a_wrong_url_is_not() {
+    // Port 1 refuses; nothing listens there.
+    let away = DatabaseSettings::postgres("postgres://postgres@127.0.0.1:1/postgres", "away");
+    assert!(connect(&away).await.unwrap_err().is_transient());
+    let wrong = DatabaseSettings {
+        url: "mysql://h/db".to_owned(),
+        ..away
+    };
+    assert!(!connect(&wrong).await.unwrap_err().is_transient());
+}

@@ -1,0 +1,6 @@
+//! What the store promises, on both backends.
+
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod bus;
+mod connecting;
