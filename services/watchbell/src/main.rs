@@ -1,0 +1,2 @@
+//! watchbell.
+fn main() {}

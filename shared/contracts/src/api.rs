@@ -1,0 +1,38 @@
+//! One trait for each service. A caller holds an `Arc<dyn …Api>` and cannot tell whether the service is remote or
+//! lives in the same process.
+
+use std::pin::Pin;
+
+use futures::{Stream, StreamExt as _};
+use tonic::Status;
+
+pub use crate::{
+    config::v1::{
+        CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi, serve_catalog,
+        serve_channel, serve_preference, serve_routing, serve_snapshot, serve_team,
+    },
+    digest::v1::{DigestApi, serve_digest},
+    dispatcher::v1::{DispatcherApi, InboxApi, serve_dispatcher, serve_inbox},
+    router::v1::{RouterApi, serve_router},
+};
+
+/// The largest message that a service takes: a batch of 4 MiB and its envelope.
+pub const MAX_MESSAGE_BYTES: usize = 5 * 1024 * 1024;
+
+/// A stream of messages, either way.
+pub type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Whatever a transport fails with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Boxes a stream, so that services are object safe.
+pub fn boxed<T: 'static>(stream: impl Stream<Item = Result<T, Status>> + Send + 'static) -> BoxStream<T> {
+    Box::pin(stream)
+}
+
+/// The messages of a stream up to its first error: what a client can send.
+pub(crate) fn messages<T: Send + 'static>(stream: BoxStream<T>) -> impl Stream<Item = T> + Send + 'static {
+    stream
+        .take_while(|message| std::future::ready(message.is_ok()))
+        .filter_map(|message| std::future::ready(message.ok()))
+}
