@@ -1,0 +1,431 @@
+//! What may be sent now? Lanes own the order, concurrency, rate and pauses of every channel, and the bounds of what
+//! this process keeps in memory. They are plain data: no I/O, no clock (`now` is the monotonic time of the caller),
+//! no wall time. Round-robin between lanes, first in first out within one.
+//!
+//! Two shared resources could let one loud or stuck channel delay the rest: memory and the slots for attempts under
+//! way. Both are shared by dynamic thresholds (Choudhury and Hahne, 1998): a lane may hold at most as much as is
+//! still free. However many lanes are stuck, something stays free for the next one.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+#[cfg(test)]
+mod properties;
+
+/// Which lane: a channel's id, or a team's for its mail to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LaneId(pub(crate) Uuid);
+
+/// How a channel wants to be treated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LanePolicy {
+    /// Attempts at the same time.
+    pub(crate) concurrency: usize,
+    /// Between two attempts at a steady pace; zero for no limit.
+    pub(crate) interval: Duration,
+    /// Attempts that may start together after a rest.
+    pub(crate) burst: u32,
+}
+
+/// What this process takes on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Jobs of one lane in memory, waiting or under way.
+    pub(crate) per_lane: usize,
+    /// Jobs of all lanes in memory.
+    pub(crate) total: usize,
+    /// Attempts under way at the same time.
+    pub(crate) in_flight: usize,
+}
+
+/// Room set aside in a lane for rows that are being claimed from the database.
+#[derive(Debug)]
+#[must_use = "give it back by `finish_claim`"]
+pub(crate) struct Claim {
+    pub(crate) lane: LaneId,
+    /// Rows that may be claimed; may be 0.
+    pub(crate) room: usize,
+    spills: u64,
+}
+
+/// All lanes of this process, of jobs `J`.
+#[derive(Debug)]
+pub(crate) struct Lanes<J> {
+    limits: Limits,
+    lanes: HashMap<LaneId, Lane<J>>,
+    /// Lanes with something to send now, in turn.
+    ring: VecDeque<LaneId>,
+    /// Lanes that wait for an instant.
+    timers: BTreeSet<(Duration, LaneId)>,
+    /// Jobs queued, under way, or promised room.
+    held: usize,
+    in_flight: usize,
+}
+
+#[derive(Debug)]
+struct Lane<J> {
+    queue: VecDeque<J>,
+    in_flight: usize,
+    /// Room promised to rows that are being committed or claimed.
+    reserved: usize,
+    policy: LanePolicy,
+    /// When the next attempt would be due at a steady pace (the generic cell rate algorithm).
+    steady: Duration,
+    paused_until: Duration,
+    /// The database holds rows of this lane that come first.
+    backlog: bool,
+    /// From this instant on it will.
+    backlog_from: Option<Duration>,
+    /// Rows on their way into the database without a lease.
+    spilling: usize,
+    /// Counts those, so that a claim can tell whether there were any meanwhile.
+    spills: u64,
+    place: Place,
+    used_at: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Nowhere,
+    Ring,
+    Timer(Duration),
+}
+
+// === impl LanePolicy ===
+
+impl LanePolicy {
+    /// Before the channel is known: one after the other, so that no limit of the channel's can be broken.
+    pub(crate) const UNKNOWN: Self = Self {
+        concurrency: 1,
+        interval: Duration::ZERO,
+        burst: 1,
+    };
+
+    /// At most `concurrency` (at least 1) attempts at a time, and `per_second` on average; 0 for no such limit.
+    pub(crate) fn new(concurrency: u32, per_second: f64) -> Self {
+        let limited = per_second.is_finite() && per_second > 0.0;
+        let interval = if limited {
+            Duration::try_from_secs_f64(per_second.recip()).unwrap_or(Duration::MAX / 4)
+        } else {
+            Duration::ZERO
+        };
+        // One second's worth may go together, but never more than the channel takes at a time.
+        let burst = if limited {
+            (per_second as u32).clamp(1, concurrency.max(1))
+        } else {
+            1
+        };
+        Self {
+            concurrency: concurrency.max(1) as usize,
+            interval,
+            burst,
+        }
+    }
+}
+
+// === impl Lanes ===
+
+impl<J> Lanes<J> {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            lanes: HashMap::new(),
+            ring: VecDeque::new(),
+            timers: BTreeSet::new(),
+            held: 0,
+            in_flight: 0,
+        }
+    }
+
+    /// Asks to keep one new job of the lane in memory. When granted, [`Lanes::push`] or [`Lanes::unreserve`] follows;
+    /// when not, the row goes into the database without a lease and [`Lanes::spilled`] follows its commit.
+    pub(crate) fn reserve(&mut self, id: LaneId, now: Duration) -> bool {
+        let room = self.free().min(self.limits.per_lane);
+        let lane = self.lane(id, now);
+        if !lane.is_backlogged(now) && lane.load() < room {
+            lane.reserved += 1;
+            self.held += 1;
+            return true;
+        }
+        lane.backlog = true;
+        lane.spilling += 1;
+        lane.spills += 1;
+        false
+    }
+
+    /// Gives a reservation back.
+    pub(crate) fn unreserve(&mut self, id: LaneId) {
+        if let Some(lane) = self.lanes.get_mut(&id)
+            && lane.reserved > 0
+        {
+            lane.reserved -= 1;
+            self.held -= 1;
+        }
+    }
+
+    /// A row that found no room was committed, or given up.
+    pub(crate) fn spilled(&mut self, id: LaneId) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.spilling = lane.spilling.saturating_sub(1);
+        }
+    }
+
+    /// Queues a job in the room that was reserved for it.
+    pub(crate) fn push(&mut self, id: LaneId, job: J, now: Duration) {
+        let lane = self.lane(id, now);
+        let reserved = lane.reserved > 0;
+        lane.reserved -= usize::from(reserved);
+        lane.queue.push_back(job);
+        self.held += usize::from(!reserved);
+        self.enrol(id, now);
+    }
+
+    /// What may be sent now, at most `max` jobs. Each is under way until [`Lanes::completed`].
+    pub(crate) fn take(&mut self, now: Duration, max: usize) -> Vec<(LaneId, J)> {
+        while let Some((at, id)) = self.timers.first().copied()
+            && at <= now
+        {
+            self.timers.pop_first();
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.place = Place::Nowhere;
+            }
+            self.enrol(id, now);
+        }
+        let mut taken = Vec::new();
+        let mut over_share = Vec::new();
+        while self.in_flight < self.limits.in_flight && taken.len() < max {
+            let Some(id) = self.ring.pop_front() else { break };
+            let free = self.limits.in_flight - self.in_flight;
+            let Some(lane) = self.lanes.get_mut(&id) else {
+                continue;
+            };
+            lane.place = Place::Nowhere;
+            if lane.may_go(now) {
+                if lane.in_flight >= free {
+                    // Free slots only get fewer in this call, so it need not be asked again.
+                    lane.place = Place::Ring;
+                    over_share.push(id);
+                    continue;
+                }
+                if let Some(job) = lane.queue.pop_front() {
+                    lane.in_flight += 1;
+                    lane.used_at = now;
+                    lane.steady = lane.steady.max(now) + lane.policy.interval;
+                    self.in_flight += 1;
+                    taken.push((id, job));
+                }
+            }
+            self.enrol(id, now);
+        }
+        // They were first in turn and stay so.
+        for id in over_share.into_iter().rev() {
+            self.ring.push_front(id);
+        }
+        taken
+    }
+
+    /// An attempt has ended; its job leaves memory. True when the database holds more of this lane and enough room
+    /// has become free to go and get it.
+    pub(crate) fn completed(&mut self, id: LaneId, now: Duration) -> bool {
+        let per_lane = self.limits.per_lane;
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return false;
+        };
+        if lane.in_flight > 0 {
+            lane.in_flight -= 1;
+            self.in_flight -= 1;
+            self.held -= 1;
+        }
+        lane.used_at = now;
+        let hungry = lane.is_backlogged(now) && lane.load() <= per_lane / 2;
+        self.enrol(id, now);
+        hungry
+    }
+
+    /// How the channel wants to be treated from now on. What is under way stays so.
+    pub(crate) fn set_policy(&mut self, id: LaneId, policy: LanePolicy, now: Duration) {
+        let lane = self.lane(id, now);
+        if lane.policy != policy {
+            lane.policy = policy;
+            // A pace that was slower must not bind for longer than the new one would.
+            lane.steady = lane.steady.min(now + policy.interval * policy.burst);
+            self.enrol(id, now);
+        }
+    }
+
+    /// Starts nothing in this lane before `until`.
+    pub(crate) fn pause(&mut self, id: LaneId, until: Duration, now: Duration) {
+        let lane = self.lane(id, now);
+        lane.paused_until = lane.paused_until.max(until);
+        self.enrol(id, now);
+    }
+
+    /// From `at` on, the database holds rows of this lane that come before new ones: what was held for quiet hours.
+    pub(crate) fn expect_backlog(&mut self, id: LaneId, at: Duration, now: Duration) {
+        let lane = self.lane(id, now);
+        lane.backlog_from = Some(lane.backlog_from.map_or(at, |known| known.min(at)));
+    }
+
+    /// Sets room aside for rows of this lane that are due in the database. Until they are all in memory, new ones
+    /// queue up behind them there.
+    pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, now: Duration) -> Claim {
+        let free = self.free();
+        let per_lane = self.limits.per_lane;
+        let lane = self.lane(id, now);
+        lane.backlog = true;
+        // `held` grows with what is set aside, and so the threshold falls while the load rises.
+        let room = per_lane
+            .saturating_sub(lane.load())
+            .min(free.saturating_sub(lane.load()).div_ceil(2))
+            .min(max);
+        lane.reserved += room;
+        let spills = lane.spills;
+        self.held += room;
+        Claim {
+            lane: id,
+            room,
+            spills,
+        }
+    }
+
+    /// Queues what was claimed and gives the rest of the room back. Fewer rows than room: the database has no more.
+    pub(crate) fn finish_claim(&mut self, claim: &Claim, jobs: Vec<J>, now: Duration) {
+        let got = jobs.len();
+        for job in jobs {
+            self.push(claim.lane, job, now);
+        }
+        for _ in got..claim.room {
+            self.unreserve(claim.lane);
+        }
+        if let Some(lane) = self.lanes.get_mut(&claim.lane)
+            && got < claim.room
+            && lane.spilling == 0
+            && lane.spills == claim.spills
+        {
+            lane.backlog = false;
+            lane.backlog_from = lane.backlog_from.filter(|at| *at > now);
+        }
+    }
+
+    /// When something may go that may not now; `now` when something may already.
+    pub(crate) fn next_wake(&self, now: Duration) -> Option<Duration> {
+        if self.in_flight >= self.limits.in_flight {
+            return None;
+        }
+        if self.ring.is_empty() {
+            self.timers.first().map(|(at, _)| (*at).max(now))
+        } else {
+            Some(now)
+        }
+    }
+
+    /// Drops the jobs for which `keep` is false, as long as they are not under way.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&J) -> bool) {
+        for lane in self.lanes.values_mut() {
+            let before = lane.queue.len();
+            lane.queue.retain(&mut keep);
+            self.held -= before - lane.queue.len();
+        }
+    }
+
+    /// Forgets lanes that had nothing to do since `since`.
+    pub(crate) fn forget_idle(&mut self, since: Duration, now: Duration) {
+        self.lanes
+            .retain(|_, lane| lane.used_at > since || !lane.is_idle(now));
+    }
+
+    /// Jobs queued, under way, or promised room.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Attempts under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    fn free(&self) -> usize {
+        self.limits.total - self.held.min(self.limits.total)
+    }
+
+    fn lane(&mut self, id: LaneId, now: Duration) -> &mut Lane<J> {
+        let lane = self.lanes.entry(id).or_insert_with(Lane::new);
+        lane.used_at = now;
+        lane
+    }
+
+    /// Puts a lane where its state belongs: in turn, waiting for an instant, or nowhere.
+    fn enrol(&mut self, id: LaneId, now: Duration) {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        if lane.place == Place::Ring {
+            return; // `take` looks again before anything goes.
+        }
+        if let Place::Timer(at) = lane.place {
+            self.timers.remove(&(at, id));
+        }
+        lane.place = if !lane.has_work() {
+            Place::Nowhere
+        } else if lane.ready_at() > now {
+            self.timers.insert((lane.ready_at(), id));
+            Place::Timer(lane.ready_at())
+        } else {
+            self.ring.push_back(id);
+            Place::Ring
+        };
+    }
+}
+
+// === impl Lane ===
+
+impl<J> Lane<J> {
+    fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            in_flight: 0,
+            reserved: 0,
+            policy: LanePolicy::UNKNOWN,
+            steady: Duration::ZERO,
+            paused_until: Duration::ZERO,
+            backlog: false,
+            backlog_from: None,
+            spilling: 0,
+            spills: 0,
+            place: Place::Nowhere,
+            used_at: Duration::ZERO,
+        }
+    }
+
+    fn load(&self) -> usize {
+        self.queue.len() + self.in_flight + self.reserved
+    }
+
+    fn has_work(&self) -> bool {
+        !self.queue.is_empty() && self.in_flight < self.policy.concurrency
+    }
+
+    fn ready_at(&self) -> Duration {
+        let ahead = self.policy.interval * (self.policy.burst - 1);
+        self.steady.saturating_sub(ahead).max(self.paused_until)
+    }
+
+    fn may_go(&self, now: Duration) -> bool {
+        self.has_work() && self.ready_at() <= now
+    }
+
+    fn is_backlogged(&self, now: Duration) -> bool {
+        self.backlog || self.backlog_from.is_some_and(|at| at <= now)
+    }
+
+    fn is_idle(&self, now: Duration) -> bool {
+        self.load() == 0
+            && self.spilling == 0
+            && !self.backlog
+            && self.backlog_from.is_none()
+            && self.steady <= now
+            && self.paused_until <= now
+    }
+}

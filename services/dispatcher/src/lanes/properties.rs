@@ -1,0 +1,318 @@
+//! What lanes promise, whatever is asked of them in whatever order: under a simulated clock and against a plain
+//! account of what went in and came out.
+
+use std::collections::{HashMap, HashSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMITS: Limits = Limits {
+    per_lane: 8,
+    total: 40,
+    in_flight: 12,
+};
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A new job, if there is room.
+    Offer(u8),
+    Take(usize),
+    /// Ends one attempt of a lane, the oldest.
+    Complete(u8),
+    Advance(u64),
+    Policy(u8, u32, u32),
+    Pause(u8, u64),
+    /// A claim of up to so many rows of which some exist.
+    Claim(u8, usize, usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let lane = 0_u8..6;
+    let step = prop_oneof![
+        5 => lane.clone().prop_map(Step::Offer),
+        4 => (1_usize..20).prop_map(Step::Take),
+        4 => lane.clone().prop_map(Step::Complete),
+        2 => (1_u64..3000).prop_map(Step::Advance),
+        1 => (lane.clone(), 1_u32..6, 0_u32..8).prop_map(|(lane, at_once, rate)| Step::Policy(lane, at_once, rate)),
+        1 => (lane.clone(), 1_u64..5000).prop_map(|(lane, ms)| Step::Pause(lane, ms)),
+        1 => (lane, 0_usize..12, 0_usize..12).prop_map(|(lane, max, exist)| Step::Claim(lane, max, exist)),
+    ];
+    prop::collection::vec(step, 1..400)
+}
+
+fn id(lane: u8) -> LaneId {
+    LaneId(Uuid::from_u128(u128::from(lane) + 1))
+}
+
+/// The account beside the lanes.
+#[derive(Default)]
+struct Account {
+    now: Duration,
+    next: u64,
+    waiting: HashMap<u8, VecDeque<u64>>,
+    under_way: HashMap<u8, Vec<u64>>,
+    done: HashSet<u64>,
+    policies: HashMap<u8, LanePolicy>,
+    paused: HashMap<u8, Duration>,
+    /// Starts since the policy was set.
+    starts: HashMap<u8, Vec<Duration>>,
+}
+
+impl Account {
+    fn policy(&self, lane: u8) -> LanePolicy {
+        self.policies.get(&lane).copied().unwrap_or(LanePolicy::UNKNOWN)
+    }
+
+    fn enter(&mut self, lane: u8) -> u64 {
+        self.next += 1;
+        self.waiting.entry(lane).or_default().push_back(self.next);
+        self.next
+    }
+
+    fn take(&mut self, lanes: &mut Lanes<(u8, u64)>, max: usize) -> usize {
+        let taken = lanes.take(self.now, max);
+        assert!(taken.len() <= max);
+        for (lane_id, (lane, job)) in &taken {
+            assert_eq!(*lane_id, id(*lane));
+            let first = self.waiting.get_mut(lane).and_then(VecDeque::pop_front);
+            assert_eq!(first, Some(*job), "first in, first out within a lane");
+            self.under_way.entry(*lane).or_default().push(*job);
+            assert!(
+                self.paused.get(lane).is_none_or(|until| *until <= self.now),
+                "a paused lane rests"
+            );
+            let starts = self.starts.entry(*lane).or_default();
+            starts.push(self.now);
+            let policy = self.policies.get(lane).copied().unwrap_or(LanePolicy::UNKNOWN);
+            if policy.interval > Duration::ZERO {
+                // Of any starts in a row, all but a burst are paid for by time.
+                for (index, from) in starts.iter().enumerate() {
+                    let among = u32::try_from(starts.len() - index).unwrap();
+                    let paid = among.saturating_sub(policy.burst);
+                    assert!(self.now - *from >= policy.interval * paid, "never over the rate");
+                }
+            }
+        }
+        for (lane, jobs) in &self.under_way {
+            let newest = taken.iter().filter(|(_, (of, _))| of == lane).count();
+            assert!(
+                newest == 0 || jobs.len() <= self.policy(*lane).concurrency,
+                "never over the concurrency"
+            );
+        }
+        let under_way: usize = self.under_way.values().map(Vec::len).sum();
+        assert_eq!(under_way, lanes.in_flight());
+        assert!(under_way <= LIMITS.in_flight);
+        taken.len()
+    }
+
+    fn complete(&mut self, lanes: &mut Lanes<(u8, u64)>, lane: u8) {
+        if let Some(jobs) = self.under_way.get_mut(&lane)
+            && !jobs.is_empty()
+        {
+            assert!(self.done.insert(jobs.remove(0)), "nothing is done twice");
+            lanes.completed(id(lane), self.now);
+        }
+    }
+
+    fn step(&mut self, lanes: &mut Lanes<(u8, u64)>, step: &Step) {
+        match *step {
+            Step::Offer(lane) => {
+                if lanes.reserve(id(lane), self.now) {
+                    let job = self.enter(lane);
+                    lanes.push(id(lane), (lane, job), self.now);
+                } else {
+                    lanes.spilled(id(lane));
+                }
+            }
+            Step::Take(max) => {
+                self.take(lanes, max);
+            }
+            Step::Complete(lane) => self.complete(lanes, lane),
+            Step::Advance(ms) => self.now += Duration::from_millis(ms),
+            Step::Policy(lane, concurrency, rate) => {
+                let policy = LanePolicy::new(concurrency, f64::from(rate));
+                if self.policy(lane) != policy {
+                    self.starts.remove(&lane);
+                }
+                self.policies.insert(lane, policy);
+                lanes.set_policy(id(lane), policy, self.now);
+            }
+            Step::Pause(lane, ms) => {
+                let until = self.now + Duration::from_millis(ms);
+                let known = self.paused.entry(lane).or_default();
+                *known = until.max(*known);
+                lanes.pause(id(lane), until, self.now);
+            }
+            Step::Claim(lane, max, exist) => {
+                let claim = lanes.begin_claim(id(lane), max, self.now);
+                assert!(claim.room <= max);
+                let jobs = (0..exist.min(claim.room))
+                    .map(|_| (lane, self.enter(lane)))
+                    .collect();
+                lanes.finish_claim(&claim, jobs, self.now);
+            }
+        }
+        let held: usize = self
+            .waiting
+            .values()
+            .map(VecDeque::len)
+            .chain(self.under_way.values().map(Vec::len))
+            .sum();
+        assert_eq!(held, lanes.held());
+        assert!(held <= LIMITS.total);
+    }
+}
+
+proptest! {
+    #[test]
+    fn order_limits_and_rates_hold_and_nothing_is_lost_or_doubled(steps in steps()) {
+        let mut lanes = Lanes::new(LIMITS);
+        let mut account = Account::default();
+        for step in &steps {
+            account.step(&mut lanes, step);
+        }
+        // Let everything end: time passes only as `next_wake` says.
+        let mut rounds = 0;
+        while lanes.held() > 0 {
+            let taken = account.take(&mut lanes, usize::MAX);
+            for lane in 0..6 {
+                while account.under_way.get(&lane).is_some_and(|jobs| !jobs.is_empty()) {
+                    account.complete(&mut lanes, lane);
+                }
+            }
+            if taken == 0 && lanes.held() > 0 {
+                let wake = lanes.next_wake(account.now);
+                prop_assert!(wake.is_some(), "what waits is woken");
+                account.now = wake.unwrap_or_default();
+            }
+            rounds += 1;
+            prop_assert!(rounds < 10_000, "it comes to an end");
+        }
+        prop_assert_eq!(account.done.len() as u64, account.next);
+    }
+
+    #[test]
+    fn stuck_lanes_never_delay_another(stuck in 1_u8..10, offers in 1_usize..60) {
+        let mut lanes = Lanes::new(LIMITS);
+        let now = Duration::ZERO;
+        let generous = LanePolicy::new(64, 0.0);
+        for round in 0..offers {
+            for lane in 0..stuck {
+                lanes.set_policy(id(lane), generous, now);
+                if lanes.reserve(id(lane), now) {
+                    lanes.push(id(lane), (lane, round), now);
+                }
+                // Whatever goes never comes back.
+                lanes.take(now, usize::MAX);
+            }
+        }
+        prop_assert!(lanes.reserve(id(200), now), "there is room in memory");
+        lanes.push(id(200), (200, 0), now);
+        prop_assert_eq!(lanes.take(now, usize::MAX).len(), 1, "and a slot, at once");
+    }
+}
+
+#[test]
+fn lanes_take_turns() {
+    let mut lanes = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    for job in 0..3 {
+        for lane in 0..3 {
+            lanes.set_policy(id(lane), LanePolicy::new(4, 0.0), now);
+            assert!(lanes.reserve(id(lane), now));
+            lanes.push(id(lane), job, now);
+        }
+    }
+    let turns: Vec<_> = lanes.take(now, 6).into_iter().collect();
+    assert_eq!(
+        turns,
+        [0, 1, 2, 0, 1, 2]
+            .map(id)
+            .into_iter()
+            .zip([0, 0, 0, 1, 1, 1])
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_lane_without_a_policy_goes_one_by_one() {
+    let mut lanes = Lanes::new(LIMITS);
+    for job in 0..2 {
+        assert!(lanes.reserve(id(1), Duration::ZERO));
+        lanes.push(id(1), job, Duration::ZERO);
+    }
+    assert_eq!(lanes.take(Duration::ZERO, 10).len(), 1);
+    lanes.completed(id(1), Duration::ZERO);
+    assert_eq!(lanes.take(Duration::ZERO, 10).len(), 1);
+}
+
+#[test]
+fn a_rate_of_one_a_second_means_a_second_between_starts() {
+    let mut lanes = Lanes::new(LIMITS);
+    let mut now = Duration::from_secs(100);
+    lanes.set_policy(id(1), LanePolicy::new(4, 1.0), now);
+    for job in 0..3 {
+        assert!(lanes.reserve(id(1), now));
+        lanes.push(id(1), job, now);
+    }
+    assert_eq!(lanes.take(now, 10).len(), 1);
+    assert_eq!(lanes.next_wake(now), Some(now + Duration::from_secs(1)));
+    now += Duration::from_millis(999);
+    assert_eq!(lanes.take(now, 10).len(), 0);
+    now += Duration::from_millis(1);
+    assert_eq!(lanes.take(now, 10).len(), 1);
+}
+
+#[test]
+fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    let claim = lanes.begin_claim(id(1), 2, now);
+    assert_eq!(claim.room, 2);
+    assert!(!lanes.reserve(id(1), now), "a backlog is being fetched");
+    lanes.finish_claim(&claim, vec![1, 2], now);
+    assert!(!lanes.reserve(id(1), now), "there may be more");
+    lanes.spilled(id(1));
+    lanes.spilled(id(1));
+    let claim = lanes.begin_claim(id(1), 2, now);
+    lanes.finish_claim(&claim, vec![3], now);
+    assert!(lanes.reserve(id(1), now), "that was all");
+}
+
+#[test]
+fn a_row_that_spills_while_a_claim_runs_keeps_the_backlog() {
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    let claim = lanes.begin_claim(id(1), 2, now);
+    assert!(!lanes.reserve(id(1), now));
+    lanes.spilled(id(1));
+    lanes.finish_claim(&claim, vec![], now);
+    assert!(!lanes.reserve(id(1), now), "the claim may not have seen it");
+}
+
+#[test]
+fn what_was_held_comes_before_what_is_new() {
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
+    let end = Duration::from_secs(60);
+    lanes.expect_backlog(id(1), end, Duration::ZERO);
+    assert!(lanes.reserve(id(1), Duration::from_secs(59)));
+    assert!(!lanes.reserve(id(1), end));
+    lanes.spilled(id(1));
+    let claim = lanes.begin_claim(id(1), 5, end);
+    lanes.finish_claim(&claim, vec![1], end);
+    assert!(lanes.reserve(id(1), end));
+}
+
+#[test]
+fn idle_lanes_are_forgotten_and_busy_ones_are_not() {
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
+    let later = Duration::from_secs(100);
+    lanes.pause(id(1), later * 2, Duration::ZERO);
+    assert!(lanes.reserve(id(2), Duration::ZERO));
+    lanes.set_policy(id(3), LanePolicy::UNKNOWN, Duration::ZERO);
+    lanes.forget_idle(Duration::from_secs(1), later);
+    assert!(lanes.lanes.contains_key(&id(1)) && lanes.lanes.contains_key(&id(2)));
+    assert!(!lanes.lanes.contains_key(&id(3)));
+}

@@ -1,0 +1,3 @@
+//! watchbell-dispatcher.
+#[allow(dead_code)]
+mod lanes;
