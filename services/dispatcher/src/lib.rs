@@ -1,3 +1,6 @@
 //! watchbell-dispatcher.
-#[allow(dead_code)]
+#![allow(dead_code)]
+mod event;
 mod lanes;
+mod route;
+mod senders;

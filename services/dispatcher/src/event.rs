@@ -1,0 +1,58 @@
+//! An event as the Dispatcher keeps and carries it. Its payload stays the JSON text that came in: nothing on the way
+//! parses it again, and whatever is made of an event for many deliveries is made once and shared.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use watchbell_domain::ids::{EventId, TeamId};
+use watchbell_domain::{Category, Severity};
+
+/// An accepted event.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredEvent {
+    /// Whose.
+    pub(crate) team_id: TeamId,
+    /// Unique in the team; the receiver's idempotency key.
+    pub(crate) id: EventId,
+    /// `finding.created`
+    pub(crate) event_type: Arc<str>,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// What sort of fact it is.
+    pub(crate) category: Category,
+    /// The part of the platform it came from; may be empty.
+    pub(crate) source: String,
+    /// When it happened.
+    pub(crate) occurred_at: DateTime<Utc>,
+    /// When it was accepted.
+    pub(crate) accepted_at: DateTime<Utc>,
+    /// One line.
+    pub(crate) title: String,
+    /// Where to look closer; may be empty.
+    pub(crate) url: String,
+    /// What it is about; may be empty.
+    pub(crate) subject: String,
+    /// The payload: the JSON text of one object.
+    pub(crate) data: String,
+    /// Made by `SendTest`.
+    pub(crate) test: bool,
+    /// Of whoever emitted it.
+    pub(crate) traceparent: Option<String>,
+    /// Used instead of a rendering of the event.
+    pub(crate) email: Option<RenderedEmail>,
+    /// The body of its webhook requests, made by the first of them.
+    pub(crate) body: OnceLock<Bytes>,
+}
+
+/// An email that is rendered already, such as a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RenderedEmail {
+    /// One line.
+    pub(crate) subject: String,
+    /// The `text/plain` part.
+    pub(crate) text: String,
+    /// The `text/html` part.
+    pub(crate) html: String,
+}
