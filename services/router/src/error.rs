@@ -1,0 +1,65 @@
+//! What can go wrong in the Router.
+
+use std::time::Duration;
+
+use tonic::Status;
+use watchbell_domain::violation::Violations;
+use watchbell_runtime::problem::{DEFAULT_RETRY, Problem};
+
+/// What can go wrong in the Router.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The request breaks its rules.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+    /// No snapshot of the team is held, and Config does not give one.
+    #[error("the team's snapshot cannot be had: {0}")]
+    Snapshot(#[source] Status),
+    /// A snapshot that this version cannot read.
+    #[error("the team's snapshot does not parse: {0}")]
+    SnapshotUnreadable(#[source] Violations),
+    /// No Dispatcher can commit; nothing is known to be stored.
+    #[error("no Dispatcher can commit the event now")]
+    NoDispatcher,
+    /// More is waiting for the Dispatcher than it can take.
+    #[error("the Dispatcher is overloaded")]
+    Overloaded,
+    /// The Dispatcher's own word.
+    #[error("the Dispatcher refused: {0}")]
+    Refused(#[source] Status),
+}
+
+// === impl Error ===
+
+impl Error {
+    /// The same error for another caller who waited for the same answer.
+    pub(crate) fn copy(&self) -> Self {
+        match self {
+            Self::Invalid(violations) => Self::Invalid(violations.clone()),
+            Self::Snapshot(status) => Self::Snapshot(status.clone()),
+            Self::SnapshotUnreadable(violations) => Self::SnapshotUnreadable(violations.clone()),
+            Self::NoDispatcher => Self::NoDispatcher,
+            Self::Overloaded => Self::Overloaded,
+            Self::Refused(status) => Self::Refused(status.clone()),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(violations) => Self::Invalid(violations),
+            Error::Snapshot(status) => Self::from_upstream("Config", status),
+            Error::NoDispatcher => Self::Unavailable { retry_after: DEFAULT_RETRY, message: error.to_string() },
+            Error::Overloaded => Self::Overloaded { retry_after: Duration::from_millis(500) },
+            Error::Refused(status) => Self::from_upstream("the Dispatcher", status),
+            Error::SnapshotUnreadable(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        Problem::from(error).into()
+    }
+}

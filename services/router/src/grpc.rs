@@ -1,0 +1,115 @@
+//! The Router's RPCs: decode, call, encode.
+
+use std::future::ready;
+
+use futures::{FutureExt as _, StreamExt as _, future::join_all};
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+use watchbell_contracts::{
+    api::{BoxStream, RouterApi, boxed},
+    convert,
+    router::v1::{
+        EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest, EmitStreamResponse,
+        ExplainRequest, ExplainResponse, emit_result::Outcome,
+    },
+};
+use watchbell_domain::{
+    event::Event,
+    violation::{Violations, reason},
+};
+use watchbell_runtime::{
+    auth::Principal,
+    problem::{Problem, to_message},
+};
+
+use crate::{Router, error::Error, explain};
+
+/// The most events of one batch.
+const MAX_BATCH: usize = 1_000;
+/// The largest batch, in bytes as encoded.
+const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// How many events of one stream may be on their way at the same time.
+const STREAM_WINDOW: usize = 512;
+
+#[async_trait::async_trait]
+impl RouterApi for Router {
+    async fn emit(&self, request: Request<EmitRequest>) -> Result<Response<EmitResponse>, Status> {
+        let principal = Principal::of(&request)?;
+        let request = request.into_inner();
+        let team = principal.team(&request.team_id)?;
+        Ok(Response::new(self.intake.accept(team, request.event, "event").await?))
+    }
+
+    async fn emit_batch(&self, request: Request<EmitBatchRequest>) -> Result<Response<EmitBatchResponse>, Status> {
+        let principal = Principal::of(&request)?;
+        let request = request.into_inner();
+        let team = principal.team(&request.team_id)?;
+        check_batch(&request).map_err(Problem::Invalid)?;
+        let accepting = request.events.into_iter().enumerate().map(async |(index, event)| {
+            result(self.intake.accept(team, Some(event), &format!("events[{index}]")).await)
+        });
+        Ok(Response::new(EmitBatchResponse { results: join_all(accepting).await }))
+    }
+
+    async fn emit_stream(
+        &self,
+        request: Request<BoxStream<EmitStreamRequest>>,
+    ) -> Result<Response<BoxStream<EmitStreamResponse>>, Status> {
+        let principal = Principal::of(&request)?;
+        let intake = self.intake.clone();
+        let answers = request.into_inner().map(move |request| {
+            let intake = intake.clone();
+            let accepting = async move {
+                let request = request?;
+                let outcome = match principal.team(&request.team_id) {
+                    Ok(team) => result(intake.accept(team, request.event, "event").await),
+                    Err(problem) => refused(&problem.into()),
+                };
+                Ok(EmitStreamResponse { result: Some(outcome) })
+            };
+            // Each has its own task, so that deciding goes on while the caller reads no answers.
+            tokio::spawn(accepting).map(|joined| joined.unwrap_or_else(|lost| Err(Problem::internal(lost).into())))
+        });
+        // A stream that breaks ends with its error, and nothing after it is read.
+        let mut broken = false;
+        let answers = answers.buffered(STREAM_WINDOW).take_while(move |answer| ready(!std::mem::replace(&mut broken, answer.is_err())));
+        Ok(Response::new(boxed(answers)))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        let principal = Principal::of(&request)?;
+        let request = request.into_inner();
+        let team = principal.team(&request.team_id)?;
+        let mut violations = Violations::new();
+        let at = convert::instant(request.at.as_ref(), "at", &mut violations);
+        violations.into_result(()).map_err(Problem::Invalid)?;
+        let snapshot = self.intake.snapshots.of(team).await?;
+        let event: Event = self.intake.parse(request.event, &snapshot, "event")?;
+        Ok(Response::new(explain::explain(&snapshot, &event, at.unwrap_or_else(|| self.intake.clock.now()))))
+    }
+}
+
+fn check_batch(request: &EmitBatchRequest) -> Result<(), Violations> {
+    let mut violations = Violations::new();
+    match request.events.len() {
+        0 => violations.required("events"),
+        1..=MAX_BATCH => {}
+        count => violations.add("events", reason::TOO_LONG, format!("must have at most {MAX_BATCH} events, not {count}")),
+    }
+    let bytes = request.encoded_len();
+    if bytes > MAX_BATCH_BYTES {
+        violations.add("events", reason::TOO_LONG, format!("must have at most {MAX_BATCH_BYTES} bytes, not {bytes}"));
+    }
+    violations.into_result(())
+}
+
+fn result(accepted: Result<EmitResponse, Error>) -> EmitResult {
+    match accepted {
+        Ok(response) => EmitResult { outcome: Some(Outcome::Accepted(response)) },
+        Err(error) => refused(&error.into()),
+    }
+}
+
+fn refused(status: &Status) -> EmitResult {
+    EmitResult { outcome: Some(Outcome::Refused(to_message(status))) }
+}

@@ -1,0 +1,57 @@
+//! What happens to an event between a caller's words and the Dispatcher's commit: validate, decide, submit.
+
+use std::sync::Arc;
+
+use watchbell_contracts::{convert, dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse};
+use watchbell_domain::{
+    clock::SharedClock,
+    event::Event,
+    ids::TeamId,
+    snapshot::TeamSnapshot,
+    violation::{Violations, reason},
+};
+use watchbell_runtime::{problem, telemetry};
+
+use crate::{decide::decide, error::Error, snapshots::Snapshots, submitter::Submitter};
+
+/// The way of an event through the Router.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    pub(crate) clock: SharedClock,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) submitter: Submitter,
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// Accepts one event: answers once it is on disk. Violations are under `path`.
+    pub(crate) async fn accept(&self, team: TeamId, event: Option<wire::Event>, path: &str) -> Result<EmitResponse, Error> {
+        let snapshot = self.snapshots.of(team).await?;
+        let event = self.parse(event, &snapshot, path)?;
+        let decision = decide(&snapshot, &event);
+        let request = SubmitRequest {
+            sequence: 0,
+            team_id: team.to_string(),
+            event: Some(convert::event_message(&event)),
+            routes: decision.routes.iter().map(convert::route_message).collect(),
+            traceparent: telemetry::current_traceparent().unwrap_or_default(),
+            email: None,
+        };
+        let response = self.submitter.submit(request).await?;
+        if let Some(error) = response.error {
+            return Err(Error::Refused(problem::from_message(&error)));
+        }
+        Ok(EmitResponse { event_id: event.id.to_string(), duplicate: response.duplicate, routes: response.routes })
+    }
+
+    /// The event that a message words, checked against the team's catalog.
+    pub(crate) fn parse(&self, event: Option<wire::Event>, snapshot: &Arc<TeamSnapshot>, path: &str) -> Result<Event, Error> {
+        let Some(message) = event else {
+            return Err(Violations::one(path, reason::REQUIRED, "must be given").into());
+        };
+        let parsed = convert::event_draft(message)
+            .and_then(|draft| Event::parse(draft, snapshot.team_id, &snapshot.catalog, self.clock.now()));
+        Ok(parsed.map_err(|violations| violations.under(path))?)
+    }
+}
