@@ -1,1 +1,8 @@
-//! Black-box suites against the built binary, in real processes.
+//! Black-box suites against the built binary, in real processes. They know Watchbell by its command line, its
+//! contracts and what arrives at the stand-ins, and by nothing else.
+
+mod crash;
+mod harness;
+mod isolation;
+mod journeys;
+mod outage;

@@ -1,0 +1,83 @@
+//! The database of a test: a directory of SQLite files, or schemas of a PostgreSQL that are dropped afterwards.
+
+use std::{future::Future, panic::AssertUnwindSafe, path::Path};
+
+use futures::FutureExt as _;
+use sea_orm::ConnectionTrait as _;
+use tempfile::TempDir;
+use watchbell_store::testing;
+
+/// Where the processes of one test keep their rows, and their data directory.
+pub(crate) struct Database {
+    directory: TempDir,
+    postgres: Option<(String, String)>,
+}
+
+impl Database {
+    /// The data directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The flags that lead `serve` to it.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let mut flags = vec!["--data-dir".to_owned(), self.directory.path().display().to_string()];
+        if let Some((url, schema)) = &self.postgres {
+            flags.extend(["--database".to_owned(), url.clone(), "--schema".to_owned(), schema.clone()]);
+        }
+        flags
+    }
+}
+
+/// Runs `test` on SQLite files of its own.
+pub(crate) fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(Database) -> F) {
+    runtime().block_on(test(Database { directory: directory(), postgres: None }));
+}
+
+/// Runs `test` in schemas of its own, on the PostgreSQL for tests.
+pub(crate) fn on_postgres<F: Future<Output = ()>>(test: impl FnOnce(Database) -> F) {
+    runtime().block_on(async {
+        let Some((url, admin)) = testing::postgres().await else { return };
+        let schema = format!("wbb_{}", uuid::Uuid::new_v4().simple());
+        let database = Database { directory: directory(), postgres: Some((url, schema.clone())) };
+        let outcome = AssertUnwindSafe(test(database)).catch_unwind().await;
+        for service in ["config", "dispatcher", "digest"] {
+            let drop = format!("DROP SCHEMA IF EXISTS \"{schema}_{service}\" CASCADE");
+            admin.execute_unprepared(&drop).await.expect("the test's schemas are dropped");
+        }
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+fn directory() -> TempDir {
+    tempfile::Builder::new().prefix("watchbell-blackbox-").tempdir().expect("a temporary directory")
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts")
+}
+
+/// Makes of each test two: one on SQLite, one on PostgreSQL.
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($database:ident: Database) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn body($database: $crate::harness::Database) $body
+
+            $(#[$meta])*
+            #[test]
+            fn sqlite() {
+                $crate::harness::database::on_sqlite(body);
+            }
+
+            $(#[$meta])*
+            #[test]
+            fn postgres() {
+                $crate::harness::database::on_postgres(body);
+            }
+        }
+    )+};
+}
+pub(crate) use on_both_databases;

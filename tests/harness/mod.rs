@@ -1,0 +1,28 @@
+//! What the suites share: databases, processes, clients. Everything waits for what it needs with a deadline, and for
+//! nothing longer than it takes.
+
+mod client;
+pub(crate) mod database;
+mod process;
+
+pub(crate) use client::{Client, finding};
+pub(crate) use database::{Database, on_both_databases};
+pub(crate) use process::{Process, Serve};
+
+use std::{future::Future, time::Duration};
+
+/// How long anything may take before a test says that it did not happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks again and again until `ask` gives a value; fails after [`PATIENCE`] with `what` did not happen.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let asking = async {
+        loop {
+            if let Some(value) = ask().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("within {PATIENCE:?}: {what}"))
+}

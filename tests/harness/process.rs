@@ -1,0 +1,109 @@
+//! A `watchbell serve` in a process of its own.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use super::{Database, eventually};
+
+/// What to serve, and how.
+pub(crate) struct Serve {
+    services: Vec<&'static str>,
+    flags: Vec<String>,
+    directory: PathBuf,
+    address: SocketAddr,
+}
+
+/// A process that serves. Dies with its value.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    directory: PathBuf,
+}
+
+/// What services of one test show one another.
+const SERVICE_TOKEN: &str = "a-token-of-these-tests-alone";
+
+// === impl Serve ===
+
+impl Serve {
+    /// Everything in one process.
+    pub(crate) fn all(database: &Database) -> Self {
+        Self {
+            services: Vec::new(),
+            flags: database.flags(),
+            directory: database.directory().to_owned(),
+            address: free_address(),
+        }
+    }
+
+    /// Some services only.
+    pub(crate) fn only(database: &Database, services: &[&'static str]) -> Self {
+        Self { services: services.to_vec(), ..Self::all(database) }
+    }
+
+    /// One more flag and its value.
+    pub(crate) fn with(mut self, flag: &str, value: impl ToString) -> Self {
+        self.flags.extend([flag.to_owned(), value.to_string()]);
+        self
+    }
+
+    /// Starts the process, and waits until it is ready.
+    pub(crate) async fn start(&self) -> Process {
+        let child = Command::new(env!("CARGO_BIN_EXE_watchbell"))
+            .arg("serve")
+            .args(&self.services)
+            .args(&self.flags)
+            .args(["--listen", &self.address.to_string(), "--egress-allow", "127.0.0.0/8"])
+            .env("WATCHBELL__AUTH__SERVICE_TOKEN", SERVICE_TOKEN)
+            .env("RUST_LOG", std::env::var("WATCHBELL_TEST_LOG").unwrap_or_else(|_| "warn".to_owned()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let mut process = Process { child, address: self.address, directory: self.directory.clone() };
+        process.wait_until_ready().await;
+        process
+    }
+}
+
+fn free_address() -> SocketAddr {
+    let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    probe.local_addr().expect("its address")
+}
+
+// === impl Process ===
+
+impl Process {
+    async fn wait_until_ready(&mut self) {
+        let url = format!("http://{}/readyz", self.address);
+        eventually("the process is ready", || {
+            let ended = self.child.try_wait().expect("the process can be asked");
+            assert!(ended.is_none(), "the process ended by itself: {ended:?}");
+            let asking = reqwest::get(url.clone());
+            async move { asking.await.ok().filter(|response| response.status().is_success()) }
+        })
+        .await;
+    }
+
+    /// The key that the first start made.
+    pub(crate) fn admin_key(&self) -> String {
+        let key = std::fs::read_to_string(self.directory.join("admin.key")).expect("the first start wrote a key");
+        key.trim().to_owned()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process ends");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
