@@ -6,11 +6,27 @@
 //! [`violation::FieldViolation`]; past that point nothing is checked twice.
 
 pub mod brand;
+pub mod catalog;
 pub mod clock;
+pub mod email;
+pub mod event;
+pub mod expression;
+pub mod filter;
 pub mod ids;
+pub mod pattern;
+pub mod payload;
+pub mod quiet_hours;
+pub mod retry;
 pub mod secret;
+pub mod severities;
+pub mod signature;
+pub mod unsubscribe;
 pub mod violation;
 pub mod vocabulary;
 
+pub use email::EmailAddress;
+pub use event::{Event, EventDraft};
+pub use pattern::{EventPattern, EventType};
+pub use severities::SeveritySet;
 pub use violation::{FieldViolation, Violations};
 pub use vocabulary::{Category, ChannelKind, Permission, Plan, Role, Severity, Topic, UnknownWord};

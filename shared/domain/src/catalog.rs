@@ -1,0 +1,463 @@
+//! The catalog of event types: what each is called, how bad it is by default, whom it alerts unasked, which email
+//! topic it belongs to, and what its `data` must look like. Built-in types come with Watchbell; a team can add its own.
+//!
+//! Schemas of built-in types lie in `catalog/*.json` beside `src`; each carries its title, its description and an
+//! example that is also the body of a test event.
+
+mod built_in;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::event::{Event, MAX_TITLE_CHARS};
+use crate::ids::{EventId, TeamId};
+use crate::pattern::EventType;
+use crate::severities::SeveritySet;
+use crate::violation::{Violations, reason};
+use crate::vocabulary::{Category, Severity, Topic};
+
+/// The type of a compliance receipt, the only one that the order of deciding treats apart.
+pub const RECEIPT: &str = "compliance.receipt.issued";
+
+/// How many event types of its own a team can have.
+pub const MAX_CUSTOM_TYPES: usize = 200;
+
+/// Whether an event goes to the default channel and the inbox although nobody asked for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertPolicy {
+    /// Silent until someone asks.
+    #[default]
+    Never,
+    /// At every severity.
+    Always,
+    /// At these.
+    Severities(SeveritySet),
+}
+
+/// An event type as it is written down, by us or by a team.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventTypeDefinition {
+    /// `finding.created`.
+    pub name: EventType,
+    /// The title of an event that brings none.
+    pub title: String,
+    /// What it says, in one line.
+    pub description: String,
+    /// The category of an event that names none.
+    pub category: Category,
+    /// The severity of an event that names none.
+    pub severity: Severity,
+    /// Whom it alerts unasked.
+    pub alert_policy: AlertPolicy,
+    /// The email topic; without one nobody gets it by email unless a rule says so.
+    pub topic: Option<Topic>,
+    /// JSON Schema of `data`; any object when absent.
+    pub data_schema: Option<Value>,
+    /// An example of `data`.
+    pub example: Map<String, Value>,
+}
+
+/// An entry of the catalog, its schema compiled.
+#[derive(Debug)]
+pub struct EventTypeSpec {
+    /// Its name.
+    pub event_type: EventType,
+    /// The title of an event that brings none.
+    pub title: String,
+    /// What it says, in one line.
+    pub description: String,
+    /// The category of an event that names none.
+    pub category: Category,
+    /// The severity of an event that names none.
+    pub severity: Severity,
+    /// Whom it alerts unasked.
+    pub alert_policy: AlertPolicy,
+    /// The email topic.
+    pub topic: Option<Topic>,
+    /// The JSON Schema of `data`, as written.
+    pub data_schema: Option<Value>,
+    /// An example of `data`, valid against the schema.
+    pub example: Map<String, Value>,
+    /// Whether it comes with Watchbell.
+    pub built_in: bool,
+    validator: Option<jsonschema::Validator>,
+}
+
+/// The event types that one team can emit.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    custom: BTreeMap<EventType, Arc<EventTypeSpec>>,
+}
+
+static BUILT_IN: LazyLock<BTreeMap<EventType, Arc<EventTypeSpec>>> = LazyLock::new(built_in::all);
+static WITHOUT_CUSTOM: Catalog = Catalog {
+    custom: BTreeMap::new(),
+};
+
+// === impl AlertPolicy ===
+
+impl AlertPolicy {
+    /// Whether an event of that severity alerts by default.
+    #[must_use]
+    pub const fn applies(self, severity: Severity) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::Severities(severities) => severities.contains(severity),
+        }
+    }
+}
+
+// === impl EventTypeSpec ===
+
+impl EventTypeSpec {
+    /// Checks a definition by a team and compiles its schema. Paths are those of the definition's own fields.
+    pub fn parse(definition: EventTypeDefinition) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        if BUILT_IN.contains_key(&definition.name) {
+            violations.add("name", reason::DUPLICATE, "is the name of a built-in event type");
+        }
+        if definition.title.trim().is_empty() {
+            violations.required("title");
+        }
+        violations.limit_chars("title", &definition.title, MAX_TITLE_CHARS);
+        violations.limit_chars("description", &definition.description, 1_000);
+        if definition
+            .topic
+            .is_some_and(|topic| matches!(topic, Topic::WeeklyDigest | Topic::Marketing))
+        {
+            violations.add("topic", reason::NOT_ALLOWED, "cannot be the digest or marketing");
+        }
+        let validator = definition
+            .data_schema
+            .as_ref()
+            .and_then(|written| violations.take_under("data_schema", schema::compile_checked(written)));
+        let spec = Self::compiled(definition, validator, false);
+        if let Err(invalid) = spec.validate_data(&spec.example) {
+            if spec.example.is_empty() {
+                violations.add(
+                    "example",
+                    reason::REQUIRED,
+                    "must be given, since the schema wants data",
+                );
+            } else {
+                violations.nest("example", invalid);
+            }
+        }
+        violations.into_result(spec)
+    }
+
+    /// Whether `data` is what the type promises. Paths are those inside of `data`: nest them under `event.data`.
+    pub fn validate_data(&self, data: &Map<String, Value>) -> Result<(), Violations> {
+        // A validator takes a value, and a borrowed map becomes one only by a clone; see `validate_object`.
+        self.validate_object(&Value::Object(data.clone()))
+    }
+
+    /// Like [`EventTypeSpec::validate_data`], for who has the object as a value and wants no clone.
+    pub(crate) fn validate_object(&self, data: &Value) -> Result<(), Violations> {
+        self.validator
+            .as_ref()
+            .map_or(Ok(()), |validator| schema::validate(validator, data))
+    }
+
+    /// Whether it tells of something that failed, which is what the default of the topic `scans` asks for.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.category == Category::SystemError
+    }
+
+    /// Whether it is a compliance receipt, which goes by email and nowhere else.
+    #[must_use]
+    pub fn is_receipt(&self) -> bool {
+        self.event_type.as_str() == RECEIPT
+    }
+
+    fn compiled(
+        definition: EventTypeDefinition,
+        validator: Option<jsonschema::Validator>,
+        built_in: bool,
+    ) -> Self {
+        Self {
+            event_type: definition.name,
+            title: definition.title.trim().to_owned(),
+            description: definition.description,
+            category: definition.category,
+            severity: definition.severity,
+            alert_policy: definition.alert_policy,
+            topic: definition.topic,
+            data_schema: definition.data_schema,
+            example: definition.example,
+            built_in,
+            validator,
+        }
+    }
+}
+
+// === impl Catalog ===
+
+impl Catalog {
+    /// The catalog of a team that has no event types of its own.
+    #[must_use]
+    pub fn built_in() -> &'static Self {
+        &WITHOUT_CUSTOM
+    }
+
+    /// The built-in types and these. Paths are `[index].field`.
+    pub fn with_custom(definitions: Vec<EventTypeDefinition>) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        if definitions.len() > MAX_CUSTOM_TYPES {
+            violations.add(
+                "",
+                reason::TOO_LONG,
+                format!("must have at most {MAX_CUSTOM_TYPES} entries"),
+            );
+            return Err(violations);
+        }
+        let mut custom = BTreeMap::new();
+        for (index, definition) in definitions.into_iter().enumerate() {
+            let path = format!("[{index}]");
+            let Some(spec) = violations.take_under(&path, EventTypeSpec::parse(definition)) else {
+                continue;
+            };
+            if custom.insert(spec.event_type.clone(), Arc::new(spec)).is_some() {
+                violations.add(format!("{path}.name"), reason::DUPLICATE, "is given twice");
+            }
+        }
+        violations.into_result(Self { custom })
+    }
+
+    /// The entry of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&EventTypeSpec> {
+        BUILT_IN
+            .get(name)
+            .or_else(|| self.custom.get(name))
+            .map(|spec| &**spec)
+    }
+
+    /// The entry of that type.
+    #[must_use]
+    pub fn lookup(&self, event_type: &EventType) -> Option<&EventTypeSpec> {
+        self.get(event_type.as_str())
+    }
+
+    /// All entries by name, built-in ones first.
+    pub fn iter(&self) -> impl Iterator<Item = &EventTypeSpec> {
+        BUILT_IN.values().chain(self.custom.values()).map(|spec| &**spec)
+    }
+
+    /// A test event of that type, made of the entry's example: what `SendTest` sends.
+    #[must_use]
+    pub fn synthetic(&self, event_type: &str, team_id: TeamId, now: DateTime<Utc>) -> Option<Event> {
+        let spec = self.get(event_type)?;
+        Some(Event {
+            team_id,
+            id: EventId::generate(now),
+            event_type: spec.event_type.clone(),
+            severity: spec.severity,
+            category: spec.category,
+            source: "test".to_owned(),
+            occurred_at: now.trunc_subsecs(6),
+            title: format!("Test: {}", spec.title),
+            url: None,
+            subject: None,
+            data: spec.example.clone(),
+            test: true,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::tests::noon;
+
+    fn definition(schema: Value, example: &Value) -> EventTypeDefinition {
+        EventTypeDefinition {
+            name: "deploy.finished".parse().unwrap(),
+            title: "Deploy finished".to_owned(),
+            description: String::new(),
+            category: Category::SystemNotification,
+            severity: Severity::Info,
+            alert_policy: AlertPolicy::Never,
+            topic: None,
+            data_schema: Some(schema),
+            example: example.as_object().unwrap().clone(),
+        }
+    }
+
+    fn refused(schema: Value) -> String {
+        EventTypeSpec::parse(definition(schema, &json!({})))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn what_alerts_by_default_is_what_the_design_says() {
+        let mut alerting = Vec::new();
+        for spec in Catalog::built_in().iter() {
+            let severities: SeveritySet = Severity::ALL
+                .iter()
+                .copied()
+                .filter(|severity| spec.alert_policy.applies(*severity))
+                .collect();
+            if !severities.is_empty() {
+                alerting.push((spec.event_type.as_str(), severities));
+            }
+        }
+        let all = SeveritySet::at_least(Severity::Info);
+        assert_eq!(
+            alerting,
+            [
+                ("account.plan.changed", all),
+                ("atlas.alert.fired", SeveritySet::CRITICAL),
+                ("audit.delivered", all),
+                ("audit.failed", all),
+                ("compliance.drift_detected", all),
+                ("finding.created", SeveritySet::HIGH_AND_ABOVE),
+                ("scan.failed", all),
+                ("sla.breached", all),
+                ("sla.warning", all),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_built_in_type_has_a_valid_example_and_a_line_for_people() {
+        assert_eq!(Catalog::built_in().iter().count(), 23);
+        for spec in Catalog::built_in().iter() {
+            assert_eq!(spec.validate_data(&spec.example), Ok(()), "{}", spec.event_type);
+            assert!(
+                !spec.example.is_empty() && !spec.title.is_empty(),
+                "{}",
+                spec.event_type
+            );
+            assert!(spec.description.ends_with('.'), "{}", spec.event_type);
+            // Every field that the example shows is one that the schema describes.
+            let described = &spec.data_schema.as_ref().unwrap()["properties"];
+            assert!(
+                spec.example.keys().all(|field| described.get(field).is_some()),
+                "{}",
+                spec.event_type
+            );
+        }
+    }
+
+    #[test]
+    fn a_type_belongs_to_the_topic_of_its_group() {
+        for spec in Catalog::built_in().iter() {
+            let name = spec.event_type.as_str();
+            let expected = match name.split('.').next().unwrap() {
+                "finding" => Some(Topic::Findings),
+                "sla" => Some(Topic::Sla),
+                "scan" => Some(Topic::Scans),
+                "exception" => Some(Topic::Exceptions),
+                "user" | "account" => Some(Topic::Account),
+                "atlas" => Some(Topic::AtlasAlerts),
+                "product" => Some(Topic::Marketing),
+                "compliance" => (name != RECEIPT).then_some(Topic::Compliance),
+                _ => match name {
+                    "audit.delivered" => Some(Topic::AuditDelivered),
+                    "audit.failed" => Some(Topic::AuditFailed),
+                    _ => None,
+                },
+            };
+            assert_eq!(spec.topic, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn data_is_strict_on_what_is_known_and_open_to_more() {
+        let spec = Catalog::built_in().get("sla.warning").unwrap();
+        let data = json!({"finding_id": "f", "deadline": "2026-03-04T12:00:00Z", "extra": {"a": [1]}});
+        assert_eq!(spec.validate_data(data.as_object().unwrap()), Ok(()));
+        let data = json!({"deadline": "tomorrow"});
+        let violations = spec.validate_data(data.as_object().unwrap()).unwrap_err();
+        let mut fields: Vec<_> = violations
+            .iter()
+            .map(|violation| violation.field.as_str())
+            .collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["deadline", "finding_id"]);
+    }
+
+    #[test]
+    fn a_violation_in_data_does_not_repeat_the_value() {
+        let spec = Catalog::built_in().get("finding.created").unwrap();
+        let data = json!({"finding_id": "f", "score": "hunter2", "cve": "hunter2"});
+        let violations = spec.validate_data(data.as_object().unwrap()).unwrap_err();
+        assert_eq!(violations.len(), 2);
+        assert!(!violations.to_string().contains("hunter2"), "{violations}");
+    }
+
+    #[test]
+    fn a_teams_own_type_is_found_beside_the_built_in_ones() {
+        let schema = json!({"type": "object", "required": ["sha"], "properties": {"tags": {"items": {"$ref": "#/$defs/tag"}}},
+            "$defs": {"tag": {"type": "string"}}});
+        let catalog = Catalog::with_custom(vec![definition(schema, &json!({"sha": "abc"}))]).unwrap();
+        let spec = catalog.get("deploy.finished").unwrap();
+        assert!(!spec.built_in && catalog.get("finding.created").is_some_and(|spec| spec.built_in));
+        let data = json!({"sha": "x", "tags": ["a", 7]});
+        let violations = spec.validate_data(data.as_object().unwrap()).unwrap_err();
+        assert_eq!(violations.iter().next().unwrap().field, "tags[1]");
+    }
+
+    #[test]
+    fn a_teams_schema_can_reach_nothing_outside_and_cost_little() {
+        assert!(refused(json!({"$ref": "https://example.com/s.json"})).contains("inside the schema"));
+        assert!(refused(json!({"$ref": "file:///etc/passwd"})).contains("inside the schema"));
+        assert!(refused(json!({"$ref": "#/$defs/none"})).contains("points nowhere"));
+        assert!(refused(json!({"properties": {"a": {"$ref": "#"}}})).contains("inside the schema"));
+        assert!(
+            refused(json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}}}))
+                .contains("itself")
+        );
+        assert!(refused(json!({"$dynamicRef": "#x"})).contains("$dynamicRef"));
+        assert!(refused(json!({"type": "nonsense"})).contains("JSON Schema"));
+        assert!(refused(json!({"properties": {"a": {"pattern": "(a"}}})).contains("JSON Schema"));
+        let mut doubling = serde_json::Map::new();
+        for level in 0..20 {
+            let next = json!({"$ref": format!("#/$defs/l{}", level + 1)});
+            doubling.insert(format!("l{level}"), json!({"allOf": [next, next]}));
+        }
+        doubling.insert("l20".to_owned(), json!({}));
+        assert!(refused(json!({"$ref": "#/$defs/l0", "$defs": doubling})).contains("too large"));
+    }
+
+    #[test]
+    fn a_definition_that_does_not_hold_together_is_refused() {
+        let wrong = EventTypeDefinition {
+            name: "finding.created".parse().unwrap(),
+            title: " ".to_owned(),
+            topic: Some(Topic::Marketing),
+            ..definition(json!({"required": ["sha"]}), &json!({}))
+        };
+        let violations = EventTypeSpec::parse(wrong).unwrap_err();
+        let fields: Vec<_> = violations
+            .iter()
+            .map(|violation| violation.field.as_str())
+            .collect();
+        assert_eq!(fields, ["name", "title", "topic", "example"]);
+    }
+
+    #[test]
+    fn a_test_event_has_the_shape_of_a_real_one_and_says_that_it_is_a_test() {
+        let team_id = TeamId::generate(noon());
+        for spec in Catalog::built_in().iter() {
+            let event = Catalog::built_in()
+                .synthetic(spec.event_type.as_str(), team_id, noon())
+                .unwrap();
+            assert!(event.test && event.title.starts_with("Test: "));
+            assert_eq!(spec.validate_data(&event.data), Ok(()));
+        }
+        assert_eq!(Catalog::built_in().synthetic("no.such", team_id, noon()), None);
+    }
+}

@@ -1,0 +1,414 @@
+//! An event: a fact that a backend emitted. [`Event::parse`] is the one way from a caller's words to an event; past it,
+//! the type is known to the team's catalog, the data is valid against the type's schema and every bound holds.
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::catalog::Catalog;
+use crate::ids::{EventId, TeamId};
+use crate::pattern::EventType;
+use crate::violation::{Violations, reason};
+use crate::vocabulary::{Category, Severity};
+
+/// The largest `data`, in bytes of compact JSON.
+pub const MAX_DATA_BYTES: usize = 256 * 1024;
+/// The longest title, in characters.
+pub const MAX_TITLE_CHARS: usize = 300;
+/// The longest source, in characters.
+pub const MAX_SOURCE_CHARS: usize = 64;
+/// The longest subject, in characters.
+pub const MAX_SUBJECT_CHARS: usize = 256;
+/// The longest URL, in characters.
+pub const MAX_URL_CHARS: usize = 2_048;
+/// How far ahead of our clock an event may lie.
+pub const MAX_AHEAD: TimeDelta = TimeDelta::hours(24);
+
+/// A fact of one team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Whose it is.
+    pub team_id: TeamId,
+    /// Unique in the team; the receiver's idempotency key.
+    pub id: EventId,
+    /// An entry of the catalog.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// As given, else the catalog's default.
+    pub severity: Severity,
+    /// As given, else the catalog's.
+    pub category: Category,
+    /// The part of the platform it came from; may be empty.
+    pub source: String,
+    /// When it happened, to the microsecond, which is what every store keeps.
+    pub occurred_at: DateTime<Utc>,
+    /// One line for people, never empty.
+    pub title: String,
+    /// Where to look closer, http or https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The facts, valid against the type's schema.
+    pub data: Map<String, Value>,
+    /// Whether it was made by `SendTest`.
+    #[serde(default)]
+    pub test: bool,
+}
+
+/// An event as a caller words it. Empty texts mean "not given".
+#[derive(Debug, Clone, Default)]
+pub struct EventDraft {
+    /// Made when empty.
+    pub id: String,
+    /// Required.
+    pub event_type: String,
+    /// The catalog's default when absent.
+    pub severity: Option<Severity>,
+    /// The catalog's when absent.
+    pub category: Option<Category>,
+    /// Free text.
+    pub source: String,
+    /// `now` when absent.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// The catalog's title when empty.
+    pub title: String,
+    /// An http or https URL.
+    pub url: String,
+    /// Free text.
+    pub subject: String,
+    /// The facts.
+    pub data: Map<String, Value>,
+    /// Refused: only [`Catalog::synthetic`] makes test events.
+    pub test: bool,
+}
+
+// === impl Event ===
+
+impl Event {
+    /// Checks a draft against a team's catalog. Paths are those of the event's own fields: nest them under `event` or
+    /// `events[3]`.
+    pub fn parse(
+        mut draft: EventDraft,
+        team_id: TeamId,
+        catalog: &Catalog,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let id = match draft.id.as_str() {
+            "" => Some(EventId::generate(now)),
+            text => violations.parse("id", reason::MALFORMED, text),
+        };
+        let spec = match draft.event_type.as_str() {
+            "" => {
+                violations.required("type");
+                None
+            }
+            text => {
+                let spec = catalog.get(text);
+                if spec.is_none() {
+                    let shown: String = text.chars().take(EventType::MAX_LEN).collect();
+                    let why = format!("`{shown}` is neither a built-in event type nor one of the team's own");
+                    violations.add("type", reason::UNKNOWN_VALUE, why);
+                }
+                spec
+            }
+        };
+        let source = plain_text(&mut violations, "source", &draft.source, MAX_SOURCE_CHARS);
+        let subject = plain_text(&mut violations, "subject", &draft.subject, MAX_SUBJECT_CHARS);
+        // A title comes from prose; a line break in it is no reason to lose an alert.
+        let title: String = draft
+            .title
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let title = title.trim();
+        violations.limit_chars("title", title, MAX_TITLE_CHARS);
+        check_url(&mut violations, &draft.url);
+        let occurred_at = draft.occurred_at.unwrap_or(now);
+        if occurred_at > now + MAX_AHEAD {
+            violations.add(
+                "occurred_at",
+                reason::OUT_OF_RANGE,
+                "must not be more than 24 hours ahead",
+            );
+        }
+        if draft.test {
+            violations.add("test", reason::NOT_ALLOWED, "test events are made by SendTest");
+        }
+        if check_data(&mut violations, &draft.data)
+            && let Some(spec) = spec
+        {
+            let data = Value::Object(std::mem::take(&mut draft.data));
+            violations.take_under("data", spec.validate_object(&data));
+            if let Value::Object(data) = data {
+                draft.data = data;
+            }
+        }
+        let (Some(id), Some(spec), true) = (id, spec, violations.is_empty()) else {
+            return Err(violations);
+        };
+        Ok(Self {
+            team_id,
+            id,
+            event_type: spec.event_type.clone(),
+            severity: draft.severity.unwrap_or(spec.severity),
+            category: draft.category.unwrap_or(spec.category),
+            source,
+            occurred_at: occurred_at.trunc_subsecs(6),
+            title: if title.is_empty() {
+                spec.title.clone()
+            } else {
+                title.to_owned()
+            },
+            url: Some(draft.url).filter(|url| !url.is_empty()),
+            subject: Some(subject).filter(|subject| !subject.is_empty()),
+            data: draft.data,
+            test: false,
+        })
+    }
+}
+
+/// A short text without control characters, which headers and databases do not take.
+fn plain_text(violations: &mut Violations, field: &str, text: &str, limit: usize) -> String {
+    let text = text.trim();
+    violations.limit_chars(field, text, limit);
+    if text.contains(char::is_control) {
+        violations.add(field, reason::MALFORMED, "must not have control characters");
+    }
+    text.to_owned()
+}
+
+fn check_url(violations: &mut Violations, url: &str) {
+    if url.is_empty() {
+        return;
+    }
+    violations.limit_chars("url", url, MAX_URL_CHARS);
+    let is_web = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if !is_web || url.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        violations.add("url", reason::MALFORMED, "must be an http or https URL");
+    }
+}
+
+/// Whether the data is small enough to look at, and free of what no database keeps.
+fn check_data(violations: &mut Violations, data: &Map<String, Value>) -> bool {
+    let bytes = serialized_len(data);
+    if bytes > MAX_DATA_BYTES {
+        let why = format!("must have at most {MAX_DATA_BYTES} bytes as JSON, not {bytes}");
+        violations.add("data", reason::TOO_LONG, why);
+        return false;
+    }
+    if data
+        .iter()
+        .any(|(key, value)| key.contains('\0') || has_nul(value))
+    {
+        violations.add("data", reason::MALFORMED, "must not have the character U+0000");
+        return false;
+    }
+    true
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(map) => map
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// The length of the compact JSON, without making it.
+fn serialized_len(data: &Map<String, Value>) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    match serde_json::to_writer(&mut count, data) {
+        Ok(()) => count.0,
+        Err(_) => usize::MAX,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use chrono::TimeZone;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) fn noon() -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2026, 3, 2, 12, 0, 0).unwrap()
+    }
+
+    /// A valid event of that type, at HIGH, from `cspm`.
+    pub(crate) fn sample(event_type: &str) -> Event {
+        let spec = Catalog::built_in().get(event_type).unwrap();
+        Event::parse(
+            EventDraft {
+                id: "evt-1".to_owned(),
+                event_type: event_type.to_owned(),
+                severity: Some(Severity::High),
+                source: "cspm".to_owned(),
+                data: spec.example.clone(),
+                ..EventDraft::default()
+            },
+            TeamId::from_uuid(uuid::Uuid::from_u128(1)),
+            Catalog::built_in(),
+            noon(),
+        )
+        .unwrap()
+    }
+
+    fn draft(event_type: &str) -> EventDraft {
+        let data = Catalog::built_in()
+            .get(event_type)
+            .map(|spec| spec.example.clone())
+            .unwrap_or_default();
+        EventDraft {
+            event_type: event_type.to_owned(),
+            data,
+            ..EventDraft::default()
+        }
+    }
+
+    fn parse(draft: EventDraft) -> Result<Event, Violations> {
+        Event::parse(
+            draft,
+            TeamId::from_uuid(uuid::Uuid::from_u128(1)),
+            Catalog::built_in(),
+            noon(),
+        )
+    }
+
+    fn fields(violations: &Violations) -> Vec<(&str, &str)> {
+        violations
+            .iter()
+            .map(|violation| (violation.field.as_str(), &*violation.reason))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_not_given_comes_from_the_catalog_and_the_clock() {
+        let event = parse(draft("scan.failed")).unwrap();
+        assert_eq!(
+            (event.severity, event.category),
+            (Severity::High, Category::SystemError)
+        );
+        assert_eq!(event.title, "Scan failed");
+        assert_eq!(event.occurred_at, noon());
+        assert!(event.id.as_str().starts_with("evt_"));
+        assert_eq!((event.url, event.subject, event.test), (None, None, false));
+    }
+
+    #[test]
+    fn every_violation_is_answered_at_once() {
+        let violations = parse(EventDraft {
+            id: "a b".to_owned(),
+            event_type: "finding.created".to_owned(),
+            source: "x".repeat(65),
+            occurred_at: Some(noon() + MAX_AHEAD + TimeDelta::seconds(1)),
+            title: "t".repeat(301),
+            url: "javascript:alert(1)".to_owned(),
+            subject: "a\u{7}".to_owned(),
+            data: json!({"finding_id": 7, "score": "high"})
+                .as_object()
+                .unwrap()
+                .clone(),
+            test: true,
+            ..EventDraft::default()
+        })
+        .unwrap_err();
+        let mut found = fields(&violations);
+        found.sort_unstable();
+        assert_eq!(
+            found,
+            [
+                ("data.finding_id", "SCHEMA"),
+                ("data.score", "SCHEMA"),
+                ("id", "MALFORMED"),
+                ("occurred_at", "OUT_OF_RANGE"),
+                ("source", "TOO_LONG"),
+                ("subject", "MALFORMED"),
+                ("test", "NOT_ALLOWED"),
+                ("title", "TOO_LONG"),
+                ("url", "MALFORMED"),
+            ]
+        );
+        assert_eq!(violations.under("event").iter().next().unwrap().field, "event.id");
+    }
+
+    #[test]
+    fn an_unknown_type_and_a_missing_one_are_told_apart() {
+        assert_eq!(
+            fields(&parse(draft("finding.sneezed")).unwrap_err()),
+            [("type", "UNKNOWN_VALUE")]
+        );
+        assert_eq!(fields(&parse(draft("")).unwrap_err()), [("type", "REQUIRED")]);
+    }
+
+    #[test]
+    fn data_is_bounded_in_bytes_of_json() {
+        let mut draft = draft("finding.created");
+        let room = MAX_DATA_BYTES - serialized_len(&draft.data) - r#","pad":"""#.len();
+        draft.data.insert("pad".to_owned(), json!("x".repeat(room)));
+        assert!(parse(draft.clone()).is_ok());
+        draft.data.insert("pad".to_owned(), json!("x".repeat(room + 1)));
+        assert_eq!(fields(&parse(draft).unwrap_err()), [("data", "TOO_LONG")]);
+    }
+
+    #[test]
+    fn what_no_database_keeps_is_refused() {
+        let mut draft = draft("finding.created");
+        draft.data.insert("deep".to_owned(), json!([{"a": "x\u{0}"}]));
+        assert_eq!(fields(&parse(draft).unwrap_err()), [("data", "MALFORMED")]);
+    }
+
+    #[test]
+    fn a_line_break_in_a_title_becomes_a_space_and_time_is_kept_to_the_microsecond() {
+        let mut draft = draft("finding.created");
+        draft.title = "  two\nlines\t".to_owned();
+        draft.occurred_at = Some(noon() + TimeDelta::nanoseconds(1_234_567));
+        let event = parse(draft).unwrap();
+        assert_eq!(event.title, "two lines");
+        assert_eq!(event.occurred_at, noon() + TimeDelta::microseconds(1_234));
+    }
+
+    proptest! {
+        /// Whatever is accepted is within every bound and reads back from JSON.
+        #[test]
+        fn an_accepted_event_is_within_bounds(
+            id in "[ -~]{0,130}",
+            source in ".{0,70}",
+            title in "\\PC{0,310}",
+            url in "(https?|ftp)://[a-z]{1,8}(/[ a-z]{0,8})?",
+            ahead in -1_000_i64..2_000,
+        ) {
+            let occurred_at = Some(noon() + TimeDelta::minutes(ahead));
+            let draft = EventDraft { id, source, title, url, occurred_at, ..draft("finding.created") };
+            match parse(draft.clone()) {
+                Ok(event) => {
+                    prop_assert!((1..=300).contains(&event.title.chars().count()));
+                    prop_assert!(event.source.chars().count() <= 64);
+                    prop_assert!(event.url.as_ref().unwrap().starts_with("http"));
+                    prop_assert!(ahead <= 24 * 60);
+                    let json = serde_json::to_string(&event).unwrap();
+                    prop_assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
+                }
+                Err(violations) => prop_assert!(!violations.is_empty()),
+            }
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Which events: types, categories, severities, sources and an expression, each of which must hold when it is set.
+//! Used by rules, by webhook channels and by the triggers of a default channel. A filter that does not match says
+//! which condition failed, so that `Explain` can.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::expression::{Expression, Facts};
+use crate::pattern::EventPattern;
+use crate::severities::SeveritySet;
+use crate::violation::{Violations, reason};
+use crate::vocabulary::{Category, Severity};
+
+/// A condition on events. The empty one matches all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filter {
+    /// Any of these; all when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<EventPattern>,
+    /// Any of these; all when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<Category>,
+    /// Any of these; all when empty.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub severities: SeveritySet,
+    /// Any of these, compared without regard to case; all when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// Must be true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expression: Option<Expression>,
+}
+
+/// A filter as it is written down, still unchecked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FilterDraft {
+    /// Patterns.
+    pub types: Vec<String>,
+    /// Categories.
+    pub categories: Vec<Category>,
+    /// Severities.
+    pub severities: Vec<Severity>,
+    /// Sources.
+    pub sources: Vec<String>,
+    /// A CEL expression; none when empty.
+    pub expression: String,
+}
+
+/// What a filter says of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    /// Every condition holds.
+    Yes,
+    /// This one does not; those after it were not asked.
+    No(Mismatch),
+}
+
+/// The condition that failed. [`Filter::sentence`] says it in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mismatch {
+    /// No pattern chooses the type.
+    Type,
+    /// Another category.
+    Category,
+    /// Another severity.
+    Severity,
+    /// Another source.
+    Source,
+    /// The expression is false.
+    Expression,
+    /// The expression gave neither true nor false; why, in words.
+    ExpressionFailed(String),
+}
+
+const MAX_TYPES: usize = 100;
+const MAX_SOURCES: usize = 50;
+
+// === impl Filter ===
+
+impl Filter {
+    /// Checks what was written down. Paths are those of the filter's own fields, `types[2]`.
+    pub fn parse(draft: FilterDraft) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        if draft.types.len() > MAX_TYPES {
+            violations.add(
+                "types",
+                reason::TOO_LONG,
+                format!("must have at most {MAX_TYPES} entries"),
+            );
+        }
+        if draft.sources.len() > MAX_SOURCES {
+            violations.add(
+                "sources",
+                reason::TOO_LONG,
+                format!("must have at most {MAX_SOURCES} entries"),
+            );
+        }
+        let mut types = Vec::with_capacity(draft.types.len());
+        for (index, text) in draft.types.iter().take(MAX_TYPES).enumerate() {
+            types.extend(violations.parse::<EventPattern>(
+                &format!("types[{index}]"),
+                reason::MALFORMED,
+                text.trim(),
+            ));
+        }
+        for (index, source) in draft.sources.iter().take(MAX_SOURCES).enumerate() {
+            let field = format!("sources[{index}]");
+            if source.trim().is_empty() {
+                violations.required(&field);
+            }
+            violations.limit_chars(&field, source, crate::event::MAX_SOURCE_CHARS);
+        }
+        let expression = match draft.expression.trim() {
+            "" => None,
+            source => violations.parse("expression", reason::EXPRESSION, source),
+        };
+        violations.into_result(Self {
+            types,
+            categories: draft.categories,
+            severities: draft.severities.into_iter().collect(),
+            sources: draft
+                .sources
+                .into_iter()
+                .map(|source| source.trim().to_owned())
+                .collect(),
+            expression,
+        })
+    }
+
+    /// The filter that has only these patterns.
+    #[must_use]
+    pub fn of_types(types: Vec<EventPattern>) -> Self {
+        Self {
+            types,
+            ..Self::default()
+        }
+    }
+
+    /// Whether every condition holds. For one question; who asks many filters about one event shares the
+    /// [`Facts`].
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> Match {
+        self.matches_facts(&Facts::of(event))
+    }
+
+    /// Like [`Filter::matches`]. Conditions are asked from the cheapest to the dearest.
+    #[must_use]
+    pub fn matches_facts(&self, facts: &Facts<'_>) -> Match {
+        let event = facts.event();
+        if !self.types.is_empty() && self.matching_pattern(event).is_none() {
+            return Match::No(Mismatch::Type);
+        }
+        if !self.categories.is_empty() && !self.categories.contains(&event.category) {
+            return Match::No(Mismatch::Category);
+        }
+        if !self.severities.is_empty() && !self.severities.contains(event.severity) {
+            return Match::No(Mismatch::Severity);
+        }
+        if !self.sources.is_empty()
+            && !self
+                .sources
+                .iter()
+                .any(|source| source.eq_ignore_ascii_case(&event.source))
+        {
+            return Match::No(Mismatch::Source);
+        }
+        match self
+            .expression
+            .as_ref()
+            .map(|expression| expression.matches(facts))
+        {
+            None | Some(Ok(true)) => Match::Yes,
+            Some(Ok(false)) => Match::No(Mismatch::Expression),
+            Some(Err(error)) => Match::No(Mismatch::ExpressionFailed(error.to_string())),
+        }
+    }
+
+    /// The first pattern that chooses the event's type.
+    #[must_use]
+    pub fn matching_pattern(&self, event: &Event) -> Option<&EventPattern> {
+        self.types
+            .iter()
+            .find(|pattern| pattern.matches(&event.event_type))
+    }
+
+    /// Why the event did not match, as one sentence.
+    #[must_use]
+    pub fn sentence(&self, mismatch: &Mismatch, event: &Event) -> String {
+        match mismatch {
+            Mismatch::Type => {
+                format!(
+                    "The type {} is not among {}.",
+                    event.event_type,
+                    list(&self.types)
+                )
+            }
+            Mismatch::Category => {
+                format!(
+                    "The category {} is not among {}.",
+                    event.category,
+                    list(&self.categories)
+                )
+            }
+            Mismatch::Severity => {
+                format!(
+                    "The severity {} is not among {}.",
+                    event.severity, self.severities
+                )
+            }
+            Mismatch::Source if event.source.is_empty() => {
+                format!(
+                    "The event names no source, and {} is asked for.",
+                    list(&self.sources)
+                )
+            }
+            Mismatch::Source => format!(
+                "The source {} is not among {}.",
+                event.source,
+                list(&self.sources)
+            ),
+            Mismatch::Expression => "The expression is false.".to_owned(),
+            Mismatch::ExpressionFailed(why) => {
+                format!("The expression could not be evaluated, which counts as no match: {why}.")
+            }
+        }
+    }
+}
+
+impl Match {
+    /// Whether every condition holds.
+    #[must_use]
+    pub const fn is_yes(&self) -> bool {
+        matches!(self, Self::Yes)
+    }
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_empty(set: &SeveritySet) -> bool {
+    set.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::tests::sample;
+
+    fn filter(types: &[&str], severities: &[Severity], sources: &[&str], expression: &str) -> Filter {
+        Filter::parse(FilterDraft {
+            types: types.iter().map(ToString::to_string).collect(),
+            severities: severities.to_vec(),
+            sources: sources.iter().map(ToString::to_string).collect(),
+            expression: expression.to_owned(),
+            ..FilterDraft::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn the_empty_filter_matches_everything() {
+        assert_eq!(Filter::default().matches(&sample("scan.started")), Match::Yes);
+    }
+
+    #[test]
+    fn the_condition_that_failed_is_named() {
+        let event = sample("finding.created");
+        for (filter, mismatch, words) in [
+            (
+                filter(&["scan.*"], &[], &[], ""),
+                Mismatch::Type,
+                "finding.created is not among scan.*",
+            ),
+            (
+                filter(&[], &[Severity::Critical], &[], ""),
+                Mismatch::Severity,
+                "HIGH is not among CRITICAL",
+            ),
+            (
+                filter(&[], &[], &["registry"], ""),
+                Mismatch::Source,
+                "cspm is not among registry",
+            ),
+            (
+                filter(&[], &[], &[], "event.test"),
+                Mismatch::Expression,
+                "is false",
+            ),
+            (
+                Filter {
+                    categories: vec![Category::SystemError],
+                    ..Filter::default()
+                },
+                Mismatch::Category,
+                "SECURITY_ALERT is not among SYSTEM_ERROR",
+            ),
+        ] {
+            assert_eq!(filter.matches(&event), Match::No(mismatch.clone()));
+            assert!(filter.sentence(&mismatch, &event).contains(words), "{mismatch:?}");
+        }
+        let failing = filter(&["finding.*"], &[], &["CSPM"], "event.data.nothing == 1");
+        assert!(matches!(
+            failing.matches(&event),
+            Match::No(Mismatch::ExpressionFailed(_))
+        ));
+    }
+
+    #[test]
+    fn every_wrong_field_of_a_draft_is_named() {
+        let draft = FilterDraft {
+            types: vec!["finding.*".to_owned(), "nope".to_owned()],
+            sources: vec!["x".repeat(65), " ".to_owned()],
+            expression: "event.".to_owned(),
+            ..FilterDraft::default()
+        };
+        let violations = Filter::parse(draft).unwrap_err();
+        let fields: Vec<_> = violations
+            .iter()
+            .map(|violation| violation.field.as_str())
+            .collect();
+        assert_eq!(fields, ["types[1]", "sources[0]", "sources[1]", "expression"]);
+    }
+
+    #[test]
+    fn a_filter_reads_back_from_json() {
+        let filter = filter(
+            &["finding.*"],
+            &[Severity::High],
+            &["cspm"],
+            "event.severity_rank > 1",
+        );
+        let json = serde_json::to_string(&filter).unwrap();
+        assert_eq!(serde_json::from_str::<Filter>(&json).unwrap(), filter);
+        assert_eq!(serde_json::to_string(&Filter::default()).unwrap(), "{}");
+    }
+
+    proptest! {
+        /// A filter is the conjunction of its conditions, and an empty condition is no condition.
+        #[test]
+        fn a_filter_is_the_conjunction_of_its_conditions(
+            types in proptest::sample::subsequence(vec!["finding.*", "scan.failed", "scan.*"], 0..=3),
+            severities in proptest::sample::subsequence(Severity::ALL.to_vec(), 0..=5),
+            sources in proptest::sample::subsequence(vec!["cspm", "registry"], 0..=2),
+            severity in proptest::sample::select(Severity::ALL.to_vec()),
+            name in proptest::sample::select(vec!["finding.created", "scan.failed", "scan.started", "user.login"]),
+        ) {
+            let mut event = sample(name);
+            event.severity = severity;
+            let type_holds = types.is_empty() || types.iter().any(|pattern| {
+                *pattern == name || pattern.strip_suffix('*').is_some_and(|group| name.starts_with(group))
+            });
+            let expected = type_holds
+                && (severities.is_empty() || severities.contains(&severity))
+                && (sources.is_empty() || sources.contains(&"cspm"));
+            prop_assert_eq!(filter(&types, &severities, &sources, "").matches(&event).is_yes(), expected);
+        }
+    }
+}

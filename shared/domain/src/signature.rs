@@ -1,0 +1,200 @@
+//! How a webhook proves where it comes from. Two schemes sign the same body: the plain one (`X-<Brand>-Signature`,
+//! hex of HMAC-SHA256 over the raw body, keyed with the secret's own bytes) and Standard Webhooks 1.0 (`webhook-signature`,
+//! over `{id}.{timestamp}.{body}`, keyed with the decoded part after `whsec_`). During a rotation every live secret signs.
+
+use base64::Engine;
+use base64::alphabet::STANDARD as ALPHABET;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::BASE64_STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+use crate::violation::{Violations, reason};
+
+/// How many random bytes [`SigningSecret::generate`] takes.
+pub const GENERATED_BYTES: usize = 32;
+/// What a Standard Webhooks secret starts with.
+const PREFIX: &str = "whsec_";
+/// People paste secrets with and without padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &ALPHABET,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A secret that can sign: `whsec_` and base64, or a text that the user chose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningSecret(Secret);
+
+// === impl SigningSecret ===
+
+impl SigningSecret {
+    /// Checks a secret that a user gave: 8 to 256 visible ASCII characters, and base64 of at least one byte after
+    /// `whsec_` if it starts so. The path is empty: nest it under the field's name.
+    pub fn parse(secret: Secret) -> Result<Self, Violations> {
+        let text = secret.expose();
+        if !(8..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Violations::one(
+                "",
+                reason::MALFORMED,
+                "must have 8 to 256 visible ASCII characters",
+            ));
+        }
+        if text.starts_with(PREFIX) && decoded(text).is_none() {
+            return Err(Violations::one(
+                "",
+                reason::MALFORMED,
+                "must be base64 after `whsec_`",
+            ));
+        }
+        Ok(Self(secret))
+    }
+
+    /// A new secret of these random bytes.
+    #[must_use]
+    pub fn generate(random: [u8; GENERATED_BYTES]) -> Self {
+        let random = Zeroizing::new(random);
+        Self(Secret::new(format!(
+            "{PREFIX}{}",
+            BASE64_STANDARD.encode(*random)
+        )))
+    }
+
+    /// The text, to show once and to keep sealed.
+    #[must_use]
+    pub const fn secret(&self) -> &Secret {
+        &self.0
+    }
+
+    /// The key of the Standard Webhooks scheme.
+    fn standard_key(&self) -> Zeroizing<Vec<u8>> {
+        let text = self.0.expose();
+        decoded(text).unwrap_or_else(|| Zeroizing::new(text.as_bytes().to_vec()))
+    }
+}
+
+fn decoded(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let bytes = Zeroizing::new(LENIENT.decode(text.strip_prefix(PREFIX)?).ok()?);
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+/// The value of `X-<Brand>-Signature`: one lower-case hex signature for each secret, separated by spaces. Receivers
+/// compare with one; during a rotation there are two.
+#[must_use]
+pub fn plain_signatures(secrets: &[SigningSecret], body: &[u8]) -> String {
+    joined(
+        secrets
+            .iter()
+            .map(|secret| hex::encode(mac(secret.0.expose().as_bytes(), &[body]))),
+    )
+}
+
+/// The value of `webhook-signature`: `v1,` and base64 for each secret, separated by spaces. `timestamp` is in seconds since
+/// 1970 and is the one that `webhook-timestamp` says.
+#[must_use]
+pub fn standard_signatures(secrets: &[SigningSecret], id: &str, timestamp: i64, body: &[u8]) -> String {
+    let head = format!("{id}.{timestamp}.");
+    joined(secrets.iter().map(|secret| {
+        let signature = mac(&secret.standard_key(), &[head.as_bytes(), body]);
+        format!("v1,{}", BASE64_STANDARD.encode(signature))
+    }))
+}
+
+fn joined(signatures: impl Iterator<Item = String>) -> String {
+    signatures.collect::<Vec<_>>().join(" ")
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    #[allow(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> SigningSecret {
+        SigningSecret::parse(Secret::new(text)).unwrap()
+    }
+
+    #[test]
+    fn the_standard_scheme_gives_the_reference_vector() {
+        // From the reference libraries of Standard Webhooks.
+        let signatures = standard_signatures(
+            &[secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            br#"{"test": 2432232314}"#,
+        );
+        assert_eq!(signatures, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn the_plain_scheme_is_hmac_sha256_of_the_body_in_lower_case_hex() {
+        // `hmac.new(b"whsec_c2VjcmV0", b'{"a":1}', sha256).hexdigest()`: the whole text is the key, prefix included.
+        assert_eq!(
+            plain_signatures(&[secret("whsec_c2VjcmV0")], br#"{"a":1}"#),
+            "28fdc14c87a73d987934817247894b8ad07ef650fe85604f8aa9c9dec32c936d"
+        );
+    }
+
+    #[test]
+    fn a_text_of_the_users_own_is_keyed_by_its_bytes_in_both() {
+        // Both computed with Python's `hmac`.
+        let own = [secret("correct-horse!")];
+        assert_eq!(
+            standard_signatures(&own, "evt_1", 1_700_000_000, b"{}"),
+            "v1,WTvLzMmkvfwFIydZmPOQbBEu1yHK3/yPGcZPuyWm2ZA="
+        );
+        assert_eq!(
+            plain_signatures(&own, b"{}"),
+            "c39b5f02f2a7ada244d640f9de0a4600a52db9ca01078204c052cf739de063a3"
+        );
+    }
+
+    #[test]
+    fn every_live_secret_signs_during_a_rotation() {
+        let (new, old) = (secret("new-secret"), secret("old-secret"));
+        let both = standard_signatures(&[new.clone(), old.clone()], "evt_1", 7, b"{}");
+        let alone = [
+            standard_signatures(&[new], "evt_1", 7, b"{}"),
+            standard_signatures(&[old], "evt_1", 7, b"{}"),
+        ];
+        assert_eq!(both.split(' ').collect::<Vec<_>>(), alone);
+    }
+
+    #[test]
+    fn a_generated_secret_is_one_that_can_be_parsed_and_carries_all_its_bytes() {
+        let generated = SigningSecret::generate([0xfe; GENERATED_BYTES]);
+        assert_eq!(
+            SigningSecret::parse(generated.secret().clone()).unwrap(),
+            generated
+        );
+        assert_eq!(generated.standard_key().as_slice(), &[0xfe; GENERATED_BYTES]);
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_a_key_is_refused() {
+        for text in [
+            "",
+            "short",
+            "whsec_",
+            "whsec_====",
+            "whsec_not base64",
+            "whsec_n#t-b64",
+            "with space",
+        ] {
+            assert!(SigningSecret::parse(Secret::new(text)).is_err(), "{text}");
+        }
+        assert!(SigningSecret::parse(Secret::new("x".repeat(257))).is_err());
+        assert_eq!(
+            secret("whsec_c2VjcmV0").standard_key(),
+            secret("whsec_c2VjcmV0=").standard_key()
+        );
+    }
+}
