@@ -47,7 +47,7 @@ on_both_databases! {
 
         client.emit(&team, finding("second")).await.unwrap();
         let received = receiver.wait_for(2).await.unwrap();
-        assert!(received.iter().all(|request| request.signatures.all_valid()), "{received:?}");
+        assert!(received.iter().all(|request| request.signatures.both_valid()), "{received:?}");
         assert_eq!((receiver.arrivals_of("first"), receiver.arrivals_of("second")), (1, 1));
     }
 
