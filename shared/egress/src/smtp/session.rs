@@ -70,14 +70,14 @@ impl Session {
             None,
         )
         .await
-        .map_err(connect_error)?;
+        .map_err(|error| connect_error(&error))?;
 
         if let (Security::StartTls | Security::OptionalStartTls, Some(tls)) = (server.security, tls) {
             if connection.can_starttls() {
                 connection
                     .starttls(tls, &settings.hello)
                     .await
-                    .map_err(connect_error)?;
+                    .map_err(|error| connect_error(&error))?;
             } else if server.security == Security::StartTls {
                 connection.abort().await;
                 return Err(SmtpError::Tls("the server does not offer STARTTLS".to_owned()));
@@ -103,7 +103,7 @@ impl Session {
                 .connection
                 .auth(DEFAULT_MECHANISMS, &credentials)
                 .await
-                .map_err(auth_error)?;
+                .map_err(|error| auth_error(&error))?;
         }
         Ok(session)
     }
@@ -241,23 +241,23 @@ fn conversation_error(error: &Error, after_data: bool) -> SmtpError {
     }
 }
 
-fn auth_error(error: Error) -> SmtpError {
-    match conversation_error(&error, false) {
+fn auth_error(error: &Error) -> SmtpError {
+    match conversation_error(error, false) {
         SmtpError::Permanent { code, text } => SmtpError::Auth(format!("{code} {text}")),
         // No mechanism in common: lettre says so as an error of its own, without a reply.
-        SmtpError::Broken { .. } if error.is_client() => SmtpError::Auth(detail_of(&error)),
+        SmtpError::Broken { .. } if error.is_client() => SmtpError::Auth(detail_of(error)),
         other => other,
     }
 }
 
-fn connect_error(error: Error) -> SmtpError {
+fn connect_error(error: &Error) -> SmtpError {
     if error.status().is_some() {
-        return conversation_error(&error, false);
+        return conversation_error(error, false);
     }
-    if error.is_tls() || is_rustls(&error) {
-        return SmtpError::Tls(detail_of(&error));
+    if error.is_tls() || is_rustls(error) {
+        return SmtpError::Tls(detail_of(error));
     }
-    SmtpError::Connect(detail_of(&error))
+    SmtpError::Connect(detail_of(error))
 }
 
 /// rustls' errors arrive inside `io::Error`s, whose `source` skips the error they carry.
@@ -268,7 +268,9 @@ fn is_rustls(error: &Error) -> bool {
             return true;
         }
         if let Some(io) = current.downcast_ref::<io::Error>()
-            && io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+            && io
+                .get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
         {
             return true;
         }

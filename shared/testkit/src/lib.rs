@@ -1,0 +1,25 @@
+//! Stand-ins for the outside world that speak its real protocols on loopback.
+//!
+//! Slack, Teams, a mail server, a webhook receiver and an OTLP collector, each with its own rules and its own error
+//! words, and a clock that tests own. They serve the tests and `watchbell demo` alike: `start()` binds a free port
+//! of 127.0.0.1, everything that arrives is kept and can be awaited, and dropping one stops it. They share no code
+//! with what they judge: a signature is verified here by a second implementation.
+
+mod clock;
+mod journal;
+mod loopback;
+mod otlp;
+mod slack;
+mod smtp;
+mod teams;
+mod webhook;
+
+pub use clock::TestClock;
+pub use journal::{NotArrived, PATIENCE};
+pub use otlp::OtlpSink;
+pub use slack::{SlackMessage, SlackReply, SlackStandIn};
+pub use smtp::{AfterData, Mail, SmtpStandIn, SmtpStandInBuilder};
+pub use teams::{TeamsFlavour, TeamsMessage, TeamsReply, TeamsStandIn};
+pub use webhook::{
+    Behaviour, Check, Received, Reply, Script, Signatures, WebhookReceiver, WebhookReceiverBuilder,
+};
