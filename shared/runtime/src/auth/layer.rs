@@ -1,0 +1,406 @@
+//! The door of every gRPC service: reads the credential, finds out whose it is, asks the table, counts the call, and
+//! only then lets it in with its [`Principal`]. Refusals are proper gRPC answers with details.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use axum::body::Body;
+use futures::future::BoxFuture;
+use http::{HeaderMap, Request, Response, header};
+use subtle::ConstantTimeEq;
+use tonic::Status;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+use tower::{Layer, Service};
+use watchbell_domain::clock::SharedClock;
+use watchbell_domain::secret::Secret;
+
+use super::rate::RateLimit;
+use super::table::{self, Access};
+use super::{Authenticator, KeyHash, Principal, hash_key};
+use crate::problem::{Problem, reason};
+
+/// What every API key starts with.
+const KEY_PREFIX: &str = "wbk_";
+
+/// No credential is longer than this, in bytes.
+const MAX_CREDENTIAL: usize = 8 * 1024;
+
+/// Whoever can check the tokens of signed-in users.
+#[async_trait]
+pub trait MemberVerifier: Send + Sync {
+    /// Whose token this is: a [`Principal::Member`].
+    ///
+    /// # Errors
+    /// [`Problem::Unauthenticated`] for a token that is not valid (any more).
+    async fn verify(&self, token: &str) -> Result<Principal, Problem>;
+}
+
+/// Puts [`AuthService`] before a gRPC router.
+#[derive(Clone)]
+pub struct AuthLayer {
+    auth: Arc<Auth>,
+}
+
+/// See [`AuthLayer`].
+#[derive(Clone)]
+pub struct AuthService<S> {
+    inner: S,
+    auth: Arc<Auth>,
+}
+
+struct Auth {
+    keys: Arc<dyn Authenticator>,
+    members: Option<Arc<dyn MemberVerifier>>,
+    service_token: Option<KeyHash>,
+    trust_certificates: bool,
+    rate: RateLimit,
+}
+
+/// What a call brought along.
+enum Credential {
+    None,
+    /// A bearer token or API key.
+    Token(Secret),
+    /// A client certificate that TLS has verified against the services' own authority.
+    Certificate,
+}
+
+// === impl AuthLayer ===
+
+impl AuthLayer {
+    /// API keys are checked by `keys` (usually a [`super::CachedKeys`]); each may call `per_second` times in the long
+    /// run and `burst` times at once.
+    pub fn new(
+        keys: Arc<dyn Authenticator>,
+        clock: SharedClock,
+        per_second: NonZeroU32,
+        burst: NonZeroU32,
+    ) -> Self {
+        Self {
+            auth: Arc::new(Auth {
+                keys,
+                members: None,
+                service_token: None,
+                trust_certificates: false,
+                rate: RateLimit::new(per_second, burst, clock),
+            }),
+        }
+    }
+
+    /// Whoever brings this token is a service of Watchbell.
+    #[must_use]
+    pub fn service_token(self, token: &Secret) -> Self {
+        self.with(|auth| auth.service_token = (!token.is_empty()).then(|| hash_key(token.expose())))
+    }
+
+    /// Whoever brings a client certificate that the server's TLS has verified is a service of Watchbell.
+    #[must_use]
+    pub fn trust_client_certificates(self) -> Self {
+        self.with(|auth| auth.trust_certificates = true)
+    }
+
+    /// Tokens of signed-in users are checked by `members`; without this they are refused.
+    #[must_use]
+    pub fn members(self, members: Arc<dyn MemberVerifier>) -> Self {
+        self.with(|auth| auth.members = Some(members))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Auth)) -> Self {
+        if let Some(auth) = Arc::get_mut(&mut self.auth) {
+            change(auth);
+        } else {
+            debug_assert!(false, "a layer is complete before it is cloned");
+        }
+        self
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = AuthService<S>;
+
+    fn layer(&self, inner: S) -> AuthService<S> {
+        AuthService {
+            inner,
+            auth: Arc::clone(&self.auth),
+        }
+    }
+}
+
+// === impl AuthService ===
+
+impl<S, B> Service<Request<B>> for AuthService<S>
+where
+    S: Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // The clone that was polled ready is the one to call.
+        let unpolled = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, unpolled);
+        let auth = Arc::clone(&self.auth);
+        let access = table::access(request.uri().path());
+        if access == Some(Access::Public) {
+            return Box::pin(inner.call(request));
+        }
+        let credential = auth.credential(&request);
+        Box::pin(async move {
+            match auth.admit(credential, access).await {
+                Ok(principal) => {
+                    if let Some(team) = principal.own_team() {
+                        tracing::Span::current().record("team", tracing::field::display(team));
+                    }
+                    request.extensions_mut().insert(principal);
+                    inner.call(request).await
+                }
+                Err(problem) => Ok(Status::from(problem).into_http()),
+            }
+        })
+    }
+}
+
+// === impl Auth ===
+
+impl Auth {
+    fn credential<B>(&self, request: &Request<B>) -> Credential {
+        if let Some(token) = bearer(request.headers()) {
+            return Credential::Token(Secret::from(token));
+        }
+        let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+        let certified = tls
+            .and_then(TlsConnectInfo::peer_certs)
+            .is_some_and(|chain| !chain.is_empty());
+        if self.trust_certificates && certified {
+            return Credential::Certificate;
+        }
+        Credential::None
+    }
+
+    async fn admit(&self, credential: Credential, access: Option<Access>) -> Result<Principal, Problem> {
+        let principal = match credential {
+            Credential::None => {
+                return Err(Problem::Unauthenticated {
+                    reason: reason::MISSING_CREDENTIAL,
+                });
+            }
+            Credential::Certificate => Principal::Service,
+            Credential::Token(token) => self.holder(token.expose()).await?,
+        };
+        let access = access.ok_or_else(|| Problem::Denied {
+            reason: reason::UNKNOWN_METHOD,
+            message: "no caller may call this".to_owned(),
+        })?;
+        access.check(&principal)?;
+        self.rate.check(&principal)?;
+        Ok(principal)
+    }
+
+    /// Whose token this is.
+    async fn holder(&self, token: &str) -> Result<Principal, Problem> {
+        let refused = Problem::Unauthenticated {
+            reason: reason::INVALID_CREDENTIAL,
+        };
+        if token.is_empty() || token.len() > MAX_CREDENTIAL {
+            return Err(refused);
+        }
+        let hash = hash_key(token);
+        // Comparing hashes of one length gives away neither the token's text nor its length.
+        if self
+            .service_token
+            .is_some_and(|service| bool::from(service.ct_eq(&hash)))
+        {
+            return Ok(Principal::Service);
+        }
+        if token.starts_with(KEY_PREFIX) {
+            return Ok(self.keys.authenticate(hash).await?.principal);
+        }
+        match &self.members {
+            Some(members) => members.verify(token).await,
+            None => Err(refused),
+        }
+    }
+}
+
+/// The token of `authorization: Bearer …`, or of `x-api-key`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return headers.get("x-api-key")?.to_str().ok();
+    };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Grant, Scope};
+    use crate::problem::{Reading, from_status};
+    use crate::testing::ManualClock;
+    use chrono::DateTime;
+    use std::convert::Infallible;
+    use tonic::Code;
+    use tower::ServiceExt;
+    use watchbell_domain::ids::{KeyId, TeamId};
+
+    const EMIT: &str = "/watchbell.router.v1.RouterService/Emit";
+    const SNAPSHOT: &str = "/watchbell.config.v1.SnapshotService/GetTeamSnapshot";
+
+    /// Knows one key, `wbk_good`, which may emit.
+    struct OneKey(TeamId);
+
+    #[async_trait]
+    impl Authenticator for OneKey {
+        async fn authenticate(&self, key: KeyHash) -> Result<Grant, Problem> {
+            if key != hash_key("wbk_good") {
+                return Err(Problem::Unauthenticated {
+                    reason: reason::INVALID_CREDENTIAL,
+                });
+            }
+            let principal = Principal::ApiKey {
+                key_id: KeyId::from_uuid(self.0.as_uuid()),
+                team_id: Some(self.0),
+                scopes: [Scope::Emit].into_iter().collect(),
+            };
+            Ok(Grant {
+                principal,
+                expires_at: None,
+            })
+        }
+    }
+
+    fn layer() -> AuthLayer {
+        let keys = OneKey(TeamId::generate(DateTime::UNIX_EPOCH));
+        let three = NonZeroU32::new(3).unwrap();
+        AuthLayer::new(Arc::new(keys), ManualClock::shared(), three, three)
+            .service_token(&Secret::from("between-us"))
+    }
+
+    /// Calls through the layer; who got in, or how they were refused.
+    async fn call(
+        layer: &AuthLayer,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Option<Principal>, Reading> {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let service = layer.layer(tower::service_fn(async |request: Request<Body>| {
+            let mut response = Response::new(Body::empty());
+            if let Some(principal) = request.extensions().get::<Principal>() {
+                response.extensions_mut().insert(*principal);
+            }
+            Ok::<_, Infallible>(response)
+        }));
+        let response = service
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        match Status::from_header_map(response.headers()) {
+            Some(status) => {
+                assert_eq!(response.headers()[header::CONTENT_TYPE], "application/grpc");
+                assert_eq!(response.status(), 200, "gRPC says it in grpc-status");
+                Err(from_status(&status))
+            }
+            None => Ok(response.extensions().get().copied()),
+        }
+    }
+
+    fn refusal(result: Result<Option<Principal>, Reading>) -> (Code, String) {
+        let reading = result.unwrap_err();
+        (reading.code, reading.reason.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_key_gets_in_by_either_header() {
+        let layer = layer();
+        for headers in [
+            ("authorization", "Bearer wbk_good"),
+            ("authorization", "bearer wbk_good"),
+            ("x-api-key", "wbk_good"),
+        ] {
+            let principal = call(&layer, EMIT, &[headers]).await.unwrap().unwrap();
+            assert!(principal.own_team().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn no_key_and_a_wrong_key_are_told_apart() {
+        let layer = layer();
+        let missing = (Code::Unauthenticated, "MISSING_CREDENTIAL".to_owned());
+        let invalid = (Code::Unauthenticated, "INVALID_CREDENTIAL".to_owned());
+        assert_eq!(refusal(call(&layer, EMIT, &[]).await), missing);
+        assert_eq!(
+            refusal(call(&layer, EMIT, &[("authorization", "Basic d2JrX2dvb2Q=")]).await),
+            missing
+        );
+        for token in ["Bearer wbk_bad", "Bearer between-them", "Bearer eyJhbGciOi.e30.x"] {
+            assert_eq!(
+                refusal(call(&layer, EMIT, &[("authorization", token)]).await),
+                invalid
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_without_the_scope_is_denied_and_so_is_a_path_without_a_row() {
+        let layer = layer();
+        let key = [("x-api-key", "wbk_good")];
+        let explain = call(&layer, "/watchbell.router.v1.RouterService/Explain", &key).await;
+        assert_eq!(
+            refusal(explain),
+            (Code::PermissionDenied, "MISSING_SCOPE".to_owned())
+        );
+        let unknown = call(&layer, "/watchbell.router.v1.RouterService/Erase", &key).await;
+        assert_eq!(refusal(unknown).0, Code::PermissionDenied);
+    }
+
+    #[tokio::test]
+    async fn internal_calls_are_for_the_service_token_alone() {
+        let layer = layer();
+        let token = [("authorization", "Bearer between-us")];
+        assert_eq!(
+            call(&layer, SNAPSHOT, &token).await.unwrap(),
+            Some(Principal::Service)
+        );
+        let key = call(&layer, SNAPSHOT, &[("x-api-key", "wbk_good")]).await;
+        assert_eq!(refusal(key), (Code::PermissionDenied, "INTERNAL_ONLY".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn without_a_service_token_configured_nobody_is_a_service() {
+        let layer = layer().service_token(&Secret::from(""));
+        let empty = call(&layer, SNAPSHOT, &[("authorization", "Bearer ")]).await;
+        assert_eq!(refusal(empty).0, Code::Unauthenticated);
+    }
+
+    #[tokio::test]
+    async fn health_is_open_and_carries_nobody() {
+        assert_eq!(
+            call(&layer(), "/grpc.health.v1.Health/Check", &[]).await.unwrap(),
+            None
+        );
+    }
+
+    #[tokio::test]
+    async fn a_key_over_its_budget_is_told_when_to_come_back() {
+        let layer = layer();
+        let key = [("x-api-key", "wbk_good")];
+        for _ in 0..3 {
+            call(&layer, EMIT, &key).await.unwrap();
+        }
+        let reading = call(&layer, EMIT, &key).await.unwrap_err();
+        assert_eq!(reading.code, Code::ResourceExhausted);
+        assert!(reading.retry_after.is_some());
+    }
+}
