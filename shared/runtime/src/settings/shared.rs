@@ -1,0 +1,252 @@
+//! The sections that every service reads the same way.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use watchbell_domain::brand::Brand;
+use watchbell_domain::secret::Secret;
+
+use super::{Settings, SettingsError, read};
+
+/// What all services need.
+#[derive(Debug, Clone, Default)]
+pub struct Shared {
+    /// `[server]`
+    pub server: ServerSettings,
+    /// `[brand]`
+    pub brand: Brand,
+    /// `[telemetry]`
+    pub telemetry: TelemetrySettings,
+    /// `[egress]`
+    pub egress: EgressSettings,
+    /// `[limits]`
+    pub limits: LimitSettings,
+    /// `[auth]`
+    pub auth: AuthSettings,
+    /// `[peers]`
+    pub peers: PeerSettings,
+}
+
+/// The one port that a process listens at.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// Where to listen; port 0 takes a free one. Loopback unless said otherwise.
+    pub address: SocketAddr,
+    /// How long calls and streams may take to end after a stop was asked for.
+    #[serde(deserialize_with = "read::duration")]
+    pub shutdown_grace: Duration,
+    /// `[server.tls]`; plain text without it.
+    pub tls: Option<TlsSettings>,
+}
+
+/// PEM files.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// This service's certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authority of the services themselves: at a server, whoever shows a certificate of it is a service of
+    /// Watchbell; at a client, the authority that peers are checked against.
+    pub service_authority: Option<PathBuf>,
+}
+
+/// How lines are logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    #[default]
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Logs, traces and metrics.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// The format of log lines.
+    pub log: LogFormat,
+    /// Which lines, in the form of `tracing_subscriber::EnvFilter`; `RUST_LOG` wins.
+    pub filter: String,
+    /// The OTLP collector (gRPC) that gets traces and metrics; `OTEL_EXPORTER_OTLP_ENDPOINT` wins. None: not exported.
+    pub otlp_endpoint: Option<String>,
+    /// The share of traces that begin here and are kept, 0 to 1; callers decide about theirs.
+    pub sample_ratio: f64,
+}
+
+/// The only ways past the egress guard.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EgressSettings {
+    /// Networks that may be dialled although they are not public, `10.1.0.0/16`.
+    #[serde(deserialize_with = "read::list")]
+    pub allow: Vec<IpNet>,
+}
+
+/// What protects a process from its callers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Calls of one key in the long run.
+    pub calls_per_second: NonZeroU32,
+    /// Calls of one key at once.
+    pub burst: NonZeroU32,
+    /// Calls under way in the process; more are refused.
+    pub max_calls: usize,
+    /// HTTP/2 streams of one connection.
+    pub max_streams_per_connection: u32,
+    /// How long a call may take when its caller does not say.
+    #[serde(deserialize_with = "read::duration")]
+    pub deadline: Duration,
+    /// How long a stream may live; its client opens a new one.
+    #[serde(deserialize_with = "read::duration")]
+    pub max_stream_age: Duration,
+}
+
+/// Who is who.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthSettings {
+    /// What services of Watchbell show one another; at least 16 characters. None: calls between processes are refused.
+    pub service_token: Option<Secret>,
+}
+
+/// Where the other services are, as URLs; unset are those that live in this process.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PeerSettings {
+    /// Config.
+    pub config: Option<String>,
+    /// Router.
+    pub router: Option<String>,
+    /// Dispatcher.
+    pub dispatcher: Option<String>,
+    /// Digest.
+    pub digest: Option<String>,
+    /// The authority that `https` peers are checked against, and the identity shown to them.
+    pub tls: Option<TlsSettings>,
+}
+
+/// Shorter service tokens could be guessed.
+const MIN_TOKEN: usize = 16;
+
+// === impl Shared ===
+
+impl Shared {
+    /// The top-level keys that are read here.
+    pub const SECTIONS: &'static [&'static str] = &[
+        "server",
+        "brand",
+        "telemetry",
+        "egress",
+        "limits",
+        "auth",
+        "peers",
+    ];
+
+    pub(super) fn read(settings: &Settings) -> Result<Self, SettingsError> {
+        let shared = Self {
+            server: settings.section("server")?,
+            brand: settings.section("brand")?,
+            telemetry: settings.section("telemetry")?,
+            egress: settings.section("egress")?,
+            limits: settings.section("limits")?,
+            auth: settings.section("auth")?,
+            peers: settings.section("peers")?,
+        };
+        shared.check()?;
+        Ok(shared)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        if let Err(violations) = self.brand.check()
+            && let Some(first) = violations.iter().next()
+        {
+            return Err(SettingsError::new(&first.field, &first.description));
+        }
+        if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
+            return Err(SettingsError::new(
+                "telemetry.sample_ratio",
+                "must lie between 0 and 1",
+            ));
+        }
+        let token = self.auth.service_token.as_ref();
+        if token.is_some_and(|token| token.expose().chars().count() < MIN_TOKEN) {
+            let message = format!("must have at least {MIN_TOKEN} characters");
+            return Err(SettingsError::new("auth.service_token", message));
+        }
+        if self.limits.max_calls == 0 {
+            return Err(SettingsError::new("limits.max_calls", "must be at least 1"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7311),
+            shutdown_grace: Duration::from_secs(20),
+            tls: None,
+        }
+    }
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self {
+            log: LogFormat::Auto,
+            filter: "info,sqlx=warn,sea_orm=warn,h2=warn,hyper=warn,tonic=warn".to_owned(),
+            otlp_endpoint: None,
+            sample_ratio: 1.0,
+        }
+    }
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            calls_per_second: NonZeroU32::MIN.saturating_add(4_999),
+            burst: NonZeroU32::MIN.saturating_add(9_999),
+            max_calls: 8_192,
+            max_streams_per_connection: 1_024,
+            deadline: Duration::from_secs(30),
+            max_stream_age: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::Loader;
+
+    #[test]
+    fn a_short_service_token_is_refused_without_being_shown() {
+        let settings = Loader::new().set("auth.service_token", "hunter2").load().unwrap();
+        let said = settings.shared().unwrap_err().to_string();
+        assert!(
+            said.contains("auth.service_token") && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn without_any_source_everything_has_a_default() {
+        let shared = Loader::new().load().unwrap().shared().unwrap();
+        assert!(
+            shared.server.address.ip().is_loopback(),
+            "nobody listens to the world by default"
+        );
+        assert!(shared.egress.allow.is_empty());
+    }
+}
