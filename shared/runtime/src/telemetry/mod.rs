@@ -1,0 +1,315 @@
+//! Logs, traces and metrics of a process. [`Telemetry::start`] sets them up once, [`Telemetry::stop`] sends what has not
+//! been sent. Log lines carry the ids of their trace; traces go to an OTLP collector when one is configured and are
+//! handed on to callers and callees either way.
+
+mod layer;
+mod log;
+pub mod propagate;
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{KeyValue, global};
+use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing::level_filters::LevelFilter;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+pub use layer::{TraceLayer, TraceService};
+
+use crate::metrics::Metrics;
+use crate::settings::{LogFormat, TelemetrySettings};
+
+/// The variable that names the collector everywhere in the OpenTelemetry world.
+const ENDPOINT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+/// How long stopping waits for the collector.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// Telemetry that could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The log filter does not parse.
+    #[error("telemetry.filter: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The collector's address cannot be used.
+    #[error("telemetry.otlp_endpoint: {0}")]
+    Exporter(#[from] ExporterBuildError),
+    /// The registry of metrics cannot be set up.
+    #[error("metrics: {0}")]
+    Metrics(#[from] opentelemetry_sdk::error::OTelSdkError),
+    /// Something else logs in this process already.
+    #[error("logging: {0}")]
+    Subscriber(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// The telemetry of this process.
+pub struct Telemetry {
+    tracer: SdkTracerProvider,
+    metrics: Metrics,
+}
+
+// === impl Telemetry ===
+
+impl Telemetry {
+    /// Sets up logs on the standard error, traces and metrics for this process. `service` names it in all of them. Call
+    /// it once, inside the tokio runtime, which the exporters use.
+    ///
+    /// # Errors
+    /// When the settings cannot be used.
+    pub fn start(settings: &TelemetrySettings, service: &'static str) -> Result<Self, TelemetryError> {
+        let endpoint = std::env::var(ENDPOINT_VARIABLE)
+            .ok()
+            .filter(|endpoint| !endpoint.is_empty());
+        let endpoint = endpoint.or_else(|| settings.otlp_endpoint.clone());
+        let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+            Ok(filter) => EnvFilter::try_new(filter)?,
+            Err(_) => EnvFilter::try_new(&settings.filter)?,
+        };
+        let json = match settings.log {
+            LogFormat::Json => true,
+            LogFormat::Text => false,
+            LogFormat::Auto => !std::io::stderr().is_terminal(),
+        };
+        let telemetry = Self::build(endpoint.as_deref(), settings.sample_ratio, service)?;
+        Registry::default()
+            .with(telemetry.traces())
+            .with(lines(json, std::io::stderr).with_filter(filter))
+            .try_init()?;
+        global::set_text_map_propagator(TraceContextPropagator::new());
+        global::set_tracer_provider(telemetry.tracer.clone());
+        global::set_meter_provider(telemetry.metrics.provider().clone());
+        Ok(telemetry)
+    }
+
+    fn build(
+        endpoint: Option<&str>,
+        sample_ratio: f64,
+        service: &'static str,
+    ) -> Result<Self, TelemetryError> {
+        let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+        let resource = Resource::builder()
+            .with_service_name(service)
+            .with_attribute(version)
+            .build();
+        let mut tracer = SdkTracerProvider::builder().with_resource(resource.clone());
+        let mut metric_exporter = None;
+        // Without a collector spans still have ids, for logs and for whoever is called, but nothing is recorded.
+        let mut root = Sampler::AlwaysOff;
+        if let Some(endpoint) = endpoint {
+            root = Sampler::TraceIdRatioBased(sample_ratio);
+            tracer = tracer.with_batch_exporter(
+                SpanExporter::builder()
+                    .with_tonic()
+                    .with_endpoint(endpoint)
+                    .build()?,
+            );
+            metric_exporter = Some(
+                MetricExporter::builder()
+                    .with_tonic()
+                    .with_endpoint(endpoint)
+                    .build()?,
+            );
+        }
+        Ok(Self {
+            tracer: tracer.with_sampler(Sampler::ParentBased(Box::new(root))).build(),
+            metrics: Metrics::new(resource, metric_exporter)?,
+        })
+    }
+
+    /// The layer that makes OpenTelemetry spans of our own spans; those of libraries would only be noise.
+    fn traces<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+    {
+        let ours = |metadata: &Metadata<'_>| metadata.target().starts_with("watchbell");
+        tracing_opentelemetry::layer()
+            .with_tracer(self.tracer.tracer("watchbell"))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(tracing_subscriber::filter::filter_fn(ours))
+            .with_filter(LevelFilter::INFO)
+    }
+
+    /// The metrics of this process.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Sends what has not been sent; waits for the collector a few seconds at most. Blocks, so call it last.
+    pub fn stop(self) {
+        // A collector that is away is no reason to fail when stopping; the exporters have logged it.
+        let _ = self.tracer.shutdown_with_timeout(FLUSH);
+        let _ = self.metrics.provider().shutdown_with_timeout(FLUSH);
+    }
+}
+
+/// The layer that writes log lines.
+fn lines<S, W>(json: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    if json {
+        layer
+            .fmt_fields(JsonFields::new())
+            .event_format(log::JsonLines)
+            .boxed()
+    } else {
+        layer.compact().boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+        TraceService, TraceServiceServer,
+    };
+    use opentelemetry_proto::tonic::collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+    };
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use serde_json::Value;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::mpsc;
+    use tonic::{Request, Response, Status};
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Written {
+        fn lines(&self) -> Vec<Value> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
+        }
+    }
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn a_log_line_carries_its_trace_and_what_the_spans_know() {
+        let telemetry = Telemetry::build(None, 1.0, "test").unwrap();
+        let written = Written::default();
+        let sink = written.clone();
+        let subscriber = Registry::default()
+            .with(telemetry.traces())
+            .with(lines(true, move || sink.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("outside");
+            let span = tracing::info_span!("rpc", team = "team_1", method = "Emit");
+            propagate::continue_from(&span, PARENT);
+            span.in_scope(|| tracing::warn!(count = 3, error = "full", "inside"));
+        });
+        let lines = written.lines();
+        assert_eq!(lines[0]["message"], "outside");
+        assert_eq!(lines[0].get("trace_id"), None);
+        let inside = &lines[1];
+        assert_eq!(inside["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(inside["span_id"].as_str().unwrap().len(), 16);
+        assert_eq!(
+            (&inside["level"], &inside["fields"]["count"]),
+            (&"WARN".into(), &3.into())
+        );
+        assert_eq!(
+            (&inside["span"]["team"], &inside["span"]["name"]),
+            (&"team_1".into(), &"rpc".into())
+        );
+        assert!(inside["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn without_a_collector_a_trace_still_goes_on_to_whoever_is_called() {
+        let telemetry = Telemetry::build(None, 1.0, "test").unwrap();
+        let subscriber = Registry::default().with(telemetry.traces());
+        tracing::subscriber::with_default(subscriber, || {
+            assert_eq!(propagate::traceparent(), None);
+            let span = tracing::info_span!("attempt");
+            propagate::continue_from(&span, PARENT);
+            span.in_scope(|| {
+                let stored = propagate::traceparent().unwrap();
+                assert!(
+                    stored.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && stored.ends_with("-01")
+                );
+                assert_ne!(stored, PARENT, "a span of its own");
+                let mut metadata = tonic::metadata::MetadataMap::new();
+                propagate::inject(&mut metadata);
+                assert_eq!(metadata.get("traceparent").unwrap().to_str().unwrap(), stored);
+            });
+        });
+    }
+
+    struct Collector(mpsc::UnboundedSender<Span>);
+
+    #[tonic::async_trait]
+    impl TraceService for Collector {
+        async fn export(
+            &self,
+            request: Request<ExportTraceServiceRequest>,
+        ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+            let spans = request
+                .into_inner()
+                .resource_spans
+                .into_iter()
+                .flat_map(|of| of.scope_spans);
+            for span in spans.flat_map(|of| of.spans) {
+                self.0.send(span).unwrap();
+            }
+            Ok(Response::new(ExportTraceServiceResponse::default()))
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn spans_reach_the_collector_when_stopping_links_and_all() {
+        let (sender, mut spans) = mpsc::unbounded_channel();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let collector = tonic::transport::Server::builder()
+            .add_service(TraceServiceServer::new(Collector(sender)))
+            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
+        tokio::spawn(collector);
+
+        let telemetry = Telemetry::build(Some(&endpoint), 1.0, "test").unwrap();
+        let subscriber = Registry::default().with(telemetry.traces());
+        tracing::subscriber::with_default(subscriber, || {
+            let retry = tracing::info_span!("retry");
+            propagate::link(&retry, PARENT);
+            retry.in_scope(|| tracing::info_span!(target: "h2", "noise").in_scope(|| ()));
+        });
+        tokio::task::spawn_blocking(|| telemetry.stop()).await.unwrap();
+
+        let span = spans.recv().await.unwrap();
+        assert_eq!(span.name, "retry");
+        assert!(span.parent_span_id.is_empty());
+        assert_eq!(
+            span.links[0].trace_id,
+            0x4bf92f3577b34da6a3ce929d0e0e4736_u128.to_be_bytes()
+        );
+        assert!(spans.try_recv().is_err(), "spans of libraries stay out");
+    }
+}
