@@ -1,0 +1,230 @@
+//! The background loops of a process, owned in one place and stopped in order: first those that take work in, then
+//! those that drain it, then those that write down what came of it, then the rest. A loop that dies is not hidden: it
+//! is logged, and health says NOT_SERVING.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::ready::Readiness;
+
+/// A background loop. It runs until `shutdown` is cancelled, then finishes what it has begun and returns.
+pub trait Loop: Send + Sized + 'static {
+    /// What the log and `/readyz` call it, `dispatcher.sweeper`; the part before the dot is its area of health.
+    const NAME: &'static str;
+
+    /// Runs to the end.
+    fn run(self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send;
+}
+
+/// When a loop is stopped; earlier stages have ended before later ones are asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Takes in new work: sweepers, feeds, cron.
+    Intake,
+    /// Carries out what was taken in: lanes.
+    Drain,
+    /// Writes down what came of it.
+    Flush,
+    /// Everything that the others need: heartbeats, connections.
+    Close,
+}
+
+/// All loops of a process.
+pub struct TaskSet {
+    readiness: Readiness,
+    stages: [StageTasks; 4],
+}
+
+#[derive(Default)]
+struct StageTasks {
+    stop: CancellationToken,
+    tasks: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+// === impl Stage ===
+
+impl Stage {
+    /// In order, each with its share of the time there is for stopping.
+    const SHARES: [(Self, f64); 4] = [
+        (Self::Intake, 0.2),
+        (Self::Drain, 0.5),
+        (Self::Flush, 0.2),
+        (Self::Close, 0.1),
+    ];
+}
+
+// === impl TaskSet ===
+
+impl TaskSet {
+    /// No loop yet; faults are told to `readiness`.
+    #[must_use]
+    pub fn new(readiness: Readiness) -> Self {
+        Self {
+            readiness,
+            stages: Default::default(),
+        }
+    }
+
+    /// Starts a loop that must run until it is stopped.
+    pub fn spawn<L: Loop>(&mut self, stage: Stage, task: L) {
+        self.spawn_fn(stage, L::NAME, |shutdown| task.run(shutdown));
+    }
+
+    /// Like [`TaskSet::spawn`], for a loop that is not worth a type.
+    pub fn spawn_fn<F, R>(&mut self, stage: Stage, name: &'static str, run: F)
+    where
+        F: FnOnce(CancellationToken) -> R,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let group = &mut self.stages[stage as usize];
+        let stop = group.stop.child_token();
+        let area = name.split('.').next().unwrap_or(name);
+        let condition = self.readiness.condition(area, name);
+        let running = tokio::spawn(run(stop.clone()));
+        let abort = running.abort_handle();
+        let watched = tokio::spawn(async move {
+            // Dropping the watcher (an aborted stop) takes the loop along.
+            let _guard = AbortOnDrop(abort);
+            match running.await {
+                Ok(()) if stop.is_cancelled() => tracing::debug!(task = name, "stopped"),
+                Ok(()) => {
+                    tracing::error!(task = name, "a loop ended that should not");
+                    condition.down("has ended");
+                }
+                Err(error) => {
+                    tracing::error!(task = name, %error, "a loop has died");
+                    condition.down("has died");
+                }
+            }
+        });
+        group.tasks.push((name, watched));
+    }
+
+    /// Stops all loops, stage by stage, within `deadline` altogether. Each stage has its share of it, so that a loop that
+    /// does not stop cannot keep the outcomes of others from being written down. What has not ended by then is dropped
+    /// where it stands.
+    ///
+    /// # Errors
+    /// The names of the loops that had to be dropped.
+    pub async fn shutdown(self, deadline: Duration) -> Result<(), Vec<&'static str>> {
+        let mut dropped = Vec::new();
+        for ((stage, share), group) in Stage::SHARES.into_iter().zip(self.stages) {
+            tracing::debug!(?stage, tasks = group.tasks.len(), "stopping");
+            group.stop.cancel();
+            let limit = tokio::time::sleep(deadline.mul_f64(share));
+            tokio::pin!(limit);
+            for (name, mut task) in group.tasks {
+                let ended = !limit.is_elapsed()
+                    && tokio::select! {
+                        biased;
+                        _ = &mut task => true,
+                        () = &mut limit => false,
+                    };
+                if !ended && !task.is_finished() {
+                    task.abort();
+                    dropped.push(name);
+                }
+            }
+        }
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        tracing::error!(tasks = ?dropped, "did not stop in time");
+        Err(dropped)
+    }
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    type Ended = Arc<Mutex<Vec<&'static str>>>;
+
+    /// Notes its end a little after it was asked to.
+    fn slow(
+        name: &'static str,
+        ended: &Ended,
+    ) -> impl FnOnce(CancellationToken) -> futures::future::BoxFuture<'static, ()> {
+        let ended = Arc::clone(ended);
+        move |shutdown| {
+            Box::pin(async move {
+                shutdown.cancelled().await;
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                ended.lock().unwrap().push(name);
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stage_ends_before_the_next_is_asked_to() {
+        let ended = Ended::default();
+        let mut tasks = TaskSet::new(Readiness::new());
+        tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", slow("heartbeat", &ended));
+        tasks.spawn_fn(Stage::Drain, "dispatcher.lanes", slow("lanes", &ended));
+        tasks.spawn_fn(Stage::Flush, "dispatcher.flusher", slow("flusher", &ended));
+        tasks.spawn_fn(Stage::Intake, "dispatcher.sweeper", slow("sweeper", &ended));
+        tasks.shutdown(Duration::from_secs(60)).await.unwrap();
+        assert_eq!(
+            *ended.lock().unwrap(),
+            ["sweeper", "lanes", "flusher", "heartbeat"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_does_not_stop_is_dropped_and_the_others_still_get_their_chance() {
+        let ended = Ended::default();
+        let mut tasks = TaskSet::new(Readiness::new());
+        tasks.spawn_fn(Stage::Intake, "dispatcher.stuck", |_| std::future::pending());
+        tasks.spawn_fn(Stage::Drain, "dispatcher.also_stuck", |_| std::future::pending());
+        tasks.spawn_fn(Stage::Flush, "dispatcher.flusher", slow("flusher", &ended));
+        let dropped = tasks.shutdown(Duration::from_millis(50)).await.unwrap_err();
+        assert_eq!(dropped, ["dispatcher.stuck", "dispatcher.also_stuck"]);
+        assert_eq!(*ended.lock().unwrap(), ["flusher"]);
+    }
+
+    struct Panics;
+
+    impl Loop for Panics {
+        const NAME: &'static str = "dispatcher.sweeper";
+
+        async fn run(self, _: CancellationToken) {
+            tokio::task::yield_now().await;
+            panic!("a bug");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_panics_or_ends_makes_its_area_unready() {
+        let readiness = Readiness::new();
+        let mut tasks = TaskSet::new(readiness.clone());
+        tasks.spawn(Stage::Intake, Panics);
+        tasks.spawn_fn(Stage::Intake, "digest.cron", |_| std::future::ready(()));
+        while readiness.failing().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let failing = readiness.failing();
+        assert_eq!((failing[0].area, failing[0].what), ("digest", "digest.cron"));
+        assert_eq!(
+            (failing[1].area, failing[1].what),
+            ("dispatcher", "dispatcher.sweeper")
+        );
+        assert!(
+            tasks.shutdown(Duration::from_secs(60)).await.is_ok(),
+            "what is dead needs no dropping"
+        );
+    }
+}
