@@ -1,0 +1,141 @@
+//! Calling the other services. A channel connects when it is first used and again whenever the connection is lost, so a
+//! service can start before those it needs. Each call shows the service token and carries the trace on.
+
+use std::time::Duration;
+
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Status};
+use watchbell_domain::secret::Secret;
+
+use crate::server::{ServerError, identity, pem};
+use crate::settings::{Shared, TlsSettings};
+use crate::telemetry::propagate;
+
+/// How long a call may take to begin its answer when its caller does not say.
+const DEADLINE: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(3);
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(10));
+
+/// A channel to another service; what the generated clients are made over.
+pub type ServiceChannel = InterceptedService<Channel, Outbound>;
+
+/// A channel that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The address is no URL, or TLS does not fit it.
+    #[error("{url}: {}", crate::problem::Chain(.source))]
+    Address {
+        /// The address.
+        url: String,
+        /// Why not.
+        source: tonic::transport::Error,
+    },
+    /// The service token has characters that no header can carry.
+    #[error("auth.service_token: must be visible ASCII")]
+    Token,
+    /// A certificate or key cannot be read.
+    #[error(transparent)]
+    Pem(#[from] ServerError),
+}
+
+/// Adds to each call what other services want to see.
+#[derive(Clone)]
+pub struct Outbound {
+    token: Option<MetadataValue<Ascii>>,
+}
+
+/// A channel to the service at `url` (one of `shared.peers`). Connects when first used.
+///
+/// # Errors
+/// When the URL, the token or the TLS files cannot be used; never because the service is away.
+pub fn connect(url: &str, shared: &Shared) -> Result<ServiceChannel, ClientError> {
+    let outbound = Outbound::new(shared.auth.service_token.as_ref())?;
+    let channel = channel(url, shared.peers.tls.as_ref())?;
+    Ok(InterceptedService::new(channel, outbound))
+}
+
+/// A channel without any identity: for command lines, which bring their own key.
+///
+/// # Errors
+/// As [`connect`].
+pub fn channel(url: &str, tls: Option<&TlsSettings>) -> Result<Channel, ClientError> {
+    let failed = |source| ClientError::Address {
+        url: url.to_owned(),
+        source,
+    };
+    let mut endpoint = Endpoint::from_shared(url.to_owned())
+        .map_err(failed)?
+        .timeout(DEADLINE)
+        .connect_timeout(CONNECT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE.0)
+        .keep_alive_timeout(KEEP_ALIVE.1)
+        .keep_alive_while_idle(true);
+    if let Some(tls) = tls.filter(|_| url.starts_with("https:")) {
+        let mut config = ClientTlsConfig::new().identity(identity(tls)?);
+        if let Some(authority) = &tls.service_authority {
+            config = config.ca_certificate(Certificate::from_pem(pem(authority)?));
+        }
+        endpoint = endpoint.tls_config(config).map_err(failed)?;
+    }
+    Ok(endpoint.connect_lazy())
+}
+
+// === impl Outbound ===
+
+impl Outbound {
+    /// # Errors
+    /// [`ClientError::Token`].
+    fn new(token: Option<&Secret>) -> Result<Self, ClientError> {
+        let token = token.map(|token| {
+            let mut value: MetadataValue<Ascii> = format!("Bearer {}", token.expose())
+                .parse()
+                .map_err(|_| ClientError::Token)?;
+            value.set_sensitive(true);
+            Ok::<_, ClientError>(value)
+        });
+        Ok(Self {
+            token: token.transpose()?,
+        })
+    }
+}
+
+impl Interceptor for Outbound {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        propagate::inject(request.metadata_mut());
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_shows_the_token_and_no_debug_does() {
+        let mut outbound = Outbound::new(Some(&Secret::from("between-us"))).unwrap();
+        let request = outbound.call(Request::new(())).unwrap();
+        assert_eq!(
+            request.metadata().get("authorization").unwrap(),
+            "Bearer between-us"
+        );
+        assert!(!format!("{request:?}").contains("between-us"));
+        let mut nobody = Outbound::new(None).unwrap();
+        assert!(nobody.call(Request::new(())).unwrap().metadata().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_away_is_no_reason_not_to_start() {
+        assert!(connect("http://127.0.0.1:9", &Shared::default()).is_ok());
+        assert!(matches!(
+            connect("not a url", &Shared::default()),
+            Err(ClientError::Address { .. })
+        ));
+    }
+}
