@@ -143,7 +143,7 @@ fn refusal(grpc: bool, problem: Problem) -> Response<Body> {
 }
 
 /// Whether a request is gRPC (gRPC-Web has been translated before).
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }

@@ -3,6 +3,8 @@
 //! known before anything is served; [`Bound::serve`] serves until it is told to stop, lets calls end, and returns.
 
 mod limits;
+#[cfg(test)]
+mod tests;
 mod web;
 
 use std::convert::Infallible;
@@ -29,6 +31,8 @@ use crate::problem::Problem;
 use crate::ready::{PROCESS, Readiness};
 use crate::settings::{LimitSettings, ServerSettings, TlsSettings};
 use crate::telemetry::TraceLayer;
+
+pub(crate) use limits::is_grpc;
 
 /// How often an idle HTTP/2 connection is asked whether it lives, and how long it may take to say so.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
@@ -253,7 +257,7 @@ fn ready(readiness: &Readiness) -> Response {
 
 /// What is not served: in the caller's own language.
 async fn nowhere(request: Request<axum::body::Body>) -> Response {
-    if limits::is_grpc(request.headers()) {
+    if is_grpc(request.headers()) {
         let path = request.uri().path().to_owned();
         return tonic::Status::from(Problem::Unimplemented { path }).into_http();
     }

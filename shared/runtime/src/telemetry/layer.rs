@@ -23,6 +23,7 @@ use watchbell_domain::clock::SharedClock;
 use super::propagate;
 use crate::auth::table;
 use crate::metrics::LATENCY_SECONDS;
+use crate::server::is_grpc;
 
 /// Traces and measures each call; see the module.
 #[derive(Clone)]
@@ -66,10 +67,7 @@ impl TraceLayer {
     /// The call that a request is; `None` for what is not worth a span: health, reflection, metrics.
     fn call<B>(&self, request: &Request<B>) -> Option<Call> {
         let path = request.uri().path();
-        let grpc = request
-            .headers()
-            .get(http::header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+        let grpc = is_grpc(request.headers());
         let (service, method) = if grpc {
             match table::access(path) {
                 // Whatever callers make up must not become names of metrics.
