@@ -1,1 +1,54 @@
-//! watchbell-router.
+//! The Router takes events, decides who hears of them, and submits event and decision to the Dispatcher. It holds
+//! nothing but the team snapshots that Config gave it, and keeps working on those while Config is away. `Emit` answers
+//! only after the Dispatcher has committed.
+
+mod decide;
+mod error;
+mod explain;
+mod grpc;
+mod intake;
+mod snapshots;
+mod submitter;
+
+use std::sync::Arc;
+
+use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
+use watchbell_domain::clock::SharedClock;
+use watchbell_runtime::tasks::{Stage, TaskSet};
+
+pub use crate::decide::decide;
+use crate::{intake::Intake, snapshots::Snapshots, submitter::Submitter};
+
+/// The service.
+pub struct Router {
+    intake: Intake,
+}
+
+/// What the Router needs of others.
+pub struct Needs {
+    /// What time it is.
+    pub clock: SharedClock,
+    /// Where team snapshots come from.
+    pub config: Arc<dyn SnapshotApi>,
+    /// Every Dispatcher that may be submitted to; at least one.
+    pub dispatchers: Vec<Arc<dyn DispatcherApi>>,
+}
+
+// === impl Router ===
+
+impl Router {
+    /// The sections of the settings that are the Router's own: none.
+    pub const SECTIONS: &'static [&'static str] = &[];
+
+    /// Opens the service and starts its loops.
+    pub fn open(needs: Needs, tasks: &mut TaskSet) -> Arc<Self> {
+        let snapshots = Snapshots::new(needs.config);
+        let (submitter, links) = Submitter::new(needs.dispatchers);
+        let changes = snapshots.change_loop();
+        tasks.spawn_fn(Stage::Intake, "router.changes", |shutdown| changes.run(shutdown));
+        for link in links {
+            tasks.spawn_fn(Stage::Intake, "router.submitter", |shutdown| link.run(shutdown));
+        }
+        Arc::new(Self { intake: Intake { clock: needs.clock, snapshots, submitter } })
+    }
+}

@@ -124,8 +124,11 @@ async fn run<M: MigratorTrait, F: Future<Output = ()>>(
     outcome
 }
 
-/// The server for tests, or `None` after saying that there is none.
-async fn postgres() -> Option<(String, DatabaseConnection)> {
+/// The URL of the PostgreSQL for tests and a connection to it, or `None` after saying that there is none.
+///
+/// # Panics
+/// When PostgreSQL is required and absent.
+pub async fn postgres() -> Option<(String, DatabaseConnection)> {
     let given = std::env::var("WATCHBELL_TEST_POSTGRES")
         .ok()
         .filter(|url| !url.is_empty());
