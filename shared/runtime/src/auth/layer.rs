@@ -20,6 +20,7 @@ use super::rate::RateLimit;
 use super::table::{self, Access};
 use super::{Authenticator, KeyHash, Principal, hash_key};
 use crate::problem::{Problem, reason};
+use crate::settings::Shared;
 
 /// What every API key starts with.
 const KEY_PREFIX: &str = "wbk_";
@@ -87,6 +88,24 @@ impl AuthLayer {
                 rate: RateLimit::new(per_second, burst, clock),
             }),
         }
+    }
+
+    /// As the settings say: budgets, service token, and client certificates when the server has the services'
+    /// authority.
+    pub fn configured(keys: Arc<dyn Authenticator>, shared: &Shared, clock: SharedClock) -> Self {
+        let mut layer = Self::new(keys, clock, shared.limits.calls_per_second, shared.limits.burst);
+        if let Some(token) = &shared.auth.service_token {
+            layer = layer.service_token(token);
+        }
+        if shared
+            .server
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.service_authority.is_some())
+        {
+            layer = layer.trust_client_certificates();
+        }
+        layer
     }
 
     /// Whoever brings this token is a service of Watchbell.

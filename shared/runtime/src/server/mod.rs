@@ -209,7 +209,7 @@ impl Bound {
             .http2_keepalive_interval(Some(KEEP_ALIVE.0))
             .http2_keepalive_timeout(Some(KEEP_ALIVE.1))
             .max_concurrent_streams(server.limits.max_streams_per_connection)
-            .layer(web::WebLayer);
+            .layer(web::WebLayer::new(&server.settings.web_origins));
         if let Some(tls) = &server.settings.tls {
             transport = transport.tls_config(server_tls(tls)?).map_err(ServerError::Tls)?;
         }

@@ -117,8 +117,13 @@ struct World {
 
 impl World {
     async fn new(tls: Option<TlsSettings>) -> Self {
+        Self::at("127.0.0.1:0".parse().unwrap(), tls).await
+    }
+
+    async fn at(address: SocketAddr, tls: Option<TlsSettings>) -> Self {
         let settings = ServerSettings {
-            address: "127.0.0.1:0".parse().unwrap(),
+            address,
+            web_origins: vec!["https://app.example.com".to_owned()],
             tls,
             ..ServerSettings::default()
         };
@@ -362,11 +367,15 @@ async fn a_browser_calls_by_grpc_web_over_http_1_and_is_authenticated_too() {
     let call = |key: &str| {
         let head = "POST /watchbell.dispatcher.v1.InboxService/GetUnreadCount HTTP/1.1\r\nhost: x\r\n\
                     connection: close\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: 5\r\n";
-        format!("{head}x-api-key: {key}\r\n\r\n\0\0\0\0\0")
+        format!("{head}origin: https://app.example.com\r\nx-api-key: {key}\r\n\r\n\0\0\0\0\0")
     };
     let answer = world.http(&call("wbk_good")).await;
     assert!(
         answer.contains("application/grpc-web") && answer.contains("grpc-status:0"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("access-control-allow-origin: https://app.example.com"),
         "{answer}"
     );
     let refused = world.http(&call("wbk_bad")).await;
@@ -426,6 +435,39 @@ async fn stopping_says_not_serving_ends_streams_and_lets_go_of_the_port() {
     world.serving.await.unwrap().unwrap();
     assert!(!world.readiness.is_serving());
     assert!(TcpStream::connect(world.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_channel_comes_back_with_its_service() {
+    let world = World::new(None).await;
+    let address = world.address;
+    let inbox = InboxServiceClient::new(world.channel());
+    inbox.get_unread_count(with_key(count())).await.unwrap();
+    world.stop.cancel();
+    world.serving.await.unwrap().unwrap();
+    let away = inbox.get_unread_count(with_key(count())).await.unwrap_err();
+    assert_eq!(Problem::from_upstream("inbox", away).code(), Code::Unavailable);
+
+    let _again = World::at(address, None).await;
+    assert!(inbox.get_unread_count(with_key(count())).await.is_ok());
+}
+
+#[tokio::test]
+async fn pages_of_known_origins_may_call_and_others_are_told_nothing() {
+    let world = World::new(None).await;
+    let ask = |origin: &str| {
+        format!(
+            "OPTIONS /watchbell.dispatcher.v1.InboxService/GetUnreadCount HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             origin: {origin}\r\naccess-control-request-method: POST\r\n\r\n"
+        )
+    };
+    let known = world.http(&ask("https://app.example.com")).await;
+    assert!(
+        known.contains("access-control-allow-origin: https://app.example.com"),
+        "{known}"
+    );
+    let unknown = world.http(&ask("https://evil.example.com")).await;
+    assert!(!unknown.contains("access-control"), "{unknown}");
 }
 
 #[tokio::test]

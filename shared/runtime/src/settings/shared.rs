@@ -40,6 +40,9 @@ pub struct ServerSettings {
     /// How long calls and streams may take to end after a stop was asked for.
     #[serde(deserialize_with = "read::duration")]
     pub shutdown_grace: Duration,
+    /// Origins whose pages may call by gRPC-Web, `https://app.example.com`. Pages of others cannot.
+    #[serde(deserialize_with = "read::list")]
+    pub web_origins: Vec<String>,
     /// `[server.tls]`; plain text without it.
     pub tls: Option<TlsSettings>,
 }
@@ -197,6 +200,7 @@ impl Default for ServerSettings {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7311),
             shutdown_grace: Duration::from_secs(20),
+            web_origins: Vec::new(),
             tls: None,
         }
     }

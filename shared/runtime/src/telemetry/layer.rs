@@ -277,3 +277,119 @@ impl Drop for Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use opentelemetry::trace::{SpanKind, TracerProvider as _};
+    use opentelemetry_sdk::error::OTelSdkResult;
+    use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+    use tower::ServiceExt;
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use crate::metrics::Metrics;
+    use crate::problem::Problem;
+    use crate::testing::ManualClock;
+
+    #[derive(Debug, Clone, Default)]
+    struct Spans(Arc<Mutex<Vec<SpanData>>>);
+
+    impl SpanExporter for Spans {
+        async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+            self.0.lock().unwrap().extend(batch);
+            Ok(())
+        }
+    }
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const EMIT: &str = "/watchbell.router.v1.RouterService/Emit";
+
+    /// Calls `path` within the caller's trace; the handler sees the trace and notes the team. The spans that were ended.
+    async fn call(path: &str, answer: fn() -> Response<Body>) -> Vec<SpanData> {
+        let spans = Spans::default();
+        let provider = SdkTracerProvider::builder()
+            .with_simple_exporter(spans.clone())
+            .build();
+        let subscriber = Registry::default()
+            .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("watchbell")));
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let layer = TraceLayer::new(&Metrics::local().unwrap().meter("test"), ManualClock::shared());
+        let service = layer.layer(tower::service_fn(move |_: Request<Body>| async move {
+            tokio::task::yield_now().await;
+            assert!(
+                propagate::traceparent()
+                    .unwrap()
+                    .contains("4bf92f3577b34da6a3ce929d0e0e4736")
+            );
+            Span::current().record("team", "team_1");
+            Ok::<_, Infallible>(answer())
+        }));
+        let request = Request::post(path)
+            .header("content-type", "application/grpc")
+            .header("traceparent", PARENT)
+            .body(Body::empty())
+            .unwrap();
+        let response = service.oneshot(request).await.unwrap();
+        drop(
+            http_body_util::BodyExt::collect(response.into_body())
+                .await
+                .unwrap(),
+        );
+        spans.0.lock().unwrap().clone()
+    }
+
+    fn attribute(span: &SpanData, key: &str) -> Option<String> {
+        let found = span
+            .attributes
+            .iter()
+            .find(|attribute| attribute.key.as_str() == key);
+        found.map(|attribute| attribute.value.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_calls_span_continues_the_callers_trace_and_says_what_came_of_it() {
+        let spans = call(EMIT, || {
+            Status::from(Problem::invalid("event", "REQUIRED", "")).into_http()
+        })
+        .await;
+        let span = &spans[0];
+        assert_eq!(span.name, "watchbell.router.v1.RouterService/Emit");
+        assert_eq!(span.span_kind, SpanKind::Server);
+        assert_eq!(span.parent_span_id.to_string(), "00f067aa0ba902b7");
+        assert_eq!(attribute(span, "rpc.grpc.status_code").unwrap(), "3");
+        assert_eq!(attribute(span, "team").unwrap(), "team_1");
+        assert_eq!(
+            span.status,
+            opentelemetry::trace::Status::Unset,
+            "the caller's fault is none of ours"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_status_of_a_streamed_answer_is_that_of_its_trailers() {
+        let spans = call(EMIT, || {
+            let trailers = [("grpc-status", "14")].map(|(name, value)| (name, value.parse().unwrap()));
+            let trailers: HeaderMap = trailers
+                .map(|(name, value)| (http::HeaderName::from_static(name), value))
+                .into_iter()
+                .collect();
+            let frames = [
+                Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))),
+                Ok(Frame::trailers(trailers)),
+            ];
+            Response::new(Body::new(http_body_util::StreamBody::new(futures::stream::iter(
+                frames,
+            ))))
+        })
+        .await;
+        assert_eq!(attribute(&spans[0], "rpc.grpc.status_code").unwrap(), "14");
+        assert!(matches!(
+            spans[0].status,
+            opentelemetry::trace::Status::Error { .. }
+        ));
+    }
+}
