@@ -7,20 +7,28 @@
 
 pub mod brand;
 pub mod catalog;
+pub mod channel;
 pub mod clock;
+pub mod decision;
+pub mod digest_settings;
 pub mod email;
 pub mod event;
 pub mod expression;
 pub mod filter;
 pub mod ids;
+pub mod member;
+pub mod mention;
+mod millis;
 pub mod pattern;
 pub mod payload;
+pub mod preference;
 pub mod quiet_hours;
 pub mod retry;
+pub mod rule;
 pub mod secret;
 pub mod severities;
 pub mod signature;
-pub mod unsubscribe;
+pub mod snapshot;
 pub mod violation;
 pub mod vocabulary;
 
@@ -29,4 +37,6 @@ pub use event::{Event, EventDraft};
 pub use pattern::{EventPattern, EventType};
 pub use severities::SeveritySet;
 pub use violation::{FieldViolation, Violations};
-pub use vocabulary::{Category, ChannelKind, Permission, Plan, Role, Severity, Topic, UnknownWord};
+pub use vocabulary::{
+    Category, ChannelHealth, ChannelKind, Permission, Plan, Role, Severity, Topic, UnknownWord,
+};

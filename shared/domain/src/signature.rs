@@ -193,8 +193,8 @@ mod tests {
         }
         assert!(SigningSecret::parse(Secret::new("x".repeat(257))).is_err());
         assert_eq!(
-            secret("whsec_c2VjcmV0").standard_key(),
-            secret("whsec_c2VjcmV0=").standard_key()
+            secret("whsec_c2VjcmV0cw").standard_key(),
+            secret("whsec_c2VjcmV0cw==").standard_key()
         );
     }
 }

@@ -2,10 +2,6 @@
 //! upper-case for enumerations, lower snake case for topics. Reading ignores case, since people write `critical`;
 //! writing is always the wire word.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 /// A word that its vocabulary does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is not a {vocabulary}; known are {known}")]
@@ -27,7 +23,7 @@ macro_rules! vocabulary {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
         #[serde(try_from = "String", into = "&'static str")]
         pub enum $name {
             $( $(#[$variant_meta])* $variant, )+
@@ -44,22 +40,22 @@ macro_rules! vocabulary {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownWord;
+            type Err = $crate::vocabulary::UnknownWord;
 
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
                 $(
                     if word.eq_ignore_ascii_case($word) $(|| word.eq_ignore_ascii_case($alias))? {
                         return Ok(Self::$variant);
                     }
                 )+
-                Err(UnknownWord {
+                Err($crate::vocabulary::UnknownWord {
                     vocabulary: $label,
                     word: word.chars().take(64).collect(),
                     known: [$($word),+].join(", "),
@@ -68,9 +64,9 @@ macro_rules! vocabulary {
         }
 
         impl TryFrom<String> for $name {
-            type Error = UnknownWord;
+            type Error = $crate::vocabulary::UnknownWord;
 
-            fn try_from(word: String) -> Result<Self, UnknownWord> {
+            fn try_from(word: String) -> Result<Self, Self::Error> {
                 word.parse()
             }
         }
@@ -82,6 +78,8 @@ macro_rules! vocabulary {
         }
     };
 }
+
+pub(crate) use vocabulary;
 
 vocabulary! {
     /// How bad it is, from least to most.
@@ -162,6 +160,18 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Whether a channel carries.
+    #[derive(Default)]
+    ChannelHealth ("channel health") {
+        /// Deliveries are tried.
+        #[default]
+        Healthy = "HEALTHY",
+        /// Nothing got through for a whole retry schedule: new deliveries are parked.
+        Unhealthy = "UNHEALTHY",
+    }
+}
+
+vocabulary! {
     /// What a person can turn on or off by email.
     Topic ("topic") {
         /// An audit was delivered.
@@ -234,6 +244,10 @@ impl ChannelKind {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+
+    use serde::Serialize;
+
     use super::*;
 
     #[test]
@@ -270,6 +284,7 @@ mod tests {
         check(Permission::ALL);
         check(ChannelKind::ALL);
         check(Topic::ALL);
+        check(ChannelHealth::ALL);
     }
 
     #[test]

@@ -1,0 +1,352 @@
+//! What comes of an event: who gets it and why, and everything that was asked on the way. Only the shapes; the deciding is the
+//! Router's. Reasons are kept with each delivery, so their codes are stable and their sentences are for people.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::email::EmailAddress;
+use crate::ids::{ChannelId, MemberId, RuleId};
+use crate::mention::Mention;
+use crate::pattern::EventPattern;
+use crate::vocabulary::{ChannelKind, Topic, vocabulary};
+
+/// Who gets an event, and the way there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Who gets it; no target twice.
+    pub routes: Vec<Route>,
+    /// Everything that was asked, in order. Empty unless an explanation was asked for.
+    pub steps: Vec<Step>,
+}
+
+/// This event goes there, for this reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Where.
+    pub target: Target,
+    /// Why.
+    pub reason: Reason,
+    /// Who is called by name. Slack and Teams only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<Mention>,
+}
+
+/// Where a route leads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A configured channel: Slack, Teams, webhook, or an email channel with its recipients.
+    Channel {
+        /// Which.
+        id: ChannelId,
+        /// Its kind.
+        kind: ChannelKind,
+    },
+    /// A member, by email, who can turn the topic off.
+    Person {
+        /// Who.
+        member_id: MemberId,
+        /// The address at the time of the decision.
+        address: EmailAddress,
+        /// What the member asked for.
+        topic: Topic,
+    },
+    /// An address, by email: receipts, recipients of the digest, notices to Owners.
+    Address {
+        /// The address.
+        address: EmailAddress,
+    },
+    /// The team's in-app inbox.
+    Inbox,
+}
+
+/// Why a route was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Reason {
+    /// A rule sends it there.
+    RuleMatched {
+        /// Which.
+        rule_id: RuleId,
+        /// Its name.
+        name: String,
+    },
+    /// No rule decided it, and the catalog lets the event alert by default.
+    DefaultChannel,
+    /// No rule decided it, and the default channel's own triggers match.
+    DefaultChannelTriggers,
+    /// A webhook channel subscribes to it.
+    Subscription {
+        /// By this pattern.
+        pattern: EventPattern,
+    },
+    /// A member wants the topic at this severity.
+    Preference {
+        /// The topic.
+        topic: Topic,
+        /// Whether it is the default and not the member's own word.
+        by_default: bool,
+    },
+    /// A recipient that the team set for receipts.
+    ReceiptRecipient,
+    /// An Owner, since the team set no recipient for receipts.
+    OwnerFallback,
+    /// The inbox shows whatever alerts by default.
+    AlertsByDefault,
+    /// The digest, to those who get it.
+    Digest,
+    /// Somebody asked for a test.
+    Test,
+    /// A notice of Watchbell's own to the Owners: a channel turned unhealthy.
+    ChannelUnhealthy {
+        /// Which.
+        channel_id: ChannelId,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// One line of an explanation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What was asked.
+    pub stage: Stage,
+    /// The kind it concerns; all when absent.
+    pub kind: Option<ChannelKind>,
+    /// The rule, channel or member that was asked.
+    pub subject: Option<StepSubject>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Why, as one sentence.
+    pub sentence: String,
+    /// Of a hold: until when a delivery made now would wait.
+    pub held_until: Option<DateTime<Utc>>,
+}
+
+/// Who was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSubject {
+    /// The id, `rul_…`.
+    pub id: String,
+    /// The name for people; may be empty.
+    pub name: String,
+}
+
+vocabulary! {
+    /// What an explanation's step asked.
+    Stage ("stage") {
+        /// Whether it is a receipt, and whose.
+        Receipt = "receipt",
+        /// Whether the plan applies rules.
+        Plan = "plan",
+        /// A rule.
+        Rule = "rule",
+        /// The default channel of a kind.
+        DefaultChannel = "default_channel",
+        /// A webhook channel.
+        Webhook = "webhook",
+        /// A member's preference.
+        Preference = "preference",
+        /// The inbox.
+        Inbox = "inbox",
+        /// A channel's quiet hours.
+        Hold = "hold",
+    }
+}
+
+vocabulary! {
+    /// What came of an explanation's step.
+    Outcome ("outcome") {
+        /// It matched and routes.
+        Routed = "ROUTED",
+        /// It matched and keeps silent.
+        Silenced = "SILENCED",
+        /// It did not match.
+        PassedOver = "PASSED_OVER",
+        /// It is kept but does not apply, such as a rule on the FREE plan.
+        Rests = "RESTS",
+        /// It would be sent, but later.
+        Held = "HELD",
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    /// The kind of channel that carries it.
+    #[must_use]
+    pub const fn kind(&self) -> ChannelKind {
+        match self {
+            Self::Channel { kind, .. } => *kind,
+            Self::Person { .. } | Self::Address { .. } => ChannelKind::Email,
+            Self::Inbox => ChannelKind::InApp,
+        }
+    }
+
+    /// The channel, if it is one.
+    #[must_use]
+    pub const fn channel_id(&self) -> Option<ChannelId> {
+        match self {
+            Self::Channel { id, .. } => Some(*id),
+            Self::Person { .. } | Self::Address { .. } | Self::Inbox => None,
+        }
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// The stable word for it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::RuleMatched { .. } => "rule_matched",
+            Self::DefaultChannel => "default_channel",
+            Self::DefaultChannelTriggers => "default_channel_triggers",
+            Self::Subscription { .. } => "subscription",
+            Self::Preference { .. } => "preference",
+            Self::ReceiptRecipient => "receipt_recipient",
+            Self::OwnerFallback => "owner_fallback",
+            Self::AlertsByDefault => "alerts_by_default",
+            Self::Digest => "digest",
+            Self::Test => "test",
+            Self::ChannelUnhealthy { .. } => "channel_unhealthy",
+        }
+    }
+
+    /// The rule that decided it, if one did.
+    #[must_use]
+    pub const fn rule_id(&self) -> Option<RuleId> {
+        match self {
+            Self::RuleMatched { rule_id, .. } => Some(*rule_id),
+            _ => None,
+        }
+    }
+}
+
+/// One sentence for people.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RuleMatched { name, .. } => write!(f, "The rule “{name}” sends it here."),
+            Self::DefaultChannel => f.write_str(
+                "No rule decided it, and it alerts by default, so it goes to the default channel.",
+            ),
+            Self::DefaultChannelTriggers => {
+                f.write_str("No rule decided it, and the default channel's own triggers match.")
+            }
+            Self::Subscription { pattern } => write!(f, "The webhook subscribes to {pattern}."),
+            Self::Preference {
+                topic,
+                by_default: true,
+            } => {
+                write!(
+                    f,
+                    "By default the member gets emails on {topic} at this severity."
+                )
+            }
+            Self::Preference {
+                topic,
+                by_default: false,
+            } => {
+                write!(f, "The member asked for emails on {topic} at this severity.")
+            }
+            Self::ReceiptRecipient => f.write_str("It is a receipt, and this is a compliance recipient."),
+            Self::OwnerFallback => f.write_str(
+                "It is a receipt, and the team has set no compliance recipient, so it goes to the Owners.",
+            ),
+            Self::AlertsByDefault => f.write_str("It alerts by default, so the inbox shows it."),
+            Self::Digest => f.write_str("It is the team's digest."),
+            Self::Test => f.write_str("Somebody asked for a test."),
+            Self::ChannelUnhealthy { name, .. } => {
+                write!(f, "The channel “{name}” turned unhealthy, which Owners are told.")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::tests::noon;
+
+    fn reasons() -> Vec<Reason> {
+        vec![
+            Reason::RuleMatched {
+                rule_id: RuleId::generate(noon()),
+                name: "Critical".to_owned(),
+            },
+            Reason::DefaultChannel,
+            Reason::DefaultChannelTriggers,
+            Reason::Subscription {
+                pattern: "finding.*".parse().unwrap(),
+            },
+            Reason::Preference {
+                topic: Topic::Sla,
+                by_default: true,
+            },
+            Reason::Preference {
+                topic: Topic::Sla,
+                by_default: false,
+            },
+            Reason::ReceiptRecipient,
+            Reason::OwnerFallback,
+            Reason::AlertsByDefault,
+            Reason::Digest,
+            Reason::Test,
+            Reason::ChannelUnhealthy {
+                channel_id: ChannelId::generate(noon()),
+                name: "#ops".to_owned(),
+            },
+        ]
+    }
+
+    #[test]
+    fn a_reason_is_kept_under_its_stable_code_and_is_a_sentence() {
+        for reason in reasons() {
+            let json = serde_json::to_value(&reason).unwrap();
+            assert_eq!(json["code"], reason.code());
+            let sentence = reason.to_string();
+            assert!(
+                sentence.ends_with('.') && sentence.starts_with(char::is_uppercase),
+                "{sentence}"
+            );
+            assert_eq!(serde_json::from_value::<Reason>(json).unwrap(), reason);
+        }
+    }
+
+    #[test]
+    fn a_route_reads_back_from_json() {
+        let channel = Target::Channel {
+            id: ChannelId::generate(noon()),
+            kind: ChannelKind::Slack,
+        };
+        let person = Target::Person {
+            member_id: MemberId::generate(noon()),
+            address: "ann@example.com".parse().unwrap(),
+            topic: Topic::Findings,
+        };
+        for (target, kind) in [
+            (channel, ChannelKind::Slack),
+            (person, ChannelKind::Email),
+            (Target::Inbox, ChannelKind::InApp),
+        ] {
+            assert_eq!(target.kind(), kind);
+            let route = Route {
+                target,
+                reason: Reason::Test,
+                mentions: vec![Mention::Here],
+            };
+            let json = serde_json::to_string(&route).unwrap();
+            assert_eq!(serde_json::from_str::<Route>(&json).unwrap(), route);
+        }
+    }
+
+    #[test]
+    fn stages_and_outcomes_are_the_words_of_the_contract() {
+        assert_eq!(Stage::DefaultChannel.to_string(), "default_channel");
+        assert_eq!(Outcome::PassedOver.to_string(), "PASSED_OVER");
+    }
+}

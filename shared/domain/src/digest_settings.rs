@@ -1,0 +1,218 @@
+//! When a team's digest goes out, and to whom. The cron expression is in the team's zone; what lies between two of its
+//! moments is one period, and each period has exactly one digest.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use croner::Cron;
+use serde::{Deserialize, Serialize};
+
+use crate::email::EmailAddress;
+use crate::violation::{Violations, reason};
+
+/// The most addresses a digest goes to.
+pub const MAX_RECIPIENTS: usize = 50;
+
+/// A team's digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DigestSettings {
+    /// When.
+    pub schedule: CronSchedule,
+    /// To whom; when empty, to the members whose topic `weekly_digest` is on, Owners by default.
+    pub recipients: Vec<EmailAddress>,
+    /// No digest at all.
+    pub paused: bool,
+}
+
+/// A cron expression of five fields that has a next moment.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CronSchedule {
+    source: String,
+    cron: Cron,
+}
+
+/// A text that is not a cron expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be a cron expression of five fields like `0 9 * * MON`: {0}")]
+pub struct InvalidCron(String);
+
+// === impl DigestSettings ===
+
+impl DigestSettings {
+    /// Checks what its types do not. Paths are those of the settings' own fields.
+    pub fn check(&self) -> Result<(), Violations> {
+        let mut violations = Violations::new();
+        if self.recipients.len() > MAX_RECIPIENTS {
+            violations.add(
+                "recipients",
+                reason::TOO_LONG,
+                format!("must have at most {MAX_RECIPIENTS}"),
+            );
+        }
+        violations.into_result(())
+    }
+}
+
+// === impl CronSchedule ===
+
+impl CronSchedule {
+    /// Monday at 09:00.
+    pub const DEFAULT: &'static str = "0 9 * * MON";
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// The first moment after `at`. A local time that the clocks skip counts as the moment of the change; one that comes
+    /// twice counts once.
+    #[must_use]
+    pub fn next_after(&self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+        self.cron
+            .find_next_occurrence(&at.with_timezone(&zone), false)
+            .ok()
+            .map(|next| next.to_utc())
+    }
+
+    /// The last moment that is not after `at`: the end of the period that is complete by then.
+    #[must_use]
+    pub fn last_until(&self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+        self.cron
+            .find_previous_occurrence(&at.with_timezone(&zone), true)
+            .ok()
+            .map(|last| last.to_utc())
+    }
+}
+
+impl FromStr for CronSchedule {
+    type Err = InvalidCron;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCron> {
+        let source = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let fields = source.split(' ').count();
+        if fields != 5 || source.len() > 200 {
+            return Err(InvalidCron(format!("it has {fields} fields")));
+        }
+        let cron = Cron::from_str(&source).map_err(|error| InvalidCron(error.to_string()))?;
+        // The 30th of February parses. A fixed day to ask from: every pattern that ever fires does so again.
+        let asked_from = Utc.timestamp_opt(1_767_225_600, 0).single();
+        if asked_from.is_none_or(|from| cron.find_next_occurrence(&from, false).is_err()) {
+            return Err(InvalidCron("it never comes".to_owned()));
+        }
+        Ok(Self { source, cron })
+    }
+}
+
+impl Default for CronSchedule {
+    #[allow(clippy::expect_used, reason = "a constant, parsed by a test")]
+    fn default() -> Self {
+        Self::DEFAULT.parse().expect("the default is a cron expression")
+    }
+}
+
+impl TryFrom<String> for CronSchedule {
+    type Error = InvalidCron;
+
+    fn try_from(text: String) -> Result<Self, InvalidCron> {
+        text.parse()
+    }
+}
+
+impl From<CronSchedule> for String {
+    fn from(schedule: CronSchedule) -> Self {
+        schedule.source
+    }
+}
+
+impl fmt::Display for CronSchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+impl fmt::Debug for CronSchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_digest_goes_out_on_monday_at_nine_in_the_teams_zone() {
+        let schedule = CronSchedule::default();
+        let berlin = chrono_tz::Europe::Berlin;
+        assert_eq!(
+            schedule.next_after(at("2026-03-23T08:00:00Z"), berlin),
+            Some(at("2026-03-30T07:00:00Z"))
+        );
+        assert_eq!(
+            schedule.last_until(at("2026-03-30T07:00:00Z"), berlin),
+            Some(at("2026-03-30T07:00:00Z"))
+        );
+        assert_eq!(
+            schedule.last_until(at("2026-03-30T06:59:59Z"), berlin),
+            Some(at("2026-03-23T08:00:00Z"))
+        );
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused() {
+        for text in [
+            "",
+            "* * * *",
+            "0 9 * * MON 2026",
+            "61 * * * *",
+            "0 9 30 2 *",
+            "@weekly",
+            "a b c d e",
+        ] {
+            assert!(text.parse::<CronSchedule>().is_err(), "{text}");
+        }
+        assert_eq!(
+            "  0 9   * * 1 ".parse::<CronSchedule>().unwrap().as_str(),
+            "0 9 * * 1"
+        );
+    }
+
+    #[test]
+    fn settings_read_back_from_json() {
+        let settings: DigestSettings = serde_json::from_str("{}").unwrap();
+        assert_eq!(settings.schedule.as_str(), CronSchedule::DEFAULT);
+        let json = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<DigestSettings>(&json).unwrap(), settings);
+    }
+
+    proptest! {
+        /// Periods neither overlap nor leave a gap: the end of one is the start of the next.
+        #[test]
+        fn the_last_moment_before_the_next_is_where_we_are(
+            seconds in 1_700_000_000_i64..1_900_000_000,
+            zone in proptest::sample::select(vec![
+                chrono_tz::UTC, chrono_tz::Europe::Berlin, chrono_tz::Australia::Lord_Howe, chrono_tz::America::Sao_Paulo,
+            ]),
+            text in proptest::sample::select(vec!["0 9 * * MON", "30 2 * * *", "0 0 1 * *", "15 */6 * * 1-5"]),
+        ) {
+            let schedule: CronSchedule = text.parse().unwrap();
+            let now = Utc.timestamp_opt(seconds, 0).unwrap();
+            let last = schedule.last_until(now, zone).unwrap();
+            let next = schedule.next_after(now, zone).unwrap();
+            prop_assert!(last <= now && now < next);
+            prop_assert_eq!(schedule.next_after(last, zone), Some(next));
+            prop_assert_eq!(schedule.last_until(next, zone), Some(next));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What a person wants by email, topic by topic. Only what a member chose is kept; everything else is resolved late from
+//! the role and the plan, so that a change of either, or of a default, needs no migration.
+
+use serde::{Deserialize, Serialize};
+
+use crate::member::Member;
+use crate::severities::SeveritySet;
+use crate::vocabulary::{Plan, Role, Severity, Topic};
+
+/// One person's word on one topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preference {
+    /// Nothing.
+    Off,
+    /// Everything.
+    On,
+    /// What failed: events of the category `SYSTEM_ERROR`.
+    Failures,
+    /// These severities; none is the same as off.
+    Severities(SeveritySet),
+}
+
+/// What counts for a member: the member's own word, else the default. No email has been sent on a guess: marketing is
+/// never on by default (DESIGN §6).
+#[must_use]
+pub fn effective(member: &Member, plan: Plan, topic: Topic) -> Preference {
+    member
+        .preferences
+        .get(&topic)
+        .copied()
+        .unwrap_or_else(|| Preference::default_for(member.role, plan, topic))
+}
+
+// === impl Preference ===
+
+impl Preference {
+    /// What holds until the member says otherwise.
+    #[must_use]
+    pub fn default_for(role: Role, plan: Plan, topic: Topic) -> Self {
+        match topic {
+            Topic::AuditDelivered | Topic::AuditFailed | Topic::Sla | Topic::Compliance => Self::On,
+            Topic::AtlasAlerts => Self::Severities(SeveritySet::CRITICAL),
+            Topic::Findings => Self::Severities(SeveritySet::HIGH_AND_ABOVE),
+            Topic::Scans => Self::Failures,
+            Topic::WeeklyDigest if role == Role::Owner && plan >= Plan::Team => Self::On,
+            Topic::WeeklyDigest | Topic::Exceptions | Topic::Account | Topic::Marketing => Self::Off,
+        }
+    }
+
+    /// Whether it asks for an event of that severity. `failure` is [`crate::catalog::EventTypeSpec::is_failure`].
+    #[must_use]
+    pub const fn wants(self, severity: Severity, failure: bool) -> bool {
+        match self {
+            Self::Off => false,
+            Self::On => true,
+            Self::Failures => failure,
+            Self::Severities(severities) => severities.contains(severity),
+        }
+    }
+
+    /// Whether it asks for anything at all.
+    #[must_use]
+    pub const fn is_off(self) -> bool {
+        match self {
+            Self::Off => true,
+            Self::On | Self::Failures => false,
+            Self::Severities(severities) => severities.is_empty(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::member::tests::member;
+
+    #[test]
+    fn the_defaults_are_those_of_the_design() {
+        use Preference::{Failures, Off, On, Severities};
+        let critical = Severities(SeveritySet::CRITICAL);
+        let high = Severities(SeveritySet::HIGH_AND_ABOVE);
+        let of = |role, plan| {
+            Topic::ALL
+                .iter()
+                .map(|topic| Preference::default_for(role, plan, *topic))
+                .collect::<Vec<_>>()
+        };
+        let owner = [On, On, critical, high, On, On, Failures, Off, Off, On, Off];
+        let member = [On, On, critical, high, On, On, Failures, Off, Off, Off, Off];
+        assert_eq!(of(Role::Owner, Plan::Team), owner);
+        assert_eq!(of(Role::Owner, Plan::Enterprise), owner);
+        assert_eq!(of(Role::Owner, Plan::Free), member);
+        assert_eq!(of(Role::Admin, Plan::Team), member);
+        assert_eq!(of(Role::Member, Plan::Enterprise), member);
+    }
+
+    #[test]
+    fn a_default_follows_role_and_plan_and_an_own_word_stays() {
+        let mut person = member(1, Role::Owner);
+        assert_eq!(
+            effective(&person, Plan::Team, Topic::WeeklyDigest),
+            Preference::On
+        );
+        assert_eq!(
+            effective(&person, Plan::Free, Topic::WeeklyDigest),
+            Preference::Off
+        );
+        person.preferences.insert(Topic::WeeklyDigest, Preference::Off);
+        assert_eq!(
+            effective(&person, Plan::Team, Topic::WeeklyDigest),
+            Preference::Off
+        );
+    }
+
+    #[test]
+    fn by_default_a_failed_scan_is_heard_at_any_severity_and_a_finished_one_never() {
+        let scans = Preference::default_for(Role::Member, Plan::Team, Topic::Scans);
+        assert!(Severity::ALL.iter().all(|severity| scans.wants(*severity, true)));
+        assert!(!Severity::ALL.iter().any(|severity| scans.wants(*severity, false)));
+    }
+
+    #[test]
+    fn it_is_written_in_words() {
+        assert_eq!(serde_json::to_string(&Preference::Off).unwrap(), r#""off""#);
+        assert_eq!(
+            serde_json::to_string(&Preference::Severities(SeveritySet::CRITICAL)).unwrap(),
+            r#"{"severities":["CRITICAL"]}"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn marketing_is_never_on_unless_chosen(
+            role in proptest::sample::select(Role::ALL.to_vec()),
+            plan in proptest::sample::select(Plan::ALL.to_vec()),
+        ) {
+            prop_assert!(Preference::default_for(role, plan, Topic::Marketing).is_off());
+        }
+
+        #[test]
+        fn what_is_off_wants_nothing(bits in proptest::sample::subsequence(Severity::ALL.to_vec(), 0..=5)) {
+            let preference = Preference::Severities(bits.into_iter().collect());
+            let wants_any = Severity::ALL.iter().any(|severity| preference.wants(*severity, false));
+            prop_assert_eq!(preference.is_off(), !wants_any);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Everything of a team that decides who hears of its events, at one revision. Config makes it, the others hold it in an `Arc`
+//! and keep working on it while Config is down. It holds no secrets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{Catalog, EventTypeDefinition};
+use crate::channel::Channel;
+use crate::digest_settings::DigestSettings;
+use crate::email::EmailAddress;
+use crate::ids::{ChannelId, MemberId, TeamId};
+use crate::member::Member;
+use crate::mention::MentionRule;
+use crate::rule::Rule;
+use crate::violation::Violations;
+use crate::vocabulary::{ChannelKind, Plan};
+
+/// A snapshot as it travels.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SnapshotParts {
+    /// The team.
+    pub team_id: TeamId,
+    /// Grows with every change of anything in the team.
+    pub revision: i64,
+    /// The team's name.
+    pub name: String,
+    /// What it pays for.
+    pub plan: Plan,
+    /// Its zone.
+    pub time_zone: Tz,
+    /// Its members, with the preferences that they chose.
+    pub members: Vec<Member>,
+    /// Its channels.
+    pub channels: Vec<Channel>,
+    /// Its rules, in any order.
+    pub rules: Vec<Rule>,
+    /// Its mention rules.
+    pub mention_rules: Vec<MentionRule>,
+    /// Who gets receipts; the Owners when empty.
+    pub compliance_recipients: Vec<EmailAddress>,
+    /// Its own event types.
+    pub event_types: Vec<EventTypeDefinition>,
+    /// Its digest.
+    pub digest: DigestSettings,
+}
+
+/// A snapshot as it is asked.
+#[derive(Debug)]
+pub struct TeamSnapshot {
+    /// The team.
+    pub team_id: TeamId,
+    /// Grows with every change of anything in the team.
+    pub revision: i64,
+    /// The team's name.
+    pub name: String,
+    /// What it pays for.
+    pub plan: Plan,
+    /// Its zone.
+    pub time_zone: Tz,
+    /// Its members.
+    pub members: BTreeMap<MemberId, Arc<Member>>,
+    /// Its channels.
+    pub channels: BTreeMap<ChannelId, Arc<Channel>>,
+    /// Its rules, in order.
+    pub rules: Vec<Arc<Rule>>,
+    /// Its mention rules.
+    pub mention_rules: Vec<Arc<MentionRule>>,
+    /// Who gets receipts; the Owners when empty.
+    pub compliance_recipients: Vec<EmailAddress>,
+    /// The built-in event types and its own.
+    pub catalog: Catalog,
+    /// Its digest.
+    pub digest: DigestSettings,
+}
+
+// === impl TeamSnapshot ===
+
+impl TeamSnapshot {
+    /// Indexes the parts and compiles the team's event types. What Config has stored it has checked; violations here, with
+    /// paths under `event_types`, mean that it was written by another version.
+    pub fn new(parts: SnapshotParts) -> Result<Self, Violations> {
+        let catalog =
+            Catalog::with_custom(parts.event_types).map_err(|violations| violations.under("event_types"))?;
+        let mut rules = parts.rules;
+        rules.sort_by_key(|rule| (rule.position, rule.id));
+        Ok(Self {
+            team_id: parts.team_id,
+            revision: parts.revision,
+            name: parts.name,
+            plan: parts.plan,
+            time_zone: parts.time_zone,
+            members: parts
+                .members
+                .into_iter()
+                .map(|member| (member.id, Arc::new(member)))
+                .collect(),
+            channels: parts
+                .channels
+                .into_iter()
+                .map(|channel| (channel.id, Arc::new(channel)))
+                .collect(),
+            rules: rules.into_iter().map(Arc::new).collect(),
+            mention_rules: parts.mention_rules.into_iter().map(Arc::new).collect(),
+            compliance_recipients: parts.compliance_recipients,
+            catalog,
+            digest: parts.digest,
+        })
+    }
+
+    /// The channel of that id.
+    #[must_use]
+    pub fn channel(&self, id: ChannelId) -> Option<&Arc<Channel>> {
+        self.channels.get(&id)
+    }
+
+    /// Every channel of that kind, whether enabled or not, by id.
+    pub fn channels_of(&self, kind: ChannelKind) -> impl Iterator<Item = &Arc<Channel>> {
+        self.channels.values().filter(move |channel| channel.kind == kind)
+    }
+
+    /// The channel that alerts of that kind fall through to, whether enabled or not.
+    #[must_use]
+    pub fn default_channel(&self, kind: ChannelKind) -> Option<&Arc<Channel>> {
+        self.channels_of(kind).find(|channel| channel.is_default)
+    }
+
+    /// The Owners.
+    pub fn owners(&self) -> impl Iterator<Item = &Arc<Member>> {
+        self.members.values().filter(|member| member.is_owner())
+    }
+}
+
+impl SnapshotParts {
+    /// A team without anything, on the plan and in the zone that a team has of which nothing else is said.
+    #[must_use]
+    pub fn empty(team_id: TeamId) -> Self {
+        Self {
+            team_id,
+            revision: 0,
+            name: String::new(),
+            plan: Plan::default(),
+            time_zone: Tz::UTC,
+            members: Vec::new(),
+            channels: Vec::new(),
+            rules: Vec::new(),
+            mention_rules: Vec::new(),
+            compliance_recipients: Vec::new(),
+            event_types: Vec::new(),
+            digest: DigestSettings::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::tests::channel;
+    use crate::event::tests::noon;
+    use crate::filter::Filter;
+    use crate::ids::RuleId;
+    use crate::member::tests::member;
+    use crate::rule::RuleAction;
+    use crate::vocabulary::Role;
+
+    fn rule(position: u32) -> Rule {
+        Rule {
+            id: RuleId::generate(noon()),
+            name: format!("rule {position}"),
+            position,
+            enabled: true,
+            filter: Filter::default(),
+            action: RuleAction::Silence { kinds: vec![] },
+            continue_: false,
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_ordered_and_finds_defaults_and_owners() {
+        let mut default = channel(2, ChannelKind::Slack);
+        default.is_default = true;
+        let parts = SnapshotParts {
+            members: vec![member(1, Role::Member), member(2, Role::Owner)],
+            channels: vec![
+                channel(1, ChannelKind::Slack),
+                default.clone(),
+                channel(3, ChannelKind::Teams),
+            ],
+            rules: vec![rule(3), rule(1), rule(2)],
+            ..SnapshotParts::empty(TeamId::generate(noon()))
+        };
+        let json = serde_json::to_string(&parts).unwrap();
+        let snapshot = TeamSnapshot::new(serde_json::from_str(&json).unwrap()).unwrap();
+        assert_eq!(
+            snapshot
+                .rules
+                .iter()
+                .map(|rule| rule.position)
+                .collect::<Vec<_>>(),
+            [1, 2, 3]
+        );
+        assert_eq!(
+            snapshot
+                .default_channel(ChannelKind::Slack)
+                .map(|channel| channel.id),
+            Some(default.id)
+        );
+        assert_eq!(snapshot.default_channel(ChannelKind::Teams), None);
+        assert_eq!(snapshot.channels_of(ChannelKind::Slack).count(), 2);
+        assert_eq!(snapshot.owners().count(), 1);
+        assert!(snapshot.channel(default.id).is_some());
+    }
+}
