@@ -2,6 +2,16 @@
 //! of it; whether and when there is another one is decided elsewhere. It neither retries nor follows redirects, and
 //! it never fails: whatever goes wrong is a [`Report`].
 
+mod answer;
+mod notice;
+#[cfg(test)]
+mod samples;
+mod slack;
+pub(crate) mod summary;
+mod teams;
+mod text;
+mod webhook;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

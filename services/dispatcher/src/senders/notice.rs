@@ -1,0 +1,339 @@
+//! What a message says, whatever carries it: the event's own words made clean, and the telling facts of its data.
+//! Renderers for people start from here; webhooks do not, they carry the event as it is.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+use url::Url;
+use watchbell_domain::Severity;
+
+use super::text::{humanise, line};
+use crate::event::StoredEvent;
+
+/// Facts that are shown at most; what is beyond them is counted.
+pub(crate) const MAX_FACTS: usize = 10;
+/// A fact longer than this helps nobody in a message.
+const MAX_VALUE_CHARS: usize = 2_000;
+
+/// An event, ready to be told to people.
+#[derive(Debug, Clone)]
+pub(crate) struct Notice {
+    /// `finding.created`
+    pub(crate) event_type: String,
+    /// `Finding created`
+    pub(crate) type_words: String,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// One clean line, never empty.
+    pub(crate) title: String,
+    /// One clean line; may be empty.
+    pub(crate) subject: String,
+    /// May be empty.
+    pub(crate) source: String,
+    /// When it happened.
+    pub(crate) occurred_at: DateTime<Utc>,
+    /// http or https, and nothing else.
+    pub(crate) url: Option<Url>,
+    /// The telling facts, most telling first.
+    pub(crate) facts: Vec<Fact>,
+    /// How many facts there were besides.
+    pub(crate) more_facts: usize,
+    /// Made by `SendTest`.
+    pub(crate) test: bool,
+}
+
+/// One fact of the data.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fact {
+    /// `Finding ID`
+    pub(crate) name: String,
+    /// What it is.
+    pub(crate) value: FactValue,
+}
+
+/// What a fact is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum FactValue {
+    /// A clean line, never empty.
+    Text(String),
+    /// An instant, to be shown in the reader's zone where that is possible.
+    Instant(DateTime<Utc>),
+}
+
+// === impl Notice ===
+
+impl Notice {
+    /// The notice of an event. Data that is no object has no facts.
+    pub(crate) fn of(event: &StoredEvent) -> Self {
+        let type_words = humanise(&event.event_type);
+        let title = line(&event.title);
+        let (facts, more_facts) = facts(event);
+        Self {
+            event_type: event.event_type.to_string(),
+            severity: event.severity,
+            title: if title.is_empty() {
+                type_words.clone()
+            } else {
+                title
+            },
+            type_words,
+            subject: line(&event.subject),
+            source: line(&event.source),
+            occurred_at: event.occurred_at,
+            url: web_url(&event.url),
+            facts,
+            more_facts,
+            test: event.test,
+        }
+    }
+}
+
+// === impl FactValue ===
+
+impl FactValue {
+    /// In words, instants in UTC.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Instant(at) => time_text(*at),
+        }
+    }
+}
+
+/// An instant for readers whose zone is not known: `21 Nov 2026, 07:43 UTC`.
+pub(crate) fn time_text(at: DateTime<Utc>) -> String {
+    at.format("%-d %b %Y, %H:%M UTC").to_string()
+}
+
+/// A link that a click may open: http or https only.
+pub(crate) fn web_url(text: &str) -> Option<Url> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// Names that tell most, in the order in which people want to read them.
+const TELLING: &[&str] = &[
+    "name",
+    "headline",
+    "summary",
+    "resource",
+    "target",
+    "rule",
+    "framework",
+    "control",
+    "wallet",
+    "user",
+    "error",
+    "reason",
+    "message",
+    "comment",
+    "resolution",
+    "findings",
+    "score",
+    "previous_score",
+    "from",
+    "to",
+    "tier",
+    "previous_tier",
+    "sla",
+    "deadline",
+    "hours_remaining",
+    "hours_overdue",
+    "owner",
+    "account",
+    "region",
+];
+
+fn rank(name: &str) -> usize {
+    let known = TELLING.iter().position(|telling| {
+        name.strip_prefix(telling)
+            .is_some_and(|rest| rest.is_empty() || rest == "_name" || rest == "_title")
+    });
+    // Ids tell machines more than people.
+    known.unwrap_or(if name.ends_with("_id") || name == "id" {
+        1_000
+    } else {
+        100
+    })
+}
+
+fn facts(event: &StoredEvent) -> (Vec<Fact>, usize) {
+    let said = [event.title.as_str(), event.url.as_str(), event.subject.as_str()];
+    let mut found: Vec<(usize, Fact)> = members(&event.data)
+        .into_iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("severity"))
+        .filter_map(|(name, value)| {
+            let text = match value {
+                Value::String(text) if said.contains(&text.as_str()) => return None,
+                Value::String(text) => {
+                    if let Some(at) = instant(&text) {
+                        let fact = Fact {
+                            name: humanise(&name),
+                            value: FactValue::Instant(at),
+                        };
+                        return Some((rank(&name), fact));
+                    }
+                    line(&text).chars().take(MAX_VALUE_CHARS).collect()
+                }
+                Value::Bool(yes) => if yes { "Yes" } else { "No" }.to_owned(),
+                Value::Number(number) => number.to_string(),
+                Value::Object(counts) => tally(&counts)?,
+                _ => return None,
+            };
+            let fact = Fact {
+                name: humanise(&name),
+                value: FactValue::Text(text.clone()),
+            };
+            (!text.is_empty() && !fact.name.is_empty()).then_some((rank(&name), fact))
+        })
+        .collect();
+    found.sort_by_key(|(rank, _)| *rank);
+    let more = found.len().saturating_sub(MAX_FACTS);
+    (
+        found.into_iter().take(MAX_FACTS).map(|(_, fact)| fact).collect(),
+        more,
+    )
+}
+
+/// A small object of counts, such as findings by severity, as `2 high, 11 medium`. Other objects are no facts.
+fn tally(counts: &Map<String, Value>) -> Option<String> {
+    let mut counted = Vec::new();
+    for (name, count) in counts {
+        counted.push((name, count.as_u64()?));
+    }
+    if counted.len() > 8 {
+        return None;
+    }
+    counted.sort_by_key(|(name, _)| std::cmp::Reverse(name.parse::<Severity>().ok()));
+    let told: Vec<_> = counted
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{count} {}", line(name).chars().take(40).collect::<String>()))
+        .collect();
+    Some(if told.is_empty() {
+        "none".to_owned()
+    } else {
+        told.join(", ")
+    })
+}
+
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    if !(20..=40).contains(&text.len()) || text.as_bytes().get(10) != Some(&b'T') {
+        return None;
+    }
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+}
+
+/// The members of a JSON object that may be facts, in its own order.
+fn members(json: &str) -> Vec<(String, Value)> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(String, Value)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(name) = map.next_key::<String>()? {
+                if members.len() < 1_000 {
+                    members.push((name, map.next_value()?));
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(members)
+        }
+    }
+    let members = serde_json::Deserializer::from_str(json)
+        .deserialize_map(Members)
+        .unwrap_or_default();
+    members
+        .into_iter()
+        .filter(|(_, value)| !value.is_array() && !value.is_null())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::senders::samples;
+
+    fn facts_of(data: &str) -> Vec<(String, String)> {
+        let event = StoredEvent {
+            data: data.to_owned(),
+            ..samples::event("finding.created")
+        };
+        Notice::of(&event)
+            .facts
+            .into_iter()
+            .map(|fact| (fact.name, fact.value.text()))
+            .collect()
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn scalars_are_told_in_order_of_what_they_tell() {
+        assert_eq!(
+            facts_of(
+                r#"{"finding_id":"f-1","zone":"b","resource":"s3://x","open":true,"tags":["a"],"owner":{"a":"b"},
+                    "findings":{"critical":0,"info":1,"high":2},
+                    "score":9.80,"seen_at":"2026-11-21T07:43:00+01:00","none":null,"empty":" "}"#
+            ),
+            [
+                pair("Resource", "s3://x"),
+                pair("Findings", "2 high, 1 info"),
+                pair("Score", "9.8"),
+                pair("Zone", "b"),
+                pair("Open", "Yes"),
+                pair("Seen at", "21 Nov 2026, 06:43 UTC"),
+                pair("Finding ID", "f-1"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_message_says_already_is_not_said_again() {
+        let event = StoredEvent {
+            data: r#"{"severity":"HIGH","name":"The title","place":"here"}"#.to_owned(),
+            title: "The title".to_owned(),
+            ..samples::event("finding.created")
+        };
+        assert_eq!(Notice::of(&event).facts.len(), 1);
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        let data: serde_json::Map<_, _> = (0..14).map(|n| (format!("fact_{n}"), Value::from(n))).collect();
+        let data = serde_json::to_string(&data).unwrap();
+        let notice = Notice::of(&StoredEvent {
+            data,
+            ..samples::event("finding.created")
+        });
+        assert_eq!((notice.facts.len(), notice.more_facts), (10, 4));
+    }
+
+    #[test]
+    fn data_that_cannot_be_read_has_no_facts_and_bad_links_are_dropped() {
+        assert!(facts_of("[1]").is_empty());
+        assert!(facts_of("{").is_empty());
+        for url in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "",
+            "https://",
+            "file:///etc/passwd",
+        ] {
+            assert_eq!(web_url(url), None, "{url}");
+        }
+        assert!(web_url("https://example.com/a?b=c").is_some());
+    }
+}

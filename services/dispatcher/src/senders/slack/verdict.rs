@@ -1,0 +1,213 @@
+//! What Slack's answers mean. Success is 200 with the body `ok`; everything else is one of Slack's own error words,
+//! each told apart by whose fault it is and what to do about it.
+
+use crate::senders::answer::{Heard, host_failure};
+use crate::senders::{Report, Verdict};
+
+/// What to do about an error word, and whether the webhook itself is gone.
+struct Meaning {
+    word: &'static str,
+    broken: bool,
+    sentence: &'static str,
+}
+
+const fn ours(word: &'static str, sentence: &'static str) -> Meaning {
+    Meaning {
+        word,
+        broken: false,
+        sentence,
+    }
+}
+
+const fn gone(word: &'static str, sentence: &'static str) -> Meaning {
+    Meaning {
+        word,
+        broken: true,
+        sentence,
+    }
+}
+
+const FINAL: &[Meaning] = &[
+    ours(
+        "invalid_payload",
+        "Slack could not read the message. This is a fault of ours; the channel is fine.",
+    ),
+    ours(
+        "no_text",
+        "Slack says the message has no text. This is a fault of ours; the channel is fine.",
+    ),
+    ours(
+        "invalid_blocks",
+        "Slack refused the message's layout. This is a fault of ours; the channel is fine.",
+    ),
+    ours(
+        "too_many_attachments",
+        "Slack says the message has too many attachments. This is a fault of ours; the channel is fine.",
+    ),
+    ours(
+        "user_not_found",
+        "Slack knows no such user: the webhook posts to somebody who is gone. Pick another channel.",
+    ),
+    ours(
+        "channel_not_found",
+        "Slack says the channel was deleted: pick another channel and add the app again.",
+    ),
+    ours(
+        "action_prohibited",
+        "A workspace admin has restricted this: ask them to let the app post to the channel.",
+    ),
+    ours(
+        "posting_to_general_channel_denied",
+        "Only some people may post to the general channel: pick another, or ask a workspace admin.",
+    ),
+    gone(
+        "no_service",
+        "Slack says the webhook was removed: add the app again.",
+    ),
+    gone(
+        "no_service_id",
+        "Slack says the webhook's address is incomplete: copy it again, or add the app again.",
+    ),
+    gone(
+        "no_active_hooks",
+        "Slack says the webhook was disabled: enable it in Slack, or add the app again.",
+    ),
+    gone(
+        "no_team",
+        "Slack says the workspace is gone: add the app to another workspace.",
+    ),
+    gone(
+        "team_disabled",
+        "Slack says the workspace was disabled: add the app to another workspace.",
+    ),
+    gone(
+        "invalid_token",
+        "Slack says the webhook's address is not valid any more: add the app again.",
+    ),
+    gone(
+        "channel_is_archived",
+        "The Slack channel was archived: unarchive it, or pick another channel.",
+    ),
+];
+
+/// What came of a post.
+pub(crate) fn report(heard: &Heard) -> Report {
+    let body = heard.body.trim();
+    if heard.status == 200 && body == "ok" {
+        return heard.report(Verdict::Delivered, "", "");
+    }
+    if let Some(meaning) = FINAL
+        .iter()
+        .find(|meaning| meaning.word == body)
+        .filter(|_| heard.status >= 400)
+    {
+        let mut report = heard.report(
+            Verdict::Permanent,
+            format!("slack.{}", meaning.word),
+            meaning.sentence,
+        );
+        report.channel_broken = meaning.broken;
+        return report;
+    }
+    match heard.status {
+        200..=299 => heard.report(
+            heard.later(),
+            "slack.unexpected_answer",
+            "Whoever answered is not Slack, or says something new: the answer was not `ok`. It is tried again.",
+        ),
+        410 => {
+            let mut report = heard.report(
+                Verdict::Permanent,
+                "slack.gone",
+                "Slack says the webhook is gone for good: add the app again.",
+            );
+            report.channel_broken = true;
+            report
+        }
+        429 => heard.report(heard.later(), "slack.rate_limited", "Slack asks to send more slowly. It is tried again."),
+        500 if body == "rollup_error" => heard.report(
+            heard.later(),
+            "slack.rollup_error",
+            "Slack had an error of its own, and may have posted the message. It is tried again.",
+        ),
+        _ => host_failure(heard, "slack", "Slack"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn heard(status: u16, body: &str) -> Heard {
+        Heard {
+            status,
+            body: body.to_owned(),
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn slacks_own_words_say_what_to_do() {
+        let table: Vec<String> = FINAL
+            .iter()
+            .map(|meaning| {
+                let report = report(&heard(404, meaning.word));
+                assert_eq!(report.verdict, Verdict::Permanent);
+                let health = if report.channel_broken { "broken" } else { "fine" };
+                format!("{} [{health}]: {}", report.error_code, report.error)
+            })
+            .collect();
+        insta::assert_snapshot!(table.join("\n"));
+    }
+
+    #[test]
+    fn answers_have_their_verdicts() {
+        let later = Verdict::Retryable { retry_after: None };
+        for (status, body, verdict, broken) in [
+            (200, "ok", Verdict::Delivered, false),
+            (200, "ok\n", Verdict::Delivered, false),
+            (200, "<html>", later, false),
+            (302, "", later, false),
+            (400, "invalid_payload", Verdict::Permanent, false),
+            (400, "something_new", Verdict::Permanent, false),
+            (403, "invalid_token", Verdict::Permanent, true),
+            (403, "", Verdict::Permanent, false),
+            (404, "no_service", Verdict::Permanent, true),
+            (408, "", later, false),
+            (410, "channel_is_archived", Verdict::Permanent, true),
+            (410, "", Verdict::Permanent, true),
+            (413, "", Verdict::Permanent, false),
+            (429, "rate_limited", later, false),
+            (500, "rollup_error", later, false),
+            (503, "", later, false),
+        ] {
+            let report = report(&heard(status, body));
+            assert_eq!(
+                (report.verdict, report.channel_broken),
+                (verdict, broken),
+                "{status} {body}"
+            );
+            assert_eq!(report.error.is_empty(), report.got_through(), "{status} {body}");
+            assert_eq!(
+                report.error_code.is_empty(),
+                report.got_through(),
+                "{status} {body}"
+            );
+            assert_eq!(report.status_code, status);
+        }
+    }
+
+    #[test]
+    fn slack_is_taken_at_its_word_on_when_to_come_back() {
+        let heard = Heard {
+            retry_after: Some(Duration::from_secs(17)),
+            ..heard(429, "rate_limited")
+        };
+        let wanted = Verdict::Retryable {
+            retry_after: Some(Duration::from_secs(17)),
+        };
+        assert_eq!(report(&heard).verdict, wanted);
+    }
+}

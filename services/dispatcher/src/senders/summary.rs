@@ -1,0 +1,111 @@
+//! One message instead of many: what quiet hours held or storm control folded. It travels as the data of an event of
+//! type [`SUMMARY_TYPE`], which the Dispatcher makes itself and nobody can emit.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use watchbell_domain::Severity;
+
+use super::notice::time_text;
+use super::text::line;
+use crate::event::StoredEvent;
+
+/// The type of the event that carries a [`Summary`].
+pub(crate) const SUMMARY_TYPE: &str = "notifications.summary";
+
+/// What was not told one by one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    /// Why it was not.
+    pub(crate) why: Why,
+    /// When the first of it was due.
+    pub(crate) since: DateTime<Utc>,
+    /// When the last of it was due.
+    pub(crate) until: DateTime<Utc>,
+    /// How much of it there is; `items` may hold fewer.
+    pub(crate) total: usize,
+    /// In order of time.
+    pub(crate) items: Vec<Item>,
+}
+
+/// Why something was not told one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Why {
+    /// The channel's quiet hours held it.
+    QuietHours,
+    /// There was more of it than the channel takes.
+    Storm,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Item {
+    /// `finding.created`
+    #[serde(rename = "type")]
+    pub(crate) event_type: String,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// One line.
+    pub(crate) title: String,
+    /// May be empty.
+    #[serde(default)]
+    pub(crate) url: String,
+    /// May be empty.
+    #[serde(default)]
+    pub(crate) subject: String,
+    /// When it happened.
+    pub(crate) occurred_at: DateTime<Utc>,
+}
+
+// === impl Summary ===
+
+impl Summary {
+    /// The summary that an event carries, if it carries one.
+    pub(crate) fn of(event: &StoredEvent) -> Option<Self> {
+        if &*event.event_type != SUMMARY_TYPE {
+            return None;
+        }
+        let mut summary: Self = serde_json::from_str(&event.data).ok()?;
+        for item in &mut summary.items {
+            item.title = line(&item.title);
+            item.subject = line(&item.subject);
+        }
+        summary.total = summary.total.max(summary.items.len());
+        Some(summary)
+    }
+
+    /// `12 alerts held during quiet hours`
+    pub(crate) fn title(&self) -> String {
+        let alerts = if self.total == 1 {
+            "1 alert".to_owned()
+        } else {
+            format!("{} alerts", self.total)
+        };
+        match self.why {
+            Why::QuietHours => format!("{alerts} held during quiet hours"),
+            Why::Storm => format!("{alerts} more in a short time"),
+        }
+    }
+
+    /// One sentence on why they come together.
+    pub(crate) fn explanation(&self) -> String {
+        let (since, until) = (time_text(self.since), time_text(self.until));
+        match self.why {
+            Why::QuietHours => {
+                format!("They came between {since} and {until}, while this channel was quiet.")
+            }
+            Why::Storm => format!(
+                "They came between {since} and {until}, more than this channel shows one by one. None is lost."
+            ),
+        }
+    }
+
+    /// The worst of them.
+    pub(crate) fn severity(&self) -> Severity {
+        self.items
+            .iter()
+            .map(|item| item.severity)
+            .max()
+            .unwrap_or(Severity::Info)
+    }
+}

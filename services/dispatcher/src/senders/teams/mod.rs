@@ -1,0 +1,7 @@
+//! Microsoft Teams by webhook, Workflows and old connectors alike: what is posted, and what the answers mean.
+
+mod card;
+mod verdict;
+
+pub(crate) use card::message;
+pub(crate) use verdict::report;

@@ -1,0 +1,160 @@
+//! What Teams' answers mean. Workflows say 202: taken over, not seen. Old connectors say 200 and `1`; anything else in
+//! the body is a failure, a throttle hidden in it included. An answer of an unknown host is read by its own words.
+
+use crate::senders::answer::{Heard, host_failure};
+use crate::senders::{Report, Verdict};
+
+/// What came of a post to `host`.
+pub(crate) fn report(heard: &Heard, host: &str) -> Report {
+    let body = heard.body.trim();
+    match heard.status {
+        200 if body == "1" => heard.report(Verdict::Delivered, "", ""),
+        200 if is_connector(host) || hidden_status(body).is_some() => connector_failure(heard, body),
+        200 => heard.report(Verdict::Delivered, "", ""),
+        201..=299 => heard.report(Verdict::Accepted, "", ""),
+        400 => heard.report(
+            Verdict::Permanent,
+            "teams.http_400",
+            "Teams could not read the card, or the workflow expects something else: use the template that posts to a \
+             channel when a webhook request is received.",
+        ),
+        401 | 403 => heard.report(
+            Verdict::Permanent,
+            format!("teams.http_{}", heard.status),
+            "Teams does not accept the URL's signature, or the workflow asks for a sign-in: copy its URL again, and \
+             let anyone trigger it.",
+        ),
+        404 | 410 => {
+            let mut report = heard.report(
+                Verdict::Permanent,
+                format!("teams.http_{}", heard.status),
+                "The workflow or connector was removed: make a new one and paste its URL.",
+            );
+            report.channel_broken = true;
+            report
+        }
+        429 => heard.report(heard.later(), "teams.rate_limited", "Teams asks to send more slowly. It is tried again."),
+        _ => host_failure(heard, "teams", "Teams"),
+    }
+}
+
+/// Old connectors live below this host.
+fn is_connector(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host == "webhook.office.com" || host.ends_with(".webhook.office.com")
+}
+
+/// `… Microsoft Teams endpoint returned HTTP error 429 with ContextId …`
+fn hidden_status(body: &str) -> Option<u16> {
+    let lower = body.to_ascii_lowercase();
+    let rest = lower.split_once("http error ")?.1;
+    rest.get(..3)?.parse().ok()
+}
+
+fn connector_failure(heard: &Heard, body: &str) -> Report {
+    match hidden_status(body) {
+        Some(429) => heard.report(
+            heard.later(),
+            "teams.rate_limited",
+            "Teams asks to send more slowly (hidden in an answer of 200). It is tried again.",
+        ),
+        Some(status @ 500..) => heard.report(
+            heard.later(),
+            format!("teams.hidden_{status}"),
+            format!("Teams had a fault of its own ({status}, hidden in an answer of 200). It is tried again."),
+        ),
+        Some(status) => heard.report(
+            Verdict::Permanent,
+            format!("teams.hidden_{status}"),
+            format!("Teams refused the card ({status}, hidden in an answer of 200)."),
+        ),
+        None => heard.report(
+            Verdict::Permanent,
+            "teams.not_shown",
+            "The connector answered 200 but not `1`, so it did not show the card. Connectors are retired: make a \
+             workflow and paste its URL.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const OLD: &str = "acme.webhook.office.com";
+    const NEW: &str = "prod-1.westeurope.logic.azure.com";
+    const THROTTLED: &str = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error \
+                             429 with ContextId tcid=0,server=x.";
+
+    #[test]
+    fn answers_have_their_verdicts() {
+        let later = Verdict::Retryable { retry_after: None };
+        for (host, status, body, verdict, broken) in [
+            (NEW, 202, "", Verdict::Accepted, false),
+            (NEW, 200, "", Verdict::Delivered, false),
+            (NEW, 400, "TriggerInputSchemaMismatch", Verdict::Permanent, false),
+            (NEW, 401, "", Verdict::Permanent, false),
+            (NEW, 403, "", Verdict::Permanent, false),
+            (NEW, 404, "WorkflowNotFound", Verdict::Permanent, true),
+            (NEW, 410, "", Verdict::Permanent, true),
+            (NEW, 408, "", later, false),
+            (NEW, 413, "", Verdict::Permanent, false),
+            (NEW, 429, "", later, false),
+            (NEW, 502, "", later, false),
+            (NEW, 302, "", later, false),
+            (OLD, 200, "1", Verdict::Delivered, false),
+            (OLD, 200, "", Verdict::Permanent, false),
+            (
+                OLD,
+                200,
+                "Bad payload received by generic incoming webhook.",
+                Verdict::Permanent,
+                false,
+            ),
+            (OLD, 200, THROTTLED, later, false),
+            (OLD, 200, "… returned HTTP error 503 …", later, false),
+            (OLD, 200, "… returned HTTP error 413 …", Verdict::Permanent, false),
+            ("127.0.0.1", 200, THROTTLED, later, false),
+            ("127.0.0.1", 200, "1", Verdict::Delivered, false),
+            (
+                "webhook.office.com.evil.example",
+                200,
+                "",
+                Verdict::Delivered,
+                false,
+            ),
+        ] {
+            let heard = Heard {
+                status,
+                body: body.to_owned(),
+                retry_after: None,
+            };
+            let report = report(&heard, host);
+            assert_eq!(
+                (report.verdict, report.channel_broken),
+                (verdict, broken),
+                "{host} {status} {body}"
+            );
+            assert_eq!(
+                report.error.is_empty(),
+                report.got_through(),
+                "{host} {status} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn teams_is_taken_at_its_word_on_when_to_come_back() {
+        let heard = Heard {
+            status: 429,
+            body: String::new(),
+            retry_after: Some(Duration::from_secs(9)),
+        };
+        let wanted = Verdict::Retryable {
+            retry_after: Some(Duration::from_secs(9)),
+        };
+        assert_eq!(report(&heard, NEW).verdict, wanted);
+    }
+}

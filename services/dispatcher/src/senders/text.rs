@@ -1,0 +1,130 @@
+//! Small words on text that all messages share: cutting, cleaning and naming. Event text is hostile until proven
+//! otherwise, so everything that is shown passes through [`line`] first.
+
+use std::borrow::Cow;
+
+use watchbell_domain::Severity;
+
+/// At most `max` characters, the last an ellipsis when something was left out.
+pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    if text.chars().nth(max).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
+    Cow::Owned(format!("{}…", kept.trim_end()))
+}
+
+/// One line without control characters or marks that reorder text (they can make `exe.fdp` of `pdf.exe`).
+pub(crate) fn line(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for word in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
+        if !clean.is_empty() {
+            clean.push(' ');
+        }
+        clean.extend(word.chars().filter(|c| !reorders(*c)));
+    }
+    clean
+}
+
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+}
+
+/// `finding_id` as people write it: `Finding ID`; `scan.failed`: `Scan failed`.
+pub(crate) fn humanise(name: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut previous = ' ';
+    for c in name.chars().filter(|c| !c.is_control()).take(80) {
+        let starts_word = previous == ' ' || (c.is_uppercase() && previous.is_lowercase());
+        if matches!(c, '_' | '-' | '.' | ' ') {
+            previous = ' ';
+            continue;
+        }
+        match words.last_mut() {
+            Some(word) if !starts_word => word.push(c),
+            _ => words.push(c.to_string()),
+        }
+        previous = c;
+    }
+    let mut text = String::new();
+    for word in words {
+        let lower = word.to_lowercase();
+        let mut letters = lower.chars();
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        if ABBREVIATIONS.contains(&lower.as_str()) {
+            text.push_str(&lower.to_uppercase());
+        } else if let (true, Some(first)) = (text.is_empty(), letters.next()) {
+            text.extend(first.to_uppercase());
+            text.push_str(letters.as_str());
+        } else {
+            text.push_str(&lower);
+        }
+    }
+    text
+}
+
+const ABBREVIATIONS: &[&str] = &[
+    "api", "arn", "aws", "cidr", "cpu", "cve", "cvss", "cwe", "dns", "gcp", "http", "https", "iam", "id",
+    "ip", "kms", "mfa", "os", "pr", "s3", "sla", "sql", "ssh", "sso", "tls", "uri", "url", "utc", "vm",
+    "vpc",
+];
+
+/// The severity as people read it.
+pub(crate) fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "Critical",
+        Severity::High => "High",
+        Severity::Medium => "Medium",
+        Severity::Low => "Low",
+        Severity::Info => "Info",
+    }
+}
+
+/// The severity's colour, legible on white and on black.
+pub(crate) fn severity_color(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "#d1242f",
+        Severity::High => "#d9480f",
+        Severity::Medium => "#b08800",
+        Severity::Low => "#1f6feb",
+        Severity::Info => "#6e7781",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_text_ends_with_an_ellipsis_and_keeps_to_its_limit() {
+        assert_eq!(cut("four", 4), "four");
+        assert_eq!(cut("five!", 4), "fiv…");
+        assert_eq!(cut("ab cdef", 4), "ab…");
+        assert_eq!(cut("äöüß", 3).chars().count(), 3);
+    }
+
+    #[test]
+    fn a_line_has_no_breaks_controls_or_reordering_marks() {
+        assert_eq!(line(" a\r\nBcc: x\t\u{0}b\u{202e}c "), "a Bcc: x bc");
+    }
+
+    #[test]
+    fn names_become_words() {
+        for (name, words) in [
+            ("finding_id", "Finding ID"),
+            ("scan.failed", "Scan failed"),
+            ("cvssScore", "CVSS score"),
+            ("cvss_score", "CVSS score"),
+            ("credits-remaining", "Credits remaining"),
+            ("", ""),
+            ("__", ""),
+        ] {
+            assert_eq!(humanise(name), words, "{name}");
+        }
+    }
+}

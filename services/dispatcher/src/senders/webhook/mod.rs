@@ -1,0 +1,7 @@
+//! Webhooks: the signed request, and what an endpoint's answer means.
+
+mod request;
+mod verdict;
+
+pub(crate) use request::{Request, Signers, request};
+pub(crate) use verdict::report;

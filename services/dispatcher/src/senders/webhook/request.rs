@@ -1,0 +1,466 @@
+//! The request that a webhook endpoint gets: a body that is the same for every endpoint and attempt, and headers that
+//! prove where it comes from. Pure: the attempt's time and the secrets are handed in.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use ring::signature::Ed25519KeyPair;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use watchbell_contracts::config::v1::{self as config, WebhookEnvelope};
+use watchbell_domain::payload::timestamp;
+use watchbell_domain::secret::Secret;
+use watchbell_domain::signature::{SigningSecret, plain_signatures, standard_signatures};
+
+use crate::event::StoredEvent;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const CLOUD_EVENTS_JSON: HeaderValue =
+    HeaderValue::from_static("application/cloudevents+json; charset=utf-8");
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("Watchbell/", env!("CARGO_PKG_VERSION")));
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// A custom header of one of these names is left out: they are ours, or belong to the connection.
+const RESERVED: [HeaderName; 7] = [
+    ID,
+    TIMESTAMP,
+    SIGNATURE,
+    TRACEPARENT,
+    CONTENT_TYPE,
+    USER_AGENT,
+    http::header::HOST,
+];
+
+/// What is posted, and the headers as the delivery log may show them.
+pub(crate) struct Request {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) logged: Vec<(String, String)>,
+}
+
+/// What signs a channel's requests.
+#[derive(Default)]
+pub(crate) struct Signers {
+    /// Live secrets, newest first.
+    hmac: Vec<SigningSecret>,
+    ed25519: Option<Ed25519KeyPair>,
+}
+
+/// Builds the request of one attempt at `now`. `brand_header` carries the plain signature.
+pub(crate) fn request(
+    event: &StoredEvent,
+    destination: &config::WebhookDestination,
+    custom: &[config::HttpHeader],
+    signers: &Signers,
+    brand_header: &HeaderName,
+    traceparent: Option<&str>,
+    now: DateTime<Utc>,
+) -> Request {
+    let cloud_events = destination.envelope() == WebhookEnvelope::CloudEvents;
+    let body = if cloud_events {
+        cloud_event(event)
+    } else {
+        body(event)
+    };
+    let mut headers = HeaderMap::with_capacity(8 + custom.len());
+    let mut logged = Vec::with_capacity(8 + custom.len());
+    for header in custom {
+        let (Ok(name), Ok(value)) = (
+            HeaderName::try_from(&header.name),
+            HeaderValue::try_from(&header.value),
+        ) else {
+            continue;
+        };
+        if !RESERVED.contains(&name) && name != *brand_header {
+            // The log shows that it was sent; its value may be a token.
+            logged.push((header.name.clone(), "***".to_owned()));
+            headers.append(name, value);
+        }
+    }
+    let mut add = |name: &HeaderName, value: HeaderValue| {
+        logged.push((
+            name.to_string(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        ));
+        headers.insert(name, value);
+    };
+    add(&CONTENT_TYPE, if cloud_events { CLOUD_EVENTS_JSON } else { JSON });
+    add(&USER_AGENT, AGENT);
+    let id = event.id.as_str();
+    let seconds = now.timestamp();
+    let mut ours = |name: &HeaderName, text: &str| {
+        if let Ok(value) = HeaderValue::try_from(text)
+            && !text.is_empty()
+        {
+            add(name, value);
+        }
+    };
+    ours(&ID, id);
+    ours(&TIMESTAMP, &seconds.to_string());
+    ours(&SIGNATURE, &signers.standard(id, seconds, &body));
+    if !signers.hmac.is_empty() {
+        ours(brand_header, &plain_signatures(&signers.hmac, &body));
+    }
+    if let Some(traceparent) = traceparent {
+        ours(&TRACEPARENT, traceparent);
+    }
+    Request {
+        headers,
+        body,
+        logged,
+    }
+}
+
+// === impl Signers ===
+
+impl Signers {
+    /// The secrets of a channel that are live at `now`. What cannot be read as a key does not sign.
+    pub(crate) fn of(secrets: &config::ChannelSecrets, sign_ed25519: bool, now: DateTime<Utc>) -> Self {
+        let live = |secret: &&config::SigningSecret| {
+            secret.expire_time.is_none_or(|at| {
+                DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).unwrap_or(0))
+                    .is_none_or(|at| now < at)
+            })
+        };
+        let hmac = secrets.signing_secrets.iter().filter(live);
+        Self {
+            hmac: hmac
+                .filter_map(|secret| SigningSecret::parse(Secret::from(secret.secret.as_str())).ok())
+                .collect(),
+            ed25519: if sign_ed25519 {
+                key_pair(&secrets.ed25519_private_key)
+            } else {
+                None
+            },
+        }
+    }
+
+    /// Whether there is anything to sign with.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hmac.is_empty() && self.ed25519.is_none()
+    }
+
+    fn standard(&self, id: &str, seconds: i64, body: &[u8]) -> String {
+        let mut signatures = standard_signatures(&self.hmac, id, seconds, body);
+        if let Some(pair) = &self.ed25519 {
+            let content = [id.as_bytes(), b".", seconds.to_string().as_bytes(), b".", body].concat();
+            if !signatures.is_empty() {
+                signatures.push(' ');
+            }
+            signatures.push_str("v1a,");
+            signatures.push_str(&BASE64_STANDARD.encode(pair.sign(&content)));
+        }
+        signatures
+    }
+}
+
+/// `whsk_` and base64 of the seed, or of seed and public key one after the other.
+fn key_pair(text: &str) -> Option<Ed25519KeyPair> {
+    let bytes = BASE64_STANDARD.decode(text.strip_prefix("whsk_")?).ok()?;
+    let (seed, public) = bytes.split_at_checked(32)?;
+    if public.is_empty() {
+        Ed25519KeyPair::from_seed_unchecked(seed).ok()
+    } else {
+        Ed25519KeyPair::from_seed_and_public_key(seed, public).ok()
+    }
+}
+
+/// The body, made by the first request of the event and shared by all. The same bytes as
+/// [`watchbell_domain::payload::webhook_body`] makes, without building the data that is text already.
+fn body(event: &StoredEvent) -> Bytes {
+    #[derive(Serialize)]
+    struct Body<'e> {
+        event: Head<'e>,
+        #[serde(rename = "type")]
+        event_type: &'e str,
+        timestamp: &'e str,
+        data: &'e RawValue,
+        test: bool,
+    }
+    #[derive(Serialize)]
+    struct Head<'e> {
+        id: &'e str,
+        #[serde(rename = "type")]
+        event_type: &'e str,
+        severity: &'e str,
+        category: &'e str,
+        source: &'e str,
+        occurred_at: &'e str,
+        team_id: String,
+    }
+    let make = || {
+        let occurred_at = timestamp(event.occurred_at);
+        let body = Body {
+            event: Head {
+                id: event.id.as_str(),
+                event_type: &event.event_type,
+                severity: event.severity.as_str(),
+                category: event.category.as_str(),
+                source: &event.source,
+                occurred_at: &occurred_at,
+                team_id: event.team_id.to_string(),
+            },
+            event_type: &event.event_type,
+            timestamp: &occurred_at,
+            data: data(event),
+            test: event.test,
+        };
+        serde_json::to_vec(&body).unwrap_or_default().into()
+    };
+    event.body.get_or_init(make).clone()
+}
+
+/// The event as CloudEvents 1.0 in structured mode.
+fn cloud_event(event: &StoredEvent) -> Bytes {
+    #[derive(Serialize)]
+    struct CloudEvent<'e> {
+        specversion: &'static str,
+        id: &'e str,
+        source: String,
+        #[serde(rename = "type")]
+        event_type: &'e str,
+        time: String,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        subject: &'e str,
+        datacontenttype: &'static str,
+        severity: &'e str,
+        category: &'e str,
+        teamid: String,
+        test: bool,
+        data: &'e RawValue,
+    }
+    let source: String = url::form_urlencoded::byte_serialize(event.source.as_bytes()).collect();
+    let cloud_event = CloudEvent {
+        specversion: "1.0",
+        id: event.id.as_str(),
+        // `+` stands for a space in forms only; this is a path.
+        source: format!("/teams/{}/{}", event.team_id, source.replace('+', "%20")),
+        event_type: &event.event_type,
+        time: timestamp(event.occurred_at),
+        subject: &event.subject,
+        datacontenttype: "application/json",
+        severity: event.severity.as_str(),
+        category: event.category.as_str(),
+        teamid: event.team_id.to_string(),
+        test: event.test,
+        data: data(event),
+    };
+    serde_json::to_vec(&cloud_event).unwrap_or_default().into()
+}
+
+/// The data as the text that it is. It was checked when it was accepted; what is no JSON all the same is not passed on.
+fn data(event: &StoredEvent) -> &RawValue {
+    serde_json::from_str(&event.data).unwrap_or(RawValue::NULL)
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
+    use serde_json::Value;
+    use watchbell_contracts::config::v1 as config;
+    use watchbell_contracts::convert;
+    use watchbell_domain::Event;
+    use watchbell_domain::catalog::Catalog;
+
+    use super::*;
+    use crate::senders::samples;
+
+    fn secrets(texts: &[(&str, Option<i64>)]) -> config::ChannelSecrets {
+        let signing_secrets = texts.iter().map(|(secret, expires_in)| config::SigningSecret {
+            secret: (*secret).to_owned(),
+            expire_time: expires_in
+                .map(|seconds| convert::timestamp(samples::noon() + chrono::TimeDelta::seconds(seconds))),
+        });
+        config::ChannelSecrets {
+            signing_secrets: signing_secrets.collect(),
+            ..config::ChannelSecrets::default()
+        }
+    }
+
+    fn build(
+        destination: &config::WebhookDestination,
+        custom: &[(&str, &str)],
+        signers: &Signers,
+    ) -> Request {
+        let custom: Vec<_> = custom
+            .iter()
+            .map(|(name, value)| config::HttpHeader {
+                name: (*name).to_owned(),
+                value: (*value).to_owned(),
+            })
+            .collect();
+        let brand = HeaderName::from_static("x-watchbell-signature");
+        let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        let event = samples::event("finding.created");
+        request(
+            &event,
+            destination,
+            &custom,
+            signers,
+            &brand,
+            traceparent,
+            samples::noon(),
+        )
+    }
+
+    fn lines(request: &Request) -> String {
+        request
+            .logged
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"))
+            .collect()
+    }
+
+    #[test]
+    fn a_request() {
+        let signers = Signers::of(
+            &secrets(&[("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", None)]),
+            false,
+            samples::noon(),
+        );
+        let request = build(
+            &config::WebhookDestination::default(),
+            &[("X-Token", "hunter22")],
+            &signers,
+        );
+        insta::assert_snapshot!(lines(&request) + "\n" + std::str::from_utf8(&request.body).unwrap());
+    }
+
+    #[test]
+    fn a_cloud_event() {
+        let destination = config::WebhookDestination {
+            envelope: WebhookEnvelope::CloudEvents.into(),
+            ..config::WebhookDestination::default()
+        };
+        let request = build(&destination, &[], &Signers::default());
+        insta::assert_snapshot!(lines(&request) + "\n" + std::str::from_utf8(&request.body).unwrap());
+    }
+
+    #[test]
+    fn every_live_secret_signs_and_an_expired_one_does_not() {
+        let all = secrets(&[
+            ("the-new-secret", None),
+            ("the-old-secret", Some(60)),
+            ("an-older-one", Some(0)),
+        ]);
+        let request = build(
+            &config::WebhookDestination::default(),
+            &[],
+            &Signers::of(&all, false, samples::noon()),
+        );
+        for name in ["webhook-signature", "x-watchbell-signature"] {
+            assert_eq!(
+                request.headers[name].to_str().unwrap().split(' ').count(),
+                2,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn custom_headers_are_sent_but_never_replace_ours_and_are_masked_in_the_log() {
+        let custom = [
+            ("X-Tenant", "acme-secret"),
+            ("x-tenant", "twice"),
+            ("Webhook-Id", "forged"),
+            ("X-WATCHBELL-SIGNATURE", "forged"),
+            ("Content-Type", "text/plain"),
+            ("User-Agent", "curl"),
+            ("bad name", "x"),
+            ("X-Split", "a\r\nInjected: b"),
+        ];
+        let request = build(
+            &config::WebhookDestination::default(),
+            &custom,
+            &Signers::default(),
+        );
+        assert_eq!(request.headers["webhook-id"], "evt-4711");
+        assert_eq!(request.headers["content-type"], "application/json");
+        assert_eq!(request.headers.get_all("x-tenant").iter().count(), 2);
+        assert!(!request.headers.contains_key("x-watchbell-signature"));
+        assert!(!request.headers.contains_key("x-split"));
+        assert!(request.headers.values().all(|value| value != "forged"));
+        assert!(!lines(&request).contains("acme-secret"));
+        assert!(lines(&request).contains("X-Tenant: ***"));
+    }
+
+    #[test]
+    fn ed25519_signs_beside_the_secrets() {
+        let seed = [7_u8; 32];
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+        let both = [&seed[..], pair.public_key().as_ref()].concat();
+        for bytes in [&seed[..], &both] {
+            let secrets = config::ChannelSecrets {
+                ed25519_private_key: format!("whsk_{}", BASE64_STANDARD.encode(bytes)),
+                ..secrets(&[("the-new-secret", None)])
+            };
+            let signers = Signers::of(&secrets, true, samples::noon());
+            let request = build(&config::WebhookDestination::default(), &[], &signers);
+            let header = request.headers["webhook-signature"].to_str().unwrap();
+            let signature = header
+                .split(' ')
+                .find_map(|one| one.strip_prefix("v1a,"))
+                .unwrap();
+            let signature = BASE64_STANDARD.decode(signature).unwrap();
+            let mut content = format!("evt-4711.{}.", samples::noon().timestamp()).into_bytes();
+            content.extend_from_slice(&request.body);
+            UnparsedPublicKey::new(&ED25519, pair.public_key())
+                .verify(&content, &signature)
+                .unwrap();
+            assert!(header.starts_with("v1,"));
+        }
+        assert!(key_pair("whsk_AAAA").is_none() && key_pair("").is_none());
+    }
+
+    #[test]
+    fn the_body_is_the_domains_for_every_type_of_the_catalog() {
+        for spec in Catalog::built_in().iter() {
+            let event = Event {
+                team_id: samples::team(),
+                id: "evt-4711".parse().unwrap(),
+                event_type: spec.event_type.clone(),
+                severity: spec.severity,
+                category: spec.category,
+                source: "cs\"pm\u{1f4a5}".to_owned(),
+                occurred_at: samples::noon() + chrono::TimeDelta::microseconds(1_500),
+                title: "x".to_owned(),
+                url: None,
+                subject: None,
+                data: spec.example.clone(),
+                test: true,
+            };
+            let stored = StoredEvent {
+                event_type: spec.event_type.as_str().into(),
+                severity: event.severity,
+                category: event.category,
+                source: event.source.clone(),
+                occurred_at: event.occurred_at,
+                data: serde_json::to_string(&event.data).unwrap(),
+                test: true,
+                ..samples::event("finding.created")
+            };
+            let ours = body(&stored);
+            assert_eq!(
+                ours,
+                watchbell_domain::payload::webhook_body(&event),
+                "{}",
+                spec.event_type
+            );
+            assert_eq!(ours.as_ptr(), body(&stored).as_ptr(), "made once");
+        }
+    }
+
+    #[test]
+    fn data_that_is_no_json_is_not_passed_on() {
+        let stored = StoredEvent {
+            data: "{\"a\":".to_owned(),
+            ..samples::event("finding.created")
+        };
+        let body: Value = serde_json::from_slice(&body(&stored)).unwrap();
+        assert_eq!(body["data"], Value::Null);
+    }
+}
