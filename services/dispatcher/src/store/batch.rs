@@ -1,0 +1,105 @@
+//! Rows of a batch as one parameter list of one statement: the rows of a SELECT that an INSERT or UPDATE takes from.
+//! How they get there differs: PostgreSQL unnests one array per column, SQLite opens one JSON text of rows.
+
+use sea_orm::{DbBackend, Statement, Value};
+use uuid::Uuid;
+
+use super::{postgres, sqlite};
+
+/// Columns of equal length, each with its name.
+#[derive(Debug, Default)]
+pub(super) struct Batch<'a> {
+    pub(super) columns: Vec<(&'static str, Column<'a>)>,
+}
+
+/// One value per row.
+#[derive(Debug)]
+pub(super) enum Column<'a> {
+    Uuid(Vec<Option<Uuid>>),
+    Text(Vec<Option<&'a str>>),
+    Big(Vec<Option<i64>>),
+    Int(Vec<i32>),
+    Small(Vec<Option<i16>>),
+    Bool(Vec<bool>),
+}
+
+// === impl Batch ===
+
+impl<'a> Batch<'a> {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn uuid(self, name: &'static str, values: impl IntoIterator<Item = Uuid>) -> Self {
+        self.uuid_opt(name, values.into_iter().map(Some))
+    }
+
+    pub(super) fn uuid_opt(self, name: &'static str, values: impl IntoIterator<Item = Option<Uuid>>) -> Self {
+        self.with(name, Column::Uuid(values.into_iter().collect()))
+    }
+
+    pub(super) fn text(self, name: &'static str, values: impl IntoIterator<Item = &'a str>) -> Self {
+        self.text_opt(name, values.into_iter().map(Some))
+    }
+
+    pub(super) fn text_opt(
+        self,
+        name: &'static str,
+        values: impl IntoIterator<Item = Option<&'a str>>,
+    ) -> Self {
+        self.with(name, Column::Text(values.into_iter().collect()))
+    }
+
+    pub(super) fn big(self, name: &'static str, values: impl IntoIterator<Item = i64>) -> Self {
+        self.big_opt(name, values.into_iter().map(Some))
+    }
+
+    pub(super) fn big_opt(self, name: &'static str, values: impl IntoIterator<Item = Option<i64>>) -> Self {
+        self.with(name, Column::Big(values.into_iter().collect()))
+    }
+
+    pub(super) fn int(self, name: &'static str, values: impl IntoIterator<Item = i32>) -> Self {
+        self.with(name, Column::Int(values.into_iter().collect()))
+    }
+
+    pub(super) fn small(self, name: &'static str, values: impl IntoIterator<Item = i16>) -> Self {
+        self.small_opt(name, values.into_iter().map(Some))
+    }
+
+    pub(super) fn small_opt(self, name: &'static str, values: impl IntoIterator<Item = Option<i16>>) -> Self {
+        self.with(name, Column::Small(values.into_iter().collect()))
+    }
+
+    pub(super) fn bool(self, name: &'static str, values: impl IntoIterator<Item = bool>) -> Self {
+        self.with(name, Column::Bool(values.into_iter().collect()))
+    }
+
+    fn with(mut self, name: &'static str, column: Column<'a>) -> Self {
+        self.columns.push((name, column));
+        self
+    }
+
+    /// The names of the columns, with commas.
+    pub(super) fn names(&self) -> String {
+        self.columns
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// A statement whose `{rows}` is a SELECT of this batch's rows and `{names}` their names; `more` are further
+    /// parameters, `$n` behind those of the rows, where they are named `{0}`, `{1}`, ….
+    pub(super) fn statement(&self, backend: DbBackend, sql: &str, more: Vec<Value>) -> Statement {
+        let (rows, mut values) = match backend {
+            DbBackend::Postgres => postgres::rows(self),
+            _ => sqlite::rows(self),
+        };
+        let mut sql = sql.replace("{rows}", &rows).replace("{names}", &self.names());
+        for index in 0..more.len() {
+            sql = sql.replace(&format!("{{{index}}}"), &format!("${}", values.len() + index + 1));
+        }
+        values.extend(more);
+        Statement::from_sql_and_values(backend, sql, values)
+    }
+}

@@ -1,0 +1,285 @@
+//! Who works on what. A row belongs to the replica named by `lease_owner`; a replica is alive while its heartbeat, by
+//! the database's clock, is fresh. Whatever belongs to nobody alive is freed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Value};
+use uuid::Uuid;
+use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
+
+use super::batch::Batch;
+use super::entities::{deliveries, events};
+use super::{Db, instant, micros, postgres, sqlite};
+use crate::event::StoredEvent;
+use crate::job::{Job, ParkedFor};
+use crate::lanes::LaneId;
+
+/// A lane with unleased rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WaitingLane {
+    pub(crate) lane: LaneId,
+    /// When the first of them is due.
+    pub(crate) due_at: DateTime<Utc>,
+}
+
+/// Rows freed by one statement.
+const CHUNK: i64 = 1000;
+
+/// Jumps from lane to lane along the partial index, however many rows each has.
+const WAITING: &str = "WITH RECURSIVE lane(id) AS (
+        SELECT * FROM (SELECT lane_id FROM deliveries
+            WHERE lease_owner IS NULL AND state IN (1, 2) ORDER BY lane_id LIMIT 1) AS first
+        UNION ALL
+        SELECT (SELECT d.lane_id FROM deliveries d
+            WHERE d.lease_owner IS NULL AND d.state IN (1, 2) AND d.lane_id > lane.id ORDER BY d.lane_id LIMIT 1)
+        FROM lane WHERE lane.id IS NOT NULL
+    )
+    SELECT lane.id AS lane_id, (SELECT d.due_at FROM deliveries d
+        WHERE d.lease_owner IS NULL AND d.state IN (1, 2) AND d.lane_id = lane.id ORDER BY d.due_at LIMIT 1) AS due_at
+    FROM lane WHERE lane.id IS NOT NULL";
+
+const PARKED: &str = "WITH RECURSIVE lane(id) AS (
+        SELECT * FROM (SELECT lane_id FROM deliveries WHERE state = 3 ORDER BY lane_id LIMIT 1) AS first
+        UNION ALL
+        SELECT (SELECT d.lane_id FROM deliveries d WHERE d.state = 3 AND d.lane_id > lane.id
+            ORDER BY d.lane_id LIMIT 1)
+        FROM lane WHERE lane.id IS NOT NULL
+    )
+    SELECT lane.id AS lane_id, (SELECT d.team_id FROM deliveries d WHERE d.state = 3 AND d.lane_id = lane.id LIMIT 1)
+        AS team_id
+    FROM lane WHERE lane.id IS NOT NULL";
+
+const OWNERS: &str = "WITH RECURSIVE owner(id) AS (
+        SELECT * FROM (SELECT lease_owner FROM deliveries WHERE lease_owner IS NOT NULL
+            ORDER BY lease_owner LIMIT 1) AS first
+        UNION ALL
+        SELECT (SELECT d.lease_owner FROM deliveries d WHERE d.lease_owner IS NOT NULL AND d.lease_owner > owner.id
+            ORDER BY d.lease_owner LIMIT 1)
+        FROM owner WHERE owner.id IS NOT NULL
+    )
+    SELECT id FROM owner WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = owner.id)";
+
+// === impl Db ===
+
+impl Db {
+    /// The lanes of all teams that have unleased rows.
+    pub(crate) async fn waiting_lanes_all_teams(&self) -> Result<Vec<WaitingLane>, DbErr> {
+        let rows = self.query(WAITING, vec![]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(WaitingLane {
+                    lane: LaneId(row.try_get("", "lane_id")?),
+                    due_at: instant(row.try_get::<Option<i64>>("", "due_at")?.unwrap_or(0)),
+                })
+            })
+            .collect()
+    }
+
+    /// The channels of all teams that have parked deliveries.
+    pub(crate) async fn parked_channels_all_teams(&self) -> Result<Vec<(TeamId, ChannelId)>, DbErr> {
+        let rows = self.query(PARKED, vec![]).await?;
+        rows.iter()
+            .map(|row| {
+                // The second is NULL when the last parked row has gone meanwhile.
+                let team: Option<Uuid> = row.try_get("", "team_id")?;
+                Ok(team
+                    .map(TeamId::from_uuid)
+                    .zip(Some(ChannelId::from_uuid(row.try_get("", "lane_id")?))))
+            })
+            .filter_map(Result::transpose)
+            .collect()
+    }
+
+    /// Leases up to so many due rows of each lane, oldest first.
+    pub(crate) async fn claim_all_teams(
+        &self,
+        transaction: &DatabaseTransaction,
+        owner: Uuid,
+        claims: &[(LaneId, usize)],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<deliveries::Model>, DbErr> {
+        let claims: Vec<(Uuid, i64)> = claims
+            .iter()
+            .map(|(lane, room)| (lane.0, i64::try_from(*room).unwrap_or(i64::MAX)))
+            .collect();
+        let rows = match self.store.backend() {
+            watchbell_store::Backend::Postgres => {
+                postgres::claim(transaction, owner, &claims, micros(now)).await?
+            }
+            watchbell_store::Backend::Sqlite => {
+                sqlite::claim(transaction, owner, &claims, micros(now)).await?
+            }
+        };
+        let mut rows: Vec<_> = rows
+            .iter()
+            .map(|row| deliveries::Model::from_query_result(row, ""))
+            .collect::<Result<_, _>>()?;
+        // RETURNING promises no order.
+        rows.sort_by_key(|row| (row.due_at, row.id));
+        Ok(rows)
+    }
+
+    /// The events of deliveries, each once.
+    pub(crate) async fn events_of(
+        &self,
+        rows: &[deliveries::Model],
+    ) -> Result<HashMap<(Uuid, String), Arc<StoredEvent>>, DbErr> {
+        let mut keys: Vec<(Uuid, &str)> = rows
+            .iter()
+            .map(|row| (row.team_id, row.event_id.as_str()))
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut found = HashMap::with_capacity(keys.len());
+        for keys in keys.chunks(500) {
+            let batch = Batch::new()
+                .uuid("team_id", keys.iter().map(|(team, _)| *team))
+                .text("id", keys.iter().map(|(_, id)| *id));
+            let sql = "SELECT e.* FROM ({rows}) AS b JOIN events e ON e.team_id = b.team_id AND e.id = b.id";
+            // By the writer: a reader may not see yet what was committed a moment ago.
+            let rows = self
+                .store
+                .writer()
+                .query_all_raw(batch.statement(self.backend(), sql, vec![]))
+                .await?;
+            for row in rows {
+                let model = events::Model::from_query_result(&row, "")?;
+                let key = (model.team_id, model.id.clone());
+                match model.event() {
+                    Ok(event) => drop(found.insert(key, Arc::new(event))),
+                    Err(error) => tracing::error!(%error, "an event cannot be read"),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gives leases of this replica back, whatever became of the commit that took them.
+    pub(crate) async fn release(&self, owner: Uuid, ids: &[Uuid]) -> Result<u64, DbErr> {
+        let batch = Batch::new().uuid("id", ids.iter().copied());
+        let sql = "UPDATE deliveries SET lease_owner = NULL
+            WHERE lease_owner = {0} AND id IN (SELECT id FROM ({rows}) AS b)";
+        let statement = batch.statement(self.backend(), sql, vec![owner.into()]);
+        Ok(self.store.writer().execute_raw(statement).await?.rows_affected())
+    }
+
+    /// Gives up to a thousand leases of a replica back.
+    pub(crate) async fn release_chunk_all_teams(&self, owner: Uuid) -> Result<u64, DbErr> {
+        let sql = "UPDATE deliveries SET lease_owner = NULL WHERE lease_owner = $1 AND id IN
+            (SELECT id FROM deliveries WHERE lease_owner = $1 LIMIT $2)";
+        self.execute(sql, vec![owner.into(), CHUNK.into()]).await
+    }
+
+    /// Gives every lease back. SQLite only: there, whoever opens the database is the only one.
+    pub(crate) async fn release_everything_all_teams(&self) -> Result<u64, DbErr> {
+        self.execute("DELETE FROM replicas", vec![]).await?;
+        self.execute(
+            "UPDATE deliveries SET lease_owner = NULL WHERE lease_owner IS NOT NULL",
+            vec![],
+        )
+        .await
+    }
+
+    /// Enters a replica.
+    pub(crate) async fn enter_replica(&self, id: Uuid) -> Result<(), DbErr> {
+        let sql = format!(
+            "INSERT INTO replicas (id, heartbeat_at) VALUES ($1, {})",
+            self.database_now()
+        );
+        self.execute(sql, vec![id.into()]).await.map(|_| ())
+    }
+
+    /// One heartbeat; false when the replica's row is gone: others take it for dead.
+    pub(crate) async fn heartbeat(&self, id: Uuid) -> Result<bool, DbErr> {
+        let sql = format!(
+            "UPDATE replicas SET heartbeat_at = {} WHERE id = $1",
+            self.database_now()
+        );
+        Ok(self.execute(sql, vec![id.into()]).await? > 0)
+    }
+
+    /// Removes a replica's row.
+    pub(crate) async fn leave_replica(&self, id: Uuid) -> Result<(), DbErr> {
+        self.execute("DELETE FROM replicas WHERE id = $1", vec![id.into()])
+            .await
+            .map(|_| ())
+    }
+
+    /// Removes the rows of replicas that were silent for longer than `silence` microseconds.
+    pub(crate) async fn bury_silent_replicas(&self, silence: i64) -> Result<u64, DbErr> {
+        let sql = format!(
+            "DELETE FROM replicas WHERE heartbeat_at < {} - $1",
+            self.database_now()
+        );
+        self.execute(sql, vec![silence.into()]).await
+    }
+
+    /// Owners of leases that are no living replica.
+    pub(crate) async fn dead_owners_all_teams(&self) -> Result<Vec<Uuid>, DbErr> {
+        let rows = self.query(OWNERS, vec![]).await?;
+        rows.iter().map(|row| row.try_get("", "id")).collect()
+    }
+
+    /// Makes up to a thousand parked deliveries of a channel due now.
+    pub(crate) async fn unpark_chunk(
+        &self,
+        team: TeamId,
+        channel: ChannelId,
+        why: ParkedFor,
+        now: DateTime<Utc>,
+    ) -> Result<u64, DbErr> {
+        let sql = "UPDATE deliveries SET state = 1, state_message = '', parked_for = NULL, due_at = $1,
+                tries = 0, first_attempt_at = NULL
+            WHERE id IN (SELECT id FROM deliveries
+                WHERE state = 3 AND lane_id = $2 AND team_id = $3 AND parked_for = $4 ORDER BY id LIMIT $5)";
+        let values: Vec<Value> = vec![
+            micros(now).into(),
+            channel.as_uuid().into(),
+            team.as_uuid().into(),
+            (why as i16).into(),
+            CHUNK.into(),
+        ];
+        self.execute(sql, values).await
+    }
+
+    /// Calls off up to a thousand parked deliveries of a channel.
+    pub(crate) async fn cancel_parked_chunk(
+        &self,
+        team: TeamId,
+        channel: ChannelId,
+        message: &str,
+        now: DateTime<Utc>,
+    ) -> Result<u64, DbErr> {
+        let sql = "UPDATE deliveries SET state = 7, state_message = $1, parked_for = NULL, ended_at = $2
+            WHERE id IN (SELECT id FROM deliveries WHERE state = 3 AND lane_id = $3 AND team_id = $4
+                ORDER BY id LIMIT $5)";
+        let values: Vec<Value> = vec![
+            message.into(),
+            micros(now).into(),
+            channel.as_uuid().into(),
+            team.as_uuid().into(),
+            CHUNK.into(),
+        ];
+        self.execute(sql, values).await
+    }
+}
+
+impl deliveries::Model {
+    /// The job of a row that `owner` has leased, unless its route cannot be read.
+    pub(crate) fn job(&self, event: &Arc<StoredEvent>, owner: Uuid) -> Result<Job, super::Corrupt> {
+        Ok(Job {
+            id: DeliveryId::from_uuid(self.id),
+            event: Arc::clone(event),
+            route: self.parsed_route()?,
+            lane: LaneId(self.lane_id),
+            owner,
+            attempts: u32::try_from(self.attempt_count).unwrap_or(0),
+            tries: u32::try_from(self.tries).unwrap_or(0),
+            first_attempt_at: self.first_attempt_at.map(instant),
+            created_at: instant(self.created_at),
+            replay_of: self.replay_of.map(DeliveryId::from_uuid),
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! The tables, written once for both databases: only the names of a few types differ. Instants are microseconds since
+//! 1970 in a BIGINT, which both databases index and compare alike; enumerations are the numbers of the contracts.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+
+/// All migrations of the Dispatcher.
+#[derive(Debug)]
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Tables)]
+    }
+}
+
+struct Tables;
+
+impl MigrationName for Tables {
+    fn name(&self) -> &'static str {
+        "m0001_tables"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Tables {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        let (uuid, serial) = match connection.get_database_backend() {
+            DbBackend::Postgres => ("UUID", "BIGSERIAL PRIMARY KEY"),
+            _ => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+        };
+        for statement in TABLES
+            .split(';')
+            .map(str::trim)
+            .filter(|statement| !statement.is_empty())
+        {
+            let statement = statement.replace("{uuid}", uuid).replace("{serial}", serial);
+            connection.execute_unprepared(&statement).await?;
+        }
+        Ok(())
+    }
+}
+
+const TABLES: &str = "
+CREATE TABLE events (
+    team_id {uuid} NOT NULL,
+    id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    severity SMALLINT NOT NULL,
+    category SMALLINT NOT NULL,
+    source TEXT NOT NULL,
+    occurred_at BIGINT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    title TEXT NOT NULL,
+    url TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    data TEXT NOT NULL,
+    test BOOLEAN NOT NULL,
+    routes TEXT NOT NULL,
+    traceparent TEXT,
+    email TEXT,
+    PRIMARY KEY (team_id, id)
+);
+CREATE INDEX events_by_time ON events (team_id, occurred_at, id);
+CREATE TABLE deliveries (
+    id {uuid} NOT NULL PRIMARY KEY,
+    team_id {uuid} NOT NULL,
+    event_id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    severity SMALLINT NOT NULL,
+    kind SMALLINT NOT NULL,
+    channel_id {uuid},
+    lane_id {uuid} NOT NULL,
+    route TEXT NOT NULL,
+    state SMALLINT NOT NULL,
+    state_message TEXT NOT NULL,
+    parked_for SMALLINT,
+    attempt_count INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    first_attempt_at BIGINT,
+    due_at BIGINT,
+    lease_owner {uuid},
+    created_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    replay_of {uuid},
+    test BOOLEAN NOT NULL,
+    title TEXT NOT NULL
+);
+CREATE INDEX deliveries_due ON deliveries (lane_id, due_at, id) WHERE lease_owner IS NULL AND state IN (1, 2);
+CREATE INDEX deliveries_leased ON deliveries (lease_owner) WHERE lease_owner IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (lane_id, id) WHERE state = 3;
+CREATE INDEX deliveries_of_team ON deliveries (team_id, id);
+CREATE INDEX deliveries_of_channel ON deliveries (team_id, channel_id, id);
+CREATE INDEX deliveries_of_event ON deliveries (team_id, event_id);
+CREATE TABLE attempts (
+    id {uuid} NOT NULL PRIMARY KEY,
+    team_id {uuid} NOT NULL,
+    delivery_id {uuid} NOT NULL,
+    number INTEGER NOT NULL,
+    started_at BIGINT NOT NULL,
+    latency_us BIGINT NOT NULL,
+    outcome SMALLINT NOT NULL,
+    status_code INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    error_code TEXT NOT NULL,
+    request_headers TEXT NOT NULL,
+    response_body TEXT NOT NULL,
+    ambiguous BOOLEAN NOT NULL
+);
+CREATE INDEX attempts_of_delivery ON attempts (delivery_id, number);
+CREATE TABLE notifications (
+    cursor {serial},
+    id {uuid} NOT NULL UNIQUE,
+    team_id {uuid} NOT NULL,
+    event_id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    severity SMALLINT NOT NULL,
+    title TEXT NOT NULL,
+    url TEXT NOT NULL,
+    source TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    test BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX notifications_of_team ON notifications (team_id, cursor);
+CREATE TABLE notification_marks (
+    team_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    cursor BIGINT NOT NULL,
+    read_at BIGINT,
+    archived_at BIGINT,
+    PRIMARY KEY (team_id, member_id, cursor)
+);
+CREATE TABLE inbox_members (
+    team_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    read_through BIGINT NOT NULL,
+    PRIMARY KEY (team_id, member_id)
+);
+CREATE TABLE replicas (
+    id {uuid} NOT NULL PRIMARY KEY,
+    heartbeat_at BIGINT NOT NULL
+);
+CREATE TABLE channel_health (
+    channel_id {uuid} NOT NULL PRIMARY KEY,
+    team_id {uuid} NOT NULL,
+    unhealthy BOOLEAN NOT NULL,
+    epoch BIGINT NOT NULL,
+    since BIGINT,
+    message TEXT NOT NULL,
+    reported BOOLEAN NOT NULL,
+    told BOOLEAN NOT NULL,
+    last_success_at BIGINT,
+    last_error TEXT NOT NULL,
+    last_error_at BIGINT
+);
+CREATE INDEX channel_health_of_team ON channel_health (team_id);
+CREATE INDEX channel_health_unhealthy ON channel_health (channel_id) WHERE unhealthy;
+";

@@ -1,0 +1,180 @@
+//! The Dispatcher's own database: events, deliveries, attempts, the inbox, leases and what is known of channels. The
+//! hot path writes in batches, one statement for each table (`batch`); reads and single rows go by the entities.
+
+mod batch;
+pub(crate) mod entities;
+mod inbox;
+mod leases;
+mod migrations;
+mod postgres;
+mod queries;
+mod sqlite;
+mod writes;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value};
+use watchbell_contracts::convert::FromWire;
+use watchbell_store::{Backend, Store};
+
+use crate::event::StoredEvent;
+use crate::route::Route;
+
+pub(crate) use inbox::{InboxFilter, NotificationRow};
+pub(crate) use migrations::Migrator;
+pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter};
+pub(crate) use writes::{NewDelivery, NewNotification};
+
+/// The Dispatcher's tables.
+#[derive(Debug, Clone)]
+pub(crate) struct Db {
+    store: Store,
+}
+
+/// A row that does not say what its column promises.
+#[derive(Debug, thiserror::Error)]
+#[error("the {what} of row {row} cannot be read: {why}")]
+pub(crate) struct Corrupt {
+    what: &'static str,
+    row: String,
+    why: String,
+}
+
+// === impl Db ===
+
+impl Db {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.store.begin().await
+    }
+
+    fn backend(&self) -> DbBackend {
+        match self.store.backend() {
+            Backend::Postgres => DbBackend::Postgres,
+            Backend::Sqlite => DbBackend::Sqlite,
+        }
+    }
+
+    /// The expression for the database's own clock, in microseconds.
+    fn database_now(&self) -> &'static str {
+        match self.store.backend() {
+            Backend::Postgres => postgres::NOW,
+            Backend::Sqlite => sqlite::NOW,
+        }
+    }
+
+    fn statement(&self, sql: impl Into<String>, values: Vec<Value>) -> Statement {
+        Statement::from_sql_and_values(self.backend(), sql, values)
+    }
+
+    /// Runs a statement; the number of rows it changed.
+    async fn execute(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64, DbErr> {
+        Ok(self
+            .store
+            .writer()
+            .execute_raw(self.statement(sql, values))
+            .await?
+            .rows_affected())
+    }
+
+    async fn query(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
+        self.store
+            .reader()
+            .query_all_raw(self.statement(sql, values))
+            .await
+    }
+}
+
+/// As the tables keep an instant.
+pub(crate) fn micros(instant: DateTime<Utc>) -> i64 {
+    instant.timestamp_micros()
+}
+
+/// From the tables; beyond chrono's calendar it is its end.
+pub(crate) fn instant(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// As the tables keep a word.
+pub(crate) fn number<T: FromWire>(word: T) -> i16 {
+    i16::try_from(word.to_wire()).unwrap_or(0)
+}
+
+fn word<T: FromWire>(number: i16, what: &'static str, row: impl ToString) -> Result<T, Corrupt> {
+    match T::from_wire(i32::from(number)) {
+        Ok(Some(word)) => Ok(word),
+        _ => Err(Corrupt {
+            what,
+            row: row.to_string(),
+            why: format!("{number} is unknown"),
+        }),
+    }
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(
+    json: &str,
+    what: &'static str,
+    row: impl ToString,
+) -> Result<T, Corrupt> {
+    serde_json::from_str(json).map_err(|error| Corrupt {
+        what,
+        row: row.to_string(),
+        why: error.to_string(),
+    })
+}
+
+impl entities::events::Model {
+    /// The event of this row.
+    pub(crate) fn event(self) -> Result<StoredEvent, Corrupt> {
+        let row = format!("{} of team {}", self.id, self.team_id);
+        Ok(StoredEvent {
+            team_id: watchbell_domain::ids::TeamId::from_uuid(self.team_id),
+            id: self
+                .id
+                .parse()
+                .map_err(|error: watchbell_domain::ids::InvalidEventId| Corrupt {
+                    what: "id",
+                    row: row.clone(),
+                    why: error.to_string(),
+                })?,
+            event_type: self.event_type.into(),
+            severity: word(self.severity, "severity", &row)?,
+            category: word(self.category, "category", &row)?,
+            source: self.source,
+            occurred_at: instant(self.occurred_at),
+            accepted_at: instant(self.accepted_at),
+            title: self.title,
+            url: self.url,
+            subject: self.subject,
+            data: self.data,
+            test: self.test,
+            traceparent: self.traceparent,
+            email: self
+                .email
+                .as_deref()
+                .map(|email| parsed(email, "email", &row))
+                .transpose()?,
+            body: std::sync::OnceLock::new(),
+        })
+    }
+
+    /// The routes stored with the event.
+    pub(crate) fn parsed_routes(&self) -> Result<Vec<Route>, Corrupt> {
+        parsed(&self.routes, "routes", &self.id)
+    }
+}
+
+impl entities::deliveries::Model {
+    /// The route of this row.
+    pub(crate) fn parsed_route(&self) -> Result<Arc<Route>, Corrupt> {
+        parsed(&self.route, "route", self.id).map(Arc::new)
+    }
+}

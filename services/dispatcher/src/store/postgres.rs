@@ -1,0 +1,103 @@
+//! What PostgreSQL is told in its own way: batches as arrays that are unnested, claims under `SKIP LOCKED` for all
+//! lanes in one statement, the server's clock, and the lock that keeps inbox cursors in the order of commits.
+
+use sea_orm::sea_query::ArrayType;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
+use uuid::Uuid;
+
+use super::batch::{Batch, Column};
+
+/// Microseconds since 1970 by the server's clock.
+pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/// The rows of a batch as a SELECT and its parameters.
+pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
+    let mut arrays = Vec::with_capacity(batch.columns.len());
+    let mut values = Vec::with_capacity(batch.columns.len());
+    for (index, (_, column)) in batch.columns.iter().enumerate() {
+        let (sql_type, value) = array(column);
+        arrays.push(format!("${}::{sql_type}[]", index + 1));
+        values.push(value);
+    }
+    (
+        format!(
+            "SELECT * FROM UNNEST({}) AS u({})",
+            arrays.join(", "),
+            batch.names()
+        ),
+        values,
+    )
+}
+
+fn array(column: &Column<'_>) -> (&'static str, Value) {
+    let (sql_type, array_type, values): (_, _, Vec<Value>) = match column {
+        Column::Uuid(values) => (
+            "uuid",
+            ArrayType::Uuid,
+            values.iter().map(|value| Value::Uuid(*value)).collect(),
+        ),
+        Column::Text(values) => (
+            "text",
+            ArrayType::String,
+            values
+                .iter()
+                .map(|value| Value::String(value.map(str::to_owned)))
+                .collect(),
+        ),
+        Column::Big(values) => (
+            "bigint",
+            ArrayType::BigInt,
+            values.iter().map(|value| Value::BigInt(*value)).collect(),
+        ),
+        Column::Int(values) => (
+            "integer",
+            ArrayType::Int,
+            values.iter().map(|value| Value::Int(Some(*value))).collect(),
+        ),
+        Column::Small(values) => (
+            "smallint",
+            ArrayType::SmallInt,
+            values.iter().map(|value| Value::SmallInt(*value)).collect(),
+        ),
+        Column::Bool(values) => (
+            "boolean",
+            ArrayType::Bool,
+            values.iter().map(|value| Value::Bool(Some(*value))).collect(),
+        ),
+    };
+    (sql_type, Value::Array(array_type, Some(Box::new(values))))
+}
+
+/// Leases, for each lane, up to so many of its due rows, oldest first.
+pub(super) async fn claim(
+    transaction: &DatabaseTransaction,
+    owner: Uuid,
+    claims: &[(Uuid, i64)],
+    now: i64,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let batch = Batch::new()
+        .uuid("lane_id", claims.iter().map(|(lane, _)| *lane))
+        .big("room", claims.iter().map(|(_, room)| *room));
+    let sql = "UPDATE deliveries SET lease_owner = {0} WHERE id IN (
+            SELECT due.id FROM ({rows}) AS wanted CROSS JOIN LATERAL (
+                SELECT d.id FROM deliveries d
+                WHERE d.lane_id = wanted.lane_id AND d.lease_owner IS NULL AND d.state IN (1, 2) AND d.due_at <= {1}
+                ORDER BY d.due_at, d.id LIMIT wanted.room FOR UPDATE SKIP LOCKED
+            ) AS due
+        ) RETURNING *";
+    let statement = batch.statement(
+        transaction.get_database_backend(),
+        sql,
+        vec![owner.into(), now.into()],
+    );
+    transaction.query_all_raw(statement).await
+}
+
+/// Cursors are given out under this lock and it is held until the commit, so that whoever has seen a cursor has
+/// seen every smaller one, whichever replica wrote it.
+pub(super) async fn lock_inbox(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.inbox', 0))";
+    let statement = Statement::from_string(transaction.get_database_backend(), sql);
+    transaction.execute_raw(statement).await?;
+    Ok(())
+}

@@ -1,0 +1,403 @@
+//! Reads for the delivery log, and changes of single deliveries that somebody asked for.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, LikeExpr},
+};
+use uuid::Uuid;
+use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_domain::{ChannelKind, Severity};
+
+use super::entities::{attempts, channel_health, deliveries, events};
+use super::{Db, micros, number};
+use crate::job::State;
+
+/// Which deliveries, newest first. `None` and empty mean: whichever.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DeliveryFilter {
+    /// Only made before this one.
+    pub(crate) before: Option<Uuid>,
+    pub(crate) channel: Option<ChannelId>,
+    pub(crate) states: Vec<State>,
+    pub(crate) event_id: Option<String>,
+    pub(crate) event_type: Option<String>,
+    pub(crate) kind: Option<ChannelKind>,
+    pub(crate) start: Option<DateTime<Utc>>,
+    pub(crate) end: Option<DateTime<Utc>>,
+}
+
+/// Which events, newest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EventFilter {
+    /// Only older than this one.
+    pub(crate) before: Option<(i64, String)>,
+    /// Patterns: exact, `finding.*`, or `*`.
+    pub(crate) types: Vec<String>,
+    pub(crate) severities: Vec<Severity>,
+    pub(crate) start: Option<DateTime<Utc>>,
+    pub(crate) end: Option<DateTime<Utc>>,
+    pub(crate) include_tests: bool,
+}
+
+/// How a channel fares.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub(crate) struct ChannelStats {
+    /// `None` for the inbox and mail to people.
+    pub(crate) channel_id: Option<Uuid>,
+    pub(crate) kind: i16,
+    pub(crate) last_success_at: Option<i64>,
+    pub(crate) last_error: Option<String>,
+    pub(crate) oldest_waiting_at: Option<i64>,
+    pub(crate) waiting: i64,
+}
+
+/// Jumps from channel to channel of a team, then looks at each one's unleased and parked rows.
+const STATS: &str = "WITH RECURSIVE channel(id) AS (
+        SELECT * FROM (SELECT channel_id FROM deliveries WHERE team_id = $1 AND channel_id IS NOT NULL
+            ORDER BY channel_id LIMIT 1) AS first
+        UNION ALL
+        SELECT (SELECT d.channel_id FROM deliveries d WHERE d.team_id = $1 AND d.channel_id > channel.id
+            ORDER BY d.channel_id LIMIT 1)
+        FROM channel WHERE channel.id IS NOT NULL
+    ), waiting(lane_id, created_at) AS (
+        SELECT d.lane_id, d.created_at FROM channel JOIN deliveries d ON d.lane_id = channel.id
+            WHERE d.lease_owner IS NULL AND d.state IN (1, 2)
+        UNION ALL
+        SELECT d.lane_id, d.created_at FROM channel JOIN deliveries d ON d.lane_id = channel.id WHERE d.state = 3
+    )
+    SELECT channel.id AS channel_id,
+        (SELECT d.kind FROM deliveries d WHERE d.team_id = $1 AND d.channel_id = channel.id LIMIT 1) AS kind,
+        h.last_success_at, h.last_error,
+        (SELECT MIN(w.created_at) FROM waiting w WHERE w.lane_id = channel.id) AS oldest_waiting_at,
+        (SELECT COUNT(*) FROM waiting w WHERE w.lane_id = channel.id) AS waiting
+    FROM channel LEFT JOIN channel_health h ON h.channel_id = channel.id AND h.team_id = $1
+    WHERE channel.id IS NOT NULL";
+
+// === impl Db ===
+
+impl Db {
+    /// Deliveries, newest first.
+    pub(crate) async fn deliveries(
+        &self,
+        team: TeamId,
+        filter: &DeliveryFilter,
+        limit: u64,
+    ) -> Result<Vec<deliveries::Model>, DbErr> {
+        use deliveries::Column;
+        let states = filter.states.iter().map(|state| *state as i16);
+        let condition = Condition::all()
+            .add(Column::TeamId.eq(team.as_uuid()))
+            .add_option(filter.before.map(|id| Column::Id.lt(id)))
+            .add_option(filter.channel.map(|id| Column::ChannelId.eq(id.as_uuid())))
+            .add_option((!filter.states.is_empty()).then(|| Column::State.is_in(states)))
+            .add_option(filter.event_id.as_deref().map(|id| Column::EventId.eq(id)))
+            .add_option(
+                filter
+                    .event_type
+                    .as_deref()
+                    .map(|event_type| Column::EventType.eq(event_type)),
+            )
+            .add_option(filter.kind.map(|kind| Column::Kind.eq(number(kind))))
+            // Ids begin with their time, which lets the index skip what is too old or too new.
+            .add_option(filter.start.map(|at| {
+                Column::Id
+                    .gte(first_id(at))
+                    .and(Column::CreatedAt.gte(micros(at)))
+            }))
+            .add_option(filter.end.map(|at| Column::Id.lt(first_id(at + MILLISECOND))))
+            .add_option(filter.end.map(|at| Column::CreatedAt.lt(micros(at))));
+        deliveries::Entity::find()
+            .filter(condition)
+            .order_by_desc(Column::Id)
+            .limit(limit)
+            .all(self.store.reader())
+            .await
+    }
+
+    /// One delivery.
+    pub(crate) async fn delivery(
+        &self,
+        team: TeamId,
+        id: DeliveryId,
+    ) -> Result<Option<deliveries::Model>, DbErr> {
+        deliveries::Entity::find()
+            .filter(deliveries::Column::Id.eq(id.as_uuid()))
+            .filter(deliveries::Column::TeamId.eq(team.as_uuid()))
+            .one(self.store.reader())
+            .await
+    }
+
+    /// The attempts of a delivery, oldest first.
+    pub(crate) async fn attempts(&self, team: TeamId, id: DeliveryId) -> Result<Vec<attempts::Model>, DbErr> {
+        attempts::Entity::find()
+            .filter(attempts::Column::DeliveryId.eq(id.as_uuid()))
+            .filter(attempts::Column::TeamId.eq(team.as_uuid()))
+            .order_by_asc(attempts::Column::Number)
+            .order_by_asc(attempts::Column::StartedAt)
+            .all(self.store.reader())
+            .await
+    }
+
+    /// Events, newest first.
+    pub(crate) async fn events(
+        &self,
+        team: TeamId,
+        filter: &EventFilter,
+        limit: u64,
+    ) -> Result<Vec<events::Model>, DbErr> {
+        use events::Column;
+        let severities = filter.severities.iter().map(|severity| number(*severity));
+        let types = filter
+            .types
+            .iter()
+            .fold(Condition::any(), |any, pattern| any.add(matches(pattern)));
+        let before = filter.before.as_ref().map(|(at, id)| {
+            Column::OccurredAt
+                .lt(*at)
+                .or(Column::OccurredAt.eq(*at).and(Column::Id.lt(id.as_str())))
+        });
+        let condition = Condition::all()
+            .add(Column::TeamId.eq(team.as_uuid()))
+            .add_option(before)
+            .add_option((!filter.types.is_empty()).then_some(types))
+            .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
+            .add_option(filter.start.map(|at| Column::OccurredAt.gte(micros(at))))
+            .add_option(filter.end.map(|at| Column::OccurredAt.lt(micros(at))))
+            .add_option((!filter.include_tests).then(|| Column::Test.eq(false)));
+        events::Entity::find()
+            .filter(condition)
+            .order_by_desc(Column::OccurredAt)
+            .order_by_desc(Column::Id)
+            .limit(limit)
+            .all(self.store.reader())
+            .await
+    }
+
+    /// One event.
+    pub(crate) async fn event(&self, team: TeamId, id: &str) -> Result<Option<events::Model>, DbErr> {
+        events::Entity::find_by_id((team.as_uuid(), id.to_owned()))
+            .one(self.store.reader())
+            .await
+    }
+
+    /// Takes up to a thousand failed or parked deliveries of a channel up again, as if they were new.
+    pub(crate) async fn recover_chunk(
+        &self,
+        team: TeamId,
+        channel: ChannelId,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, DbErr> {
+        let sql = "UPDATE deliveries SET state = 1, state_message = '', parked_for = NULL, tries = 0,
+                first_attempt_at = NULL, ended_at = NULL, due_at = $1
+            WHERE id IN (SELECT id FROM deliveries
+                WHERE team_id = $2 AND channel_id = $3 AND id >= $4 AND created_at >= $5 AND state IN (3, 6)
+                    AND NOT test AND lease_owner IS NULL
+                ORDER BY id LIMIT 1000)";
+        let values = vec![
+            micros(now).into(),
+            team.as_uuid().into(),
+            channel.as_uuid().into(),
+            first_id(since).into(),
+            micros(since).into(),
+        ];
+        self.execute(sql, values).await
+    }
+
+    /// Calls off a delivery that waits and that nobody has leased, or that `owner` has leased and let go of. False
+    /// when it is otherwise.
+    pub(crate) async fn cancel(
+        &self,
+        team: TeamId,
+        id: DeliveryId,
+        owner: Option<Uuid>,
+        message: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let sql = "UPDATE deliveries SET state = 7, state_message = $1, parked_for = NULL, due_at = NULL, ended_at = $2,
+                lease_owner = NULL
+            WHERE id = $3 AND team_id = $4 AND state IN (1, 2, 3) AND (lease_owner IS NULL OR lease_owner = $5)";
+        let values = vec![
+            message.into(),
+            micros(now).into(),
+            id.as_uuid().into(),
+            team.as_uuid().into(),
+            owner.into(),
+        ];
+        Ok(self.execute(sql, values).await? > 0)
+    }
+
+    /// How each channel of a team fares.
+    pub(crate) async fn channel_stats(&self, team: TeamId) -> Result<Vec<ChannelStats>, DbErr> {
+        let rows = self.query(STATS, vec![team.as_uuid().into()]).await?;
+        rows.iter()
+            .map(|row| ChannelStats::from_query_result(row, ""))
+            .collect()
+    }
+
+    /// Unhealthy channels of all teams.
+    pub(crate) async fn unhealthy_all_teams(&self) -> Result<Vec<channel_health::Model>, DbErr> {
+        channel_health::Entity::find()
+            .filter(channel_health::Column::Unhealthy.eq(true))
+            .all(self.store.reader())
+            .await
+    }
+
+    /// When something last got through to a channel, as far as was noted.
+    pub(crate) async fn last_success(
+        &self,
+        team: TeamId,
+        id: ChannelId,
+    ) -> Result<Option<DateTime<Utc>>, DbErr> {
+        let row = channel_health::Entity::find()
+            .filter(channel_health::Column::ChannelId.eq(id.as_uuid()))
+            .filter(channel_health::Column::TeamId.eq(team.as_uuid()))
+            .one(self.store.reader())
+            .await?;
+        Ok(row.and_then(|row| row.last_success_at).map(super::instant))
+    }
+
+    /// Notes that a channel was enabled again.
+    pub(crate) async fn mark_healthy(&self, team: TeamId, id: ChannelId, epoch: i64) -> Result<(), DbErr> {
+        let sql = "UPDATE channel_health SET unhealthy = false, epoch = $1, message = '', since = NULL
+            WHERE channel_id = $2 AND team_id = $3 AND epoch < $1";
+        self.execute(
+            sql,
+            vec![epoch.into(), id.as_uuid().into(), team.as_uuid().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Notes that Config, or the Owners, know of a channel's state in an epoch.
+    pub(crate) async fn mark_known(
+        &self,
+        team: TeamId,
+        id: ChannelId,
+        epoch: i64,
+        (reported, told): (bool, bool),
+    ) -> Result<(), DbErr> {
+        let sql = "UPDATE channel_health SET reported = reported OR $1, told = told OR $2
+            WHERE channel_id = $3 AND team_id = $4 AND epoch = $5";
+        let values = vec![
+            reported.into(),
+            told.into(),
+            id.as_uuid().into(),
+            team.as_uuid().into(),
+            epoch.into(),
+        ];
+        self.execute(sql, values).await?;
+        Ok(())
+    }
+
+    /// Notes when something last got through to a channel, and the newest failure.
+    pub(crate) async fn note_results(
+        &self,
+        team: TeamId,
+        id: ChannelId,
+        success: Option<DateTime<Utc>>,
+        error: Option<(&str, DateTime<Utc>)>,
+    ) -> Result<(), DbErr> {
+        let later = match self.backend() {
+            sea_orm::DbBackend::Postgres => "GREATEST",
+            _ => "MAX",
+        };
+        // PostgreSQL's GREATEST passes NULL over, SQLite's MAX does not.
+        let sql = format!(
+            "INSERT INTO channel_health (channel_id, team_id, unhealthy, epoch, message, reported, told,
+                last_success_at, last_error, last_error_at)
+            VALUES ($1, $2, false, 0, '', false, false, $3, $4, $5)
+            ON CONFLICT (channel_id) DO UPDATE SET
+                last_success_at = {later}(COALESCE(channel_health.last_success_at, excluded.last_success_at),
+                    COALESCE(excluded.last_success_at, channel_health.last_success_at)),
+                last_error = CASE WHEN excluded.last_error_at IS NULL THEN channel_health.last_error
+                    ELSE excluded.last_error END,
+                last_error_at = COALESCE(excluded.last_error_at, channel_health.last_error_at)"
+        );
+        let values = vec![
+            id.as_uuid().into(),
+            team.as_uuid().into(),
+            success.map(micros).into(),
+            error.map_or("", |(text, _)| text).into(),
+            error.map(|(_, at)| micros(at)).into(),
+        ];
+        self.execute(sql, values).await?;
+        Ok(())
+    }
+
+    /// Removes up to `limit` deliveries of all teams that ended and were made before, and their attempts.
+    pub(crate) async fn purge_deliveries_all_teams(
+        &self,
+        before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<u64, DbErr> {
+        let old = "SELECT id FROM deliveries WHERE id < $1 AND state IN (4, 5, 6, 7) AND lease_owner IS NULL
+            ORDER BY id LIMIT $2";
+        let values = || vec![first_id(before).into(), limit.into()];
+        self.execute(
+            format!("DELETE FROM attempts WHERE delivery_id IN ({old})"),
+            values(),
+        )
+        .await?;
+        self.execute(format!("DELETE FROM deliveries WHERE id IN ({old})"), values())
+            .await
+    }
+
+    /// Removes up to `limit` events and notifications of all teams accepted before, once nothing carries them.
+    pub(crate) async fn purge_events_all_teams(
+        &self,
+        before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<u64, DbErr> {
+        let values = || vec![micros(before).into(), limit.into()];
+        let marks = "DELETE FROM notification_marks WHERE cursor IN
+            (SELECT cursor FROM notifications WHERE created_at < $1 ORDER BY cursor LIMIT $2)";
+        let notifications = "DELETE FROM notifications WHERE cursor IN
+            (SELECT cursor FROM notifications WHERE created_at < $1 ORDER BY cursor LIMIT $2)";
+        let events = "DELETE FROM events WHERE (team_id, id) IN (SELECT e.team_id, e.id FROM events e
+            WHERE e.accepted_at < $1 AND NOT EXISTS
+                (SELECT 1 FROM deliveries d WHERE d.team_id = e.team_id AND d.event_id = e.id)
+            ORDER BY e.accepted_at LIMIT $2)";
+        self.execute(marks, values()).await?;
+        let gone = self.execute(notifications, values()).await?;
+        Ok(gone + self.execute(events, values()).await?)
+    }
+
+    /// Empties up to `limit` answers of attempts of all teams begun before.
+    pub(crate) async fn purge_answers_all_teams(
+        &self,
+        before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<u64, DbErr> {
+        let sql = "UPDATE attempts SET response_body = '', request_headers = '[]' WHERE id IN
+            (SELECT id FROM attempts WHERE id < $1 AND (response_body <> '' OR request_headers <> '[]')
+                ORDER BY id LIMIT $2)";
+        self.execute(sql, vec![first_id(before).into(), limit.into()])
+            .await
+    }
+}
+
+const MILLISECOND: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1);
+
+/// The smallest UUIDv7 of that millisecond or later.
+fn first_id(at: DateTime<Utc>) -> Uuid {
+    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
+    Uuid::from_u128(millis.min((1 << 48) - 1) << 80)
+}
+
+/// The condition of an event type pattern.
+fn matches(pattern: &str) -> Expr {
+    let column = Expr::col(events::Column::EventType);
+    match pattern.strip_suffix('*') {
+        Some(prefix) => {
+            let escaped = prefix
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_");
+            column.like(LikeExpr::new(format!("{escaped}%")).escape('\\'))
+        }
+        None => column.eq(pattern),
+    }
+}

@@ -1,0 +1,341 @@
+//! What the committer writes in one transaction: one statement for each table, however many rows.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use uuid::Uuid;
+use watchbell_domain::ids::{DeliveryId, NotificationId, TeamId};
+use watchbell_store::Backend;
+
+use super::batch::Batch;
+use super::{Db, micros, number, postgres};
+use crate::event::StoredEvent;
+use crate::job::{Break, Outcome, State, Submission};
+use crate::lanes::LaneId;
+use crate::route::Route;
+
+/// A delivery to be inserted.
+#[derive(Debug)]
+pub(crate) struct NewDelivery<'a> {
+    pub(crate) id: DeliveryId,
+    pub(crate) event: &'a Arc<StoredEvent>,
+    pub(crate) route: &'a Arc<Route>,
+    pub(crate) route_json: &'a str,
+    pub(crate) lane: LaneId,
+    pub(crate) state: State,
+    /// `None` leaves it to the sweepers.
+    pub(crate) owner: Option<Uuid>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) replay_of: Option<DeliveryId>,
+}
+
+/// A row of the inbox to be inserted.
+#[derive(Debug)]
+pub(crate) struct NewNotification<'a> {
+    pub(crate) id: NotificationId,
+    pub(crate) event: &'a StoredEvent,
+}
+
+// === impl Db ===
+
+impl Db {
+    /// Inserts events that are not there yet; tells which those were.
+    pub(crate) async fn insert_events(
+        &self,
+        transaction: &DatabaseTransaction,
+        submissions: &[&Submission],
+    ) -> Result<HashSet<(TeamId, String)>, DbErr> {
+        let events = || submissions.iter().map(|submission| &*submission.event);
+        let routes: Vec<String> = submissions
+            .iter()
+            .map(|submission| joined(&submission.routes))
+            .collect();
+        let emails: Vec<Option<String>> = events()
+            .map(|event| event.email.as_ref().map(serde_json::to_string).transpose())
+            .collect::<Result<_, _>>()
+            .map_err(|error| DbErr::Custom(error.to_string()))?;
+        let batch = Batch::new()
+            .uuid("team_id", events().map(|event| event.team_id.as_uuid()))
+            .text("id", events().map(|event| event.id.as_str()))
+            .text("event_type", events().map(|event| &*event.event_type))
+            .small("severity", events().map(|event| number(event.severity)))
+            .small("category", events().map(|event| number(event.category)))
+            .text("source", events().map(|event| event.source.as_str()))
+            .big("occurred_at", events().map(|event| micros(event.occurred_at)))
+            .big("accepted_at", events().map(|event| micros(event.accepted_at)))
+            .text("title", events().map(|event| event.title.as_str()))
+            .text("url", events().map(|event| event.url.as_str()))
+            .text("subject", events().map(|event| event.subject.as_str()))
+            .text("data", events().map(|event| event.data.as_str()))
+            .bool("test", events().map(|event| event.test))
+            .text("routes", routes.iter().map(String::as_str))
+            .text_opt("traceparent", events().map(|event| event.traceparent.as_deref()))
+            .text_opt("email", emails.iter().map(Option::as_deref));
+        let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b WHERE true
+            ON CONFLICT DO NOTHING RETURNING team_id, id";
+        let rows = transaction
+            .query_all_raw(batch.statement(self.backend(), sql, vec![]))
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    TeamId::from_uuid(row.try_get("", "team_id")?),
+                    row.try_get("", "id")?,
+                ))
+            })
+            .collect()
+    }
+
+    /// The routes, as JSON, that events were first accepted with.
+    pub(crate) async fn first_routes(
+        &self,
+        transaction: &DatabaseTransaction,
+        events: &[(TeamId, &str)],
+    ) -> Result<HashMap<(TeamId, String), String>, DbErr> {
+        let batch = Batch::new()
+            .uuid("team_id", events.iter().map(|(team, _)| team.as_uuid()))
+            .text("id", events.iter().map(|(_, id)| *id));
+        let sql = "SELECT e.team_id, e.id, e.routes FROM ({rows}) AS b
+            JOIN events e ON e.team_id = b.team_id AND e.id = b.id";
+        let rows = transaction
+            .query_all_raw(batch.statement(self.backend(), sql, vec![]))
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let key = (
+                    TeamId::from_uuid(row.try_get("", "team_id")?),
+                    row.try_get("", "id")?,
+                );
+                Ok((key, row.try_get("", "routes")?))
+            })
+            .collect()
+    }
+
+    /// Inserts deliveries.
+    pub(crate) async fn insert_deliveries<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        rows: &[NewDelivery<'_>],
+    ) -> Result<(), DbErr> {
+        let all = || rows.iter();
+        let ended = |row: &NewDelivery<'_>| row.state == State::Delivered;
+        let batch = Batch::new()
+            .uuid("id", all().map(|row| row.id.as_uuid()))
+            .uuid("team_id", all().map(|row| row.event.team_id.as_uuid()))
+            .text("event_id", all().map(|row| row.event.id.as_str()))
+            .text("event_type", all().map(|row| &*row.event.event_type))
+            .small("severity", all().map(|row| number(row.event.severity)))
+            .small("kind", all().map(|row| number(row.route.kind)))
+            .uuid_opt(
+                "channel_id",
+                all().map(|row| row.route.channel_id().map(|id| id.as_uuid())),
+            )
+            .uuid("lane_id", all().map(|row| row.lane.0))
+            .text("route", all().map(|row| row.route_json))
+            .small("state", all().map(|row| row.state as i16))
+            .text("state_message", all().map(|_| ""))
+            .int("attempt_count", all().map(|_| 0))
+            .int("tries", all().map(|_| 0))
+            .big_opt(
+                "due_at",
+                all().map(|row| (!ended(row)).then(|| micros(row.created_at))),
+            )
+            .uuid_opt("lease_owner", all().map(|row| row.owner))
+            .big("created_at", all().map(|row| micros(row.created_at)))
+            .big_opt(
+                "ended_at",
+                all().map(|row| ended(row).then(|| micros(row.created_at))),
+            )
+            .uuid_opt("replay_of", all().map(|row| row.replay_of.map(|id| id.as_uuid())))
+            .bool("test", all().map(|row| row.event.test))
+            .text("title", all().map(|row| row.event.title.as_str()));
+        let sql = "INSERT INTO deliveries ({names}) SELECT * FROM ({rows}) AS b";
+        connection
+            .execute_raw(batch.statement(self.backend(), sql, vec![]))
+            .await?;
+        Ok(())
+    }
+
+    /// Inserts rows of the inbox; their cursors, in order.
+    pub(crate) async fn insert_notifications(
+        &self,
+        transaction: &DatabaseTransaction,
+        rows: &[NewNotification<'_>],
+    ) -> Result<(), DbErr> {
+        if self.store.backend() == Backend::Postgres {
+            postgres::lock_inbox(transaction).await?;
+        }
+        let events = || rows.iter().map(|row| row.event);
+        let batch = Batch::new()
+            .uuid("id", rows.iter().map(|row| row.id.as_uuid()))
+            .uuid("team_id", events().map(|event| event.team_id.as_uuid()))
+            .text("event_id", events().map(|event| event.id.as_str()))
+            .text("event_type", events().map(|event| &*event.event_type))
+            .small("severity", events().map(|event| number(event.severity)))
+            .text("title", events().map(|event| event.title.as_str()))
+            .text("url", events().map(|event| event.url.as_str()))
+            .text("source", events().map(|event| event.source.as_str()))
+            .text("subject", events().map(|event| event.subject.as_str()))
+            .bool("test", events().map(|event| event.test))
+            .big("created_at", events().map(|event| micros(event.accepted_at)));
+        let sql = "INSERT INTO notifications ({names}) SELECT * FROM ({rows}) AS b";
+        transaction
+            .execute_raw(batch.statement(self.backend(), sql, vec![]))
+            .await?;
+        Ok(())
+    }
+
+    /// Moves deliveries on and gives their leases back, each only if it is still leased as the job says. Tells which
+    /// were.
+    pub(crate) async fn finish(
+        &self,
+        transaction: &DatabaseTransaction,
+        outcomes: &[Outcome],
+    ) -> Result<HashSet<Uuid>, DbErr> {
+        let all = || outcomes.iter();
+        let batch = Batch::new()
+            .uuid("id", all().map(|outcome| outcome.job.id.as_uuid()))
+            .uuid("owner", all().map(|outcome| outcome.job.owner))
+            .small("state", all().map(|outcome| outcome.state as i16))
+            .text("state_message", all().map(|outcome| outcome.message.as_str()))
+            .small_opt(
+                "parked_for",
+                all().map(|outcome| outcome.parked_for.map(|why| why as i16)),
+            )
+            .int("attempt_count", all().map(|outcome| count(outcome.attempts())))
+            .int("tries", all().map(|outcome| count(outcome.tries)))
+            .big_opt(
+                "first_attempt_at",
+                all().map(|outcome| outcome.first_attempt_at().map(micros)),
+            )
+            .big_opt("due_at", all().map(|outcome| outcome.due_at.map(micros)))
+            .big_opt("ended_at", all().map(|outcome| outcome.ended_at.map(micros)));
+        let sql = "UPDATE deliveries SET state = b.state, state_message = b.state_message, parked_for = b.parked_for,
+                attempt_count = b.attempt_count, tries = b.tries, first_attempt_at = b.first_attempt_at,
+                due_at = b.due_at, ended_at = b.ended_at, lease_owner = NULL
+            FROM ({rows}) AS b WHERE deliveries.id = b.id AND deliveries.lease_owner = b.owner
+            RETURNING deliveries.id AS id";
+        let rows = transaction
+            .query_all_raw(batch.statement(self.backend(), sql, vec![]))
+            .await?;
+        rows.iter().map(|row| row.try_get("", "id")).collect()
+    }
+
+    /// Inserts the attempts of outcomes. They took place, whoever holds the lease now.
+    pub(crate) async fn insert_attempts(
+        &self,
+        transaction: &DatabaseTransaction,
+        outcomes: &[Outcome],
+    ) -> Result<(), DbErr> {
+        let made = || {
+            outcomes
+                .iter()
+                .filter_map(|outcome| outcome.attempt.as_ref().map(|made| (&outcome.job, made)))
+        };
+        if made().next().is_none() {
+            return Ok(());
+        }
+        let headers: Vec<String> = made()
+            .map(|(_, attempt)| serde_json::to_string(&attempt.report.request_headers))
+            .collect::<Result<_, _>>()
+            .map_err(|error| DbErr::Custom(error.to_string()))?;
+        let batch = Batch::new()
+            .uuid("id", made().map(|(_, attempt)| attempt.id.as_uuid()))
+            .uuid("team_id", made().map(|(job, _)| job.team_id().as_uuid()))
+            .uuid("delivery_id", made().map(|(job, _)| job.id.as_uuid()))
+            .int("number", made().map(|(_, attempt)| count(attempt.number)))
+            .big(
+                "started_at",
+                made().map(|(_, attempt)| micros(attempt.started_at)),
+            )
+            .big(
+                "latency_us",
+                made().map(|(_, attempt)| {
+                    i64::try_from(attempt.report.latency.as_micros()).unwrap_or(i64::MAX)
+                }),
+            )
+            .small("outcome", made().map(|(_, attempt)| attempt.outcome()))
+            .int(
+                "status_code",
+                made().map(|(_, attempt)| i32::from(attempt.report.status_code)),
+            )
+            .text("error", made().map(|(_, attempt)| attempt.report.error.as_str()))
+            .text(
+                "error_code",
+                made().map(|(_, attempt)| attempt.report.error_code.as_str()),
+            )
+            .text("request_headers", headers.iter().map(String::as_str))
+            .text(
+                "response_body",
+                made().map(|(_, attempt)| attempt.report.response_body.as_str()),
+            )
+            .bool("ambiguous", made().map(|(_, attempt)| attempt.report.ambiguous));
+        // The same outcome comes again when nobody knows whether its commit took place.
+        let sql =
+            "INSERT INTO attempts ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
+        transaction
+            .execute_raw(batch.statement(self.backend(), sql, vec![]))
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a channel is unhealthy, unless a newer epoch is known.
+    pub(crate) async fn mark_unhealthy(
+        &self,
+        transaction: &DatabaseTransaction,
+        team: TeamId,
+        broken: &Break,
+    ) -> Result<(), DbErr> {
+        let sql = "INSERT INTO channel_health
+                (channel_id, team_id, unhealthy, epoch, since, message, reported, told, last_error)
+            VALUES ($1, $2, true, $3, $4, $5, false, false, $5)
+            ON CONFLICT (channel_id) DO UPDATE SET unhealthy = true, epoch = excluded.epoch, since = excluded.since,
+                message = excluded.message, reported = false, told = false
+            WHERE channel_health.epoch < excluded.epoch
+                OR (channel_health.epoch = excluded.epoch AND NOT channel_health.unhealthy)";
+        let values: Vec<Value> = vec![
+            broken.channel_id.as_uuid().into(),
+            team.as_uuid().into(),
+            broken.epoch.into(),
+            micros(broken.at).into(),
+            broken.message.as_str().into(),
+        ];
+        transaction.execute_raw(self.statement(sql, values)).await?;
+        Ok(())
+    }
+}
+
+/// Routes as one JSON array.
+fn joined(routes: &[crate::job::Planned]) -> String {
+    let mut json = String::from("[");
+    for (index, route) in routes.iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        json.push_str(&route.json);
+    }
+    json.push(']');
+    json
+}
+
+fn count(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Attempts of the delivery, this one included.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.job.attempts + u32::from(self.attempt.is_some())
+    }
+
+    /// When that run began.
+    pub(crate) fn first_attempt_at(&self) -> Option<DateTime<Utc>> {
+        self.job
+            .first_attempt_at
+            .or(self.attempt.as_ref().map(|attempt| attempt.started_at))
+    }
+}
