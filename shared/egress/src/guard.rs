@@ -284,7 +284,7 @@ fn internal_name(name: &str) -> Option<&'static str> {
         return Some("it has a single label");
     };
     match suffix {
-        "localhost" | "localdomain" => return Some("it names this machine"),
+        "localhost" | "localhost6" | "localdomain" | "localdomain6" => return Some("it names this machine"),
         "local" | "internal" | "intranet" | "lan" | "home" | "corp" | "private" | "svc" | "alt" | "onion" => {
             return Some("it names an internal network");
         }

@@ -168,6 +168,8 @@ impl Session {
 
     /// The message, after a [`Verdict::Ready`].
     pub(super) async fn message(&mut self, message: &[u8]) -> Result<SmtpAnswer, SmtpError> {
+        // lettre ends every message with a line break of its own.
+        let message = message.strip_suffix(b"\r\n").unwrap_or(message);
         match self.connection.message(message).await {
             Ok(response) => Ok(SmtpAnswer {
                 code: code_of(&response),

@@ -1,7 +1,11 @@
 //! What leaves the process, and what must not: hostile URLs, names that change their addresses, and both clients
 //! against servers that misbehave.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests are tests"
+)]
 
 mod dns;
 mod http;

@@ -268,9 +268,11 @@ const PUBLIC: &[&str] = &[
 fn no_hostile_url_passes_by_its_shape() {
     assert!(HOSTILE.len() >= 120);
     let policy = EgressPolicy::default();
-    for url in HOSTILE {
-        assert!(policy.check_url(url).is_err(), "{url:?} passed");
-    }
+    let passed: Vec<_> = HOSTILE
+        .iter()
+        .filter(|url| policy.check_url(url).is_ok())
+        .collect();
+    assert!(passed.is_empty(), "{passed:?} passed");
 }
 
 #[test]
@@ -287,9 +289,13 @@ fn no_public_url_is_refused_for_its_shape() {
 async fn an_allow_list_for_another_network_lets_no_hostile_url_pass() {
     let policy = EgressPolicy::allowing(["10.99.0.0/16".parse().unwrap()]);
     let guard = Guard::with_resolver(policy, Scripted::new(&[&["93.184.216.34"]]));
+    let mut passed = Vec::new();
     for url in HOSTILE {
-        assert!(guard.admit_url(url).await.is_err(), "{url:?} passed");
+        if guard.admit_url(url).await.is_ok() {
+            passed.push(url);
+        }
     }
+    assert!(passed.is_empty(), "{passed:?} passed");
 }
 
 /// Even a URL that was let through under another policy (or written into the database by hand) is stopped at the
