@@ -2,14 +2,17 @@
 //! `google.rpc` (`BadRequest`, `ErrorInfo`, `ResourceInfo`, `RetryInfo`), so that programs read the details and people
 //! the message. [`from_status`] reads such a status back for the command line and for callers of other services.
 
+mod reading;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
-use watchbell_domain::violation::{FieldViolation, Violations};
+use watchbell_domain::violation::Violations;
+
+pub use reading::{Reading, from_message, from_status, to_message};
 
 /// The `domain` of every `ErrorInfo`.
 pub const DOMAIN: &str = "watchbell";
@@ -303,29 +306,6 @@ impl From<Problem> for Status {
     }
 }
 
-/// A status as a message carries it: one of several answers in a batch or on a stream.
-#[must_use]
-pub fn to_message(status: &Status) -> tonic_types::Status {
-    let detailed = tonic_types::Status::decode(status.details())
-        .ok()
-        .filter(|message| !message.details.is_empty());
-    detailed.unwrap_or_else(|| tonic_types::Status {
-        code: status.code() as i32,
-        message: status.message().to_owned(),
-        details: Vec::new(),
-    })
-}
-
-/// The status that a message carried.
-#[must_use]
-pub fn from_message(message: &tonic_types::Status) -> Status {
-    Status::with_details(
-        Code::from_i32(message.code),
-        message.message.clone(),
-        message.encode_to_vec().into(),
-    )
-}
-
 /// Shows an error and everything beneath it on one line.
 #[derive(Debug)]
 pub struct Chain<'a>(pub &'a (dyn StdError + 'static));
@@ -342,233 +322,5 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// A status of this or another service, taken apart.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
-    /// The gRPC code.
-    pub code: Code,
-    /// The sentence for a person.
-    pub message: String,
-    /// The stable reason, when the service gave one.
-    pub reason: Option<String>,
-    /// What is wrong, field by field.
-    pub violations: Violations,
-    /// The kind and name of the resource in question.
-    pub resource: Option<(String, String)>,
-    /// How long to wait before trying again, when that can help.
-    pub retry_after: Option<Duration>,
-}
-
-/// Reads the details of a status. A status without details gives a reading without them.
-#[must_use]
-pub fn from_status(status: &Status) -> Reading {
-    let details = status.get_error_details();
-    Reading {
-        code: status.code(),
-        message: status.message().to_owned(),
-        reason: details.error_info().map(|info| info.reason.clone()),
-        violations: details
-            .bad_request()
-            .into_iter()
-            .flat_map(|request| &request.field_violations)
-            .map(|violation| FieldViolation {
-                field: violation.field.clone(),
-                reason: violation.reason.clone().into(),
-                description: violation.description.clone(),
-            })
-            .collect(),
-        resource: details
-            .resource_info()
-            .map(|info| (info.resource_type.clone(), info.resource_name.clone())),
-        retry_after: details.retry_info().and_then(|info| info.retry_delay),
-    }
-}
-
-/// For a terminal: the message, then each violation on its own line, then when to try again.
-impl fmt::Display for Reading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.violations.is_empty() {
-            f.write_str(&self.message)?;
-        } else {
-            f.write_str("the request is invalid")?;
-            for violation in &self.violations {
-                write!(f, "\n  {}: {}", violation.field, violation.description)?;
-            }
-        }
-        match self.retry_after {
-            Some(delay) => write!(f, "\n  try again in {delay:?}"),
-            None => Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use watchbell_domain::violation::reason as field;
-
-    fn status(problem: Problem) -> (Status, ErrorDetails) {
-        let status = Status::from(problem);
-        let details = status.get_error_details();
-        assert_eq!(details.error_info().unwrap().domain, "watchbell");
-        (status, details)
-    }
-
-    #[test]
-    fn a_status_keeps_its_details_inside_a_message() {
-        let status = Status::from(Problem::invalid("event.type", "REQUIRED", "must be given"));
-        let back = from_message(&to_message(&status));
-        assert_eq!(from_status(&back), from_status(&status));
-        let bare = Status::unavailable("away");
-        assert_eq!(from_message(&to_message(&bare)).code(), Code::Unavailable);
-    }
-
-    #[test]
-    fn every_violation_arrives_with_its_path_and_reason() {
-        let mut violations = Violations::new();
-        violations.required("event.type");
-        violations.add("event.data.finding_id", field::SCHEMA, "must be a string");
-        let (status, details) = status(Problem::Invalid(violations.clone()));
-        assert_eq!(status.code(), Code::InvalidArgument);
-        assert_eq!(details.error_info().unwrap().reason, "INVALID_REQUEST");
-        let fields = &details.bad_request().unwrap().field_violations;
-        assert_eq!(fields.len(), 2);
-        assert_eq!(
-            (fields[1].field.as_str(), fields[1].reason.as_str()),
-            ("event.data.finding_id", "SCHEMA")
-        );
-        assert_eq!(from_status(&status).violations, violations);
-        assert!(
-            from_status(&status)
-                .to_string()
-                .contains("\n  event.type: must be given")
-        );
-    }
-
-    #[test]
-    fn resources_are_named() {
-        for (problem, code, reason) in [
-            (
-                Problem::not_found("channel", "chn_1"),
-                Code::NotFound,
-                "NOT_FOUND",
-            ),
-            (
-                Problem::AlreadyExists {
-                    resource: "channel",
-                    name: "chn_1".into(),
-                },
-                Code::AlreadyExists,
-                "ALREADY_EXISTS",
-            ),
-            (
-                Problem::StaleEtag {
-                    resource: "channel",
-                    name: "chn_1".into(),
-                },
-                Code::Aborted,
-                "STALE_ETAG",
-            ),
-        ] {
-            let (status, details) = status(problem);
-            assert_eq!(status.code(), code);
-            assert_eq!(details.error_info().unwrap().reason, reason);
-            let resource = details.resource_info().unwrap();
-            assert_eq!(
-                (resource.resource_type.as_str(), resource.resource_name.as_str()),
-                ("channel", "chn_1")
-            );
-        }
-    }
-
-    #[test]
-    fn what_may_be_tried_again_says_when() {
-        let wait = Duration::from_millis(1500);
-        for (problem, code) in [
-            (Problem::Overloaded { retry_after: wait }, Code::ResourceExhausted),
-            (
-                Problem::Unavailable {
-                    retry_after: wait,
-                    message: "no database".into(),
-                },
-                Code::Unavailable,
-            ),
-        ] {
-            let (status, details) = status(problem);
-            assert_eq!(status.code(), code);
-            assert_eq!(details.retry_info().unwrap().retry_delay, Some(wait));
-            assert_eq!(from_status(&status).retry_after, Some(wait));
-        }
-    }
-
-    #[test]
-    fn refusals_carry_their_own_reason() {
-        for (problem, code, reason) in [
-            (
-                Problem::Precondition {
-                    reason: "PLAN_REQUIRED",
-                    message: "rules need the TEAM plan".into(),
-                },
-                Code::FailedPrecondition,
-                "PLAN_REQUIRED",
-            ),
-            (
-                Problem::Denied {
-                    reason: reason::MISSING_SCOPE,
-                    message: "no".into(),
-                },
-                Code::PermissionDenied,
-                "MISSING_SCOPE",
-            ),
-            (
-                Problem::Unauthenticated {
-                    reason: reason::MISSING_CREDENTIAL,
-                },
-                Code::Unauthenticated,
-                "MISSING_CREDENTIAL",
-            ),
-        ] {
-            let (status, details) = status(problem);
-            assert_eq!(
-                (status.code(), details.error_info().unwrap().reason.as_str()),
-                (code, reason)
-            );
-        }
-    }
-
-    #[test]
-    fn an_internal_error_is_answered_without_its_cause() {
-        let (status, _) = status(Problem::internal("password=hunter2 rejected by 10.0.0.7"));
-        assert_eq!(status.code(), Code::Internal);
-        assert!(!format!("{status:?}").contains("hunter2"));
-        assert!(!String::from_utf8_lossy(status.details()).contains("hunter2"));
-    }
-
-    #[test]
-    fn an_answer_of_another_service_is_passed_on_only_when_it_concerns_the_caller() {
-        let invalid = Status::from(Problem::invalid("event.id", field::TOO_LONG, "too long"));
-        let relayed = Status::from(Problem::from_upstream("config", invalid));
-        assert_eq!(from_status(&relayed).violations.len(), 1);
-
-        let denied = Problem::from_upstream("config", Status::permission_denied("no such token"));
-        assert_eq!(denied.code(), Code::Internal);
-
-        let wait = Duration::from_secs(7);
-        let away = Status::from(Problem::Unavailable {
-            retry_after: wait,
-            message: "database".into(),
-        });
-        let away = Status::from(Problem::from_upstream("dispatcher", away));
-        assert_eq!(away.message(), "dispatcher is unavailable");
-        assert_eq!(from_status(&away).retry_after, Some(wait));
-    }
-
-    #[test]
-    fn a_bare_status_can_be_read_too() {
-        let reading = from_status(&Status::unavailable("gone"));
-        assert_eq!(
-            (reading.code, reading.reason, reading.retry_after),
-            (Code::Unavailable, None, None)
-        );
-    }
-}
+mod tests;

@@ -132,8 +132,9 @@ pub struct PeerSettings {
     pub config: Option<String>,
     /// Router.
     pub router: Option<String>,
-    /// Dispatcher.
-    pub dispatcher: Option<String>,
+    /// Each replica of the Dispatcher.
+    #[serde(deserialize_with = "read::list")]
+    pub dispatcher: Vec<String>,
     /// Digest.
     pub digest: Option<String>,
     /// The authority that `https` peers are checked against, and the identity shown to them.
@@ -198,7 +199,7 @@ impl Shared {
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
-            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7311),
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7700),
             shutdown_grace: Duration::from_secs(20),
             web_origins: Vec::new(),
             tls: None,
