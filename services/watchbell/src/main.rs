@@ -1,2 +1,59 @@
-//! watchbell.
-fn main() {}
+//! The one binary of Watchbell: `serve` runs any set of its services, `demo` shows them, and everything else talks to
+//! a running server over gRPC. What the services do is in their own crates; here they are only put together.
+
+mod cli;
+mod commands;
+mod demo;
+mod failure;
+mod input;
+mod serve;
+mod session;
+mod text;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use failure::{Failure, Outcome};
+use text::Style;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Failing means that a provider is installed already, which is what is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(cli));
+            // Reading standard input cannot be interrupted; do not wait for it.
+            runtime.shutdown_background();
+            outcome
+        });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let mut stderr = std::io::stderr();
+            let style = Style::new(stderr.is_terminal() && console::colors_enabled_stderr());
+            let _ = stderr.write_all(failure.render(style).as_bytes());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Outcome {
+    match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Client(command) => {
+            let session = session::Session::open(&cli.global).await?;
+            commands::run(&session, command).await
+        }
+    }
+}

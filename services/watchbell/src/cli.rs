@@ -1,0 +1,170 @@
+//! The command line as a whole: the options of every command, and the commands.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{commands, demo, serve};
+
+/// The right alert in front of the right person, without overwhelming anyone.
+#[derive(Debug, Parser)]
+#[command(
+    name = "watchbell",
+    version,
+    about,
+    after_help = "Try `watchbell demo` first: it shows the whole product in half a minute, on this machine alone.",
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where to call, as whom, for which team.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Global {
+    /// The server to talk to
+    #[arg(
+        long,
+        global = true,
+        env = "WATCHBELL_SERVER",
+        default_value = "http://127.0.0.1:7700",
+        value_name = "URL"
+    )]
+    pub(crate) server: String,
+    /// The API key, or @FILE to read it from
+    #[arg(
+        long,
+        global = true,
+        env = "WATCHBELL_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub(crate) key: Option<String>,
+    /// The team, by id or name; a team's own key knows it
+    #[arg(long, global = true, env = "WATCHBELL_TEAM", value_name = "TEAM")]
+    pub(crate) team: Option<String>,
+    /// A PEM file with the authority of an https server, instead of the public ones
+    #[arg(long = "ca", global = true, env = "WATCHBELL_CA", value_name = "FILE")]
+    pub(crate) authority: Option<String>,
+    /// Print protobuf JSON instead of tables
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run Watchbell: everything in one process, or only the services named
+    Serve(serve::ServeArgs),
+    /// See it work: a whole Watchbell with stand-ins for Slack, Teams, mail and webhooks
+    Demo(demo::DemoArgs),
+    #[command(flatten)]
+    Client(commands::Command),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory as _, error::ErrorKind};
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("watchbell").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_help() {
+        fn walk(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands() {
+                let path = format!("{path} {}", sub.get_name());
+                assert!(sub.get_about().is_some(), "{path} does not say what it does");
+                for argument in sub.get_arguments() {
+                    assert!(
+                        argument.get_help().is_some(),
+                        "{path}: {} has no help",
+                        argument.get_id()
+                    );
+                }
+                walk(sub, &path);
+            }
+        }
+        walk(&Cli::command(), "watchbell");
+    }
+
+    #[test]
+    fn global_options_go_anywhere() {
+        for line in ["--json --team acme rules list", "rules list --team acme --json"] {
+            let global = parse(line).unwrap().global;
+            assert!(global.json && global.team.as_deref() == Some("acme"));
+            assert_eq!(global.server, "http://127.0.0.1:7700");
+        }
+    }
+
+    #[test]
+    fn good_lines_parse() {
+        for line in [
+            "demo --retry-delays 1s,2s --no-color --keep",
+            "emit --type finding.created --severity high --data {}",
+            "emit -f events.jsonl",
+            "explain --type finding.created --severity moderate --at 2026-11-21T03:00:00Z",
+            "channels create slack --name alerts --url https://hooks.slack.com/x --quiet 22:00-07:00 --storm 20/1m",
+            "channels create webhook --name siem --url @url.txt --events finding.* --events scan.failed --header A:b",
+            "channels create email --name ops --to a@b.example --smtp-host mail.example --smtp-security tls",
+            "channels create in-app --name inbox",
+            "channels update siem --no-quiet --pause",
+            "channels rotate-secret siem --overlap 2h",
+            "rules create --type audit.delivered --send #appsec",
+            "rules create --severity critical,high --category security-alert --silence slack,teams",
+            "rules move noisy 1",
+            "mentions create --type audit.failed --slack-user U123",
+            "keys create --name ci --scope emit --scope config.read --expires 90d",
+            "deliveries list --state failed --channel siem --since 2h",
+            "deliveries recover siem --since 1d",
+            "preferences set ada@example.com findings=critical,high marketing=off",
+            "inbox list --member ada@example.com",
+            "catalog create billing.invoice.paid --severity low --alert critical,high",
+            "digest preview",
+            "apply -f team.yaml --dry-run",
+            "teams create --name Acme --plan enterprise --time-zone Europe/Berlin",
+            "status",
+            "tail --channel siem",
+        ] {
+            if let Err(error) = parse(line) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn bad_lines_are_usage_errors() {
+        for (line, kind) in [
+            ("emit", ErrorKind::MissingRequiredArgument),
+            ("emit --type a.b --severity urgent", ErrorKind::ValueValidation),
+            ("emit --type a.b -f events.jsonl", ErrorKind::ArgumentConflict),
+            ("rules create --type a.b", ErrorKind::MissingRequiredArgument),
+            (
+                "rules create --type a.b --send x --silence",
+                ErrorKind::ArgumentConflict,
+            ),
+            (
+                "channels create slack --name x",
+                ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "channels create slack --name x --url y --storm lots",
+                ErrorKind::ValueValidation,
+            ),
+            ("nonsense", ErrorKind::InvalidSubcommand),
+        ] {
+            let error = parse(line).map(|cli| format!("{cli:?}")).expect_err(line);
+            assert_eq!(error.kind(), kind, "{line}: {error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+}

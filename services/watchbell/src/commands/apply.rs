@@ -1,0 +1,118 @@
+//! `apply` and `export`: a team's whole configuration as one document.
+
+use clap::Args;
+use watchbell_contracts::config::v1::{
+    ApplyTeamConfigRequest, ApplyTeamConfigResponse, ConfigChangeAction, ExportTeamConfigRequest,
+};
+
+use crate::failure::Outcome;
+use crate::input;
+use crate::session::Session;
+use crate::text::Style;
+
+/// Which document.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The document, YAML or JSON; - is standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: String,
+    /// Only show what would change
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn apply(session: &Session, args: ApplyArgs) -> Outcome {
+    let request = ApplyTeamConfigRequest {
+        team_id: session.team(),
+        document: input::read_file(&args.file)?,
+        validate_only: args.dry_run,
+    };
+    let answer = session
+        .routing()
+        .apply_team_config(session.ask(request))
+        .await?
+        .into_inner();
+    let out = session.out;
+    out.show("watchbell.config.v1.ApplyTeamConfigResponse", &answer, || {
+        readable(&answer, args.dry_run, out.style)
+    })
+}
+
+pub(super) async fn export(session: &Session) -> Outcome {
+    let request = ExportTeamConfigRequest {
+        team_id: session.team(),
+    };
+    let answer = session
+        .routing()
+        .export_team_config(session.ask(request))
+        .await?
+        .into_inner();
+    session
+        .out
+        .show("watchbell.config.v1.ExportTeamConfigResponse", &answer, || {
+            answer.document.clone()
+        })
+}
+
+/// `+ channel #incidents`, `~ rule …` with its fields, `- …`; then how many.
+fn readable(answer: &ApplyTeamConfigResponse, dry_run: bool, style: Style) -> String {
+    let mut said = String::new();
+    for change in &answer.changes {
+        said += &match ConfigChangeAction::try_from(change.action) {
+            Ok(ConfigChangeAction::Create) => style.good(&format!("+ {}", change.subject)),
+            Ok(ConfigChangeAction::Delete) => style.bad(&format!("- {}", change.subject)),
+            _ => style.warn(&format!("~ {}", change.subject)),
+        };
+        said += "\n";
+        for field in &change.fields {
+            let (before, after) = (or_nothing(&field.before), or_nothing(&field.after));
+            said += &format!("    {}: {before} → {after}\n", field.field);
+        }
+    }
+    let count = answer.changes.len();
+    said + &match (count, dry_run) {
+        (0, _) => "nothing differs\n".to_owned(),
+        (1, true) => "1 change would be made\n".to_owned(),
+        (_, true) => format!("{count} changes would be made\n"),
+        (1, false) => "1 change made\n".to_owned(),
+        (_, false) => format!("{count} changes made\n"),
+    }
+}
+
+fn or_nothing(value: &str) -> &str {
+    if value.is_empty() { "(nothing)" } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchbell_contracts::config::v1::{ConfigChange, ConfigFieldChange};
+
+    #[test]
+    fn a_difference_reads_like_a_diff() {
+        let change = |action: ConfigChangeAction, subject: &str, fields| ConfigChange {
+            action: action as i32,
+            subject: subject.to_owned(),
+            fields,
+        };
+        let field = ConfigFieldChange {
+            field: "paused".to_owned(),
+            before: String::new(),
+            after: "true".to_owned(),
+        };
+        let answer = ApplyTeamConfigResponse {
+            changes: vec![
+                change(ConfigChangeAction::Create, "channel #incidents", Vec::new()),
+                change(ConfigChangeAction::Update, "rule noisy", vec![field]),
+            ],
+        };
+        assert_eq!(
+            readable(&answer, true, Style::new(false)),
+            "+ channel #incidents\n~ rule noisy\n    paused: (nothing) → true\n2 changes would be made\n"
+        );
+        assert_eq!(
+            readable(&ApplyTeamConfigResponse::default(), false, Style::new(false)),
+            "nothing differs\n"
+        );
+    }
+}

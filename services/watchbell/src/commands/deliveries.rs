@@ -1,0 +1,362 @@
+//! `deliveries`: what became of every route, attempt by attempt.
+
+use std::collections::HashMap;
+
+use clap::{Args, Subcommand};
+use watchbell_contracts::convert::{self, FromWire as _};
+use watchbell_contracts::dispatcher::v1::{
+    Attempt, CancelDeliveryRequest, Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest,
+    ListDeliveriesResponse, RecoverRequest, ReplayRequest,
+};
+use watchbell_domain::ChannelKind;
+
+use super::{present, yes};
+use crate::failure::Outcome;
+use crate::input;
+use crate::session::{Out, Session, every};
+use crate::text::{self, Style, Table};
+
+const NAME: &str = "watchbell.dispatcher.v1.Delivery";
+
+/// Deliveries.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The newest deliveries first
+    List(ListArgs),
+    /// One delivery with its attempts
+    Show {
+        /// dlv_…
+        id: String,
+        /// The headers sent, too
+        #[arg(long)]
+        headers: bool,
+    },
+    /// Send the same event to the same target once more
+    Replay {
+        /// dlv_…
+        id: String,
+    },
+    /// Call a delivery off
+    Cancel {
+        /// dlv_…
+        id: String,
+    },
+    /// Take up again what failed or was parked on a channel
+    Recover {
+        /// The channel, by id or name
+        channel: String,
+        /// What was made since: RFC 3339, or how long ago (2h)
+        #[arg(long, value_name = "WHEN")]
+        since: String,
+    },
+}
+
+/// Which deliveries.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only of this channel, by id or name
+    #[arg(long)]
+    channel: Option<String>,
+    /// Only in these states: pending, held, parked, folded, delivered, failed, cancelled
+    #[arg(long = "state", value_parser = state, value_delimiter = ',')]
+    states: Vec<DeliveryState>,
+    /// Only of this event
+    #[arg(long, value_name = "ID")]
+    event: Option<String>,
+    /// Only of this event type
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Only of this kind: slack, teams, email, webhook, in-app
+    #[arg(long, value_parser = input::word::<ChannelKind>)]
+    kind: Option<ChannelKind>,
+    /// Only made since: RFC 3339, or how long ago (2h)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only made before: RFC 3339, or how long ago (2h)
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+fn state(word: &str) -> Result<DeliveryState, String> {
+    let word = word.trim().to_ascii_uppercase();
+    DeliveryState::from_str_name(&format!("DELIVERY_STATE_{word}"))
+        .filter(|state| *state != DeliveryState::Unspecified)
+        .ok_or_else(|| {
+            "must be one of pending, held, parked, folded, delivered, failed, cancelled".to_owned()
+        })
+}
+
+pub(super) async fn run(session: &Session, command: Command) -> Outcome {
+    let team_id = session.team();
+    match command {
+        Command::List(args) => list(session, &args).await,
+        Command::Show { id, headers } => {
+            let request = GetDeliveryRequest {
+                team_id,
+                delivery_id: id,
+            };
+            let answer = session
+                .dispatcher()
+                .get_delivery(session.ask(request))
+                .await?
+                .into_inner();
+            show(session, &present(answer.delivery)?, headers).await
+        }
+        Command::Replay { id } => {
+            let request = ReplayRequest {
+                team_id,
+                delivery_id: id,
+            };
+            let answer = session
+                .dispatcher()
+                .replay(session.ask(request))
+                .await?
+                .into_inner();
+            show(session, &present(answer.delivery)?, false).await
+        }
+        Command::Cancel { id } => {
+            let request = CancelDeliveryRequest {
+                team_id,
+                delivery_id: id,
+            };
+            let answer = session
+                .dispatcher()
+                .cancel_delivery(session.ask(request))
+                .await?
+                .into_inner();
+            show(session, &present(answer.delivery)?, false).await
+        }
+        Command::Recover { channel, since } => {
+            let request = RecoverRequest {
+                team_id,
+                channel_id: session.channel_id(&channel).await?,
+                start_time: Some(convert::timestamp(input::moment(&since, session.now())?)),
+            };
+            let answer = session
+                .dispatcher()
+                .recover(session.ask(request))
+                .await?
+                .into_inner();
+            session
+                .out
+                .show("watchbell.dispatcher.v1.RecoverResponse", &answer, || {
+                    format!(
+                        "{} deliveries of {channel} are taken up again\n",
+                        answer.recovered_count
+                    )
+                })
+        }
+    }
+}
+
+async fn list(session: &Session, args: &ListArgs) -> Outcome {
+    let at = |when: &Option<String>| {
+        when.as_ref()
+            .map(|when| input::moment(when, session.now()).map(convert::timestamp))
+            .transpose()
+    };
+    let wanted = ListDeliveriesRequest {
+        team_id: session.team(),
+        channel_id: match &args.channel {
+            Some(channel) => session.channel_id(channel).await?,
+            None => String::new(),
+        },
+        states: args.states.iter().map(|state| *state as i32).collect(),
+        event_id: args.event.clone().unwrap_or_default(),
+        event_type: args.event_type.clone().unwrap_or_default(),
+        kind: args.kind.map_or(0, ChannelKind::to_wire),
+        start_time: at(&args.since)?,
+        end_time: at(&args.until)?,
+        ..ListDeliveriesRequest::default()
+    };
+    let wanted = &wanted;
+    let deliveries = every(args.limit, |page_size, page_token| async move {
+        let request = ListDeliveriesRequest {
+            page_size,
+            page_token,
+            ..wanted.clone()
+        };
+        let answer = session
+            .dispatcher()
+            .list_deliveries(session.ask(request))
+            .await?
+            .into_inner();
+        Ok((answer.deliveries, answer.next_page_token))
+    })
+    .await?;
+    let out = session.out;
+    let names = if out.json {
+        HashMap::new()
+    } else {
+        session.channel_names().await
+    };
+    let all = ListDeliveriesResponse {
+        deliveries,
+        ..ListDeliveriesResponse::default()
+    };
+    out.show("watchbell.dispatcher.v1.ListDeliveriesResponse", &all, || {
+        table(&all.deliveries, &names, out)
+    })
+}
+
+fn table(deliveries: &[Delivery], names: &HashMap<String, String>, out: Out) -> String {
+    let mut table = Table::new(&["MADE", "STATE", "TO", "EVENT", "TRIES", "NOTE", "ID"]).keep(&[0, 1, 6]);
+    for delivery in deliveries {
+        table.row([
+            text::local(delivery.create_time.as_ref()),
+            out.style.state(&text::delivery_state(delivery.state)),
+            delivery
+                .route
+                .as_ref()
+                .map(|route| text::target(route, names))
+                .unwrap_or_default(),
+            delivery.event_type.clone(),
+            delivery.attempt_count.to_string(),
+            delivery.state_message.clone(),
+            delivery.id.clone(),
+        ]);
+    }
+    table.render(out.style, out.width, "no deliveries")
+}
+
+async fn show(session: &Session, delivery: &Delivery, headers: bool) -> Outcome {
+    let out = session.out;
+    let names = if out.json {
+        HashMap::new()
+    } else {
+        session.channel_names().await
+    };
+    out.show(NAME, delivery, || shown(delivery, &names, out.style, headers))
+}
+
+/// A delivery field by field, then its attempts.
+fn shown(delivery: &Delivery, names: &HashMap<String, String>, style: Style, headers: bool) -> String {
+    let route = delivery.route.clone().unwrap_or_default();
+    let mentions: Vec<_> = route.mentions.iter().map(text::mention).collect();
+    let mut said = text::pairs(
+        style,
+        &[
+            ("id", style.name(&delivery.id)),
+            ("state", style.state(&text::delivery_state(delivery.state))),
+            ("note", delivery.state_message.clone()),
+            ("to", text::target(&route, names)),
+            (
+                "because",
+                route.reason.map(|reason| reason.sentence).unwrap_or_default(),
+            ),
+            ("mentions", mentions.join(", ")),
+            (
+                "event",
+                format!("{} {}", delivery.event_type, style.faint(&delivery.event_id)),
+            ),
+            ("severity", style.severity(text::severity(delivery.severity))),
+            ("title", delivery.event_title.clone()),
+            ("made", text::local(delivery.create_time.as_ref())),
+            ("next try", text::local(delivery.next_attempt_time.as_ref())),
+            ("ended", text::local(delivery.end_time.as_ref())),
+            ("replay of", delivery.replay_of.clone()),
+            ("test", yes(delivery.test)),
+        ],
+    );
+    for attempt in &delivery.attempts {
+        said += "\n";
+        said += &shown_attempt(attempt, style, headers);
+    }
+    said
+}
+
+fn shown_attempt(attempt: &Attempt, style: Style, headers: bool) -> String {
+    let status = if attempt.status_code == 0 {
+        String::new()
+    } else {
+        format!("  {}", attempt.status_code)
+    };
+    let mut said = format!(
+        "{} {}{status}  {}  {}\n",
+        style.bold(&format!("attempt {}", attempt.number)),
+        style.state(&text::attempt_outcome(attempt.outcome)),
+        text::span(attempt.latency.as_ref()),
+        style.faint(&text::local(attempt.start_time.as_ref())),
+    );
+    if attempt.ambiguous {
+        said += &style.warn("  sent, but no answer came: it may have arrived\n");
+    }
+    if !attempt.error.is_empty() {
+        said += &format!("  {} {}\n", attempt.error, style.faint(&attempt.error_code));
+    }
+    if headers {
+        for header in &attempt.request_headers {
+            said += &format!(
+                "  {} {}\n",
+                style.faint(&format!("{}:", header.name)),
+                header.value
+            );
+        }
+    }
+    if !attempt.response_body.is_empty() {
+        said += &format!(
+            "  answer: {}\n",
+            attempt.response_body.trim_end().replace('\n', "\n          ")
+        );
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchbell_contracts::dispatcher::v1::AttemptOutcome;
+    use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route, route::Target};
+
+    #[test]
+    fn a_delivery_tells_its_story() {
+        let delivery = Delivery {
+            id: "dlv_1".to_owned(),
+            event_id: "evt_1".to_owned(),
+            event_type: "finding.created".to_owned(),
+            severity: 5,
+            state: DeliveryState::Delivered as i32,
+            route: Some(Route {
+                kind: ChannelKind::Webhook.to_wire(),
+                target: Some(Target::Channel(ChannelTarget {
+                    channel_id: "chn_1".to_owned(),
+                })),
+                reason: Some(Reason {
+                    sentence: "`finding.*` matches".to_owned(),
+                    ..Reason::default()
+                }),
+                mentions: Vec::new(),
+            }),
+            attempts: vec![Attempt {
+                number: 1,
+                outcome: AttemptOutcome::Retryable as i32,
+                status_code: 503,
+                latency: Some(prost_types::Duration {
+                    seconds: 0,
+                    nanos: 43_000_000,
+                }),
+                error: "the endpoint answered 503".to_owned(),
+                error_code: "webhook.status".to_owned(),
+                response_body: "busy\n".to_owned(),
+                ..Attempt::default()
+            }],
+            ..Delivery::default()
+        };
+        let names = HashMap::from([("chn_1".to_owned(), "siem".to_owned())]);
+        assert_eq!(
+            shown(&delivery, &names, Style::new(false), false),
+            "id        dlv_1\nstate     DELIVERED\nto        webhook siem\nbecause   `finding.*` matches\n\
+             event     finding.created evt_1\nseverity  CRITICAL\n\n\
+             attempt 1 RETRYABLE  503  43 ms  \n  the endpoint answered 503 webhook.status\n  answer: busy\n"
+        );
+    }
+
+    #[test]
+    fn states_are_words() {
+        assert_eq!(state("failed"), Ok(DeliveryState::Failed));
+        assert!(state("unspecified").is_err() && state("lost").is_err());
+    }
+}

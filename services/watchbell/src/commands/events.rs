@@ -1,0 +1,173 @@
+//! `events`: what was accepted.
+
+use clap::{Args, Subcommand};
+use watchbell_contracts::convert::{self, FromWire as _};
+use watchbell_contracts::dispatcher::v1::{
+    AcceptedEvent, GetEventRequest, ListEventsRequest, ListEventsResponse,
+};
+use watchbell_contracts::event::v1::{Event, event::Payload};
+use watchbell_domain::{Category, Severity};
+
+use super::{present, yes};
+use crate::failure::Outcome;
+use crate::input;
+use crate::session::{Session, every};
+use crate::text::{self, Table};
+
+/// Events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The newest events first
+    List(ListArgs),
+    /// One event, and who got it
+    Show {
+        /// The event's id
+        id: String,
+    },
+}
+
+/// Which events.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only types that match: exact, a group such as 'finding.*'
+    #[arg(long = "type", value_name = "PATTERN", value_delimiter = ',')]
+    types: Vec<String>,
+    /// Only these severities
+    #[arg(long = "severity", value_parser = input::word::<Severity>, value_name = "SEVERITY", value_delimiter = ',')]
+    severities: Vec<Severity>,
+    /// Only that occurred since: RFC 3339, or how long ago (2h)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only that occurred before: RFC 3339, or how long ago (2h)
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// Tests too
+    #[arg(long)]
+    tests: bool,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+pub(super) async fn run(session: &Session, command: Command) -> Outcome {
+    match command {
+        Command::List(args) => list(session, &args).await,
+        Command::Show { id } => show(session, id).await,
+    }
+}
+
+async fn list(session: &Session, args: &ListArgs) -> Outcome {
+    let at = |when: &Option<String>| {
+        when.as_ref()
+            .map(|when| input::moment(when, session.now()).map(convert::timestamp))
+            .transpose()
+    };
+    let wanted = ListEventsRequest {
+        team_id: session.team(),
+        types: args.types.clone(),
+        severities: args
+            .severities
+            .iter()
+            .map(|severity| severity.to_wire())
+            .collect(),
+        start_time: at(&args.since)?,
+        end_time: at(&args.until)?,
+        include_tests: args.tests,
+        ..ListEventsRequest::default()
+    };
+    let wanted = &wanted;
+    let events = every(args.limit, |page_size, page_token| async move {
+        let request = ListEventsRequest {
+            page_size,
+            page_token,
+            ..wanted.clone()
+        };
+        let answer = session
+            .dispatcher()
+            .list_events(session.ask(request))
+            .await?
+            .into_inner();
+        Ok((answer.events, answer.next_page_token))
+    })
+    .await?;
+    let out = session.out;
+    let all = ListEventsResponse {
+        events,
+        ..ListEventsResponse::default()
+    };
+    out.show("watchbell.dispatcher.v1.ListEventsResponse", &all, || {
+        let mut table = Table::new(&["ACCEPTED", "SEVERITY", "TYPE", "TITLE", "ROUTES", "ID"]).keep(&[0, 5]);
+        for accepted in &all.events {
+            let event = accepted.event.clone().unwrap_or_default();
+            table.row([
+                text::local(accepted.accept_time.as_ref()),
+                out.style.severity(text::severity(event.severity)),
+                event.r#type,
+                event.title,
+                accepted.routes.len().to_string(),
+                event.id,
+            ]);
+        }
+        table.render(out.style, out.width, "no events")
+    })
+}
+
+async fn show(session: &Session, event_id: String) -> Outcome {
+    let request = GetEventRequest {
+        team_id: session.team(),
+        event_id,
+    };
+    let accepted: AcceptedEvent = present(
+        session
+            .dispatcher()
+            .get_event(session.ask(request))
+            .await?
+            .into_inner()
+            .event,
+    )?;
+    let event = accepted.event.clone().unwrap_or_default();
+    let names = if session.out.json {
+        Default::default()
+    } else {
+        session.channel_names().await
+    };
+    let style = session.out.style;
+    session
+        .out
+        .show("watchbell.dispatcher.v1.AcceptedEvent", &accepted, || {
+            let fields = [
+                ("id", style.name(&event.id)),
+                ("type", event.r#type.clone()),
+                ("severity", style.severity(text::severity(event.severity))),
+                ("category", text::word::<Category>(event.category)),
+                ("title", event.title.clone()),
+                ("source", event.source.clone()),
+                ("subject", event.subject.clone()),
+                ("url", event.url.clone()),
+                ("occurred", text::local(event.occurred_at.as_ref())),
+                ("accepted", text::local(accepted.accept_time.as_ref())),
+                ("test", yes(event.test)),
+                ("data", data(&event)),
+            ];
+            let mut said = text::pairs(style, &fields);
+            for route in &accepted.routes {
+                let reason = route
+                    .reason
+                    .as_ref()
+                    .map(|reason| reason.sentence.as_str())
+                    .unwrap_or_default();
+                said += &format!("→ {}  {}\n", text::target(route, &names), style.faint(reason));
+            }
+            said
+        })
+}
+
+/// The data of an event as indented JSON.
+fn data(event: &Event) -> String {
+    let object = match event.payload.clone() {
+        Some(Payload::Data(fields)) => serde_json::Value::Object(convert::object(fields)),
+        Some(Payload::DataJson(bytes)) => serde_json::from_slice(&bytes).unwrap_or_default(),
+        None => return String::new(),
+    };
+    format!("{object:#}")
+}

@@ -1,0 +1,205 @@
+//! `explain`: who would get an event, and what was asked to find out.
+
+use std::collections::HashMap;
+
+use clap::Args;
+use watchbell_contracts::convert;
+use watchbell_contracts::event::v1::Event;
+use watchbell_contracts::router::v1::{ExplainRequest, ExplainResponse, ExplanationStep, StepOutcome};
+
+use super::event_options::{EventOptions, event_from_json};
+use crate::failure::{Failure, Outcome};
+use crate::input;
+use crate::session::{Out, Session};
+use crate::text::{self, Style, Table};
+
+/// Which event, and when.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    event: EventOptions,
+    /// A file with the event as JSON; - is standard input
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "kind",
+        conflicts_with = "kind"
+    )]
+    file: Option<String>,
+    /// The moment to judge quiet hours at: RFC 3339; now when left out
+    #[arg(long, value_name = "WHEN")]
+    at: Option<String>,
+}
+
+pub(super) async fn run(session: &Session, args: ExplainArgs) -> Outcome {
+    let at = match &args.at {
+        Some(when) => Some(convert::timestamp(input::moment(when, session.now())?)),
+        None => None,
+    };
+    let event: Event = match &args.file {
+        Some(path) => event_from_json(&input::read_file(path)?)
+            .map_err(|message| Failure::usage(format!("{path} is no event: {message}")))?,
+        None => args.event.event(session)?,
+    };
+    let request = ExplainRequest {
+        team_id: session.team(),
+        event: Some(event.clone()),
+        at,
+    };
+    let answer = session.router().explain(session.ask(request)).await?.into_inner();
+    let names = if session.out.json {
+        HashMap::new()
+    } else {
+        session.channel_names().await
+    };
+    session
+        .out
+        .show("watchbell.router.v1.ExplainResponse", &answer, || {
+            readable(&event, &answer, &names, session.out)
+        })
+}
+
+/// Step by step, then who gets it.
+fn readable(event: &Event, answer: &ExplainResponse, names: &HashMap<String, String>, out: Out) -> String {
+    let style = out.style;
+    let mut said = format!("{}\n\n", style.bold(&format!("Who would get {}?", event.r#type)));
+    let mut table = Table::new(&["ASKED", "FOR", "OUTCOME", "WHY"]);
+    for step in &answer.steps {
+        table.row([
+            subject(step, style),
+            if step.kind == 0 {
+                String::new()
+            } else {
+                text::kind(step.kind)
+            },
+            outcome(step.outcome, style),
+            why(step),
+        ]);
+    }
+    said += &table.render(style, out.width, "nothing was asked");
+    said += "\n";
+    if answer.routes.is_empty() {
+        said += &format!("{}\n", style.warn("Nobody gets it."));
+    }
+    for route in &answer.routes {
+        said += &format!("{} {}", style.good("→"), style.bold(&text::target(route, names)));
+        if !route.mentions.is_empty() {
+            let mentions: Vec<_> = route.mentions.iter().map(text::mention).collect();
+            said += &format!("  mentions {}", mentions.join(", "));
+        }
+        let reason = route
+            .reason
+            .as_ref()
+            .map(|reason| reason.sentence.as_str())
+            .unwrap_or_default();
+        said += &format!("\n    {}\n", style.faint(reason));
+    }
+    said + &style.faint(&format!(
+        "decided on revision {} of the team's configuration\n",
+        answer.revision
+    ))
+}
+
+fn subject(step: &ExplanationStep, style: Style) -> String {
+    let stage = step.stage.replace('_', " ");
+    let name = if step.subject_name.is_empty() {
+        &step.subject_id
+    } else {
+        &step.subject_name
+    };
+    if name.is_empty() {
+        stage
+    } else {
+        format!("{stage} {}", style.name(name))
+    }
+}
+
+fn why(step: &ExplanationStep) -> String {
+    match step.held_until {
+        Some(_) => format!(
+            "{} (until {})",
+            step.sentence,
+            text::local(step.held_until.as_ref())
+        ),
+        None => step.sentence.clone(),
+    }
+}
+
+fn outcome(number: i32, style: Style) -> String {
+    match StepOutcome::try_from(number) {
+        Ok(StepOutcome::Routed) => style.good("routes"),
+        Ok(StepOutcome::Silenced) => style.warn("silences"),
+        Ok(StepOutcome::PassedOver) => style.faint("no match"),
+        Ok(StepOutcome::Rests) => style.warn("rests"),
+        Ok(StepOutcome::Held) => style.warn("holds"),
+        Ok(StepOutcome::Unspecified) | Err(_) => "-".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchbell_contracts::convert::FromWire as _;
+    use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route, route::Target};
+    use watchbell_domain::ChannelKind;
+
+    #[test]
+    fn it_reads_rule_by_rule_and_ends_with_who() {
+        let step = |stage: &str, name: &str, outcome: StepOutcome, sentence: &str| ExplanationStep {
+            stage: stage.to_owned(),
+            subject_name: name.to_owned(),
+            outcome: outcome as i32,
+            sentence: sentence.to_owned(),
+            kind: ChannelKind::Slack.to_wire(),
+            ..ExplanationStep::default()
+        };
+        let answer = ExplainResponse {
+            routes: vec![Route {
+                kind: ChannelKind::Slack.to_wire(),
+                target: Some(Target::Channel(ChannelTarget {
+                    channel_id: "chn_1".to_owned(),
+                })),
+                reason: Some(Reason {
+                    sentence: "the default channel".to_owned(),
+                    ..Reason::default()
+                }),
+                mentions: Vec::new(),
+            }],
+            steps: vec![
+                step(
+                    "rule",
+                    "criticals",
+                    StepOutcome::PassedOver,
+                    "the severity is HIGH",
+                ),
+                step(
+                    "default_channel",
+                    "#watchbell-alerts",
+                    StepOutcome::Routed,
+                    "it alerts by default",
+                ),
+            ],
+            revision: 7,
+        };
+        let event = Event {
+            r#type: "finding.created".to_owned(),
+            ..Event::default()
+        };
+        let names = HashMap::from([("chn_1".to_owned(), "#watchbell-alerts".to_owned())]);
+        let out = Out {
+            json: false,
+            style: Style::new(false),
+            width: None,
+        };
+        assert_eq!(
+            readable(&event, &answer, &names, out),
+            "Who would get finding.created?\n\n\
+             ASKED                              FOR    OUTCOME   WHY\n\
+             rule criticals                     slack  no match  the severity is HIGH\n\
+             default channel #watchbell-alerts  slack  routes    it alerts by default\n\n\
+             → slack #watchbell-alerts\n    the default channel\n\
+             decided on revision 7 of the team's configuration\n"
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! How a command fails: what is printed to standard error, and the exit code. 2 means that what was asked for is
+//! wrong and will stay wrong; 1 means everything else.
+
+use std::io;
+
+use tonic::{Code, Status};
+use watchbell_runtime::problem;
+
+use crate::text::{Style, human};
+
+/// What a command returns.
+pub(crate) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command line, or a file it names, makes no sense.
+    Usage(String),
+    /// The server's answer.
+    Refused(Box<Status>),
+    /// There is no server.
+    Unreachable {
+        /// Its URL.
+        server: String,
+        /// What the connection said.
+        cause: String,
+    },
+    /// Anything else.
+    Other(anyhow::Error),
+    /// All is said already.
+    Said(u8),
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    /// What the process ends with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Refused(status) if status.code() == Code::InvalidArgument => 2,
+            Self::Refused(_) | Self::Unreachable { .. } | Self::Other(_) => 1,
+            Self::Said(code) => *code,
+        }
+    }
+
+    /// For standard error; empty when all is said.
+    pub(crate) fn render(&self, style: Style) -> String {
+        let error = style.bad("error:");
+        match self {
+            Self::Usage(message) => format!("{error} {message}\n"),
+            Self::Refused(status) => format!("{error} {}", refusal(status, style)),
+            Self::Unreachable { server, cause } => format!(
+                "{error} nothing answers at {server}: {cause}\n  \
+                 start a server with `watchbell serve`, or name another one with --server or WATCHBELL_SERVER\n"
+            ),
+            Self::Other(cause) => format!("{error} {cause:#}\n"),
+            Self::Said(_) => String::new(),
+        }
+    }
+}
+
+/// A status as people read it: code and message, every violation on a line, the reason, when to try again.
+pub(crate) fn refusal(status: &Status, style: Style) -> String {
+    let reading = problem::from_status(status);
+    let message = if reading.violations.is_empty() {
+        reading.message.as_str()
+    } else {
+        "the request is invalid"
+    };
+    let mut text = format!("{}  {message}\n", style.bold(&code_name(reading.code)));
+    for violation in &reading.violations {
+        text += &format!("  {}: {}\n", style.name(&violation.field), violation.description);
+    }
+    if let Some(reason) = &reading.reason {
+        text += &style.faint(&format!("  reason: {reason}\n"));
+    }
+    if let Some(delay) = reading.retry_after {
+        text += &format!("  try again in {}\n", human(delay));
+    }
+    if reading.code == Code::Unauthenticated {
+        text += "  give a key with --key, --key @file or WATCHBELL_KEY\n";
+    }
+    text
+}
+
+/// `INVALID_ARGUMENT`, as gRPC writes it.
+fn code_name(code: Code) -> String {
+    let camel = format!("{code:?}");
+    camel
+        .char_indices()
+        .fold(String::new(), |mut name, (index, letter)| {
+            if letter.is_ascii_uppercase() && index > 0 {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_uppercase());
+            name
+        })
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A reader that went away, as `head` does, has got what it wanted.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Said(0),
+            _ => Self::Other(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use watchbell_domain::Violations;
+    use watchbell_runtime::problem::Problem;
+
+    fn rendered(problem: Problem) -> (String, u8) {
+        let failure = Failure::from(Status::from(problem));
+        (failure.render(Style::new(false)), failure.exit_code())
+    }
+
+    #[test]
+    fn every_violation_has_its_own_line() {
+        let mut violations = Violations::new();
+        violations.required("event.data.finding_id");
+        violations.add("event.title", "TOO_LONG", "must have at most 300 characters");
+        let (text, code) = rendered(Problem::Invalid(violations));
+        assert_eq!(
+            text,
+            "error: INVALID_ARGUMENT  the request is invalid\n  \
+             event.data.finding_id: must be given\n  \
+             event.title: must have at most 300 characters\n  \
+             reason: INVALID_REQUEST\n"
+        );
+        assert_eq!(code, 2);
+    }
+
+    #[test]
+    fn a_server_that_is_away_says_when_to_come_back() {
+        let away = Problem::Unavailable {
+            retry_after: Duration::from_secs(3),
+            message: "no Dispatcher".to_owned(),
+        };
+        let (text, code) = rendered(away);
+        assert!(text.starts_with("error: UNAVAILABLE  no Dispatcher\n"), "{text}");
+        assert!(text.ends_with("  try again in 3 s\n"), "{text}");
+        assert_eq!(code, 1);
+    }
+
+    #[test]
+    fn a_missing_key_says_how_to_give_one() {
+        let (text, _) = rendered(Problem::Unauthenticated {
+            reason: "MISSING_CREDENTIAL",
+        });
+        assert!(text.contains("WATCHBELL_KEY"), "{text}");
+    }
+
+    #[test]
+    fn a_status_without_details_is_still_readable() {
+        let text = Failure::from(Status::permission_denied("no")).render(Style::new(false));
+        assert_eq!(text, "error: PERMISSION_DENIED  no\n");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(
+            (failure.render(Style::new(false)).as_str(), failure.exit_code()),
+            ("", 0)
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! What people read: colours that only a terminal gets, tables that fit it, and the words for times, durations and
+//! enumerations. Nothing here prints; it makes strings.
+
+mod style;
+mod table;
+mod values;
+
+pub(crate) use style::Style;
+pub(crate) use table::{Table, pairs};
+pub(crate) use values::{
+    ago, attempt_outcome, clock_time, delivery_state, health, human, kind, local, mention, severities,
+    severity, span, target, word, words,
+};
