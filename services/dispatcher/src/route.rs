@@ -42,8 +42,14 @@ pub(crate) enum Target {
         /// What the member can turn off.
         topic: String,
     },
-    /// An address that is no member's, by email.
-    Address(String),
+    /// An address, by email.
+    Address {
+        /// The address.
+        address: String,
+        /// The email channel that it is a recipient of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<ChannelId>,
+    },
     /// The team's inbox.
     Inbox,
 }
@@ -88,7 +94,8 @@ impl Route {
     pub(crate) fn channel_id(&self) -> Option<ChannelId> {
         match self.target {
             Target::Channel(id) => Some(id),
-            _ => None,
+            Target::Address { channel, .. } => channel,
+            Target::Person { .. } | Target::Inbox => None,
         }
     }
 
@@ -113,7 +120,7 @@ impl Route {
         };
         let fits = match target {
             Target::Channel(_) => true,
-            Target::Person { .. } | Target::Address(_) => kind == ChannelKind::Email,
+            Target::Person { .. } | Target::Address { .. } => kind == ChannelKind::Email,
             Target::Inbox => kind == ChannelKind::InApp,
         };
         if !fits {
@@ -155,7 +162,13 @@ fn parse_target(target: Option<wire::route::Target>) -> Result<Target, Violation
                 address: person.address,
                 topic: person.topic,
             }),
-        Some(Wire::Address(address)) => Some(Target::Address(address.address)),
+        Some(Wire::Address(target)) => {
+            let channel = match target.channel_id.as_str() {
+                "" => None,
+                id => violations.parse("target.address.channel_id", reason::MALFORMED, id),
+            };
+            violations.is_empty().then_some(Target::Address { address: target.address, channel })
+        }
         Some(Wire::Inbox(_)) => Some(Target::Inbox),
         None => {
             violations.required("target");
@@ -194,8 +207,9 @@ impl From<&Route> for wire::Route {
                 address: address.clone(),
                 topic: topic.clone(),
             }),
-            Target::Address(address) => Wire::Address(wire::AddressTarget {
+            Target::Address { address, channel } => Wire::Address(wire::AddressTarget {
                 address: address.clone(),
+                channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
             }),
             Target::Inbox => Wire::Inbox(wire::InboxTarget {}),
         };
@@ -276,6 +290,7 @@ mod tests {
             kind: ChannelKind::Webhook.to_wire(),
             target: Some(wire::route::Target::Address(wire::AddressTarget {
                 address: "a@example.com".into(),
+                channel_id: String::new(),
             })),
             ..Default::default()
         };

@@ -50,8 +50,13 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(violations) => Self::Invalid(violations),
             Error::Snapshot(status) => Self::from_upstream("Config", status),
-            Error::NoDispatcher => Self::Unavailable { retry_after: DEFAULT_RETRY, message: error.to_string() },
-            Error::Overloaded => Self::Overloaded { retry_after: Duration::from_millis(500) },
+            Error::NoDispatcher => Self::Unavailable {
+                retry_after: DEFAULT_RETRY,
+                message: error.to_string(),
+            },
+            Error::Overloaded => Self::Overloaded {
+                retry_after: Duration::from_millis(500),
+            },
             Error::Refused(status) => Self::from_upstream("the Dispatcher", status),
             Error::SnapshotUnreadable(_) => Self::internal(error),
         }

@@ -9,8 +9,8 @@ use watchbell_contracts::{
     api::{BoxStream, RouterApi, boxed},
     convert,
     router::v1::{
-        EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest, EmitStreamResponse,
-        ExplainRequest, ExplainResponse, emit_result::Outcome,
+        EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest,
+        EmitStreamResponse, ExplainRequest, ExplainResponse, emit_result::Outcome,
     },
 };
 use watchbell_domain::{
@@ -37,18 +37,33 @@ impl RouterApi for Router {
         let principal = Principal::of(&request)?;
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
-        Ok(Response::new(self.intake.accept(team, request.event, "event").await?))
+        Ok(Response::new(
+            self.intake.accept(team, request.event, "event").await?,
+        ))
     }
 
-    async fn emit_batch(&self, request: Request<EmitBatchRequest>) -> Result<Response<EmitBatchResponse>, Status> {
+    async fn emit_batch(
+        &self,
+        request: Request<EmitBatchRequest>,
+    ) -> Result<Response<EmitBatchResponse>, Status> {
         let principal = Principal::of(&request)?;
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
         check_batch(&request).map_err(Problem::Invalid)?;
-        let accepting = request.events.into_iter().enumerate().map(async |(index, event)| {
-            result(self.intake.accept(team, Some(event), &format!("events[{index}]")).await)
-        });
-        Ok(Response::new(EmitBatchResponse { results: join_all(accepting).await }))
+        let accepting = request
+            .events
+            .into_iter()
+            .enumerate()
+            .map(async |(index, event)| {
+                result(
+                    self.intake
+                        .accept(team, Some(event), &format!("events[{index}]"))
+                        .await,
+                )
+            });
+        Ok(Response::new(EmitBatchResponse {
+            results: join_all(accepting).await,
+        }))
     }
 
     async fn emit_stream(
@@ -65,14 +80,19 @@ impl RouterApi for Router {
                     Ok(team) => result(intake.accept(team, request.event, "event").await),
                     Err(problem) => refused(&problem.into()),
                 };
-                Ok(EmitStreamResponse { result: Some(outcome) })
+                Ok(EmitStreamResponse {
+                    result: Some(outcome),
+                })
             };
             // Each has its own task, so that deciding goes on while the caller reads no answers.
-            tokio::spawn(accepting).map(|joined| joined.unwrap_or_else(|lost| Err(Problem::internal(lost).into())))
+            tokio::spawn(accepting)
+                .map(|joined| joined.unwrap_or_else(|lost| Err(Problem::internal(lost).into())))
         });
         // A stream that breaks ends with its error, and nothing after it is read.
         let mut broken = false;
-        let answers = answers.buffered(STREAM_WINDOW).take_while(move |answer| ready(!std::mem::replace(&mut broken, answer.is_err())));
+        let answers = answers
+            .buffered(STREAM_WINDOW)
+            .take_while(move |answer| ready(!std::mem::replace(&mut broken, answer.is_err())));
         Ok(Response::new(boxed(answers)))
     }
 
@@ -85,7 +105,11 @@ impl RouterApi for Router {
         violations.into_result(()).map_err(Problem::Invalid)?;
         let snapshot = self.intake.snapshots.of(team).await?;
         let event: Event = self.intake.parse(request.event, &snapshot, "event")?;
-        Ok(Response::new(explain::explain(&snapshot, &event, at.unwrap_or_else(|| self.intake.clock.now()))))
+        Ok(Response::new(explain::explain(
+            &snapshot,
+            &event,
+            at.unwrap_or_else(|| self.intake.clock.now()),
+        )))
     }
 }
 
@@ -94,22 +118,34 @@ fn check_batch(request: &EmitBatchRequest) -> Result<(), Violations> {
     match request.events.len() {
         0 => violations.required("events"),
         1..=MAX_BATCH => {}
-        count => violations.add("events", reason::TOO_LONG, format!("must have at most {MAX_BATCH} events, not {count}")),
+        count => violations.add(
+            "events",
+            reason::TOO_LONG,
+            format!("must have at most {MAX_BATCH} events, not {count}"),
+        ),
     }
     let bytes = request.encoded_len();
     if bytes > MAX_BATCH_BYTES {
-        violations.add("events", reason::TOO_LONG, format!("must have at most {MAX_BATCH_BYTES} bytes, not {bytes}"));
+        violations.add(
+            "events",
+            reason::TOO_LONG,
+            format!("must have at most {MAX_BATCH_BYTES} bytes, not {bytes}"),
+        );
     }
     violations.into_result(())
 }
 
 fn result(accepted: Result<EmitResponse, Error>) -> EmitResult {
     match accepted {
-        Ok(response) => EmitResult { outcome: Some(Outcome::Accepted(response)) },
+        Ok(response) => EmitResult {
+            outcome: Some(Outcome::Accepted(response)),
+        },
         Err(error) => refused(&error.into()),
     }
 }
 
 fn refused(status: &Status) -> EmitResult {
-    EmitResult { outcome: Some(Outcome::Refused(to_message(status))) }
+    EmitResult {
+        outcome: Some(Outcome::Refused(to_message(status))),
+    }
 }

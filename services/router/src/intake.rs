@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use watchbell_contracts::{convert, dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse};
+use watchbell_contracts::{
+    convert, dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse,
+};
 use watchbell_domain::{
     clock::SharedClock,
     event::Event,
@@ -10,7 +12,7 @@ use watchbell_domain::{
     snapshot::TeamSnapshot,
     violation::{Violations, reason},
 };
-use watchbell_runtime::{problem, telemetry};
+use watchbell_runtime::{problem, telemetry::propagate};
 
 use crate::{decide::decide, error::Error, snapshots::Snapshots, submitter::Submitter};
 
@@ -26,7 +28,12 @@ pub(crate) struct Intake {
 
 impl Intake {
     /// Accepts one event: answers once it is on disk. Violations are under `path`.
-    pub(crate) async fn accept(&self, team: TeamId, event: Option<wire::Event>, path: &str) -> Result<EmitResponse, Error> {
+    pub(crate) async fn accept(
+        &self,
+        team: TeamId,
+        event: Option<wire::Event>,
+        path: &str,
+    ) -> Result<EmitResponse, Error> {
         let snapshot = self.snapshots.of(team).await?;
         let event = self.parse(event, &snapshot, path)?;
         let decision = decide(&snapshot, &event);
@@ -35,18 +42,27 @@ impl Intake {
             team_id: team.to_string(),
             event: Some(convert::event_message(&event)),
             routes: decision.routes.iter().map(convert::route_message).collect(),
-            traceparent: telemetry::current_traceparent().unwrap_or_default(),
+            traceparent: propagate::traceparent().unwrap_or_default(),
             email: None,
         };
         let response = self.submitter.submit(request).await?;
         if let Some(error) = response.error {
             return Err(Error::Refused(problem::from_message(&error)));
         }
-        Ok(EmitResponse { event_id: event.id.to_string(), duplicate: response.duplicate, routes: response.routes })
+        Ok(EmitResponse {
+            event_id: event.id.to_string(),
+            duplicate: response.duplicate,
+            routes: response.routes,
+        })
     }
 
     /// The event that a message words, checked against the team's catalog.
-    pub(crate) fn parse(&self, event: Option<wire::Event>, snapshot: &Arc<TeamSnapshot>, path: &str) -> Result<Event, Error> {
+    pub(crate) fn parse(
+        &self,
+        event: Option<wire::Event>,
+        snapshot: &Arc<TeamSnapshot>,
+        path: &str,
+    ) -> Result<Event, Error> {
         let Some(message) = event else {
             return Err(Violations::one(path, reason::REQUIRED, "must be given").into());
         };

@@ -49,6 +49,12 @@ impl Router {
         for link in links {
             tasks.spawn_fn(Stage::Intake, "router.submitter", |shutdown| link.run(shutdown));
         }
-        Arc::new(Self { intake: Intake { clock: needs.clock, snapshots, submitter } })
+        Arc::new(Self {
+            intake: Intake {
+                clock: needs.clock,
+                snapshots,
+                submitter,
+            },
+        })
     }
 }

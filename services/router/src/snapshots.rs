@@ -63,21 +63,29 @@ impl Snapshots {
         Self {
             config,
             held: Cache::new(TEAMS),
-            unknown: Cache::builder().max_capacity(UNKNOWN_TEAMS).time_to_live(UNKNOWN_TEAM).build(),
+            unknown: Cache::builder()
+                .max_capacity(UNKNOWN_TEAMS)
+                .time_to_live(UNKNOWN_TEAM)
+                .build(),
             following: Arc::default(),
         }
     }
 
     /// The loop that must run for snapshots to follow their teams.
     pub(crate) fn change_loop(&self) -> ChangeLoop {
-        ChangeLoop { snapshots: self.clone(), cursor: AtomicI64::new(0) }
+        ChangeLoop {
+            snapshots: self.clone(),
+            cursor: AtomicI64::new(0),
+        }
     }
 
     /// The team's snapshot: as held, or fetched when it is not held or has moved on. When Config is away, a snapshot
     /// that has moved on is still used.
     pub(crate) async fn of(&self, team: TeamId) -> Result<Arc<TeamSnapshot>, Error> {
         match self.held.get(&team).await {
-            Some(held) if held.is_current() || !self.following.load(Ordering::Acquire) => Ok(held.snapshot.clone()),
+            Some(held) if held.is_current() || !self.following.load(Ordering::Acquire) => {
+                Ok(held.snapshot.clone())
+            }
             Some(held) => self.refresh(team, &held).await,
             None => self.first(team).await,
         }
@@ -123,11 +131,21 @@ impl Snapshots {
     }
 
     async fn fetch(&self, team: TeamId) -> Result<Arc<Held>, Error> {
-        let request = internal_request(GetTeamSnapshotRequest { team_id: team.to_string() });
-        let response = self.config.get_team_snapshot(request).await.map_err(Error::Snapshot)?;
+        let request = internal_request(GetTeamSnapshotRequest {
+            team_id: team.to_string(),
+        });
+        let response = self
+            .config
+            .get_team_snapshot(request)
+            .await
+            .map_err(Error::Snapshot)?;
         let snapshot = response.into_inner().snapshot.unwrap_or_default();
-        let snapshot = convert::snapshot(snapshot).map_err(Error::SnapshotUnreadable)?;
-        Ok(Arc::new(Held { snapshot: Arc::new(snapshot), stale: AtomicBool::new(false), refreshing: Mutex::default() }))
+        let snapshot = convert::snapshot(&snapshot).map_err(Error::SnapshotUnreadable)?;
+        Ok(Arc::new(Held {
+            snapshot: Arc::new(snapshot),
+            stale: AtomicBool::new(false),
+            refreshing: Mutex::default(),
+        }))
     }
 
     async fn note(&self, change: &WatchChangesResponse) {
@@ -136,7 +154,7 @@ impl Snapshots {
                 held.stale.store(true, Ordering::Release);
             }
             self.unknown.invalidate_all();
-        } else if let Ok(team) = change.team_id.parse() {
+        } else if let Ok(team) = change.team_id.parse::<TeamId>() {
             self.unknown.invalidate(&team).await;
             if let Some(held) = self.held.get(&team).await
                 && held.snapshot.revision < change.revision
@@ -174,7 +192,12 @@ impl ChangeLoop {
 
     async fn follow(&self) {
         let after_cursor = self.cursor.load(Ordering::Relaxed);
-        let changes = match self.snapshots.config.watch_changes(internal_request(WatchChangesRequest { after_cursor })).await {
+        let changes = match self
+            .snapshots
+            .config
+            .watch_changes(internal_request(WatchChangesRequest { after_cursor }))
+            .await
+        {
             Ok(response) => response.into_inner(),
             Err(status) => {
                 tracing::debug!(code = ?status.code(), "Config's change feed cannot be had");

@@ -64,8 +64,17 @@ pub(crate) struct LinkLoop {
 impl Submitter {
     /// A submitter, and for each Dispatcher the loop that must run for it.
     pub(crate) fn new(dispatchers: Vec<Arc<dyn DispatcherApi>>) -> (Self, Vec<LinkLoop>) {
-        let (links, loops) = dispatchers.into_iter().map(LinkLoop::new).unzip::<_, _, Vec<_>, Vec<_>>();
-        (Self { links: links.into(), turn: Arc::default() }, loops)
+        let (links, loops) = dispatchers
+            .into_iter()
+            .map(LinkLoop::new)
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        (
+            Self {
+                links: links.into(),
+                turn: Arc::default(),
+            },
+            loops,
+        )
     }
 
     /// Commits an event and its routes.
@@ -101,7 +110,10 @@ impl Submitter {
 impl Link {
     /// Where requests go; `None` while the stream is broken.
     fn requests(&self) -> Option<mpsc::Sender<SubmitRequest>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn set_requests(&self, requests: Option<mpsc::Sender<SubmitRequest>>) {

@@ -24,7 +24,11 @@ pub enum JsonError {
 static POOL: LazyLock<Result<DescriptorPool, prost_reflect::DescriptorError>> =
     LazyLock::new(|| DescriptorPool::decode(FILE_DESCRIPTOR_SET));
 
-fn descriptor(name: &str) -> Result<prost_reflect::MessageDescriptor, JsonError> {
+/// The descriptor of a message's type, by its full name: for whoever works on messages by reflection.
+///
+/// # Errors
+/// When there is no such message.
+pub fn descriptor(name: &str) -> Result<prost_reflect::MessageDescriptor, JsonError> {
     POOL.as_ref()
         .ok()
         .and_then(|pool| pool.get_message_by_name(name))

@@ -37,7 +37,7 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// A configured channel: Slack, Teams, webhook, or an email channel with its recipients.
+    /// A configured channel: Slack, Teams or a webhook.
     Channel {
         /// Which.
         id: ChannelId,
@@ -53,10 +53,13 @@ pub enum Target {
         /// What the member asked for.
         topic: Topic,
     },
-    /// An address, by email: receipts, recipients of the digest, notices to Owners.
+    /// An address, by email: a recipient of an email channel, of receipts, of the digest, of a notice to Owners.
     Address {
         /// The address.
         address: EmailAddress,
+        /// The email channel that it is a recipient of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<ChannelId>,
     },
     /// The team's in-app inbox.
     Inbox,
@@ -190,7 +193,8 @@ impl Target {
     pub const fn channel_id(&self) -> Option<ChannelId> {
         match self {
             Self::Channel { id, .. } => Some(*id),
-            Self::Person { .. } | Self::Address { .. } | Self::Inbox => None,
+            Self::Address { channel, .. } => *channel,
+            Self::Person { .. } | Self::Inbox => None,
         }
     }
 }

@@ -43,11 +43,19 @@ pub fn event_draft(message: wire::Event) -> Result<EventDraft, Violations> {
 fn json_object(text: &[u8], violations: &mut Violations) -> Map<String, Value> {
     // White space may make the text longer than the data it stands for, but not without bound.
     if text.len() > 2 * MAX_DATA_BYTES {
-        violations.add("data_json", reason::TOO_LONG, format!("must have at most {MAX_DATA_BYTES} bytes"));
+        violations.add(
+            "data_json",
+            reason::TOO_LONG,
+            format!("must have at most {MAX_DATA_BYTES} bytes"),
+        );
         return Map::new();
     }
     serde_json::from_slice(text).unwrap_or_else(|error| {
-        violations.add("data_json", reason::MALFORMED, format!("must be one JSON object: {error}"));
+        violations.add(
+            "data_json",
+            reason::MALFORMED,
+            format!("must be one JSON object: {error}"),
+        );
         Map::new()
     })
 }
@@ -55,13 +63,19 @@ fn json_object(text: &[u8], violations: &mut Violations) -> Map<String, Value> {
 /// An event with its payload as JSON text: how services hand events to one another.
 #[must_use]
 pub fn event_message(event: &Event) -> wire::Event {
-    wire::Event { payload: Some(Payload::DataJson(json_text(&event.data))), ..without_payload(event) }
+    wire::Event {
+        payload: Some(Payload::DataJson(json_text(&event.data))),
+        ..without_payload(event)
+    }
 }
 
 /// An event with its payload as a struct: how callers read events.
 #[must_use]
 pub fn event_for_reading(event: &Event) -> wire::Event {
-    wire::Event { payload: Some(Payload::Data(structure(&event.data))), ..without_payload(event) }
+    wire::Event {
+        payload: Some(Payload::Data(structure(&event.data))),
+        ..without_payload(event)
+    }
 }
 
 fn without_payload(event: &Event) -> wire::Event {

@@ -16,6 +16,14 @@ use crate::config::v1::{self as wire, AlertWhen};
 /// # Errors
 /// Every field that is wrong, the schema and the example included.
 pub fn event_type(message: &wire::EventType) -> Result<EventTypeSpec, Violations> {
+    event_type_definition(message).and_then(EventTypeSpec::parse)
+}
+
+/// A definition; whether its schema compiles and its example fits is still to be asked.
+///
+/// # Errors
+/// Unknown words and malformed names.
+pub(super) fn event_type_definition(message: &wire::EventType) -> Result<EventTypeDefinition, Violations> {
     let mut violations = Violations::new();
     let name = violations.parse("name", reason::MALFORMED, &message.name);
     let category = optional::<Category>(message.category, "category", &mut violations);
@@ -28,21 +36,20 @@ pub fn event_type(message: &wire::EventType) -> Result<EventTypeSpec, Violations
     let Some(name) = name else {
         return Err(violations);
     };
-    let spec = EventTypeSpec::parse(EventTypeDefinition {
+    violations.into_result(EventTypeDefinition {
         title: message.title.clone(),
         description: message.description.clone(),
         category: category.unwrap_or(Category::SystemNotification),
         severity: severity.unwrap_or(Severity::Info),
         alert_policy: alert_policy.unwrap_or_default(),
         topic,
-        data_schema: message.data_schema.clone().map(|schema| Value::Object(object(schema))),
+        data_schema: message
+            .data_schema
+            .clone()
+            .map(|schema| Value::Object(object(schema))),
         example: message.example.clone().map(object).unwrap_or_default(),
         name,
-    });
-    match violations.take(spec) {
-        Some(spec) if violations.is_empty() => Ok(spec),
-        _ => Err(violations),
-    }
+    })
 }
 
 fn alert_policy(message: Option<&wire::AlertPolicy>) -> Result<AlertPolicy, Violations> {
@@ -50,8 +57,9 @@ fn alert_policy(message: Option<&wire::AlertPolicy>) -> Result<AlertPolicy, Viol
         return Ok(AlertPolicy::Never);
     };
     let mut violations = Violations::new();
-    let severities: SeveritySet =
-        words(&message.severities, "severities", &mut violations).into_iter().collect();
+    let severities: SeveritySet = words(&message.severities, "severities", &mut violations)
+        .into_iter()
+        .collect();
     let policy = match AlertWhen::try_from(message.when) {
         Ok(AlertWhen::Unspecified | AlertWhen::Never) => AlertPolicy::Never,
         Ok(AlertWhen::Always) => AlertPolicy::Always,
@@ -61,10 +69,17 @@ fn alert_policy(message: Option<&wire::AlertPolicy>) -> Result<AlertPolicy, Viol
             AlertPolicy::Never
         }
     };
-    match (matches!(policy, AlertPolicy::Severities(_)), severities.is_empty()) {
+    match (
+        matches!(policy, AlertPolicy::Severities(_)),
+        severities.is_empty(),
+    ) {
         (true, true) => violations.required("severities"),
         (false, false) => {
-            violations.add("severities", reason::NOT_ALLOWED, "go with the policy SEVERITIES only");
+            violations.add(
+                "severities",
+                reason::NOT_ALLOWED,
+                "go with the policy SEVERITIES only",
+            );
         }
         _ => {}
     }
@@ -90,7 +105,11 @@ pub fn event_type_message(spec: &EventTypeSpec) -> wire::EventType {
             severities: severities.iter().map(super::FromWire::to_wire).collect(),
         }),
         topic: spec.topic.map(|topic| topic.to_string()).unwrap_or_default(),
-        data_schema: spec.data_schema.as_ref().and_then(Value::as_object).map(structure),
+        data_schema: spec
+            .data_schema
+            .as_ref()
+            .and_then(Value::as_object)
+            .map(structure),
         example: filled(&spec.example),
         built_in: spec.built_in,
         title: spec.title.clone(),

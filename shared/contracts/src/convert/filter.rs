@@ -32,9 +32,17 @@ pub fn filter(message: &EventFilter) -> Result<Filter, Violations> {
 pub fn filter_message(filter: &Filter) -> EventFilter {
     EventFilter {
         types: filter.types.iter().map(ToString::to_string).collect(),
-        categories: filter.categories.iter().map(|category| category.to_wire()).collect(),
+        categories: filter
+            .categories
+            .iter()
+            .map(|category| category.to_wire())
+            .collect(),
         severities: filter.severities.iter().map(super::FromWire::to_wire).collect(),
         sources: filter.sources.clone(),
-        expression: filter.expression.as_ref().map(ToString::to_string).unwrap_or_default(),
+        expression: filter
+            .expression
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }

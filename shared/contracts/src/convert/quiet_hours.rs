@@ -18,9 +18,14 @@ use crate::config::v1::{self as wire, Weekday};
 pub fn quiet_hours(message: &wire::QuietHours, team_zone: Tz) -> Result<Option<QuietHours>, Violations> {
     let mut violations = Violations::new();
     let zone = time_zone(&message.time_zone, "time_zone", &mut violations).unwrap_or(team_zone);
-    let passing: SeveritySet =
-        words(&message.passing_severities, "passing_severities", &mut violations).into_iter().collect();
-    let passing = if passing.is_empty() { SeveritySet::CRITICAL } else { passing };
+    let passing: SeveritySet = words(&message.passing_severities, "passing_severities", &mut violations)
+        .into_iter()
+        .collect();
+    let passing = if passing.is_empty() {
+        SeveritySet::CRITICAL
+    } else {
+        passing
+    };
     let mut windows = Vec::new();
     for (index, written) in message.windows.iter().enumerate() {
         windows.extend(violations.take_under(&format!("windows[{index}]"), window(written)));
@@ -41,7 +46,11 @@ pub fn time_zone(text: &str, field: &str, violations: &mut Violations) -> Option
     }
     let zone = text.parse().ok();
     if zone.is_none() {
-        violations.add(field, reason::UNKNOWN_VALUE, "must be an IANA time zone such as `Europe/Berlin`");
+        violations.add(
+            field,
+            reason::UNKNOWN_VALUE,
+            "must be an IANA time zone such as `Europe/Berlin`",
+        );
     }
     zone
 }
@@ -52,7 +61,11 @@ fn window(message: &wire::QuietWindow) -> Result<Window, Violations> {
     for (index, number) in message.weekdays.iter().enumerate() {
         match Weekday::try_from(*number).ok().and_then(day) {
             Some(day) => days.push(day),
-            None => violations.add(format!("weekdays[{index}]"), reason::UNKNOWN_VALUE, "is not a weekday"),
+            None => violations.add(
+                format!("weekdays[{index}]"),
+                reason::UNKNOWN_VALUE,
+                "is not a weekday",
+            ),
         }
     }
     let start = violations.parse("start", reason::MALFORMED, &message.start);

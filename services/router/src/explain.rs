@@ -1,0 +1,52 @@
+//! Says who would get an event and why, rule by rule, and which deliveries quiet hours would hold.
+
+use chrono::{DateTime, Utc};
+use watchbell_contracts::{convert, router::v1::ExplainResponse};
+use watchbell_domain::{
+    decision::{Outcome, Route, Stage, Step, StepSubject},
+    event::Event,
+    snapshot::TeamSnapshot,
+};
+
+use crate::decide::decide_and_explain;
+
+/// The decision with its steps, holds judged at `at`.
+pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>) -> ExplainResponse {
+    let decision = decide_and_explain(snapshot, event);
+    let holds = decision
+        .routes
+        .iter()
+        .filter_map(|route| hold(snapshot, event, route, at));
+    ExplainResponse {
+        routes: decision.routes.iter().map(convert::route_message).collect(),
+        steps: decision
+            .steps
+            .iter()
+            .cloned()
+            .chain(holds)
+            .map(|step| convert::step_message(&step))
+            .collect(),
+        revision: snapshot.revision,
+    }
+}
+
+fn hold(snapshot: &TeamSnapshot, event: &Event, route: &Route, at: DateTime<Utc>) -> Option<Step> {
+    let channel = snapshot.channel(route.target.channel_id()?)?;
+    let quiet = channel.quiet_hours.as_ref()?;
+    let until = quiet.holds(event.severity, at)?;
+    Some(Step {
+        stage: Stage::Hold,
+        kind: Some(channel.kind),
+        subject: Some(StepSubject {
+            id: channel.id.to_string(),
+            name: channel.name.clone(),
+        }),
+        outcome: Outcome::Held,
+        sentence: format!(
+            "The quiet hours of “{}” hold it until {}.",
+            channel.name,
+            until.with_timezone(&quiet.zone()).format("%a %H:%M %Z")
+        ),
+        held_until: Some(until),
+    })
+}
