@@ -2,7 +2,9 @@
 
 use tonic::Code;
 use watchbell_contracts::{
-    config::v1::{ApiKey, CreateApiKeyRequest, GetChannelRequest, ListChannelsRequest, ListTeamsRequest, Scope},
+    config::v1::{
+        ApiKey, CreateApiKeyRequest, GetChannelRequest, ListChannelsRequest, ListTeamsRequest, Scope,
+    },
     dispatcher::v1::{GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest},
 };
 use watchbell_testkit::WebhookReceiver;
@@ -10,14 +12,27 @@ use watchbell_testkit::WebhookReceiver;
 use crate::harness::{Client, Process, Serve, eventually, finding, on_both_databases};
 
 async fn key(admin: &Client, process: &Process, team: &str, scopes: &[Scope]) -> Client {
-    let key = ApiKey { display_name: "a key".to_owned(), scopes: scopes.iter().map(|scope| *scope as i32).collect(), ..Default::default() };
-    let request = CreateApiKeyRequest { team_id: team.to_owned(), api_key: Some(key) };
+    let key = ApiKey {
+        display_name: "a key".to_owned(),
+        scopes: scopes.iter().map(|scope| *scope as i32).collect(),
+        ..Default::default()
+    };
+    let request = CreateApiKeyRequest {
+        team_id: team.to_owned(),
+        api_key: Some(key),
+    };
     let made = admin.teams().create_api_key(request).await.unwrap().into_inner();
     Client::new(process, &made.key)
 }
 
-const EVERYTHING_OF_A_TEAM: [Scope; 6] =
-    [Scope::Emit, Scope::ConfigRead, Scope::ConfigWrite, Scope::DeliveriesRead, Scope::DeliveriesWrite, Scope::Inbox];
+const EVERYTHING_OF_A_TEAM: [Scope; 6] = [
+    Scope::Emit,
+    Scope::ConfigRead,
+    Scope::ConfigWrite,
+    Scope::DeliveriesRead,
+    Scope::DeliveriesWrite,
+    Scope::Inbox,
+];
 
 on_both_databases! {
     async fn another_teams_ids_are_not_found(database: Database) {

@@ -4,11 +4,12 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use watchbell_contracts::{
     config::v1::{
-        self as config, Channel, EventFilter, SendAction, SlackDestination, UpdateChannelRequest, WebhookDestination,
-        channel::Destination, rule::Action,
+        self as config, Channel, EventFilter, SendAction, SlackDestination, UpdateChannelRequest,
+        WebhookDestination, channel::Destination, rule::Action,
     },
     dispatcher::v1::{
-        AttemptOutcome, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ReplayRequest, SendTestRequest,
+        AttemptOutcome, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ReplayRequest,
+        SendTestRequest,
     },
     event::v1::{ChannelKind, Event, Severity, event::Payload, route::Target},
     router::v1::{EmitBatchRequest, EmitStreamRequest, ExplainRequest, emit_result::Outcome},
@@ -18,14 +19,25 @@ use watchbell_testkit::{SlackStandIn, WebhookReceiver};
 use crate::harness::{Client, Serve, eventually, finding, on_both_databases};
 
 fn slack(name: &str, url: &str) -> Channel {
-    let destination = SlackDestination { webhook_url: url.to_owned(), ..Default::default() };
-    Channel { display_name: name.to_owned(), destination: Some(Destination::Slack(destination)), ..Default::default() }
+    let destination = SlackDestination {
+        webhook_url: url.to_owned(),
+        ..Default::default()
+    };
+    Channel {
+        display_name: name.to_owned(),
+        destination: Some(Destination::Slack(destination)),
+        ..Default::default()
+    }
 }
 
 /// The field paths that a refusal names.
 fn fields(status: &Status) -> Vec<String> {
     let request = status.get_details_bad_request().unwrap_or_default();
-    request.field_violations.into_iter().map(|violation| violation.field).collect()
+    request
+        .field_violations
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect()
 }
 
 on_both_databases! {

@@ -45,8 +45,14 @@ fn stopping_one_of_two_dispatchers_loses_nothing() {
         let receiver = WebhookReceiver::start().await.unwrap();
         let config = Serve::only(&database, &["config"]).start().await;
         let config_url = url(&config).await;
-        let one = Serve::only(&database, &["dispatcher"]).with("--config-url", &config_url).start().await;
-        let other = Serve::only(&database, &["dispatcher"]).with("--config-url", &config_url).start().await;
+        let one = Serve::only(&database, &["dispatcher"])
+            .with("--config-url", &config_url)
+            .start()
+            .await;
+        let other = Serve::only(&database, &["dispatcher"])
+            .with("--config-url", &config_url)
+            .start()
+            .await;
         let router = Serve::only(&database, &["router"])
             .with("--config-url", &config_url)
             .with("--dispatcher-url", url(&one).await)
@@ -71,7 +77,9 @@ fn stopping_one_of_two_dispatchers_loses_nothing() {
             .await;
         }
         eventually("every event arrives", || async {
-            (0..600).all(|number| receiver.arrivals_of(&format!("two-{number}")) > 0).then_some(())
+            (0..600)
+                .all(|number| receiver.arrivals_of(&format!("two-{number}")) > 0)
+                .then_some(())
         })
         .await;
     });

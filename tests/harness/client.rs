@@ -8,10 +8,13 @@ use tonic::{
 };
 use watchbell_contracts::{
     config::v1::{
-        self as config, EventFilter, WebhookDestination, channel::Destination, channel_service_client::ChannelServiceClient,
-        routing_service_client::RoutingServiceClient, team_service_client::TeamServiceClient,
+        self as config, EventFilter, WebhookDestination, channel::Destination,
+        channel_service_client::ChannelServiceClient, routing_service_client::RoutingServiceClient,
+        team_service_client::TeamServiceClient,
     },
-    dispatcher::v1::{dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient},
+    dispatcher::v1::{
+        dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
+    },
     event::v1::{Event, Severity, event::Payload},
     router::v1::{EmitRequest, EmitResponse, router_service_client::RouterServiceClient},
 };
@@ -42,7 +45,10 @@ impl Client {
     /// A caller of the process with this key.
     pub(crate) fn new(process: &Process, key: &str) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{}", process.address)).expect("an address");
-        Self { channel: endpoint.connect_lazy(), key: WithKey(format!("Bearer {key}").parse().expect("a key is ASCII")) }
+        Self {
+            channel: endpoint.connect_lazy(),
+            key: WithKey(format!("Bearer {key}").parse().expect("a key is ASCII")),
+        }
     }
 
     /// The caller with the key of the first start.
@@ -52,7 +58,10 @@ impl Client {
 
     /// The same caller at another process.
     pub(crate) fn at(&self, process: &Process) -> Self {
-        Self { key: self.key.clone(), ..Self::new(process, "unused") }
+        Self {
+            key: self.key.clone(),
+            ..Self::new(process, "unused")
+        }
     }
 
     pub(crate) fn teams(&self) -> TeamServiceClient<Keyed> {
@@ -81,33 +90,69 @@ impl Client {
 
     /// A new team on the plan that teams have.
     pub(crate) async fn team(&self, name: &str) -> String {
-        let team = config::Team { display_name: name.to_owned(), ..Default::default() };
-        let request = config::CreateTeamRequest { team: Some(team), validate_only: false };
-        let response = self.teams().create_team(request).await.expect("a team can be made").into_inner();
+        let team = config::Team {
+            display_name: name.to_owned(),
+            ..Default::default()
+        };
+        let request = config::CreateTeamRequest {
+            team: Some(team),
+            validate_only: false,
+        };
+        let response = self
+            .teams()
+            .create_team(request)
+            .await
+            .expect("a team can be made")
+            .into_inner();
         response.team.expect("the answer has the team").id
     }
 
     /// A new webhook for these types. Its id and its signing secret.
-    pub(crate) async fn webhook(&self, team: &str, name: &str, url: &str, types: &[&str]) -> (String, String) {
-        let filter = EventFilter { types: types.iter().map(ToString::to_string).collect(), ..Default::default() };
-        let destination =
-            Destination::Webhook(WebhookDestination { url: url.to_owned(), filter: Some(filter), ..Default::default() });
-        let channel =
-            config::Channel { display_name: name.to_owned(), destination: Some(destination), ..Default::default() };
+    pub(crate) async fn webhook(
+        &self,
+        team: &str,
+        name: &str,
+        url: &str,
+        types: &[&str],
+    ) -> (String, String) {
+        let filter = EventFilter {
+            types: types.iter().map(ToString::to_string).collect(),
+            ..Default::default()
+        };
+        let destination = Destination::Webhook(WebhookDestination {
+            url: url.to_owned(),
+            filter: Some(filter),
+            ..Default::default()
+        });
+        let channel = config::Channel {
+            display_name: name.to_owned(),
+            destination: Some(destination),
+            ..Default::default()
+        };
         self.channel(team, channel).await.expect("a webhook can be made")
     }
 
     /// A new channel. Its id and, when one was made, its signing secret.
-    pub(crate) async fn channel(&self, team: &str, channel: config::Channel) -> Result<(String, String), Status> {
-        let request =
-            config::CreateChannelRequest { team_id: team.to_owned(), channel: Some(channel), validate_only: false };
+    pub(crate) async fn channel(
+        &self,
+        team: &str,
+        channel: config::Channel,
+    ) -> Result<(String, String), Status> {
+        let request = config::CreateChannelRequest {
+            team_id: team.to_owned(),
+            channel: Some(channel),
+            validate_only: false,
+        };
         let response = self.channels().create_channel(request).await?.into_inner();
         Ok((response.channel.unwrap_or_default().id, response.signing_secret))
     }
 
     /// Emits one event.
     pub(crate) async fn emit(&self, team: &str, event: Event) -> Result<EmitResponse, Status> {
-        let request = EmitRequest { team_id: team.to_owned(), event: Some(event) };
+        let request = EmitRequest {
+            team_id: team.to_owned(),
+            event: Some(event),
+        };
         Ok(self.router().emit(request).await?.into_inner())
     }
 }

@@ -21,9 +21,17 @@ impl Database {
 
     /// The flags that lead `serve` to it.
     pub(crate) fn flags(&self) -> Vec<String> {
-        let mut flags = vec!["--data-dir".to_owned(), self.directory.path().display().to_string()];
+        let mut flags = vec![
+            "--data-dir".to_owned(),
+            self.directory.path().display().to_string(),
+        ];
         if let Some((url, schema)) = &self.postgres {
-            flags.extend(["--database".to_owned(), url.clone(), "--schema".to_owned(), schema.clone()]);
+            flags.extend([
+                "--database".to_owned(),
+                url.clone(),
+                "--schema".to_owned(),
+                schema.clone(),
+            ]);
         }
         flags
     }
@@ -31,30 +39,48 @@ impl Database {
 
 /// Runs `test` on SQLite files of its own.
 pub(crate) fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(Database) -> F) {
-    runtime().block_on(test(Database { directory: directory(), postgres: None }));
+    runtime().block_on(test(Database {
+        directory: directory(),
+        postgres: None,
+    }));
 }
 
 /// Runs `test` in schemas of its own, on the PostgreSQL for tests.
 pub(crate) fn on_postgres<F: Future<Output = ()>>(test: impl FnOnce(Database) -> F) {
     runtime().block_on(async {
-        let Some((url, admin)) = testing::postgres().await else { return };
+        let Some((url, admin)) = testing::postgres().await else {
+            return;
+        };
         let schema = format!("wbb_{}", uuid::Uuid::new_v4().simple());
-        let database = Database { directory: directory(), postgres: Some((url, schema.clone())) };
+        let database = Database {
+            directory: directory(),
+            postgres: Some((url, schema.clone())),
+        };
         let outcome = AssertUnwindSafe(test(database)).catch_unwind().await;
         for service in ["config", "dispatcher", "digest"] {
             let drop = format!("DROP SCHEMA IF EXISTS \"{schema}_{service}\" CASCADE");
-            admin.execute_unprepared(&drop).await.expect("the test's schemas are dropped");
+            admin
+                .execute_unprepared(&drop)
+                .await
+                .expect("the test's schemas are dropped");
         }
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
 }
 
 fn directory() -> TempDir {
-    tempfile::Builder::new().prefix("watchbell-blackbox-").tempdir().expect("a temporary directory")
+    tempfile::Builder::new()
+        .prefix("watchbell-blackbox-")
+        .tempdir()
+        .expect("a temporary directory")
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
 }
 
 /// Makes of each test two: one on SQLite, one on PostgreSQL.

@@ -41,7 +41,10 @@ impl Serve {
 
     /// Some services only.
     pub(crate) fn only(database: &Database, services: &[&'static str]) -> Self {
-        Self { services: services.to_vec(), ..Self::all(database) }
+        Self {
+            services: services.to_vec(),
+            ..Self::all(database)
+        }
     }
 
     /// One more flag and its value.
@@ -56,14 +59,26 @@ impl Serve {
             .arg("serve")
             .args(&self.services)
             .args(&self.flags)
-            .args(["--listen", &self.address.to_string(), "--egress-allow", "127.0.0.0/8"])
+            .args([
+                "--listen",
+                &self.address.to_string(),
+                "--egress-allow",
+                "127.0.0.0/8",
+            ])
             .env("WATCHBELL__AUTH__SERVICE_TOKEN", SERVICE_TOKEN)
-            .env("RUST_LOG", std::env::var("WATCHBELL_TEST_LOG").unwrap_or_else(|_| "warn".to_owned()))
+            .env(
+                "RUST_LOG",
+                std::env::var("WATCHBELL_TEST_LOG").unwrap_or_else(|_| "warn".to_owned()),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        let mut process = Process { child, address: self.address, directory: self.directory.clone() };
+        let mut process = Process {
+            child,
+            address: self.address,
+            directory: self.directory.clone(),
+        };
         process.wait_until_ready().await;
         process
     }
@@ -83,14 +98,20 @@ impl Process {
             let ended = self.child.try_wait().expect("the process can be asked");
             assert!(ended.is_none(), "the process ended by itself: {ended:?}");
             let asking = reqwest::get(url.clone());
-            async move { asking.await.ok().filter(|response| response.status().is_success()) }
+            async move {
+                asking
+                    .await
+                    .ok()
+                    .filter(|response| response.status().is_success())
+            }
         })
         .await;
     }
 
     /// The key that the first start made.
     pub(crate) fn admin_key(&self) -> String {
-        let key = std::fs::read_to_string(self.directory.join("admin.key")).expect("the first start wrote a key");
+        let key =
+            std::fs::read_to_string(self.directory.join("admin.key")).expect("the first start wrote a key");
         key.trim().to_owned()
     }
 
