@@ -1,0 +1,185 @@
+use serde_json::json;
+
+use super::*;
+use crate::event::tests::noon;
+
+fn definition(schema: Value, example: &Value) -> EventTypeDefinition {
+    EventTypeDefinition {
+        name: "deploy.finished".parse().unwrap(),
+        title: "Deploy finished".to_owned(),
+        description: String::new(),
+        category: Category::SystemNotification,
+        severity: Severity::Info,
+        alert_policy: AlertPolicy::Never,
+        topic: None,
+        data_schema: Some(schema),
+        example: example.as_object().unwrap().clone(),
+    }
+}
+
+fn refused(schema: Value) -> String {
+    EventTypeSpec::parse(definition(schema, &json!({})))
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn what_alerts_by_default_is_what_the_design_says() {
+    let mut alerting = Vec::new();
+    for spec in Catalog::built_in().iter() {
+        let severities: SeveritySet = Severity::ALL
+            .iter()
+            .copied()
+            .filter(|severity| spec.alert_policy.applies(*severity))
+            .collect();
+        if !severities.is_empty() {
+            alerting.push((spec.event_type.as_str(), severities));
+        }
+    }
+    let all = SeveritySet::at_least(Severity::Info);
+    assert_eq!(
+        alerting,
+        [
+            ("account.plan.changed", all),
+            ("atlas.alert.fired", SeveritySet::CRITICAL),
+            ("audit.delivered", all),
+            ("audit.failed", all),
+            ("compliance.drift_detected", all),
+            ("finding.created", SeveritySet::HIGH_AND_ABOVE),
+            ("scan.failed", all),
+            ("sla.breached", all),
+            ("sla.warning", all),
+        ]
+    );
+}
+
+#[test]
+fn every_built_in_type_has_a_valid_example_and_a_line_for_people() {
+    assert_eq!(Catalog::built_in().iter().count(), 23);
+    for spec in Catalog::built_in().iter() {
+        assert_eq!(spec.validate_data(&spec.example), Ok(()), "{}", spec.event_type);
+        assert!(
+            !spec.example.is_empty() && !spec.title.is_empty(),
+            "{}",
+            spec.event_type
+        );
+        assert!(spec.description.ends_with('.'), "{}", spec.event_type);
+        // Every field that the example shows is one that the schema describes.
+        let described = &spec.data_schema.as_ref().unwrap()["properties"];
+        assert!(
+            spec.example.keys().all(|field| described.get(field).is_some()),
+            "{}",
+            spec.event_type
+        );
+    }
+}
+
+#[test]
+fn a_type_belongs_to_the_topic_of_its_group() {
+    for spec in Catalog::built_in().iter() {
+        let name = spec.event_type.as_str();
+        let expected = match name.split('.').next().unwrap() {
+            "finding" => Some(Topic::Findings),
+            "sla" => Some(Topic::Sla),
+            "scan" => Some(Topic::Scans),
+            "exception" => Some(Topic::Exceptions),
+            "user" | "account" => Some(Topic::Account),
+            "atlas" => Some(Topic::AtlasAlerts),
+            "product" => Some(Topic::Marketing),
+            "compliance" => (name != RECEIPT).then_some(Topic::Compliance),
+            _ => match name {
+                "audit.delivered" => Some(Topic::AuditDelivered),
+                "audit.failed" => Some(Topic::AuditFailed),
+                _ => None,
+            },
+        };
+        assert_eq!(spec.topic, expected, "{name}");
+    }
+}
+
+#[test]
+fn data_is_strict_on_what_is_known_and_open_to_more() {
+    let spec = Catalog::built_in().get("sla.warning").unwrap();
+    let data = json!({"finding_id": "f", "deadline": "2026-03-04T12:00:00Z", "extra": {"a": [1]}});
+    assert_eq!(spec.validate_data(data.as_object().unwrap()), Ok(()));
+    let data = json!({"deadline": "tomorrow"});
+    let violations = spec.validate_data(data.as_object().unwrap()).unwrap_err();
+    let mut fields: Vec<_> = violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["deadline", "finding_id"]);
+}
+
+#[test]
+fn a_violation_in_data_does_not_repeat_the_value() {
+    let spec = Catalog::built_in().get("finding.created").unwrap();
+    let data = json!({"finding_id": "f", "score": "hunter2", "cve": "hunter2"});
+    let violations = spec.validate_data(data.as_object().unwrap()).unwrap_err();
+    assert_eq!(violations.len(), 2);
+    assert!(!violations.to_string().contains("hunter2"), "{violations}");
+}
+
+#[test]
+fn a_teams_own_type_is_found_beside_the_built_in_ones() {
+    let schema = json!({"type": "object", "required": ["sha"], "properties": {"tags": {"items": {"$ref": "#/$defs/tag"}}},
+        "$defs": {"tag": {"type": "string"}}});
+    let catalog = Catalog::with_custom(vec![definition(schema, &json!({"sha": "abc"}))]).unwrap();
+    let spec = catalog.get("deploy.finished").unwrap();
+    assert!(!spec.built_in && catalog.get("finding.created").is_some_and(|spec| spec.built_in));
+    let data = json!({"sha": "x", "tags": ["a", 7]});
+    let violations = spec.validate_data(data.as_object().unwrap()).unwrap_err();
+    assert_eq!(violations.iter().next().unwrap().field, "tags[1]");
+}
+
+#[test]
+fn a_teams_schema_can_reach_nothing_outside_and_cost_little() {
+    assert!(refused(json!({"$ref": "https://example.com/s.json"})).contains("inside the schema"));
+    assert!(refused(json!({"$ref": "file:///etc/passwd"})).contains("inside the schema"));
+    assert!(refused(json!({"$ref": "#/$defs/none"})).contains("points nowhere"));
+    assert!(refused(json!({"properties": {"a": {"$ref": "#"}}})).contains("inside the schema"));
+    assert!(
+        refused(json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}}}))
+            .contains("itself")
+    );
+    assert!(refused(json!({"$dynamicRef": "#x"})).contains("$dynamicRef"));
+    assert!(refused(json!({"type": "nonsense"})).contains("JSON Schema"));
+    assert!(refused(json!({"properties": {"a": {"pattern": "(a"}}})).contains("JSON Schema"));
+    let mut doubling = serde_json::Map::new();
+    for level in 0..20 {
+        let next = json!({"$ref": format!("#/$defs/l{}", level + 1)});
+        doubling.insert(format!("l{level}"), json!({"allOf": [next, next]}));
+    }
+    doubling.insert("l20".to_owned(), json!({}));
+    assert!(refused(json!({"$ref": "#/$defs/l0", "$defs": doubling})).contains("too large"));
+}
+
+#[test]
+fn a_definition_that_does_not_hold_together_is_refused() {
+    let wrong = EventTypeDefinition {
+        name: "finding.created".parse().unwrap(),
+        title: " ".to_owned(),
+        topic: Some(Topic::Marketing),
+        ..definition(json!({"required": ["sha"]}), &json!({}))
+    };
+    let violations = EventTypeSpec::parse(wrong).unwrap_err();
+    let fields: Vec<_> = violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    assert_eq!(fields, ["name", "title", "topic", "example"]);
+}
+
+#[test]
+fn a_test_event_has_the_shape_of_a_real_one_and_says_that_it_is_a_test() {
+    let team_id = TeamId::generate(noon());
+    for spec in Catalog::built_in().iter() {
+        let event = Catalog::built_in()
+            .synthetic(spec.event_type.as_str(), team_id, noon())
+            .unwrap();
+        assert!(event.test && event.title.starts_with("Test: "));
+        assert_eq!(spec.validate_data(&event.data), Ok(()));
+    }
+    assert_eq!(Catalog::built_in().synthetic("no.such", team_id, noon()), None);
+}

@@ -1,0 +1,168 @@
+use chrono::TimeZone;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+pub(crate) fn noon() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 3, 2, 12, 0, 0).unwrap()
+}
+
+/// A valid event of that type, at HIGH, from `cspm`.
+pub(crate) fn sample(event_type: &str) -> Event {
+    let spec = Catalog::built_in().get(event_type).unwrap();
+    Event::parse(
+        EventDraft {
+            id: "evt-1".to_owned(),
+            event_type: event_type.to_owned(),
+            severity: Some(Severity::High),
+            source: "cspm".to_owned(),
+            data: spec.example.clone(),
+            ..EventDraft::default()
+        },
+        TeamId::from_uuid(uuid::Uuid::from_u128(1)),
+        Catalog::built_in(),
+        noon(),
+    )
+    .unwrap()
+}
+
+fn draft(event_type: &str) -> EventDraft {
+    let data = Catalog::built_in()
+        .get(event_type)
+        .map(|spec| spec.example.clone())
+        .unwrap_or_default();
+    EventDraft {
+        event_type: event_type.to_owned(),
+        data,
+        ..EventDraft::default()
+    }
+}
+
+fn parse(draft: EventDraft) -> Result<Event, Violations> {
+    Event::parse(
+        draft,
+        TeamId::from_uuid(uuid::Uuid::from_u128(1)),
+        Catalog::built_in(),
+        noon(),
+    )
+}
+
+fn fields(violations: &Violations) -> Vec<(&str, &str)> {
+    violations
+        .iter()
+        .map(|violation| (violation.field.as_str(), &*violation.reason))
+        .collect()
+}
+
+#[test]
+fn what_is_not_given_comes_from_the_catalog_and_the_clock() {
+    let event = parse(draft("scan.failed")).unwrap();
+    assert_eq!(
+        (event.severity, event.category),
+        (Severity::High, Category::SystemError)
+    );
+    assert_eq!(event.title, "Scan failed");
+    assert_eq!(event.occurred_at, noon());
+    assert!(event.id.as_str().starts_with("evt_"));
+    assert_eq!((event.url, event.subject, event.test), (None, None, false));
+}
+
+#[test]
+fn every_violation_is_answered_at_once() {
+    let violations = parse(EventDraft {
+        id: "a b".to_owned(),
+        event_type: "finding.created".to_owned(),
+        source: "x".repeat(65),
+        occurred_at: Some(noon() + MAX_AHEAD + TimeDelta::seconds(1)),
+        title: "t".repeat(301),
+        url: "javascript:alert(1)".to_owned(),
+        subject: "a\u{7}".to_owned(),
+        data: json!({"finding_id": 7, "score": "high"})
+            .as_object()
+            .unwrap()
+            .clone(),
+        test: true,
+        ..EventDraft::default()
+    })
+    .unwrap_err();
+    let mut found = fields(&violations);
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            ("data.finding_id", "SCHEMA"),
+            ("data.score", "SCHEMA"),
+            ("id", "MALFORMED"),
+            ("occurred_at", "OUT_OF_RANGE"),
+            ("source", "TOO_LONG"),
+            ("subject", "MALFORMED"),
+            ("test", "NOT_ALLOWED"),
+            ("title", "TOO_LONG"),
+            ("url", "MALFORMED"),
+        ]
+    );
+    assert_eq!(violations.under("event").iter().next().unwrap().field, "event.id");
+}
+
+#[test]
+fn an_unknown_type_and_a_missing_one_are_told_apart() {
+    assert_eq!(
+        fields(&parse(draft("finding.sneezed")).unwrap_err()),
+        [("type", "UNKNOWN_VALUE")]
+    );
+    assert_eq!(fields(&parse(draft("")).unwrap_err()), [("type", "REQUIRED")]);
+}
+
+#[test]
+fn data_is_bounded_in_bytes_of_json() {
+    let mut draft = draft("finding.created");
+    let room = MAX_DATA_BYTES - serialized_len(&draft.data) - r#","pad":"""#.len();
+    draft.data.insert("pad".to_owned(), json!("x".repeat(room)));
+    assert!(parse(draft.clone()).is_ok());
+    draft.data.insert("pad".to_owned(), json!("x".repeat(room + 1)));
+    assert_eq!(fields(&parse(draft).unwrap_err()), [("data", "TOO_LONG")]);
+}
+
+#[test]
+fn what_no_database_keeps_is_refused() {
+    let mut draft = draft("finding.created");
+    draft.data.insert("deep".to_owned(), json!([{"a": "x\u{0}"}]));
+    assert_eq!(fields(&parse(draft).unwrap_err()), [("data", "MALFORMED")]);
+}
+
+#[test]
+fn a_line_break_in_a_title_becomes_a_space_and_time_is_kept_to_the_microsecond() {
+    let mut draft = draft("finding.created");
+    draft.title = "  two\nlines\t".to_owned();
+    draft.occurred_at = Some(noon() + TimeDelta::nanoseconds(1_234_567));
+    let event = parse(draft).unwrap();
+    assert_eq!(event.title, "two lines");
+    assert_eq!(event.occurred_at, noon() + TimeDelta::microseconds(1_234));
+}
+
+proptest! {
+    /// Whatever is accepted is within every bound and reads back from JSON.
+    #[test]
+    fn an_accepted_event_is_within_bounds(
+        id in "[ -~]{0,130}",
+        source in ".{0,70}",
+        title in "\\PC{0,310}",
+        url in "(https?|ftp)://[a-z]{1,8}(/[ a-z]{0,8})?",
+        ahead in -1_000_i64..2_000,
+    ) {
+        let occurred_at = Some(noon() + TimeDelta::minutes(ahead));
+        let draft = EventDraft { id, source, title, url, occurred_at, ..draft("finding.created") };
+        match parse(draft.clone()) {
+            Ok(event) => {
+                prop_assert!((1..=300).contains(&event.title.chars().count()));
+                prop_assert!(event.source.chars().count() <= 64);
+                prop_assert!(event.url.as_ref().unwrap().starts_with("http"));
+                prop_assert!(ahead <= 24 * 60);
+                let json = serde_json::to_string(&event).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
+            }
+            Err(violations) => prop_assert!(!violations.is_empty()),
+        }
+    }
+}

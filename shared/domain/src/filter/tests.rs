@@ -1,0 +1,114 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::tests::sample;
+
+fn filter(types: &[&str], severities: &[Severity], sources: &[&str], expression: &str) -> Filter {
+    Filter::parse(FilterDraft {
+        types: types.iter().map(ToString::to_string).collect(),
+        severities: severities.to_vec(),
+        sources: sources.iter().map(ToString::to_string).collect(),
+        expression: expression.to_owned(),
+        ..FilterDraft::default()
+    })
+    .unwrap()
+}
+
+#[test]
+fn the_empty_filter_matches_everything() {
+    assert_eq!(Filter::default().matches(&sample("scan.started")), Match::Yes);
+}
+
+#[test]
+fn the_condition_that_failed_is_named() {
+    let event = sample("finding.created");
+    for (filter, mismatch, words) in [
+        (
+            filter(&["scan.*"], &[], &[], ""),
+            Mismatch::Type,
+            "finding.created is not among scan.*",
+        ),
+        (
+            filter(&[], &[Severity::Critical], &[], ""),
+            Mismatch::Severity,
+            "HIGH is not among CRITICAL",
+        ),
+        (
+            filter(&[], &[], &["registry"], ""),
+            Mismatch::Source,
+            "cspm is not among registry",
+        ),
+        (
+            filter(&[], &[], &[], "event.test"),
+            Mismatch::Expression,
+            "is false",
+        ),
+        (
+            Filter {
+                categories: vec![Category::SystemError],
+                ..Filter::default()
+            },
+            Mismatch::Category,
+            "SECURITY_ALERT is not among SYSTEM_ERROR",
+        ),
+    ] {
+        assert_eq!(filter.matches(&event), Match::No(mismatch.clone()));
+        assert!(filter.sentence(&mismatch, &event).contains(words), "{mismatch:?}");
+    }
+    let failing = filter(&["finding.*"], &[], &["CSPM"], "event.data.nothing == 1");
+    assert!(matches!(
+        failing.matches(&event),
+        Match::No(Mismatch::ExpressionFailed(_))
+    ));
+}
+
+#[test]
+fn every_wrong_field_of_a_draft_is_named() {
+    let draft = FilterDraft {
+        types: vec!["finding.*".to_owned(), "nope".to_owned()],
+        sources: vec!["x".repeat(65), " ".to_owned()],
+        expression: "event.".to_owned(),
+        ..FilterDraft::default()
+    };
+    let violations = Filter::parse(draft).unwrap_err();
+    let fields: Vec<_> = violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    assert_eq!(fields, ["types[1]", "sources[0]", "sources[1]", "expression"]);
+}
+
+#[test]
+fn a_filter_reads_back_from_json() {
+    let filter = filter(
+        &["finding.*"],
+        &[Severity::High],
+        &["cspm"],
+        "event.severity_rank > 1",
+    );
+    let json = serde_json::to_string(&filter).unwrap();
+    assert_eq!(serde_json::from_str::<Filter>(&json).unwrap(), filter);
+    assert_eq!(serde_json::to_string(&Filter::default()).unwrap(), "{}");
+}
+
+proptest! {
+    /// A filter is the conjunction of its conditions, and an empty condition is no condition.
+    #[test]
+    fn a_filter_is_the_conjunction_of_its_conditions(
+        types in proptest::sample::subsequence(vec!["finding.*", "scan.failed", "scan.*"], 0..=3),
+        severities in proptest::sample::subsequence(Severity::ALL.to_vec(), 0..=5),
+        sources in proptest::sample::subsequence(vec!["cspm", "registry"], 0..=2),
+        severity in proptest::sample::select(Severity::ALL.to_vec()),
+        name in proptest::sample::select(vec!["finding.created", "scan.failed", "scan.started", "user.login"]),
+    ) {
+        let mut event = sample(name);
+        event.severity = severity;
+        let type_holds = types.is_empty() || types.iter().any(|pattern| {
+            *pattern == name || pattern.strip_suffix('*').is_some_and(|group| name.starts_with(group))
+        });
+        let expected = type_holds
+            && (severities.is_empty() || severities.contains(&severity))
+            && (sources.is_empty() || sources.contains(&"cspm"));
+        prop_assert_eq!(filter(&types, &severities, &sources, "").matches(&event).is_yes(), expected);
+    }
+}
