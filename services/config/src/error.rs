@@ -1,0 +1,73 @@
+//! What can go wrong in Config, and how a caller is told.
+
+use sea_orm::DbErr;
+use watchbell_domain::violation::Violations;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::{StoreError, is_transient};
+
+use crate::sealing::SealingError;
+
+/// A failure of Config.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller's to mend, or already in the form in which it is told.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// The database's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A secret that does not open, or a key that does not work.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
+    /// A row that holds what no version of this service has written.
+    #[error("a row of {table} does not decode: {cause}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// Why.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// What this module's callers return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+// === impl Error ===
+
+impl Error {
+    pub(crate) fn corrupt(
+        table: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Corrupt {
+            table,
+            cause: cause.into(),
+        }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(err: DbErr) -> Self {
+        Self::Store(err.into())
+    }
+}
+
+impl From<Violations> for Error {
+    fn from(violations: Violations) -> Self {
+        Self::Problem(violations.into())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(err: Error) -> Self {
+        match err {
+            Error::Problem(problem) => problem,
+            Error::Store(StoreError::Db(ref db)) if is_transient(db) => {
+                tracing::warn!(error = %err, "the database is away or busy");
+                Problem::unavailable("the configuration database is away or busy")
+            }
+            Error::Store(_) | Error::Sealing(_) | Error::Corrupt { .. } => Problem::internal(err),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! API keys. A key is shown once, and can never do more than whoever made it.
+
+use uuid::Uuid;
+use watchbell_contracts::config::v1::{
+    CreateApiKeyRequest, CreateApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse, ListApiKeysRequest,
+    ListApiKeysResponse,
+};
+use watchbell_domain::ids::{KeyId, TeamId};
+use watchbell_runtime::auth::{Principal, Scope, hash_key};
+use watchbell_runtime::problem::{Problem, reason};
+use watchbell_store::paging::{FiltersHash, PageRequest};
+
+use super::{PAGE, checked, given, id, room};
+use crate::error::Result;
+use crate::service::Service;
+use crate::store::entities::api_key;
+use crate::store::{api_keys, join};
+use crate::{check, keys};
+
+const MAX_KEYS: u64 = 500;
+
+pub(super) async fn list(
+    service: &Service,
+    caller: Principal,
+    request: ListApiKeysRequest,
+) -> Result<ListApiKeysResponse> {
+    let team = owner(&caller, &request.team_id)?;
+    let name = team.map(|team| team.to_string()).unwrap_or_default();
+    let filters = FiltersHash::of("ListApiKeys").with(name);
+    let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
+    let page = api_keys::list(service.store().reader(), team, &page)
+        .await?
+        .try_map(|row| row.to_message())?;
+    Ok(ListApiKeysResponse {
+        api_keys: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn create(
+    service: &Service,
+    caller: Principal,
+    request: CreateApiKeyRequest,
+) -> Result<CreateApiKeyResponse> {
+    let team = owner(&caller, &request.team_id)?;
+    let now = service.now();
+    let draft = checked(
+        "api_key",
+        check::api_key(&given(request.api_key, "api_key")?, now),
+    )?;
+    for scope in &draft.scopes {
+        may_grant(&caller, team, *scope)?;
+    }
+    let key = keys::generate();
+    let row = api_key::Model {
+        id: KeyId::generate(now).as_uuid(),
+        team_id: team.map(|team| team.as_uuid()),
+        display_name: draft.display_name,
+        scopes: join(draft.scopes),
+        key_sha256: hash_key(key.expose()).to_vec(),
+        create_time: now,
+        expire_time: draft.expire_time,
+    };
+    let api_key = row.to_message()?;
+    match team {
+        Some(team) => {
+            let change = service.change(team).await?;
+            room(
+                api_keys::count(change.connection(), Some(team)).await?,
+                MAX_KEYS,
+                "API keys",
+            )?;
+            api_keys::insert(change.connection(), row).await?;
+            change.finish(service.store(), false).await?;
+        }
+        None => api_keys::insert(service.store().writer(), row).await?,
+    }
+    Ok(CreateApiKeyResponse {
+        api_key: Some(api_key),
+        key: key.expose().to_owned(),
+    })
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    caller: Principal,
+    request: DeleteApiKeyRequest,
+) -> Result<DeleteApiKeyResponse> {
+    let team = owner(&caller, &request.team_id)?;
+    let id: KeyId = id("api_key_id", &request.api_key_id)?;
+    let found = match team {
+        Some(team) => {
+            let change = service.change(team).await?;
+            let found = api_keys::delete(change.connection(), Some(team), id).await?;
+            if found {
+                change.finish(service.store(), false).await?;
+            }
+            found
+        }
+        None => api_keys::delete(service.store().writer(), None, id).await?,
+    };
+    if found {
+        Ok(DeleteApiKeyResponse {})
+    } else {
+        Err(Problem::not_found("API key", id).into())
+    }
+}
+
+/// Whose keys are meant: the platform's own when the platform names no team.
+fn owner(caller: &Principal, team_id: &str) -> Result<Option<TeamId>> {
+    if team_id.is_empty() && caller.own_team().is_none() && caller.allows(Scope::Platform) {
+        return Ok(None);
+    }
+    Ok(Some(caller.team(team_id)?))
+}
+
+fn may_grant(caller: &Principal, team: Option<TeamId>, scope: Scope) -> Result<()> {
+    let allowed = match (caller, scope) {
+        // It would act for every team, whatever team the key is bound to.
+        (_, Scope::Platform) => team.is_none() && caller.allows(Scope::Platform),
+        // The table lets Owners and Admins here: their team's keys are theirs to make.
+        (Principal::Member { .. }, _) => true,
+        _ => caller.allows(scope),
+    };
+    if allowed {
+        return Ok(());
+    }
+    Err(Problem::Denied {
+        reason: reason::MISSING_SCOPE,
+        message: format!("you cannot grant the scope `{scope}` here"),
+    }
+    .into())
+}

@@ -1,0 +1,140 @@
+//! The catalog: the built-in event types, and a team's own. There are few of each, so a page is cut in memory.
+
+use watchbell_contracts::config::v1::{
+    CreateEventTypeRequest, CreateEventTypeResponse, DeleteEventTypeRequest, DeleteEventTypeResponse,
+    EventType, GetEventTypeRequest, GetEventTypeResponse, ListEventTypesRequest, ListEventTypesResponse,
+    UpdateEventTypeRequest, UpdateEventTypeResponse,
+};
+use watchbell_domain::catalog::{Catalog, MAX_CUSTOM_TYPES};
+use watchbell_domain::violation::reason;
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageRequest};
+
+use super::{PAGE, checked, given, room};
+use crate::error::{Error, Result};
+use crate::service::Service;
+use crate::store::entities::event_type;
+use crate::store::{event_types, teams};
+use crate::{check, etag, mask};
+
+pub(super) async fn list(
+    service: &Service,
+    caller: Principal,
+    request: ListEventTypesRequest,
+) -> Result<ListEventTypesResponse> {
+    let team = caller.team(&request.team_id)?;
+    let filters = FiltersHash::of("ListEventTypes").with(team);
+    let page = PageRequest::<String>::parse(request.page_size, &request.page_token, PAGE, filters)?;
+    teams::get(service.store().reader(), team).await?;
+    let mut types: Vec<EventType> = Catalog::built_in().iter().map(check::event_type).collect();
+    for row in event_types::all(service.store().reader(), team).await? {
+        types.push(row.to_message()?);
+    }
+    types.sort_by(|a, b| a.name.cmp(&b.name));
+    types.retain(|entry| page.after.as_ref().is_none_or(|after| entry.name > *after));
+    types.truncate(usize::try_from(page.limit()).unwrap_or(usize::MAX));
+    let page = page
+        .page(types, |entry| entry.name.clone())
+        .map_err(|err| Error::corrupt("event_types", err))?;
+    Ok(ListEventTypesResponse {
+        event_types: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn get(
+    service: &Service,
+    caller: Principal,
+    request: GetEventTypeRequest,
+) -> Result<GetEventTypeResponse> {
+    let team = caller.team(&request.team_id)?;
+    let event_type = match Catalog::built_in().get(&request.name) {
+        Some(spec) => check::event_type(spec),
+        None => event_types::get(service.store().reader(), team, &request.name)
+            .await?
+            .to_message()?,
+    };
+    Ok(GetEventTypeResponse {
+        event_type: Some(event_type),
+    })
+}
+
+pub(super) async fn create(
+    service: &Service,
+    caller: Principal,
+    request: CreateEventTypeRequest,
+) -> Result<CreateEventTypeResponse> {
+    let team = caller.team(&request.team_id)?;
+    let spec = checked(
+        "event_type",
+        check::definition(&given(request.event_type, "event_type")?),
+    )?;
+    let change = service.change(team).await?;
+    let count = event_types::all(change.connection(), team).await?.len();
+    room(count as u64, MAX_CUSTOM_TYPES as u64, "event types of its own")?;
+    let mut row = event_type::Model {
+        team_id: team.as_uuid(),
+        name: spec.event_type.to_string(),
+        spec: Vec::new(),
+        version: 1,
+    };
+    row.configure(&check::event_type(&spec));
+    event_types::insert(change.connection(), &row).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(CreateEventTypeResponse {
+        event_type: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn update(
+    service: &Service,
+    caller: Principal,
+    request: UpdateEventTypeRequest,
+) -> Result<UpdateEventTypeResponse> {
+    let team = caller.team(&request.team_id)?;
+    let update = given(request.event_type, "event_type")?;
+    not_built_in("event_type.name", &update.name)?;
+    let change = service.change(team).await?;
+    let mut row = event_types::get(change.connection(), team, &update.name).await?;
+    etag::check(&update.etag, row.version, "event type", &row.name)?;
+    let current = row.to_message()?;
+    let merged = mask::merge(
+        "watchbell.config.v1.EventType",
+        &current,
+        &update,
+        request.update_mask.as_ref(),
+    )?;
+    let spec = checked("event_type", check::definition(&merged))?;
+    row.configure(&check::event_type(&spec));
+    row.version += 1;
+    event_types::update(change.connection(), &row).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(UpdateEventTypeResponse {
+        event_type: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    caller: Principal,
+    request: DeleteEventTypeRequest,
+) -> Result<DeleteEventTypeResponse> {
+    let team = caller.team(&request.team_id)?;
+    not_built_in("name", &request.name)?;
+    let change = service.change(team).await?;
+    let row = event_types::get(change.connection(), team, &request.name).await?;
+    etag::check(&request.etag, row.version, "event type", &row.name)?;
+    event_types::delete(change.connection(), team, &row.name).await?;
+    change.finish(service.store(), false).await?;
+    Ok(DeleteEventTypeResponse {})
+}
+
+fn not_built_in(field: &str, name: &str) -> Result<()> {
+    if Catalog::built_in().get(name).is_some() {
+        return Err(
+            Problem::invalid(field, reason::NOT_ALLOWED, "a built-in event type cannot change").into(),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,379 @@
+//! Channels. Where a channel leads is judged before it is saved, and outside of any transaction, since it asks DNS;
+//! so an update is written only if the channel is still the one that was read.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+use watchbell_contracts::config::v1::{
+    Channel, ChannelSecrets, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest,
+    DeleteChannelResponse, GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse,
+    ReenableChannelRequest, ReenableChannelResponse, RotateWebhookSecretRequest, RotateWebhookSecretResponse,
+    SetDefaultChannelRequest, SetDefaultChannelResponse, SmtpSecurity, SmtpServer, UpdateChannelRequest,
+    UpdateChannelResponse, channel::Destination, rule::Action,
+};
+use watchbell_contracts::convert::{optional, span, timestamp};
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_domain::secret::Secret;
+use watchbell_domain::signature::SigningSecret;
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_egress::Refusal;
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageRequest};
+
+use super::{PAGE, checked, given, id, room};
+use crate::error::Result;
+use crate::sealing::RowIdentity;
+use crate::secrets::{self, Before};
+use crate::service::Service;
+use crate::store::entities::channel;
+use crate::store::{channels, rules, teams};
+use crate::{check, etag, mask};
+
+const MAX_CHANNELS: u64 = 500;
+/// How often an update without an etag is begun again when somebody else was faster.
+const TRIES: usize = 3;
+const DEFAULT_OVERLAP: TimeDelta = TimeDelta::hours(24);
+const MAX_OVERLAP: TimeDelta = TimeDelta::days(30);
+
+pub(super) async fn list(
+    service: &Service,
+    caller: Principal,
+    request: ListChannelsRequest,
+) -> Result<ListChannelsResponse> {
+    let team = caller.team(&request.team_id)?;
+    let mut violations = Violations::new();
+    let kind = optional::<ChannelKind>(request.kind, "kind", &mut violations);
+    let filters = FiltersHash::of("ListChannels").with(team).with(request.kind);
+    let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters);
+    let Some(page) = violations.take(page).filter(|_| violations.is_empty()) else {
+        return Err(violations.into());
+    };
+    let now = service.now();
+    let page = channels::list(service.store().reader(), team, kind, &page).await?;
+    let page = page.try_map(|row| row.to_message(now))?;
+    Ok(ListChannelsResponse {
+        channels: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn get(
+    service: &Service,
+    caller: Principal,
+    request: GetChannelRequest,
+) -> Result<GetChannelResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: ChannelId = id("channel_id", &request.channel_id)?;
+    let row = channels::get(service.store().reader(), team, id).await?;
+    Ok(GetChannelResponse {
+        channel: Some(row.to_message(service.now())?),
+    })
+}
+
+pub(super) async fn create(
+    service: &Service,
+    caller: Principal,
+    request: CreateChannelRequest,
+) -> Result<CreateChannelResponse> {
+    let team = caller.team(&request.team_id)?;
+    teams::get(service.store().reader(), team).await?;
+    let (mut channel, kind) = checked("channel", check::channel(&given(request.channel, "channel")?))?;
+    let taken = checked("channel", secrets::take(&mut channel, None))?;
+    admit(service, &channel, &taken.secrets, None).await?;
+
+    let now = service.now();
+    let id = ChannelId::generate(now);
+    let mut row = channel::Model {
+        id: id.as_uuid(),
+        team_id: team.as_uuid(),
+        kind: kind.to_string(),
+        display_name: String::new(),
+        paused: false,
+        is_default: false,
+        spec: Vec::new(),
+        secrets: secrets::seal(service.keyring(), RowIdentity::channel(team, id), &taken.secrets)?,
+        rotation_end: None,
+        unhealthy: false,
+        health_message: String::new(),
+        health_epoch: 0,
+        health_time: None,
+        recover_parked: false,
+        version: 1,
+        create_time: now,
+        update_time: now,
+    };
+    row.configure(&channel);
+    let change = service.change(team).await?;
+    room(
+        channels::count(change.connection(), team).await?,
+        MAX_CHANNELS,
+        "channels",
+    )?;
+    channels::insert(change.connection(), &mut row).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(CreateChannelResponse {
+        channel: Some(row.to_message(now)?),
+        signing_secret: taken.made.filter(|_| !request.validate_only).unwrap_or_default(),
+    })
+}
+
+pub(super) async fn update(
+    service: &Service,
+    caller: Principal,
+    request: UpdateChannelRequest,
+) -> Result<UpdateChannelResponse> {
+    let team = caller.team(&request.team_id)?;
+    let update = given(request.channel, "channel")?;
+    let id: ChannelId = id("channel.id", &update.id)?;
+    for _ in 0..TRIES {
+        let mut row = channels::get(service.store().reader(), team, id).await?;
+        etag::check(&update.etag, row.version, "channel", id)?;
+        let read = row.version;
+        let current = row.to_message(service.now())?;
+        let merged = mask::merge(
+            "watchbell.config.v1.Channel",
+            &current,
+            &update,
+            request.update_mask.as_ref(),
+        )?;
+        let (mut channel, kind) = checked("channel", check::channel(&merged))?;
+        if kind != row.kind()? {
+            let why = "the kind of a channel cannot change";
+            return Err(Problem::invalid("channel.destination", reason::NOT_ALLOWED, why).into());
+        }
+        let identity = RowIdentity::channel(team, id);
+        let kept = secrets::open(service.keyring(), identity, &row.secrets)?;
+        let before = Before {
+            channel: &current,
+            secrets: &kept,
+        };
+        let taken = checked("channel", secrets::take(&mut channel, Some(&before)))?;
+        admit(service, &channel, &taken.secrets, Some(&before)).await?;
+        if taken.secrets.signing_secrets != kept.signing_secrets {
+            row.rotation_end = None;
+        }
+        if taken.secrets != kept {
+            row.secrets = secrets::seal(service.keyring(), identity, &taken.secrets)?;
+        }
+        row.configure(&channel);
+        row.version += 1;
+        let change = service.change(team).await?;
+        row.update_time = change.now();
+        if channels::update_if(change.connection(), &row, read).await? {
+            change.finish(service.store(), request.validate_only).await?;
+            return Ok(UpdateChannelResponse {
+                channel: Some(row.to_message(service.now())?),
+            });
+        }
+    }
+    Err(Problem::StaleEtag {
+        resource: "channel",
+        name: id.to_string(),
+    }
+    .into())
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    caller: Principal,
+    request: DeleteChannelRequest,
+) -> Result<DeleteChannelResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: ChannelId = id("channel_id", &request.channel_id)?;
+    let change = service.change(team).await?;
+    let row = channels::get(change.connection(), team, id).await?;
+    etag::check(&request.etag, row.version, "channel", id)?;
+    let name = id.to_string();
+    for rule in rules::all(change.connection(), team).await? {
+        let rule = rule.to_message()?;
+        if let Some(Action::Send(send)) = &rule.action
+            && send.channel_ids.contains(&name)
+        {
+            return Err(Problem::Precondition {
+                reason: "CHANNEL_IN_USE",
+                message: format!(
+                    "the rule {} ({}) sends to this channel",
+                    rule.id, rule.display_name
+                ),
+            }
+            .into());
+        }
+    }
+    channels::delete(change.connection(), &row).await?;
+    change.finish(service.store(), false).await?;
+    Ok(DeleteChannelResponse {})
+}
+
+pub(super) async fn set_default(
+    service: &Service,
+    caller: Principal,
+    request: SetDefaultChannelRequest,
+) -> Result<SetDefaultChannelResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: ChannelId = id("channel_id", &request.channel_id)?;
+    let change = service.change(team).await?;
+    let mut row = channels::get(change.connection(), team, id).await?;
+    // Idempotent: what is so already changes nothing, and no snapshot.
+    if !row.is_default {
+        channels::set_default(change.connection(), &mut row).await?;
+        change.finish(service.store(), false).await?;
+    }
+    Ok(SetDefaultChannelResponse {
+        channel: Some(row.to_message(service.now())?),
+    })
+}
+
+pub(super) async fn rotate_secret(
+    service: &Service,
+    caller: Principal,
+    request: RotateWebhookSecretRequest,
+) -> Result<RotateWebhookSecretResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: ChannelId = id("channel_id", &request.channel_id)?;
+    let mut violations = Violations::new();
+    let overlap = span(request.overlap.as_ref(), "overlap", &mut violations)
+        .and_then(|overlap| TimeDelta::from_std(overlap).ok())
+        .unwrap_or(DEFAULT_OVERLAP);
+    if overlap > MAX_OVERLAP {
+        violations.add("overlap", reason::OUT_OF_RANGE, "must be at most 30 days");
+    }
+    let new = if request.signing_secret.is_empty() {
+        secrets::generate_signing_secret()
+    } else {
+        let given = Secret::new(request.signing_secret);
+        violations.take_under("signing_secret", SigningSecret::parse(given.clone()));
+        given.expose().to_owned()
+    };
+    violations.into_result(())?;
+
+    let change = service.change(team).await?;
+    let mut row = channels::get(change.connection(), team, id).await?;
+    if row.kind()? != ChannelKind::Webhook {
+        let why = "only webhook channels have a signing secret";
+        return Err(Problem::invalid("channel_id", reason::NOT_ALLOWED, why).into());
+    }
+    let identity = RowIdentity::channel(team, id);
+    let mut secrets = secrets::open(service.keyring(), identity, &row.secrets)?;
+    let until = change.now() + overlap;
+    secrets::rotate(&mut secrets, new.clone(), until);
+    let read = row.version;
+    row.secrets = secrets::seal(service.keyring(), identity, &secrets)?;
+    row.rotation_end = Some(until);
+    row.version += 1;
+    row.update_time = change.now();
+    channels::update_if(change.connection(), &row, read).await?;
+    change.finish(service.store(), false).await?;
+    Ok(RotateWebhookSecretResponse {
+        signing_secret: new,
+        old_secret_expire_time: Some(timestamp(until)),
+    })
+}
+
+pub(super) async fn reenable(
+    service: &Service,
+    caller: Principal,
+    request: ReenableChannelRequest,
+) -> Result<ReenableChannelResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: ChannelId = id("channel_id", &request.channel_id)?;
+    let change = service.change(team).await?;
+    let mut row = channels::get(change.connection(), team, id).await?;
+    row.unhealthy = false;
+    row.health_message = String::new();
+    row.health_epoch += 1;
+    row.health_time = Some(change.now());
+    row.recover_parked = request.recover_parked;
+    row.version += 1;
+    row.update_time = change.now();
+    channels::update_health(change.connection(), &row).await?;
+    change.finish(service.store(), false).await?;
+    Ok(ReenableChannelResponse {
+        channel: Some(row.to_message(service.now())?),
+    })
+}
+
+/// Asks the egress guard where the channel leads, if that has changed: a channel whose host is gone today can still
+/// be paused, renamed or deleted.
+async fn admit(
+    service: &Service,
+    channel: &Channel,
+    secrets: &ChannelSecrets,
+    before: Option<&Before<'_>>,
+) -> Result<()> {
+    let refused = |field: &str, refusal: Refusal| {
+        Problem::invalid(format!("channel.{field}"), refusal.reason(), refusal.to_string())
+    };
+    let field = match &channel.destination {
+        Some(Destination::Slack(_)) => "slack.webhook_url",
+        Some(Destination::Teams(_)) => "teams.webhook_url",
+        Some(Destination::Webhook(_)) => "webhook.url",
+        Some(Destination::Email(email)) => {
+            let Some(server) = &email.smtp else { return Ok(()) };
+            if before.is_some_and(|before| leads_the_same_way(before.channel, server)) {
+                return Ok(());
+            }
+            return admit_server(service, server)
+                .await
+                .map_err(|refusal| refused("email.smtp.host", refusal).into());
+        }
+        Some(Destination::InApp(_)) | None => return Ok(()),
+    };
+    if before.is_some_and(|before| before.secrets.url == secrets.url) {
+        return Ok(());
+    }
+    service
+        .guard()
+        .admit_url(&secrets.url)
+        .await
+        .map_err(|refusal| refused(field, refusal))?;
+    Ok(())
+}
+
+fn leads_the_same_way(before: &Channel, server: &SmtpServer) -> bool {
+    match &before.destination {
+        Some(Destination::Email(email)) => email.smtp.as_ref().is_some_and(|was| {
+            (&was.host, was.port, was.security) == (&server.host, server.port, server.security)
+        }),
+        _ => false,
+    }
+}
+
+async fn admit_server(service: &Service, server: &SmtpServer) -> std::result::Result<(), Refusal> {
+    let port = u16::try_from(server.port).unwrap_or_default();
+    let addresses = service.guard().check_host(&server.host, port).await?;
+    let allowed = |ip| service.guard().policy().allow.iter().any(|net| net.contains(&ip));
+    if server.security() == SmtpSecurity::None
+        && !addresses
+            .iter()
+            .all(|address| allowed(address.ip().to_canonical()))
+    {
+        return Err(Refusal::NotAllowListed);
+    }
+    Ok(())
+}
+
+/// The channels that a rule sends to must be the team's own, and of a kind that rules may name.
+pub(super) async fn routable(
+    connection: &impl sea_orm::ConnectionTrait,
+    team: TeamId,
+    ids: &[ChannelId],
+) -> Result<()> {
+    let existing = channels::all(connection, team).await?;
+    let mut violations = Violations::new();
+    for (index, id) in ids.iter().enumerate() {
+        let at = format!("rule.send.channel_ids[{index}]");
+        match existing.iter().find(|row| row.id == id.as_uuid()) {
+            None => violations.add(at, reason::UNKNOWN_VALUE, "is not a channel of this team"),
+            Some(row) if row.kind()? == ChannelKind::Webhook => {
+                violations.add(
+                    at,
+                    reason::NOT_ALLOWED,
+                    "is a webhook, which has a filter of its own",
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(violations.into_result(())?)
+}

@@ -1,0 +1,157 @@
+//! Members of a team.
+
+use uuid::Uuid;
+use watchbell_contracts::config::v1::{
+    CreateMemberRequest, CreateMemberResponse, DeleteMemberRequest, DeleteMemberResponse, GetMemberRequest,
+    GetMemberResponse, ListMembersRequest, ListMembersResponse, UpdateMemberRequest, UpdateMemberResponse,
+};
+use watchbell_domain::Role;
+use watchbell_domain::ids::MemberId;
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageRequest};
+
+use super::{PAGE, checked, given, id, room};
+use crate::check::{self, MemberDraft};
+use crate::error::Result;
+use crate::service::Service;
+use crate::store::entities::member;
+use crate::store::{join, members};
+use crate::{etag, mask};
+
+const MAX_MEMBERS: u64 = 5_000;
+
+pub(super) async fn list(
+    service: &Service,
+    caller: Principal,
+    request: ListMembersRequest,
+) -> Result<ListMembersResponse> {
+    let team = caller.team(&request.team_id)?;
+    let filters = FiltersHash::of("ListMembers").with(team);
+    let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
+    let page = members::list(service.store().reader(), team, &page)
+        .await?
+        .try_map(|row| row.to_message())?;
+    Ok(ListMembersResponse {
+        members: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn get(
+    service: &Service,
+    caller: Principal,
+    request: GetMemberRequest,
+) -> Result<GetMemberResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: MemberId = id("member_id", &request.member_id)?;
+    let row = members::get(service.store().reader(), team, id).await?;
+    Ok(GetMemberResponse {
+        member: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn create(
+    service: &Service,
+    caller: Principal,
+    request: CreateMemberRequest,
+) -> Result<CreateMemberResponse> {
+    let team = caller.team(&request.team_id)?;
+    let draft = checked("member", check::member(&given(request.member, "member")?))?;
+    owners_by_owners(&caller, &[draft.role])?;
+    let change = service.change(team).await?;
+    room(
+        members::count(change.connection(), team).await?,
+        MAX_MEMBERS,
+        "members",
+    )?;
+    let now = change.now();
+    let mut row = member::Model {
+        id: MemberId::generate(now).as_uuid(),
+        team_id: team.as_uuid(),
+        email: String::new(),
+        email_key: String::new(),
+        display_name: String::new(),
+        role: String::new(),
+        slack_user_id: String::new(),
+        permissions: String::new(),
+        version: 1,
+        create_time: now,
+        update_time: now,
+    };
+    write(draft, &mut row);
+    members::insert(change.connection(), &row).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(CreateMemberResponse {
+        member: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn update(
+    service: &Service,
+    caller: Principal,
+    request: UpdateMemberRequest,
+) -> Result<UpdateMemberResponse> {
+    let team = caller.team(&request.team_id)?;
+    let update = given(request.member, "member")?;
+    let id: MemberId = id("member.id", &update.id)?;
+    let change = service.change(team).await?;
+    let mut row = members::get(change.connection(), team, id).await?;
+    etag::check(&update.etag, row.version, "member", id)?;
+    let current = row.to_message()?;
+    let merged = mask::merge(
+        "watchbell.config.v1.Member",
+        &current,
+        &update,
+        request.update_mask.as_ref(),
+    )?;
+    let draft = checked("member", check::member(&merged))?;
+    owners_by_owners(&caller, &[row.role()?, draft.role])?;
+    write(draft, &mut row);
+    row.version += 1;
+    row.update_time = change.now();
+    members::update(change.connection(), &row).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(UpdateMemberResponse {
+        member: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    caller: Principal,
+    request: DeleteMemberRequest,
+) -> Result<DeleteMemberResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: MemberId = id("member_id", &request.member_id)?;
+    let change = service.change(team).await?;
+    let row = members::get(change.connection(), team, id).await?;
+    etag::check(&request.etag, row.version, "member", id)?;
+    owners_by_owners(&caller, &[row.role()?])?;
+    members::delete(change.connection(), team, id).await?;
+    change.finish(service.store(), false).await?;
+    Ok(DeleteMemberResponse {})
+}
+
+/// An Admin must not become an Owner by their own hand, nor push one out.
+fn owners_by_owners(caller: &Principal, roles: &[Role]) -> Result<()> {
+    match caller {
+        Principal::Member { role, .. } if *role != Role::Owner && roles.contains(&Role::Owner) => {
+            Err(Problem::Denied {
+                reason: "OWNER_ONLY",
+                message: "only an Owner may make, change or remove an Owner".to_owned(),
+            }
+            .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write(draft: MemberDraft, row: &mut member::Model) {
+    row.email_key = draft.email.key();
+    row.email = draft.email.into();
+    row.display_name = draft.display_name;
+    row.role = draft.role.to_string();
+    row.slack_user_id = draft.slack_user_id;
+    row.permissions = join(draft.permissions);
+}

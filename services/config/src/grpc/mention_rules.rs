@@ -1,0 +1,125 @@
+//! Mention rules.
+
+use uuid::Uuid;
+use watchbell_contracts::config::v1::{
+    CreateMentionRuleRequest, CreateMentionRuleResponse, DeleteMentionRuleRequest, DeleteMentionRuleResponse,
+    GetMentionRuleRequest, GetMentionRuleResponse, ListMentionRulesRequest, ListMentionRulesResponse,
+    UpdateMentionRuleRequest, UpdateMentionRuleResponse,
+};
+use watchbell_domain::ids::MentionRuleId;
+use watchbell_runtime::auth::Principal;
+use watchbell_store::paging::{FiltersHash, PageRequest};
+
+use super::{PAGE, checked, given, id, room};
+use crate::error::Result;
+use crate::service::Service;
+use crate::store::entities::mention_rule;
+use crate::store::rules;
+use crate::{check, etag, mask};
+
+const MAX_MENTION_RULES: u64 = 200;
+
+pub(super) async fn list(
+    service: &Service,
+    caller: Principal,
+    request: ListMentionRulesRequest,
+) -> Result<ListMentionRulesResponse> {
+    let team = caller.team(&request.team_id)?;
+    let filters = FiltersHash::of("ListMentionRules").with(team);
+    let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
+    let page = rules::list_mentions(service.store().reader(), team, &page).await?;
+    let page = page.try_map(|row| row.to_message())?;
+    Ok(ListMentionRulesResponse {
+        mention_rules: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn get(
+    service: &Service,
+    caller: Principal,
+    request: GetMentionRuleRequest,
+) -> Result<GetMentionRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: MentionRuleId = id("mention_rule_id", &request.mention_rule_id)?;
+    let row = rules::get_mention(service.store().reader(), team, id).await?;
+    Ok(GetMentionRuleResponse {
+        mention_rule: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn create(
+    service: &Service,
+    caller: Principal,
+    request: CreateMentionRuleRequest,
+) -> Result<CreateMentionRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let rule = checked(
+        "mention_rule",
+        check::mention_rule(&given(request.mention_rule, "mention_rule")?),
+    )?;
+    let change = service.change(team).await?;
+    room(
+        rules::count_mentions(change.connection(), team).await?,
+        MAX_MENTION_RULES,
+        "mention rules",
+    )?;
+    let now = change.now();
+    let mut row = mention_rule::Model {
+        id: MentionRuleId::generate(now).as_uuid(),
+        team_id: team.as_uuid(),
+        spec: Vec::new(),
+        version: 1,
+        create_time: now,
+        update_time: now,
+    };
+    row.configure(&rule);
+    rules::insert_mention(change.connection(), &row).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(CreateMentionRuleResponse {
+        mention_rule: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn update(
+    service: &Service,
+    caller: Principal,
+    request: UpdateMentionRuleRequest,
+) -> Result<UpdateMentionRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let update = given(request.mention_rule, "mention_rule")?;
+    let id: MentionRuleId = id("mention_rule.id", &update.id)?;
+    let change = service.change(team).await?;
+    let mut row = rules::get_mention(change.connection(), team, id).await?;
+    etag::check(&update.etag, row.version, "mention rule", id)?;
+    let current = row.to_message()?;
+    let merged = mask::merge(
+        "watchbell.config.v1.MentionRule",
+        &current,
+        &update,
+        request.update_mask.as_ref(),
+    )?;
+    row.configure(&checked("mention_rule", check::mention_rule(&merged))?);
+    row.version += 1;
+    row.update_time = change.now();
+    rules::update_mention(change.connection(), &row).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(UpdateMentionRuleResponse {
+        mention_rule: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    caller: Principal,
+    request: DeleteMentionRuleRequest,
+) -> Result<DeleteMentionRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: MentionRuleId = id("mention_rule_id", &request.mention_rule_id)?;
+    let change = service.change(team).await?;
+    let row = rules::get_mention(change.connection(), team, id).await?;
+    etag::check(&request.etag, row.version, "mention rule", id)?;
+    rules::delete_mention(change.connection(), team, id).await?;
+    change.finish(service.store(), false).await?;
+    Ok(DeleteMentionRuleResponse {})
+}

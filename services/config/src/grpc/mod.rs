@@ -1,0 +1,162 @@
+//! The RPCs: decode, call, encode. The auth layer has asked whether the caller may call an RPC at all; what a handler
+//! settles is which team is meant, and what only it can know.
+
+mod api_keys;
+mod catalog;
+mod channels;
+mod members;
+mod mention_rules;
+mod preferences;
+mod rules;
+mod snapshots;
+mod team_settings;
+mod teams;
+
+use tonic::{Request, Response, Status};
+use watchbell_contracts::api::{
+    BoxStream, CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi,
+};
+use watchbell_contracts::config::v1 as pb;
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::PageLimits;
+
+use crate::error::{Error, Result};
+use crate::service::Service;
+
+/// How many of anything a page has.
+const PAGE: PageLimits = PageLimits::new(50, 1000);
+
+/// Implements an API by one function for each RPC: `fn(&Service, Principal, Request) -> Result<Response>`.
+macro_rules! rpcs {
+    ($api:ident { $($rpc:ident($request:ty) -> $response:ty = $handler:path;)+ }) => {
+        #[async_trait::async_trait]
+        impl $api for Service {
+            $(
+                async fn $rpc(&self, request: Request<$request>) -> std::result::Result<Response<$response>, Status> {
+                    let caller = Principal::of(&request)?;
+                    $handler(self, caller, request.into_inner()).await.map(Response::new).map_err(told)
+                }
+            )+
+        }
+    };
+}
+
+rpcs!(TeamApi {
+    list_teams(pb::ListTeamsRequest) -> pb::ListTeamsResponse = teams::list;
+    get_team(pb::GetTeamRequest) -> pb::GetTeamResponse = teams::get;
+    create_team(pb::CreateTeamRequest) -> pb::CreateTeamResponse = teams::create;
+    update_team(pb::UpdateTeamRequest) -> pb::UpdateTeamResponse = teams::update;
+    delete_team(pb::DeleteTeamRequest) -> pb::DeleteTeamResponse = teams::delete;
+    list_members(pb::ListMembersRequest) -> pb::ListMembersResponse = members::list;
+    get_member(pb::GetMemberRequest) -> pb::GetMemberResponse = members::get;
+    create_member(pb::CreateMemberRequest) -> pb::CreateMemberResponse = members::create;
+    update_member(pb::UpdateMemberRequest) -> pb::UpdateMemberResponse = members::update;
+    delete_member(pb::DeleteMemberRequest) -> pb::DeleteMemberResponse = members::delete;
+    list_api_keys(pb::ListApiKeysRequest) -> pb::ListApiKeysResponse = api_keys::list;
+    create_api_key(pb::CreateApiKeyRequest) -> pb::CreateApiKeyResponse = api_keys::create;
+    delete_api_key(pb::DeleteApiKeyRequest) -> pb::DeleteApiKeyResponse = api_keys::delete;
+    get_integration_status(pb::GetIntegrationStatusRequest) -> pb::GetIntegrationStatusResponse
+        = teams::integration_status;
+});
+
+rpcs!(ChannelApi {
+    list_channels(pb::ListChannelsRequest) -> pb::ListChannelsResponse = channels::list;
+    get_channel(pb::GetChannelRequest) -> pb::GetChannelResponse = channels::get;
+    create_channel(pb::CreateChannelRequest) -> pb::CreateChannelResponse = channels::create;
+    update_channel(pb::UpdateChannelRequest) -> pb::UpdateChannelResponse = channels::update;
+    delete_channel(pb::DeleteChannelRequest) -> pb::DeleteChannelResponse = channels::delete;
+    set_default_channel(pb::SetDefaultChannelRequest) -> pb::SetDefaultChannelResponse = channels::set_default;
+    rotate_webhook_secret(pb::RotateWebhookSecretRequest) -> pb::RotateWebhookSecretResponse
+        = channels::rotate_secret;
+    reenable_channel(pb::ReenableChannelRequest) -> pb::ReenableChannelResponse = channels::reenable;
+});
+
+rpcs!(RoutingApi {
+    list_rules(pb::ListRulesRequest) -> pb::ListRulesResponse = rules::list;
+    get_rule(pb::GetRuleRequest) -> pb::GetRuleResponse = rules::get;
+    create_rule(pb::CreateRuleRequest) -> pb::CreateRuleResponse = rules::create;
+    update_rule(pb::UpdateRuleRequest) -> pb::UpdateRuleResponse = rules::update;
+    delete_rule(pb::DeleteRuleRequest) -> pb::DeleteRuleResponse = rules::delete;
+    move_rule(pb::MoveRuleRequest) -> pb::MoveRuleResponse = rules::move_to;
+    list_mention_rules(pb::ListMentionRulesRequest) -> pb::ListMentionRulesResponse = mention_rules::list;
+    get_mention_rule(pb::GetMentionRuleRequest) -> pb::GetMentionRuleResponse = mention_rules::get;
+    create_mention_rule(pb::CreateMentionRuleRequest) -> pb::CreateMentionRuleResponse = mention_rules::create;
+    update_mention_rule(pb::UpdateMentionRuleRequest) -> pb::UpdateMentionRuleResponse = mention_rules::update;
+    delete_mention_rule(pb::DeleteMentionRuleRequest) -> pb::DeleteMentionRuleResponse = mention_rules::delete;
+    apply_team_config(pb::ApplyTeamConfigRequest) -> pb::ApplyTeamConfigResponse = rules::apply_config;
+    export_team_config(pb::ExportTeamConfigRequest) -> pb::ExportTeamConfigResponse = rules::export_config;
+});
+
+rpcs!(PreferenceApi {
+    get_preferences(pb::GetPreferencesRequest) -> pb::GetPreferencesResponse = preferences::get;
+    update_preferences(pb::UpdatePreferencesRequest) -> pb::UpdatePreferencesResponse = preferences::update;
+    get_compliance_recipients(pb::GetComplianceRecipientsRequest) -> pb::GetComplianceRecipientsResponse
+        = team_settings::get_recipients;
+    update_compliance_recipients(pb::UpdateComplianceRecipientsRequest) -> pb::UpdateComplianceRecipientsResponse
+        = team_settings::update_recipients;
+    get_digest_settings(pb::GetDigestSettingsRequest) -> pb::GetDigestSettingsResponse = team_settings::get_digest;
+    update_digest_settings(pb::UpdateDigestSettingsRequest) -> pb::UpdateDigestSettingsResponse
+        = team_settings::update_digest;
+    inspect_unsubscribe_token(pb::InspectUnsubscribeTokenRequest) -> pb::InspectUnsubscribeTokenResponse
+        = preferences::inspect_token;
+    unsubscribe(pb::UnsubscribeRequest) -> pb::UnsubscribeResponse = preferences::unsubscribe;
+});
+
+rpcs!(CatalogApi {
+    list_event_types(pb::ListEventTypesRequest) -> pb::ListEventTypesResponse = catalog::list;
+    get_event_type(pb::GetEventTypeRequest) -> pb::GetEventTypeResponse = catalog::get;
+    create_event_type(pb::CreateEventTypeRequest) -> pb::CreateEventTypeResponse = catalog::create;
+    update_event_type(pb::UpdateEventTypeRequest) -> pb::UpdateEventTypeResponse = catalog::update;
+    delete_event_type(pb::DeleteEventTypeRequest) -> pb::DeleteEventTypeResponse = catalog::delete;
+});
+
+rpcs!(SnapshotApi {
+    get_team_snapshot(pb::GetTeamSnapshotRequest) -> pb::GetTeamSnapshotResponse = snapshots::get;
+    watch_changes(pb::WatchChangesRequest) -> BoxStream<pb::WatchChangesResponse> = snapshots::watch;
+    resolve_channel(pb::ResolveChannelRequest) -> pb::ResolveChannelResponse = snapshots::resolve_channel;
+    authenticate(pb::AuthenticateRequest) -> pb::AuthenticateResponse = snapshots::authenticate;
+    report_channel_health(pb::ReportChannelHealthRequest) -> pb::ReportChannelHealthResponse
+        = snapshots::report_health;
+    list_all_teams(pb::ListAllTeamsRequest) -> pb::ListAllTeamsResponse = snapshots::list_all_teams;
+});
+
+fn told(err: Error) -> Status {
+    Problem::from(err).into()
+}
+
+/// The message that a request must carry.
+fn given<T>(message: Option<T>, field: &str) -> Result<T> {
+    message.ok_or_else(|| Problem::invalid(field, reason::REQUIRED, "must be given").into())
+}
+
+/// The id that a request names.
+fn id<T>(field: &str, text: &str) -> Result<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    if text.is_empty() {
+        return Err(Problem::invalid(field, reason::REQUIRED, "must be given").into());
+    }
+    text.parse()
+        .map_err(|err: T::Err| Problem::invalid(field, reason::MALFORMED, err.to_string()).into())
+}
+
+/// The value of a check whose paths start below `field`.
+fn checked<T>(field: &str, result: std::result::Result<T, Violations>) -> Result<T> {
+    result.map_err(|violations| violations.under(field).into())
+}
+
+/// That a team may have one more.
+fn room(count: u64, limit: u64, what: &'static str) -> Result<()> {
+    if count < limit {
+        return Ok(());
+    }
+    Err(Problem::Precondition {
+        reason: "LIMIT_REACHED",
+        message: format!("a team has at most {limit} {what}"),
+    }
+    .into())
+}

@@ -1,0 +1,186 @@
+//! Rules in their order.
+
+use watchbell_contracts::config::v1::{
+    ApplyTeamConfigRequest, ApplyTeamConfigResponse, CreateRuleRequest, CreateRuleResponse,
+    DeleteRuleRequest, DeleteRuleResponse, ExportTeamConfigRequest, ExportTeamConfigResponse, GetRuleRequest,
+    GetRuleResponse, ListRulesRequest, ListRulesResponse, MoveRuleRequest, MoveRuleResponse,
+    UpdateRuleRequest, UpdateRuleResponse,
+};
+use watchbell_domain::ids::RuleId;
+use watchbell_domain::violation::reason;
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageRequest};
+
+use super::channels::routable;
+use super::{PAGE, checked, given, id, room};
+use crate::error::Result;
+use crate::service::Service;
+use crate::store::entities::rule;
+use crate::store::rules;
+use crate::{check, etag, mask};
+
+const MAX_RULES: u64 = 500;
+
+pub(super) async fn list(
+    service: &Service,
+    caller: Principal,
+    request: ListRulesRequest,
+) -> Result<ListRulesResponse> {
+    let team = caller.team(&request.team_id)?;
+    let filters = FiltersHash::of("ListRules").with(team);
+    let page = PageRequest::<i32>::parse(request.page_size, &request.page_token, PAGE, filters)?;
+    let page = rules::list(service.store().reader(), team, &page)
+        .await?
+        .try_map(|row| row.to_message())?;
+    Ok(ListRulesResponse {
+        rules: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn get(
+    service: &Service,
+    caller: Principal,
+    request: GetRuleRequest,
+) -> Result<GetRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: RuleId = id("rule_id", &request.rule_id)?;
+    let row = rules::get(service.store().reader(), team, id).await?;
+    Ok(GetRuleResponse {
+        rule: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn create(
+    service: &Service,
+    caller: Principal,
+    request: CreateRuleRequest,
+) -> Result<CreateRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let (rule, channel_ids) = checked("rule", check::rule(&given(request.rule, "rule")?))?;
+    let change = service.change(team).await?;
+    routable(change.connection(), team, &channel_ids).await?;
+    let mut order = rules::all(change.connection(), team).await?;
+    room(order.len() as u64, MAX_RULES, "rules")?;
+    let now = change.now();
+    let mut row = rule::Model {
+        id: RuleId::generate(now).as_uuid(),
+        team_id: team.as_uuid(),
+        position: 0,
+        spec: Vec::new(),
+        version: 1,
+        create_time: now,
+        update_time: now,
+    };
+    row.configure(&rule);
+    let index = index_of(rule.position, order.len());
+    row.position = i32::try_from(index + 1).unwrap_or(i32::MAX);
+    rules::insert(change.connection(), &row).await?;
+    order.insert(index, row.clone());
+    rules::renumber(change.connection(), &mut order).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(CreateRuleResponse {
+        rule: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn update(
+    service: &Service,
+    caller: Principal,
+    request: UpdateRuleRequest,
+) -> Result<UpdateRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let update = given(request.rule, "rule")?;
+    let id: RuleId = id("rule.id", &update.id)?;
+    let change = service.change(team).await?;
+    let mut row = rules::get(change.connection(), team, id).await?;
+    etag::check(&update.etag, row.version, "rule", id)?;
+    let current = row.to_message()?;
+    let merged = mask::merge(
+        "watchbell.config.v1.Rule",
+        &current,
+        &update,
+        request.update_mask.as_ref(),
+    )?;
+    let (rule, channel_ids) = checked("rule", check::rule(&merged))?;
+    routable(change.connection(), team, &channel_ids).await?;
+    row.configure(&rule);
+    row.version += 1;
+    row.update_time = change.now();
+    rules::update(change.connection(), &row).await?;
+    change.finish(service.store(), request.validate_only).await?;
+    Ok(UpdateRuleResponse {
+        rule: Some(row.to_message()?),
+    })
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    caller: Principal,
+    request: DeleteRuleRequest,
+) -> Result<DeleteRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: RuleId = id("rule_id", &request.rule_id)?;
+    let change = service.change(team).await?;
+    let row = rules::get(change.connection(), team, id).await?;
+    etag::check(&request.etag, row.version, "rule", id)?;
+    rules::delete(change.connection(), team, id).await?;
+    let mut order = rules::all(change.connection(), team).await?;
+    rules::renumber(change.connection(), &mut order).await?;
+    change.finish(service.store(), false).await?;
+    Ok(DeleteRuleResponse {})
+}
+
+pub(super) async fn move_to(
+    service: &Service,
+    caller: Principal,
+    request: MoveRuleRequest,
+) -> Result<MoveRuleResponse> {
+    let team = caller.team(&request.team_id)?;
+    let id: RuleId = id("rule_id", &request.rule_id)?;
+    if request.position < 1 {
+        return Err(Problem::invalid("position", reason::OUT_OF_RANGE, "must be at least 1").into());
+    }
+    let change = service.change(team).await?;
+    let mut order = rules::all(change.connection(), team).await?;
+    let Some(from) = order.iter().position(|row| row.id == id.as_uuid()) else {
+        return Err(Problem::not_found("rule", id).into());
+    };
+    let row = order.remove(from);
+    order.insert(index_of(request.position, order.len()), row);
+    rules::renumber(change.connection(), &mut order).await?;
+    change.finish(service.store(), false).await?;
+    let rules = order.iter().map(rule::Model::to_message).collect::<Result<_>>()?;
+    Ok(MoveRuleResponse { rules })
+}
+
+/// Where a position from 1 lies among so many others; 0 and what is beyond the end mean last.
+fn index_of(position: i32, others: usize) -> usize {
+    match usize::try_from(position) {
+        Ok(position @ 1..) => (position - 1).min(others),
+        _ => others,
+    }
+}
+
+pub(super) async fn apply_config(
+    _service: &Service,
+    _caller: Principal,
+    _request: ApplyTeamConfigRequest,
+) -> Result<ApplyTeamConfigResponse> {
+    Err(Problem::Unimplemented {
+        path: "watchbell.config.v1.RoutingService/ApplyTeamConfig".to_owned(),
+    }
+    .into())
+}
+
+pub(super) async fn export_config(
+    _service: &Service,
+    _caller: Principal,
+    _request: ExportTeamConfigRequest,
+) -> Result<ExportTeamConfigResponse> {
+    Err(Problem::Unimplemented {
+        path: "watchbell.config.v1.RoutingService/ExportTeamConfig".to_owned(),
+    }
+    .into())
+}

@@ -1,0 +1,176 @@
+//! What the other services of Watchbell take from Config. The auth layer lets nobody else here; since some of it is
+//! secret, every handler asks once more.
+
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+use watchbell_contracts::api::BoxStream;
+use watchbell_contracts::config::v1::{
+    AuthenticateRequest, AuthenticateResponse, ChannelHealth, GetTeamSnapshotRequest,
+    GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse, ReportChannelHealthRequest,
+    ReportChannelHealthResponse, ResolveChannelRequest, ResolveChannelResponse, WatchChangesRequest,
+    WatchChangesResponse, resolve_channel_request::Selector,
+};
+use watchbell_contracts::convert::{instant, required};
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::ChannelId;
+use watchbell_domain::violation::{Violations, reason as field};
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::{Problem, reason};
+use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
+
+use super::id;
+use crate::error::Result;
+use crate::feed::Follower;
+use crate::sealing::RowIdentity;
+use crate::service::Service;
+use crate::store::{api_keys, channels, now, teams};
+use crate::{secrets, snapshot};
+
+const PAGE: PageLimits = PageLimits::new(100, 1000);
+/// The longest word on a channel's health that is kept, in characters.
+const MAX_MESSAGE: usize = 1_000;
+
+pub(super) async fn get(
+    service: &Service,
+    caller: Principal,
+    request: GetTeamSnapshotRequest,
+) -> Result<GetTeamSnapshotResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    let snapshot = snapshot::read(service.store(), team, service.now()).await?;
+    Ok(GetTeamSnapshotResponse {
+        snapshot: Some(snapshot),
+    })
+}
+
+pub(super) async fn watch(
+    service: &Service,
+    caller: Principal,
+    request: WatchChangesRequest,
+) -> Result<BoxStream<WatchChangesResponse>> {
+    internal(&caller)?;
+    Ok(Follower::begin(service.clone(), request.after_cursor)
+        .await?
+        .into_stream())
+}
+
+pub(super) async fn resolve_channel(
+    service: &Service,
+    caller: Principal,
+    request: ResolveChannelRequest,
+) -> Result<ResolveChannelResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    let transaction = snapshot::begin(service.store()).await?;
+    let revision = teams::get(&transaction, team).await?.revision;
+    let row = match request.selector {
+        None => return Err(Problem::invalid("selector", field::REQUIRED, "must be given").into()),
+        Some(Selector::ChannelId(text)) => {
+            channels::get(&transaction, team, id::<ChannelId>("channel_id", &text)?).await?
+        }
+        Some(Selector::DefaultOfKind(number)) => {
+            let mut violations = Violations::new();
+            let Some(kind) = required::<ChannelKind>(number, "default_of_kind", &mut violations) else {
+                return Err(violations.into());
+            };
+            channels::default_of_kind(&transaction, team, kind)
+                .await?
+                .ok_or_else(|| Problem::not_found("default channel", kind))?
+        }
+    };
+    transaction.rollback().await?;
+    let identity = RowIdentity::channel(team, row.channel_id());
+    let secrets = secrets::open(service.keyring(), identity, &row.secrets)?;
+    let now = service.now();
+    Ok(ResolveChannelResponse {
+        channel: Some(row.to_message(now)?),
+        secrets: Some(secrets::live(secrets, now)),
+        revision,
+    })
+}
+
+pub(super) async fn authenticate(
+    service: &Service,
+    caller: Principal,
+    request: AuthenticateRequest,
+) -> Result<AuthenticateResponse> {
+    internal(&caller)?;
+    let row = api_keys::by_hash_all_teams(service.store().reader(), &request.key_sha256).await?;
+    let live = row.filter(|row| {
+        bool::from(row.key_sha256.ct_eq(&request.key_sha256))
+            && row.expire_time.is_none_or(|end| now(service.clock()) < end)
+    });
+    match live {
+        Some(row) => Ok(AuthenticateResponse {
+            key: Some(row.to_message()?),
+        }),
+        None => Err(Problem::Unauthenticated {
+            reason: reason::INVALID_CREDENTIAL,
+        }
+        .into()),
+    }
+}
+
+pub(super) async fn report_health(
+    service: &Service,
+    caller: Principal,
+    request: ReportChannelHealthRequest,
+) -> Result<ReportChannelHealthResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    let id: ChannelId = id("channel_id", &request.channel_id)?;
+    let unhealthy = match request.health() {
+        ChannelHealth::Healthy => false,
+        ChannelHealth::Unhealthy => true,
+        ChannelHealth::Unspecified => {
+            return Err(Problem::invalid("health", field::REQUIRED, "must be given").into());
+        }
+    };
+    let mut violations = Violations::new();
+    let seen = instant(request.observe_time.as_ref(), "observe_time", &mut violations);
+    violations.into_result(())?;
+
+    let change = service.change(team).await?;
+    let mut row = channels::get(change.connection(), team, id).await?;
+    let seen = seen.unwrap_or(change.now());
+    let overtaken =
+        request.health_epoch < row.health_epoch || row.health_time.is_some_and(|last| seen < last);
+    let message: String = request.message.chars().take(MAX_MESSAGE).collect();
+    let known = (row.unhealthy, &row.health_message) == (unhealthy, &message);
+    if overtaken || known {
+        return Ok(ReportChannelHealthResponse {});
+    }
+    row.unhealthy = unhealthy;
+    row.health_message = message;
+    row.health_time = Some(seen);
+    channels::update_health(change.connection(), &row).await?;
+    change.finish(service.store(), false).await?;
+    Ok(ReportChannelHealthResponse {})
+}
+
+pub(super) async fn list_all_teams(
+    service: &Service,
+    caller: Principal,
+    request: ListAllTeamsRequest,
+) -> Result<ListAllTeamsResponse> {
+    internal(&caller)?;
+    let filters = FiltersHash::of("ListAllTeams");
+    let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
+    let page = teams::list_all_teams(service.store().reader(), &page).await?;
+    let page = page.try_map(|row| row.to_message())?;
+    Ok(ListAllTeamsResponse {
+        teams: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+fn internal(caller: &Principal) -> Result<()> {
+    match caller {
+        Principal::Service => Ok(()),
+        _ => Err(Problem::Denied {
+            reason: reason::INTERNAL_ONLY,
+            message: "this call is for services of Watchbell only".to_owned(),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,83 @@
+//! What a team sets as a whole: who gets receipts, and the digest.
+
+use prost::Message;
+use watchbell_contracts::config::v1::{
+    DigestSettings, GetComplianceRecipientsRequest, GetComplianceRecipientsResponse,
+    GetDigestSettingsRequest, GetDigestSettingsResponse, UpdateComplianceRecipientsRequest,
+    UpdateComplianceRecipientsResponse, UpdateDigestSettingsRequest, UpdateDigestSettingsResponse,
+};
+use watchbell_runtime::auth::Principal;
+
+use super::{checked, given};
+use crate::error::Result;
+use crate::service::Service;
+use crate::store::teams;
+use crate::{check, etag, mask};
+
+pub(super) async fn get_recipients(
+    service: &Service,
+    caller: Principal,
+    request: GetComplianceRecipientsRequest,
+) -> Result<GetComplianceRecipientsResponse> {
+    let team = caller.team(&request.team_id)?;
+    teams::get(service.store().reader(), team).await?;
+    let settings = teams::settings(service.store().reader(), team).await?;
+    Ok(GetComplianceRecipientsResponse {
+        recipients: settings.recipients(),
+    })
+}
+
+pub(super) async fn update_recipients(
+    service: &Service,
+    caller: Principal,
+    request: UpdateComplianceRecipientsRequest,
+) -> Result<UpdateComplianceRecipientsResponse> {
+    let team = caller.team(&request.team_id)?;
+    let recipients = check::compliance_recipients(&request.recipients)?;
+    let change = service.change(team).await?;
+    let mut settings = teams::settings(change.connection(), team).await?;
+    settings.compliance_recipients = recipients.join("\n");
+    teams::put_settings(change.connection(), settings).await?;
+    change.finish(service.store(), false).await?;
+    Ok(UpdateComplianceRecipientsResponse { recipients })
+}
+
+pub(super) async fn get_digest(
+    service: &Service,
+    caller: Principal,
+    request: GetDigestSettingsRequest,
+) -> Result<GetDigestSettingsResponse> {
+    let team = caller.team(&request.team_id)?;
+    teams::get(service.store().reader(), team).await?;
+    let settings = teams::settings(service.store().reader(), team).await?;
+    Ok(GetDigestSettingsResponse {
+        settings: Some(settings.digest()?),
+    })
+}
+
+pub(super) async fn update_digest(
+    service: &Service,
+    caller: Principal,
+    request: UpdateDigestSettingsRequest,
+) -> Result<UpdateDigestSettingsResponse> {
+    let team = caller.team(&request.team_id)?;
+    let update = given(request.settings, "settings")?;
+    let change = service.change(team).await?;
+    let mut row = teams::settings(change.connection(), team).await?;
+    etag::check(&update.etag, row.digest_version, "digest settings", team)?;
+    let merged = mask::merge(
+        "watchbell.config.v1.DigestSettings",
+        &row.digest()?,
+        &update,
+        request.update_mask.as_ref(),
+    )?;
+    let digest: DigestSettings = checked("settings", check::digest(&merged))?;
+    row.digest = digest.encode_to_vec();
+    row.digest_version += 1;
+    let settings = row.digest()?;
+    teams::put_settings(change.connection(), row).await?;
+    change.finish(service.store(), false).await?;
+    Ok(UpdateDigestSettingsResponse {
+        settings: Some(settings),
+    })
+}

@@ -1,0 +1,28 @@
+//! Config, the control plane: teams, members, API keys, the catalog, channels and their sealed secrets, rules,
+//! preferences and digest settings. It hands the other services a snapshot of a team with a revision, and a feed
+//! that says whose snapshot has moved on.
+//!
+//! Several replicas may serve one database. The data plane keeps working on the last snapshot it holds while all of
+//! them are down. Secrets leave it only through `ResolveChannel`, to other services of Watchbell.
+
+mod bootstrap;
+mod check;
+mod error;
+mod etag;
+mod feed;
+mod grpc;
+mod keys;
+mod mask;
+mod pruner;
+mod resealer;
+pub mod sealing;
+mod secrets;
+mod service;
+mod snapshot;
+mod store;
+
+pub use error::{Error, Result};
+pub use pruner::FeedPruner;
+pub use resealer::Resealer;
+pub use service::{Service, Settings};
+pub use store::Migrator;

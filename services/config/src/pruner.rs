@@ -1,0 +1,35 @@
+//! Forgets old entries of the change feed. Whoever asks for a cursor that is gone is told to start over.
+
+use chrono::TimeDelta;
+use watchbell_domain::clock::SharedClock;
+use watchbell_store::Store;
+
+use crate::error::Result;
+use crate::store::changes;
+
+/// How long a change is kept: a follower that was away for longer reads everything again.
+const KEPT: TimeDelta = TimeDelta::days(7);
+
+/// The loop that prunes the change feed.
+#[derive(Debug)]
+pub struct FeedPruner {
+    store: Store,
+    clock: SharedClock,
+}
+
+// === impl FeedPruner ===
+
+impl FeedPruner {
+    /// A pruner of this store's feed.
+    pub fn new(store: Store, clock: SharedClock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Deletes what is older than a week; answers how many entries.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tick(&self) -> Result<u64> {
+        changes::prune_all_teams(&self.store, self.clock.now() - KEPT).await
+    }
+}

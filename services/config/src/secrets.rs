@@ -1,0 +1,510 @@
+//! A channel's secrets apart from the channel. Whoever writes a channel gives them inside of its destination; here
+//! they are taken out before anything is stored, and what may be shown in their place is put in: a host and a mask,
+//! or that there is one. A secret left empty in an update is kept, but never for another host or user than the one
+//! it was given for: who may change an address must not learn by that what is sent there.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use prost::Message;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use watchbell_contracts::config::v1::{
+    Channel, ChannelSecrets, EmailDestination, HttpHeader, SigningSecret as WireSecret, SmtpServer,
+    WebhookDestination, channel::Destination,
+};
+use watchbell_contracts::convert::timestamp;
+use watchbell_domain::secret::Secret;
+use watchbell_domain::signature::SigningSecret;
+use watchbell_domain::violation::{Violations, reason};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::sealing::{Keyring, RowIdentity};
+
+/// The channel before an update, and its secrets.
+pub(crate) struct Before<'a> {
+    pub(crate) channel: &'a Channel,
+    pub(crate) secrets: &'a ChannelSecrets,
+}
+
+/// What [`take`] found.
+pub(crate) struct Taken {
+    /// To seal.
+    pub(crate) secrets: ChannelSecrets,
+    /// A signing secret that was made here, to show once.
+    pub(crate) made: Option<String>,
+}
+
+/// Opens a channel's secrets.
+///
+/// # Errors
+/// When they were sealed with a key that is gone, altered, or belong to another row.
+pub(crate) fn open(keyring: &Keyring, row: RowIdentity, sealed: &[u8]) -> Result<ChannelSecrets> {
+    let plain = keyring.open(row, sealed)?;
+    ChannelSecrets::decode(&plain[..]).map_err(|err| Error::corrupt("channels", err))
+}
+
+/// Seals a channel's secrets.
+///
+/// # Errors
+/// See [`Keyring::seal`].
+pub(crate) fn seal(keyring: &Keyring, row: RowIdentity, secrets: &ChannelSecrets) -> Result<Vec<u8>> {
+    Ok(keyring.seal(row, &Zeroizing::new(secrets.encode_to_vec()))?)
+}
+
+/// Takes the secrets out of a checked channel.
+///
+/// # Errors
+/// A secret that must be given, with paths below the channel.
+pub(crate) fn take(
+    channel: &mut Channel,
+    before: Option<&Before<'_>>,
+) -> std::result::Result<Taken, Violations> {
+    let kept = before.map(|before| before.secrets);
+    let mut made = None;
+    let secrets = match channel.destination.as_mut() {
+        Some(Destination::Slack(slack)) => {
+            let url = url(&mut slack.webhook_url, kept, "slack.webhook_url")?;
+            slack.masked_webhook_url = masked(&url);
+            // Output only: as they were.
+            let was = match before.and_then(|before| before.channel.destination.as_ref()) {
+                Some(Destination::Slack(was)) => was.clone(),
+                _ => Default::default(),
+            };
+            (slack.workspace, slack.configuration_url) = (was.workspace, was.configuration_url);
+            ChannelSecrets {
+                url,
+                ..ChannelSecrets::default()
+            }
+        }
+        Some(Destination::Teams(teams)) => {
+            let url = url(&mut teams.webhook_url, kept, "teams.webhook_url")?;
+            teams.masked_webhook_url = masked(&url);
+            ChannelSecrets {
+                url,
+                ..ChannelSecrets::default()
+            }
+        }
+        Some(Destination::Email(email)) => {
+            let smtp_password = password(email, before).map_err(|missing| missing.under("email.smtp"))?;
+            ChannelSecrets {
+                smtp_password,
+                ..ChannelSecrets::default()
+            }
+        }
+        Some(Destination::Webhook(webhook)) => {
+            let (secrets, generated) =
+                webhook_secrets(webhook, before).map_err(|missing| missing.under("webhook"))?;
+            made = generated;
+            secrets
+        }
+        Some(Destination::InApp(_)) | None => ChannelSecrets::default(),
+    };
+    Ok(Taken { secrets, made })
+}
+
+fn url(
+    given: &mut String,
+    kept: Option<&ChannelSecrets>,
+    field: &str,
+) -> std::result::Result<String, Violations> {
+    let given = std::mem::take(given);
+    let url = if given.is_empty() {
+        kept.map(|kept| kept.url.clone()).unwrap_or_default()
+    } else {
+        given
+    };
+    if url.is_empty() {
+        return Err(Violations::one(field, reason::REQUIRED, "must be given"));
+    }
+    Ok(url)
+}
+
+fn password(
+    email: &mut EmailDestination,
+    before: Option<&Before<'_>>,
+) -> std::result::Result<String, Violations> {
+    let Some(server) = &mut email.smtp else {
+        return Ok(String::new());
+    };
+    let given = std::mem::take(&mut server.password);
+    let kept = before
+        .map(|before| before.secrets.smtp_password.clone())
+        .unwrap_or_default();
+    let password = if server.username.is_empty() {
+        String::new()
+    } else if !given.is_empty() || kept.is_empty() {
+        given
+    } else if before
+        .and_then(smtp_before)
+        .is_some_and(|was| same_login(was, server))
+    {
+        kept
+    } else {
+        return Err(Violations::one(
+            "password",
+            reason::REQUIRED,
+            "must be given again, since the server or the user has changed",
+        ));
+    };
+    server.has_password = !password.is_empty();
+    Ok(password)
+}
+
+fn smtp_before<'a>(before: &Before<'a>) -> Option<&'a SmtpServer> {
+    match &before.channel.destination {
+        Some(Destination::Email(email)) => email.smtp.as_ref(),
+        _ => None,
+    }
+}
+
+/// Where the password goes, and how well it is protected on the way.
+fn same_login(was: &SmtpServer, now: &SmtpServer) -> bool {
+    (&was.host, was.port, &was.username, was.security) == (&now.host, now.port, &now.username, now.security)
+}
+
+fn webhook_secrets(
+    webhook: &mut WebhookDestination,
+    before: Option<&Before<'_>>,
+) -> std::result::Result<(ChannelSecrets, Option<String>), Violations> {
+    let kept = before.map(|before| before.secrets);
+    let mut violations = Violations::new();
+    let url = violations
+        .take(url(&mut webhook.url, kept, "url"))
+        .unwrap_or_default();
+    webhook.masked_url = masked(&url);
+    let same_host = kept.is_some_and(|kept| masked(&kept.url) == webhook.masked_url);
+
+    let mut headers = Vec::new();
+    for (index, header) in webhook.headers.iter_mut().enumerate() {
+        let given = std::mem::take(&mut header.value);
+        let was = kept.and_then(|kept| {
+            kept.headers
+                .iter()
+                .find(|was| was.name.eq_ignore_ascii_case(&header.name))
+                .map(|was| &was.value)
+        });
+        let value = match was {
+            Some(was) if given.is_empty() && same_host => was.clone(),
+            Some(was) if given.is_empty() && !was.is_empty() => {
+                violations.add(
+                    format!("headers[{index}].value"),
+                    reason::REQUIRED,
+                    "must be given again, since the endpoint's host has changed",
+                );
+                continue;
+            }
+            _ => given,
+        };
+        headers.push(HttpHeader {
+            name: header.name.clone(),
+            value,
+        });
+    }
+
+    let given = Secret::new(std::mem::take(&mut webhook.signing_secret));
+    let mut made = None;
+    let signing_secrets = match (given.is_empty(), kept) {
+        (true, Some(kept)) if !kept.signing_secrets.is_empty() => kept.signing_secrets.clone(),
+        (true, _) => {
+            let secret = generate_signing_secret();
+            made = Some(secret.clone());
+            vec![WireSecret {
+                secret,
+                expire_time: None,
+            }]
+        }
+        (false, _) => {
+            violations.take_under("signing_secret", SigningSecret::parse(given.clone()));
+            vec![WireSecret {
+                secret: given.expose().to_owned(),
+                expire_time: None,
+            }]
+        }
+    };
+
+    let ed25519_private_key = if webhook.sign_ed25519 {
+        let kept = kept
+            .map(|kept| kept.ed25519_private_key.as_str())
+            .filter(|kept| !kept.is_empty());
+        let (private, public) = ed25519_keys(kept);
+        webhook.ed25519_public_key = public;
+        private
+    } else {
+        webhook.ed25519_public_key = String::new();
+        String::new()
+    };
+    webhook.live_secret_count = 0;
+    let secrets = ChannelSecrets {
+        url,
+        signing_secrets,
+        headers,
+        ed25519_private_key,
+        ..Default::default()
+    };
+    violations.into_result((secrets, made))
+}
+
+/// A new `whsec_…`.
+pub(crate) fn generate_signing_secret() -> String {
+    SigningSecret::generate(rand::random())
+        .secret()
+        .expose()
+        .to_owned()
+}
+
+/// Puts a new signing secret before the present one, which signs until `until` and no longer. An older rotation that
+/// still runs ends here: at most two secrets sign.
+pub(crate) fn rotate(secrets: &mut ChannelSecrets, new: String, until: DateTime<Utc>) {
+    secrets.signing_secrets.truncate(1);
+    for old in &mut secrets.signing_secrets {
+        old.expire_time = Some(timestamp(until));
+    }
+    secrets.signing_secrets.insert(
+        0,
+        WireSecret {
+            secret: new,
+            expire_time: None,
+        },
+    );
+}
+
+/// The secrets without signing secrets whose time is over.
+pub(crate) fn live(mut secrets: ChannelSecrets, now: DateTime<Utc>) -> ChannelSecrets {
+    let now = timestamp(now);
+    secrets.signing_secrets.retain(|secret| {
+        secret
+            .expire_time
+            .is_none_or(|end| (end.seconds, end.nanos) > (now.seconds, now.nanos))
+    });
+    secrets
+}
+
+/// A pair of Ed25519 keys in the form of Standard Webhooks: `whsk_` and base64 of the seed and the public key, `whpk_`
+/// and base64 of the public key. The one that is there already, or a new one.
+fn ed25519_keys(kept: Option<&str>) -> (String, String) {
+    let stored = kept
+        .and_then(|kept| STANDARD.decode(kept.strip_prefix("whsk_")?).ok())
+        .map(Zeroizing::new)
+        .and_then(|bytes| bytes.first_chunk::<32>().copied());
+    let seed = Zeroizing::new(stored.unwrap_or_else(rand::random::<[u8; 32]>));
+    // A seed of 32 bytes is always taken.
+    let public = match Ed25519KeyPair::from_seed_unchecked(&seed[..]) {
+        Ok(pair) => pair.public_key().as_ref().to_vec(),
+        Err(_) => Vec::new(),
+    };
+    let private = Zeroizing::new([&seed[..], &public].concat());
+    (
+        format!("whsk_{}", STANDARD.encode(&private[..])),
+        format!("whpk_{}", STANDARD.encode(&public)),
+    )
+}
+
+/// The scheme and host of a URL, the rest masked.
+fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return String::new();
+    };
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!(
+        "{}://{}/…",
+        scheme.to_ascii_lowercase(),
+        host.to_ascii_lowercase()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use watchbell_contracts::config::v1::SlackDestination;
+
+    use super::*;
+
+    fn webhook(url: &str, header: &str) -> Channel {
+        Channel {
+            destination: Some(Destination::Webhook(WebhookDestination {
+                url: url.to_owned(),
+                headers: vec![HttpHeader {
+                    name: "X-Token".to_owned(),
+                    value: header.to_owned(),
+                }],
+                ..WebhookDestination::default()
+            })),
+            ..Channel::default()
+        }
+    }
+
+    fn smtp(host: &str, password: &str) -> Channel {
+        let server = SmtpServer {
+            host: host.to_owned(),
+            username: "u".to_owned(),
+            password: password.to_owned(),
+            ..SmtpServer::default()
+        };
+        Channel {
+            destination: Some(Destination::Email(EmailDestination {
+                smtp: Some(server),
+                ..EmailDestination::default()
+            })),
+            ..Channel::default()
+        }
+    }
+
+    /// The channel and its secrets after it was created.
+    fn created(mut channel: Channel) -> (Channel, Taken) {
+        let taken = take(&mut channel, None).unwrap();
+        (channel, taken)
+    }
+
+    fn updated(
+        before: &(Channel, Taken),
+        mut update: Channel,
+    ) -> std::result::Result<(Channel, Taken), Violations> {
+        let was = Before {
+            channel: &before.0,
+            secrets: &before.1.secrets,
+        };
+        let taken = take(&mut update, Some(&was))?;
+        Ok((update, taken))
+    }
+
+    #[test]
+    fn nothing_secret_stays_in_a_channel() {
+        for channel in [
+            webhook("https://h.example/hook?token=s3cret", "s3cret"),
+            smtp("mail.example", "s3cret"),
+            Channel {
+                destination: Some(Destination::Slack(SlackDestination {
+                    webhook_url: "https://hooks.slack.com/services/s3cret".to_owned(),
+                    ..SlackDestination::default()
+                })),
+                ..Channel::default()
+            },
+        ] {
+            let (kept, taken) = created(channel);
+            assert!(!format!("{kept:?}").contains("s3cret"), "{kept:?}");
+            assert!(format!("{:?}", taken.secrets).contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_url_is_its_host() {
+        for (url, shown) in [
+            (
+                "https://Hooks.Example:8443/a/b?c#d",
+                "https://hooks.example:8443/…",
+            ),
+            ("https://user:pw@h.example", "https://h.example/…"),
+            ("nonsense", ""),
+        ] {
+            assert_eq!(masked(url), shown);
+        }
+    }
+
+    #[test]
+    fn an_update_without_secrets_keeps_them() {
+        let before = created(webhook("https://h.example/1", "t0ken"));
+        let after = updated(&before, webhook("", "")).unwrap();
+        assert_eq!(after.1.secrets, before.1.secrets);
+        assert!(before.1.made.is_some() && after.1.made.is_none());
+    }
+
+    #[test]
+    fn a_header_is_not_sent_to_a_host_it_was_not_given_for() {
+        let before = created(webhook("https://h.example/1", "t0ken"));
+        let same_host = updated(&before, webhook("https://h.example/2", "")).unwrap();
+        assert_eq!(same_host.1.secrets.headers[0].value, "t0ken");
+        let violations = updated(&before, webhook("https://evil.example/1", "")).violated();
+        assert_eq!(violations, ["webhook.headers[0].value"]);
+        assert!(updated(&before, webhook("https://evil.example/1", "other")).is_ok());
+    }
+
+    #[test]
+    fn a_password_is_not_sent_to_a_server_it_was_not_given_for() {
+        let before = created(smtp("mail.example", "hunter2"));
+        assert_eq!(
+            updated(&before, smtp("mail.example", ""))
+                .unwrap()
+                .1
+                .secrets
+                .smtp_password,
+            "hunter2"
+        );
+        assert_eq!(
+            updated(&before, smtp("evil.example", "")).violated(),
+            ["email.smtp.password"]
+        );
+        let mut plain = smtp("mail.example", "");
+        if let Some(Destination::Email(EmailDestination {
+            smtp: Some(server), ..
+        })) = &mut plain.destination
+        {
+            server.security = 4;
+        }
+        assert!(updated(&before, plain).is_err(), "less protection is another way");
+    }
+
+    #[test]
+    fn a_rotation_keeps_the_old_secret_for_the_overlap_and_never_three() {
+        let now = DateTime::UNIX_EPOCH;
+        let (_, mut taken) = created(webhook("https://h.example", ""));
+        let first = taken.made.clone().unwrap();
+        rotate(
+            &mut taken.secrets,
+            "second-secret".to_owned(),
+            now + TimeDelta::hours(1),
+        );
+        rotate(
+            &mut taken.secrets,
+            "third-secret".to_owned(),
+            now + TimeDelta::hours(2),
+        );
+        let signing = |at| -> Vec<String> {
+            live(taken.secrets.clone(), at)
+                .signing_secrets
+                .into_iter()
+                .map(|secret| secret.secret)
+                .collect()
+        };
+        assert_eq!(signing(now), ["third-secret", "second-secret"]);
+        assert_eq!(signing(now + TimeDelta::hours(2)), ["third-secret"]);
+        assert!(!signing(now).contains(&first));
+    }
+
+    #[test]
+    fn ed25519_keys_are_made_once_and_belong_together() {
+        let mut channel = webhook("https://h.example", "");
+        if let Some(Destination::Webhook(webhook)) = &mut channel.destination {
+            webhook.sign_ed25519 = true;
+        }
+        let before = created(channel.clone());
+        let after = updated(&before, channel).unwrap();
+        let private = &before.1.secrets.ed25519_private_key;
+        assert_eq!(private, &after.1.secrets.ed25519_private_key);
+        let bytes = STANDARD.decode(private.strip_prefix("whsk_").unwrap()).unwrap();
+        assert!(Ed25519KeyPair::from_seed_and_public_key(&bytes[..32], &bytes[32..]).is_ok());
+        let Some(Destination::Webhook(shown)) = after.0.destination else {
+            panic!("a webhook")
+        };
+        assert_eq!(
+            shown.ed25519_public_key,
+            format!("whpk_{}", STANDARD.encode(&bytes[32..]))
+        );
+    }
+
+    /// The fields of the violations there must be.
+    trait Fields {
+        fn violated(self) -> Vec<String>;
+    }
+
+    impl<T> Fields for std::result::Result<T, Violations> {
+        fn violated(self) -> Vec<String> {
+            let violations = self.err().unwrap_or_default();
+            violations
+                .iter()
+                .map(|violation| violation.field.clone())
+                .collect()
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The service: what its handlers share, how it opens, and the loops that run beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+use watchbell_domain::clock::SharedClock;
+use watchbell_domain::ids::TeamId;
+use watchbell_egress::{EgressPolicy, Guard};
+use watchbell_store::{DatabaseSettings, Store, connect};
+
+use crate::error::Result;
+use crate::pruner::FeedPruner;
+use crate::resealer::Resealer;
+use crate::sealing::{Keyring, SealingSettings};
+use crate::store::changes::Change;
+use crate::store::{self, Migrator};
+
+/// How Config is configured.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Its own database.
+    pub database: DatabaseSettings,
+    /// The keys that seal channels' secrets.
+    pub sealing: SealingSettings,
+    /// What channels may lead to.
+    #[serde(default)]
+    pub egress: EgressPolicy,
+}
+
+/// Config. Implements every API of the control plane; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: SharedClock,
+    keyring: Keyring,
+    guard: Guard,
+    closing: CancellationToken,
+}
+
+// === impl Service ===
+
+impl Service {
+    /// Connects to the database and brings its tables up to date.
+    ///
+    /// # Errors
+    /// Wrong settings, or a database that is away (see [`watchbell_store::StoreError::is_transient`]).
+    pub async fn open(settings: &Settings, clock: SharedClock) -> Result<Self> {
+        let keyring = Keyring::new(&settings.sealing)?;
+        let store = connect(&settings.database).await?;
+        store.migrate::<Migrator>().await?;
+        Ok(Self::new(
+            store,
+            clock,
+            keyring,
+            Guard::new(settings.egress.clone()),
+        ))
+    }
+
+    /// Of parts; the store must have been migrated.
+    pub fn new(store: Store, clock: SharedClock, keyring: Keyring, guard: Guard) -> Self {
+        let closing = CancellationToken::new();
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                keyring,
+                guard,
+                closing,
+            }),
+        }
+    }
+
+    /// Runs the loops until `shutdown`; then ends the open streams, so that a server can drain.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let pruner = FeedPruner::new(self.store().clone(), self.clock().clone());
+        let resealer = Resealer::new(self.clone());
+        tokio::join!(
+            every(
+                Duration::from_secs(3600),
+                &shutdown,
+                "pruning the change feed",
+                || pruner.tick()
+            ),
+            every(
+                Duration::from_secs(3600),
+                &shutdown,
+                "sealing secrets anew",
+                || resealer.tick()
+            ),
+        );
+        self.inner.closing.cancel();
+    }
+
+    /// The database, for readiness checks and for closing it at the very end.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.inner.clock
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.inner.keyring
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.inner.guard
+    }
+
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.inner.closing
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        store::now(self.clock())
+    }
+
+    /// Begins to change a team.
+    pub(crate) async fn change(&self, team: TeamId) -> Result<Change> {
+        Change::begin(self.store(), team, self.now()).await
+    }
+}
+
+/// Calls `tick` at once and then every `pause`. A failure is logged and the next tick tries again: the database may
+/// be away, which is a state to wait in.
+async fn every<F, T>(
+    pause: Duration,
+    shutdown: &CancellationToken,
+    what: &'static str,
+    mut tick: impl FnMut() -> F,
+) where
+    F: Future<Output = Result<T>>,
+{
+    while shutdown
+        .run_until_cancelled(async {
+            if let Err(error) = tick().await {
+                tracing::warn!(%error, "{what} failed; it is tried again later");
+            }
+            tokio::time::sleep(pause).await;
+        })
+        .await
+        .is_some()
+    {}
+}

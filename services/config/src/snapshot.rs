@@ -1,0 +1,82 @@
+//! A team's snapshot: everything that decides who hears of its events, as of one revision.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, TransactionTrait};
+use watchbell_contracts::config::v1::{MemberSnapshot, Preference, TeamSnapshot};
+use watchbell_domain::ids::TeamId;
+use watchbell_store::{Backend, Store};
+
+use crate::error::Result;
+use crate::store::entities::{channel, event_type, member, mention_rule, rule};
+use crate::store::{channels, event_types, members, preferences, rules, teams};
+
+/// Reads a team's snapshot in one transaction, so that its parts belong to one revision.
+pub(crate) async fn read(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<TeamSnapshot> {
+    let transaction = begin(store).await?;
+    let snapshot = collect(&transaction, team, now).await?;
+    transaction.rollback().await?;
+    Ok(snapshot)
+}
+
+/// Begins a transaction that sees one state of the database. SQLite's readers do so by themselves.
+pub(crate) async fn begin(store: &Store) -> Result<DatabaseTransaction> {
+    let reader = store.reader();
+    Ok(match store.backend() {
+        Backend::Sqlite => reader.begin().await?,
+        Backend::Postgres => {
+            reader
+                .begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly))
+                .await?
+        }
+    })
+}
+
+async fn collect(
+    connection: &impl ConnectionTrait,
+    team: TeamId,
+    now: DateTime<Utc>,
+) -> Result<TeamSnapshot> {
+    let row = teams::get(connection, team).await?;
+    let settings = teams::settings(connection, team).await?;
+    let said = preferences::all(connection, team).await?;
+    let of = |member: &member::Model| -> Result<Vec<Preference>> {
+        said.iter()
+            .filter(|row| row.member_id == member.id)
+            .map(|row| row.to_message())
+            .collect()
+    };
+    let mut people = Vec::new();
+    for member in members::all(connection, team).await? {
+        people.push(MemberSnapshot {
+            preferences: of(&member)?,
+            member: Some(member.to_message()?),
+        });
+    }
+    let channels = channels::all(connection, team).await?;
+    let rules_in_order = rules::all(connection, team).await?;
+    let mention_rules = rules::all_mentions(connection, team).await?;
+    let event_types = event_types::all(connection, team).await?;
+    Ok(TeamSnapshot {
+        revision: row.revision,
+        team: Some(row.to_message()?),
+        members: people,
+        channels: channels
+            .iter()
+            .map(|row: &channel::Model| row.to_message(now))
+            .collect::<Result<_>>()?,
+        rules: rules_in_order
+            .iter()
+            .map(rule::Model::to_message)
+            .collect::<Result<_>>()?,
+        mention_rules: mention_rules
+            .iter()
+            .map(mention_rule::Model::to_message)
+            .collect::<Result<_>>()?,
+        compliance_recipients: settings.recipients(),
+        event_types: event_types
+            .iter()
+            .map(event_type::Model::to_message)
+            .collect::<Result<_>>()?,
+        digest: Some(settings.digest()?),
+    })
+}

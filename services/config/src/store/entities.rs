@@ -1,0 +1,275 @@
+//! The tables. What is searched, ordered, or written on its own has a column. The nested rest of a resource is one
+//! `spec`: its message in protobuf, so that a field added to a contract needs no migration. Secrets are never part
+//! of a `spec`. A row's `version` counts its changes and is its etag.
+
+/// Tenants.
+pub(crate) mod team {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "teams")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) display_name: String,
+        pub(crate) plan: String,
+        pub(crate) time_zone: String,
+        /// Counts every change of anything in the team; the snapshot's.
+        pub(crate) revision: i64,
+        pub(crate) version: i64,
+        pub(crate) create_time: DateTimeUtc,
+        pub(crate) update_time: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What a team sets for itself as a whole. A row is made when something is first set.
+pub(crate) mod team_settings {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "team_settings")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) team_id: Uuid,
+        /// Addresses separated by line feeds, which no address holds.
+        pub(crate) compliance_recipients: String,
+        /// `DigestSettings`.
+        pub(crate) digest: Vec<u8>,
+        pub(crate) digest_version: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Users of a team.
+pub(crate) mod member {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "members")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) team_id: Uuid,
+        pub(crate) email: String,
+        /// The address in lower case: unique in the team.
+        pub(crate) email_key: String,
+        pub(crate) display_name: String,
+        pub(crate) role: String,
+        pub(crate) slack_user_id: String,
+        pub(crate) permissions: String,
+        pub(crate) version: i64,
+        pub(crate) create_time: DateTimeUtc,
+        pub(crate) update_time: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What members said themselves about topics; defaults have no row.
+pub(crate) mod preference {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "preferences")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) member_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) topic: String,
+        pub(crate) team_id: Uuid,
+        /// The number of `PreferenceSetting`.
+        pub(crate) setting: i32,
+        pub(crate) severities: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Keys to call with. Only their hashes are kept.
+pub(crate) mod api_key {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "api_keys")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        /// None for a platform key.
+        pub(crate) team_id: Option<Uuid>,
+        pub(crate) display_name: String,
+        pub(crate) scopes: String,
+        pub(crate) key_sha256: Vec<u8>,
+        pub(crate) create_time: DateTimeUtc,
+        pub(crate) expire_time: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Destinations.
+pub(crate) mod channel {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "channels")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) team_id: Uuid,
+        pub(crate) kind: String,
+        pub(crate) display_name: String,
+        pub(crate) paused: bool,
+        pub(crate) is_default: bool,
+        /// `Channel` without what has a column, and without secrets.
+        pub(crate) spec: Vec<u8>,
+        /// `ChannelSecrets`, sealed.
+        pub(crate) secrets: Vec<u8>,
+        /// Until when a second, older signing secret signs.
+        pub(crate) rotation_end: Option<DateTimeUtc>,
+        /// Whether the Dispatcher says that nothing gets through.
+        pub(crate) unhealthy: bool,
+        pub(crate) health_message: String,
+        pub(crate) health_epoch: i64,
+        /// When the Dispatcher last saw the health turn.
+        pub(crate) health_time: Option<DateTimeUtc>,
+        pub(crate) recover_parked: bool,
+        pub(crate) version: i64,
+        pub(crate) create_time: DateTimeUtc,
+        pub(crate) update_time: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Routing rules.
+pub(crate) mod rule {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "rules")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) team_id: Uuid,
+        /// From 1, without gaps.
+        pub(crate) position: i32,
+        /// `Rule` without what has a column.
+        pub(crate) spec: Vec<u8>,
+        pub(crate) version: i64,
+        pub(crate) create_time: DateTimeUtc,
+        pub(crate) update_time: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Mention rules.
+pub(crate) mod mention_rule {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "mention_rules")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        pub(crate) team_id: Uuid,
+        /// `MentionRule` without what has a column.
+        pub(crate) spec: Vec<u8>,
+        pub(crate) version: i64,
+        pub(crate) create_time: DateTimeUtc,
+        pub(crate) update_time: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A team's own event types.
+pub(crate) mod event_type {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "event_types")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) team_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) name: String,
+        /// `EventType` without what has a column.
+        pub(crate) spec: Vec<u8>,
+        pub(crate) version: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The change feed: which team's snapshot moved on to which revision, in the order of the commits.
+pub(crate) mod change {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "changes")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) cursor: i64,
+        /// No foreign key: the end of a team is a change, too.
+        pub(crate) team_id: Uuid,
+        pub(crate) revision: i64,
+        pub(crate) create_time: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The one row that says where the change feed ends, and from where on it is kept.
+pub(crate) mod feed {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "feed")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: i32,
+        /// The newest change's cursor.
+        pub(crate) head: i64,
+        /// Changes up to this cursor are deleted.
+        pub(crate) pruned: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

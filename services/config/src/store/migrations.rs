@@ -1,0 +1,191 @@
+//! The tables of Config, made and changed in order. A migration that has shipped is never edited.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{
+    big_integer, binary, boolean, integer, string, text, timestamp_with_time_zone,
+    timestamp_with_time_zone_null, uuid, uuid_null,
+};
+
+/// Config's migrations.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Tables)]
+    }
+}
+
+struct Tables;
+
+impl MigrationName for Tables {
+    fn name(&self) -> &'static str {
+        "m0001_tables"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Tables {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in tables() {
+            manager.create_table(table).await?;
+        }
+        let connection = manager.get_connection();
+        for sql in [
+            "CREATE UNIQUE INDEX members_by_email ON members (team_id, email_key)",
+            "CREATE INDEX members_by_team ON members (team_id, id)",
+            "CREATE INDEX preferences_by_team ON preferences (team_id)",
+            "CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (key_sha256)",
+            "CREATE INDEX api_keys_by_team ON api_keys (team_id, id)",
+            "CREATE UNIQUE INDEX channels_by_name ON channels (team_id, kind, display_name)",
+            "CREATE INDEX channels_by_team ON channels (team_id, id)",
+            // At most one default for each kind, whoever writes.
+            "CREATE UNIQUE INDEX channels_default ON channels (team_id, kind) WHERE is_default",
+            "CREATE INDEX rules_by_position ON rules (team_id, position)",
+            "CREATE INDEX mention_rules_by_team ON mention_rules (team_id, id)",
+            "INSERT INTO feed (id, head, pruned) VALUES (1, 0, 0)",
+        ] {
+            connection.execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+}
+
+fn tables() -> Vec<TableCreateStatement> {
+    let key = |column: &mut ColumnDef| column.primary_key().take();
+    vec![
+        Table::create()
+            .table("teams")
+            .col(key(&mut uuid("id")))
+            .col(string("display_name"))
+            .col(string("plan"))
+            .col(string("time_zone"))
+            .col(big_integer("revision"))
+            .col(big_integer("version"))
+            .col(timestamp_with_time_zone("create_time"))
+            .col(timestamp_with_time_zone("update_time"))
+            .take(),
+        Table::create()
+            .table("team_settings")
+            .col(key(&mut uuid("team_id")))
+            .col(text("compliance_recipients"))
+            .col(binary("digest"))
+            .col(big_integer("digest_version"))
+            .foreign_key(&mut of_team("team_settings"))
+            .take(),
+        Table::create()
+            .table("members")
+            .col(key(&mut uuid("id")))
+            .col(uuid("team_id"))
+            .col(string("email"))
+            .col(string("email_key"))
+            .col(string("display_name"))
+            .col(string("role"))
+            .col(string("slack_user_id"))
+            .col(string("permissions"))
+            .col(big_integer("version"))
+            .col(timestamp_with_time_zone("create_time"))
+            .col(timestamp_with_time_zone("update_time"))
+            .foreign_key(&mut of_team("members"))
+            .take(),
+        Table::create()
+            .table("preferences")
+            .col(uuid("member_id"))
+            .col(string("topic"))
+            .col(uuid("team_id"))
+            .col(integer("setting"))
+            .col(string("severities"))
+            .primary_key(Index::create().col("member_id").col("topic"))
+            .foreign_key(
+                ForeignKey::create()
+                    .from("preferences", "member_id")
+                    .to("members", "id")
+                    .on_delete(ForeignKeyAction::Cascade),
+            )
+            .take(),
+        Table::create()
+            .table("api_keys")
+            .col(key(&mut uuid("id")))
+            .col(uuid_null("team_id"))
+            .col(string("display_name"))
+            .col(string("scopes"))
+            .col(binary("key_sha256"))
+            .col(timestamp_with_time_zone("create_time"))
+            .col(timestamp_with_time_zone_null("expire_time"))
+            .foreign_key(&mut of_team("api_keys"))
+            .take(),
+        Table::create()
+            .table("channels")
+            .col(key(&mut uuid("id")))
+            .col(uuid("team_id"))
+            .col(string("kind"))
+            .col(string("display_name"))
+            .col(boolean("paused"))
+            .col(boolean("is_default"))
+            .col(binary("spec"))
+            .col(binary("secrets"))
+            .col(timestamp_with_time_zone_null("rotation_end"))
+            .col(boolean("unhealthy"))
+            .col(text("health_message"))
+            .col(big_integer("health_epoch"))
+            .col(timestamp_with_time_zone_null("health_time"))
+            .col(boolean("recover_parked"))
+            .col(big_integer("version"))
+            .col(timestamp_with_time_zone("create_time"))
+            .col(timestamp_with_time_zone("update_time"))
+            .foreign_key(&mut of_team("channels"))
+            .take(),
+        Table::create()
+            .table("rules")
+            .col(key(&mut uuid("id")))
+            .col(uuid("team_id"))
+            .col(integer("position"))
+            .col(binary("spec"))
+            .col(big_integer("version"))
+            .col(timestamp_with_time_zone("create_time"))
+            .col(timestamp_with_time_zone("update_time"))
+            .foreign_key(&mut of_team("rules"))
+            .take(),
+        Table::create()
+            .table("mention_rules")
+            .col(key(&mut uuid("id")))
+            .col(uuid("team_id"))
+            .col(binary("spec"))
+            .col(big_integer("version"))
+            .col(timestamp_with_time_zone("create_time"))
+            .col(timestamp_with_time_zone("update_time"))
+            .foreign_key(&mut of_team("mention_rules"))
+            .take(),
+        Table::create()
+            .table("event_types")
+            .col(uuid("team_id"))
+            .col(string("name"))
+            .col(binary("spec"))
+            .col(big_integer("version"))
+            .primary_key(Index::create().col("team_id").col("name"))
+            .foreign_key(&mut of_team("event_types"))
+            .take(),
+        Table::create()
+            .table("changes")
+            .col(key(&mut big_integer("cursor")))
+            .col(uuid("team_id"))
+            .col(big_integer("revision"))
+            .col(timestamp_with_time_zone("create_time"))
+            .take(),
+        Table::create()
+            .table("feed")
+            .col(key(&mut integer("id")))
+            .col(big_integer("head"))
+            .col(big_integer("pruned"))
+            .take(),
+    ]
+}
+
+/// Everything a team owns goes with it.
+fn of_team(table: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create()
+        .from(table, "team_id")
+        .to("teams", "id")
+        .on_delete(ForeignKeyAction::Cascade)
+        .take()
+}

@@ -1,0 +1,81 @@
+//! What members said about topics.
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use watchbell_contracts::config::v1::Preference;
+use watchbell_contracts::convert::FromWire;
+use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_domain::{Severity, Topic};
+
+use super::entities::preference;
+use super::split;
+use crate::error::Result;
+
+const TABLE: &str = "preferences";
+
+// === impl preference::Model ===
+
+impl preference::Model {
+    pub(crate) fn to_message(&self) -> Result<Preference> {
+        let severities = split::<Severity>(TABLE, &self.severities)?;
+        Ok(Preference {
+            topic: self.topic.clone(),
+            setting: self.setting,
+            severities: severities.into_iter().map(FromWire::to_wire).collect(),
+            is_default: false,
+        })
+    }
+}
+
+/// What one member said.
+pub(crate) async fn of_member(
+    connection: &impl ConnectionTrait,
+    team: TeamId,
+    member: MemberId,
+) -> Result<Vec<preference::Model>> {
+    Ok(of_team(team)
+        .filter(preference::Column::MemberId.eq(member.as_uuid()))
+        .all(connection)
+        .await?)
+}
+
+/// What all members of a team said.
+pub(crate) async fn all(connection: &impl ConnectionTrait, team: TeamId) -> Result<Vec<preference::Model>> {
+    Ok(of_team(team).all(connection).await?)
+}
+
+pub(crate) async fn put(connection: &impl ConnectionTrait, row: preference::Model) -> Result<()> {
+    use preference::Column;
+    preference::Entity::insert(row.into_active_model())
+        .on_conflict(
+            OnConflict::columns([Column::MemberId, Column::Topic])
+                .update_columns([Column::Setting, Column::Severities])
+                .to_owned(),
+        )
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
+
+/// Goes back to the default.
+pub(crate) async fn delete(
+    connection: &impl ConnectionTrait,
+    team: TeamId,
+    member: MemberId,
+    topic: Topic,
+) -> Result<()> {
+    preference::Entity::delete_many()
+        .filter(preference::Column::TeamId.eq(team.as_uuid()))
+        .filter(preference::Column::MemberId.eq(member.as_uuid()))
+        .filter(preference::Column::Topic.eq(topic.as_str()))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
+fn of_team(team: TeamId) -> sea_orm::Select<preference::Entity> {
+    preference::Entity::find()
+        .filter(preference::Column::TeamId.eq(team.as_uuid()))
+        .order_by_asc(preference::Column::MemberId)
+        .order_by_asc(preference::Column::Topic)
+}

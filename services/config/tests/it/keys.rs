@@ -1,0 +1,97 @@
+//! API keys, and the first one.
+
+use std::time::Duration;
+
+use tonic::Code;
+use watchbell_config::Migrator;
+use watchbell_contracts::api::{SnapshotApi, TeamApi};
+use watchbell_contracts::config::v1::{
+    ApiKey, AuthenticateRequest, CreateApiKeyRequest, DeleteApiKeyRequest, ListApiKeysRequest, Scope as Wire,
+};
+use watchbell_contracts::convert::timestamp;
+use watchbell_domain::clock::Clock;
+use watchbell_domain::ids::TeamId;
+use watchbell_runtime::auth::{Scope, hash_key, internal_request};
+use watchbell_store::store_tests;
+
+use crate::support::{Config, key, of_team, platform, refused, violated};
+
+fn request(team: Option<TeamId>, scopes: &[Wire]) -> CreateApiKeyRequest {
+    CreateApiKeyRequest {
+        team_id: team.map(|team| team.to_string()).unwrap_or_default(),
+        api_key: Some(ApiKey {
+            display_name: "ci".to_owned(),
+            scopes: scopes.iter().map(|scope| i32::from(*scope)).collect(),
+            ..ApiKey::default()
+        }),
+    }
+}
+
+fn asks(key: &str) -> AuthenticateRequest {
+    AuthenticateRequest { key_sha256: hash_key(key).to_vec().into() }
+}
+
+store_tests! {
+    migrator = Migrator;
+
+    async fn the_first_key_is_made_once_however_many_replicas_start(store: Store) {
+        let (one, two) = (Config::on(&store), Config::on(&store));
+        let (first, second) = tokio::join!(one.service.bootstrap(), two.service.bootstrap());
+        let keys: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
+        assert_eq!(keys.len(), 1);
+        assert!(one.service.bootstrap().await.unwrap().is_none());
+        let known = one.service.authenticate(internal_request(asks(keys[0].expose()))).await.unwrap();
+        let record = known.into_inner().key.unwrap();
+        assert!(record.scopes.contains(&Wire::Platform.into()) && record.team_id.is_empty());
+    }
+
+    async fn a_key_is_shown_once_and_recognised_until_it_is_deleted(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let made = config.service.create_api_key(platform(request(Some(team), &[Wire::Emit]))).await;
+        let made = made.unwrap().into_inner();
+        let known = config.service.authenticate(internal_request(asks(&made.key))).await.unwrap();
+        assert_eq!(known.into_inner().key, made.api_key);
+        let list = ListApiKeysRequest::default();
+        let list = config.service.list_api_keys(of_team(list, team)).await.unwrap().into_inner();
+        assert_eq!(list.api_keys, [made.api_key.clone().unwrap()]);
+
+        let wrong = config.service.authenticate(internal_request(asks("wbk_guess"))).await;
+        assert_eq!(refused(wrong).0, Code::Unauthenticated);
+        let delete = DeleteApiKeyRequest { api_key_id: made.api_key.unwrap().id, ..Default::default() };
+        config.service.delete_api_key(of_team(delete.clone(), team)).await.unwrap();
+        let gone = config.service.authenticate(internal_request(asks(&made.key))).await;
+        assert_eq!(refused(gone).0, Code::Unauthenticated);
+        assert_eq!(refused(config.service.delete_api_key(of_team(delete, team)).await).0, Code::NotFound);
+    }
+
+    async fn a_key_ends_when_it_expires(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let mut request = request(Some(team), &[Wire::Emit]);
+        let key = request.api_key.as_mut().unwrap();
+        key.expire_time = Some(timestamp(config.clock.now()));
+        let past = config.service.create_api_key(platform(request.clone())).await;
+        assert_eq!(violated(past), ["api_key.expire_time"]);
+        let in_an_hour = config.clock.now() + chrono::TimeDelta::hours(1);
+        request.api_key.as_mut().unwrap().expire_time = Some(timestamp(in_an_hour));
+        let made = config.service.create_api_key(platform(request)).await.unwrap().into_inner();
+        config.service.authenticate(internal_request(asks(&made.key))).await.unwrap();
+        config.clock.advance(Duration::from_secs(3600));
+        let late = config.service.authenticate(internal_request(asks(&made.key))).await;
+        assert_eq!(refused(late).0, Code::Unauthenticated);
+    }
+
+    async fn no_key_can_make_a_stronger_one(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let writer = [Scope::ConfigWrite];
+        for (asked, allowed) in [(Wire::ConfigRead, true), (Wire::ConfigWrite, true), (Wire::Emit, false), (Wire::Platform, false)] {
+            let made = config.service.create_api_key(key(request(None, &[asked]), Some(team), &writer)).await;
+            assert_eq!(made.is_ok(), allowed, "{asked:?}");
+        }
+        let bound = config.service.create_api_key(platform(request(Some(team), &[Wire::Platform]))).await;
+        assert_eq!(refused(bound).0, Code::PermissionDenied, "a team's key is never the platform's");
+        config.service.create_api_key(platform(request(None, &[Wire::Platform]))).await.unwrap();
+    }
+}

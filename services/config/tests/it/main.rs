@@ -1,0 +1,14 @@
+//! Config through its APIs, on both backends.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
+
+mod catalog;
+mod channels;
+mod feed;
+mod health;
+mod keys;
+mod people;
+mod routing;
+mod support;
+mod teams;
+mod tenancy;
