@@ -29,6 +29,8 @@ pub mod secret;
 pub mod severities;
 pub mod signature;
 pub mod snapshot;
+pub mod unsubscribe;
+pub mod unsubscribe;
 pub mod violation;
 pub mod vocabulary;
 
