@@ -30,7 +30,6 @@ pub mod severities;
 pub mod signature;
 pub mod snapshot;
 pub mod unsubscribe;
-pub mod unsubscribe;
 pub mod violation;
 pub mod vocabulary;
 
