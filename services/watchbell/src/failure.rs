@@ -36,6 +36,11 @@ impl Failure {
         Self::Usage(message.into())
     }
 
+    /// Anything that a sentence says whole.
+    pub(crate) fn message(message: impl Into<String>) -> Self {
+        Self::Other(anyhow::Error::msg(message.into()))
+    }
+
     /// What the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use figment::error::{Actual, Kind};
 
-use super::{ENV_PREFIX, FROM_COMMAND_LINE, FROM_ENV};
+use super::{ENV_PREFIX, FROM_COMMAND_LINE, FROM_ENV, FROM_PROCESS};
 
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +108,7 @@ impl SettingsError {
                 Origin::Variable(format!("{ENV_PREFIX}{}", key.to_uppercase().replace('.', "__")))
             }
             Some(FROM_COMMAND_LINE) => Origin::CommandLine,
+            Some(FROM_PROCESS) => Origin::Settings,
             Some(path) => Origin::File(path.into()),
             None => Origin::Settings,
         };

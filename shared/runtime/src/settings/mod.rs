@@ -1,4 +1,4 @@
-//! Configuration: defaults, then a TOML file, then environment variables (`WATCHBELL__SERVER__ADDRESS` sets
+//! Configuration: defaults, then what the process proposes, then a TOML file, then environment variables (`WATCHBELL__SERVER__ADDRESS` sets
 //! `server.address`), then the command line; the later wins. Each service owns a section and its type; the sections
 //! that all share are in [`Shared`]. Errors name the key and where it was set, and never repeat what was set, since it
 //! may be a secret.
@@ -23,12 +23,14 @@ pub use shared::{
 /// What the environment variables start with.
 const ENV_PREFIX: &str = "WATCHBELL__";
 
+const FROM_PROCESS: &str = "process";
 const FROM_ENV: &str = "environment";
 const FROM_COMMAND_LINE: &str = "command line";
 
 /// Gathers the sources.
 #[derive(Debug, Clone, Default)]
 pub struct Loader {
+    proposed: Dict,
     file: Option<PathBuf>,
     env: Dict,
     overrides: Dict,
@@ -75,6 +77,13 @@ impl Loader {
         self.env(variables)
     }
 
+    /// Proposes one key, `config.database.url`, which every other source may set otherwise.
+    #[must_use]
+    pub fn propose(mut self, key: &str, value: impl Into<String>) -> Self {
+        put(&mut self.proposed, key, value.into());
+        self
+    }
+
     /// Sets one key, `server.address`, over everything else.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -87,7 +96,10 @@ impl Loader {
     /// # Errors
     /// When the file cannot be read or is not TOML.
     pub fn load(self) -> Result<Settings, SettingsError> {
-        let mut figment = Figment::new();
+        let mut figment = Figment::new().merge(Layer {
+            name: FROM_PROCESS.to_owned(),
+            values: self.proposed,
+        });
         if let Some(path) = &self.file {
             let text =
                 std::fs::read_to_string(path).map_err(|error| SettingsError::unreadable(path, &error))?;
@@ -158,6 +170,14 @@ impl Settings {
         if self.figment.find_value(key).is_err() {
             return Ok(T::default());
         }
+        self.required(key)
+    }
+
+    /// The section at a dotted key, which has no default as a whole.
+    ///
+    /// # Errors
+    /// As for [`Settings::section`], and when a key that must be given is not.
+    pub fn required<T: DeserializeOwned>(&self, key: &str) -> Result<T, SettingsError> {
         self.figment
             .extract_inner_lossy(key)
             .map_err(|error| SettingsError::value(key, error))
@@ -206,6 +226,14 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn what_the_process_proposes_yields_to_every_other_source() {
+        let loader = Loader::new().propose("a.x", "proposed").propose("a.y", "proposed");
+        let settings = loader.env([("WATCHBELL__A__X".to_owned(), "set".to_owned())]).load().unwrap();
+        let section: std::collections::BTreeMap<String, String> = settings.required("a").unwrap();
+        assert_eq!((section["x"].as_str(), section["y"].as_str()), ("set", "proposed"));
     }
 
     #[test]

@@ -1,0 +1,326 @@
+//! Puts services together: each is opened where it lives, or called where it lives, and served on one port.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use watchbell_config::Service as Config;
+use watchbell_contracts::{
+    api::{
+        self, CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi, RouterApi,
+        RoutingApi, SnapshotApi, TeamApi,
+    },
+    config::v1::{preference_service_client::PreferenceServiceClient, snapshot_service_client::SnapshotServiceClient},
+    dispatcher::v1::{dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient},
+};
+use watchbell_digest::Digest;
+use watchbell_dispatcher::Dispatcher;
+use watchbell_domain::{
+    clock::{SharedClock, SystemClock},
+    secret::Secret,
+};
+use watchbell_egress::EgressPolicy;
+use watchbell_router::Router;
+use watchbell_runtime::{
+    auth::{AuthLayer, CachedKeys, ConfigKeys},
+    client::{self, ClientError, ServiceChannel},
+    ready::Readiness,
+    server::{Server, ServerError},
+    settings::SettingsError,
+    tasks::{Stage, TaskSet},
+    telemetry::{Telemetry, TelemetryError},
+};
+use watchbell_store::Store;
+
+use super::{
+    first_start::{self, ADMIN_KEY},
+    plan::{Plan, ServiceName},
+};
+
+/// Why a process does not start, or does not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("telemetry")]
+    Telemetry(#[from] TelemetryError),
+    #[error("Config does not open")]
+    Config(#[from] watchbell_config::Error),
+    #[error("the Dispatcher does not open")]
+    Dispatcher(#[from] watchbell_dispatcher::Error),
+    #[error("the Digest does not open")]
+    Digest(#[from] watchbell_digest::Error),
+    #[error("another service cannot be called")]
+    Peer(#[from] ClientError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("the admin key cannot be kept in {0}")]
+    AdminKey(PathBuf, #[source] std::io::Error),
+    #[error("the server broke")]
+    Broken(#[from] tokio::task::JoinError),
+}
+
+/// A process that serves.
+pub(crate) struct Running {
+    /// Where.
+    pub(crate) address: SocketAddr,
+    /// The key that the first start made; shown this once.
+    pub(crate) admin_key: Option<Secret>,
+    data_dir: PathBuf,
+    services: Vec<ServiceName>,
+    stop: CancellationToken,
+    server: JoinHandle<Result<(), ServerError>>,
+    tasks: TaskSet,
+    stores: Vec<Store>,
+    telemetry: Telemetry,
+    grace: std::time::Duration,
+}
+
+/// What is known of the services while they are put together.
+struct Composition {
+    plan: Plan,
+    clock: SharedClock,
+    tasks: TaskSet,
+    readiness: Readiness,
+    stores: Vec<Store>,
+    config: Option<Arc<Config>>,
+    dispatcher: Option<Arc<Dispatcher>>,
+    router: Option<Arc<Router>>,
+    digest: Option<Arc<Digest>>,
+}
+
+/// Opens what the plan names, and serves it.
+pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
+    let telemetry = Telemetry::start(&plan.shared.telemetry, "watchbell")?;
+    let readiness = Readiness::new();
+    let mut composition = Composition {
+        tasks: TaskSet::new(readiness.clone()),
+        clock: Arc::new(SystemClock::new()),
+        readiness,
+        stores: Vec::new(),
+        config: None,
+        dispatcher: None,
+        router: None,
+        digest: None,
+        plan,
+    };
+    let admin_key = composition.open_config().await?;
+    composition.open_dispatcher(&telemetry).await?;
+    composition.open_router()?;
+    composition.open_digest().await?;
+    composition.serve(admin_key, telemetry).await
+}
+
+// === impl Composition ===
+
+impl Composition {
+    async fn open_config(&mut self) -> Result<Option<Secret>, StartError> {
+        if !self.plan.has(ServiceName::Config) {
+            return Ok(None);
+        }
+        let mut settings: watchbell_config::Settings = self.plan.settings.required("config")?;
+        settings.egress = self.egress();
+        let config = Config::open(&settings, self.clock.clone()).await?;
+        let admin_key = config.bootstrap().await?;
+        if let Some(key) = &admin_key {
+            first_start::keep(&self.plan.data_dir, ADMIN_KEY, key.expose())
+                .map_err(|error| StartError::AdminKey(self.plan.data_dir.clone(), error))?;
+        }
+        let looping = config.clone();
+        self.tasks.spawn_fn(Stage::Close, "config.upkeep", |shutdown| async move { looping.run(shutdown).await });
+        self.stores.push(config.store().clone());
+        self.config = Some(Arc::new(config));
+        Ok(admin_key)
+    }
+
+    async fn open_dispatcher(&mut self, telemetry: &Telemetry) -> Result<(), StartError> {
+        if !self.plan.has(ServiceName::Dispatcher) {
+            return Ok(());
+        }
+        let settings: watchbell_dispatcher::Settings = self.plan.settings.required("dispatcher")?;
+        let needs = watchbell_dispatcher::Needs {
+            clock: self.clock.clone(),
+            config: self.snapshots()?,
+            brand: self.plan.shared.brand.clone(),
+            egress: self.egress(),
+            mail: self.plan.settings.section("mail")?,
+            unsubscribe_key: self.plan.keys.unsubscribe.clone(),
+            metrics: telemetry.metrics().clone(),
+        };
+        let dispatcher = Dispatcher::open(settings, needs, &mut self.tasks).await?;
+        self.stores.push(dispatcher.store().clone());
+        self.dispatcher = Some(dispatcher);
+        Ok(())
+    }
+
+    fn open_router(&mut self) -> Result<(), StartError> {
+        if self.plan.has(ServiceName::Router) {
+            let needs = watchbell_router::Needs {
+                clock: self.clock.clone(),
+                config: self.snapshots()?,
+                dispatchers: self.dispatchers()?,
+            };
+            self.router = Some(Router::open(needs, &mut self.tasks));
+        }
+        Ok(())
+    }
+
+    async fn open_digest(&mut self) -> Result<(), StartError> {
+        if !self.plan.has(ServiceName::Digest) {
+            return Ok(());
+        }
+        let settings: watchbell_digest::Settings = self.plan.settings.required("digest")?;
+        let needs = watchbell_digest::Needs {
+            clock: self.clock.clone(),
+            config: self.snapshots()?,
+            dispatcher: self.dispatcher_for_reading()?,
+            brand: self.plan.shared.brand.clone(),
+        };
+        let digest = Digest::open(&settings, needs, &mut self.tasks).await?;
+        self.stores.push(digest.store().clone());
+        self.digest = Some(digest);
+        Ok(())
+    }
+
+    async fn serve(self, admin_key: Option<Secret>, telemetry: Telemetry) -> Result<Running, StartError> {
+        let keys = Arc::new(CachedKeys::new(ConfigKeys::new(self.snapshots()?), self.clock.clone()));
+        let auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
+        let shared = &self.plan.shared;
+        let meter = telemetry.metrics().meter("watchbell");
+        let mut server = Server::new(
+            shared.server.clone(),
+            shared.limits.clone(),
+            auth,
+            self.readiness.clone(),
+            &meter,
+            self.clock.clone(),
+        )
+        .http(telemetry.metrics().router());
+        if let Some(config) = &self.config {
+            server = server
+                .service(api::serve_team(config.clone() as Arc<dyn TeamApi>))
+                .service(api::serve_channel(config.clone() as Arc<dyn ChannelApi>))
+                .service(api::serve_routing(config.clone() as Arc<dyn RoutingApi>))
+                .service(api::serve_preference(config.clone() as Arc<dyn PreferenceApi>))
+                .service(api::serve_catalog(config.clone() as Arc<dyn CatalogApi>))
+                .service(api::serve_snapshot(config.clone() as Arc<dyn SnapshotApi>));
+        }
+        if let Some(router) = &self.router {
+            server = server.service(api::serve_router(router.clone() as Arc<dyn RouterApi>));
+        }
+        if let Some(dispatcher) = &self.dispatcher {
+            server = server
+                .service(api::serve_dispatcher(dispatcher.clone() as Arc<dyn DispatcherApi>))
+                .service(api::serve_inbox(dispatcher.clone() as Arc<dyn InboxApi>));
+        }
+        if let Some(digest) = &self.digest {
+            server = server.service(api::serve_digest(digest.clone() as Arc<dyn DigestApi>));
+        }
+        let bound = server.bind().await?;
+        let stop = CancellationToken::new();
+        Ok(Running {
+            address: bound.address(),
+            admin_key,
+            data_dir: self.plan.data_dir,
+            services: self.plan.services,
+            grace: self.plan.shared.server.shutdown_grace,
+            server: tokio::spawn(bound.serve(stop.clone())),
+            stop,
+            tasks: self.tasks,
+            stores: self.stores,
+            telemetry,
+        })
+    }
+
+    fn egress(&self) -> EgressPolicy {
+        EgressPolicy::allowing(self.plan.shared.egress.allow.clone())
+    }
+
+    fn snapshots(&self) -> Result<Arc<dyn SnapshotApi>, StartError> {
+        if let Some(config) = &self.config {
+            return Ok(config.clone());
+        }
+        let client = SnapshotServiceClient::new(self.peer(self.plan.shared.peers.config.as_deref())?);
+        Ok(Arc::new(client.max_decoding_message_size(16 * MAX_MESSAGE_BYTES)))
+    }
+
+    /// Every Dispatcher that may be submitted to.
+    fn dispatchers(&self) -> Result<Vec<Arc<dyn DispatcherApi>>, StartError> {
+        if let Some(dispatcher) = &self.dispatcher {
+            return Ok(vec![dispatcher.clone()]);
+        }
+        let urls = self.plan.shared.peers.dispatcher.iter();
+        urls.map(|url| {
+            let client = DispatcherServiceClient::new(client::connect(url, &self.plan.shared)?);
+            Ok(Arc::new(client.max_decoding_message_size(16 * MAX_MESSAGE_BYTES)) as Arc<dyn DispatcherApi>)
+        })
+        .collect()
+    }
+
+    /// Any Dispatcher: they share a database.
+    fn dispatcher_for_reading(&self) -> Result<Arc<dyn DispatcherApi>, StartError> {
+        let first = self.dispatchers()?.into_iter().next();
+        Ok(first.ok_or_else(|| SettingsError::new("peers.dispatcher", "must name a Dispatcher"))?)
+    }
+
+    fn peer(&self, url: Option<&str>) -> Result<ServiceChannel, StartError> {
+        let url = url.ok_or_else(|| SettingsError::new("peers", "must say where the other services are"))?;
+        Ok(client::connect(url, &self.plan.shared)?)
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Says where it listens and, on a first start, what to do next.
+    pub(crate) fn announce(&self) {
+        let names: Vec<_> = self.services.iter().map(|service| format!("{service:?}").to_lowercase()).collect();
+        println!("watchbell serves {} at http://{}", names.join(", "), self.address);
+        let Some(key) = &self.admin_key else { return };
+        let server = if self.address.port() == 7700 { String::new() } else { format!(" --server http://{}", self.address) };
+        println!(
+            "\nThis is its first start. The admin API key, shown this once and kept in {}:\n\n    {}\n\n\
+             Next:\n    watchbell teams create --name Acme{server}\n    watchbell channels create webhook --help\n    \
+             watchbell emit --help\n",
+            self.data_dir.join(ADMIN_KEY).display(),
+            key.expose(),
+        );
+    }
+
+    /// Serves until `stop`, or until serving breaks; then ends everything in order.
+    pub(crate) async fn until(mut self, stop: CancellationToken) -> Result<(), StartError> {
+        let broken = tokio::select! {
+            () = stop.cancelled() => None,
+            ended = &mut self.server => Some(ended),
+        };
+        match broken {
+            None => self.shut_down().await,
+            Some(ended) => {
+                self.close().await;
+                Ok(ended??)
+            }
+        }
+    }
+
+    /// Ends everything in order: calls first, then the loops, then the databases.
+    pub(crate) async fn shut_down(mut self) -> Result<(), StartError> {
+        self.stop.cancel();
+        let ended = (&mut self.server).await;
+        self.close().await;
+        Ok(ended??)
+    }
+
+    async fn close(self) {
+        if let Err(dropped) = self.tasks.shutdown(self.grace).await {
+            tracing::warn!(?dropped, "loops did not end in time");
+        }
+        for store in self.stores {
+            if let Err(error) = store.close().await {
+                tracing::warn!(%error, "a database did not close");
+            }
+        }
+        let telemetry = self.telemetry;
+        // Exporting what is left blocks.
+        let _ = tokio::task::spawn_blocking(move || telemetry.stop()).await;
+    }
+}

@@ -1,0 +1,123 @@
+//! The keys of an installation. Given by settings, or made on the first start and kept in the data directory, readable
+//! for the user of the process alone.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use watchbell_domain::secret::Secret;
+use watchbell_runtime::settings::{Settings, SettingsError};
+
+use super::plan::ServiceName;
+
+/// The keys of an installation.
+pub(crate) struct Keys {
+    /// Seals secrets at rest; only Config has it.
+    pub(crate) sealing: Option<Secret>,
+    /// Signs the links in emails; Config and every Dispatcher share it.
+    pub(crate) unsubscribe: Secret,
+}
+
+/// `[keys]`, each 32 random bytes in base64.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct KeySection {
+    sealing: Option<Secret>,
+    unsubscribe: Option<Secret>,
+}
+
+/// The file that holds the admin key of the first start.
+pub(crate) const ADMIN_KEY: &str = "admin.key";
+
+// === impl Keys ===
+
+impl Keys {
+    /// Keys from the settings, else from the data directory, where they are made when Config has none yet.
+    pub(crate) fn read_or_make(settings: &Settings, data_dir: &Path, services: &[ServiceName]) -> Result<Self, SettingsError> {
+        let section: KeySection = settings.section("keys")?;
+        let makes = services.contains(&ServiceName::Config);
+        let sealing = match section.sealing {
+            Some(key) => Some(key),
+            None if makes => key_file(data_dir, "sealing.key", makes, "keys.sealing")?,
+            None => None,
+        };
+        let unsubscribe = match section.unsubscribe {
+            Some(key) => key,
+            None => key_file(data_dir, "unsubscribe.key", makes, "keys.unsubscribe")?.ok_or_else(|| {
+                SettingsError::new("keys.unsubscribe", "must be the key that Config has, since Config is not in this process")
+            })?,
+        };
+        Ok(Self { sealing, unsubscribe })
+    }
+}
+
+fn key_file(data_dir: &Path, name: &str, make: bool, key: &str) -> Result<Option<Secret>, SettingsError> {
+    let path = data_dir.join(name);
+    let failed = |error: io::Error| SettingsError::new(key, format!("{}: {error}", path.display()));
+    if make {
+        let random: [u8; 32] = rand::random();
+        keep(data_dir, name, &STANDARD.encode(random)).map_err(failed)?;
+    }
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(Secret::new(text.trim().to_owned()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Writes a secret into the data directory, unless one of that name is there. The file appears whole or not at all, so
+/// that a process that starts at the same time cannot read half a key.
+pub(crate) fn keep(data_dir: &Path, name: &str, secret: &str) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
+    let path = data_dir.join(name);
+    if path.exists() {
+        return Ok(());
+    }
+    let draft = data_dir.join(format!(".{name}.{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{secret}")?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, &path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use watchbell_runtime::settings::Loader;
+
+    use super::*;
+
+    #[test]
+    fn the_first_start_makes_keys_that_only_their_user_reads_and_the_next_finds_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        let settings = Loader::new().load().unwrap();
+        let services = [ServiceName::Config, ServiceName::Dispatcher];
+        let first = Keys::read_or_make(&settings, &data, &services).unwrap();
+        let again = Keys::read_or_make(&settings, &data, &services).unwrap();
+        assert_eq!(first.unsubscribe.expose(), again.unsubscribe.expose());
+        assert_eq!(first.sealing.unwrap().expose(), again.sealing.unwrap().expose());
+        let mode = fs::metadata(data.join("sealing.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 2, "no draft is left behind");
+    }
+
+    #[test]
+    fn a_dispatcher_alone_makes_no_key_of_its_own_that_config_would_not_know() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Loader::new().load().unwrap();
+        let refused = Keys::read_or_make(&settings, directory.path(), &[ServiceName::Dispatcher]);
+        assert_eq!(refused.err().map(|error| error.key).as_deref(), Some("keys.unsubscribe"));
+    }
+}
