@@ -12,6 +12,7 @@ use super::{Database, eventually};
 pub(crate) struct Serve {
     services: Vec<&'static str>,
     flags: Vec<String>,
+    variables: Vec<(&'static str, String)>,
     directory: PathBuf,
     address: SocketAddr,
 }
@@ -34,6 +35,7 @@ impl Serve {
         Self {
             services: Vec::new(),
             flags: database.flags(),
+            variables: Vec::new(),
             directory: database.directory().to_owned(),
             address: free_address(),
         }
@@ -50,6 +52,12 @@ impl Serve {
     /// One more flag and its value.
     pub(crate) fn with(mut self, flag: &str, value: impl ToString) -> Self {
         self.flags.extend([flag.to_owned(), value.to_string()]);
+        self
+    }
+
+    /// One more environment variable.
+    pub(crate) fn env(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.variables.push((name, value.to_string()));
         self
     }
 
@@ -70,6 +78,7 @@ impl Serve {
                 "RUST_LOG",
                 std::env::var("WATCHBELL_TEST_LOG").unwrap_or_else(|_| "warn".to_owned()),
             )
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

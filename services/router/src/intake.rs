@@ -36,7 +36,8 @@ impl Intake {
     ) -> Result<EmitResponse, Error> {
         let snapshot = self.snapshots.of(team).await?;
         let event = self.parse(event, &snapshot, path)?;
-        let decision = decide(&snapshot, &event);
+        let span = tracing::info_span!("decide", %team, event = %event.id, revision = snapshot.revision);
+        let decision = span.in_scope(|| decide(&snapshot, &event));
         let request = SubmitRequest {
             sequence: 0,
             team_id: team.to_string(),
