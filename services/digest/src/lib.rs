@@ -1,1 +1,112 @@
-//! watchbell-digest.
+//! The weekly digest: on each team's cron it counts the period's events, renders the summary and submits it to the
+//! Dispatcher as a mail. Exactly one for each team and period, whatever restarts, however many replicas run and
+//! however their clocks differ by up to a minute; what was missed is caught up until the next one is due.
+//!
+//! It owns nothing but the runs. Which events count by which fields of their data is written in [`summary`].
+
+mod error;
+mod events;
+mod grpc;
+mod maker;
+pub mod render;
+pub mod schedule;
+mod scheduler;
+mod store;
+pub mod summary;
+mod team;
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
+use watchbell_domain::brand::Brand;
+use watchbell_domain::clock::SharedClock;
+use watchbell_runtime::tasks::{Stage, TaskSet};
+use watchbell_store::{DatabaseSettings, Store, connect};
+
+pub use crate::error::{Error, Result};
+pub use crate::maker::EVENT_TYPE;
+pub use crate::store::Migrator;
+use crate::{maker::Maker, scheduler::Scheduler, store::Runs};
+
+/// The section `[digest]` of the settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Its own database.
+    pub database: DatabaseSettings,
+}
+
+/// What the Digest needs of others.
+pub struct Needs {
+    /// What time it is.
+    pub clock: SharedClock,
+    /// Where teams and their settings come from.
+    pub config: Arc<dyn SnapshotApi>,
+    /// Where events are read from and digests are submitted to.
+    pub dispatcher: Arc<dyn DispatcherApi>,
+    /// In whose name digests are sent.
+    pub brand: Brand,
+}
+
+/// The service. Implements [`watchbell_contracts::api::DigestApi`].
+pub struct Digest {
+    maker: Maker,
+    clock: SharedClock,
+    store: Store,
+}
+
+// === impl Digest ===
+
+impl Digest {
+    /// The sections of the settings that are the Digest's own.
+    pub const SECTIONS: &'static [&'static str] = &["digest"];
+
+    /// Connects to the database, brings its tables up to date and starts the loops.
+    ///
+    /// # Errors
+    /// Wrong settings, or a database that is away (see [`watchbell_store::StoreError::is_transient`]).
+    pub async fn open(settings: &Settings, needs: Needs, tasks: &mut TaskSet) -> Result<Arc<Self>> {
+        let store = connect(&settings.database).await?;
+        store.migrate::<Migrator>().await?;
+        let digest = Self::new(store, needs);
+        let scheduler = digest.scheduler();
+        let follower = scheduler.clone();
+        tasks.spawn_fn(Stage::Intake, "digest.changes", |shutdown| {
+            follower.follow(shutdown)
+        });
+        tasks.spawn_fn(Stage::Intake, "digest.cron", |shutdown| scheduler.run(shutdown));
+        Ok(Arc::new(digest))
+    }
+
+    /// The database, for readiness checks and for closing it at the very end.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn new(store: Store, needs: Needs) -> Self {
+        let Needs {
+            clock,
+            config,
+            dispatcher,
+            brand,
+        } = needs;
+        Self {
+            maker: Maker {
+                config,
+                dispatcher,
+                brand,
+                runs: Runs::new(store.clone()),
+            },
+            clock,
+            store,
+        }
+    }
+
+    fn scheduler(&self) -> Scheduler {
+        Scheduler::new(self.maker.clone(), self.clock.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

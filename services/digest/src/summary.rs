@@ -1,0 +1,633 @@
+//! What a team did in a period and in the one before, counted event by event in bounded memory. Pure.
+//!
+//! Any event that is no test counts, by these fields of its `data`:
+//!
+//! | figure | from |
+//! | --- | --- |
+//! | audits delivered | events of type `audit.delivered` |
+//! | Atlas alerts | events of type `atlas.alert.fired` |
+//! | credits consumed | the sum of `credits_consumed`, a number not below zero, to a millionth |
+//! | credits remaining | `credits_remaining` of the newest event up to the period's end that has it |
+//! | submitters | `submitter`: how many audits each submitted |
+//! | acknowledgers | `acknowledger`: how many audits, alerts and findings each acknowledged |
+//!
+//! An audit that is queued and later delivered names its submitter twice and counts once: what is counted is the
+//! thing (`audit_id`, `alert_id`, `finding_id`, else the event), not its events.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::schedule::Period;
+
+/// So many different names are counted exactly in each list. With more, the least active make room (Misra and Gries):
+/// whoever did more than one part in so many is still listed. At most 320 characters a name make 6 MB a list.
+const MAX_NAMES: usize = 10_000;
+/// So many different things are told apart; further ones count with every event. 24 MB at most.
+const MAX_THINGS: usize = 1 << 20;
+/// Of each list.
+const TOP: usize = 5;
+/// No name is longer; the catalog's own bound.
+const MAX_NAME_CHARS: usize = 320;
+/// Credits are summed in whole millionths, so that the order of events does not change a sum.
+const MILLIONTHS: f64 = 1_000_000.0;
+/// A larger number of credits is a mistake and not counted.
+const MAX_CREDITS: f64 = 1e15;
+
+/// What a digest needs to know of an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Fact<'a> {
+    /// `audit.delivered`
+    pub event_type: &'a str,
+    /// Unique in the team.
+    pub id: &'a str,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// Its payload.
+    pub data: &'a Map<String, Value>,
+    /// Made by `SendTest`; never counts.
+    pub test: bool,
+}
+
+/// Counts events.
+#[derive(Debug)]
+pub struct Summary {
+    period: Period,
+    current: Counts,
+    previous: Counts,
+    hasher: RandomState,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// Audits delivered.
+    pub audits_delivered: Figure<u64>,
+    /// Atlas alerts fired.
+    pub atlas_alerts: Figure<u64>,
+    /// Credits consumed.
+    pub credits_consumed: Figure<f64>,
+    /// Credits remaining at the end; `None` when no event said.
+    pub credits_remaining: Figure<Option<f64>>,
+    /// Who submitted the most audits.
+    pub submitters: Vec<Contributor>,
+    /// Who acknowledged the most.
+    pub acknowledgers: Vec<Contributor>,
+}
+
+/// A figure and that of the period before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figure<T> {
+    /// This period's.
+    pub current: T,
+    /// That of the period before.
+    pub previous: T,
+}
+
+/// Somebody and how much they did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contributor {
+    /// As the events name them.
+    pub name: String,
+    /// How often in this period, and in the one before.
+    pub count: Figure<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    audits_delivered: u64,
+    atlas_alerts: u64,
+    millionths_consumed: i128,
+    remaining: Option<Remaining>,
+    submitters: Names,
+    acknowledgers: Names,
+    things: HashSet<u64>,
+}
+
+#[derive(Debug, PartialEq, PartialOrd)]
+struct Remaining {
+    said_at: DateTime<Utc>,
+    /// Of two events of one instant the greater id speaks, whichever comes first.
+    event: String,
+    credits: f64,
+}
+
+#[derive(Debug, Default)]
+struct Names(HashMap<String, u64>);
+
+// === impl Summary ===
+
+impl Summary {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new(period: Period) -> Self {
+        Self {
+            period,
+            current: Counts::default(),
+            previous: Counts::default(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Counts one event; those outside both periods are passed over. The order of events makes no difference.
+    pub fn add(&mut self, fact: Fact<'_>) {
+        if fact.test {
+            return;
+        }
+        if (self.period.start..self.period.end).contains(&fact.occurred_at) {
+            self.current.add(fact, &self.hasher);
+        } else if (self.period.previous_start..self.period.start).contains(&fact.occurred_at) {
+            self.previous.add(fact, &self.hasher);
+        }
+    }
+
+    /// The figures.
+    #[must_use]
+    pub fn finish(self) -> Figures {
+        let (current, previous) = (self.current, self.previous);
+        let submitters = top(&current.submitters, &previous.submitters);
+        let acknowledgers = top(&current.acknowledgers, &previous.acknowledgers);
+        let remaining_before = previous.remaining.map(|remaining| remaining.credits);
+        Figures {
+            audits_delivered: Figure {
+                current: current.audits_delivered,
+                previous: previous.audits_delivered,
+            },
+            atlas_alerts: Figure {
+                current: current.atlas_alerts,
+                previous: previous.atlas_alerts,
+            },
+            credits_consumed: Figure {
+                current: credits(current.millionths_consumed),
+                previous: credits(previous.millionths_consumed),
+            },
+            credits_remaining: Figure {
+                // A week in which nobody said leaves them as they were.
+                current: current
+                    .remaining
+                    .map(|remaining| remaining.credits)
+                    .or(remaining_before),
+                previous: remaining_before,
+            },
+            submitters,
+            acknowledgers,
+        }
+    }
+}
+
+// === impl Figures ===
+
+impl Figures {
+    /// Whether nothing at all happened in the period itself.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.audits_delivered.current == 0
+            && self.atlas_alerts.current == 0
+            && self.credits_consumed.current == 0.0
+            && self.submitters.is_empty()
+            && self.acknowledgers.is_empty()
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    fn add(&mut self, fact: Fact<'_>, hasher: &RandomState) {
+        match fact.event_type {
+            "audit.delivered" => self.audits_delivered += 1,
+            "atlas.alert.fired" => self.atlas_alerts += 1,
+            _ => {}
+        }
+        if let Some(consumed) = amount(fact.data, "credits_consumed") {
+            #[expect(clippy::cast_possible_truncation, reason = "bounded by MAX_CREDITS")]
+            let millionths = (consumed * MILLIONTHS).round() as i128;
+            self.millionths_consumed += millionths;
+        }
+        if let Some(credits) = amount(fact.data, "credits_remaining") {
+            let said = Remaining {
+                said_at: fact.occurred_at,
+                event: fact.id.to_owned(),
+                credits,
+            };
+            if self.remaining.as_ref().is_none_or(|newest| *newest < said) {
+                self.remaining = Some(said);
+            }
+        }
+        for field in ["submitter", "acknowledger"] {
+            let Some(name) = name(fact.data, field) else {
+                continue;
+            };
+            if self.is_first(hasher.hash_one((field, name, thing(fact)))) {
+                let names = if field == "submitter" {
+                    &mut self.submitters
+                } else {
+                    &mut self.acknowledgers
+                };
+                names.count(name);
+            }
+        }
+    }
+
+    fn is_first(&mut self, thing: u64) -> bool {
+        if self.things.len() >= MAX_THINGS {
+            return !self.things.contains(&thing);
+        }
+        self.things.insert(thing)
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    fn count(&mut self, name: &str) {
+        if let Some(count) = self.0.get_mut(name) {
+            *count += 1;
+        } else if self.0.len() < MAX_NAMES {
+            self.0.insert(name.to_owned(), 1);
+        } else {
+            self.0.retain(|_, count| {
+                *count -= 1;
+                *count > 0
+            });
+        }
+    }
+}
+
+/// The most active, ties by name.
+fn top(current: &Names, previous: &Names) -> Vec<Contributor> {
+    let mut all: Vec<_> = current.0.iter().collect();
+    all.sort_unstable_by(|(name, count), (other, others)| others.cmp(count).then(name.cmp(other)));
+    all.truncate(TOP);
+    all.into_iter()
+        .map(|(name, count)| Contributor {
+            name: name.clone(),
+            count: Figure {
+                current: *count,
+                previous: previous.0.get(name).copied().unwrap_or_default(),
+            },
+        })
+        .collect()
+}
+
+/// What somebody contributed to: its kind and id.
+fn thing<'a>(fact: Fact<'a>) -> (&'static str, &'a str) {
+    ["audit_id", "alert_id", "finding_id"]
+        .into_iter()
+        .find_map(|field| Some((field, fact.data.get(field)?.as_str()?)))
+        .unwrap_or(("event", fact.id))
+}
+
+fn amount(data: &Map<String, Value>, field: &str) -> Option<f64> {
+    data.get(field)?
+        .as_f64()
+        .filter(|amount| (0.0..=MAX_CREDITS).contains(amount))
+}
+
+fn name<'a>(data: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
+    let name = data.get(field)?.as_str()?.trim();
+    let end = name
+        .char_indices()
+        .nth(MAX_NAME_CHARS)
+        .map_or(name.len(), |(end, _)| end);
+    Some(&name[..end]).filter(|name| !name.is_empty())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "people read at most fifteen digits")]
+fn credits(millionths: i128) -> f64 {
+    millionths as f64 / MILLIONTHS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn period() -> Period {
+        let start = "2026-11-09T08:00:00Z".parse().unwrap();
+        Period {
+            previous_start: start - TimeDelta::days(7),
+            start,
+            end: start + TimeDelta::days(7),
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    struct Emitted {
+        event_type: &'static str,
+        id: String,
+        /// Since the period's start.
+        seconds: i64,
+        data: Value,
+        test: bool,
+    }
+
+    fn summarise<'a>(events: impl IntoIterator<Item = &'a Emitted>) -> Figures {
+        let mut summary = Summary::new(period());
+        for event in events {
+            summary.add(Fact {
+                event_type: event.event_type,
+                id: &event.id,
+                occurred_at: period().start + TimeDelta::seconds(event.seconds),
+                data: event.data.as_object().unwrap(),
+                test: event.test,
+            });
+        }
+        summary.finish()
+    }
+
+    fn event(event_type: &'static str, id: &str, hours: i64, data: Value) -> Emitted {
+        Emitted {
+            event_type,
+            id: id.to_owned(),
+            seconds: hours * 3600,
+            data,
+            test: false,
+        }
+    }
+
+    #[test]
+    fn the_periods_start_counts_and_its_end_does_not() {
+        let week = 7 * 24;
+        let delivered = |hours| event("audit.delivered", &format!("e{hours}"), hours, json!({}));
+        let figures = summarise(&[
+            delivered(-week - 1),
+            delivered(-week),
+            delivered(-1),
+            delivered(0),
+            delivered(week),
+        ]);
+        assert_eq!(
+            figures.audits_delivered,
+            Figure {
+                current: 1,
+                previous: 2
+            }
+        );
+    }
+
+    #[test]
+    fn an_audit_counts_once_for_each_who_took_part_however_often_it_is_told_of() {
+        let figures = summarise(&[
+            event(
+                "audit.queued",
+                "1",
+                1,
+                json!({"audit_id": "a", "submitter": "ann"}),
+            ),
+            event(
+                "audit.delivered",
+                "2",
+                2,
+                json!({"audit_id": "a", "submitter": " ann ", "acknowledger": "lee"}),
+            ),
+            event(
+                "audit.failed",
+                "3",
+                3,
+                json!({"audit_id": "b", "submitter": "ann"}),
+            ),
+            event(
+                "atlas.alert.fired",
+                "4",
+                4,
+                json!({"alert_id": "a", "acknowledger": "lee"}),
+            ),
+            event("deploy.finished", "5", 5, json!({"submitter": "bot"})),
+            event(
+                "audit.queued",
+                "6",
+                -5,
+                json!({"audit_id": "c", "submitter": "ann"}),
+            ),
+        ]);
+        let named = |list: &[Contributor]| -> Vec<_> {
+            list.iter()
+                .map(|who| (who.name.clone(), who.count.current, who.count.previous))
+                .collect()
+        };
+        assert_eq!(
+            named(&figures.submitters),
+            [("ann".into(), 2, 1), ("bot".into(), 1, 0)]
+        );
+        assert_eq!(named(&figures.acknowledgers), [("lee".into(), 2, 0)]);
+    }
+
+    #[test]
+    fn remaining_is_the_newest_word_and_stays_when_nobody_says_more() {
+        let said = |id: &str, hours, credits: i64| {
+            event("audit.queued", id, hours, json!({"credits_remaining": credits}))
+        };
+        let figures = summarise(&[
+            said("1", 5, 70),
+            said("3", 9, 40),
+            said("2", 9, 50),
+            said("4", -3, 90),
+        ]);
+        assert_eq!(
+            figures.credits_remaining,
+            Figure {
+                current: Some(40.0),
+                previous: Some(90.0)
+            }
+        );
+        let figures = summarise(&[said("4", -3, 90)]);
+        assert_eq!(
+            figures.credits_remaining,
+            Figure {
+                current: Some(90.0),
+                previous: Some(90.0)
+            }
+        );
+        assert_eq!(
+            summarise(&[]).credits_remaining,
+            Figure {
+                current: None,
+                previous: None
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_no_amount_is_not_counted_and_sums_are_exact() {
+        let consumed = |id: i64, amount: Value| {
+            event(
+                "scan.completed",
+                &id.to_string(),
+                1,
+                json!({"credits_consumed": amount}),
+            )
+        };
+        let mut events: Vec<_> = (0..1000).map(|id| consumed(id, json!(0.1))).collect();
+        events.extend([
+            consumed(-1, json!(-5)),
+            consumed(-2, json!("7")),
+            consumed(-3, json!(1e300)),
+            consumed(-4, json!(null)),
+        ]);
+        assert_eq!(summarise(&events).credits_consumed.current, 100.0);
+    }
+
+    #[test]
+    fn memory_stays_bounded_and_the_most_active_are_still_listed() {
+        let mut names = Names::default();
+        for round in 0..5 * MAX_NAMES {
+            names.count(&format!("somebody {round}"));
+            names.count("ann");
+        }
+        assert!(names.0.len() <= MAX_NAMES);
+        assert_eq!(top(&names, &Names::default())[0].name, "ann");
+    }
+
+    const TYPES: [&str; 6] = [
+        "audit.delivered",
+        "audit.queued",
+        "atlas.alert.fired",
+        "scan.completed",
+        "account.credits.granted",
+        "x.y",
+    ];
+
+    fn events() -> impl Strategy<Value = Vec<Emitted>> {
+        let one = (
+            0..TYPES.len(),
+            -8 * 86_400_i64..8 * 86_400,
+            prop::option::of(0_u32..5),
+            prop::option::of(0_u32..9),
+            prop::option::of(0_u32..9),
+            prop::option::of(0_u32..1_000_000),
+            prop::option::of(0_u32..1_000_000),
+            prop::bool::weighted(0.1),
+        );
+        prop::collection::vec(one, 0..120).prop_map(|all| {
+            let made = all.into_iter().enumerate().map(
+                |(
+                    index,
+                    (event_type, seconds, audit, submitter, acknowledger, consumed, remaining, test),
+                )| {
+                    let mut data = Map::new();
+                    if let Some(audit) = audit {
+                        data.insert("audit_id".into(), json!(format!("a{audit}")));
+                    }
+                    for (field, who) in [("submitter", submitter), ("acknowledger", acknowledger)] {
+                        if let Some(who) = who {
+                            data.insert(field.into(), json!(format!("person {who}")));
+                        }
+                    }
+                    for (field, credits) in [("credits_consumed", consumed), ("credits_remaining", remaining)]
+                    {
+                        if let Some(credits) = credits {
+                            data.insert(field.into(), json!(f64::from(credits) / 1000.0));
+                        }
+                    }
+                    let id = format!("evt-{index:03}");
+                    Emitted {
+                        event_type: TYPES[event_type],
+                        id,
+                        seconds,
+                        data: data.into(),
+                        test,
+                    }
+                },
+            );
+            made.collect()
+        })
+    }
+
+    /// The same figures, the long way round.
+    fn recount(events: &[Emitted]) -> Figures {
+        let week = 7 * 86_400;
+        let real = || events.iter().filter(|event| !event.test);
+        let within = |from: i64, to: i64| -> Vec<&Emitted> {
+            real()
+                .filter(|event| event.seconds >= from && event.seconds < to)
+                .collect()
+        };
+        let (now, before) = (within(0, week), within(-week, 0));
+        let of_type = |events: &[&Emitted], wanted: &str| {
+            events.iter().filter(|event| event.event_type == wanted).count() as u64
+        };
+        let figure = |wanted: &str| Figure {
+            current: of_type(&now, wanted),
+            previous: of_type(&before, wanted),
+        };
+        let consumed = |events: &[&Emitted]| {
+            let thousandths: f64 = events
+                .iter()
+                .filter_map(|event| event.data["credits_consumed"].as_f64())
+                .map(|c| (c * 1000.0).round())
+                .sum();
+            thousandths / 1000.0
+        };
+        let remaining = |events: &[&Emitted]| {
+            let mut said: Vec<_> = events
+                .iter()
+                .filter(|event| event.data["credits_remaining"].is_number())
+                .collect();
+            said.sort_by_key(|event| (event.seconds, event.id.clone()));
+            said.last()
+                .map(|event| event.data["credits_remaining"].as_f64().unwrap())
+        };
+        let people = |events: &[&Emitted], field: &str| {
+            let mut things: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            for event in events {
+                if let Some(who) = event.data[field].as_str() {
+                    let thing = event.data["audit_id"].as_str().unwrap_or(&event.id).to_owned();
+                    things.entry(who.to_owned()).or_default().insert(thing);
+                }
+            }
+            things
+                .into_iter()
+                .map(|(who, things)| (who, things.len() as u64))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let contributors = |field: &str| {
+            let (current, previous) = (people(&now, field), people(&before, field));
+            let mut list: Vec<_> = current
+                .into_iter()
+                .map(|(name, count)| {
+                    let previous = previous.get(&name).copied().unwrap_or(0);
+                    Contributor {
+                        name,
+                        count: Figure {
+                            current: count,
+                            previous,
+                        },
+                    }
+                })
+                .collect();
+            list.sort_by_key(|who| std::cmp::Reverse(who.count.current));
+            list.truncate(5);
+            list
+        };
+        Figures {
+            audits_delivered: figure("audit.delivered"),
+            atlas_alerts: figure("atlas.alert.fired"),
+            credits_consumed: Figure {
+                current: consumed(&now),
+                previous: consumed(&before),
+            },
+            credits_remaining: Figure {
+                current: remaining(&now).or(remaining(&before)),
+                previous: remaining(&before),
+            },
+            submitters: contributors("submitter"),
+            acknowledgers: contributors("acknowledger"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn figures_are_those_of_a_straight_recount_in_any_order(events in events()) {
+            let figures = summarise(&events);
+            prop_assert_eq!(&figures, &recount(&events));
+            prop_assert_eq!(&summarise(events.iter().rev()), &figures);
+        }
+    }
+}

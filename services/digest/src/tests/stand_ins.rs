@@ -1,0 +1,347 @@
+//! Config and the Dispatcher as far as the Digest calls them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
+use serde_json::Value;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status};
+use watchbell_contracts::api::{BoxStream, DispatcherApi, SnapshotApi, boxed};
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::convert::{self, FromWire as _};
+use watchbell_contracts::dispatcher::v1::*;
+use watchbell_contracts::event::v1 as event;
+use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_domain::vocabulary::Role;
+use watchbell_runtime::auth::Principal;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+fn absent<T>() -> Answer<T> {
+    Err(Status::unimplemented("not needed here"))
+}
+
+/// Holds one team.
+pub(super) struct ConfigStandIn {
+    snapshot: Mutex<config::TeamSnapshot>,
+    cursor: watch::Sender<i64>,
+    taken: watch::Sender<i64>,
+}
+
+impl ConfigStandIn {
+    pub(super) fn with(team: TeamId) -> Arc<Self> {
+        let owner = config::Member {
+            id: MemberId::from_uuid(team.as_uuid()).to_string(),
+            email: "owner@example.com".to_owned(),
+            role: Role::Owner.to_wire(),
+            ..Default::default()
+        };
+        let snapshot = config::TeamSnapshot {
+            team: Some(config::Team {
+                id: team.to_string(),
+                display_name: "Acme".to_owned(),
+                time_zone: "Europe/Berlin".to_owned(),
+                ..Default::default()
+            }),
+            members: vec![config::MemberSnapshot {
+                member: Some(owner),
+                preferences: Vec::new(),
+            }],
+            digest: Some(config::DigestSettings::default()),
+            ..Default::default()
+        };
+        Arc::new(Self {
+            snapshot: Mutex::new(snapshot),
+            cursor: watch::Sender::new(1),
+            taken: watch::Sender::new(0),
+        })
+    }
+
+    pub(super) fn edit(&self, edit: impl FnOnce(&mut config::TeamSnapshot)) {
+        edit(&mut self.snapshot.lock().unwrap());
+        self.cursor.send_modify(|cursor| *cursor += 1);
+    }
+
+    /// Waits until a follower has taken in the newest change.
+    pub(super) async fn told(&self) {
+        let newest = *self.cursor.borrow();
+        self.taken
+            .subscribe()
+            .wait_for(|taken| *taken >= newest)
+            .await
+            .unwrap();
+    }
+
+    fn snapshot(&self) -> config::TeamSnapshot {
+        self.snapshot.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl SnapshotApi for ConfigStandIn {
+    async fn get_team_snapshot(
+        &self,
+        request: Request<config::GetTeamSnapshotRequest>,
+    ) -> Answer<config::GetTeamSnapshotResponse> {
+        assert_eq!(Principal::of(&request).ok(), Some(Principal::Service));
+        let snapshot = self.snapshot();
+        if snapshot.team.as_ref().unwrap().id != request.into_inner().team_id {
+            return Err(Status::not_found("no such team"));
+        }
+        Ok(Response::new(config::GetTeamSnapshotResponse {
+            snapshot: Some(snapshot),
+        }))
+    }
+
+    async fn list_all_teams(
+        &self,
+        _: Request<config::ListAllTeamsRequest>,
+    ) -> Answer<config::ListAllTeamsResponse> {
+        let teams = self.snapshot().team.into_iter().collect();
+        Ok(Response::new(config::ListAllTeamsResponse {
+            teams,
+            next_page_token: String::new(),
+        }))
+    }
+
+    async fn watch_changes(
+        &self,
+        _: Request<config::WatchChangesRequest>,
+    ) -> Answer<BoxStream<config::WatchChangesResponse>> {
+        let team_id = self.snapshot().team.unwrap().id;
+        let (changed, taken) = (self.cursor.subscribe(), self.taken.clone());
+        let changes = futures::stream::unfold((changed, taken, 0), move |(mut changed, taken, given)| {
+            let team_id = team_id.clone();
+            async move {
+                // Whoever asks for more has taken in what was given.
+                taken.send_replace(given);
+                let cursor = *changed.wait_for(|cursor| *cursor > given).await.ok()?;
+                let change = config::WatchChangesResponse {
+                    cursor,
+                    team_id,
+                    revision: cursor,
+                    reset: false,
+                };
+                Some((Ok(change), (changed, taken, cursor)))
+            }
+        });
+        Ok(Response::new(boxed(changes)))
+    }
+
+    async fn resolve_channel(
+        &self,
+        _: Request<config::ResolveChannelRequest>,
+    ) -> Answer<config::ResolveChannelResponse> {
+        absent()
+    }
+
+    async fn authenticate(
+        &self,
+        _: Request<config::AuthenticateRequest>,
+    ) -> Answer<config::AuthenticateResponse> {
+        absent()
+    }
+
+    async fn report_channel_health(
+        &self,
+        _: Request<config::ReportChannelHealthRequest>,
+    ) -> Answer<config::ReportChannelHealthResponse> {
+        absent()
+    }
+}
+
+/// Takes submissions, each id once, and holds events to be read.
+#[derive(Default)]
+pub(super) struct DispatcherStandIn {
+    events: Mutex<Vec<(String, event::Event)>>,
+    submitted: Mutex<Vec<SubmitRequest>>,
+    accepted: Mutex<HashMap<String, Vec<event::Route>>>,
+    order: Mutex<Vec<String>>,
+    away: AtomicBool,
+    die_after_commit: AtomicBool,
+    most: AtomicUsize,
+}
+
+impl DispatcherStandIn {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(super) fn emitted(
+        &self,
+        team: TeamId,
+        id: &str,
+        event_type: &str,
+        when: DateTime<Utc>,
+        data: &Value,
+        test: bool,
+    ) {
+        let payload = event::event::Payload::Data(convert::structure(data.as_object().unwrap()));
+        let event = event::Event {
+            id: id.to_owned(),
+            r#type: event_type.to_owned(),
+            occurred_at: Some(convert::timestamp(when)),
+            payload: Some(payload),
+            test,
+            ..Default::default()
+        };
+        self.events.lock().unwrap().push((team.to_string(), event));
+    }
+
+    /// Every submission there was.
+    pub(super) fn submitted(&self) -> Vec<SubmitRequest> {
+        self.submitted.lock().unwrap().clone()
+    }
+
+    /// The ids of what was committed, in order.
+    pub(super) fn accepted(&self) -> Vec<String> {
+        self.order.lock().unwrap().clone()
+    }
+
+    pub(super) fn away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(super) fn die_after_commit(&self, die: bool) {
+        self.die_after_commit.store(die, Ordering::SeqCst);
+    }
+
+    /// Larger pages do not fit into a message.
+    pub(super) fn no_more_than(&self, events: usize) {
+        self.most.store(events, Ordering::SeqCst);
+    }
+
+    fn commit(&self, request: SubmitRequest) -> Result<SubmitResponse, Status> {
+        let id = request.event.clone().unwrap().id;
+        let mut accepted = self.accepted.lock().unwrap();
+        let duplicate = accepted.contains_key(&id);
+        let routes = accepted
+            .entry(id.clone())
+            .or_insert_with(|| request.routes.clone())
+            .clone();
+        if !duplicate {
+            self.order.lock().unwrap().push(id);
+        }
+        let sequence = request.sequence;
+        self.submitted.lock().unwrap().push(request);
+        if self.die_after_commit.load(Ordering::SeqCst) {
+            return Err(Status::unknown("the connection broke"));
+        }
+        Ok(SubmitResponse {
+            sequence,
+            duplicate,
+            routes,
+            error: None,
+        })
+    }
+}
+
+#[async_trait]
+impl DispatcherApi for DispatcherStandIn {
+    async fn submit(&self, request: Request<BoxStream<SubmitRequest>>) -> Answer<BoxStream<SubmitResponse>> {
+        let mut requests = request.into_inner();
+        let mut answers = Vec::new();
+        while let Some(Ok(request)) = requests.next().await {
+            answers.push(self.commit(request));
+        }
+        Ok(Response::new(boxed(futures::stream::iter(answers))))
+    }
+
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("away"));
+        }
+        let request = request.into_inner();
+        let most = self.most.load(Ordering::SeqCst);
+        let size = usize::try_from(request.page_size).unwrap();
+        if most > 0 && size > most {
+            return Err(Status::out_of_range(
+                "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
+            ));
+        }
+        let from: usize = request.page_token.parse().unwrap_or(0);
+        let nanos = |event: &event::Event| event.occurred_at.map(|at| (at.seconds, at.nanos));
+        let (start, end) = (
+            request.start_time.map(|at| (at.seconds, at.nanos)),
+            request.end_time.map(|at| (at.seconds, at.nanos)),
+        );
+        let mut events: Vec<_> = self
+            .events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(team, event)| *team == request.team_id && nanos(event) >= start && nanos(event) < end)
+            .filter(|(_, event)| request.types.is_empty() || request.types.contains(&event.r#type))
+            .filter(|(_, event)| request.include_tests || !event.test)
+            .map(|(_, event)| event.clone())
+            .collect();
+        events.sort_by_key(|event| std::cmp::Reverse(nanos(event)));
+        let next_page_token = if events.len() > from + size {
+            (from + size).to_string()
+        } else {
+            String::new()
+        };
+        let accepted = |event| AcceptedEvent {
+            event: Some(event),
+            ..Default::default()
+        };
+        let events = events.into_iter().skip(from).take(size).map(accepted).collect();
+        Ok(Response::new(ListEventsResponse {
+            events,
+            next_page_token,
+        }))
+    }
+
+    async fn get_event(&self, request: Request<GetEventRequest>) -> Answer<GetEventResponse> {
+        let id = request.into_inner().event_id;
+        match self.accepted.lock().unwrap().get(&id) {
+            Some(routes) => {
+                let event = AcceptedEvent {
+                    routes: routes.clone(),
+                    ..Default::default()
+                };
+                Ok(Response::new(GetEventResponse { event: Some(event) }))
+            }
+            None => Err(Status::not_found("no such event")),
+        }
+    }
+
+    async fn send_test(&self, _: Request<SendTestRequest>) -> Answer<SendTestResponse> {
+        absent()
+    }
+
+    async fn list_deliveries(&self, _: Request<ListDeliveriesRequest>) -> Answer<ListDeliveriesResponse> {
+        absent()
+    }
+
+    async fn get_delivery(&self, _: Request<GetDeliveryRequest>) -> Answer<GetDeliveryResponse> {
+        absent()
+    }
+
+    async fn replay(&self, _: Request<ReplayRequest>) -> Answer<ReplayResponse> {
+        absent()
+    }
+
+    async fn recover(&self, _: Request<RecoverRequest>) -> Answer<RecoverResponse> {
+        absent()
+    }
+
+    async fn cancel_delivery(&self, _: Request<CancelDeliveryRequest>) -> Answer<CancelDeliveryResponse> {
+        absent()
+    }
+
+    async fn watch_deliveries(
+        &self,
+        _: Request<WatchDeliveriesRequest>,
+    ) -> Answer<BoxStream<WatchDeliveriesResponse>> {
+        absent()
+    }
+
+    async fn get_channel_stats(&self, _: Request<GetChannelStatsRequest>) -> Answer<GetChannelStatsResponse> {
+        absent()
+    }
+}
