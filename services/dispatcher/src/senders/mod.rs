@@ -3,6 +3,8 @@
 //! it never fails: whatever goes wrong is a [`Report`].
 
 mod answer;
+mod dispatch;
+mod email;
 mod notice;
 #[cfg(test)]
 mod samples;
@@ -20,6 +22,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1 as config;
 use watchbell_domain::ids::{DeliveryId, TeamId};
+
+pub(crate) use dispatch::{Outside, Senders};
 
 use crate::event::StoredEvent;
 use crate::route::Route;

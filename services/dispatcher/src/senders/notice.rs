@@ -1,6 +1,7 @@
 //! What a message says, whatever carries it: the event's own words made clean, and the telling facts of its data.
 //! Renderers for people start from here; webhooks do not, they carry the event as it is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -113,6 +114,23 @@ pub(crate) fn web_url(text: &str) -> Option<Url> {
     Url::parse(text)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// The scalars of the data by their own names, clean and in words, for sentences: instants in UTC, `Yes` and `No`.
+pub(crate) fn plain_data(event: &StoredEvent) -> BTreeMap<String, Value> {
+    let clean = |value| match value {
+        Value::String(text) => Some(match instant(&text) {
+            Some(at) => time_text(at).into(),
+            None => line(&text).chars().take(300).collect::<String>().into(),
+        }),
+        Value::Bool(yes) => Some(if yes { "Yes" } else { "No" }.into()),
+        Value::Number(number) => Some(Value::Number(number)),
+        _ => None,
+    };
+    members(&event.data)
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, clean(value)?)))
+        .collect()
 }
 
 /// Names that tell most, in the order in which people want to read them.

@@ -1,0 +1,178 @@
+//! A rendered email as a message of RFC 5322 for one recipient. What stays the same in every retry says so: the
+//! `Message-ID` comes from the delivery, so that a message that arrived twice is recognised as one.
+
+use std::time::SystemTime;
+
+use chrono::{DateTime, Utc};
+use lettre::Address;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+
+use super::Footer;
+use crate::event::RenderedEmail;
+use crate::senders::text::{cut, line};
+
+/// RFC 5322 §2.1.1 allows 998 characters on a line; nobody reads so many.
+const SUBJECT: usize = 250;
+
+/// Who it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// The name shown.
+    pub(crate) name: String,
+    /// The address, which is the envelope's too.
+    pub(crate) address: String,
+}
+
+/// The message's bytes. `id` is the same for every attempt; `None` when an address is none.
+pub(crate) fn message(
+    email: &RenderedEmail,
+    sender: &Sender,
+    recipient: &str,
+    id: &str,
+    footer: &Footer,
+    now: DateTime<Utc>,
+) -> Option<Vec<u8>> {
+    let from: Address = sender.address.parse().ok()?;
+    let to: Address = recipient.parse().ok()?;
+    let message_id = format!("<{id}@{}>", from.domain());
+    let mut builder = Message::builder()
+        .from(Mailbox::new(Some(line(&sender.name)), from))
+        .to(Mailbox::new(None, to))
+        .subject(cut(&line(&email.subject), SUBJECT))
+        .date(SystemTime::from(now))
+        .message_id(Some(message_id))
+        .raw_header(raw("Auto-Submitted", "auto-generated"));
+    if footer.one_click {
+        builder = builder
+            .raw_header(raw("List-Unsubscribe", &format!("<{}>", footer.url)))
+            .raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+    }
+    let part = |kind: ContentType, body: &str| SinglePart::builder().header(kind).body(body.to_owned());
+    let parts = MultiPart::alternative()
+        .boundary(format!("part-of-{id}"))
+        .singlepart(part(ContentType::TEXT_PLAIN, &email.text))
+        .singlepart(part(ContentType::TEXT_HTML, &email.html));
+    builder.multipart(parts).ok().map(|message| message.formatted())
+}
+
+/// A header of ours, sent as it is: a folded or encoded link is no link. It is ASCII without breaks, or left empty.
+fn raw(name: &'static str, value: &str) -> HeaderValue {
+    let value = if value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        value
+    } else {
+        ""
+    };
+    HeaderValue::dangerous_new_pre_encoded(
+        HeaderName::new_from_ascii_str(name),
+        value.to_owned(),
+        value.to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::MessageParser;
+
+    use super::*;
+    use crate::senders::samples;
+
+    fn email(subject: &str) -> RenderedEmail {
+        RenderedEmail {
+            subject: subject.to_owned(),
+            text: "Grüße\n.\nfrom a dot\n".to_owned(),
+            html: "<p>Grüße</p>".to_owned(),
+        }
+    }
+
+    fn built(email: &RenderedEmail, one_click: bool) -> Option<Vec<u8>> {
+        let token = "0123456789".repeat(12);
+        let footer = Footer {
+            label: "Unsubscribe".to_owned(),
+            url: format!("https://bell.example.com/unsubscribe?token={token}"),
+            one_click,
+        };
+        let sender = Sender {
+            name: "Wätchbell".to_owned(),
+            address: "alerts@bell.example.com".to_owned(),
+        };
+        let id = samples::delivery().to_string();
+        message(email, &sender, "ann@example.com", &id, &footer, samples::noon())
+    }
+
+    #[test]
+    fn a_message() {
+        let raw = built(&email("Public bucket"), true).unwrap();
+        insta::assert_snapshot!(String::from_utf8(raw).unwrap().replace('\r', ""));
+    }
+
+    #[test]
+    fn a_subject_cannot_add_a_header() {
+        let raw = built(&email("Hi\r\nBcc: x@evil.example\r\n\r\nbody"), true).unwrap();
+        let parsed = MessageParser::default().parse(&raw).unwrap();
+        assert!(parsed.bcc().is_none());
+        assert_eq!(parsed.subject(), Some("Hi Bcc: x@evil.example body"));
+        let line = "List-Unsubscribe: <https://bell.example.com/unsubscribe?token=";
+        assert!(
+            String::from_utf8_lossy(&raw)
+                .lines()
+                .any(|found| found.starts_with(line) && found.ends_with('>'))
+        );
+    }
+
+    #[test]
+    fn a_receipt_has_no_one_click() {
+        let raw = String::from_utf8(built(&email("Receipt"), false).unwrap()).unwrap();
+        assert!(!raw.contains("List-Unsubscribe"));
+        assert!(raw.contains("Auto-Submitted: auto-generated"));
+    }
+
+    #[test]
+    fn every_attempt_has_the_same_message_id() {
+        let ids: Vec<_> = [false, true]
+            .iter()
+            .map(|one_click| {
+                let raw = built(&email("x"), *one_click).unwrap();
+                MessageParser::default()
+                    .parse(&raw)
+                    .unwrap()
+                    .message_id()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect();
+        assert_eq!(ids[0], format!("{}@bell.example.com", samples::delivery()));
+        assert_eq!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn every_line_is_short_enough_for_smtp_and_ascii() {
+        let email = RenderedEmail {
+            html: format!("<p>{}</p>", "ä".repeat(5_000)),
+            ..email(&"ö".repeat(400))
+        };
+        let raw = built(&email, true).unwrap();
+        assert!(raw.is_ascii());
+        assert!(raw.split(|byte| *byte == b'\n').all(|line| line.len() <= 999));
+    }
+
+    #[test]
+    fn an_address_that_is_none_makes_no_message() {
+        let sender = Sender {
+            name: "x".to_owned(),
+            address: "a@b.example".to_owned(),
+        };
+        let footer = Footer {
+            label: String::new(),
+            url: String::new(),
+            one_click: false,
+        };
+        for to in ["", "nobody", "a@b\r\nBcc: c@d", "a b@c"] {
+            assert_eq!(
+                message(&email("x"), &sender, to, "id", &footer, samples::noon()),
+                None,
+                "{to}"
+            );
+        }
+    }
+}
