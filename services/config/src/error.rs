@@ -1,6 +1,7 @@
 //! What can go wrong in Config, and how a caller is told.
 
 use sea_orm::DbErr;
+use watchbell_domain::unsubscribe::BadKeys;
 use watchbell_domain::violation::Violations;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::{StoreError, is_transient};
@@ -20,6 +21,9 @@ pub enum Error {
     /// A secret that does not open, or a key that does not work.
     #[error(transparent)]
     Sealing(#[from] SealingError),
+    /// The keys of the links in emails do not work.
+    #[error(transparent)]
+    UnsubscribeKeys(#[from] BadKeys),
     /// A row that holds what no version of this service has written.
     #[error("a row of {table} does not decode: {cause}")]
     Corrupt {
@@ -67,7 +71,9 @@ impl From<Error> for Problem {
                 tracing::warn!(error = %err, "the database is away or busy");
                 Problem::unavailable("the configuration database is away or busy")
             }
-            Error::Store(_) | Error::Sealing(_) | Error::Corrupt { .. } => Problem::internal(err),
+            Error::Store(_) | Error::Sealing(_) | Error::UnsubscribeKeys(_) | Error::Corrupt { .. } => {
+                Problem::internal(err)
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::TeamId;
+use watchbell_domain::secret::Secret;
+use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::{EgressPolicy, Guard};
 use watchbell_store::{DatabaseSettings, Store, connect};
 
@@ -29,6 +31,10 @@ pub struct Settings {
     /// What channels may lead to.
     #[serde(default)]
     pub egress: EgressPolicy,
+    /// The keys of the links in emails: the one that the Dispatchers sign with, then those that still verify. Without
+    /// any, no link is valid.
+    #[serde(default)]
+    pub unsubscribe_keys: Vec<Secret>,
 }
 
 /// Config. Implements every API of the control plane; cheap to clone.
@@ -43,6 +49,7 @@ struct Inner {
     clock: SharedClock,
     keyring: Keyring,
     guard: Guard,
+    unsubscribe_keys: Option<UnsubscribeKeys>,
     closing: CancellationToken,
 }
 
@@ -54,29 +61,32 @@ impl Service {
     /// # Errors
     /// Wrong settings, or a database that is away (see [`watchbell_store::StoreError::is_transient`]).
     pub async fn open(settings: &Settings, clock: SharedClock) -> Result<Self> {
-        let keyring = Keyring::new(&settings.sealing)?;
         let store = connect(&settings.database).await?;
         store.migrate::<Migrator>().await?;
-        Ok(Self::new(
-            store,
-            clock,
-            keyring,
-            Guard::new(settings.egress.clone()),
-        ))
+        Self::new(store, settings, Guard::new(settings.egress.clone()), clock)
     }
 
-    /// Of parts; the store must have been migrated.
-    pub fn new(store: Store, clock: SharedClock, keyring: Keyring, guard: Guard) -> Self {
+    /// On a store that is open and migrated, with a guard of the caller's.
+    ///
+    /// # Errors
+    /// Keys that cannot be used.
+    pub fn new(store: Store, settings: &Settings, guard: Guard, clock: SharedClock) -> Result<Self> {
+        let keyring = Keyring::new(&settings.sealing)?;
+        let keys = &settings.unsubscribe_keys;
+        let unsubscribe_keys = (!keys.is_empty())
+            .then(|| UnsubscribeKeys::new(keys.iter().cloned()))
+            .transpose()?;
         let closing = CancellationToken::new();
-        Self {
+        Ok(Self {
             inner: Arc::new(Inner {
                 store,
                 clock,
                 keyring,
                 guard,
+                unsubscribe_keys,
                 closing,
             }),
-        }
+        })
     }
 
     /// Runs the loops until `shutdown`; then ends the open streams, so that a server can drain.
@@ -115,6 +125,10 @@ impl Service {
 
     pub(crate) fn guard(&self) -> &Guard {
         &self.inner.guard
+    }
+
+    pub(crate) fn unsubscribe_keys(&self) -> Option<&UnsubscribeKeys> {
+        self.inner.unsubscribe_keys.as_ref()
     }
 
     pub(crate) fn closing(&self) -> &CancellationToken {

@@ -7,7 +7,7 @@ use watchbell_domain::ids::TeamId;
 use watchbell_store::{Backend, Store};
 
 use crate::error::Result;
-use crate::store::entities::{channel, event_type, member, mention_rule, rule};
+use crate::store::entities::{channel, event_type, member, mention_rule, preference, rule};
 use crate::store::{channels, event_types, members, preferences, rules, teams};
 
 /// Reads a team's snapshot in one transaction, so that its parts belong to one revision.
@@ -42,7 +42,7 @@ async fn collect(
     let of = |member: &member::Model| -> Result<Vec<Preference>> {
         said.iter()
             .filter(|row| row.member_id == member.id)
-            .map(|row| row.to_message())
+            .map(preference::Model::to_message)
             .collect()
     };
     let mut people = Vec::new();

@@ -3,34 +3,27 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chrono::Weekday as Day;
 use watchbell_contracts::config::v1::{
-    Channel, DeliveryPolicy, EmailDestination, HttpHeader, QuietHours, QuietWindow, SmtpSecurity, SmtpServer,
-    StormControl, WebhookDestination, WebhookEnvelope, Weekday, channel::Destination,
+    Channel, EmailDestination, HttpHeader, SmtpSecurity, SmtpServer, StormControl, WebhookDestination,
+    WebhookEnvelope, channel::Destination,
 };
-use watchbell_contracts::convert::{span, words};
-use watchbell_domain::quiet_hours::{self, Window};
-use watchbell_domain::retry::RetrySchedule;
+use watchbell_contracts::convert::{delivery, filter, filter_message, quiet_hours, span};
+use watchbell_domain::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS};
 use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{ChannelKind, EmailAddress, SeveritySet};
+use watchbell_domain::{ChannelKind, EmailAddress};
 
-use super::filter::filter;
 use super::words::name;
-use super::{Checked, addresses, time_zone};
+use super::{Checked, addresses};
 
-const MAX_DESCRIPTION: usize = 1_000;
-const MAX_RECIPIENTS: usize = 50;
 const MAX_HEADERS: usize = 20;
 const MAX_HEADER_VALUE: usize = 4_096;
-const MAX_CONCURRENCY: u32 = 64;
-const MAX_PER_SECOND: f64 = 1_000.0;
 const SMTP_PORT: u32 = 587;
 
 /// A channel as it is kept, and its kind. Secrets pass through.
 pub(crate) fn channel(channel: &Channel) -> Checked<(Channel, ChannelKind)> {
     let mut violations = Violations::new();
     let display_name = name(&channel.display_name, "display_name", &mut violations);
-    violations.limit_chars("description", &channel.description, MAX_DESCRIPTION);
+    violations.limit_chars("description", &channel.description, MAX_DESCRIPTION_CHARS);
     let (destination, kind) = match &channel.destination {
         None => {
             violations.add(
@@ -60,15 +53,27 @@ pub(crate) fn channel(channel: &Channel) -> Checked<(Channel, ChannelKind)> {
         .triggers
         .as_ref()
         .map_or(Ok(None), |triggers| filter(triggers).map(Some));
-    let triggers = violations.take_under("triggers", triggers).flatten();
+    let triggers = violations
+        .take_under("triggers", triggers)
+        .flatten()
+        .as_ref()
+        .map(filter_message);
+    if triggers.is_some() && !kind.is_chat() {
+        violations.add(
+            "triggers",
+            reason::NOT_ALLOWED,
+            "are for Slack and Teams channels",
+        );
+    }
     if let Some(quiet) = &channel.quiet_hours {
-        violations.take_under("quiet_hours", quiet_hours(quiet));
+        // Only what is wrong with it: in which zone it holds is decided when it is asked.
+        violations.take_under("quiet_hours", quiet_hours(quiet, chrono_tz::Tz::UTC));
     }
     if let Some(storm) = &channel.storm_control {
         violations.take_under("storm_control", storm_control(storm));
     }
     if let Some(policy) = &channel.delivery {
-        violations.take_under("delivery", delivery(policy));
+        violations.take_under("delivery", delivery(Some(policy), kind));
     }
     let kept = Channel {
         display_name,
@@ -163,7 +168,10 @@ fn webhook(webhook: &WebhookDestination) -> Checked<WebhookDestination> {
             "at least one event type or pattern must be given",
         );
     }
-    let filter = violations.take_under("filter", filter(&given));
+    let filter = violations
+        .take_under("filter", filter(&given))
+        .as_ref()
+        .map(filter_message);
     let envelope = match WebhookEnvelope::try_from(webhook.envelope) {
         Ok(WebhookEnvelope::Unspecified) => WebhookEnvelope::Standard,
         Ok(envelope) => envelope,
@@ -248,66 +256,6 @@ fn is_reserved(lower: &str) -> bool {
         || (lower.starts_with("x-") && lower.ends_with("-signature"))
 }
 
-fn quiet_hours(quiet: &QuietHours) -> Checked<()> {
-    let mut violations = Violations::new();
-    let zone = match quiet.time_zone.as_str() {
-        "" => chrono_tz::Tz::UTC,
-        text => time_zone(text, "time_zone", &mut violations),
-    };
-    let passing: SeveritySet = words(&quiet.passing_severities, "passing_severities", &mut violations)
-        .into_iter()
-        .collect();
-    let mut windows = Vec::new();
-    for (index, written) in quiet.windows.iter().enumerate() {
-        windows.extend(violations.take_under(&format!("windows[{index}]"), window(written)));
-    }
-    if violations.is_empty() && !windows.is_empty() {
-        violations.take(quiet_hours::QuietHours::try_new(
-            zone,
-            windows,
-            passing,
-            quiet.coalesce,
-        ));
-    }
-    violations.into_result(())
-}
-
-fn window(window: &QuietWindow) -> Checked<Window> {
-    let mut violations = Violations::new();
-    let mut days = Vec::new();
-    for (index, number) in window.weekdays.iter().enumerate() {
-        match Weekday::try_from(*number).ok().and_then(day) {
-            Some(day) => days.push(day),
-            None => {
-                violations.add(
-                    format!("weekdays[{index}]"),
-                    reason::UNKNOWN_VALUE,
-                    "is not a weekday",
-                );
-            }
-        }
-    }
-    let start = violations.parse("start", reason::MALFORMED, &window.start);
-    let end = violations.parse("end", reason::MALFORMED, &window.end);
-    match (start, end) {
-        (Some(start), Some(end)) if violations.is_empty() => Ok(Window { days, start, end }),
-        _ => Err(violations),
-    }
-}
-
-fn day(day: Weekday) -> Option<Day> {
-    match day {
-        Weekday::Unspecified => None,
-        Weekday::Monday => Some(Day::Mon),
-        Weekday::Tuesday => Some(Day::Tue),
-        Weekday::Wednesday => Some(Day::Wed),
-        Weekday::Thursday => Some(Day::Thu),
-        Weekday::Friday => Some(Day::Fri),
-        Weekday::Saturday => Some(Day::Sat),
-        Weekday::Sunday => Some(Day::Sun),
-    }
-}
-
 fn storm_control(storm: &StormControl) -> Checked<()> {
     let mut violations = Violations::new();
     let window = span(storm.window.as_ref(), "window", &mut violations);
@@ -323,33 +271,6 @@ fn storm_control(storm: &StormControl) -> Checked<()> {
     }
     if storm.max_messages > 10_000 {
         violations.add("max_messages", reason::OUT_OF_RANGE, "must be at most 10000");
-    }
-    violations.into_result(())
-}
-
-fn delivery(policy: &DeliveryPolicy) -> Checked<()> {
-    let mut violations = Violations::new();
-    let mut waits = Vec::new();
-    for (index, wait) in policy.retry_delays.iter().enumerate() {
-        waits.extend(span(
-            Some(wait),
-            &format!("retry_delays[{index}]"),
-            &mut violations,
-        ));
-    }
-    violations.take_under("retry_delays", RetrySchedule::try_new(waits));
-    if policy.max_concurrency > MAX_CONCURRENCY {
-        let why = format!("must be at most {MAX_CONCURRENCY}");
-        violations.add("max_concurrency", reason::OUT_OF_RANGE, why);
-    }
-    if !(0.0..=MAX_PER_SECOND).contains(&policy.max_per_second) {
-        let why = format!("must be 0 to {MAX_PER_SECOND}");
-        violations.add("max_per_second", reason::OUT_OF_RANGE, why);
-    }
-    let timeout = span(policy.timeout.as_ref(), "timeout", &mut violations);
-    let bounds = Duration::from_secs(1)..=Duration::from_secs(60);
-    if timeout.is_some_and(|timeout| !bounds.contains(&timeout)) {
-        violations.add("timeout", reason::OUT_OF_RANGE, "must be 1 to 60 seconds");
     }
     violations.into_result(())
 }

@@ -2,33 +2,28 @@
 //! database or the network (whether a channel exists, where a host name leads) is asked elsewhere, afterwards.
 
 mod channel;
-mod defaults;
-mod event_type;
-mod filter;
 mod rules;
 mod words;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use watchbell_contracts::config::v1::{ApiKey, DigestSettings, Member, Preference, PreferenceSetting, Team};
-use watchbell_contracts::convert::{instant, optional, words as wire_words};
+use watchbell_contracts::config::v1::{ApiKey, DigestSettings, Member, Preference, Team};
+use watchbell_contracts::convert::{digest_settings, instant, optional, preference, words as wire_words};
+use watchbell_domain::digest_settings::MAX_RECIPIENTS;
 use watchbell_domain::mention::SlackUserId;
+use watchbell_domain::preference::Preference as Word;
+use watchbell_domain::rule::MAX_NAME_CHARS;
 use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{EmailAddress, Permission, Plan, Role, SeveritySet, Topic};
+use watchbell_domain::{EmailAddress, Permission, Plan, Role, Topic};
 use watchbell_runtime::auth::Scope;
 
 pub(crate) use channel::channel;
-pub(crate) use defaults::default_preferences;
-pub(crate) use event_type::{definition, event_type};
 pub(crate) use rules::{mention_rule, rule};
 use words::{name, scope};
 
 type Checked<T> = Result<T, Violations>;
 
-/// The longest name of anything, in characters.
-const MAX_NAME: usize = 120;
 const MAX_COMPLIANCE_RECIPIENTS: usize = 20;
-const MAX_DIGEST_RECIPIENTS: usize = 50;
 
 pub(crate) struct TeamDraft {
     pub(crate) display_name: String,
@@ -76,7 +71,7 @@ pub(crate) struct MemberDraft {
 pub(crate) fn member(member: &Member) -> Checked<MemberDraft> {
     let mut violations = Violations::new();
     let email = address(&member.email, "email", &mut violations);
-    violations.limit_chars("display_name", &member.display_name, MAX_NAME);
+    violations.limit_chars("display_name", &member.display_name, MAX_NAME_CHARS);
     let role = optional::<Role>(member.role, "role", &mut violations).unwrap_or(Role::Member);
     let slack_user_id = member.slack_user_id.trim();
     if !slack_user_id.is_empty() {
@@ -172,74 +167,38 @@ pub(crate) fn compliance_recipients(texts: &[String]) -> Checked<Vec<String>> {
 
 pub(crate) fn digest(digest: &DigestSettings) -> Checked<DigestSettings> {
     let mut violations = Violations::new();
-    let cron = digest.cron.trim();
-    if !cron.is_empty() {
-        words::cron(cron, "cron", &mut violations);
-    }
+    violations.take(digest_settings(Some(digest)));
+    // Once more for what a list of addresses can be wrong in as a whole.
     let recipients = addresses(
         &digest.recipients,
         "recipients",
-        MAX_DIGEST_RECIPIENTS,
-        &mut violations,
+        MAX_RECIPIENTS,
+        &mut Violations::new(),
     );
+    if violations.is_empty() && recipients.len() < digest.recipients.len() {
+        violations.add("recipients", reason::DUPLICATE, "has an address twice");
+    }
     violations.into_result(DigestSettings {
-        cron: cron.to_owned(),
+        cron: digest.cron.split_whitespace().collect::<Vec<_>>().join(" "),
         recipients,
         paused: digest.paused,
         etag: String::new(),
     })
 }
 
-/// What a member says of a topic; `None` goes back to the default.
-pub(crate) struct PreferenceDraft {
-    pub(crate) topic: Topic,
-    pub(crate) setting: Option<(PreferenceSetting, SeveritySet)>,
-}
-
-pub(crate) fn preferences(preferences: &[Preference]) -> Checked<Vec<PreferenceDraft>> {
+/// What a member says of each topic, which may be to go back to its default. No topic twice.
+pub(crate) fn preferences(written: &[Preference]) -> Checked<Vec<(Topic, Option<Word>)>> {
     let mut violations = Violations::new();
-    let mut drafts: Vec<PreferenceDraft> = Vec::new();
-    for (index, preference) in preferences.iter().enumerate() {
+    let mut said: Vec<(Topic, Option<Word>)> = Vec::new();
+    for (index, written) in written.iter().enumerate() {
         let at = format!("preferences[{index}]");
-        let Some(draft) = violations.take_under(&at, self::preference(preference)) else {
+        let Some((topic, word)) = violations.take_under(&at, preference(written)) else {
             continue;
         };
-        if drafts.iter().any(|other| other.topic == draft.topic) {
+        if said.iter().any(|(other, _)| *other == topic) {
             violations.add(format!("{at}.topic"), reason::DUPLICATE, "is given twice");
         }
-        drafts.push(draft);
+        said.push((topic, word));
     }
-    violations.into_result(drafts)
-}
-
-fn preference(preference: &Preference) -> Checked<PreferenceDraft> {
-    let mut violations = Violations::new();
-    let topic = violations.parse::<Topic>("topic", reason::UNKNOWN_VALUE, &preference.topic);
-    let severities: SeveritySet = wire_words(&preference.severities, "severities", &mut violations)
-        .into_iter()
-        .collect();
-    let setting = match PreferenceSetting::try_from(preference.setting) {
-        Ok(PreferenceSetting::Unspecified) => None,
-        Ok(PreferenceSetting::Severities) if severities.is_empty() => {
-            violations.required("severities");
-            None
-        }
-        Ok(setting) => Some((setting, severities)),
-        Err(_) => {
-            violations.add("setting", reason::UNKNOWN_VALUE, "is not a setting");
-            None
-        }
-    };
-    if !severities.is_empty() && !setting.is_some_and(|(setting, _)| setting == PreferenceSetting::Severities)
-    {
-        violations.add(
-            "severities",
-            reason::NOT_ALLOWED,
-            "go with the setting SEVERITIES only",
-        );
-    }
-    match topic {
-        Some(topic) if violations.is_empty() => Ok(PreferenceDraft { topic, setting }),
-        _ => Err(violations),
-    }
+    violations.into_result(said)
 }

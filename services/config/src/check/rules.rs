@@ -3,19 +3,14 @@
 use std::collections::HashSet;
 
 use watchbell_contracts::config::v1::{MentionRule, Rule, SendAction, SilenceAction, rule::Action};
-use watchbell_contracts::convert::{FromWire, words};
-use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
-use watchbell_domain::ids::ChannelId;
-use watchbell_domain::mention::{MAX_MENTIONS, SlackGroupId, SlackUserId};
+use watchbell_contracts::convert::{self, FromWire, filter, filter_message, mention_message, words};
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::{ChannelId, MentionRuleId};
+use watchbell_domain::rule::MAX_CHANNELS;
 use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{ChannelKind, EventPattern, Severity};
 
 use super::Checked;
-use super::filter::filter;
 use super::words::name;
-
-const MAX_CHANNELS: usize = 20;
-const MAX_PATTERNS: usize = 100;
 
 /// A rule as it is kept, and the channels that must exist for it.
 pub(crate) fn rule(rule: &Rule) -> Checked<(Rule, Vec<ChannelId>)> {
@@ -28,7 +23,11 @@ pub(crate) fn rule(rule: &Rule) -> Checked<(Rule, Vec<ChannelId>)> {
         .r#match
         .as_ref()
         .map_or(Ok(None), |matches| filter(matches).map(Some));
-    let matches = violations.take_under("match", matches).flatten();
+    let matches = violations
+        .take_under("match", matches)
+        .flatten()
+        .as_ref()
+        .map(filter_message);
     let mut channels = Vec::new();
     let action = match &rule.action {
         None => {
@@ -100,68 +99,22 @@ fn silenced(silence: &SilenceAction, violations: &mut Violations) -> SilenceActi
 
 /// A mention rule as it is kept.
 pub(crate) fn mention_rule(rule: &MentionRule) -> Checked<MentionRule> {
-    let mut violations = Violations::new();
-    if rule.types.is_empty() {
-        violations.required("types");
-    }
-    if rule.types.len() > MAX_PATTERNS {
-        violations.add(
-            "types",
-            reason::TOO_LONG,
-            format!("must have at most {MAX_PATTERNS} entries"),
-        );
-    }
-    let mut types = Vec::new();
-    for (index, text) in rule.types.iter().take(MAX_PATTERNS).enumerate() {
-        let pattern =
-            violations.parse::<EventPattern>(&format!("types[{index}]"), reason::MALFORMED, text.trim());
-        types.extend(pattern.map(String::from));
-    }
-    let _: Vec<Severity> = words(&rule.severities, "severities", &mut violations);
-    if rule.mentions.is_empty() {
-        violations.required("mentions");
-    }
-    if rule.mentions.len() > MAX_MENTIONS {
-        violations.add(
-            "mentions",
-            reason::TOO_LONG,
-            format!("must have at most {MAX_MENTIONS} entries"),
-        );
-    }
-    let mut mentions = Vec::new();
-    for (index, mention) in rule.mentions.iter().take(MAX_MENTIONS).enumerate() {
-        mentions.extend(violations.take_under(&format!("mentions[{index}]"), self::mention(mention)));
-    }
-    violations.into_result(MentionRule {
+    // The id is not the writer's to give, and the conversion wants one.
+    let id = MentionRuleId::from_uuid(uuid::Uuid::nil()).to_string();
+    let types = rule
+        .types
+        .iter()
+        .map(|pattern| pattern.trim().to_owned())
+        .collect();
+    let parsed = convert::mention_rule(&MentionRule {
+        id,
         types,
-        mentions,
+        ..rule.clone()
+    })?;
+    parsed.check()?;
+    Ok(MentionRule {
+        types: parsed.types.iter().map(ToString::to_string).collect(),
+        mentions: parsed.mentions.iter().map(mention_message).collect(),
         ..rule.clone()
     })
-}
-
-fn mention(mention: &Mention) -> Checked<Mention> {
-    let mut violations = Violations::new();
-    let who = match &mention.who {
-        None => {
-            violations.add("who", reason::REQUIRED, "must say who is mentioned");
-            None
-        }
-        Some(Who::SlackUser(id)) => violations
-            .parse::<SlackUserId>("slack_user", reason::MALFORMED, id)
-            .map(|id| Who::SlackUser(id.into())),
-        Some(Who::SlackGroup(id)) => violations
-            .parse::<SlackGroupId>("slack_group", reason::MALFORMED, id)
-            .map(|id| Who::SlackGroup(id.into())),
-        Some(Who::Here(here)) => {
-            if !here {
-                violations.add("here", reason::MALFORMED, "must be true when it is given");
-            }
-            Some(Who::Here(true))
-        }
-        Some(Who::TeamsUser(user)) => Some(Who::TeamsUser(TeamsUser {
-            id: name(&user.id, "teams_user.id", &mut violations),
-            name: name(&user.name, "teams_user.name", &mut violations),
-        })),
-    };
-    violations.into_result(Mention { who })
 }

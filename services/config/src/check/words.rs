@@ -1,11 +1,9 @@
 //! The small things that many checks share.
 
-use croner::parser::{CronParser, Seconds, Year};
 use watchbell_contracts::config::v1::Scope as WireScope;
+use watchbell_domain::rule::MAX_NAME_CHARS;
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::auth::Scope;
-
-use super::MAX_NAME;
 
 /// A name for people: given, of a sane length, without control characters; trimmed.
 pub(super) fn name(text: &str, field: &str, violations: &mut Violations) -> String {
@@ -13,7 +11,7 @@ pub(super) fn name(text: &str, field: &str, violations: &mut Violations) -> Stri
     if text.is_empty() {
         violations.required(field);
     }
-    violations.limit_chars(field, text, MAX_NAME);
+    violations.limit_chars(field, text, MAX_NAME_CHARS);
     if text.chars().any(char::is_control) {
         violations.add(field, reason::MALFORMED, "must not hold control characters");
     }
@@ -30,20 +28,5 @@ pub(super) fn scope(number: i32) -> Option<Scope> {
         WireScope::DeliveriesWrite => Some(Scope::DeliveriesWrite),
         WireScope::Inbox => Some(Scope::Inbox),
         WireScope::Platform => Some(Scope::Platform),
-    }
-}
-
-/// Five fields of cron.
-pub(super) fn cron(text: &str, field: &str, violations: &mut Violations) {
-    let parser = CronParser::builder()
-        .seconds(Seconds::Disallowed)
-        .year(Year::Disallowed)
-        .build();
-    if let Err(err) = parser.parse(text) {
-        violations.add(
-            field,
-            reason::MALFORMED,
-            format!("must be five fields of cron: {err}"),
-        );
     }
 }

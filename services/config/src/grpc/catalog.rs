@@ -5,6 +5,7 @@ use watchbell_contracts::config::v1::{
     EventType, GetEventTypeRequest, GetEventTypeResponse, ListEventTypesRequest, ListEventTypesResponse,
     UpdateEventTypeRequest, UpdateEventTypeResponse,
 };
+use watchbell_contracts::convert::{self, event_type_message};
 use watchbell_domain::catalog::{Catalog, MAX_CUSTOM_TYPES};
 use watchbell_domain::violation::reason;
 use watchbell_runtime::auth::Principal;
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::entities::event_type;
 use crate::store::{event_types, teams};
-use crate::{check, etag, mask};
+use crate::{etag, mask};
 
 pub(super) async fn list(
     service: &Service,
@@ -27,7 +28,7 @@ pub(super) async fn list(
     let filters = FiltersHash::of("ListEventTypes").with(team);
     let page = PageRequest::<String>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     teams::get(service.store().reader(), team).await?;
-    let mut types: Vec<EventType> = Catalog::built_in().iter().map(check::event_type).collect();
+    let mut types: Vec<EventType> = Catalog::built_in().iter().map(event_type_message).collect();
     for row in event_types::all(service.store().reader(), team).await? {
         types.push(row.to_message()?);
     }
@@ -50,7 +51,7 @@ pub(super) async fn get(
 ) -> Result<GetEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
     let event_type = match Catalog::built_in().get(&request.name) {
-        Some(spec) => check::event_type(spec),
+        Some(spec) => event_type_message(spec),
         None => event_types::get(service.store().reader(), team, &request.name)
             .await?
             .to_message()?,
@@ -68,7 +69,7 @@ pub(super) async fn create(
     let team = caller.team(&request.team_id)?;
     let spec = checked(
         "event_type",
-        check::definition(&given(request.event_type, "event_type")?),
+        convert::event_type(&given(request.event_type, "event_type")?),
     )?;
     let change = service.change(team).await?;
     let count = event_types::all(change.connection(), team).await?.len();
@@ -79,7 +80,7 @@ pub(super) async fn create(
         spec: Vec::new(),
         version: 1,
     };
-    row.configure(&check::event_type(&spec));
+    row.configure(&event_type_message(&spec));
     event_types::insert(change.connection(), &row).await?;
     change.finish(service.store(), request.validate_only).await?;
     Ok(CreateEventTypeResponse {
@@ -105,8 +106,8 @@ pub(super) async fn update(
         &update,
         request.update_mask.as_ref(),
     )?;
-    let spec = checked("event_type", check::definition(&merged))?;
-    row.configure(&check::event_type(&spec));
+    let spec = checked("event_type", convert::event_type(&merged))?;
+    row.configure(&event_type_message(&spec));
     row.version += 1;
     event_types::update(change.connection(), &row).await?;
     change.finish(service.store(), request.validate_only).await?;

@@ -11,6 +11,7 @@ mod rules;
 mod snapshots;
 mod team_settings;
 mod teams;
+mod unsubscribe;
 
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{
@@ -28,14 +29,34 @@ use crate::service::Service;
 /// How many of anything a page has.
 const PAGE: PageLimits = PageLimits::new(50, 1000);
 
-/// Implements an API by one function for each RPC: `fn(&Service, Principal, Request) -> Result<Response>`.
+/// Who a handler needs to know.
+trait Caller: Sized {
+    fn of<T>(request: &Request<T>) -> std::result::Result<Self, Problem>;
+}
+
+impl Caller for Principal {
+    fn of<T>(request: &Request<T>) -> std::result::Result<Self, Problem> {
+        Principal::of(request)
+    }
+}
+
+/// For calls that carry their own proof.
+struct Anyone;
+
+impl Caller for Anyone {
+    fn of<T>(_request: &Request<T>) -> std::result::Result<Self, Problem> {
+        Ok(Self)
+    }
+}
+
+/// Implements an API by one function for each RPC: `fn(&Service, impl Caller, Request) -> Result<Response>`.
 macro_rules! rpcs {
     ($api:ident { $($rpc:ident($request:ty) -> $response:ty = $handler:path;)+ }) => {
         #[async_trait::async_trait]
         impl $api for Service {
             $(
                 async fn $rpc(&self, request: Request<$request>) -> std::result::Result<Response<$response>, Status> {
-                    let caller = Principal::of(&request)?;
+                    let caller = Caller::of(&request)?;
                     $handler(self, caller, request.into_inner()).await.map(Response::new).map_err(told)
                 }
             )+
@@ -100,8 +121,8 @@ rpcs!(PreferenceApi {
     update_digest_settings(pb::UpdateDigestSettingsRequest) -> pb::UpdateDigestSettingsResponse
         = team_settings::update_digest;
     inspect_unsubscribe_token(pb::InspectUnsubscribeTokenRequest) -> pb::InspectUnsubscribeTokenResponse
-        = preferences::inspect_token;
-    unsubscribe(pb::UnsubscribeRequest) -> pb::UnsubscribeResponse = preferences::unsubscribe;
+        = unsubscribe::inspect;
+    unsubscribe(pb::UnsubscribeRequest) -> pb::UnsubscribeResponse = unsubscribe::unsubscribe;
 });
 
 rpcs!(CatalogApi {

@@ -1,21 +1,21 @@
 //! What members hear by email.
 
 use watchbell_contracts::config::v1::{
-    GetPreferencesRequest, GetPreferencesResponse, InspectUnsubscribeTokenRequest,
-    InspectUnsubscribeTokenResponse, Preference, UnsubscribeRequest, UnsubscribeResponse,
-    UpdatePreferencesRequest, UpdatePreferencesResponse,
+    GetPreferencesRequest, GetPreferencesResponse, Preference, UpdatePreferencesRequest,
+    UpdatePreferencesResponse,
 };
-use watchbell_domain::Plan;
+use watchbell_contracts::convert::preference_message;
 use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_domain::preference::Preference as Word;
+use watchbell_domain::{Plan, Topic};
 use watchbell_runtime::auth::Principal;
-use watchbell_runtime::problem::Problem;
 
 use super::id;
 use crate::check;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::{member, preference};
-use crate::store::{join, members, parse, preferences, teams};
+use crate::store::{members, parse, preferences, teams};
 
 pub(super) async fn get(
     service: &Service,
@@ -36,20 +36,14 @@ pub(super) async fn update(
     request: UpdatePreferencesRequest,
 ) -> Result<UpdatePreferencesResponse> {
     let (team, member) = whose(&caller, &request.team_id, &request.member_id)?;
-    let drafts = check::preferences(&request.preferences)?;
+    let said = check::preferences(&request.preferences)?;
     let change = service.change(team).await?;
     let row = members::get(change.connection(), team, member).await?;
-    for draft in drafts {
-        match draft.setting {
-            None => preferences::delete(change.connection(), team, member, draft.topic).await?,
-            Some((setting, severities)) => {
-                let row = preference::Model {
-                    member_id: member.as_uuid(),
-                    topic: draft.topic.to_string(),
-                    team_id: team.as_uuid(),
-                    setting: setting.into(),
-                    severities: join(severities.iter()),
-                };
+    for (topic, word) in said {
+        match word {
+            None => preferences::delete(change.connection(), team, member, topic).await?,
+            Some(word) => {
+                let row = preference::Model::of(team, member, topic, word);
                 preferences::put(change.connection(), row).await?;
             }
         }
@@ -67,36 +61,25 @@ fn whose(caller: &Principal, team: &str, member: &str) -> Result<(TeamId, Member
 }
 
 /// Every topic: what the member said, else the default of role and plan.
-async fn resolved(
+pub(super) async fn resolved(
     connection: &impl sea_orm::ConnectionTrait,
     team: TeamId,
     member: &member::Model,
 ) -> Result<Vec<Preference>> {
     let plan: Plan = parse("teams", &teams::get(connection, team).await?.plan)?;
+    let role = member.role()?;
     let said = preferences::of_member(connection, team, member.member_id()).await?;
-    let mut all = check::default_preferences(member.role()?, plan);
-    for row in said {
-        if let Some(of_topic) = all.iter_mut().find(|preference| preference.topic == row.topic) {
-            *of_topic = row.to_message()?;
-        }
-    }
-    Ok(all)
-}
-
-pub(super) async fn inspect_token(
-    _service: &Service,
-    _caller: Principal,
-    _request: InspectUnsubscribeTokenRequest,
-) -> Result<InspectUnsubscribeTokenResponse> {
-    let path = "watchbell.config.v1.PreferenceService/InspectUnsubscribeToken".to_owned();
-    Err(Problem::Unimplemented { path }.into())
-}
-
-pub(super) async fn unsubscribe(
-    _service: &Service,
-    _caller: Principal,
-    _request: UnsubscribeRequest,
-) -> Result<UnsubscribeResponse> {
-    let path = "watchbell.config.v1.PreferenceService/Unsubscribe".to_owned();
-    Err(Problem::Unimplemented { path }.into())
+    Topic::ALL
+        .iter()
+        .map(
+            |topic| match said.iter().find(|row| row.topic == topic.as_str()) {
+                Some(row) => row.to_message(),
+                None => Ok(preference_message(
+                    *topic,
+                    Word::default_for(role, plan, *topic),
+                    true,
+                )),
+            },
+        )
+        .collect()
 }

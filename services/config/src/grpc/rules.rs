@@ -1,5 +1,7 @@
 //! Rules in their order.
 
+use std::future::{Ready, ready};
+
 use watchbell_contracts::config::v1::{
     ApplyTeamConfigRequest, ApplyTeamConfigResponse, CreateRuleRequest, CreateRuleResponse,
     DeleteRuleRequest, DeleteRuleResponse, ExportTeamConfigRequest, ExportTeamConfigResponse, GetRuleRequest,
@@ -14,7 +16,7 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 
 use super::channels::routable;
 use super::{PAGE, checked, given, id, room};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::entities::rule;
 use crate::store::rules;
@@ -163,24 +165,25 @@ fn index_of(position: i32, others: usize) -> usize {
     }
 }
 
-pub(super) async fn apply_config(
+pub(super) fn apply_config(
     _service: &Service,
     _caller: Principal,
     _request: ApplyTeamConfigRequest,
-) -> Result<ApplyTeamConfigResponse> {
-    Err(Problem::Unimplemented {
-        path: "watchbell.config.v1.RoutingService/ApplyTeamConfig".to_owned(),
-    }
-    .into())
+) -> Ready<Result<ApplyTeamConfigResponse>> {
+    ready(Err(unimplemented("ApplyTeamConfig")))
 }
 
-pub(super) async fn export_config(
+pub(super) fn export_config(
     _service: &Service,
     _caller: Principal,
     _request: ExportTeamConfigRequest,
-) -> Result<ExportTeamConfigResponse> {
-    Err(Problem::Unimplemented {
-        path: "watchbell.config.v1.RoutingService/ExportTeamConfig".to_owned(),
+) -> Ready<Result<ExportTeamConfigResponse>> {
+    ready(Err(unimplemented("ExportTeamConfig")))
+}
+
+fn unimplemented(rpc: &str) -> Error {
+    Problem::Unimplemented {
+        path: format!("/watchbell.config.v1.RoutingService/{rpc}"),
     }
-    .into())
+    .into()
 }

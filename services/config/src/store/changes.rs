@@ -163,7 +163,7 @@ pub(crate) async fn prune_all_teams(store: &Store, before: DateTime<Utc>) -> Res
 /// Locks the feed's one row until the transaction ends, without moving it.
 pub(crate) async fn lock_feed(transaction: &impl ConnectionTrait) -> Result<()> {
     feed::Entity::update_many()
-        .col_expr(feed::Column::Head, Expr::col(feed::Column::Head).into())
+        .col_expr(feed::Column::Head, Expr::col(feed::Column::Head))
         .filter(feed::Column::Id.eq(FEED))
         .exec(transaction)
         .await?;

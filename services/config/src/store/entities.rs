@@ -92,6 +92,8 @@ pub(crate) mod preference {
         /// The number of `PreferenceSetting`.
         pub(crate) setting: i32,
         pub(crate) severities: String,
+        /// What was here before an unsubscribe link turned the topic off: a `Preference`, empty for the default.
+        pub(crate) before: Option<Vec<u8>>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, binary, boolean, integer, string, text, timestamp_with_time_zone,
+    big_integer, binary, binary_null, boolean, integer, string, text, timestamp_with_time_zone,
     timestamp_with_time_zone_null, uuid, uuid_null,
 };
 
@@ -95,6 +95,7 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(uuid("team_id"))
             .col(integer("setting"))
             .col(string("severities"))
+            .col(binary_null("before"))
             .primary_key(Index::create().col("member_id").col("topic"))
             .foreign_key(
                 ForeignKey::create()

@@ -2,13 +2,14 @@
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
-use watchbell_contracts::config::v1::Preference;
-use watchbell_contracts::convert::FromWire;
+use watchbell_contracts::config::v1::Preference as Message;
+use watchbell_contracts::convert::{FromWire, preference_message};
 use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_domain::preference::Preference;
 use watchbell_domain::{Severity, Topic};
 
 use super::entities::preference;
-use super::split;
+use super::{join, split};
 use crate::error::Result;
 
 const TABLE: &str = "preferences";
@@ -16,9 +17,26 @@ const TABLE: &str = "preferences";
 // === impl preference::Model ===
 
 impl preference::Model {
-    pub(crate) fn to_message(&self) -> Result<Preference> {
+    /// A member's own word.
+    pub(crate) fn of(team: TeamId, member: MemberId, topic: Topic, word: Preference) -> Self {
+        let message = preference_message(topic, word, false);
+        let severities = match word {
+            Preference::Severities(severities) => join(severities.iter()),
+            Preference::Off | Preference::On | Preference::Failures => String::new(),
+        };
+        Self {
+            member_id: member.as_uuid(),
+            topic: topic.to_string(),
+            team_id: team.as_uuid(),
+            setting: message.setting,
+            severities,
+            before: None,
+        }
+    }
+
+    pub(crate) fn to_message(&self) -> Result<Message> {
         let severities = split::<Severity>(TABLE, &self.severities)?;
-        Ok(Preference {
+        Ok(Message {
             topic: self.topic.clone(),
             setting: self.setting,
             severities: severities.into_iter().map(FromWire::to_wire).collect(),
@@ -49,7 +67,7 @@ pub(crate) async fn put(connection: &impl ConnectionTrait, row: preference::Mode
     preference::Entity::insert(row.into_active_model())
         .on_conflict(
             OnConflict::columns([Column::MemberId, Column::Topic])
-                .update_columns([Column::Setting, Column::Severities])
+                .update_columns([Column::Setting, Column::Severities, Column::Before])
                 .to_owned(),
         )
         .exec_without_returning(connection)

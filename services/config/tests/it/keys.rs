@@ -28,7 +28,9 @@ fn request(team: Option<TeamId>, scopes: &[Wire]) -> CreateApiKeyRequest {
 }
 
 fn asks(key: &str) -> AuthenticateRequest {
-    AuthenticateRequest { key_sha256: hash_key(key).to_vec().into() }
+    AuthenticateRequest {
+        key_sha256: hash_key(key).to_vec().into(),
+    }
 }
 
 store_tests! {

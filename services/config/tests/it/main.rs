@@ -12,3 +12,4 @@ mod routing;
 mod support;
 mod teams;
 mod tenancy;
+mod unsubscribe;

@@ -4,8 +4,8 @@ use tonic::Code;
 use watchbell_config::Migrator;
 use watchbell_contracts::api::{PreferenceApi, TeamApi};
 use watchbell_contracts::config::v1::{
-    CreateMemberRequest, GetPreferencesRequest, ListMembersRequest, Member, Preference, PreferenceSetting, Role,
-    UpdateMemberRequest, UpdatePreferencesRequest,
+    CreateMemberRequest, GetPreferencesRequest, ListMembersRequest, Member, Preference, PreferenceSetting,
+    Role, UpdateMemberRequest, UpdatePreferencesRequest,
 };
 use watchbell_contracts::event::v1::Severity;
 use watchbell_domain::Role as DomainRole;

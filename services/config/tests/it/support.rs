@@ -7,12 +7,12 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
-use watchbell_config::Service;
 use watchbell_config::sealing::{Keyring, SealingSettings};
+use watchbell_config::{Service, Settings};
 use watchbell_contracts::api::{ChannelApi, TeamApi};
 use watchbell_contracts::config::v1::{
-    Channel, CreateChannelRequest, CreateChannelResponse, CreateMemberRequest, CreateTeamRequest, EventFilter,
-    Member, Role as WireRole, SlackDestination, Team, WebhookDestination, channel::Destination,
+    Channel, CreateChannelRequest, CreateChannelResponse, CreateMemberRequest, CreateTeamRequest,
+    EventFilter, Member, Role as WireRole, SlackDestination, Team, WebhookDestination, channel::Destination,
 };
 use watchbell_domain::Role;
 use watchbell_domain::ids::{KeyId, MemberId, TeamId};
@@ -21,6 +21,9 @@ use watchbell_egress::{EgressPolicy, Guard, Resolver};
 use watchbell_runtime::auth::{Principal, Scope};
 use watchbell_store::Store;
 use watchbell_testkit::TestClock;
+
+/// What links in emails are signed with.
+pub(crate) const UNSUBSCRIBE_KEY: &str = "an-unsubscribe-key-of-tests";
 
 /// One replica of Config.
 pub(crate) struct Config {
@@ -52,23 +55,55 @@ impl Config {
 
     pub(crate) fn with_keys(store: &Store, key: Secret, older_keys: Vec<Secret>) -> Self {
         let clock = TestClock::parse("2026-11-23T09:00:00Z").unwrap();
-        let keyring = Keyring::new(&SealingSettings { key: key.clone(), older_keys }).unwrap();
-        let guard = Guard::with_resolver(EgressPolicy::default(), Arc::new(Names));
-        Self { service: Service::new(store.clone(), clock.shared(), keyring, guard), clock, key }
+        let settings = Settings {
+            database: store.settings().clone(),
+            sealing: SealingSettings {
+                key: key.clone(),
+                older_keys,
+            },
+            egress: EgressPolicy::default(),
+            unsubscribe_keys: vec![UNSUBSCRIBE_KEY.into()],
+        };
+        let guard = Guard::with_resolver(settings.egress.clone(), Arc::new(Names));
+        let service = Service::new(store.clone(), &settings, guard, clock.shared()).unwrap();
+        Self { service, clock, key }
     }
 
     pub(crate) async fn team(&self) -> TeamId {
-        let team = Team { display_name: "Acme".to_owned(), ..Team::default() };
-        let request = CreateTeamRequest { team: Some(team), validate_only: false };
-        let made = self.service.create_team(platform(request)).await.unwrap().into_inner();
+        let team = Team {
+            display_name: "Acme".to_owned(),
+            ..Team::default()
+        };
+        let request = CreateTeamRequest {
+            team: Some(team),
+            validate_only: false,
+        };
+        let made = self
+            .service
+            .create_team(platform(request))
+            .await
+            .unwrap()
+            .into_inner();
         made.team.unwrap().id.parse().unwrap()
     }
 
     pub(crate) async fn member(&self, team: TeamId, email: &str, role: WireRole) -> Member {
-        let member = Member { email: email.to_owned(), role: role.into(), ..Member::default() };
-        let request =
-            CreateMemberRequest { team_id: team.to_string(), member: Some(member), validate_only: false };
-        let made = self.service.create_member(platform(request)).await.unwrap().into_inner();
+        let member = Member {
+            email: email.to_owned(),
+            role: role.into(),
+            ..Member::default()
+        };
+        let request = CreateMemberRequest {
+            team_id: team.to_string(),
+            member: Some(member),
+            validate_only: false,
+        };
+        let made = self
+            .service
+            .create_member(platform(request))
+            .await
+            .unwrap()
+            .into_inner();
         made.member.unwrap()
     }
 
@@ -77,8 +112,11 @@ impl Config {
         team: TeamId,
         channel: Channel,
     ) -> Result<CreateChannelResponse, Status> {
-        let request =
-            CreateChannelRequest { team_id: team.to_string(), channel: Some(channel), validate_only: false };
+        let request = CreateChannelRequest {
+            team_id: team.to_string(),
+            channel: Some(channel),
+            validate_only: false,
+        };
         Ok(self.service.create_channel(platform(request)).await?.into_inner())
     }
 
@@ -87,7 +125,11 @@ impl Config {
     }
 
     pub(crate) async fn webhook(&self, team: TeamId, name: &str) -> Channel {
-        self.create(team, webhook(name, "https://hooks.example/in?token=s3cret")).await.unwrap().channel.unwrap()
+        self.create(team, webhook(name, "https://hooks.example/in?token=s3cret"))
+            .await
+            .unwrap()
+            .channel
+            .unwrap()
     }
 }
 
@@ -104,7 +146,10 @@ pub(crate) fn slack(name: &str) -> Channel {
 }
 
 pub(crate) fn webhook(name: &str, url: &str) -> Channel {
-    let filter = EventFilter { types: vec!["*".to_owned()], ..EventFilter::default() };
+    let filter = EventFilter {
+        types: vec!["*".to_owned()],
+        ..EventFilter::default()
+    };
     let webhook = WebhookDestination {
         url: url.to_owned(),
         filter: Some(filter),
@@ -125,7 +170,14 @@ pub(crate) fn platform<T>(message: T) -> Request<T> {
 /// A request with a key of one team, or of the platform.
 pub(crate) fn key<T>(message: T, team_id: Option<TeamId>, scopes: &[Scope]) -> Request<T> {
     let key_id = KeyId::from_uuid(uuid::Uuid::nil());
-    by(message, Principal::ApiKey { key_id, team_id, scopes: scopes.iter().copied().collect() })
+    by(
+        message,
+        Principal::ApiKey {
+            key_id,
+            team_id,
+            scopes: scopes.iter().copied().collect(),
+        },
+    )
 }
 
 /// A request of a team's key that may do everything a team's key can.
@@ -135,7 +187,15 @@ pub(crate) fn of_team<T>(message: T, team: TeamId) -> Request<T> {
 
 /// A request of a signed-in member.
 pub(crate) fn member<T>(message: T, team_id: TeamId, member_id: MemberId, role: Role) -> Request<T> {
-    by(message, Principal::Member { member_id, team_id, role, manages_integrations: role != Role::Member })
+    by(
+        message,
+        Principal::Member {
+            member_id,
+            team_id,
+            role,
+            manages_integrations: role != Role::Member,
+        },
+    )
 }
 
 pub(crate) fn by<T>(message: T, principal: Principal) -> Request<T> {
@@ -147,13 +207,22 @@ pub(crate) fn by<T>(message: T, principal: Principal) -> Request<T> {
 /// The code and reason of a refusal.
 pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
     let status = result.unwrap_err();
-    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    let reason = status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default();
     (status.code(), reason)
 }
 
 /// The fields that a refusal names.
 pub(crate) fn violated<T: std::fmt::Debug>(result: Result<T, Status>) -> Vec<String> {
     let status = result.unwrap_err();
-    let details = status.get_details_bad_request().unwrap_or_else(|| panic!("{status:?}"));
-    details.field_violations.into_iter().map(|violation| violation.field).collect()
+    let details = status
+        .get_details_bad_request()
+        .unwrap_or_else(|| panic!("{status:?}"));
+    details
+        .field_violations
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect()
 }

@@ -16,7 +16,12 @@ use crate::support::{Config, of_team, platform, refused, violated};
 
 fn rename(id: String, name: &str, etag: &str) -> UpdateTeamRequest {
     UpdateTeamRequest {
-        team: Some(Team { id, display_name: name.to_owned(), etag: etag.to_owned(), ..Team::default() }),
+        team: Some(Team {
+            id,
+            display_name: name.to_owned(),
+            etag: etag.to_owned(),
+            ..Team::default()
+        }),
         ..UpdateTeamRequest::default()
     }
 }
