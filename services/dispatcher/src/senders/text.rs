@@ -70,8 +70,8 @@ pub(crate) fn humanise(name: &str) -> String {
 
 const ABBREVIATIONS: &[&str] = &[
     "api", "arn", "aws", "cidr", "cpu", "cve", "cvss", "cwe", "dns", "gcp", "http", "https", "iam", "id",
-    "ip", "kms", "mfa", "os", "pr", "s3", "sla", "sql", "ssh", "sso", "tls", "uri", "url", "utc", "vm",
-    "vpc",
+    "ip", "kms", "mfa", "os", "pr", "s3", "sha256", "sla", "sql", "ssh", "sso", "tls", "uri", "url", "utc",
+    "vm", "vpc",
 ];
 
 /// The severity as people read it.

@@ -21,8 +21,8 @@ use crate::senders::text::{cut, humanise, line, severity_color, severity_word};
 const SUBJECT: usize = 180;
 /// Of a fact's value.
 const VALUE: usize = 400;
-/// Lines of a summary's list.
-const ITEMS: usize = 200;
+/// Lines of a summary's list: Gmail shows the first 102 KB of an email.
+const ITEMS: usize = 100;
 /// In an email that was rendered elsewhere, where the link to unsubscribe goes.
 pub(crate) const UNSUBSCRIBE_PLACEHOLDER: &str = "%UNSUBSCRIBE_URL%";
 

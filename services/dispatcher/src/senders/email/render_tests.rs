@@ -81,6 +81,13 @@ fn a_summary() {
 }
 
 #[test]
+fn a_summary_of_very_many_counts_the_rest_and_is_shown_whole() {
+    let email = rendered(&samples::summary(2_000));
+    assert!(email.text.contains("+1900 more") && email.html.contains("+1900 more"));
+    assert!(email.html.len() < 102_000, "{}", email.html.len());
+}
+
+#[test]
 fn a_test_says_so() {
     let email = rendered(&StoredEvent {
         test: true,

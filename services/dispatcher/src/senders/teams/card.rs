@@ -191,8 +191,7 @@ fn local_time(at: DateTime<Utc>) -> String {
     format!("{{{{DATE({at}, SHORT)}}}}, {{{{TIME({at})}}}}")
 }
 
-/// Text in a place that reads markdown: what would start some is escaped, `<at>` and date functions are broken up, and
-/// so are bare addresses that would become links by themselves.
+/// Text in a place that reads markdown: what would start some is escaped, `<at>` and date functions are broken up.
 fn neutral(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut previous = ' ';
