@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Set {
         /// By id or email
         member: String,
-        /// TOPIC=on, off, default, or severities
+        /// TOPIC=on, off, default, failures, or severities
         #[arg(required = true, value_parser = preference, value_name = "TOPIC=SETTING")]
         topics: Vec<Preference>,
     },
@@ -49,10 +49,11 @@ fn preference(text: &str) -> Result<Preference, String> {
         "on" => PreferenceSetting::On,
         "off" => PreferenceSetting::Off,
         "default" => PreferenceSetting::Unspecified,
+        "failures" => PreferenceSetting::Failures,
         words => {
             for word in words.split(',') {
                 let severity = input::word::<Severity>(word)
-                    .map_err(|error| format!("must be on, off, default or severities; {error}"))?;
+                    .map_err(|error| format!("must be on, off, default, failures or severities; {error}"))?;
                 severities.push(severity.to_wire());
             }
             PreferenceSetting::Severities
@@ -137,6 +138,7 @@ fn show(out: Out, preferences: Vec<Preference>) -> Outcome {
             let setting = match PreferenceSetting::try_from(preference.setting) {
                 Ok(PreferenceSetting::On) => out.style.good("on"),
                 Ok(PreferenceSetting::Off) => out.style.faint("off"),
+                Ok(PreferenceSetting::Failures) => "failures".to_owned(),
                 Ok(PreferenceSetting::Severities) => text::severities(&preference.severities),
                 _ => "-".to_owned(),
             };

@@ -1,11 +1,33 @@
-//! `demo`.
+//! `demo`: a whole Watchbell in this process, stand-ins for the outside world on loopback, two teams, and a story of
+//! events. Everything goes through the real services and over gRPC; at the end every expected arrival is checked
+//! against what the stand-ins received, and the demo fails when anything is missing or too much.
+
+mod evidence;
+mod live;
+mod scenario;
+mod server;
+mod show;
+mod stage;
+mod verdict;
 
 use std::time::Duration;
 
 use clap::Args;
+use watchbell_domain::brand::Brand;
+use watchbell_domain::catalog::Catalog;
+use watchbell_runtime::shutdown;
 
 use crate::failure::{Failure, Outcome};
 use crate::input;
+use crate::session::Out;
+use crate::text::{Style, human};
+use live::{Followed, Live};
+use scenario::{Place, STORY, Scene, Step, TWICE, Team};
+use server::Server;
+use stage::{Outside, Stage};
+
+/// Beyond the retries: how long a delivery may take before the demo goes on without it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How to show it.
 #[derive(Debug, Args)]
@@ -21,6 +43,148 @@ pub(crate) struct DemoArgs {
     no_color: bool,
 }
 
-pub(crate) async fn run(_args: DemoArgs) -> Outcome {
-    Err(Failure::usage("soon"))
+/// Shows it.
+pub(crate) async fn run(args: DemoArgs) -> Outcome {
+    let mut out = Out::new(false);
+    if args.no_color {
+        out.style = Style::new(false);
+    }
+    let brand = Brand::default();
+    out.print(&format!(
+        "{}\n{}\n",
+        out.style.bold("Watchbell gets the right alert in front of the right person, without overwhelming anyone."),
+        out.style.faint(
+            "Here it runs whole in this process. Slack, Teams, mail and webhooks are stand-ins that speak the real\n\
+             protocols; nothing leaves this machine."
+        )
+    ))?;
+    let outside = Outside::start(&brand).await?;
+    let server = Server::start(&outside, args.keep).await?;
+    let told = tell(&args, &server, &outside, &brand, out).await;
+    if args.keep && !matches!(told, Err(Failure::Refused(_) | Failure::Unreachable { .. })) {
+        keep(&server, out).await?;
+    }
+    server.stop().await?;
+    told
+}
+
+/// Tells the story, and judges it.
+async fn tell(args: &DemoArgs, server: &Server, outside: &Outside, brand: &Brand, out: Out) -> Outcome {
+    let clock = watchbell_domain::clock::SystemClock::shared();
+    let started = clock.monotonic();
+    let stage = Stage::set(server.url(), server.admin_key(), outside, brand, &args.retry_delays, out).await?;
+    out.print(&cast_list(&stage, out.style))?;
+
+    let patience = args.retry_delays.iter().sum::<Duration>() * 2 + PATIENCE;
+    let mut acme = Live::watch(&stage, Team::Acme, patience).await?;
+    let mut solo = Live::watch(&stage, Team::Solo, patience).await?;
+    for (number, scene) in STORY.iter().enumerate() {
+        out.print(&show::scene(number + 1, scene, out.style))?;
+        if scene.brief {
+            brief(scene, &mut acme, &stage, out).await?;
+            continue;
+        }
+        for step in scene.steps {
+            let live = match step.team {
+                Team::Acme => &mut acme,
+                Team::Solo => &mut solo,
+            };
+            full(step, live, &stage, out).await?;
+        }
+        if number == 0 {
+            out.print(&show::duplicate(&acme.emit(TWICE).await?, out.style))?;
+        }
+    }
+
+    let steps: Vec<_> = scenario::steps().collect();
+    let mut noticed = Vec::new();
+    for (place, live) in [(Place::Inbox, &acme), (Place::SoloInbox, &solo)] {
+        noticed.extend(live.noticed().await?.into_iter().map(|event_id| (place, event_id)));
+    }
+    let evidence = evidence::gather(outside, &noticed, &steps);
+    let verdict = verdict::judge(&steps, &evidence);
+    let style = out.style;
+    out.print(&format!("\n{}\n\n", style.bold("Did everything arrive? What the stand-ins really received, at Acme:")))?;
+    out.print(&show::grid(&steps, &verdict, Team::Acme, style))?;
+    out.print(&format!("\n{}\n\n", style.bold("and at Solo, on the FREE plan:")))?;
+    out.print(&show::grid(&steps, &verdict, Team::Solo, style))?;
+    out.print(&format!("\n{}", show::conclusion(&verdict, &evidence, &brand.signature_header(), style)))?;
+    let took = human(clock.monotonic() - started);
+    if verdict.faults.is_empty() {
+        return out.print(&format!("\n{} {}\n", style.good("All is well."), style.faint(&format!("It took {took}."))));
+    }
+    let count = verdict.faults.len();
+    out.print(&format!("\n{} {}\n", style.bad(&format!("{count} faults.")), style.faint(&format!("It took {took}."))))?;
+    Err(Failure::Said(1))
+}
+
+/// One event, with a line for each delivery as it happens.
+async fn full(step: &Step, live: &mut Live<'_>, stage: &Stage, out: Out) -> Outcome {
+    let style = out.style;
+    let spec = Catalog::built_in().get(step.event_type);
+    let severity = step.severity.or_else(|| spec.map(|spec| spec.severity)).unwrap_or(watchbell_domain::Severity::Info);
+    out.print(&show::event(step, severity, style))?;
+    let answer = live.emit(step).await?;
+    let names = &stage.cast(step.team).names;
+    let followed = live
+        .follow(&answer.event_id, answer.routes.len(), |delivery| out.print(&show::delivery(delivery, names, style)))
+        .await?;
+    if step.explain {
+        for withheld in live.withheld(step).await? {
+            out.print(&show::withheld(&withheld, style))?;
+        }
+    }
+    settled(&followed, out)
+}
+
+/// Several events over one stream, a line each.
+async fn brief(scene: &Scene, live: &mut Live<'_>, stage: &Stage, out: Out) -> Outcome {
+    let answers = live.emit_all(scene.steps).await?;
+    let names = &stage.acme.names;
+    for (step, answer) in scene.steps.iter().zip(&answers) {
+        let followed = live.follow(&answer.event_id, answer.routes.len(), |_| Ok(())).await?;
+        out.print(&show::brief(step, answer, names, out.style))?;
+        settled(&followed, out)?;
+    }
+    Ok(())
+}
+
+/// A delivery that does not end is not waited for longer; the table at the end tells what is missing.
+fn settled(followed: &Followed, out: Out) -> Outcome {
+    match followed {
+        Followed::Settled => Ok(()),
+        Followed::Waiting(count) => out.print(&show::waiting(*count, out.style)),
+    }
+}
+
+/// Who plays.
+fn cast_list(stage: &Stage, style: Style) -> String {
+    let mut channels: Vec<_> = stage.acme.names.values().map(String::as_str).collect();
+    channels.sort_unstable();
+    format!(
+        "\n{}  TEAM plan; Olivia (Owner) and Adam (Admin); five rules, three mention rules\n      {}\n\
+         {}  FREE plan; Sam (Owner); one rule, which rests\n",
+        style.name("Acme"),
+        style.faint(&channels.join("  ")),
+        style.name("Solo"),
+    )
+}
+
+/// Stays up until told to stop, and says how to play.
+async fn keep(server: &Server, out: Out) -> Outcome {
+    let style = out.style;
+    out.print(&format!(
+        "\n{}\n\n  export WATCHBELL_SERVER={}\n  export WATCHBELL_KEY={}\n  export WATCHBELL_TEAM=Acme\n\n  \
+         watchbell deliveries list --limit 10\n  \
+         watchbell explain --type finding.created --severity critical --data '{{\"finding_id\": \"f-1\"}}'\n  \
+         watchbell tail &\n  \
+         watchbell emit --type scan.failed --title 'My own event' --data '{{\"scan_id\": \"s-1\"}}'\n  \
+         watchbell channels test SIEM\n\n{}\n",
+        style.bold("It stays up. In another terminal:"),
+        server.url(),
+        server.admin_key().expose(),
+        style.faint("Ctrl-C ends it."),
+    ))?;
+    shutdown::on_signal()?.cancelled().await;
+    Ok(())
 }
