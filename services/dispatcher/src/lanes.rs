@@ -309,6 +309,13 @@ impl<J> Lanes<J> {
         }
     }
 
+    /// Gives all the room of a claim back: it failed, and tells nothing about what the database holds.
+    pub(crate) fn abandon_claim(&mut self, claim: &Claim) {
+        for _ in 0..claim.room {
+            self.unreserve(claim.lane);
+        }
+    }
+
     /// When something may go that may not now; `now` when something may already.
     pub(crate) fn next_wake(&self, now: Duration) -> Option<Duration> {
         if self.in_flight >= self.limits.in_flight {
@@ -334,6 +341,11 @@ impl<J> Lanes<J> {
     pub(crate) fn forget_idle(&mut self, since: Duration, now: Duration) {
         self.lanes
             .retain(|_, lane| lane.used_at > since || !lane.is_idle(now));
+    }
+
+    /// Jobs of a lane that wait.
+    pub(crate) fn queued(&self, id: LaneId) -> usize {
+        self.lanes.get(&id).map_or(0, |lane| lane.queue.len())
     }
 
     /// Jobs queued, under way, or promised room.

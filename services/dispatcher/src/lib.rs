@@ -1,8 +1,110 @@
-//! watchbell-dispatcher.
-#![allow(dead_code)]
+//! The Dispatcher: owns events, deliveries, attempts and the in-app inbox, and is the only part of Watchbell that
+//! talks to the outside. An accepted event is delivered at least once to every route, whatever process dies when:
+//! nobody is told "accepted" before the commit, and what is committed belongs to a living replica or is taken over.
+//!
+//! The way of an event: `grpc/submit` parses it, the `committer` stores it, the `lanes` say when it may go, the `pump`
+//! carries it, `follow_up` says what comes next, and the `committer` notes that. What cannot go now waits in the
+//! database, from where the `sweeper` brings it back.
+
+mod channels;
+mod committer;
+mod core;
+mod encode;
+mod error;
 mod event;
+mod feed;
+mod follow_up;
+mod grpc;
+mod health;
+mod heartbeat;
 mod job;
 mod lanes;
+mod loops;
+mod metrics;
+mod parking;
+mod pump;
+mod purge;
 mod route;
 mod senders;
+mod settings;
 mod store;
+mod sweeper;
+mod terms;
+
+#[cfg(test)]
+mod scenarios;
+
+use std::sync::Arc;
+
+use opentelemetry::metrics::Meter;
+use watchbell_contracts::api::SnapshotApi;
+use watchbell_domain::clock::SharedClock;
+use watchbell_runtime::tasks::TaskSet;
+
+pub use error::{CorruptRow, Error, OpenError};
+pub use grpc::Service;
+pub use settings::Settings;
+
+use crate::channels::Channels;
+use crate::committer::Committer;
+use crate::core::{Core, Parts};
+use crate::heartbeat::Heartbeat;
+use crate::senders::Carrier;
+use crate::store::{Db, Migrator};
+
+/// A Dispatcher that has opened its database and waits to be started.
+pub struct Dispatcher {
+    core: Arc<Core>,
+    committer: Committer,
+}
+
+/// What a Dispatcher needs of others.
+pub struct Needs {
+    /// The only source of time.
+    pub clock: SharedClock,
+    /// Config, remote or in this process.
+    pub config: Arc<dyn SnapshotApi>,
+    /// Where it measures.
+    pub meter: Meter,
+}
+
+// === impl Dispatcher ===
+
+impl Dispatcher {
+    /// Opens the database, migrates it and enters this replica. Nothing runs yet.
+    #[allow(dead_code, reason = "called by `open` once the senders are there")]
+    pub(crate) async fn open_with(
+        settings: Settings,
+        needs: Needs,
+        carrier: Arc<dyn Carrier>,
+    ) -> Result<Self, OpenError> {
+        let store = watchbell_store::connect(&settings.database).await?;
+        store.migrate::<Migrator>().await?;
+        let parts = Parts {
+            channels: Channels::new(needs.config, Arc::clone(&needs.clock)),
+            clock: needs.clock,
+            settings,
+            db: Db::new(store),
+            carrier,
+            metrics: metrics::Metrics::new(&needs.meter),
+            jitter: rand::random,
+        };
+        let (core, intake, outcomes) = Core::new(parts);
+        Heartbeat::enter(&core).await?;
+        let committer = Committer::new(Arc::clone(&core), intake, outcomes);
+        Ok(Self { core, committer })
+    }
+
+    /// The services, for callers in this process and for the gRPC server.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        Service {
+            core: Arc::clone(&self.core),
+        }
+    }
+
+    /// Starts all loops.
+    pub fn start(self, tasks: &mut TaskSet) {
+        loops::start(self.core, self.committer, tasks);
+    }
+}

@@ -167,7 +167,10 @@ fn parse_target(target: Option<wire::route::Target>) -> Result<Target, Violation
                 "" => None,
                 id => violations.parse("target.address.channel_id", reason::MALFORMED, id),
             };
-            violations.is_empty().then_some(Target::Address { address: target.address, channel })
+            violations.is_empty().then_some(Target::Address {
+                address: target.address,
+                channel,
+            })
         }
         Some(Wire::Inbox(_)) => Some(Target::Inbox),
         None => {

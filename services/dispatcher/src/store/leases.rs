@@ -165,6 +165,26 @@ impl Db {
         Ok(self.store.writer().execute_raw(statement).await?.rows_affected())
     }
 
+    /// Fails deliveries that cannot be carried out whatever happens.
+    pub(crate) async fn give_up(
+        &self,
+        owner: Uuid,
+        ids: &[Uuid],
+        message: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let batch = Batch::new().uuid("id", ids.iter().copied());
+        let sql = "UPDATE deliveries SET state = 6, state_message = {1}, ended_at = {2}, due_at = NULL,
+                lease_owner = NULL
+            WHERE lease_owner = {0} AND id IN (SELECT id FROM ({rows}) AS b)";
+        let values = vec![owner.into(), message.into(), micros(now).into()];
+        self.store
+            .writer()
+            .execute_raw(batch.statement(self.backend(), sql, values))
+            .await?;
+        Ok(())
+    }
+
     /// Gives up to a thousand leases of a replica back.
     pub(crate) async fn release_chunk_all_teams(&self, owner: Uuid) -> Result<u64, DbErr> {
         let sql = "UPDATE deliveries SET lease_owner = NULL WHERE lease_owner = $1 AND id IN

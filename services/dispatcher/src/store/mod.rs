@@ -23,7 +23,7 @@ use crate::route::Route;
 
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
-pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter};
+pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, Noted};
 pub(crate) use writes::{NewDelivery, NewNotification};
 
 /// The Dispatcher's tables.

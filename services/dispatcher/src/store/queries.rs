@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect,
     sea_query::{Expr, LikeExpr},
 };
 use uuid::Uuid;
 use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_domain::{ChannelKind, Severity};
 
+use super::batch::Batch;
 use super::entities::{attempts, channel_health, deliveries, events};
 use super::{Db, micros, number};
 use crate::job::State;
@@ -39,6 +40,17 @@ pub(crate) struct EventFilter {
     pub(crate) start: Option<DateTime<Utc>>,
     pub(crate) end: Option<DateTime<Utc>>,
     pub(crate) include_tests: bool,
+}
+
+/// What a channel's attempts came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub(crate) team_id: TeamId,
+    pub(crate) channel_id: ChannelId,
+    /// When something last got through.
+    pub(crate) success: Option<DateTime<Utc>>,
+    /// The newest failure.
+    pub(crate) error: Option<(String, DateTime<Utc>)>,
 }
 
 /// How a channel fares.
@@ -74,6 +86,19 @@ const STATS: &str = "WITH RECURSIVE channel(id) AS (
         (SELECT COUNT(*) FROM waiting w WHERE w.lane_id = channel.id) AS waiting
     FROM channel LEFT JOIN channel_health h ON h.channel_id = channel.id AND h.team_id = $1
     WHERE channel.id IS NOT NULL";
+
+// === impl Noted ===
+
+impl Noted {
+    pub(crate) fn new(team_id: TeamId, channel_id: ChannelId) -> Self {
+        Self {
+            team_id,
+            channel_id,
+            success: None,
+            error: None,
+        }
+    }
+}
 
 // === impl Db ===
 
@@ -292,23 +317,37 @@ impl Db {
         Ok(())
     }
 
-    /// Notes when something last got through to a channel, and the newest failure.
-    pub(crate) async fn note_results(
-        &self,
-        team: TeamId,
-        id: ChannelId,
-        success: Option<DateTime<Utc>>,
-        error: Option<(&str, DateTime<Utc>)>,
-    ) -> Result<(), DbErr> {
+    /// Notes when something last got through to channels, and their newest failures. Each channel at most once.
+    pub(crate) async fn note_results(&self, results: &[Noted]) -> Result<(), DbErr> {
         let later = match self.backend() {
             sea_orm::DbBackend::Postgres => "GREATEST",
             _ => "MAX",
         };
+        let errors = || results.iter().map(|noted| noted.error.as_ref());
+        let batch = Batch::new()
+            .uuid(
+                "channel_id",
+                results.iter().map(|noted| noted.channel_id.as_uuid()),
+            )
+            .uuid("team_id", results.iter().map(|noted| noted.team_id.as_uuid()))
+            .big_opt(
+                "last_success_at",
+                results.iter().map(|noted| noted.success.map(micros)),
+            )
+            .text(
+                "last_error",
+                errors().map(|error| error.map_or("", |(text, _)| text.as_str())),
+            )
+            .big_opt(
+                "last_error_at",
+                errors().map(|error| error.map(|(_, at)| micros(*at))),
+            );
         // PostgreSQL's GREATEST passes NULL over, SQLite's MAX does not.
         let sql = format!(
             "INSERT INTO channel_health (channel_id, team_id, unhealthy, epoch, message, reported, told,
                 last_success_at, last_error, last_error_at)
-            VALUES ($1, $2, false, 0, '', false, false, $3, $4, $5)
+            SELECT channel_id, team_id, false, 0, '', false, false, last_success_at, last_error, last_error_at
+                FROM ({{rows}}) AS b WHERE true
             ON CONFLICT (channel_id) DO UPDATE SET
                 last_success_at = {later}(COALESCE(channel_health.last_success_at, excluded.last_success_at),
                     COALESCE(excluded.last_success_at, channel_health.last_success_at)),
@@ -316,14 +355,10 @@ impl Db {
                     ELSE excluded.last_error END,
                 last_error_at = COALESCE(excluded.last_error_at, channel_health.last_error_at)"
         );
-        let values = vec![
-            id.as_uuid().into(),
-            team.as_uuid().into(),
-            success.map(micros).into(),
-            error.map_or("", |(text, _)| text).into(),
-            error.map(|(_, at)| micros(at)).into(),
-        ];
-        self.execute(sql, values).await?;
+        self.store
+            .writer()
+            .execute_raw(batch.statement(self.backend(), &sql, vec![]))
+            .await?;
         Ok(())
     }
 

@@ -1,0 +1,492 @@
+//! The group commit. One loop gathers everything that is written on the hot path, submissions and outcomes alike, and
+//! writes what has gathered in one transaction; while that is under way the next batch gathers. Nobody is told
+//! "accepted" before the commit.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{DatabaseTransaction, DbErr};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use uuid::Uuid;
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::{NotificationId, TeamId};
+use watchbell_runtime::problem::Problem;
+use watchbell_store::is_transient;
+
+use crate::core::Core;
+use crate::encode;
+use crate::job::{Committed, Job, Outcome, State, Submission};
+use crate::lanes::LaneId;
+use crate::route::Route;
+use crate::store::{NewDelivery, NewNotification};
+
+/// Submissions of one transaction.
+const MAX_SUBMISSIONS: usize = 1000;
+/// Outcomes of one transaction.
+const MAX_OUTCOMES: usize = 4000;
+/// Payloads of one transaction, in bytes; one more event may exceed it.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// After a commit that failed.
+const BACK_OFF: Duration = Duration::from_millis(250);
+
+/// The loop.
+pub(crate) struct Committer {
+    core: Arc<Core>,
+    intake: mpsc::Receiver<Submission>,
+    results: mpsc::Receiver<Outcome>,
+    submissions: Vec<Submission>,
+    /// Also those of a commit that failed: their leases keep them ours until it succeeds.
+    outcomes: Vec<Outcome>,
+}
+
+/// What a round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// There was nothing to do.
+    Idle,
+    /// So many submissions and outcomes were settled.
+    Settled(usize),
+    /// The database was not there; outcomes are kept.
+    Failed,
+}
+
+/// Where a new delivery goes once it is committed.
+struct Placement {
+    submission: usize,
+    planned: usize,
+    lane: LaneId,
+    /// Room was reserved for it in memory.
+    room: bool,
+}
+
+/// What a transaction found out.
+struct Written {
+    owner: Uuid,
+    /// For each submission that was a duplicate, the first routes.
+    first_routes: HashMap<usize, Vec<Arc<Route>>>,
+    /// Deliveries whose outcome was committed under our lease.
+    finished: HashSet<Uuid>,
+    notified: HashSet<TeamId>,
+}
+
+// === impl Committer ===
+
+impl Committer {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        intake: mpsc::Receiver<Submission>,
+        results: mpsc::Receiver<Outcome>,
+    ) -> Self {
+        Self {
+            core,
+            intake,
+            results,
+            submissions: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Commits until told to stop, then what is still in its queues.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let stopping = stop.is_cancelled();
+            if self.submissions.is_empty() && self.outcomes.is_empty() && !stopping {
+                tokio::select! {
+                    _ = self.intake.recv_many(&mut self.submissions, MAX_SUBMISSIONS) => {}
+                    _ = self.results.recv_many(&mut self.outcomes, MAX_OUTCOMES) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+            match self.tick().await {
+                Round::Idle if stopping => return,
+                Round::Idle | Round::Settled(_) => {}
+                // With the database away there is no flushing; whatever is leased moves to others.
+                Round::Failed if stopping => return,
+                Round::Failed => tokio::time::sleep(BACK_OFF).await,
+            }
+        }
+    }
+
+    /// Commits what has gathered.
+    pub(crate) async fn tick(&mut self) -> Round {
+        self.gather();
+        let (submissions, outcomes) = (
+            std::mem::take(&mut self.submissions),
+            std::mem::take(&mut self.outcomes),
+        );
+        if submissions.is_empty() && outcomes.is_empty() {
+            return Round::Idle;
+        }
+        let all = submissions.len() + outcomes.len();
+        let mut failed = false;
+        // A stack, because a batch that the database refuses is halved until the one at fault is alone.
+        let mut batches = vec![(submissions, outcomes)];
+        while let Some((mut submissions, mut outcomes)) = batches.pop() {
+            let span = tracing::info_span!(
+                "commit",
+                submissions = submissions.len(),
+                outcomes = outcomes.len()
+            );
+            match self.commit(&submissions, &outcomes).instrument(span).await {
+                Ok((written, placements)) => {
+                    self.core.metrics.committed(submissions.len() + outcomes.len());
+                    self.settle(submissions, outcomes, &written, &placements);
+                }
+                Err(error) if is_transient(&error) => {
+                    tracing::warn!(%error, "a commit failed");
+                    failed = true;
+                    refuse(submissions, || Problem::unavailable("the database is away"));
+                    self.outcomes.extend(outcomes);
+                }
+                Err(_) if submissions.len() + outcomes.len() > 1 => {
+                    let more_submissions = submissions.split_off(submissions.len().div_ceil(2));
+                    let more_outcomes = outcomes.split_off(outcomes.len() / 2);
+                    batches.push((more_submissions, more_outcomes));
+                    batches.push((submissions, outcomes));
+                }
+                Err(error) => {
+                    for outcome in &outcomes {
+                        tracing::error!(%error, delivery = %outcome.job.id, "an outcome cannot be stored");
+                    }
+                    let cause = error.to_string();
+                    refuse(submissions, || Problem::internal(cause.clone()));
+                }
+            }
+        }
+        if failed {
+            Round::Failed
+        } else {
+            Round::Settled(all)
+        }
+    }
+
+    fn gather(&mut self) {
+        let mut bytes: usize = self
+            .submissions
+            .iter()
+            .map(|submission| submission.event.data.len())
+            .sum();
+        while self.submissions.len() < MAX_SUBMISSIONS && bytes < MAX_BYTES {
+            let Ok(submission) = self.intake.try_recv() else {
+                break;
+            };
+            bytes += submission.event.data.len();
+            self.submissions.push(submission);
+        }
+        while self.outcomes.len() < MAX_OUTCOMES {
+            let Ok(outcome) = self.results.try_recv() else {
+                break;
+            };
+            self.outcomes.push(outcome);
+        }
+    }
+
+    /// One transaction. When it fails, no room is reserved in the lanes any more.
+    async fn commit(
+        &self,
+        submissions: &[Submission],
+        outcomes: &[Outcome],
+    ) -> Result<(Written, Vec<Placement>), DbErr> {
+        let mut placements = Vec::new();
+        let result = self.write(submissions, outcomes, &mut placements).await;
+        match result {
+            Ok(written) => Ok((written, placements)),
+            Err(error) => {
+                let mut lanes = self.core.lanes();
+                for placement in placements {
+                    match placement.room {
+                        true => lanes.unreserve(placement.lane),
+                        false => lanes.spilled(placement.lane),
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        submissions: &[Submission],
+        outcomes: &[Outcome],
+        placements: &mut Vec<Placement>,
+    ) -> Result<Written, DbErr> {
+        let db = &self.core.db;
+        let owner = self.core.owner();
+        let mut written = Written {
+            owner,
+            first_routes: HashMap::new(),
+            finished: HashSet::new(),
+            notified: HashSet::new(),
+        };
+        let transaction = db.begin().await?;
+        let mut leased = Vec::new();
+        if !submissions.is_empty() {
+            self.write_submissions(&transaction, submissions, placements, &mut leased, &mut written)
+                .await?;
+        }
+        if !outcomes.is_empty() {
+            written.finished = db.finish(&transaction, outcomes).await?;
+            db.insert_attempts(&transaction, outcomes).await?;
+            for outcome in outcomes {
+                if let Some(broken) = outcome
+                    .breaks
+                    .as_ref()
+                    .filter(|_| written.finished.contains(&outcome.job.id.as_uuid()))
+                {
+                    db.mark_unhealthy(&transaction, outcome.job.team_id(), broken)
+                        .await?;
+                }
+            }
+        }
+        transaction
+            .commit()
+            .await
+            .inspect_err(|_| self.core.doubt(owner, leased))?;
+        Ok(written)
+    }
+
+    async fn write_submissions(
+        &self,
+        transaction: &DatabaseTransaction,
+        submissions: &[Submission],
+        placements: &mut Vec<Placement>,
+        leased: &mut Vec<Uuid>,
+        written: &mut Written,
+    ) -> Result<(), DbErr> {
+        let db = &self.core.db;
+        let mut first = HashMap::with_capacity(submissions.len());
+        for (index, submission) in submissions.iter().enumerate() {
+            first
+                .entry((submission.event.team_id, submission.event.id.as_str()))
+                .or_insert(index);
+        }
+        let mut unique: Vec<&Submission> = first.values().map(|index| &submissions[*index]).collect();
+        // In one order everywhere: replicas that insert the same ids must not lock one another out.
+        unique.sort_by(|a, b| (a.event.team_id, &a.event.id).cmp(&(b.event.team_id, &b.event.id)));
+        let fresh = db.insert_events(transaction, &unique).await?;
+        let is_new = |index: usize, submission: &Submission| {
+            let key = (submission.event.team_id, submission.event.id.as_str());
+            first.get(&key) == Some(&index) && fresh.contains(&(key.0, key.1.to_owned()))
+        };
+        let is_new: Vec<bool> = submissions
+            .iter()
+            .enumerate()
+            .map(|(index, submission)| is_new(index, submission))
+            .collect();
+        self.find_first_routes(transaction, submissions, &is_new, written)
+            .await?;
+
+        self.place(submissions, &is_new, placements);
+        let mut rooms = placements.iter();
+        let mut deliveries = Vec::new();
+        let mut notifications = Vec::new();
+        for (submission, _) in submissions.iter().zip(&is_new).filter(|(_, is_new)| **is_new) {
+            let event = &submission.event;
+            let mut notified = false;
+            for planned in &submission.routes {
+                let lane = planned.route.lane(event.team_id);
+                let owned = match lane {
+                    None => false,
+                    Some(_) if submission.at_once => true,
+                    Some(_) => rooms.next().is_some_and(|placement| placement.room),
+                };
+                if owned {
+                    leased.push(planned.id.as_uuid());
+                }
+                // However many routes lead into the inbox, one row tells of the event.
+                if planned.route.kind == ChannelKind::InApp && !std::mem::replace(&mut notified, true) {
+                    notifications.push(NewNotification {
+                        id: NotificationId::generate(event.accepted_at),
+                        event,
+                    });
+                    written.notified.insert(event.team_id);
+                }
+                deliveries.push(NewDelivery {
+                    id: planned.id,
+                    event,
+                    route: &planned.route,
+                    route_json: &planned.json,
+                    lane: lane.unwrap_or(LaneId(event.team_id.as_uuid())),
+                    state: if lane.is_some() {
+                        State::Pending
+                    } else {
+                        State::Delivered
+                    },
+                    owner: owned.then_some(written.owner),
+                    created_at: event.accepted_at,
+                    replay_of: None,
+                });
+            }
+        }
+        if !deliveries.is_empty() {
+            db.insert_deliveries(transaction, &deliveries).await?;
+        }
+        if !notifications.is_empty() {
+            db.insert_notifications(transaction, &notifications).await?;
+        }
+        Ok(())
+    }
+
+    async fn find_first_routes(
+        &self,
+        transaction: &DatabaseTransaction,
+        submissions: &[Submission],
+        is_new: &[bool],
+        written: &mut Written,
+    ) -> Result<(), DbErr> {
+        let duplicates: Vec<usize> = (0..submissions.len()).filter(|index| !is_new[*index]).collect();
+        if duplicates.is_empty() {
+            return Ok(());
+        }
+        let event = |index: usize| &submissions[index].event;
+        let keys: Vec<_> = duplicates
+            .iter()
+            .map(|index| (event(*index).team_id, event(*index).id.as_str()))
+            .collect();
+        let routes = self.core.db.first_routes(transaction, &keys).await?;
+        for index in duplicates {
+            let json = routes.get(&(event(index).team_id, event(index).id.as_str().to_owned()));
+            let first: Vec<Arc<Route>> = json
+                .and_then(|json| serde_json::from_str(json).ok())
+                .unwrap_or_default();
+            written.first_routes.insert(index, first);
+        }
+        Ok(())
+    }
+
+    /// Asks the lanes for room, all at once.
+    fn place(&self, submissions: &[Submission], is_new: &[bool], placements: &mut Vec<Placement>) {
+        let now = self.core.clock.monotonic();
+        let mut lanes = self.core.lanes();
+        for (index, submission) in submissions.iter().enumerate() {
+            if !is_new[index] || submission.at_once {
+                continue;
+            }
+            for (planned, route) in submission.routes.iter().enumerate() {
+                if let Some(lane) = route.route.lane(submission.event.team_id) {
+                    let room = lanes.reserve(lane, now);
+                    placements.push(Placement {
+                        submission: index,
+                        planned,
+                        lane,
+                        room,
+                    });
+                }
+            }
+        }
+    }
+
+    /// After the commit: into the lanes, and the answers.
+    fn settle(
+        &self,
+        submissions: Vec<Submission>,
+        outcomes: Vec<Outcome>,
+        written: &Written,
+        placements: &[Placement],
+    ) {
+        let core = &self.core;
+        let job = |submission: &Submission, planned: usize, lane: LaneId| Job {
+            id: submission.routes[planned].id,
+            event: Arc::clone(&submission.event),
+            route: Arc::clone(&submission.routes[planned].route),
+            lane,
+            owner: written.owner,
+            attempts: 0,
+            tries: 0,
+            first_attempt_at: None,
+            created_at: submission.event.accepted_at,
+            replay_of: None,
+        };
+        if !placements.is_empty() {
+            let now = core.clock.monotonic();
+            let mut lanes = core.lanes();
+            for placement in placements {
+                match placement.room {
+                    true => {
+                        let job = job(
+                            &submissions[placement.submission],
+                            placement.planned,
+                            placement.lane,
+                        );
+                        lanes.push(placement.lane, job, now);
+                    }
+                    false => lanes.spilled(placement.lane),
+                }
+            }
+        }
+        core.pump.notify_one();
+        core.feed.notified(written.notified.iter().copied());
+        for (index, submission) in submissions.into_iter().enumerate() {
+            let mut committed = Committed {
+                duplicate: false,
+                routes: Vec::new(),
+                jobs: Vec::new(),
+            };
+            if let Some(routes) = written.first_routes.get(&index) {
+                committed.duplicate = true;
+                committed.routes.clone_from(routes);
+            } else {
+                if core.feed.is_watched() {
+                    encode::new_deliveries(&submission)
+                        .into_iter()
+                        .for_each(|change| core.feed.changed(change));
+                }
+                committed.routes = submission
+                    .routes
+                    .iter()
+                    .map(|planned| Arc::clone(&planned.route))
+                    .collect();
+                if submission.at_once {
+                    let jobs = submission.routes.iter().enumerate().map(|(planned, route)| {
+                        // The inbox has no lane, and its job nothing to do.
+                        let lane = route
+                            .route
+                            .lane(submission.event.team_id)
+                            .unwrap_or(LaneId(Uuid::nil()));
+                        job(&submission, planned, lane)
+                    });
+                    committed.jobs = jobs.collect();
+                }
+            }
+            core.metrics.accepted(committed.duplicate);
+            // Whoever asked may have gone; it was committed all the same.
+            let _ = submission.answer.send(Ok(committed));
+        }
+        for outcome in outcomes {
+            self.settle_outcome(outcome, written);
+        }
+    }
+
+    fn settle_outcome(&self, outcome: Outcome, written: &Written) {
+        let core = &self.core;
+        let ours = written.finished.contains(&outcome.job.id.as_uuid());
+        if ours {
+            if let Some(broken) = &outcome.breaks {
+                core.health.broke(broken.channel_id, broken.epoch);
+            }
+            if let (Some(due), State::Held) = (outcome.due_at, outcome.state) {
+                let wait = (due - core.clock.now()).to_std().unwrap_or_default();
+                let now = core.clock.monotonic();
+                core.lanes().expect_backlog(outcome.job.lane, now + wait, now);
+            }
+            if core.feed.is_watched() {
+                core.feed.changed(encode::changed(&outcome));
+            }
+        } else {
+            tracing::warn!(delivery = %outcome.job.id, "another replica has taken this delivery over meanwhile");
+        }
+        core.metrics.outcome(&outcome);
+        if let Some(answer) = outcome.answer {
+            let _ = answer.send(ours);
+        }
+    }
+}
+
+fn refuse(submissions: Vec<Submission>, problem: impl Fn() -> Problem) {
+    for submission in submissions {
+        let _ = submission.answer.send(Err(problem()));
+    }
+}

@@ -1,0 +1,114 @@
+//! What the loops of the Dispatcher share: the lanes in memory, the ways into the committer, and who this replica is.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
+use watchbell_domain::clock::SharedClock;
+
+use crate::channels::Channels;
+use crate::feed::Feed;
+use crate::health::Health;
+use crate::job::{Job, Outcome, Submission};
+use crate::lanes::Lanes;
+use crate::metrics::Metrics;
+use crate::senders::Carrier;
+use crate::settings::Settings;
+use crate::store::Db;
+
+/// Shared by everything in one replica.
+pub(crate) struct Core {
+    pub(crate) clock: SharedClock,
+    pub(crate) settings: Settings,
+    pub(crate) db: Db,
+    pub(crate) channels: Channels,
+    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) health: Health,
+    pub(crate) feed: Feed,
+    pub(crate) metrics: Metrics,
+    /// A random number in [0, 1), so that what failed together does not come back together.
+    pub(crate) jitter: fn() -> f64,
+    /// Into the committer. Full: overloaded.
+    pub(crate) intake: mpsc::Sender<Submission>,
+    /// Into the committer. Full: attempts wait with their slots, and nothing new is started.
+    pub(crate) outcomes: mpsc::Sender<Outcome>,
+    /// Something may be sent.
+    pub(crate) pump: Notify,
+    /// Something may be claimed.
+    pub(crate) sweep: Notify,
+    lanes: Mutex<Lanes<Job>>,
+    owner: Mutex<Uuid>,
+    /// Leases of commits of which nobody knows whether they took place.
+    doubtful: Mutex<Vec<(Uuid, Uuid)>>,
+}
+
+/// The parts of a core that its maker knows.
+pub(crate) struct Parts {
+    pub(crate) clock: SharedClock,
+    pub(crate) settings: Settings,
+    pub(crate) db: Db,
+    pub(crate) channels: Channels,
+    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) metrics: Metrics,
+    pub(crate) jitter: fn() -> f64,
+}
+
+// === impl Core ===
+
+impl Core {
+    /// A core, and the ends of its queues for the committer.
+    pub(crate) fn new(parts: Parts) -> (Arc<Self>, mpsc::Receiver<Submission>, mpsc::Receiver<Outcome>) {
+        let (intake, submissions) = mpsc::channel(parts.settings.intake_queue);
+        let (outcomes, results) = mpsc::channel(parts.settings.outcome_queue);
+        let limits = parts.settings.limits();
+        let feed = Feed::new(parts.db.store());
+        let core = Self {
+            clock: parts.clock,
+            settings: parts.settings,
+            db: parts.db,
+            channels: parts.channels,
+            carrier: parts.carrier,
+            health: Health::default(),
+            feed,
+            metrics: parts.metrics,
+            jitter: parts.jitter,
+            intake,
+            outcomes,
+            pump: Notify::new(),
+            sweep: Notify::new(),
+            lanes: Mutex::new(Lanes::new(limits)),
+            owner: Mutex::new(Uuid::now_v7()),
+            doubtful: Mutex::default(),
+        };
+        (Arc::new(core), submissions, results)
+    }
+
+    /// The lanes. Hold them briefly, and never across an await.
+    pub(crate) fn lanes(&self) -> MutexGuard<'_, Lanes<Job>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As whom this replica takes leases.
+    pub(crate) fn owner(&self) -> Uuid {
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Others have taken this replica for dead: from now on it is another one, and what it holds is theirs.
+    pub(crate) fn become_another(&self) -> Uuid {
+        let id = Uuid::now_v7();
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = id;
+        self.lanes().retain(|job| job.owner == id);
+        id
+    }
+
+    /// Notes leases that may or may not have been taken; the sweeper gives them back.
+    pub(crate) fn doubt(&self, owner: Uuid, ids: impl IntoIterator<Item = Uuid>) {
+        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        doubtful.extend(ids.into_iter().map(|id| (owner, id)));
+    }
+
+    /// Those leases, to be given back.
+    pub(crate) fn take_doubtful(&self) -> Vec<(Uuid, Uuid)> {
+        std::mem::take(&mut *self.doubtful.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

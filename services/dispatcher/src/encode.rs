@@ -1,0 +1,204 @@
+//! Rows and jobs as the contract shows them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
+use watchbell_contracts::convert::{FromWire, duration, structure, timestamp};
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_contracts::event::v1 as event_wire;
+use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
+
+use crate::event::StoredEvent;
+use crate::feed::Change;
+use crate::job::{Attempt, Job, Outcome, State, Submission};
+use crate::store::entities::{attempts, deliveries, events};
+use crate::store::{Corrupt, NotificationRow, instant};
+
+/// A delivery from its row, without attempts.
+pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrupt> {
+    let waits = matches!(
+        State::from_number(i32::from(row.state)),
+        Some(State::Pending | State::Held)
+    );
+    Ok(wire::Delivery {
+        id: DeliveryId::from_uuid(row.id).to_string(),
+        team_id: TeamId::from_uuid(row.team_id).to_string(),
+        event_id: row.event_id.clone(),
+        event_type: row.event_type.clone(),
+        severity: i32::from(row.severity),
+        route: Some((&*row.parsed_route()?).into()),
+        state: i32::from(row.state),
+        state_message: row.state_message.clone(),
+        attempt_count: row.attempt_count,
+        next_attempt_time: row.due_at.filter(|_| waits).map(time),
+        create_time: Some(time(row.created_at)),
+        end_time: row.ended_at.map(time),
+        test: row.test,
+        replay_of: row
+            .replay_of
+            .map(|id| DeliveryId::from_uuid(id).to_string())
+            .unwrap_or_default(),
+        event_title: row.title.clone(),
+        attempts: Vec::new(),
+    })
+}
+
+/// An attempt from its row.
+pub(crate) fn attempt(row: attempts::Model) -> wire::Attempt {
+    let headers: Vec<(String, String)> = serde_json::from_str(&row.request_headers).unwrap_or_default();
+    wire::Attempt {
+        id: AttemptId::from_uuid(row.id).to_string(),
+        number: row.number,
+        start_time: Some(time(row.started_at)),
+        latency: Some(duration(std::time::Duration::from_micros(
+            row.latency_us.unsigned_abs(),
+        ))),
+        outcome: i32::from(row.outcome),
+        status_code: row.status_code,
+        error: row.error,
+        error_code: row.error_code,
+        request_headers: headers.into_iter().map(header).collect(),
+        response_body: row.response_body,
+        ambiguous: row.ambiguous,
+    }
+}
+
+/// An event from its row.
+pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, Corrupt> {
+    let routes = row.parsed_routes()?;
+    let accepted_at = row.accepted_at;
+    Ok(wire::AcceptedEvent {
+        event: Some(event(&row.event()?)),
+        accept_time: Some(time(accepted_at)),
+        routes: routes.iter().map(Into::into).collect(),
+    })
+}
+
+fn event(event: &StoredEvent) -> event_wire::Event {
+    // It was an object when it came in.
+    let data = serde_json::from_str(&event.data).unwrap_or_default();
+    event_wire::Event {
+        id: event.id.to_string(),
+        r#type: event.event_type.to_string(),
+        severity: event.severity.to_wire(),
+        category: event.category.to_wire(),
+        source: event.source.clone(),
+        occurred_at: Some(timestamp(event.occurred_at)),
+        title: event.title.clone(),
+        url: event.url.clone(),
+        subject: event.subject.clone(),
+        test: event.test,
+        payload: Some(event_wire::event::Payload::Data(structure(&data))),
+    }
+}
+
+/// A row of the inbox.
+pub(crate) fn notification(row: NotificationRow) -> wire::Notification {
+    wire::Notification {
+        id: NotificationId::from_uuid(row.id).to_string(),
+        team_id: TeamId::from_uuid(row.team_id).to_string(),
+        event_id: row.event_id,
+        event_type: row.event_type,
+        severity: i32::from(row.severity),
+        title: row.title,
+        url: row.url,
+        source: row.source,
+        subject: row.subject,
+        create_time: Some(time(row.created_at)),
+        read: row.read,
+        archived: row.archived,
+        cursor: row.cursor,
+        test: row.test,
+    }
+}
+
+/// The news that the deliveries of a submission were made.
+pub(crate) fn new_deliveries(submission: &Submission) -> Vec<Change> {
+    let event = &submission.event;
+    let routes = submission.routes.iter();
+    routes
+        .map(|planned| {
+            let inbox = planned.route.lane(event.team_id).is_none();
+            let state = if inbox { State::Delivered } else { State::Pending };
+            let mut delivery = skeleton(event, planned.id, event.accepted_at);
+            delivery.route = Some((&*planned.route).into());
+            delivery.state = i32::from(state as i16);
+            delivery.end_time = inbox.then(|| timestamp(event.accepted_at));
+            change(event.team_id, planned.route.channel_id(), delivery)
+        })
+        .collect()
+}
+
+/// The news that a delivery has changed.
+pub(crate) fn changed(outcome: &Outcome) -> Change {
+    let job = &outcome.job;
+    change(job.team_id(), job.route.channel_id(), outcome_delivery(outcome))
+}
+
+/// A delivery after an outcome, with the attempt that led there.
+pub(crate) fn outcome_delivery(outcome: &Outcome) -> wire::Delivery {
+    let job = &outcome.job;
+    let mut delivery = skeleton(&job.event, job.id, job.created_at);
+    delivery.route = Some((&*job.route).into());
+    delivery.state = i32::from(outcome.state as i16);
+    delivery.state_message.clone_from(&outcome.message);
+    delivery.attempt_count = i32::try_from(outcome.attempts()).unwrap_or(i32::MAX);
+    delivery.next_attempt_time = outcome.due_at.map(timestamp);
+    delivery.end_time = outcome.ended_at.map(timestamp);
+    delivery.replay_of = replay_of(job);
+    delivery.attempts = outcome.attempt.iter().map(made).collect();
+    delivery
+}
+
+fn replay_of(job: &Job) -> String {
+    job.replay_of.map(|id| id.to_string()).unwrap_or_default()
+}
+
+fn made(attempt: &Attempt) -> wire::Attempt {
+    let report = &attempt.report;
+    wire::Attempt {
+        id: attempt.id.to_string(),
+        number: i32::try_from(attempt.number).unwrap_or(i32::MAX),
+        start_time: Some(timestamp(attempt.started_at)),
+        latency: Some(duration(report.latency)),
+        outcome: i32::from(attempt.outcome()),
+        status_code: i32::from(report.status_code),
+        error: report.error.clone(),
+        error_code: report.error_code.clone(),
+        request_headers: report.request_headers.iter().cloned().map(header).collect(),
+        response_body: report.response_body.clone(),
+        ambiguous: report.ambiguous,
+    }
+}
+
+fn skeleton(event: &StoredEvent, id: DeliveryId, created_at: DateTime<Utc>) -> wire::Delivery {
+    wire::Delivery {
+        id: id.to_string(),
+        team_id: event.team_id.to_string(),
+        event_id: event.id.to_string(),
+        event_type: event.event_type.to_string(),
+        severity: event.severity.to_wire(),
+        create_time: Some(timestamp(created_at)),
+        test: event.test,
+        event_title: event.title.clone(),
+        ..wire::Delivery::default()
+    }
+}
+
+fn change(team_id: TeamId, channel_id: Option<ChannelId>, delivery: wire::Delivery) -> Change {
+    Change {
+        team_id,
+        channel_id,
+        delivery: Arc::new(delivery),
+    }
+}
+
+fn header((name, value): (String, String)) -> wire::RequestHeader {
+    wire::RequestHeader { name, value }
+}
+
+/// An instant of the tables.
+pub(crate) fn time(micros: i64) -> Timestamp {
+    timestamp(instant(micros))
+}

@@ -1,0 +1,124 @@
+//! News for those who watch: deliveries as they change, and inboxes that have something new. News of deliveries is
+//! made only while somebody listens, and only of what this replica does; an inbox is read from its table, so a hint
+//! that there is something suffices, and hints travel between replicas.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, broadcast};
+use tokio_stream::StreamExt;
+use tokio_util::sync::CancellationToken;
+use watchbell_contracts::dispatcher::v1::Delivery;
+use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_store::listen::{ChangeBus, Notice};
+use watchbell_store::{Backend, Store};
+
+/// How many changes a watcher may be behind before it is told that it missed some.
+const BACKLOG: usize = 4096;
+/// The channel of the bus.
+const INBOX: &str = "inbox";
+
+/// A delivery that was made or has changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) team_id: TeamId,
+    pub(crate) channel_id: Option<ChannelId>,
+    pub(crate) delivery: Arc<Delivery>,
+}
+
+/// News.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    deliveries: broadcast::Sender<Change>,
+    /// `None`: any team's inbox may have something new.
+    inboxes: broadcast::Sender<Option<TeamId>>,
+    bus: ChangeBus,
+    shared: bool,
+    /// Teams whose news other replicas have not been told yet.
+    untold: Mutex<HashSet<TeamId>>,
+    tell: Notify,
+}
+
+// === impl Feed ===
+
+impl Feed {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self {
+            deliveries: broadcast::channel(BACKLOG).0,
+            inboxes: broadcast::channel(BACKLOG).0,
+            bus: store.bus().clone(),
+            shared: store.backend() == Backend::Postgres,
+            untold: Mutex::default(),
+            tell: Notify::new(),
+        }
+    }
+
+    /// Whether anybody watches deliveries.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.deliveries.receiver_count() > 0
+    }
+
+    /// A delivery was made or has changed.
+    pub(crate) fn changed(&self, change: Change) {
+        // Nobody listening is no error.
+        let _ = self.deliveries.send(change);
+    }
+
+    /// Deliveries as they change, from now on.
+    pub(crate) fn deliveries(&self) -> broadcast::Receiver<Change> {
+        self.deliveries.subscribe()
+    }
+
+    /// These teams' inboxes have something new.
+    pub(crate) fn notified(&self, teams: impl IntoIterator<Item = TeamId>) {
+        let mut told = false;
+        for team in teams {
+            let _ = self.inboxes.send(Some(team));
+            if self.shared {
+                self.untold
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(team);
+                told = true;
+            }
+        }
+        if told {
+            self.tell.notify_one();
+        }
+    }
+
+    /// Hints that inboxes have something new.
+    pub(crate) fn inboxes(&self) -> broadcast::Receiver<Option<TeamId>> {
+        self.inboxes.subscribe()
+    }
+
+    /// Passes hints on to the other replicas and takes theirs, until told to stop.
+    pub(crate) async fn run(&self, stop: CancellationToken) {
+        if !self.shared {
+            return;
+        }
+        let mut heard = self.bus.subscribe(INBOX);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.tell.notified() => self.tell_others().await,
+                notice = heard.next() => match notice {
+                    Some(Notice::Published(team)) => drop(self.inboxes.send(team.parse().ok())),
+                    Some(Notice::MaybeMissed) => drop(self.inboxes.send(None)),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// What was new while the last hint was on its way goes with the next.
+    async fn tell_others(&self) {
+        let teams = std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner));
+        for team in teams {
+            if let Err(error) = self.bus.publish(INBOX, &team.to_string()).await {
+                // Watchers look for themselves now and then.
+                return tracing::warn!(%error, "other replicas were not told of new notifications");
+            }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The delivery log, and what people do with deliveries: replay, recover, cancel.
+
+use std::sync::Arc;
+
+use chrono::SubsecRound;
+use sea_orm::DatabaseTransaction;
+use tonic::Request;
+use watchbell_contracts::convert::{instant, optional};
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::{ChannelId, DeliveryId, NotificationId, TeamId};
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
+
+use super::{id, internal, optional_channel, team};
+use crate::channels::Known;
+use crate::core::Core;
+use crate::encode;
+use crate::error::Error;
+use crate::event::StoredEvent;
+use crate::job::State;
+use crate::lanes::LaneId;
+use crate::route::Route;
+use crate::store::entities::deliveries;
+use crate::store::{DeliveryFilter, NewDelivery, NewNotification};
+
+pub(super) async fn list(
+    core: &Core,
+    request: Request<wire::ListDeliveriesRequest>,
+) -> Result<wire::ListDeliveriesResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let request = request.into_inner();
+    let mut violations = Violations::new();
+    let mut filter = DeliveryFilter {
+        before: None,
+        channel: optional_channel(&request.channel_id, &mut violations),
+        states: states(&request.states, &mut violations),
+        event_id: Some(request.event_id).filter(|id| !id.is_empty()),
+        event_type: Some(request.event_type).filter(|event_type| !event_type.is_empty()),
+        kind: optional::<ChannelKind>(request.kind, "kind", &mut violations),
+        start: instant(request.start_time.as_ref(), "start_time", &mut violations),
+        end: instant(request.end_time.as_ref(), "end_time", &mut violations),
+    };
+    let hash = FiltersHash::of("ListDeliveries")
+        .with(team)
+        .with(format!("{filter:?}"));
+    let page = PageRequest::<uuid::Uuid>::parse(
+        request.page_size,
+        &request.page_token,
+        PageLimits::default(),
+        hash,
+    );
+    let page = violations.take(page);
+    let Some(page) = page.filter(|_| violations.is_empty()) else {
+        return Err(violations.into());
+    };
+    filter.before = page.after;
+    let rows = core.db.deliveries(team, &filter, page.limit()).await?;
+    let page = page.page(rows, |row| row.id).map_err(Problem::internal)?;
+    let page = page.try_map(|row| encode::delivery(&row))?;
+    Ok(wire::ListDeliveriesResponse {
+        deliveries: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+fn states(numbers: &[i32], violations: &mut Violations) -> Vec<State> {
+    let mut states = Vec::new();
+    for (index, number) in numbers.iter().enumerate() {
+        match State::from_number(*number) {
+            Some(state) => states.push(state),
+            None => violations.add(
+                format!("states[{index}]"),
+                reason::UNKNOWN_VALUE,
+                "is not a state",
+            ),
+        }
+    }
+    states
+}
+
+pub(super) async fn get(
+    core: &Core,
+    request: Request<wire::GetDeliveryRequest>,
+) -> Result<wire::GetDeliveryResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let row = find(core, team, &request.get_ref().delivery_id).await?;
+    Ok(wire::GetDeliveryResponse {
+        delivery: Some(in_full(core, team, &row).await?),
+    })
+}
+
+async fn find(core: &Core, team: TeamId, text: &str) -> Result<deliveries::Model, Error> {
+    let id: DeliveryId = id("delivery_id", text)?;
+    let row = core.db.delivery(team, id).await?;
+    row.ok_or_else(|| Problem::not_found("delivery", id).into())
+}
+
+async fn in_full(core: &Core, team: TeamId, row: &deliveries::Model) -> Result<wire::Delivery, Error> {
+    let attempts = core.db.attempts(team, DeliveryId::from_uuid(row.id)).await?;
+    let mut delivery = encode::delivery(row)?;
+    delivery.attempts = attempts.into_iter().map(encode::attempt).collect();
+    Ok(delivery)
+}
+
+pub(super) async fn replay(
+    core: &Core,
+    request: Request<wire::ReplayRequest>,
+) -> Result<wire::ReplayResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let original = find(core, team, &request.get_ref().delivery_id).await?;
+    let event = core
+        .db
+        .event(team, &original.event_id)
+        .await?
+        .ok_or(Problem::Precondition {
+            reason: "EVENT_GONE",
+            message: "the event is not kept any more, so it cannot be sent again".to_owned(),
+        })?;
+    let event = Arc::new(event.event()?);
+    let route = original.parsed_route()?;
+    let new = DeliveryId::generate(core.clock.now());
+    let transaction = core.db.begin().await?;
+    insert_replay(core, &transaction, &original, &event, &route, new).await?;
+    transaction.commit().await?;
+    if route.kind == ChannelKind::InApp {
+        core.feed.notified([team]);
+    } else {
+        core.sweep.notify_one();
+    }
+    let row = find(core, team, &new.to_string()).await?;
+    Ok(wire::ReplayResponse {
+        delivery: Some(encode::delivery(&row)?),
+    })
+}
+
+async fn insert_replay(
+    core: &Core,
+    transaction: &DatabaseTransaction,
+    original: &deliveries::Model,
+    event: &Arc<StoredEvent>,
+    route: &Arc<Route>,
+    id: DeliveryId,
+) -> Result<(), Error> {
+    let now = core.clock.now().trunc_subsecs(6);
+    let inbox = route.kind == ChannelKind::InApp;
+    let delivery = NewDelivery {
+        id,
+        event,
+        route,
+        route_json: &original.route,
+        lane: LaneId(original.lane_id),
+        state: if inbox { State::Delivered } else { State::Pending },
+        owner: None,
+        created_at: now,
+        replay_of: Some(DeliveryId::from_uuid(original.id)),
+    };
+    core.db.insert_deliveries(transaction, &[delivery]).await?;
+    if inbox {
+        let row = NewNotification {
+            id: NotificationId::generate(now),
+            event,
+        };
+        core.db.insert_notifications(transaction, &[row]).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn recover(
+    core: &Core,
+    request: Request<wire::RecoverRequest>,
+) -> Result<wire::RecoverResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let request = request.into_inner();
+    let mut violations = Violations::new();
+    let channel: Option<ChannelId> = violations.take(id("channel_id", &request.channel_id));
+    let since = instant(request.start_time.as_ref(), "start_time", &mut violations);
+    if since.is_none() && violations.is_empty() {
+        violations.required("start_time");
+    }
+    let (Some(channel), Some(since)) = (channel, since) else {
+        return Err(violations.into());
+    };
+    check_carries(core, team, channel).await?;
+    let mut recovered = 0;
+    loop {
+        let some = core
+            .db
+            .recover_chunk(team, channel, since, core.clock.now())
+            .await?;
+        recovered += some;
+        if some == 0 {
+            break;
+        }
+    }
+    core.sweep.notify_one();
+    Ok(wire::RecoverResponse {
+        recovered_count: i64::try_from(recovered).unwrap_or(i64::MAX),
+    })
+}
+
+/// What is recovered on a channel that does not carry would only be parked again.
+async fn check_carries(core: &Core, team: TeamId, id: ChannelId) -> Result<(), Error> {
+    core.channels.forget(Some(team));
+    let terms = match core.channels.channel(team, id).await {
+        Ok(Known::There(terms)) => terms,
+        Ok(Known::Gone) => return Err(Problem::not_found("channel", id).into()),
+        Err(_) => {
+            return Err(Problem::unavailable("the channel's configuration cannot be read at present").into());
+        }
+    };
+    if core.health.is_unhealthy(id, terms.epoch) {
+        return Err(Problem::Precondition {
+            reason: "CHANNEL_UNHEALTHY",
+            message: "the channel is unhealthy; enable it again first".to_owned(),
+        }
+        .into());
+    }
+    if terms.paused {
+        return Err(Problem::Precondition {
+            reason: "CHANNEL_PAUSED",
+            message: "the channel is paused; activate it first".to_owned(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+pub(super) async fn cancel(
+    core: &Core,
+    request: Request<wire::CancelDeliveryRequest>,
+) -> Result<wire::CancelDeliveryResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let row = find(core, team, &request.get_ref().delivery_id).await?;
+    let id = DeliveryId::from_uuid(row.id);
+    // Out of our lane first, so that it cannot start meanwhile.
+    let mut owner = None;
+    core.lanes().retain(|job| {
+        let other = job.id != id;
+        if !other {
+            owner = Some(job.owner);
+        }
+        other
+    });
+    let cancelled = core
+        .db
+        .cancel(team, id, owner, "called off", core.clock.now())
+        .await;
+    if let (Some(owner), Ok(false) | Err(_)) = (owner, &cancelled) {
+        core.doubt(owner, [id.as_uuid()]);
+    }
+    if !cancelled? {
+        return Err(not_cancelled(&row).into());
+    }
+    let row = find(core, team, &id.to_string()).await?;
+    Ok(wire::CancelDeliveryResponse {
+        delivery: Some(in_full(core, team, &row).await?),
+    })
+}
+
+fn not_cancelled(row: &deliveries::Model) -> Problem {
+    match row.ended_at {
+        Some(_) => Problem::Precondition {
+            reason: "DELIVERY_ENDED",
+            message: "the delivery has ended".to_owned(),
+        },
+        None => Problem::Precondition {
+            reason: "DELIVERY_IN_FLIGHT",
+            message: "the delivery is being sent at this moment".to_owned(),
+        },
+    }
+}
+
+pub(super) async fn channel_stats(
+    core: &Core,
+    request: Request<wire::GetChannelStatsRequest>,
+) -> Result<wire::GetChannelStatsResponse, Error> {
+    internal(&request)?;
+    let team = team(&request, &request.get_ref().team_id)?;
+    let channels = core.db.channel_stats(team).await?;
+    let channels = channels
+        .into_iter()
+        .map(|stats| {
+            let here = stats.channel_id.map_or(0, |id| core.lanes().queued(LaneId(id)));
+            wire::ChannelStats {
+                channel_id: stats
+                    .channel_id
+                    .map(|id| ChannelId::from_uuid(id).to_string())
+                    .unwrap_or_default(),
+                kind: i32::from(stats.kind),
+                last_success_time: stats.last_success_at.map(encode::time),
+                last_error: stats.last_error.unwrap_or_default(),
+                oldest_waiting_time: stats.oldest_waiting_at.map(encode::time),
+                waiting_count: stats
+                    .waiting
+                    .saturating_add(i64::try_from(here).unwrap_or(i64::MAX)),
+            }
+        })
+        .collect();
+    Ok(wire::GetChannelStatsResponse { channels })
+}

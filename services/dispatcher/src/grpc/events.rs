@@ -1,0 +1,75 @@
+//! The events that were accepted.
+
+use tonic::Request;
+use watchbell_contracts::convert::{instant, words};
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_domain::Severity;
+use watchbell_domain::pattern::EventPattern;
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
+
+use super::team;
+use crate::core::Core;
+use crate::encode;
+use crate::error::Error;
+use crate::store::EventFilter;
+
+pub(super) async fn list(
+    core: &Core,
+    request: Request<wire::ListEventsRequest>,
+) -> Result<wire::ListEventsResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let request = request.into_inner();
+    let mut violations = Violations::new();
+    for (index, pattern) in request.types.iter().enumerate() {
+        let _ = violations.parse::<EventPattern>(&format!("types[{index}]"), reason::MALFORMED, pattern);
+    }
+    let mut filter = EventFilter {
+        before: None,
+        severities: words::<Severity>(&request.severities, "severities", &mut violations),
+        start: instant(request.start_time.as_ref(), "start_time", &mut violations),
+        end: instant(request.end_time.as_ref(), "end_time", &mut violations),
+        types: request.types,
+        include_tests: request.include_tests,
+    };
+    let hash = FiltersHash::of("ListEvents")
+        .with(team)
+        .with(format!("{filter:?}"));
+    let page = PageRequest::<(i64, String)>::parse(
+        request.page_size,
+        &request.page_token,
+        PageLimits::default(),
+        hash,
+    );
+    let page = violations.take(page);
+    let Some(page) = page.filter(|_| violations.is_empty()) else {
+        return Err(violations.into());
+    };
+    filter.before.clone_from(&page.after);
+    let rows = core.db.events(team, &filter, page.limit()).await?;
+    let page = page
+        .page(rows, |row| (row.occurred_at, row.id.clone()))
+        .map_err(Problem::internal)?;
+    let page = page.try_map(encode::accepted_event)?;
+    Ok(wire::ListEventsResponse {
+        events: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn get(
+    core: &Core,
+    request: Request<wire::GetEventRequest>,
+) -> Result<wire::GetEventResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let event_id = request.into_inner().event_id;
+    if event_id.is_empty() {
+        return Err(Violations::one("event_id", reason::REQUIRED, "must be given").into());
+    }
+    let row = core.db.event(team, &event_id).await?;
+    let row = row.ok_or_else(|| Problem::not_found("event", event_id))?;
+    Ok(wire::GetEventResponse {
+        event: Some(encode::accepted_event(row)?),
+    })
+}

@@ -1,0 +1,143 @@
+//! Which loops there are, how often they turn, and in which order they stop: first what brings work in, then the
+//! lanes, then the committer, and last what keeps our leases ours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use watchbell_runtime::tasks::{Stage, TaskSet};
+
+use crate::committer::Committer;
+use crate::core::Core;
+use crate::health::HealthKeeper;
+use crate::heartbeat::{BEAT, Heartbeat};
+use crate::parking::Parking;
+use crate::pump::Pump;
+use crate::purge::Purge;
+use crate::sweeper::Sweeper;
+
+/// Between two rounds of telling who does not know yet.
+const HEALTH: Duration = Duration::from_secs(1);
+/// Between two looks at what is parked, when nothing has changed.
+const PARKING: Duration = Duration::from_secs(10);
+/// Between two rounds of retention.
+const PURGE: Duration = Duration::from_secs(600);
+/// Between two chunks of retention when there is more.
+const PURGE_MORE: Duration = Duration::from_millis(250);
+
+/// A loop whose work is one turn.
+trait Turn: Send + Sync + 'static {
+    /// Before the first turn.
+    const FIRST: Duration;
+
+    /// Turns; how long to wait for the next.
+    fn turn(&self) -> impl Future<Output = Duration> + Send;
+
+    /// What makes the wait shorter.
+    fn wake(&self) -> Option<&Notify> {
+        None
+    }
+}
+
+impl Turn for HealthKeeper {
+    const FIRST: Duration = HEALTH;
+
+    async fn turn(&self) -> Duration {
+        note(self.tick().await, "health");
+        HEALTH
+    }
+}
+
+impl Turn for Parking {
+    const FIRST: Duration = PARKING;
+
+    async fn turn(&self) -> Duration {
+        note(self.tick().await, "parking");
+        PARKING
+    }
+
+    fn wake(&self) -> Option<&Notify> {
+        Some(&self.core.channels.changed)
+    }
+}
+
+impl Turn for Purge {
+    const FIRST: Duration = PURGE_MORE;
+
+    async fn turn(&self) -> Duration {
+        match note(self.tick().await, "retention") {
+            Some(true) => PURGE_MORE,
+            _ => PURGE,
+        }
+    }
+}
+
+impl Turn for Heartbeat {
+    const FIRST: Duration = BEAT;
+
+    async fn turn(&self) -> Duration {
+        note(self.tick().await, "the heartbeat");
+        BEAT
+    }
+}
+
+/// Starts them all.
+pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) {
+    let shared = || Arc::clone(&core);
+    let sweeper = Sweeper { core: shared() };
+    tasks.spawn_fn(Stage::Intake, "dispatcher.sweeper", |stop| sweeper.run(stop));
+    let health = HealthKeeper { core: shared() };
+    tasks.spawn_fn(Stage::Intake, "dispatcher.health", |stop| async move {
+        every(&health, &stop).await
+    });
+    let parking = Parking { core: shared() };
+    tasks.spawn_fn(Stage::Intake, "dispatcher.parking", |stop| async move {
+        every(&parking, &stop).await
+    });
+    let purge = Purge { core: shared() };
+    tasks.spawn_fn(Stage::Intake, "dispatcher.purge", |stop| async move {
+        every(&purge, &stop).await
+    });
+    let pump = Pump::new(shared());
+    tasks.spawn_fn(Stage::Drain, "dispatcher.pump", |stop| pump.run(stop));
+    tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| committer.run(stop));
+    let heartbeat = Heartbeat { core: shared() };
+    tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", |stop| async move {
+        every(&heartbeat, &stop).await;
+        heartbeat.leave().await;
+    });
+    let followed = shared();
+    tasks.spawn_fn(Stage::Close, "dispatcher.channels", |stop| async move {
+        followed.channels.follow(stop).await
+    });
+    tasks.spawn_fn(Stage::Close, "dispatcher.feed", |stop| async move {
+        core.feed.run(stop).await
+    });
+}
+
+/// Turns until told to stop.
+async fn every<T: Turn>(turning: &T, stop: &CancellationToken) {
+    let mut pause = T::FIRST;
+    loop {
+        let woken = async {
+            match turning.wake() {
+                Some(wake) => wake.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = woken => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = turning.turn().await;
+    }
+}
+
+/// An outage is a state to wait in, never a reason to end a loop.
+fn note<T>(result: Result<T, sea_orm::DbErr>, what: &'static str) -> Option<T> {
+    result
+        .inspect_err(|error| tracing::warn!(%error, what, "a round failed; it is tried again"))
+        .ok()
+}

@@ -1,0 +1,108 @@
+//! What the Dispatcher counts and measures. Labels are kinds and outcomes, never teams or channels: a label for each
+//! tenant would cost more than the deliveries.
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, Meter};
+use watchbell_domain::ChannelKind;
+
+use crate::job::{Attempt, Job, Outcome, State};
+use crate::senders::Verdict;
+
+/// The instruments.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    events: Counter<u64>,
+    deliveries: Counter<u64>,
+    attempts: Histogram<f64>,
+    end_to_end: Histogram<f64>,
+    batch: Histogram<u64>,
+    takeovers: Counter<u64>,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    pub(crate) fn new(meter: &Meter) -> Self {
+        Self {
+            events: meter
+                .u64_counter("watchbell.events")
+                .with_description("Events submitted, by whether they were accepted or duplicates")
+                .build(),
+            deliveries: meter
+                .u64_counter("watchbell.deliveries")
+                .with_description("Deliveries that ended, were parked or held, by kind and state")
+                .build(),
+            attempts: meter
+                .f64_histogram("watchbell.attempt.duration")
+                .with_unit("s")
+                .with_description("How long attempts took, by kind and outcome")
+                .build(),
+            end_to_end: meter
+                .f64_histogram("watchbell.delivery.duration")
+                .with_unit("s")
+                .with_description("From accepted to delivered, by kind")
+                .build(),
+            batch: meter
+                .u64_histogram("watchbell.commit.size")
+                .with_description("Submissions and outcomes in one transaction")
+                .build(),
+            takeovers: meter
+                .u64_counter("watchbell.lease.takeovers")
+                .with_description("Leases taken over from dead replicas")
+                .build(),
+        }
+    }
+
+    pub(crate) fn accepted(&self, duplicate: bool) {
+        self.events.add(
+            1,
+            &[KeyValue::new(
+                "outcome",
+                if duplicate { "duplicate" } else { "accepted" },
+            )],
+        );
+    }
+
+    pub(crate) fn committed(&self, size: usize) {
+        self.batch.record(size as u64, &[]);
+    }
+
+    pub(crate) fn attempt(&self, job: &Job, attempt: &Attempt) {
+        let outcome = match attempt.report.verdict {
+            Verdict::Delivered => "delivered",
+            Verdict::Accepted => "accepted",
+            Verdict::Retryable { .. } => "retryable",
+            Verdict::Permanent => "permanent",
+        };
+        let labels = [kind(job.route.kind), KeyValue::new("outcome", outcome)];
+        self.attempts
+            .record(attempt.report.latency.as_secs_f64(), &labels);
+    }
+
+    pub(crate) fn outcome(&self, outcome: &Outcome) {
+        let state = match outcome.state {
+            State::Pending => return,
+            State::Held => "held",
+            State::Parked => "parked",
+            State::Folded => "folded",
+            State::Delivered => "delivered",
+            State::Failed => "failed",
+            State::Cancelled => "cancelled",
+        };
+        let kind = kind(outcome.job.route.kind);
+        if let (State::Delivered, Some(ended)) = (outcome.state, outcome.ended_at) {
+            let took = (ended - outcome.job.created_at).to_std().unwrap_or_default();
+            self.end_to_end
+                .record(took.as_secs_f64(), std::slice::from_ref(&kind));
+        }
+        self.deliveries.add(1, &[kind, KeyValue::new("state", state)]);
+    }
+
+    pub(crate) fn takeover(&self, leases: u64) {
+        self.takeovers.add(leases, &[]);
+    }
+}
+
+fn kind(kind: ChannelKind) -> KeyValue {
+    KeyValue::new("kind", kind.as_str())
+}

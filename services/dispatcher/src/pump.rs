@@ -1,0 +1,260 @@
+//! Takes from the lanes what may go now and carries it. Each attempt is a task of its own, so nothing waits for
+//! anything else; how many there are is the lanes' decision.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{SubsecRound, TimeDelta};
+use futures::FutureExt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use watchbell_domain::ids::AttemptId;
+use watchbell_runtime::telemetry::propagate;
+
+use crate::channels::{Away, Known};
+use crate::core::Core;
+use crate::follow_up::{breaks, follow_up};
+use crate::job::{Attempt, Break, Job, Outcome, ParkedFor, State};
+use crate::lanes::LaneId;
+use crate::senders::{Parcel, Report, Verdict};
+use crate::terms::Terms;
+
+/// Taken from the lanes at once.
+const GULP: usize = 256;
+/// What cannot be tried because Config has never answered for its channel is looked at again after so long.
+const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
+/// What a carrier may take beyond the channel's time-out before it is given up from outside.
+const GRACE: Duration = Duration::from_secs(5);
+/// What is said of deliveries to a channel that is gone.
+pub(crate) const DELETED: &str = "the channel was deleted";
+
+/// The loop.
+pub(crate) struct Pump {
+    core: Arc<Core>,
+    attempts: JoinSet<()>,
+}
+
+// === impl Pump ===
+
+impl Pump {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            attempts: JoinSet::new(),
+        }
+    }
+
+    /// Starts what may go now; how much that was.
+    pub(crate) fn tick(&mut self) -> usize {
+        let mut started = 0;
+        loop {
+            let jobs = self.core.lanes().take(self.core.clock.monotonic(), GULP);
+            if jobs.is_empty() {
+                return started;
+            }
+            started += jobs.len();
+            for (lane, job) in jobs {
+                self.attempts.spawn(work(Arc::clone(&self.core), lane, job));
+            }
+        }
+    }
+
+    /// Waits until everything under way has ended.
+    pub(crate) async fn settle(&mut self) {
+        while self.attempts.join_next().await.is_some() {}
+    }
+
+    /// Pumps until told to stop; then what is under way may end, for a while.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.tick();
+            while self.attempts.try_join_next().is_some() {}
+            let now = self.core.clock.monotonic();
+            let wake = self.core.lanes().next_wake(now);
+            let sleep = wake.map_or(Duration::from_secs(3600), |at| at.saturating_sub(now));
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.core.pump.notified() => {}
+                () = tokio::time::sleep(sleep.max(Duration::from_millis(1))) => {}
+            }
+        }
+        let drained = tokio::time::timeout(self.core.settings.drain(), self.settle()).await;
+        if drained.is_err() {
+            tracing::warn!(
+                attempts = self.attempts.len(),
+                "attempts are given up; they will be made again"
+            );
+        }
+    }
+}
+
+/// One job from the lane to its outcome.
+async fn work(core: Arc<Core>, lane: LaneId, job: Job) {
+    // A job of a former self belongs to others by now.
+    if job.owner == core.owner() {
+        let outcome = outcome(&core, job).await;
+        // Waits while the committer is behind, and so keeps its slot. It only fails when the process stops.
+        let _ = core.outcomes.send(outcome).await;
+    }
+    let hungry = core.lanes().completed(lane, core.clock.monotonic());
+    if hungry {
+        core.sweep.notify_one();
+    }
+    core.pump.notify_one();
+}
+
+async fn outcome(core: &Core, job: Job) -> Outcome {
+    let now = core.clock.now();
+    let terms = match core.channels.of_route(job.team_id(), &job.route).await {
+        Ok(Known::There(terms)) => terms,
+        Ok(Known::Gone) => return job.ends(State::Cancelled, DELETED, now),
+        Err(Away) => {
+            let message = "waiting for the channel's configuration, which cannot be read at present";
+            return job.waits(State::Pending, message, now + CONFIG_AWAY);
+        }
+    };
+    core.lanes()
+        .set_policy(job.lane, terms.policy, core.clock.monotonic());
+    if terms.paused {
+        return job.parks(ParkedFor::Paused, "parked because the channel is paused");
+    }
+    if let Some(id) = job.route.channel_id()
+        && core.health.is_unhealthy(id, terms.epoch)
+    {
+        let message = "parked because the channel is unhealthy; mend it, enable it again and recover";
+        return job.parks(ParkedFor::Unhealthy, message);
+    }
+    if let Some(until) = terms
+        .quiet
+        .as_ref()
+        .and_then(|quiet| quiet.holds(job.event.severity, now))
+    {
+        let message = format!("held for quiet hours until {}", until.to_rfc3339());
+        return job.waits(State::Held, message, until);
+    }
+    attempt(core, job, &terms).await
+}
+
+/// One attempt and what follows from it.
+pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
+    let started_at = core.clock.now().trunc_subsecs(6);
+    let began = core.clock.monotonic();
+    let number = job.attempts + 1;
+    let span = tracing::info_span!("attempt", delivery = %job.id, kind = %job.route.kind, number);
+    if let Some(emitted) = job.event.traceparent.as_deref() {
+        // A retry hours later is a trace of its own.
+        if number == 1 {
+            propagate::continue_from(&span, emitted)
+        } else {
+            propagate::link(&span, emitted)
+        }
+    }
+    let parcel = Parcel {
+        delivery_id: job.id,
+        attempt_number: number,
+        event: Arc::clone(&job.event),
+        route: Arc::clone(&job.route),
+        now: started_at,
+        traceparent: span
+            .in_scope(propagate::traceparent)
+            .or_else(|| job.event.traceparent.clone()),
+    };
+    let carried = AssertUnwindSafe(core.carrier.carry(&parcel, &terms.channel))
+        .catch_unwind()
+        .instrument(span);
+    let mut report = match tokio::time::timeout(terms.channel.timeout + GRACE, carried).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(_)) => Report::retryable("internal", "Watchbell failed while sending; it will try again"),
+        Err(_) => Report {
+            ambiguous: true,
+            ..Report::retryable("timeout", "no answer in time; it may have arrived all the same")
+        },
+    };
+    if report.latency.is_zero() {
+        report.latency = core.clock.monotonic().saturating_sub(began);
+    }
+    tidy(&mut report);
+    let now = core.clock.now();
+    if let Verdict::Retryable {
+        retry_after: Some(wait),
+    } = report.verdict
+    {
+        let now = core.clock.monotonic();
+        core.lanes()
+            .pause(job.lane, now + wait.min(watchbell_domain::retry::MAX_WAIT), now);
+    }
+    let attempt = Attempt {
+        id: AttemptId::generate(started_at),
+        number,
+        started_at,
+        report,
+    };
+    core.metrics.attempt(&job, &attempt);
+    conclude(core, job, attempt, terms, now).await
+}
+
+/// What follows, and what it means for the channel.
+async fn conclude(
+    core: &Core,
+    job: Job,
+    attempt: Attempt,
+    terms: &Terms,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Outcome {
+    let channel = job.route.channel_id().filter(|_| !job.event.test);
+    let team = job.team_id();
+    let broken = attempt.report.channel_broken;
+    if let Some(id) = channel {
+        let error = (!attempt.report.got_through()).then_some(attempt.report.error.as_str());
+        core.health.note(team, id, now, error);
+    }
+    let (mut outcome, exhausted) = follow_up(job, attempt, terms, now, (core.jitter)());
+    let Some(channel_id) = channel else { return outcome };
+    let unhealthy = if broken {
+        true
+    } else if exhausted {
+        let first = outcome.first_attempt_at().unwrap_or(now);
+        match core.health.last_success(core, team, channel_id).await {
+            Ok(last) => breaks(last, first),
+            Err(error) => {
+                // The next delivery that ends like this will tell.
+                tracing::warn!(%error, channel = %channel_id, "nobody knows whether the channel is healthy");
+                false
+            }
+        }
+    } else {
+        false
+    };
+    if unhealthy {
+        let message = outcome.message.clone();
+        outcome.breaks = Some(Break {
+            channel_id,
+            epoch: terms.epoch,
+            at: now,
+            message,
+        });
+    }
+    outcome
+}
+
+/// Bounds what a receiver can make us store, and takes out what databases do not take.
+fn tidy(report: &mut Report) {
+    for text in [
+        &mut report.error,
+        &mut report.error_code,
+        &mut report.response_body,
+    ] {
+        if text.contains('\0') {
+            *text = text.replace('\0', "\u{fffd}");
+        }
+        if text.len() > crate::senders::MAX_RESPONSE {
+            let mut end = crate::senders::MAX_RESPONSE;
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.truncate(end);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What the Dispatcher promises, told as stories on both databases. Loops are turned by hand and time stands still
+//! unless a story moves it; only the outside (Config and the receivers) is played.
+
+mod actions;
+mod commit;
+mod health;
+mod inbox;
+mod lanes;
+mod leases;
+mod log;
+mod play;
+mod retries;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use tokio::sync::oneshot;
+use watchbell_contracts::api::{DispatcherApi, boxed};
+use watchbell_contracts::convert::{FromWire, timestamp};
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_contracts::event::v1 as event_wire;
+use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_domain::{Category, ChannelKind, Severity};
+use watchbell_runtime::auth::internal_request;
+use watchbell_store::{Backend, Store};
+use watchbell_testkit::TestClock;
+
+use self::play::{PlayedConfig, Receivers};
+use crate::channels::Channels;
+use crate::committer::{Committer, Round};
+use crate::core::{Core, Parts};
+use crate::grpc::Service;
+use crate::health::HealthKeeper;
+use crate::heartbeat::Heartbeat;
+use crate::job::State;
+use crate::metrics::Metrics;
+use crate::parking::Parking;
+use crate::pump::Pump;
+use crate::settings::Settings;
+use crate::store::Db;
+use crate::sweeper::Sweeper;
+
+/// When every story begins: a Saturday morning.
+const BEGIN: &str = "2026-11-21T09:00:00Z";
+
+/// One replica whose loops are turned by hand.
+struct Rig {
+    core: Arc<Core>,
+    committer: Committer,
+    pump: Pump,
+    sweeper: Sweeper,
+    heartbeat: Heartbeat,
+    health: HealthKeeper,
+    parking: Parking,
+    service: Service,
+    stage: Stage,
+}
+
+/// What replicas of one story have in common.
+#[derive(Clone)]
+struct Stage {
+    clock: TestClock,
+    config: Arc<PlayedConfig>,
+    receivers: Arc<Receivers>,
+    team: TeamId,
+}
+
+// === impl Stage ===
+
+impl Stage {
+    fn new() -> Self {
+        let clock = TestClock::parse(BEGIN).unwrap();
+        let team = TeamId::generate(clock.shared().now());
+        Self {
+            receivers: Arc::new(Receivers::new(clock.shared())),
+            config: Arc::default(),
+            clock,
+            team,
+        }
+    }
+
+    /// A webhook channel of the story's team.
+    fn channel(&self, name: &str) -> ChannelId {
+        let id = ChannelId::generate(self.clock.shared().now());
+        self.config.add(self.team, id, ChannelKind::Webhook, name);
+        id
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.shared().now()
+    }
+}
+
+// === impl Rig ===
+
+impl Rig {
+    /// A replica that begins a story.
+    async fn new(store: &Store) -> Self {
+        Self::on(store, &Stage::new()).await
+    }
+
+    /// A replica that joins one.
+    async fn on(store: &Store, stage: &Stage) -> Self {
+        Self::with(store, stage, |_| {}).await
+    }
+
+    async fn with(store: &Store, stage: &Stage, adjust: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(store.settings().clone());
+        adjust(&mut settings);
+        let parts = Parts {
+            clock: stage.clock.shared(),
+            settings,
+            db: Db::new(store.clone()),
+            channels: Channels::new(Arc::clone(&stage.config) as _, stage.clock.shared()),
+            carrier: Arc::clone(&stage.receivers) as _,
+            metrics: Metrics::new(&opentelemetry::global::meter("test")),
+            jitter: || 0.0,
+        };
+        let (core, intake, outcomes) = Core::new(parts);
+        Heartbeat::enter(&core).await.unwrap();
+        let shared = || Arc::clone(&core);
+        Self {
+            committer: Committer::new(shared(), intake, outcomes),
+            pump: Pump::new(shared()),
+            sweeper: Sweeper { core: shared() },
+            heartbeat: Heartbeat { core: shared() },
+            health: HealthKeeper { core: shared() },
+            parking: Parking { core: shared() },
+            service: Service { core: shared() },
+            stage: stage.clone(),
+            core,
+        }
+    }
+
+    /// Turns every loop of the way of a delivery until there is nothing left to do now.
+    async fn settle(&mut self) {
+        loop {
+            let committed = self.committer.tick().await;
+            assert_ne!(committed, Round::Failed, "the database is there");
+            let claimed = self.sweeper.tick().await.unwrap().claimed;
+            let started = self.pump.tick();
+            self.pump.settle().await;
+            if (committed, claimed, started) == (Round::Idle, 0, 0) {
+                return;
+            }
+        }
+    }
+
+    /// Moves time and lets everything happen that is due by then.
+    async fn pass(&mut self, time: Duration) {
+        self.stage.clock.advance(time);
+        self.settle().await;
+    }
+
+    /// Answers a call that waits for commits.
+    async fn during<T: Send + 'static>(&mut self, call: impl Future<Output = T> + Send + 'static) -> T {
+        let call = tokio::spawn(call);
+        while !call.is_finished() {
+            self.committer.tick().await;
+            tokio::task::yield_now().await;
+        }
+        call.await.unwrap()
+    }
+
+    /// Submits requests on one stream and waits for all answers.
+    async fn submit(&mut self, requests: Vec<wire::SubmitRequest>) -> Vec<wire::SubmitResponse> {
+        let service = self.service.clone();
+        let mut answers = self
+            .during(async move {
+                use futures::StreamExt;
+                let requests = futures::stream::iter(requests.into_iter().map(Ok));
+                let answers = service
+                    .submit(internal_request(boxed(requests)))
+                    .await
+                    .unwrap()
+                    .into_inner();
+                answers.map(Result::unwrap).collect::<Vec<_>>().await
+            })
+            .await;
+        answers.sort_by_key(|answer| answer.sequence);
+        answers
+    }
+
+    /// Submits one event to channels.
+    async fn emit(&mut self, id: &str, channels: &[ChannelId]) -> wire::SubmitResponse {
+        let request = request(&self.stage, id, channels);
+        let answer = self.submit(vec![request]).await.remove(0);
+        assert_eq!(answer.error, None);
+        answer
+    }
+
+    /// All deliveries of the story's team, oldest first.
+    async fn deliveries(&self) -> Vec<wire::Delivery> {
+        let request = wire::ListDeliveriesRequest {
+            team_id: self.stage.team.to_string(),
+            ..Default::default()
+        };
+        let answer = self
+            .service
+            .list_deliveries(internal_request(request))
+            .await
+            .unwrap()
+            .into_inner();
+        answer.deliveries.into_iter().rev().collect()
+    }
+
+    /// The only delivery there is, with its attempts.
+    async fn delivery(&self) -> wire::Delivery {
+        let all = self.deliveries().await;
+        assert_eq!(all.len(), 1);
+        self.get(&all[0].id).await
+    }
+
+    async fn get(&self, id: &str) -> wire::Delivery {
+        let request = wire::GetDeliveryRequest {
+            team_id: self.stage.team.to_string(),
+            delivery_id: id.to_owned(),
+        };
+        self.service
+            .get_delivery(internal_request(request))
+            .await
+            .unwrap()
+            .into_inner()
+            .delivery
+            .unwrap()
+    }
+
+    async fn states(&self) -> Vec<State> {
+        self.deliveries()
+            .await
+            .iter()
+            .map(|delivery| State::from_number(delivery.state).unwrap())
+            .collect()
+    }
+}
+
+/// A request to submit an event of HIGH severity.
+fn request(stage: &Stage, id: &str, channels: &[ChannelId]) -> wire::SubmitRequest {
+    wire::SubmitRequest {
+        sequence: 0,
+        team_id: stage.team.to_string(),
+        event: Some(event(stage, id)),
+        routes: channels.iter().map(|channel| to_channel(*channel)).collect(),
+        traceparent: String::new(),
+        email: None,
+    }
+}
+
+fn event(stage: &Stage, id: &str) -> event_wire::Event {
+    event_wire::Event {
+        id: id.to_owned(),
+        r#type: "finding.created".to_owned(),
+        severity: Severity::High.to_wire(),
+        category: Category::SecurityAlert.to_wire(),
+        occurred_at: Some(timestamp(stage.now())),
+        title: format!("Finding {id}"),
+        payload: Some(event_wire::event::Payload::DataJson(
+            br#"{"n":1}"#.to_vec().into(),
+        )),
+        ..Default::default()
+    }
+}
+
+fn to_channel(channel: ChannelId) -> event_wire::Route {
+    event_wire::Route {
+        kind: ChannelKind::Webhook.to_wire(),
+        target: Some(event_wire::route::Target::Channel(event_wire::ChannelTarget {
+            channel_id: channel.to_string(),
+        })),
+        reason: Some(event_wire::Reason {
+            code: "webhook_pattern".to_owned(),
+            sentence: "The pattern * matches.".to_owned(),
+            rule_id: String::new(),
+        }),
+        mentions: vec![],
+    }
+}
+
+fn to_inbox() -> event_wire::Route {
+    event_wire::Route {
+        kind: ChannelKind::InApp.to_wire(),
+        target: Some(event_wire::route::Target::Inbox(event_wire::InboxTarget {})),
+        ..Default::default()
+    }
+}
+
+/// Makes a replica look silent for longer than the living are, and lets another one notice.
+async fn presume_dead(dead: &Rig, by: &mut Rig) {
+    let store = dead.core.db.store();
+    if store.backend() == Backend::Postgres {
+        let id = dead.core.owner();
+        let sql = format!("UPDATE replicas SET heartbeat_at = heartbeat_at - 6000000 WHERE id = '{id}'");
+        store.writer().execute_unprepared(&sql).await.unwrap();
+        by.heartbeat.tick().await.unwrap();
+    }
+}
+
+/// Asks without waiting for the answer.
+fn ask(rig: &Rig, id: &str, channels: &[ChannelId]) -> oneshot::Receiver<wire::SubmitResponse> {
+    use futures::StreamExt;
+    let (answer, answered) = oneshot::channel();
+    let service = rig.service.clone();
+    let request = request(&rig.stage, id, channels);
+    tokio::spawn(async move {
+        let requests = boxed(futures::stream::iter([Ok(request)]));
+        let mut answers = service
+            .submit(internal_request(requests))
+            .await
+            .unwrap()
+            .into_inner();
+        if let Some(Ok(first)) = answers.next().await {
+            let _ = answer.send(first);
+        }
+    });
+    answered
+}

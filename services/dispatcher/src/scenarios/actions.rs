@@ -1,0 +1,199 @@
+//! What people do with deliveries: test, replay, recover, cancel.
+
+use tonic::Code;
+use watchbell_runtime::problem::from_status;
+use watchbell_store::store_tests;
+
+use super::*;
+use crate::senders::Report;
+use crate::store::Migrator;
+
+fn down() -> Report {
+    Report {
+        status_code: 503,
+        ..Report::retryable("http.503", "the endpoint answered 503")
+    }
+}
+
+async fn test(rig: &mut Rig, channel: ChannelId) -> Result<wire::Delivery, tonic::Status> {
+    let request = wire::SendTestRequest {
+        team_id: rig.stage.team.to_string(),
+        channel_id: channel.to_string(),
+        ..Default::default()
+    };
+    let service = rig.service.clone();
+    let answer = rig
+        .during(async move { service.send_test(internal_request(request)).await })
+        .await;
+    answer.map(|answer| answer.into_inner().delivery.unwrap())
+}
+
+async fn recover(rig: &Rig, channel: ChannelId, since: DateTime<Utc>) -> Result<i64, tonic::Status> {
+    let request = wire::RecoverRequest {
+        team_id: rig.stage.team.to_string(),
+        channel_id: channel.to_string(),
+        start_time: Some(timestamp(since)),
+    };
+    let answer = rig.service.recover(internal_request(request)).await?;
+    Ok(answer.into_inner().recovered_count)
+}
+
+async fn cancel(rig: &Rig, id: &str) -> Result<wire::Delivery, tonic::Status> {
+    let request = wire::CancelDeliveryRequest {
+        team_id: rig.stage.team.to_string(),
+        delivery_id: id.to_owned(),
+    };
+    let answer = rig.service.cancel_delivery(internal_request(request)).await?;
+    Ok(answer.into_inner().delivery.unwrap())
+}
+
+store_tests! {
+    migrator = Migrator;
+
+    async fn a_test_answers_with_its_attempt_at_once(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        // Neither a queue in the lane nor quiet hours nor a pause keep a test waiting.
+        rig.stage.config.change(rig.stage.team, channel, |channel| channel.paused = true);
+        let delivery = test(&mut rig, channel).await.unwrap();
+        assert!(delivery.test);
+        assert_eq!(delivery.state, State::Delivered as i32);
+        assert_eq!(delivery.attempts.len(), 1);
+        let stored = rig.get(&delivery.id).await;
+        assert_eq!(stored.attempts, delivery.attempts, "and it is in the log");
+        let list = wire::ListEventsRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let events = rig.service.list_events(internal_request(list)).await.unwrap().into_inner().events;
+        assert!(events.is_empty(), "tests are no facts");
+    }
+
+    async fn a_test_that_fails_is_not_tried_again_and_says_nothing_of_health(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        let gone = Report { channel_broken: true, status_code: 410, ..Report::permanent("http.410", "gone") };
+        rig.stage.receivers.answer(channel, gone);
+        assert_eq!(test(&mut rig, channel).await.unwrap().state, State::Failed as i32);
+        rig.stage.receivers.answer(channel, down());
+        let failed = test(&mut rig, channel).await.unwrap();
+        assert_eq!(failed.state, State::Failed as i32);
+        assert_eq!(failed.attempts[0].error, "the endpoint answered 503");
+        rig.pass(Duration::from_secs(100_000)).await;
+        assert_eq!(rig.stage.receivers.carried().len(), 2);
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        assert_eq!(rig.states().await[2], State::Delivered);
+    }
+
+    async fn a_test_of_an_unknown_type_or_channel_is_refused(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let nowhere = ChannelId::generate(rig.stage.now());
+        assert_eq!(test(&mut rig, nowhere).await.unwrap_err().code(), Code::NotFound);
+        let channel = rig.stage.channel("a");
+        let request = wire::SendTestRequest {
+            team_id: rig.stage.team.to_string(),
+            channel_id: channel.to_string(),
+            event_type: "no.such.type".to_owned(),
+            ..Default::default()
+        };
+        let status = rig.service.send_test(internal_request(request)).await.unwrap_err();
+        assert_eq!(from_status(&status).violations.iter().next().unwrap().field, "event_type");
+    }
+
+    async fn a_replay_sends_the_same_event_as_a_new_delivery(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        let original = rig.delivery().await;
+        rig.stage.clock.advance(Duration::from_secs(1));
+        let request =
+            wire::ReplayRequest { team_id: rig.stage.team.to_string(), delivery_id: original.id.clone() };
+        let replay = rig.service.replay(internal_request(request)).await.unwrap().into_inner().delivery.unwrap();
+        assert_eq!(replay.replay_of, original.id);
+        assert_eq!(replay.route, original.route);
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered; 2]);
+        assert_eq!(rig.stage.receivers.events(), ["e1", "e1"]);
+    }
+
+    async fn recovery_takes_up_what_failed_since_a_time_with_a_new_schedule(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.stage.receivers.always(channel, Some(Report::permanent("http.410", "no")));
+        rig.emit("old", &[channel]).await;
+        rig.pass(Duration::from_secs(60)).await;
+        let since = rig.stage.now();
+        for id in ["e1", "e2"] {
+            rig.emit(id, &[channel]).await;
+        }
+        rig.settle().await;
+        rig.stage.receivers.always(channel, Some(down()));
+        assert_eq!(recover(&rig, channel, since).await.unwrap(), 2);
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Failed, State::Pending, State::Pending]);
+        rig.stage.receivers.always(channel, None);
+        rig.pass(Duration::from_secs(60)).await;
+        assert_eq!(rig.states().await, [State::Failed, State::Delivered, State::Delivered]);
+        assert_eq!(rig.deliveries().await[1].attempt_count, 3, "attempts go on counting");
+        assert_eq!(recover(&rig, channel, since).await.unwrap(), 0);
+    }
+
+    async fn recovery_waits_until_the_channel_is_enabled(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        let begin = rig.stage.now();
+        let gone = Report { channel_broken: true, ..Report::permanent("http.410", "gone") };
+        rig.stage.receivers.answer(channel, gone);
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        let status = recover(&rig, channel, begin).await.unwrap_err();
+        assert_eq!(from_status(&status).reason.as_deref(), Some("CHANNEL_UNHEALTHY"));
+        rig.stage.config.change(rig.stage.team, channel, |channel| channel.health_epoch += 1);
+        assert_eq!(recover(&rig, channel, begin).await.unwrap(), 1);
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered]);
+    }
+
+    async fn what_waits_can_be_called_off_and_what_ended_cannot(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.stage.receivers.answer(channel, down());
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        let id = rig.delivery().await.id;
+        let cancelled = cancel(&rig, &id).await.unwrap();
+        assert_eq!(cancelled.state, State::Cancelled as i32);
+        assert_eq!(cancelled.attempts.len(), 1);
+        rig.pass(Duration::from_secs(100)).await;
+        assert_eq!(rig.stage.receivers.carried().len(), 1, "it is not tried any more");
+        let status = cancel(&rig, &id).await.unwrap_err();
+        assert_eq!(from_status(&status).reason.as_deref(), Some("DELIVERY_ENDED"));
+    }
+
+    async fn what_queues_in_memory_can_be_called_off_and_what_is_being_sent_cannot(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        let gate = rig.stage.receivers.gate(channel);
+        rig.emit("first", &[channel]).await;
+        rig.emit("second", &[channel]).await;
+        rig.core.lanes().set_policy(
+            crate::lanes::LaneId(channel.as_uuid()),
+            crate::lanes::LanePolicy::new(1, 0.0),
+            Duration::ZERO,
+        );
+        rig.stage.config.change(rig.stage.team, channel, |channel| {
+            channel.delivery = Some(watchbell_contracts::config::v1::DeliveryPolicy {
+                max_concurrency: 1,
+                ..Default::default()
+            });
+        });
+        rig.pump.tick();
+        rig.stage.receivers.until(1).await;
+        let all = rig.deliveries().await;
+        let status = cancel(&rig, &all[0].id).await.unwrap_err();
+        assert_eq!(from_status(&status).reason.as_deref(), Some("DELIVERY_IN_FLIGHT"));
+        cancel(&rig, &all[1].id).await.unwrap();
+        gate.add_permits(10);
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered, State::Cancelled]);
+    }
+}

@@ -1,0 +1,214 @@
+//! The inbox: per team in what it holds, per member in what is read.
+
+use futures::{FutureExt, StreamExt};
+use tonic::Code;
+use watchbell_contracts::api::InboxApi;
+use watchbell_domain::ids::MemberId;
+use watchbell_runtime::auth::Principal;
+use watchbell_store::store_tests;
+
+use super::*;
+use crate::store::Migrator;
+
+async fn notify(rig: &mut Rig, id: &str) {
+    let request = wire::SubmitRequest {
+        routes: vec![to_inbox()],
+        ..request(&rig.stage, id, &[])
+    };
+    assert_eq!(rig.submit(vec![request]).await[0].error, None);
+}
+
+fn someone(rig: &Rig) -> MemberId {
+    MemberId::generate(rig.stage.now())
+}
+
+async fn list(rig: &Rig, member: MemberId, unread_only: bool, archived: bool) -> Vec<wire::Notification> {
+    let mut request = wire::ListNotificationsRequest {
+        team_id: rig.stage.team.to_string(),
+        member_id: member.to_string(),
+        page_size: 2,
+        unread_only,
+        include_archived: archived,
+        ..Default::default()
+    };
+    let mut all = Vec::new();
+    loop {
+        let page = rig
+            .service
+            .list_notifications(internal_request(request.clone()))
+            .await
+            .unwrap()
+            .into_inner();
+        all.extend(page.notifications);
+        if page.next_page_token.is_empty() {
+            return all;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+async fn unread(rig: &Rig, member: MemberId) -> i64 {
+    let request = wire::GetUnreadCountRequest {
+        team_id: rig.stage.team.to_string(),
+        member_id: member.to_string(),
+    };
+    rig.service
+        .get_unread_count(internal_request(request))
+        .await
+        .unwrap()
+        .into_inner()
+        .unread_count
+}
+
+fn ids(notifications: &[wire::Notification]) -> Vec<&str> {
+    notifications
+        .iter()
+        .map(|notification| notification.event_id.as_str())
+        .collect()
+}
+
+async fn watch(
+    rig: &Rig,
+    member: MemberId,
+    after: i64,
+) -> watchbell_contracts::api::BoxStream<wire::WatchResponse> {
+    let request = wire::WatchRequest {
+        team_id: rig.stage.team.to_string(),
+        member_id: member.to_string(),
+        after_cursor: after,
+    };
+    rig.service
+        .watch(internal_request(request))
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+store_tests! {
+    migrator = Migrator;
+
+    async fn what_goes_to_the_inbox_is_there_with_the_commit(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let member = someone(&rig);
+        for id in ["e1", "e2", "e3"] {
+            notify(&mut rig, id).await;
+        }
+        assert_eq!(ids(&list(&rig, member, false, false).await), ["e3", "e2", "e1"]);
+        assert_eq!(rig.states().await, [State::Delivered; 3]);
+        assert_eq!(unread(&rig, member).await, 3);
+    }
+
+    async fn an_event_with_two_ways_into_the_inbox_is_one_row(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("in-app");
+        let by_rule = event_wire::Route { kind: ChannelKind::InApp.to_wire(), ..to_channel(channel) };
+        let request = wire::SubmitRequest { routes: vec![to_inbox(), by_rule], ..request(&rig.stage, "e1", &[]) };
+        rig.submit(vec![request]).await;
+        let member = someone(&rig);
+        assert_eq!(list(&rig, member, false, false).await.len(), 1);
+        assert_eq!(rig.states().await, [State::Delivered; 2]);
+    }
+
+    async fn read_and_archived_are_each_members_own(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (ann, bob) = (someone(&rig), someone(&rig));
+        for id in ["e1", "e2", "e3"] {
+            notify(&mut rig, id).await;
+        }
+        let all = list(&rig, ann, false, false).await;
+        let mark = wire::MarkReadRequest {
+            team_id: rig.stage.team.to_string(),
+            member_id: ann.to_string(),
+            notification_ids: vec![all[0].id.clone()],
+        };
+        let answer = rig.service.mark_read(internal_request(mark.clone())).await.unwrap().into_inner();
+        assert_eq!(answer.unread_count, 2);
+        assert_eq!(rig.service.mark_read(internal_request(mark)).await.unwrap().into_inner().unread_count, 2);
+        let archive = wire::ArchiveRequest {
+            team_id: rig.stage.team.to_string(),
+            member_id: ann.to_string(),
+            notification_ids: vec![all[1].id.clone()],
+        };
+        rig.service.archive(internal_request(archive)).await.unwrap();
+        assert_eq!(unread(&rig, ann).await, 1);
+        assert_eq!(ids(&list(&rig, ann, true, false).await), ["e1"]);
+        assert_eq!(ids(&list(&rig, ann, false, false).await), ["e3", "e1"]);
+        let everything = list(&rig, ann, false, true).await;
+        assert_eq!(everything.iter().map(|row| (row.read, row.archived)).collect::<Vec<_>>(), [
+            (true, false),
+            (false, true),
+            (false, false)
+        ]);
+        assert_eq!(unread(&rig, bob).await, 3);
+    }
+
+    async fn reading_everything_counts_for_what_was_there(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let member = someone(&rig);
+        notify(&mut rig, "e1").await;
+        notify(&mut rig, "e2").await;
+        let request =
+            wire::MarkAllReadRequest { team_id: rig.stage.team.to_string(), member_id: member.to_string() };
+        rig.service.mark_all_read(internal_request(request)).await.unwrap();
+        assert_eq!(unread(&rig, member).await, 0);
+        notify(&mut rig, "e3").await;
+        assert_eq!(ids(&list(&rig, member, true, false).await), ["e3"]);
+    }
+
+    async fn a_stream_resumes_at_its_cursor_without_gap_or_repetition(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let member = someone(&rig);
+        notify(&mut rig, "before").await;
+        let mut stream = watch(&rig, member, 0).await;
+        assert!(stream.next().now_or_never().is_none(), "from now on");
+        notify(&mut rig, "e1").await;
+        let first = stream.next().await.unwrap().unwrap().notification.unwrap();
+        assert_eq!(first.event_id, "e1");
+        drop(stream);
+        for id in ["e2", "e3"] {
+            notify(&mut rig, id).await;
+        }
+        let mut stream = watch(&rig, member, first.cursor).await;
+        notify(&mut rig, "e4").await;
+        let mut seen = Vec::new();
+        while seen.len() < 3 {
+            seen.push(stream.next().await.unwrap().unwrap().notification.unwrap().event_id);
+        }
+        assert_eq!(seen, ["e2", "e3", "e4"]);
+    }
+
+    async fn a_stream_on_another_replica_hears_too(store: Store) {
+        if store.backend() == Backend::Postgres {
+            let stage = Stage::new();
+            let mut here = Rig::on(&store, &stage).await;
+            let other = watchbell_store::connect(store.settings()).await.unwrap();
+            let there = Rig::on(&other, &stage).await;
+            let stop = tokio_util::sync::CancellationToken::new();
+            for core in [Arc::clone(&here.core), Arc::clone(&there.core)] {
+                let stop = stop.clone();
+                tokio::spawn(async move { core.feed.run(stop).await });
+            }
+            let member = someone(&here);
+            let mut stream = watch(&there, member, 0).await;
+            notify(&mut here, "e1").await;
+            let heard = stream.next().await.unwrap().unwrap().notification.unwrap();
+            assert_eq!(heard.event_id, "e1");
+            stop.cancel();
+            other.close().await.unwrap();
+        }
+    }
+
+    async fn a_member_sees_no_other_members_inbox(store: Store) {
+        let rig = Rig::new(&store).await;
+        let (ann, bob) = (someone(&rig), someone(&rig));
+        let mut request =
+            tonic::Request::new(wire::GetUnreadCountRequest { team_id: String::new(), member_id: bob.to_string() });
+        request.extensions_mut().insert(Principal::Member {
+            member_id: ann,
+            team_id: rig.stage.team,
+            role: watchbell_domain::Role::Member,
+            manages_integrations: false,
+        });
+        assert_eq!(rig.service.get_unread_count(request).await.unwrap_err().code(), Code::NotFound);
+    }
+}

@@ -1,0 +1,128 @@
+//! Whose work it is: fencing, takeover, and the way back from the database.
+
+use watchbell_store::store_tests;
+
+use super::*;
+use crate::store::Migrator;
+
+store_tests! {
+    migrator = Migrator;
+
+    async fn a_replica_whose_lease_was_taken_cannot_complete_the_row(store: Store) {
+        let stage = Stage::new();
+        let mut first = Rig::on(&store, &stage).await;
+        let channel = stage.channel("a");
+        first.emit("e1", &[channel]).await;
+        let gate = stage.receivers.gate(channel);
+        first.pump.tick();
+        stage.receivers.until(1).await;
+
+        let mut second = Rig::on(&store, &stage).await;
+        presume_dead(&first, &mut second).await;
+        second.sweeper.tick().await.unwrap();
+        stage.receivers.answer(channel, crate::senders::Report::permanent("gone", "the first replica's answer"));
+        gate.add_permits(1);
+        first.pump.settle().await;
+        assert_eq!(first.committer.tick().await, Round::Settled(1));
+        assert_eq!(second.states().await, [State::Pending], "the first replica's word does not count");
+
+        gate.add_permits(1);
+        second.settle().await;
+        let delivery = second.delivery().await;
+        assert_eq!(delivery.state, State::Delivered as i32);
+        assert_eq!(delivery.attempts.len(), 2, "but both attempts are in the log, for both took place");
+    }
+
+    async fn the_work_of_a_silent_replica_moves(store: Store) {
+        let stage = Stage::new();
+        let mut silent = Rig::on(&store, &stage).await;
+        let channel = stage.channel("a");
+        silent.emit("e1", &[channel]).await;
+        let mut other = Rig::on(&store, &stage).await;
+        if store.backend() == Backend::Postgres {
+            other.heartbeat.tick().await.unwrap();
+            other.settle().await;
+            assert_eq!(other.states().await, [State::Pending], "it is not dead yet");
+        }
+        presume_dead(&silent, &mut other).await;
+        other.settle().await;
+        assert_eq!(other.states().await, [State::Delivered]);
+        assert_eq!(stage.receivers.events(), ["e1"]);
+    }
+
+    async fn a_replica_taken_for_dead_goes_on_as_another_and_drops_what_it_held(store: Store) {
+        let stage = Stage::new();
+        let mut first = Rig::on(&store, &stage).await;
+        let channel = stage.channel("a");
+        first.emit("e1", &[channel]).await;
+        let before = first.core.owner();
+        let mut second = Rig::on(&store, &stage).await;
+        presume_dead(&first, &mut second).await;
+        second.settle().await;
+        first.heartbeat.tick().await.unwrap();
+        assert_ne!(first.core.owner(), before);
+        assert_eq!(first.core.lanes().held(), 0);
+        assert_eq!(first.pump.tick(), 0, "what it held is not sent again");
+        assert_eq!(stage.receivers.events(), ["e1"]);
+        first.emit("e2", &[channel]).await;
+        first.settle().await;
+        assert_eq!(first.states().await, [State::Delivered; 2], "and it works on");
+    }
+
+    async fn a_replica_that_leaves_gives_everything_back_at_once(store: Store) {
+        let stage = Stage::new();
+        let mut leaving = Rig::on(&store, &stage).await;
+        let channel = stage.channel("a");
+        leaving.emit("e1", &[channel]).await;
+        leaving.heartbeat.leave().await;
+        let mut next = Rig::on(&store, &stage).await;
+        next.settle().await;
+        assert_eq!(next.states().await, [State::Delivered]);
+    }
+
+    async fn what_finds_no_room_waits_in_the_database_and_keeps_its_order(store: Store) {
+        let stage = Stage::new();
+        let mut rig = Rig::with(&store, &stage, |settings| settings.max_jobs_per_lane = 3).await;
+        let channel = stage.channel("a");
+        let ids: Vec<_> = (0..40).map(|n| format!("e{n:02}")).collect();
+        for id in &ids {
+            rig.emit(id, &[channel]).await;
+        }
+        assert!(rig.core.lanes().held() <= 3);
+        rig.settle().await;
+        assert_eq!(stage.receivers.events(), ids);
+        rig.emit("e40", &[channel]).await;
+        assert_eq!(rig.core.lanes().held(), 1, "with the backlog gone, new ones go straight to memory again");
+    }
+
+    async fn leases_of_a_commit_in_doubt_are_given_back(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.emit("e1", &[channel]).await;
+        // As if the commit's answer had been lost: the row is ours, and we do not know.
+        rig.core.lanes().retain(|_| false);
+        let id: watchbell_domain::ids::DeliveryId = rig.delivery().await.id.parse().unwrap();
+        rig.core.doubt(rig.core.owner(), [id.as_uuid()]);
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered]);
+    }
+
+    async fn one_look_finds_every_lane_that_waits(store: Store) {
+        let stage = Stage::new();
+        let mut writer = Rig::on(&store, &stage).await;
+        let mut requests = Vec::new();
+        for lane in 0..30 {
+            let channel = stage.channel(&format!("c{lane}"));
+            for n in 0..3 {
+                requests.push(request(&stage, &format!("e{lane}.{n}"), &[channel]));
+            }
+        }
+        writer.submit(requests).await;
+        writer.heartbeat.leave().await;
+        let rig = Rig::on(&store, &stage).await;
+        let waiting = rig.core.db.waiting_lanes_all_teams().await.unwrap();
+        assert_eq!(waiting.len(), 30);
+        assert!(waiting.iter().all(|lane| lane.due_at == stage.now()));
+        assert_eq!(rig.sweeper.tick().await.unwrap().claimed, 90);
+    }
+}

@@ -1,0 +1,241 @@
+//! The delivery log and the list of events: pages, filters, tenancy.
+
+use tonic::Code;
+use watchbell_contracts::convert::timestamp;
+use watchbell_runtime::auth::{Principal, Scope, Scopes};
+use watchbell_store::store_tests;
+
+use super::*;
+use crate::senders::Report;
+use crate::store::Migrator;
+
+async fn list(rig: &Rig, request: wire::ListDeliveriesRequest) -> wire::ListDeliveriesResponse {
+    let request = wire::ListDeliveriesRequest {
+        team_id: rig.stage.team.to_string(),
+        ..request
+    };
+    rig.service
+        .list_deliveries(internal_request(request))
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+async fn events(rig: &Rig, request: wire::ListEventsRequest) -> Vec<String> {
+    let mut request = wire::ListEventsRequest {
+        team_id: rig.stage.team.to_string(),
+        ..request
+    };
+    let mut ids = Vec::new();
+    loop {
+        let page = rig
+            .service
+            .list_events(internal_request(request.clone()))
+            .await
+            .unwrap()
+            .into_inner();
+        ids.extend(page.events.into_iter().map(|event| event.event.unwrap().id));
+        if page.next_page_token.is_empty() {
+            return ids;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+fn of_team<T>(message: T, team: TeamId) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.extensions_mut().insert(Principal::ApiKey {
+        key_id: watchbell_domain::ids::KeyId::generate(DateTime::UNIX_EPOCH),
+        team_id: Some(team),
+        scopes: Scopes::from_iter([Scope::DeliveriesWrite]),
+    });
+    request
+}
+
+store_tests! {
+    migrator = Migrator;
+
+    async fn pages_come_newest_first_and_end(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        for n in 0..7 {
+            rig.emit(&format!("e{n}"), &[channel]).await;
+            rig.stage.clock.advance(Duration::from_millis(3));
+        }
+        let mut seen = Vec::new();
+        let mut token = String::new();
+        loop {
+            let request = wire::ListDeliveriesRequest { page_size: 3, page_token: token, ..Default::default() };
+            let page = list(&rig, request).await;
+            seen.extend(page.deliveries.into_iter().map(|delivery| delivery.event_id));
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, ["e6", "e5", "e4", "e3", "e2", "e1", "e0"]);
+    }
+
+    async fn filters_narrow_and_combine(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (a, b) = (rig.stage.channel("a"), rig.stage.channel("b"));
+        rig.stage.receivers.always(b, Some(Report::permanent("no", "no")));
+        rig.emit("e0", &[a, b]).await;
+        rig.pass(Duration::from_secs(10)).await;
+        let between = rig.stage.now();
+        rig.pass(Duration::from_secs(10)).await;
+        rig.emit("e1", &[a, b]).await;
+        rig.settle().await;
+        let ids = async |request: wire::ListDeliveriesRequest| {
+            let page = list(&rig, request).await;
+            page.deliveries.into_iter().map(|delivery| delivery.event_id).collect::<Vec<_>>()
+        };
+        let all = wire::ListDeliveriesRequest::default;
+        assert_eq!(ids(wire::ListDeliveriesRequest { channel_id: a.to_string(), ..all() }).await, ["e1", "e0"]);
+        let failed = vec![State::Failed as i32];
+        assert_eq!(ids(wire::ListDeliveriesRequest { states: failed.clone(), ..all() }).await, ["e1", "e0"]);
+        let both = wire::ListDeliveriesRequest { states: failed, channel_id: a.to_string(), ..all() };
+        assert!(ids(both).await.is_empty());
+        assert_eq!(ids(wire::ListDeliveriesRequest { event_id: "e0".into(), ..all() }).await, ["e0", "e0"]);
+        let early = wire::ListDeliveriesRequest { end_time: Some(timestamp(between)), ..all() };
+        assert_eq!(ids(early).await, ["e0", "e0"]);
+        let late = wire::ListDeliveriesRequest { start_time: Some(timestamp(between)), ..all() };
+        assert_eq!(ids(late).await, ["e1", "e1"]);
+        let slack = wire::ListDeliveriesRequest { kind: ChannelKind::Slack.to_wire(), ..all() };
+        assert!(ids(slack).await.is_empty());
+    }
+
+    async fn another_team_sees_and_moves_nothing(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        let id = rig.delivery().await.id;
+        let stranger = TeamId::generate(rig.stage.now());
+        let own = wire::ListDeliveriesRequest::default();
+        let page = rig.service.list_deliveries(of_team(own, stranger)).await.unwrap().into_inner();
+        assert!(page.deliveries.is_empty());
+        let named = wire::ListDeliveriesRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let status = rig.service.list_deliveries(of_team(named, stranger)).await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound);
+        let get = wire::GetDeliveryRequest { team_id: String::new(), delivery_id: id.clone() };
+        assert_eq!(rig.service.get_delivery(of_team(get, stranger)).await.unwrap_err().code(), Code::NotFound);
+        let replay = wire::ReplayRequest { team_id: String::new(), delivery_id: id.clone() };
+        assert_eq!(rig.service.replay(of_team(replay, stranger)).await.unwrap_err().code(), Code::NotFound);
+        let cancel = wire::CancelDeliveryRequest { team_id: String::new(), delivery_id: id };
+        assert_eq!(rig.service.cancel_delivery(of_team(cancel, stranger)).await.unwrap_err().code(), Code::NotFound);
+        let event = wire::GetEventRequest { team_id: String::new(), event_id: "e1".into() };
+        assert_eq!(rig.service.get_event(of_team(event, stranger)).await.unwrap_err().code(), Code::NotFound);
+    }
+
+    async fn only_services_submit_and_a_nobody_does_nothing(store: Store) {
+        let rig = Rig::new(&store).await;
+        let requests = boxed(futures::stream::iter([Ok(request(&rig.stage, "e1", &[]))]));
+        let status = rig.service.submit(of_team(requests, rig.stage.team)).await.err().unwrap();
+        assert_eq!(status.code(), Code::PermissionDenied);
+        let nobody = tonic::Request::new(wire::ListDeliveriesRequest::default());
+        assert_eq!(rig.service.list_deliveries(nobody).await.unwrap_err().code(), Code::Unauthenticated);
+    }
+
+    async fn a_page_token_of_another_query_is_refused(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        for n in 0..3 {
+            rig.emit(&format!("e{n}"), &[channel]).await;
+        }
+        let page = list(&rig, wire::ListDeliveriesRequest { page_size: 1, ..Default::default() }).await;
+        let request = wire::ListDeliveriesRequest {
+            team_id: rig.stage.team.to_string(),
+            page_token: page.next_page_token,
+            event_type: "finding.created".into(),
+            ..Default::default()
+        };
+        let status = rig.service.list_deliveries(internal_request(request)).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+    }
+
+    async fn events_are_listed_by_type_severity_and_time(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        for (n, (event_type, severity)) in [
+            ("finding.created", Severity::High),
+            ("finding.resolved", Severity::Info),
+            ("scan.failed", Severity::High),
+            ("finding_x.created", Severity::Low),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut request = request(&rig.stage, &format!("e{n}"), &[]);
+            let event = request.event.as_mut().unwrap();
+            event.r#type = event_type.to_owned();
+            event.severity = severity.to_wire();
+            rig.submit(vec![request]).await;
+            rig.stage.clock.advance(Duration::from_secs(1));
+        }
+        let all = wire::ListEventsRequest::default;
+        assert_eq!(events(&rig, wire::ListEventsRequest { page_size: 1, ..all() }).await, ["e3", "e2", "e1", "e0"]);
+        assert_eq!(events(&rig, wire::ListEventsRequest { types: vec!["finding.*".into()], ..all() }).await, ["e1", "e0"]);
+        let exact = vec!["scan.failed".into(), "finding.resolved".into()];
+        assert_eq!(events(&rig, wire::ListEventsRequest { types: exact, ..all() }).await, ["e2", "e1"]);
+        let high = vec![Severity::High.to_wire()];
+        assert_eq!(events(&rig, wire::ListEventsRequest { severities: high, ..all() }).await, ["e2", "e0"]);
+        let end = Some(timestamp(rig.stage.now() - chrono::TimeDelta::seconds(2)));
+        assert_eq!(events(&rig, wire::ListEventsRequest { end_time: end, ..all() }).await, ["e1", "e0"]);
+    }
+
+    async fn watchers_hear_of_their_team_and_channel(store: Store) {
+        use futures::StreamExt;
+        let mut rig = Rig::new(&store).await;
+        let (a, b) = (rig.stage.channel("a"), rig.stage.channel("b"));
+        let watch = wire::WatchDeliveriesRequest { team_id: String::new(), channel_id: a.to_string() };
+        let request = of_team(watch, rig.stage.team);
+        let mut changes = rig.service.watch_deliveries(request).await.unwrap().into_inner();
+        let others = of_team(wire::WatchDeliveriesRequest::default(), TeamId::generate(rig.stage.now()));
+        let mut elsewhere = rig.service.watch_deliveries(others).await.unwrap().into_inner();
+        rig.emit("e1", &[b, a]).await;
+        rig.settle().await;
+        let mut next = async || changes.next().await.unwrap().unwrap().delivery.unwrap();
+        assert_eq!(next().await.state, State::Pending as i32);
+        let done = next().await;
+        assert_eq!((done.state, done.attempts.len()), (State::Delivered as i32, 1));
+        assert!(futures::FutureExt::now_or_never(elsewhere.next()).is_none());
+    }
+
+    async fn channel_stats_tell_what_waits_and_what_went_wrong(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (good, bad) = (rig.stage.channel("good"), rig.stage.channel("bad"));
+        rig.stage.receivers.always(bad, Some(Report::retryable("http.500", "it answered 500")));
+        rig.emit("e1", &[good, bad]).await;
+        rig.settle().await;
+        rig.health.tick().await.unwrap();
+        let request = wire::GetChannelStatsRequest { team_id: rig.stage.team.to_string() };
+        let stats = rig.service.get_channel_stats(internal_request(request)).await.unwrap().into_inner().channels;
+        let of = |id: ChannelId| stats.iter().find(|stats| stats.channel_id == id.to_string()).unwrap();
+        assert_eq!(stats.len(), 2);
+        assert_eq!(of(good).waiting_count, 0);
+        assert_eq!(of(good).last_success_time, Some(timestamp(rig.stage.now())));
+        assert_eq!((of(bad).waiting_count, of(bad).last_error.as_str()), (1, "it answered 500"));
+        assert_eq!(of(bad).oldest_waiting_time, Some(timestamp(rig.stage.now())));
+    }
+
+    async fn what_is_old_goes_and_what_waits_stays(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (done, paused) = (rig.stage.channel("done"), rig.stage.channel("paused"));
+        rig.stage.config.change(rig.stage.team, paused, |channel| channel.paused = true);
+        let mut both = request(&rig.stage, "old", &[done, paused]);
+        both.routes.push(to_inbox());
+        rig.submit(vec![both, request(&rig.stage, "gone", &[done])]).await;
+        rig.settle().await;
+        let purge = crate::purge::Purge { core: Arc::clone(&rig.core) };
+        rig.stage.clock.advance(Duration::from_secs(91 * 86_400));
+        rig.emit("new", &[done]).await;
+        rig.settle().await;
+        assert!(!purge.tick().await.unwrap());
+        purge.tick().await.unwrap();
+        let left: Vec<_> = rig.deliveries().await.into_iter().map(|delivery| delivery.event_id).collect();
+        assert_eq!(left, ["old", "new"], "the parked one and the new one");
+        let mut kept = events(&rig, wire::ListEventsRequest::default()).await;
+        kept.sort();
+        assert_eq!(kept, ["new", "old"]);
+    }
+}

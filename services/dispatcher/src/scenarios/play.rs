@@ -1,0 +1,249 @@
+//! The outside, played: a Config that holds channels, and receivers that answer as a story says.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, watch};
+use tonic::{Request, Response, Status};
+use watchbell_contracts::api::{BoxStream, SnapshotApi};
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::resolve_channel_request::Selector;
+use watchbell_contracts::convert::FromWire;
+use watchbell_domain::clock::SharedClock;
+use watchbell_domain::ids::{ChannelId, MemberId, TeamId};
+use watchbell_domain::{ChannelKind, Role};
+
+use crate::senders::{Carrier, Parcel, Report, ResolvedChannel};
+
+/// A Config of channels.
+#[derive(Default)]
+pub(super) struct PlayedConfig {
+    channels: Mutex<HashMap<(TeamId, ChannelId), config::Channel>>,
+    pub(super) away: AtomicBool,
+    pub(super) reports: Mutex<Vec<config::ReportChannelHealthRequest>>,
+}
+
+// === impl PlayedConfig ===
+
+impl PlayedConfig {
+    pub(super) fn add(&self, team: TeamId, id: ChannelId, kind: ChannelKind, name: &str) {
+        let channel = config::Channel {
+            id: id.to_string(),
+            team_id: team.to_string(),
+            kind: kind.to_wire(),
+            display_name: name.to_owned(),
+            ..Default::default()
+        };
+        self.channels.lock().unwrap().insert((team, id), channel);
+    }
+
+    pub(super) fn change(&self, team: TeamId, id: ChannelId, change: impl FnOnce(&mut config::Channel)) {
+        change(self.channels.lock().unwrap().get_mut(&(team, id)).unwrap());
+    }
+
+    pub(super) fn delete(&self, team: TeamId, id: ChannelId) {
+        self.channels.lock().unwrap().remove(&(team, id));
+    }
+
+    fn here(&self) -> Result<(), Status> {
+        match self.away.load(Ordering::Relaxed) {
+            true => Err(Status::unavailable("Config is away")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl SnapshotApi for PlayedConfig {
+    async fn resolve_channel(
+        &self,
+        request: Request<config::ResolveChannelRequest>,
+    ) -> Result<Response<config::ResolveChannelResponse>, Status> {
+        self.here()?;
+        let request = request.into_inner();
+        let team = request.team_id.parse().unwrap();
+        let Some(Selector::ChannelId(id)) = request.selector else {
+            return Err(Status::not_found("no default"));
+        };
+        let channels = self.channels.lock().unwrap();
+        let channel = channels.get(&(team, id.parse().unwrap())).cloned();
+        let channel = channel.ok_or_else(|| Status::not_found("no such channel"))?;
+        let answer = config::ResolveChannelResponse {
+            channel: Some(channel),
+            secrets: Some(config::ChannelSecrets::default()),
+            revision: 1,
+        };
+        Ok(Response::new(answer))
+    }
+
+    async fn get_team_snapshot(
+        &self,
+        request: Request<config::GetTeamSnapshotRequest>,
+    ) -> Result<Response<config::GetTeamSnapshotResponse>, Status> {
+        self.here()?;
+        let member = |name: &str, role: Role| config::MemberSnapshot {
+            member: Some(config::Member {
+                id: MemberId::generate(DateTime::UNIX_EPOCH).to_string(),
+                team_id: request.get_ref().team_id.clone(),
+                email: format!("{name}@example.com"),
+                role: role.to_wire(),
+                ..Default::default()
+            }),
+            preferences: vec![],
+        };
+        let snapshot = config::TeamSnapshot {
+            members: vec![member("olga", Role::Owner), member("ada", Role::Admin)],
+            ..Default::default()
+        };
+        Ok(Response::new(config::GetTeamSnapshotResponse {
+            snapshot: Some(snapshot),
+        }))
+    }
+
+    async fn report_channel_health(
+        &self,
+        request: Request<config::ReportChannelHealthRequest>,
+    ) -> Result<Response<config::ReportChannelHealthResponse>, Status> {
+        self.here()?;
+        self.reports.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(config::ReportChannelHealthResponse {}))
+    }
+
+    async fn watch_changes(
+        &self,
+        _: Request<config::WatchChangesRequest>,
+    ) -> Result<Response<BoxStream<config::WatchChangesResponse>>, Status> {
+        Err(Status::unimplemented("stories say when something has changed"))
+    }
+
+    async fn authenticate(
+        &self,
+        _: Request<config::AuthenticateRequest>,
+    ) -> Result<Response<config::AuthenticateResponse>, Status> {
+        Err(Status::unimplemented("the Dispatcher never asks"))
+    }
+
+    async fn list_all_teams(
+        &self,
+        _: Request<config::ListAllTeamsRequest>,
+    ) -> Result<Response<config::ListAllTeamsResponse>, Status> {
+        Err(Status::unimplemented("the Dispatcher never asks"))
+    }
+}
+
+/// What a receiver was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Carried {
+    pub(super) event: String,
+    pub(super) channel: Option<ChannelId>,
+    pub(super) address: Option<String>,
+    pub(super) number: u32,
+    pub(super) at: DateTime<Utc>,
+}
+
+/// Receivers that answer as they are told, else with success.
+pub(super) struct Receivers {
+    clock: SharedClock,
+    answers: Mutex<HashMap<ChannelId, VecDeque<Report>>>,
+    always: Mutex<HashMap<ChannelId, Report>>,
+    gates: Mutex<HashMap<ChannelId, Arc<Semaphore>>>,
+    carried: watch::Sender<Vec<Carried>>,
+}
+
+// === impl Receivers ===
+
+impl Receivers {
+    pub(super) fn new(clock: SharedClock) -> Self {
+        Self {
+            clock,
+            answers: Mutex::default(),
+            always: Mutex::default(),
+            gates: Mutex::default(),
+            carried: watch::Sender::new(Vec::new()),
+        }
+    }
+
+    /// The next answer of a channel.
+    pub(super) fn answer(&self, channel: ChannelId, report: Report) {
+        self.answers
+            .lock()
+            .unwrap()
+            .entry(channel)
+            .or_default()
+            .push_back(report);
+    }
+
+    /// Every answer of a channel from now on; `None` for success.
+    pub(super) fn always(&self, channel: ChannelId, report: Option<Report>) {
+        let mut always = self.always.lock().unwrap();
+        match report {
+            Some(report) => always.insert(channel, report),
+            None => always.remove(&channel),
+        };
+    }
+
+    /// A channel that answers only when the gate is given permits.
+    pub(super) fn gate(&self, channel: ChannelId) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        self.gates.lock().unwrap().insert(channel, Arc::clone(&gate));
+        gate
+    }
+
+    /// Everything that was sent so far.
+    pub(super) fn carried(&self) -> Vec<Carried> {
+        self.carried.borrow().clone()
+    }
+
+    /// The events that were sent so far, in order.
+    pub(super) fn events(&self) -> Vec<String> {
+        self.carried().into_iter().map(|carried| carried.event).collect()
+    }
+
+    /// Waits until so much was sent.
+    pub(super) async fn until(&self, count: usize) {
+        self.carried
+            .subscribe()
+            .wait_for(|carried| carried.len() >= count)
+            .await
+            .unwrap();
+    }
+}
+
+#[async_trait]
+impl Carrier for Receivers {
+    async fn carry(&self, parcel: &Parcel, _: &ResolvedChannel) -> Report {
+        use crate::route::Target;
+        let channel = parcel.route.channel_id();
+        let address = match &parcel.route.target {
+            Target::Person { address, .. } | Target::Address { address, .. } => Some(address.clone()),
+            _ => None,
+        };
+        let carried = Carried {
+            event: parcel.event.id.to_string(),
+            channel,
+            address,
+            number: parcel.attempt_number,
+            at: self.clock.now(),
+        };
+        self.carried.send_modify(|all| all.push(carried));
+        let Some(channel) = channel else {
+            return Report::delivered(250, Duration::from_millis(3));
+        };
+        let gate = self.gates.lock().unwrap().get(&channel).cloned();
+        if let Some(gate) = gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        let next = self
+            .answers
+            .lock()
+            .unwrap()
+            .get_mut(&channel)
+            .and_then(VecDeque::pop_front);
+        let next = next.or_else(|| self.always.lock().unwrap().get(&channel).cloned());
+        next.unwrap_or_else(|| Report::delivered(200, Duration::from_millis(3)))
+    }
+}

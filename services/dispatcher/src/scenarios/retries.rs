@@ -1,0 +1,213 @@
+//! Again later: the schedule, Retry-After, quiet hours, and Config's absence.
+
+use std::sync::atomic::Ordering;
+
+use watchbell_contracts::config::v1 as config;
+use watchbell_store::store_tests;
+
+use super::*;
+use crate::senders::{Report, Verdict};
+use crate::store::Migrator;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn down() -> Report {
+    Report {
+        status_code: 503,
+        ..Report::retryable("http.503", "the endpoint answered 503")
+    }
+}
+
+fn secs(rig: &Rig, begin: DateTime<Utc>) -> Vec<i64> {
+    rig.stage
+        .receivers
+        .carried()
+        .iter()
+        .map(|carried| (carried.at - begin).num_seconds())
+        .collect()
+}
+
+fn nights() -> config::QuietHours {
+    config::QuietHours {
+        time_zone: "UTC".to_owned(),
+        windows: vec![config::QuietWindow {
+            weekdays: vec![],
+            start: "09:00".to_owned(),
+            end: "17:00".to_owned(),
+        }],
+        ..Default::default()
+    }
+}
+
+store_tests! {
+    migrator = Migrator;
+
+    async fn a_failing_endpoint_is_tried_on_the_promised_schedule_to_the_second(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let begin = rig.stage.now();
+        let channel = rig.stage.channel("a");
+        rig.stage.receivers.always(channel, Some(down()));
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        for wait in [60, 300, 1_800, 7_200, 43_200] {
+            rig.pass(Duration::from_secs(wait) - SECOND).await;
+            let before = rig.stage.receivers.carried().len();
+            rig.pass(SECOND).await;
+            assert_eq!(rig.stage.receivers.carried().len(), before + 1, "{wait} s, and not a second earlier");
+        }
+        assert_eq!(secs(&rig, begin), [0, 60, 360, 2_160, 9_360, 52_560]);
+        let delivery = rig.delivery().await;
+        assert_eq!(delivery.state, State::Failed as i32);
+        assert_eq!(delivery.attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+        assert!(delivery.state_message.contains("given up after 6 attempts"), "{}", delivery.state_message);
+        rig.pass(Duration::from_secs(100_000)).await;
+        assert_eq!(rig.stage.receivers.carried().len(), 6, "and that was all");
+    }
+
+    async fn a_retry_that_gets_through_ends_the_delivery(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.stage.receivers.answer(channel, down());
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        let waiting = rig.delivery().await;
+        assert_eq!(waiting.state, State::Pending as i32);
+        assert_eq!(waiting.state_message, "the endpoint answered 503");
+        assert_eq!(waiting.next_attempt_time, Some(timestamp(rig.stage.now() + chrono::TimeDelta::seconds(60))));
+        rig.pass(Duration::from_secs(60)).await;
+        let done = rig.delivery().await;
+        assert_eq!((done.state, done.attempt_count), (State::Delivered as i32, 2));
+        assert_eq!(done.attempts[0].status_code, 503);
+        assert_eq!(done.attempts[0].error_code, "http.503");
+        assert!(done.end_time.is_some() && done.next_attempt_time.is_none());
+    }
+
+    async fn a_retry_survives_a_restart(store: Store) {
+        let stage = Stage::new();
+        let mut first = Rig::on(&store, &stage).await;
+        let channel = stage.channel("a");
+        stage.receivers.answer(channel, down());
+        first.emit("e1", &[channel]).await;
+        first.settle().await;
+        drop(first);
+        let mut second = Rig::on(&store, &stage).await;
+        second.settle().await;
+        assert_eq!(stage.receivers.carried().len(), 1);
+        second.pass(Duration::from_secs(60)).await;
+        assert_eq!(second.states().await, [State::Delivered]);
+        assert_eq!(stage.receivers.carried()[1].number, 2);
+    }
+
+    async fn what_cannot_succeed_is_not_tried_again(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.stage.receivers.answer(channel, Report::permanent("http.401", "the endpoint says the signature is wrong"));
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        rig.pass(Duration::from_secs(100_000)).await;
+        let delivery = rig.delivery().await;
+        assert_eq!((delivery.state, delivery.attempts.len()), (State::Failed as i32, 1));
+        assert_eq!(delivery.state_message, "the endpoint says the signature is wrong");
+    }
+
+    async fn a_channel_that_asks_to_wait_is_left_alone_so_long(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (slow, other) = (rig.stage.channel("slow"), rig.stage.channel("other"));
+        let verdict = Verdict::Retryable { retry_after: Some(Duration::from_secs(600)) };
+        rig.stage.receivers.answer(slow, Report { verdict, status_code: 429, ..down() });
+        rig.emit("e1", &[slow]).await;
+        rig.settle().await;
+        rig.emit("e2", &[slow, other]).await;
+        rig.pass(Duration::from_secs(599)).await;
+        let carried = rig.stage.receivers.carried();
+        assert_eq!(carried.len(), 2, "the lane rests, others do not");
+        assert_eq!(carried[1].channel, Some(other));
+        rig.pass(SECOND).await;
+        assert_eq!(rig.states().await, [State::Delivered; 3]);
+    }
+
+    async fn a_chat_that_throttles_is_asked_again_exactly_when_it_says_and_loses_no_retry(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let slack = ChannelId::generate(rig.stage.now());
+        rig.stage.config.add(rig.stage.team, slack, ChannelKind::Slack, "#a");
+        let verdict = Verdict::Retryable { retry_after: Some(Duration::from_secs(7)) };
+        let throttled = Report { verdict, status_code: 429, ..down() };
+        rig.stage.receivers.always(slack, Some(throttled));
+        let route = event_wire::Route { kind: ChannelKind::Slack.to_wire(), ..to_channel(slack) };
+        let request = wire::SubmitRequest { routes: vec![route], ..request(&rig.stage, "e1", &[]) };
+        rig.submit(vec![request]).await;
+        rig.settle().await;
+        for _ in 0..10 {
+            rig.pass(Duration::from_secs(7)).await;
+        }
+        assert_eq!(rig.stage.receivers.carried().len(), 11);
+        assert_eq!(rig.states().await, [State::Pending]);
+        rig.stage.receivers.always(slack, None);
+        rig.pass(Duration::from_secs(7)).await;
+        assert_eq!(rig.states().await, [State::Delivered]);
+    }
+
+    async fn quiet_hours_hold_and_deliver_in_order_at_their_end(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.stage.config.change(rig.stage.team, channel, |channel| channel.quiet_hours = Some(nights()));
+        for id in ["e1", "e2", "e3"] {
+            rig.emit(id, &[channel]).await;
+            rig.pass(Duration::from_secs(600)).await;
+        }
+        assert_eq!(rig.states().await, [State::Held; 3]);
+        assert!(rig.deliveries().await[0].state_message.contains("until 2026-11-21T17:00:00"));
+        let mut urgent = request(&rig.stage, "urgent", &[channel]);
+        urgent.event.as_mut().unwrap().severity = Severity::Critical.to_wire();
+        rig.submit(vec![urgent]).await;
+        rig.settle().await;
+        assert_eq!(rig.stage.receivers.events(), ["urgent"], "what is CRITICAL passes");
+        rig.stage.clock.set("2026-11-21T17:00:00Z".parse().unwrap());
+        rig.emit("e4", &[channel]).await;
+        rig.settle().await;
+        assert_eq!(rig.stage.receivers.events(), ["urgent", "e1", "e2", "e3", "e4"]);
+    }
+
+    async fn a_retry_respects_quiet_hours(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        rig.stage.clock.set("2026-11-21T08:59:30Z".parse().unwrap());
+        let channel = rig.stage.channel("a");
+        rig.stage.config.change(rig.stage.team, channel, |channel| channel.quiet_hours = Some(nights()));
+        rig.stage.receivers.answer(channel, down());
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        rig.pass(Duration::from_secs(60)).await;
+        assert_eq!(rig.states().await, [State::Held]);
+        rig.stage.clock.set("2026-11-21T17:00:00Z".parse().unwrap());
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered]);
+    }
+
+    async fn without_config_the_last_known_answer_serves_and_the_unknown_waits(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (known, unknown) = (rig.stage.channel("known"), rig.stage.channel("unknown"));
+        rig.emit("e1", &[known]).await;
+        rig.settle().await;
+        rig.stage.config.away.store(true, Ordering::Relaxed);
+        rig.stage.clock.advance(Duration::from_secs(3600));
+        rig.emit("e2", &[known, unknown]).await;
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered, State::Delivered, State::Pending]);
+        let waiting = rig.deliveries().await.remove(2);
+        assert_eq!(waiting.attempt_count, 0, "waiting for Config is no attempt");
+        rig.stage.config.away.store(false, Ordering::Relaxed);
+        rig.pass(Duration::from_secs(5)).await;
+        assert_eq!(rig.states().await, [State::Delivered; 3]);
+    }
+
+    async fn a_deleted_channel_cancels_what_was_on_its_way(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.stage.config.delete(rig.stage.team, channel);
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        let delivery = rig.delivery().await;
+        assert_eq!(delivery.state, State::Cancelled as i32);
+        assert_eq!(delivery.state_message, "the channel was deleted");
+    }
+}

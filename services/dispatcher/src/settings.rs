@@ -1,0 +1,97 @@
+//! How a Dispatcher is set up. Every bound of memory and every retention is here; the defaults are those of one
+//! process on a small machine.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use watchbell_store::DatabaseSettings;
+
+use crate::lanes::Limits;
+
+/// Settings of the Dispatcher.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Its own database.
+    pub database: DatabaseSettings,
+    /// Jobs of one lane in memory.
+    #[serde(default = "defaults::per_lane")]
+    pub max_jobs_per_lane: usize,
+    /// Jobs of all lanes in memory.
+    #[serde(default = "defaults::total")]
+    pub max_jobs: usize,
+    /// Attempts under way at the same time.
+    #[serde(default = "defaults::in_flight")]
+    pub max_attempts_in_flight: usize,
+    /// Submissions that may wait for a commit; beyond it callers are told to come again.
+    #[serde(default = "defaults::queue")]
+    pub intake_queue: usize,
+    /// Outcomes that may wait for a commit; beyond it nothing new is started.
+    #[serde(default = "defaults::queue")]
+    pub outcome_queue: usize,
+    /// Days that events, ended deliveries and notifications are kept.
+    #[serde(default = "defaults::keep_days")]
+    pub keep_days: u32,
+    /// Days that answers of receivers are kept.
+    #[serde(default = "defaults::keep_answers_days")]
+    pub keep_answers_days: u32,
+    /// Seconds that attempts under way may take to end when the process stops.
+    #[serde(default = "defaults::drain_seconds")]
+    pub drain_seconds: u64,
+}
+
+mod defaults {
+    pub(super) fn per_lane() -> usize {
+        2_000
+    }
+    pub(super) fn total() -> usize {
+        20_000
+    }
+    pub(super) fn in_flight() -> usize {
+        1_024
+    }
+    pub(super) fn queue() -> usize {
+        8_192
+    }
+    pub(super) fn keep_days() -> u32 {
+        90
+    }
+    pub(super) fn keep_answers_days() -> u32 {
+        30
+    }
+    pub(super) fn drain_seconds() -> u64 {
+        20
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The defaults over a database.
+    #[must_use]
+    pub fn new(database: DatabaseSettings) -> Self {
+        Self {
+            database,
+            max_jobs_per_lane: defaults::per_lane(),
+            max_jobs: defaults::total(),
+            max_attempts_in_flight: defaults::in_flight(),
+            intake_queue: defaults::queue(),
+            outcome_queue: defaults::queue(),
+            keep_days: defaults::keep_days(),
+            keep_answers_days: defaults::keep_answers_days(),
+            drain_seconds: defaults::drain_seconds(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            per_lane: self.max_jobs_per_lane.max(1),
+            total: self.max_jobs.max(1),
+            in_flight: self.max_attempts_in_flight.max(1),
+        }
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}

@@ -1,0 +1,216 @@
+//! How a channel wants its deliveries carried out: what its configuration says, with every default filled in. Made
+//! once when a channel is resolved, so that nothing is parsed for a delivery.
+
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::convert::{FromWire, quiet_hours, span};
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::TeamId;
+use watchbell_domain::quiet_hours::QuietHours;
+use watchbell_domain::retry::RetrySchedule;
+use watchbell_domain::violation::Violations;
+
+use crate::lanes::LanePolicy;
+use crate::senders::{ResolvedChannel, Via};
+
+/// Of one attempt, unless the channel says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A channel's terms.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    /// For whoever carries.
+    pub(crate) channel: ResolvedChannel,
+    /// As people know it.
+    pub(crate) name: String,
+    pub(crate) policy: LanePolicy,
+    pub(crate) retry: RetrySchedule,
+    pub(crate) quiet: Option<QuietHours>,
+    pub(crate) paused: bool,
+    /// Grows when the channel is enabled again.
+    pub(crate) epoch: i64,
+    /// Whether the last re-enabling asked to recover what was parked.
+    pub(crate) recover_parked: bool,
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// The platform's mail server, for people of teams without one of their own.
+    pub(crate) fn of_platform_mail(team_id: TeamId) -> Self {
+        Self {
+            channel: ResolvedChannel {
+                team_id,
+                via: Via::PlatformMail,
+                timeout: TIMEOUT,
+            },
+            name: "email".to_owned(),
+            policy: policy(ChannelKind::Email, &config::DeliveryPolicy::default()),
+            retry: RetrySchedule::default(),
+            quiet: None,
+            paused: false,
+            epoch: 0,
+            recover_parked: false,
+        }
+    }
+
+    /// Of a channel. `zone` is the team's, for quiet hours that name none. What Config would not have let in (it
+    /// checks on save) is passed over in favour of the default: an alert that goes out is better than none.
+    pub(crate) fn of_channel(
+        team_id: TeamId,
+        channel: config::Channel,
+        secrets: config::ChannelSecrets,
+        zone: Option<&str>,
+    ) -> Self {
+        let mut violations = Violations::new();
+        let kind = ChannelKind::from_wire(channel.kind)
+            .ok()
+            .flatten()
+            .unwrap_or(ChannelKind::Webhook);
+        let delivery = channel.delivery.clone().unwrap_or_default();
+        let waits: Vec<Duration> = delivery
+            .retry_delays
+            .iter()
+            .filter_map(|wait| span(Some(wait), "delivery.retry_delays", &mut violations))
+            .collect();
+        let retry = match waits.is_empty() {
+            true => RetrySchedule::default(),
+            false => violations.take(RetrySchedule::try_new(waits)).unwrap_or_default(),
+        };
+        let zone = zone.and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC);
+        let quiet = channel.quiet_hours.as_ref().map(|quiet| quiet_hours(quiet, zone));
+        let quiet = quiet.and_then(|quiet| violations.take(quiet)).flatten();
+        let timeout = span(delivery.timeout.as_ref(), "delivery.timeout", &mut violations)
+            .filter(|timeout| !timeout.is_zero())
+            .unwrap_or(TIMEOUT);
+        if !violations.is_empty() {
+            tracing::warn!(channel = channel.id, %violations, "a channel's configuration is not understood in full");
+        }
+        Self {
+            name: channel.display_name.clone(),
+            policy: policy(kind, &delivery),
+            retry,
+            quiet,
+            paused: channel.paused,
+            epoch: channel.health_epoch,
+            recover_parked: channel.recover_parked,
+            channel: ResolvedChannel {
+                team_id,
+                via: Via::Channel {
+                    channel: Box::new(channel),
+                    secrets: Box::new(secrets),
+                },
+                timeout,
+            },
+        }
+    }
+}
+
+/// A room is read from top to bottom, so chats get one message after the other unless the channel says otherwise.
+fn policy(kind: ChannelKind, delivery: &config::DeliveryPolicy) -> LanePolicy {
+    let concurrency = match (delivery.max_concurrency, kind) {
+        (0, ChannelKind::Slack | ChannelKind::Teams) => 1,
+        (0, ChannelKind::Email) => 4,
+        (0, _) => 8,
+        (given, _) => given.min(64),
+    };
+    let rate = match kind {
+        // About what Slack lets one webhook do.
+        ChannelKind::Slack if delivery.max_per_second <= 0.0 => 1.0,
+        _ => delivery.max_per_second,
+    };
+    LanePolicy::new(concurrency, rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use watchbell_domain::Severity;
+
+    use super::*;
+
+    fn terms(channel: config::Channel, zone: Option<&str>) -> Terms {
+        let team = TeamId::generate(DateTime::UNIX_EPOCH);
+        Terms::of_channel(team, channel, config::ChannelSecrets::default(), zone)
+    }
+
+    #[test]
+    fn a_plain_channel_gets_the_promised_defaults() {
+        let terms = terms(
+            config::Channel {
+                kind: ChannelKind::Webhook.to_wire(),
+                ..Default::default()
+            },
+            None,
+        );
+        assert_eq!(terms.retry, RetrySchedule::default());
+        assert_eq!(terms.policy, LanePolicy::new(8, 0.0));
+        assert_eq!(terms.channel.timeout, Duration::from_secs(15));
+        assert!(terms.quiet.is_none());
+    }
+
+    #[test]
+    fn slack_takes_one_message_a_second_unless_told_otherwise() {
+        let slack = config::Channel {
+            kind: ChannelKind::Slack.to_wire(),
+            ..Default::default()
+        };
+        assert_eq!(terms(slack.clone(), None).policy, LanePolicy::new(1, 1.0));
+        let delivery = config::DeliveryPolicy {
+            max_concurrency: 3,
+            max_per_second: 2.0,
+            ..Default::default()
+        };
+        assert_eq!(
+            terms(
+                config::Channel {
+                    delivery: Some(delivery),
+                    ..slack
+                },
+                None
+            )
+            .policy,
+            LanePolicy::new(3, 2.0)
+        );
+    }
+
+    #[test]
+    fn quiet_hours_without_a_zone_follow_the_team() {
+        let quiet = config::QuietHours {
+            windows: vec![config::QuietWindow {
+                weekdays: vec![],
+                start: "22:00".to_owned(),
+                end: "07:00".to_owned(),
+            }],
+            ..Default::default()
+        };
+        let channel = config::Channel {
+            quiet_hours: Some(quiet),
+            ..Default::default()
+        };
+        let quiet = terms(channel, Some("Europe/Berlin")).quiet.unwrap();
+        let night: DateTime<Utc> = "2026-11-21T21:30:00Z".parse().unwrap();
+        assert_eq!(
+            quiet.holds(Severity::High, night).unwrap().to_rfc3339(),
+            "2026-11-22T06:00:00+00:00"
+        );
+        assert_eq!(
+            quiet.holds(Severity::Critical, night),
+            None,
+            "CRITICAL passes by default"
+        );
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let secrets = config::ChannelSecrets {
+            url: "https://hooks.example/hunter2".into(),
+            ..Default::default()
+        };
+        let team = TeamId::generate(DateTime::UNIX_EPOCH);
+        let terms = Terms::of_channel(team, config::Channel::default(), secrets, None);
+        assert!(!format!("{terms:?}").contains("hunter2"));
+    }
+}
