@@ -79,15 +79,10 @@ fn decoded(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     (!bytes.is_empty()).then_some(bytes)
 }
 
-/// The value of `X-<Brand>-Signature`: one lower-case hex signature for each secret, separated by spaces. Receivers
-/// compare with one; during a rotation there are two.
+/// The value of `X-<Brand>-Signature`: lower-case hex. One secret's alone, since receivers compare the whole header.
 #[must_use]
-pub fn plain_signatures(secrets: &[SigningSecret], body: &[u8]) -> String {
-    joined(
-        secrets
-            .iter()
-            .map(|secret| hex::encode(mac(secret.0.expose().as_bytes(), &[body]))),
-    )
+pub fn plain_signature(secret: &SigningSecret, body: &[u8]) -> String {
+    hex::encode(mac(secret.0.expose().as_bytes(), &[body]))
 }
 
 /// The value of `webhook-signature`: `v1,` and base64 for each secret, separated by spaces. `timestamp` is in seconds since
@@ -95,14 +90,11 @@ pub fn plain_signatures(secrets: &[SigningSecret], body: &[u8]) -> String {
 #[must_use]
 pub fn standard_signatures(secrets: &[SigningSecret], id: &str, timestamp: i64, body: &[u8]) -> String {
     let head = format!("{id}.{timestamp}.");
-    joined(secrets.iter().map(|secret| {
+    let sign = |secret: &SigningSecret| {
         let signature = mac(&secret.standard_key(), &[head.as_bytes(), body]);
         format!("v1,{}", BASE64_STANDARD.encode(signature))
-    }))
-}
-
-fn joined(signatures: impl Iterator<Item = String>) -> String {
-    signatures.collect::<Vec<_>>().join(" ")
+    };
+    secrets.iter().map(sign).collect::<Vec<_>>().join(" ")
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
@@ -138,7 +130,7 @@ mod tests {
     fn the_plain_scheme_is_hmac_sha256_of_the_body_in_lower_case_hex() {
         // `hmac.new(b"whsec_c2VjcmV0", b'{"a":1}', sha256).hexdigest()`: the whole text is the key, prefix included.
         assert_eq!(
-            plain_signatures(&[secret("whsec_c2VjcmV0")], br#"{"a":1}"#),
+            plain_signature(&secret("whsec_c2VjcmV0"), br#"{"a":1}"#),
             "28fdc14c87a73d987934817247894b8ad07ef650fe85604f8aa9c9dec32c936d"
         );
     }
@@ -152,7 +144,7 @@ mod tests {
             "v1,WTvLzMmkvfwFIydZmPOQbBEu1yHK3/yPGcZPuyWm2ZA="
         );
         assert_eq!(
-            plain_signatures(&own, b"{}"),
+            plain_signature(&own[0], b"{}"),
             "c39b5f02f2a7ada244d640f9de0a4600a52db9ca01078204c052cf739de063a3"
         );
     }

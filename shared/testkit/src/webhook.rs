@@ -57,6 +57,7 @@ pub struct WebhookReceiverBuilder {
     count_only: bool,
     count_ids: bool,
     secrets: Vec<String>,
+    refuses: bool,
     brand_header: String,
 }
 
@@ -65,6 +66,7 @@ struct State {
     received: Journal<Received>,
     count_only: bool,
     count_ids: bool,
+    refuses: bool,
     brand_header: String,
     secrets: RwLock<Vec<String>>,
     arrivals: Arrivals,
@@ -94,6 +96,7 @@ impl WebhookReceiver {
             count_only: false,
             count_ids: true,
             secrets: Vec::new(),
+            refuses: false,
             brand_header: "X-Watchbell-Signature".to_owned(),
         }
     }
@@ -227,6 +230,12 @@ impl WebhookReceiverBuilder {
         self
     }
 
+    /// Answers 401 to requests whose plain signature is not right, as the documents tell receivers to.
+    pub fn refusing_bad_signatures(mut self) -> Self {
+        self.refuses = true;
+        self
+    }
+
     /// The header of the plain signature, when the brand is another.
     pub fn brand_header(mut self, name: impl Into<String>) -> Self {
         self.brand_header = name.into();
@@ -243,6 +252,7 @@ impl WebhookReceiverBuilder {
             received: Journal::new("webhook requests"),
             count_only: self.count_only,
             count_ids: self.count_ids,
+            refuses: self.refuses,
             brand_header: self.brand_header,
             secrets: RwLock::new(self.secrets),
             arrivals: Arrivals::default(),
@@ -277,13 +287,16 @@ impl State {
         if let Some(id) = &event_id {
             self.arrivals.add(id);
         }
-        let behaviour = self.next_behaviour(head.uri.path());
+        let mut behaviour = self.next_behaviour(head.uri.path());
         if self.count_only {
             self.received.tick();
         } else {
             let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
             let signatures = signatures::verify(&secrets, &self.brand_header, &head.headers, &body);
             drop(secrets);
+            if self.refuses && signatures.brand != Check::Valid {
+                behaviour = Some(Behaviour::status(401));
+            }
             let path = head.uri.path().to_owned();
             self.received.push(Received {
                 path,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use serde_json::Value;
 use watchbell_contracts::config::v1::channel::Destination;
@@ -15,6 +16,7 @@ use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::DeliveryId;
 use watchbell_domain::secret::Secret;
+use watchbell_domain::signature::SigningSecret;
 use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpServer};
 
@@ -160,47 +162,40 @@ impl Senders {
                 "The channel has no signing secret, and nothing is sent unsigned: rotate its secret.",
             );
         }
+        let post = async |plain| self.post_signed(parcel, channel, destination, secrets, &signers, plain).await;
+        let report = post(signers.plain()).await;
+        match signers.plain_after_rotation() {
+            Some(newest) if report.status_code == StatusCode::UNAUTHORIZED.as_u16() => post(Some(newest)).await,
+            _ => report,
+        }
+    }
+
+    async fn post_signed(
+        &self,
+        parcel: &Parcel,
+        channel: &ResolvedChannel,
+        destination: &config::WebhookDestination,
+        secrets: &config::ChannelSecrets,
+        signers: &Signers,
+        plain: Option<&SigningSecret>,
+    ) -> Report {
         let request = webhook::request(
             &parcel.event,
             destination,
             &secrets.headers,
-            &signers,
+            signers,
+            plain,
             &self.signature_header,
             parcel.traceparent.as_deref(),
             parcel.now,
         );
-        let hidden = || {
-            let mut hidden = Hidden::default();
-            hidden.hide_url(&secrets.url);
-            hidden.hide(&secrets.ed25519_private_key);
-            secrets
-                .signing_secrets
-                .iter()
-                .for_each(|secret| hidden.hide(&secret.secret));
-            secrets
-                .headers
-                .iter()
-                .for_each(|header| hidden.hide(&header.value));
-            hidden
-        };
-        let answer = self
-            .post(
-                parcel,
-                channel,
-                &secrets.url,
-                request.headers,
-                request.body,
-                hidden,
-            )
-            .await;
+        let hidden = || webhook_secrets(secrets);
+        let answer = self.post(parcel, channel, &secrets.url, request.headers, request.body, hidden).await;
         let report = match answer {
             Ok((heard, _)) => webhook::report(&heard),
             Err(error) => unanswered(&error),
         };
-        Report {
-            request_headers: request.logged,
-            ..report
-        }
+        Report { request_headers: request.logged, ..report }
     }
 
     /// One POST. The answer comes with the host that gave it.
@@ -368,6 +363,16 @@ impl Senders {
             sender: named(sender.unwrap_or(&brand.from_address)),
         })
     }
+}
+
+/// What must not be seen in an answer of the endpoint.
+fn webhook_secrets(secrets: &config::ChannelSecrets) -> Hidden {
+    let mut hidden = Hidden::default();
+    hidden.hide_url(&secrets.url);
+    hidden.hide(&secrets.ed25519_private_key);
+    secrets.signing_secrets.iter().for_each(|secret| hidden.hide(&secret.secret));
+    secrets.headers.iter().for_each(|header| hidden.hide(&header.value));
+    hidden
 }
 
 /// The same in every attempt; each of several recipients has one of its own.

@@ -273,6 +273,22 @@ async fn a_webhook_request_is_signed_as_an_independent_receiver_verifies() {
 }
 
 #[tokio::test]
+async fn during_a_rotation_the_check_of_the_documents_passes_with_either_secret() {
+    for (known, expected, requests) in [
+        ("the-oldest-secret", Verdict::Delivered, 1),
+        ("the-newest-secret", Verdict::Delivered, 2),
+        ("a-third-secret", Verdict::Permanent, 2),
+    ] {
+        let builder = WebhookReceiver::builder().secret(known).refusing_bad_signatures();
+        let receiver = builder.start().await.unwrap();
+        let channel = webhook_at(&receiver.url(), &["the-newest-secret", "the-oldest-secret"], &[]);
+        let parcel = to_channel(samples::event("finding.created"), ChannelKind::Webhook);
+        let report = local().carry(&parcel, &channel).await;
+        assert_eq!((report.verdict, receiver.count()), (expected, requests), "{known}: {report:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_endpoint_that_echoes_its_secrets_does_not_get_them_into_the_log() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let url = receiver.url_at("/hook/token-0123456789abcdef");

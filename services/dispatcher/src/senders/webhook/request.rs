@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use watchbell_contracts::config::v1::{self as config, WebhookEnvelope};
 use watchbell_domain::payload::timestamp;
 use watchbell_domain::secret::Secret;
-use watchbell_domain::signature::{SigningSecret, plain_signatures, standard_signatures};
+use watchbell_domain::signature::{SigningSecret, plain_signature, standard_signatures};
 
 use crate::event::StoredEvent;
 
@@ -50,12 +50,13 @@ pub(crate) struct Signers {
     ed25519: Option<Ed25519KeyPair>,
 }
 
-/// Builds the request of one attempt at `now`. `brand_header` carries the plain signature.
+/// Builds the request of one attempt at `now`. `brand_header` carries the plain signature, made with `plain`.
 pub(crate) fn request(
     event: &StoredEvent,
     destination: &config::WebhookDestination,
     custom: &[config::HttpHeader],
     signers: &Signers,
+    plain: Option<&SigningSecret>,
     brand_header: &HeaderName,
     traceparent: Option<&str>,
     now: DateTime<Utc>,
@@ -102,8 +103,8 @@ pub(crate) fn request(
     ours(&ID, id);
     ours(&TIMESTAMP, &seconds.to_string());
     ours(&SIGNATURE, &signers.standard(id, seconds, &body));
-    if !signers.hmac.is_empty() {
-        ours(brand_header, &plain_signatures(&signers.hmac, &body));
+    if let Some(secret) = plain {
+        ours(brand_header, &plain_signature(secret, &body));
     }
     if let Some(traceparent) = traceparent {
         ours(&TRACEPARENT, traceparent);
@@ -142,6 +143,17 @@ impl Signers {
     /// Whether there is anything to sign with.
     pub(crate) fn is_empty(&self) -> bool {
         self.hmac.is_empty() && self.ed25519.is_none()
+    }
+
+    /// The secret that makes the plain signature, whose header has room for one: during a rotation the oldest, which is
+    /// what a receiver knows that was not changed yet.
+    pub(crate) fn plain(&self) -> Option<&SigningSecret> {
+        self.hmac.last()
+    }
+
+    /// During a rotation: the newest secret, for a receiver that was changed and answers 401 to the oldest.
+    pub(crate) fn plain_after_rotation(&self) -> Option<&SigningSecret> {
+        self.hmac.first().filter(|_| self.hmac.len() > 1)
     }
 
     fn standard(&self, id: &str, seconds: i64, body: &[u8]) -> String {
@@ -301,6 +313,7 @@ mod tests {
             destination,
             &custom,
             signers,
+            signers.plain(),
             &brand,
             traceparent,
             samples::noon(),
