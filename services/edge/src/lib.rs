@@ -1,1 +1,125 @@
-//! watchbell-edge.
+//! The HTTP door: one-click unsubscribe, the page of email preferences and the in-app inbox as a stream of server-sent
+//! events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
+//!
+//! Its routes join those that every process has (health, metrics, gRPC) at the one port of `watchbell_runtime::server`.
+
+mod page;
+mod preferences;
+mod settings_pages;
+mod stream;
+mod text;
+mod unsubscribe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use url::Url;
+use watchbell_contracts::api::{InboxApi, PreferenceApi};
+use watchbell_domain::brand::Brand;
+use watchbell_runtime::auth::AuthLayer;
+use watchbell_runtime::settings::read;
+
+pub use crate::page::PageError;
+use crate::page::Pages;
+
+/// No form is larger, in bytes.
+const MAX_FORM: usize = 64 * 1024;
+
+/// The section `[edge]` of the settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EdgeSettings {
+    /// Where members change notifications in the platform itself. Links of receipts and notices lead there; without it
+    /// a page says where to look.
+    pub platform_settings_url: Option<Url>,
+    /// How often an inbox stream in which nothing happens gives a sign of life.
+    #[serde(deserialize_with = "read::duration")]
+    pub heartbeat: Duration,
+    /// Inbox streams open at the same time; more are refused.
+    pub max_streams: usize,
+}
+
+/// What the Edge needs of others.
+pub struct Needs {
+    /// What tokens stand for, and members' preferences.
+    pub preferences: Arc<dyn PreferenceApi>,
+    /// In-app inboxes.
+    pub inbox: Arc<dyn InboxApi>,
+    /// Who calls.
+    pub auth: AuthLayer,
+    /// In whose name pages speak.
+    pub brand: Brand,
+    /// Origins whose pages may read inbox streams, `https://app.example.com`.
+    pub web_origins: Vec<String>,
+}
+
+/// What all routes share. Cheap to clone.
+#[derive(Clone)]
+pub struct Edge {
+    settings: Arc<EdgeSettings>,
+    preferences: Arc<dyn PreferenceApi>,
+    inbox: Arc<dyn InboxApi>,
+    auth: AuthLayer,
+    pages: Pages,
+    origins: Arc<[String]>,
+    streams: Arc<Semaphore>,
+}
+
+/// The routes; for [`watchbell_runtime::server::Server::http`].
+pub fn router(edge: Edge) -> Router {
+    Router::new()
+        .route("/unsubscribe", get(unsubscribe::ask).post(unsubscribe::off))
+        .route("/unsubscribe/all", post(unsubscribe::all_off))
+        .route("/unsubscribe/undo", post(unsubscribe::undo))
+        .route("/unsubscribe/undo-all", post(unsubscribe::undo_all))
+        .route("/preferences", get(preferences::show).post(preferences::save))
+        .route("/settings/notifications", get(settings_pages::notifications))
+        .route(
+            "/settings/notifications/compliance",
+            get(settings_pages::compliance),
+        )
+        .route("/inbox/stream", get(stream::inbox))
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .with_state(edge)
+}
+
+// === impl Edge ===
+
+impl Edge {
+    /// The sections of the settings that are the Edge's own.
+    pub const SECTIONS: &'static [&'static str] = &["edge"];
+
+    /// Makes ready to serve.
+    ///
+    /// # Errors
+    /// A brand that no page or header can carry.
+    pub fn new(settings: EdgeSettings, needs: Needs) -> Result<Self, PageError> {
+        Ok(Self {
+            streams: Arc::new(Semaphore::new(settings.max_streams.min(Semaphore::MAX_PERMITS))),
+            settings: Arc::new(settings),
+            preferences: needs.preferences,
+            inbox: needs.inbox,
+            auth: needs.auth,
+            pages: Pages::new(&needs.brand)?,
+            origins: needs.web_origins.into(),
+        })
+    }
+}
+
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        Self {
+            platform_settings_url: None,
+            heartbeat: Duration::from_secs(15),
+            max_streams: 10_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -126,6 +126,19 @@ impl AuthLayer {
         self.with(|auth| auth.members = Some(members))
     }
 
+    /// The same door for what is no gRPC call, such as a stream of server-sent events: who comes with these headers,
+    /// when they may do what `access` asks.
+    ///
+    /// # Errors
+    /// As a gRPC call would be refused. A client certificate is not looked at.
+    pub async fn admit(&self, headers: &HeaderMap, access: Access) -> Result<Principal, Problem> {
+        let credential = match bearer(headers) {
+            Some(token) => Credential::Token(Secret::from(token)),
+            None => Credential::None,
+        };
+        self.auth.admit(credential, Some(access)).await
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Auth)) -> Self {
         if let Some(auth) = Arc::get_mut(&mut self.auth) {
             change(auth);

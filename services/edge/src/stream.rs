@@ -1,0 +1,232 @@
+//! The in-app inbox as server-sent events: each notification once, in order, over reconnections too. A client that
+//! comes back says by `Last-Event-ID` what it has; one that comes first is told at once where the inbox stands, so
+//! that nothing is lost even if the connection breaks before the first notification.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt as _, stream};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::{Code, Status};
+use watchbell_contracts::api::BoxStream;
+use watchbell_contracts::dispatcher::v1::{
+    ListNotificationsRequest, Notification, WatchRequest, WatchResponse,
+};
+use watchbell_contracts::json::to_json;
+use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_domain::violation::reason;
+use watchbell_runtime::auth::{Principal, internal_request, table};
+use watchbell_runtime::problem::Problem;
+
+use crate::Edge;
+
+/// The RPC whose rule of access this stream shares.
+const WATCH: &str = "/watchbell.dispatcher.v1.InboxService/Watch";
+const NOTIFICATION: &str = "watchbell.dispatcher.v1.Notification";
+/// How long a client waits before it connects again.
+const RECONNECT: Duration = Duration::from_secs(3);
+
+/// Whose inbox, and from where on.
+#[derive(Deserialize)]
+pub(crate) struct Which {
+    /// A key of one team, or a signed-in member, may leave it empty.
+    #[serde(default)]
+    team_id: String,
+    /// A signed-in member may leave it empty.
+    #[serde(default)]
+    member_id: String,
+    /// For clients that cannot send `Last-Event-ID`.
+    after: Option<String>,
+}
+
+/// `GET /inbox/stream`
+pub(crate) async fn inbox(
+    State(edge): State<Edge>,
+    Query(which): Query<Which>,
+    headers: HeaderMap,
+) -> Response {
+    let mut response = match edge.open(&which, &headers).await {
+        Ok(events) => Sse::new(events)
+            .keep_alive(
+                KeepAlive::new()
+                    .interval(edge.settings.heartbeat)
+                    .text("heartbeat"),
+            )
+            .into_response(),
+        Err(problem) => refusal(problem),
+    };
+    let text = HeaderValue::from_static;
+    let answer = response.headers_mut();
+    answer.insert(header::CACHE_CONTROL, text("no-store"));
+    answer.insert(header::X_CONTENT_TYPE_OPTIONS, text("nosniff"));
+    answer.insert(header::REFERRER_POLICY, text("no-referrer"));
+    // Proxies that gather an answer before they pass it on would hold notifications back.
+    answer.insert(HeaderName::from_static("x-accel-buffering"), text("no"));
+    if let Some(origin) = edge.known_origin(&headers) {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        answer.insert(header::VARY, text("origin"));
+    }
+    response
+}
+
+// === impl Edge ===
+
+impl Edge {
+    async fn open(
+        &self,
+        which: &Which,
+        headers: &HeaderMap,
+    ) -> Result<impl Stream<Item = Result<Event, Infallible>> + use<>, Problem> {
+        let access = table::access(WATCH).unwrap_or(table::Access::Internal);
+        let principal = self.auth.admit(headers, access).await?;
+        let team = principal.team(&which.team_id)?;
+        let member = member(&principal, &which.member_id)?;
+        let after = cursor(which, headers)?;
+        let place = self.streams.clone().try_acquire_owned();
+        let place = place.map_err(|_| Problem::Overloaded {
+            retry_after: RECONNECT,
+        })?;
+        let after = match after {
+            Some(after) => after,
+            None => self.newest(team, member).await?,
+        };
+        let request = WatchRequest {
+            team_id: team.to_string(),
+            member_id: member.to_string(),
+            after_cursor: after,
+        };
+        let notifications = self
+            .inbox
+            .watch(internal_request(request))
+            .await
+            .map_err(upstream)?
+            .into_inner();
+        Ok(events(after, notifications, place))
+    }
+
+    /// Where the inbox stands: 0 when it is empty.
+    async fn newest(&self, team: TeamId, member: MemberId) -> Result<i64, Problem> {
+        let request = ListNotificationsRequest {
+            team_id: team.to_string(),
+            member_id: member.to_string(),
+            page_size: 1,
+            include_archived: true,
+            ..ListNotificationsRequest::default()
+        };
+        let page = self
+            .inbox
+            .list_notifications(internal_request(request))
+            .await
+            .map_err(upstream)?
+            .into_inner();
+        Ok(page.notifications.first().map_or(0, |newest| newest.cursor))
+    }
+
+    fn known_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        self.origins
+            .iter()
+            .any(|known| known.as_bytes() == origin.as_bytes())
+            .then(|| origin.clone())
+    }
+}
+
+fn upstream(status: Status) -> Problem {
+    Problem::from_upstream("dispatcher", status)
+}
+
+fn member(principal: &Principal, named: &str) -> Result<MemberId, Problem> {
+    let member = match (principal, named) {
+        (Principal::Member { member_id, .. }, "") => *member_id,
+        (_, "") => return Err(Problem::invalid("member_id", reason::REQUIRED, "must be given")),
+        (_, named) => named
+            .parse()
+            .map_err(|error| Problem::invalid("member_id", reason::MALFORMED, format!("{error}")))?,
+    };
+    principal.acts_for(member)?;
+    Ok(member)
+}
+
+/// What the client has, as it was told by us. A header wins, since a browser sends it by itself.
+fn cursor(which: &Which, headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let header = headers
+        .get("last-event-id")
+        .map(|value| value.to_str().unwrap_or("?"));
+    let Some(text) = header.or(which.after.as_deref()).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match text.parse() {
+        Ok(cursor) if cursor >= 0 => Ok(Some(cursor)),
+        _ => Err(Problem::invalid(
+            "after",
+            reason::MALFORMED,
+            "must be the id of an event of this stream",
+        )),
+    }
+}
+
+/// Ends when the Dispatcher's stream does, for whatever reason; the client connects again and goes on where it was.
+fn events(
+    after: i64,
+    notifications: BoxStream<WatchResponse>,
+    place: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    // An id without data is noted by the client and not shown (HTML, server-sent events).
+    let first = Event::default().id(after.to_string()).retry(RECONNECT);
+    let rest = notifications
+        .take_while(|next| std::future::ready(next.is_ok()))
+        .filter_map(|next| std::future::ready(next.ok().and_then(|next| event(&next.notification?))))
+        .map(move |event| {
+            let _held = &place;
+            event
+        });
+    stream::iter([first]).chain(rest).map(Ok)
+}
+
+fn event(notification: &Notification) -> Option<Event> {
+    let data = to_json(NOTIFICATION, notification).ok()?;
+    Some(
+        Event::default()
+            .event("notification")
+            .id(notification.cursor.to_string())
+            .data(data.to_string()),
+    )
+}
+
+/// As a JSON object, with the same words as a gRPC answer.
+fn refusal(problem: Problem) -> Response {
+    let reason = problem.reason().to_owned();
+    let wait = match &problem {
+        Problem::Overloaded { retry_after } | Problem::Unavailable { retry_after, .. } => Some(*retry_after),
+        _ => None,
+    };
+    let status = Status::from(problem);
+    let code = match status.code() {
+        Code::InvalidArgument => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let body = axum::Json(json!({"error": {"reason": reason, "message": status.message()}}));
+    let mut response = (code, body).into_response();
+    if code == StatusCode::UNAUTHORIZED {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(wait) = wait {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    response
+}

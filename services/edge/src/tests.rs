@@ -1,0 +1,484 @@
+//! The routes as browsers and mail programs meet them, before stand-ins of Config and the Dispatcher.
+
+mod stand_ins;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use futures::StreamExt as _;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, BodyStream};
+use tower::ServiceExt as _;
+use watchbell_contracts::config::v1::PreferenceSetting;
+use watchbell_domain::brand::Brand;
+use watchbell_runtime::auth::AuthLayer;
+use watchbell_testkit::TestClock;
+
+use crate::{Edge, EdgeSettings, Needs, router};
+use stand_ins::{InboxStandIn, MEMBER, OTHER_MEMBER, OneKey, PreferencesStandIn, TEAM, TOKEN};
+
+struct World {
+    preferences: Arc<PreferencesStandIn>,
+    inbox: Arc<InboxStandIn>,
+    routes: axum::Router,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(EdgeSettings::default(), Brand::default())
+    }
+
+    fn with(settings: EdgeSettings, brand: Brand) -> Self {
+        let preferences = PreferencesStandIn::new();
+        let inbox = InboxStandIn::new();
+        let many = NonZeroU32::new(1_000).unwrap();
+        let needs = Needs {
+            preferences: preferences.clone(),
+            inbox: inbox.clone(),
+            auth: AuthLayer::new(Arc::new(OneKey), TestClock::default().shared(), many, many),
+            brand,
+            web_origins: vec!["https://app.example.com".to_owned()],
+        };
+        Self {
+            preferences,
+            inbox,
+            routes: router(Edge::new(settings, needs).unwrap()),
+        }
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        let response = self.routes.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, path: &str, content_type: &str, body: &str) -> Answer {
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, content_type)
+            .body(body.to_owned().into());
+        self.ask(request.unwrap()).await
+    }
+
+    async fn click(&self, path: &str) -> Answer {
+        self.post(path, "application/x-www-form-urlencoded", "").await
+    }
+
+    fn setting(&self, topic: &str) -> PreferenceSetting {
+        self.preferences.setting(topic)
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    fn says(&self, words: &str) {
+        assert!(self.text.contains(words), "{words:?} is not in {}", self.text);
+    }
+}
+
+fn link(path: &str) -> String {
+    format!("{path}?token={TOKEN}")
+}
+
+#[tokio::test]
+async fn opening_the_link_asks_and_changes_nothing() {
+    let world = World::new();
+    for method in [Method::GET, Method::HEAD] {
+        let request = Request::builder()
+            .method(method)
+            .uri(link("/unsubscribe"))
+            .body(Body::empty())
+            .unwrap();
+        assert_eq!(world.ask(request).await.status, StatusCode::OK);
+    }
+    let page = world.get(&link("/unsubscribe")).await;
+    page.says("Unsubscribe from “Weekly digest”?");
+    page.says("a***@example.com");
+    assert_eq!(page.text.matches("<button").count(), 1, "one button");
+    page.says(&format!(
+        "<form method=\"post\" action=\"/unsubscribe?token={TOKEN}\">"
+    ));
+    assert_eq!(world.setting("weekly_digest"), PreferenceSetting::On);
+    assert_eq!(world.preferences.changes(), 0);
+}
+
+#[tokio::test]
+async fn a_mail_programs_one_click_is_done_at_once_and_may_come_twice() {
+    let world = World::new();
+    let multipart =
+        "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
+    for (content_type, body) in [
+        ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click"),
+        ("multipart/form-data; boundary=b", multipart),
+    ] {
+        let answer = world.post(&link("/unsubscribe"), content_type, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "no redirect: RFC 8058 §3.2");
+        assert!(!answer.headers.contains_key(header::SET_COOKIE));
+        answer.says("“Weekly digest” is off for a***@example.com");
+    }
+    assert_eq!(world.setting("weekly_digest"), PreferenceSetting::Off);
+    assert_eq!(
+        world.setting("findings"),
+        PreferenceSetting::Severities,
+        "nothing else"
+    );
+}
+
+#[tokio::test]
+async fn what_was_turned_off_can_be_turned_on_again_and_everything_can_be_turned_off() {
+    let world = World::new();
+    let answer = world.click(&link("/unsubscribe")).await;
+    for action in ["/unsubscribe/undo", "/unsubscribe/all", "/preferences"] {
+        answer.says(&link(action));
+    }
+    world
+        .click(&link("/unsubscribe/undo"))
+        .await
+        .says("You are subscribed again");
+    assert_eq!(world.setting("weekly_digest"), PreferenceSetting::On);
+    let answer = world.click(&link("/unsubscribe/all")).await;
+    answer.says("All emails are off");
+    answer.says("Findings, Weekly digest.");
+    assert_eq!(world.setting("findings"), PreferenceSetting::Off);
+    world.click(&link("/unsubscribe/all")).await.says("off already");
+    world.click(&link("/unsubscribe/undo-all")).await;
+    assert_eq!(world.setting("findings"), PreferenceSetting::Severities);
+    assert_eq!(
+        world.get(&link("/unsubscribe/all")).await.status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+}
+
+#[tokio::test]
+async fn a_link_that_is_not_valid_says_so_and_an_outage_asks_to_try_again() {
+    let world = World::new();
+    for path in [
+        "/unsubscribe",
+        "/unsubscribe?token=",
+        "/unsubscribe?token=%3Cscript%3E",
+        "/preferences?token=x",
+    ] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        answer.says("This link is not valid");
+        assert!(!answer.text.contains("script"));
+    }
+    assert_eq!(
+        world.click("/unsubscribe?token=x").await.status,
+        StatusCode::NOT_FOUND
+    );
+    world.preferences.away(true);
+    for answer in [
+        world.get(&link("/unsubscribe")).await,
+        world.click(&link("/unsubscribe")).await,
+    ] {
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.header("retry-after"), "60");
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_no_members_can_leave_and_has_no_preferences() {
+    let world = World::new();
+    world.preferences.only_an_address();
+    let page = world.get(&link("/unsubscribe")).await;
+    page.says("Unsubscribe from “Weekly digest”?");
+    assert!(!page.text.contains("/preferences"));
+    let answer = world.click(&link("/unsubscribe")).await;
+    answer.says("is off for a***@example.com");
+    assert!(!answer.text.contains("/unsubscribe/all"));
+    assert_eq!(
+        world.get(&link("/preferences")).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn pages_run_nothing_load_nothing_and_keep_their_address_to_themselves() {
+    let world = World::new();
+    for path in [
+        link("/unsubscribe"),
+        link("/preferences"),
+        "/preferences".to_owned(),
+        "/settings/notifications".to_owned(),
+    ] {
+        let page = world.get(&path).await;
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
+        assert_eq!(page.header("cache-control"), "no-store");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert_eq!(
+            page.header("strict-transport-security"),
+            "",
+            "plain http in development"
+        );
+        assert!(
+            !page.text.contains("<script") && !page.text.contains("<img") && !page.text.contains("style=\"")
+        );
+        page.says("<html lang=\"en\">");
+    }
+}
+
+#[tokio::test]
+async fn the_brand_is_the_configured_one() {
+    let brand = Brand {
+        name: "Qor & Trace".to_owned(),
+        primary_color: "#ffd400".to_owned(),
+        logo_url: "https://cdn.example.com/logo.png".parse().ok(),
+        public_url: "https://bell.example.com".parse().unwrap(),
+        ..Brand::default()
+    };
+    let page = World::with(EdgeSettings::default(), brand)
+        .get(&link("/unsubscribe"))
+        .await;
+    page.says("Qor &amp; Trace");
+    page.says("#ffd400");
+    page.says("src=\"https://cdn.example.com/logo.png\"");
+    assert!(
+        page.header("content-security-policy")
+            .contains("img-src https://cdn.example.com;")
+    );
+    assert_eq!(page.header("strict-transport-security"), "max-age=63072000");
+    assert!(!page.text.contains("Watchbell"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn preferences_show_every_topic_and_save_only_what_was_changed() {
+    let world = World::new();
+    let page = world.get(&link("/preferences")).await;
+    assert_eq!(page.text.matches("<fieldset>").count(), 4);
+    page.says("name=\"severity.findings\" value=\"SEVERITY_CRITICAL\" checked");
+    let form = "setting.weekly_digest=PREFERENCE_SETTING_ON&setting.marketing=PREFERENCE_SETTING_ON\
+        &setting.findings=PREFERENCE_SETTING_SEVERITIES&severity.findings=SEVERITY_CRITICAL&severity.findings=SEVERITY_HIGH";
+    let saved = world
+        .post(&link("/preferences"), "application/x-www-form-urlencoded", form)
+        .await;
+    assert_eq!(saved.status, StatusCode::OK);
+    saved.says("Saved.");
+    assert_eq!(world.preferences.updated(), ["marketing"]);
+    assert_eq!(world.setting("marketing"), PreferenceSetting::On);
+    world
+        .post(&link("/preferences"), "application/x-www-form-urlencoded", form)
+        .await
+        .says("Nothing was changed");
+    let forged = world
+        .post("/preferences?token=x", "application/x-www-form-urlencoded", form)
+        .await;
+    assert_eq!(forged.status, StatusCode::NOT_FOUND);
+    let huge = "x".repeat(100_000);
+    let huge = world
+        .post(&link("/preferences"), "application/x-www-form-urlencoded", &huge)
+        .await;
+    assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn links_of_receipts_lead_to_the_platform_or_say_where_to_look() {
+    let world = World::new();
+    world
+        .get("/settings/notifications/compliance")
+        .await
+        .says("Compliance");
+    let url = "https://app.example.com/account/notifications/".parse().ok();
+    let world = World::with(
+        EdgeSettings {
+            platform_settings_url: url,
+            ..EdgeSettings::default()
+        },
+        Brand::default(),
+    );
+    let answer = world.get("/settings/notifications/compliance").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        answer.header("location"),
+        "https://app.example.com/account/notifications/compliance"
+    );
+}
+
+fn stream(query: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::get(format!("/inbox/stream?{query}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+const KEY: (&str, &str) = ("authorization", "Bearer wbk_good");
+
+#[tokio::test]
+async fn a_stream_tells_each_notification_once_from_the_newest_on() {
+    let world = World::new();
+    world.inbox.holds(&[3, 7]);
+    world.inbox.brings(&[8, 9]);
+    let answer = world
+        .ask(stream(
+            &format!("member_id={MEMBER}"),
+            &[KEY, ("origin", "https://app.example.com")],
+        ))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        "https://app.example.com"
+    );
+    let events: Vec<_> = answer.text.split("\n\n").collect();
+    assert_eq!(
+        events[0], "id: 7\nretry: 3000",
+        "where the inbox stands, without data"
+    );
+    assert!(
+        events[1].contains("event: notification\n") && events[1].contains("id: 8\n"),
+        "{}",
+        events[1]
+    );
+    assert!(events[1].contains(r#""title":"number 8""#), "{}", events[1]);
+    assert!(events[2].contains("id: 9\n"), "{}", events[2]);
+    assert_eq!(world.inbox.watched(), [(TEAM.to_owned(), MEMBER.to_owned(), 7)]);
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_goes_on_where_it_was() {
+    let world = World::new();
+    world.inbox.holds(&[3, 7]);
+    let member = format!("member_id={MEMBER}");
+    world.ask(stream(&member, &[KEY, ("last-event-id", "3")])).await;
+    world
+        .ask(stream(&format!("{member}&after=5"), &[("x-api-key", "wbk_good")]))
+        .await;
+    let cursors: Vec<_> = world
+        .inbox
+        .watched()
+        .into_iter()
+        .map(|(_, _, after)| after)
+        .collect();
+    assert_eq!(cursors, [3, 5]);
+    let wrong = world
+        .ask(stream(&member, &[KEY, ("last-event-id", "nonsense")]))
+        .await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_stream_is_for_whoever_may_read_the_inbox() {
+    let world = World::new();
+    let member = format!("member_id={MEMBER}");
+    for (query, headers, expected) in [
+        (member.clone(), vec![], StatusCode::UNAUTHORIZED),
+        (
+            member.clone(),
+            vec![("authorization", "Bearer wbk_unknown")],
+            StatusCode::UNAUTHORIZED,
+        ),
+        (
+            member.clone(),
+            vec![("authorization", "Bearer wbk_emits")],
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            format!("{member}&team_id={}", TEAM.replace('0', "1")),
+            vec![KEY],
+            StatusCode::NOT_FOUND,
+        ),
+        (String::new(), vec![KEY], StatusCode::BAD_REQUEST),
+        (
+            format!("member_id={OTHER_MEMBER}"),
+            vec![KEY],
+            StatusCode::NOT_FOUND,
+        ),
+    ] {
+        let answer = world.ask(stream(&query, &headers)).await;
+        assert_eq!(answer.status, expected, "{query} {headers:?}: {}", answer.text);
+        assert!(answer.text.contains("\"reason\""), "{}", answer.text);
+    }
+    let foreign = world
+        .ask(stream(&member, &[KEY, ("origin", "https://evil.example.com")]))
+        .await;
+    assert_eq!(foreign.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_stream_gives_signs_of_life_and_streams_are_counted() {
+    let world = World::with(
+        EdgeSettings {
+            max_streams: 1,
+            ..EdgeSettings::default()
+        },
+        Brand::default(),
+    );
+    world.inbox.stays_open();
+    let open = || {
+        world
+            .routes
+            .clone()
+            .oneshot(stream(&format!("member_id={MEMBER}"), &[KEY]))
+    };
+    let first = open().await.unwrap();
+    assert_eq!(open().await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS);
+    let mut body = BodyStream::new(first.into_body());
+    let mut next = async || {
+        let frame = tokio::time::timeout(Duration::from_secs(20), body.next())
+            .await
+            .expect("a sign of life");
+        String::from_utf8(frame.unwrap().unwrap().into_data().unwrap().to_vec()).unwrap()
+    };
+    assert_eq!(next().await, "id: 0\nretry: 3000\n\n");
+    assert_eq!(next().await, ": heartbeat\n\n");
+    drop(body);
+    assert_eq!(
+        open().await.unwrap().status(),
+        StatusCode::OK,
+        "the place is free again"
+    );
+}
+
+/// Writes the pages where a browser can look at them.
+#[tokio::test]
+#[ignore = "for people"]
+async fn show() {
+    let directory = std::env::temp_dir().join("watchbell-edge");
+    std::fs::create_dir_all(&directory).unwrap();
+    let world = World::new();
+    let write = |name: &str, answer: Answer| std::fs::write(directory.join(name), answer.text).unwrap();
+    write("ask.html", world.get(&link("/unsubscribe")).await);
+    write("preferences.html", world.get(&link("/preferences")).await);
+    write("done.html", world.click(&link("/unsubscribe")).await);
+    write("all.html", world.click(&link("/unsubscribe/all")).await);
+    let form = "setting.marketing=PREFERENCE_SETTING_ON";
+    write(
+        "saved.html",
+        world
+            .post(&link("/preferences"), "application/x-www-form-urlencoded", form)
+            .await,
+    );
+    write("invalid.html", world.get("/unsubscribe").await);
+    world.preferences.away(true);
+    write("away.html", world.click(&link("/unsubscribe")).await);
+}

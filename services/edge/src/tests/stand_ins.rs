@@ -1,0 +1,353 @@
+//! Config and the Dispatcher as far as the Edge calls them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use tonic::{Request, Response, Status};
+use watchbell_contracts::api::{BoxStream, InboxApi, PreferenceApi, boxed};
+use watchbell_contracts::config::v1::*;
+use watchbell_contracts::dispatcher::v1::*;
+use watchbell_contracts::event::v1::Severity;
+use watchbell_runtime::auth::{Authenticator, Grant, KeyHash, Principal, Scope as KeyScope, hash_key};
+use watchbell_runtime::problem::{Problem, reason};
+
+pub(super) const TOKEN: &str = "k1.payload.tag-_";
+pub(super) const TEAM: &str = "team_01h455vb4pex5vsknk084sn02q";
+pub(super) const MEMBER: &str = "mbr_01h455vb4pex5vsknk084sn02q";
+pub(super) const OTHER_MEMBER: &str = "mbr_01h455vb4pex5vsknk084sn02r";
+
+type Answer<T> = Result<Response<T>, Status>;
+
+fn absent<T>() -> Answer<T> {
+    Err(Status::unimplemented("not needed here"))
+}
+
+/// Knows a key that reads inboxes and one that emits.
+pub(super) struct OneKey;
+
+#[async_trait]
+impl Authenticator for OneKey {
+    async fn authenticate(&self, key: KeyHash) -> Result<Grant, Problem> {
+        let scope = if key == hash_key("wbk_good") {
+            KeyScope::Inbox
+        } else if key == hash_key("wbk_emits") {
+            KeyScope::Emit
+        } else {
+            return Err(Problem::Unauthenticated {
+                reason: reason::INVALID_CREDENTIAL,
+            });
+        };
+        let principal = Principal::ApiKey {
+            key_id: "key_01h455vb4pex5vsknk084sn02q".parse().unwrap(),
+            team_id: TEAM.parse().ok(),
+            scopes: [scope].into_iter().collect(),
+        };
+        Ok(Grant {
+            principal,
+            expires_at: None,
+        })
+    }
+}
+
+/// Knows one token, of the topic `weekly_digest`.
+pub(super) struct PreferencesStandIn {
+    preferences: Mutex<Vec<Preference>>,
+    updated: Mutex<Vec<String>>,
+    changes: AtomicUsize,
+    away: AtomicBool,
+    only_an_address: AtomicBool,
+}
+
+fn preference(topic: &str, setting: PreferenceSetting, severities: &[Severity]) -> Preference {
+    let severities = severities.iter().map(|severity| i32::from(*severity)).collect();
+    Preference {
+        topic: topic.to_owned(),
+        setting: setting.into(),
+        severities,
+        is_default: true,
+    }
+}
+
+fn defaults() -> Vec<Preference> {
+    vec![
+        preference(
+            "findings",
+            PreferenceSetting::Severities,
+            &[Severity::High, Severity::Critical],
+        ),
+        preference("scans", PreferenceSetting::Off, &[]),
+        preference("weekly_digest", PreferenceSetting::On, &[]),
+        preference("marketing", PreferenceSetting::Off, &[]),
+    ]
+}
+
+impl PreferencesStandIn {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            preferences: Mutex::new(defaults()),
+            updated: Mutex::default(),
+            changes: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
+            only_an_address: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn setting(&self, topic: &str) -> PreferenceSetting {
+        self.preferences
+            .lock()
+            .unwrap()
+            .iter()
+            .find(|preference| preference.topic == topic)
+            .unwrap()
+            .setting()
+    }
+
+    pub(super) fn changes(&self) -> usize {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn updated(&self) -> Vec<String> {
+        self.updated.lock().unwrap().clone()
+    }
+
+    pub(super) fn away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(super) fn only_an_address(&self) {
+        self.only_an_address.store(true, Ordering::SeqCst);
+    }
+
+    fn check(&self, principal: Result<Principal, Problem>, token: &str) -> Result<(), Status> {
+        assert_eq!(principal.ok(), Some(Principal::Service));
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("away"));
+        }
+        if token != TOKEN {
+            return Err(Status::invalid_argument("no such token"));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl PreferenceApi for PreferencesStandIn {
+    async fn inspect_unsubscribe_token(
+        &self,
+        request: Request<InspectUnsubscribeTokenRequest>,
+    ) -> Answer<InspectUnsubscribeTokenResponse> {
+        self.check(Principal::of(&request), &request.get_ref().token)?;
+        let is_member = !self.only_an_address.load(Ordering::SeqCst);
+        Ok(Response::new(InspectUnsubscribeTokenResponse {
+            team_id: TEAM.to_owned(),
+            member_id: if is_member {
+                MEMBER.to_owned()
+            } else {
+                String::new()
+            },
+            masked_address: "a***@example.com".to_owned(),
+            topic: "weekly_digest".to_owned(),
+            preferences: if is_member {
+                self.preferences.lock().unwrap().clone()
+            } else {
+                Vec::new()
+            },
+        }))
+    }
+
+    async fn unsubscribe(&self, request: Request<UnsubscribeRequest>) -> Answer<UnsubscribeResponse> {
+        self.check(Principal::of(&request), &request.get_ref().token)?;
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        let request = request.into_inner();
+        let mut preferences = self.preferences.lock().unwrap();
+        let mut topics = Vec::new();
+        for (preference, before) in preferences.iter_mut().zip(defaults()) {
+            if !request.all_topics && preference.topic != "weekly_digest" {
+                continue;
+            }
+            let wanted = if request.undo {
+                before.setting()
+            } else {
+                PreferenceSetting::Off
+            };
+            if preference.setting() != wanted {
+                preference.set_setting(wanted);
+                topics.push(preference.topic.clone());
+            }
+        }
+        Ok(Response::new(UnsubscribeResponse {
+            topics,
+            preferences: preferences.clone(),
+        }))
+    }
+
+    async fn update_preferences(
+        &self,
+        request: Request<UpdatePreferencesRequest>,
+    ) -> Answer<UpdatePreferencesResponse> {
+        self.check(Principal::of(&request), TOKEN)?;
+        let request = request.into_inner();
+        assert_eq!(
+            (request.team_id.as_str(), request.member_id.as_str()),
+            (TEAM, MEMBER)
+        );
+        let mut preferences = self.preferences.lock().unwrap();
+        for changed in request.preferences {
+            self.updated.lock().unwrap().push(changed.topic.clone());
+            let place = preferences
+                .iter_mut()
+                .find(|preference| preference.topic == changed.topic);
+            *place.unwrap() = changed;
+        }
+        Ok(Response::new(UpdatePreferencesResponse {
+            preferences: preferences.clone(),
+        }))
+    }
+
+    async fn get_preferences(&self, _: Request<GetPreferencesRequest>) -> Answer<GetPreferencesResponse> {
+        absent()
+    }
+
+    async fn get_compliance_recipients(
+        &self,
+        _: Request<GetComplianceRecipientsRequest>,
+    ) -> Answer<GetComplianceRecipientsResponse> {
+        absent()
+    }
+
+    async fn update_compliance_recipients(
+        &self,
+        _: Request<UpdateComplianceRecipientsRequest>,
+    ) -> Answer<UpdateComplianceRecipientsResponse> {
+        absent()
+    }
+
+    async fn get_digest_settings(
+        &self,
+        _: Request<GetDigestSettingsRequest>,
+    ) -> Answer<GetDigestSettingsResponse> {
+        absent()
+    }
+
+    async fn update_digest_settings(
+        &self,
+        _: Request<UpdateDigestSettingsRequest>,
+    ) -> Answer<UpdateDigestSettingsResponse> {
+        absent()
+    }
+}
+
+/// One member's inbox. A watch brings what is on its way and ends.
+#[derive(Default)]
+pub(super) struct InboxStandIn {
+    holds: Mutex<Vec<i64>>,
+    brings: Mutex<Vec<i64>>,
+    watched: Mutex<Vec<(String, String, i64)>>,
+    stays_open: AtomicBool,
+}
+
+impl InboxStandIn {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(super) fn holds(&self, cursors: &[i64]) {
+        *self.holds.lock().unwrap() = cursors.to_vec();
+    }
+
+    pub(super) fn brings(&self, cursors: &[i64]) {
+        *self.brings.lock().unwrap() = cursors.to_vec();
+    }
+
+    pub(super) fn stays_open(&self) {
+        self.stays_open.store(true, Ordering::SeqCst);
+    }
+
+    /// Team, member and cursor of each watch.
+    pub(super) fn watched(&self) -> Vec<(String, String, i64)> {
+        self.watched.lock().unwrap().clone()
+    }
+}
+
+fn notification(cursor: i64) -> Notification {
+    Notification {
+        cursor,
+        title: format!("number {cursor}"),
+        ..Notification::default()
+    }
+}
+
+fn known(member: &str) -> Result<(), Status> {
+    if member == MEMBER {
+        Ok(())
+    } else {
+        Err(Status::not_found("no such member"))
+    }
+}
+
+#[async_trait]
+impl InboxApi for InboxStandIn {
+    async fn list_notifications(
+        &self,
+        request: Request<ListNotificationsRequest>,
+    ) -> Answer<ListNotificationsResponse> {
+        assert_eq!(Principal::of(&request).ok(), Some(Principal::Service));
+        known(&request.get_ref().member_id)?;
+        assert!(
+            request.get_ref().include_archived,
+            "an archived one may be the newest"
+        );
+        let notifications = self
+            .holds
+            .lock()
+            .unwrap()
+            .last()
+            .map(|cursor| notification(*cursor))
+            .into_iter()
+            .collect();
+        Ok(Response::new(ListNotificationsResponse {
+            notifications,
+            ..ListNotificationsResponse::default()
+        }))
+    }
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Answer<BoxStream<WatchResponse>> {
+        let request = request.into_inner();
+        known(&request.member_id)?;
+        self.watched
+            .lock()
+            .unwrap()
+            .push((request.team_id, request.member_id, request.after_cursor));
+        if self.stays_open.load(Ordering::SeqCst) {
+            return Ok(Response::new(boxed(futures::stream::pending())));
+        }
+        let mut answers = vec![Ok(WatchResponse::default())];
+        for cursor in self.brings.lock().unwrap().iter() {
+            answers.push(Ok(WatchResponse {
+                notification: Some(notification(*cursor)),
+            }));
+        }
+        answers.push(Err(Status::unavailable("the stream has reached its age")));
+        Ok(Response::new(boxed(
+            futures::stream::iter(answers).chain(futures::stream::pending()),
+        )))
+    }
+
+    async fn get_unread_count(&self, _: Request<GetUnreadCountRequest>) -> Answer<GetUnreadCountResponse> {
+        absent()
+    }
+
+    async fn mark_read(&self, _: Request<MarkReadRequest>) -> Answer<MarkReadResponse> {
+        absent()
+    }
+
+    async fn mark_all_read(&self, _: Request<MarkAllReadRequest>) -> Answer<MarkAllReadResponse> {
+        absent()
+    }
+
+    async fn archive(&self, _: Request<ArchiveRequest>) -> Answer<ArchiveResponse> {
+        absent()
+    }
+}
