@@ -26,7 +26,8 @@ use crate::store::{self, Migrator};
 pub struct Settings {
     /// Its own database.
     pub database: DatabaseSettings,
-    /// The keys that seal channels' secrets.
+    /// The keys that seal channels' secrets. A key must be there when the service opens.
+    #[serde(default)]
     pub sealing: SealingSettings,
     /// What channels may lead to.
     #[serde(default)]

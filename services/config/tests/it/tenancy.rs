@@ -1,7 +1,10 @@
 //! Nothing crosses a team: with another team's ids every call answers as if they did not exist, whether the caller
 //! names its own team or the other one.
 
-#![allow(clippy::needless_update, reason = "one macro writes requests with and without further fields")]
+#![allow(
+    clippy::needless_update,
+    reason = "one macro writes requests with and without further fields"
+)]
 
 use tonic::{Code, Status};
 use watchbell_config::Migrator;

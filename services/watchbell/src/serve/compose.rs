@@ -14,10 +14,11 @@ use watchbell_contracts::{
     dispatcher::v1::{dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient},
 };
 use watchbell_digest::Digest;
-use watchbell_dispatcher::Dispatcher;
+use watchbell_dispatcher::{Dispatcher, OpenError};
 use watchbell_domain::{
     clock::{SharedClock, SystemClock},
     secret::Secret,
+    unsubscribe::UnsubscribeKeys,
 };
 use watchbell_egress::EgressPolicy;
 use watchbell_router::Router;
@@ -47,7 +48,7 @@ pub(crate) enum StartError {
     #[error("Config does not open")]
     Config(#[from] watchbell_config::Error),
     #[error("the Dispatcher does not open")]
-    Dispatcher(#[from] watchbell_dispatcher::Error),
+    Dispatcher(#[from] OpenError),
     #[error("the Digest does not open")]
     Digest(#[from] watchbell_digest::Error),
     #[error("another service cannot be called")]
@@ -84,7 +85,7 @@ struct Composition {
     readiness: Readiness,
     stores: Vec<Store>,
     config: Option<Arc<Config>>,
-    dispatcher: Option<Arc<Dispatcher>>,
+    dispatcher: Option<Arc<watchbell_dispatcher::Service>>,
     router: Option<Arc<Router>>,
     digest: Option<Arc<Digest>>,
 }
@@ -106,7 +107,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     };
     let admin_key = composition.open_config().await?;
     composition.open_dispatcher(&telemetry).await?;
-    composition.open_router()?;
+    composition.open_router(&telemetry)?;
     composition.open_digest().await?;
     composition.serve(admin_key, telemetry).await
 }
@@ -120,6 +121,10 @@ impl Composition {
         }
         let mut settings: watchbell_config::Settings = self.plan.settings.required("config")?;
         settings.egress = self.egress();
+        if let (true, Some(key)) = (settings.sealing.key.is_empty(), &self.plan.keys.sealing) {
+            settings.sealing.key = key.clone();
+        }
+        settings.unsubscribe_keys.insert(0, self.plan.keys.unsubscribe.clone());
         let config = Config::open(&settings, self.clock.clone()).await?;
         let admin_key = config.bootstrap().await?;
         if let Some(key) = &admin_key {
@@ -141,24 +146,29 @@ impl Composition {
         let needs = watchbell_dispatcher::Needs {
             clock: self.clock.clone(),
             config: self.snapshots()?,
+            meter: telemetry.metrics().meter("watchbell.dispatcher"),
+        };
+        let outgoing = watchbell_dispatcher::Outgoing {
             brand: self.plan.shared.brand.clone(),
             egress: self.egress(),
             mail: self.plan.settings.section("mail")?,
-            unsubscribe_key: self.plan.keys.unsubscribe.clone(),
-            metrics: telemetry.metrics().clone(),
+            unsubscribe: UnsubscribeKeys::new([self.plan.keys.unsubscribe.clone()])
+                .map_err(|error| SettingsError::new("keys.unsubscribe", error.to_string()))?,
         };
-        let dispatcher = Dispatcher::open(settings, needs, &mut self.tasks).await?;
+        let dispatcher = Dispatcher::open(settings, needs, outgoing).await?;
         self.stores.push(dispatcher.store().clone());
-        self.dispatcher = Some(dispatcher);
+        self.dispatcher = Some(Arc::new(dispatcher.service()));
+        dispatcher.start(&mut self.tasks);
         Ok(())
     }
 
-    fn open_router(&mut self) -> Result<(), StartError> {
+    fn open_router(&mut self, telemetry: &Telemetry) -> Result<(), StartError> {
         if self.plan.has(ServiceName::Router) {
             let needs = watchbell_router::Needs {
                 clock: self.clock.clone(),
                 config: self.snapshots()?,
                 dispatchers: self.dispatchers()?,
+                meter: telemetry.metrics().meter("watchbell.router"),
             };
             self.router = Some(Router::open(needs, &mut self.tasks));
         }

@@ -1,0 +1,193 @@
+//! What leaves a channel, and what stays.
+
+use chrono::TimeDelta;
+use watchbell_contracts::config::v1::SlackDestination;
+
+use super::*;
+
+fn webhook(url: &str, header: &str) -> Channel {
+    Channel {
+        destination: Some(Destination::Webhook(WebhookDestination {
+            url: url.to_owned(),
+            headers: vec![HttpHeader {
+                name: "X-Token".to_owned(),
+                value: header.to_owned(),
+            }],
+            ..WebhookDestination::default()
+        })),
+        ..Channel::default()
+    }
+}
+
+fn smtp(host: &str, password: &str) -> Channel {
+    let server = SmtpServer {
+        host: host.to_owned(),
+        username: "u".to_owned(),
+        password: password.to_owned(),
+        ..SmtpServer::default()
+    };
+    Channel {
+        destination: Some(Destination::Email(EmailDestination {
+            smtp: Some(server),
+            ..EmailDestination::default()
+        })),
+        ..Channel::default()
+    }
+}
+
+/// The channel and its secrets after it was created.
+fn created(mut channel: Channel) -> (Channel, Taken) {
+    let taken = take(&mut channel, None).unwrap();
+    (channel, taken)
+}
+
+fn updated(
+    before: &(Channel, Taken),
+    mut update: Channel,
+) -> std::result::Result<(Channel, Taken), Violations> {
+    let was = Before {
+        channel: &before.0,
+        secrets: &before.1.secrets,
+    };
+    let taken = take(&mut update, Some(&was))?;
+    Ok((update, taken))
+}
+
+#[test]
+fn nothing_secret_stays_in_a_channel() {
+    for channel in [
+        webhook("https://h.example/hook?token=s3cret", "s3cret"),
+        smtp("mail.example", "s3cret"),
+        Channel {
+            destination: Some(Destination::Slack(SlackDestination {
+                webhook_url: "https://hooks.slack.com/services/s3cret".to_owned(),
+                ..SlackDestination::default()
+            })),
+            ..Channel::default()
+        },
+    ] {
+        let (kept, taken) = created(channel);
+        assert!(!format!("{kept:?}").contains("s3cret"), "{kept:?}");
+        assert!(format!("{:?}", taken.secrets).contains("s3cret"));
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_url_is_its_host() {
+    for (url, shown) in [
+        (
+            "https://Hooks.Example:8443/a/b?c#d",
+            "https://hooks.example:8443/…",
+        ),
+        ("https://user:pw@h.example", "https://h.example/…"),
+        ("nonsense", ""),
+    ] {
+        assert_eq!(masked(url), shown);
+    }
+}
+
+#[test]
+fn an_update_without_secrets_keeps_them() {
+    let before = created(webhook("https://h.example/1", "t0ken"));
+    let after = updated(&before, webhook("", "")).unwrap();
+    assert_eq!(after.1.secrets, before.1.secrets);
+    assert!(before.1.made.is_some() && after.1.made.is_none());
+}
+
+#[test]
+fn a_header_is_not_sent_to_a_host_it_was_not_given_for() {
+    let before = created(webhook("https://h.example/1", "t0ken"));
+    let same_host = updated(&before, webhook("https://h.example/2", "")).unwrap();
+    assert_eq!(same_host.1.secrets.headers[0].value, "t0ken");
+    let violations = updated(&before, webhook("https://evil.example/1", "")).violated();
+    assert_eq!(violations, ["webhook.headers[0].value"]);
+    assert!(updated(&before, webhook("https://evil.example/1", "other")).is_ok());
+}
+
+#[test]
+fn a_password_is_not_sent_to_a_server_it_was_not_given_for() {
+    let before = created(smtp("mail.example", "hunter2"));
+    assert_eq!(
+        updated(&before, smtp("mail.example", ""))
+            .unwrap()
+            .1
+            .secrets
+            .smtp_password,
+        "hunter2"
+    );
+    assert_eq!(
+        updated(&before, smtp("evil.example", "")).violated(),
+        ["email.smtp.password"]
+    );
+    let mut plain = smtp("mail.example", "");
+    if let Some(Destination::Email(EmailDestination {
+        smtp: Some(server), ..
+    })) = &mut plain.destination
+    {
+        server.security = 4;
+    }
+    assert!(updated(&before, plain).is_err(), "less protection is another way");
+}
+
+#[test]
+fn a_rotation_keeps_the_old_secret_for_the_overlap_and_never_three() {
+    let now = DateTime::UNIX_EPOCH;
+    let (_, mut taken) = created(webhook("https://h.example", ""));
+    let first = taken.made.clone().unwrap();
+    rotate(
+        &mut taken.secrets,
+        "second-secret".to_owned(),
+        now + TimeDelta::hours(1),
+    );
+    rotate(
+        &mut taken.secrets,
+        "third-secret".to_owned(),
+        now + TimeDelta::hours(2),
+    );
+    let signing = |at| -> Vec<String> {
+        live(taken.secrets.clone(), at)
+            .signing_secrets
+            .into_iter()
+            .map(|secret| secret.secret)
+            .collect()
+    };
+    assert_eq!(signing(now), ["third-secret", "second-secret"]);
+    assert_eq!(signing(now + TimeDelta::hours(2)), ["third-secret"]);
+    assert!(!signing(now).contains(&first));
+}
+
+#[test]
+fn ed25519_keys_are_made_once_and_belong_together() {
+    let mut channel = webhook("https://h.example", "");
+    if let Some(Destination::Webhook(webhook)) = &mut channel.destination {
+        webhook.sign_ed25519 = true;
+    }
+    let before = created(channel.clone());
+    let after = updated(&before, channel).unwrap();
+    let private = &before.1.secrets.ed25519_private_key;
+    assert_eq!(private, &after.1.secrets.ed25519_private_key);
+    let bytes = STANDARD.decode(private.strip_prefix("whsk_").unwrap()).unwrap();
+    assert!(Ed25519KeyPair::from_seed_and_public_key(&bytes[..32], &bytes[32..]).is_ok());
+    let Some(Destination::Webhook(shown)) = after.0.destination else {
+        panic!("a webhook")
+    };
+    assert_eq!(
+        shown.ed25519_public_key,
+        format!("whpk_{}", STANDARD.encode(&bytes[32..]))
+    );
+}
+
+/// The fields of the violations there must be.
+trait Fields {
+    fn violated(self) -> Vec<String>;
+}
+
+impl<T> Fields for std::result::Result<T, Violations> {
+    fn violated(self) -> Vec<String> {
+        let violations = self.err().unwrap_or_default();
+        violations
+            .iter()
+            .map(|violation| violation.field.clone())
+            .collect()
+    }
+}
