@@ -38,18 +38,22 @@ use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
 use watchbell_contracts::api::SnapshotApi;
+use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SharedClock;
+use watchbell_domain::unsubscribe::UnsubscribeKeys;
+use watchbell_egress::{EgressPolicy, Guard, HttpClient, SmtpSender};
 use watchbell_runtime::tasks::TaskSet;
+use watchbell_store::Store;
 
 pub use error::{CorruptRow, Error, OpenError};
 pub use grpc::Service;
-pub use settings::Settings;
+pub use settings::{MailSecurity, MailSettings, Settings};
 
 use crate::channels::Channels;
 use crate::committer::Committer;
 use crate::core::{Core, Parts};
 use crate::heartbeat::Heartbeat;
-use crate::senders::Carrier;
+use crate::senders::{Carrier, Outside, Senders};
 use crate::store::{Db, Migrator};
 
 /// A Dispatcher that has opened its database and waits to be started.
@@ -68,11 +72,41 @@ pub struct Needs {
     pub meter: Meter,
 }
 
+/// How a Dispatcher reaches the outside world, and under which name.
+pub struct Outgoing {
+    /// Under which name it speaks.
+    pub brand: Brand,
+    /// What may be dialled.
+    pub egress: EgressPolicy,
+    /// The platform's own mail server.
+    pub mail: MailSettings,
+    /// Signs the links in emails; Config verifies them with the same.
+    pub unsubscribe: UnsubscribeKeys,
+}
+
 // === impl Dispatcher ===
 
 impl Dispatcher {
     /// Opens the database, migrates it and enters this replica. Nothing runs yet.
-    #[allow(dead_code, reason = "called by `open` once the senders are there")]
+    ///
+    /// # Errors
+    /// Wrong settings, or a database that is away.
+    pub async fn open(settings: Settings, needs: Needs, outgoing: Outgoing) -> Result<Self, OpenError> {
+        let guard = Guard::new(outgoing.egress);
+        let senders = Senders::new(Outside {
+            http: HttpClient::new(guard.clone()),
+            smtp: SmtpSender::new(guard.clone()),
+            guard,
+            clock: Arc::clone(&needs.clock),
+            brand: Arc::new(outgoing.brand),
+            platform_mail: outgoing.mail.server(),
+            unsubscribe: outgoing.unsubscribe,
+        })
+        .map_err(|error| OpenError::Senders(error.to_string()))?;
+        Self::open_with(settings, needs, Arc::new(senders)).await
+    }
+
+    /// The same with another carrier.
     pub(crate) async fn open_with(
         settings: Settings,
         needs: Needs,
@@ -93,6 +127,12 @@ impl Dispatcher {
         Heartbeat::enter(&core).await?;
         let committer = Committer::new(Arc::clone(&core), intake, outcomes);
         Ok(Self { core, committer })
+    }
+
+    /// The database, for closing it at the very end.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.core.db.store()
     }
 
     /// The services, for callers in this process and for the gRPC server.

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use watchbell_domain::secret::Secret;
+use watchbell_egress::{Security, SmtpServer};
 use watchbell_store::DatabaseSettings;
 
 use crate::lanes::Limits;
@@ -38,6 +40,37 @@ pub struct Settings {
     /// Seconds that attempts under way may take to end when the process stops.
     #[serde(default = "defaults::drain_seconds")]
     pub drain_seconds: u64,
+}
+
+/// The platform's own mail server, for teams that have none. Without a host there is none.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailSettings {
+    /// Host name or address.
+    pub host: String,
+    /// 587 when absent.
+    pub port: Option<u16>,
+    /// The account that sends; empty for none.
+    pub username: String,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// How the connection is encrypted.
+    pub security: MailSecurity,
+}
+
+/// How the connection to the platform's mail server is encrypted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailSecurity {
+    /// STARTTLS, or no mail.
+    #[default]
+    Starttls,
+    /// STARTTLS when the server offers it.
+    OptionalStarttls,
+    /// TLS from the first byte.
+    Tls,
+    /// None; only to addresses that the egress allow-list names.
+    None,
 }
 
 mod defaults {
@@ -93,5 +126,24 @@ impl Settings {
 
     pub(crate) fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)
+    }
+}
+
+// === impl MailSettings ===
+
+impl MailSettings {
+    pub(crate) fn server(&self) -> Option<SmtpServer> {
+        (!self.host.is_empty()).then(|| SmtpServer {
+            host: self.host.clone(),
+            port: self.port.unwrap_or(587),
+            username: Some(self.username.clone()).filter(|username| !username.is_empty()),
+            password: self.password.clone(),
+            security: match self.security {
+                MailSecurity::Starttls => Security::StartTls,
+                MailSecurity::OptionalStarttls => Security::OptionalStartTls,
+                MailSecurity::Tls => Security::ImplicitTls,
+                MailSecurity::None => Security::None,
+            },
+        })
     }
 }

@@ -20,6 +20,7 @@ use watchbell_domain::{
     secret::Secret,
     unsubscribe::UnsubscribeKeys,
 };
+use watchbell_edge::Edge;
 use watchbell_egress::EgressPolicy;
 use watchbell_router::Router;
 use watchbell_runtime::{
@@ -51,6 +52,8 @@ pub(crate) enum StartError {
     Dispatcher(#[from] OpenError),
     #[error("the Digest does not open")]
     Digest(#[from] watchbell_digest::Error),
+    #[error("the Edge does not open")]
+    Edge(#[from] watchbell_edge::PageError),
     #[error("another service cannot be called")]
     Peer(#[from] ClientError),
     #[error(transparent)]
@@ -192,9 +195,35 @@ impl Composition {
         Ok(())
     }
 
+    /// The pages, which ask Config and a Dispatcher wherever these live.
+    fn edge(&self, auth: AuthLayer) -> Result<Option<axum::Router>, StartError> {
+        if !self.plan.has(ServiceName::Edge) {
+            return Ok(None);
+        }
+        let shared = &self.plan.shared;
+        let needs = watchbell_edge::Needs {
+            preferences: match &self.config {
+                Some(config) => config.clone(),
+                None => Arc::new(PreferenceServiceClient::new(self.peer(shared.peers.config.as_deref())?)),
+            },
+            inbox: match &self.dispatcher {
+                Some(dispatcher) => dispatcher.clone(),
+                None => {
+                    let url = shared.peers.dispatcher.first().map(String::as_str);
+                    Arc::new(InboxServiceClient::new(self.peer(url)?))
+                }
+            },
+            auth,
+            brand: shared.brand.clone(),
+            web_origins: shared.server.web_origins.clone(),
+        };
+        Ok(Some(watchbell_edge::router(Edge::new(self.plan.settings.section("edge")?, needs)?)))
+    }
+
     async fn serve(self, admin_key: Option<Secret>, telemetry: Telemetry) -> Result<Running, StartError> {
         let keys = Arc::new(CachedKeys::new(ConfigKeys::new(self.snapshots()?), self.clock.clone()));
         let auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
+        let edge = self.edge(auth.clone())?;
         let shared = &self.plan.shared;
         let meter = telemetry.metrics().meter("watchbell");
         let mut server = Server::new(
@@ -205,7 +234,8 @@ impl Composition {
             &meter,
             self.clock.clone(),
         )
-        .http(telemetry.metrics().router());
+        .http(telemetry.metrics().router())
+        .http(edge.unwrap_or_default());
         if let Some(config) = &self.config {
             server = server
                 .service(api::serve_team(config.clone() as Arc<dyn TeamApi>))
