@@ -115,7 +115,6 @@ pub fn render(digest: Digest<'_>, brand: &Brand) -> Result<Mail> {
         brand => brand.name.as_str(),
         logo_url => brand.logo_url.as_ref().map(url::Url::as_str),
         color => brand.primary_color.as_str(),
-        color_ink => ink_on(&brand.primary_color),
     };
     let broken = |error: &dyn std::fmt::Display| Error::Render(error.to_string());
     let mut environment = Environment::new();
@@ -342,18 +341,6 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// Black or white, whichever reads better on `#rrggbb` (the relative luminance of WCAG 2.2, roughly).
-fn ink_on(color: &str) -> &'static str {
-    let channel = |at: usize| {
-        color
-            .get(at..at + 2)
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-            .unwrap_or(0)
-    };
-    let light = 299 * channel(1) + 587 * channel(3) + 114 * channel(5);
-    if light > 150_000 { "#1f2328" } else { "#ffffff" }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -497,7 +484,6 @@ mod tests {
         ] {
             assert_eq!(number(given), shown);
         }
-        assert_eq!((ink_on("#1f6feb"), ink_on("#ffd400")), ("#ffffff", "#1f2328"));
     }
 
     #[test]

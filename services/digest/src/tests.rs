@@ -320,4 +320,15 @@ store_tests! {
         digest.scheduler().tick(at(MONDAY) + TimeDelta::minutes(2)).await.unwrap();
         assert_eq!(world.runs(&digest).await, []);
     }
+
+    #[ignore = "takes a while without optimisation"]
+    async fn a_team_with_a_million_events_a_week_gets_its_digest(store: Store) {
+        let world = World::new();
+        world.dispatcher.flood(1_000_000);
+        world.clock.set(at(MONDAY) + TimeDelta::minutes(1));
+        assert!(world.send(&world.replica(&store)).await.unwrap().sent);
+        let email = world.dispatcher.submitted().remove(0).email.unwrap();
+        assert!(email.text.contains("Credits consumed: 100,000\n"), "{}", email.text);
+        assert!(email.text.contains("person 0: 1,000 (before: 0)"), "{}", email.text);
+    }
 }

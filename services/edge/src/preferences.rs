@@ -140,10 +140,11 @@ fn choices(preference: &Preference) -> Vec<PreferenceSetting> {
     if offered(Failures, &WITH_FAILURES) {
         choices.push(Failures);
     }
+    choices.push(On);
+    // Last, since the severities themselves follow.
     if offered(Severities, &WITH_SEVERITIES) {
         choices.push(Severities);
     }
-    choices.push(On);
     choices
 }
 

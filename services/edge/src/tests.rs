@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use base64::Engine as _;
 use futures::StreamExt as _;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, BodyStream};
+use sha2::Digest as _;
 use tower::ServiceExt as _;
 use watchbell_contracts::config::v1::PreferenceSetting;
 use watchbell_domain::brand::Brand;
@@ -230,6 +232,19 @@ async fn pages_run_nothing_load_nothing_and_keep_their_address_to_themselves() {
             "{policy}"
         );
         assert!(!policy.contains("unsafe"), "{policy}");
+        let style = page
+            .text
+            .split("<style>")
+            .nth(1)
+            .unwrap()
+            .split("</style>")
+            .next()
+            .unwrap();
+        let hash = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(style));
+        assert!(
+            policy.contains(&format!("style-src 'sha256-{hash}'")),
+            "the browser takes the style"
+        );
         assert_eq!(page.header("referrer-policy"), "no-referrer");
         assert_eq!(page.header("cache-control"), "no-store");
         assert_eq!(page.header("x-content-type-options"), "nosniff");
