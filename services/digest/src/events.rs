@@ -1,6 +1,7 @@
 //! Reads a team's events from the Dispatcher, page by page, straight into the summary: however many there were, no
 //! more than one page of them is held.
 
+use prost::Message;
 use tonic::{Code, Status};
 use watchbell_contracts::api::DispatcherApi;
 use watchbell_contracts::convert;
@@ -14,8 +15,12 @@ use crate::error::{Error, Result};
 use crate::schedule::Period;
 use crate::summary::{Fact, Figures, Summary};
 
-/// Events of a page; most take less than a kilobyte.
-const PAGE: i32 = 500;
+/// Events of the first page; how many of the next depends on how large these were.
+const FIRST_PAGE: usize = 100;
+/// Events of a page, at most.
+const LARGEST_PAGE: usize = 1_000;
+/// What a page should take, in bytes: small in memory, and within one message.
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// What the team's events of both periods amount to.
 ///
@@ -30,21 +35,25 @@ pub(crate) async fn summarise(
     let mut summary = Summary::new(period);
     let mut request = ListEventsRequest {
         team_id: team.to_string(),
-        page_size: PAGE,
         types: types.to_vec(),
         start_time: Some(convert::timestamp(period.previous_start)),
         end_time: Some(convert::timestamp(period.end)),
         ..ListEventsRequest::default()
     };
+    let (mut size, mut largest) = (FIRST_PAGE, LARGEST_PAGE);
     loop {
+        request.page_size = i32::try_from(size).unwrap_or(i32::MAX);
         let page = match dispatcher.list_events(internal_request(request.clone())).await {
             Ok(response) => response.into_inner(),
-            Err(status) if is_too_large(&status) && request.page_size > 1 => {
-                request.page_size /= 2;
+            Err(status) if is_too_large(&status) && size > 1 => {
+                size /= 2;
+                largest = size;
                 continue;
             }
             Err(status) => return Err(Error::Dispatcher(status)),
         };
+        let bytes: usize = page.events.iter().map(Message::encoded_len).sum();
+        size = (page.events.len() * PAGE_BYTES / bytes.max(1)).clamp(1, largest);
         for event in page.events {
             add(&mut summary, event);
         }
