@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{commands, demo, serve};
+use crate::{bench, commands, demo, serve};
 
 /// The right alert in front of the right person, without overwhelming anyone.
 #[derive(Debug, Parser)]
@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     /// See it work: a whole Watchbell with stand-ins for Slack, Teams, mail and webhooks
     Demo(demo::DemoArgs),
+    /// Measure how fast this machine runs it, beside the goals
+    Bench(bench::BenchArgs),
     #[command(flatten)]
     Client(commands::Command),
 }

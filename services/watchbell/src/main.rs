@@ -1,6 +1,7 @@
 //! The one binary of Watchbell: `serve` runs any set of its services, `demo` shows them, and everything else talks to
 //! a running server over gRPC. What the services do is in their own crates; here they are only put together.
 
+mod bench;
 mod cli;
 mod commands;
 mod demo;
@@ -51,6 +52,7 @@ async fn run(cli: Cli) -> Outcome {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Bench(args) => bench::run(args, cli.global.json).await,
         Command::Client(command) => {
             let session = session::Session::open(&cli.global).await?;
             commands::run(&session, command).await

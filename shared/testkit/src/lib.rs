@@ -21,5 +21,5 @@ pub use slack::{SlackMessage, SlackReply, SlackStandIn};
 pub use smtp::{AfterData, Mail, SmtpStandIn, SmtpStandInBuilder};
 pub use teams::{TeamsFlavour, TeamsMessage, TeamsReply, TeamsStandIn};
 pub use webhook::{
-    Behaviour, Check, Received, Reply, Script, Signatures, WebhookReceiver, WebhookReceiverBuilder,
+    Arrival, Behaviour, Check, Received, Reply, Script, Signatures, WebhookReceiver, WebhookReceiverBuilder,
 };

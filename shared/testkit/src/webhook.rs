@@ -59,6 +59,28 @@ pub struct WebhookReceiverBuilder {
     secrets: Vec<String>,
     refuses: bool,
     brand_header: String,
+    hook: Option<Hook>,
+}
+
+/// A request at the moment of its arrival, before it is answered.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// Its path, query excluded.
+    pub path: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body.
+    pub body: &'a Bytes,
+}
+
+/// Whoever looks at each arrival.
+#[derive(Clone)]
+struct Hook(Arc<dyn Fn(&Arrival<'_>) + Send + Sync>);
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 #[derive(Debug)]
@@ -69,6 +91,7 @@ struct State {
     refuses: bool,
     brand_header: String,
     secrets: RwLock<Vec<String>>,
+    hook: Option<Hook>,
     arrivals: Arrivals,
     /// Set once anything is scripted, so that the fast path takes no lock.
     scripted: AtomicBool,
@@ -98,6 +121,7 @@ impl WebhookReceiver {
             secrets: Vec::new(),
             refuses: false,
             brand_header: "X-Watchbell-Signature".to_owned(),
+            hook: None,
         }
     }
 
@@ -242,6 +266,12 @@ impl WebhookReceiverBuilder {
         self
     }
 
+    /// Calls `look` for each request as it arrives, for measuring. It must not block.
+    pub fn on_arrival(mut self, look: impl Fn(&Arrival<'_>) + Send + Sync + 'static) -> Self {
+        self.hook = Some(Hook(Arc::new(look)));
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -255,6 +285,7 @@ impl WebhookReceiverBuilder {
             refuses: self.refuses,
             brand_header: self.brand_header,
             secrets: RwLock::new(self.secrets),
+            hook: self.hook,
             arrivals: Arrivals::default(),
             scripted: AtomicBool::new(false),
             scripts: Mutex::default(),
@@ -283,6 +314,13 @@ impl State {
     async fn handle(&self, request: Request<Incoming>) -> Result<Response<ReplyBody>, Dropped> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
+        if let Some(Hook(look)) = &self.hook {
+            look(&Arrival {
+                path: head.uri.path(),
+                headers: &head.headers,
+                body: &body,
+            });
+        }
         let event_id = if self.count_ids { event_id(&body) } else { None };
         if let Some(id) = &event_id {
             self.arrivals.add(id);

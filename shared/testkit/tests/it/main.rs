@@ -1,6 +1,10 @@
 //! The stand-ins, used the way a client uses the real thing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests are tests"
+)]
 
 mod chat;
 mod otlp;

@@ -37,6 +37,22 @@ async fn arrivals_are_counted_by_event_even_when_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn whoever_measures_sees_each_request_as_it_arrives() {
+    let (seen, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
+    let receiver = WebhookReceiver::builder()
+        .count_only()
+        .on_arrival(move |arrival| {
+            let _ = seen.send((arrival.path.to_owned(), arrival.body.clone()));
+        })
+        .start()
+        .await
+        .unwrap();
+    post_json(&receiver.url_at("/a"), &json!({"n": 1})).await;
+    let (path, body) = arrivals.recv().await.unwrap();
+    assert_eq!((path.as_str(), body.as_ref()), ("/a", br#"{"n":1}"#.as_ref()));
+}
+
+#[tokio::test]
 async fn one_path_can_misbehave_while_the_others_are_well() {
     let receiver = WebhookReceiver::start().await.unwrap();
     receiver.script_at(

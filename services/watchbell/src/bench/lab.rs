@@ -1,0 +1,330 @@
+//! Where things are measured: a Watchbell started as `serve` starts it, callers and endpoints on threads of their own so
+//! that the kernel tells their CPU time apart, and databases that are gone afterwards.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use sea_orm::{ConnectionTrait as _, Database};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{
+    ApiKey, Channel, CreateApiKeyRequest, CreateChannelRequest, CreateTeamRequest, DeliveryPolicy,
+    EventFilter, Plan as TeamPlan, Scope, Team as TeamMessage, UpdateChannelRequest, WebhookDestination,
+};
+use watchbell_domain::clock::{SharedClock, SystemClock};
+use watchbell_domain::secret::Secret;
+use watchbell_testkit::{WebhookReceiver, WebhookReceiverBuilder};
+
+use crate::failure::{Failure, Outcome};
+use crate::serve::{self, Plan, ServeArgs};
+use crate::session::{Out, Peer, Session};
+
+/// Names of threads, which the kernel cuts at 15 bytes.
+pub(super) const LOAD_THREADS: &str = "bench-callers";
+pub(super) const ENDPOINT_THREADS: &str = "bench-endpoints";
+
+/// The most that one endpoint may be sent at a time; what a team with an endpoint of this speed would set.
+pub(super) const AT_ONCE: u32 = 64;
+
+/// See the module.
+pub(super) struct Lab {
+    pub(super) clock: SharedClock,
+    pub(super) out: Out,
+    pub(super) load: Aside,
+    endpoints: Aside,
+    pub(super) site: Site,
+    platform: Session,
+    stop: CancellationToken,
+    serving: JoinHandle<Outcome>,
+}
+
+/// Where a Watchbell keeps its rows and listens.
+pub(super) struct Site {
+    pub(super) data: TempDir,
+    pub(super) url: String,
+    address: SocketAddr,
+    database: Option<(String, String)>,
+}
+
+/// A runtime of its own, whose threads have a name.
+pub(super) struct Aside(Option<Runtime>);
+
+/// A team with webhooks for everything.
+pub(super) struct Team {
+    admin: Session,
+    /// May emit for it.
+    pub(super) key: Secret,
+    /// Where it is called.
+    pub(super) url: String,
+    channels: Vec<Channel>,
+}
+
+// === impl Site ===
+
+impl Site {
+    /// A new place under `directory`, or in the PostgreSQL database given.
+    pub(super) fn new(directory: &Path, database: Option<&str>, name: &str) -> Outcome<Self> {
+        let data = TempDir::with_prefix_in("watchbell-bench-", directory)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let schema = format!("bench_{}_{name}", std::process::id());
+        // Loopback is where the endpoints are, and one key calls more often than any backend's.
+        let settings = "[egress]\nallow = [\"127.0.0.0/8\"]\n\n\
+                        [limits]\ncalls_per_second = 1000000\nburst = 1000000\n";
+        std::fs::write(data.path().join("bench.toml"), settings)?;
+        Ok(Self {
+            data,
+            url: format!("http://{address}"),
+            address,
+            database: database.map(|url| (url.to_owned(), schema)),
+        })
+    }
+
+    /// How `serve` is told of it.
+    pub(super) fn args(&self) -> ServeArgs {
+        ServeArgs {
+            config: Some(self.file()),
+            data_dir: self.data.path().to_owned(),
+            listen: Some(self.address.to_string()),
+            database: self.database.as_ref().map(|(url, _)| url.clone()),
+            schema: self.database.as_ref().map(|(_, schema)| schema.clone()),
+            ..ServeArgs::default()
+        }
+    }
+
+    /// The settings.
+    pub(super) fn file(&self) -> PathBuf {
+        self.data.path().join("bench.toml")
+    }
+
+    /// Removes what is in PostgreSQL; files go by themselves.
+    pub(super) async fn clear(&self) -> Outcome {
+        let Some((url, schema)) = &self.database else {
+            return Ok(());
+        };
+        let connection = Database::connect(url).await.map_err(anyhow::Error::from)?;
+        for owner in ["config", "dispatcher", "digest"] {
+            let sql = format!("DROP SCHEMA IF EXISTS \"{schema}_{owner}\" CASCADE");
+            connection
+                .execute_unprepared(&sql)
+                .await
+                .map_err(anyhow::Error::from)?;
+        }
+        connection.close().await.map_err(anyhow::Error::from)?;
+        Ok(())
+    }
+}
+
+// === impl Aside ===
+
+impl Aside {
+    fn new(name: &str) -> Outcome<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name(name)
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Runs something there.
+    pub(super) async fn run<F>(&self, future: F) -> Outcome<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let runtime = self
+            .0
+            .as_ref()
+            .ok_or_else(|| Failure::message("the runtime has ended"))?;
+        Ok(runtime.spawn(future).await.map_err(anyhow::Error::from)?)
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // Waiting for it is not allowed within another runtime.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+// === impl Lab ===
+
+impl Lab {
+    /// Starts the Watchbell that is measured.
+    pub(super) async fn start(site: Site, out: Out) -> Outcome<Self> {
+        let plan = Plan::from_args(&site.args()).map_err(|error| Failure::message(error.to_string()))?;
+        let running = serve::start(plan).await.map_err(anyhow::Error::from)?;
+        let key = running.admin_key.clone();
+        let key = key.ok_or_else(|| Failure::message("the first start has made no admin key"))?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let serving =
+            tokio::spawn(async move { Ok(running.until(stopped).await.map_err(anyhow::Error::from)?) });
+        let clock = SystemClock::shared();
+        let platform = connect(&site.url, &key, out, clock.clone()).await?;
+        Ok(Self {
+            clock,
+            out,
+            load: Aside::new(LOAD_THREADS)?,
+            endpoints: Aside::new(ENDPOINT_THREADS)?,
+            site,
+            platform,
+            stop,
+            serving,
+        })
+    }
+
+    /// An endpoint, on the endpoints' own threads.
+    pub(super) async fn endpoint(&self, builder: WebhookReceiverBuilder) -> Outcome<WebhookReceiver> {
+        Ok(self.endpoints.run(builder.start()).await??)
+    }
+
+    /// A team whose webhooks are at these URLs.
+    pub(super) async fn team(&self, name: &str, urls: &[String]) -> Outcome<Team> {
+        Team::set_up(&self.platform, &self.site.url, name, urls, 0.0).await
+    }
+
+    /// The same, its webhooks sent only one request a second.
+    pub(super) async fn slow_team(&self, name: &str, urls: &[String]) -> Outcome<Team> {
+        Team::set_up(&self.platform, &self.site.url, name, urls, 1.0).await
+    }
+
+    /// Stops it in order and removes what it kept.
+    pub(super) async fn stop(self) -> Outcome {
+        self.stop.cancel();
+        self.serving.await.map_err(anyhow::Error::from)??;
+        self.site.clear().await
+    }
+}
+
+/// A connection with a key.
+pub(super) async fn connect(url: &str, key: &Secret, out: Out, clock: SharedClock) -> Outcome<Session> {
+    let peer = Peer {
+        server: url,
+        key: Some(key),
+        authority: None,
+    };
+    Session::connect(peer, out, clock).await
+}
+
+// === impl Team ===
+
+impl Team {
+    /// Makes it. `per_second` 0 is as fast as it goes.
+    pub(super) async fn set_up(
+        platform: &Session,
+        url: &str,
+        name: &str,
+        urls: &[String],
+        per_second: f64,
+    ) -> Outcome<Self> {
+        let team = TeamMessage {
+            display_name: name.to_owned(),
+            plan: TeamPlan::Team as i32,
+            ..TeamMessage::default()
+        };
+        let request = CreateTeamRequest {
+            team: Some(team),
+            validate_only: false,
+        };
+        let made = platform
+            .teams()
+            .create_team(platform.ask(request))
+            .await?
+            .into_inner();
+        let admin = platform.for_team(&present(made.team)?.id);
+        let mut channels = Vec::with_capacity(urls.len());
+        for (index, url) in urls.iter().enumerate() {
+            let request = CreateChannelRequest {
+                team_id: admin.team(),
+                channel: Some(channel(index, url, per_second)),
+                validate_only: false,
+            };
+            let made = admin
+                .channels()
+                .create_channel(admin.ask(request))
+                .await?
+                .into_inner();
+            channels.push(present(made.channel)?);
+        }
+        let api_key = ApiKey {
+            display_name: "bench".to_owned(),
+            scopes: vec![Scope::Emit as i32],
+            ..ApiKey::default()
+        };
+        let request = CreateApiKeyRequest {
+            team_id: admin.team(),
+            api_key: Some(api_key),
+        };
+        let key = admin
+            .teams()
+            .create_api_key(admin.ask(request))
+            .await?
+            .into_inner()
+            .key;
+        Ok(Self {
+            admin,
+            key: Secret::new(key),
+            url: url.to_owned(),
+            channels,
+        })
+    }
+
+    /// Lets its webhooks go as fast as they can.
+    pub(super) async fn unleash(&self) -> Outcome {
+        for channel in &self.channels {
+            let request = UpdateChannelRequest {
+                team_id: self.admin.team(),
+                channel: Some(Channel {
+                    id: channel.id.clone(),
+                    delivery: Some(policy(0.0)),
+                    ..Channel::default()
+                }),
+                update_mask: Some(prost_types::FieldMask {
+                    paths: vec!["delivery".to_owned()],
+                }),
+                validate_only: false,
+            };
+            self.admin
+                .channels()
+                .update_channel(self.admin.ask(request))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn channel(index: usize, url: &str, per_second: f64) -> Channel {
+    let filter = EventFilter {
+        types: vec!["*".to_owned()],
+        ..EventFilter::default()
+    };
+    Channel {
+        display_name: format!("endpoint {index}"),
+        destination: Some(Destination::Webhook(WebhookDestination {
+            url: url.to_owned(),
+            filter: Some(filter),
+            ..WebhookDestination::default()
+        })),
+        delivery: Some(policy(per_second)),
+        ..Channel::default()
+    }
+}
+
+fn policy(per_second: f64) -> DeliveryPolicy {
+    DeliveryPolicy {
+        max_concurrency: AT_ONCE,
+        max_per_second: per_second,
+        ..DeliveryPolicy::default()
+    }
+}
+
+fn present<T>(part: Option<T>) -> Outcome<T> {
+    part.ok_or_else(|| Failure::message("the server's answer is empty"))
+}

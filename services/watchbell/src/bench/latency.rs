@@ -1,0 +1,153 @@
+//! How long it takes from a caller's hand to an endpoint: at a steady pace, and with one endpoint of ten that is slow.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use watchbell_testkit::{Arrival, Behaviour, WebhookReceiver, WebhookReceiverBuilder};
+
+use super::lab::{Lab, Team};
+use super::load::{Emitted, emitted_at};
+use super::meter::Cpu;
+use super::report::{Figure, Latencies};
+use super::throughput::{arrived, caller};
+use crate::failure::Outcome;
+
+/// The pace of the steady run, in events a second.
+const STEADY: u32 = 200;
+/// The pace beside the slow endpoint.
+const BESIDE_SLOW: u32 = 60;
+const ENDPOINTS: usize = 10;
+/// How long the slow endpoint takes.
+const SLOW: Duration = Duration::from_secs(10);
+const SLOW_PATH: &str = "/slow";
+
+/// Latencies as endpoints see them.
+#[derive(Clone)]
+pub(super) struct Watched(Arc<Mutex<Latencies>>);
+
+// === impl Watched ===
+
+impl Watched {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Latencies::new())))
+    }
+
+    /// A receiver that notes when what it gets was emitted, except on the slow path.
+    pub(super) fn by(&self, lab: &Lab) -> WebhookReceiverBuilder {
+        let (clock, times) = (lab.clock.clone(), self.clone());
+        WebhookReceiver::builder()
+            .count_only()
+            .without_event_ids()
+            .on_arrival(move |arrival| {
+                let now = clock.monotonic();
+                if arrival.path != SLOW_PATH
+                    && let Some(at) = emitted(arrival)
+                {
+                    times
+                        .0
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .record(now.saturating_sub(at));
+                }
+            })
+    }
+
+    /// What was noted since the last time.
+    pub(super) fn take(&self) -> Latencies {
+        std::mem::replace(
+            &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            Latencies::new(),
+        )
+    }
+}
+
+fn emitted(arrival: &Arrival<'_>) -> Option<Duration> {
+    arrival
+        .headers
+        .get("webhook-id")
+        .and_then(|id| emitted_at(id.to_str().ok()?))
+}
+
+async fn pace(lab: &Lab, team: &Team, per_second: u32, span: Duration) -> Outcome<Emitted> {
+    lab.load
+        .run(caller(lab, team).emit_paced(per_second, span))
+        .await?
+}
+
+/// From the call to the endpoint, unhurried.
+pub(super) async fn steady(lab: &Lab, span: Duration) -> Outcome<Figure> {
+    let watched = Watched::new();
+    let endpoint = lab.endpoint(watched.by(lab)).await?;
+    let team = lab.team("steady", &[endpoint.url()]).await?;
+    let warm = pace(lab, &team, STEADY, Duration::from_secs(1)).await?;
+    arrived(&endpoint, warm.accepted).await?;
+    endpoint.clear();
+    watched.take();
+    let cpu = Cpu::now();
+    let emitted = pace(lab, &team, STEADY, span).await?;
+    arrived(&endpoint, emitted.accepted).await?;
+    let cpu = Cpu::since(&cpu);
+    let times = watched.take();
+    let met = times.ms(0.5) <= 2.0 && times.ms(0.99) <= 5.0;
+    Ok(
+        Figure::new(format!("end to end at {STEADY} events/s"), times.said())
+            .goal("p50 ≤ 2 ms, p99 ≤ 5 ms", met)
+            .details(format!(
+                "{} events, p99.9 {:.1} ms; answers {}",
+                times.count(),
+                times.ms(0.999),
+                emitted.answers.said()
+            ))
+            .value("p50_ms", times.ms(0.5))
+            .value("p99_ms", times.ms(0.99))
+            .value("p999_ms", times.ms(0.999))
+            .value("answer_p50_ms", emitted.answers.ms(0.5))
+            .value("answer_p99_ms", emitted.answers.ms(0.99))
+            .cpu(&cpu, emitted.accepted),
+    )
+}
+
+/// Nine healthy endpoints, and a tenth that is healthy first and takes ten seconds then.
+pub(super) async fn slow_endpoint(lab: &Lab, span: Duration) -> Outcome<Figure> {
+    let watched = Watched::new();
+    let endpoint = lab.endpoint(watched.by(lab)).await?;
+    let mut urls: Vec<_> = (1..ENDPOINTS)
+        .map(|at| endpoint.url_at(&format!("/e{at}")))
+        .collect();
+    urls.push(endpoint.url_at(SLOW_PATH));
+    let team = lab.team("slow", &urls).await?;
+    let warm = pace(lab, &team, BESIDE_SLOW, Duration::from_secs(1)).await?;
+    arrived(&endpoint, warm.accepted * ENDPOINTS as u64).await?;
+    endpoint.clear();
+    watched.take();
+
+    let emitted = pace(lab, &team, BESIDE_SLOW, span).await?;
+    arrived(&endpoint, emitted.accepted * ENDPOINTS as u64).await?;
+    let without = watched.take();
+    endpoint.clear();
+    endpoint.behave_at(SLOW_PATH, Behaviour::delayed(SLOW));
+    let emitted = pace(lab, &team, BESIDE_SLOW, span).await?;
+    // What is healthy by now has arrived, but for the last few.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let with = watched.take();
+    let missing = (emitted.accepted * (ENDPOINTS as u64 - 1)).saturating_sub(with.count());
+    endpoint.behave_at(SLOW_PATH, Behaviour::ok());
+    arrived(&endpoint, emitted.accepted * ENDPOINTS as u64).await?;
+
+    let ratio = with.ms(0.99) / without.ms(0.99);
+    Ok(Figure::new(
+        format!("1 of {ENDPOINTS} endpoints takes 10 s, {BESIDE_SLOW} events/s"),
+        format!("p99 × {ratio:.2}"),
+    )
+    .goal("≤ 1.2 of that without", ratio <= 1.2 && missing == 0)
+    .details(format!(
+        "the others: {} beside it, {} without it, {missing} not there in time",
+        with.said(),
+        without.said()
+    ))
+    .value("ratio", ratio)
+    .value("p50_ms", with.ms(0.5))
+    .value("p99_ms", with.ms(0.99))
+    .value("p50_ms_without", without.ms(0.5))
+    .value("p99_ms_without", without.ms(0.99)))
+}
