@@ -6,6 +6,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use tonic::transport::Endpoint;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
 use super::{Database, eventually};
 
 /// What to serve, and how.
@@ -102,16 +105,15 @@ fn free_address() -> SocketAddr {
 
 impl Process {
     async fn wait_until_ready(&mut self) {
-        let url = format!("http://{}/readyz", self.address);
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("an address");
+        let health = HealthClient::new(endpoint.connect_lazy());
         eventually("the process is ready", || {
             let ended = self.child.try_wait().expect("the process can be asked");
             assert!(ended.is_none(), "the process ended by itself: {ended:?}");
-            let asking = reqwest::get(url.clone());
+            let mut health = health.clone();
             async move {
-                asking
-                    .await
-                    .ok()
-                    .filter(|response| response.status().is_success())
+                let checked = health.check(HealthCheckRequest::default()).await.ok()?;
+                (checked.into_inner().status() == ServingStatus::Serving).then_some(())
             }
         })
         .await;
