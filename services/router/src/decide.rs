@@ -6,7 +6,17 @@
 //! channel is asked. Then webhooks, people's email preferences and the inbox, which rules do not silence.
 
 mod chat;
+mod people;
 mod trace;
+
+#[cfg(test)]
+pub(crate) mod arbitrary;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod specification;
 
 use std::collections::HashSet;
 
@@ -43,7 +53,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
         facts: Facts::of(event),
         spec: snapshot.catalog.lookup(&event.event_type),
         routes: Vec::new(),
-        targets: HashSet::new(),
+        shared: HashSet::new(),
         trace,
     };
     if deciding.spec.is_some_and(EventTypeSpec::is_receipt) {
@@ -61,6 +71,14 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
     }
 }
 
+/// Why nobody hears of it unasked.
+fn no_alert(event: &Event) -> String {
+    format!(
+        "{} does not alert by default at {}.",
+        event.event_type, event.severity
+    )
+}
+
 /// A decision under way.
 struct Deciding<'a> {
     snapshot: &'a TeamSnapshot,
@@ -69,16 +87,17 @@ struct Deciding<'a> {
     /// The event's type; absent only when it was deleted since the event was parsed.
     spec: Option<&'a EventTypeSpec>,
     routes: Vec<Route>,
-    targets: HashSet<Target>,
+    /// Those targets of the routes that can be reached in more than one way.
+    shared: HashSet<Target>,
     trace: Trace,
 }
 
 // === impl Deciding ===
 
 impl Deciding<'_> {
-    /// No target gets an event twice; the first reason stays.
+    /// A route to what other rules, too, may send to. No target gets an event twice; the first reason stays.
     fn route(&mut self, target: Target, reason: Reason) {
-        if self.targets.insert(target.clone()) {
+        if self.shared.insert(target.clone()) {
             let mentions = self.mentions(target.kind());
             self.routes.push(Route {
                 target,
@@ -88,161 +107,54 @@ impl Deciding<'_> {
         }
     }
 
+    /// A route to what only its own subscription or preference leads to, so that there is nothing to compare it with.
+    /// Of these an event can have hundreds.
+    fn route_alone(&mut self, target: Target, reason: Reason) {
+        self.routes.push(Route {
+            target,
+            reason,
+            mentions: Vec::new(),
+        });
+    }
+
     fn alerts_by_default(&self) -> bool {
         self.spec
             .is_some_and(|spec| spec.alert_policy.applies(self.event.severity))
     }
 
-    fn receipt(&mut self) {
-        let set = &self.snapshot.compliance_recipients;
-        if set.is_empty() {
-            for owner in self.snapshot.owners() {
-                self.trace.say(
-                    Stage::Receipt,
-                    Some(ChannelKind::Email),
-                    About::member(owner),
-                    Outcome::Routed,
-                    || Reason::OwnerFallback.to_string(),
-                );
-                self.route(
-                    Target::Address {
-                        address: owner.email.clone(),
-                        channel: None,
-                    },
-                    Reason::OwnerFallback,
-                );
-            }
-        }
-        for address in set {
-            self.trace.say(
-                Stage::Receipt,
-                Some(ChannelKind::Email),
-                About::named(address.as_str()),
-                Outcome::Routed,
-                || Reason::ReceiptRecipient.to_string(),
-            );
-            self.route(
-                Target::Address {
-                    address: address.clone(),
-                    channel: None,
-                },
-                Reason::ReceiptRecipient,
-            );
-        }
-    }
-
     fn webhooks(&mut self) {
         for channel in self.snapshot.channels_of(ChannelKind::Webhook) {
-            let about = || About::channel(channel);
+            let (kind, about) = (Some(channel.kind), About::channel(channel));
             if !channel.enabled {
-                self.trace.say(
-                    Stage::Webhook,
-                    Some(channel.kind),
-                    about(),
-                    Outcome::Rests,
-                    || "The webhook is paused.".to_owned(),
-                );
+                let why = || "The webhook is paused.".to_owned();
+                self.trace.say(Stage::Webhook, kind, about, Outcome::Rests, why);
                 continue;
             }
             match channel.filter.matches_facts(&self.facts) {
                 Match::Yes => {
                     let Some(pattern) = channel.filter.matching_pattern(self.event).cloned() else {
+                        // Config refuses a webhook without patterns; to guess that it means all would send everything.
+                        let why = || "The webhook subscribes to nothing.".to_owned();
+                        self.trace
+                            .say(Stage::Webhook, kind, about, Outcome::PassedOver, why);
                         continue;
                     };
                     let reason = Reason::Subscription { pattern };
-                    self.trace.say(
-                        Stage::Webhook,
-                        Some(channel.kind),
-                        about(),
-                        Outcome::Routed,
-                        || reason.to_string(),
-                    );
-                    self.route(
-                        Target::Channel {
-                            id: channel.id,
-                            kind: channel.kind,
-                        },
-                        reason,
-                    );
+                    self.trace.say(Stage::Webhook, kind, about, Outcome::Routed, || {
+                        reason.to_string()
+                    });
+                    let target = Target::Channel {
+                        id: channel.id,
+                        kind: channel.kind,
+                    };
+                    self.route_alone(target, reason);
                 }
                 Match::No(mismatch) => {
-                    self.trace.say(
-                        Stage::Webhook,
-                        Some(channel.kind),
-                        about(),
-                        Outcome::PassedOver,
-                        || channel.filter.sentence(&mismatch, self.event),
-                    );
+                    let why = || channel.filter.sentence(&mismatch, self.event);
+                    self.trace
+                        .say(Stage::Webhook, kind, about, Outcome::PassedOver, why);
                 }
             }
-        }
-    }
-
-    fn people(&mut self) {
-        let kind = Some(ChannelKind::Email);
-        let Some((spec, topic)) = self.spec.and_then(|spec| Some((spec, spec.topic?))) else {
-            self.trace
-                .say(Stage::Preference, kind, None, Outcome::PassedOver, || {
-                    format!("No email topic covers {}.", self.event.event_type)
-                });
-            return;
-        };
-        for member in self.snapshot.members.values() {
-            let wanted = preference::effective(member, self.snapshot.plan, topic);
-            let by_default = !member.preferences.contains_key(&topic);
-            if wanted.wants(self.event.severity, spec.is_failure()) {
-                let reason = Reason::Preference { topic, by_default };
-                self.trace.say(
-                    Stage::Preference,
-                    kind,
-                    About::member(member),
-                    Outcome::Routed,
-                    || reason.to_string(),
-                );
-                self.route(
-                    Target::Person {
-                        member_id: member.id,
-                        address: member.email.clone(),
-                        topic,
-                    },
-                    reason,
-                );
-            } else {
-                self.trace.say(
-                    Stage::Preference,
-                    kind,
-                    About::member(member),
-                    Outcome::PassedOver,
-                    || {
-                        let whose = if by_default {
-                            "By default the member gets no"
-                        } else {
-                            "The member asked for no"
-                        };
-                        format!("{whose} emails on {topic} at this severity.")
-                    },
-                );
-            }
-        }
-    }
-
-    fn inbox(&mut self) {
-        let kind = Some(ChannelKind::InApp);
-        if self.targets.contains(&Target::Inbox) {
-            return;
-        }
-        if self.alerts_by_default() {
-            self.trace.say(Stage::Inbox, kind, None, Outcome::Routed, || {
-                Reason::AlertsByDefault.to_string()
-            });
-            self.route(Target::Inbox, Reason::AlertsByDefault);
-        } else {
-            self.trace.say(Stage::Inbox, kind, None, Outcome::PassedOver, || {
-                format!(
-                    "{} does not alert by default at {}.",
-                    self.event.event_type, self.event.severity
-                )
-            });
         }
     }
 }

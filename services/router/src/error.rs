@@ -32,6 +32,17 @@ pub(crate) enum Error {
 // === impl Error ===
 
 impl Error {
+    /// A word for it, for counting.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::Snapshot(_) | Self::SnapshotUnreadable(_) => "no_snapshot",
+            Self::NoDispatcher => "no_dispatcher",
+            Self::Overloaded => "overloaded",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     /// The same error for another caller who waited for the same answer.
     pub(crate) fn copy(&self) -> Self {
         match self {

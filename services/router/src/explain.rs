@@ -50,3 +50,6 @@ fn hold(snapshot: &TeamSnapshot, event: &Event, route: &Route, at: DateTime<Utc>
         held_until: Some(until),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::future::ready;
 use futures::{FutureExt as _, StreamExt as _, future::join_all};
 use prost::Message as _;
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 use watchbell_contracts::{
     api::{BoxStream, RouterApi, boxed},
     convert,
@@ -13,10 +14,7 @@ use watchbell_contracts::{
         EmitStreamResponse, ExplainRequest, ExplainResponse, emit_result::Outcome,
     },
 };
-use watchbell_domain::{
-    event::Event,
-    violation::{Violations, reason},
-};
+use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::{
     auth::Principal,
     problem::{Problem, to_message},
@@ -85,7 +83,7 @@ impl RouterApi for Router {
                 })
             };
             // Each has its own task, so that deciding goes on while the caller reads no answers.
-            tokio::spawn(accepting)
+            tokio::spawn(accepting.in_current_span())
                 .map(|joined| joined.unwrap_or_else(|lost| Err(Problem::internal(lost).into())))
         });
         // A stream that breaks ends with its error, and nothing after it is read.
@@ -100,16 +98,15 @@ impl RouterApi for Router {
         let principal = Principal::of(&request)?;
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
+        let snapshot = self.intake.snapshots.of(team).await?;
         let mut violations = Violations::new();
         let at = convert::instant(request.at.as_ref(), "at", &mut violations);
-        violations.into_result(()).map_err(Problem::Invalid)?;
-        let snapshot = self.intake.snapshots.of(team).await?;
-        let event: Event = self.intake.parse(request.event, &snapshot, "event")?;
-        Ok(Response::new(explain::explain(
-            &snapshot,
-            &event,
-            at.unwrap_or_else(|| self.intake.clock.now()),
-        )))
+        let event = violations.take(self.intake.parse(request.event, &snapshot, "event"));
+        let Some(event) = event.filter(|_| violations.is_empty()) else {
+            return Err(Problem::Invalid(violations).into());
+        };
+        let at = at.unwrap_or_else(|| self.intake.clock.now());
+        Ok(Response::new(explain::explain(&snapshot, &event, at)))
     }
 }
 
@@ -149,3 +146,6 @@ fn refused(status: &Status) -> EmitResult {
         outcome: Some(Outcome::Refused(to_message(status))),
     }
 }
+
+#[cfg(test)]
+mod tests;

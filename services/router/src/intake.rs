@@ -14,7 +14,7 @@ use watchbell_domain::{
 };
 use watchbell_runtime::{problem, telemetry::propagate};
 
-use crate::{decide::decide, error::Error, snapshots::Snapshots, submitter::Submitter};
+use crate::{decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter};
 
 /// The way of an event through the Router.
 #[derive(Clone)]
@@ -22,6 +22,7 @@ pub(crate) struct Intake {
     pub(crate) clock: SharedClock,
     pub(crate) snapshots: Snapshots,
     pub(crate) submitter: Submitter,
+    pub(crate) metrics: Metrics,
 }
 
 // === impl Intake ===
@@ -29,6 +30,19 @@ pub(crate) struct Intake {
 impl Intake {
     /// Accepts one event: answers once it is on disk. Violations are under `path`.
     pub(crate) async fn accept(
+        &self,
+        team: TeamId,
+        event: Option<wire::Event>,
+        path: &str,
+    ) -> Result<EmitResponse, Error> {
+        let accepted = self.try_accept(team, event, path).await;
+        if let Err(error) = &accepted {
+            self.metrics.refused(error);
+        }
+        accepted
+    }
+
+    async fn try_accept(
         &self,
         team: TeamId,
         event: Option<wire::Event>,
@@ -63,12 +77,12 @@ impl Intake {
         event: Option<wire::Event>,
         snapshot: &Arc<TeamSnapshot>,
         path: &str,
-    ) -> Result<Event, Error> {
+    ) -> Result<Event, Violations> {
         let Some(message) = event else {
-            return Err(Violations::one(path, reason::REQUIRED, "must be given").into());
+            return Err(Violations::one(path, reason::REQUIRED, "must be given"));
         };
         let parsed = convert::event_draft(message)
             .and_then(|draft| Event::parse(draft, snapshot.team_id, &snapshot.catalog, self.clock.now()));
-        Ok(parsed.map_err(|violations| violations.under(path))?)
+        parsed.map_err(|violations| violations.under(path))
     }
 }

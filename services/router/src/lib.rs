@@ -7,17 +7,22 @@ mod error;
 mod explain;
 mod grpc;
 mod intake;
+mod metrics;
 mod snapshots;
 mod submitter;
 
+#[cfg(test)]
+mod testing;
+
 use std::sync::Arc;
 
+use opentelemetry::metrics::Meter;
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_domain::clock::SharedClock;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 
 pub use crate::decide::decide;
-use crate::{intake::Intake, snapshots::Snapshots, submitter::Submitter};
+use crate::{intake::Intake, metrics::Metrics, snapshots::Snapshots, submitter::Submitter};
 
 /// The service.
 pub struct Router {
@@ -32,6 +37,8 @@ pub struct Needs {
     pub config: Arc<dyn SnapshotApi>,
     /// Every Dispatcher that may be submitted to; at least one.
     pub dispatchers: Vec<Arc<dyn DispatcherApi>>,
+    /// Where it measures.
+    pub meter: Meter,
 }
 
 // === impl Router ===
@@ -42,7 +49,7 @@ impl Router {
 
     /// Opens the service and starts its loops.
     pub fn open(needs: Needs, tasks: &mut TaskSet) -> Arc<Self> {
-        let snapshots = Snapshots::new(needs.config);
+        let snapshots = Snapshots::new(needs.config, needs.clock.clone());
         let (submitter, links) = Submitter::new(needs.dispatchers);
         let changes = snapshots.change_loop();
         tasks.spawn_fn(Stage::Intake, "router.changes", |shutdown| changes.run(shutdown));
@@ -54,6 +61,7 @@ impl Router {
                 clock: needs.clock,
                 snapshots,
                 submitter,
+                metrics: Metrics::new(&needs.meter),
             },
         })
     }

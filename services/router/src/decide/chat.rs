@@ -1,57 +1,68 @@
 //! Rules, and the default channels that alerts fall through to when no rule decides.
 
-use std::sync::Arc;
+use watchbell_domain::{channel::Channel, filter::Match, ids::ChannelId, mention::Mention, rule::Rule};
 
-use watchbell_domain::{channel::Channel, filter::Match, mention::Mention, rule::Rule};
-
-use super::{About, ChannelKind, Deciding, Outcome, Reason, RuleAction, Stage, Target};
+use super::{About, ChannelKind, Deciding, Outcome, Reason, RuleAction, Stage, Target, no_alert};
 
 /// The kinds for which rules and default channels exist, each on its own.
 const CHATS: [ChannelKind; 2] = [ChannelKind::Slack, ChannelKind::Teams];
+
+/// Something of each kind of chat.
+type OfChats = [bool; CHATS.len()];
 
 /// What the rules have settled, for each kind of chat.
 #[derive(Debug, Default)]
 pub(super) struct Ruled {
     /// A rule said something: the default channel is not asked.
-    said: [bool; CHATS.len()],
+    said: OfChats,
     /// A rule said the last word: later rules are not asked about the kind.
-    closed: [bool; CHATS.len()],
+    closed: OfChats,
 }
+
+fn chat(kind: ChannelKind) -> Option<usize> {
+    CHATS.iter().position(|chat| *chat == kind)
+}
+
+// === impl Ruled ===
+
+impl Ruled {
+    fn is_closed(&self, kind: ChannelKind) -> bool {
+        chat(kind).is_some_and(|index| self.closed[index])
+    }
+}
+
+// === impl Deciding ===
 
 impl Deciding<'_> {
     pub(super) fn rules(&mut self) -> Ruled {
         let mut ruled = Ruled::default();
-        if self.snapshot.rules.is_empty() {
+        let snapshot = self.snapshot;
+        if snapshot.rules.is_empty() {
             return ruled;
         }
-        let rest = !self.snapshot.plan.applies_rules();
-        if rest {
-            let plan = self.snapshot.plan;
+        let applied = snapshot.plan.applies_rules();
+        if !applied {
             self.trace.say(Stage::Plan, None, None, Outcome::Rests, || {
+                let plan = snapshot.plan;
                 format!("Rules need the TEAM plan or above; on {plan} they are kept but not applied.")
             });
         }
-        for rule in &self.snapshot.rules {
-            if rest || !rule.enabled {
-                let why = if rest {
-                    "The team's plan does not apply rules."
-                } else {
-                    "The rule is paused."
-                };
-                self.trace
-                    .say(Stage::Rule, None, About::rule(rule), Outcome::Rests, || {
-                        why.to_owned()
-                    });
-                continue;
-            }
-            match rule.filter.matches_facts(&self.facts) {
-                Match::Yes => self.apply(rule, &mut ruled),
-                Match::No(mismatch) => {
-                    let (event, filter) = (self.event, &rule.filter);
-                    self.trace
-                        .say(Stage::Rule, None, About::rule(rule), Outcome::PassedOver, || {
-                            filter.sentence(&mismatch, event)
+        for rule in &snapshot.rules {
+            if !applied {
+                self.rule_step(rule, None, Outcome::Rests, || {
+                    "The team's plan does not apply rules.".to_owned()
+                });
+            } else if !rule.enabled {
+                self.rule_step(rule, None, Outcome::Rests, || "The rule is paused.".to_owned());
+            } else {
+                match rule.filter.matches_facts(&self.facts) {
+                    Match::Yes => self.apply(rule, &mut ruled),
+                    Match::No(mismatch) => {
+                        let event = self.event;
+                        self.rule_step(rule, None, Outcome::PassedOver, || {
+                            rule.filter.sentence(&mismatch, event)
                         });
+                    }
                 }
             }
         }
@@ -59,166 +70,170 @@ impl Deciding<'_> {
     }
 
     fn apply(&mut self, rule: &Rule, ruled: &mut Ruled) {
-        match &rule.action {
+        let spoke = match &rule.action {
             RuleAction::Silence { .. } => self.silence(rule, ruled),
-            RuleAction::Send { channels } => {
-                for id in channels {
-                    // A channel that is gone was deleted after this rule was written.
-                    if let Some(channel) = self.snapshot.channel(*id).cloned() {
-                        self.send(rule, &channel, ruled);
-                    }
-                }
-            }
-        }
-        for (index, kind) in CHATS.into_iter().enumerate() {
-            let spoke = rule.action.silences(kind) || self.sends_to(rule, kind);
+            RuleAction::Send { channels } => self.send(rule, channels, ruled),
+        };
+        for (index, spoke) in spoke.into_iter().enumerate() {
             ruled.said[index] |= spoke;
             ruled.closed[index] |= spoke && !rule.continue_;
         }
     }
 
-    fn silence(&mut self, rule: &Rule, ruled: &Ruled) {
-        for (index, kind) in CHATS.into_iter().enumerate() {
-            if !rule.action.silences(kind) {
-                continue;
-            }
-            if ruled.closed[index] {
-                self.already_decided(rule, kind);
+    /// Of which kinds the rule spoke.
+    fn silence(&mut self, rule: &Rule, ruled: &Ruled) -> OfChats {
+        let spoke = CHATS.map(|kind| rule.action.silences(kind));
+        for kind in CHATS.into_iter().filter(|kind| rule.action.silences(*kind)) {
+            if ruled.is_closed(kind) {
+                self.decided_before(rule, kind);
             } else {
-                self.trace.say(
-                    Stage::Rule,
-                    Some(kind),
-                    About::rule(rule),
-                    Outcome::Silenced,
-                    || format!("The rule “{}” keeps it silent here.", rule.name),
-                );
+                self.rule_step(rule, Some(kind), Outcome::Silenced, || {
+                    format!("The rule “{}” keeps it silent here.", rule.name)
+                });
             }
         }
+        spoke
     }
 
-    fn send(&mut self, rule: &Rule, channel: &Arc<Channel>, ruled: &Ruled) {
+    /// Of which kinds the rule spoke. A channel that is gone was deleted after the rule was written, and no word of it
+    /// is left; one that is paused is still what the rule says.
+    fn send(&mut self, rule: &Rule, channels: &[ChannelId], ruled: &Ruled) -> OfChats {
+        let mut spoke = OfChats::default();
+        let mut found = false;
+        for id in channels {
+            if let Some(channel) = self.snapshot.channel(*id) {
+                found = true;
+                if let Some(index) = chat(channel.kind) {
+                    spoke[index] = true;
+                }
+                self.send_to(rule, channel, ruled);
+            }
+        }
+        if !found {
+            self.rule_step(rule, None, Outcome::Rests, || {
+                "The rule matches, but the channels that it sends to are gone.".to_owned()
+            });
+        }
+        spoke
+    }
+
+    fn send_to(&mut self, rule: &Rule, channel: &Channel, ruled: &Ruled) {
         let kind = channel.kind;
-        if CHATS
-            .iter()
-            .position(|chat| *chat == kind)
-            .is_some_and(|index| ruled.closed[index])
-        {
-            self.already_decided(rule, kind);
-            return;
+        if ruled.is_closed(kind) {
+            return self.decided_before(rule, kind);
         }
-        if !channel.enabled {
-            self.trace
-                .say(Stage::Rule, Some(kind), About::rule(rule), Outcome::Rests, || {
-                    format!("The rule sends it to “{}”, which is paused.", channel.name)
-                });
-            return;
+        let rests = if !channel.enabled {
+            Some("which is paused")
+        } else if kind == ChannelKind::Email && channel.recipients.is_empty() {
+            Some("which has no recipients")
+        } else if kind == ChannelKind::Webhook {
+            // Config refuses rules that name them.
+            Some("which is a webhook and has a filter of its own")
+        } else {
+            None
+        };
+        if let Some(why) = rests {
+            return self.rule_step(rule, Some(kind), Outcome::Rests, || {
+                format!("The rule sends it to “{}”, {why}.", channel.name)
+            });
         }
+        self.rule_step(rule, Some(kind), Outcome::Routed, || {
+            format!("The rule “{}” sends it to “{}”.", rule.name, channel.name)
+        });
         let reason = Reason::RuleMatched {
             rule_id: rule.id,
             name: rule.name.clone(),
         };
-        self.trace.say(
-            Stage::Rule,
-            Some(kind),
-            About::rule(rule),
-            Outcome::Routed,
-            || format!("The rule “{}” sends it to “{}”.", rule.name, channel.name),
-        );
         match kind {
             ChannelKind::Slack | ChannelKind::Teams => {
-                self.route(Target::Channel { id: channel.id, kind }, reason)
+                self.route(Target::Channel { id: channel.id, kind }, reason);
             }
             ChannelKind::InApp => self.route(Target::Inbox, reason),
             ChannelKind::Email => {
                 for address in &channel.recipients {
-                    self.route(
-                        Target::Address {
-                            address: address.clone(),
-                            channel: Some(channel.id),
-                        },
-                        reason.clone(),
-                    );
+                    let target = Target::Address {
+                        address: address.clone(),
+                        channel: Some(channel.id),
+                    };
+                    self.route(target, reason.clone());
                 }
             }
-            // Webhooks have filters of their own; Config refuses rules that name them.
             ChannelKind::Webhook => {}
         }
     }
 
-    fn already_decided(&mut self, rule: &Rule, kind: ChannelKind) {
-        self.trace.say(
-            Stage::Rule,
-            Some(kind),
-            About::rule(rule),
-            Outcome::PassedOver,
-            || "An earlier rule has decided it.".to_owned(),
-        );
+    fn decided_before(&mut self, rule: &Rule, kind: ChannelKind) {
+        self.rule_step(rule, Some(kind), Outcome::PassedOver, || {
+            "An earlier rule has decided it.".to_owned()
+        });
     }
 
-    fn sends_to(&self, rule: &Rule, kind: ChannelKind) -> bool {
-        let channels = rule.action.channels().iter();
-        channels
-            .filter_map(|id| self.snapshot.channel(*id))
-            .any(|channel| channel.kind == kind)
+    fn rule_step(
+        &mut self,
+        rule: &Rule,
+        kind: Option<ChannelKind>,
+        outcome: Outcome,
+        why: impl FnOnce() -> String,
+    ) {
+        self.trace.say(Stage::Rule, kind, About::rule(rule), outcome, why);
     }
 
     pub(super) fn default_channels(&mut self, ruled: &Ruled) {
+        let snapshot = self.snapshot;
         for (index, kind) in CHATS.into_iter().enumerate() {
-            let Some(channel) = self.snapshot.default_channel(kind).cloned() else {
+            let Some(channel) = snapshot.default_channel(kind) else {
+                // A team that does not use the kind need not read of it.
+                if snapshot.channels_of(kind).next().is_some() && !ruled.said[index] {
+                    self.trace.say(
+                        Stage::DefaultChannel,
+                        Some(kind),
+                        None,
+                        Outcome::PassedOver,
+                        || "The team has set no default channel of this kind.".to_owned(),
+                    );
+                }
                 continue;
             };
             if ruled.said[index] {
-                self.default_step(&channel, Outcome::PassedOver, || {
+                self.default_step(channel, Outcome::PassedOver, || {
                     "A rule has decided it.".to_owned()
                 });
             } else if !channel.enabled {
-                self.default_step(&channel, Outcome::Rests, || {
+                self.default_step(channel, Outcome::Rests, || {
                     "The default channel is paused.".to_owned()
                 });
             } else {
-                self.default_channel(&channel);
+                self.default_channel(channel);
             }
         }
     }
 
-    fn default_channel(&mut self, channel: &Arc<Channel>) {
-        let decided = match &channel.triggers {
+    fn default_channel(&mut self, channel: &Channel) {
+        let event = self.event;
+        let reason = match &channel.triggers {
             Some(triggers) => match triggers.matches_facts(&self.facts) {
-                Match::Yes => Ok(Reason::DefaultChannelTriggers),
-                Match::No(mismatch) => Err(format!(
-                    "Its triggers do not match. {}",
-                    triggers.sentence(&mismatch, self.event)
-                )),
+                Match::Yes => Reason::DefaultChannelTriggers,
+                Match::No(mismatch) => {
+                    return self.default_step(channel, Outcome::PassedOver, || {
+                        let why = triggers.sentence(&mismatch, event);
+                        format!("Its triggers do not match. {why}")
+                    });
+                }
             },
-            None if self.alerts_by_default() => Ok(Reason::DefaultChannel),
-            None => Err(format!(
-                "{} does not alert by default at {}.",
-                self.event.event_type, self.event.severity
-            )),
+            None if self.alerts_by_default() => Reason::DefaultChannel,
+            None => return self.default_step(channel, Outcome::PassedOver, || no_alert(event)),
         };
-        match decided {
-            Ok(reason) => {
-                self.default_step(channel, Outcome::Routed, || reason.to_string());
-                self.route(
-                    Target::Channel {
-                        id: channel.id,
-                        kind: channel.kind,
-                    },
-                    reason,
-                );
-            }
-            Err(why) => self.default_step(channel, Outcome::PassedOver, || why),
-        }
+        self.default_step(channel, Outcome::Routed, || reason.to_string());
+        let target = Target::Channel {
+            id: channel.id,
+            kind: channel.kind,
+        };
+        self.route(target, reason);
     }
 
-    fn default_step(&mut self, channel: &Arc<Channel>, outcome: Outcome, why: impl FnOnce() -> String) {
-        self.trace.say(
-            Stage::DefaultChannel,
-            Some(channel.kind),
-            About::channel(channel),
-            outcome,
-            why,
-        );
+    fn default_step(&mut self, channel: &Channel, outcome: Outcome, why: impl FnOnce() -> String) {
+        let (kind, about) = (Some(channel.kind), About::channel(channel));
+        self.trace.say(Stage::DefaultChannel, kind, about, outcome, why);
     }
 
     /// Who is called by name in a message of that kind: each once, in the order of the rules.
@@ -227,12 +242,8 @@ impl Deciding<'_> {
         if !kind.is_chat() {
             return mentions;
         }
-        for rule in self
-            .snapshot
-            .mention_rules
-            .iter()
-            .filter(|rule| rule.applies(self.event))
-        {
+        let rules = self.snapshot.mention_rules.iter();
+        for rule in rules.filter(|rule| rule.applies(self.event)) {
             for mention in rule.mentions_in(kind) {
                 if !mentions.contains(mention) {
                     mentions.push(mention.clone());

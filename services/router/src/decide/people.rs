@@ -1,0 +1,127 @@
+//! Receipts, the emails that members asked for, and the inbox: what rules add to and never take away.
+
+use watchbell_domain::{email::EmailAddress, preference::Preference, vocabulary::Topic};
+
+use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference};
+
+const EMAIL: Option<ChannelKind> = Some(ChannelKind::Email);
+const INBOX: Option<ChannelKind> = Some(ChannelKind::InApp);
+
+impl Deciding<'_> {
+    /// To the recipients that the team set, else to its Owners, and to nobody else.
+    pub(super) fn receipt(&mut self) {
+        for address in &self.snapshot.compliance_recipients {
+            self.receipt_to(address, About::named(address.as_str()), Reason::ReceiptRecipient);
+        }
+        if self.snapshot.compliance_recipients.is_empty() {
+            for owner in self.snapshot.owners() {
+                self.receipt_to(&owner.email, About::member(owner), Reason::OwnerFallback);
+            }
+        }
+        if self.routes.is_empty() {
+            self.trace
+                .say(Stage::Receipt, EMAIL, None, Outcome::PassedOver, || {
+                    "It is a receipt, and the team has neither a compliance recipient nor an Owner."
+                        .to_owned()
+                });
+        }
+    }
+
+    fn receipt_to(&mut self, address: &EmailAddress, about: About<'_>, reason: Reason) {
+        self.trace.say(Stage::Receipt, EMAIL, about, Outcome::Routed, || {
+            reason.to_string()
+        });
+        let address = address.clone();
+        self.route(
+            Target::Address {
+                address,
+                channel: None,
+            },
+            reason,
+        );
+    }
+
+    pub(super) fn people(&mut self) {
+        let Some((spec, topic)) = self.spec.and_then(|spec| Some((spec, spec.topic?))) else {
+            self.trace
+                .say(Stage::Preference, EMAIL, None, Outcome::PassedOver, || {
+                    format!("No email topic covers {}.", self.event.event_type)
+                });
+            return;
+        };
+        let (severity, failure) = (self.event.severity, spec.is_failure());
+        for member in self.snapshot.members.values() {
+            let wanted = preference::effective(member, self.snapshot.plan, topic);
+            let by_default = || !member.preferences.contains_key(&topic);
+            if wanted.wants(severity, failure) {
+                let by_default = by_default();
+                let reason = Reason::Preference { topic, by_default };
+                self.trace.say(
+                    Stage::Preference,
+                    EMAIL,
+                    About::member(member),
+                    Outcome::Routed,
+                    || reason.to_string(),
+                );
+                let target = Target::Person {
+                    member_id: member.id,
+                    address: member.email.clone(),
+                    topic,
+                };
+                self.route_alone(target, reason);
+            } else {
+                self.trace.say(
+                    Stage::Preference,
+                    EMAIL,
+                    About::member(member),
+                    Outcome::PassedOver,
+                    || no_email(wanted, topic, by_default()),
+                );
+            }
+        }
+    }
+
+    /// What alerts by default, unless the team paused its inbox. What a rule sends there is there already.
+    pub(super) fn inbox(&mut self) {
+        if self.shared.contains(&Target::Inbox) {
+            return;
+        }
+        let channel = self.snapshot.default_channel(ChannelKind::InApp);
+        if let Some(channel) = channel.filter(|channel| !channel.enabled) {
+            self.trace.say(
+                Stage::Inbox,
+                INBOX,
+                About::channel(channel),
+                Outcome::Rests,
+                || "The inbox is paused.".to_owned(),
+            );
+        } else if self.alerts_by_default() {
+            self.trace.say(Stage::Inbox, INBOX, None, Outcome::Routed, || {
+                Reason::AlertsByDefault.to_string()
+            });
+            self.route(Target::Inbox, Reason::AlertsByDefault);
+        } else {
+            let event = self.event;
+            self.trace
+                .say(Stage::Inbox, INBOX, None, Outcome::PassedOver, || no_alert(event));
+        }
+    }
+}
+
+/// Why a member gets no email.
+fn no_email(wanted: Preference, topic: Topic, by_default: bool) -> String {
+    let whose = if by_default {
+        "By default the member gets"
+    } else {
+        "The member asked for"
+    };
+    match wanted {
+        Preference::Failures => format!("{whose} emails on {topic} only of failures."),
+        Preference::Severities(severities) if !severities.is_empty() => {
+            format!("{whose} emails on {topic} only at {severities}.")
+        }
+        Preference::Off | Preference::On | Preference::Severities(_) => {
+            format!("{whose} no emails on {topic}.")
+        }
+    }
+}

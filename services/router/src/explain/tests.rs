@@ -1,0 +1,164 @@
+use std::fmt::Write as _;
+
+use watchbell_contracts::{event::v1::ChannelKind as WireKind, router::v1::StepOutcome};
+use watchbell_domain::{
+    catalog::RECEIPT,
+    quiet_hours::{QuietHours, Window},
+    severities::SeveritySet,
+    vocabulary::{ChannelKind, Plan, Role, Severity},
+};
+
+use super::*;
+use crate::testing::{Also as _, Team, at, event, everything, noon, types};
+
+/// As a terminal might show it.
+fn read(explanation: &ExplainResponse) -> String {
+    let mut text = String::new();
+    for route in &explanation.routes {
+        let _ = writeln!(
+            text,
+            "-> {}: {}",
+            WireKind::try_from(route.kind)
+                .unwrap()
+                .as_str_name()
+                .trim_start_matches("CHANNEL_KIND_"),
+            route.reason.as_ref().unwrap().sentence
+        );
+    }
+    for step in &explanation.steps {
+        let outcome = StepOutcome::try_from(step.outcome).unwrap();
+        let outcome = outcome.as_str_name().trim_start_matches("STEP_OUTCOME_");
+        let kind = WireKind::try_from(step.kind).unwrap().as_str_name();
+        let kind = kind
+            .trim_start_matches("CHANNEL_KIND_")
+            .replace("UNSPECIFIED", "");
+        let _ = writeln!(
+            text,
+            "{outcome:<12} {:<15} {kind:<8} {:<19} {}",
+            step.stage, step.subject_name, step.sentence
+        );
+    }
+    text
+}
+
+fn nights() -> QuietHours {
+    let night = Window {
+        days: vec![],
+        start: "22:00".parse().unwrap(),
+        end: "07:00".parse().unwrap(),
+    };
+    QuietHours::try_new(
+        chrono_tz::Europe::Berlin,
+        vec![night],
+        SeveritySet::CRITICAL,
+        false,
+    )
+    .unwrap()
+}
+
+fn busy_team() -> Team {
+    Team::new()
+        .slack("#alerts")
+        .by_default()
+        .with_last(|channel| channel.quiet_hours = Some(nights()))
+        .teams("Operations")
+        .by_default()
+        .slack("#security")
+        .with_last(|channel| channel.quiet_hours = Some(nights()))
+        .slack("#old")
+        .paused()
+        .email("Audit trail", &["trail@example.com"])
+        .webhook("SIEM", types("finding.*"))
+        .webhook("Tickets", types("exception.*"))
+        .member("owner@example.com", Role::Owner)
+        .rule("Scans", types("scan.*"), &["#old"])
+        .rule(
+            "Production",
+            everything().sources(&["cspm"]).when("event.data.score > 9.0"),
+            &["#security"],
+        )
+        .rule(
+            "Findings",
+            types("finding.*").severities(SeveritySet::HIGH_AND_ABOVE),
+            &["#security", "#old", "Audit trail"],
+        )
+        .rule("Rest", everything(), &["#alerts"])
+}
+
+#[test]
+fn an_explanation_goes_through_rules_channels_webhooks_and_people_in_order() {
+    let explanation = explain(
+        &busy_team().build(),
+        &at("finding.created", Severity::High),
+        noon(),
+    );
+    insta::assert_snapshot!(read(&explanation));
+}
+
+#[test]
+fn conditions_that_fail_are_said_one_by_one() {
+    let mut finding = at("finding.created", Severity::Low);
+    finding.source = "cspm".to_owned();
+    finding.data.remove("score");
+    let explanation = explain(&busy_team().build(), &finding, noon());
+    insta::assert_snapshot!(read(&explanation));
+}
+
+#[test]
+fn on_free_the_rules_rest() {
+    let team = busy_team().plan(Plan::Free).build();
+    insta::assert_snapshot!(read(&explain(&team, &event("scan.completed"), noon())));
+}
+
+#[test]
+fn a_receipt_is_asked_of_nobody_else() {
+    let team = busy_team().receipts_to(&["officer@example.com"]).build();
+    insta::assert_snapshot!(read(&explain(&team, &event(RECEIPT), noon())));
+}
+
+#[test]
+fn a_rule_that_comes_to_nothing_says_why() {
+    let team = Team::new()
+        .slack("#alerts")
+        .teams("Operations")
+        .email("Nobody", &[])
+        .webhook("Empty", everything())
+        .channel(ChannelKind::InApp, "Inbox")
+        .by_default()
+        .paused()
+        .rule("Gone", everything(), &["#deleted"])
+        .rule("Nobody", everything(), &["Nobody"])
+        .rule("Hush", everything(), &[])
+        .with_last_rule(|rule| rule.enabled = false)
+        .silence("Quiet Slack", everything(), &[ChannelKind::Slack])
+        .rule("Late", everything(), &["#alerts"])
+        .silence("Late hush", everything(), &[ChannelKind::Slack])
+        .build();
+    insta::assert_snapshot!(read(&explain(&team, &event("audit.queued"), noon())));
+}
+
+#[test]
+fn quiet_hours_hold_what_a_delivery_at_that_moment_would_wait_for() {
+    let team = busy_team().build();
+    let held = |severity, instant: &str| -> Vec<_> {
+        let explanation = explain(&team, &at("finding.created", severity), instant.parse().unwrap());
+        explanation
+            .steps
+            .into_iter()
+            .filter(|step| step.stage == "hold")
+            .map(|step| {
+                assert_eq!(step.outcome(), StepOutcome::Held);
+                (step.subject_name, step.held_until.unwrap().seconds, step.sentence)
+            })
+            .collect()
+    };
+    let seven = "2026-03-04T06:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    let sentence = "The quiet hours of “#security” hold it until Wed 07:00 CET.".to_owned();
+    // 03:00 in Berlin.
+    assert_eq!(
+        held(Severity::High, "2026-03-04T02:00:00Z"),
+        [("#security".to_owned(), seven.timestamp(), sentence)]
+    );
+    assert_eq!(held(Severity::Critical, "2026-03-04T02:00:00Z"), []);
+    assert_eq!(held(Severity::High, "2026-03-04T06:00:00Z"), []);
+}

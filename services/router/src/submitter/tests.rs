@@ -1,0 +1,268 @@
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
+
+use super::{Submitter, session::MOST_WAITING};
+use crate::{
+    error::Error,
+    testing::{FakeDispatcher, FakeSession, until},
+};
+
+struct World {
+    dispatchers: Vec<std::sync::Arc<FakeDispatcher>>,
+    submitter: Submitter,
+    shutdown: CancellationToken,
+    loops: Vec<JoinHandle<()>>,
+}
+
+impl World {
+    fn new(count: usize) -> Self {
+        Self::with_age(count, Duration::from_secs(300))
+    }
+
+    fn with_age(count: usize, age: Duration) -> Self {
+        let dispatchers: Vec<_> = (0..count).map(|_| FakeDispatcher::new()).collect();
+        let peers = dispatchers
+            .iter()
+            .map(|dispatcher| dispatcher.clone() as _)
+            .collect();
+        let (submitter, links) = Submitter::new(peers);
+        let shutdown = CancellationToken::new();
+        let loops = links
+            .into_iter()
+            .map(|mut link| {
+                link.age = age;
+                tokio::spawn(link.run(shutdown.clone()))
+            })
+            .collect();
+        Self {
+            dispatchers,
+            submitter,
+            shutdown,
+            loops,
+        }
+    }
+
+    /// The stream of each Dispatcher, open.
+    async fn sessions(&self) -> Vec<FakeSession> {
+        let mut sessions = Vec::new();
+        for dispatcher in &self.dispatchers {
+            sessions.push(dispatcher.session().await);
+        }
+        self.until_open(self.dispatchers.len()).await;
+        sessions
+    }
+
+    async fn until_open(&self, count: usize) {
+        let open = || {
+            let links = self.submitter.links.iter();
+            links
+                .filter(|link| link.session().is_some_and(|session| session.busy().is_some()))
+                .count()
+        };
+        until(|| open() == count).await;
+    }
+
+    fn submit(&self, event: &str) -> JoinHandle<Result<SubmitResponse, Error>> {
+        let (submitter, request) = (self.submitter.clone(), request(event));
+        tokio::spawn(async move { submitter.submit(request).await })
+    }
+}
+
+fn request(event: &str) -> SubmitRequest {
+    // The name stands for the event.
+    SubmitRequest {
+        traceparent: event.to_owned(),
+        ..SubmitRequest::default()
+    }
+}
+
+fn code(result: Result<SubmitResponse, Error>) -> Code {
+    Status::from(result.unwrap_err()).code()
+}
+
+#[tokio::test]
+async fn answers_that_come_out_of_order_find_their_callers() {
+    let world = World::new(1);
+    let mut session = world.sessions().await.remove(0);
+    let callers: Vec<_> = (0..20).map(|number| world.submit(&number.to_string())).collect();
+    let mut requests = Vec::new();
+    for _ in 0..20 {
+        requests.push(session.request().await.unwrap());
+    }
+    for request in requests.iter().rev() {
+        let number: u8 = request.traceparent.parse().unwrap();
+        session.answer(SubmitResponse {
+            sequence: request.sequence,
+            duplicate: number % 2 == 1,
+            ..SubmitResponse::default()
+        });
+    }
+    for (number, caller) in callers.into_iter().enumerate() {
+        assert_eq!(
+            caller.await.unwrap().unwrap().duplicate,
+            number % 2 == 1,
+            "{number}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_stream_is_open_there_is_no_dispatcher() {
+    let (submitter, _loops) = Submitter::new(vec![FakeDispatcher::new()]);
+    let refused = Status::from(submitter.submit(request("e")).await.unwrap_err());
+    let reading = watchbell_runtime::problem::from_status(&refused);
+    assert_eq!(reading.code, Code::Unavailable);
+    assert!(reading.retry_after.is_some());
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_tells_everybody_and_is_opened_again() {
+    let world = World::new(1);
+    let mut session = world.sessions().await.remove(0);
+    let callers: Vec<_> = (0..5).map(|number| world.submit(&number.to_string())).collect();
+    for _ in 0..5 {
+        session.request().await.unwrap();
+    }
+    // The transport still holds the requests' end; nobody may be left to wait on it.
+    let _kept = session.break_off();
+    for caller in callers {
+        assert_eq!(code(caller.await.unwrap()), Code::Unavailable);
+    }
+    let mut session = world.sessions().await.remove(0);
+    let caller = world.submit("again");
+    let request = session.request().await.unwrap();
+    assert_eq!(request.traceparent, "again");
+    session.commit(&request);
+    assert!(caller.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn nobody_waits_on_a_stream_that_has_ended() {
+    let world = World::new(1);
+    world.dispatchers[0].set_away(false);
+    let session = world.sessions().await.remove(0);
+    world.dispatchers[0].set_away(true);
+    let _kept = session.break_off();
+    world.until_open(0).await;
+    assert_eq!(code(world.submit("late").await.unwrap()), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn two_dispatchers_share_the_work() {
+    let world = World::new(2);
+    let mut sessions = world.sessions().await;
+    let _callers: Vec<_> = (0..10).map(|number| world.submit(&number.to_string())).collect();
+    for session in &mut sessions {
+        for _ in 0..5 {
+            session.request().await.unwrap();
+        }
+        assert!(session.request().now_or_never().is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_less_busy_dispatcher_gets_more() {
+    let world = World::new(2);
+    let mut sessions = world.sessions().await;
+    let (mut slow, mut quick) = (sessions.remove(0), sessions.remove(0));
+    // The slow one has one in hand; from then on the quick one is always the less busy.
+    let mut callers = vec![world.submit("a"), world.submit("b")];
+    slow.request().await.unwrap();
+    for name in ["c", "d", "e", "f"] {
+        let request = quick.request().await.unwrap();
+        quick.commit(&request);
+        until(|| callers.iter().any(JoinHandle::is_finished)).await;
+        callers.retain(|caller| !caller.is_finished());
+        callers.push(world.submit(name));
+    }
+    quick.request().await.unwrap();
+    assert!(slow.request().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn when_one_dispatcher_goes_the_other_takes_over() {
+    let world = World::new(2);
+    let mut sessions = world.sessions().await;
+    world.dispatchers[0].set_away(true);
+    let _kept = sessions.remove(0).break_off();
+    world.until_open(1).await;
+    let mut other = sessions.remove(0);
+    let callers: Vec<_> = (0..10).map(|number| world.submit(&number.to_string())).collect();
+    for _ in 0..10 {
+        let request = other.request().await.unwrap();
+        other.commit(&request);
+    }
+    for caller in callers {
+        assert!(caller.await.unwrap().is_ok());
+    }
+    world.dispatchers[0].set_away(false);
+    world.dispatchers[0].session().await;
+}
+
+#[tokio::test]
+async fn too_many_waiting_are_told_to_slow_down_and_fit_later() {
+    let world = World::new(1);
+    let mut session = world.sessions().await.remove(0);
+    let waiting: Vec<_> = (0..MOST_WAITING).map(|_| world.submit("e")).collect();
+    until(|| {
+        let session = world.submitter.links[0].session().unwrap();
+        session.busy() == Some(MOST_WAITING)
+    })
+    .await;
+    let refused = Status::from(world.submitter.submit(request("more")).await.unwrap_err());
+    let reading = watchbell_runtime::problem::from_status(&refused);
+    assert_eq!(reading.code, Code::ResourceExhausted);
+    assert!(reading.retry_after.is_some());
+    // Whether they have left the queue makes no difference as long as they are not answered.
+    let first = session.request().await.unwrap();
+    assert_eq!(
+        code(world.submitter.submit(request("more")).await),
+        Code::ResourceExhausted
+    );
+    session.commit(&first);
+    until(|| waiting.iter().any(JoinHandle::is_finished)).await;
+    let fits = world.submit("fits");
+    until(|| {
+        let session = world.submitter.links[0].session().unwrap();
+        session.busy() == Some(MOST_WAITING)
+    })
+    .await;
+    assert!(!fits.is_finished());
+}
+
+#[tokio::test]
+async fn a_stream_that_comes_of_age_hands_over_and_loses_nobody() {
+    let world = World::with_age(1, Duration::from_millis(200));
+    let mut old = world.sessions().await.remove(0);
+    let before = world.submit("before");
+    let asked = old.request().await.unwrap();
+    let mut new = world.dispatchers[0].session().await;
+    assert!(old.request().await.is_none(), "the old stream takes its leave");
+    let after = world.submit("after");
+    let request = new.request().await.unwrap();
+    assert_eq!(request.traceparent, "after");
+    new.commit(&request);
+    assert!(after.await.unwrap().is_ok());
+    old.commit(&asked);
+    assert!(before.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn at_shutdown_nothing_more_is_taken_and_what_was_sent_is_answered() {
+    let mut world = World::new(1);
+    let mut session = world.sessions().await.remove(0);
+    let caller = world.submit("last");
+    let asked = session.request().await.unwrap();
+    world.shutdown.cancel();
+    assert!(session.request().await.is_none());
+    assert_eq!(code(world.submit("too late").await.unwrap()), Code::Unavailable);
+    session.commit(&asked);
+    assert!(caller.await.unwrap().is_ok());
+    drop(session);
+    world.loops.remove(0).await.unwrap();
+}

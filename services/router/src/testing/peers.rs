@@ -1,0 +1,303 @@
+//! Config and Dispatcher as a test scripts them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use futures::StreamExt as _;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::{Request, Response, Status};
+use watchbell_contracts::{
+    api::{BoxStream, DispatcherApi, SnapshotApi, boxed},
+    config::v1::{
+        AuthenticateRequest, AuthenticateResponse, GetTeamSnapshotRequest, GetTeamSnapshotResponse,
+        ListAllTeamsRequest, ListAllTeamsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
+        ResolveChannelRequest, ResolveChannelResponse, Team, TeamSnapshot, WatchChangesRequest,
+        WatchChangesResponse,
+    },
+    dispatcher::v1::{
+        CancelDeliveryRequest, CancelDeliveryResponse, GetChannelStatsRequest, GetChannelStatsResponse,
+        GetDeliveryRequest, GetDeliveryResponse, GetEventRequest, GetEventResponse, ListDeliveriesRequest,
+        ListDeliveriesResponse, ListEventsRequest, ListEventsResponse, RecoverRequest, RecoverResponse,
+        ReplayRequest, ReplayResponse, SendTestRequest, SendTestResponse, SubmitRequest, SubmitResponse,
+        WatchDeliveriesRequest, WatchDeliveriesResponse,
+    },
+};
+use watchbell_domain::ids::TeamId;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+fn not_scripted<T>() -> Answer<T> {
+    Err(Status::unimplemented("not scripted"))
+}
+
+/// A team without anything, at that revision.
+pub(crate) fn wire_team(team: TeamId, revision: i64) -> TeamSnapshot {
+    TeamSnapshot {
+        revision,
+        team: Some(Team {
+            id: team.to_string(),
+            time_zone: "UTC".to_owned(),
+            ..Team::default()
+        }),
+        ..TeamSnapshot::default()
+    }
+}
+
+/// A Config whose snapshots, outages and feed are the test's.
+pub(crate) struct FakeConfig {
+    answers: Mutex<HashMap<String, Result<TeamSnapshot, Status>>>,
+    fetches: AtomicUsize,
+    /// A fetch takes a permit when it begins to answer.
+    gate: Semaphore,
+    feeds: Mutex<Vec<Feed>>,
+    feed_away: AtomicBool,
+}
+
+struct Feed {
+    after: i64,
+    changes: mpsc::UnboundedSender<Result<WatchChangesResponse, Status>>,
+}
+
+// === impl FakeConfig ===
+
+impl FakeConfig {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            answers: Mutex::default(),
+            fetches: AtomicUsize::new(0),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS / 2),
+            feeds: Mutex::default(),
+            feed_away: AtomicBool::new(false),
+        })
+    }
+
+    /// What it answers of the team from now on.
+    pub(crate) fn set(&self, team: TeamId, answer: Result<TeamSnapshot, Status>) {
+        self.answers.lock().unwrap().insert(team.to_string(), answer);
+    }
+
+    /// How many fetches have begun.
+    pub(crate) fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+
+    /// From now on fetches wait to be let through.
+    pub(crate) fn hold(&self) {
+        self.gate.forget_permits(usize::MAX);
+    }
+
+    pub(crate) fn let_through(&self, count: usize) {
+        self.gate.add_permits(count);
+    }
+
+    pub(crate) fn set_feed_away(&self, away: bool) {
+        self.feed_away.store(away, Ordering::SeqCst);
+    }
+
+    /// The cursors that feeds were asked for, in order.
+    pub(crate) fn cursors(&self) -> Vec<i64> {
+        self.feeds.lock().unwrap().iter().map(|feed| feed.after).collect()
+    }
+
+    /// Says something on the feed that was opened last.
+    pub(crate) fn say(&self, change: WatchChangesResponse) {
+        let feeds = self.feeds.lock().unwrap();
+        feeds.last().unwrap().changes.send(Ok(change)).unwrap();
+    }
+
+    pub(crate) fn break_feed(&self) {
+        let feeds = self.feeds.lock().unwrap();
+        let away = Err(Status::unavailable("gone"));
+        feeds.last().unwrap().changes.send(away).unwrap();
+    }
+}
+
+#[async_trait::async_trait]
+impl SnapshotApi for FakeConfig {
+    async fn get_team_snapshot(
+        &self,
+        request: Request<GetTeamSnapshotRequest>,
+    ) -> Answer<GetTeamSnapshotResponse> {
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        let team = request.into_inner().team_id;
+        // Read first, answered when let through: what Config saw may be old by the time it arrives.
+        let answer = self.answers.lock().unwrap().get(&team).cloned();
+        self.gate.acquire().await.unwrap().forget();
+        let snapshot = answer.unwrap_or_else(|| Err(Status::not_found("no such team")))?;
+        Ok(Response::new(GetTeamSnapshotResponse {
+            snapshot: Some(snapshot),
+        }))
+    }
+
+    async fn watch_changes(
+        &self,
+        request: Request<WatchChangesRequest>,
+    ) -> Answer<BoxStream<WatchChangesResponse>> {
+        if self.feed_away.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("away"));
+        }
+        let (changes, stream) = mpsc::unbounded_channel();
+        let after = request.into_inner().after_cursor;
+        self.feeds.lock().unwrap().push(Feed { after, changes });
+        Ok(Response::new(boxed(UnboundedReceiverStream::new(stream))))
+    }
+
+    async fn resolve_channel(&self, _: Request<ResolveChannelRequest>) -> Answer<ResolveChannelResponse> {
+        not_scripted()
+    }
+
+    async fn authenticate(&self, _: Request<AuthenticateRequest>) -> Answer<AuthenticateResponse> {
+        not_scripted()
+    }
+
+    async fn report_channel_health(
+        &self,
+        _: Request<ReportChannelHealthRequest>,
+    ) -> Answer<ReportChannelHealthResponse> {
+        not_scripted()
+    }
+
+    async fn list_all_teams(&self, _: Request<ListAllTeamsRequest>) -> Answer<ListAllTeamsResponse> {
+        not_scripted()
+    }
+}
+
+/// A Dispatcher whose streams the test answers.
+pub(crate) struct FakeDispatcher {
+    opened: mpsc::UnboundedSender<FakeSession>,
+    sessions: tokio::sync::Mutex<mpsc::UnboundedReceiver<FakeSession>>,
+    away: AtomicBool,
+}
+
+/// One stream as the Dispatcher sees it.
+pub(crate) struct FakeSession {
+    requests: BoxStream<SubmitRequest>,
+    answers: mpsc::UnboundedSender<Result<SubmitResponse, Status>>,
+}
+
+// === impl FakeDispatcher ===
+
+impl FakeDispatcher {
+    pub(crate) fn new() -> Arc<Self> {
+        let (opened, sessions) = mpsc::unbounded_channel();
+        Arc::new(Self {
+            opened,
+            sessions: tokio::sync::Mutex::new(sessions),
+            away: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// The next stream that is opened.
+    pub(crate) async fn session(&self) -> FakeSession {
+        self.sessions.lock().await.recv().await.unwrap()
+    }
+
+    /// Commits whatever comes and keeps it.
+    pub(crate) fn commit_everything(self: &Arc<Self>) -> Arc<Mutex<Vec<SubmitRequest>>> {
+        let committed = Arc::<Mutex<Vec<SubmitRequest>>>::default();
+        let (dispatcher, kept) = (self.clone(), committed.clone());
+        tokio::spawn(async move {
+            loop {
+                let mut session = dispatcher.session().await;
+                while let Some(request) = session.request().await {
+                    session.commit(&request);
+                    kept.lock().unwrap().push(request);
+                }
+            }
+        });
+        committed
+    }
+}
+
+// === impl FakeSession ===
+
+impl FakeSession {
+    /// The next request; none when the caller takes leave.
+    pub(crate) async fn request(&mut self) -> Option<SubmitRequest> {
+        self.requests.next().await.map(Result::unwrap)
+    }
+
+    pub(crate) fn answer(&self, response: SubmitResponse) {
+        self.answers.send(Ok(response)).unwrap();
+    }
+
+    pub(crate) fn commit(&self, request: &SubmitRequest) {
+        self.answer(SubmitResponse {
+            sequence: request.sequence,
+            routes: request.routes.clone(),
+            ..SubmitResponse::default()
+        });
+    }
+
+    /// Ends with an error; the requests are kept, as a transport may do.
+    pub(crate) fn break_off(self) -> BoxStream<SubmitRequest> {
+        self.answers.send(Err(Status::unavailable("gone"))).unwrap();
+        self.requests
+    }
+}
+
+#[async_trait::async_trait]
+impl DispatcherApi for FakeDispatcher {
+    async fn submit(&self, request: Request<BoxStream<SubmitRequest>>) -> Answer<BoxStream<SubmitResponse>> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("away"));
+        }
+        let (answers, stream) = mpsc::unbounded_channel();
+        let requests = request.into_inner();
+        self.opened.send(FakeSession { requests, answers }).unwrap();
+        Ok(Response::new(boxed(UnboundedReceiverStream::new(stream))))
+    }
+
+    async fn send_test(&self, _: Request<SendTestRequest>) -> Answer<SendTestResponse> {
+        not_scripted()
+    }
+
+    async fn list_deliveries(&self, _: Request<ListDeliveriesRequest>) -> Answer<ListDeliveriesResponse> {
+        not_scripted()
+    }
+
+    async fn get_delivery(&self, _: Request<GetDeliveryRequest>) -> Answer<GetDeliveryResponse> {
+        not_scripted()
+    }
+
+    async fn replay(&self, _: Request<ReplayRequest>) -> Answer<ReplayResponse> {
+        not_scripted()
+    }
+
+    async fn recover(&self, _: Request<RecoverRequest>) -> Answer<RecoverResponse> {
+        not_scripted()
+    }
+
+    async fn cancel_delivery(&self, _: Request<CancelDeliveryRequest>) -> Answer<CancelDeliveryResponse> {
+        not_scripted()
+    }
+
+    async fn list_events(&self, _: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
+        not_scripted()
+    }
+
+    async fn get_event(&self, _: Request<GetEventRequest>) -> Answer<GetEventResponse> {
+        not_scripted()
+    }
+
+    async fn watch_deliveries(
+        &self,
+        _: Request<WatchDeliveriesRequest>,
+    ) -> Answer<BoxStream<WatchDeliveriesResponse>> {
+        not_scripted()
+    }
+
+    async fn get_channel_stats(&self, _: Request<GetChannelStatsRequest>) -> Answer<GetChannelStatsResponse> {
+        not_scripted()
+    }
+}
