@@ -93,7 +93,7 @@ pub(crate) fn all_off(address: &str, topics: &[&str]) -> String {
         return format!("They were off already for {address}.");
     }
     format!(
-        "{address} will not get any emails of your team any more. Turned off just now: {}.",
+        "{address} will not get any emails of your team any more. Off now: {}.",
         topics.join(", ")
     )
 }
