@@ -299,10 +299,24 @@ impl<J> Lanes<J> {
         for _ in got..claim.room {
             self.unreserve(claim.lane);
         }
-        if let Some(lane) = self.lanes.get_mut(&claim.lane)
-            && got < claim.room
+        if got < claim.room {
+            self.nothing_waits(claim.lane, claim.spills, now);
+        }
+    }
+
+    /// Lanes whose new jobs queue up in the database, each with what [`Lanes::nothing_waits`] wants to know. Ask before
+    /// looking into the database.
+    pub(crate) fn backlogged(&self, now: Duration) -> Vec<(LaneId, u64)> {
+        let lanes = self.lanes.iter().filter(|(_, lane)| lane.is_backlogged(now));
+        lanes.map(|(id, lane)| (*id, lane.spills)).collect()
+    }
+
+    /// The database holds nothing of this lane that is due. It is believed only if nothing went there since it was
+    /// asked, when there had been so many spills.
+    pub(crate) fn nothing_waits(&mut self, id: LaneId, spills: u64, now: Duration) {
+        if let Some(lane) = self.lanes.get_mut(&id)
             && lane.spilling == 0
-            && lane.spills == claim.spills
+            && lane.spills == spills
         {
             lane.backlog = false;
             lane.backlog_from = lane.backlog_from.filter(|at| *at > now);
@@ -346,6 +360,11 @@ impl<J> Lanes<J> {
     /// Jobs of a lane that wait.
     pub(crate) fn queued(&self, id: LaneId) -> usize {
         self.lanes.get(&id).map_or(0, |lane| lane.queue.len())
+    }
+
+    /// The next job of a lane.
+    pub(crate) fn first(&self, id: LaneId) -> Option<&J> {
+        self.lanes.get(&id)?.queue.front()
     }
 
     /// Jobs queued, under way, or promised room.

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use watchbell_domain::ids::AttemptId;
+use watchbell_domain::ids::{AttemptId, ChannelId};
 use watchbell_runtime::telemetry::propagate;
 
 use crate::channels::{Away, Known};
@@ -146,9 +146,9 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
     if let Some(emitted) = job.event.traceparent.as_deref() {
         // A retry hours later is a trace of its own.
         if number == 1 {
-            propagate::continue_from(&span, emitted)
+            propagate::continue_from(&span, emitted);
         } else {
-            propagate::link(&span, emitted)
+            propagate::link(&span, emitted);
         }
     }
     let parcel = Parcel {
@@ -206,9 +206,11 @@ async fn conclude(
     let channel = job.route.channel_id().filter(|_| !job.event.test);
     let team = job.team_id();
     let broken = attempt.report.channel_broken;
-    if let Some(id) = channel {
+    if !job.event.test {
+        // Mail to people has no channel; what is noted of it stands under its lane's id, which is the team's.
+        let noted = ChannelId::from_uuid(job.lane.0);
         let error = (!attempt.report.got_through()).then_some(attempt.report.error.as_str());
-        core.health.note(team, id, now, error);
+        core.health.note(team, noted, now, error);
     }
     let (mut outcome, exhausted) = follow_up(job, attempt, terms, now, (core.jitter)());
     let Some(channel_id) = channel else { return outcome };

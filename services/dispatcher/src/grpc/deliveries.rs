@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::SubsecRound;
 use sea_orm::DatabaseTransaction;
 use tonic::Request;
-use watchbell_contracts::convert::{instant, optional};
+use watchbell_contracts::convert::{FromWire, instant, optional, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_domain::ChannelKind;
 use watchbell_domain::ids::{ChannelId, DeliveryId, NotificationId, TeamId};
@@ -23,7 +23,7 @@ use crate::job::State;
 use crate::lanes::LaneId;
 use crate::route::Route;
 use crate::store::entities::deliveries;
-use crate::store::{DeliveryFilter, NewDelivery, NewNotification};
+use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification};
 
 pub(super) async fn list(
     core: &Core,
@@ -278,25 +278,42 @@ pub(super) async fn channel_stats(
 ) -> Result<wire::GetChannelStatsResponse, Error> {
     internal(&request)?;
     let team = team(&request, &request.get_ref().team_id)?;
-    let channels = core.db.channel_stats(team).await?;
-    let channels = channels
-        .into_iter()
-        .map(|stats| {
-            let here = stats.channel_id.map_or(0, |id| core.lanes().queued(LaneId(id)));
-            wire::ChannelStats {
-                channel_id: stats
-                    .channel_id
-                    .map(|id| ChannelId::from_uuid(id).to_string())
-                    .unwrap_or_default(),
-                kind: i32::from(stats.kind),
-                last_success_time: stats.last_success_at.map(encode::time),
-                last_error: stats.last_error.unwrap_or_default(),
-                oldest_waiting_time: stats.oldest_waiting_at.map(encode::time),
-                waiting_count: stats
-                    .waiting
-                    .saturating_add(i64::try_from(here).unwrap_or(i64::MAX)),
-            }
-        })
-        .collect();
-    Ok(wire::GetChannelStatsResponse { channels })
+    let stats = core.db.channel_stats(team).await?;
+    let channels = stats.into_iter().map(|stats| fares(core, team, stats));
+    // A team whose people have never got mail has a lane for it all the same, of which there is nothing to say.
+    let told = |stats: &wire::ChannelStats| {
+        !stats.channel_id.is_empty()
+            || stats.waiting_count > 0
+            || stats.last_success_time.is_some()
+            || stats.last_error_time.is_some()
+    };
+    Ok(wire::GetChannelStatsResponse {
+        channels: channels.filter(told).collect(),
+    })
+}
+
+/// What the database says, and what waits in memory besides.
+fn fares(core: &Core, team: TeamId, stats: ChannelStats) -> wire::ChannelStats {
+    let lane = LaneId(stats.channel_id.unwrap_or(team.as_uuid()));
+    let (here, first) = if i32::from(stats.kind) == ChannelKind::InApp.to_wire() {
+        (0, None)
+    } else {
+        let lanes = core.lanes();
+        (lanes.queued(lane), lanes.first(lane).map(|job| job.created_at))
+    };
+    let oldest = stats.oldest_waiting_at.map(store::instant);
+    wire::ChannelStats {
+        channel_id: stats
+            .channel_id
+            .map(|id| ChannelId::from_uuid(id).to_string())
+            .unwrap_or_default(),
+        kind: i32::from(stats.kind),
+        last_success_time: stats.last_success_at.map(encode::time),
+        last_error: stats.last_error.unwrap_or_default(),
+        oldest_waiting_time: oldest.into_iter().chain(first).min().map(timestamp),
+        waiting_count: stats
+            .waiting
+            .saturating_add(i64::try_from(here).unwrap_or(i64::MAX)),
+        last_error_time: stats.last_error_at.map(encode::time),
+    }
 }

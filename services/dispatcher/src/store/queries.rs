@@ -7,6 +7,7 @@ use sea_orm::{
     sea_query::{Expr, LikeExpr},
 };
 use uuid::Uuid;
+use watchbell_contracts::convert::FromWire;
 use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_domain::{ChannelKind, Severity};
 
@@ -61,11 +62,13 @@ pub(crate) struct ChannelStats {
     pub(crate) kind: i16,
     pub(crate) last_success_at: Option<i64>,
     pub(crate) last_error: Option<String>,
+    pub(crate) last_error_at: Option<i64>,
     pub(crate) oldest_waiting_at: Option<i64>,
     pub(crate) waiting: i64,
 }
 
-/// Jumps from channel to channel of a team, then looks at each one's unleased and parked rows.
+/// Jumps from channel to channel of a team, then looks at each one's unleased and parked rows; and at those of the
+/// team's mail to people, whose lane has the team's own id.
 const STATS: &str = "WITH RECURSIVE channel(id) AS (
         SELECT * FROM (SELECT channel_id FROM deliveries WHERE team_id = $1 AND channel_id IS NOT NULL
             ORDER BY channel_id LIMIT 1) AS first
@@ -73,19 +76,23 @@ const STATS: &str = "WITH RECURSIVE channel(id) AS (
         SELECT (SELECT d.channel_id FROM deliveries d WHERE d.team_id = $1 AND d.channel_id > channel.id
             ORDER BY d.channel_id LIMIT 1)
         FROM channel WHERE channel.id IS NOT NULL
+    ), lane(id, channel_id) AS (
+        SELECT id, id FROM channel WHERE id IS NOT NULL
+        UNION ALL
+        SELECT * FROM (SELECT team_id, NULLIF(team_id, team_id) FROM deliveries WHERE team_id = $1 LIMIT 1) AS people
     ), waiting(lane_id, created_at) AS (
-        SELECT d.lane_id, d.created_at FROM channel JOIN deliveries d ON d.lane_id = channel.id
+        SELECT d.lane_id, d.created_at FROM lane JOIN deliveries d ON d.lane_id = lane.id
             WHERE d.lease_owner IS NULL AND d.state IN (1, 2)
         UNION ALL
-        SELECT d.lane_id, d.created_at FROM channel JOIN deliveries d ON d.lane_id = channel.id WHERE d.state = 3
+        SELECT d.lane_id, d.created_at FROM lane JOIN deliveries d ON d.lane_id = lane.id WHERE d.state = 3
     )
-    SELECT channel.id AS channel_id,
-        (SELECT d.kind FROM deliveries d WHERE d.team_id = $1 AND d.channel_id = channel.id LIMIT 1) AS kind,
-        h.last_success_at, h.last_error,
-        (SELECT MIN(w.created_at) FROM waiting w WHERE w.lane_id = channel.id) AS oldest_waiting_at,
-        (SELECT COUNT(*) FROM waiting w WHERE w.lane_id = channel.id) AS waiting
-    FROM channel LEFT JOIN channel_health h ON h.channel_id = channel.id AND h.team_id = $1
-    WHERE channel.id IS NOT NULL";
+    SELECT lane.channel_id AS channel_id,
+        COALESCE((SELECT d.kind FROM deliveries d WHERE d.team_id = $1 AND d.channel_id = lane.channel_id LIMIT 1),
+            CAST(3 AS SMALLINT)) AS kind,
+        h.last_success_at, h.last_error, h.last_error_at,
+        (SELECT MIN(w.created_at) FROM waiting w WHERE w.lane_id = lane.id) AS oldest_waiting_at,
+        (SELECT COUNT(*) FROM waiting w WHERE w.lane_id = lane.id) AS waiting
+    FROM lane LEFT JOIN channel_health h ON h.channel_id = lane.id AND h.team_id = $1";
 
 // === impl Noted ===
 
@@ -257,9 +264,43 @@ impl Db {
     /// How each channel of a team fares.
     pub(crate) async fn channel_stats(&self, team: TeamId) -> Result<Vec<ChannelStats>, DbErr> {
         let rows = self.query(STATS, vec![team.as_uuid().into()]).await?;
-        rows.iter()
-            .map(|row| ChannelStats::from_query_result(row, ""))
-            .collect()
+        let rows = rows.iter().map(|row| ChannelStats::from_query_result(row, ""));
+        let mut stats = rows.collect::<Result<Vec<_>, _>>()?;
+        stats.extend(self.inbox_stats(team).await?);
+        Ok(stats)
+    }
+
+    /// The inbox takes everything at once: all there is to know is when it last did.
+    async fn inbox_stats(&self, team: TeamId) -> Result<Option<ChannelStats>, DbErr> {
+        let newest = "SELECT created_at FROM notifications WHERE team_id = $1 ORDER BY cursor DESC LIMIT 1";
+        let rows = self.query(newest, vec![team.as_uuid().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(Some(ChannelStats {
+            channel_id: None,
+            kind: number(ChannelKind::InApp),
+            last_success_at: Some(row.try_get("", "created_at")?),
+            last_error: None,
+            last_error_at: None,
+            oldest_waiting_at: None,
+            waiting: 0,
+        }))
+    }
+
+    /// How many deliveries of all teams wait in the database, by kind and state.
+    pub(crate) async fn waiting_counts_all_teams(&self) -> Result<Vec<(ChannelKind, State, i64)>, DbErr> {
+        let sql = "SELECT kind, state, COUNT(*) AS waiting FROM deliveries
+                WHERE lease_owner IS NULL AND state IN (1, 2) GROUP BY kind, state
+            UNION ALL SELECT kind, state, COUNT(*) AS waiting FROM deliveries WHERE state = 3 GROUP BY kind, state";
+        let mut counts = Vec::new();
+        for row in self.query(sql, vec![]).await? {
+            let kind = ChannelKind::from_wire(i32::from(row.try_get::<i16>("", "kind")?)).ok().flatten();
+            let state = State::from_number(i32::from(row.try_get::<i16>("", "state")?));
+            counts.extend(kind.zip(state).map(|(kind, state)| (kind, state, 0)));
+            if let Some(last) = counts.last_mut() {
+                last.2 = row.try_get("", "waiting")?;
+            }
+        }
+        Ok(counts)
     }
 
     /// Unhealthy channels of all teams.
