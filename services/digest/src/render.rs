@@ -505,15 +505,4 @@ mod tests {
             mail.text
         );
     }
-
-    /// Writes the mails where a browser can look at them.
-    #[test]
-    #[ignore = "for people"]
-    fn show() {
-        let directory = std::env::temp_dir().join("watchbell-digest");
-        std::fs::create_dir_all(&directory).unwrap();
-        for (name, figures) in [("busy", busy()), ("quiet", quiet())] {
-            std::fs::write(directory.join(format!("{name}.html")), mail(&figures).html).unwrap();
-        }
-    }
 }

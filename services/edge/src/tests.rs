@@ -473,27 +473,3 @@ async fn a_silent_stream_gives_signs_of_life_and_streams_are_counted() {
         "the place is free again"
     );
 }
-
-/// Writes the pages where a browser can look at them.
-#[tokio::test]
-#[ignore = "for people"]
-async fn show() {
-    let directory = std::env::temp_dir().join("watchbell-edge");
-    std::fs::create_dir_all(&directory).unwrap();
-    let world = World::new();
-    let write = |name: &str, answer: Answer| std::fs::write(directory.join(name), answer.text).unwrap();
-    write("ask.html", world.get(&link("/unsubscribe")).await);
-    write("preferences.html", world.get(&link("/preferences")).await);
-    write("done.html", world.click(&link("/unsubscribe")).await);
-    write("all.html", world.click(&link("/unsubscribe/all")).await);
-    let form = "setting.marketing=PREFERENCE_SETTING_ON";
-    write(
-        "saved.html",
-        world
-            .post(&link("/preferences"), "application/x-www-form-urlencoded", form)
-            .await,
-    );
-    write("invalid.html", world.get("/unsubscribe").await);
-    world.preferences.away(true);
-    write("away.html", world.click(&link("/unsubscribe")).await);
-}

@@ -86,7 +86,7 @@ impl Default for Brand {
             logo_url: None,
             from_address: "watchbell@localhost".to_owned(),
             #[allow(clippy::unwrap_used, reason = "a constant, parsed by a test")]
-            public_url: Url::parse("http://localhost:8080").unwrap(),
+            public_url: Url::parse("http://localhost:7700").unwrap(),
         }
     }
 }

@@ -274,4 +274,6 @@ impl Catalog {
 }
 
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod tests;
