@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod check;
+mod document;
 mod error;
 mod etag;
 mod feed;
@@ -21,6 +22,7 @@ mod service;
 mod snapshot;
 mod store;
 
+pub use document::references;
 pub use error::{Error, Result};
 pub use pruner::FeedPruner;
 pub use resealer::Resealer;

@@ -136,7 +136,8 @@ impl<'a> Table<'a> {
             None => false,
             Some(Value::Bool(flag)) => *flag,
             Some(_) => {
-                self.notes.add(self.at(key), reason::MALFORMED, "must be true or false");
+                self.notes
+                    .add(self.at(key), reason::MALFORMED, "must be true or false");
                 false
             }
         }
@@ -147,7 +148,8 @@ impl<'a> Table<'a> {
         let Some(value) = self.get(key) else { return 0 };
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
         number.unwrap_or_else(|| {
-            self.notes.add(self.at(key), reason::MALFORMED, "must be a whole number");
+            self.notes
+                .add(self.at(key), reason::MALFORMED, "must be a whole number");
             0
         })
     }
@@ -155,7 +157,8 @@ impl<'a> Table<'a> {
     pub(super) fn number(&self, key: &'static str) -> f64 {
         let Some(value) = self.get(key) else { return 0.0 };
         value.as_f64().unwrap_or_else(|| {
-            self.notes.add(self.at(key), reason::MALFORMED, "must be a number");
+            self.notes
+                .add(self.at(key), reason::MALFORMED, "must be a number");
             0.0
         })
     }
@@ -251,10 +254,18 @@ impl<'a> Item<'a> {
             value,
         };
         match self.value {
-            Value::Array(list) => list.iter().enumerate().map(|(index, value)| item(index, value)).collect(),
+            Value::Array(list) => list
+                .iter()
+                .enumerate()
+                .map(|(index, value)| item(index, value))
+                .collect(),
             Value::Null => Vec::new(),
             one => vec![item(0, one)],
         }
+    }
+
+    pub(super) fn notes(&self) -> &'a Notes {
+        self.notes
     }
 
     pub(super) fn note(&self, reason: &'static str, description: impl Into<String>) {
@@ -283,7 +294,10 @@ mod tests {
         let notes = Notes::default();
         let table = Table::of(&notes, "rules[2]", &value).unwrap();
         assert_eq!(table.text("name"), "");
-        assert_eq!(table.words::<Severity>("severity"), [Severity::Critical, Severity::Medium]);
+        assert_eq!(
+            table.words::<Severity>("severity"),
+            [Severity::Critical, Severity::Medium]
+        );
         assert_eq!(table.texts("types"), ["finding.*"]);
         assert_eq!(table.span("wait"), None);
         assert_eq!(table.text("later"), "");
@@ -292,13 +306,19 @@ mod tests {
         nested.close();
         table.close();
         let violations = notes.into_result(()).unwrap_err();
-        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
-        assert_eq!(fields, [
-            "rules[2].name",
-            "rules[2].severity[1]",
-            "rules[2].wait",
-            "rules[2].nested.colour",
-            "rules[2].extra",
-        ]);
+        let fields: Vec<_> = violations
+            .iter()
+            .map(|violation| violation.field.as_str())
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                "rules[2].name",
+                "rules[2].severity[1]",
+                "rules[2].wait",
+                "rules[2].nested.colour",
+                "rules[2].extra",
+            ]
+        );
     }
 }

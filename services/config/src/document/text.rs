@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::Serialize;
-use serde::de::{self, Deserializer, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
@@ -16,6 +16,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 const MAX_UNFOLDED: usize = 16 * MAX_BYTES;
 const VALUE_BYTES: usize = 32;
 const MAX_DEPTH: usize = 64;
+const TOO_MUCH: &str = "unfolds to too much";
 
 /// Reads a document.
 ///
@@ -66,18 +67,26 @@ fn yaml(document: &str) -> Result<Value, String> {
         Bounded(&left).deserialize(deserializer)
     })
     .map_err(|error| {
-        // The words of the parser may quote the text; the place is enough to find it, and tells no secret.
-        let why = match &error {
-            serde_saphyr::Error::DuplicateMappingKey { .. } => "gives a key twice",
-            _ if left.get() == 0 => "unfolds to too much",
-            serde_saphyr::Error::Budget { .. } => "unfolds to too much",
-            _ => "is neither YAML nor JSON",
-        };
+        let why = if left.get() == 0 { TOO_MUCH } else { why(&error) };
         match error.location() {
             Some(at) => format!("{why}, at line {}, column {}", at.line(), at.column()),
             None => why.to_owned(),
         }
     })
+}
+
+/// The words of the parser may quote the text; the place is enough to find it, and tells no secret.
+fn why(error: &serde_saphyr::Error) -> &'static str {
+    use serde_saphyr::Error;
+    match error {
+        Error::AliasError { error, .. } => why(error),
+        Error::DuplicateMappingKey { .. } => "gives a key twice",
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => TOO_MUCH,
+        _ => "is neither YAML nor JSON",
+    }
 }
 
 /// A document as YAML.
@@ -104,7 +113,7 @@ impl Bounded<'_> {
             }
             None => {
                 self.0.set(0);
-                Err(E::custom("unfolds to too much"))
+                Err(E::custom(TOO_MUCH))
             }
         }
     }
@@ -203,13 +212,19 @@ mod tests {
     fn yaml_and_json_are_one_document() {
         let value = json!({"a": [1, 2.5, true, null, "x"], "b": {"c": "😀/"}});
         assert_eq!(parse("a: [1, 2.5, true, ~, x]\nb:\n  c: 😀/").unwrap(), value);
-        assert_eq!(parse("{\"a\": [1, 2.5, true, null, \"x\"],\n\t\"b\": {\"c\": \"\\ud83d\\ude00\\/\"}}").unwrap(), value);
+        assert_eq!(
+            parse("{\"a\": [1, 2.5, true, null, \"x\"],\n\t\"b\": {\"c\": \"\\ud83d\\ude00\\/\"}}").unwrap(),
+            value
+        );
         assert_eq!(parse("{a: [1, 2.5, true, null, x], b: {c: 😀/}}").unwrap(), value);
     }
 
     #[test]
     fn words_of_old_yaml_stay_words() {
-        assert_eq!(parse("[on, off, yes, no, y, 22:00]").unwrap(), json!(["on", "off", "yes", "no", "y", "22:00"]));
+        assert_eq!(
+            parse("[on, off, yes, no, y, 22:00]").unwrap(),
+            json!(["on", "off", "yes", "no", "y", "22:00"])
+        );
     }
 
     #[test]
@@ -226,11 +241,19 @@ mod tests {
             let below = vec![format!("*a{}", level - 1); 10].join(",");
             laughs += &format!("a{level}: &a{level} [{below}]\n");
         }
-        assert!(refused(&laughs).contains("unfolds to too much"), "{}", refused(&laughs));
+        assert!(
+            refused(&laughs).contains("unfolds to too much"),
+            "{}",
+            refused(&laughs)
+        );
         let long = "x".repeat(100_000);
         let copies = vec!["*a"; 1_000].join(",");
         let wide = format!("a: &a {long}\nb: [{copies}]");
-        assert!(refused(&wide).contains("unfolds to too much"), "{}", refused(&wide));
+        assert!(
+            refused(&wide).contains("unfolds to too much"),
+            "{}",
+            refused(&wide)
+        );
         let deep = "[".repeat(5_000);
         assert!(refused(&deep).starts_with("document: "));
         assert!(refused(&format!("{{\"a\": {deep}")).starts_with("document: "));
@@ -239,11 +262,19 @@ mod tests {
 
     #[test]
     fn an_error_says_where_and_shows_nothing() {
-        for document in ["a: 1\nurl: 's3cret\nb: 2", "a: 1\nurl: s3cret: x", "a: 1\nurl: [s3cret", "a: 1\n--- \nb: s3cret"] {
+        for document in [
+            "a: 1\nurl: 's3cret\nb: 2",
+            "a: 1\nurl: s3cret: x",
+            "a: 1\nurl: [s3cret",
+            "a: 1\n--- \nb: s3cret",
+        ] {
             let why = refused(document);
             assert!(!why.contains("s3cret") && why.starts_with("document: "), "{why}");
         }
-        assert_eq!(refused("a: 1\na: 2"), "document: gives a key twice, at line 2, column 1");
+        assert_eq!(
+            refused("a: 1\na: 2"),
+            "document: gives a key twice, at line 2, column 1"
+        );
         assert!(refused("{\"a\": 1, \"a\": 2}").contains("twice"));
         assert!(refused("a: !!binary x%").starts_with("document: "));
         assert!(refused("a: .nan").starts_with("document: "));
@@ -254,13 +285,59 @@ mod tests {
             any::<String>(),
             "[ -~\n\t]{0,40}",
             prop::sample::select(vec![
-                "", " ", "~", "null", "true", "on", "off", "1", "1e3", "0x1f", "22:00", "<<", "=", "-", "- a", "a: b",
-                "#x", "a #b", "*", "*a", "&a", "!x", "!!str", "|", ">", "%", "@", "`", "'", "\"", "---", "...", "a\n",
-                "\n a", "  a\n b\n", "\u{85}", "\u{2028}", "\u{feff}", "a:", ":", "?", "? a", "{", "[", "}", ",",
+                "",
+                " ",
+                "~",
+                "null",
+                "true",
+                "on",
+                "off",
+                "1",
+                "1e3",
+                "0x1f",
+                "22:00",
+                "<<",
+                "=",
+                "-",
+                "- a",
+                "a: b",
+                "#x",
+                "a #b",
+                "*",
+                "*a",
+                "&a",
+                "!x",
+                "!!str",
+                "|",
+                ">",
+                "%",
+                "@",
+                "`",
+                "'",
+                "\"",
+                "---",
+                "...",
+                "a\n",
+                "\n a",
+                "  a\n b\n",
+                "\u{85}",
+                "\u{2028}",
+                "\u{feff}",
+                "a:",
+                ":",
+                "?",
+                "? a",
+                "{",
+                "[",
+                "}",
+                ",",
             ])
             .prop_map(str::to_owned),
         ];
-        let number = prop_oneof![any::<i64>().prop_map(|n| json!(n)), (-1e18..1e18f64).prop_map(|n| json!(n))];
+        let number = prop_oneof![
+            any::<i64>().prop_map(|n| json!(n)),
+            (-1e18..1e18f64).prop_map(|n| json!(n))
+        ];
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),

@@ -17,7 +17,15 @@ const UNITS: [(&str, u64); 7] = [
     ("us", 1_000),
     ("ns", 1),
 ];
-const DAYS: [Day; 7] = [Day::Mon, Day::Tue, Day::Wed, Day::Thu, Day::Fri, Day::Sat, Day::Sun];
+const DAYS: [Day; 7] = [
+    Day::Mon,
+    Day::Tue,
+    Day::Wed,
+    Day::Thu,
+    Day::Fri,
+    Day::Sat,
+    Day::Sun,
+];
 
 /// `5m`, `1h30m`, `500ms`: numbers, each with its unit.
 pub(super) fn parse_span(text: &str) -> Option<Duration> {
@@ -90,7 +98,10 @@ fn days(text: &str) -> Option<Vec<Day>> {
 
 /// What [`parse_window`] reads back: every window that means the same is written the same.
 pub(super) fn print_window(window: &QuietWindow) -> String {
-    let time = |text: &str| text.parse::<LocalTime>().map_or(text.to_owned(), |time| time.to_string());
+    let time = |text: &str| {
+        text.parse::<LocalTime>()
+            .map_or(text.to_owned(), |time| time.to_string())
+    };
     let hours = format!("{}-{}", time(&window.start), time(&window.end));
     let on = |day: Day| window.weekdays.contains(&wire(day).into());
     if !DAYS.iter().any(|day| on(*day)) || DAYS.iter().all(|day| on(*day)) {
@@ -132,10 +143,26 @@ mod tests {
 
     #[test]
     fn durations_need_a_unit() {
-        for (text, seconds) in [("5m", 300), ("1h30m", 5_400), ("90s", 90), ("2d", 172_800), (" 1m1s ", 61)] {
+        for (text, seconds) in [
+            ("5m", 300),
+            ("1h30m", 5_400),
+            ("90s", 90),
+            ("2d", 172_800),
+            (" 1m1s ", 61),
+        ] {
             assert_eq!(parse_span(text), Some(Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "5", "m", "5 m", "-5m", "1.5h", "5min", "99999999999999999999s", "99999999999d"] {
+        for text in [
+            "",
+            "5",
+            "m",
+            "5 m",
+            "-5m",
+            "1.5h",
+            "5min",
+            "99999999999999999999s",
+            "99999999999d",
+        ] {
             assert_eq!(parse_span(text), None, "{text}");
         }
         assert_eq!(print_span(Duration::from_secs(5_430)), "1h30m30s");
@@ -154,7 +181,15 @@ mod tests {
         ] {
             assert_eq!(print_window(&parse_window(text).unwrap()), written, "{text}");
         }
-        for text in ["", "22:00", "22-07", "25:00-07:00", "someday 22:00-07:00", "mon- 22:00-07:00", "mon"] {
+        for text in [
+            "",
+            "22:00",
+            "22-07",
+            "25:00-07:00",
+            "someday 22:00-07:00",
+            "mon- 22:00-07:00",
+            "mon",
+        ] {
             assert_eq!(parse_window(text), None, "{text}");
         }
     }

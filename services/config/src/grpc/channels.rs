@@ -30,7 +30,7 @@ use crate::store::entities::channel;
 use crate::store::{channels, rules, teams};
 use crate::{check, etag, mask};
 
-const MAX_CHANNELS: u64 = 500;
+pub(super) const MAX_CHANNELS: u64 = 500;
 /// How often an update without an etag is begun again when somebody else was faster.
 const TRIES: usize = 3;
 const DEFAULT_OVERLAP: TimeDelta = TimeDelta::hours(24);
@@ -295,7 +295,7 @@ pub(super) async fn reenable(
 
 /// Asks the egress guard where the channel leads, if that has changed: a channel whose host is gone today can still
 /// be paused, renamed or deleted.
-async fn admit(
+pub(super) async fn admit(
     service: &Service,
     channel: &Channel,
     secrets: &ChannelSecrets,

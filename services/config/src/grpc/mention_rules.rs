@@ -17,7 +17,7 @@ use crate::store::entities::mention_rule;
 use crate::store::rules;
 use crate::{check, etag, mask};
 
-const MAX_MENTION_RULES: u64 = 200;
+pub(super) const MAX_MENTION_RULES: u64 = 200;
 
 pub(super) async fn list(
     service: &Service,

@@ -9,6 +9,7 @@ mod mention_rules;
 mod preferences;
 mod rules;
 mod snapshots;
+mod team_config;
 mod team_settings;
 mod teams;
 mod unsubscribe;
@@ -106,8 +107,8 @@ rpcs!(RoutingApi {
     create_mention_rule(pb::CreateMentionRuleRequest) -> pb::CreateMentionRuleResponse = mention_rules::create;
     update_mention_rule(pb::UpdateMentionRuleRequest) -> pb::UpdateMentionRuleResponse = mention_rules::update;
     delete_mention_rule(pb::DeleteMentionRuleRequest) -> pb::DeleteMentionRuleResponse = mention_rules::delete;
-    apply_team_config(pb::ApplyTeamConfigRequest) -> pb::ApplyTeamConfigResponse = rules::apply_config;
-    export_team_config(pb::ExportTeamConfigRequest) -> pb::ExportTeamConfigResponse = rules::export_config;
+    apply_team_config(pb::ApplyTeamConfigRequest) -> pb::ApplyTeamConfigResponse = team_config::apply;
+    export_team_config(pb::ExportTeamConfigRequest) -> pb::ExportTeamConfigResponse = team_config::export;
 });
 
 rpcs!(PreferenceApi {

@@ -1,10 +1,7 @@
 //! Rules in their order.
 
-use std::future::{Ready, ready};
-
 use watchbell_contracts::config::v1::{
-    ApplyTeamConfigRequest, ApplyTeamConfigResponse, CreateRuleRequest, CreateRuleResponse,
-    DeleteRuleRequest, DeleteRuleResponse, ExportTeamConfigRequest, ExportTeamConfigResponse, GetRuleRequest,
+    CreateRuleRequest, CreateRuleResponse, DeleteRuleRequest, DeleteRuleResponse, GetRuleRequest,
     GetRuleResponse, ListRulesRequest, ListRulesResponse, MoveRuleRequest, MoveRuleResponse,
     UpdateRuleRequest, UpdateRuleResponse,
 };
@@ -16,13 +13,13 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 
 use super::channels::routable;
 use super::{PAGE, checked, given, id, room};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::rule;
 use crate::store::rules;
 use crate::{check, etag, mask};
 
-const MAX_RULES: u64 = 500;
+pub(super) const MAX_RULES: u64 = 500;
 
 pub(super) async fn list(
     service: &Service,
@@ -163,27 +160,4 @@ fn index_of(position: i32, others: usize) -> usize {
         Ok(position @ 1..) => (position - 1).min(others),
         _ => others,
     }
-}
-
-pub(super) fn apply_config(
-    _service: &Service,
-    _caller: Principal,
-    _request: ApplyTeamConfigRequest,
-) -> Ready<Result<ApplyTeamConfigResponse>> {
-    ready(Err(unimplemented("ApplyTeamConfig")))
-}
-
-pub(super) fn export_config(
-    _service: &Service,
-    _caller: Principal,
-    _request: ExportTeamConfigRequest,
-) -> Ready<Result<ExportTeamConfigResponse>> {
-    ready(Err(unimplemented("ExportTeamConfig")))
-}
-
-fn unimplemented(rpc: &str) -> Error {
-    Problem::Unimplemented {
-        path: format!("/watchbell.config.v1.RoutingService/{rpc}"),
-    }
-    .into()
 }

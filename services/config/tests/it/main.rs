@@ -10,6 +10,8 @@ mod keys;
 mod people;
 mod routing;
 mod support;
+mod team_config;
+mod team_config_properties;
 mod teams;
 mod tenancy;
 mod unsubscribe;

@@ -1,0 +1,78 @@
+//! Does what a plan says, under the team's lock and in one transaction.
+
+use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_runtime::problem::Problem;
+
+use super::plan::Step;
+use crate::error::Result;
+use crate::sealing::{Keyring, RowIdentity};
+use crate::secrets;
+use crate::store::changes::Change;
+use crate::store::{channels, event_types, preferences, rules, teams};
+
+/// Takes every step.
+///
+/// # Errors
+/// The database's; what is done by then is undone with the change.
+pub(crate) async fn apply(change: &Change, team: TeamId, keyring: &Keyring, steps: Vec<Step>) -> Result<()> {
+    for step in steps {
+        self::step(change, team, keyring, step).await?;
+    }
+    Ok(())
+}
+
+async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: Step) -> Result<()> {
+    let connection = change.connection();
+    match step {
+        Step::InsertEventType(row) => event_types::insert(connection, &row).await,
+        Step::UpdateEventType(row) => event_types::update(connection, &row).await,
+        Step::DeleteEventType(name) => event_types::delete(connection, team, &name).await,
+        Step::InsertChannel { mut row, secrets } => {
+            let identity = RowIdentity::channel(team, row.channel_id());
+            row.secrets = secrets::seal(keyring, identity, &secrets)?;
+            channels::insert(connection, &mut row).await
+        }
+        Step::UpdateChannel {
+            mut row,
+            read,
+            secrets,
+        } => {
+            if let Some(secrets) = secrets {
+                let identity = RowIdentity::channel(team, row.channel_id());
+                row.secrets = secrets::seal(keyring, identity, &secrets)?;
+            }
+            if channels::update_if(connection, &row, read).await? {
+                return Ok(());
+            }
+            Err(Problem::StaleEtag {
+                resource: "channel",
+                name: row.channel_id().to_string(),
+            }
+            .into())
+        }
+        Step::DeleteChannel(row) => {
+            // It may have become the default meanwhile, or ceased to be.
+            let row = channels::get(connection, team, row.channel_id()).await?;
+            channels::delete(connection, &row).await
+        }
+        Step::SetDefault(id) => set_default(change, team, id).await,
+        Step::InsertRule(row) => rules::insert(connection, &row).await,
+        Step::UpdateRule(row) => rules::update(connection, &row).await,
+        Step::DeleteRule(id) => rules::delete(connection, team, id).await,
+        Step::OrderRules(mut order) => rules::renumber(connection, &mut order).await,
+        Step::InsertMentionRule(row) => rules::insert_mention(connection, &row).await,
+        Step::UpdateMentionRule(row) => rules::update_mention(connection, &row).await,
+        Step::DeleteMentionRule(id) => rules::delete_mention(connection, team, id).await,
+        Step::PutPreference(row) => preferences::put(connection, row).await,
+        Step::DeletePreference(member, topic) => preferences::delete(connection, team, member, topic).await,
+        Step::PutSettings(row) => teams::put_settings(connection, row).await,
+    }
+}
+
+async fn set_default(change: &Change, team: TeamId, id: ChannelId) -> Result<()> {
+    let mut row = channels::get(change.connection(), team, id).await?;
+    if !row.is_default {
+        channels::set_default(change.connection(), &mut row).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! What Config keeps of a team, read at once.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+use watchbell_contracts::config::v1::{
+    Channel, ChannelSecrets, DigestSettings, EventType, MentionRule, Rule,
+};
+use watchbell_contracts::convert;
+use watchbell_domain::ids::TeamId;
+use watchbell_domain::preference::Preference as Word;
+use watchbell_domain::{ChannelKind, Topic};
+
+use crate::error::{Error, Result};
+use crate::sealing::{Keyring, RowIdentity};
+use crate::secrets;
+use crate::store::entities::{channel, event_type, member, mention_rule, rule, team_settings};
+use crate::store::{channels, event_types, members, preferences, rules, teams};
+
+/// A team as of one revision.
+pub(crate) struct Current {
+    pub(crate) revision: i64,
+    pub(super) event_types: Vec<(event_type::Model, EventType)>,
+    pub(super) channels: Vec<CurrentChannel>,
+    /// In order.
+    pub(super) rules: Vec<(rule::Model, Rule)>,
+    pub(super) mentions: Vec<(mention_rule::Model, MentionRule)>,
+    pub(super) members: Vec<member::Model>,
+    /// What members said, by member and topic; see [`Said`].
+    pub(super) said: HashMap<(Uuid, Topic), Said>,
+    pub(super) settings: team_settings::Model,
+    pub(super) digest: DigestSettings,
+}
+
+/// A channel and, once they are opened, its secrets.
+pub(crate) struct CurrentChannel {
+    pub(super) row: channel::Model,
+    pub(super) kind: ChannelKind,
+    pub(super) message: Channel,
+    pub(super) secrets: ChannelSecrets,
+}
+
+/// A member's word on a topic, and whether it was said by an email's unsubscribe link. That is between the member and
+/// the link: a document neither shows nor changes it, or every apply would subscribe people again.
+#[derive(Clone, Copy)]
+pub(super) struct Said {
+    pub(super) word: Word,
+    pub(super) by_link: bool,
+}
+
+// === impl Current ===
+
+impl Current {
+    /// Reads a team; the connection must see one state of it.
+    pub(crate) async fn read(
+        connection: &impl ConnectionTrait,
+        team: TeamId,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let revision = teams::get(connection, team).await?.revision;
+        let settings = teams::settings(connection, team).await?;
+        let mut said = HashMap::new();
+        for row in preferences::all(connection, team).await? {
+            let parsed = convert::preference(&row.to_message()?);
+            if let (topic, Some(word)) = parsed.map_err(|err| Error::corrupt("preferences", err))? {
+                let by_link = row.before.is_some();
+                said.insert((row.member_id, topic), Said { word, by_link });
+            }
+        }
+        Ok(Self {
+            revision,
+            event_types: with_message(
+                event_types::all(connection, team).await?,
+                event_type::Model::to_message,
+            )?,
+            channels: channels::all(connection, team)
+                .await?
+                .into_iter()
+                .map(|row| CurrentChannel::of(row, now))
+                .collect::<Result<_>>()?,
+            rules: with_message(rules::all(connection, team).await?, rule::Model::to_message)?,
+            mentions: with_message(
+                rules::all_mentions(connection, team).await?,
+                mention_rule::Model::to_message,
+            )?,
+            members: members::all(connection, team).await?,
+            said,
+            digest: DigestSettings {
+                etag: String::new(),
+                ..settings.digest()?
+            },
+            settings,
+        })
+    }
+
+    /// Opens the channels' secrets, to compare with.
+    pub(crate) fn open(&mut self, keyring: &Keyring, team: TeamId) -> Result<()> {
+        for channel in &mut self.channels {
+            let identity = RowIdentity::channel(team, channel.row.channel_id());
+            channel.secrets = secrets::open(keyring, identity, &channel.row.secrets)?;
+        }
+        Ok(())
+    }
+
+    /// A channel and its secrets, as they are before a change.
+    pub(crate) fn before(&self, index: usize) -> Option<secrets::Before<'_>> {
+        self.channels.get(index).map(CurrentChannel::before)
+    }
+}
+
+fn with_message<R, M>(rows: Vec<R>, message: impl Fn(&R) -> Result<M>) -> Result<Vec<(R, M)>> {
+    rows.into_iter()
+        .map(|row| {
+            let message = message(&row)?;
+            Ok((row, message))
+        })
+        .collect()
+}
+
+// === impl CurrentChannel ===
+
+impl CurrentChannel {
+    fn of(row: channel::Model, now: DateTime<Utc>) -> Result<Self> {
+        Ok(Self {
+            kind: row.kind()?,
+            message: row.to_message(now)?,
+            secrets: ChannelSecrets::default(),
+            row,
+        })
+    }
+
+    pub(super) fn before(&self) -> secrets::Before<'_> {
+        secrets::Before {
+            channel: &self.message,
+            secrets: &self.secrets,
+        }
+    }
+}

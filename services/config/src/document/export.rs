@@ -1,0 +1,92 @@
+//! The document that says what is there already.
+
+use std::collections::HashMap;
+
+use watchbell_domain::{ChannelKind, Topic};
+use watchbell_runtime::problem::Problem;
+
+use super::current::Current;
+use super::tree::{Map, Tree};
+use super::{entry, text};
+
+const HEADER: &str = "\
+# A team's configuration for `watchbell apply`. Secrets are left out: what a document does not speak of stays as it is.
+";
+
+/// A team's configuration as a document, with what its members said about emails if the reader may see it.
+///
+/// # Errors
+/// See [`text::print`].
+pub(crate) fn export(current: &Current, with_preferences: bool) -> Result<String, Problem> {
+    let channels = current
+        .channels
+        .iter()
+        .map(|channel| entry::channel(&channel.message, channel.row.is_default));
+    let names = names(current);
+    let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.into());
+    let rules = current.rules.iter().map(|(_, rule)| entry::rule(rule, name));
+    let mentions = current.mentions.iter().map(|(_, rule)| entry::mention_rule(rule));
+    let event_types = current
+        .event_types
+        .iter()
+        .map(|(_, event_type)| entry::event_type(event_type));
+    let document = Map::default()
+        .with("version", 1)
+        .with("channels", Tree::list(channels))
+        .with("rules", Tree::list(rules))
+        .with("mentions", Tree::list(mentions))
+        .with_some("preferences", with_preferences.then(|| preferences(current)))
+        .with("compliance_recipients", Tree::list(current.settings.recipients()))
+        .with("digest", entry::digest(&current.digest))
+        .with("event_types", Tree::list(event_types));
+    Ok(format!("{HEADER}{}", text::print(&document)?))
+}
+
+/// What rules call each channel: its name, with its kind where two have it.
+fn names(current: &Current) -> HashMap<String, Tree> {
+    let routable = || {
+        current
+            .channels
+            .iter()
+            .filter(|channel| channel.kind != ChannelKind::Webhook)
+    };
+    let shared = |name: &str| {
+        routable()
+            .filter(|channel| channel.row.display_name == name)
+            .count()
+            > 1
+    };
+    routable()
+        .map(|channel| {
+            let name = channel.row.display_name.as_str();
+            let written = if shared(name) {
+                Map::default()
+                    .with(super::words::lower(channel.kind), name)
+                    .into()
+            } else {
+                name.into()
+            };
+            (channel.row.channel_id().to_string(), written)
+        })
+        .collect()
+}
+
+fn preferences(current: &Current) -> Map {
+    let mut people = Map::default();
+    for member in &current.members {
+        let mut words = Map::default();
+        for topic in Topic::ALL {
+            if let Some(said) = current
+                .said
+                .get(&(member.id, *topic))
+                .filter(|said| !said.by_link)
+            {
+                words = words.with(topic.as_str(), entry::preference(said.word));
+            }
+        }
+        if !words.is_empty() {
+            people = people.with(member.email.as_str(), words);
+        }
+    }
+    people
+}

@@ -1,0 +1,89 @@
+//! A team's configuration as one document: what `ApplyTeamConfig` takes and `ExportTeamConfig` gives. The format is
+//! written down, with an example that a test applies, in `docs/team-config.md`.
+//!
+//! [`desired`] reads a document, [`Current`] is what Config keeps, [`plan`] finds what has to be done and says it field
+//! by field, and [`apply`] does it under the team's lock. All but the last touch neither database nor network. A
+//! section that the document leaves out stays as it is; one that it has is made equal.
+//!
+//! Things are named as people name them: a channel by its kind and name, a rule by its name and place, a mention rule
+//! by what it says, a member by the address. So a thing that keeps its name keeps its id, its health and its history.
+//!
+//! Secrets (`url`, `signing_secret`, `smtp.password`, the values of headers) are never exported. Given, they are
+//! compared with the opened ones; left out, they stay. References such as `${env:NAME}` are resolved by whoever sends
+//! the document (see [`references`]).
+
+mod apply;
+mod current;
+mod entry;
+mod export;
+mod plan;
+mod plan_channels;
+mod plan_rules;
+mod read;
+mod read_channel;
+mod reader;
+pub mod references;
+mod text;
+mod tree;
+mod words;
+
+use std::collections::BTreeMap;
+
+use watchbell_contracts::config::v1::{Channel, DigestSettings, EventType, MentionRule, Rule};
+use watchbell_domain::preference::Preference as Word;
+use watchbell_domain::{ChannelKind, Topic};
+
+pub(crate) use apply::apply;
+pub(crate) use current::Current;
+pub(crate) use export::export;
+pub(crate) use plan::{Admission, Plan, plan};
+pub(crate) use read::desired;
+use read_channel::LeftOut;
+pub(crate) use read_channel::in_document;
+
+/// What a document asks for, checked. A section is absent when the document leaves it out.
+#[derive(Default)]
+pub(crate) struct Desired {
+    pub(crate) event_types: Option<Vec<Placed<EventType>>>,
+    pub(crate) channels: Option<Vec<ChannelDraft>>,
+    pub(crate) rules: Option<Vec<RuleDraft>>,
+    pub(crate) mentions: Option<Vec<MentionRule>>,
+    /// By the address in lower case.
+    preferences: Option<BTreeMap<String, PreferencesDraft>>,
+    compliance_recipients: Option<Vec<String>>,
+    digest: Option<DigestSettings>,
+}
+
+/// A message and its place in the document.
+pub(crate) struct Placed<T> {
+    path: String,
+    message: T,
+}
+
+/// A channel, with the secrets that the document gives still in it.
+pub(crate) struct ChannelDraft {
+    path: String,
+    kind: ChannelKind,
+    message: Channel,
+    is_default: bool,
+    left_out: LeftOut,
+}
+
+/// A rule, whose channels are still names.
+pub(crate) struct RuleDraft {
+    message: Rule,
+    send: Vec<ChannelRef>,
+}
+
+/// What a document calls a channel.
+struct ChannelRef {
+    path: String,
+    kind: Option<ChannelKind>,
+    name: String,
+}
+
+/// What a member says.
+struct PreferencesDraft {
+    path: String,
+    words: BTreeMap<Topic, Word>,
+}

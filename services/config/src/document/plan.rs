@@ -1,0 +1,284 @@
+//! What has to be done so that a team becomes what a document asks for, and the same in words. Nothing is done here.
+
+use chrono::{DateTime, Utc};
+use prost::Message;
+use watchbell_contracts::config::v1::{
+    Channel, ChannelSecrets, ConfigChange, ConfigChangeAction, ConfigFieldChange,
+};
+use watchbell_domain::Topic;
+use watchbell_domain::ids::{ChannelId, MemberId, MentionRuleId, RuleId, TeamId};
+use watchbell_domain::violation::{Violations, reason};
+
+use super::current::Current;
+use super::tree::Map;
+use super::{Desired, Placed, entry, plan_channels, plan_rules};
+use crate::store::entities::{channel, event_type, mention_rule, preference, rule, team_settings};
+
+/// One thing to do.
+pub(crate) enum Step {
+    InsertEventType(event_type::Model),
+    UpdateEventType(event_type::Model),
+    DeleteEventType(String),
+    InsertChannel {
+        row: channel::Model,
+        secrets: ChannelSecrets,
+    },
+    UpdateChannel {
+        row: channel::Model,
+        /// The version that was read.
+        read: i64,
+        /// When they differ.
+        secrets: Option<ChannelSecrets>,
+    },
+    DeleteChannel(channel::Model),
+    SetDefault(ChannelId),
+    InsertRule(rule::Model),
+    UpdateRule(rule::Model),
+    DeleteRule(RuleId),
+    /// All that are left, in the order that they get.
+    OrderRules(Vec<rule::Model>),
+    InsertMentionRule(mention_rule::Model),
+    UpdateMentionRule(mention_rule::Model),
+    DeleteMentionRule(MentionRuleId),
+    PutPreference(preference::Model),
+    DeletePreference(MemberId, Topic),
+    PutSettings(team_settings::Model),
+}
+
+/// A channel that leads somewhere new: the egress guard is to be asked.
+pub(crate) struct Admission {
+    /// Where it stands in the document.
+    pub(crate) path: String,
+    pub(crate) channel: Channel,
+    pub(crate) secrets: ChannelSecrets,
+    /// Which of the current ones it was.
+    pub(crate) before: Option<usize>,
+}
+
+/// What has to be done.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    /// The same in words, and in that order.
+    pub(crate) changes: Vec<ConfigChange>,
+    pub(crate) admissions: Vec<Admission>,
+    /// Whose preferences change.
+    pub(crate) members: Vec<MemberId>,
+}
+
+/// Whose configuration it is, and when it changes.
+#[derive(Clone, Copy)]
+pub(super) struct Context {
+    pub(super) team: TeamId,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Compares what is with what is asked for. The secrets of `current` must have been opened.
+///
+/// # Errors
+/// What is wrong only beside what is there: names that nobody has, secrets that must be given.
+pub(crate) fn plan(
+    current: &Current,
+    desired: &Desired,
+    team: TeamId,
+    now: DateTime<Utc>,
+) -> Result<Plan, Violations> {
+    let context = Context { team, now };
+    let mut plan = Plan::default();
+    // What must wait until nothing needs it any more.
+    let mut last = Plan::default();
+    let mut violations = Violations::new();
+    if let Some(event_types) = &desired.event_types {
+        plan.event_types(current, event_types, &mut last, context);
+    }
+    let channels = match &desired.channels {
+        Some(drafts) => {
+            plan_channels::channels(&mut plan, &mut last, current, drafts, context, &mut violations)
+        }
+        None => plan_channels::present(current),
+    };
+    match &desired.rules {
+        Some(drafts) => plan_rules::rules(&mut plan, current, drafts, &channels, context, &mut violations),
+        None => plan_rules::keep_channels(current, &channels, &mut violations),
+    }
+    if let Some(rules) = &desired.mentions {
+        plan_rules::mentions(&mut plan, current, rules, context);
+    }
+    plan.people(current, desired, context, &mut violations);
+    plan.steps.append(&mut last.steps);
+    plan.changes.append(&mut last.changes);
+    violations.into_result(plan)
+}
+
+// === impl Plan ===
+
+impl Plan {
+    pub(super) fn create(
+        &mut self,
+        subject: String,
+        step: Step,
+        after: Map,
+        secrets: Vec<ConfigFieldChange>,
+    ) {
+        let mut fields = Map::default().changes_to(&after.without(&["name", "kind"]));
+        fields.extend(secrets);
+        self.step(ConfigChangeAction::Create, subject, fields, step);
+    }
+
+    pub(super) fn update(&mut self, subject: String, step: Step, fields: Vec<ConfigFieldChange>) {
+        self.step(ConfigChangeAction::Update, subject, fields, step);
+    }
+
+    pub(super) fn delete(&mut self, subject: String, step: Step) {
+        self.step(ConfigChangeAction::Delete, subject, Vec::new(), step);
+    }
+
+    fn step(
+        &mut self,
+        action: ConfigChangeAction,
+        subject: String,
+        fields: Vec<ConfigFieldChange>,
+        step: Step,
+    ) {
+        self.say(action, subject, fields);
+        self.steps.push(step);
+    }
+
+    pub(super) fn say(
+        &mut self,
+        action: ConfigChangeAction,
+        subject: String,
+        fields: Vec<ConfigFieldChange>,
+    ) {
+        self.changes.push(ConfigChange {
+            action: action.into(),
+            subject,
+            fields,
+        });
+    }
+
+    fn event_types(
+        &mut self,
+        current: &Current,
+        desired: &[Placed<watchbell_contracts::config::v1::EventType>],
+        last: &mut Self,
+        context: Context,
+    ) {
+        for Placed { message, .. } in desired {
+            let subject = format!("event type {}", message.name);
+            let after = entry::event_type(message);
+            match current
+                .event_types
+                .iter()
+                .find(|(row, _)| row.name == message.name)
+            {
+                None => {
+                    let mut row = event_type::Model {
+                        team_id: context.team.as_uuid(),
+                        name: message.name.clone(),
+                        spec: Vec::new(),
+                        version: 1,
+                    };
+                    row.configure(message);
+                    self.create(subject, Step::InsertEventType(row), after, Vec::new());
+                }
+                Some((row, was)) => {
+                    let fields = entry::event_type(was).changes_to(&after);
+                    if !fields.is_empty() {
+                        let mut row = row.clone();
+                        row.configure(message);
+                        row.version += 1;
+                        self.update(subject, Step::UpdateEventType(row), fields);
+                    }
+                }
+            }
+        }
+        for (row, _) in &current.event_types {
+            if !desired.iter().any(|draft| draft.message.name == row.name) {
+                let subject = format!("event type {}", row.name);
+                last.delete(subject, Step::DeleteEventType(row.name.clone()));
+            }
+        }
+    }
+
+    fn people(
+        &mut self,
+        current: &Current,
+        desired: &Desired,
+        context: Context,
+        violations: &mut Violations,
+    ) {
+        if let Some(preferences) = &desired.preferences {
+            for (email, draft) in preferences {
+                if !current.members.iter().any(|member| member.email_key == *email) {
+                    violations.add(&draft.path, reason::UNKNOWN_VALUE, "is not a member of this team");
+                }
+            }
+            self.preferences(current, desired, context);
+        }
+        let mut settings = current.settings.clone();
+        if let Some(recipients) = &desired.compliance_recipients {
+            let list = |texts: &[String]| {
+                Map::default().with_list("compliance_recipients", texts.iter().map(String::as_str))
+            };
+            let fields = list(&settings.recipients()).changes_to(&list(recipients));
+            if !fields.is_empty() {
+                settings.compliance_recipients = recipients.join("\n");
+                self.say(
+                    ConfigChangeAction::Update,
+                    "compliance recipients".to_owned(),
+                    fields,
+                );
+            }
+        }
+        if let Some(digest) = &desired.digest {
+            let fields = entry::digest(&current.digest).changes_to(&entry::digest(digest));
+            if !fields.is_empty() {
+                settings.digest = digest.encode_to_vec();
+                settings.digest_version += 1;
+                self.say(ConfigChangeAction::Update, "digest".to_owned(), fields);
+            }
+        }
+        if settings != current.settings {
+            self.steps.push(Step::PutSettings(settings));
+        }
+    }
+
+    fn preferences(&mut self, current: &Current, desired: &Desired, context: Context) {
+        for member in &current.members {
+            let draft = desired
+                .preferences
+                .iter()
+                .flatten()
+                .find(|(email, _)| **email == member.email_key);
+            let (mut before, mut after) = (Map::default(), Map::default());
+            let mut steps = Vec::new();
+            for topic in Topic::ALL {
+                let said = current.said.get(&(member.id, *topic));
+                if said.is_some_and(|said| said.by_link) {
+                    continue;
+                }
+                let was = said.map(|said| said.word);
+                let word = draft.and_then(|(_, draft)| draft.words.get(topic).copied());
+                if was == word {
+                    continue;
+                }
+                before = before.with_some(topic.as_str(), was.map(entry::preference));
+                after = after.with_some(topic.as_str(), word.map(entry::preference));
+                steps.push(match word {
+                    None => Step::DeletePreference(member.member_id(), *topic),
+                    Some(word) => {
+                        let row = preference::Model::of(context.team, member.member_id(), *topic, word);
+                        Step::PutPreference(row)
+                    }
+                });
+            }
+            if !steps.is_empty() {
+                let subject = format!("preferences of {}", member.email);
+                self.say(ConfigChangeAction::Update, subject, before.changes_to(&after));
+                self.steps.append(&mut steps);
+                self.members.push(member.member_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Rules in their order, and mention rules. A rule is known by its name, and by its place among those of the same name;
+//! a mention rule has none and is known by what it says.
+
+use std::collections::HashSet;
+
+use watchbell_contracts::config::v1::{ConfigFieldChange, MentionRule, Rule, SendAction, rule::Action};
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::{MentionRuleId, RuleId};
+use watchbell_domain::violation::{Violations, reason};
+
+use super::current::Current;
+use super::plan::{Context, Plan, Step};
+use super::plan_channels::Known;
+use super::tree::{Map, Tree};
+use super::{ChannelRef, RuleDraft, entry};
+use crate::store::entities::{mention_rule, rule};
+
+/// Plans the rules; those that a document names send to `channels`.
+pub(super) fn rules(
+    plan: &mut Plan,
+    current: &Current,
+    drafts: &[RuleDraft],
+    channels: &[Known],
+    context: Context,
+    violations: &mut Violations,
+) {
+    let found = found(current, drafts);
+    let unmoved = unmoved(&found);
+    let mut order = Vec::new();
+    for (place, (draft, found)) in drafts.iter().zip(&found).enumerate() {
+        let Some(message) = violations.take(with_channels(draft, channels)) else {
+            continue;
+        };
+        let subject = format!("rule {}", message.display_name);
+        let after = entry::rule(&message, |id| called(id, channels));
+        match found.and_then(|index| Some((index, current.rules.get(index)?))) {
+            None => {
+                let mut row = rule::Model {
+                    id: RuleId::generate(context.now).as_uuid(),
+                    team_id: context.team.as_uuid(),
+                    position: 0,
+                    spec: Vec::new(),
+                    version: 1,
+                    create_time: context.now,
+                    update_time: context.now,
+                };
+                row.configure(&message);
+                order.push(row.clone());
+                plan.create(subject, Step::InsertRule(row), after, Vec::new());
+            }
+            Some((index, (row, was))) => {
+                let known = super::plan_channels::present(current);
+                let mut fields = entry::rule(was, |id| called(id, &known)).changes_to(&after);
+                let mut row = row.clone();
+                if !fields.is_empty() {
+                    row.configure(&message);
+                    row.version += 1;
+                    row.update_time = context.now;
+                }
+                order.push(row.clone());
+                if !unmoved.contains(&index) {
+                    fields.push(ConfigFieldChange {
+                        field: "position".to_owned(),
+                        before: was.position.to_string(),
+                        after: (place + 1).to_string(),
+                    });
+                }
+                if !fields.is_empty() {
+                    plan.update(subject, Step::UpdateRule(row), fields);
+                }
+            }
+        }
+    }
+    for (index, (row, was)) in current.rules.iter().enumerate() {
+        if !found.contains(&Some(index)) {
+            plan.delete(
+                format!("rule {}", was.display_name),
+                Step::DeleteRule(row.rule_id()),
+            );
+        }
+    }
+    plan.steps.push(Step::OrderRules(order));
+}
+
+/// Which present rule each draft means: the first of its name that no draft before it means.
+fn found(current: &Current, drafts: &[RuleDraft]) -> Vec<Option<usize>> {
+    let mut taken = HashSet::new();
+    let mut found = Vec::new();
+    for draft in drafts {
+        let free = |(index, (_, rule)): &(usize, &(rule::Model, Rule))| {
+            rule.display_name == draft.message.display_name && !taken.contains(index)
+        };
+        let index = current
+            .rules
+            .iter()
+            .enumerate()
+            .find(free)
+            .map(|(index, _)| index);
+        taken.extend(index);
+        found.push(index);
+    }
+    found
+}
+
+/// The most rules that can stay where they are while the others move around them: the longest rising sequence.
+fn unmoved(found: &[Option<usize>]) -> HashSet<usize> {
+    let indexes: Vec<usize> = found.iter().copied().flatten().collect();
+    // For each, the length of the longest sequence that ends with it, and what comes before it there.
+    let mut best: Vec<(usize, Option<usize>)> = Vec::new();
+    for (at, index) in indexes.iter().enumerate() {
+        let before = (0..at)
+            .filter(|other| indexes[*other] < *index)
+            .max_by_key(|other| best[*other].0);
+        best.push((before.map_or(1, |other| best[other].0 + 1), before));
+    }
+    let mut stay = HashSet::new();
+    let mut at = (0..best.len()).max_by_key(|at| best[*at].0);
+    while let Some(here) = at {
+        stay.insert(indexes[here]);
+        at = best[here].1;
+    }
+    stay
+}
+
+fn with_channels(draft: &RuleDraft, channels: &[Known]) -> Result<Rule, Violations> {
+    let mut message = draft.message.clone();
+    let Some(Action::Send(_)) = &message.action else {
+        return Ok(message);
+    };
+    let mut violations = Violations::new();
+    let mut channel_ids: Vec<String> = Vec::new();
+    for to in &draft.send {
+        let Some(id) = violations
+            .take(meant(to, channels))
+            .map(|known| known.id.to_string())
+        else {
+            continue;
+        };
+        if channel_ids.contains(&id) {
+            violations.add(&to.path, reason::DUPLICATE, "is given twice");
+        }
+        channel_ids.push(id);
+    }
+    message.action = Some(Action::Send(SendAction { channel_ids }));
+    violations.into_result(message)
+}
+
+/// The channel that a document means.
+fn meant<'k>(to: &ChannelRef, channels: &'k [Known]) -> Result<&'k Known, Violations> {
+    let named: Vec<_> = channels
+        .iter()
+        .filter(|known| known.name == to.name && to.kind.is_none_or(|kind| kind == known.kind))
+        .collect();
+    let routable: Vec<_> = named
+        .iter()
+        .filter(|known| known.kind != ChannelKind::Webhook)
+        .collect();
+    let (reason, why) = match (routable.as_slice(), named.is_empty()) {
+        ([one], _) => return Ok(one),
+        ([], true) => (reason::UNKNOWN_VALUE, "is not the name of a channel".to_owned()),
+        ([], false) => (
+            reason::NOT_ALLOWED,
+            "is a webhook, which has a filter of its own".to_owned(),
+        ),
+        (several, _) => {
+            let kinds: Vec<_> = several
+                .iter()
+                .map(|known| super::words::lower(known.kind))
+                .collect();
+            let why = format!(
+                "is the name of several channels ({}); say which as in {{slack: \"…\"}}",
+                kinds.join(", ")
+            );
+            (reason::UNKNOWN_VALUE, why)
+        }
+    };
+    Err(Violations::one(&to.path, reason, why))
+}
+
+/// What a channel is called in a difference, where its name alone could mean two.
+fn called(id: &str, channels: &[Known]) -> Tree {
+    match channels.iter().find(|known| known.id.to_string() == id) {
+        Some(known) => Map::default()
+            .with(super::words::lower(known.kind), known.name.as_str())
+            .into(),
+        None => id.into(),
+    }
+}
+
+/// That the channels which the present rules send to stay.
+pub(super) fn keep_channels(current: &Current, channels: &[Known], violations: &mut Violations) {
+    for (_, rule) in &current.rules {
+        let Some(Action::Send(send)) = &rule.action else {
+            continue;
+        };
+        for id in &send.channel_ids {
+            let gone = |known: &&Known| known.id.to_string() == *id;
+            if channels.iter().any(|known| gone(&known)) {
+                continue;
+            }
+            let name = super::plan_channels::present(current)
+                .iter()
+                .find(gone)
+                .map(Known::subject);
+            let why = format!(
+                "leaves out the {}, which the rule `{}` sends to",
+                name.unwrap_or_default(),
+                rule.display_name
+            );
+            violations.add("channels", reason::NOT_ALLOWED, why);
+        }
+    }
+}
+
+/// Plans the mention rules. Their order means nothing.
+pub(super) fn mentions(plan: &mut Plan, current: &Current, desired: &[MentionRule], context: Context) {
+    let mut left: Vec<_> = current
+        .mentions
+        .iter()
+        .map(|(row, was)| (row, was, entry::mention_rule(was)))
+        .collect();
+    let mut open = Vec::new();
+    for rule in desired {
+        let after = entry::mention_rule(rule);
+        match left.iter().position(|(_, _, before)| *before == after) {
+            Some(same) => drop(left.swap_remove(same)),
+            None => open.push((rule, after)),
+        }
+    }
+    // Of those that differ, the ones about the same events are the same rule.
+    for (rule, after) in open {
+        let about = |was: &MentionRule| (was.types == rule.types, was.severities == rule.severities);
+        let closest = left
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, was, _))| about(was).0)
+            .max_by_key(|(_, (_, was, _))| about(was))
+            .map(|(index, _)| index);
+        let subject = format!("mention rule {}", rule.types.join(", "));
+        match closest {
+            None => {
+                let mut row = mention_rule::Model {
+                    id: MentionRuleId::generate(context.now).as_uuid(),
+                    team_id: context.team.as_uuid(),
+                    spec: Vec::new(),
+                    version: 1,
+                    create_time: context.now,
+                    update_time: context.now,
+                };
+                row.configure(rule);
+                plan.create(subject, Step::InsertMentionRule(row), after, Vec::new());
+            }
+            Some(index) => {
+                let (row, _, before) = left.swap_remove(index);
+                let mut row = row.clone();
+                row.configure(rule);
+                row.version += 1;
+                row.update_time = context.now;
+                plan.update(subject, Step::UpdateMentionRule(row), before.changes_to(&after));
+            }
+        }
+    }
+    for (row, was, _) in left {
+        let subject = format!("mention rule {}", was.types.join(", "));
+        plan.delete(subject, Step::DeleteMentionRule(row.rule_id()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_moves_does_not_move_the_others() {
+        let unmoved = |found: &[Option<usize>]| {
+            let mut stay: Vec<_> = unmoved(found).into_iter().collect();
+            stay.sort_unstable();
+            stay
+        };
+        assert_eq!(unmoved(&[Some(0), None, Some(1), Some(2)]), [0, 1, 2]);
+        assert_eq!(unmoved(&[Some(3), Some(0), Some(1), Some(2)]), [0, 1, 2]);
+        assert_eq!(unmoved(&[Some(1), Some(2), Some(0)]), [1, 2]);
+        assert_eq!(unmoved(&[None]), [0; 0]);
+    }
+}

@@ -1,0 +1,148 @@
+//! A team's configuration as one document (see `document`). What it changes is judged as the single calls judge it,
+//! and is then made in one transaction, all of it or nothing.
+
+use futures::future::try_join_all;
+use watchbell_contracts::config::v1::{
+    ApplyTeamConfigRequest, ApplyTeamConfigResponse, ExportTeamConfigRequest, ExportTeamConfigResponse,
+};
+use watchbell_domain::catalog::MAX_CUSTOM_TYPES;
+use watchbell_domain::ids::TeamId;
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::{Problem, reason as problem_reason};
+
+use super::channels::{MAX_CHANNELS, admit};
+use super::mention_rules::MAX_MENTION_RULES;
+use super::rules::MAX_RULES;
+use crate::document::{self, Admission, Current, Desired, Plan};
+use crate::error::{Error, Result};
+use crate::service::Service;
+use crate::snapshot;
+use crate::store::teams;
+
+/// How often an apply is begun again when somebody else changed the team meanwhile.
+const TRIES: usize = 5;
+/// How many hosts are looked up at once.
+const LOOK_UPS: usize = 16;
+
+pub(super) async fn apply(
+    service: &Service,
+    caller: Principal,
+    request: ApplyTeamConfigRequest,
+) -> Result<ApplyTeamConfigResponse> {
+    let team = caller.team(&request.team_id)?;
+    let desired = document::desired(&request.document)?;
+    room(&desired)?;
+    for _ in 0..TRIES {
+        let mut current = read(service, team).await?;
+        current.open(service.keyring(), team)?;
+        let plan = document::plan(&current, &desired, team, service.now())?;
+        their_own(&caller, &plan)?;
+        admit_all(service, &current, &plan.admissions).await?;
+        let answer = ApplyTeamConfigResponse {
+            changes: plan.changes,
+        };
+        if request.validate_only || answer.changes.is_empty() {
+            return Ok(answer);
+        }
+        let change = service.change(team).await?;
+        // Begun, the change has raised the revision by one; what was planned on another state is planned again.
+        if teams::get(change.connection(), team).await?.revision == current.revision + 1 {
+            document::apply(&change, team, service.keyring(), plan.steps).await?;
+            change.finish(service.store(), false).await?;
+            return Ok(answer);
+        }
+    }
+    Err(Problem::unavailable("the team's configuration keeps changing").into())
+}
+
+pub(super) async fn export(
+    service: &Service,
+    caller: Principal,
+    request: ExportTeamConfigRequest,
+) -> Result<ExportTeamConfigResponse> {
+    let team = caller.team(&request.team_id)?;
+    let current = read(service, team).await?;
+    // What others want by email is not a member's to read.
+    let with_preferences = !matches!(caller, Principal::Member { .. });
+    Ok(ExportTeamConfigResponse {
+        document: document::export(&current, with_preferences)?,
+    })
+}
+
+async fn read(service: &Service, team: TeamId) -> Result<Current> {
+    let transaction = snapshot::begin(service.store()).await?;
+    let current = Current::read(&transaction, team, service.now()).await?;
+    transaction.rollback().await?;
+    Ok(current)
+}
+
+fn room(desired: &Desired) -> Result<()> {
+    let mut violations = Violations::new();
+    for (section, count, limit) in [
+        (
+            "event_types",
+            desired.event_types.as_ref().map(Vec::len),
+            MAX_CUSTOM_TYPES as u64,
+        ),
+        ("channels", desired.channels.as_ref().map(Vec::len), MAX_CHANNELS),
+        ("rules", desired.rules.as_ref().map(Vec::len), MAX_RULES),
+        (
+            "mentions",
+            desired.mentions.as_ref().map(Vec::len),
+            MAX_MENTION_RULES,
+        ),
+    ] {
+        if count.is_some_and(|count| count as u64 > limit) {
+            violations.add(
+                section,
+                reason::TOO_LONG,
+                format!("must have at most {limit} entries"),
+            );
+        }
+    }
+    Ok(violations.into_result(())?)
+}
+
+/// Members say for themselves alone what they want by email; keys that may write do for everybody.
+fn their_own(caller: &Principal, plan: &Plan) -> Result<()> {
+    if plan.members.iter().all(|member| caller.acts_for(*member).is_ok()) {
+        return Ok(());
+    }
+    Err(Problem::Denied {
+        reason: problem_reason::MISSING_SCOPE,
+        message: "a member cannot change what others want by email; leave out the section `preferences`"
+            .to_owned(),
+    }
+    .into())
+}
+
+/// Asks the egress guard of every channel that leads somewhere new.
+async fn admit_all(service: &Service, current: &Current, admissions: &[Admission]) -> Result<()> {
+    let mut refusals = Violations::new();
+    for some in admissions.chunks(LOOK_UPS) {
+        let asked = some.iter().map(|admission| refusal(service, current, admission));
+        try_join_all(asked)
+            .await?
+            .into_iter()
+            .for_each(|part| refusals.extend(part));
+    }
+    Ok(refusals.into_result(())?)
+}
+
+async fn refusal(service: &Service, current: &Current, admission: &Admission) -> Result<Violations> {
+    let before = admission.before.and_then(|index| current.before(index));
+    match admit(service, &admission.channel, &admission.secrets, before.as_ref()).await {
+        Ok(()) => Ok(Violations::new()),
+        Err(Error::Problem(Problem::Invalid(violations))) => {
+            let below_channel = violations.into_iter().map(|mut violation| {
+                if let Some(field) = violation.field.strip_prefix("channel.") {
+                    violation.field = field.to_owned();
+                }
+                violation
+            });
+            Ok(document::in_document(below_channel.collect()).under(&admission.path))
+        }
+        Err(other) => Err(other),
+    }
+}
