@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{
@@ -198,15 +199,15 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
         ..ListDeliveriesResponse::default()
     };
     out.show("watchbell.dispatcher.v1.ListDeliveriesResponse", &all, || {
-        table(&all.deliveries, &names, out)
+        table(&all.deliveries, &names, out, session.now())
     })
 }
 
-fn table(deliveries: &[Delivery], names: &HashMap<String, String>, out: Out) -> String {
+fn table(deliveries: &[Delivery], names: &HashMap<String, String>, out: Out, now: DateTime<Utc>) -> String {
     let mut table = Table::new(&["MADE", "STATE", "TO", "EVENT", "TRIES", "NOTE", "ID"]).keep(&[0, 1, 6]);
     for delivery in deliveries {
         table.row([
-            text::local(delivery.create_time.as_ref()),
+            text::brief(delivery.create_time.as_ref(), now),
             out.style.state(&text::delivery_state(delivery.state)),
             delivery
                 .route

@@ -207,8 +207,12 @@ fn shown_settings(settings: &DigestSettings, style: Style) -> String {
     } else {
         settings.recipients.join(", ")
     };
+    let cron = match settings.cron.as_str() {
+        "" => "0 9 * * MON (the default)".to_owned(),
+        cron => cron.to_owned(),
+    };
     let fields = [
-        ("cron", settings.cron.clone()),
+        ("cron", cron),
         ("to", recipients),
         ("paused", yes(settings.paused)),
     ];

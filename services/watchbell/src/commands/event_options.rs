@@ -85,7 +85,9 @@ fn payload(data: &Value) -> Payload {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn event_from_json(text: &str) -> Result<Event, String> {
-    let Value::Object(mut fields) = serde_json::from_str(text).map_err(|error| error.to_string())? else {
+    let Value::Object(mut fields) =
+        serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?
+    else {
         return Err("must be a JSON object".to_owned());
     };
     let data = fields.remove("data");
@@ -141,7 +143,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (line, words) in [
-            ("nonsense", "expected"),
+            ("nonsense", "not JSON"),
             ("[]", "object"),
             (r#"{"type": "a.b", "colour": "red"}"#, "colour"),
             (r#"{"type": "a.b", "data": [1]}"#, "`data`"),

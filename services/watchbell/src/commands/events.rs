@@ -96,11 +96,12 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
         ..ListEventsResponse::default()
     };
     out.show("watchbell.dispatcher.v1.ListEventsResponse", &all, || {
+        let now = session.now();
         let mut table = Table::new(&["ACCEPTED", "SEVERITY", "TYPE", "TITLE", "ROUTES", "ID"]).keep(&[0, 5]);
         for accepted in &all.events {
             let event = accepted.event.clone().unwrap_or_default();
             table.row([
-                text::local(accepted.accept_time.as_ref()),
+                text::brief(accepted.accept_time.as_ref(), now),
                 out.style.severity(text::severity(event.severity)),
                 event.r#type,
                 event.title,

@@ -98,12 +98,13 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 ..ListNotificationsResponse::default()
             };
             out.show("watchbell.dispatcher.v1.ListNotificationsResponse", &all, || {
+                let now = session.now();
                 let mut table =
                     Table::new(&["", "RECEIVED", "SEVERITY", "TYPE", "TITLE", "ID"]).keep(&[1, 5]);
                 for notification in &all.notifications {
                     table.row([
                         mark(notification).to_owned(),
-                        text::local(notification.create_time.as_ref()),
+                        text::brief(notification.create_time.as_ref(), now),
                         out.style.severity(text::severity(notification.severity)),
                         notification.event_type.clone(),
                         notification.title.clone(),

@@ -3,7 +3,6 @@
 
 mod apply;
 mod catalog;
-mod channel_options;
 mod channels;
 mod deliveries;
 mod digest;

@@ -103,7 +103,8 @@ fn readable(change: &WatchDeliveriesResponse, names: &HashMap<String, String>, s
             line += &format!("  {}", style.bad(&attempt.error));
         }
     }
-    if !delivery.state_message.is_empty() && delivery.state != DeliveryState::Delivered as i32 {
+    let told = last.is_some_and(|attempt| attempt.error == delivery.state_message);
+    if !delivery.state_message.is_empty() && !told && delivery.state != DeliveryState::Delivered as i32 {
         line += &format!("  {}", style.faint(&delivery.state_message));
     }
     line.replace('\n', " ")

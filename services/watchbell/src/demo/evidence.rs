@@ -4,8 +4,8 @@
 use serde_json::Value;
 use watchbell_testkit::{Mail, SlackMessage};
 
+use super::outside::Outside;
 use super::scenario::{Place, Step};
-use super::stage::Outside;
 use super::verdict::Evidence;
 
 /// A notification as the inbox shows it: whose inbox, and the event's id.
@@ -78,7 +78,7 @@ fn email(evidence: &mut Evidence, steps: &[&Step], mail: &Mail) {
             continue;
         };
         evidence.arrived(by_title(steps, place, &text), place, "an email");
-        if matches!(place, Place::Olivia | Place::Adam | Place::Sam) {
+        if matches!(place, Place::Olga | Place::Adam | Place::Sam) {
             evidence.unsubscribable.note(can_be_unsubscribed(&text));
         }
     }
@@ -136,7 +136,7 @@ fn mentions(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario;
+    use super::super::story;
     use super::*;
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn messages_are_known_again_by_title_within_their_team() {
-        let steps: Vec<_> = scenario::steps().collect();
+        let steps: Vec<_> = story::steps().collect();
         let body = serde_json::json!({"blocks": [{"text": {"text": format!("*{}*", steps[1].title)}}]});
         assert_eq!(by_title(&steps, Place::Appsec, &words(&body)), Some(1));
         assert_eq!(by_title(&steps, Place::SoloAlerts, &words(&body)), None);

@@ -17,6 +17,8 @@ use watchbell_contracts::router::v1::{
     EmitRequest, EmitResponse, EmitStreamRequest, ExplainRequest, ExplanationStep, StepOutcome, emit_result,
 };
 
+use watchbell_domain::Severity;
+
 use super::scenario::{Step, Team};
 use super::stage::{Cast, Stage};
 use crate::failure::{Failure, Outcome};
@@ -64,7 +66,7 @@ impl<'a> Live<'a> {
         Event {
             id: step.event_id(),
             r#type: step.event_type.to_owned(),
-            severity: step.severity.map_or(0, |severity| severity.to_wire()),
+            severity: step.severity.map_or(0, Severity::to_wire),
             source: step.source.to_owned(),
             title: step.title.to_owned(),
             payload: self

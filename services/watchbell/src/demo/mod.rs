@@ -4,10 +4,12 @@
 
 mod evidence;
 mod live;
+mod outside;
 mod scenario;
 mod server;
 mod show;
 mod stage;
+mod story;
 mod verdict;
 
 use std::time::Duration;
@@ -22,12 +24,17 @@ use crate::input;
 use crate::session::Out;
 use crate::text::{Style, human};
 use live::{Followed, Live};
-use scenario::{Place, STORY, Scene, Step, TWICE, Team};
+use outside::Outside;
+use scenario::{Place, Scene, Step, Team};
 use server::Server;
-use stage::{Outside, Stage};
+use stage::Stage;
+use story::{STORY, TWICE};
 
 /// Beyond the retries: how long a delivery may take before the demo goes on without it.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What shells say of a process that was interrupted.
+const INTERRUPTED: u8 = 130;
 
 /// How to show it.
 #[derive(Debug, Args)]
@@ -54,15 +61,20 @@ pub(crate) async fn run(args: DemoArgs) -> Outcome {
         "{}\n{}\n",
         out.style.bold("Watchbell gets the right alert in front of the right person, without overwhelming anyone."),
         out.style.faint(
-            "Here it runs whole in this process. Slack, Teams, mail and webhooks are stand-ins that speak the real\n\
-             protocols; nothing leaves this machine."
+            "Here it runs whole in this process. Slack, Teams, mail and webhooks are stand-ins that speak the\n\
+             real protocols; nothing leaves this machine."
         )
     ))?;
     let outside = Outside::start(&brand).await?;
     let server = Server::start(&outside, args.keep).await?;
-    let told = tell(&args, &server, &outside, &brand, out).await;
-    if args.keep && !matches!(told, Err(Failure::Refused(_) | Failure::Unreachable { .. })) {
-        keep(&server, out).await?;
+    let stop = shutdown::on_signal()?;
+    let told = tokio::select! {
+        told = tell(&args, &server, &outside, &brand, out) => told,
+        () = stop.cancelled() => Err(Failure::Said(INTERRUPTED)),
+    };
+    if args.keep && matches!(told, Ok(()) | Err(Failure::Said(1))) {
+        out.print(&how_to_play(&server, out.style))?;
+        stop.cancelled().await;
     }
     server.stop().await?;
     told
@@ -72,7 +84,15 @@ pub(crate) async fn run(args: DemoArgs) -> Outcome {
 async fn tell(args: &DemoArgs, server: &Server, outside: &Outside, brand: &Brand, out: Out) -> Outcome {
     let clock = watchbell_domain::clock::SystemClock::shared();
     let started = clock.monotonic();
-    let stage = Stage::set(server.url(), server.admin_key(), outside, brand, &args.retry_delays, out).await?;
+    let stage = Stage::set(
+        server.url(),
+        server.admin_key(),
+        outside,
+        brand,
+        &args.retry_delays,
+        out,
+    )
+    .await?;
     out.print(&cast_list(&stage, out.style))?;
 
     let patience = args.retry_delays.iter().sum::<Duration>() * 2 + PATIENCE;
@@ -96,25 +116,44 @@ async fn tell(args: &DemoArgs, server: &Server, outside: &Outside, brand: &Brand
         }
     }
 
-    let steps: Vec<_> = scenario::steps().collect();
+    let steps: Vec<_> = story::steps().collect();
     let mut noticed = Vec::new();
     for (place, live) in [(Place::Inbox, &acme), (Place::SoloInbox, &solo)] {
-        noticed.extend(live.noticed().await?.into_iter().map(|event_id| (place, event_id)));
+        noticed.extend(
+            live.noticed()
+                .await?
+                .into_iter()
+                .map(|event_id| (place, event_id)),
+        );
     }
     let evidence = evidence::gather(outside, &noticed, &steps);
     let verdict = verdict::judge(&steps, &evidence);
     let style = out.style;
-    out.print(&format!("\n{}\n\n", style.bold("Did everything arrive? What the stand-ins really received, at Acme:")))?;
+    out.print(&format!(
+        "\n{}\n\n",
+        style.bold("Did everything arrive? What the stand-ins really received, at Acme:")
+    ))?;
     out.print(&show::grid(&steps, &verdict, Team::Acme, style))?;
     out.print(&format!("\n{}\n\n", style.bold("and at Solo, on the FREE plan:")))?;
     out.print(&show::grid(&steps, &verdict, Team::Solo, style))?;
-    out.print(&format!("\n{}", show::conclusion(&verdict, &evidence, &brand.signature_header(), style)))?;
+    out.print(&format!(
+        "\n{}",
+        show::conclusion(&verdict, &evidence, &brand.signature_header(), style)
+    ))?;
     let took = human(clock.monotonic() - started);
     if verdict.faults.is_empty() {
-        return out.print(&format!("\n{} {}\n", style.good("All is well."), style.faint(&format!("It took {took}."))));
+        return out.print(&format!(
+            "\n{} {}\n",
+            style.good("All is well."),
+            style.faint(&format!("It took {took}."))
+        ));
     }
     let count = verdict.faults.len();
-    out.print(&format!("\n{} {}\n", style.bad(&format!("{count} faults.")), style.faint(&format!("It took {took}."))))?;
+    out.print(&format!(
+        "\n{} {}\n",
+        style.bad(&format!("{count} faults.")),
+        style.faint(&format!("It took {took}."))
+    ))?;
     Err(Failure::Said(1))
 }
 
@@ -122,12 +161,17 @@ async fn tell(args: &DemoArgs, server: &Server, outside: &Outside, brand: &Brand
 async fn full(step: &Step, live: &mut Live<'_>, stage: &Stage, out: Out) -> Outcome {
     let style = out.style;
     let spec = Catalog::built_in().get(step.event_type);
-    let severity = step.severity.or_else(|| spec.map(|spec| spec.severity)).unwrap_or(watchbell_domain::Severity::Info);
+    let severity = step
+        .severity
+        .or_else(|| spec.map(|spec| spec.severity))
+        .unwrap_or(watchbell_domain::Severity::Info);
     out.print(&show::event(step, severity, style))?;
     let answer = live.emit(step).await?;
     let names = &stage.cast(step.team).names;
     let followed = live
-        .follow(&answer.event_id, answer.routes.len(), |delivery| out.print(&show::delivery(delivery, names, style)))
+        .follow(&answer.event_id, answer.routes.len(), |delivery| {
+            out.print(&show::delivery(delivery, names, style))
+        })
         .await?;
     if step.explain {
         for withheld in live.withheld(step).await? {
@@ -142,7 +186,9 @@ async fn brief(scene: &Scene, live: &mut Live<'_>, stage: &Stage, out: Out) -> O
     let answers = live.emit_all(scene.steps).await?;
     let names = &stage.acme.names;
     for (step, answer) in scene.steps.iter().zip(&answers) {
-        let followed = live.follow(&answer.event_id, answer.routes.len(), |_| Ok(())).await?;
+        let followed = live
+            .follow(&answer.event_id, answer.routes.len(), |_| Ok(()))
+            .await?;
         out.print(&show::brief(step, answer, names, out.style))?;
         settled(&followed, out)?;
     }
@@ -159,21 +205,19 @@ fn settled(followed: &Followed, out: Out) -> Outcome {
 
 /// Who plays.
 fn cast_list(stage: &Stage, style: Style) -> String {
-    let mut channels: Vec<_> = stage.acme.names.values().map(String::as_str).collect();
-    channels.sort_unstable();
     format!(
-        "\n{}  TEAM plan; Olivia (Owner) and Adam (Admin); five rules, three mention rules\n      {}\n\
-         {}  FREE plan; Sam (Owner); one rule, which rests\n",
+        "\n{}  TEAM plan; Olga (Owner) and Adam (Admin); {} channels, five rules, three mention rules\n\
+         {}  FREE plan; Sam (Owner); {} channels, one rule\n",
         style.name("Acme"),
-        style.faint(&channels.join("  ")),
+        stage.acme.names.len(),
         style.name("Solo"),
+        stage.solo.names.len(),
     )
 }
 
-/// Stays up until told to stop, and says how to play.
-async fn keep(server: &Server, out: Out) -> Outcome {
-    let style = out.style;
-    out.print(&format!(
+/// What to do with a server that stays.
+fn how_to_play(server: &Server, style: Style) -> String {
+    format!(
         "\n{}\n\n  export WATCHBELL_SERVER={}\n  export WATCHBELL_KEY={}\n  export WATCHBELL_TEAM=Acme\n\n  \
          watchbell deliveries list --limit 10\n  \
          watchbell explain --type finding.created --severity critical --data '{{\"finding_id\": \"f-1\"}}'\n  \
@@ -184,7 +228,5 @@ async fn keep(server: &Server, out: Out) -> Outcome {
         server.url(),
         server.admin_key().expose(),
         style.faint("Ctrl-C ends it."),
-    ))?;
-    shutdown::on_signal()?.cancelled().await;
-    Ok(())
+    )
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watchbell_domain::secret::Secret;
 
-use super::stage::Outside;
+use super::outside::Outside;
 use crate::failure::{Failure, Outcome};
 use crate::serve::{self, Plan, ServeArgs};
 

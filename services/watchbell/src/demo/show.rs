@@ -16,7 +16,8 @@ use crate::text::{self, Style};
 
 const WIDTH: usize = 100;
 const TARGET: usize = 27;
-const OUTCOME: usize = 19;
+const OUTCOME: usize = 18;
+/// As long as the longest event type.
 const LABEL: usize = 25;
 
 fn fit(line: &str) -> String {
@@ -133,7 +134,7 @@ fn refusal(attempt: &watchbell_contracts::dispatcher::v1::Attempt) -> String {
 fn because(route: &Route) -> String {
     let Reason { code, sentence, .. } = route.reason.clone().unwrap_or_default();
     match code.as_str() {
-        "default_channel" => "alerts by default; no rule decides otherwise".to_owned(),
+        "default_channel" => "alerts by default; no rule matches".to_owned(),
         "default_channel_triggers" => "the channel's own triggers: CRITICAL only".to_owned(),
         "preference" => "their email preferences ask for it".to_owned(),
         "receipt_recipient" => "receipts go to the compliance officer".to_owned(),
@@ -150,29 +151,19 @@ fn because(route: &Route) -> String {
     }
 }
 
-/// What kept an event away from somewhere.
+/// What kept an event away from somewhere. The plan is told by the rules that rest for it.
 pub(super) fn withheld(step: &ExplanationStep, style: Style) -> String {
-    let kind = if step.kind == 0 {
-        String::new()
-    } else {
-        text::kind(step.kind)
+    let word = match StepOutcome::try_from(step.outcome) {
+        Ok(StepOutcome::Silenced) => "silent",
+        _ if step.stage == "plan" => return String::new(),
+        _ => "rests",
     };
-    let (mark, word) = match StepOutcome::try_from(step.outcome) {
-        Ok(StepOutcome::Silenced) => ("–", "silent"),
-        _ => ("–", "rests"),
-    };
-    let asked = if kind.is_empty() {
-        step.stage.replace('_', " ")
-    } else {
-        kind
-    };
-    let name = if step.subject_name.is_empty() {
-        asked
-    } else {
-        format!("{asked} “{}”", step.subject_name)
+    let name = match step.kind {
+        0 => format!("{} “{}”", step.stage.replace('_', " "), step.subject_name),
+        kind => text::kind(kind),
     };
     let line = format!(
-        "    {mark} {} {} {}",
+        "    – {} {} {}",
         padded(&name, TARGET),
         padded(word, OUTCOME),
         step.sentence
@@ -200,7 +191,11 @@ pub(super) fn brief(
         .map(|route| text::target(route, names).replace("in-app inbox", "in-app"))
         .collect();
     if mails > 0 {
-        places.push(format!("{mails} mailboxes"));
+        places.push(if mails == 1 {
+            "1 mailbox".to_owned()
+        } else {
+            format!("{mails} mailboxes")
+        });
     }
     let places = if places.is_empty() {
         "nobody".to_owned()
@@ -230,7 +225,7 @@ pub(super) fn grid(steps: &[&Step], verdict: &Verdict, team: Team, style: Style)
         .filter(|place| place.team() == team)
         .collect();
     let head: Vec<_> = places.iter().map(|place| place.heading()).collect();
-    let mut said = format!("  {} {}\n", " ".repeat(LABEL - 2), style.faint(&head.join(" ")));
+    let mut said = format!("  {} {}\n", " ".repeat(LABEL), style.faint(&head.join(" ")));
     for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.team == team) {
         let cells: Vec<_> = places
             .iter()
@@ -243,7 +238,7 @@ pub(super) fn grid(steps: &[&Step], verdict: &Verdict, team: Team, style: Style)
                 centred(&mark(cell, style), place.heading().len())
             })
             .collect();
-        said += format!("  {} {}", padded(step.label, LABEL - 2), cells.join(" ")).trim_end();
+        said += format!("  {} {}", padded(step.label, LABEL), cells.join(" ")).trim_end();
         said += "\n";
     }
     said
@@ -313,7 +308,7 @@ pub(super) fn conclusion(verdict: &Verdict, evidence: &Evidence, header: &str, s
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::steps;
+    use super::super::story::steps;
     use super::super::verdict::judge;
     use super::*;
     use watchbell_contracts::dispatcher::v1::Attempt;
@@ -353,7 +348,7 @@ mod tests {
         let told = delivery(&webhook(DeliveryState::Pending, refused), &names, PLAIN);
         assert_eq!(
             told,
-            "    ↻ webhook SOAR                attempt 1 refused   answer 503; it is tried again\n"
+            "    ↻ webhook SOAR                attempt 1 refused  answer 503; it is tried again\n"
         );
         let latency = Some(prost_types::Duration {
             seconds: 0,
@@ -368,7 +363,7 @@ mod tests {
         let told = delivery(&webhook(DeliveryState::Delivered, arrived), &names, PLAIN);
         assert_eq!(
             told,
-            "    ✓ webhook SOAR                delivered  4 ms     subscribes to finding.*  on attempt 3\n"
+            "    ✓ webhook SOAR                delivered  4 ms    subscribes to finding.*  on attempt 3\n"
         );
     }
 

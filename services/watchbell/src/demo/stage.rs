@@ -1,5 +1,4 @@
-//! The stage: stand-ins for the outside world, a whole Watchbell on a temporary store, and two teams with everything
-//! set up, all of it over gRPC as any client would.
+//! The stage: two teams with everything set up, over gRPC as any client would.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -9,31 +8,21 @@ use watchbell_contracts::config::v1::{
     ApiKey, Channel, CreateApiKeyRequest, CreateChannelRequest, CreateMemberRequest,
     CreateMentionRuleRequest, CreateRuleRequest, CreateTeamRequest, DeliveryPolicy, EmailDestination,
     EventFilter, InAppDestination, ListEventTypesRequest, Member, MentionRule, Plan, Role, Rule, Scope,
-    SendAction, SilenceAction, SlackDestination, SmtpSecurity, SmtpServer, Team, TeamsDestination,
-    UpdateComplianceRecipientsRequest, WebhookDestination, channel::Destination, rule::Action,
+    SendAction, SilenceAction, SlackDestination, Team, TeamsDestination, UpdateComplianceRecipientsRequest,
+    WebhookDestination, channel::Destination, rule::Action,
 };
 use watchbell_contracts::convert;
 use watchbell_contracts::event::v1::{Mention, Severity, mention::Who};
 use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SystemClock;
 use watchbell_domain::secret::Secret;
-use watchbell_testkit::{SlackStandIn, SmtpStandIn, TeamsStandIn, WebhookReceiver};
+use watchbell_testkit::WebhookReceiver;
 
-use super::scenario::{CFO_USER, ON_CALL, Place, TEAM_LEAD, Team as Whose};
+use super::outside::Outside;
+use super::scenario::{Place, Team as Whose};
+use super::story::{CFO_USER, ON_CALL, TEAM_LEAD};
 use crate::failure::{Failure, Outcome};
 use crate::session::{Out, Peer, Session, every};
-
-/// So often the SOAR's endpoint refuses before it takes anything.
-const REFUSALS: usize = 2;
-
-/// The world outside.
-pub(super) struct Outside {
-    pub(super) slack: SlackStandIn,
-    pub(super) teams: TeamsStandIn,
-    pub(super) mail: SmtpStandIn,
-    pub(super) siem: WebhookReceiver,
-    pub(super) soar: WebhookReceiver,
-}
 
 /// A team that is set up.
 pub(super) struct Cast {
@@ -53,52 +42,6 @@ pub(super) struct Stage {
     pub(super) acme: Cast,
     pub(super) solo: Cast,
     pub(super) examples: BTreeMap<String, Struct>,
-}
-
-// === impl Outside ===
-
-impl Outside {
-    /// Starts all stand-ins.
-    pub(super) async fn start(brand: &Brand) -> Outcome<Self> {
-        let outside = Self {
-            slack: SlackStandIn::start().await?,
-            teams: TeamsStandIn::start().await?,
-            mail: SmtpStandIn::start().await?,
-            siem: WebhookReceiver::builder()
-                .brand_header(brand.signature_header())
-                .start()
-                .await?,
-            soar: WebhookReceiver::builder()
-                .brand_header(brand.signature_header())
-                .start()
-                .await?,
-        };
-        outside.soar.fail_first(REFUSALS, 503);
-        Ok(outside)
-    }
-
-    /// The incoming webhook of a Slack channel.
-    fn slack_url(&self, place: Place) -> String {
-        self.slack
-            .webhook_url("T0DEMO", &format!("B0{}", place as u8), "demo")
-    }
-
-    /// The Slack channel behind a path.
-    pub(super) fn slack_place(&self, path: &str) -> Option<Place> {
-        Place::ALL
-            .into_iter()
-            .find(|place| self.slack_url(*place).ends_with(path))
-    }
-
-    fn mail_server(&self) -> SmtpServer {
-        SmtpServer {
-            host: self.mail.host(),
-            port: u32::from(self.mail.port()),
-            from_address: "alerts@acme.example".to_owned(),
-            security: SmtpSecurity::None as i32,
-            ..SmtpServer::default()
-        }
-    }
 }
 
 // === impl Stage ===
@@ -182,7 +125,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     async fn acme(&mut self, platform: &Session) -> Outcome<Cast> {
         let team = self.team(platform, "Acme", Plan::Team).await?;
-        let owner_id = self.member(&team, Place::Olivia, "Olivia", Role::Owner).await?;
+        let owner_id = self.member(&team, Place::Olga, "Olga", Role::Owner).await?;
         self.member(&team, Place::Adam, "Adam", Role::Admin).await?;
 
         let alerts = self.brand.default_slack_channel();

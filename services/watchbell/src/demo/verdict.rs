@@ -161,11 +161,12 @@ fn fault(step: &Step, place: Place, expected: usize, got: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::{self, Place};
+    use super::super::scenario::Place;
+    use super::super::story;
     use super::*;
 
     fn all() -> Vec<&'static Step> {
-        scenario::steps().collect()
+        story::steps().collect()
     }
 
     /// Exactly what the story expects.

@@ -25,6 +25,21 @@ pub(crate) fn local(wire: Option<&Timestamp>) -> String {
         .unwrap_or_default()
 }
 
+/// For lists: `09:00:03 +01:00` on the day of `now`, else `2026-11-20 09:00 +01:00`; empty when absent.
+pub(crate) fn brief(wire: Option<&Timestamp>, now: DateTime<Utc>) -> String {
+    moment(wire)
+        .map(|instant| brief_in(&Local, instant, now))
+        .unwrap_or_default()
+}
+
+fn brief_in<Z: TimeZone>(zone: &Z, instant: DateTime<Utc>, now: DateTime<Utc>) -> String
+where
+    Z::Offset: std::fmt::Display,
+{
+    let today = instant.with_timezone(zone).date_naive() == now.with_timezone(zone).date_naive();
+    in_zone(zone, instant, if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" })
+}
+
 /// `09:00:03 +01:00`; empty when absent.
 pub(crate) fn clock_time(wire: Option<&Timestamp>) -> String {
     moment(wire)
@@ -52,8 +67,8 @@ pub(crate) fn human(span: Duration) -> String {
     match seconds {
         0 => format!("{} ms", span.as_millis()),
         1..10 if span.subsec_millis() >= 100 => format!("{seconds}.{} s", span.subsec_millis() / 100),
-        1..120 => format!("{seconds} s"),
-        120..7_200 => two(
+        1..60 | 61..120 => format!("{seconds} s"),
+        60..7_200 => two(
             seconds / 60,
             "min",
             if seconds < 600 { seconds % 60 } else { 0 },
@@ -193,6 +208,7 @@ mod tests {
             (43, "43 ms"),
             (1_000, "1 s"),
             (1_530, "1.5 s"),
+            (60_000, "1 min"),
             (61_000, "61 s"),
             (180_000, "3 min"),
             (185_000, "3 min 5 s"),
@@ -213,7 +229,13 @@ mod tests {
             in_zone(&berlin, instant, "%Y-%m-%d %H:%M:%S"),
             "2026-11-21 10:00:03 +01:00"
         );
-        assert_eq!(in_zone(&Utc, instant, "%H:%M:%S"), "09:00:03 UTC");
+        let evening = instant + chrono::TimeDelta::hours(14);
+        assert_eq!(brief_in(&Utc, instant, evening), "09:00:03 UTC");
+        assert_eq!(
+            brief_in(&berlin, instant, evening),
+            "2026-11-21 10:00 +01:00",
+            "the next day in Berlin"
+        );
         assert_eq!(local(None), "");
     }
 

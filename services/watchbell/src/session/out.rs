@@ -1,0 +1,63 @@
+//! How answers are printed.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use prost::Message;
+use watchbell_contracts::json;
+
+use crate::failure::Outcome;
+use crate::text::Style;
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Out {
+    /// As protobuf JSON.
+    pub(crate) json: bool,
+    /// Colours.
+    pub(crate) style: Style,
+    /// Of the terminal; none for a pipe.
+    pub(crate) width: Option<usize>,
+}
+
+impl Out {
+    /// For standard output as it is.
+    pub(crate) fn new(json: bool) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        Self {
+            json,
+            style: Style::new(terminal && console::colors_enabled()),
+            width: terminal.then(|| usize::from(console::Term::stdout().size().1)),
+        }
+    }
+
+    /// Prints a text as it is.
+    #[expect(clippy::unused_self, reason = "the one way to standard output")]
+    pub(crate) fn print(&self, text: &str) -> Outcome {
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints an answer: as JSON when asked for, else as `human` says it. `name` is the full name of the message.
+    pub(crate) fn show<M: Message>(&self, name: &str, answer: &M, human: impl FnOnce() -> String) -> Outcome {
+        if !self.json {
+            return self.print(&human());
+        }
+        let json = json::to_json(name, answer).map_err(anyhow::Error::from)?;
+        self.print(&format!("{json:#}\n"))
+    }
+
+    /// Prints one message of a stream: a line of JSON when asked for.
+    pub(crate) fn line<M: Message>(
+        &self,
+        name: &str,
+        message: &M,
+        human: impl FnOnce() -> String,
+    ) -> Outcome {
+        if !self.json {
+            return self.print(&format!("{}\n", human()));
+        }
+        let json = json::to_json(name, message).map_err(anyhow::Error::from)?;
+        self.print(&format!("{json}\n"))
+    }
+}
