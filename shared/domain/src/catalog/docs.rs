@@ -1,0 +1,236 @@
+//! `docs/events.md`: the built-in catalog for people, written from the catalog itself. The test compares; with
+//! `UPDATE_DOCS=1` in the environment it writes.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use super::{AlertPolicy, Catalog, EventTypeSpec};
+use crate::event::{Event, EventDraft};
+use crate::ids::TeamId;
+use crate::preference::Preference;
+use crate::vocabulary::{Plan, Role, Topic};
+
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/events.md");
+
+const INTRODUCTION: &str = "\
+# Event types
+
+What backends can emit, and what happens when nobody has set anything up. This page is written from the catalog
+(`shared/domain/catalog/*.json` and `shared/domain/src/catalog/built_in.rs`) by `UPDATE_DOCS=1 cargo test -p
+watchbell-domain catalog`, and a test fails when the two differ.
+
+`data` is checked against the type's JSON Schema: the fields below must have the form that is said, and further fields
+are welcome and travel along. A team can add types of its own with `CatalogService`.
+
+*Severity* and *category* are what an event has that names none. *Alerts by default* says at which severities an event
+goes to the default Slack and Teams channels and into the inbox although no rule asks for it; everything else is silent
+there until a rule, a webhook or a member asks. *Topic* is what members turn on and off by email.
+
+";
+
+fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    let specs: Vec<_> = Catalog::built_in().iter().collect();
+    page.push_str(
+        "| type | fires when | severity | alerts by default | topic |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for spec in &specs {
+        let name = spec.event_type.as_str();
+        let anchor: String = name.chars().filter(|c| *c != '.').collect();
+        let _ = writeln!(
+            page,
+            "| [`{name}`](#{anchor}) | {} | {} | {} | {} |",
+            first_sentence(&spec.description),
+            spec.severity,
+            policy(spec.alert_policy),
+            topic(spec)
+        );
+    }
+    page.push_str(
+        "\n## Email topics\n\nWhat a member gets until the member says otherwise. Marketing is off until somebody asks for it.\n\n\
+         | topic | by default |\n| --- | --- |\n",
+    );
+    for topic in Topic::ALL {
+        let _ = writeln!(page, "| `{topic}` | {} |", by_default(*topic));
+    }
+    page.push_str("\n## The types\n");
+    for spec in specs {
+        section(&mut page, spec);
+    }
+    page
+}
+
+fn section(page: &mut String, spec: &EventTypeSpec) {
+    let _ = writeln!(
+        page,
+        "\n### `{}`\n\n{} Titled “{}” unless the event brings a title.\n\n\
+         | category | severity | alerts by default | topic |\n| --- | --- | --- | --- |\n| `{}` | {} | {} | {} |\n",
+        spec.event_type,
+        spec.description,
+        spec.title,
+        spec.category,
+        spec.severity,
+        policy(spec.alert_policy),
+        topic(spec)
+    );
+    page.push_str("| field of `data` | type | |\n| --- | --- | --- |\n");
+    if let Some(schema) = &spec.data_schema {
+        fields(page, schema, "");
+    }
+    let example = serde_json::to_string_pretty(&sorted(&Value::Object(spec.example.clone()))).unwrap();
+    let _ = writeln!(page, "\n```json\n{example}\n```");
+}
+
+/// What must be given first, the rest by name.
+fn fields(page: &mut String, schema: &Value, prefix: &str) {
+    let Some(properties) = schema["properties"].as_object() else {
+        return;
+    };
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut names: Vec<&String> = properties.keys().collect();
+    names.sort_by_key(|name| (!required.contains(&name.as_str()), *name));
+    for name in names {
+        let field = &properties[name];
+        let mut meaning = field["description"].as_str().unwrap_or_default().to_owned();
+        if required.contains(&name.as_str()) {
+            meaning = format!("**Required.** {meaning}");
+        }
+        let _ = writeln!(page, "| `{prefix}{name}` | {} | {meaning} |", form(field));
+        fields(page, field, &format!("{prefix}{name}."));
+    }
+}
+
+/// The type of a field and its bounds.
+fn form(field: &Value) -> String {
+    let mut form = match (field["type"].as_str().unwrap_or("any"), field["format"].as_str()) {
+        ("string", Some("date-time")) => "RFC 3339 instant".to_owned(),
+        ("string", Some("uri")) => "URL".to_owned(),
+        ("string", Some(format)) => format!("string ({format})"),
+        (name, _) => name.to_owned(),
+    };
+    let bound = |name: &str| field.get(name).map(ToString::to_string);
+    if let Some(most) = bound("maxLength") {
+        let _ = write!(
+            form,
+            ", {} to {most} characters",
+            bound("minLength").unwrap_or_else(|| "0".to_owned())
+        );
+    }
+    match (bound("minimum"), bound("maximum")) {
+        (Some(least), Some(most)) => {
+            let _ = write!(form, ", {least} to {most}");
+        }
+        (Some(least), None) => {
+            let _ = write!(form, ", at least {least}");
+        }
+        (None, Some(most)) => {
+            let _ = write!(form, ", at most {most}");
+        }
+        (None, None) => {}
+    }
+    if let Some(pattern) = field["pattern"].as_str() {
+        let _ = write!(form, ", `{}`", pattern.replace('|', "\\|"));
+    }
+    form
+}
+
+fn policy(policy: AlertPolicy) -> String {
+    match policy {
+        AlertPolicy::Never => "no".to_owned(),
+        AlertPolicy::Always => "yes".to_owned(),
+        AlertPolicy::Severities(severities) => format!("at {severities}"),
+    }
+}
+
+fn topic(spec: &EventTypeSpec) -> String {
+    match spec.topic {
+        Some(topic) => format!("`{topic}`"),
+        None if spec.is_receipt() => "none: always by email".to_owned(),
+        None => "none".to_owned(),
+    }
+}
+
+fn by_default(topic: Topic) -> String {
+    let of = |role, plan| Preference::default_for(role, plan, topic);
+    let words = |preference| match preference {
+        Preference::Off => "off".to_owned(),
+        Preference::On => "on".to_owned(),
+        Preference::Failures => "failures".to_owned(),
+        Preference::Severities(severities) => format!("{severities}"),
+    };
+    let (owner, member) = (of(Role::Owner, Plan::Team), of(Role::Member, Plan::Team));
+    if owner == member {
+        words(member)
+    } else {
+        format!(
+            "{} for Owners from the TEAM plan on, else {}",
+            words(owner),
+            words(member)
+        )
+    }
+}
+
+fn first_sentence(description: &str) -> &str {
+    description
+        .split_inclusive(". ")
+        .next()
+        .unwrap_or(description)
+        .trim()
+}
+
+/// By name, whatever order the map keeps.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut names: Vec<_> = map.keys().collect();
+            names.sort();
+            let sorted: Map<_, _> = names
+                .into_iter()
+                .map(|name| (name.clone(), sorted(&map[name])))
+                .collect();
+            Value::Object(sorted)
+        }
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn the_page_of_event_types_says_what_the_catalog_says() {
+    let page = page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::create_dir_all(std::path::Path::new(PATH).parent().unwrap()).unwrap();
+        std::fs::write(PATH, &page).unwrap();
+    }
+    let committed = std::fs::read_to_string(PATH).unwrap_or_default();
+    assert!(
+        committed == page,
+        "docs/events.md is not what the catalog says; write it with \
+         `UPDATE_DOCS=1 cargo test -p watchbell-domain catalog`"
+    );
+}
+
+#[test]
+fn every_example_of_the_page_can_be_emitted_as_it_stands() {
+    let mut examples = 0;
+    for section in page().split("\n### `").skip(1) {
+        let (event_type, rest) = section.split_once('`').unwrap();
+        let (_, example) = rest.split_once("```json\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let draft = EventDraft {
+            event_type: event_type.to_owned(),
+            data: serde_json::from_str(example).unwrap(),
+            ..EventDraft::default()
+        };
+        let now = crate::event::tests::noon();
+        let parsed = Event::parse(draft, TeamId::generate(now), Catalog::built_in(), now);
+        assert!(parsed.is_ok(), "{event_type}: {}", parsed.unwrap_err());
+        examples += 1;
+    }
+    assert_eq!(examples, Catalog::built_in().iter().count());
+}
