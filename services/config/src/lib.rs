@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod check;
+mod dispatcher;
 mod document;
 mod error;
 mod etag;
@@ -19,6 +20,7 @@ mod resealer;
 pub mod sealing;
 mod secrets;
 mod service;
+mod slack;
 mod snapshot;
 mod store;
 
@@ -27,4 +29,5 @@ pub use error::{Error, Result};
 pub use pruner::FeedPruner;
 pub use resealer::Resealer;
 pub use service::{Service, Settings};
+pub use slack::SlackSettings;
 pub use store::Migrator;

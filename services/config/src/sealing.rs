@@ -91,6 +91,15 @@ impl RowIdentity {
         }
     }
 
+    /// The state of an installation at Slack, which leaves the process sealed and comes back from outside.
+    pub(crate) fn slack_state() -> Self {
+        Self {
+            table: "slack_states",
+            team: Uuid::nil(),
+            row: Uuid::nil(),
+        }
+    }
+
     fn associated_data(&self) -> Vec<u8> {
         let mut data = Vec::with_capacity(64);
         data.push(LAYOUT);

@@ -72,6 +72,7 @@ pub(crate) fn take(
                 _ => Default::default(),
             };
             (slack.workspace, slack.configuration_url) = (was.workspace, was.configuration_url);
+            (slack.workspace_id, slack.slack_channel_id) = (was.workspace_id, was.slack_channel_id);
             ChannelSecrets {
                 url,
                 ..ChannelSecrets::default()

@@ -6,6 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
+use watchbell_contracts::api::DispatcherApi;
+use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::secret::Secret;
@@ -13,10 +15,12 @@ use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::{EgressPolicy, Guard};
 use watchbell_store::{DatabaseSettings, Store, connect};
 
+use crate::dispatcher::Link;
 use crate::error::Result;
 use crate::pruner::FeedPruner;
 use crate::resealer::Resealer;
 use crate::sealing::{Keyring, SealingSettings};
+use crate::slack::{SlackApp, SlackSettings};
 use crate::store::changes::Change;
 use crate::store::{self, Migrator};
 
@@ -36,6 +40,12 @@ pub struct Settings {
     /// any, no link is valid.
     #[serde(default)]
     pub unsubscribe_keys: Vec<Secret>,
+    /// The platform's Slack app; without it there is no "Add to Slack".
+    #[serde(default)]
+    pub slack: Option<SlackSettings>,
+    /// Under which name, and at which address, pages are served. The composing process puts it in.
+    #[serde(skip)]
+    pub brand: Brand,
 }
 
 /// Config. Implements every API of the control plane; cheap to clone.
@@ -52,6 +62,9 @@ struct Inner {
     guard: Guard,
     unsubscribe_keys: Option<UnsubscribeKeys>,
     closing: CancellationToken,
+    dispatcher: Link,
+    brand: Brand,
+    slack: Option<SlackApp>,
 }
 
 // === impl Service ===
@@ -78,6 +91,10 @@ impl Service {
             .then(|| UnsubscribeKeys::new(keys.iter().cloned()))
             .transpose()?;
         let closing = CancellationToken::new();
+        let slack = settings
+            .slack
+            .as_ref()
+            .map(|slack| SlackApp::new(slack, &settings.brand, guard.clone()));
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
@@ -86,6 +103,9 @@ impl Service {
                 guard,
                 unsubscribe_keys,
                 closing,
+                dispatcher: Link::default(),
+                brand: settings.brand.clone(),
+                slack,
             }),
         })
     }
@@ -111,6 +131,12 @@ impl Service {
         self.inner.closing.cancel();
     }
 
+    /// Says where the Dispatcher is, which may open after Config: for how channels fare, and to tell Owners. The first
+    /// one given stays.
+    pub fn attach_dispatcher(&self, dispatcher: Arc<dyn DispatcherApi>) {
+        self.inner.dispatcher.attach(dispatcher);
+    }
+
     /// The database, for readiness checks and for closing it at the very end.
     pub fn store(&self) -> &Store {
         &self.inner.store
@@ -122,6 +148,18 @@ impl Service {
 
     pub(crate) fn keyring(&self) -> &Keyring {
         &self.inner.keyring
+    }
+
+    pub(crate) fn dispatcher(&self) -> &Link {
+        &self.inner.dispatcher
+    }
+
+    pub(crate) fn brand(&self) -> &Brand {
+        &self.inner.brand
+    }
+
+    pub(crate) fn slack(&self) -> Option<&SlackApp> {
+        self.inner.slack.as_ref()
     }
 
     pub(crate) fn guard(&self) -> &Guard {

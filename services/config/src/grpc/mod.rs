@@ -8,7 +8,9 @@ mod members;
 mod mention_rules;
 mod preferences;
 mod rules;
+mod slack;
 mod snapshots;
+mod status;
 mod team_config;
 mod team_settings;
 mod teams;
@@ -80,7 +82,7 @@ rpcs!(TeamApi {
     create_api_key(pb::CreateApiKeyRequest) -> pb::CreateApiKeyResponse = api_keys::create;
     delete_api_key(pb::DeleteApiKeyRequest) -> pb::DeleteApiKeyResponse = api_keys::delete;
     get_integration_status(pb::GetIntegrationStatusRequest) -> pb::GetIntegrationStatusResponse
-        = teams::integration_status;
+        = status::get;
 });
 
 rpcs!(ChannelApi {
@@ -93,6 +95,9 @@ rpcs!(ChannelApi {
     rotate_webhook_secret(pb::RotateWebhookSecretRequest) -> pb::RotateWebhookSecretResponse
         = channels::rotate_secret;
     reenable_channel(pb::ReenableChannelRequest) -> pb::ReenableChannelResponse = channels::reenable;
+    begin_slack_install(pb::BeginSlackInstallRequest) -> pb::BeginSlackInstallResponse = slack::begin;
+    inspect_slack_install(pb::InspectSlackInstallRequest) -> pb::InspectSlackInstallResponse = slack::inspect;
+    complete_slack_install(pb::CompleteSlackInstallRequest) -> pb::CompleteSlackInstallResponse = slack::complete;
 });
 
 rpcs!(RoutingApi {
@@ -143,6 +148,18 @@ rpcs!(SnapshotApi {
         = snapshots::report_health;
     list_all_teams(pb::ListAllTeamsRequest) -> pb::ListAllTeamsResponse = snapshots::list_all_teams;
 });
+
+/// Calls of other services only. The auth layer lets nobody else here; what is secret is asked for once more.
+fn internal(caller: &Principal) -> Result<()> {
+    match caller {
+        Principal::Service => Ok(()),
+        _ => Err(Problem::Denied {
+            reason: watchbell_runtime::problem::reason::INTERNAL_ONLY,
+            message: "this call is for services of Watchbell only".to_owned(),
+        }
+        .into()),
+    }
+}
 
 fn told(err: Error) -> Status {
     Problem::from(err).into()

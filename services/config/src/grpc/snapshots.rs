@@ -18,7 +18,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
-use super::id;
+use super::{id, internal};
 use crate::error::Result;
 use crate::feed::Follower;
 use crate::sealing::RowIdentity;
@@ -162,15 +162,4 @@ pub(super) async fn list_all_teams(
         teams: page.items,
         next_page_token: page.next_page_token,
     })
-}
-
-fn internal(caller: &Principal) -> Result<()> {
-    match caller {
-        Principal::Service => Ok(()),
-        _ => Err(Problem::Denied {
-            reason: reason::INTERNAL_ONLY,
-            message: "this call is for services of Watchbell only".to_owned(),
-        }
-        .into()),
-    }
 }

@@ -1,14 +1,11 @@
-//! Teams, and how their integrations fare.
+//! Teams.
 
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{
-    ChannelHealth, CreateTeamRequest, CreateTeamResponse, DeleteTeamRequest, DeleteTeamResponse,
-    GetIntegrationStatusRequest, GetIntegrationStatusResponse, GetTeamRequest, GetTeamResponse,
-    IntegrationStatus, ListTeamsRequest, ListTeamsResponse, UpdateTeamRequest, UpdateTeamResponse,
+    CreateTeamRequest, CreateTeamResponse, DeleteTeamRequest, DeleteTeamResponse, GetTeamRequest,
+    GetTeamResponse, ListTeamsRequest, ListTeamsResponse, UpdateTeamRequest, UpdateTeamResponse,
 };
-use watchbell_contracts::convert::{FromWire, timestamp};
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_domain::ids::TeamId;
 use watchbell_runtime::auth::{Principal, Scope};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
@@ -17,8 +14,8 @@ use super::{PAGE, checked, given};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
-use crate::store::entities::{channel, team};
-use crate::store::{channels, teams};
+use crate::store::entities::team;
+use crate::store::teams;
 use crate::{check, etag, mask};
 
 pub(super) async fn list(
@@ -122,54 +119,4 @@ pub(super) async fn delete(
     teams::delete(change.connection(), team).await?;
     change.finish(service.store(), false).await?;
     Ok(DeleteTeamResponse {})
-}
-
-pub(super) async fn integration_status(
-    service: &Service,
-    caller: Principal,
-    request: GetIntegrationStatusRequest,
-) -> Result<GetIntegrationStatusResponse> {
-    let team = caller.team(&request.team_id)?;
-    teams::get(service.store().reader(), team).await?;
-    let rows = channels::all(service.store().reader(), team).await?;
-    let integrations = ChannelKind::ALL.iter().map(|kind| status(*kind, &rows)).collect();
-    Ok(GetIntegrationStatusResponse { integrations })
-}
-
-/// What Config knows by itself: the Dispatcher reports when a channel turns, not each success.
-fn status(kind: ChannelKind, channels: &[channel::Model]) -> IntegrationStatus {
-    let of_kind: Vec<_> = channels.iter().filter(|row| row.kind == kind.as_str()).collect();
-    let enabled: Vec<_> = of_kind.iter().filter(|row| !row.paused).collect();
-    let unhealthy: Vec<_> = enabled.iter().filter(|row| row.unhealthy).collect();
-    let count = |rows: usize| i32::try_from(rows).unwrap_or(i32::MAX);
-    // The inbox needs no channel to work.
-    let configured = kind == ChannelKind::InApp || !enabled.is_empty();
-    let health = match (configured, unhealthy.is_empty()) {
-        (false, _) => ChannelHealth::Unspecified,
-        (true, true) => ChannelHealth::Healthy,
-        (true, false) => ChannelHealth::Unhealthy,
-    };
-    let newest_failure = unhealthy.iter().max_by_key(|row| row.health_time);
-    let recovered = enabled
-        .iter()
-        .filter(|row| !row.unhealthy)
-        .filter_map(|row| row.health_time)
-        .max();
-    IntegrationStatus {
-        kind: kind.to_wire(),
-        configured,
-        default_channel_id: of_kind
-            .iter()
-            .find(|row| row.is_default)
-            .map(|row| ChannelId::from_uuid(row.id).to_string())
-            .unwrap_or_default(),
-        health: health.into(),
-        channel_count: count(enabled.len()),
-        unhealthy_count: count(unhealthy.len()),
-        last_success_time: recovered.map(timestamp),
-        last_error: newest_failure
-            .map(|row| row.health_message.clone())
-            .unwrap_or_default(),
-        oldest_waiting_time: None,
-    }
 }

@@ -75,6 +75,11 @@ impl Change {
         &self.transaction
     }
 
+    /// Whose change it is.
+    pub(crate) fn team(&self) -> TeamId {
+        self.team
+    }
+
     /// When it happens.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.now

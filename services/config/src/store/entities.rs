@@ -275,3 +275,46 @@ pub(crate) mod feed {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// States of installations at Slack that have been used.
+pub(crate) mod slack_state {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "slack_states")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) nonce: Uuid,
+        pub(crate) team_id: Uuid,
+        /// When the state would have ended by itself.
+        pub(crate) expire_time: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What Owners are to be told, and whether they have been.
+pub(crate) mod owner_notice {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "owner_notices")]
+    pub(crate) struct Model {
+        /// The event's id, made of what it tells: so nothing is told twice.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: String,
+        pub(crate) team_id: Uuid,
+        /// `watchbell.event.v1.Event`.
+        pub(crate) event: Vec<u8>,
+        pub(crate) told: bool,
+        pub(crate) create_time: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -12,7 +12,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables)]
+        vec![Box::new(Tables), Box::new(Installs)]
     }
 }
 
@@ -44,6 +44,50 @@ impl MigrationTrait for Tables {
             "CREATE INDEX rules_by_position ON rules (team_id, position)",
             "CREATE INDEX mention_rules_by_team ON mention_rules (team_id, id)",
             "INSERT INTO feed (id, head, pruned) VALUES (1, 0, 0)",
+        ] {
+            connection.execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+}
+
+/// "Add to Slack", and what Owners are told.
+struct Installs;
+
+impl MigrationName for Installs {
+    fn name(&self) -> &'static str {
+        "m0002_installs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Installs {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let key = |column: &mut ColumnDef| column.primary_key().take();
+        let states = Table::create()
+            .table("slack_states")
+            .col(key(&mut uuid("nonce")))
+            .col(uuid("team_id"))
+            .col(timestamp_with_time_zone("expire_time"))
+            .foreign_key(&mut of_team("slack_states"))
+            .take();
+        let notices = Table::create()
+            .table("owner_notices")
+            .col(key(&mut string("id")))
+            .col(uuid("team_id"))
+            .col(binary("event"))
+            .col(boolean("told"))
+            .col(timestamp_with_time_zone("create_time"))
+            .foreign_key(&mut of_team("owner_notices"))
+            .take();
+        for table in [states, notices] {
+            manager.create_table(table).await?;
+        }
+        let connection = manager.get_connection();
+        for sql in [
+            "CREATE INDEX owner_notices_untold ON owner_notices (create_time) WHERE NOT told",
+            "CREATE INDEX channels_rotating ON channels (rotation_end) WHERE rotation_end IS NOT NULL",
+            "CREATE INDEX api_keys_expiring ON api_keys (expire_time) WHERE expire_time IS NOT NULL",
         ] {
             connection.execute_unprepared(sql).await?;
         }

@@ -11,6 +11,7 @@ pub(crate) mod event_types;
 pub(crate) mod members;
 pub(crate) mod preferences;
 pub(crate) mod rules;
+pub(crate) mod slack_states;
 pub(crate) mod teams;
 
 use chrono::{DateTime, Utc};

@@ -4,11 +4,14 @@
 
 mod catalog;
 mod channels;
+mod dispatcher;
 mod feed;
 mod health;
 mod keys;
 mod people;
 mod routing;
+mod slack;
+mod status;
 mod support;
 mod team_config;
 mod team_config_properties;

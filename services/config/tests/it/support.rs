@@ -15,6 +15,7 @@ use watchbell_contracts::config::v1::{
     EventFilter, Member, Role as WireRole, SlackDestination, Team, WebhookDestination, channel::Destination,
 };
 use watchbell_domain::Role;
+use watchbell_domain::brand::Brand;
 use watchbell_domain::ids::{KeyId, MemberId, TeamId};
 use watchbell_domain::secret::Secret;
 use watchbell_egress::{EgressPolicy, Guard, Resolver};
@@ -54,8 +55,18 @@ impl Config {
     }
 
     pub(crate) fn with_keys(store: &Store, key: Secret, older_keys: Vec<Secret>) -> Self {
+        Self::with(store, key, older_keys, |_| {})
+    }
+
+    /// With other settings.
+    pub(crate) fn with(
+        store: &Store,
+        key: Secret,
+        older_keys: Vec<Secret>,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> Self {
         let clock = TestClock::parse("2026-11-23T09:00:00Z").unwrap();
-        let settings = Settings {
+        let mut settings = Settings {
             database: store.settings().clone(),
             sealing: SealingSettings {
                 key: key.clone(),
@@ -63,7 +74,10 @@ impl Config {
             },
             egress: EgressPolicy::default(),
             unsubscribe_keys: vec![UNSUBSCRIBE_KEY.into()],
+            slack: None,
+            brand: Brand::default(),
         };
+        adjust(&mut settings);
         let guard = Guard::with_resolver(settings.egress.clone(), Arc::new(Names));
         let service = Service::new(store.clone(), &settings, guard, clock.shared()).unwrap();
         Self { service, clock, key }

@@ -1,10 +1,15 @@
 //! `status`: one line for each kind of channel.
 
-use watchbell_contracts::config::v1::{GetIntegrationStatusRequest, GetIntegrationStatusResponse};
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use watchbell_contracts::config::v1::{
+    GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
+};
 
 use crate::failure::Outcome;
 use crate::session::Session;
-use crate::text::{self, Table};
+use crate::text::{self, Style, Table};
 
 pub(super) async fn run(session: &Session) -> Outcome {
     let out = session.out;
@@ -24,41 +29,116 @@ pub(super) async fn run(session: &Session) -> Outcome {
     out.show(
         "watchbell.config.v1.GetIntegrationStatusResponse",
         &answer,
-        || {
-            let now = session.now();
-            let mut table = Table::new(&[
-                "KIND",
-                "HEALTH",
-                "CHANNELS",
-                "DEFAULT",
-                "LAST DELIVERED",
-                "OLDEST WAITING",
-                "LAST ERROR",
-            ]);
-            for status in &answer.integrations {
-                let health = if status.configured {
-                    out.style.state(&text::health(status.health))
-                } else {
-                    out.style.faint("not set up")
-                };
-                let count = match status.unhealthy_count {
-                    0 => status.channel_count.to_string(),
-                    unhealthy => format!("{} ({unhealthy} unhealthy)", status.channel_count),
-                };
-                table.row([
-                    text::kind(status.kind),
-                    health,
-                    count,
-                    names
-                        .get(&status.default_channel_id)
-                        .unwrap_or(&status.default_channel_id)
-                        .clone(),
-                    text::ago(status.last_success_time.as_ref(), now),
-                    text::ago(status.oldest_waiting_time.as_ref(), now),
-                    status.last_error.clone(),
-                ]);
-            }
-            table.render(out.style, out.width, "nothing is set up")
-        },
+        || render(&answer, &names, session.now(), out.style, out.width),
     )
+}
+
+fn render(
+    answer: &GetIntegrationStatusResponse,
+    names: &HashMap<String, String>,
+    now: DateTime<Utc>,
+    style: Style,
+    width: Option<usize>,
+) -> String {
+    let mut table = Table::new(&[
+        "KIND",
+        "HEALTH",
+        "CHANNELS",
+        "DEFAULT",
+        "LAST SUCCESS",
+        "OLDEST WAITING",
+        "LAST ERROR",
+    ]);
+    for status in &answer.integrations {
+        let health = if status.configured {
+            style.state(&text::health(status.health))
+        } else {
+            style.faint("not set up")
+        };
+        let count = match (status.channel_count, status.unhealthy_count) {
+            (0, _) => style.faint("-"),
+            (count, 0) => count.to_string(),
+            (count, unhealthy) => format!("{count}, {unhealthy} unhealthy"),
+        };
+        let default = names.get(&status.default_channel_id);
+        table.row([
+            text::kind(status.kind),
+            health,
+            count,
+            default.unwrap_or(&status.default_channel_id).clone(),
+            text::ago(status.last_success_time.as_ref(), now),
+            text::ago(status.oldest_waiting_time.as_ref(), now),
+            last_error(status, now, style),
+        ]);
+    }
+    let mut shown = table.render(style, width, "nothing is set up");
+    if answer.dispatcher_away {
+        shown = shown.trim_end().to_owned();
+        shown.push_str("\n\n");
+        shown.push_str(&style.warn("The Dispatcher did not answer: what was delivered and what waits is not shown."));
+    }
+    shown
+}
+
+/// When it was comes first, since the words may be long; one that something got through after is only history.
+fn last_error(status: &IntegrationStatus, now: DateTime<Utc>, style: Style) -> String {
+    let when = text::ago(status.last_error_time.as_ref(), now);
+    let said = match (when.as_str(), status.last_error.as_str()) {
+        (_, "") => return String::new(),
+        ("", error) => error.to_owned(),
+        (when, error) => format!("{when}: {error}"),
+    };
+    let error = text::moment(status.last_error_time.as_ref());
+    let over = text::moment(status.last_success_time.as_ref()).is_some_and(|success| Some(success) > error);
+    if over { style.faint(&said) } else { said }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchbell_contracts::config::v1::ChannelHealth;
+    use watchbell_contracts::event::v1::ChannelKind;
+
+    fn shown(answer: &GetIntegrationStatusResponse) -> String {
+        let names = HashMap::from([("chn_1".to_owned(), "#alerts".to_owned())]);
+        let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
+        render(answer, &names, now, Style::new(false), None)
+    }
+
+    fn at(seconds: i64) -> Option<prost_types::Timestamp> {
+        Some(prost_types::Timestamp { seconds, nanos: 0 })
+    }
+
+    #[test]
+    fn a_kind_shows_what_got_through_what_waits_and_what_went_wrong_last() {
+        let slack = IntegrationStatus {
+            kind: ChannelKind::Slack.into(),
+            configured: true,
+            default_channel_id: "chn_1".to_owned(),
+            health: ChannelHealth::Unhealthy.into(),
+            channel_count: 2,
+            unhealthy_count: 1,
+            last_success_time: at(999_700),
+            last_error: "404 no_service".to_owned(),
+            oldest_waiting_time: at(999_820),
+            last_error_time: at(999_940),
+        };
+        let teams = IntegrationStatus {
+            kind: ChannelKind::Teams.into(),
+            ..IntegrationStatus::default()
+        };
+        let mut answer = GetIntegrationStatusResponse {
+            integrations: vec![slack, teams],
+            dispatcher_away: false,
+        };
+        let text = shown(&answer);
+        let lines: Vec<_> = text.lines().collect();
+        for part in ["slack", "UNHEALTHY", "2, 1 unhealthy", "#alerts", "5 min ago", "3 min ago", "60 s ago: 404 no_service"] {
+            assert!(lines[1].contains(part), "{part} in {text}");
+        }
+        assert!(lines[2].contains("not set up"), "{text}");
+        assert!(!text.contains("did not answer"));
+        answer.dispatcher_away = true;
+        assert!(shown(&answer).contains("The Dispatcher did not answer"));
+    }
 }

@@ -7,11 +7,15 @@ use tokio_util::sync::CancellationToken;
 use watchbell_config::Service as Config;
 use watchbell_contracts::{
     api::{
-        self, CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi, RouterApi,
-        RoutingApi, SnapshotApi, TeamApi,
+        self, CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi,
+        RouterApi, RoutingApi, SnapshotApi, TeamApi,
     },
-    config::v1::{preference_service_client::PreferenceServiceClient, snapshot_service_client::SnapshotServiceClient},
-    dispatcher::v1::{dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient},
+    config::v1::{
+        preference_service_client::PreferenceServiceClient, snapshot_service_client::SnapshotServiceClient,
+    },
+    dispatcher::v1::{
+        dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
+    },
 };
 use watchbell_digest::Digest;
 use watchbell_dispatcher::{Dispatcher, OpenError};
@@ -110,6 +114,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     };
     let admin_key = composition.open_config().await?;
     composition.open_dispatcher(&telemetry).await?;
+    composition.introduce()?;
     composition.open_router(&telemetry)?;
     composition.open_digest().await?;
     composition.serve(admin_key, telemetry).await
@@ -124,10 +129,13 @@ impl Composition {
         }
         let mut settings: watchbell_config::Settings = self.plan.settings.required("config")?;
         settings.egress = self.egress();
+        settings.brand = self.plan.shared.brand.clone();
         if let (true, Some(key)) = (settings.sealing.key.is_empty(), &self.plan.keys.sealing) {
             settings.sealing.key = key.clone();
         }
-        settings.unsubscribe_keys.insert(0, self.plan.keys.unsubscribe.clone());
+        settings
+            .unsubscribe_keys
+            .insert(0, self.plan.keys.unsubscribe.clone());
         let config = Config::open(&settings, self.clock.clone()).await?;
         let admin_key = config.bootstrap().await?;
         if let Some(key) = &admin_key {
@@ -135,7 +143,10 @@ impl Composition {
                 .map_err(|error| StartError::AdminKey(self.plan.data_dir.clone(), error))?;
         }
         let looping = config.clone();
-        self.tasks.spawn_fn(Stage::Close, "config.upkeep", |shutdown| async move { looping.run(shutdown).await });
+        self.tasks
+            .spawn_fn(Stage::Close, "config.upkeep", |shutdown| async move {
+                looping.run(shutdown).await
+            });
         self.stores.push(config.store().clone());
         self.config = Some(Arc::new(config));
         Ok(admin_key)
@@ -162,6 +173,14 @@ impl Composition {
         self.stores.push(dispatcher.store().clone());
         self.dispatcher = Some(Arc::new(dispatcher.service()));
         dispatcher.start(&mut self.tasks);
+        Ok(())
+    }
+
+    /// Config asks a Dispatcher how channels fare, and tells Owners by it; it also works without one.
+    fn introduce(&self) -> Result<(), StartError> {
+        if let (Some(config), Some(dispatcher)) = (&self.config, self.dispatchers()?.into_iter().next()) {
+            config.attach_dispatcher(dispatcher);
+        }
         Ok(())
     }
 
@@ -204,7 +223,9 @@ impl Composition {
         let needs = watchbell_edge::Needs {
             preferences: match &self.config {
                 Some(config) => config.clone(),
-                None => Arc::new(PreferenceServiceClient::new(self.peer(shared.peers.config.as_deref())?)),
+                None => Arc::new(PreferenceServiceClient::new(
+                    self.peer(shared.peers.config.as_deref())?,
+                )),
             },
             inbox: match &self.dispatcher {
                 Some(dispatcher) => dispatcher.clone(),
@@ -217,11 +238,17 @@ impl Composition {
             brand: shared.brand.clone(),
             web_origins: shared.server.web_origins.clone(),
         };
-        Ok(Some(watchbell_edge::router(Edge::new(self.plan.settings.section("edge")?, needs)?)))
+        Ok(Some(watchbell_edge::router(Edge::new(
+            self.plan.settings.section("edge")?,
+            needs,
+        )?)))
     }
 
     async fn serve(self, admin_key: Option<Secret>, telemetry: Telemetry) -> Result<Running, StartError> {
-        let keys = Arc::new(CachedKeys::new(ConfigKeys::new(self.snapshots()?), self.clock.clone()));
+        let keys = Arc::new(CachedKeys::new(
+            ConfigKeys::new(self.snapshots()?),
+            self.clock.clone(),
+        ));
         let auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
         let edge = self.edge(auth.clone())?;
         let shared = &self.plan.shared;
@@ -314,10 +341,18 @@ impl Composition {
 impl Running {
     /// Says where it listens and, on a first start, what to do next.
     pub(crate) fn announce(&self) {
-        let names: Vec<_> = self.services.iter().map(|service| format!("{service:?}").to_lowercase()).collect();
+        let names: Vec<_> = self
+            .services
+            .iter()
+            .map(|service| format!("{service:?}").to_lowercase())
+            .collect();
         println!("watchbell serves {} at http://{}", names.join(", "), self.address);
         let Some(key) = &self.admin_key else { return };
-        let server = if self.address.port() == 7700 { String::new() } else { format!(" --server http://{}", self.address) };
+        let server = if self.address.port() == 7700 {
+            String::new()
+        } else {
+            format!(" --server http://{}", self.address)
+        };
         println!(
             "\nThis is its first start. The admin API key, shown this once and kept in {}:\n\n    {}\n\n\
              Next:\n    watchbell teams create --name Acme{server}\n    watchbell channels create webhook --help\n    \

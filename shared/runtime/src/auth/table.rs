@@ -79,6 +79,10 @@ const TABLE: &[(&str, Rows)] = &[
             ("SetDefaultChannel", WRITE),
             ("RotateWebhookSecret", WRITE),
             ("ReenableChannel", WRITE),
+            ("BeginSlackInstall", WRITE),
+            // The Edge asks on behalf of a browser whose proof is the state.
+            ("InspectSlackInstall", Internal),
+            ("CompleteSlackInstall", Internal),
         ],
     ),
     (
