@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, EventId, TeamId};
+use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
 use watchbell_runtime::problem::Problem;
 
 use crate::event::StoredEvent;
@@ -160,10 +160,6 @@ impl State {
 impl Job {
     pub(crate) fn team_id(&self) -> TeamId {
         self.event.team_id
-    }
-
-    pub(crate) fn event_id(&self) -> &EventId {
-        &self.event.id
     }
 
     /// Another place for this job, without an attempt.

@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod feed;
 mod follow_up;
+mod gauges;
 mod grpc;
 mod health;
 mod heartbeat;

@@ -10,6 +10,7 @@ use watchbell_runtime::tasks::{Stage, TaskSet};
 
 use crate::committer::Committer;
 use crate::core::Core;
+use crate::gauges::Gauges;
 use crate::health::HealthKeeper;
 use crate::heartbeat::{BEAT, Heartbeat};
 use crate::parking::Parking;
@@ -21,6 +22,8 @@ use crate::sweeper::Sweeper;
 const HEALTH: Duration = Duration::from_secs(1);
 /// Between two looks at what is parked, when nothing has changed.
 const PARKING: Duration = Duration::from_secs(10);
+/// Between two counts of what waits.
+const GAUGES: Duration = Duration::from_secs(15);
 /// Between two rounds of retention.
 const PURGE: Duration = Duration::from_secs(600);
 /// Between two chunks of retention when there is more.
@@ -62,6 +65,15 @@ impl Turn for Parking {
     }
 }
 
+impl Turn for Gauges {
+    const FIRST: Duration = GAUGES;
+
+    async fn turn(&self) -> Duration {
+        note(self.tick().await, "counting what waits");
+        GAUGES
+    }
+}
+
 impl Turn for Purge {
     const FIRST: Duration = PURGE_MORE;
 
@@ -85,19 +97,23 @@ impl Turn for Heartbeat {
 /// Starts them all.
 pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) {
     let shared = || Arc::clone(&core);
-    let sweeper = Sweeper { core: shared() };
+    let sweeper = Sweeper::new(shared());
     tasks.spawn_fn(Stage::Intake, "dispatcher.sweeper", |stop| sweeper.run(stop));
     let health = HealthKeeper { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.health", |stop| async move {
-        every(&health, &stop).await
+        every(&health, &stop).await;
     });
     let parking = Parking { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.parking", |stop| async move {
-        every(&parking, &stop).await
+        every(&parking, &stop).await;
+    });
+    let gauges = Gauges { core: shared() };
+    tasks.spawn_fn(Stage::Intake, "dispatcher.gauges", |stop| async move {
+        every(&gauges, &stop).await;
     });
     let purge = Purge { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.purge", |stop| async move {
-        every(&purge, &stop).await
+        every(&purge, &stop).await;
     });
     let pump = Pump::new(shared());
     tasks.spawn_fn(Stage::Drain, "dispatcher.pump", |stop| pump.run(stop));
@@ -109,10 +125,10 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     });
     let followed = shared();
     tasks.spawn_fn(Stage::Close, "dispatcher.channels", |stop| async move {
-        followed.channels.follow(stop).await
+        followed.channels.follow(stop).await;
     });
     tasks.spawn_fn(Stage::Close, "dispatcher.feed", |stop| async move {
-        core.feed.run(stop).await
+        core.feed.run(stop).await;
     });
 }
 

@@ -1,8 +1,10 @@
 //! What the Dispatcher counts and measures. Labels are kinds and outcomes, never teams or channels: a label for each
 //! tenant would cost more than the deliveries.
 
+use std::time::Duration;
+
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, Meter};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 use watchbell_domain::ChannelKind;
 
 use crate::job::{Attempt, Job, Outcome, State};
@@ -17,6 +19,10 @@ pub(crate) struct Metrics {
     end_to_end: Histogram<f64>,
     batch: Histogram<u64>,
     takeovers: Counter<u64>,
+    in_memory: Gauge<u64>,
+    in_flight: Gauge<u64>,
+    overdue: Gauge<f64>,
+    waiting: Gauge<i64>,
 }
 
 // === impl Metrics ===
@@ -50,6 +56,23 @@ impl Metrics {
                 .u64_counter("watchbell.lease.takeovers")
                 .with_description("Leases taken over from dead replicas")
                 .build(),
+            in_memory: meter
+                .u64_gauge("watchbell.queue.jobs")
+                .with_description("Deliveries in the memory of this replica")
+                .build(),
+            in_flight: meter
+                .u64_gauge("watchbell.attempts.in_flight")
+                .with_description("Attempts under way")
+                .build(),
+            overdue: meter
+                .f64_gauge("watchbell.queue.oldest_due")
+                .with_unit("s")
+                .with_description("How long the oldest due delivery has waited in the database for room")
+                .build(),
+            waiting: meter
+                .i64_gauge("watchbell.queue.waiting")
+                .with_description("Deliveries in the database that wait, by kind and state")
+                .build(),
         }
     }
 
@@ -80,26 +103,47 @@ impl Metrics {
     }
 
     pub(crate) fn outcome(&self, outcome: &Outcome) {
-        let state = match outcome.state {
-            State::Pending => return,
-            State::Held => "held",
-            State::Parked => "parked",
-            State::Folded => "folded",
-            State::Delivered => "delivered",
-            State::Failed => "failed",
-            State::Cancelled => "cancelled",
-        };
+        if outcome.state == State::Pending {
+            return;
+        }
         let kind = kind(outcome.job.route.kind);
         if let (State::Delivered, Some(ended)) = (outcome.state, outcome.ended_at) {
             let took = (ended - outcome.job.created_at).to_std().unwrap_or_default();
             self.end_to_end
                 .record(took.as_secs_f64(), std::slice::from_ref(&kind));
         }
-        self.deliveries.add(1, &[kind, KeyValue::new("state", state)]);
+        self.deliveries
+            .add(1, &[kind, KeyValue::new("state", name(outcome.state))]);
+    }
+
+    pub(crate) fn in_memory(&self, held: usize, in_flight: usize) {
+        self.in_memory.record(held as u64, &[]);
+        self.in_flight.record(in_flight as u64, &[]);
+    }
+
+    pub(crate) fn overdue(&self, by: Duration) {
+        self.overdue.record(by.as_secs_f64(), &[]);
+    }
+
+    pub(crate) fn waiting(&self, of: ChannelKind, state: State, count: i64) {
+        self.waiting
+            .record(count, &[kind(of), KeyValue::new("state", name(state))]);
     }
 
     pub(crate) fn takeover(&self, leases: u64) {
         self.takeovers.add(leases, &[]);
+    }
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::Pending => "pending",
+        State::Held => "held",
+        State::Parked => "parked",
+        State::Folded => "folded",
+        State::Delivered => "delivered",
+        State::Failed => "failed",
+        State::Cancelled => "cancelled",
     }
 }
 

@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use tokio::sync::oneshot;
 use watchbell_contracts::api::{DispatcherApi, boxed};
+use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::convert::{FromWire, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
@@ -88,6 +89,18 @@ impl Stage {
         id
     }
 
+    /// The same, one message after the other.
+    fn ordered(&self, name: &str) -> ChannelId {
+        let id = self.channel(name);
+        self.config.change(self.team, id, |channel| {
+            channel.delivery = Some(config::DeliveryPolicy {
+                max_concurrency: 1,
+                ..Default::default()
+            });
+        });
+        id
+    }
+
     fn now(&self) -> DateTime<Utc> {
         self.clock.shared().now()
     }
@@ -124,7 +137,7 @@ impl Rig {
         Self {
             committer: Committer::new(shared(), intake, outcomes),
             pump: Pump::new(shared()),
-            sweeper: Sweeper { core: shared() },
+            sweeper: Sweeper::new(shared()),
             heartbeat: Heartbeat { core: shared() },
             health: HealthKeeper { core: shared() },
             parking: Parking { core: shared() },
@@ -137,11 +150,11 @@ impl Rig {
     /// Turns every loop of the way of a delivery until there is nothing left to do now.
     async fn settle(&mut self) {
         loop {
-            let committed = self.committer.tick().await;
-            assert_ne!(committed, Round::Failed, "the database is there");
             let claimed = self.sweeper.tick().await.unwrap().claimed;
             let started = self.pump.tick();
             self.pump.settle().await;
+            let committed = self.committer.tick().await;
+            assert_ne!(committed, Round::Failed, "the database is there");
             if (committed, claimed, started) == (Round::Idle, 0, 0) {
                 return;
             }
@@ -195,6 +208,7 @@ impl Rig {
     async fn deliveries(&self) -> Vec<wire::Delivery> {
         let request = wire::ListDeliveriesRequest {
             team_id: self.stage.team.to_string(),
+            page_size: 1000,
             ..Default::default()
         };
         let answer = self

@@ -1,7 +1,7 @@
 //! Brings what waits in the database back into memory: retries that are due, holds that have ended, what found no
 //! room, and what a dead replica left behind. One look costs a step per lane, whatever the number of rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,9 @@ const IDLE: Duration = Duration::from_secs(600);
 
 /// The loop.
 pub(crate) struct Sweeper {
-    pub(crate) core: Arc<Core>,
+    core: Arc<Core>,
+    /// The last lane that was served: when there is not enough for all, the next look begins behind it.
+    served: LaneId,
 }
 
 /// What a look found.
@@ -34,7 +36,7 @@ pub(crate) struct Sweeper {
 pub(crate) struct Sweep {
     /// Rows now in memory.
     pub(crate) claimed: usize,
-    /// There is more that is due, and room for it.
+    /// There may be more that is due, and room for it.
     pub(crate) more: bool,
     /// When the next row is due.
     pub(crate) next_due: Option<DateTime<Utc>>,
@@ -43,8 +45,15 @@ pub(crate) struct Sweep {
 // === impl Sweeper ===
 
 impl Sweeper {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            served: LaneId(Uuid::nil()),
+        }
+    }
+
     /// Sweeps until told to stop.
-    pub(crate) async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         let core = Arc::clone(&self.core);
         while !stop.is_cancelled() {
             let pause = match self.tick().instrument(tracing::debug_span!("sweep")).await {
@@ -69,9 +78,10 @@ impl Sweeper {
     }
 
     /// One look.
-    pub(crate) async fn tick(&self) -> Result<Sweep, DbErr> {
-        let core = &self.core;
+    pub(crate) async fn tick(&mut self) -> Result<Sweep, DbErr> {
+        let core = Arc::clone(&self.core);
         self.settle_doubts().await?;
+        let backlogged = core.lanes().backlogged(core.clock.monotonic());
         let waiting = core.db.waiting_lanes_all_teams().await?;
         let now = core.clock.now();
         let mut sweep = Sweep {
@@ -82,16 +92,26 @@ impl Sweeper {
                 .min(),
             ..Sweep::default()
         };
-        let due = waiting
+        let due: Vec<LaneId> = waiting
             .iter()
             .filter(|lane| lane.due_at <= now)
-            .map(|lane| lane.lane);
-        let claims = self.begin(due);
+            .map(|lane| lane.lane)
+            .collect();
+        let oldest = waiting.iter().map(|lane| lane.due_at).min();
+        core.metrics.overdue(
+            oldest
+                .and_then(|due| (now - due).to_std().ok())
+                .unwrap_or_default(),
+        );
+        self.clear(backlogged, &due);
+        let (claims, enough) = self.begin(&due);
+        sweep.more = !enough;
         core.lanes().forget_idle(
             core.clock.monotonic().saturating_sub(IDLE),
             core.clock.monotonic(),
         );
         if claims.iter().all(|claim| claim.room == 0) {
+            sweep.more = false;
             return Ok(sweep);
         }
         match self.claim(&claims, now).await {
@@ -116,18 +136,37 @@ impl Sweeper {
         }
     }
 
-    /// Room in the lanes for what is due, as far as one statement should reach.
-    fn begin(&self, due: impl Iterator<Item = LaneId>) -> Vec<Claim> {
+    /// Lanes of which nothing is due any more take new jobs into memory again.
+    fn clear(&self, backlogged: Vec<(LaneId, u64)>, due: &[LaneId]) {
+        let due: HashSet<&LaneId> = due.iter().collect();
         let now = self.core.clock.monotonic();
+        let mut lanes = self.core.lanes();
+        for (lane, spills) in backlogged.into_iter().filter(|(lane, _)| !due.contains(lane)) {
+            lanes.nothing_waits(lane, spills, now);
+        }
+    }
+
+    /// Room in the lanes for what is due: an equal share for each, as far as one statement should reach. False when
+    /// that was not enough for all.
+    fn begin(&mut self, due: &[LaneId]) -> (Vec<Claim>, bool) {
+        let now = self.core.clock.monotonic();
+        let share = (MAX_ROWS / due.len().max(1)).clamp(1, MAX_PER_LANE);
+        let served = self.served;
+        let behind = due.iter().filter(|lane| **lane > served);
+        let others = due.iter().filter(|lane| **lane <= served);
         let mut lanes = self.core.lanes();
         let mut left = MAX_ROWS;
         let mut claims = Vec::new();
-        for lane in due {
-            let claim = lanes.begin_claim(lane, MAX_PER_LANE.min(left), now);
+        for lane in behind.chain(others) {
+            if left == 0 {
+                return (claims, false);
+            }
+            let claim = lanes.begin_claim(*lane, share.min(left), now);
             left -= claim.room;
+            self.served = *lane;
             claims.push(claim);
         }
-        claims
+        (claims, true)
     }
 
     async fn claim(&self, claims: &[Claim], now: DateTime<Utc>) -> Result<HashMap<LaneId, Vec<Job>>, DbErr> {

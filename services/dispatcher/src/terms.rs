@@ -47,7 +47,7 @@ impl Terms {
                 timeout: TIMEOUT,
             },
             name: "email".to_owned(),
-            policy: policy(ChannelKind::Email, &config::DeliveryPolicy::default()),
+            policy: policy(ChannelKind::Email, false, &config::DeliveryPolicy::default()),
             retry: RetrySchedule::default(),
             quiet: None,
             paused: false,
@@ -90,7 +90,7 @@ impl Terms {
         }
         Self {
             name: channel.display_name.clone(),
-            policy: policy(kind, &delivery),
+            policy: policy(kind, quiet.is_some(), &delivery),
             retry,
             quiet,
             paused: channel.paused,
@@ -108,10 +108,12 @@ impl Terms {
     }
 }
 
-/// A room is read from top to bottom, so chats get one message after the other unless the channel says otherwise.
-fn policy(kind: ChannelKind, delivery: &config::DeliveryPolicy) -> LanePolicy {
+/// A room is read from top to bottom, and what was held comes in order: such channels get one message after the other
+/// unless they say otherwise.
+fn policy(kind: ChannelKind, holds: bool, delivery: &config::DeliveryPolicy) -> LanePolicy {
     let concurrency = match (delivery.max_concurrency, kind) {
         (0, ChannelKind::Slack | ChannelKind::Teams) => 1,
+        (0, _) if holds => 1,
         (0, ChannelKind::Email) => 4,
         (0, _) => 8,
         (given, _) => given.min(64),

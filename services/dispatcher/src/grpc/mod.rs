@@ -141,7 +141,7 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::WatchDeliveriesRequest>,
     ) -> Result<Response<BoxStream<wire::WatchDeliveriesResponse>>, Status> {
-        answer(watch::deliveries(&self.core, request))
+        answer(watch::deliveries(&self.core, &request))
     }
 
     async fn get_channel_stats(

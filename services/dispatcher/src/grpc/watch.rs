@@ -26,9 +26,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) fn deliveries(
     core: &Arc<Core>,
-    request: Request<wire::WatchDeliveriesRequest>,
+    request: &Request<wire::WatchDeliveriesRequest>,
 ) -> Result<BoxStream<wire::WatchDeliveriesResponse>, Error> {
-    let team = team(&request, &request.get_ref().team_id)?;
+    let team = team(request, &request.get_ref().team_id)?;
     let mut violations = Violations::new();
     let channel = optional_channel(&request.get_ref().channel_id, &mut violations);
     violations.into_result(())?;

@@ -171,21 +171,10 @@ store_tests! {
 
     async fn what_queues_in_memory_can_be_called_off_and_what_is_being_sent_cannot(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.stage.ordered("a");
         let gate = rig.stage.receivers.gate(channel);
         rig.emit("first", &[channel]).await;
         rig.emit("second", &[channel]).await;
-        rig.core.lanes().set_policy(
-            crate::lanes::LaneId(channel.as_uuid()),
-            crate::lanes::LanePolicy::new(1, 0.0),
-            Duration::ZERO,
-        );
-        rig.stage.config.change(rig.stage.team, channel, |channel| {
-            channel.delivery = Some(watchbell_contracts::config::v1::DeliveryPolicy {
-                max_concurrency: 1,
-                ..Default::default()
-            });
-        });
         rig.pump.tick();
         rig.stage.receivers.until(1).await;
         let all = rig.deliveries().await;

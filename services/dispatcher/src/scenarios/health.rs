@@ -1,6 +1,5 @@
 //! Channels that do not carry any more: unhealthy, parked, told, and enabled again.
 
-use watchbell_contracts::config::v1 as config;
 use watchbell_store::store_tests;
 
 use super::*;
@@ -126,7 +125,7 @@ store_tests! {
 
     async fn enabling_again_with_recovery_delivers_what_was_parked_in_order(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
+        let channel = rig.stage.ordered("siem");
         rig.stage.receivers.always(channel, Some(down()));
         rig.emit("e1", &[channel]).await;
         exhaust(&mut rig).await;
@@ -178,7 +177,7 @@ store_tests! {
 
     async fn a_paused_channel_parks_and_goes_on_when_it_is_activated(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
+        let channel = rig.stage.ordered("siem");
         rig.stage.config.change(rig.stage.team, channel, |channel| channel.paused = true);
         for id in ["e1", "e2"] {
             rig.emit(id, &[channel]).await;

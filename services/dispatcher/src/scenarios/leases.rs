@@ -83,7 +83,7 @@ store_tests! {
     async fn what_finds_no_room_waits_in_the_database_and_keeps_its_order(store: Store) {
         let stage = Stage::new();
         let mut rig = Rig::with(&store, &stage, |settings| settings.max_jobs_per_lane = 3).await;
-        let channel = stage.channel("a");
+        let channel = stage.ordered("a");
         let ids: Vec<_> = (0..40).map(|n| format!("e{n:02}")).collect();
         for id in &ids {
             rig.emit(id, &[channel]).await;
@@ -119,7 +119,7 @@ store_tests! {
         }
         writer.submit(requests).await;
         writer.heartbeat.leave().await;
-        let rig = Rig::on(&store, &stage).await;
+        let mut rig = Rig::on(&store, &stage).await;
         let waiting = rig.core.db.waiting_lanes_all_teams().await.unwrap();
         assert_eq!(waiting.len(), 30);
         assert!(waiting.iter().all(|lane| lane.due_at == stage.now()));

@@ -218,6 +218,41 @@ store_tests! {
         assert_eq!(of(bad).oldest_waiting_time, Some(timestamp(rig.stage.now())));
     }
 
+    async fn stats_tell_of_mail_to_people_and_of_the_inbox_too(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let member = watchbell_domain::ids::MemberId::generate(rig.stage.now());
+        let person = event_wire::PersonTarget {
+            member_id: member.to_string(),
+            address: "olga@example.com".to_owned(),
+            topic: "findings".to_owned(),
+        };
+        let to_person = event_wire::Route {
+            kind: ChannelKind::Email.to_wire(),
+            target: Some(event_wire::route::Target::Person(person)),
+            ..Default::default()
+        };
+        let told = wire::SubmitRequest { routes: vec![to_person, to_inbox()], ..request(&rig.stage, "e1", &[]) };
+        rig.submit(vec![told]).await;
+        let stats = async |rig: &Rig| {
+            let request = wire::GetChannelStatsRequest { team_id: rig.stage.team.to_string() };
+            let mut stats = rig.service.get_channel_stats(internal_request(request)).await.unwrap().into_inner().channels;
+            assert!(stats.iter().all(|stats| stats.channel_id.is_empty()));
+            stats.sort_by_key(|stats| stats.kind);
+            stats
+        };
+        let before = stats(&rig).await;
+        assert_eq!((before[0].kind, before[0].waiting_count), (ChannelKind::Email.to_wire(), 1), "in memory");
+        assert_eq!(before[0].oldest_waiting_time, Some(timestamp(rig.stage.now())));
+        rig.settle().await;
+        rig.health.tick().await.unwrap();
+        let after = stats(&rig).await;
+        assert_eq!(after.len(), 2);
+        assert_eq!((after[0].waiting_count, after[0].oldest_waiting_time), (0, None));
+        for stats in after {
+            assert_eq!(stats.last_success_time, Some(timestamp(rig.stage.now())));
+        }
+    }
+
     async fn what_is_old_goes_and_what_waits_stays(store: Store) {
         let mut rig = Rig::new(&store).await;
         let (done, paused) = (rig.stage.channel("done"), rig.stage.channel("paused"));

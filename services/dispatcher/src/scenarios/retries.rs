@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use watchbell_contracts::config::v1 as config;
 use watchbell_store::store_tests;
 
 use super::*;

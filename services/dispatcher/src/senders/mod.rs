@@ -44,6 +44,7 @@ pub(crate) struct Parcel {
     /// The same for every attempt: for a `Message-ID` that stays.
     pub(crate) delivery_id: DeliveryId,
     /// From 1.
+    #[cfg_attr(not(test), allow(dead_code, reason = "no carrier says it yet"))]
     pub(crate) attempt_number: u32,
     /// What is told.
     pub(crate) event: Arc<StoredEvent>,

@@ -10,6 +10,8 @@ use super::{postgres, sqlite};
 #[derive(Debug, Default)]
 pub(super) struct Batch<'a> {
     pub(super) columns: Vec<(&'static str, Column<'a>)>,
+    /// By column: whether a value may be absent.
+    pub(super) nullable: Vec<bool>,
 }
 
 /// One value per row.
@@ -31,50 +33,52 @@ impl<'a> Batch<'a> {
     }
 
     pub(super) fn uuid(self, name: &'static str, values: impl IntoIterator<Item = Uuid>) -> Self {
-        self.uuid_opt(name, values.into_iter().map(Some))
+        self.with(name, false, Column::Uuid(values.into_iter().map(Some).collect()))
     }
 
     pub(super) fn uuid_opt(self, name: &'static str, values: impl IntoIterator<Item = Option<Uuid>>) -> Self {
-        self.with(name, Column::Uuid(values.into_iter().collect()))
+        self.with(name, true, Column::Uuid(values.into_iter().collect()))
     }
 
     pub(super) fn text(self, name: &'static str, values: impl IntoIterator<Item = &'a str>) -> Self {
-        self.text_opt(name, values.into_iter().map(Some))
+        self.with(name, false, Column::Text(values.into_iter().map(Some).collect()))
     }
 
+    /// An empty text counts as absent.
     pub(super) fn text_opt(
         self,
         name: &'static str,
         values: impl IntoIterator<Item = Option<&'a str>>,
     ) -> Self {
-        self.with(name, Column::Text(values.into_iter().collect()))
+        self.with(name, true, Column::Text(values.into_iter().collect()))
     }
 
     pub(super) fn big(self, name: &'static str, values: impl IntoIterator<Item = i64>) -> Self {
-        self.big_opt(name, values.into_iter().map(Some))
+        self.with(name, false, Column::Big(values.into_iter().map(Some).collect()))
     }
 
     pub(super) fn big_opt(self, name: &'static str, values: impl IntoIterator<Item = Option<i64>>) -> Self {
-        self.with(name, Column::Big(values.into_iter().collect()))
+        self.with(name, true, Column::Big(values.into_iter().collect()))
     }
 
     pub(super) fn int(self, name: &'static str, values: impl IntoIterator<Item = i32>) -> Self {
-        self.with(name, Column::Int(values.into_iter().collect()))
+        self.with(name, false, Column::Int(values.into_iter().collect()))
     }
 
     pub(super) fn small(self, name: &'static str, values: impl IntoIterator<Item = i16>) -> Self {
-        self.small_opt(name, values.into_iter().map(Some))
+        self.with(name, false, Column::Small(values.into_iter().map(Some).collect()))
     }
 
     pub(super) fn small_opt(self, name: &'static str, values: impl IntoIterator<Item = Option<i16>>) -> Self {
-        self.with(name, Column::Small(values.into_iter().collect()))
+        self.with(name, true, Column::Small(values.into_iter().collect()))
     }
 
     pub(super) fn bool(self, name: &'static str, values: impl IntoIterator<Item = bool>) -> Self {
-        self.with(name, Column::Bool(values.into_iter().collect()))
+        self.with(name, false, Column::Bool(values.into_iter().collect()))
     }
 
-    fn with(mut self, name: &'static str, column: Column<'a>) -> Self {
+    fn with(mut self, name: &'static str, nullable: bool, column: Column<'a>) -> Self {
+        self.nullable.push(nullable);
         self.columns.push((name, column));
         self
     }

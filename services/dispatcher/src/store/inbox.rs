@@ -162,7 +162,7 @@ impl Db {
         column: &'static str,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        let batch = Batch::new().uuid("id", ids.iter().map(|id| id.as_uuid()));
+        let batch = Batch::new().uuid("id", ids.iter().map(NotificationId::as_uuid));
         let sql = format!(
             "INSERT INTO notification_marks (team_id, member_id, cursor, {column})
             SELECT n.team_id, {{1}}, n.cursor, {{2}} FROM ({{rows}}) AS b JOIN notifications n ON n.id = b.id

@@ -108,7 +108,7 @@ pub(crate) fn number<T: FromWire>(word: T) -> i16 {
     i16::try_from(word.to_wire()).unwrap_or(0)
 }
 
-fn word<T: FromWire>(number: i16, what: &'static str, row: impl ToString) -> Result<T, Corrupt> {
+fn word<T: FromWire>(number: i16, what: &'static str, row: &impl ToString) -> Result<T, Corrupt> {
     match T::from_wire(i32::from(number)) {
         Ok(Some(word)) => Ok(word),
         _ => Err(Corrupt {
@@ -122,7 +122,7 @@ fn word<T: FromWire>(number: i16, what: &'static str, row: impl ToString) -> Res
 fn parsed<T: serde::de::DeserializeOwned>(
     json: &str,
     what: &'static str,
-    row: impl ToString,
+    row: &impl ToString,
 ) -> Result<T, Corrupt> {
     serde_json::from_str(json).map_err(|error| Corrupt {
         what,
@@ -175,6 +175,6 @@ impl entities::events::Model {
 impl entities::deliveries::Model {
     /// The route of this row.
     pub(crate) fn parsed_route(&self) -> Result<Arc<Route>, Corrupt> {
-        parsed(&self.route, "route", self.id).map(Arc::new)
+        parsed(&self.route, "route", &self.id).map(Arc::new)
     }
 }

@@ -10,62 +10,84 @@ use super::batch::{Batch, Column};
 /// Microseconds since 1970 by the server's clock.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/// The rows of a batch as a SELECT and its parameters.
+/// The rows of a batch as a SELECT and its parameters. SeaORM's arrays have no NULL in them, so each type gives up one
+/// value that never occurs to stand for it.
 pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
     let mut arrays = Vec::with_capacity(batch.columns.len());
+    let mut selected = Vec::with_capacity(batch.columns.len());
     let mut values = Vec::with_capacity(batch.columns.len());
-    for (index, (_, column)) in batch.columns.iter().enumerate() {
-        let (sql_type, value) = array(column);
+    for (index, ((name, column), nullable)) in batch.columns.iter().zip(&batch.nullable).enumerate() {
+        let (sql_type, absent, value) = array(column);
         arrays.push(format!("${}::{sql_type}[]", index + 1));
+        selected.push(if *nullable {
+            format!("NULLIF({name}, {absent}) AS {name}")
+        } else {
+            (*name).to_owned()
+        });
         values.push(value);
     }
-    (
-        format!(
-            "SELECT * FROM UNNEST({}) AS u({})",
-            arrays.join(", "),
-            batch.names()
-        ),
-        values,
-    )
+    let sql = format!(
+        "SELECT {} FROM UNNEST({}) AS u({})",
+        selected.join(", "),
+        arrays.join(", "),
+        batch.names()
+    );
+    (sql, values)
 }
 
-fn array(column: &Column<'_>) -> (&'static str, Value) {
-    let (sql_type, array_type, values): (_, _, Vec<Value>) = match column {
+/// A column's type, what stands for NULL, and the values.
+fn array(column: &Column<'_>) -> (&'static str, &'static str, Value) {
+    let (sql_type, absent, array_type, values): (_, _, _, Vec<Value>) = match column {
         Column::Uuid(values) => (
             "uuid",
+            "'00000000-0000-0000-0000-000000000000'::uuid",
             ArrayType::Uuid,
-            values.iter().map(|value| Value::Uuid(*value)).collect(),
+            values
+                .iter()
+                .map(|value| value.unwrap_or_default().into())
+                .collect(),
         ),
         Column::Text(values) => (
             "text",
+            "''",
             ArrayType::String,
             values
                 .iter()
-                .map(|value| Value::String(value.map(str::to_owned)))
+                .map(|value| value.unwrap_or_default().into())
                 .collect(),
         ),
         Column::Big(values) => (
             "bigint",
+            "'-9223372036854775808'::bigint",
             ArrayType::BigInt,
-            values.iter().map(|value| Value::BigInt(*value)).collect(),
+            values
+                .iter()
+                .map(|value| value.unwrap_or(i64::MIN).into())
+                .collect(),
         ),
         Column::Int(values) => (
             "integer",
+            "NULL",
             ArrayType::Int,
-            values.iter().map(|value| Value::Int(Some(*value))).collect(),
+            values.iter().map(|value| (*value).into()).collect(),
         ),
         Column::Small(values) => (
             "smallint",
+            "'-32768'::smallint",
             ArrayType::SmallInt,
-            values.iter().map(|value| Value::SmallInt(*value)).collect(),
+            values
+                .iter()
+                .map(|value| value.unwrap_or(i16::MIN).into())
+                .collect(),
         ),
         Column::Bool(values) => (
             "boolean",
+            "NULL",
             ArrayType::Bool,
-            values.iter().map(|value| Value::Bool(Some(*value))).collect(),
+            values.iter().map(|value| (*value).into()).collect(),
         ),
     };
-    (sql_type, Value::Array(array_type, Some(Box::new(values))))
+    (sql_type, absent, Value::Array(array_type, Some(Box::new(values))))
 }
 
 /// Leases, for each lane, up to so many of its due rows, oldest first.

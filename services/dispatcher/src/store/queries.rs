@@ -293,7 +293,9 @@ impl Db {
             UNION ALL SELECT kind, state, COUNT(*) AS waiting FROM deliveries WHERE state = 3 GROUP BY kind, state";
         let mut counts = Vec::new();
         for row in self.query(sql, vec![]).await? {
-            let kind = ChannelKind::from_wire(i32::from(row.try_get::<i16>("", "kind")?)).ok().flatten();
+            let kind = ChannelKind::from_wire(i32::from(row.try_get::<i16>("", "kind")?))
+                .ok()
+                .flatten();
             let state = State::from_number(i32::from(row.try_get::<i16>("", "state")?));
             counts.extend(kind.zip(state).map(|(kind, state)| (kind, state, 0)));
             if let Some(last) = counts.last_mut() {
