@@ -42,7 +42,7 @@ pub(crate) struct DemoArgs {
     /// Stay up afterwards, to play with
     #[arg(long)]
     keep: bool,
-    /// Waits before each retry
+    /// Waits before each retry: at least two, since one endpoint refuses twice
     #[arg(long, value_parser = input::duration, value_delimiter = ',', default_value = "1s,2s,3s", value_name = "DURATIONS")]
     retry_delays: Vec<Duration>,
     /// No colours, on a terminal neither
@@ -52,6 +52,11 @@ pub(crate) struct DemoArgs {
 
 /// Shows it.
 pub(crate) async fn run(args: DemoArgs) -> Outcome {
+    if args.retry_delays.len() < outside::REFUSALS {
+        return Err(Failure::usage(
+            "give at least two retry delays, since one endpoint refuses twice: 1s,2s",
+        ));
+    }
     let mut out = Out::new(false);
     if args.no_color {
         out.style = Style::new(false);
@@ -206,8 +211,8 @@ fn settled(followed: &Followed, out: Out) -> Outcome {
 /// Who plays.
 fn cast_list(stage: &Stage, style: Style) -> String {
     format!(
-        "\n{}  TEAM plan; Olga (Owner) and Adam (Admin); {} channels, five rules, three mention rules\n\
-         {}  FREE plan; Sam (Owner); {} channels, one rule\n",
+        "\n{}  TEAM plan; Olga (Owner) and Adam (Admin); {} channels, 5 rules, 3 mention rules\n\
+         {}  FREE plan; Sam (Owner); {} channels, 1 rule\n",
         style.name("Acme"),
         stage.acme.names.len(),
         style.name("Solo"),

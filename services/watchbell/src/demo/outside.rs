@@ -8,7 +8,7 @@ use super::scenario::Place;
 use crate::failure::Outcome;
 
 /// So often the SOAR's endpoint refuses before it takes anything.
-const REFUSALS: usize = 2;
+pub(super) const REFUSALS: usize = 2;
 
 /// The world outside.
 pub(super) struct Outside {

@@ -105,7 +105,7 @@ pub(super) fn delivery(delivery: &Delivery, names: &HashMap<String, String>, sty
             (
                 style.warn("↻"),
                 style.warn(&format!("attempt {number} refused")),
-                format!("{error}; it is tried again"),
+                format!("{error}; {}", again(delivery)),
             )
         }
     };
@@ -120,6 +120,22 @@ pub(super) fn delivery(delivery: &Delivery, names: &HashMap<String, String>, sty
         padded(&outcome, OUTCOME),
         style.faint(&rest)
     ))
+}
+
+/// When it is tried next, as far as that is known.
+fn again(delivery: &Delivery) -> String {
+    let last = delivery
+        .attempts
+        .last()
+        .and_then(|attempt| text::moment(attempt.start_time.as_ref()));
+    let next = text::moment(delivery.next_attempt_time.as_ref());
+    match last
+        .zip(next)
+        .and_then(|(last, next)| (next - last).to_std().ok())
+    {
+        Some(wait) => format!("again in {}", text::human(wait)),
+        None => "it is tried again".to_owned(),
+    }
 }
 
 fn refusal(attempt: &watchbell_contracts::dispatcher::v1::Attempt) -> String {
@@ -340,15 +356,19 @@ mod tests {
     #[test]
     fn a_retry_that_succeeds_says_so() {
         let names = HashMap::from([("chn_1".to_owned(), "SOAR".to_owned())]);
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
         let refused = Attempt {
             number: 1,
             status_code: 503,
+            start_time: at(10),
             ..Attempt::default()
         };
-        let told = delivery(&webhook(DeliveryState::Pending, refused), &names, PLAIN);
+        let mut waiting = webhook(DeliveryState::Pending, refused);
+        waiting.next_attempt_time = at(12);
+        let told = delivery(&waiting, &names, PLAIN);
         assert_eq!(
             told,
-            "    ↻ webhook SOAR                attempt 1 refused  answer 503; it is tried again\n"
+            "    ↻ webhook SOAR                attempt 1 refused  answer 503; again in 2 s\n"
         );
         let latency = Some(prost_types::Duration {
             seconds: 0,

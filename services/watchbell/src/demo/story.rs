@@ -3,6 +3,7 @@
 
 use watchbell_domain::Severity::{Critical, High};
 
+use super::outside::REFUSALS;
 use super::scenario::Place::{
     Adam, Alerts, Appsec, Cfo, Inbox, Incidents, Leadership, Officer, Olga, Sam, Scans, Siem, Soar,
     SoloAlerts, SoloInbox,
@@ -43,7 +44,7 @@ pub(super) const STORY: [Scene; 8] = [
             source: "cspm",
             title: "Customer exports are readable by everyone",
             expected: &[Alerts, Leadership, Olga, Adam, Siem, Soar, Inbox],
-            refused: Some((Soar, 2)),
+            refused: Some((Soar, REFUSALS)),
             ..PLAIN
         }],
     },
