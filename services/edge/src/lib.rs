@@ -1,11 +1,12 @@
-//! The HTTP door: one-click unsubscribe, the page of email preferences and the in-app inbox as a stream of server-sent
-//! events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
+//! The HTTP door: one-click unsubscribe, the page of email preferences, "Add to Slack" and the in-app inbox as a stream
+//! of server-sent events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
 //!
 //! Its routes join those that every process has (health, metrics, gRPC) at the one port of `watchbell_runtime::server`.
 
 mod page;
 mod preferences;
 mod settings_pages;
+mod slack;
 mod stream;
 mod text;
 mod unsubscribe;
@@ -19,7 +20,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use url::Url;
-use watchbell_contracts::api::{InboxApi, PreferenceApi};
+use watchbell_contracts::api::{ChannelApi, InboxApi, PreferenceApi};
 use watchbell_domain::brand::Brand;
 use watchbell_runtime::auth::AuthLayer;
 use watchbell_runtime::settings::read;
@@ -48,6 +49,8 @@ pub struct EdgeSettings {
 pub struct Needs {
     /// What tokens stand for, and members' preferences.
     pub preferences: Arc<dyn PreferenceApi>,
+    /// Channels, to add one from Slack.
+    pub channels: Arc<dyn ChannelApi>,
     /// In-app inboxes.
     pub inbox: Arc<dyn InboxApi>,
     /// Who calls.
@@ -63,6 +66,7 @@ pub struct Needs {
 pub struct Edge {
     settings: Arc<EdgeSettings>,
     preferences: Arc<dyn PreferenceApi>,
+    channels: Arc<dyn ChannelApi>,
     inbox: Arc<dyn InboxApi>,
     auth: AuthLayer,
     pages: Pages,
@@ -83,6 +87,8 @@ pub fn router(edge: Edge) -> Router {
             "/settings/notifications/compliance",
             get(settings_pages::compliance),
         )
+        .route("/integrations/slack/install", get(slack::install))
+        .route("/integrations/slack/callback", get(slack::callback))
         .route("/inbox/stream", get(stream::inbox))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .with_state(edge)
@@ -103,6 +109,7 @@ impl Edge {
             streams: Arc::new(Semaphore::new(settings.max_streams.min(Semaphore::MAX_PERMITS))),
             settings: Arc::new(settings),
             preferences: needs.preferences,
+            channels: needs.channels,
             inbox: needs.inbox,
             auth: needs.auth,
             pages: Pages::new(&needs.brand)?,

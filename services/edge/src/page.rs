@@ -40,6 +40,8 @@ pub(crate) struct Notice {
     pub(crate) paragraphs: Vec<String>,
     /// The first is the one that most readers want, unless it is `done`.
     pub(crate) buttons: Vec<Button>,
+    /// Where to go on, as a button.
+    pub(crate) onward: Option<Link>,
     pub(crate) links: Vec<Link>,
     /// Tells of something just done: no button is more likely than another.
     pub(crate) done: bool,
@@ -99,6 +101,7 @@ impl Pages {
             title => notice.heading.as_str(),
             heading => notice.heading.as_str(),
             paragraphs => notice.paragraphs,
+            onward => notice.onward.map(|link| context! { href => link.href, label => link.label }),
             forms => buttons.collect::<Vec<Value>>(),
             links => links.collect::<Vec<Value>>(),
         };

@@ -1,5 +1,6 @@
 //! The routes as browsers and mail programs meet them, before stand-ins of Config and the Dispatcher.
 
+mod slack;
 mod stand_ins;
 
 use std::num::NonZeroU32;
@@ -38,6 +39,7 @@ impl World {
         let many = NonZeroU32::new(1_000).unwrap();
         let needs = Needs {
             preferences: preferences.clone(),
+            channels: Arc::new(slack::ChannelsStandIn::default()),
             inbox: inbox.clone(),
             auth: AuthLayer::new(Arc::new(OneKey), TestClock::default().shared(), many, many),
             brand,

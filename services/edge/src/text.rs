@@ -1,5 +1,7 @@
 //! Every word that a page shows, in English, in one place.
 
+pub(crate) mod slack;
+
 use watchbell_contracts::config::v1::PreferenceSetting;
 use watchbell_contracts::event::v1::Severity;
 

@@ -34,7 +34,7 @@ pub(crate) async fn ask(State(edge): State<Edge>, Query(token): Query<Token>) ->
                     label: text::UNSUBSCRIBE,
                 }],
                 links: choose(&token, &found),
-                done: false,
+                ..Notice::default()
             };
             edge.pages.notice(StatusCode::OK, notice)
         }

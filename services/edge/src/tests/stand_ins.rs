@@ -24,7 +24,7 @@ fn absent<T>() -> Answer<T> {
     Err(Status::unimplemented("not needed here"))
 }
 
-/// Knows a key that reads inboxes and one that emits.
+/// Knows a key that reads inboxes, one that emits and one that configures.
 pub(super) struct OneKey;
 
 #[async_trait]
@@ -34,6 +34,8 @@ impl Authenticator for OneKey {
             KeyScope::Inbox
         } else if key == hash_key("wbk_emits") {
             KeyScope::Emit
+        } else if key == hash_key("wbk_configures") {
+            KeyScope::ConfigWrite
         } else {
             return Err(Problem::Unauthenticated {
                 reason: reason::INVALID_CREDENTIAL,

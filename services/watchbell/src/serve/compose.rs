@@ -11,7 +11,8 @@ use watchbell_contracts::{
         RouterApi, RoutingApi, SnapshotApi, TeamApi,
     },
     config::v1::{
-        preference_service_client::PreferenceServiceClient, snapshot_service_client::SnapshotServiceClient,
+        channel_service_client::ChannelServiceClient, preference_service_client::PreferenceServiceClient,
+        snapshot_service_client::SnapshotServiceClient,
     },
     dispatcher::v1::{
         dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
@@ -224,6 +225,12 @@ impl Composition {
             preferences: match &self.config {
                 Some(config) => config.clone(),
                 None => Arc::new(PreferenceServiceClient::new(
+                    self.peer(shared.peers.config.as_deref())?,
+                )),
+            },
+            channels: match &self.config {
+                Some(config) => config.clone(),
+                None => Arc::new(ChannelServiceClient::new(
                     self.peer(shared.peers.config.as_deref())?,
                 )),
             },
