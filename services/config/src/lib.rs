@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod check;
+mod document;
 mod dispatcher;
 mod document;
 mod error;

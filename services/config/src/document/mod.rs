@@ -21,6 +21,7 @@ mod plan_channels;
 mod plan_rules;
 mod read;
 mod read_channel;
+mod read_people;
 mod reader;
 pub mod references;
 mod text;

@@ -19,7 +19,7 @@ const SECRET: &str = "\"(secret)\"";
 /// A channel that there will be.
 #[derive(Clone)]
 pub(super) struct Known {
-    pub(super) id: ChannelId,
+    pub(super) id: String,
     pub(super) kind: ChannelKind,
     pub(super) name: String,
 }
@@ -47,7 +47,7 @@ pub(super) fn channels(
             None => ChannelId::generate(context.now),
         };
         known.push(Known {
-            id,
+            id: id.to_string(),
             kind: draft.kind,
             name: draft.message.display_name.clone(),
         });
@@ -55,16 +55,13 @@ pub(super) fn channels(
         if is_default {
             defaults.push(id);
         }
-        match violations.take_under(&draft.path, secrets_of(draft, found, current)) {
-            None => {}
-            Some((message, secrets)) => {
-                match found.and_then(|index| Some((index, current.channels.get(index)?))) {
-                    Some((index, was)) => {
-                        update(plan, draft, (index, was), message, secrets, is_default, context)
-                    }
-                    None => create(plan, draft, id, message, secrets, is_default, context),
-                }
-            }
+        let split = secrets_of(draft, found, current);
+        let Some((message, secrets)) = violations.take_under(&draft.path, split) else {
+            continue;
+        };
+        match found.and_then(|index| Some((index, current.channels.get(index)?))) {
+            Some(was) => update(plan, draft, was, &message, secrets, is_default, context),
+            None => create(plan, draft, id, &message, secrets, is_default, context),
         }
     }
     for was in &current.channels {
@@ -157,7 +154,7 @@ fn create(
     plan: &mut Plan,
     draft: &ChannelDraft,
     id: ChannelId,
-    message: Channel,
+    message: &Channel,
     secrets: ChannelSecrets,
     is_default: bool,
     context: Context,
@@ -181,8 +178,8 @@ fn create(
         create_time: context.now,
         update_time: context.now,
     };
-    row.configure(&message);
-    let fields = secret_changes(&message, &ChannelSecrets::default(), &secrets);
+    row.configure(message);
+    let fields = secret_changes(message, &ChannelSecrets::default(), &secrets);
     plan.admissions.push(Admission {
         path: draft.path.clone(),
         channel: message.clone(),
@@ -190,26 +187,21 @@ fn create(
         before: None,
     });
     let step = Step::InsertChannel { row, secrets };
-    plan.create(
-        draft.subject(),
-        step,
-        entry::channel(&message, is_default),
-        fields,
-    );
+    plan.create(draft.subject(), step, entry::channel(message, is_default), fields);
 }
 
 fn update(
     plan: &mut Plan,
     draft: &ChannelDraft,
     (index, was): (usize, &CurrentChannel),
-    message: Channel,
+    message: &Channel,
     secrets: ChannelSecrets,
     is_default: bool,
     context: Context,
 ) {
     let before = entry::channel(&was.message, was.row.is_default);
-    let mut fields = before.changes_to(&entry::channel(&message, is_default));
-    fields.extend(secret_changes(&message, &was.secrets, &secrets));
+    let mut fields = before.changes_to(&entry::channel(message, is_default));
+    fields.extend(secret_changes(message, &was.secrets, &secrets));
     if fields.is_empty() {
         return;
     }
@@ -223,7 +215,7 @@ fn update(
     if secrets.signing_secrets != was.secrets.signing_secrets {
         row.rotation_end = None;
     }
-    row.configure(&message);
+    row.configure(message);
     row.version += 1;
     row.update_time = context.now;
     let step = Step::UpdateChannel {
@@ -303,7 +295,7 @@ impl ChannelDraft {
 impl Known {
     fn of(channel: &CurrentChannel) -> Self {
         Self {
-            id: channel.row.channel_id(),
+            id: channel.row.channel_id().to_string(),
             kind: channel.kind,
             name: channel.row.display_name.clone(),
         }

@@ -12,7 +12,7 @@ use super::current::Current;
 use super::plan::{Context, Plan, Step};
 use super::plan_channels::Known;
 use super::tree::{Map, Tree};
-use super::{ChannelRef, RuleDraft, entry};
+use super::{ChannelRef, RuleDraft, entry, plan_channels};
 use crate::store::entities::{mention_rule, rule};
 
 /// Plans the rules; those that a document names send to `channels`.
@@ -26,6 +26,7 @@ pub(super) fn rules(
 ) {
     let found = found(current, drafts);
     let unmoved = unmoved(&found);
+    let present = plan_channels::present(current);
     let mut order = Vec::new();
     for (place, (draft, found)) in drafts.iter().zip(&found).enumerate() {
         let Some(message) = violations.take(with_channels(draft, channels)) else {
@@ -49,8 +50,7 @@ pub(super) fn rules(
                 plan.create(subject, Step::InsertRule(row), after, Vec::new());
             }
             Some((index, (row, was))) => {
-                let known = super::plan_channels::present(current);
-                let mut fields = entry::rule(was, |id| called(id, &known)).changes_to(&after);
+                let mut fields = entry::rule(was, |id| called(id, &present)).changes_to(&after);
                 let mut row = row.clone();
                 if !fields.is_empty() {
                     row.configure(&message);
@@ -130,10 +130,7 @@ fn with_channels(draft: &RuleDraft, channels: &[Known]) -> Result<Rule, Violatio
     let mut violations = Violations::new();
     let mut channel_ids: Vec<String> = Vec::new();
     for to in &draft.send {
-        let Some(id) = violations
-            .take(meant(to, channels))
-            .map(|known| known.id.to_string())
-        else {
+        let Some(id) = violations.take(meant(to, channels)).map(|known| known.id.clone()) else {
             continue;
         };
         if channel_ids.contains(&id) {
@@ -179,7 +176,7 @@ fn meant<'k>(to: &ChannelRef, channels: &'k [Known]) -> Result<&'k Known, Violat
 
 /// What a channel is called in a difference, where its name alone could mean two.
 fn called(id: &str, channels: &[Known]) -> Tree {
-    match channels.iter().find(|known| known.id.to_string() == id) {
+    match channels.iter().find(|known| known.id == id) {
         Some(known) => Map::default()
             .with(super::words::lower(known.kind), known.name.as_str())
             .into(),
@@ -189,19 +186,17 @@ fn called(id: &str, channels: &[Known]) -> Tree {
 
 /// That the channels which the present rules send to stay.
 pub(super) fn keep_channels(current: &Current, channels: &[Known], violations: &mut Violations) {
+    let present = plan_channels::present(current);
     for (_, rule) in &current.rules {
         let Some(Action::Send(send)) = &rule.action else {
             continue;
         };
         for id in &send.channel_ids {
-            let gone = |known: &&Known| known.id.to_string() == *id;
+            let gone = |known: &&Known| known.id == *id;
             if channels.iter().any(|known| gone(&known)) {
                 continue;
             }
-            let name = super::plan_channels::present(current)
-                .iter()
-                .find(gone)
-                .map(Known::subject);
+            let name = present.iter().find(gone).map(Known::subject);
             let why = format!(
                 "leaves out the {}, which the rule `{}` sends to",
                 name.unwrap_or_default(),

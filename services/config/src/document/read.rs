@@ -1,24 +1,23 @@
 //! What a document asks for. Each part becomes the message that its single call takes, and goes through the same
 //! check; so nothing can be applied that could not have been written by hand.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::Value;
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{
-    AlertPolicy, AlertWhen, DigestSettings, EventType, MentionRule, Rule, SendAction, SilenceAction,
-    rule::Action,
+    AlertPolicy, AlertWhen, EventType, MentionRule, Rule, SendAction, SilenceAction, rule::Action,
 };
 use watchbell_contracts::convert::{self, FromWire, event_type_message, structure};
 use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
 use watchbell_domain::ids::ChannelId;
-use watchbell_domain::preference::Preference as Word;
 use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{Category, ChannelKind, EmailAddress, Severity, Topic};
+use watchbell_domain::{Category, ChannelKind, Severity};
 
 use super::read_channel::{channel, filter, renamed, wire};
+use super::read_people::{digest, preferences, recipients};
 use super::reader::{Item, Notes, Table};
-use super::{ChannelRef, Desired, Placed, PreferencesDraft, RuleDraft, text};
+use super::{ChannelRef, Desired, Placed, RuleDraft, text};
 use crate::check;
 
 /// The one version of the format there is.
@@ -299,78 +298,8 @@ fn alert_policy(item: &Item<'_>) -> AlertPolicy {
     }
 }
 
-fn preferences(item: &Item<'_>) -> BTreeMap<String, PreferencesDraft> {
-    let mut members = BTreeMap::new();
-    let Some(table) = item.table() else { return members };
-    for (email, said) in table.entries() {
-        let Ok(address) = email.parse::<EmailAddress>() else {
-            said.note(reason::MALFORMED, "must be the email address of a member");
-            continue;
-        };
-        let Some(topics) = said.table() else { continue };
-        let mut words = BTreeMap::new();
-        for (topic, mut word) in topics.entries() {
-            word.path = format!("{}.{topic}", said.path);
-            match topic.parse::<Topic>() {
-                Err(unknown) => word.note(reason::UNKNOWN_VALUE, unknown.to_string()),
-                Ok(topic) => words.extend(preference(&word).map(|word| (topic, word))),
-            }
-        }
-        let draft = PreferencesDraft {
-            path: said.path.clone(),
-            words,
-        };
-        if members.insert(address.key(), draft).is_some() {
-            said.note(reason::DUPLICATE, "is given twice");
-        }
-    }
-    members
-}
-
-/// `on`, `off`, `failures`, or severities.
-fn preference(item: &Item<'_>) -> Option<Word> {
-    match item.value {
-        Value::Bool(true) => Some(Word::On),
-        Value::Bool(false) => Some(Word::Off),
-        Value::String(text) if text == "on" => Some(Word::On),
-        Value::String(text) if text == "off" => Some(Word::Off),
-        Value::String(text) if text == "failures" => Some(Word::Failures),
-        Value::String(text) if text.parse::<Severity>().is_err() => {
-            item.note(reason::UNKNOWN_VALUE, "must be on, off, failures, or severities");
-            None
-        }
-        _ => {
-            let severities: Vec<_> = item.items().iter().filter_map(Item::word::<Severity>).collect();
-            if severities.is_empty() {
-                item.note(reason::REQUIRED, "must be on, off, failures, or severities");
-                return None;
-            }
-            Some(Word::Severities(severities.into()))
-        }
-    }
-}
-
-fn recipients(item: &Item<'_>) -> Option<Vec<String>> {
-    let texts: Vec<_> = item.items().iter().map(Item::text).collect();
-    let checked = check::compliance_recipients(&texts);
-    item.notes()
-        .take(checked.map_err(|wrong| in_document(wrong, &[("recipients", "")], &item.path)))
-}
-
-fn digest(item: &Item<'_>) -> Option<DigestSettings> {
-    let table = item.table()?;
-    let message = DigestSettings {
-        cron: table.text("cron"),
-        recipients: table.texts("recipients"),
-        paused: table.flag("paused"),
-        etag: String::new(),
-    };
-    let notes = table.notes();
-    table.close();
-    notes.take(check::digest(&message).map_err(|wrong| wrong.under("digest")))
-}
-
-fn in_document(violations: Violations, names: &[(&str, &str)], path: &str) -> Violations {
+/// What a check says, at the paths of the document.
+pub(super) fn in_document(violations: Violations, names: &[(&str, &str)], path: &str) -> Violations {
     let renamed: Violations = violations
         .into_iter()
         .map(|mut violation| {

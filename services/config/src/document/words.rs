@@ -67,7 +67,10 @@ pub(super) fn parse_window(text: &str) -> Option<QuietWindow> {
     let time = |text: &str| text.trim().parse::<LocalTime>().ok().map(|time| time.to_string());
     let weekdays = match named.trim() {
         "" => Vec::new(),
-        named => days(named)?,
+        named => {
+            let named = days(named)?;
+            DAYS.into_iter().filter(|day| named.contains(day)).collect()
+        }
     };
     Some(QuietWindow {
         weekdays: weekdays.into_iter().map(|day| wire(day).into()).collect(),

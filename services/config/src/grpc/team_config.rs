@@ -35,7 +35,9 @@ pub(super) async fn apply(
     room(&desired)?;
     for _ in 0..TRIES {
         let mut current = read(service, team).await?;
-        current.open(service.keyring(), team)?;
+        if desired.channels.is_some() {
+            current.open(service.keyring(), team)?;
+        }
         let plan = document::plan(&current, &desired, team, service.now())?;
         their_own(&caller, &plan)?;
         admit_all(service, &current, &plan.admissions).await?;

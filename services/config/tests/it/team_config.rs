@@ -4,9 +4,10 @@ use tonic::{Code, Status};
 use watchbell_config::{Migrator, references};
 use watchbell_contracts::api::{CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi};
 use watchbell_contracts::config::v1::{
-    ApplyTeamConfigRequest, ConfigChange, ConfigChangeAction, ExportTeamConfigRequest, GetTeamSnapshotRequest,
-    ListChannelsRequest, ListEventTypesRequest, ListRulesRequest, ResolveChannelRequest, Role as WireRole,
-    RotateWebhookSecretRequest, TeamSnapshot, UnsubscribeRequest, resolve_channel_request::Selector,
+    ApplyTeamConfigRequest, ConfigChange, ConfigChangeAction, ExportTeamConfigRequest,
+    GetTeamSnapshotRequest, ListChannelsRequest, ListEventTypesRequest, ListRulesRequest,
+    ResolveChannelRequest, Role as WireRole, RotateWebhookSecretRequest, TeamSnapshot, UnsubscribeRequest,
+    resolve_channel_request::Selector,
 };
 use watchbell_domain::ids::{MemberId, TeamId};
 use watchbell_domain::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
@@ -16,7 +17,7 @@ use watchbell_store::store_tests;
 
 use crate::support::{Config, UNSUBSCRIBE_KEY, member, of_team, refused, violated};
 
-/// A line for each change: what is done to what, and the fields.
+/// A line for each change: what is done to what, and with an update the fields.
 pub(crate) async fn apply(config: &Config, team: TeamId, document: &str) -> Result<Vec<String>, Status> {
     run(config, team, document, false).await
 }
@@ -25,7 +26,12 @@ async fn dry_run(config: &Config, team: TeamId, document: &str) -> Vec<String> {
     run(config, team, document, true).await.unwrap()
 }
 
-async fn run(config: &Config, team: TeamId, document: &str, validate_only: bool) -> Result<Vec<String>, Status> {
+async fn run(
+    config: &Config,
+    team: TeamId,
+    document: &str,
+    validate_only: bool,
+) -> Result<Vec<String>, Status> {
     let request = ApplyTeamConfigRequest {
         document: document.to_owned(),
         validate_only,
@@ -55,10 +61,16 @@ fn line(change: &ConfigChange) -> String {
 
 pub(crate) async fn export(config: &Config, team: TeamId) -> String {
     let request = of_team(ExportTeamConfigRequest::default(), team);
-    config.service.export_team_config(request).await.unwrap().into_inner().document
+    config
+        .service
+        .export_team_config(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .document
 }
 
-async fn snapshot(config: &Config, team: TeamId) -> TeamSnapshot {
+pub(crate) async fn snapshot(config: &Config, team: TeamId) -> TeamSnapshot {
     let request = GetTeamSnapshotRequest {
         team_id: team.to_string(),
     };
@@ -67,10 +79,18 @@ async fn snapshot(config: &Config, team: TeamId) -> TeamSnapshot {
 }
 
 fn channel_named<'s>(snapshot: &'s TeamSnapshot, name: &str) -> &'s watchbell_contracts::config::v1::Channel {
-    snapshot.channels.iter().find(|channel| channel.display_name == name).unwrap()
+    snapshot
+        .channels
+        .iter()
+        .find(|channel| channel.display_name == name)
+        .unwrap()
 }
 
-async fn secrets(config: &Config, team: TeamId, name: &str) -> watchbell_contracts::config::v1::ChannelSecrets {
+async fn secrets(
+    config: &Config,
+    team: TeamId,
+    name: &str,
+) -> watchbell_contracts::config::v1::ChannelSecrets {
     let id = channel_named(&snapshot(config, team).await, name).id.clone();
     let request = ResolveChannelRequest {
         team_id: team.to_string(),

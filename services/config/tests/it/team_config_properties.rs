@@ -5,12 +5,16 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 use watchbell_config::Migrator;
-use watchbell_contracts::config::v1::Role;
+use watchbell_contracts::config::v1::{Role, TeamSnapshot, channel::Destination, rule::Action};
+use watchbell_contracts::convert;
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::{ChannelId, MentionRuleId, RuleId, TeamId};
 use watchbell_store::store_tests;
 
 use crate::support::Config;
-use crate::team_config::{apply, export};
+use crate::team_config::{apply, export, snapshot};
 
 /// For each database.
 const CASES: usize = 24;
@@ -440,15 +444,117 @@ fn documents() -> BoxedStrategy<Value> {
         .boxed()
 }
 
+/// An export, with secrets for whom it is new.
+fn with_secrets(exported: &str) -> String {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let mut document: Value = serde_saphyr::from_str_with_options(exported, options).unwrap();
+    for channel in document["channels"].as_array_mut().unwrap() {
+        if ["slack", "teams", "webhook"].contains(&channel["kind"].as_str().unwrap()) {
+            channel["url"] = json!("https://hooks.example/other");
+        }
+        for header in channel
+            .get_mut("headers")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            header["value"] = json!("other");
+        }
+        if channel
+            .get("smtp")
+            .is_some_and(|smtp| smtp.get("username").is_some())
+        {
+            channel["smtp"]["password"] = json!("other");
+        }
+    }
+    document.to_string()
+}
+
+/// What a snapshot means to those who decide by it, without ids, times and secrets.
+fn meaning(mut snapshot: TeamSnapshot) -> Vec<String> {
+    let team_id = TeamId::from_uuid(Uuid::nil()).to_string();
+    let mut said = Vec::new();
+    snapshot
+        .channels
+        .sort_by_key(|channel| (channel.kind, channel.display_name.clone()));
+    let mut ids = Vec::new();
+    for (index, channel) in snapshot.channels.iter_mut().enumerate() {
+        let id = ChannelId::from_uuid(Uuid::from_u128(index as u128)).to_string();
+        ids.push((std::mem::replace(&mut channel.id, id.clone()), id));
+        channel.team_id.clone_from(&team_id);
+        said.push(format!(
+            "{:?}",
+            convert::channel(channel, chrono_tz::Tz::UTC).unwrap()
+        ));
+        let mut destination = channel.destination.clone();
+        if let Some(Destination::Webhook(webhook)) = &mut destination {
+            webhook.ed25519_public_key.clear();
+        }
+        said.push(format!("{destination:?}"));
+    }
+    for rule in &mut snapshot.rules {
+        rule.id = RuleId::from_uuid(Uuid::nil()).to_string();
+        if let Some(Action::Send(send)) = &mut rule.action {
+            for id in &mut send.channel_ids {
+                *id = ids.iter().find(|(was, _)| was == id).unwrap().1.clone();
+            }
+        }
+        let rule = convert::rule(rule).unwrap();
+        let kinds = [ChannelKind::Slack, ChannelKind::Teams].map(|kind| rule.action.silences(kind));
+        let said_of = (
+            &rule.name,
+            rule.position,
+            rule.enabled,
+            &rule.filter,
+            rule.continue_,
+            rule.action.channels(),
+        );
+        said.push(format!("{said_of:?} {kinds:?}"));
+    }
+    let mut mentions: Vec<_> = snapshot
+        .mention_rules
+        .into_iter()
+        .map(|mut rule| {
+            rule.id = MentionRuleId::from_uuid(Uuid::nil()).to_string();
+            format!("{:?}", convert::mention_rule(&rule).unwrap())
+        })
+        .collect();
+    mentions.sort();
+    said.extend(mentions);
+    for member in snapshot.members {
+        let words: Vec<_> = member
+            .preferences
+            .iter()
+            .map(|word| convert::preference(word).unwrap())
+            .collect();
+        said.push(format!("{} {words:?}", member.member.unwrap().email));
+    }
+    said.push(format!(
+        "{:?} {:?}",
+        snapshot.compliance_recipients,
+        convert::digest_settings(snapshot.digest.as_ref()).unwrap()
+    ));
+    for mut event_type in snapshot.event_types {
+        event_type.etag.clear();
+        said.push(format!("{event_type:?}"));
+    }
+    said
+}
+
+async fn team_with_people(config: &Config) -> TeamId {
+    let team = config.team().await;
+    for email in PEOPLE {
+        config.member(team, email, Role::Member).await;
+    }
+    team
+}
+
 store_tests! {
     migrator = Migrator;
 
     async fn what_was_applied_is_what_there_is(store: Store) {
         let config = Config::on(&store);
-        let team = config.team().await;
-        for email in PEOPLE {
-            config.member(team, email, Role::Member).await;
-        }
+        let team = team_with_people(&config).await;
         let mut runner = TestRunner::deterministic();
         for _ in 0..CASES {
             let document = documents().new_tree(&mut runner).unwrap().current().to_string();
@@ -460,6 +566,16 @@ store_tests! {
             let exported = export(&config, team).await;
             let back = apply(&config, team, &exported).await.unwrap_or_else(|status| panic!("{status:?}\n{exported}"));
             assert_eq!(back, [""; 0], "applying the export\n{exported}");
+
+            // Nothing but the secrets is lost on the way to another team.
+            let other = team_with_people(&config).await;
+            let moved = apply(&config, other, &with_secrets(&exported)).await;
+            assert!(moved.is_ok(), "{moved:?}\n{exported}");
+            let (is, was) = (snapshot(&config, other).await, snapshot(&config, team).await);
+            assert_eq!((is.channels.len(), is.rules.len(), is.mention_rules.len()), (was.channels.len(), was.rules.len(), was.mention_rules.len()));
+            for (is, was) in meaning(is).into_iter().zip(meaning(was)) {
+                assert_eq!(is, was, "applying the export elsewhere\n{exported}");
+            }
         }
     }
 }
