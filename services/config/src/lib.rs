@@ -7,7 +7,6 @@
 
 mod bootstrap;
 mod check;
-mod document;
 mod dispatcher;
 mod document;
 mod error;

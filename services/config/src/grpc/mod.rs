@@ -10,7 +10,6 @@ mod preferences;
 mod rules;
 mod slack;
 mod snapshots;
-mod team_config;
 mod status;
 mod team_config;
 mod team_settings;
