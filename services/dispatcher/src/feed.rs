@@ -95,7 +95,7 @@ impl Feed {
     /// Passes hints on to the other replicas and takes theirs, until told to stop.
     pub(crate) async fn run(&self, stop: CancellationToken) {
         if !self.shared {
-            return;
+            return stop.cancelled().await;
         }
         let mut heard = self.bus.subscribe(INBOX);
         loop {
