@@ -94,11 +94,9 @@ impl Core {
     }
 
     /// Others have taken this replica for dead: from now on it is another one, and what it holds is theirs.
-    pub(crate) fn become_another(&self) -> Uuid {
-        let id = Uuid::now_v7();
+    pub(crate) fn become_another(&self, id: Uuid) {
         *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = id;
         self.lanes().retain(|job| job.owner == id);
-        id
     }
 
     /// Notes leases that may or may not have been taken; the sweeper gives them back.

@@ -40,10 +40,11 @@ impl Heartbeat {
     pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
         let core = &self.core;
         if !core.db.heartbeat(core.owner()).await? {
-            let before = core.owner();
-            let after = core.become_another();
-            tracing::warn!(%before, %after, "others took this replica for dead; it goes on as another");
+            let (before, after) = (core.owner(), Uuid::now_v7());
+            // Entered first: leases of a replica that is not entered are free to everybody.
             core.db.enter_replica(after).await?;
+            core.become_another(after);
+            tracing::warn!(%before, %after, "others took this replica for dead; it goes on as another");
         }
         let silence = i64::try_from(SILENCE.as_micros()).unwrap_or(i64::MAX);
         core.db.bury_silent_replicas(silence).await?;

@@ -111,7 +111,7 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     tasks.spawn_fn(Stage::Intake, "dispatcher.gauges", |stop| async move {
         every(&gauges, &stop).await;
     });
-    let purge = Purge { core: shared() };
+    let purge = Purge::new(shared());
     tasks.spawn_fn(Stage::Intake, "dispatcher.purge", |stop| async move {
         every(&purge, &stop).await;
     });

@@ -10,6 +10,7 @@ mod leases;
 mod log;
 mod play;
 mod retries;
+mod running;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -64,6 +64,7 @@ CREATE TABLE events (
     PRIMARY KEY (team_id, id)
 );
 CREATE INDEX events_by_time ON events (team_id, occurred_at, id);
+CREATE INDEX events_by_acceptance ON events (accepted_at);
 CREATE TABLE deliveries (
     id {uuid} NOT NULL PRIMARY KEY,
     team_id {uuid} NOT NULL,

@@ -430,10 +430,11 @@ impl Db {
         limit: i64,
     ) -> Result<u64, DbErr> {
         let values = || vec![micros(before).into(), limit.into()];
-        let marks = "DELETE FROM notification_marks WHERE cursor IN
-            (SELECT cursor FROM notifications WHERE created_at < $1 ORDER BY cursor LIMIT $2)";
-        let notifications = "DELETE FROM notifications WHERE cursor IN
-            (SELECT cursor FROM notifications WHERE created_at < $1 ORDER BY cursor LIMIT $2)";
+        // Cursors grow with time: the oldest are the first.
+        let old = "SELECT cursor FROM (SELECT cursor, created_at FROM notifications ORDER BY cursor LIMIT $2) AS first
+            WHERE created_at < $1";
+        let marks = format!("DELETE FROM notification_marks WHERE cursor IN ({old})");
+        let notifications = format!("DELETE FROM notifications WHERE cursor IN ({old})");
         let events = "DELETE FROM events WHERE (team_id, id) IN (SELECT e.team_id, e.id FROM events e
             WHERE e.accepted_at < $1 AND NOT EXISTS
                 (SELECT 1 FROM deliveries d WHERE d.team_id = e.team_id AND d.event_id = e.id)
@@ -443,17 +444,23 @@ impl Db {
         Ok(gone + self.execute(events, values()).await?)
     }
 
-    /// Empties up to `limit` answers of attempts of all teams begun before.
+    /// Empties up to `limit` answers of attempts of all teams begun before, from an id on; the last id it came to, or
+    /// `None` when there are no more.
     pub(crate) async fn purge_answers_all_teams(
         &self,
+        from: Uuid,
         before: DateTime<Utc>,
         limit: i64,
-    ) -> Result<u64, DbErr> {
+    ) -> Result<Option<Uuid>, DbErr> {
         let sql = "UPDATE attempts SET response_body = '', request_headers = '[]' WHERE id IN
-            (SELECT id FROM attempts WHERE id < $1 AND (response_body <> '' OR request_headers <> '[]')
-                ORDER BY id LIMIT $2)";
-        self.execute(sql, vec![first_id(before).into(), limit.into()])
-            .await
+            (SELECT id FROM attempts WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) RETURNING id";
+        let statement = self.statement(sql, vec![from.into(), first_id(before).into(), limit.into()]);
+        let rows = self.store.writer().query_all_raw(statement).await?;
+        let ids: Vec<Uuid> = rows
+            .iter()
+            .map(|row| row.try_get("", "id"))
+            .collect::<Result<_, _>>()?;
+        Ok(ids.into_iter().max())
     }
 }
 
