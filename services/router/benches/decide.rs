@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::DateTime;
 use divan::{Bencher, counter::ItemsCount};
 use uuid::Uuid;
+use watchbell_contracts::convert::route_message;
 use watchbell_domain::{
     catalog::Catalog,
     channel::{Channel, LaneLimits, StormLimit},
@@ -153,6 +154,16 @@ fn a_critical_finding_that_hundreds_hear(bencher: Bencher<'_, '_>) {
         &team(500, false),
         &event("finding.created", Severity::Critical),
     );
+}
+
+/// The same, and its routes put into the words of the contract, which a submission pays too.
+#[divan::bench]
+fn a_critical_finding_as_messages(bencher: Bencher<'_, '_>) {
+    let (team, event) = (team(500, false), event("finding.created", Severity::Critical));
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+        let decision = decide(divan::black_box(&team), divan::black_box(&event));
+        decision.routes.iter().map(route_message).collect::<Vec<_>>()
+    });
 }
 
 /// Nobody wants it by email.

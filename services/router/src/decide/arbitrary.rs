@@ -69,7 +69,7 @@ fn addresses() -> impl Strategy<Value = Vec<EmailAddress>> {
 }
 
 pub(super) fn filter() -> impl Strategy<Value = Filter> {
-    (
+    let some = (
         sample::subsequence(PATTERNS.to_vec(), 0..=2),
         sample::subsequence(Category::ALL.to_vec(), 0..=1),
         prop_oneof![3 => Just(SeveritySet::EMPTY), 1 => severities()],
@@ -82,7 +82,8 @@ pub(super) fn filter() -> impl Strategy<Value = Filter> {
             severities,
             sources: sources.into_iter().map(str::to_owned).collect(),
             expression,
-        })
+        });
+    prop_oneof![1 => Just(Filter::default()), 2 => some]
 }
 
 fn channels() -> impl Strategy<Value = Vec<Channel>> {
