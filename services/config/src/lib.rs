@@ -15,6 +15,7 @@ mod feed;
 mod grpc;
 mod keys;
 mod mask;
+mod owners;
 mod pruner;
 mod resealer;
 pub mod sealing;
@@ -26,6 +27,7 @@ mod store;
 
 pub use document::references;
 pub use error::{Error, Result};
+pub use owners::OwnerTeller;
 pub use pruner::FeedPruner;
 pub use resealer::Resealer;
 pub use service::{Service, Settings};

@@ -17,6 +17,7 @@ use watchbell_store::{DatabaseSettings, Store, connect};
 
 use crate::dispatcher::Link;
 use crate::error::Result;
+use crate::owners::OwnerTeller;
 use crate::pruner::FeedPruner;
 use crate::resealer::Resealer;
 use crate::sealing::{Keyring, SealingSettings};
@@ -114,6 +115,7 @@ impl Service {
     pub async fn run(&self, shutdown: CancellationToken) {
         let pruner = FeedPruner::new(self.store().clone(), self.clock().clone());
         let resealer = Resealer::new(self.clone());
+        let teller = OwnerTeller::new(self.clone());
         tokio::join!(
             every(
                 Duration::from_secs(3600),
@@ -126,6 +128,14 @@ impl Service {
                 &shutdown,
                 "sealing secrets anew",
                 || resealer.tick()
+            ),
+            every(Duration::from_secs(5), &shutdown, "telling Owners", || teller
+                .tick()),
+            every(
+                Duration::from_secs(3600),
+                &shutdown,
+                "forgetting what was told",
+                || { teller.prune() }
             ),
         );
         self.inner.closing.cancel();

@@ -1,10 +1,12 @@
 //! Does what a plan says, under the team's lock and in one transaction.
 
 use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 
 use super::plan::Step;
 use crate::error::Result;
+use crate::owners;
 use crate::sealing::{Keyring, RowIdentity};
 use crate::secrets;
 use crate::store::changes::Change;
@@ -14,7 +16,18 @@ use crate::store::{channels, event_types, preferences, rules, teams};
 ///
 /// # Errors
 /// The database's; what is done by then is undone with the change.
-pub(crate) async fn apply(change: &Change, team: TeamId, keyring: &Keyring, steps: Vec<Step>) -> Result<()> {
+pub(crate) async fn apply(
+    change: &Change,
+    team: TeamId,
+    keyring: &Keyring,
+    steps: Vec<Step>,
+    by: &Principal,
+) -> Result<()> {
+    let removed = steps.iter().filter_map(|step| match step {
+        Step::DeleteChannel(row) => Some(row),
+        _ => None,
+    });
+    owners::channels_removed(change, &removed.collect::<Vec<_>>(), by).await?;
     for step in steps {
         self::step(change, team, keyring, step).await?;
     }

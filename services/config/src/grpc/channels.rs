@@ -28,7 +28,7 @@ use crate::secrets::{self, Before};
 use crate::service::Service;
 use crate::store::entities::channel;
 use crate::store::{channels, rules, teams};
-use crate::{check, etag, mask};
+use crate::{check, etag, mask, owners};
 
 pub(super) const MAX_CHANNELS: u64 = 500;
 /// How often an update without an etag is begun again when somebody else was faster.
@@ -200,6 +200,7 @@ pub(super) async fn delete(
             .into());
         }
     }
+    owners::channels_removed(&change, &[&row], &caller).await?;
     channels::delete(change.connection(), &row).await?;
     change.finish(service.store(), false).await?;
     Ok(DeleteChannelResponse {})

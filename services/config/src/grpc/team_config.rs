@@ -50,7 +50,7 @@ pub(super) async fn apply(
         let change = service.change(team).await?;
         // Begun, the change has raised the revision by one; what was planned on another state is planned again.
         if teams::get(change.connection(), team).await?.revision == current.revision + 1 {
-            document::apply(&change, team, service.keyring(), plan.steps).await?;
+            document::apply(&change, team, service.keyring(), plan.steps, &caller).await?;
             change.finish(service.store(), false).await?;
             return Ok(answer);
         }

@@ -65,6 +65,18 @@ pub(crate) async fn list(
         .map_err(|err| Error::corrupt(TABLE, err))
 }
 
+/// The key, which may be gone.
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    team: Option<TeamId>,
+    id: KeyId,
+) -> Result<Option<api_key::Model>> {
+    Ok(of_team(team)
+        .filter(api_key::Column::Id.eq(id.as_uuid()))
+        .one(connection)
+        .await?)
+}
+
 pub(crate) async fn count(connection: &impl ConnectionTrait, team: Option<TeamId>) -> Result<u64> {
     Ok(of_team(team).count(connection).await?)
 }

@@ -53,11 +53,21 @@ pub(crate) async fn get(
     team: TeamId,
     id: MemberId,
 ) -> Result<member::Model> {
-    member::Entity::find_by_id(id.as_uuid())
-        .filter(member::Column::TeamId.eq(team.as_uuid()))
-        .one(connection)
+    find(connection, team, id)
         .await?
         .ok_or_else(|| Problem::not_found("member", id).into())
+}
+
+/// The member, who may be gone.
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    team: TeamId,
+    id: MemberId,
+) -> Result<Option<member::Model>> {
+    Ok(member::Entity::find_by_id(id.as_uuid())
+        .filter(member::Column::TeamId.eq(team.as_uuid()))
+        .one(connection)
+        .await?)
 }
 
 pub(crate) async fn list(

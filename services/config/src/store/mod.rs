@@ -9,6 +9,7 @@ pub(crate) mod changes;
 pub(crate) mod channels;
 pub(crate) mod event_types;
 pub(crate) mod members;
+pub(crate) mod owner_notices;
 pub(crate) mod preferences;
 pub(crate) mod rules;
 pub(crate) mod slack_states;

@@ -8,6 +8,7 @@ mod dispatcher;
 mod feed;
 mod health;
 mod keys;
+mod owners;
 mod people;
 mod routing;
 mod slack;

@@ -104,6 +104,27 @@ pub(crate) fn event(event_type: &str) -> StoredEvent {
             r##"{"channel_id":"chn_01h455vb4pex5vsknk084sn02q","channel":"#security-critical","kind":"SLACK",
                 "reason":"Slack says the webhook was removed: add the app again."}"##,
         ),
+        "channel.removed" => (
+            Severity::Medium,
+            "The Slack channel #security-critical was removed",
+            "#security-critical",
+            r##"{"channel":"#security-critical","channel_id":"chn_01h455vb4pex5vsknk084sn02q","kind":"Slack channel",
+                "removed_by":"ada@example.com"}"##,
+        ),
+        "channel.secret_ending" => (
+            Severity::Medium,
+            "The old signing secret of siem stops signing on 22 Nov 2026, 12:00 UTC",
+            "siem",
+            r#"{"channel":"siem","channel_id":"chn_01h455vb4pex5vsknk084sn02q",
+                "stops_signing_at":"2026-11-22T12:00:00+00:00"}"#,
+        ),
+        "api_key.ending" => (
+            Severity::Medium,
+            "The API key terraform expires on 28 Nov 2026, 12:00 UTC",
+            "terraform",
+            r#"{"api_key":"terraform","api_key_id":"key_01h455vb4pex5vsknk084sn02q",
+                "expires_at":"2026-11-28T12:00:00+00:00"}"#,
+        ),
         _ => (
             Severity::Low,
             "Something happened",

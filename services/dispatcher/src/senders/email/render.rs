@@ -26,7 +26,7 @@ const ITEMS: usize = 100;
 /// In an email that was rendered elsewhere, where the link to unsubscribe goes.
 pub(crate) const UNSUBSCRIBE_PLACEHOLDER: &str = "%UNSUBSCRIBE_URL%";
 
-const FAMILIES: [(&str, &str); 11] = [
+const FAMILIES: [(&str, &str); 14] = [
     ("finding", include_str!("templates/finding.txt")),
     ("scan", include_str!("templates/scan.txt")),
     ("sla", include_str!("templates/sla.txt")),
@@ -39,6 +39,9 @@ const FAMILIES: [(&str, &str); 11] = [
         "channel_unhealthy",
         include_str!("templates/channel_unhealthy.txt"),
     ),
+    ("channel_removed", include_str!("templates/channel_removed.txt")),
+    ("secret_ending", include_str!("templates/secret_ending.txt")),
+    ("key_ending", include_str!("templates/key_ending.txt")),
     ("summary", include_str!("templates/summary.txt")),
     ("generic", include_str!("templates/generic.txt")),
 ];
@@ -280,6 +283,9 @@ fn family(event_type: &str) -> &'static str {
     match event_type {
         "compliance.receipt.issued" => "receipt",
         "channel.unhealthy" => "channel_unhealthy",
+        "channel.removed" => "channel_removed",
+        "channel.secret_ending" => "secret_ending",
+        "api_key.ending" => "key_ending",
         _ => match event_type.split('.').next().unwrap_or_default() {
             "finding" => "finding",
             "scan" => "scan",

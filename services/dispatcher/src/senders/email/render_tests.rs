@@ -73,6 +73,9 @@ families! {
     an_account: "account.plan.changed",
     a_generic_event: "exception.requested",
     a_channel_notice: "channel.unhealthy",
+    a_removed_channel: "channel.removed",
+    a_secret_that_ends: "channel.secret_ending",
+    a_key_that_ends: "api_key.ending",
 }
 
 #[test]

@@ -1,0 +1,292 @@
+//! What a team's Owners are told: that a channel was removed, that the older of two signing secrets is about to stop
+//! signing, that an API key is about to expire. By email and in the inbox, each once: what is to be told is a row whose
+//! id says what it is about, handed to the Dispatcher until it has it, under an event id that the Dispatcher takes
+//! once.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use prost::Message;
+use serde_json::{Value, json};
+use tonic::Code;
+use watchbell_contracts::convert::{FromWire, timestamp};
+use watchbell_contracts::dispatcher::v1::SubmitRequest;
+use watchbell_contracts::event::v1::{
+    Event, InboxTarget, PersonTarget, Reason, Route, event::Payload, route::Target,
+};
+use watchbell_domain::ids::{KeyId, TeamId};
+use watchbell_domain::{Category, ChannelKind, Role, Severity};
+use watchbell_runtime::auth::Principal;
+
+use crate::error::Result;
+use crate::service::Service;
+use crate::store::changes::Change;
+use crate::store::entities::{api_key, channel, owner_notice};
+use crate::store::{api_keys, decode, members, owner_notices};
+
+/// How long before a signing secret stops signing.
+const SECRET_AHEAD: TimeDelta = TimeDelta::hours(24);
+/// How long before a key expires.
+const KEY_AHEAD: TimeDelta = TimeDelta::days(7);
+/// A key made for less than this expires before anybody needs to be reminded of it.
+const SHORT_LIFE: TimeDelta = TimeDelta::days(1);
+/// What was told is remembered for longer than anything is told ahead.
+const KEPT: TimeDelta = TimeDelta::days(30);
+const BATCH: u64 = 100;
+/// Of channels that go together, so many are named.
+const MAX_NAMED: usize = 20;
+
+/// The loop that tells Owners.
+#[derive(Debug)]
+pub struct OwnerTeller {
+    service: Service,
+}
+
+/// What is to be told.
+struct Notice<'a> {
+    event_type: &'static str,
+    /// What it is about, so that it is told once.
+    about: String,
+    title: String,
+    subject: &'a str,
+    data: Value,
+}
+
+/// Notes, within the change that removes them, that channels go. Those that go together are told together.
+pub(crate) async fn channels_removed(
+    change: &Change,
+    rows: &[&channel::Model],
+    by: &Principal,
+) -> Result<()> {
+    let Some(first) = rows.first() else { return Ok(()) };
+    let removed_by = who(change, by).await?;
+    let name = &first.display_name;
+    let mut notice = Notice {
+        event_type: "channel.removed",
+        about: first.channel_id().to_string(),
+        title: format!("The {} {name} was removed", words(first.kind()?)),
+        subject: name,
+        data: json!({
+            "channel": name,
+            "channel_id": first.channel_id().to_string(),
+            "kind": words(first.kind()?),
+            "removed_by": removed_by,
+        }),
+    };
+    if rows.len() > 1 {
+        let named = rows.iter().take(MAX_NAMED);
+        let mut names = named
+            .map(|row| Ok(format!("{} ({})", row.display_name, words(row.kind()?))))
+            .collect::<Result<Vec<_>>>()?;
+        if rows.len() > MAX_NAMED {
+            names.push(format!("and {} more", rows.len() - MAX_NAMED));
+        }
+        notice.title = format!("{} channels were removed", rows.len());
+        notice.subject = "";
+        notice.data = json!({ "channels": names.join(", "), "removed_by": removed_by });
+    }
+    owner_notices::insert(change.connection(), notice.row(change.team(), change.now())).await
+}
+
+fn words(kind: ChannelKind) -> &'static str {
+    match kind {
+        ChannelKind::Slack => "Slack channel",
+        ChannelKind::Teams => "Teams channel",
+        ChannelKind::Email => "email channel",
+        ChannelKind::Webhook => "webhook",
+        ChannelKind::InApp => "in-app channel",
+    }
+}
+
+/// Who did it, in words; empty when there is nothing to say.
+async fn who(change: &Change, by: &Principal) -> Result<String> {
+    Ok(match by {
+        Principal::Service => String::new(),
+        Principal::Member { member_id, .. } => members::find(change.connection(), change.team(), *member_id)
+            .await?
+            .map(|member| member.email)
+            .unwrap_or_default(),
+        Principal::ApiKey { key_id, team_id, .. } => api_keys::find(change.connection(), *team_id, *key_id)
+            .await?
+            .map(|key| format!("the API key {}", key.display_name))
+            .unwrap_or_default(),
+    })
+}
+
+// === impl OwnerTeller ===
+
+impl OwnerTeller {
+    /// A teller of this service's Owners.
+    pub fn new(service: Service) -> Self {
+        Self { service }
+    }
+
+    /// Notes what is about to end, and tells what has not been told; answers how much was. Without a Dispatcher
+    /// everything waits.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tick(&self) -> Result<u64> {
+        if !self.service.dispatcher().is_attached() {
+            return Ok(0);
+        }
+        self.note().await?;
+        let mut told = 0;
+        let (reader, writer) = (self.service.store().reader(), self.service.store().writer());
+        for row in owner_notices::untold_all_teams(reader, BATCH).await? {
+            let team = TeamId::from_uuid(row.team_id);
+            let request = self.request(team, &row).await?;
+            match self.service.dispatcher().submit(request).await {
+                Ok(()) => told += 1,
+                Err(status) if status.code() == Code::InvalidArgument => {
+                    tracing::error!(%team, notice = row.id, %status, "the Dispatcher does not take a notice to Owners");
+                }
+                Err(status) => {
+                    tracing::warn!(%team, notice = row.id, %status, "Owners are told later");
+                    return Ok(told);
+                }
+            }
+            owner_notices::mark_told(writer, team, &row.id).await?;
+        }
+        Ok(told)
+    }
+
+    /// Forgets what was told long ago, and what nobody took in all that time.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn prune(&self) -> Result<u64> {
+        let service = &self.service;
+        owner_notices::prune_all_teams(service.store().writer(), service.now() - KEPT).await
+    }
+
+    /// Makes rows of what is about to end and has none yet.
+    async fn note(&self) -> Result<()> {
+        let now = self.service.now();
+        let reader = self.service.store().reader();
+        let mut ending = Vec::new();
+        for row in owner_notices::rotating_all_teams(reader, now, now + SECRET_AHEAD).await? {
+            ending.extend(secret_ending(&row).map(|notice| notice.row(TeamId::from_uuid(row.team_id), now)));
+        }
+        for row in owner_notices::expiring_all_teams(reader, now, now + KEY_AHEAD).await? {
+            let notice = key_ending(&row).zip(row.team_id);
+            ending.extend(notice.map(|(notice, team)| notice.row(TeamId::from_uuid(team), now)));
+        }
+        if ending.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = ending.iter().map(|row| row.id.clone()).collect();
+        let noted = owner_notices::noted_all_teams(reader, &ids).await?;
+        for row in ending.into_iter().filter(|row| !noted.contains(&row.id)) {
+            let id = row.id.clone();
+            if let Err(error) = owner_notices::insert(self.service.store().writer(), row).await {
+                // Another replica was faster, or its team is gone.
+                tracing::debug!(notice = id, %error, "a notice to Owners was not noted");
+            }
+        }
+        Ok(())
+    }
+
+    /// To those who are Owners now.
+    async fn request(&self, team: TeamId, row: &owner_notice::Model) -> Result<SubmitRequest> {
+        let event: Event = decode("owner_notices", &row.event)?;
+        let mut routes = Vec::new();
+        for member in members::all(self.service.store().reader(), team).await? {
+            if member.role()? == Role::Owner {
+                let person = PersonTarget {
+                    member_id: member.member_id().to_string(),
+                    address: member.email.clone(),
+                    topic: String::new(),
+                };
+                routes.push(route(ChannelKind::Email, Target::Person(person), &event));
+            }
+        }
+        routes.push(route(ChannelKind::InApp, Target::Inbox(InboxTarget {}), &event));
+        Ok(SubmitRequest {
+            team_id: team.to_string(),
+            event: Some(event),
+            routes,
+            ..SubmitRequest::default()
+        })
+    }
+}
+
+fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
+    let (code, sentence) = match event.r#type.as_str() {
+        "channel.removed" => ("channel_removed", "Owners are told when a channel is removed."),
+        _ => ("secret_ending", "Owners are told before a secret or a key ends."),
+    };
+    Route {
+        kind: kind.to_wire(),
+        target: Some(target),
+        reason: Some(Reason {
+            code: code.to_owned(),
+            sentence: sentence.to_owned(),
+            rule_id: String::new(),
+        }),
+        mentions: Vec::new(),
+    }
+}
+
+fn secret_ending(row: &channel::Model) -> Option<Notice<'_>> {
+    let end = row.rotation_end?;
+    let name = &row.display_name;
+    Some(Notice {
+        event_type: "channel.secret_ending",
+        about: format!("{}:{}", row.channel_id(), end.timestamp()),
+        title: format!("The old signing secret of {name} stops signing on {}", said(end)),
+        subject: name,
+        data: json!({
+            "channel": name,
+            "channel_id": row.channel_id().to_string(),
+            "stops_signing_at": end.to_rfc3339(),
+        }),
+    })
+}
+
+fn key_ending(row: &api_key::Model) -> Option<Notice<'_>> {
+    let end = row.expire_time?;
+    if end - row.create_time < SHORT_LIFE {
+        return None;
+    }
+    let (id, name) = (KeyId::from_uuid(row.id), &row.display_name);
+    Some(Notice {
+        event_type: "api_key.ending",
+        about: format!("{id}:{}", end.timestamp()),
+        title: format!("The API key {name} expires on {}", said(end)),
+        subject: name,
+        data: json!({
+            "api_key": name,
+            "api_key_id": id.to_string(),
+            "expires_at": end.to_rfc3339(),
+        }),
+    })
+}
+
+fn said(at: DateTime<Utc>) -> String {
+    at.format("%-d %b %Y, %H:%M UTC").to_string()
+}
+
+// === impl Notice ===
+
+impl Notice<'_> {
+    fn row(self, team: TeamId, now: DateTime<Utc>) -> owner_notice::Model {
+        let event = Event {
+            id: format!("{}:{}", self.event_type, self.about),
+            r#type: self.event_type.to_owned(),
+            severity: Severity::Medium.to_wire(),
+            category: Category::SystemNotification.to_wire(),
+            source: "watchbell".to_owned(),
+            occurred_at: Some(timestamp(now)),
+            title: self.title,
+            subject: self.subject.to_owned(),
+            payload: Some(Payload::DataJson(self.data.to_string().into_bytes().into())),
+            ..Event::default()
+        };
+        owner_notice::Model {
+            id: event.id.clone(),
+            team_id: team.as_uuid(),
+            event: event.encode_to_vec(),
+            told: false,
+            create_time: now,
+        }
+    }
+}
