@@ -3,6 +3,7 @@
 
 mod crash;
 mod harness;
+mod integrations;
 mod isolation;
 mod journeys;
 mod outage;

@@ -52,6 +52,11 @@ impl Serve {
         }
     }
 
+    /// Where it will listen.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// One more flag and its value.
     pub(crate) fn with(mut self, flag: &str, value: impl ToString) -> Self {
         self.flags.extend([flag.to_owned(), value.to_string()]);

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use watchbell_contracts::config::v1::{
-    Channel, CreateChannelRequest, DeleteChannelRequest, GetChannelRequest, ListChannelsResponse,
-    ReenableChannelRequest, RotateWebhookSecretRequest, SetDefaultChannelRequest, UpdateChannelRequest,
+    BeginSlackInstallRequest, Channel, CreateChannelRequest, DeleteChannelRequest, GetChannelRequest,
+    ListChannelsResponse, ReenableChannelRequest, RotateWebhookSecretRequest, SetDefaultChannelRequest,
+    UpdateChannelRequest,
 };
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{DeliveryState, SendTestRequest};
@@ -44,6 +45,12 @@ pub(crate) enum Command {
     /// Make a channel
     #[command(subcommand)]
     Create(Box<Create>),
+    /// Add a channel by Slack's own pages: prints a link that opens them, for ten minutes
+    AddToSlack {
+        /// Who opens the link: must be allowed to manage integrations
+        #[arg(long, value_name = "MEMBER")]
+        member: Option<String>,
+    },
     /// Change a channel
     Update(Box<Update>),
     /// Delete a channel
@@ -126,6 +133,26 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             let channel = present(answer.channel.clone())?;
             out.show("watchbell.config.v1.CreateChannelResponse", &answer, || {
                 shown(&channel, out.style) + &secret_once(&answer.signing_secret, out.style)
+            })
+        }
+        Command::AddToSlack { member } => {
+            let member_id = match member {
+                Some(member) => session.member_id(&member).await?,
+                None => String::new(),
+            };
+            let request = BeginSlackInstallRequest { team_id, member_id };
+            let begun = session
+                .channels()
+                .begin_slack_install(session.ask(request))
+                .await?
+                .into_inner();
+            out.show("watchbell.config.v1.BeginSlackInstallResponse", &begun, || {
+                format!(
+                    "Open this in a browser and pick a channel, such as {}:\n\n    {}\n\nIt works once, until {}.",
+                    begun.suggested_channel,
+                    out.style.name(&begun.install_url),
+                    text::clock_time(begun.expire_time.as_ref()),
+                )
             })
         }
         Command::Update(update) => {

@@ -1,0 +1,162 @@
+//! An integration's whole life: added by Slack's own pages, used, looked at, removed; and what Owners hear of it.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use watchbell_contracts::{
+    config::v1::{
+        self as config, BeginSlackInstallRequest, ChannelHealth, CreateMemberRequest, DeleteChannelRequest,
+        GetIntegrationStatusRequest, IntegrationStatus, ListChannelsRequest, Member, Role,
+    },
+    dispatcher::v1::{ListDeliveriesRequest, ListNotificationsRequest},
+    event::v1::ChannelKind,
+};
+use watchbell_egress::{Answer, EgressPolicy, Guard, HttpClient};
+use watchbell_testkit::SlackStandIn;
+
+use crate::harness::{Client, Database, Process, Serve, eventually, finding, on_both_databases};
+
+/// A browser that follows a link when it is told to.
+struct Browser(HttpClient, Guard);
+
+impl Browser {
+    fn new() -> Self {
+        let guard = Guard::new(EgressPolicy::allowing_loopback());
+        Self(HttpClient::new(guard.clone()), guard)
+    }
+
+    async fn open(&self, url: &str) -> Answer {
+        let url = self.1.check_url(url).expect("a URL");
+        let opened = self
+            .0
+            .get(&url, HeaderMap::new(), Duration::from_secs(10), 64 * 1024);
+        opened.await.expect("an answer")
+    }
+}
+
+fn text(page: &Answer) -> String {
+    String::from_utf8_lossy(&page.body_prefix).into_owned()
+}
+
+/// Everything in one process, whose Slack is the stand-in.
+async fn serve(database: &Database, slack: &SlackStandIn) -> Process {
+    slack.register_client("1.2", "of-the-app");
+    let serve = Serve::all(database)
+        .env("WATCHBELL__CONFIG__SLACK__CLIENT_ID", "1.2")
+        .env("WATCHBELL__CONFIG__SLACK__CLIENT_SECRET", "of-the-app")
+        .env("WATCHBELL__CONFIG__SLACK__BASE_URL", slack.url());
+    let address = serve.address();
+    serve
+        .env("WATCHBELL__BRAND__PUBLIC_URL", format!("http://{address}"))
+        .start()
+        .await
+}
+
+async fn begin(client: &Client, team: &str) -> config::BeginSlackInstallResponse {
+    let request = BeginSlackInstallRequest {
+        team_id: team.to_owned(),
+        ..Default::default()
+    };
+    client
+        .channels()
+        .begin_slack_install(request)
+        .await
+        .expect("it begins")
+        .into_inner()
+}
+
+async fn status(client: &Client, team: &str, kind: ChannelKind) -> IntegrationStatus {
+    let request = GetIntegrationStatusRequest {
+        team_id: team.to_owned(),
+    };
+    let answer = client
+        .teams()
+        .get_integration_status(request)
+        .await
+        .expect("a status")
+        .into_inner();
+    assert!(!answer.dispatcher_away);
+    answer
+        .integrations
+        .into_iter()
+        .find(|status| status.kind() == kind)
+        .expect("one of each kind")
+}
+
+on_both_databases! {
+    async fn slack_is_added_by_a_browser_and_alerts_arrive(database: Database) {
+        let slack = SlackStandIn::start().await.unwrap();
+        let process = serve(&database, &slack).await;
+        let client = Client::admin(&process);
+        let team = client.team("Acme").await;
+        let browser = Browser::new();
+
+        let begun = begin(&client, &team).await;
+        let page = browser.open(&begun.install_url).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(text(&page).contains("Add Slack to Acme"), "{}", text(&page));
+        assert!(text(&page).contains(&begun.authorize_url.replace('&', "&amp;")));
+        let approved = browser.open(&begun.authorize_url).await;
+        let back = approved.headers["location"].to_str().unwrap().to_owned();
+        let done = browser.open(&back).await;
+        assert!(text(&done).contains("#watchbell-alerts is connected"), "{}", text(&done));
+        let again = browser.open(&back).await;
+        assert_eq!(again.status, StatusCode::GONE, "{}", text(&again));
+
+        client.emit(&team, finding("f-1")).await.unwrap();
+        slack.wait_for(1).await.unwrap();
+        let seen = eventually("the status tells of it", || async {
+            Some(status(&client, &team, ChannelKind::Slack).await).filter(|seen| seen.last_success_time.is_some())
+        });
+        let seen = seen.await;
+        assert_eq!((seen.configured, seen.channel_count, seen.health()), (true, 1, ChannelHealth::Healthy));
+        assert!(!seen.default_channel_id.is_empty());
+    }
+
+    async fn whoever_cancels_at_slack_adds_nothing(database: Database) {
+        let slack = SlackStandIn::start().await.unwrap();
+        let process = serve(&database, &slack).await;
+        let client = Client::admin(&process);
+        let team = client.team("Acme").await;
+        let browser = Browser::new();
+        let begun = begin(&client, &team).await;
+        slack.deny_next_authorisation();
+        let denied = browser.open(&begun.authorize_url).await;
+        let page = browser.open(denied.headers["location"].to_str().unwrap()).await;
+        assert!(text(&page).contains("Nothing was added"), "{}", text(&page));
+        let request = ListChannelsRequest { team_id: team.clone(), ..Default::default() };
+        let listed = client.channels().list_channels(request).await.unwrap().into_inner();
+        assert!(listed.channels.is_empty());
+    }
+
+    async fn owners_hear_that_an_integration_was_removed(database: Database) {
+        let process = Serve::all(&database).start().await;
+        let client = Client::admin(&process);
+        let team = client.team("Acme").await;
+        let member = Member { email: "ada@acme.example".to_owned(), role: Role::Owner.into(), ..Default::default() };
+        let request = CreateMemberRequest { team_id: team.clone(), member: Some(member), validate_only: false };
+        let ada = client.teams().create_member(request).await.unwrap().into_inner().member.unwrap();
+        let (channel, _) = client.webhook(&team, "siem", "http://127.0.0.1:9/", &["*"]).await;
+        let request = DeleteChannelRequest { team_id: team.clone(), channel_id: channel, etag: String::new() };
+        client.channels().delete_channel(request).await.unwrap();
+
+        let told = eventually("Ada finds it in her inbox", || async {
+            let request = ListNotificationsRequest {
+                team_id: team.clone(),
+                member_id: ada.id.clone(),
+                ..Default::default()
+            };
+            let listed = client.inbox().list_notifications(request).await.ok()?.into_inner();
+            listed.notifications.into_iter().next()
+        });
+        assert_eq!(told.await.title, "The webhook siem was removed");
+        let request = ListDeliveriesRequest {
+            team_id: team.clone(),
+            event_type: "channel.removed".to_owned(),
+            kind: ChannelKind::Email.into(),
+            ..Default::default()
+        };
+        let mails = client.dispatcher().list_deliveries(request).await.unwrap().into_inner().deliveries;
+        assert_eq!(mails.len(), 1, "and gets an email");
+    }
+}
