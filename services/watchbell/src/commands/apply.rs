@@ -1,11 +1,12 @@
 //! `apply` and `export`: a team's whole configuration as one document.
 
 use clap::Args;
+use watchbell_config::references;
 use watchbell_contracts::config::v1::{
     ApplyTeamConfigRequest, ApplyTeamConfigResponse, ConfigChangeAction, ExportTeamConfigRequest,
 };
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::input;
 use crate::session::Session;
 use crate::text::Style;
@@ -13,7 +14,7 @@ use crate::text::Style;
 /// Which document.
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
-    /// The document, YAML or JSON; - is standard input
+    /// The document, YAML or JSON; - is standard input. Secrets can be named as ${env:NAME}
     #[arg(short, long, value_name = "FILE")]
     file: String,
     /// Only show what would change
@@ -24,7 +25,7 @@ pub(crate) struct ApplyArgs {
 pub(super) async fn apply(session: &Session, args: ApplyArgs) -> Outcome {
     let request = ApplyTeamConfigRequest {
         team_id: session.team(),
-        document: input::read_file(&args.file)?,
+        document: with_secrets(&input::read_file(&args.file)?)?,
         validate_only: args.dry_run,
     };
     let answer = session
@@ -36,6 +37,15 @@ pub(super) async fn apply(session: &Session, args: ApplyArgs) -> Outcome {
     out.show("watchbell.config.v1.ApplyTeamConfigResponse", &answer, || {
         readable(&answer, args.dry_run, out.style)
     })
+}
+
+/// Secrets named as `${env:NAME}` come from the environment here, so that the file can be kept where others read it.
+fn with_secrets(document: &str) -> Outcome<String> {
+    let from_environment = |scheme: &str, name: &str| match scheme {
+        "env" => std::env::var(name).map_err(|_| format!("the environment variable {name} is not set")),
+        _ => Err(format!("`{scheme}:` is not known; `env:` is")),
+    };
+    references::resolve(document, from_environment).map_err(|violations| Failure::usage(violations.to_string()))
 }
 
 pub(super) async fn export(session: &Session) -> Outcome {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use watchbell_runtime::{problem::Chain, shutdown};
 
-pub(crate) use compose::{Running, start};
+pub(crate) use compose::start;
 pub(crate) use plan::Plan;
 
 use crate::failure::{Failure, Outcome};
