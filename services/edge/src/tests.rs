@@ -39,7 +39,7 @@ impl World {
         let many = NonZeroU32::new(1_000).unwrap();
         let needs = Needs {
             preferences: preferences.clone(),
-            channels: Arc::new(slack::ChannelsStandIn::default()),
+            channels: Arc::new(slack::ChannelsStandIn),
             inbox: inbox.clone(),
             auth: AuthLayer::new(Arc::new(OneKey), TestClock::default().shared(), many, many),
             brand,

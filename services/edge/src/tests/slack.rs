@@ -14,7 +14,6 @@ use crate::tests::stand_ins::TEAM;
 const AUTHORIZE: &str = "https://slack.com/oauth/v2/authorize?client_id=1.2&state=good";
 
 /// Knows the state `good`; `late` is too old and `used` is used up. The code says what Slack does.
-#[derive(Default)]
 pub(super) struct ChannelsStandIn;
 
 type Answer<T> = Result<Response<T>, Status>;
