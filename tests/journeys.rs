@@ -33,7 +33,9 @@ fn slack(name: &str, url: &str) -> Channel {
 /// The field paths that a refusal names.
 fn fields(status: &Status) -> Vec<String> {
     let request = status.get_details_bad_request();
-    let violations = request.map(|request| request.field_violations).unwrap_or_default();
+    let violations = request
+        .map(|request| request.field_violations)
+        .unwrap_or_default();
     violations.into_iter().map(|violation| violation.field).collect()
 }
 

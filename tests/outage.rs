@@ -5,7 +5,7 @@ use watchbell_testkit::WebhookReceiver;
 use crate::harness::{Client, Process, Serve, eventually, finding, on_both_databases};
 
 /// Config in one process; Router and Dispatcher in others, which know it by its address.
-async fn url(process: &Process) -> String {
+fn url(process: &Process) -> String {
     format!("http://{}", process.address)
 }
 
@@ -13,11 +13,11 @@ on_both_databases! {
     async fn emitting_and_delivering_go_on_while_config_is_stopped(database: Database) {
         let receiver = WebhookReceiver::start().await.unwrap();
         let config = Serve::only(&database, &["config"]).start().await;
-        let config_url = url(&config).await;
+        let config_url = url(&config);
         let dispatcher = Serve::only(&database, &["dispatcher"]).with("--config-url", &config_url).start().await;
         let router = Serve::only(&database, &["router"])
             .with("--config-url", &config_url)
-            .with("--dispatcher-url", url(&dispatcher).await)
+            .with("--dispatcher-url", url(&dispatcher))
             .start()
             .await;
         let admin = Client::admin(&config);
@@ -44,7 +44,7 @@ fn stopping_one_of_two_dispatchers_loses_nothing() {
     crate::harness::database::on_postgres(|database| async move {
         let receiver = WebhookReceiver::start().await.unwrap();
         let config = Serve::only(&database, &["config"]).start().await;
-        let config_url = url(&config).await;
+        let config_url = url(&config);
         let one = Serve::only(&database, &["dispatcher"])
             .with("--config-url", &config_url)
             .start()
@@ -55,8 +55,8 @@ fn stopping_one_of_two_dispatchers_loses_nothing() {
             .await;
         let router = Serve::only(&database, &["router"])
             .with("--config-url", &config_url)
-            .with("--dispatcher-url", url(&one).await)
-            .with("--dispatcher-url", url(&other).await)
+            .with("--dispatcher-url", url(&one))
+            .with("--dispatcher-url", url(&other))
             .start()
             .await;
         let admin = Client::admin(&config);

@@ -7,7 +7,9 @@ use std::{
 };
 
 use tonic::transport::Endpoint;
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use super::{Database, eventually};
 
@@ -58,14 +60,14 @@ impl Serve {
     }
 
     /// One more flag and its value.
-    pub(crate) fn with(mut self, flag: &str, value: impl ToString) -> Self {
-        self.flags.extend([flag.to_owned(), value.to_string()]);
+    pub(crate) fn with(mut self, flag: &str, value: impl Into<String>) -> Self {
+        self.flags.extend([flag.to_owned(), value.into()]);
         self
     }
 
     /// One more environment variable.
-    pub(crate) fn env(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.variables.push((name, value.to_string()));
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 

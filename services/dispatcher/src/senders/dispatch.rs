@@ -16,13 +16,12 @@ use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::DeliveryId;
 use watchbell_domain::secret::Secret;
-use watchbell_domain::signature::SigningSecret;
 use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpServer};
 
 use super::answer::{Heard, Hidden, unanswered};
 use super::email::{self, Emails, NotRendered, Sender};
-use super::webhook::Signers;
+use super::webhook::{Signers, Signing};
 use super::{Carrier, Parcel, Report, ResolvedChannel, Via, slack, teams, webhook};
 use crate::route::Target;
 
@@ -162,10 +161,13 @@ impl Senders {
                 "The channel has no signing secret, and nothing is sent unsigned: rotate its secret.",
             );
         }
-        let post = async |plain| self.post_signed(parcel, channel, destination, secrets, &signers, plain).await;
-        let report = post(signers.plain()).await;
-        match signers.plain_after_rotation() {
-            Some(newest) if report.status_code == StatusCode::UNAUTHORIZED.as_u16() => post(Some(newest)).await,
+        let post = async |signing| {
+            self.post_signed(parcel, channel, destination, secrets, signing)
+                .await
+        };
+        let report = post(signers.first()).await;
+        match signers.after_rotation() {
+            Some(signing) if report.status_code == StatusCode::UNAUTHORIZED.as_u16() => post(signing).await,
             _ => report,
         }
     }
@@ -176,26 +178,36 @@ impl Senders {
         channel: &ResolvedChannel,
         destination: &config::WebhookDestination,
         secrets: &config::ChannelSecrets,
-        signers: &Signers,
-        plain: Option<&SigningSecret>,
+        signing: Signing<'_>,
     ) -> Report {
         let request = webhook::request(
             &parcel.event,
             destination,
             &secrets.headers,
-            signers,
-            plain,
+            signing,
             &self.signature_header,
             parcel.traceparent.as_deref(),
             parcel.now,
         );
         let hidden = || webhook_secrets(secrets);
-        let answer = self.post(parcel, channel, &secrets.url, request.headers, request.body, hidden).await;
+        let answer = self
+            .post(
+                parcel,
+                channel,
+                &secrets.url,
+                request.headers,
+                request.body,
+                hidden,
+            )
+            .await;
         let report = match answer {
             Ok((heard, _)) => webhook::report(&heard),
             Err(error) => unanswered(&error),
         };
-        Report { request_headers: request.logged, ..report }
+        Report {
+            request_headers: request.logged,
+            ..report
+        }
     }
 
     /// One POST. The answer comes with the host that gave it.
@@ -370,8 +382,14 @@ fn webhook_secrets(secrets: &config::ChannelSecrets) -> Hidden {
     let mut hidden = Hidden::default();
     hidden.hide_url(&secrets.url);
     hidden.hide(&secrets.ed25519_private_key);
-    secrets.signing_secrets.iter().for_each(|secret| hidden.hide(&secret.secret));
-    secrets.headers.iter().for_each(|header| hidden.hide(&header.value));
+    secrets
+        .signing_secrets
+        .iter()
+        .for_each(|secret| hidden.hide(&secret.secret));
+    secrets
+        .headers
+        .iter()
+        .for_each(|header| hidden.hide(&header.value));
     hidden
 }
 

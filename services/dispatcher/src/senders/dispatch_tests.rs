@@ -284,7 +284,11 @@ async fn during_a_rotation_the_check_of_the_documents_passes_with_either_secret(
         let channel = webhook_at(&receiver.url(), &["the-newest-secret", "the-oldest-secret"], &[]);
         let parcel = to_channel(samples::event("finding.created"), ChannelKind::Webhook);
         let report = local().carry(&parcel, &channel).await;
-        assert_eq!((report.verdict, receiver.count()), (expected, requests), "{known}: {report:?}");
+        assert_eq!(
+            (report.verdict, receiver.count()),
+            (expected, requests),
+            "{known}: {report:?}"
+        );
     }
 }
 

@@ -146,7 +146,7 @@ impl Composition {
         let looping = config.clone();
         self.tasks
             .spawn_fn(Stage::Close, "config.upkeep", |shutdown| async move {
-                looping.run(shutdown).await
+                looping.run(shutdown).await;
             });
         self.stores.push(config.store().clone());
         self.config = Some(Arc::new(config));

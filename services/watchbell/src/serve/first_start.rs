@@ -38,7 +38,11 @@ pub(crate) const ADMIN_KEY: &str = "admin.key";
 
 impl Keys {
     /// Keys from the settings, else from the data directory, where they are made when Config has none yet.
-    pub(crate) fn read_or_make(settings: &Settings, data_dir: &Path, services: &[ServiceName]) -> Result<Self, SettingsError> {
+    pub(crate) fn read_or_make(
+        settings: &Settings,
+        data_dir: &Path,
+        services: &[ServiceName],
+    ) -> Result<Self, SettingsError> {
         let section: KeySection = settings.section("keys")?;
         let makes = services.contains(&ServiceName::Config);
         let sealing = match section.sealing {
@@ -49,7 +53,10 @@ impl Keys {
         let unsubscribe = match section.unsubscribe {
             Some(key) => key,
             None => key_file(data_dir, "unsubscribe.key", makes, "keys.unsubscribe")?.ok_or_else(|| {
-                SettingsError::new("keys.unsubscribe", "must be the key that Config has, since Config is not in this process")
+                SettingsError::new(
+                    "keys.unsubscribe",
+                    "must be the key that Config has, since Config is not in this process",
+                )
             })?,
         };
         Ok(Self { sealing, unsubscribe })
@@ -73,13 +80,20 @@ fn key_file(data_dir: &Path, name: &str, make: bool, key: &str) -> Result<Option
 /// Writes a secret into the data directory, unless one of that name is there. The file appears whole or not at all, so
 /// that a process that starts at the same time cannot read half a key.
 pub(crate) fn keep(data_dir: &Path, name: &str, secret: &str) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)?;
     let path = data_dir.join(name);
     if path.exists() {
         return Ok(());
     }
     let draft = data_dir.join(format!(".{name}.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
     writeln!(file, "{secret}")?;
     file.sync_all()?;
     let linked = fs::hard_link(&draft, &path);
@@ -108,7 +122,10 @@ mod tests {
         let again = Keys::read_or_make(&settings, &data, &services).unwrap();
         assert_eq!(first.unsubscribe.expose(), again.unsubscribe.expose());
         assert_eq!(first.sealing.unwrap().expose(), again.sealing.unwrap().expose());
-        let mode = fs::metadata(data.join("sealing.key")).unwrap().permissions().mode();
+        let mode = fs::metadata(data.join("sealing.key"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(&data).unwrap().count(), 2, "no draft is left behind");
     }
@@ -118,6 +135,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let settings = Loader::new().load().unwrap();
         let refused = Keys::read_or_make(&settings, directory.path(), &[ServiceName::Dispatcher]);
-        assert_eq!(refused.err().map(|error| error.key).as_deref(), Some("keys.unsubscribe"));
+        assert_eq!(
+            refused.err().map(|error| error.key).as_deref(),
+            Some("keys.unsubscribe")
+        );
     }
 }

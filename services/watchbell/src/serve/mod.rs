@@ -55,13 +55,13 @@ pub(crate) struct ServeArgs {
 pub(crate) async fn run(args: ServeArgs) -> Outcome {
     let plan = Plan::from_args(&args).map_err(|error| Failure::usage(error.to_string()))?;
     let stop = shutdown::on_signal()?;
-    let running = start(plan).await.map_err(failed)?;
+    let running = start(plan).await.map_err(|error| failed(&error))?;
     running.announce();
-    running.until(stop).await.map_err(failed)
+    running.until(stop).await.map_err(|error| failed(&error))
 }
 
-fn failed(error: compose::StartError) -> Failure {
-    Failure::message(Chain(&error).to_string())
+fn failed(error: &compose::StartError) -> Failure {
+    Failure::message(Chain(error).to_string())
 }
 
 /// Where an all-in-one server keeps its databases and its admin key unless told otherwise.

@@ -47,7 +47,15 @@ struct DatabaseSection {
 const OWNERS: [&str; 3] = ["config", "dispatcher", "digest"];
 
 /// The sections besides the shared ones.
-const SECTIONS: [&str; 7] = ["database", "keys", "mail", "config", "dispatcher", "digest", "edge"];
+const SECTIONS: [&str; 7] = [
+    "database",
+    "keys",
+    "mail",
+    "config",
+    "dispatcher",
+    "digest",
+    "edge",
+];
 
 // === impl Plan ===
 
@@ -56,12 +64,22 @@ impl Plan {
     pub(crate) fn from_args(args: &ServeArgs) -> Result<Self, SettingsError> {
         let loader = loader(args);
         let database: DatabaseSection = loader.clone().load()?.section("database")?;
-        let services = if args.services.is_empty() { ServiceName::value_variants().to_vec() } else { args.services.clone() };
+        let services = if args.services.is_empty() {
+            ServiceName::value_variants().to_vec()
+        } else {
+            args.services.clone()
+        };
         let keys = Keys::read_or_make(&loader.clone().load()?, &args.data_dir, &services)?;
         let settings = propose(loader, args, &database).load()?;
         let shared = settings.shared()?;
         settings.refuse_unknown(&SECTIONS)?;
-        let plan = Self { services, data_dir: args.data_dir.clone(), shared, settings, keys };
+        let plan = Self {
+            services,
+            data_dir: args.data_dir.clone(),
+            shared,
+            settings,
+            keys,
+        };
         plan.check()?;
         Ok(plan)
     }
@@ -74,7 +92,10 @@ impl Plan {
     fn check(&self) -> Result<(), SettingsError> {
         let peers = &self.shared.peers;
         if !self.has(ServiceName::Config) && peers.config.is_none() {
-            return Err(SettingsError::new("peers.config", "must say where Config is, since it is not in this process"));
+            return Err(SettingsError::new(
+                "peers.config",
+                "must say where Config is, since it is not in this process",
+            ));
         }
         let wants_dispatcher = [ServiceName::Router, ServiceName::Digest, ServiceName::Edge];
         if wants_dispatcher.iter().any(|service| self.has(*service))
@@ -93,7 +114,10 @@ fn loader(args: &ServeArgs) -> Loader {
     if let Some(file) = &args.config {
         loader = loader.file(file);
     }
-    let lists = [("peers.dispatcher", &args.dispatcher_url), ("egress.allow", &args.egress_allow)];
+    let lists = [
+        ("peers.dispatcher", &args.dispatcher_url),
+        ("egress.allow", &args.egress_allow),
+    ];
     for (key, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
         loader = loader.set(key, values.join(","));
     }
@@ -114,9 +138,10 @@ fn loader(args: &ServeArgs) -> Loader {
 fn propose(mut loader: Loader, args: &ServeArgs, database: &DatabaseSection) -> Loader {
     let schema = database.schema.as_deref().unwrap_or("watchbell");
     for owner in OWNERS {
-        let url = database.url.clone().unwrap_or_else(|| {
-            format!("sqlite:{}", args.data_dir.join(format!("{owner}.db")).display())
-        });
+        let url = database
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", args.data_dir.join(format!("{owner}.db")).display()));
         loader = loader
             .propose(&format!("{owner}.database.url"), url)
             .propose(&format!("{owner}.database.schema"), format!("{schema}_{owner}"));

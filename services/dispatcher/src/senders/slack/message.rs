@@ -83,7 +83,7 @@ fn notice_message(notice: &Notice, mentions: &[Mention]) -> Value {
         &title,
         &fallback,
         severity_color(notice.severity),
-        blocks,
+        &blocks,
         mentions,
     )
 }
@@ -125,7 +125,7 @@ fn summary_message(summary: &Summary, mentions: &[Mention]) -> Value {
         &title,
         &escape(&title, FALLBACK),
         severity_color(summary.severity()),
-        blocks,
+        &blocks,
         mentions,
     )
 }
@@ -145,7 +145,7 @@ fn item_line(item: &Item) -> String {
 }
 
 /// Mentions and title stand free; the rest is beside the bar.
-fn envelope(title: &str, fallback: &str, color: &str, details: Vec<Value>, mentions: &[Mention]) -> Value {
+fn envelope(title: &str, fallback: &str, color: &str, details: &[Value], mentions: &[Mention]) -> Value {
     let mut blocks = Vec::new();
     let called = called(mentions);
     if !called.is_empty() {

@@ -3,5 +3,5 @@
 mod request;
 mod verdict;
 
-pub(crate) use request::{Signers, request};
+pub(crate) use request::{Signers, Signing, request};
 pub(crate) use verdict::report;

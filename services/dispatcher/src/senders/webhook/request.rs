@@ -50,13 +50,20 @@ pub(crate) struct Signers {
     ed25519: Option<Ed25519KeyPair>,
 }
 
-/// Builds the request of one attempt at `now`. `brand_header` carries the plain signature, made with `plain`.
+/// Who signs one request.
+#[derive(Clone, Copy)]
+pub(crate) struct Signing<'s> {
+    signers: &'s Signers,
+    /// Makes the plain signature, whose header has room for one.
+    plain: Option<&'s SigningSecret>,
+}
+
+/// Builds the request of one attempt at `now`. `brand_header` carries the plain signature.
 pub(crate) fn request(
     event: &StoredEvent,
     destination: &config::WebhookDestination,
     custom: &[config::HttpHeader],
-    signers: &Signers,
-    plain: Option<&SigningSecret>,
+    signing: Signing<'_>,
     brand_header: &HeaderName,
     traceparent: Option<&str>,
     now: DateTime<Utc>,
@@ -102,8 +109,8 @@ pub(crate) fn request(
     };
     ours(&ID, id);
     ours(&TIMESTAMP, &seconds.to_string());
-    ours(&SIGNATURE, &signers.standard(id, seconds, &body));
-    if let Some(secret) = plain {
+    ours(&SIGNATURE, &signing.signers.standard(id, seconds, &body));
+    if let Some(secret) = signing.plain {
         ours(brand_header, &plain_signature(secret, &body));
     }
     if let Some(traceparent) = traceparent {
@@ -145,15 +152,22 @@ impl Signers {
         self.hmac.is_empty() && self.ed25519.is_none()
     }
 
-    /// The secret that makes the plain signature, whose header has room for one: during a rotation the oldest, which is
-    /// what a receiver knows that was not changed yet.
-    pub(crate) fn plain(&self) -> Option<&SigningSecret> {
-        self.hmac.last()
+    /// With the oldest live secret in the plain signature: during a rotation that is what a receiver knows that was not
+    /// changed yet.
+    pub(crate) fn first(&self) -> Signing<'_> {
+        Signing {
+            signers: self,
+            plain: self.hmac.last(),
+        }
     }
 
-    /// During a rotation: the newest secret, for a receiver that was changed and answers 401 to the oldest.
-    pub(crate) fn plain_after_rotation(&self) -> Option<&SigningSecret> {
-        self.hmac.first().filter(|_| self.hmac.len() > 1)
+    /// During a rotation: with the newest, for a receiver that was changed and answers 401 to the oldest.
+    pub(crate) fn after_rotation(&self) -> Option<Signing<'_>> {
+        let newest = self.hmac.first().filter(|_| self.hmac.len() > 1)?;
+        Some(Signing {
+            signers: self,
+            plain: Some(newest),
+        })
     }
 
     fn standard(&self, id: &str, seconds: i64, body: &[u8]) -> String {
@@ -312,8 +326,7 @@ mod tests {
             &event,
             destination,
             &custom,
-            signers,
-            signers.plain(),
+            signers.first(),
             &brand,
             traceparent,
             samples::noon(),
