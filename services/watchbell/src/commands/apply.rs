@@ -45,7 +45,8 @@ fn with_secrets(document: &str) -> Outcome<String> {
         "env" => std::env::var(name).map_err(|_| format!("the environment variable {name} is not set")),
         _ => Err(format!("`{scheme}:` is not known; `env:` is")),
     };
-    references::resolve(document, from_environment).map_err(|violations| Failure::usage(violations.to_string()))
+    references::resolve(document, from_environment)
+        .map_err(|violations| Failure::usage(violations.to_string()))
 }
 
 pub(super) async fn export(session: &Session) -> Outcome {

@@ -8,6 +8,6 @@ mod values;
 pub(crate) use style::Style;
 pub(crate) use table::{Table, pairs};
 pub(crate) use values::{
-    ago, attempt_outcome, brief, clock_time, delivery_state, health, human, kind, local, mention, moment, severities,
-    severity, span, target, word, words,
+    ago, attempt_outcome, brief, clock_time, delivery_state, health, human, kind, local, mention, moment,
+    severities, severity, span, target, word, words,
 };

@@ -230,10 +230,18 @@ mod tests {
 
     #[test]
     fn what_the_process_proposes_yields_to_every_other_source() {
-        let loader = Loader::new().propose("a.x", "proposed").propose("a.y", "proposed");
-        let settings = loader.env([("WATCHBELL__A__X".to_owned(), "set".to_owned())]).load().unwrap();
+        let loader = Loader::new()
+            .propose("a.x", "proposed")
+            .propose("a.y", "proposed");
+        let settings = loader
+            .env([("WATCHBELL__A__X".to_owned(), "set".to_owned())])
+            .load()
+            .unwrap();
         let section: std::collections::BTreeMap<String, String> = settings.required("a").unwrap();
-        assert_eq!((section["x"].as_str(), section["y"].as_str()), ("set", "proposed"));
+        assert_eq!(
+            (section["x"].as_str(), section["y"].as_str()),
+            ("set", "proposed")
+        );
     }
 
     #[test]
