@@ -54,6 +54,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
         spec: snapshot.catalog.lookup(&event.event_type),
         routes: Vec::new(),
         shared: HashSet::new(),
+        mailed: HashSet::new(),
         trace,
     };
     if deciding.spec.is_some_and(EventTypeSpec::is_receipt) {
@@ -89,6 +90,8 @@ struct Deciding<'a> {
     routes: Vec<Route>,
     /// Those targets of the routes that can be reached in more than one way.
     shared: HashSet<Target>,
+    /// The mailboxes that get it already, by [`EmailAddress::key`]. Nobody gets the same email twice.
+    mailed: HashSet<String>,
     trace: Trace,
 }
 
@@ -97,7 +100,11 @@ struct Deciding<'a> {
 impl Deciding<'_> {
     /// A route to what other rules, too, may send to. No target gets an event twice; the first reason stays.
     fn route(&mut self, target: Target, reason: Reason) {
-        if self.shared.insert(target.clone()) {
+        let is_new = match &target {
+            Target::Address { address, .. } => self.mailed.insert(address.key()),
+            _ => self.shared.insert(target.clone()),
+        };
+        if is_new {
             let mentions = self.mentions(target.kind());
             self.routes.push(Route {
                 target,

@@ -68,6 +68,7 @@ impl Deciding<'_> {
                     address: member.email.clone(),
                     topic,
                 };
+                self.take_over_mailbox(&member.email);
                 self.route_alone(target, reason);
             } else {
                 self.trace.say(
@@ -79,6 +80,17 @@ impl Deciding<'_> {
                 );
             }
         }
+    }
+
+    /// A member who is also a recipient of an email channel gets one email: the own one, which no quiet hours hold and
+    /// which one click turns off.
+    fn take_over_mailbox(&mut self, mailbox: &EmailAddress) {
+        if self.mailed.is_empty() || !self.mailed.remove(&mailbox.key()) {
+            return;
+        }
+        self.routes.retain(|route| {
+            !matches!(&route.target, Target::Address { address, .. } if address.key() == mailbox.key())
+        });
     }
 
     /// What alerts by default, unless the team paused its inbox. What a rule sends there is there already.

@@ -14,7 +14,7 @@ use watchbell_domain::{
     },
 };
 
-use super::{decide, decide_and_explain};
+use super::{Target, decide, decide_and_explain};
 use crate::testing::{Also as _, Team, at, event, everything, heard, types};
 
 /// Who hears, in the words of [`heard`], one an entry.
@@ -622,4 +622,32 @@ fn a_receipt_goes_to_the_owners_when_no_recipient_is_set() {
 #[test]
 fn a_silent_event_of_a_silent_team_reaches_nobody() {
     hears(&Team::new().build(), &event("audit.queued"), &[]);
+}
+
+// "Get the right alert in front of the right person, without overwhelming anyone."
+
+#[test]
+fn a_mailbox_gets_one_email_however_many_ways_lead_to_it() {
+    let team = everybody(Plan::Team)
+        .email("Security", &["Owner@example.com", "soc@example.com"])
+        .email("Night shift", &["soc@example.com"])
+        .rule("Findings", types("finding.*"), &["Security", "Night shift"])
+        .build();
+    let critical = at("finding.created", Critical);
+    let mut mailboxes: Vec<_> = decide(&team, &critical)
+        .routes
+        .into_iter()
+        .filter_map(|route| match route.target {
+            Target::Person { address, .. } | Target::Address { address, .. } => Some(address.key()),
+            _ => None,
+        })
+        .collect();
+    mailboxes.sort();
+    let once = [
+        "admin@example.com",
+        "member@example.com",
+        "owner@example.com",
+        "soc@example.com",
+    ];
+    assert_eq!(mailboxes, once);
 }
