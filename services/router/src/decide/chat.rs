@@ -1,6 +1,8 @@
 //! Rules, and the default channels that alerts fall through to when no rule decides.
 
-use watchbell_domain::{channel::Channel, filter::Match, ids::ChannelId, mention::Mention, rule::Rule};
+use watchbell_domain::{
+    channel::Channel, email::EmailAddress, filter::Match, ids::ChannelId, mention::Mention, rule::Rule,
+};
 
 use super::{About, ChannelKind, Deciding, Outcome, Reason, RuleAction, Stage, Target, no_alert};
 
@@ -137,6 +139,12 @@ impl Deciding<'_> {
                 format!("The rule sends it to “{}”, {why}.", channel.name)
             });
         }
+        let recipients = self.recipients(channel);
+        if kind == ChannelKind::Email && recipients.is_empty() {
+            return self.rule_step(rule, Some(kind), Outcome::PassedOver, || {
+                format!("Every mailbox of “{}” gets it already.", channel.name)
+            });
+        }
         self.rule_step(rule, Some(kind), Outcome::Routed, || {
             format!("The rule “{}” sends it to “{}”.", rule.name, channel.name)
         });
@@ -150,16 +158,25 @@ impl Deciding<'_> {
             }
             ChannelKind::InApp => self.route(Target::Inbox, reason),
             ChannelKind::Email => {
-                for address in &channel.recipients {
-                    let target = Target::Address {
-                        address: address.clone(),
-                        channel: Some(channel.id),
-                    };
-                    self.route(target, reason.clone());
+                for address in recipients {
+                    let channel = Some(channel.id);
+                    self.route(Target::Address { address, channel }, reason.clone());
                 }
             }
             ChannelKind::Webhook => {}
         }
+    }
+
+    /// The recipients of an email channel who do not get the event already: from an earlier rule, or as members who
+    /// asked for it themselves, in an email that no quiet hours hold and that one click turns off.
+    fn recipients(&self, channel: &Channel) -> Vec<EmailAddress> {
+        if channel.recipients.is_empty() {
+            return Vec::new();
+        }
+        let own = self.own_mailboxes();
+        let is_new =
+            |address: &&EmailAddress| !self.mailed.contains(&address.key()) && !own.contains(&address.key());
+        channel.recipients.iter().filter(is_new).cloned().collect()
     }
 
     fn decided_before(&mut self, rule: &Rule, kind: ChannelKind) {

@@ -1,5 +1,7 @@
 //! Receipts, the emails that members asked for, and the inbox: what rules add to and never take away.
 
+use std::collections::HashSet;
+
 use watchbell_domain::{email::EmailAddress, preference::Preference, vocabulary::Topic};
 
 use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference};
@@ -68,7 +70,6 @@ impl Deciding<'_> {
                     address: member.email.clone(),
                     topic,
                 };
-                self.take_over_mailbox(&member.email);
                 self.route_alone(target, reason);
             } else {
                 self.trace.say(
@@ -82,15 +83,17 @@ impl Deciding<'_> {
         }
     }
 
-    /// A member who is also a recipient of an email channel gets one email: the own one, which no quiet hours hold and
-    /// which one click turns off.
-    fn take_over_mailbox(&mut self, mailbox: &EmailAddress) {
-        if self.mailed.is_empty() || !self.mailed.remove(&mailbox.key()) {
-            return;
-        }
-        self.routes.retain(|route| {
-            !matches!(&route.target, Target::Address { address, .. } if address.key() == mailbox.key())
+    /// The mailboxes of the members who asked for the event themselves, by [`EmailAddress::key`].
+    pub(super) fn own_mailboxes(&self) -> HashSet<String> {
+        let Some((spec, topic)) = self.spec.and_then(|spec| Some((spec, spec.topic?))) else {
+            return HashSet::new();
+        };
+        let members = self.snapshot.members.values();
+        let asked = members.filter(|member| {
+            preference::effective(member, self.snapshot.plan, topic)
+                .wants(self.event.severity, spec.is_failure())
         });
+        asked.map(|member| member.email.key()).collect()
     }
 
     /// What alerts by default, unless the team paused its inbox. What a rule sends there is there already.
