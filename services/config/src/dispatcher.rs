@@ -11,6 +11,7 @@ use watchbell_contracts::api::{DispatcherApi, boxed};
 use watchbell_contracts::dispatcher::v1::{ChannelStats, GetChannelStatsRequest, SubmitRequest};
 use watchbell_domain::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::problem::{self, Problem};
 
 /// How long an admin waits for what only the Dispatcher knows.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -60,17 +61,17 @@ impl Link {
         let dispatcher = self
             .0
             .get()
-            .ok_or_else(|| Status::unavailable("no Dispatcher is attached"))?;
+            .ok_or_else(|| Problem::unavailable("no Dispatcher is attached"))?;
         let committed = async {
             let requests = boxed(stream::iter([Ok(request)]));
             let mut answers = dispatcher.submit(internal_request(requests)).await?.into_inner();
             let answer = answers
                 .next()
                 .await
-                .unwrap_or_else(|| Err(Status::unavailable("the Dispatcher did not answer")))?;
+                .unwrap_or_else(|| Err(Problem::unavailable("the Dispatcher did not answer").into()))?;
             match answer.error {
                 None => Ok(()),
-                Some(error) => Err(watchbell_runtime::problem::from_message(&error)),
+                Some(error) => Err(problem::from_message(&error)),
             }
         };
         tokio::time::timeout(COMMIT, committed)

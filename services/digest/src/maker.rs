@@ -17,7 +17,7 @@ use watchbell_domain::brand::Brand;
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::vocabulary::{Category, Severity};
 use watchbell_runtime::auth::internal_request;
-use watchbell_runtime::problem;
+use watchbell_runtime::problem::{self, Problem};
 
 use crate::error::{Error, Result};
 use crate::events;
@@ -204,7 +204,7 @@ impl Maker {
             .map_err(Error::Dispatcher)?;
         let answer = match response.into_inner().next().await {
             Some(answer) => answer.map_err(Error::Dispatcher)?,
-            None => return Err(Error::Dispatcher(Status::unavailable("no answer"))),
+            None => return Err(Error::Dispatcher(Problem::unavailable("no answer").into())),
         };
         match &answer.error {
             None => Ok(answer),

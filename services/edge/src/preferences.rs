@@ -12,6 +12,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::event::v1::Severity;
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::problem::Problem;
 
 use crate::Edge;
 use crate::page::Button;
@@ -63,7 +64,7 @@ impl Edge {
         if is_member(&found) {
             Ok(found)
         } else {
-            Err(Status::not_found("the token names no member"))
+            Err(Problem::not_found("member", "of this link").into())
         }
     }
 
