@@ -253,8 +253,8 @@ impl Channels {
     }
 }
 
-/// A team's own mail server serves its people too, with the channel's pace and patience but without its quiet hours:
-/// those are the channel's, and people have preferences.
+/// A team's own mail server serves its people too, with the channel's pace and patience but without its quiet hours
+/// and storm control: those are the channel's, and people have preferences.
 fn of_mail(team: TeamId, channel: config::Channel, secrets: config::ChannelSecrets) -> Terms {
     let own = matches!(&channel.destination, Some(Destination::Email(email)) if email.smtp.is_some());
     if !own || channel.paused {
@@ -262,6 +262,7 @@ fn of_mail(team: TeamId, channel: config::Channel, secrets: config::ChannelSecre
     }
     Terms {
         quiet: None,
+        storm: None,
         ..Terms::of_channel(team, channel, secrets, None)
     }
 }

@@ -18,9 +18,11 @@ use watchbell_store::is_transient;
 
 use crate::core::Core;
 use crate::encode;
+use crate::folding;
 use crate::job::{Committed, Job, Outcome, State, Submission};
 use crate::lanes::LaneId;
 use crate::route::Route;
+use crate::store::entities::deliveries;
 use crate::store::{NewDelivery, NewNotification};
 
 /// Submissions of one transaction.
@@ -69,6 +71,8 @@ struct Written {
     first_routes: HashMap<usize, Vec<Arc<Route>>>,
     /// Deliveries whose outcome was committed under our lease.
     finished: HashSet<Uuid>,
+    /// What summaries told and ended with them.
+    followed: Vec<deliveries::Model>,
     notified: HashSet<TeamId>,
 }
 
@@ -219,6 +223,7 @@ impl Committer {
             owner,
             first_routes: HashMap::new(),
             finished: HashSet::new(),
+            followed: Vec::new(),
             notified: HashSet::new(),
         };
         let transaction = db.begin().await?;
@@ -230,6 +235,8 @@ impl Committer {
         if !outcomes.is_empty() {
             written.finished = db.finish(&transaction, outcomes).await?;
             db.insert_attempts(&transaction, outcomes).await?;
+            let finished = |id| written.finished.contains(&id);
+            written.followed = folding::follow(db, &transaction, outcomes, finished).await?;
             for outcome in outcomes {
                 if let Some(broken) = outcome
                     .breaks
@@ -419,6 +426,7 @@ impl Committer {
         }
         core.pump.notify_one();
         core.feed.notified(written.notified.iter().copied());
+        folding::tell_watchers(core, &written.followed);
         for (index, submission) in submissions.into_iter().enumerate() {
             let mut committed = Committed {
                 duplicate: false,
@@ -467,7 +475,7 @@ impl Committer {
             if let Some(broken) = &outcome.breaks {
                 core.health.broke(broken.channel_id, broken.epoch);
             }
-            if let (Some(due), State::Held) = (outcome.due_at, outcome.state) {
+            if let (Some(due), State::Held | State::Folded) = (outcome.due_at, outcome.state) {
                 let wait = (due - core.clock.now()).to_std().unwrap_or_default();
                 let now = core.clock.monotonic();
                 core.lanes().expect_backlog(outcome.job.lane, now + wait, now);

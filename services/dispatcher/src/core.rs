@@ -12,9 +12,11 @@ use crate::health::Health;
 use crate::job::{Job, Outcome, Submission};
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
+use crate::replan::Plans;
 use crate::senders::Carrier;
 use crate::settings::Settings;
 use crate::store::Db;
+use crate::storm::Storms;
 
 /// Shared by everything in one replica.
 pub(crate) struct Core {
@@ -24,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) channels: Channels,
     pub(crate) carrier: Arc<dyn Carrier>,
     pub(crate) health: Health,
+    pub(crate) storms: Storms,
+    pub(crate) plans: Plans,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
     /// A random number in [0, 1), so that what failed together does not come back together.
@@ -69,6 +73,8 @@ impl Core {
             channels: parts.channels,
             carrier: parts.carrier,
             health: Health::default(),
+            storms: Storms::default(),
+            plans: Plans::default(),
             feed,
             metrics: parts.metrics,
             jitter: parts.jitter,

@@ -19,7 +19,7 @@ use crate::store::{Corrupt, NotificationRow, instant};
 pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrupt> {
     let waits = matches!(
         State::from_number(i32::from(row.state)),
-        Some(State::Pending | State::Held)
+        Some(State::Pending | State::Held | State::Folded)
     );
     Ok(wire::Delivery {
         id: DeliveryId::from_uuid(row.id).to_string(),
@@ -134,6 +134,12 @@ pub(crate) fn new_deliveries(submission: &Submission) -> Vec<Change> {
 pub(crate) fn changed(outcome: &Outcome) -> Change {
     let job = &outcome.job;
     change(job.team_id(), job.route.channel_id(), outcome_delivery(outcome))
+}
+
+/// The news that a delivery has changed, from its row.
+pub(crate) fn row_changed(row: &deliveries::Model) -> Result<Change, Corrupt> {
+    let channel = row.channel_id.map(ChannelId::from_uuid);
+    Ok(change(TeamId::from_uuid(row.team_id), channel, delivery(row)?))
 }
 
 /// A delivery after an outcome, with the attempt that led there.

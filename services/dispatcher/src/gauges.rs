@@ -28,7 +28,7 @@ impl Gauges {
         let counts = core.db.waiting_counts_all_teams().await?;
         // What has gone to nothing is said too, or the last number would stand for ever.
         for kind in ChannelKind::ALL {
-            for state in [State::Pending, State::Held, State::Parked] {
+            for state in [State::Pending, State::Held, State::Folded, State::Parked] {
                 let count = counts.iter().find(|(of, at, _)| (of, *at) == (kind, state));
                 core.metrics
                     .waiting(*kind, state, count.map_or(0, |(_, _, count)| *count));

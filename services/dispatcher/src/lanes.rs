@@ -244,6 +244,13 @@ impl<J> Lanes<J> {
         hungry
     }
 
+    /// What was taken from this lane is not sent after all: the next need not wait for its sake.
+    pub(crate) fn refund(&mut self, id: LaneId) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.steady = lane.steady.saturating_sub(lane.policy.interval);
+        }
+    }
+
     /// How the channel wants to be treated from now on. What is under way stays so.
     pub(crate) fn set_policy(&mut self, id: LaneId, policy: LanePolicy, now: Duration) {
         let lane = self.lane(id, now);

@@ -1,6 +1,6 @@
 //! What is parked does not wait in a lane, so somebody must look whether its reason has gone: the channel was
 //! activated, enabled again, or deleted. This loop looks at every channel that has parked deliveries, now and then and
-//! whenever Config says that something has changed.
+//! whenever Config says that something has changed; and so it does for what quiet hours hold.
 
 use std::sync::Arc;
 
@@ -9,8 +9,10 @@ use watchbell_domain::ids::{ChannelId, TeamId};
 
 use crate::channels::Known;
 use crate::core::Core;
+use crate::folding::follow_the_rest;
 use crate::job::ParkedFor;
 use crate::pump::DELETED;
+use crate::replan::replan;
 
 /// Takes parked deliveries up again.
 pub(crate) struct Parking {
@@ -26,6 +28,8 @@ impl Parking {
         for (team, channel) in self.core.db.parked_channels_all_teams().await? {
             due += self.look_at(team, channel).await?;
         }
+        due += replan(&self.core).await?;
+        follow_the_rest(&self.core).await?;
         if due > 0 {
             self.core.sweep.notify_one();
         }

@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::follow_up::{breaks, follow_up};
 use crate::job::{Attempt, Break, Job, Outcome, ParkedFor, State};
 use crate::lanes::LaneId;
+use crate::replan::held_until;
 use crate::senders::{Parcel, Report, Verdict};
 use crate::terms::Terms;
 
@@ -131,8 +132,13 @@ async fn outcome(core: &Core, job: Job) -> Outcome {
         .as_ref()
         .and_then(|quiet| quiet.holds(job.event.severity, now))
     {
-        let message = format!("held for quiet hours until {}", until.to_rfc3339());
-        return job.waits(State::Held, message, until);
+        core.lanes().refund(job.lane);
+        return job.waits(State::Held, held_until(until), until);
+    }
+    if let Some(until) = terms.storm.and_then(|limit| core.storms.folds(core, &job, limit)) {
+        core.lanes().refund(job.lane);
+        let message = format!("folded into a summary at {}", until.format("%H:%M UTC"));
+        return job.waits(State::Folded, message, until);
     }
     attempt(core, job, &terms).await
 }
@@ -176,6 +182,9 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
         report.latency = core.clock.monotonic().saturating_sub(began);
     }
     tidy(&mut report);
+    if job.event.test {
+        report.error = never_again(&report.error);
+    }
     let now = core.clock.now();
     if let Verdict::Retryable {
         retry_after: Some(wait),
@@ -241,6 +250,14 @@ async fn conclude(
     outcome
 }
 
+/// What carriers say of failures, said of a test.
+fn never_again(error: &str) -> String {
+    error
+        .replace("It is tried again.", "A test is not tried again.")
+        .replace("it is tried again.", "a test is not tried again.")
+        .replace("it will try again", "a test is not tried again")
+}
+
 /// Bounds what a receiver can make us store, and takes out what databases do not take.
 fn tidy(report: &mut Report) {
     for text in [
@@ -258,5 +275,22 @@ fn tidy(report: &mut Report) {
             }
             text.truncate(end);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_failed_is_not_said_to_be_tried_again() {
+        let said = never_again("The endpoint has a fault of its own (500). It is tried again.");
+        assert_eq!(
+            said,
+            "The endpoint has a fault of its own (500). A test is not tried again."
+        );
+        let said = never_again("Check its logs; it is tried again.");
+        assert_eq!(said, "Check its logs; a test is not tried again.");
+        assert_eq!(never_again("gone"), "gone");
     }
 }

@@ -11,6 +11,7 @@ mod log;
 mod play;
 mod retries;
 mod running;
+mod storms;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,6 +12,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::core::Core;
+use crate::folding::gather_due;
 use crate::job::Job;
 use crate::lanes::{Claim, LaneId};
 
@@ -82,13 +83,16 @@ impl Sweeper {
         let core = Arc::clone(&self.core);
         self.settle_doubts().await?;
         let backlogged = core.lanes().backlogged(core.clock.monotonic());
-        let waiting = core.db.waiting_lanes_all_teams().await?;
+        // One instant for both: what is told together must not be claimed one by one.
         let now = core.clock.now();
+        let gathering = gather_due(&core, now).await?;
+        let waiting = core.db.waiting_lanes_all_teams().await?;
         let mut sweep = Sweep {
             next_due: waiting
                 .iter()
                 .map(|lane| lane.due_at)
                 .filter(|due| *due > now)
+                .chain(gathering)
                 .min(),
             ..Sweep::default()
         };
@@ -106,6 +110,7 @@ impl Sweeper {
         self.clear(backlogged, &due);
         let (claims, enough) = self.begin(&due);
         sweep.more = !enough;
+        core.storms.forget_idle(core.clock.monotonic());
         core.lanes().forget_idle(
             core.clock.monotonic().saturating_sub(IDLE),
             core.clock.monotonic(),

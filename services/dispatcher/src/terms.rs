@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::convert::{FromWire, quiet_hours, span};
 use watchbell_domain::ChannelKind;
+use watchbell_domain::channel::StormLimit;
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::quiet_hours::QuietHours;
 use watchbell_domain::retry::RetrySchedule;
@@ -28,6 +29,7 @@ pub(crate) struct Terms {
     pub(crate) policy: LanePolicy,
     pub(crate) retry: RetrySchedule,
     pub(crate) quiet: Option<QuietHours>,
+    pub(crate) storm: Option<StormLimit>,
     pub(crate) paused: bool,
     /// Grows when the channel is enabled again.
     pub(crate) epoch: i64,
@@ -50,6 +52,7 @@ impl Terms {
             policy: policy(ChannelKind::Email, false, &config::DeliveryPolicy::default()),
             retry: RetrySchedule::default(),
             quiet: None,
+            storm: None,
             paused: false,
             epoch: 0,
             recover_parked: false,
@@ -93,6 +96,7 @@ impl Terms {
             policy: policy(kind, quiet.is_some(), &delivery),
             retry,
             quiet,
+            storm: crate::storm::limit(&channel, kind),
             paused: channel.paused,
             epoch: channel.health_epoch,
             recover_parked: channel.recover_parked,

@@ -194,6 +194,7 @@ pub(super) async fn recover(
             break;
         }
     }
+    core.db.reopen_folded(team, channel).await?;
     core.sweep.notify_one();
     Ok(wire::RecoverResponse {
         recovered_count: i64::try_from(recovered).unwrap_or(i64::MAX),

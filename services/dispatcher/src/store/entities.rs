@@ -63,6 +63,8 @@ pub(crate) mod deliveries {
         pub(crate) replay_of: Option<Uuid>,
         pub(crate) test: bool,
         pub(crate) title: String,
+        /// The delivery of the summary that tells of it.
+        pub(crate) folded_into: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

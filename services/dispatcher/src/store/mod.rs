@@ -3,6 +3,7 @@
 
 mod batch;
 pub(crate) mod entities;
+mod folding;
 mod inbox;
 mod leases;
 mod migrations;
@@ -21,6 +22,7 @@ use watchbell_store::{Backend, Store};
 use crate::event::StoredEvent;
 use crate::route::Route;
 
+pub(crate) use folding::{Gathered, GatheringLane};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, Noted};

@@ -15,6 +15,7 @@ use super::batch::Batch;
 use super::entities::{attempts, channel_health, deliveries, events};
 use super::{Db, micros, number};
 use crate::job::State;
+use crate::senders::summary::SUMMARY_TYPE;
 
 /// Which deliveries, newest first. `None` and empty mean: whichever.
 #[derive(Debug, Clone, Default)]
@@ -85,6 +86,9 @@ const STATS: &str = "WITH RECURSIVE channel(id) AS (
             WHERE d.lease_owner IS NULL AND d.state IN (1, 2)
         UNION ALL
         SELECT d.lane_id, d.created_at FROM lane JOIN deliveries d ON d.lane_id = lane.id WHERE d.state = 3
+        UNION ALL
+        SELECT d.lane_id, d.created_at FROM lane JOIN deliveries d ON d.lane_id = lane.id
+            WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL AND d.state IN (2, 4) AND d.state = 4
     )
     SELECT lane.channel_id AS channel_id,
         COALESCE((SELECT d.kind FROM deliveries d WHERE d.team_id = $1 AND d.channel_id = lane.channel_id LIMIT 1),
@@ -194,6 +198,11 @@ impl Db {
             .add(Column::TeamId.eq(team.as_uuid()))
             .add_option(before)
             .add_option((!filter.types.is_empty()).then_some(types))
+            // A summary is a way of telling, no fact of its own; whoever asks for it by name gets it.
+            .add_option(
+                (!filter.types.iter().any(|pattern| pattern == SUMMARY_TYPE))
+                    .then(|| Column::EventType.ne(SUMMARY_TYPE)),
+            )
             .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
             .add_option(filter.start.map(|at| Column::OccurredAt.gte(micros(at))))
             .add_option(filter.end.map(|at| Column::OccurredAt.lt(micros(at))))
@@ -226,7 +235,7 @@ impl Db {
                 first_attempt_at = NULL, ended_at = NULL, due_at = $1
             WHERE id IN (SELECT id FROM deliveries
                 WHERE team_id = $2 AND channel_id = $3 AND id >= $4 AND created_at >= $5 AND state IN (3, 6)
-                    AND NOT test AND lease_owner IS NULL
+                    AND NOT test AND lease_owner IS NULL AND folded_into IS NULL
                 ORDER BY id LIMIT 1000)";
         let values = vec![
             micros(now).into(),
@@ -250,7 +259,8 @@ impl Db {
     ) -> Result<bool, DbErr> {
         let sql = "UPDATE deliveries SET state = 7, state_message = $1, parked_for = NULL, due_at = NULL, ended_at = $2,
                 lease_owner = NULL
-            WHERE id = $3 AND team_id = $4 AND state IN (1, 2, 3) AND (lease_owner IS NULL OR lease_owner = $5)";
+            WHERE id = $3 AND team_id = $4 AND (state IN (1, 2, 3) OR (state = 4 AND due_at IS NOT NULL))
+                AND (lease_owner IS NULL OR lease_owner = $5)";
         let values = vec![
             message.into(),
             micros(now).into(),
@@ -290,7 +300,10 @@ impl Db {
     pub(crate) async fn waiting_counts_all_teams(&self) -> Result<Vec<(ChannelKind, State, i64)>, DbErr> {
         let sql = "SELECT kind, state, COUNT(*) AS waiting FROM deliveries
                 WHERE lease_owner IS NULL AND state IN (1, 2) GROUP BY kind, state
-            UNION ALL SELECT kind, state, COUNT(*) AS waiting FROM deliveries WHERE state = 3 GROUP BY kind, state";
+            UNION ALL SELECT kind, state, COUNT(*) AS waiting FROM deliveries WHERE state = 3 GROUP BY kind, state
+            UNION ALL SELECT kind, state, COUNT(*) AS waiting FROM deliveries
+                WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4) AND state = 4
+                GROUP BY kind, state";
         let mut counts = Vec::new();
         for row in self.query(sql, vec![]).await? {
             let kind = ChannelKind::from_wire(i32::from(row.try_get::<i16>("", "kind")?))
@@ -412,6 +425,7 @@ impl Db {
         limit: i64,
     ) -> Result<u64, DbErr> {
         let old = "SELECT id FROM deliveries WHERE id < $1 AND state IN (4, 5, 6, 7) AND lease_owner IS NULL
+                AND ended_at IS NOT NULL
             ORDER BY id LIMIT $2";
         let values = || vec![first_id(before).into(), limit.into()];
         self.execute(

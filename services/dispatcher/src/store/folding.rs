@@ -1,0 +1,305 @@
+//! What waits to be told together, what a summary tells, and the migration that brought both. Rows that wait are the
+//! unleased ones in the states HELD and FOLDED with a due time; rows that a summary tells have none, but name it.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Value};
+use sea_orm_migration::prelude::*;
+use uuid::Uuid;
+use watchbell_domain::Severity;
+use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
+
+use super::batch::Batch;
+use super::entities::deliveries;
+use super::{Db, instant, micros, number};
+use crate::job::State;
+use crate::lanes::LaneId;
+use crate::senders::summary::SUMMARY_TYPE;
+
+/// A lane in which something waits to be told together, or may.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GatheringLane {
+    pub(crate) lane: LaneId,
+    pub(crate) team_id: TeamId,
+    /// When the first that quiet hours hold is due.
+    pub(crate) held_due: Option<DateTime<Utc>>,
+    /// When the first that storm control folded is due.
+    pub(crate) folded_due: Option<DateTime<Utc>>,
+}
+
+/// A delivery and what a summary says of its event.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    pub(crate) delivery: deliveries::Model,
+    pub(crate) url: String,
+    pub(crate) subject: String,
+    pub(crate) occurred_at: Option<DateTime<Utc>>,
+}
+
+/// Adds them to the tables.
+pub(super) struct Summaries;
+
+/// Jumps from lane to lane along the partial index, however many rows each has.
+const GATHERING: &str = "WITH RECURSIVE lane(id) AS (
+        SELECT * FROM (SELECT lane_id FROM deliveries
+            WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4) ORDER BY lane_id LIMIT 1) AS first
+        UNION ALL
+        SELECT (SELECT d.lane_id FROM deliveries d
+            WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL AND d.state IN (2, 4) AND d.lane_id > lane.id
+            ORDER BY d.lane_id LIMIT 1)
+        FROM lane WHERE lane.id IS NOT NULL
+    )
+    SELECT lane.id AS lane_id,
+        (SELECT d.team_id FROM deliveries d WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL
+            AND d.state IN (2, 4) AND d.lane_id = lane.id LIMIT 1) AS team_id,
+        (SELECT d.due_at FROM deliveries d WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL
+            AND d.state IN (2, 4) AND d.lane_id = lane.id AND d.state = 2 ORDER BY d.due_at LIMIT 1) AS held_due,
+        (SELECT d.due_at FROM deliveries d WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL
+            AND d.state IN (2, 4) AND d.lane_id = lane.id AND d.state = 4 ORDER BY d.due_at LIMIT 1) AS folded_due
+    FROM lane WHERE lane.id IS NOT NULL";
+
+// === impl GatheringLane ===
+
+impl GatheringLane {
+    /// The channel, unless it is the lane of mail to people.
+    pub(crate) fn channel_id(&self) -> Option<ChannelId> {
+        (self.lane.0 != self.team_id.as_uuid()).then(|| ChannelId::from_uuid(self.lane.0))
+    }
+}
+
+// === impl Summaries ===
+
+impl MigrationName for Summaries {
+    fn name(&self) -> &'static str {
+        "m0002_summaries"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Summaries {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        let uuid = match connection.get_database_backend() {
+            DbBackend::Postgres => "UUID",
+            _ => "BLOB",
+        };
+        let statements = [
+            format!("ALTER TABLE deliveries ADD COLUMN folded_into {uuid}"),
+            "CREATE INDEX deliveries_gathering ON deliveries (lane_id, state, due_at, id)
+                WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4)"
+                .to_owned(),
+            "CREATE INDEX deliveries_of_summary ON deliveries (folded_into) WHERE folded_into IS NOT NULL"
+                .to_owned(),
+            "CREATE INDEX deliveries_told ON deliveries (folded_into)
+                WHERE folded_into IS NOT NULL AND ended_at IS NULL"
+                .to_owned(),
+        ];
+        for statement in statements {
+            connection.execute_unprepared(&statement).await?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Db ===
+
+impl Db {
+    /// The lanes of all teams in which something waits to be told together, or may.
+    pub(crate) async fn gathering_lanes_all_teams(&self) -> Result<Vec<GatheringLane>, DbErr> {
+        let rows = self.query(GATHERING, vec![]).await?;
+        rows.iter()
+            .map(|row| {
+                // The second is NULL when the last such row has gone meanwhile.
+                let team: Option<Uuid> = row.try_get("", "team_id")?;
+                let lane = LaneId(row.try_get("", "lane_id")?);
+                let due = |column| Ok::<_, DbErr>(row.try_get::<Option<i64>>("", column)?.map(instant));
+                let (held_due, folded_due) = (due("held_due")?, due("folded_due")?);
+                Ok(team.map(|team| GatheringLane {
+                    lane,
+                    team_id: TeamId::from_uuid(team),
+                    held_due,
+                    folded_due,
+                }))
+            })
+            .filter_map(Result::transpose)
+            .collect()
+    }
+
+    /// Up to so many rows of a lane that are due and may be told together, oldest first. Nobody else gathers them
+    /// until the end of the transaction.
+    pub(crate) async fn gather(
+        &self,
+        transaction: &DatabaseTransaction,
+        team: TeamId,
+        lane: LaneId,
+        state: State,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Gathered>, DbErr> {
+        let lock = match self.backend() {
+            DbBackend::Postgres => "FOR UPDATE OF d",
+            _ => "",
+        };
+        let sql = format!(
+            "SELECT d.*, e.url AS event_url, e.subject AS event_subject, e.occurred_at AS event_occurred_at
+            FROM deliveries d LEFT JOIN events e ON e.team_id = d.team_id AND e.id = d.event_id
+            WHERE d.lane_id = $1 AND d.team_id = $2 AND d.lease_owner IS NULL AND d.due_at IS NOT NULL
+                AND d.state IN (2, 4) AND d.state = $3 AND d.due_at <= $4
+                AND NOT d.test AND d.replay_of IS NULL AND d.event_type <> $5
+            ORDER BY d.created_at, d.id LIMIT $6 {lock}"
+        );
+        let values: Vec<Value> = vec![
+            lane.0.into(),
+            team.as_uuid().into(),
+            (state as i16).into(),
+            micros(now).into(),
+            SUMMARY_TYPE.into(),
+            <i64 as TryFrom<usize>>::try_from(limit)
+                .unwrap_or(i64::MAX)
+                .into(),
+        ];
+        let rows = transaction.query_all_raw(self.statement(sql, values)).await?;
+        rows.iter()
+            .map(|row| {
+                let text = |column| {
+                    row.try_get::<Option<String>>("", column)
+                        .map(Option::unwrap_or_default)
+                };
+                let occurred_at: Option<i64> = row.try_get("", "event_occurred_at")?;
+                Ok(Gathered {
+                    delivery: deliveries::Model::from_query_result(row, "")?,
+                    url: text("event_url")?,
+                    subject: text("event_subject")?,
+                    occurred_at: occurred_at.map(instant),
+                })
+            })
+            .collect()
+    }
+
+    /// Ties deliveries to the summary that tells of them: from now on they wait for nothing else.
+    pub(crate) async fn fold_into(
+        &self,
+        transaction: &DatabaseTransaction,
+        team: TeamId,
+        ids: &[Uuid],
+        summary: DeliveryId,
+        message: &str,
+    ) -> Result<Vec<deliveries::Model>, DbErr> {
+        let batch = Batch::new().uuid("id", ids.iter().copied());
+        let sql = "UPDATE deliveries SET state = 4, state_message = {0}, due_at = NULL, folded_into = {1}
+            WHERE team_id = {2} AND id IN (SELECT id FROM ({rows}) AS b) RETURNING *";
+        let values = vec![message.into(), summary.as_uuid().into(), team.as_uuid().into()];
+        let rows = transaction
+            .query_all_raw(batch.statement(self.backend(), sql, values))
+            .await?;
+        models(&rows)
+    }
+
+    /// Lets a delivery go by itself that was to be folded: it has stayed the only one.
+    pub(crate) async fn unfold(
+        &self,
+        transaction: &DatabaseTransaction,
+        team: TeamId,
+        id: Uuid,
+    ) -> Result<(), DbErr> {
+        let sql = "UPDATE deliveries SET state = 1, state_message = '' WHERE id = $1 AND team_id = $2";
+        let values: Vec<Value> = vec![id.into(), team.as_uuid().into()];
+        transaction.execute_raw(self.statement(sql, values)).await?;
+        Ok(())
+    }
+
+    /// Puts a summary before everything that came due when what it tells did, or later.
+    pub(crate) async fn put_first(
+        &self,
+        transaction: &DatabaseTransaction,
+        team: TeamId,
+        summary: DeliveryId,
+        due: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let sql = "UPDATE deliveries SET due_at = $1 WHERE id = $2 AND team_id = $3";
+        let values: Vec<Value> = vec![
+            (micros(due) - 1).into(),
+            summary.as_uuid().into(),
+            team.as_uuid().into(),
+        ];
+        transaction.execute_raw(self.statement(sql, values)).await?;
+        Ok(())
+    }
+
+    /// Ends what a summary tells.
+    pub(crate) async fn end_folded<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        team: TeamId,
+        summary: DeliveryId,
+        state: State,
+        message: &str,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<deliveries::Model>, DbErr> {
+        let sql = "UPDATE deliveries SET state = $1, state_message = $2, ended_at = $3
+            WHERE folded_into IS NOT NULL AND folded_into = $4 AND team_id = $5 RETURNING *";
+        let values: Vec<Value> = vec![
+            (state as i16).into(),
+            message.into(),
+            micros(at).into(),
+            summary.as_uuid().into(),
+            team.as_uuid().into(),
+        ];
+        let rows = connection.query_all_raw(self.statement(sql, values)).await?;
+        models(&rows)
+    }
+
+    /// Some summaries of all teams that have ended while what they tell has not.
+    pub(crate) async fn ended_summaries_all_teams(&self) -> Result<Vec<deliveries::Model>, DbErr> {
+        let sql = "SELECT s.* FROM (SELECT DISTINCT folded_into FROM deliveries
+                WHERE folded_into IS NOT NULL AND ended_at IS NULL) AS told
+            JOIN deliveries s ON s.id = told.folded_into WHERE s.ended_at IS NOT NULL LIMIT 100";
+        models(&self.query(sql, vec![]).await?)
+    }
+
+    /// What failed with summaries of a channel that are tried again waits for them again.
+    pub(crate) async fn reopen_folded(&self, team: TeamId, channel: ChannelId) -> Result<u64, DbErr> {
+        let sql = "UPDATE deliveries SET state = 4, ended_at = NULL,
+                state_message = 'folded into a summary that is tried again'
+            WHERE team_id = $1 AND state = 6 AND folded_into IS NOT NULL AND folded_into IN
+                (SELECT s.id FROM deliveries s WHERE s.team_id = $1 AND s.channel_id = $2 AND s.event_type = $3
+                    AND s.ended_at IS NULL)";
+        let values = vec![
+            team.as_uuid().into(),
+            channel.as_uuid().into(),
+            SUMMARY_TYPE.into(),
+        ];
+        self.execute(sql, values).await
+    }
+
+    /// Gives up to a thousand held deliveries of a lane and a severity another place and time.
+    pub(crate) async fn move_held_chunk(
+        &self,
+        team: TeamId,
+        lane: LaneId,
+        severity: Severity,
+        (state, due, message): (State, DateTime<Utc>, &str),
+        now: DateTime<Utc>,
+    ) -> Result<u64, DbErr> {
+        let sql = "UPDATE deliveries SET state = $1, due_at = $2, state_message = $3
+            WHERE lease_owner IS NULL AND id IN (SELECT id FROM deliveries
+                WHERE lane_id = $4 AND team_id = $5 AND lease_owner IS NULL AND due_at IS NOT NULL
+                    AND state IN (2, 4) AND state = 2 AND due_at > $6 AND severity = $7 AND due_at <> $2
+                ORDER BY due_at, id LIMIT 1000)";
+        let values: Vec<Value> = vec![
+            (state as i16).into(),
+            micros(due).into(),
+            message.into(),
+            lane.0.into(),
+            team.as_uuid().into(),
+            micros(now).into(),
+            number(severity).into(),
+        ];
+        self.execute(sql, values).await
+    }
+}
+
+fn models(rows: &[sea_orm::QueryResult]) -> Result<Vec<deliveries::Model>, DbErr> {
+    rows.iter()
+        .map(|row| deliveries::Model::from_query_result(row, ""))
+        .collect()
+}
