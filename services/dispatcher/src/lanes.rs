@@ -244,9 +244,13 @@ impl<J> Lanes<J> {
         hungry
     }
 
-    /// What was taken from this lane is not sent after all: the next need not wait for its sake.
+    /// What was taken from this lane is not sent after all: the next need not wait for its sake. Where several go at
+    /// a time nobody knows any more whether the pace still counts it, and there it is not given back.
     pub(crate) fn refund(&mut self, id: LaneId) {
-        if let Some(lane) = self.lanes.get_mut(&id) {
+        if let Some(lane) = self.lanes.get_mut(&id)
+            && lane.in_flight == 1
+            && lane.policy.concurrency == 1
+        {
             lane.steady = lane.steady.saturating_sub(lane.policy.interval);
         }
     }

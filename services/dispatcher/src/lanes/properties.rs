@@ -20,6 +20,8 @@ enum Step {
     Take(usize),
     /// Ends one attempt of a lane, the oldest.
     Complete(u8),
+    /// Ends the only attempt of a lane, which sent nothing.
+    Unsent(u8),
     Advance(u64),
     Policy(u8, u32, u32),
     Pause(u8, u64),
@@ -33,6 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => lane.clone().prop_map(Step::Offer),
         4 => (1_usize..20).prop_map(Step::Take),
         4 => lane.clone().prop_map(Step::Complete),
+        1 => lane.clone().prop_map(Step::Unsent),
         2 => (1_u64..3000).prop_map(Step::Advance),
         1 => (lane.clone(), 1_u32..6, 0_u32..8).prop_map(|(lane, at_once, rate)| Step::Policy(lane, at_once, rate)),
         1 => (lane.clone(), 1_u64..5000).prop_map(|(lane, ms)| Step::Pause(lane, ms)),
@@ -130,6 +133,14 @@ impl Account {
                 self.take(lanes, max);
             }
             Step::Complete(lane) => self.complete(lanes, lane),
+            Step::Unsent(lane) => {
+                lanes.refund(id(lane));
+                let alone = self.under_way.get(&lane).is_some_and(|jobs| jobs.len() == 1);
+                if alone && self.policy(lane).concurrency == 1 {
+                    self.starts.entry(lane).or_default().pop();
+                }
+                self.complete(lanes, lane);
+            }
             Step::Advance(ms) => self.now += Duration::from_millis(ms),
             Step::Policy(lane, concurrency, rate) => {
                 let policy = LanePolicy::new(concurrency, f64::from(rate));

@@ -133,6 +133,18 @@ store_tests! {
         assert!(events.iter().all(|event| event.event.as_ref().unwrap().r#type != SUMMARY_TYPE));
     }
 
+    async fn folding_costs_none_of_the_rooms_pace(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let room = slack(&rig.stage);
+        storm(&mut rig, room, 200).await;
+        seconds(&mut rig, 25).await;
+        assert_eq!(told(&rig, State::Folded).await.len(), 180, "at one a second it would take minutes");
+        seconds(&mut rig, 40).await;
+        let (delivery, summary) = only_summary(&rig).await;
+        assert_eq!((delivery.state, summary.total), (State::Delivered as i32, 180));
+        assert_eq!(rig.stage.receivers.carried().len(), 21);
+    }
+
     async fn what_was_folded_survives_a_crash_before_and_after_its_summary_was_made(store: Store) {
         let stage = Stage::new();
         let mut first = Rig::on(&store, &stage).await;
