@@ -1,5 +1,5 @@
 //! Rows of a batch as one parameter list of one statement: the rows of a SELECT that an INSERT or UPDATE takes from.
-//! How they get there differs: PostgreSQL unnests one array per column, SQLite opens one JSON text of rows.
+//! How they get there differs: PostgreSQL unnests one array per column, SQLite opens one binary JSON value of rows.
 
 use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
