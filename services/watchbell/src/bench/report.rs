@@ -128,8 +128,8 @@ impl Figure {
 impl Report {
     /// For people.
     pub(super) fn table(&self, style: Style, width: Option<usize>) -> String {
-        let mut table =
-            Table::new(&["WHAT", "MEASURED", "GOAL", "", "CPU/EACH", "DETAILS"]).keep(&[1, 2, 3, 4]);
+        let mut table = Table::new(&["WHAT", "MEASURED", "GOAL", "", "CPU/EACH"]).keep(&[1, 2, 3, 4]);
+        let mut details = String::new();
         for figure in &self.figures {
             let met = match figure.met {
                 None => String::new(),
@@ -146,10 +146,13 @@ impl Report {
                 figure.goal.clone(),
                 met,
                 cpu,
-                figure.details.clone(),
             ]);
+            if !figure.details.is_empty() {
+                details += &format!("  {}: {}\n", figure.what, style.faint(&figure.details));
+            }
         }
         let mut text = table.render(style, width, "nothing was measured");
+        text += &format!("\n{details}");
         text += &format!(
             "\n{} cores; {} on {}, where 4 KiB are durable after {:.2} ms; callers and endpoints share the cores.\n\
              CPU/EACH is CPU time for each delivery (or call), and Watchbell's own part of it.\n",
