@@ -110,23 +110,27 @@ impl Column<'_> {
     }
 
     fn write(&self, row: usize, out: &mut Vec<u8>) {
-        let present = match self {
-            Self::Uuid(values) => values[row].map(|value| {
-                text(value.simple().encode_lower(&mut Uuid::encode_buffer()), out);
-            }),
-            Self::Text(values) => values[row].map(|value| text(value, out)),
-            Self::Big(values) => values[row].map(|value| int(value, out)),
-            Self::Small(values) => values[row].map(|value| int(value.into(), out)),
-            Self::Int(values) => Some(int(values[row].into(), out)),
-            Self::Bool(values) => Some(out.push(if values[row] {
-                element::TRUE
-            } else {
-                element::FALSE
-            })),
-        };
-        if present.is_none() {
-            out.push(element::NULL);
+        match self {
+            Self::Uuid(values) => match values[row] {
+                Some(value) => text(value.simple().encode_lower(&mut Uuid::encode_buffer()), out),
+                None => out.push(element::NULL),
+            },
+            Self::Text(values) => match values[row] {
+                Some(value) => text(value, out),
+                None => out.push(element::NULL),
+            },
+            Self::Big(values) => optional(values[row], out),
+            Self::Small(values) => optional(values[row].map(i64::from), out),
+            Self::Int(values) => int(values[row].into(), out),
+            Self::Bool(values) => out.push(if values[row] { element::TRUE } else { element::FALSE }),
         }
+    }
+}
+
+fn optional(value: Option<i64>, out: &mut Vec<u8>) {
+    match value {
+        Some(value) => int(value, out),
+        None => out.push(element::NULL),
     }
 }
 
