@@ -19,6 +19,7 @@ use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::{ChannelId, TeamId};
 use watchbell_runtime::auth::internal_request;
 
+use crate::opt_outs::OptOuts;
 use crate::route::Route;
 use crate::terms::Terms;
 
@@ -57,7 +58,7 @@ pub(crate) struct Channels {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Channel(TeamId, ChannelId),
-    /// By what a team's people get their mail.
+    /// By what a team's people get their mail, and who of them wants none.
     Mail(TeamId),
 }
 
@@ -140,6 +141,28 @@ impl Channels {
     }
 
     async fn ask(&self, key: Key) -> Result<Known, Status> {
+        let known = self.resolve(key).await?;
+        let (Key::Mail(team), Known::There(terms)) = (key, &known) else {
+            return Ok(known);
+        };
+        let request = config::ListOptOutsRequest {
+            team_id: team.to_string(),
+        };
+        let answer = self
+            .within(self.config.list_opt_outs(internal_request(request)))
+            .await;
+        match answer {
+            Ok(answer) => Ok(Known::There(Arc::new(Terms {
+                opt_outs: OptOuts::of(answer.into_inner()),
+                ..Terms::clone(terms)
+            }))),
+            // The team was deleted, and with it what its people said.
+            Err(status) if status.code() == Code::NotFound => Ok(Known::Gone),
+            Err(status) => Err(status),
+        }
+    }
+
+    async fn resolve(&self, key: Key) -> Result<Known, Status> {
         let (team, selector) = match key {
             Key::Channel(team, id) => (team, Selector::ChannelId(id.to_string())),
             Key::Mail(team) => (team, Selector::DefaultOfKind(ChannelKind::Email.to_wire())),

@@ -23,6 +23,7 @@ mod job;
 mod lanes;
 mod loops;
 mod metrics;
+mod opt_outs;
 mod parking;
 mod pump;
 mod purge;

@@ -118,6 +118,10 @@ async fn outcome(core: &Core, job: Job) -> Outcome {
     };
     core.lanes()
         .set_policy(job.lane, terms.policy, core.clock.monotonic());
+    if let Some(message) = terms.opt_outs.refuse(&job) {
+        core.lanes().refund(job.lane);
+        return job.ends(State::Cancelled, message, now);
+    }
     if terms.paused {
         return job.parks(ParkedFor::Paused, "parked because the channel is paused");
     }

@@ -8,6 +8,7 @@ mod inbox;
 mod lanes;
 mod leases;
 mod log;
+mod opt_outs;
 mod play;
 mod retries;
 mod running;

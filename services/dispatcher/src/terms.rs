@@ -14,6 +14,7 @@ use watchbell_domain::retry::RetrySchedule;
 use watchbell_domain::violation::Violations;
 
 use crate::lanes::LanePolicy;
+use crate::opt_outs::OptOuts;
 use crate::senders::{ResolvedChannel, Via};
 
 /// Of one attempt, unless the channel says otherwise.
@@ -35,6 +36,8 @@ pub(crate) struct Terms {
     pub(crate) epoch: i64,
     /// Whether the last re-enabling asked to recover what was parked.
     pub(crate) recover_parked: bool,
+    /// Who wants no mail; only of mail to people.
+    pub(crate) opt_outs: OptOuts,
 }
 
 // === impl Terms ===
@@ -56,6 +59,7 @@ impl Terms {
             paused: false,
             epoch: 0,
             recover_parked: false,
+            opt_outs: OptOuts::default(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Terms {
             paused: channel.paused,
             epoch: channel.health_epoch,
             recover_parked: channel.recover_parked,
+            opt_outs: OptOuts::default(),
             channel: ResolvedChannel {
                 team_id,
                 via: Via::Channel {

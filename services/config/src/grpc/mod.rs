@@ -147,6 +147,7 @@ rpcs!(SnapshotApi {
     report_channel_health(pb::ReportChannelHealthRequest) -> pb::ReportChannelHealthResponse
         = snapshots::report_health;
     list_all_teams(pb::ListAllTeamsRequest) -> pb::ListAllTeamsResponse = snapshots::list_all_teams;
+    list_opt_outs(pb::ListOptOutsRequest) -> pb::ListOptOutsResponse = snapshots::list_opt_outs;
 });
 
 /// Calls of other services only. The auth layer lets nobody else here; what is secret is asked for once more.

@@ -1,19 +1,23 @@
 //! What the other services of Watchbell take from Config. The auth layer lets nobody else here; since some of it is
 //! secret, every handler asks once more.
 
+use std::collections::HashMap;
+
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use watchbell_contracts::api::BoxStream;
 use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, ChannelHealth, GetTeamSnapshotRequest,
-    GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse, ReportChannelHealthRequest,
-    ReportChannelHealthResponse, ResolveChannelRequest, ResolveChannelResponse, WatchChangesRequest,
-    WatchChangesResponse, resolve_channel_request::Selector,
+    GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest,
+    ListOptOutsResponse, OptOut, ReportChannelHealthRequest, ReportChannelHealthResponse,
+    ResolveChannelRequest, ResolveChannelResponse, WatchChangesRequest, WatchChangesResponse,
+    resolve_channel_request::Selector,
 };
 use watchbell_contracts::convert::{instant, required};
-use watchbell_domain::ChannelKind;
 use watchbell_domain::ids::ChannelId;
+use watchbell_domain::preference::Preference;
 use watchbell_domain::violation::{Violations, reason as field};
+use watchbell_domain::{ChannelKind, Plan, Topic};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
@@ -23,7 +27,7 @@ use crate::error::Result;
 use crate::feed::Follower;
 use crate::sealing::RowIdentity;
 use crate::service::Service;
-use crate::store::{api_keys, channels, now, teams};
+use crate::store::{api_keys, channels, members, now, parse, preferences, teams};
 use crate::{secrets, snapshot};
 
 const PAGE: PageLimits = PageLimits::new(100, 1000);
@@ -162,4 +166,40 @@ pub(super) async fn list_all_teams(
         teams: page.items,
         next_page_token: page.next_page_token,
     })
+}
+
+pub(super) async fn list_opt_outs(
+    service: &Service,
+    caller: Principal,
+    request: ListOptOutsRequest,
+) -> Result<ListOptOutsResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    let transaction = snapshot::begin(service.store()).await?;
+    let plan: Plan = parse("teams", &teams::get(&transaction, team).await?.plan)?;
+    let people = members::all(&transaction, team).await?;
+    let said = preferences::all(&transaction, team).await?;
+    transaction.rollback().await?;
+    let said: HashMap<_, _> = said
+        .iter()
+        .map(|row| ((row.member_id, row.topic.as_str()), row.is_off()))
+        .collect();
+    let mut opt_outs = Vec::new();
+    for member in people {
+        let role = member.role()?;
+        let off = |topic: Topic| match said.get(&(member.id, topic.as_str())) {
+            Some(off) => *off,
+            // A team may name as a recipient a member who never asked for the digest.
+            None => topic != Topic::WeeklyDigest && Preference::default_for(role, plan, topic).is_off(),
+        };
+        let topics = Topic::ALL.iter().filter(|topic| off(**topic));
+        let topics: Vec<_> = topics.map(ToString::to_string).collect();
+        if !topics.is_empty() {
+            opt_outs.push(OptOut {
+                member_id: member.member_id().to_string(),
+                topics,
+            });
+        }
+    }
+    Ok(ListOptOutsResponse { opt_outs })
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
-use watchbell_contracts::config::v1::Preference as Message;
+use watchbell_contracts::config::v1::{Preference as Message, PreferenceSetting};
 use watchbell_contracts::convert::{FromWire, preference_message};
 use watchbell_domain::ids::{MemberId, TeamId};
 use watchbell_domain::preference::Preference;
@@ -31,6 +31,15 @@ impl preference::Model {
             setting: message.setting,
             severities,
             before: None,
+        }
+    }
+
+    /// Whether it asks for nothing at all.
+    pub(crate) fn is_off(&self) -> bool {
+        match PreferenceSetting::try_from(self.setting) {
+            Ok(PreferenceSetting::Off) => true,
+            Ok(PreferenceSetting::Severities) => self.severities.is_empty(),
+            _ => false,
         }
     }
 

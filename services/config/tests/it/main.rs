@@ -12,6 +12,7 @@ mod owners;
 mod people;
 mod routing;
 mod slack;
+mod snapshots;
 mod status;
 mod support;
 mod team_config;

@@ -152,6 +152,13 @@ impl SnapshotApi for ConfigStandIn {
     ) -> Answer<config::ReportChannelHealthResponse> {
         absent()
     }
+
+    async fn list_opt_outs(
+        &self,
+        _: Request<config::ListOptOutsRequest>,
+    ) -> Answer<config::ListOptOutsResponse> {
+        absent()
+    }
 }
 
 /// Takes submissions, each id once, and holds events to be read.

@@ -23,6 +23,7 @@ use crate::senders::{Carrier, Parcel, Report, ResolvedChannel};
 #[derive(Default)]
 pub(super) struct PlayedConfig {
     channels: Mutex<HashMap<(TeamId, ChannelId), config::Channel>>,
+    opt_outs: Mutex<Vec<config::OptOut>>,
     pub(super) away: AtomicBool,
     pub(super) reports: Mutex<Vec<config::ReportChannelHealthRequest>>,
 }
@@ -47,6 +48,14 @@ impl PlayedConfig {
 
     pub(super) fn delete(&self, team: TeamId, id: ChannelId) {
         self.channels.lock().unwrap().remove(&(team, id));
+    }
+
+    /// A member turns a topic off.
+    pub(super) fn opt_out(&self, member: MemberId, topic: &str) {
+        self.opt_outs.lock().unwrap().push(config::OptOut {
+            member_id: member.to_string(),
+            topics: vec![topic.to_owned()],
+        });
     }
 
     fn here(&self) -> Result<(), Status> {
@@ -125,6 +134,15 @@ impl SnapshotApi for PlayedConfig {
         _: Request<config::AuthenticateRequest>,
     ) -> Result<Response<config::AuthenticateResponse>, Status> {
         Err(Status::unimplemented("the Dispatcher never asks"))
+    }
+
+    async fn list_opt_outs(
+        &self,
+        _: Request<config::ListOptOutsRequest>,
+    ) -> Result<Response<config::ListOptOutsResponse>, Status> {
+        self.here()?;
+        let opt_outs = self.opt_outs.lock().unwrap().clone();
+        Ok(Response::new(config::ListOptOutsResponse { opt_outs }))
     }
 
     async fn list_all_teams(
@@ -230,9 +248,9 @@ impl Carrier for Receivers {
             at: self.clock.now(),
         };
         self.carried.send_modify(|all| all.push(carried));
-        let Some(channel) = channel else {
-            return Report::delivered(250, Duration::from_millis(3));
-        };
+        let code = if channel.is_some() { 200 } else { 250 };
+        // Mail to people answers under its lane's id, which is the team's.
+        let channel = channel.unwrap_or_else(|| ChannelId::from_uuid(parcel.event.team_id.as_uuid()));
         let gate = self.gates.lock().unwrap().get(&channel).cloned();
         if let Some(gate) = gate {
             gate.acquire().await.unwrap().forget();
@@ -244,6 +262,6 @@ impl Carrier for Receivers {
             .get_mut(&channel)
             .and_then(VecDeque::pop_front);
         let next = next.or_else(|| self.always.lock().unwrap().get(&channel).cloned());
-        next.unwrap_or_else(|| Report::delivered(200, Duration::from_millis(3)))
+        next.unwrap_or_else(|| Report::delivered(code, Duration::from_millis(3)))
     }
 }

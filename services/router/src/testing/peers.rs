@@ -16,9 +16,9 @@ use watchbell_contracts::{
     api::{BoxStream, DispatcherApi, SnapshotApi, boxed},
     config::v1::{
         AuthenticateRequest, AuthenticateResponse, GetTeamSnapshotRequest, GetTeamSnapshotResponse,
-        ListAllTeamsRequest, ListAllTeamsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
-        ResolveChannelRequest, ResolveChannelResponse, Team, TeamSnapshot, WatchChangesRequest,
-        WatchChangesResponse,
+        ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest, ListOptOutsResponse,
+        ReportChannelHealthRequest, ReportChannelHealthResponse, ResolveChannelRequest,
+        ResolveChannelResponse, Team, TeamSnapshot, WatchChangesRequest, WatchChangesResponse,
     },
     dispatcher::v1::{
         CancelDeliveryRequest, CancelDeliveryResponse, GetChannelStatsRequest, GetChannelStatsResponse,
@@ -164,6 +164,10 @@ impl SnapshotApi for FakeConfig {
     }
 
     async fn list_all_teams(&self, _: Request<ListAllTeamsRequest>) -> Answer<ListAllTeamsResponse> {
+        not_scripted()
+    }
+
+    async fn list_opt_outs(&self, _: Request<ListOptOutsRequest>) -> Answer<ListOptOutsResponse> {
         not_scripted()
     }
 }

@@ -136,6 +136,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("Authenticate", Internal),
             ("ReportChannelHealth", Internal),
             ("ListAllTeams", Internal),
+            ("ListOptOuts", Internal),
         ],
     ),
     (
