@@ -122,7 +122,11 @@ impl Column<'_> {
             Self::Big(values) => optional(values[row], out),
             Self::Small(values) => optional(values[row].map(i64::from), out),
             Self::Int(values) => int(values[row].into(), out),
-            Self::Bool(values) => out.push(if values[row] { element::TRUE } else { element::FALSE }),
+            Self::Bool(values) => out.push(if values[row] {
+                element::TRUE
+            } else {
+                element::FALSE
+            }),
         }
     }
 }
