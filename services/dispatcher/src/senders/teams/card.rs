@@ -155,10 +155,11 @@ fn item_row(item: &Item) -> Value {
 
 fn footnote(source: &str, at: DateTime<Utc>) -> Value {
     // Only a text block knows the reader's clock; the source, which is the event's, must not be in it.
-    let time = json!({
+    let mut time = json!({
         "type": "TextBlock", "text": local_time(at), "isSubtle": true, "size": "Small", "wrap": true, "spacing": "None",
     });
     if source.is_empty() {
+        time["spacing"] = "Medium".into();
         return time;
     }
     let source = plain(
@@ -204,12 +205,14 @@ fn neutral(text: &str) -> String {
         match c {
             '\\' | '`' | '*' | '[' | ']' | '~' | '|' => out.extend(['\\', c]),
             '_' if !in_word => out.extend(['\\', c]),
-            '#' | '+' | '-' if starts && next == ' ' => out.extend(['\\', c]),
+            '#' | '+' | '-' if starts && (next == ' ' || next == c) => out.extend(['\\', c]),
             '>' if starts => out.extend(['\\', c]),
             '<' => out.extend(['<', '\u{200b}']),
             '{' if next == '{' => out.extend(['{', '\u{200b}']),
             '&' => out.push_str("&amp;"),
-            '.' if previous.is_ascii_digit() && next == ' ' && out.len() < 4 => out.extend(['\\', c]),
+            '.' | ')' if next == ' ' && !out.is_empty() && out.bytes().all(|b| b.is_ascii_digit()) => {
+                out.extend(['\\', c]);
+            }
             _ => out.push(c),
         }
         previous = c;
@@ -361,7 +364,11 @@ mod tests {
             ("customer_exports_v2", "customer_exports_v2"),
             ("- a list", r"\- a list"),
             ("1. a list", r"1\. a list"),
+            ("2026. a list", r"2026\. a list"),
+            ("1) a list", r"1\) a list"),
             ("# a heading", r"\# a heading"),
+            ("## a heading", r"\## a heading"),
+            ("---", r"\---"),
             ("<at>Boss</at>", "<\u{200b}at>Boss<\u{200b}/at>"),
             ("{{DATE(x)}}", "{\u{200b}{DATE(x)}}"),
             ("a & b &lt;", "a &amp; b &amp;lt;"),
