@@ -47,7 +47,7 @@ impl Heartbeat {
             tracing::warn!(%before, %after, "others took this replica for dead; it goes on as another");
         }
         let silence = i64::try_from(SILENCE.as_micros()).unwrap_or(i64::MAX);
-        core.db.bury_silent_replicas(silence).await?;
+        core.db.bury_silent_replicas(silence, core.owner()).await?;
         let mut freed = 0;
         for owner in core.db.dead_owners_all_teams().await? {
             freed += self.free(owner).await?;

@@ -227,13 +227,14 @@ impl Db {
             .map(|_| ())
     }
 
-    /// Removes the rows of replicas that were silent for longer than `silence` microseconds.
-    pub(crate) async fn bury_silent_replicas(&self, silence: i64) -> Result<u64, DbErr> {
+    /// Removes the rows of other replicas that were silent for longer than `silence` microseconds. Never our own: whoever
+    /// can ask is alive, however long it had to wait for the database.
+    pub(crate) async fn bury_silent_replicas(&self, silence: i64, us: Uuid) -> Result<u64, DbErr> {
         let sql = format!(
-            "DELETE FROM replicas WHERE heartbeat_at < {} - $1",
+            "DELETE FROM replicas WHERE heartbeat_at < {} - $1 AND id <> $2",
             self.database_now()
         );
-        self.execute(sql, vec![silence.into()]).await
+        self.execute(sql, vec![silence.into(), us.into()]).await
     }
 
     /// Owners of leases that are no living replica.
