@@ -27,6 +27,8 @@ use crate::store::{NewDelivery, NewNotification};
 
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 1000;
+/// Deliveries of one transaction; one more event may exceed it. Beyond some thousand a batch only takes memory.
+const MAX_DELIVERIES: usize = 3000;
 /// Outcomes of one transaction.
 const MAX_OUTCOMES: usize = 4000;
 /// Payloads of one transaction, in bytes; one more event may exceed it.
@@ -168,16 +170,15 @@ impl Committer {
     }
 
     fn gather(&mut self) {
-        let mut bytes: usize = self
-            .submissions
-            .iter()
-            .map(|submission| submission.event.data.len())
-            .sum();
-        while self.submissions.len() < MAX_SUBMISSIONS && bytes < MAX_BYTES {
+        let data = |submission: &Submission| submission.event.data.len();
+        let mut bytes: usize = self.submissions.iter().map(data).sum();
+        let mut deliveries: usize = self.submissions.iter().map(|it| it.routes.len()).sum();
+        while self.submissions.len() < MAX_SUBMISSIONS && bytes < MAX_BYTES && deliveries < MAX_DELIVERIES {
             let Ok(submission) = self.intake.try_recv() else {
                 break;
             };
-            bytes += submission.event.data.len();
+            bytes += data(&submission);
+            deliveries += submission.routes.len();
             self.submissions.push(submission);
         }
         while self.outcomes.len() < MAX_OUTCOMES {
