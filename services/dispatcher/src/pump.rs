@@ -152,7 +152,14 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
     let started_at = core.clock.now().trunc_subsecs(6);
     let began = core.clock.monotonic();
     let number = job.attempts + 1;
-    let span = tracing::info_span!("attempt", delivery = %job.id, kind = %job.route.kind, number);
+    // A span costs an attempt more than all its bookkeeping: in a trace that nobody keeps, only who debugs has it. The
+    // receiver is told of the trace all the same.
+    let kept = job.event.traceparent.as_deref().is_none_or(propagate::is_sampled);
+    let span = if kept {
+        tracing::info_span!("attempt", delivery = %job.id, kind = %job.route.kind, number)
+    } else {
+        tracing::debug_span!("attempt", delivery = %job.id, kind = %job.route.kind, number)
+    };
     if let Some(emitted) = job.event.traceparent.as_deref() {
         // A retry hours later is a trace of its own.
         if number == 1 {

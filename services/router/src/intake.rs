@@ -50,14 +50,20 @@ impl Intake {
     ) -> Result<EmitResponse, Error> {
         let snapshot = self.snapshots.of(team).await?;
         let event = self.parse(event, &snapshot, path)?;
-        let span = tracing::info_span!("decide", %team, event = %event.id, revision = snapshot.revision);
+        let traceparent = propagate::traceparent();
+        // As with attempts: in a trace that nobody keeps, only who debugs has the span.
+        let span = if traceparent.as_deref().is_none_or(propagate::is_sampled) {
+            tracing::info_span!("decide", %team, event = %event.id, revision = snapshot.revision)
+        } else {
+            tracing::debug_span!("decide", %team, event = %event.id, revision = snapshot.revision)
+        };
         let decision = span.in_scope(|| decide(&snapshot, &event));
         let request = SubmitRequest {
             sequence: 0,
             team_id: team.to_string(),
             event: Some(convert::event_message(&event)),
             routes: decision.routes.iter().map(convert::route_message).collect(),
-            traceparent: propagate::traceparent().unwrap_or_default(),
+            traceparent: traceparent.unwrap_or_default(),
             email: None,
         };
         let response = self.submitter.submit(request).await?;

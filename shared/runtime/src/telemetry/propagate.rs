@@ -59,6 +59,12 @@ pub fn link(span: &Span, traceparent: &str) {
     }
 }
 
+/// Whether somebody keeps the trace of a `traceparent`.
+#[must_use]
+pub fn is_sampled(traceparent: &str) -> bool {
+    parse(traceparent).is_some_and(|span| span.is_sampled())
+}
+
 /// A `traceparent` of version 00 (or later, read as such).
 fn parse(text: &str) -> Option<SpanContext> {
     let mut parts = text.trim().split('-');
