@@ -95,7 +95,12 @@ async fn connect_postgres(settings: &DatabaseSettings, url: &str, schema: &str) 
         .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
         .set_application_name(format!("watchbell-{schema}"))
         .set_schema_search_path(schema)
-        .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(STATEMENT_CACHE));
+        .map_sqlx_postgres_opts(|options| {
+            // Batches look costly to the planner, which then compiles each for 30 ms and runs it for one.
+            options
+                .statement_cache_capacity(STATEMENT_CACHE)
+                .options([("jit", "off")])
+        });
     let pool = Database::connect(quiet(options)).await?;
     let bus = ChangeBus::postgres(pool.clone(), url, schema);
     Ok(Store::new(settings, Backend::Postgres, pool.clone(), pool, bus))
