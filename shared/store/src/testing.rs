@@ -7,8 +7,11 @@
 #![allow(clippy::expect_used, reason = "support for tests, which fail by panicking")]
 
 use std::future::Future;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -135,6 +138,10 @@ pub async fn postgres() -> Option<(String, DatabaseConnection)> {
     let required =
         given.is_some() || std::env::var("WATCHBELL_REQUIRE_POSTGRES").is_ok_and(|flag| flag == "1");
     let url = given.unwrap_or_else(|| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+    if !required && !answers() {
+        say_not_run();
+        return None;
+    }
     let mut options = ConnectOptions::new(&url);
     options
         .max_connections(1)
@@ -144,12 +151,27 @@ pub async fn postgres() -> Option<(String, DatabaseConnection)> {
         Ok(admin) => Some((url, admin)),
         Err(error) => {
             assert!(!required, "PostgreSQL is required and does not answer: {error}");
-            eprintln!(
-                "NOT RUN on PostgreSQL: nothing answers at 127.0.0.1:5432 and WATCHBELL_TEST_POSTGRES is unset"
-            );
+            say_not_run();
             None
         }
     }
+}
+
+/// Whether anything listens where a PostgreSQL would.
+fn answers() -> bool {
+    let address = SocketAddr::from(([127, 0, 0, 1], 5432));
+    TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+}
+
+/// Once in a process, and past the capture of what passing tests print.
+fn say_not_run() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT RUN on PostgreSQL: nothing answers at 127.0.0.1:5432 and WATCHBELL_TEST_POSTGRES is unset"
+        );
+    });
 }
 
 fn runtime() -> tokio::runtime::Runtime {
