@@ -18,6 +18,7 @@ use watchbell_domain::ChannelKind;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::{ChannelId, TeamId};
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::problem::Problem;
 
 use crate::opt_outs::OptOuts;
 use crate::route::Route;
@@ -184,7 +185,7 @@ impl Channels {
         };
         let channel = answer
             .channel
-            .ok_or_else(|| Status::internal("Config resolved a channel to nothing"))?;
+            .ok_or_else(|| Problem::internal("Config resolved a channel to nothing"))?;
         let secrets = answer.secrets.unwrap_or_default();
         if matches!(key, Key::Mail(_)) {
             return Ok(Known::There(Arc::new(of_mail(team, channel, secrets))));

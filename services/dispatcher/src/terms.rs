@@ -1,13 +1,11 @@
 //! How a channel wants its deliveries carried out: what its configuration says, with every default filled in. Made
 //! once when a channel is resolved, so that nothing is parsed for a delivery.
 
-use std::time::Duration;
-
 use chrono_tz::Tz;
 use watchbell_contracts::config::v1 as config;
-use watchbell_contracts::convert::{FromWire, quiet_hours, span};
+use watchbell_contracts::convert::{self, FromWire, quiet_hours};
 use watchbell_domain::ChannelKind;
-use watchbell_domain::channel::StormLimit;
+use watchbell_domain::channel::{LaneLimits, StormLimit};
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::quiet_hours::QuietHours;
 use watchbell_domain::retry::RetrySchedule;
@@ -16,9 +14,6 @@ use watchbell_domain::violation::Violations;
 use crate::lanes::LanePolicy;
 use crate::opt_outs::OptOuts;
 use crate::senders::{ResolvedChannel, Via};
-
-/// Of one attempt, unless the channel says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A channel's terms.
 #[derive(Debug, Clone)]
@@ -49,10 +44,10 @@ impl Terms {
             channel: ResolvedChannel {
                 team_id,
                 via: Via::PlatformMail,
-                timeout: TIMEOUT,
+                timeout: LaneLimits::default_for(ChannelKind::Email).timeout,
             },
             name: "email".to_owned(),
-            policy: policy(ChannelKind::Email, false, &config::DeliveryPolicy::default()),
+            policy: policy(LaneLimits::default_for(ChannelKind::Email), false, None),
             retry: RetrySchedule::default(),
             quiet: None,
             storm: None,
@@ -76,28 +71,18 @@ impl Terms {
             .ok()
             .flatten()
             .unwrap_or(ChannelKind::Webhook);
-        let delivery = channel.delivery.clone().unwrap_or_default();
-        let waits: Vec<Duration> = delivery
-            .retry_delays
-            .iter()
-            .filter_map(|wait| span(Some(wait), "delivery.retry_delays", &mut violations))
-            .collect();
-        let retry = match waits.is_empty() {
-            true => RetrySchedule::default(),
-            false => violations.take(RetrySchedule::try_new(waits)).unwrap_or_default(),
-        };
+        let (retry, limits) = violations
+            .take_under("delivery", convert::delivery(channel.delivery.as_ref(), kind))
+            .unwrap_or_else(|| (RetrySchedule::default(), LaneLimits::default_for(kind)));
         let zone = zone.and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC);
         let quiet = channel.quiet_hours.as_ref().map(|quiet| quiet_hours(quiet, zone));
         let quiet = quiet.and_then(|quiet| violations.take(quiet)).flatten();
-        let timeout = span(delivery.timeout.as_ref(), "delivery.timeout", &mut violations)
-            .filter(|timeout| !timeout.is_zero())
-            .unwrap_or(TIMEOUT);
         if !violations.is_empty() {
             tracing::warn!(channel = channel.id, %violations, "a channel's configuration is not understood in full");
         }
         Self {
             name: channel.display_name.clone(),
-            policy: policy(kind, quiet.is_some(), &delivery),
+            policy: policy(limits, quiet.is_some(), channel.delivery.as_ref()),
             retry,
             quiet,
             storm: crate::storm::limit(&channel, kind),
@@ -111,32 +96,23 @@ impl Terms {
                     channel: Box::new(channel),
                     secrets: Box::new(secrets),
                 },
-                timeout,
+                timeout: limits.timeout,
             },
         }
     }
 }
 
-/// A room is read from top to bottom, and what was held comes in order: such channels get one message after the other
-/// unless they say otherwise.
-fn policy(kind: ChannelKind, holds: bool, delivery: &config::DeliveryPolicy) -> LanePolicy {
-    let concurrency = match (delivery.max_concurrency, kind) {
-        (0, ChannelKind::Slack | ChannelKind::Teams) => 1,
-        (0, _) if holds => 1,
-        (0, ChannelKind::Email) => 4,
-        (0, _) => 8,
-        (given, _) => given.min(64),
-    };
-    let rate = match kind {
-        // About what Slack lets one webhook do.
-        ChannelKind::Slack if delivery.max_per_second <= 0.0 => 1.0,
-        _ => delivery.max_per_second,
-    };
-    LanePolicy::new(concurrency, rate)
+/// What was held comes in order: a channel with quiet hours gets one message after the other unless it says otherwise.
+fn policy(limits: LaneLimits, holds: bool, delivery: Option<&config::DeliveryPolicy>) -> LanePolicy {
+    let own = delivery.is_some_and(|delivery| delivery.max_concurrency > 0);
+    let concurrency = if holds && !own { 1 } else { limits.concurrency };
+    LanePolicy::new(concurrency, limits.rate_per_second.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use chrono::{DateTime, Utc};
     use watchbell_domain::Severity;
 

@@ -188,7 +188,7 @@ impl LaneLimits {
                 timeout,
             },
             ChannelKind::Webhook => Self {
-                concurrency: 16,
+                concurrency: 8,
                 rate_per_second: None,
                 timeout,
             },
