@@ -162,7 +162,7 @@ async fn what_was_turned_off_can_be_turned_on_again_and_everything_can_be_turned
     assert_eq!(world.setting("weekly_digest"), PreferenceSetting::On);
     let answer = world.click(&link("/unsubscribe/all")).await;
     answer.says("All emails are off");
-    answer.says("Findings, Weekly digest.");
+    answer.says("Off now: Findings, Scans, Weekly digest, Product news.");
     assert_eq!(world.setting("findings"), PreferenceSetting::Off);
     world.click(&link("/unsubscribe/all")).await.says("off already");
     world.click(&link("/unsubscribe/undo-all")).await;

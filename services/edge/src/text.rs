@@ -91,13 +91,15 @@ pub(crate) fn off(name: &str, address: &str) -> String {
 pub(crate) const ALL_OFF_HEADING: &str = "All emails are off";
 
 pub(crate) fn all_off(address: &str, topics: &[&str]) -> String {
+    let off = format!("{address} will not get any emails of your team any more.");
     if topics.is_empty() {
-        return format!("They were off already for {address}.");
+        return off;
     }
-    format!(
-        "{address} will not get any emails of your team any more. Off now: {}.",
-        topics.join(", ")
-    )
+    format!("{off} Off now: {}.", topics.join(", "))
+}
+
+pub(crate) fn all_off_already(address: &str) -> String {
+    format!("They were off already for {address}.")
 }
 
 pub(crate) const UNDONE_HEADING: &str = "You are subscribed again";

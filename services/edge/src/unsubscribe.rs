@@ -63,10 +63,14 @@ pub(crate) async fn all_off(State(edge): State<Edge>, Query(token): Query<Token>
         action: token.path("/unsubscribe/all"),
         label: text::AGAIN,
     };
-    edge.change(&token, true, false, again, |found, topics| Notice {
+    edge.change(&token, true, false, again, |found, changed| Notice {
         heading: text::ALL_OFF_HEADING.to_owned(),
         paragraphs: vec![
-            text::all_off(address(found), &names(topics)),
+            if changed.is_empty() {
+                text::all_off_already(address(found))
+            } else {
+                text::all_off(address(found), &names(found))
+            },
             text::RECEIPTS_STAY.to_owned(),
         ],
         buttons: vec![Button {
@@ -124,8 +128,12 @@ fn buttons(token: &Token, found: &InspectUnsubscribeTokenResponse, undo: &str) -
     buttons
 }
 
-fn names(topics: &[String]) -> Vec<&'static str> {
-    topics.iter().map(|topic| text::topic(topic).name).collect()
+/// Of every topic: those that were off before are off now, too.
+fn names(found: &InspectUnsubscribeTokenResponse) -> Vec<&'static str> {
+    let topics = found.preferences.iter();
+    topics
+        .map(|preference| text::topic(&preference.topic).name)
+        .collect()
 }
 
 /// Whoever is no member has no topics to choose from.
