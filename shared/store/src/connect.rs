@@ -2,10 +2,12 @@
 //! a second one would only wait for its lock and break the group commit, and a pool of readers that never
 //! block it (WAL); PostgreSQL gets one pool. Either way a commit is on disk before it is acknowledged.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
@@ -97,7 +99,7 @@ async fn connect_postgres(settings: &DatabaseSettings, url: &str, schema: &str) 
         .set_schema_search_path(schema)
         .map_sqlx_postgres_opts(|options| {
             // Batches look costly to the planner, which then compiles each for 30 ms and runs it for one.
-            options
+            plain_on_loopback(options)
                 .statement_cache_capacity(STATEMENT_CACHE)
                 .options([("jit", "off")])
         });
@@ -106,10 +108,24 @@ async fn connect_postgres(settings: &DatabaseSettings, url: &str, schema: &str) 
     Ok(Store::new(settings, Backend::Postgres, pool.clone(), pool, bus))
 }
 
+/// Where both would do, what never leaves the machine goes without TLS: the driver writes it record by record, and there,
+/// with packets larger than a record, Nagle's algorithm holds each back for the 40 ms of a delayed acknowledgement.
+fn plain_on_loopback(options: PgConnectOptions) -> PgConnectOptions {
+    let host = options.get_host().trim_matches(['[', ']']);
+    let loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    match options.get_ssl_mode() {
+        PgSslMode::Prefer if loopback => options.ssl_mode(PgSslMode::Disable),
+        _ => options,
+    }
+}
+
 /// `CREATE SCHEMA IF NOT EXISTS` races with itself, hence the lock.
 async fn create_schema(url: &str, schema: &str) -> Result<(), DbErr> {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+    options
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .map_sqlx_postgres_opts(plain_on_loopback);
     let connection = Database::connect(quiet(options)).await?;
     let made = async {
         let transaction = connection.begin().await?;

@@ -17,6 +17,7 @@ const MAX_SCHEMA: usize = 48;
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSettings {
     /// `sqlite:PATH` (relative paths are relative to the working directory) or `postgres://user:password@host/database`.
+    /// As with `psql`, `?sslmode=` says whether TLS is used; unless it does, a server on loopback is spoken to without.
     pub url: String,
     /// The PostgreSQL schema of this service; created when absent. SQLite has none and ignores it.
     #[serde(default = "default_schema")]

@@ -98,6 +98,27 @@ store_tests! {
         }
     }
 
+    async fn tls_on_loopback_is_only_for_whoever_asks_for_it(store: Store) {
+        if store.backend() == Backend::Postgres {
+            let asked = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+            let asked = || sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, asked);
+            let row = store.reader().query_one_raw(asked()).await.unwrap().unwrap();
+            assert!(!row.try_get::<bool>("", "ssl").unwrap());
+
+            let mut settings = store.settings().clone();
+            settings.url += "?sslmode=require";
+            // A server without TLS says so, which shows as well that it was asked.
+            match connect(&settings).await {
+                Ok(store) => {
+                    let row = store.reader().query_one_raw(asked()).await.unwrap().unwrap();
+                    assert!(row.try_get::<bool>("", "ssl").unwrap());
+                    store.close().await.unwrap();
+                }
+                Err(error) => assert!(error.to_string().contains("TLS"), "{error}"),
+            }
+        }
+    }
+
     async fn a_rolled_back_transaction_leaves_nothing(store: Store) {
         store.migrate::<OneTable>().await.unwrap();
         let transaction = store.begin().await.unwrap();
