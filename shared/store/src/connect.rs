@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -172,6 +173,12 @@ fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOpti
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            // On a full disk SQLite rolls back by itself; the driver's own ROLLBACK then fails, and it believes for ever to
+            // be in a transaction. What came next would be a savepoint in one that nobody commits.
+            let usable = !connection.is_in_transaction();
+            Box::pin(std::future::ready(Ok(usable)))
+        })
         .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
             let options = options
                 .filename(&path)

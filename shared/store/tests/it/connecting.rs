@@ -129,6 +129,36 @@ store_tests! {
     }
 }
 
+/// SQLite ends a transaction by itself when the disk is full. What comes after it must be a transaction of its own, and
+/// not a part of one that the driver believes to be open: after a commit that fails, nobody would commit that.
+#[tokio::test]
+async fn what_is_committed_after_a_full_disk_is_on_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = DatabaseSettings::sqlite(directory.path().join("w.db"));
+    let store = connect(&settings).await.unwrap();
+    store.migrate::<OneTable>().await.unwrap();
+    let prepare = "CREATE TABLE parts (thing INTEGER REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TABLE large (bytes BLOB); PRAGMA max_page_count = 1";
+    store.writer().execute_unprepared(prepare).await.unwrap();
+    let transaction = store.begin().await.unwrap();
+    let large = "INSERT INTO large (bytes) VALUES (zeroblob(1000000))";
+    let full = transaction.execute_unprepared(large).await.unwrap_err();
+    assert!(is_transient(&full), "{full}");
+    drop(transaction);
+    let transaction = store.begin().await.unwrap();
+    let orphan = "INSERT INTO parts (thing) VALUES (7)";
+    transaction.execute_unprepared(orphan).await.unwrap();
+    transaction.commit().await.unwrap_err();
+
+    let transaction = store.begin().await.unwrap();
+    transaction.execute_unprepared(INSERT).await.unwrap();
+    transaction.commit().await.unwrap();
+    let found = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT id FROM things");
+    let found = store.reader().query_one_raw(found).await.unwrap();
+    assert!(found.is_some(), "it was said to be committed");
+    store.close().await.unwrap();
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_sqlite_file_is_for_its_owner_only() {
