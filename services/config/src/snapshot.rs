@@ -1,10 +1,10 @@
 //! A team's snapshot: everything that decides who hears of its events, as of one revision.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{AccessMode, ConnectionTrait, DatabaseTransaction, IsolationLevel, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use watchbell_contracts::config::v1::{MemberSnapshot, Preference, TeamSnapshot};
 use watchbell_domain::ids::TeamId;
-use watchbell_store::{Backend, Store};
+use watchbell_store::Store;
 
 use crate::error::Result;
 use crate::store::entities::{channel, event_type, member, mention_rule, preference, rule};
@@ -12,23 +12,10 @@ use crate::store::{channels, event_types, members, preferences, rules, teams};
 
 /// Reads a team's snapshot in one transaction, so that its parts belong to one revision.
 pub(crate) async fn read(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<TeamSnapshot> {
-    let transaction = begin(store).await?;
+    let transaction = store.begin_reading().await?;
     let snapshot = collect(&transaction, team, now).await?;
     transaction.rollback().await?;
     Ok(snapshot)
-}
-
-/// Begins a transaction that sees one state of the database. SQLite's readers do so by themselves.
-pub(crate) async fn begin(store: &Store) -> Result<DatabaseTransaction> {
-    let reader = store.reader();
-    Ok(match store.backend() {
-        Backend::Sqlite => reader.begin().await?,
-        Backend::Postgres => {
-            reader
-                .begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly))
-                .await?
-        }
-    })
 }
 
 async fn collect(

@@ -11,8 +11,8 @@ use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, Statement,
+    TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use sha2::{Digest, Sha256};
@@ -264,26 +264,6 @@ impl Store {
     /// The connection to write by: SQLite's only writer, or PostgreSQL's pool.
     pub fn writer(&self) -> &DatabaseConnection {
         &self.inner.writer
-    }
-
-    /// Begins a transaction that writes. On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): a
-    /// transaction that reads first and writes later could otherwise fail in the middle.
-    ///
-    /// # Errors
-    /// The database's; see [`crate::is_transient`].
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        match self.inner.backend {
-            Backend::Postgres => self.inner.writer.begin().await,
-            Backend::Sqlite => {
-                self.inner
-                    .writer
-                    .begin_with_options(TransactionOptions {
-                        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                        ..TransactionOptions::default()
-                    })
-                    .await
-            }
-        }
     }
 
     /// Which database this is.

@@ -11,6 +11,7 @@ pub mod listen;
 pub mod paging;
 mod settings;
 pub mod testing;
+mod transaction;
 
 pub use connect::{Backend, Store, connect};
 pub use error::{StoreError, is_transient, is_unique_violation};

@@ -65,7 +65,7 @@ pub(super) async fn resolve_channel(
 ) -> Result<ResolveChannelResponse> {
     internal(&caller)?;
     let team = caller.team(&request.team_id)?;
-    let transaction = snapshot::begin(service.store()).await?;
+    let transaction = service.store().begin_reading().await?;
     let revision = teams::get(&transaction, team).await?.revision;
     let row = match request.selector {
         None => return Err(Problem::invalid("selector", field::REQUIRED, "must be given").into()),
@@ -175,7 +175,7 @@ pub(super) async fn list_opt_outs(
 ) -> Result<ListOptOutsResponse> {
     internal(&caller)?;
     let team = caller.team(&request.team_id)?;
-    let transaction = snapshot::begin(service.store()).await?;
+    let transaction = service.store().begin_reading().await?;
     let plan: Plan = parse("teams", &teams::get(&transaction, team).await?.plan)?;
     let people = members::all(&transaction, team).await?;
     let said = preferences::all(&transaction, team).await?;

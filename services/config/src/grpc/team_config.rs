@@ -17,7 +17,6 @@ use super::rules::MAX_RULES;
 use crate::document::{self, Admission, Current, Desired, Plan};
 use crate::error::{Error, Result};
 use crate::service::Service;
-use crate::snapshot;
 use crate::store::teams;
 
 /// How often an apply is begun again when somebody else changed the team meanwhile.
@@ -73,7 +72,7 @@ pub(super) async fn export(
 }
 
 async fn read(service: &Service, team: TeamId) -> Result<Current> {
-    let transaction = snapshot::begin(service.store()).await?;
+    let transaction = service.store().begin_reading().await?;
     let current = Current::read(&transaction, team, service.now()).await?;
     transaction.rollback().await?;
     Ok(current)

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 use watchbell_store::{Backend, DatabaseSettings, connect, is_transient, is_unique_violation, store_tests};
 
-struct OneTable;
+pub(crate) struct OneTable;
 
 struct CreateThings;
 
