@@ -1,7 +1,7 @@
 //! Says that this replica lives, and frees what belongs to replicas that do not. Time is the database's, so that
 //! clocks which differ between machines take nobody's work away.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::DbErr;
@@ -12,17 +12,35 @@ use crate::core::Core;
 
 /// Between two heartbeats.
 pub(crate) const BEAT: Duration = Duration::from_secs(1);
-/// A replica silent for so long is dead.
-const SILENCE: Duration = Duration::from_secs(5);
+/// A replica silent for so long is dead, which includes its own predecessor on the same machine. Whoever is taken for
+/// dead wrongly goes on as another, and what it had under way may arrive twice; nothing is lost.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// The loop.
 pub(crate) struct Heartbeat {
-    pub(crate) core: Arc<Core>,
+    core: Arc<Core>,
+    rhythm: Mutex<Rhythm>,
+}
+
+/// When this replica's own heartbeats got through. Whoever was silent itself cannot tell who is dead: after the database
+/// was away, or the machine stood still, everybody looks dead to the first that is back.
+#[derive(Debug, Default)]
+struct Rhythm {
+    last: Option<Duration>,
+    /// The others have had time for a heartbeat by then.
+    judges_from: Duration,
 }
 
 // === impl Heartbeat ===
 
 impl Heartbeat {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            rhythm: Mutex::default(),
+        }
+    }
+
     /// Enters this replica before it takes any lease. On SQLite whoever opens the database is the only one, so
     /// everything a former process held is free at once.
     pub(crate) async fn enter(core: &Core) -> Result<(), DbErr> {
@@ -46,8 +64,10 @@ impl Heartbeat {
             core.become_another(after);
             tracing::warn!(%before, %after, "others took this replica for dead; it goes on as another");
         }
-        let silence = i64::try_from(SILENCE.as_micros()).unwrap_or(i64::MAX);
-        core.db.bury_silent_replicas(silence, core.owner()).await?;
+        if self.beaten() {
+            let silence = i64::try_from(SILENCE.as_micros()).unwrap_or(i64::MAX);
+            core.db.bury_silent_replicas(silence, core.owner()).await?;
+        }
         let mut freed = 0;
         for owner in core.db.dead_owners_all_teams().await? {
             freed += self.free(owner).await?;
@@ -57,6 +77,11 @@ impl Heartbeat {
             core.sweep.notify_one();
         }
         Ok(freed)
+    }
+
+    fn beaten(&self) -> bool {
+        let mut rhythm = self.rhythm.lock().unwrap_or_else(PoisonError::into_inner);
+        rhythm.beat(self.core.clock.monotonic())
     }
 
     async fn free(&self, owner: Uuid) -> Result<u64, DbErr> {
@@ -81,5 +106,38 @@ impl Heartbeat {
         if let Err(error) = left.await {
             tracing::warn!(%error, "leases were not given back; others take them over soon");
         }
+    }
+}
+
+// === impl Rhythm ===
+
+impl Rhythm {
+    /// Notes a heartbeat of our own; whether others may be judged by theirs.
+    fn beat(&mut self, now: Duration) -> bool {
+        // The last of another may be a beat older than ours.
+        let gap = self.last.replace(now).map(|last| now.saturating_sub(last));
+        if gap.is_some_and(|gap| gap > SILENCE - BEAT) {
+            self.judges_from = now + SILENCE;
+        }
+        now >= self.judges_from
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_silent_itself_judges_nobody_until_others_had_time_to_beat() {
+        let mut rhythm = Rhythm::default();
+        let mut beat = |seconds| rhythm.beat(Duration::from_secs(seconds));
+        assert!(beat(100), "a new replica may judge its predecessor");
+        assert!(beat(101));
+        assert!(beat(103), "one beat was missed");
+        assert!(!beat(106));
+        assert!(!beat(107));
+        assert!(!beat(108));
+        assert!(beat(109));
+        assert!(!beat(120), "and again");
     }
 }

@@ -118,7 +118,7 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     let pump = Pump::new(shared());
     tasks.spawn_fn(Stage::Drain, "dispatcher.pump", |stop| pump.run(stop));
     tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| committer.run(stop));
-    let heartbeat = Heartbeat { core: shared() };
+    let heartbeat = Heartbeat::new(shared());
     tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", |stop| async move {
         every(&heartbeat, &stop).await;
         heartbeat.leave().await;

@@ -141,7 +141,7 @@ impl Rig {
             committer: Committer::new(shared(), intake, outcomes),
             pump: Pump::new(shared()),
             sweeper: Sweeper::new(shared()),
-            heartbeat: Heartbeat { core: shared() },
+            heartbeat: Heartbeat::new(shared()),
             health: HealthKeeper { core: shared() },
             parking: Parking { core: shared() },
             service: Service { core: shared() },

@@ -50,6 +50,27 @@ store_tests! {
         assert_eq!(stage.receivers.events(), ["e1"]);
     }
 
+    async fn after_the_database_was_away_nobody_is_taken_for_dead_at_once(store: Store) {
+        let stage = Stage::new();
+        let mut silent = Rig::on(&store, &stage).await;
+        let channel = stage.channel("a");
+        silent.emit("e1", &[channel]).await;
+        let mut other = Rig::on(&store, &stage).await;
+        other.heartbeat.tick().await.unwrap();
+        stage.clock.advance(Duration::from_secs(60));
+        presume_dead(&silent, &mut other).await;
+        if store.backend() == Backend::Postgres {
+            other.settle().await;
+            assert_eq!(other.states().await, [State::Pending], "it may have been silent for the same reason");
+            for _ in 0..3 {
+                stage.clock.advance(Duration::from_secs(1));
+                other.heartbeat.tick().await.unwrap();
+            }
+        }
+        other.settle().await;
+        assert_eq!(other.states().await, [State::Delivered]);
+    }
+
     async fn a_replica_taken_for_dead_goes_on_as_another_and_drops_what_it_held(store: Store) {
         let stage = Stage::new();
         let mut first = Rig::on(&store, &stage).await;
