@@ -25,6 +25,9 @@ use crate::{DatabaseSettings, Location, StoreError};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// PostgreSQL ends a transaction whose owner says nothing for so long. A process that stands still, or whose machine is
+/// gone without a word, would otherwise keep the rows locked that the others write.
+const STALLED: (&str, &str) = ("idle_in_transaction_session_timeout", "3s");
 /// A connection idle for longer is pinged before use; busy ones are not, which saves a round trip each.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(10);
 /// Statements slower than this are worth a line in the log.
@@ -102,7 +105,7 @@ async fn connect_postgres(settings: &DatabaseSettings, url: &str, schema: &str) 
             // Batches look costly to the planner, which then compiles each for 30 ms and runs it for one.
             plain_on_loopback(options)
                 .statement_cache_capacity(STATEMENT_CACHE)
-                .options([("jit", "off")])
+                .options([("jit", "off"), STALLED])
         });
     let pool = Database::connect(quiet(options)).await?;
     let bus = ChangeBus::postgres(pool.clone(), url, schema);

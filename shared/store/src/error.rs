@@ -84,6 +84,7 @@ fn is_transient_sqlstate(code: &str) -> bool {
                 | "57014" // cancelled, by a statement timeout for one
                 | "57P01" | "57P02" | "57P03" // shutting down, crashed, starting up
                 | "25006" // read only: a fail-over has not finished
+                | "25P03" // idle in a transaction for too long: this process stood still
         )
 }
 
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn codes_are_sorted_as_documented() {
-        for code in ["08006", "53300", "53100", "40001", "40P01", "57P03", "25006"] {
+        for code in ["08006", "53300", "53100", "40001", "40P01", "57P03", "25006", "25P03"] {
             assert!(is_transient_sqlstate(code), "{code}");
         }
         for code in ["", "23505", "42P01", "22001", "57000"] {

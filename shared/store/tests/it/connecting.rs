@@ -1,5 +1,7 @@
 //! Opening, migrating from several replicas at once, and the classes of error.
 
+use std::time::Duration;
+
 use sea_orm::sea_query::{ColumnDef, Table};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
@@ -116,6 +118,31 @@ store_tests! {
                 }
                 Err(error) => assert!(error.to_string().contains("TLS"), "{error}"),
             }
+        }
+    }
+
+    async fn whoever_stands_still_in_a_transaction_locks_nothing_for_ever(store: Store) {
+        if store.backend() == Backend::Postgres {
+            let transaction = store.begin().await.unwrap();
+            let shown = sea_orm::Statement::from_string(
+                sea_orm::DbBackend::Postgres,
+                "SHOW idle_in_transaction_session_timeout",
+            );
+            let row = transaction.query_one_raw(shown).await.unwrap().unwrap();
+            assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "3s");
+            // The same sooner.
+            let sooner = "SET idle_in_transaction_session_timeout = '1ms'";
+            transaction.execute_unprepared(sooner).await.unwrap();
+            let ended = async {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    if let Err(error) = transaction.execute_unprepared("SELECT 1").await {
+                        return error;
+                    }
+                }
+            };
+            let error = tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap();
+            assert!(is_transient(&error), "{error}");
         }
     }
 
