@@ -9,10 +9,15 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
+
+use tokio::time::timeout;
 
 use watchbell_contracts::{
     api::DispatcherApi,
@@ -26,11 +31,16 @@ use self::{
 };
 use crate::error::Error;
 
+/// How long a Dispatcher may take to answer. One that stands still, or cannot reach its database and is not told so, is
+/// not waited for until its stream breaks.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// Submits to the least busy Dispatcher that is there.
 #[derive(Clone)]
 pub(crate) struct Submitter {
     links: Arc<[Arc<Link>]>,
     turn: Arc<AtomicUsize>,
+    answer: Duration,
 }
 
 // === impl Submitter ===
@@ -46,6 +56,7 @@ impl Submitter {
             Self {
                 links: links.into(),
                 turn: Arc::default(),
+                answer: ANSWER,
             },
             loops,
         )
@@ -56,7 +67,13 @@ impl Submitter {
         loop {
             let session = self.least_busy().ok_or(Error::NoDispatcher)?;
             match session.send(request) {
-                Ok(answer) => return answer.await.map_err(|_| Error::NoDispatcher),
+                Ok(answer) => {
+                    return match timeout(self.answer, answer).await {
+                        Ok(Ok(answer)) => Ok(answer),
+                        // It may be committed all the same, and repeating it is safe.
+                        Ok(Err(_)) | Err(_) => Err(Error::NoDispatcher),
+                    };
+                }
                 Err(Refused::Full) => return Err(Error::Overloaded),
                 // It closed since we chose it, and is not chosen again.
                 Err(Refused::Closed(unsent)) => request = *unsent,

@@ -112,6 +112,32 @@ async fn answers_that_come_out_of_order_find_their_callers() {
 }
 
 #[tokio::test]
+async fn a_dispatcher_that_does_not_answer_is_not_waited_for_and_the_next_gets_another() {
+    let mut world = World::new(2);
+    world.submitter.answer = Duration::from_millis(10);
+    let mut sessions = world.sessions().await;
+    let first = world.submit("first");
+    let (mut silent, mut other) = (sessions.remove(0), sessions.remove(0));
+    let given = tokio::select! {
+        given = silent.request() => given,
+        given = other.request() => { std::mem::swap(&mut silent, &mut other); given }
+    };
+    assert_eq!(given.unwrap().traceparent, "first");
+    assert_eq!(code(first.await.unwrap()), Code::Unavailable);
+    // Its answer is still to come, so it counts as busy.
+    world.submitter.answer = Duration::from_secs(30);
+    for _ in 0..3 {
+        let again = world.submit("again");
+        let sequence = other.request().await.unwrap().sequence;
+        other.answer(SubmitResponse {
+            sequence,
+            ..SubmitResponse::default()
+        });
+        assert!(again.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
 async fn before_the_first_stream_is_open_there_is_no_dispatcher() {
     let (submitter, _loops) = Submitter::new(vec![FakeDispatcher::new()]);
     let refused = Status::from(submitter.submit(request("e")).await.unwrap_err());
