@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod crash;
+mod disk;
 mod harness;
 mod integrations;
 mod isolation;

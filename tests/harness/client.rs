@@ -1,11 +1,12 @@
 //! A caller with a key, and the calls that every suite makes.
 
 use tonic::{
-    Request, Status,
+    Code, Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
 };
+use tonic_types::StatusExt as _;
 use watchbell_contracts::{
     config::v1::{
         self as config, EventFilter, WebhookDestination, channel::Destination,
@@ -155,6 +156,13 @@ impl Client {
         };
         Ok(self.router().emit(request).await?.into_inner())
     }
+}
+
+/// Whether a refusal says that the same call again may succeed, and when to make it.
+pub(crate) fn is_told_to_come_again(status: &Status) -> bool {
+    let waits = status.get_details_retry_info();
+    matches!(status.code(), Code::Unavailable | Code::ResourceExhausted)
+        && waits.is_some_and(|waits| waits.retry_delay.is_some())
 }
 
 /// A critical finding of that id.

@@ -3,10 +3,12 @@
 
 mod client;
 pub(crate) mod database;
+mod fault;
 mod process;
 
-pub(crate) use client::{Client, finding};
+pub(crate) use client::{Client, finding, is_told_to_come_again};
 pub(crate) use database::{Database, on_both_databases};
+pub(crate) use fault::Faults;
 pub(crate) use process::{Process, Serve};
 
 use std::{future::Future, time::Duration};

@@ -1,6 +1,7 @@
 //! A `watchbell serve` in a process of its own.
 
 use std::{
+    io::Read as _,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -73,7 +74,40 @@ impl Serve {
 
     /// Starts the process, and waits until it is ready.
     pub(crate) async fn start(&self) -> Process {
-        let child = Command::new(env!("CARGO_BIN_EXE_watchbell"))
+        let mut process = Process {
+            child: self.command().spawn().expect("the binary starts"),
+            address: self.address,
+            directory: self.directory.clone(),
+        };
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Starts the process, which ends by itself because it cannot serve; what it said on standard error.
+    pub(crate) async fn fail(&self) -> String {
+        let mut child = self
+            .command()
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let ended = eventually("the process ends by itself", || {
+            std::future::ready(child.try_wait().expect("the process can be asked"))
+        });
+        assert!(
+            !ended.await.success(),
+            "the process failed and says that it did not"
+        );
+        let mut said = String::new();
+        let mut stderr = child.stderr.take().expect("standard error is piped");
+        stderr
+            .read_to_string(&mut said)
+            .expect("it says something in UTF-8");
+        said
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_watchbell"));
+        command
             .arg("serve")
             .args(&self.services)
             .args(&self.flags)
@@ -90,16 +124,8 @@ impl Serve {
             )
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
-        let mut process = Process {
-            child,
-            address: self.address,
-            directory: self.directory.clone(),
-        };
-        process.wait_until_ready().await;
-        process
+            .stdout(Stdio::null());
+        command
     }
 }
 
