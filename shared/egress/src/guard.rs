@@ -202,6 +202,11 @@ impl GuardedUrl {
         self.uri.host().unwrap_or_default()
     }
 
+    /// Host and port as the URL has them, which leaves the scheme's own port out.
+    pub(crate) fn authority(&self) -> &str {
+        self.uri.authority().map_or("", http::uri::Authority::as_str)
+    }
+
     /// The port, given or implied.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -4,35 +4,45 @@
 //! cookie. Every new connection asks the [`Guard`] for the addresses to dial. It decides nothing about retries.
 
 mod connect;
+mod connection;
+mod http1;
+mod origin;
+mod payload;
+mod pool;
+mod wire;
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName};
-use http::{Method, Request, StatusCode, Version};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use rustls::pki_types::CertificateDer;
 
 use crate::guard::{GuardedUrl, Refusal};
 use crate::resolve::Guard;
 use connect::{ConnectError, Connector};
+use connection::{BodyRead, Connection};
+use origin::Origin;
+use payload::{HandedOver, Payload};
+use pool::{Bounds, Pool};
 
 /// How much of an answer's body [`HttpClient::post`] keeps.
 pub const KEPT_BODY: usize = 4096;
 /// How much more is read and thrown away to save the connection; beyond it the connection is closed.
 const DRAINED_BODY: usize = 64 * 1024;
-/// An idle connection is kept this long.
-const IDLE: Duration = Duration::from_secs(90);
+/// How many connections are kept for later.
+const KEPT_CONNECTIONS: Bounds = Bounds {
+    per_origin: 512,
+    in_all: 4096,
+};
 /// The longest head of an answer, and how many headers it may have.
 const MAX_ANSWER_HEAD: usize = 64 * 1024;
 const MAX_ANSWER_HEADERS: usize = 128;
+/// A busy HTTP/2 connection is pinged this often, and ends when no answer comes.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Headers that belong to the connection or frame the message; a caller's are dropped, so that a custom header can
 /// never smuggle a second request.
@@ -51,7 +61,8 @@ const FRAMING: [HeaderName; 9] = [
 /// A guarded HTTP client. Cheap to clone; all clones share the pool.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    client: Client<Connector, Payload>,
+    connector: Connector,
+    pool: Arc<Pool>,
 }
 
 /// What a server answered.
@@ -138,18 +149,10 @@ impl HttpClient {
     /// left out; hosts that need them will fail with [`SendError::Tls`].
     #[must_use]
     pub fn with_roots(guard: Guard, extra: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(512)
-            .http1_max_buf_size(MAX_ANSWER_HEAD)
-            .http1_max_headers(MAX_ANSWER_HEADERS)
-            .http2_max_header_list_size(MAX_ANSWER_HEAD as u32)
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .http2_keep_alive_timeout(Duration::from_secs(10))
-            .build(Connector::new(guard, extra));
-        Self { client }
+        Self {
+            connector: Connector::new(guard, extra),
+            pool: Arc::new(Pool::new(KEPT_CONNECTIONS)),
+        }
     }
 
     /// Posts `body`. `timeout` bounds everything, from the look-up to the answer's last byte that is waited for; a
@@ -203,69 +206,83 @@ impl HttpClient {
 
         let deadline = tokio::time::sleep(timeout);
         tokio::pin!(deadline);
-        let response = tokio::select! {
+        let (mut connection, response) = tokio::select! {
             biased;
-            response = self.client.request(request) => {
-                response.map_err(|error| explain(&error, handed_over.load(Ordering::Acquire)))?
-            }
-            () = &mut deadline => {
-                return Err(if handed_over.load(Ordering::Acquire) {
-                    SendError::TimeoutAfterSent
-                } else {
-                    SendError::TimeoutBeforeSent
-                });
-            }
+            sent = self.send(url, request, &handed_over) => sent?,
+            () = &mut deadline => return Err(timed_out(&handed_over)),
         };
         let (head, body) = response.into_parts();
         let mut kept = BytesMut::new();
-        let body_complete = tokio::select! {
+        let read = tokio::select! {
             biased;
-            complete = keep_prefix(body, keep, &mut kept) => complete,
-            () = &mut deadline => false,
+            read = connection.read(body, keep, &mut kept) => read,
+            () = &mut deadline => BodyRead::Unfinished,
         };
+        if let Connection::Http1(connection) = connection
+            && read != BodyRead::Unfinished
+        {
+            self.pool.park(connection);
+        }
         Ok(Answer {
             status: head.status,
             headers: head.headers,
             body_prefix: kept.freeze(),
-            body_complete,
+            body_complete: read == BodyRead::Whole,
             http_version: head.version,
         })
     }
-}
 
-/// Reads the first `keep` bytes into `kept` and a bounded rest into nothing. Says whether `kept` is all there was.
-async fn keep_prefix(mut body: Incoming, keep: usize, kept: &mut BytesMut) -> bool {
-    let mut seen = 0usize;
-    while seen <= keep + DRAINED_BODY {
-        let frame = match body.frame().await {
-            None => return seen <= keep,
-            Some(Err(_)) => return false,
-            Some(Ok(frame)) => frame,
+    /// Sends a request over a connection of the pool, or over a new one. It moves on to the next one only while
+    /// nothing of it was sent, which a connection that ended while it was idle is the reason for.
+    async fn send(
+        &self,
+        url: &GuardedUrl,
+        mut request: Request<Payload>,
+        handed_over: &HandedOver,
+    ) -> Result<(Connection, Response<Incoming>), SendError> {
+        while let Some(mut connection) = self.pool.take(url) {
+            match connection.send(request).await {
+                Ok(response) => return Ok((connection, response)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) if connection.is_spent() => request = unsent,
+                    _ => return Err(unanswered(error.error(), handed_over)),
+                },
+            }
+        }
+        let mut connection = match self.connector.connect(url).await? {
+            Connection::Http2(sender) => Connection::Http2(self.pool.share(Origin::of(url), sender)),
+            http1 @ Connection::Http1(_) => http1,
         };
-        if let Ok(data) = frame.into_data() {
-            let room = keep - kept.len();
-            kept.extend_from_slice(&data[..data.len().min(room)]);
-            seen = seen.saturating_add(data.len());
+        match connection.send(request).await {
+            Ok(response) => Ok((connection, response)),
+            Err(error) => Err(unanswered(error.error(), handed_over)),
         }
     }
-    false
 }
 
-fn explain(error: &ClientError, handed_over: bool) -> SendError {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = source {
-        if let Some(connect) = cause.downcast_ref::<ConnectError>() {
-            return match connect {
-                ConnectError::Refused(Refusal::Unresolved) => SendError::Dns,
-                ConnectError::Refused(refusal) => SendError::Refused(refusal.clone()),
-                ConnectError::Tcp(cause) => SendError::Connect(cause.kind().to_string()),
-                ConnectError::Tls(cause) => SendError::Tls(cause.to_string()),
-            };
+impl From<ConnectError> for SendError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Refused(Refusal::Unresolved) => Self::Dns,
+            ConnectError::Refused(refusal) => Self::Refused(refusal),
+            ConnectError::Tcp(cause) => Self::Connect(cause.kind().to_string()),
+            ConnectError::Tls(cause) => Self::Tls(cause.to_string()),
+            ConnectError::Http(cause) => Self::Other(innermost(&*cause)),
         }
-        source = cause.source();
     }
+}
+
+fn timed_out(handed_over: &HandedOver) -> SendError {
+    if handed_over.get() {
+        SendError::TimeoutAfterSent
+    } else {
+        SendError::TimeoutBeforeSent
+    }
+}
+
+fn unanswered(error: &hyper::Error, handed_over: &HandedOver) -> SendError {
     let detail = innermost(error);
-    if handed_over {
+    if handed_over.get() {
         SendError::Reset(detail)
     } else {
         SendError::Other(detail)
@@ -279,55 +296,4 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         cause = next;
     }
     cause.to_string()
-}
-
-/// A request body that remembers whether the connection has taken it: from then on it may have arrived.
-#[derive(Debug)]
-struct Payload {
-    data: Option<Bytes>,
-    taken: Arc<AtomicBool>,
-}
-
-impl Payload {
-    fn new(data: Bytes) -> (Self, Arc<AtomicBool>) {
-        let taken = Arc::new(AtomicBool::new(false));
-        (
-            Self {
-                data: Some(data),
-                taken: Arc::clone(&taken),
-            },
-            taken,
-        )
-    }
-}
-
-impl Body for Payload {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.taken.store(true, Ordering::Release);
-        Poll::Ready(
-            self.data
-                .take()
-                .filter(|data| !data.is_empty())
-                .map(|data| Ok(Frame::data(data))),
-        )
-    }
-
-    fn is_end_stream(&self) -> bool {
-        let nothing_left = self.data.as_ref().is_none_or(Bytes::is_empty);
-        if nothing_left {
-            // An empty body is never polled: being asked is all the sign there is.
-            self.taken.store(true, Ordering::Release);
-        }
-        nothing_left
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
-    }
 }

@@ -1,44 +1,41 @@
-//! The connector beneath the pool: judge, dial, and, for `https`, shake hands.
+//! What the pool cannot give is opened: judge, dial, for `https` shake hands, and begin to speak HTTP.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
+use http::HeaderValue;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
+use super::connection::Connection;
+use super::origin::Origin;
+use super::wire::Wire;
 use crate::dial::dial;
-use crate::guard::{Refusal, bare_host};
+use crate::guard::{GuardedUrl, Refusal, bare_host};
 use crate::resolve::Guard;
 
-/// Connecting is given up after this long even when the request may wait longer: the attempt outlives its request
-/// in the pool, so it needs a bound of its own.
+/// Dialling, and then shaking hands, is given up after this long even when the request may wait longer: the word
+/// that the server cannot be reached is worth more than a time-out's.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why no connection could be had.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConnectError {
+pub(super) enum ConnectError {
     #[error("refused: {0}")]
     Refused(Refusal),
     #[error("could not connect: {0}")]
     Tcp(io::Error),
     #[error("TLS failed: {0}")]
     Tls(io::Error),
+    #[error("HTTP could not begin: {0}")]
+    Http(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Opens connections to what the guard lets through.
 #[derive(Clone)]
-pub(crate) struct Connector {
+pub(super) struct Connector {
     guard: Guard,
     tls: TlsConnector,
 }
@@ -52,7 +49,7 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(guard: Guard, extra: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+    pub(super) fn new(guard: Guard, extra: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
@@ -63,28 +60,36 @@ impl Connector {
         }
     }
 
-    async fn connect(self, uri: Uri) -> Result<TokioIo<Wire>, ConnectError> {
-        let tls = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
-        let host = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    /// A new connection to `url`'s origin.
+    pub(super) async fn connect(&self, url: &GuardedUrl) -> Result<Connection, ConnectError> {
+        // What it is called is settled first: nothing is dialled in vain.
+        let host =
+            HeaderValue::from_str(url.authority()).map_err(|error| ConnectError::Http(Box::new(error)))?;
+        let wire = self.wire(url).await?;
+        Connection::open(wire, Origin::of(url), host)
+            .await
+            .map_err(|error| ConnectError::Http(Box::new(error)))
+    }
+
+    async fn wire(&self, url: &GuardedUrl) -> Result<Wire, ConnectError> {
         let addresses = self
             .guard
-            .dialable(host, port, tls)
+            .dialable(url.host(), url.port(), url.is_tls())
             .await
             .map_err(ConnectError::Refused)?;
         let stream = dial(&addresses, CONNECT_TIMEOUT)
             .await
             .map_err(ConnectError::Tcp)?;
-        if !tls {
-            return Ok(TokioIo::new(Wire::Plain(stream)));
+        if !url.is_tls() {
+            return Ok(Wire::Plain(stream));
         }
-        let name = ServerName::try_from(bare_host(host).to_owned())
+        let name = ServerName::try_from(bare_host(url.host()).to_owned())
             .map_err(|error| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, self.tls.connect(name, stream))
             .await
             .map_err(|_| ConnectError::Tls(io::Error::new(io::ErrorKind::TimedOut, "handshake timed out")))?
             .map_err(ConnectError::Tls)?;
-        Ok(TokioIo::new(Wire::Tls(Box::new(stream))))
+        Ok(Wire::Tls(Box::new(stream)))
     }
 }
 
@@ -100,86 +105,4 @@ fn client_config(roots: RootCertStore) -> ClientConfig {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config
-}
-
-impl tower_service::Service<Uri> for Connector {
-    type Response = TokioIo<Wire>;
-    type Error = ConnectError;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(uri))
-    }
-}
-
-/// A connection, encrypted or not.
-#[derive(Debug)]
-pub(crate) enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        match self {
-            Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                Connected::new().negotiated_h2()
-            }
-            _ => Connected::new(),
-        }
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
 }

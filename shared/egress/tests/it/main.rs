@@ -9,6 +9,8 @@
 
 mod dns;
 mod http;
+mod raw;
+mod reuse;
 mod smtp;
 mod support;
 mod tls;

@@ -53,3 +53,10 @@ pub(crate) fn on_loopback() -> Guard {
 pub(crate) fn client() -> HttpClient {
     HttpClient::new(on_loopback())
 }
+
+/// Lets the runtime see what has happened to its sockets.
+pub(crate) async fn look_around() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}

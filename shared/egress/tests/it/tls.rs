@@ -1,7 +1,8 @@
-//! HTTPS: whose certificate is believed, and HTTP/2 where the server offers it.
+//! HTTPS: whose certificate is believed, HTTP/2 where the server offers it, and connections used again under both.
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,73 +12,168 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use watchbell_egress::{EgressPolicy, HttpClient, SendError};
+use tokio_rustls::server::TlsStream;
+use watchbell_egress::{Answer, EgressPolicy, GuardedUrl, HttpClient, SendError};
 
-use crate::support::on_loopback;
+use crate::support::{look_around, on_loopback};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A server that speaks HTTP/2 over TLS; its URL and certificate.
-async fn h2_server() -> (String, CertificateDer<'static>) {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key.into())
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}/hook", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let service = service_fn(|_| async {
-                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"over h2"))))
+/// A server over TLS, which speaks one version of HTTP.
+struct TlsServer {
+    url: GuardedUrl,
+    certificate: CertificateDer<'static>,
+    handshakes: Arc<AtomicUsize>,
+    /// How often it was told to hang up.
+    hang_up: watch::Sender<usize>,
+    /// How many connections have ended.
+    ended: watch::Receiver<usize>,
+}
+
+impl TlsServer {
+    async fn start(version: Version) -> Self {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.into())
+            .unwrap();
+        config.alpn_protocols = match version {
+            Version::HTTP_2 => vec![b"h2".to_vec()],
+            _ => vec![b"http/1.1".to_vec()],
+        };
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/hook", listener.local_addr().unwrap());
+        let handshakes = Arc::new(AtomicUsize::new(0));
+        let (hang_up, told) = watch::channel(0);
+        let (ending, ended) = watch::channel(0);
+        let done = Arc::clone(&handshakes);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, done) = (acceptor.clone(), Arc::clone(&done));
+                let (mut told, ending) = (told.clone(), ending.clone());
+                told.mark_unchanged();
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else {
+                        return;
+                    };
+                    done.fetch_add(1, Ordering::SeqCst);
+                    serve(version, TokioIo::new(stream), told).await;
+                    ending.send_modify(|ended| *ended += 1);
                 });
-                let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                drop(http.serve_connection(TokioIo::new(stream), service).await);
-            });
+            }
+        });
+        Self {
+            url: EgressPolicy::allowing_loopback().check_url(&url).unwrap(),
+            certificate,
+            handshakes,
+            hang_up,
+            ended,
         }
+    }
+
+    fn client(&self) -> HttpClient {
+        HttpClient::with_roots(on_loopback(), [self.certificate.clone()])
+    }
+
+    fn handshakes(&self) -> usize {
+        self.handshakes.load(Ordering::SeqCst)
+    }
+}
+
+/// Answers until it is told to hang up.
+async fn serve(version: Version, stream: TokioIo<TlsStream<TcpStream>>, mut hang_up: watch::Receiver<usize>) {
+    let service = service_fn(|_| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"over tls"))))
     });
-    (url, certificate)
+    let serving = async {
+        if version == Version::HTTP_2 {
+            let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            drop(http.serve_connection(stream, service).await);
+        } else {
+            let http = hyper::server::conn::http1::Builder::new();
+            drop(http.serve_connection(stream, service).await);
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        _ = hang_up.changed() => {}
+    }
+}
+
+async fn post(client: &HttpClient, server: &TlsServer) -> Result<Answer, SendError> {
+    client
+        .post(&server.url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENCE)
+        .await
 }
 
 #[tokio::test]
 async fn http_2_is_spoken_when_the_server_offers_it() {
-    let (url, certificate) = h2_server().await;
-    let url = EgressPolicy::allowing_loopback().check_url(&url).unwrap();
-    let client = HttpClient::with_roots(on_loopback(), [certificate]);
-    let posts = (0..20).map(|_| client.post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENCE));
+    let server = TlsServer::start(Version::HTTP_2).await;
+    let client = server.client();
+    let posts = (0..20).map(|_| post(&client, &server));
     for answer in futures::future::join_all(posts).await {
         let answer = answer.unwrap();
         assert_eq!(
             (answer.status.as_u16(), answer.http_version),
             (200, Version::HTTP_2)
         );
-        assert_eq!(&answer.body_prefix[..], b"over h2");
+        assert_eq!(&answer.body_prefix[..], b"over tls");
+    }
+}
+
+#[tokio::test]
+async fn requests_over_http_2_share_one_connection() {
+    let server = TlsServer::start(Version::HTTP_2).await;
+    let client = server.client();
+    post(&client, &server).await.unwrap();
+    for _ in 0..3 {
+        let posts = (0..20).map(|_| post(&client, &server));
+        for answer in futures::future::join_all(posts).await {
+            answer.unwrap();
+        }
+    }
+    assert_eq!(server.handshakes(), 1);
+}
+
+#[tokio::test]
+async fn requests_over_tls_and_http_1_use_a_connection_again() {
+    let server = TlsServer::start(Version::HTTP_11).await;
+    let client = server.client();
+    for _ in 0..5 {
+        let answer = post(&client, &server).await.unwrap();
+        assert_eq!(answer.http_version, Version::HTTP_11);
+    }
+    assert_eq!(server.handshakes(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_is_replaced_under_both_versions() {
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let server = TlsServer::start(version).await;
+        let client = server.client();
+        post(&client, &server).await.unwrap();
+        server.hang_up.send_modify(|times| *times += 1);
+        server.ended.clone().wait_for(|ended| *ended == 1).await.unwrap();
+        look_around().await;
+        let answered = post(&client, &server).await;
+        assert!(answered.is_ok(), "{version:?}: {answered:?}");
+        assert_eq!(server.handshakes(), 2, "{version:?}");
     }
 }
 
 #[tokio::test]
 async fn an_unknown_certificate_is_a_tls_failure_and_nothing_is_sent() {
-    let (url, _) = h2_server().await;
-    let url = EgressPolicy::allowing_loopback().check_url(&url).unwrap();
-    let client = HttpClient::new(on_loopback());
-    let error = client
-        .post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENCE)
-        .await
-        .unwrap_err();
+    let server = TlsServer::start(Version::HTTP_2).await;
+    let error = post(&HttpClient::new(on_loopback()), &server).await.unwrap_err();
     assert!(
         matches!(error, SendError::Tls(_)) && !error.is_ambiguous(),
         "{error:?}"

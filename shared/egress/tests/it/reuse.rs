@@ -1,0 +1,229 @@
+//! Which connections are used again, and what becomes of a request whose connection was not worth it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use watchbell_egress::{Answer, HttpClient, SendError};
+
+use crate::raw::{RawServer, Turn};
+use crate::support::{client, look_around};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Long enough for a loopback exchange, short enough to wait for.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn answer(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+async fn post(client: &HttpClient, server: &RawServer, timeout: Duration) -> Result<Answer, SendError> {
+    client
+        .post(&server.url, HeaderMap::new(), Bytes::from_static(b"{}"), timeout)
+        .await
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_after_an_answer_that_was_read_to_its_end() {
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".to_vec();
+    for said in [answer(""), answer("ok"), answer(&"x".repeat(60_000)), chunked] {
+        let server = RawServer::start(move |_, _| Turn::Say(said.clone())).await;
+        let client = client();
+        for _ in 0..3 {
+            assert_eq!(post(&client, &server, PATIENCE).await.unwrap().status, 200);
+        }
+        assert_eq!(server.connections(), [0, 0, 0]);
+    }
+}
+
+#[tokio::test]
+async fn every_request_over_a_connection_says_where_it_goes() {
+    let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
+    let client = client();
+    for _ in 0..2 {
+        post(&client, &server, PATIENCE).await.unwrap();
+    }
+    let host = format!("host: 127.0.0.1:{}\r\n", server.url.port());
+    for request in server.requests() {
+        assert!(request.starts_with("POST /hook?x=1 HTTP/1.1\r\n"), "{request}");
+        assert_eq!(request.matches(&host).count(), 1, "{request}");
+        assert!(request.ends_with("\r\n\r\n{}"), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_have_a_connection_each_and_later_ones_use_them_again() {
+    let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
+    let client = client();
+    for _ in 0..3 {
+        let posts = (0..5).map(|_| post(&client, &server, PATIENCE));
+        for answered in futures::future::join_all(posts).await {
+            answered.unwrap();
+        }
+    }
+    assert_eq!(server.requests().len(), 15);
+    assert_eq!(server.connections().iter().max(), Some(&4));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_to_read_costs_its_connection() {
+    let server = RawServer::start(|_, _| Turn::Say(answer(&"x".repeat(1_000_000)))).await;
+    let client = client();
+    for _ in 0..2 {
+        let answer = post(&client, &server, PATIENCE).await.unwrap();
+        assert_eq!((answer.body_prefix.len(), answer.body_complete), (4096, false));
+    }
+    assert_eq!(server.connections(), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_server_that_wants_the_connection_closed_gets_it_closed() {
+    let said = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+    let server = RawServer::start(|_, _| Turn::Say(said.to_vec())).await;
+    let client = client();
+    for _ in 0..2 {
+        post(&client, &server, PATIENCE).await.unwrap();
+    }
+    assert_eq!(server.connections(), [0, 1]);
+    server.until_ended(2).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_is_noticed_and_the_request_takes_another() {
+    let server = RawServer::start(|connection, _| match connection {
+        0 | 1 => Turn::SayAndClose(answer("ok")),
+        _ => Turn::Say(answer("ok")),
+    })
+    .await;
+    let client = client();
+    let posts = (0..2).map(|_| post(&client, &server, PATIENCE));
+    futures::future::join_all(posts).await;
+    server.until_ended(2).await;
+    look_around().await;
+    post(&client, &server, PATIENCE).await.unwrap();
+    assert_eq!(server.connections(), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn bytes_that_nobody_asked_for_are_never_the_next_answer() {
+    let server = RawServer::start(|connection, _| {
+        let mut said = answer("ok");
+        if connection == 0 {
+            said.extend_from_slice(b"HTTP/1.1 500 Injected\r\ncontent-length: 0\r\n\r\n");
+        }
+        Turn::Say(said)
+    })
+    .await;
+    let client = client();
+    for _ in 0..2 {
+        assert_eq!(post(&client, &server, PATIENCE).await.unwrap().status, 200);
+    }
+    assert_eq!(server.connections(), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_request_that_may_have_arrived_is_not_repeated() {
+    let server = RawServer::start(|_, request| match request {
+        0 => Turn::Say(answer("ok")),
+        _ => Turn::SayAndClose(Vec::new()),
+    })
+    .await;
+    let client = client();
+    post(&client, &server, PATIENCE).await.unwrap();
+    let error = post(&client, &server, PATIENCE).await.unwrap_err();
+    assert!(
+        matches!(error, SendError::Reset(_)) && error.is_ambiguous(),
+        "{error:?}"
+    );
+    assert_eq!(server.connections(), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_takes_its_connection_with_it() {
+    let server = RawServer::start(|connection, _| match connection {
+        0 => Turn::Hang,
+        _ => Turn::Say(answer("ok")),
+    })
+    .await;
+    let client = client();
+    let error = post(&client, &server, SHORT).await.unwrap_err();
+    assert!(matches!(error, SendError::TimeoutAfterSent), "{error:?}");
+    server.until_ended(1).await;
+    post(&client, &server, PATIENCE).await.unwrap();
+    assert_eq!(server.connections(), [0, 1]);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_a_while_and_not_before() {
+    let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
+    let client = client();
+    post(&client, &server, PATIENCE).await.unwrap();
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(75)).await;
+    tokio::time::resume();
+    post(&client, &server, PATIENCE).await.unwrap();
+    assert_eq!(server.connections(), [0, 0]);
+
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(95)).await;
+    tokio::time::resume();
+    server.until_ended(1).await;
+    post(&client, &server, PATIENCE).await.unwrap();
+    assert_eq!(server.connections(), [0, 0, 1]);
+}
+
+#[tokio::test]
+async fn idle_connections_end_with_the_client() {
+    let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
+    let client = client();
+    post(&client, &server, PATIENCE).await.unwrap();
+    drop(client);
+    server.until_ended(1).await;
+}
+
+#[tokio::test]
+async fn a_server_that_lies_about_its_answer_is_an_honest_error_in_time() {
+    let before_the_answer = [
+        ("garbage", Turn::Say(b"\x00\x01 garbage\r\n\r\n".to_vec())),
+        (
+            "endless headers",
+            Turn::Repeat(b"HTTP/1.1 200 OK\r\nx: y\r\n".to_vec()),
+        ),
+        ("a head without end", Turn::Repeat(b"x".to_vec())),
+        ("no answer", Turn::SayAndClose(Vec::new())),
+        (
+            "half an answer",
+            Turn::SayAndClose(b"HTTP/1.1 200 OK\r\ncontent-".to_vec()),
+        ),
+        ("half a connection", Turn::HalfClose),
+    ];
+    for (lie, turn) in before_the_answer {
+        let server = RawServer::start(move |_, _| turn.clone()).await;
+        let error = post(&client(), &server, PATIENCE).await.unwrap_err();
+        assert!(matches!(error, SendError::Reset(_)), "{lie}: {error:?}");
+        server.until_ended(1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_interim_answers_ends_at_the_time_out() {
+    let flood = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+    let server = RawServer::start(move |_, _| Turn::Repeat(flood.clone())).await;
+    let error = post(&client(), &server, SHORT).await.unwrap_err();
+    assert!(matches!(error, SendError::TimeoutAfterSent), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_shorter_than_announced_is_not_complete() {
+    let said = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort";
+    let server = RawServer::start(|_, _| Turn::SayAndClose(said.to_vec())).await;
+    let client = client();
+    for _ in 0..2 {
+        let answer = post(&client, &server, PATIENCE).await.unwrap();
+        assert_eq!(
+            (&answer.body_prefix[..], answer.body_complete),
+            (&b"short"[..], false)
+        );
+    }
+    assert_eq!(server.connections(), [0, 1]);
+}
