@@ -5,10 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod crash;
+mod database;
 mod disk;
 mod harness;
 mod integrations;
 mod isolation;
 mod journeys;
+mod kills;
+mod leases;
 mod outage;
 mod tracing;

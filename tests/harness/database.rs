@@ -7,6 +7,8 @@ use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 use watchbell_store::testing;
 
+use super::Cluster;
+
 /// Where the processes of one test keep their rows, and their data directory.
 pub(crate) struct Database {
     directory: TempDir,
@@ -17,6 +19,13 @@ impl Database {
     /// The data directory.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The URL of the PostgreSQL and what the names of the schemas begin with, if it is one.
+    pub(crate) fn postgres(&self) -> Option<(&str, &str)> {
+        self.postgres
+            .as_ref()
+            .map(|(url, schema)| (url.as_str(), schema.as_str()))
     }
 
     /// The flags that lead `serve` to it.
@@ -66,6 +75,16 @@ pub(crate) fn on_postgres<F: Future<Output = ()>>(test: impl FnOnce(Database) ->
         }
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
+}
+
+/// Runs `test` on a PostgreSQL of its own, which it may stop.
+pub(crate) fn on_cluster(test: impl AsyncFnOnce(&Cluster, &Database)) {
+    let Some(cluster) = Cluster::start() else { return };
+    let database = Database {
+        directory: directory(),
+        postgres: Some((cluster.url(), "wbb".to_owned())),
+    };
+    runtime().block_on(test(&cluster, &database));
 }
 
 fn directory() -> TempDir {

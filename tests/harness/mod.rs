@@ -2,14 +2,27 @@
 //! nothing longer than it takes.
 
 mod client;
+mod cluster;
 pub(crate) mod database;
+mod endpoint;
 mod fault;
+mod load;
+mod ordeal;
+mod platform;
 mod process;
+mod rows;
+mod wire;
 
 pub(crate) use client::{Client, finding, is_told_to_come_again};
+pub(crate) use cluster::{Cluster, cut_connections};
 pub(crate) use database::{Database, on_both_databases};
+pub(crate) use endpoint::{CONCURRENCY, Endpoint};
 pub(crate) use fault::Faults;
+pub(crate) use load::Load;
+pub(crate) use ordeal::Ordeal;
+pub(crate) use platform::Platform;
 pub(crate) use process::{Process, Serve};
+pub(crate) use wire::Wire;
 
 use std::{future::Future, time::Duration};
 

@@ -74,13 +74,18 @@ impl Serve {
 
     /// Starts the process, and waits until it is ready.
     pub(crate) async fn start(&self) -> Process {
-        let mut process = Process {
+        let mut process = self.launch();
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Starts the process, which is not ready yet.
+    pub(crate) fn launch(&self) -> Process {
+        Process {
             child: self.command().spawn().expect("the binary starts"),
             address: self.address,
             directory: self.directory.clone(),
-        };
-        process.wait_until_ready().await;
-        process
+        }
     }
 
     /// Starts the process, which ends by itself because it cannot serve; what it said on standard error.
@@ -129,15 +134,21 @@ impl Serve {
     }
 }
 
-fn free_address() -> SocketAddr {
-    let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    probe.local_addr().expect("its address")
+/// Below the ports that systems give to outgoing connections, one of which could have it while a process is away.
+pub(super) fn free_address() -> SocketAddr {
+    let candidates =
+        std::iter::repeat_with(|| SocketAddr::from(([127, 0, 0, 1], rand::random_range(10_000..32_000))));
+    candidates
+        .take(1_000)
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("a free port")
 }
 
 // === impl Process ===
 
 impl Process {
-    async fn wait_until_ready(&mut self) {
+    /// Waits until it serves.
+    pub(crate) async fn wait_until_ready(&mut self) {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("an address");
         let health = HealthClient::new(endpoint.connect_lazy());
         eventually("the process is ready", || {
@@ -157,6 +168,22 @@ impl Process {
         let key =
             std::fs::read_to_string(self.directory.join("admin.key")).expect("the first start wrote a key");
         key.trim().to_owned()
+    }
+
+    /// Lets it stand still, as if it got no processor any more.
+    pub(crate) fn stop(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &command]).status();
+        assert!(sent.expect("there is a shell").success(), "{command}");
     }
 
     /// `kill -9`.

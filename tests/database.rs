@@ -1,0 +1,52 @@
+//! PostgreSQL goes away and comes back under load. Nobody starts anything again: processes wait, and go on.
+
+use crate::harness::{Ordeal, Platform, cut_connections, database::on_cluster, eventually};
+
+/// Restarts, by turns in order and as after a crash.
+const RESTARTS: usize = 4;
+const CUTS: usize = 20;
+
+#[test]
+fn a_restart_of_postgres_loses_nothing_and_callers_are_told_to_come_again() {
+    on_cluster(async |cluster, database| {
+        let platform = Platform::split(database, 1, 2, |_, serve| serve).await;
+        let mut ordeal = Ordeal::begin(database, platform).await;
+        for number in 0..RESTARTS {
+            ordeal.proceeds(200).await;
+            let mode = if number % 2 == 0 { "fast" } else { "immediate" };
+            ordeal
+                .fault(async |ordeal| {
+                    let before = ordeal.load.refused();
+                    cluster.down(mode);
+                    eventually("callers are told to come again", || async {
+                        (ordeal.load.refused() > before).then_some(())
+                    })
+                    .await;
+                    cluster.up();
+                    ordeal.proceeds(1).await;
+                })
+                .await;
+        }
+        ordeal.proceeds(200).await;
+        let outcome = ordeal.end("restarts of PostgreSQL").await;
+        assert_eq!(outcome.unlogged, 0, "nobody died: the log has every attempt");
+    });
+}
+
+#[test]
+fn cut_connections_lose_nothing() {
+    on_cluster(async |cluster, database| {
+        let platform = Platform::split(database, 1, 2, |_, serve| serve).await;
+        let mut ordeal = Ordeal::begin(database, platform).await;
+        let administrator = cluster.administrator().await;
+        for number in 0..CUTS {
+            ordeal.proceeds(number * 7 % 40).await;
+            ordeal
+                .fault(async |_| cut_connections(&administrator).await)
+                .await;
+        }
+        ordeal.proceeds(200).await;
+        let outcome = ordeal.end("cut connections").await;
+        assert_eq!(outcome.unlogged, 0, "nobody died: the log has every attempt");
+    });
+}

@@ -1,0 +1,134 @@
+//! Callers that emit all the time, whatever happens to the services.
+
+use std::{
+    collections::BTreeMap,
+    error::Error as _,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::{Client, PATIENCE, eventually, finding, is_told_to_come_again};
+
+const CALLERS: usize = 16;
+/// After which a caller gives a call up and makes it again.
+const DEADLINE: Duration = Duration::from_secs(3);
+/// Between a refusal and the same call again: shorter than what callers are told, so that there is load all the time.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Callers under way. Each emits one event after the other, and repeats a call until it is answered.
+pub(crate) struct Load {
+    callers: JoinSet<()>,
+    stop: CancellationToken,
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// What callers were told.
+#[derive(Default)]
+pub(crate) struct Heard {
+    /// The ids of accepted events.
+    pub(crate) accepted: Vec<String>,
+    /// Of these, answered as accepted before: the first answer was lost.
+    pub(crate) known: usize,
+    /// Refusals that ask to come again.
+    pub(crate) refused: usize,
+    /// Calls that broke, or were not answered in time.
+    pub(crate) broken: usize,
+    /// Answers that no caller should get.
+    pub(crate) wrong: BTreeMap<String, usize>,
+}
+
+impl Load {
+    /// Callers of the same team who take turns with these clients.
+    pub(crate) fn start(clients: &[Client], team: &str) -> Self {
+        let stop = CancellationToken::new();
+        let heard: Arc<Mutex<Heard>> = Arc::default();
+        let mut callers = JoinSet::new();
+        for caller in 0..CALLERS {
+            let (stop, heard, team) = (stop.clone(), heard.clone(), team.to_owned());
+            let mut clients: Vec<_> = clients.to_vec();
+            let turn = caller % clients.len();
+            clients.rotate_left(turn);
+            callers.spawn(async move {
+                let mut clients = clients.iter().cycle();
+                let mut number = 0;
+                while !stop.is_cancelled() {
+                    let id = format!("{caller}-{number}");
+                    number += 1;
+                    while let Some(client) = clients.next() {
+                        let answer = timeout(DEADLINE, client.emit(&team, finding(&id))).await;
+                        let answer = answer.unwrap_or_else(|late| Err(Status::from_error(Box::new(late))));
+                        if heard
+                            .lock()
+                            .unwrap()
+                            .note(&id, answer.map(|answer| answer.duplicate))
+                        {
+                            break;
+                        }
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            });
+        }
+        Self { callers, stop, heard }
+    }
+
+    /// Events accepted so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.heard.lock().unwrap().accepted.len()
+    }
+
+    /// Refusals so far.
+    pub(crate) fn refused(&self) -> usize {
+        self.heard.lock().unwrap().refused
+    }
+
+    /// Waits until so many more are accepted.
+    pub(crate) async fn proceeds(&self, by: usize) {
+        let before = self.accepted();
+        eventually("events are accepted", || async {
+            (self.accepted() >= before + by).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets each caller finish; what they heard.
+    pub(crate) async fn end(&mut self) -> Heard {
+        self.stop.cancel();
+        let ended = async {
+            while let Some(ended) = self.callers.join_next().await {
+                ended.expect("no caller panics");
+            }
+        };
+        let ended = timeout(PATIENCE, ended).await;
+        assert!(
+            ended.is_ok(),
+            "within {PATIENCE:?}: every call is answered in the end"
+        );
+        std::mem::take(&mut *self.heard.lock().unwrap())
+    }
+}
+
+impl Heard {
+    /// Whether the event is accepted.
+    fn note(&mut self, id: &str, answer: Result<bool, Status>) -> bool {
+        match answer {
+            Ok(duplicate) => {
+                self.accepted.push(id.to_owned());
+                self.known += usize::from(duplicate);
+                return true;
+            }
+            // It did not come from a service.
+            Err(status) if status.source().is_some() => self.broken += 1,
+            Err(status) if is_told_to_come_again(&status) => self.refused += 1,
+            Err(status) => {
+                let said = format!("{:?}: {}", status.code(), status.message());
+                *self.wrong.entry(said).or_default() += 1;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,220 @@
+//! An ordeal: a team with two endpoints, callers that emit all the time, and faults. Afterwards every accepted event has
+//! arrived everywhere, nothing is stuck, and whatever arrived twice is explained by a fault.
+
+use std::io::Write as _;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use watchbell_contracts::dispatcher::v1::{DeliveryState, ListDeliveriesRequest};
+use watchbell_domain::{
+    clock::{Clock as _, SystemClock},
+    ids::ChannelId,
+};
+
+use super::{Client, Database, Endpoint, Load, Platform, eventually, rows::Rows};
+
+/// Deliveries of each event: one to each endpoint, and one into the inbox.
+const ROUTES: usize = 3;
+/// How long after a fault what it interrupted may still arrive for the first time: requests that are with the system
+/// already, and what a replica sends before it learns that others took its work over.
+const AFTERGLOW: TimeDelta = TimeDelta::seconds(2);
+
+/// What it is made of.
+pub(crate) struct Ordeal {
+    pub(crate) platform: Platform,
+    pub(crate) load: Load,
+    rows: Rows,
+    team: String,
+    endpoints: Vec<(Endpoint, ChannelId)>,
+    clock: SystemClock,
+    faults: Vec<Fault>,
+}
+
+/// What arrived more than once.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Arrivals after the first.
+    pub(crate) again: usize,
+    /// Of these, at one fault.
+    pub(crate) most: usize,
+    /// Arrivals that the log does not know: whoever sent them died before the commit.
+    pub(crate) unlogged: usize,
+}
+
+/// Something that can make a delivery arrive twice.
+struct Fault {
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+impl Ordeal {
+    /// Sets the team up and lets its callers begin.
+    pub(crate) async fn begin(database: &Database, platform: Platform) -> Self {
+        let admin = platform.admin();
+        let team = admin.team("Ordeal").await;
+        let mut endpoints = Vec::new();
+        for name in ["siem", "soar"] {
+            let endpoint = Endpoint::start().await;
+            let channel = endpoint.subscribe(admin, &team, name).await;
+            endpoints.push((endpoint, channel));
+        }
+        let load = Load::start(&platform.clients("router"), &team);
+        load.proceeds(1).await;
+        Self {
+            rows: Rows::of_dispatcher(database).await,
+            clock: SystemClock::new(),
+            faults: Vec::new(),
+            platform,
+            load,
+            team,
+            endpoints,
+        }
+    }
+
+    /// Does something that can make what is under way arrive twice.
+    pub(crate) async fn fault(&mut self, fault: impl AsyncFnOnce(&mut Self)) {
+        let from = self.clock.now();
+        fault(self).await;
+        let until = self.clock.now();
+        self.faults.push(Fault { from, until });
+    }
+
+    /// Waits until so many more events are accepted.
+    pub(crate) async fn proceeds(&self, by: usize) {
+        self.load.proceeds(by).await;
+    }
+
+    /// Dispatchers that count as alive.
+    pub(crate) async fn replicas(&self) -> i64 {
+        self.rows.replicas().await
+    }
+
+    /// Lets callers and deliveries finish, and looks at what became of everything.
+    pub(crate) async fn end(mut self, what: &str) -> Outcome {
+        self.platform.ready().await;
+        let heard = self.load.end().await;
+        let events = heard.accepted.len();
+        assert!(
+            heard.wrong.is_empty(),
+            "callers were told what they should not be: {:?}",
+            heard.wrong
+        );
+        for (endpoint, _) in &self.endpoints {
+            eventually_proceeding("every accepted event arrives", || async {
+                events.saturating_sub(endpoint.distinct())
+            })
+            .await;
+        }
+        let rows = &self.rows;
+        eventually_proceeding("no delivery waits or belongs to anybody", || async {
+            usize::try_from(rows.unfinished().await).unwrap()
+        })
+        .await;
+        for dispatcher in self.platform.clients("dispatcher") {
+            assert_all_delivered(&dispatcher, &self.team).await;
+        }
+        assert_eq!(
+            rows.deliveries().await,
+            i64::try_from(events * ROUTES).unwrap(),
+            "one delivery for each route"
+        );
+        let living = i64::try_from(self.platform.indices("dispatcher").len()).unwrap();
+        eventually("the dead are forgotten", || async {
+            (rows.replicas().await == living).then_some(())
+        })
+        .await;
+
+        let outcome = self.look_back().await;
+        let _ = writeln!(
+            std::io::stderr(),
+            "{what}: {events} events, {} deliveries, {} faults; {} arrived again, at most {} at one fault, {} of them not in \
+             the log; callers: {} refused, {} broken, {} known",
+            events * self.endpoints.len(),
+            self.faults.len(),
+            outcome.again,
+            outcome.most,
+            outcome.unlogged,
+            heard.refused,
+            heard.broken,
+            heard.known,
+        );
+        outcome
+    }
+
+    /// Compares what arrived with the log. Whatever arrived again must do so because of a fault.
+    async fn look_back(&self) -> Outcome {
+        let attempts = self.rows.attempts().await;
+        let mut outcome = Outcome::default();
+        let mut at_fault = vec![0; self.faults.len()];
+        for (endpoint, channel) in &self.endpoints {
+            for (event, arrivals) in endpoint.arrivals() {
+                let logged = attempts
+                    .get(&(channel.as_uuid(), event.clone()))
+                    .copied()
+                    .unwrap_or(0);
+                assert!(
+                    (1..=arrivals.len()).contains(&logged),
+                    "{event}: {logged} attempts in the log, and it arrived {arrivals:?}"
+                );
+                outcome.unlogged += arrivals.len() - logged;
+                for pair in arrivals.windows(2) {
+                    let fault = self
+                        .faults
+                        .iter()
+                        .rposition(|fault| fault.explains(pair[0], pair[1]));
+                    at_fault[fault
+                        .unwrap_or_else(|| panic!("{event} arrived again without a fault: {pair:?}"))] += 1;
+                    outcome.again += 1;
+                }
+            }
+        }
+        outcome.most = at_fault.into_iter().max().unwrap_or(0);
+        outcome
+    }
+}
+
+impl Fault {
+    /// Whether what arrived at the one time may arrive at the other because of this.
+    fn explains(&self, first: DateTime<Utc>, again: DateTime<Utc>) -> bool {
+        first <= self.until + AFTERGLOW && again >= self.from
+    }
+}
+
+/// Waits until nothing is left; fails when nothing happens for too long.
+async fn eventually_proceeding<F: Future<Output = usize>>(what: &str, left: impl Fn() -> F) {
+    let mut before = left().await;
+    while before > 0 {
+        before = eventually(&format!("{what} ({before} left)"), || async {
+            let now = left().await;
+            (now < before).then_some(now)
+        })
+        .await;
+    }
+}
+
+async fn assert_all_delivered(dispatcher: &Client, team: &str) {
+    let request = ListDeliveriesRequest {
+        team_id: team.to_owned(),
+        states: [
+            DeliveryState::Pending,
+            DeliveryState::Held,
+            DeliveryState::Parked,
+            DeliveryState::Folded,
+            DeliveryState::Failed,
+            DeliveryState::Cancelled,
+        ]
+        .map(i32::from)
+        .to_vec(),
+        ..Default::default()
+    };
+    let listed = dispatcher
+        .dispatcher()
+        .list_deliveries(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(
+        listed.deliveries.is_empty(),
+        "not delivered: {:?}",
+        listed.deliveries
+    );
+}

@@ -1,0 +1,125 @@
+//! Services in processes of their own that work together, any of which may die and come back.
+
+use super::{Client, Database, Process, Serve};
+
+/// All services of one test.
+pub(crate) struct Platform {
+    parts: Vec<Part>,
+    admin: Client,
+}
+
+/// One process of it.
+struct Part {
+    name: String,
+    serve: Serve,
+    /// Always there, but for the moment between its end and its next start.
+    process: Option<Process>,
+}
+
+impl Platform {
+    /// Everything in one process.
+    pub(crate) async fn whole(database: &Database) -> Self {
+        Self::of(vec![("watchbell".to_owned(), Serve::all(database))]).await
+    }
+
+    /// Config, so many Routers, and Dispatchers that were set up by `dispatcher` each, in processes of their own.
+    pub(crate) async fn split(
+        database: &Database,
+        routers: usize,
+        dispatchers: usize,
+        dispatcher: impl Fn(usize, Serve) -> Serve,
+    ) -> Self {
+        let config = Serve::only(database, &["config"]);
+        let knowing_config = |service| {
+            Serve::only(database, &[service]).with("--config-url", format!("http://{}", config.address()))
+        };
+        let dispatchers: Vec<_> = (0..dispatchers)
+            .map(|number| dispatcher(number, knowing_config("dispatcher")))
+            .collect();
+        let routers: Vec<_> = (0..routers)
+            .map(|number| {
+                let router = dispatchers
+                    .iter()
+                    .fold(knowing_config("router"), |router, dispatcher| {
+                        router.with("--dispatcher-url", format!("http://{}", dispatcher.address()))
+                    });
+                (format!("router {number}"), router)
+            })
+            .collect();
+        let dispatchers = dispatchers.into_iter().enumerate();
+        let parts = std::iter::once(("config".to_owned(), config))
+            .chain(dispatchers.map(|(number, serve)| (format!("dispatcher {number}"), serve)))
+            .chain(routers)
+            .collect();
+        Self::of(parts).await
+    }
+
+    /// Config first, since it makes the keys.
+    async fn of(serves: Vec<(String, Serve)>) -> Self {
+        let mut parts = Vec::new();
+        // What is broken off and tried again is no news here.
+        let log = std::env::var("WATCHBELL_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
+        for (name, serve) in serves {
+            let serve = serve.env("RUST_LOG", log.clone());
+            let process = Some(serve.start().await);
+            parts.push(Part { name, serve, process });
+        }
+        let admin = Client::admin(parts[0].process());
+        Self { parts, admin }
+    }
+
+    /// The caller with all rights, at Config.
+    pub(crate) fn admin(&self) -> &Client {
+        &self.admin
+    }
+
+    /// The same caller at every process that runs this service.
+    pub(crate) fn clients(&self, service: &str) -> Vec<Client> {
+        let serving = self.indices(service).into_iter();
+        serving
+            .map(|index| self.admin.at(self.parts[index].process()))
+            .collect()
+    }
+
+    /// How many processes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Which of them run this service.
+    pub(crate) fn indices(&self, service: &str) -> Vec<usize> {
+        let runs = |part: &Part| part.name == "watchbell" || part.name.starts_with(service);
+        (0..self.len())
+            .filter(|index| runs(&self.parts[*index]))
+            .collect()
+    }
+
+    /// One of them.
+    pub(crate) fn process(&self, index: usize) -> &Process {
+        self.parts[index].process()
+    }
+
+    /// `kill -9`, and launches it again at once.
+    pub(crate) fn kill(&mut self, index: usize) {
+        let part = &mut self.parts[index];
+        if let Some(process) = part.process.take() {
+            process.kill();
+        }
+        part.process = Some(part.serve.launch());
+    }
+
+    /// Waits until all serve.
+    pub(crate) async fn ready(&mut self) {
+        for part in &mut self.parts {
+            if let Some(process) = &mut part.process {
+                process.wait_until_ready().await;
+            }
+        }
+    }
+}
+
+impl Part {
+    fn process(&self) -> &Process {
+        self.process.as_ref().expect("it was started")
+    }
+}
