@@ -81,7 +81,7 @@ impl Connector {
             .await
             .map_err(ConnectError::Tcp)?;
         if !url.is_tls() {
-            return Ok(Wire::Plain(stream));
+            return Ok(Wire::plain(stream));
         }
         let name = ServerName::try_from(bare_host(url.host()).to_owned())
             .map_err(|error| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
@@ -89,7 +89,7 @@ impl Connector {
             .await
             .map_err(|_| ConnectError::Tls(io::Error::new(io::ErrorKind::TimedOut, "handshake timed out")))?
             .map_err(ConnectError::Tls)?;
-        Ok(Wire::Tls(Box::new(stream)))
+        Ok(Wire::tls(stream))
     }
 }
 

@@ -17,10 +17,13 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
+use super::MAX_ANSWER_HEAD;
 use super::origin::Origin;
 use super::payload::Payload;
-use super::wire::Wire;
-use super::{MAX_ANSWER_HEAD, MAX_ANSWER_HEADERS};
+use super::wire::{Ration, Wire};
+
+/// What may come before the end of an answer's head, interim answers (1xx) included.
+const MAX_BEFORE_ANSWER: usize = 4 * MAX_ANSWER_HEAD;
 
 /// A connection that carries one exchange at a time.
 pub(super) struct Http1 {
@@ -28,6 +31,7 @@ pub(super) struct Http1 {
     host: HeaderValue,
     sender: SendRequest<Payload>,
     driver: Driver,
+    ration: Ration,
 }
 
 /// What moves the bytes; nothing once the connection has ended.
@@ -41,9 +45,9 @@ pub(super) struct Driven<'a> {
 
 impl Http1 {
     pub(super) async fn open(wire: Wire, origin: Origin, host: HeaderValue) -> hyper::Result<Self> {
+        let ration = wire.ration();
         let (sender, connection) = Builder::new()
             .max_buf_size(MAX_ANSWER_HEAD)
-            .max_headers(MAX_ANSWER_HEADERS)
             .handshake(TokioIo::new(wire))
             .await?;
         Ok(Self {
@@ -51,6 +55,7 @@ impl Http1 {
             host,
             sender,
             driver: Driver(Some(connection)),
+            ration,
         })
     }
 
@@ -71,11 +76,14 @@ impl Http1 {
         // out would count on that wake-up; driving keeps to the budget, so that no flood can hold a thread.
         let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
         let driver = &mut self.driver;
-        poll_fn(|cx| {
+        self.ration.limit(MAX_BEFORE_ANSWER);
+        let answer = poll_fn(|cx| {
             driver.poll(cx);
             answer.as_mut().poll(&mut unheard())
-        })
-        .await
+        });
+        let answer = answer.await;
+        self.ration.lift();
+        answer
     }
 
     /// Reads the body of the answer.
