@@ -71,8 +71,8 @@ struct Written {
     owner: Uuid,
     /// For each submission that was a duplicate, the first routes.
     first_routes: HashMap<usize, Vec<Arc<Route>>>,
-    /// Deliveries whose outcome was committed under our lease.
-    finished: HashSet<Uuid>,
+    /// Deliveries whose outcome does not count, because somebody else holds them.
+    lost: HashSet<Uuid>,
     /// What summaries told and ended with them.
     followed: Vec<deliveries::Model>,
     notified: HashSet<TeamId>,
@@ -223,7 +223,7 @@ impl Committer {
         let mut written = Written {
             owner,
             first_routes: HashMap::new(),
-            finished: HashSet::new(),
+            lost: HashSet::new(),
             followed: Vec::new(),
             notified: HashSet::new(),
         };
@@ -234,15 +234,15 @@ impl Committer {
                 .await?;
         }
         if !outcomes.is_empty() {
-            written.finished = db.finish(&transaction, outcomes).await?;
+            written.lost = db.finish(&transaction, outcomes).await?;
             db.insert_attempts(&transaction, outcomes).await?;
-            let finished = |id| written.finished.contains(&id);
+            let finished = |id| !written.lost.contains(&id);
             written.followed = folding::follow(db, &transaction, outcomes, finished).await?;
             for outcome in outcomes {
                 if let Some(broken) = outcome
                     .breaks
                     .as_ref()
-                    .filter(|_| written.finished.contains(&outcome.job.id.as_uuid()))
+                    .filter(|_| finished(outcome.job.id.as_uuid()))
                 {
                     db.mark_unhealthy(&transaction, outcome.job.team_id(), broken)
                         .await?;
@@ -274,10 +274,11 @@ impl Committer {
         let mut unique: Vec<&Submission> = first.values().map(|index| &submissions[*index]).collect();
         // In one order everywhere: replicas that insert the same ids must not lock one another out.
         unique.sort_by(|a, b| (a.event.team_id, &a.event.id).cmp(&(b.event.team_id, &b.event.id)));
-        let fresh = db.insert_events(transaction, &unique).await?;
+        let known = db.insert_events(transaction, &unique).await?;
         let is_new = |index: usize, submission: &Submission| {
             let key = (submission.event.team_id, submission.event.id.as_str());
-            first.get(&key) == Some(&index) && fresh.contains(&(key.0, key.1.to_owned()))
+            first.get(&key) == Some(&index)
+                && (known.is_empty() || !known.contains(&(key.0, key.1.to_owned())))
         };
         let is_new: Vec<bool> = submissions
             .iter()
@@ -471,7 +472,7 @@ impl Committer {
 
     fn settle_outcome(&self, outcome: Outcome, written: &Written) {
         let core = &self.core;
-        let ours = written.finished.contains(&outcome.job.id.as_uuid());
+        let ours = !written.lost.contains(&outcome.job.id.as_uuid());
         if ours {
             if let Some(broken) = &outcome.breaks {
                 core.health.broke(broken.channel_id, broken.epoch);

@@ -83,6 +83,11 @@ impl<'a> Batch<'a> {
         self
     }
 
+    /// How many rows.
+    pub(super) fn len(&self) -> usize {
+        self.columns.first().map_or(0, |(_, column)| column.len())
+    }
+
     /// The names of the columns, with commas.
     pub(super) fn names(&self) -> String {
         self.columns
@@ -105,5 +110,20 @@ impl<'a> Batch<'a> {
         }
         values.extend(more);
         Statement::from_sql_and_values(backend, sql, values)
+    }
+}
+
+// === impl Column ===
+
+impl Column<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Uuid(values) => values.len(),
+            Self::Text(values) => values.len(),
+            Self::Big(values) => values.len(),
+            Self::Int(values) => values.len(),
+            Self::Small(values) => values.len(),
+            Self::Bool(values) => values.len(),
+        }
     }
 }

@@ -12,11 +12,13 @@ mod queries;
 mod sqlite;
 mod writes;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value};
 use watchbell_contracts::convert::FromWire;
+use watchbell_domain::ids::TeamId;
 use watchbell_store::{Backend, Store};
 
 use crate::event::StoredEvent;
@@ -121,6 +123,18 @@ fn word<T: FromWire>(number: i16, what: &'static str, row: &impl ToString) -> Re
     }
 }
 
+/// The keys of events, as selected.
+fn event_keys(rows: &[QueryResult]) -> Result<HashSet<(TeamId, String)>, DbErr> {
+    rows.iter()
+        .map(|row| {
+            Ok((
+                TeamId::from_uuid(row.try_get("", "team_id")?),
+                row.try_get("", "id")?,
+            ))
+        })
+        .collect()
+}
+
 fn parsed<T: serde::de::DeserializeOwned>(
     json: &str,
     what: &'static str,
@@ -138,7 +152,7 @@ impl entities::events::Model {
     pub(crate) fn event(self) -> Result<StoredEvent, Corrupt> {
         let row = format!("{} of team {}", self.id, self.team_id);
         Ok(StoredEvent {
-            team_id: watchbell_domain::ids::TeamId::from_uuid(self.team_id),
+            team_id: TeamId::from_uuid(self.team_id),
             id: self
                 .id
                 .parse()

@@ -1,11 +1,15 @@
 //! What PostgreSQL is told in its own way: batches as arrays that are unnested, claims under `SKIP LOCKED` for all
 //! lanes in one statement, the server's clock, and the lock that keeps inbox cursors in the order of commits.
 
+use std::collections::HashSet;
+
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
+use watchbell_domain::ids::TeamId;
 
 use super::batch::{Batch, Column};
+use super::event_keys;
 
 /// Microseconds since 1970 by the server's clock.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -88,6 +92,19 @@ fn array(column: &Column<'_>) -> (&'static str, &'static str, Value) {
         ),
     };
     (sql_type, absent, Value::Array(array_type, Some(Box::new(values))))
+}
+
+/// Inserts events that are not there yet; the keys of those that were.
+pub(super) async fn insert_events(
+    transaction: &DatabaseTransaction,
+    batch: &Batch<'_>,
+) -> Result<HashSet<(TeamId, String)>, DbErr> {
+    let sql = "WITH b AS MATERIALIZED ({rows}), inserted AS (
+            INSERT INTO events ({names}) SELECT * FROM b ON CONFLICT DO NOTHING RETURNING team_id, id
+        )
+        SELECT team_id, id FROM b EXCEPT ALL SELECT team_id, id FROM inserted";
+    let statement = batch.statement(transaction.get_database_backend(), sql, vec![]);
+    event_keys(&transaction.query_all_raw(statement).await?)
 }
 
 /// Leases, for each lane, up to so many of its due rows, oldest first.

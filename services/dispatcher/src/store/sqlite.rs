@@ -1,12 +1,15 @@
 //! What SQLite is told in its own way: batches as one binary JSON value, claims lane by lane (there is nobody to race with:
 //! one process, one writer), and the machine's clock.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
+use watchbell_domain::ids::TeamId;
 
 use super::batch::{Batch, Column};
+use super::event_keys;
 
 /// Microseconds since 1970 by the machine's clock.
 pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
@@ -29,7 +32,7 @@ pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
 /// An array of rows, each an array of values, as SQLite itself keeps JSON (sqlite.org/jsonb.html): nothing is escaped
 /// here and nothing parsed there, which halves what a batch costs its writer.
 fn jsonb(batch: &Batch<'_>) -> Vec<u8> {
-    let rows = batch.columns.first().map_or(0, |(_, column)| column.len());
+    let rows = batch.len();
     let mut out = Vec::with_capacity(rows * batch.columns.len() * 24);
     array(&mut out, |out| {
         for row in 0..rows {
@@ -98,17 +101,6 @@ fn int(value: i64, out: &mut Vec<u8>) {
 // === impl Column ===
 
 impl Column<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Uuid(values) => values.len(),
-            Self::Text(values) => values.len(),
-            Self::Big(values) => values.len(),
-            Self::Int(values) => values.len(),
-            Self::Small(values) => values.len(),
-            Self::Bool(values) => values.len(),
-        }
-    }
-
     fn write(&self, row: usize, out: &mut Vec<u8>) {
         match self {
             Self::Uuid(values) => match values[row] {
@@ -136,6 +128,30 @@ fn optional(value: Option<i64>, out: &mut Vec<u8>) {
         Some(value) => int(value, out),
         None => out.push(element::NULL),
     }
+}
+
+/// Inserts events that are not there yet; the keys of those that were.
+pub(super) async fn insert_events(
+    transaction: &DatabaseTransaction,
+    batch: &Batch<'_>,
+) -> Result<HashSet<(TeamId, String)>, DbErr> {
+    let backend = transaction.get_database_backend();
+    let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
+    let inserted = transaction
+        .execute_raw(batch.statement(backend, sql, vec![]))
+        .await?;
+    if inserted.rows_affected() == batch.len() as u64 {
+        return Ok(HashSet::new());
+    }
+    // Row ids are given out one after the other: those inserted now are the last so many.
+    let last = match inserted.rows_affected() {
+        0 => i64::MAX,
+        rows => i64::try_from(inserted.last_insert_id().saturating_sub(rows)).unwrap_or(i64::MAX),
+    };
+    let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
+        JOIN events e ON e.team_id = b.team_id AND e.id = b.id WHERE e.rowid <= {0}";
+    let statement = batch.statement(backend, sql, vec![last.into()]);
+    event_keys(&transaction.query_all_raw(statement).await?)
 }
 
 /// Leases, for each lane, up to so many of its due rows, oldest first.

@@ -10,7 +10,7 @@ use watchbell_domain::ids::{DeliveryId, NotificationId, TeamId};
 use watchbell_store::Backend;
 
 use super::batch::Batch;
-use super::{Db, micros, number, postgres};
+use super::{Db, micros, number, postgres, sqlite};
 use crate::event::StoredEvent;
 use crate::job::{Break, Outcome, State, Submission};
 use crate::lanes::LaneId;
@@ -41,7 +41,7 @@ pub(crate) struct NewNotification<'a> {
 // === impl Db ===
 
 impl Db {
-    /// Inserts events that are not there yet; tells which those were.
+    /// Inserts events that are not there yet, each id once; tells which were there already.
     pub(crate) async fn insert_events(
         &self,
         transaction: &DatabaseTransaction,
@@ -73,32 +73,11 @@ impl Db {
             .text("routes", routes.iter().map(String::as_str))
             .text_opt("traceparent", events().map(|event| event.traceparent.as_deref()))
             .text_opt("email", emails.iter().map(Option::as_deref));
-        if self.store.backend() == Backend::Sqlite {
-            // Who is alone may look first, and then only the exceptions come back: a row to read costs about as much
-            // as a row to write.
-            let keys: Vec<_> = events().map(|event| (event.team_id, event.id.as_str())).collect();
-            let known = self.first_routes(transaction, &keys).await?;
-            let sql =
-                "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
-            transaction
-                .execute_raw(batch.statement(self.backend(), sql, vec![]))
-                .await?;
-            let fresh = keys.into_iter().map(|(team, id)| (team, id.to_owned()));
-            return Ok(fresh.filter(|key| !known.contains_key(key)).collect());
+        // Only the exceptions come back: a row to read costs about as much as a row to write.
+        match self.store.backend() {
+            Backend::Sqlite => sqlite::insert_events(transaction, &batch).await,
+            Backend::Postgres => postgres::insert_events(transaction, &batch).await,
         }
-        let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b WHERE true
-            ON CONFLICT DO NOTHING RETURNING team_id, id";
-        let rows = transaction
-            .query_all_raw(batch.statement(self.backend(), sql, vec![]))
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok((
-                    TeamId::from_uuid(row.try_get("", "team_id")?),
-                    row.try_get("", "id")?,
-                ))
-            })
-            .collect()
     }
 
     /// The routes, as JSON, that events were first accepted with.
@@ -201,7 +180,7 @@ impl Db {
     }
 
     /// Moves deliveries on and gives their leases back, each only if it is still leased as the job says. Tells which
-    /// were.
+    /// do not stand now as their outcomes say.
     pub(crate) async fn finish(
         &self,
         transaction: &DatabaseTransaction,
@@ -229,33 +208,20 @@ impl Db {
                 attempt_count = b.attempt_count, tries = b.tries, first_attempt_at = b.first_attempt_at,
                 due_at = b.due_at, ended_at = b.ended_at, lease_owner = NULL
             FROM ({rows}) AS b WHERE deliveries.id = b.id AND deliveries.lease_owner = b.owner";
-        if self.store.backend() == Backend::Sqlite {
-            // As with events: whoever writes alone asks for the exceptions, which are hardly ever there.
-            let lost = self.not_leased(transaction, outcomes).await?;
-            transaction
-                .execute_raw(batch.statement(self.backend(), sql, vec![]))
-                .await?;
-            let ids = all().map(|outcome| outcome.job.id.as_uuid());
-            return Ok(ids.filter(|id| !lost.contains(id)).collect());
+        let moved = transaction
+            .execute_raw(batch.statement(self.backend(), sql, vec![]))
+            .await?
+            .rows_affected();
+        if moved == outcomes.len() as u64 {
+            return Ok(HashSet::new());
         }
-        let sql = format!("{sql} RETURNING deliveries.id AS id");
-        let rows = transaction
-            .query_all_raw(batch.statement(self.backend(), &sql, vec![]))
-            .await?;
-        rows.iter().map(|row| row.try_get("", "id")).collect()
-    }
-
-    /// Those deliveries that are not leased as their jobs say.
-    async fn not_leased(
-        &self,
-        transaction: &DatabaseTransaction,
-        outcomes: &[Outcome],
-    ) -> Result<HashSet<Uuid>, DbErr> {
-        let batch = Batch::new()
-            .uuid("id", outcomes.iter().map(|outcome| outcome.job.id.as_uuid()))
-            .uuid("owner", outcomes.iter().map(|outcome| outcome.job.owner));
-        let sql = "SELECT b.id AS id FROM ({rows}) AS b
-            LEFT JOIN deliveries d ON d.id = b.id AND d.lease_owner = b.owner WHERE d.id IS NULL";
+        // Somebody else moved some. What a commit had moved already whose answer was lost stands as it says.
+        let sql = "SELECT b.id AS id FROM ({rows}) AS b WHERE NOT EXISTS (SELECT 1 FROM deliveries d
+            WHERE d.id = b.id AND d.lease_owner IS NULL AND d.state = b.state AND d.state_message = b.state_message
+                AND d.attempt_count = b.attempt_count AND d.tries = b.tries
+                AND COALESCE(d.first_attempt_at, 0) = COALESCE(b.first_attempt_at, 0)
+                AND COALESCE(d.due_at, 0) = COALESCE(b.due_at, 0)
+                AND COALESCE(d.ended_at, 0) = COALESCE(b.ended_at, 0))";
         let rows = transaction
             .query_all_raw(batch.statement(self.backend(), sql, vec![]))
             .await?;
