@@ -1,5 +1,5 @@
 //! Rows of a batch as one parameter list of one statement: the rows of a SELECT that an INSERT or UPDATE takes from.
-//! How they get there differs: PostgreSQL unnests one array per column, SQLite opens one binary JSON value of rows.
+//! How they get there differs: PostgreSQL unnests one array per column, SQLite reads one run of bytes, and texts as JSON.
 
 use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;

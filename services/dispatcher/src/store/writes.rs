@@ -127,9 +127,6 @@ impl Db {
             .uuid("lane_id", all().map(|row| row.lane.0))
             .text("route", all().map(|row| row.route_json))
             .small("state", all().map(|row| row.state as i16))
-            .text("state_message", all().map(|_| ""))
-            .int("attempt_count", all().map(|_| 0))
-            .int("tries", all().map(|_| 0))
             .big_opt(
                 "due_at",
                 all().map(|row| (!ended(row)).then(|| micros(row.created_at))),
@@ -143,7 +140,8 @@ impl Db {
             .uuid_opt("replay_of", all().map(|row| row.replay_of.map(|id| id.as_uuid())))
             .bool("test", all().map(|row| row.event.test))
             .text("title", all().map(|row| row.event.title.as_str()));
-        let sql = "INSERT INTO deliveries ({names}) SELECT * FROM ({rows}) AS b";
+        let sql = "INSERT INTO deliveries (state_message, attempt_count, tries, {names})
+            SELECT '', 0, 0, b.* FROM ({rows}) AS b";
         connection
             .execute_raw(batch.statement(self.backend(), sql, vec![]))
             .await?;
