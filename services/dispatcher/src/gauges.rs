@@ -1,5 +1,4 @@
-//! What waits, counted now and then for whoever watches the installation. Counting reads every waiting row's index
-//! entry, so it is done seldom.
+//! What waits, counted now and then for whoever watches the installation.
 
 use std::sync::Arc;
 
@@ -29,9 +28,8 @@ impl Gauges {
         // What has gone to nothing is said too, or the last number would stand for ever.
         for kind in ChannelKind::ALL {
             for state in [State::Pending, State::Held, State::Folded, State::Parked] {
-                let count = counts.iter().find(|(of, at, _)| (of, *at) == (kind, state));
-                core.metrics
-                    .waiting(*kind, state, count.map_or(0, |(_, _, count)| *count));
+                let count = counts.get(&(*kind, state)).copied();
+                core.metrics.waiting(*kind, state, count.unwrap_or(0));
             }
         }
         Ok(())

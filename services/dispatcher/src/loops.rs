@@ -24,10 +24,10 @@ const HEALTH: Duration = Duration::from_secs(1);
 const PARKING: Duration = Duration::from_secs(10);
 /// Between two counts of what waits.
 const GAUGES: Duration = Duration::from_secs(15);
+/// Before the first round of retention: what a start has to do comes first.
+const PURGE_FIRST: Duration = Duration::from_secs(10);
 /// Between two rounds of retention.
 const PURGE: Duration = Duration::from_secs(600);
-/// Between two chunks of retention when there is more.
-const PURGE_MORE: Duration = Duration::from_millis(250);
 
 /// A loop whose work is one turn.
 trait Turn: Send + Sync + 'static {
@@ -75,13 +75,10 @@ impl Turn for Gauges {
 }
 
 impl Turn for Purge {
-    const FIRST: Duration = PURGE_MORE;
+    const FIRST: Duration = PURGE_FIRST;
 
     async fn turn(&self) -> Duration {
-        match note(self.tick().await, "retention") {
-            Some(true) => PURGE_MORE,
-            _ => PURGE,
-        }
+        note(self.tick().await, "retention").flatten().unwrap_or(PURGE)
     }
 }
 

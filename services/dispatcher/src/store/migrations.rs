@@ -27,16 +27,20 @@ impl MigrationName for Tables {
 impl MigrationTrait for Tables {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let (uuid, serial) = match connection.get_database_backend() {
-            DbBackend::Postgres => ("UUID", "BIGSERIAL PRIMARY KEY"),
-            _ => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+        // Rows of attempts lie in the order of their key alone: SQLite's own row ids would need two trees more.
+        let (uuid, serial, by_key) = match connection.get_database_backend() {
+            DbBackend::Postgres => ("UUID", "BIGSERIAL PRIMARY KEY", ""),
+            _ => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT", "WITHOUT ROWID"),
         };
         for statement in TABLES
             .split(';')
             .map(str::trim)
             .filter(|statement| !statement.is_empty())
         {
-            let statement = statement.replace("{uuid}", uuid).replace("{serial}", serial);
+            let statement = statement
+                .replace("{uuid}", uuid)
+                .replace("{serial}", serial)
+                .replace("{by_key}", by_key);
             connection.execute_unprepared(&statement).await?;
         }
         Ok(())
@@ -96,7 +100,7 @@ CREATE INDEX deliveries_of_team ON deliveries (team_id, id);
 CREATE INDEX deliveries_of_channel ON deliveries (team_id, channel_id, id);
 CREATE INDEX deliveries_of_event ON deliveries (team_id, event_id);
 CREATE TABLE attempts (
-    id {uuid} NOT NULL PRIMARY KEY,
+    id {uuid} NOT NULL,
     team_id {uuid} NOT NULL,
     delivery_id {uuid} NOT NULL,
     number INTEGER NOT NULL,
@@ -108,9 +112,9 @@ CREATE TABLE attempts (
     error_code TEXT NOT NULL,
     request_headers TEXT NOT NULL,
     response_body TEXT NOT NULL,
-    ambiguous BOOLEAN NOT NULL
-);
-CREATE INDEX attempts_of_delivery ON attempts (delivery_id, number);
+    ambiguous BOOLEAN NOT NULL,
+    PRIMARY KEY (delivery_id, number, id)
+) {by_key};
 CREATE TABLE notifications (
     cursor {serial},
     id {uuid} NOT NULL UNIQUE,
@@ -134,6 +138,7 @@ CREATE TABLE notification_marks (
     archived_at BIGINT,
     PRIMARY KEY (team_id, member_id, cursor)
 );
+CREATE INDEX notification_marks_by_cursor ON notification_marks (cursor);
 CREATE TABLE inbox_members (
     team_id {uuid} NOT NULL,
     member_id {uuid} NOT NULL,

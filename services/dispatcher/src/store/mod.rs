@@ -9,7 +9,9 @@ mod leases;
 mod migrations;
 mod postgres;
 mod queries;
+mod retention;
 mod sqlite;
+mod waiting;
 mod writes;
 
 use std::collections::HashSet;

@@ -296,28 +296,6 @@ impl Db {
         }))
     }
 
-    /// How many deliveries of all teams wait in the database, by kind and state.
-    pub(crate) async fn waiting_counts_all_teams(&self) -> Result<Vec<(ChannelKind, State, i64)>, DbErr> {
-        let sql = "SELECT kind, state, COUNT(*) AS waiting FROM deliveries
-                WHERE lease_owner IS NULL AND state IN (1, 2) GROUP BY kind, state
-            UNION ALL SELECT kind, state, COUNT(*) AS waiting FROM deliveries WHERE state = 3 GROUP BY kind, state
-            UNION ALL SELECT kind, state, COUNT(*) AS waiting FROM deliveries
-                WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4) AND state = 4
-                GROUP BY kind, state";
-        let mut counts = Vec::new();
-        for row in self.query(sql, vec![]).await? {
-            let kind = ChannelKind::from_wire(i32::from(row.try_get::<i16>("", "kind")?))
-                .ok()
-                .flatten();
-            let state = State::from_number(i32::from(row.try_get::<i16>("", "state")?));
-            counts.extend(kind.zip(state).map(|(kind, state)| (kind, state, 0)));
-            if let Some(last) = counts.last_mut() {
-                last.2 = row.try_get("", "waiting")?;
-            }
-        }
-        Ok(counts)
-    }
-
     /// Unhealthy channels of all teams.
     pub(crate) async fn unhealthy_all_teams(&self) -> Result<Vec<channel_health::Model>, DbErr> {
         channel_health::Entity::find()
@@ -417,71 +395,12 @@ impl Db {
             .await?;
         Ok(())
     }
-
-    /// Removes up to `limit` deliveries of all teams that ended and were made before, and their attempts.
-    pub(crate) async fn purge_deliveries_all_teams(
-        &self,
-        before: DateTime<Utc>,
-        limit: i64,
-    ) -> Result<u64, DbErr> {
-        let old = "SELECT id FROM deliveries WHERE id < $1 AND state IN (4, 5, 6, 7) AND lease_owner IS NULL
-                AND ended_at IS NOT NULL
-            ORDER BY id LIMIT $2";
-        let values = || vec![first_id(before).into(), limit.into()];
-        self.execute(
-            format!("DELETE FROM attempts WHERE delivery_id IN ({old})"),
-            values(),
-        )
-        .await?;
-        self.execute(format!("DELETE FROM deliveries WHERE id IN ({old})"), values())
-            .await
-    }
-
-    /// Removes up to `limit` events and notifications of all teams accepted before, once nothing carries them.
-    pub(crate) async fn purge_events_all_teams(
-        &self,
-        before: DateTime<Utc>,
-        limit: i64,
-    ) -> Result<u64, DbErr> {
-        let values = || vec![micros(before).into(), limit.into()];
-        // Cursors grow with time: the oldest are the first.
-        let old = "SELECT cursor FROM (SELECT cursor, created_at FROM notifications ORDER BY cursor LIMIT $2) AS first
-            WHERE created_at < $1";
-        let marks = format!("DELETE FROM notification_marks WHERE cursor IN ({old})");
-        let notifications = format!("DELETE FROM notifications WHERE cursor IN ({old})");
-        let events = "DELETE FROM events WHERE (team_id, id) IN (SELECT e.team_id, e.id FROM events e
-            WHERE e.accepted_at < $1 AND NOT EXISTS
-                (SELECT 1 FROM deliveries d WHERE d.team_id = e.team_id AND d.event_id = e.id)
-            ORDER BY e.accepted_at LIMIT $2)";
-        self.execute(marks, values()).await?;
-        let gone = self.execute(notifications, values()).await?;
-        Ok(gone + self.execute(events, values()).await?)
-    }
-
-    /// Empties up to `limit` answers of attempts of all teams begun before, from an id on; the last id it came to, or
-    /// `None` when there are no more.
-    pub(crate) async fn purge_answers_all_teams(
-        &self,
-        from: Uuid,
-        before: DateTime<Utc>,
-        limit: i64,
-    ) -> Result<Option<Uuid>, DbErr> {
-        let sql = "UPDATE attempts SET response_body = '', request_headers = '[]' WHERE id IN
-            (SELECT id FROM attempts WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) RETURNING id";
-        let statement = self.statement(sql, vec![from.into(), first_id(before).into(), limit.into()]);
-        let rows = self.store.writer().query_all_raw(statement).await?;
-        let ids: Vec<Uuid> = rows
-            .iter()
-            .map(|row| row.try_get("", "id"))
-            .collect::<Result<_, _>>()?;
-        Ok(ids.into_iter().max())
-    }
 }
 
 const MILLISECOND: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1);
 
 /// The smallest UUIDv7 of that millisecond or later.
-fn first_id(at: DateTime<Utc>) -> Uuid {
+pub(super) fn first_id(at: DateTime<Utc>) -> Uuid {
     let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
     Uuid::from_u128(millis.min((1 << 48) - 1) << 80)
 }

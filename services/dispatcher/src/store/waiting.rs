@@ -1,0 +1,73 @@
+//! How much waits. Each lane is counted by index alone and up to a bound, so that a look costs about as much with ten
+//! million rows as with one.
+
+use std::collections::HashMap;
+
+use sea_orm::DbErr;
+use watchbell_contracts::convert::FromWire;
+use watchbell_domain::ChannelKind;
+
+use super::Db;
+use crate::job::State;
+
+/// Nobody waits for a more exact number.
+pub(crate) const MOST_PER_LANE: i64 = 100_000;
+
+/// The conditions of the partial indexes: pending or held, parked, held or folded.
+const DUE: &str = "d.lease_owner IS NULL AND d.state IN (1, 2)";
+const PARKED: &str = "d.state = 3";
+const GATHERING: &str = "d.lease_owner IS NULL AND d.due_at IS NOT NULL AND d.state IN (2, 4)";
+
+// === impl Db ===
+
+impl Db {
+    /// How many deliveries of all teams wait in the database, by kind and state; of one lane at most
+    /// [`MOST_PER_LANE`] in each state count.
+    pub(crate) async fn waiting_counts_all_teams(&self) -> Result<HashMap<(ChannelKind, State), i64>, DbErr> {
+        let due = self.count(DUE, "").await?;
+        let held = self.count(GATHERING, "AND d.state = 2").await?;
+        let mut counts = HashMap::new();
+        for (kind, due) in due {
+            // What is held is due as well, at another time.
+            let held = held.get(&kind).copied().unwrap_or_default();
+            counts.insert((kind, State::Pending), (due - held).max(0));
+        }
+        let folded = self.count(GATHERING, "AND d.state = 4").await?;
+        let parked = self.count(PARKED, "").await?;
+        for (state, found) in [
+            (State::Held, held),
+            (State::Folded, folded),
+            (State::Parked, parked),
+        ] {
+            counts.extend(found.into_iter().map(|(kind, count)| ((kind, state), count)));
+        }
+        Ok(counts)
+    }
+
+    /// Jumps from lane to lane along an index, and counts what `more` says of each.
+    async fn count(&self, index: &str, more: &str) -> Result<HashMap<ChannelKind, i64>, DbErr> {
+        let sql = format!(
+            "WITH RECURSIVE lane(id) AS (
+                SELECT * FROM (SELECT d.lane_id FROM deliveries d WHERE {index} ORDER BY d.lane_id LIMIT 1) AS first
+                UNION ALL
+                SELECT (SELECT d.lane_id FROM deliveries d WHERE {index} AND d.lane_id > lane.id
+                    ORDER BY d.lane_id LIMIT 1)
+                FROM lane WHERE lane.id IS NOT NULL
+            ), counted(kind, waiting) AS (
+                SELECT (SELECT d.kind FROM deliveries d WHERE {index} AND d.lane_id = lane.id LIMIT 1),
+                    (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE {index} AND d.lane_id = lane.id {more}
+                        LIMIT {MOST_PER_LANE}) AS some)
+                FROM lane WHERE lane.id IS NOT NULL
+            )
+            SELECT kind, CAST(SUM(waiting) AS BIGINT) AS waiting FROM counted GROUP BY kind"
+        );
+        let mut counts = HashMap::new();
+        for row in self.query(sql, vec![]).await? {
+            let kind = ChannelKind::from_wire(i32::from(row.try_get::<i16>("", "kind")?));
+            if let Some(kind) = kind.ok().flatten() {
+                counts.insert(kind, row.try_get("", "waiting")?);
+            }
+        }
+        Ok(counts)
+    }
+}
