@@ -262,7 +262,7 @@ mod tests {
         async fn park_in(&self, pool: &Arc<Pool>) -> TcpStream {
             let wire = TcpStream::connect(self.0.local_addr().unwrap()).await.unwrap();
             let host = HeaderValue::from_static("localhost");
-            let opened = Connection::open(Wire::Plain(wire), Origin::of(&self.url()), host).await;
+            let opened = Connection::open(Wire::plain(wire), Origin::of(&self.url()), host).await;
             let Ok(Connection::Http1(connection)) = opened else {
                 panic!("plain text speaks HTTP/1.1");
             };
