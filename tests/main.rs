@@ -6,6 +6,7 @@
 
 mod crash;
 mod database;
+mod digest;
 mod disk;
 mod harness;
 mod integrations;

@@ -10,9 +10,10 @@ use tonic_types::StatusExt as _;
 use watchbell_contracts::{
     config::v1::{
         self as config, EventFilter, WebhookDestination, channel::Destination,
-        channel_service_client::ChannelServiceClient, routing_service_client::RoutingServiceClient,
-        team_service_client::TeamServiceClient,
+        channel_service_client::ChannelServiceClient, preference_service_client::PreferenceServiceClient,
+        routing_service_client::RoutingServiceClient, team_service_client::TeamServiceClient,
     },
+    digest::v1::digest_service_client::DigestServiceClient,
     dispatcher::v1::{
         dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
     },
@@ -73,6 +74,10 @@ impl Client {
         ChannelServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
+    pub(crate) fn preferences(&self) -> PreferenceServiceClient<Keyed> {
+        PreferenceServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+    }
+
     pub(crate) fn routing(&self) -> RoutingServiceClient<Keyed> {
         RoutingServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
@@ -83,6 +88,10 @@ impl Client {
 
     pub(crate) fn dispatcher(&self) -> DispatcherServiceClient<Keyed> {
         DispatcherServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+    }
+
+    pub(crate) fn digest(&self) -> DigestServiceClient<Keyed> {
+        DigestServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
     pub(crate) fn inbox(&self) -> InboxServiceClient<Keyed> {

@@ -158,15 +158,14 @@ impl Scheduler {
             request.page_token = page.next_page_token;
         }
         let mut looks = self.looks();
-        let mut kept = HashMap::with_capacity(all.len());
-        let mut due = Vec::new();
-        for team in all {
-            let look = looks.get(&team).copied().unwrap_or(now);
-            if look <= now {
-                due.push(team);
-            }
-            kept.insert(team, look);
-        }
+        let kept: HashMap<_, _> = all
+            .into_iter()
+            .map(|team| (team, looks.get(&team).copied().unwrap_or(now)))
+            .collect();
+        // In no order: replicas that start together begin with different teams, and whoever never lives long does not
+        // always end before the same ones.
+        let due = kept.iter().filter(|(_, look)| **look <= now);
+        let due = due.map(|(team, _)| *team).collect();
         *looks = kept;
         Ok(due)
     }
