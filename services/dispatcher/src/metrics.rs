@@ -71,7 +71,9 @@ impl Metrics {
                 .build(),
             waiting: meter
                 .i64_gauge("watchbell.queue.waiting")
-                .with_description("Deliveries in the database that wait, by kind and state")
+                .with_description(
+                    "Deliveries in the database that wait, by kind and state; of one lane at most 100,000 in each",
+                )
                 .build(),
         }
     }
