@@ -11,7 +11,9 @@ use watchbell_store::Backend;
 use crate::core::Core;
 
 /// Between two heartbeats.
-pub(crate) const BEAT: Duration = Duration::from_secs(1);
+pub(crate) const BEAT: Duration = Duration::from_millis(500);
+/// The same on SQLite, where nobody waits for it and each costs a sync of the disk.
+const SQLITE_BEAT: Duration = Duration::from_secs(1);
 /// A replica silent for so long is dead, which includes its own predecessor on the same machine. Whoever is taken for
 /// dead wrongly goes on as another, and what it had under way may arrive twice; nothing is lost.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -52,6 +54,14 @@ impl Heartbeat {
             }
         }
         core.db.enter_replica(core.owner()).await
+    }
+
+    /// Until the next beat.
+    pub(crate) fn pause(&self) -> Duration {
+        match self.core.db.store().backend() {
+            Backend::Postgres => BEAT,
+            Backend::Sqlite => SQLITE_BEAT,
+        }
     }
 
     /// One beat; how many leases of dead replicas were freed.
@@ -133,7 +143,7 @@ mod tests {
         let mut beat = |seconds| rhythm.beat(Duration::from_secs(seconds));
         assert!(beat(100), "a new replica may judge its predecessor");
         assert!(beat(101));
-        assert!(beat(103), "one beat was missed");
+        assert!(beat(103), "some beats were missed");
         assert!(!beat(106));
         assert!(!beat(107));
         assert!(!beat(108));

@@ -87,7 +87,7 @@ impl Turn for Heartbeat {
 
     async fn turn(&self) -> Duration {
         note(self.tick().await, "the heartbeat");
-        BEAT
+        self.pause()
     }
 }
 
