@@ -30,6 +30,7 @@ mod purge;
 mod replan;
 mod route;
 mod senders;
+mod set_back;
 mod settings;
 mod store;
 mod storm;

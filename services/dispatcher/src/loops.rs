@@ -16,12 +16,15 @@ use crate::heartbeat::{BEAT, Heartbeat};
 use crate::parking::Parking;
 use crate::pump::Pump;
 use crate::purge::Purge;
+use crate::set_back::SetBack;
 use crate::sweeper::Sweeper;
 
 /// Between two rounds of telling who does not know yet.
 const HEALTH: Duration = Duration::from_secs(1);
 /// Between two looks at what is parked, when nothing has changed.
 const PARKING: Duration = Duration::from_secs(10);
+/// Between two looks for what a clock that was ahead has written.
+const SET_BACK: Duration = Duration::from_secs(10);
 /// Between two counts of what waits.
 const GAUGES: Duration = Duration::from_secs(15);
 /// Before the first round of retention: what a start has to do comes first.
@@ -65,6 +68,15 @@ impl Turn for Parking {
     }
 }
 
+impl Turn for SetBack {
+    const FIRST: Duration = SET_BACK;
+
+    async fn turn(&self) -> Duration {
+        note(self.tick().await, "looking for clocks that were ahead");
+        SET_BACK
+    }
+}
+
 impl Turn for Gauges {
     const FIRST: Duration = GAUGES;
 
@@ -103,6 +115,10 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     let parking = Parking { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.parking", |stop| async move {
         every(&parking, &stop).await;
+    });
+    let set_back = SetBack { core: shared() };
+    tasks.spawn_fn(Stage::Intake, "dispatcher.set_back", |stop| async move {
+        every(&set_back, &stop).await;
     });
     let gauges = Gauges { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.gauges", |stop| async move {

@@ -12,6 +12,7 @@ mod opt_outs;
 mod play;
 mod retries;
 mod running;
+mod set_back;
 mod storms;
 
 use std::sync::Arc;

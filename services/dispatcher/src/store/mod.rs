@@ -1,6 +1,7 @@
 //! The Dispatcher's own database: events, deliveries, attempts, the inbox, leases and what is known of channels. The
 //! hot path writes in batches, one statement for each table (`batch`); reads and single rows go by the entities.
 
+mod ahead;
 mod batch;
 pub(crate) mod entities;
 mod folding;
