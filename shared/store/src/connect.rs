@@ -88,8 +88,16 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<Store, StoreError> {
 async fn connect_sqlite(settings: &DatabaseSettings, path: &Path) -> Result<Store, StoreError> {
     create_private_file(path)?;
     // The writer goes first: it turns WAL on, which readers cannot.
-    let writer = Database::connect(sqlite_options(path, 1, false)).await?;
-    let reader = Database::connect(sqlite_options(path, settings.pool_size, true)).await?;
+    let unusable = |error| StoreError::Sqlite {
+        path: path.display().to_string(),
+        error,
+    };
+    let writer = Database::connect(sqlite_options(path, 1, false))
+        .await
+        .map_err(unusable)?;
+    let reader = Database::connect(sqlite_options(path, settings.pool_size, true))
+        .await
+        .map_err(unusable)?;
     Ok(Store::new(
         settings,
         Backend::Sqlite,

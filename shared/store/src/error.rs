@@ -4,6 +4,9 @@
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 use thiserror::Error;
 
+/// The disk, or whatever lies between, did not do what it was asked (sqlite.org/rescode.html).
+const SQLITE_IOERR: i32 = 10;
+
 /// A database that could not be opened or migrated.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -19,6 +22,14 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The SQLite file cannot be used: it is none, or its disk is full or faulty.
+    #[error("database file {path}: {error}{}", hint(error))]
+    Sqlite {
+        /// The file.
+        path: String,
+        /// What SQLite said.
+        error: DbErr,
+    },
     /// The database said no, or did not answer.
     #[error("database: {0}")]
     Db(#[from] DbErr),
@@ -27,7 +38,19 @@ pub enum StoreError {
 impl StoreError {
     /// Whether waiting may help; see [`is_transient`].
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Db(err) if is_transient(err))
+        matches!(self, Self::Db(error) | Self::Sqlite { error, .. } if is_transient(error))
+    }
+}
+
+/// SQLite tells of a full disk in several ways, and only in one of them in so many words.
+fn hint(error: &DbErr) -> &'static str {
+    let code = match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error)) => error.as_database_error().and_then(|error| error.code()),
+        _ => None,
+    };
+    match code.and_then(|code| code.parse::<i32>().ok()) {
+        Some(code) if code & 0xff == SQLITE_IOERR => "; is the disk full?",
+        _ => "",
     }
 }
 
@@ -92,9 +115,8 @@ fn is_transient_sqlstate(code: &str) -> bool {
 fn is_transient_sqlite(extended: i32) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
-    const IOERR: i32 = 10;
     const FULL: i32 = 13;
-    matches!(extended & 0xff, BUSY | LOCKED | IOERR | FULL)
+    matches!(extended & 0xff, BUSY | LOCKED | SQLITE_IOERR | FULL)
 }
 
 #[cfg(test)]
