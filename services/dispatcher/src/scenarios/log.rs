@@ -273,4 +273,48 @@ store_tests! {
         kept.sort();
         assert_eq!(kept, ["new", "old"]);
     }
+
+    async fn answers_go_before_deliveries_and_those_of_late_attempts_later(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.emit("early", &[channel]).await;
+        rig.emit("late", &[channel]).await;
+        rig.settle().await;
+        let purge = crate::purge::Purge::new(Arc::clone(&rig.core));
+        rig.stage.clock.advance(Duration::from_secs(31 * 86_400));
+        let late = rig.stage.now().timestamp_micros() - 1;
+        let tried = format!(
+            "UPDATE attempts SET response_body = 'answered', started_at = CASE WHEN delivery_id IN
+                (SELECT id FROM deliveries WHERE event_id = 'late') THEN {late} ELSE started_at END"
+        );
+        store.writer().execute_unprepared(&tried).await.unwrap();
+
+        for (days, left) in [(0, vec!["", "answered"]), (31, vec!["", ""])] {
+            rig.stage.clock.advance(Duration::from_secs(days * 86_400));
+            while purge.tick().await.unwrap().is_some() {}
+            let mut answers = Vec::new();
+            for delivery in rig.deliveries().await {
+                answers.push(rig.get(&delivery.id).await.attempts[0].response_body.clone());
+            }
+            answers.sort();
+            assert_eq!(answers, left);
+        }
+    }
+
+    async fn what_waits_is_counted_by_kind_and_state(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channels = [rig.stage.channel("a"), rig.stage.channel("b")];
+        let waiting = [State::Pending, State::Held, State::Folded, State::Parked];
+        for (index, state) in waiting.into_iter().enumerate() {
+            rig.emit(&format!("e{index}"), &channels).await;
+            let sql = format!(
+                "UPDATE deliveries SET state = {}, lease_owner = NULL WHERE event_id = 'e{index}'",
+                state as i16
+            );
+            store.writer().execute_unprepared(&sql).await.unwrap();
+        }
+        rig.emit("in-memory", &channels[..1]).await;
+        let counts = rig.core.db.waiting_counts_all_teams().await.unwrap();
+        assert_eq!(counts, waiting.map(|state| ((ChannelKind::Webhook, state), 2)).into());
+    }
 }

@@ -56,7 +56,7 @@ impl Db {
             ), counted(kind, waiting) AS (
                 SELECT (SELECT d.kind FROM deliveries d WHERE {index} AND d.lane_id = lane.id LIMIT 1),
                     (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE {index} AND d.lane_id = lane.id {more}
-                        LIMIT {MOST_PER_LANE}) AS some)
+                        LIMIT {MOST_PER_LANE}) AS bounded)
                 FROM lane WHERE lane.id IS NOT NULL
             )
             SELECT kind, CAST(SUM(waiting) AS BIGINT) AS waiting FROM counted GROUP BY kind"
