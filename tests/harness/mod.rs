@@ -11,6 +11,7 @@ mod ordeal;
 mod platform;
 mod process;
 mod rows;
+mod takeovers;
 mod wire;
 
 pub(crate) use client::{Client, finding, is_told_to_come_again};
@@ -27,7 +28,7 @@ pub(crate) use wire::Wire;
 use std::{future::Future, time::Duration};
 
 /// How long anything may take before a test says that it did not happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks again and again until `ask` gives a value; fails after [`PATIENCE`] with `what` did not happen.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(

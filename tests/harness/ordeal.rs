@@ -10,7 +10,7 @@ use watchbell_domain::{
     ids::ChannelId,
 };
 
-use super::{Client, Database, Endpoint, Load, Platform, eventually, rows::Rows};
+use super::{Client, Database, Endpoint, Load, Platform, eventually, rows::Rows, takeovers::Takeovers};
 
 /// Deliveries of each event: one to each endpoint, and one into the inbox.
 const ROUTES: usize = 3;
@@ -27,6 +27,7 @@ pub(crate) struct Ordeal {
     endpoints: Vec<(Endpoint, ChannelId)>,
     clock: SystemClock,
     faults: Vec<Fault>,
+    takeovers: Takeovers,
 }
 
 /// What arrived more than once.
@@ -59,7 +60,9 @@ impl Ordeal {
         }
         let load = Load::start(&platform.clients("router"), &team);
         load.proceeds(1).await;
+        let dispatchers = platform.indices("dispatcher").len();
         Self {
+            takeovers: Takeovers::watch(Rows::of_dispatcher(database).await, dispatchers),
             rows: Rows::of_dispatcher(database).await,
             clock: SystemClock::new(),
             faults: Vec::new(),
@@ -84,8 +87,8 @@ impl Ordeal {
     }
 
     /// Dispatchers that count as alive.
-    pub(crate) async fn replicas(&self) -> i64 {
-        self.rows.replicas().await
+    pub(crate) async fn replicas(&self) -> usize {
+        self.rows.replicas().await.map_or(0, |replicas| replicas.len())
     }
 
     /// Lets callers and deliveries finish, and looks at what became of everything.
@@ -117,19 +120,23 @@ impl Ordeal {
             i64::try_from(events * ROUTES).unwrap(),
             "one delivery for each route"
         );
-        let living = i64::try_from(self.platform.indices("dispatcher").len()).unwrap();
+        let living = self.platform.indices("dispatcher").len();
         eventually("the dead are forgotten", || async {
-            (rows.replicas().await == living).then_some(())
+            (self.replicas().await == living).then_some(())
         })
         .await;
 
+        let faults = self.faults.len();
+        let takeovers = self.takeovers.seen().into_iter();
+        self.faults
+            .extend(takeovers.map(|(from, until)| Fault { from, until }));
         let outcome = self.look_back().await;
         let _ = writeln!(
             std::io::stderr(),
-            "{what}: {events} events, {} deliveries, {} faults; {} arrived again, at most {} at one fault, {} of them not in \
-             the log; callers: {} refused, {} broken, {} known",
+            "{what}: {events} events, {} deliveries, {faults} faults, {} takeovers; {} arrived again, at most {} at one \
+             fault, {} of them not in the log; callers: {} refused, {} broken, {} known",
             events * self.endpoints.len(),
-            self.faults.len(),
+            self.faults.len() - faults,
             outcome.again,
             outcome.most,
             outcome.unlogged,

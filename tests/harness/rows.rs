@@ -1,6 +1,6 @@
 //! What the Dispatcher's tables say, for what no RPC shows: leases, and the log as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection, Statement};
 use uuid::Uuid;
@@ -42,9 +42,11 @@ impl Rows {
         self.number("SELECT COUNT(*) AS n FROM deliveries").await
     }
 
-    /// Replicas that count as alive.
-    pub(crate) async fn replicas(&self) -> i64 {
-        self.number("SELECT COUNT(*) AS n FROM replicas").await
+    /// Replicas that count as alive, unless the database is away.
+    pub(crate) async fn replicas(&self) -> Option<HashSet<Uuid>> {
+        let statement = Statement::from_string(self.0.get_database_backend(), "SELECT id FROM replicas");
+        let rows = self.0.query_all_raw(statement).await.ok()?;
+        Some(rows.iter().map(|row| row.try_get("", "id").unwrap()).collect())
     }
 
     /// How many attempts the log has of each delivery, by channel and event.
