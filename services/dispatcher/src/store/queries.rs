@@ -7,7 +7,6 @@ use sea_orm::{
     sea_query::{Expr, LikeExpr},
 };
 use uuid::Uuid;
-use watchbell_contracts::convert::FromWire;
 use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_domain::{ChannelKind, Severity};
 
