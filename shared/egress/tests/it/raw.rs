@@ -1,6 +1,7 @@
 //! A server that says exactly what it is told, byte by byte.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -73,7 +74,9 @@ impl RawServer {
     /// Waits until `n` connections have ended, whoever closed them.
     pub(crate) async fn until_ended(&self, n: usize) {
         let mut ended = self.ended.clone();
-        ended.wait_for(|ended| *ended >= n).await.unwrap();
+        let waiting = ended.wait_for(|ended| *ended >= n);
+        let seen = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+        assert!(seen.is_ok(), "connections stay open that should have ended");
     }
 }
 
