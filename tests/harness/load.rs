@@ -58,7 +58,7 @@ impl Load {
                 while !stop.is_cancelled() {
                     let id = format!("{caller}-{number}");
                     number += 1;
-                    while let Some(client) = clients.next() {
+                    for client in clients.by_ref() {
                         let answer = timeout(DEADLINE, client.emit(&team, finding(&id))).await;
                         let answer = answer.unwrap_or_else(|late| Err(Status::from_error(Box::new(late))));
                         if heard

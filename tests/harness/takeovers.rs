@@ -17,17 +17,20 @@ use super::rows::Rows;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// From and until.
+type Span = (DateTime<Utc>, DateTime<Utc>);
+
 /// Notes them while it exists.
 pub(crate) struct Takeovers {
     /// From when a replica may have been taken for dead until all were there again.
-    seen: Arc<Mutex<Vec<(DateTime<Utc>, DateTime<Utc>)>>>,
+    seen: Arc<Mutex<Vec<Span>>>,
     looking: JoinHandle<()>,
 }
 
 impl Takeovers {
     /// From now on, with so many replicas.
     pub(crate) fn watch(rows: Rows, replicas: usize) -> Self {
-        let seen: Arc<Mutex<Vec<(DateTime<Utc>, DateTime<Utc>)>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<Span>>> = Arc::default();
         let noting = seen.clone();
         let clock = SystemClock::new();
         let looking = tokio::spawn(async move {
@@ -55,7 +58,7 @@ impl Takeovers {
     }
 
     /// Those so far.
-    pub(crate) fn seen(&self) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    pub(crate) fn seen(&self) -> Vec<Span> {
         self.seen.lock().unwrap().clone()
     }
 }
