@@ -2,28 +2,12 @@
 
 use tonic::Code;
 use watchbell_contracts::{
-    config::v1::{
-        ApiKey, CreateApiKeyRequest, GetChannelRequest, ListChannelsRequest, ListTeamsRequest, Scope,
-    },
+    config::v1::{GetChannelRequest, ListChannelsRequest, ListTeamsRequest, Scope},
     dispatcher::v1::{GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest},
 };
 use watchbell_testkit::WebhookReceiver;
 
-use crate::harness::{Client, Process, Serve, eventually, finding, on_both_databases};
-
-async fn key(admin: &Client, process: &Process, team: &str, scopes: &[Scope]) -> Client {
-    let key = ApiKey {
-        display_name: "a key".to_owned(),
-        scopes: scopes.iter().map(|scope| *scope as i32).collect(),
-        ..Default::default()
-    };
-    let request = CreateApiKeyRequest {
-        team_id: team.to_owned(),
-        api_key: Some(key),
-    };
-    let made = admin.teams().create_api_key(request).await.unwrap().into_inner();
-    Client::new(process, &made.key)
-}
+use crate::harness::{Client, Serve, eventually, finding, on_both_databases};
 
 const EVERYTHING_OF_A_TEAM: [Scope; 6] = [
     Scope::Emit,
@@ -49,7 +33,7 @@ on_both_databases! {
         })
         .await;
 
-        let stranger = key(&admin, &process, &ours, &EVERYTHING_OF_A_TEAM).await;
+        let stranger = admin.key(&process, &ours, &EVERYTHING_OF_A_TEAM).await;
         let not_found = |code: Code| assert_eq!(code, Code::NotFound);
         let get = GetChannelRequest { team_id: String::new(), channel_id: channel_id.clone() };
         not_found(stranger.channels().get_channel(get).await.unwrap_err().code());
@@ -68,7 +52,7 @@ on_both_databases! {
         let process = Serve::all(&database).start().await;
         let admin = Client::admin(&process);
         let team = admin.team("Scopes").await;
-        let emitter = key(&admin, &process, &team, &[Scope::Emit]).await;
+        let emitter = admin.key(&process, &team, &[Scope::Emit]).await;
         emitter.emit("", finding("allowed")).await.unwrap();
         let denied = emitter.channels().list_channels(ListChannelsRequest::default()).await.unwrap_err();
         assert_eq!(denied.code(), Code::PermissionDenied);

@@ -4,6 +4,7 @@
 // The harness, too, is test code: what does not happen ends the test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod clocks;
 mod crash;
 mod database;
 mod digest;
@@ -15,4 +16,6 @@ mod journeys;
 mod kills;
 mod leases;
 mod outage;
+mod pressure;
+mod receivers;
 mod tracing;

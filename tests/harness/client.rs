@@ -9,12 +9,14 @@ use tonic::{
 use tonic_types::StatusExt as _;
 use watchbell_contracts::{
     config::v1::{
-        self as config, EventFilter, WebhookDestination, channel::Destination,
-        channel_service_client::ChannelServiceClient, preference_service_client::PreferenceServiceClient,
-        routing_service_client::RoutingServiceClient, team_service_client::TeamServiceClient,
+        self as config, ApiKey, CreateApiKeyRequest, DeliveryPolicy, EventFilter, Scope, WebhookDestination,
+        channel::Destination, channel_service_client::ChannelServiceClient,
+        preference_service_client::PreferenceServiceClient, routing_service_client::RoutingServiceClient,
+        team_service_client::TeamServiceClient,
     },
     digest::v1::digest_service_client::DigestServiceClient,
     dispatcher::v1::{
+        Delivery, GetDeliveryRequest, ListDeliveriesRequest,
         dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
     },
     event::v1::{Event, Severity, event::Payload},
@@ -98,6 +100,21 @@ impl Client {
         InboxServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
+    /// A caller of the same process with a new key of a team.
+    pub(crate) async fn key(&self, process: &Process, team: &str, scopes: &[Scope]) -> Self {
+        let key = ApiKey {
+            display_name: "a key".to_owned(),
+            scopes: scopes.iter().map(|scope| *scope as i32).collect(),
+            ..Default::default()
+        };
+        let request = CreateApiKeyRequest {
+            team_id: team.to_owned(),
+            api_key: Some(key),
+        };
+        let made = self.teams().create_api_key(request).await;
+        Self::new(process, &made.expect("a key can be made").into_inner().key)
+    }
+
     /// A new team on the plan that teams have.
     pub(crate) async fn team(&self, name: &str) -> String {
         let team = config::Team {
@@ -125,21 +142,26 @@ impl Client {
         url: &str,
         types: &[&str],
     ) -> (String, String) {
-        let filter = EventFilter {
-            types: types.iter().map(ToString::to_string).collect(),
-            ..Default::default()
-        };
-        let destination = Destination::Webhook(WebhookDestination {
-            url: url.to_owned(),
-            filter: Some(filter),
-            ..Default::default()
-        });
-        let channel = config::Channel {
-            display_name: name.to_owned(),
-            destination: Some(destination),
-            ..Default::default()
-        };
+        let channel = webhook(name, url, types);
         self.channel(team, channel).await.expect("a webhook can be made")
+    }
+
+    /// A new webhook for everything, carried in a way of its own. Its id.
+    pub(crate) async fn subscribe(
+        &self,
+        team: &str,
+        name: &str,
+        url: &str,
+        delivery: DeliveryPolicy,
+    ) -> String {
+        let channel = config::Channel {
+            delivery: Some(delivery),
+            ..webhook(name, url, &["*"])
+        };
+        self.channel(team, channel)
+            .await
+            .expect("a webhook can be made")
+            .0
     }
 
     /// A new channel. Its id and, when one was made, its signing secret.
@@ -157,6 +179,29 @@ impl Client {
         Ok((response.channel.unwrap_or_default().id, response.signing_secret))
     }
 
+    /// The newest deliveries of a channel, at most 1,000.
+    pub(crate) async fn deliveries_of(&self, team: &str, channel: &str) -> Vec<Delivery> {
+        let request = ListDeliveriesRequest {
+            team_id: team.to_owned(),
+            channel_id: channel.to_owned(),
+            page_size: 1000,
+            ..Default::default()
+        };
+        let listed = self.dispatcher().list_deliveries(request).await;
+        listed.expect("deliveries can be listed").into_inner().deliveries
+    }
+
+    /// A delivery with its attempts.
+    pub(crate) async fn delivery(&self, team: &str, id: &str) -> Delivery {
+        let request = GetDeliveryRequest {
+            team_id: team.to_owned(),
+            delivery_id: id.to_owned(),
+        };
+        let got = self.dispatcher().get_delivery(request).await;
+        let delivery = got.expect("a delivery that was listed").into_inner().delivery;
+        delivery.expect("the answer has the delivery")
+    }
+
     /// Emits one event.
     pub(crate) async fn emit(&self, team: &str, event: Event) -> Result<EmitResponse, Status> {
         let request = EmitRequest {
@@ -164,6 +209,23 @@ impl Client {
             event: Some(event),
         };
         Ok(self.router().emit(request).await?.into_inner())
+    }
+}
+
+fn webhook(name: &str, url: &str, types: &[&str]) -> config::Channel {
+    let filter = EventFilter {
+        types: types.iter().map(ToString::to_string).collect(),
+        ..Default::default()
+    };
+    let destination = Destination::Webhook(WebhookDestination {
+        url: url.to_owned(),
+        filter: Some(filter),
+        ..Default::default()
+    });
+    config::Channel {
+        display_name: name.to_owned(),
+        destination: Some(destination),
+        ..Default::default()
     }
 }
 

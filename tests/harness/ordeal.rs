@@ -86,6 +86,11 @@ impl Ordeal {
         self.load.proceeds(by).await;
     }
 
+    /// The team.
+    pub(crate) fn team(&self) -> &str {
+        &self.team
+    }
+
     /// Dispatchers that count as alive.
     pub(crate) async fn replicas(&self) -> usize {
         self.rows.replicas().await.map_or(0, |replicas| replicas.len())

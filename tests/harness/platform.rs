@@ -19,7 +19,12 @@ struct Part {
 impl Platform {
     /// Everything in one process.
     pub(crate) async fn whole(database: &Database) -> Self {
-        Self::of(vec![("watchbell".to_owned(), Serve::all(database))]).await
+        Self::alone(Serve::all(database)).await
+    }
+
+    /// Everything in this process.
+    pub(crate) async fn alone(serve: Serve) -> Self {
+        Self::of(vec![("watchbell".to_owned(), serve)]).await
     }
 
     /// Config, so many Routers, and Dispatchers that were set up by `dispatcher` each, in processes of their own.
