@@ -44,10 +44,12 @@ impl StoreError {
 
 /// SQLite tells of a full disk in several ways, and only in one of them in so many words.
 fn hint(error: &DbErr) -> &'static str {
-    let code = match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error)) => error.as_database_error().and_then(|error| error.code()),
-        _ => None,
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
+        return "";
     };
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     match code.and_then(|code| code.parse::<i32>().ok()) {
         Some(code) if code & 0xff == SQLITE_IOERR => "; is the disk full?",
         _ => "",
@@ -142,7 +144,9 @@ mod tests {
 
     #[test]
     fn codes_are_sorted_as_documented() {
-        for code in ["08006", "53300", "53100", "40001", "40P01", "57P03", "25006", "25P03"] {
+        for code in [
+            "08006", "53300", "53100", "40001", "40P01", "57P03", "25006", "25P03",
+        ] {
             assert!(is_transient_sqlstate(code), "{code}");
         }
         for code in ["", "23505", "42P01", "22001", "57000"] {
