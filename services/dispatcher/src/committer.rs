@@ -16,6 +16,7 @@ use watchbell_domain::ids::{NotificationId, TeamId};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::is_transient;
 
+use crate::admission::Admission;
 use crate::core::Core;
 use crate::encode;
 use crate::folding;
@@ -33,6 +34,8 @@ const MAX_DELIVERIES: usize = 3000;
 const MAX_OUTCOMES: usize = 4000;
 /// Payloads of one transaction, in bytes; one more event may exceed it.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Between two looks at what is not taken in yet, when nothing else happens.
+const ADMISSION: Duration = Duration::from_millis(5);
 /// After a commit that failed.
 const BACK_OFF: Duration = Duration::from_millis(250);
 
@@ -41,7 +44,11 @@ pub(crate) struct Committer {
     core: Arc<Core>,
     intake: mpsc::Receiver<Submission>,
     results: mpsc::Receiver<Outcome>,
-    submissions: Vec<Submission>,
+    /// What woke the loop.
+    first: Option<Submission>,
+    admission: Admission,
+    /// Nobody waits any more, because the process stops.
+    hurry: bool,
     /// Also those of a commit that failed: their leases keep them ours until it succeeds.
     outcomes: Vec<Outcome>,
 }
@@ -90,7 +97,9 @@ impl Committer {
             core,
             intake,
             results,
-            submissions: Vec::new(),
+            admission: Admission::default(),
+            first: None,
+            hurry: false,
             outcomes: Vec::new(),
         }
     }
@@ -99,10 +108,13 @@ impl Committer {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
             let stopping = stop.is_cancelled();
-            if self.submissions.is_empty() && self.outcomes.is_empty() && !stopping {
+            self.hurry = stopping;
+            self.core.pressure.measure(self.core.clock.monotonic());
+            if self.outcomes.is_empty() && !stopping {
                 tokio::select! {
-                    _ = self.intake.recv_many(&mut self.submissions, MAX_SUBMISSIONS) => {}
+                    submission = self.intake.recv() => self.first = submission,
                     _ = self.results.recv_many(&mut self.outcomes, MAX_OUTCOMES) => {}
+                    () = tokio::time::sleep(ADMISSION), if !self.admission.is_empty() => {}
                     () = stop.cancelled() => {}
                 }
             }
@@ -118,15 +130,13 @@ impl Committer {
 
     /// Commits what has gathered.
     pub(crate) async fn tick(&mut self) -> Round {
-        self.gather();
-        let (submissions, outcomes) = (
-            std::mem::take(&mut self.submissions),
-            std::mem::take(&mut self.outcomes),
-        );
+        let submissions = self.admit();
+        let outcomes = self.gather();
         if submissions.is_empty() && outcomes.is_empty() {
             return Round::Idle;
         }
         let all = submissions.len() + outcomes.len();
+        self.core.pressure.commits(self.core.clock.monotonic(), all);
         let mut failed = false;
         // A stack, because a batch that the database refuses is halved until the one at fault is alone.
         let mut batches = vec![(submissions, outcomes)];
@@ -169,24 +179,30 @@ impl Committer {
         }
     }
 
-    fn gather(&mut self) {
-        let data = |submission: &Submission| submission.event.data.len();
-        let mut bytes: usize = self.submissions.iter().map(data).sum();
-        let mut deliveries: usize = self.submissions.iter().map(|it| it.routes.len()).sum();
-        while self.submissions.len() < MAX_SUBMISSIONS && bytes < MAX_BYTES && deliveries < MAX_DELIVERIES {
-            let Ok(submission) = self.intake.try_recv() else {
-                break;
-            };
-            bytes += data(&submission);
+    /// The submissions of this batch.
+    fn admit(&mut self) -> Vec<Submission> {
+        let mut submissions = Vec::new();
+        let (mut bytes, mut deliveries) = (0, 0);
+        let next = || self.first.take().or_else(|| self.intake.try_recv().ok());
+        self.admission.round(&self.core, self.hurry, next, |submission| {
+            bytes += submission.event.data.len();
             deliveries += submission.routes.len();
-            self.submissions.push(submission);
-        }
-        while self.outcomes.len() < MAX_OUTCOMES {
+            submissions.push(submission);
+            submissions.len() < MAX_SUBMISSIONS && bytes < MAX_BYTES && deliveries < MAX_DELIVERIES
+        });
+        submissions
+    }
+
+    /// The outcomes of this batch.
+    fn gather(&mut self) -> Vec<Outcome> {
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        while outcomes.len() < MAX_OUTCOMES {
             let Ok(outcome) = self.results.try_recv() else {
                 break;
             };
-            self.outcomes.push(outcome);
+            outcomes.push(outcome);
         }
+        outcomes
     }
 
     /// One transaction. When it fails, no room is reserved in the lanes any more.
@@ -249,8 +265,7 @@ impl Committer {
                 }
             }
         }
-        transaction
-            .commit()
+        db.commit(transaction)
             .await
             .inspect_err(|_| self.core.doubt(owner, leased))?;
         Ok(written)

@@ -6,6 +6,7 @@ use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 use watchbell_domain::clock::SharedClock;
 
+use crate::admission::Pressure;
 use crate::channels::Channels;
 use crate::feed::Feed;
 use crate::health::Health;
@@ -26,6 +27,7 @@ pub(crate) struct Core {
     pub(crate) channels: Channels,
     pub(crate) carrier: Arc<dyn Carrier>,
     pub(crate) health: Health,
+    pub(crate) pressure: Pressure,
     pub(crate) storms: Storms,
     pub(crate) plans: Plans,
     pub(crate) feed: Feed,
@@ -73,6 +75,7 @@ impl Core {
             channels: parts.channels,
             carrier: parts.carrier,
             health: Health::default(),
+            pressure: Pressure::default(),
             storms: Storms::default(),
             plans: Plans::default(),
             feed,

@@ -91,7 +91,7 @@ async fn gather(core: &Core, lane: &GatheringLane, why: Why, now: DateTime<Utc>)
         told += rows.len();
         news.extend(tell(core, &transaction, lane.lane, &route, rows, why, now).await?);
     }
-    transaction.commit().await?;
+    db.commit(transaction).await?;
     news.into_iter().for_each(|change| core.feed.changed(change));
     Ok(told)
 }

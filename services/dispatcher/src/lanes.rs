@@ -14,6 +14,9 @@ use uuid::Uuid;
 #[cfg(test)]
 mod properties;
 
+/// A lane whose last attempt ended so recently moves.
+const MOVING: Duration = Duration::from_millis(100);
+
 /// Which lane: a channel's id, or a team's for its mail to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LaneId(pub(crate) Uuid);
@@ -47,7 +50,14 @@ pub(crate) struct Claim {
     pub(crate) lane: LaneId,
     /// Rows that may be claimed; may be 0.
     pub(crate) room: usize,
+    asked: Asked,
+}
+
+/// When somebody began to look into the database. The answer tells of nothing that went there since, or is due later.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
     spills: u64,
+    at: Duration,
 }
 
 /// All lanes of this process, of jobs `J`.
@@ -62,6 +72,12 @@ pub(crate) struct Lanes<J> {
     /// Jobs queued, under way, or promised room.
     held: usize,
     in_flight: usize,
+    /// Counts rows that found no room and are in the database now.
+    spills: u64,
+    /// Until when whoever takes sleeps, unless it is woken; `None` while it is awake.
+    alarm: Option<Duration>,
+    /// Nothing is taken any more.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -80,10 +96,14 @@ struct Lane<J> {
     backlog_from: Option<Duration>,
     /// Rows on their way into the database without a lease.
     spilling: usize,
-    /// Counts those, so that a claim can tell whether there were any meanwhile.
-    spills: u64,
+    /// The count of the last of them.
+    last_spill: u64,
     place: Place,
     used_at: Duration,
+    /// When an attempt last ended, or the lane began.
+    moved_at: Duration,
+    /// Attempts that have ended since somebody asked.
+    ended: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +156,15 @@ impl<J> Lanes<J> {
             timers: BTreeSet::new(),
             held: 0,
             in_flight: 0,
+            spills: 0,
+            alarm: None,
+            closed: false,
         }
+    }
+
+    /// Gives nothing to send from now on; what is under way may end.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
     }
 
     /// Asks to keep one new job of the lane in memory. When granted, [`Lanes::push`] or [`Lanes::unreserve`] follows;
@@ -151,8 +179,25 @@ impl<J> Lanes<J> {
         }
         lane.backlog = true;
         lane.spilling += 1;
-        lane.spills += 1;
         false
+    }
+
+    /// How many new jobs this lane should get now, when it is we who are behind: of a lane that moves, or that is new, as
+    /// many as it has room for; once the database holds jobs of it, half as many as have ended since this was asked, so that those
+    /// become fewer. A lane that stands still loses nothing by what is taken in.
+    pub(crate) fn headroom(&mut self, id: LaneId, now: Duration) -> usize {
+        let room = self.free().min(self.limits.per_lane);
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return room;
+        };
+        let ended = std::mem::take(&mut lane.ended);
+        if lane.moved_at + MOVING < now {
+            usize::MAX
+        } else if lane.is_backlogged(now) {
+            ended.div_ceil(2)
+        } else {
+            room.saturating_sub(lane.load())
+        }
     }
 
     /// Gives a reservation back.
@@ -167,8 +212,10 @@ impl<J> Lanes<J> {
 
     /// A row that found no room was committed, or given up.
     pub(crate) fn spilled(&mut self, id: LaneId) {
+        self.spills += 1;
         if let Some(lane) = self.lanes.get_mut(&id) {
             lane.spilling = lane.spilling.saturating_sub(1);
+            lane.last_spill = self.spills;
         }
     }
 
@@ -195,7 +242,7 @@ impl<J> Lanes<J> {
         }
         let mut taken = Vec::new();
         let mut over_share = Vec::new();
-        while self.in_flight < self.limits.in_flight && taken.len() < max {
+        while !self.closed && self.in_flight < self.limits.in_flight && taken.len() < max {
             let Some(id) = self.ring.pop_front() else { break };
             let free = self.limits.in_flight - self.in_flight;
             let Some(lane) = self.lanes.get_mut(&id) else {
@@ -239,6 +286,8 @@ impl<J> Lanes<J> {
             self.held -= 1;
         }
         lane.used_at = now;
+        lane.moved_at = now;
+        lane.ended += 1;
         let hungry = lane.is_backlogged(now) && lane.load() <= per_lane / 2;
         self.enrol(id, now);
         hungry
@@ -281,7 +330,7 @@ impl<J> Lanes<J> {
 
     /// Sets room aside for rows of this lane that are due in the database. Until they are all in memory, new ones
     /// queue up behind them there.
-    pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, now: Duration) -> Claim {
+    pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, asked: Asked, now: Duration) -> Claim {
         let free = self.free();
         let per_lane = self.limits.per_lane;
         let lane = self.lane(id, now);
@@ -292,12 +341,11 @@ impl<J> Lanes<J> {
             .min(free.saturating_sub(lane.load()).div_ceil(2))
             .min(max);
         lane.reserved += room;
-        let spills = lane.spills;
         self.held += room;
         Claim {
             lane: id,
             room,
-            spills,
+            asked,
         }
     }
 
@@ -311,26 +359,33 @@ impl<J> Lanes<J> {
             self.unreserve(claim.lane);
         }
         if got < claim.room {
-            self.nothing_waits(claim.lane, claim.spills, now);
+            self.nothing_waits(claim.lane, claim.asked);
         }
     }
 
-    /// Lanes whose new jobs queue up in the database, each with what [`Lanes::nothing_waits`] wants to know. Ask before
-    /// looking into the database.
-    pub(crate) fn backlogged(&self, now: Duration) -> Vec<(LaneId, u64)> {
+    /// To be called before looking into the database, and before the instant by which what waits there is due.
+    pub(crate) fn ask(&self, now: Duration) -> Asked {
+        Asked {
+            spills: self.spills,
+            at: now,
+        }
+    }
+
+    /// Lanes whose new jobs queue up in the database.
+    pub(crate) fn backlogged(&self, now: Duration) -> Vec<LaneId> {
         let lanes = self.lanes.iter().filter(|(_, lane)| lane.is_backlogged(now));
-        lanes.map(|(id, lane)| (*id, lane.spills)).collect()
+        lanes.map(|(id, _)| *id).collect()
     }
 
     /// The database holds nothing of this lane that is due. It is believed only if nothing went there since it was
-    /// asked, when there had been so many spills.
-    pub(crate) fn nothing_waits(&mut self, id: LaneId, spills: u64, now: Duration) {
+    /// asked.
+    pub(crate) fn nothing_waits(&mut self, id: LaneId, asked: Asked) {
         if let Some(lane) = self.lanes.get_mut(&id)
             && lane.spilling == 0
-            && lane.spills == spills
+            && lane.last_spill <= asked.spills
         {
             lane.backlog = false;
-            lane.backlog_from = lane.backlog_from.filter(|at| *at > now);
+            lane.backlog_from = lane.backlog_from.filter(|from| *from > asked.at);
         }
     }
 
@@ -341,8 +396,21 @@ impl<J> Lanes<J> {
         }
     }
 
+    /// Whoever takes goes to sleep: until when, if nothing else wakes it.
+    pub(crate) fn sleep_until(&mut self, now: Duration) -> Duration {
+        let alarm = self.next_wake(now).unwrap_or(Duration::MAX);
+        self.alarm = Some(alarm);
+        alarm
+    }
+
+    /// Whether whoever takes sleeps for longer than the lanes would have it.
+    pub(crate) fn oversleeps(&self, now: Duration) -> bool {
+        let wake = self.next_wake(now);
+        self.alarm.is_some_and(|alarm| wake.is_some_and(|at| at < alarm))
+    }
+
     /// When something may go that may not now; `now` when something may already.
-    pub(crate) fn next_wake(&self, now: Duration) -> Option<Duration> {
+    fn next_wake(&self, now: Duration) -> Option<Duration> {
         if self.in_flight >= self.limits.in_flight {
             return None;
         }
@@ -393,7 +461,7 @@ impl<J> Lanes<J> {
     }
 
     fn lane(&mut self, id: LaneId, now: Duration) -> &mut Lane<J> {
-        let lane = self.lanes.entry(id).or_insert_with(Lane::new);
+        let lane = self.lanes.entry(id).or_insert_with(|| Lane::new(now));
         lane.used_at = now;
         lane
     }
@@ -424,7 +492,7 @@ impl<J> Lanes<J> {
 // === impl Lane ===
 
 impl<J> Lane<J> {
-    fn new() -> Self {
+    fn new(now: Duration) -> Self {
         Self {
             queue: VecDeque::new(),
             in_flight: 0,
@@ -435,9 +503,11 @@ impl<J> Lane<J> {
             backlog: false,
             backlog_from: None,
             spilling: 0,
-            spills: 0,
+            last_spill: 0,
             place: Place::Nowhere,
             used_at: Duration::ZERO,
+            moved_at: now,
+            ended: 0,
         }
     }
 

@@ -6,6 +6,7 @@
 //! carries it, `follow_up` says what comes next, and the `committer` notes that. What cannot go now waits in the
 //! database, from where the `sweeper` brings it back.
 
+mod admission;
 mod channels;
 mod committer;
 mod core;
@@ -39,6 +40,8 @@ mod terms;
 
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod simulation;
 
 use std::sync::Arc;
 

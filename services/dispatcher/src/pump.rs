@@ -24,6 +24,9 @@ use crate::terms::Terms;
 
 /// Taken from the lanes at once.
 const GULP: usize = 256;
+/// How long the pump sleeps.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_secs(3600);
 /// What cannot be tried because Config has never answered for its channel is looked at again after so long.
 const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
 /// What a carrier may take beyond the channel's time-out before it is given up from outside.
@@ -51,7 +54,8 @@ impl Pump {
     pub(crate) fn tick(&mut self) -> usize {
         let mut started = 0;
         loop {
-            let jobs = self.core.lanes().take(self.core.clock.monotonic(), GULP);
+            let now = self.core.clock.monotonic();
+            let jobs = self.core.lanes().take(now, GULP);
             if jobs.is_empty() {
                 return started;
             }
@@ -73,14 +77,14 @@ impl Pump {
             self.tick();
             while self.attempts.try_join_next().is_some() {}
             let now = self.core.clock.monotonic();
-            let wake = self.core.lanes().next_wake(now);
-            let sleep = wake.map_or(Duration::from_secs(3600), |at| at.saturating_sub(now));
+            let sleep = self.core.lanes().sleep_until(now).saturating_sub(now);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.core.pump.notified() => {}
-                () = tokio::time::sleep(sleep.max(Duration::from_millis(1))) => {}
+                () = tokio::time::sleep(sleep.clamp(SHORTEST, LONGEST)) => {}
             }
         }
+        self.core.lanes().close();
         let drained = tokio::time::timeout(self.core.settings.drain(), self.settle()).await;
         if drained.is_err() {
             tracing::warn!(
@@ -91,19 +95,33 @@ impl Pump {
     }
 }
 
-/// One job from the lane to its outcome.
-async fn work(core: Arc<Core>, lane: LaneId, job: Job) {
-    // A job of a former self belongs to others by now.
-    if job.owner == core.owner() {
-        let outcome = outcome(&core, job).await;
-        // Waits while the committer is behind, and so keeps its slot. It only fails when the process stops.
-        let _ = core.outcomes.send(outcome).await;
+/// Carries a job from its lane to its outcome, and then whichever is next in turn: a task that goes on
+/// costs less than a new one.
+async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
+    loop {
+        // A job of a former self belongs to others by now.
+        if job.owner == core.owner() {
+            let outcome = outcome(&core, job).await;
+            // Waits while the committer is behind, and so keeps its slot. It only fails when the process stops.
+            let _ = core.outcomes.send(outcome).await;
+        }
+        let next = {
+            let now = core.clock.monotonic();
+            let mut lanes = core.lanes();
+            if lanes.completed(lane, now) {
+                core.sweep.notify_one();
+            }
+            let next = lanes.take(now, 1).pop();
+            if lanes.oversleeps(now) {
+                core.pump.notify_one();
+            }
+            next
+        };
+        match next {
+            Some(next) => (lane, job) = next,
+            None => return,
+        }
     }
-    let hungry = core.lanes().completed(lane, core.clock.monotonic());
-    if hungry {
-        core.sweep.notify_one();
-    }
-    core.pump.notify_one();
 }
 
 async fn outcome(core: &Core, job: Job) -> Outcome {
@@ -116,8 +134,15 @@ async fn outcome(core: &Core, job: Job) -> Outcome {
             return job.waits(State::Pending, message, now + CONFIG_AWAY);
         }
     };
-    core.lanes()
-        .set_policy(job.lane, terms.policy, core.clock.monotonic());
+    {
+        let now = core.clock.monotonic();
+        let mut lanes = core.lanes();
+        lanes.set_policy(job.lane, terms.policy, now);
+        // More may go at a time than was known when the pump went to sleep.
+        if lanes.oversleeps(now) {
+            core.pump.notify_one();
+        }
+    }
     if let Some(message) = terms.opt_outs.refuse(&job) {
         core.lanes().refund(job.lane);
         return job.ends(State::Cancelled, message, now);

@@ -2,6 +2,7 @@
 //! unless a story moves it; only the outside (Config and the receivers) is played.
 
 mod actions;
+mod admission;
 mod commit;
 mod health;
 mod inbox;
@@ -9,7 +10,7 @@ mod lanes;
 mod leases;
 mod log;
 mod opt_outs;
-mod play;
+pub(crate) mod play;
 mod retries;
 mod running;
 mod set_back;

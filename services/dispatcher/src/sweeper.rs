@@ -14,14 +14,14 @@ use uuid::Uuid;
 use crate::core::Core;
 use crate::folding::gather_due;
 use crate::job::Job;
-use crate::lanes::{Claim, LaneId};
+use crate::lanes::{Asked, Claim, LaneId};
 
 /// Rows of one lane claimed at once.
 const MAX_PER_LANE: usize = 1_000;
 /// Rows claimed at once.
 const MAX_ROWS: usize = 5_000;
 /// Between two looks when nothing else wakes the sweeper.
-const POLL: Duration = Duration::from_secs(1);
+pub(crate) const POLL: Duration = Duration::from_secs(1);
 /// Lanes that had nothing to do for so long are forgotten.
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -43,6 +43,19 @@ pub(crate) struct Sweep {
     pub(crate) next_due: Option<DateTime<Utc>>,
 }
 
+// === impl Sweep ===
+
+impl Sweep {
+    /// Until the next look, when nothing else wakes the sweeper.
+    pub(crate) fn pause(&self, now: DateTime<Utc>) -> Duration {
+        if self.more {
+            return Duration::ZERO;
+        }
+        let until = self.next_due.map(|due| (due - now).to_std().unwrap_or_default());
+        until.unwrap_or(POLL).min(POLL).max(Duration::from_millis(2))
+    }
+}
+
 // === impl Sweeper ===
 
 impl Sweeper {
@@ -58,13 +71,7 @@ impl Sweeper {
         let core = Arc::clone(&self.core);
         while !stop.is_cancelled() {
             let pause = match self.tick().instrument(tracing::debug_span!("sweep")).await {
-                Ok(Sweep { more: true, .. }) => Duration::ZERO,
-                Ok(sweep) => {
-                    let until = sweep
-                        .next_due
-                        .map(|due| (due - core.clock.now()).to_std().unwrap_or_default());
-                    until.unwrap_or(POLL).min(POLL).max(Duration::from_millis(2))
-                }
+                Ok(sweep) => sweep.pause(core.clock.now()),
                 Err(error) => {
                     tracing::warn!(%error, "the sweeper cannot read the database");
                     POLL
@@ -82,7 +89,10 @@ impl Sweeper {
     pub(crate) async fn tick(&mut self) -> Result<Sweep, DbErr> {
         let core = Arc::clone(&self.core);
         self.settle_doubts().await?;
-        let backlogged = core.lanes().backlogged(core.clock.monotonic());
+        let (asked, backlogged) = {
+            let (lanes, now) = (core.lanes(), core.clock.monotonic());
+            (lanes.ask(now), lanes.backlogged(now))
+        };
         // One instant for both: what is told together must not be claimed one by one.
         let now = core.clock.now();
         let gathering = gather_due(&core, now).await?;
@@ -107,8 +117,8 @@ impl Sweeper {
                 .and_then(|due| (now - due).to_std().ok())
                 .unwrap_or_default(),
         );
-        self.clear(backlogged, &due);
-        let (claims, enough) = self.begin(&due);
+        self.clear(backlogged, &due, asked);
+        let (claims, enough) = self.begin(&due, asked);
         sweep.more = !enough;
         core.storms.forget_idle(core.clock.monotonic());
         core.lanes().forget_idle(
@@ -142,18 +152,17 @@ impl Sweeper {
     }
 
     /// Lanes of which nothing is due any more take new jobs into memory again.
-    fn clear(&self, backlogged: Vec<(LaneId, u64)>, due: &[LaneId]) {
+    fn clear(&self, backlogged: Vec<LaneId>, due: &[LaneId], asked: Asked) {
         let due: HashSet<&LaneId> = due.iter().collect();
-        let now = self.core.clock.monotonic();
         let mut lanes = self.core.lanes();
-        for (lane, spills) in backlogged.into_iter().filter(|(lane, _)| !due.contains(lane)) {
-            lanes.nothing_waits(lane, spills, now);
+        for lane in backlogged.into_iter().filter(|lane| !due.contains(lane)) {
+            lanes.nothing_waits(lane, asked);
         }
     }
 
     /// Room in the lanes for what is due: an equal share for each, as far as one statement should reach. False when
     /// that was not enough for all.
-    fn begin(&mut self, due: &[LaneId]) -> (Vec<Claim>, bool) {
+    fn begin(&mut self, due: &[LaneId], asked: Asked) -> (Vec<Claim>, bool) {
         let now = self.core.clock.monotonic();
         let share = (MAX_ROWS / due.len().max(1)).clamp(1, MAX_PER_LANE);
         let served = self.served;
@@ -166,7 +175,7 @@ impl Sweeper {
             if left == 0 {
                 return (claims, false);
             }
-            let claim = lanes.begin_claim(*lane, share.min(left), now);
+            let claim = lanes.begin_claim(*lane, share.min(left), asked, now);
             left -= claim.room;
             self.served = *lane;
             claims.push(claim);
@@ -185,8 +194,8 @@ impl Sweeper {
         let transaction = core.db.begin().await?;
         let rows = core.db.claim_all_teams(&transaction, owner, &wanted, now).await?;
         let ids = || rows.iter().map(|row| row.id);
-        transaction
-            .commit()
+        core.db
+            .commit(transaction)
             .await
             .inspect_err(|_| core.doubt(owner, ids()))?;
         let events = core
@@ -210,7 +219,8 @@ impl Sweeper {
         if !lost.is_empty() {
             core.db
                 .give_up(owner, &lost, "the event is not kept any more", now)
-                .await?;
+                .await
+                .inspect_err(|_| core.doubt(owner, ids()))?;
         }
         Ok(jobs)
     }

@@ -1,6 +1,8 @@
 //! How a channel wants its deliveries carried out: what its configuration says, with every default filled in. Made
 //! once when a channel is resolved, so that nothing is parsed for a delivery.
 
+use std::sync::OnceLock;
+
 use chrono_tz::Tz;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::convert::{self, FromWire, quiet_hours};
@@ -45,6 +47,7 @@ impl Terms {
                 team_id,
                 via: Via::PlatformMail,
                 timeout: LaneLimits::default_for(ChannelKind::Email).timeout,
+                url: OnceLock::new(),
             },
             name: "email".to_owned(),
             policy: policy(LaneLimits::default_for(ChannelKind::Email), false, None),
@@ -97,6 +100,7 @@ impl Terms {
                     secrets: Box::new(secrets),
                 },
                 timeout: limits.timeout,
+                url: OnceLock::new(),
             },
         }
     }

@@ -123,7 +123,7 @@ pub(super) async fn replay(
     let new = DeliveryId::generate(core.clock.now());
     let transaction = core.db.begin().await?;
     insert_replay(core, &transaction, &original, &event, &route, new).await?;
-    transaction.commit().await?;
+    core.db.commit(transaction).await?;
     if route.kind == ChannelKind::InApp {
         core.feed.notified([team]);
     } else {

@@ -48,6 +48,11 @@ fn id(lane: u8) -> LaneId {
     LaneId(Uuid::from_u128(u128::from(lane) + 1))
 }
 
+fn begin<J>(lanes: &mut Lanes<J>, max: usize, now: Duration) -> Claim {
+    let asked = lanes.ask(now);
+    lanes.begin_claim(id(1), max, asked, now)
+}
+
 /// The account beside the lanes.
 #[derive(Default)]
 struct Account {
@@ -157,7 +162,8 @@ impl Account {
                 lanes.pause(id(lane), until, self.now);
             }
             Step::Claim(lane, max, exist) => {
-                let claim = lanes.begin_claim(id(lane), max, self.now);
+                let asked = lanes.ask(self.now);
+                let claim = lanes.begin_claim(id(lane), max, asked, self.now);
                 assert!(claim.room <= max);
                 let jobs = (0..exist.min(claim.room))
                     .map(|_| (lane, self.enter(lane)))
@@ -280,14 +286,14 @@ fn a_rate_of_one_a_second_means_a_second_between_starts() {
 fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let claim = lanes.begin_claim(id(1), 2, now);
+    let claim = begin(&mut lanes, 2, now);
     assert_eq!(claim.room, 2);
     assert!(!lanes.reserve(id(1), now), "a backlog is being fetched");
     lanes.finish_claim(&claim, vec![1, 2], now);
     assert!(!lanes.reserve(id(1), now), "there may be more");
     lanes.spilled(id(1));
     lanes.spilled(id(1));
-    let claim = lanes.begin_claim(id(1), 2, now);
+    let claim = begin(&mut lanes, 2, now);
     lanes.finish_claim(&claim, vec![3], now);
     assert!(lanes.reserve(id(1), now), "that was all");
 }
@@ -296,11 +302,52 @@ fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
 fn a_row_that_spills_while_a_claim_runs_keeps_the_backlog() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let claim = lanes.begin_claim(id(1), 2, now);
+    let claim = begin(&mut lanes, 2, now);
     assert!(!lanes.reserve(id(1), now));
     lanes.spilled(id(1));
     lanes.finish_claim(&claim, vec![], now);
     assert!(!lanes.reserve(id(1), now), "the claim may not have seen it");
+}
+
+#[test]
+fn a_row_that_is_committed_while_somebody_looks_keeps_the_backlog() {
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    let claim = begin(&mut lanes, 0, now);
+    lanes.finish_claim(&claim, vec![], now);
+    assert!(!lanes.reserve(id(1), now), "nobody has said that nothing waits");
+    let asked = lanes.ask(now);
+    lanes.spilled(id(1));
+    lanes.nothing_waits(id(1), asked);
+    assert!(
+        !lanes.reserve(id(1), now),
+        "whoever looked may have done so before the commit"
+    );
+}
+
+#[test]
+fn what_a_claim_could_not_see_yet_keeps_the_backlog() {
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    lanes.expect_backlog(id(1), now + Duration::from_millis(1), now);
+    let asked = lanes.ask(now);
+    // Due later than what was asked for, and committed before the rows are claimed.
+    let before = lanes.begin_claim(id(1), 2, asked, now);
+    assert!(!lanes.reserve(id(1), now));
+    lanes.spilled(id(1));
+    lanes.finish_claim(&before, vec![], now);
+    let again = lanes.begin_claim(id(1), 2, asked, now);
+    lanes.finish_claim(&again, vec![], now);
+    assert!(!lanes.reserve(id(1), now), "what was spilled since comes first");
+    lanes.spilled(id(1));
+    let claim = begin(&mut lanes, 2, now);
+    lanes.finish_claim(&claim, vec![], now + Duration::from_millis(2));
+    assert!(lanes.reserve(id(1), now), "now it has been seen");
+    lanes.unreserve(id(1));
+    assert!(
+        !lanes.reserve(id(1), now + Duration::from_millis(2)),
+        "and what was held"
+    );
 }
 
 #[test]
@@ -311,7 +358,7 @@ fn what_was_held_comes_before_what_is_new() {
     assert!(lanes.reserve(id(1), Duration::from_secs(59)));
     assert!(!lanes.reserve(id(1), end));
     lanes.spilled(id(1));
-    let claim = lanes.begin_claim(id(1), 5, end);
+    let claim = begin(&mut lanes, 5, end);
     lanes.finish_claim(&claim, vec![1], end);
     assert!(lanes.reserve(id(1), end));
 }
@@ -326,4 +373,27 @@ fn idle_lanes_are_forgotten_and_busy_ones_are_not() {
     lanes.forget_idle(Duration::from_secs(1), later);
     assert!(lanes.lanes.contains_key(&id(1)) && lanes.lanes.contains_key(&id(2)));
     assert!(!lanes.lanes.contains_key(&id(3)));
+}
+
+impl<J> Lanes<J> {
+    /// Whether the counters say what is there.
+    pub(crate) fn audit(&self) -> Result<(), String> {
+        let held: usize = self.lanes.values().map(Lane::load).sum();
+        let in_flight: usize = self.lanes.values().map(|lane| lane.in_flight).sum();
+        if (held, in_flight) != (self.held, self.in_flight) {
+            return Err(format!(
+                "{held} held and {in_flight} under way, and the sums say {} and {}",
+                self.held, self.in_flight
+            ));
+        }
+        match self.held <= self.limits.total && self.in_flight <= self.limits.in_flight {
+            true => Ok(()),
+            false => Err(format!("{held} held and {in_flight} under way are too many")),
+        }
+    }
+
+    /// Whether nothing is there or on its way.
+    pub(crate) fn are_at_rest(&self) -> bool {
+        self.held == 0 && self.lanes.values().all(|lane| lane.spilling == 0)
+    }
 }

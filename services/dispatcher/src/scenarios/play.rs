@@ -21,7 +21,7 @@ use crate::senders::{Carrier, Parcel, Report, ResolvedChannel};
 
 /// A Config of channels.
 #[derive(Default)]
-pub(super) struct PlayedConfig {
+pub(crate) struct PlayedConfig {
     channels: Mutex<HashMap<(TeamId, ChannelId), config::Channel>>,
     opt_outs: Mutex<Vec<config::OptOut>>,
     pub(super) away: AtomicBool,
@@ -31,7 +31,7 @@ pub(super) struct PlayedConfig {
 // === impl PlayedConfig ===
 
 impl PlayedConfig {
-    pub(super) fn add(&self, team: TeamId, id: ChannelId, kind: ChannelKind, name: &str) {
+    pub(crate) fn add(&self, team: TeamId, id: ChannelId, kind: ChannelKind, name: &str) {
         let channel = config::Channel {
             id: id.to_string(),
             team_id: team.to_string(),
@@ -42,7 +42,7 @@ impl PlayedConfig {
         self.channels.lock().unwrap().insert((team, id), channel);
     }
 
-    pub(super) fn change(&self, team: TeamId, id: ChannelId, change: impl FnOnce(&mut config::Channel)) {
+    pub(crate) fn change(&self, team: TeamId, id: ChannelId, change: impl FnOnce(&mut config::Channel)) {
         change(self.channels.lock().unwrap().get_mut(&(team, id)).unwrap());
     }
 

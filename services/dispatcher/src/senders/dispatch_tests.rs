@@ -1,5 +1,6 @@
 //! Sends to stand-ins that speak the real protocols and judge what they get by rules of their own.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use watchbell_contracts::config::v1::{ChannelSecrets, EmailDestination, HttpHeader, SigningSecret};
@@ -79,6 +80,7 @@ fn channel(destination: Destination, secrets: ChannelSecrets) -> ResolvedChannel
             secrets: Box::new(secrets),
         },
         timeout: Duration::from_secs(5),
+        url: OnceLock::new(),
     }
 }
 
@@ -449,6 +451,7 @@ async fn without_a_server_of_the_teams_mail_goes_by_the_platforms() {
         team_id: samples::team(),
         via: Via::PlatformMail,
         timeout: Duration::from_secs(5),
+        url: OnceLock::new(),
     };
     let to = Target::Address {
         address: "officer@example.com".to_owned(),

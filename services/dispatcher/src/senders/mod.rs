@@ -15,13 +15,14 @@ mod text;
 mod webhook;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1 as config;
 use watchbell_domain::ids::{DeliveryId, TeamId};
+use watchbell_egress::{GuardedUrl, Refusal};
 
 pub(crate) use dispatch::{Outside, Senders};
 
@@ -65,6 +66,8 @@ pub(crate) struct ResolvedChannel {
     pub(crate) via: Via,
     /// How long an attempt may take.
     pub(crate) timeout: Duration,
+    /// Its URL, once the guard has judged it.
+    pub(crate) url: OnceLock<Result<GuardedUrl, Refusal>>,
 }
 
 /// By what something is carried.

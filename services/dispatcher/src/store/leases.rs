@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Value};
+use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
 
@@ -138,11 +138,8 @@ impl Db {
                 .uuid("team_id", keys.iter().map(|(team, _)| *team))
                 .text("id", keys.iter().map(|(_, id)| *id));
             let sql = "SELECT e.* FROM ({rows}) AS b JOIN events e ON e.team_id = b.team_id AND e.id = b.id";
-            // By the writer: a reader may not see yet what was committed a moment ago.
             let rows = self
-                .store
-                .writer()
-                .query_all_raw(batch.statement(self.backend(), sql, vec![]))
+                .query_latest(batch.statement(self.backend(), sql, vec![]))
                 .await?;
             for row in rows {
                 let model = events::Model::from_query_result(&row, "")?;
@@ -162,7 +159,7 @@ impl Db {
         let sql = "UPDATE deliveries SET lease_owner = NULL
             WHERE lease_owner = {0} AND id IN (SELECT id FROM ({rows}) AS b)";
         let statement = batch.statement(self.backend(), sql, vec![owner.into()]);
-        Ok(self.store.writer().execute_raw(statement).await?.rows_affected())
+        Ok(self.write(statement).await?.rows_affected())
     }
 
     /// Fails deliveries that cannot be carried out whatever happens.
@@ -178,10 +175,7 @@ impl Db {
                 lease_owner = NULL
             WHERE lease_owner = {0} AND id IN (SELECT id FROM ({rows}) AS b)";
         let values = vec![owner.into(), message.into(), micros(now).into()];
-        self.store
-            .writer()
-            .execute_raw(batch.statement(self.backend(), sql, values))
-            .await?;
+        self.write(batch.statement(self.backend(), sql, values)).await?;
         Ok(())
     }
 

@@ -12,14 +12,18 @@ mod postgres;
 mod queries;
 mod retention;
 mod sqlite;
+mod step;
 mod waiting;
 mod writes;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value,
+};
 use watchbell_contracts::convert::FromWire;
 use watchbell_domain::ids::TeamId;
 use watchbell_store::{Backend, Store};
@@ -31,6 +35,7 @@ pub(crate) use folding::{Gathered, GatheringLane};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, Noted};
+pub(crate) use step::Step;
 pub(crate) use writes::{NewDelivery, NewNotification};
 
 /// The Dispatcher's tables.
@@ -60,7 +65,12 @@ impl Db {
     }
 
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.store.begin().await
+        step::step(Step::Begin, self.store.begin()).await
+    }
+
+    /// After an error nobody knows whether it took place.
+    pub(crate) async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+        step::step(Step::Commit, transaction.commit()).await
     }
 
     fn backend(&self) -> DbBackend {
@@ -71,11 +81,11 @@ impl Db {
     }
 
     /// The expression for the database's own clock, in microseconds.
-    fn database_now(&self) -> &'static str {
-        match self.store.backend() {
-            Backend::Postgres => postgres::NOW,
-            Backend::Sqlite => sqlite::NOW,
-        }
+    fn database_now(&self) -> Cow<'static, str> {
+        step::now().unwrap_or(match self.store.backend() {
+            Backend::Postgres => Cow::Borrowed(postgres::NOW),
+            Backend::Sqlite => Cow::Borrowed(sqlite::NOW),
+        })
     }
 
     fn statement(&self, sql: impl Into<String>, values: Vec<Value>) -> Statement {
@@ -84,19 +94,21 @@ impl Db {
 
     /// Runs a statement; the number of rows it changed.
     async fn execute(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64, DbErr> {
-        Ok(self
-            .store
-            .writer()
-            .execute_raw(self.statement(sql, values))
-            .await?
-            .rows_affected())
+        Ok(self.write(self.statement(sql, values)).await?.rows_affected())
+    }
+
+    async fn write(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        step::step(Step::Write, self.store.writer().execute_raw(statement)).await
     }
 
     async fn query(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
-        self.store
-            .reader()
-            .query_all_raw(self.statement(sql, values))
-            .await
+        let statement = self.statement(sql, values);
+        step::step(Step::Read, self.store.reader().query_all_raw(statement)).await
+    }
+
+    /// By the writer: a reader may not see yet what was committed a moment ago.
+    async fn query_latest(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        step::step(Step::Write, self.store.writer().query_all_raw(statement)).await
     }
 }
 

@@ -44,7 +44,16 @@ pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
 /// An array of rows, each an array of its texts, as SQLite itself keeps JSON (sqlite.org/jsonb.html): nothing is escaped
 /// here and nothing parsed there.
 fn jsonb(batch: &Batch<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(batch.len() * batch.columns.len() * 24);
+    // To the byte or a little more: a batch is megabytes, and growing would copy them again and again.
+    let texts = || {
+        batch.columns.iter().filter_map(|(_, column)| match column {
+            Column::Text(values) => Some(values),
+            _ => None,
+        })
+    };
+    let heads = 5 * (1 + batch.len() * (1 + texts().count()));
+    let size: usize = texts().flatten().map(|text| text.map_or(0, str::len)).sum();
+    let mut out = Vec::with_capacity(heads + size);
     array(&mut out, |out| {
         for row in 0..batch.len() {
             array(out, |out| {

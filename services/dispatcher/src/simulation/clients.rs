@@ -1,0 +1,103 @@
+//! Who submits: a client that submits one event until it is accepted.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_domain::{Category, ChannelKind, Severity};
+use watchbell_runtime::problem::Problem;
+
+use crate::core::Core;
+use crate::event::StoredEvent;
+use crate::job::{Committed, Planned, Submission};
+use crate::route::{Reason, Route, Target};
+
+/// A client.
+pub(super) struct Client {
+    pub(super) event: String,
+    /// Where the event goes.
+    pub(super) lanes: Vec<ChannelId>,
+    pub(super) accepted: bool,
+    waits: Option<oneshot::Receiver<Result<Committed, Problem>>>,
+}
+
+// === impl Client ===
+
+impl Client {
+    pub(super) fn new(number: usize, lanes: Vec<ChannelId>) -> Self {
+        Self {
+            event: format!("e{number}"),
+            lanes,
+            accepted: false,
+            waits: None,
+        }
+    }
+
+    /// Whether it has something to submit and waits for no answer.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.accepted && self.waits.is_none()
+    }
+
+    /// Submits to a replica, which may have no room; deliveries are numbered on from `planned`.
+    pub(super) fn submit(&mut self, team: TeamId, core: &Core, planned: &mut u128) {
+        let (answer, waits) = oneshot::channel();
+        let submission = Submission {
+            event: Arc::new(self.event(team, core)),
+            routes: self.lanes.iter().map(|lane| plan(*lane, planned)).collect(),
+            at_once: false,
+            answer,
+        };
+        self.waits = core.intake.try_send(submission).ok().map(|()| waits);
+    }
+
+    /// Whether it was told just now that its event is accepted.
+    pub(super) fn hears(&mut self) -> bool {
+        let Some(waits) = &mut self.waits else {
+            return false;
+        };
+        match waits.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => return false,
+            answer => self.accepted = matches!(answer, Ok(Ok(_))),
+        }
+        self.waits = None;
+        self.accepted
+    }
+
+    fn event(&self, team_id: TeamId, core: &Core) -> StoredEvent {
+        let now = core.clock.now();
+        StoredEvent {
+            team_id,
+            id: self.event.parse().unwrap(),
+            event_type: "finding.created".into(),
+            severity: Severity::High,
+            category: Category::SecurityAlert,
+            source: String::new(),
+            occurred_at: now,
+            accepted_at: now,
+            title: String::new(),
+            url: String::new(),
+            subject: String::new(),
+            data: "{}".to_owned(),
+            test: false,
+            traceparent: None,
+            email: None,
+            body: OnceLock::new(),
+        }
+    }
+}
+
+fn plan(lane: ChannelId, planned: &mut u128) -> Planned {
+    let route = Route {
+        kind: ChannelKind::Webhook,
+        target: Target::Channel(lane),
+        reason: Reason::default(),
+        mentions: vec![],
+    };
+    *planned += 1;
+    Planned {
+        id: DeliveryId::from_uuid(Uuid::from_u128(*planned)),
+        json: serde_json::to_string(&route).unwrap(),
+        route: Arc::new(route),
+    }
+}

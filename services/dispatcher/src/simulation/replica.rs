@@ -1,0 +1,169 @@
+//! One replica: the real loops, each of which asks for every turn and every step into the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+use watchbell_domain::clock::{Clock, SharedClock};
+use watchbell_store::Store;
+
+use super::hub::{self, Actor, PlayedCarrier, Role};
+use crate::channels::Channels;
+use crate::committer::{Committer, Round};
+use crate::core::{Core, Parts};
+use crate::heartbeat::{BEAT, Heartbeat};
+use crate::metrics::Metrics;
+use crate::pump::Pump;
+use crate::scenarios::play::PlayedConfig;
+use crate::settings::Settings;
+use crate::store::Db;
+use crate::sweeper::{POLL, Sweeper};
+
+/// After a commit that failed.
+const BACK_OFF: Duration = Duration::from_millis(250);
+
+/// A process.
+pub(super) struct Replica {
+    pub(super) number: usize,
+    pub(super) core: Arc<Core>,
+    /// As whom it has held leases.
+    pub(super) owners: Vec<Uuid>,
+    /// It does not run, and will.
+    pub(super) paused: bool,
+    /// It does not reach the database.
+    pub(super) away: bool,
+    tasks: JoinSet<()>,
+}
+
+/// A machine's wall clock, which differs from the others'.
+#[derive(Debug)]
+struct Skewed {
+    clock: SharedClock,
+    by: TimeDelta,
+}
+
+impl Clock for Skewed {
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now() + self.by
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+}
+
+// === impl Replica ===
+
+impl Replica {
+    /// Enters and starts all loops.
+    pub(super) async fn start(
+        number: usize,
+        store: &Store,
+        settings: Settings,
+        config: Arc<PlayedConfig>,
+        (clock, skew): (SharedClock, TimeDelta),
+    ) -> Self {
+        let clock: SharedClock = Arc::new(Skewed { clock, by: skew });
+        let parts = Parts {
+            channels: Channels::new(config, Arc::clone(&clock)),
+            clock,
+            settings,
+            db: Db::new(store.clone()),
+            carrier: Arc::new(PlayedCarrier { replica: number }),
+            metrics: Metrics::new(&opentelemetry::global::meter("simulation")),
+            jitter: || 0.0,
+        };
+        let (core, intake, outcomes) = Core::new(parts);
+        // As PostgreSQL has it, where a replica is never the only one.
+        core.db.enter_replica(core.owner()).await.unwrap();
+        let mut replica = Self {
+            number,
+            owners: vec![core.owner()],
+            core: Arc::clone(&core),
+            paused: false,
+            away: false,
+            tasks: JoinSet::new(),
+        };
+        let committer = Committer::new(Arc::clone(&core), intake, outcomes);
+        replica.spawn(Role::Committer, commit(Arc::clone(&core), committer));
+        replica.spawn(Role::Sweeper, sweep(Arc::clone(&core)));
+        replica.spawn(Role::Heartbeat, beat(Arc::clone(&core)));
+        replica.spawn(Role::Pump, pump(core));
+        replica
+    }
+
+    fn spawn(&mut self, role: Role, loops: impl Future<Output = ()> + Send + 'static) {
+        let actor = Actor {
+            replica: self.number,
+            role,
+        };
+        self.tasks.spawn(hub::act(actor, loops));
+    }
+
+    /// Whether the committer has something to do.
+    pub(super) fn has_queued(&self) -> bool {
+        let (intake, outcomes) = (&self.core.intake, &self.core.outcomes);
+        intake.capacity() < intake.max_capacity() || outcomes.capacity() < outcomes.max_capacity()
+    }
+
+    /// Everything stops where it is.
+    pub(super) async fn crash(mut self) {
+        self.tasks.shutdown().await;
+        hub::forget(self.number);
+    }
+
+    /// The loops stop, and leases are given back.
+    pub(super) async fn leave(&mut self) {
+        self.tasks.shutdown().await;
+        hub::forget(self.number);
+        let heartbeat = Heartbeat::new(Arc::clone(&self.core));
+        self.spawn(Role::Leaving, async move { heartbeat.leave().await });
+    }
+
+    /// Whether it has left.
+    pub(super) fn has_left(&mut self) -> bool {
+        self.tasks.try_join_next();
+        self.tasks.is_empty()
+    }
+}
+
+async fn commit(core: Arc<Core>, mut committer: Committer) {
+    loop {
+        hub::batch().await;
+        while committer.tick().await == Round::Failed {
+            let never = tokio::sync::Notify::new();
+            hub::turn(core.clock.monotonic() + BACK_OFF, &never).await;
+        }
+    }
+}
+
+async fn sweep(core: Arc<Core>) {
+    let mut sweeper = Sweeper::new(Arc::clone(&core));
+    loop {
+        let pause = match sweeper.tick().await {
+            Ok(sweep) => sweep.pause(core.clock.now()),
+            Err(_) => POLL,
+        };
+        hub::turn(core.clock.monotonic() + pause, &core.sweep).await;
+    }
+}
+
+async fn beat(core: Arc<Core>) {
+    let heartbeat = Heartbeat::new(Arc::clone(&core));
+    let never = tokio::sync::Notify::new();
+    loop {
+        hub::turn(core.clock.monotonic() + BEAT, &never).await;
+        let _ = heartbeat.tick().await;
+    }
+}
+
+async fn pump(core: Arc<Core>) {
+    let mut pump = Pump::new(Arc::clone(&core));
+    loop {
+        pump.tick();
+        let until = core.lanes().sleep_until(core.clock.monotonic());
+        hub::turn(until, &core.pump).await;
+    }
+}

@@ -1,0 +1,458 @@
+//! One schedule: replicas, clients and receivers, and a seed that says who goes next and what goes wrong.
+
+mod settle;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+use watchbell_contracts::config::v1 as config;
+use watchbell_domain::ChannelKind;
+use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_store::Store;
+use watchbell_testkit::TestClock;
+
+use super::checks::{Checks, name};
+use super::clients::Client;
+use super::hub::{self, Actor, Carrying, Fate, Role, Wish};
+use super::replica::Replica;
+use super::rng::Rng;
+use super::temper::Temper;
+use crate::scenarios::play::PlayedConfig;
+use crate::senders::{Report, Verdict};
+use crate::settings::Settings;
+use crate::store::{Step, micros};
+
+/// Quiet hours end a little later.
+const BEGIN: &str = "2026-11-21T08:59:55Z";
+/// Attempts of one delivery that fail at most, so that its schedule is never exhausted.
+const MAX_FAILURES: u32 = 4;
+
+/// More than any schedule needs.
+const MAX_STEPS: usize = 20_000;
+
+/// The world of one schedule.
+pub(super) struct World<'s> {
+    store: &'s Store,
+    rng: Rng,
+    temper: Temper,
+    clock: TestClock,
+    config: Arc<PlayedConfig>,
+    team: TeamId,
+    channels: HashMap<Uuid, usize>,
+    lanes: Vec<ChannelId>,
+    replicas: Vec<Replica>,
+    started: usize,
+    clients: Vec<Client>,
+    planned: u128,
+    failures: HashMap<Uuid, u32>,
+    /// Who has a transaction open.
+    holder: Option<Actor>,
+    /// The newest wish whose attempt has been looked at.
+    seen: u64,
+    checks: Checks,
+    /// Steps granted.
+    pub(super) steps: usize,
+    pub(super) trace: Vec<String>,
+}
+
+// === impl World ===
+
+impl<'s> World<'s> {
+    pub(super) fn new(store: &'s Store, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let clock = TestClock::parse(BEGIN).unwrap();
+        let mut world = Self {
+            store,
+            temper: Temper::of(&mut rng),
+            team: TeamId::from_uuid(Uuid::from_u128(1)),
+            clock,
+            config: Arc::default(),
+            channels: HashMap::new(),
+            lanes: Vec::new(),
+            replicas: Vec::new(),
+            started: 0,
+            clients: Vec::new(),
+            planned: 0,
+            failures: HashMap::new(),
+            holder: None,
+            seen: 0,
+            checks: Checks::default(),
+            steps: 0,
+            trace: Vec::new(),
+            rng,
+        };
+        for number in 0..world.rng.below(3) + 1 {
+            world.add_channel(number);
+        }
+        world
+    }
+
+    fn add_channel(&mut self, number: usize) {
+        let id = ChannelId::from_uuid(Uuid::from_u128(100 + number as u128));
+        let concurrency = *self.rng.pick(&[1, 1, 2, 3]);
+        let quiet = self.rng.percent(20);
+        let seconds = |seconds| prost_types::Duration { seconds, nanos: 0 };
+        self.config.add(self.team, id, ChannelKind::Webhook, "a channel");
+        self.config.change(self.team, id, |channel| {
+            channel.delivery = Some(config::DeliveryPolicy {
+                max_concurrency: concurrency,
+                retry_delays: [1, 1, 2, 2, 3, 3].map(seconds).to_vec(),
+                ..Default::default()
+            });
+            channel.quiet_hours = quiet.then(|| config::QuietHours {
+                time_zone: "UTC".to_owned(),
+                windows: vec![config::QuietWindow {
+                    weekdays: vec![],
+                    start: "08:00".to_owned(),
+                    end: "09:00".to_owned(),
+                }],
+                ..Default::default()
+            });
+        });
+        self.channels.insert(id.as_uuid(), concurrency as usize);
+        self.lanes.push(id);
+    }
+
+    /// Runs the schedule to its end.
+    pub(super) async fn run(&mut self) -> Result<(), String> {
+        hub::clear();
+        self.tell_time();
+        self.trace.push(format!("{:?}", self.temper));
+        for table in ["deliveries", "events", "attempts", "replicas", "channel_health"] {
+            let sql = format!("DELETE FROM {table}");
+            self.store.writer().execute_unprepared(&sql).await.unwrap();
+        }
+        for _ in 0..self.temper.replicas {
+            self.start().await?;
+        }
+        for _ in 0..self.temper.steps {
+            self.step().await?;
+        }
+        let result = self.settle().await;
+        for replica in self.replicas.drain(..) {
+            replica.crash().await;
+        }
+        hub::clear();
+        result?;
+        self.checks.conclude()
+    }
+
+    fn note(&mut self, what: impl std::fmt::Display) {
+        let now = watchbell_domain::clock::Clock::monotonic(&self.clock);
+        self.trace.push(format!("{:7}ms  {what}", now.as_millis()));
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.shared().monotonic()
+    }
+
+    fn tell_time(&self) {
+        hub::set_database_now(micros(self.clock.shared().now()));
+    }
+
+    fn advance(&mut self, by: Duration) {
+        self.clock.advance(by);
+        self.tell_time();
+    }
+
+    /// Something happens.
+    async fn step(&mut self) -> Result<(), String> {
+        let temper = &self.temper;
+        let (crashes, pauses, outages) = (temper.crashes, temper.pauses, temper.outages);
+        let dice = self.rng.below(100);
+        match dice {
+            0..10 => self.submit(),
+            10..20 => {
+                let leaps = self.rng.percent(self.temper.leaps);
+                let waits: &[u64] = if leaps {
+                    &[1000, 2000, 4000, 7000]
+                } else {
+                    &[1, 5, 100, 250, 500]
+                };
+                let by = *self.rng.pick(waits);
+                self.advance(Duration::from_millis(by));
+                self.note(format_args!("time passes: {by} ms"));
+                self.after().await?;
+            }
+            20..26 => {
+                let kind = self.rng.below(6);
+                match kind {
+                    0..2 if self.rng.below(3) < crashes => self.crash().await?,
+                    2..4 if self.rng.below(3) < pauses => self.pause(),
+                    4 if self.rng.below(3) < outages => self.outage(),
+                    5 if self.replicas.len() < self.temper.replicas && self.holder.is_none() => {
+                        self.start().await?;
+                    }
+                    _ => self.go().await?,
+                }
+            }
+            _ => self.go().await?,
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self) -> Result<(), String> {
+        let number = self.started;
+        self.started += 1;
+        let mut settings = Settings::new(self.store.settings().clone());
+        settings.max_jobs_per_lane = self.temper.per_lane;
+        settings.max_jobs = self.temper.total;
+        settings.max_attempts_in_flight = self.temper.in_flight;
+        settings.outcome_queue = self.temper.outcomes;
+        let skew = TimeDelta::milliseconds(self.temper.skew_ms * (number % 3) as i64);
+        let clock = (self.clock.shared(), skew);
+        let config = Arc::clone(&self.config);
+        let replica = Replica::start(number, self.store, settings, config, clock).await;
+        let actor = Actor {
+            replica: number,
+            role: Role::Heartbeat,
+        };
+        let owners = replica.owners.clone();
+        self.replicas.push(replica);
+        self.note(format_args!("r{number} starts"));
+        let now = micros(self.clock.shared().now());
+        self.checks
+            .observe(self.store, (actor, &owners), now, false)
+            .await?;
+        self.after().await
+    }
+
+    /// A replica dies, or stops in an orderly way.
+    async fn crash(&mut self) -> Result<(), String> {
+        if self.replicas.is_empty() {
+            return Ok(());
+        }
+        let index = self.rng.below(self.replicas.len());
+        let number = self.replicas[index].number;
+        self.checks.goes(&self.replicas[index].owners);
+        self.holder = self.holder.filter(|holder| holder.replica != number);
+        if self.rng.percent(25) && !self.replicas[index].paused {
+            self.note(format_args!("r{number} leaves"));
+            self.replicas[index].leave().await;
+        } else {
+            self.note(format_args!("r{number} crashes"));
+            self.replicas.swap_remove(index).crash().await;
+        }
+        self.after().await
+    }
+
+    fn pause(&mut self) {
+        if self.replicas.is_empty() {
+            return;
+        }
+        let index = self.rng.below(self.replicas.len());
+        let replica = &mut self.replicas[index];
+        let number = replica.number;
+        // Whoever holds the database open holds up everybody; that is another story.
+        if self.holder.is_none_or(|holder| holder.replica != number) {
+            replica.paused = !replica.paused;
+            let what = if replica.paused { "stands still" } else { "goes on" };
+            self.note(format_args!("r{number} {what}"));
+        }
+    }
+
+    fn outage(&mut self) {
+        if self.replicas.is_empty() {
+            return;
+        }
+        let index = self.rng.below(self.replicas.len());
+        let replica = &mut self.replicas[index];
+        replica.away = !replica.away;
+        let (number, away) = (replica.number, replica.away);
+        self.note(format_args!("r{number} reaches the database: {}", !away));
+    }
+
+    /// A client submits, for the first time or again.
+    fn submit(&mut self) {
+        if self.replicas.is_empty() {
+            return;
+        }
+        let again = self.clients.iter().position(Client::is_idle);
+        let client = match again {
+            Some(index) => index,
+            None if self.clients.len() < self.temper.events => {
+                let mut lanes = self.lanes.clone();
+                lanes.retain(|_| self.rng.percent(70));
+                self.clients.push(Client::new(self.clients.len(), lanes));
+                self.clients.len() - 1
+            }
+            None => return,
+        };
+        let index = self.rng.below(self.replicas.len());
+        // Microseconds pass between any two.
+        self.advance(Duration::from_micros(1));
+        let (replica, client) = (&self.replicas[index], &mut self.clients[client]);
+        let before = self.planned;
+        client.submit(self.team, &replica.core, &mut self.planned);
+        let ids: Vec<_> = (before + 1..=self.planned)
+            .map(|number| format!("d{number}"))
+            .collect();
+        let what = format!("{} → r{}: {}", client.event, replica.number, ids.join(" "));
+        self.note(what);
+    }
+
+    /// One of those who wait for something that may happen goes on.
+    async fn go(&mut self) -> Result<(), String> {
+        let open = self.open();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let (id, actor, wish) = self.rng.pick(&open).clone();
+        let fate = self.fate(actor, &wish);
+        self.grant(id, actor, wish, fate).await
+    }
+
+    fn open(&self) -> Vec<(u64, Actor, Wish)> {
+        let now = self.now();
+        let mut open = hub::pending();
+        open.retain(|(_, actor, wish)| {
+            let Some(replica) = self.replicas.iter().find(|it| it.number == actor.replica) else {
+                return false;
+            };
+            let free = self.holder.is_none_or(|holder| holder == *actor);
+            !replica.paused
+                && match wish {
+                    Wish::Turn(at) => *at <= now,
+                    Wish::Batch => replica.has_queued(),
+                    Wish::Step(Step::Begin | Step::Write) => free,
+                    _ => true,
+                }
+        });
+        open
+    }
+
+    fn fate(&mut self, actor: Actor, wish: &Wish) -> Fate {
+        let away = self
+            .replicas
+            .iter()
+            .any(|it| it.number == actor.replica && it.away);
+        match wish {
+            Wish::Step(_) if away || self.rng.percent(self.temper.fails) => Fate::Fails,
+            Wish::Step(Step::Commit | Step::Write | Step::Read) if self.rng.percent(self.temper.lost) => {
+                Fate::Lost
+            }
+            Wish::Carry(carrying) => {
+                let failures = self.failures.entry(carrying.delivery).or_default();
+                if *failures < MAX_FAILURES && self.rng.percent(self.temper.refusals) {
+                    *failures += 1;
+                    let wait = [None, None, Some(Duration::from_secs(1))];
+                    Fate::Reports(Report {
+                        ambiguous: self.rng.percent(20),
+                        verdict: Verdict::Retryable {
+                            retry_after: *self.rng.pick(&wait),
+                        },
+                        ..Report::retryable("refused", "")
+                    })
+                } else {
+                    Fate::Reports(Report::delivered(200, Duration::from_millis(1)))
+                }
+            }
+            _ => Fate::Goes,
+        }
+    }
+
+    async fn grant(&mut self, id: u64, actor: Actor, wish: Wish, fate: Fate) -> Result<(), String> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err("it goes round and round".to_owned());
+        }
+        let lost = matches!(fate, Fate::Lost);
+        let fails = matches!(fate, Fate::Fails);
+        let mut what = format!("r{} {:?}: {wish:?}", actor.replica, actor.role);
+        match (&wish, &fate) {
+            (Wish::Carry(carrying), Fate::Reports(report)) => {
+                if report.got_through() || report.ambiguous {
+                    self.checks.arrives(carrying.delivery, report.got_through());
+                }
+                what = format!(
+                    "r{} sends {}: {:?}",
+                    actor.replica,
+                    name(carrying.delivery),
+                    report.verdict
+                );
+            }
+            (Wish::Step(Step::Begin), Fate::Goes) => self.holder = Some(actor),
+            _ if lost || fails => what = format!("{what} → {fate:?}"),
+            _ => {}
+        }
+        self.note(what);
+        hub::grant(id, fate);
+        hub::quiesce().await;
+        if let Wish::Step(step @ (Step::Commit | Step::Write)) = wish {
+            if step == Step::Commit {
+                self.holder = None;
+            }
+            if !fails {
+                let owners = self.owners(actor.replica);
+                let now = micros(self.clock.shared().now());
+                self.checks
+                    .observe(self.store, (actor, &owners), now, lost)
+                    .await?;
+            }
+        }
+        self.after().await
+    }
+
+    fn owners(&mut self, number: usize) -> Vec<Uuid> {
+        let Some(replica) = self.replicas.iter_mut().find(|it| it.number == number) else {
+            return Vec::new();
+        };
+        let owner = replica.core.owner();
+        if !replica.owners.contains(&owner) {
+            replica.owners.push(owner);
+        }
+        replica.owners.clone()
+    }
+
+    /// Looks at everything that is not in the database.
+    async fn after(&mut self) -> Result<(), String> {
+        hub::quiesce().await;
+        self.hear()?;
+        self.replicas.retain_mut(|replica| !replica.has_left());
+        let pending = hub::pending();
+        let mut under_way: HashMap<(usize, Uuid), usize> = HashMap::new();
+        for (id, actor, wish) in &pending {
+            let Wish::Carry(carrying) = wish else { continue };
+            let among = under_way.entry((actor.replica, carrying.lane)).or_default();
+            *among += 1;
+            if *among > self.channels[&carrying.lane] {
+                return Err(format!("r{} sends too much at a time", actor.replica));
+            }
+            if *id > self.seen {
+                self.begins(actor.replica, carrying)?;
+            }
+        }
+        self.seen = pending.last().map_or(self.seen, |(id, ..)| self.seen.max(*id));
+        for replica in &self.replicas {
+            let audit = replica.core.lanes().audit();
+            audit.map_err(|why| format!("the lanes of r{}: {why}", replica.number))?;
+            let asleep = |(_, actor, wish): &(u64, Actor, Wish)| {
+                let pump = actor.replica == replica.number && actor.role == Role::Pump;
+                pump && matches!(wish, Wish::Turn(at) if *at > Duration::ZERO)
+            };
+            if pending.iter().any(asleep) && replica.core.lanes().oversleeps(self.now()) {
+                return Err(format!("the pump of r{} oversleeps", replica.number));
+            }
+        }
+        Ok(())
+    }
+
+    fn begins(&mut self, replica: usize, carrying: &Carrying) -> Result<(), String> {
+        self.note(format_args!("r{replica} starts {}", name(carrying.delivery)));
+        self.checks.starts(replica, carrying)
+    }
+
+    /// What clients are told.
+    fn hear(&mut self) -> Result<(), String> {
+        for client in &mut self.clients {
+            if client.hears() && self.checks.deliveries_of(&client.event) != client.lanes.len() {
+                return Err(format!("{} was accepted and is not there", client.event));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! Nothing goes wrong any more, and everything comes to rest.
+
+use std::time::Duration;
+
+use super::World;
+use crate::senders::Report;
+use crate::simulation::clients::Client;
+use crate::simulation::hub::{self, Fate, Wish};
+
+/// Simulated time in which everything comes to rest.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl World<'_> {
+    /// Goes on until everything is at rest.
+    pub(super) async fn settle(&mut self) -> Result<(), String> {
+        self.note("from here on nothing goes wrong");
+        for replica in &mut self.replicas {
+            (replica.paused, replica.away) = (false, false);
+        }
+        let end = self.now() + PATIENCE;
+        loop {
+            if self.replicas.is_empty() {
+                self.start().await?;
+            }
+            if self.clients.iter().any(Client::is_idle) && self.has_room() {
+                self.submit();
+            }
+            let open = self.open();
+            if !open.is_empty() {
+                let (id, actor, wish) = self.rng.pick(&open).clone();
+                let fate = match &wish {
+                    Wish::Carry(_) => Fate::Reports(Report::delivered(200, Duration::from_millis(1))),
+                    _ => Fate::Goes,
+                };
+                self.grant(id, actor, wish, fate).await?;
+                continue;
+            }
+            let Some(unrest) = self.unrest() else {
+                return Ok(());
+            };
+            if self.now() >= end {
+                return Err(format!("it does not come to rest: {unrest}"));
+            }
+            self.wait();
+        }
+    }
+
+    /// Whether every replica takes a submission.
+    fn has_room(&self) -> bool {
+        self.replicas
+            .iter()
+            .all(|replica| replica.core.intake.capacity() > 0)
+    }
+
+    fn unrest(&self) -> Option<String> {
+        if let Some(client) = self.clients.iter().find(|client| !client.accepted) {
+            return Some(format!("{} is not accepted", client.event));
+        }
+        if let Some(unrest) = self.checks.unrest() {
+            return Some(unrest);
+        }
+        let restless = |replica: &&super::Replica| {
+            !replica.core.lanes().are_at_rest() || !self.checks.lives(replica.core.owner())
+        };
+        let replica = self.replicas.iter().find(restless)?;
+        Some(format!(
+            "r{} has something in its lanes, or is taken for dead",
+            replica.number
+        ))
+    }
+
+    /// Until something may happen again.
+    fn wait(&mut self) {
+        let now = self.now();
+        let turns = hub::pending().into_iter().filter_map(|(_, _, wish)| match wish {
+            Wish::Turn(at) if at > now && at < Duration::MAX => Some(at - now),
+            _ => None,
+        });
+        let by = turns.min().unwrap_or(Duration::from_secs(1));
+        self.advance(by.max(Duration::from_millis(1)));
+        self.note("time passes");
+    }
+}

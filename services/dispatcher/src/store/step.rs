@@ -1,0 +1,37 @@
+//! Every step of this replica into the database on the way of a delivery. Tests that own the schedule decide when one is
+//! taken, and whether its answer is heard.
+
+use std::borrow::Cow;
+
+use sea_orm::DbErr;
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Begin,
+    Commit,
+    /// A statement of its own, by the writer.
+    Write,
+    Read,
+}
+
+#[cfg(not(test))]
+pub(super) async fn step<T>(_: Step, taken: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    taken.await
+}
+
+#[cfg(test)]
+pub(super) async fn step<T>(step: Step, taken: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    crate::simulation::step(step, taken).await
+}
+
+/// The database's clock, where a test owns it.
+#[cfg(not(test))]
+pub(super) fn now() -> Option<Cow<'static, str>> {
+    None
+}
+
+#[cfg(test)]
+pub(super) fn now() -> Option<Cow<'static, str>> {
+    crate::simulation::database_now()
+}
