@@ -74,6 +74,8 @@ pub(crate) struct Lanes<J> {
     in_flight: usize,
     /// Counts rows that found no room and are in the database now.
     spills: u64,
+    /// Each lane in turn has more than its share of the slots, until an attempt ends or another lane comes.
+    over_share: bool,
     /// Until when whoever takes sleeps, unless it is woken; `None` while it is awake.
     alarm: Option<Duration>,
     /// Nothing is taken any more.
@@ -157,6 +159,7 @@ impl<J> Lanes<J> {
             held: 0,
             in_flight: 0,
             spills: 0,
+            over_share: false,
             alarm: None,
             closed: false,
         }
@@ -266,6 +269,7 @@ impl<J> Lanes<J> {
             }
             self.enrol(id, now);
         }
+        self.over_share = self.ring.is_empty();
         // They were first in turn and stay so.
         for id in over_share.into_iter().rev() {
             self.ring.push_front(id);
@@ -284,6 +288,7 @@ impl<J> Lanes<J> {
             lane.in_flight -= 1;
             self.in_flight -= 1;
             self.held -= 1;
+            self.over_share = false;
         }
         lane.used_at = now;
         lane.moved_at = now;
@@ -335,6 +340,12 @@ impl<J> Lanes<J> {
         let per_lane = self.limits.per_lane;
         let lane = self.lane(id, now);
         lane.backlog = true;
+        // The first of a commit are on their way into memory, the rest into the database: those must not come first.
+        let max = if lane.reserved > 0 && lane.spilling > 0 {
+            0
+        } else {
+            max
+        };
         // `held` grows with what is set aside, and so the threshold falls while the load rises.
         let room = per_lane
             .saturating_sub(lane.load())
@@ -414,7 +425,7 @@ impl<J> Lanes<J> {
         if self.in_flight >= self.limits.in_flight {
             return None;
         }
-        if self.ring.is_empty() {
+        if self.ring.is_empty() || self.over_share {
             self.timers.first().map(|(at, _)| (*at).max(now))
         } else {
             Some(now)
@@ -484,6 +495,7 @@ impl<J> Lanes<J> {
             Place::Timer(lane.ready_at())
         } else {
             self.ring.push_back(id);
+            self.over_share = false;
             Place::Ring
         };
     }

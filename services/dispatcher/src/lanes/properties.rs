@@ -254,6 +254,29 @@ fn lanes_take_turns() {
 }
 
 #[test]
+fn who_takes_is_not_woken_for_a_lane_that_has_its_share() {
+    let mut lanes = Lanes::new(Limits {
+        in_flight: 2,
+        ..LIMITS
+    });
+    let now = Duration::ZERO;
+    lanes.set_policy(id(1), LanePolicy::new(4, 0.0), now);
+    for job in 0..2 {
+        assert!(lanes.reserve(id(1), now));
+        lanes.push(id(1), job, now);
+    }
+    assert_eq!(lanes.take(now, 10).len(), 1, "the other slot is for another lane");
+    assert_eq!(lanes.sleep_until(now), Duration::MAX);
+    assert!(lanes.reserve(id(2), now));
+    lanes.push(id(2), 0, now);
+    assert!(lanes.oversleeps(now), "there it is");
+    assert_eq!(lanes.take(now, 10).len(), 1);
+    lanes.completed(id(2), now);
+    lanes.completed(id(1), now);
+    assert!(lanes.oversleeps(now), "now it is its turn");
+}
+
+#[test]
 fn a_lane_without_a_policy_goes_one_by_one() {
     let mut lanes = Lanes::new(LIMITS);
     for job in 0..2 {
@@ -323,6 +346,25 @@ fn a_row_that_is_committed_while_somebody_looks_keeps_the_backlog() {
         !lanes.reserve(id(1), now),
         "whoever looked may have done so before the commit"
     );
+}
+
+#[test]
+fn what_spills_from_a_commit_does_not_come_before_what_does_not() {
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    let granted = (0..LIMITS.per_lane).filter(|_| lanes.reserve(id(1), now)).count();
+    assert!(!lanes.reserve(id(1), now));
+    lanes.unreserve(id(1));
+    assert_eq!(
+        begin(&mut lanes, 2, now).room,
+        0,
+        "it is committed, and the others are not in memory yet"
+    );
+    for job in 1..granted {
+        lanes.push(id(1), job as u8, now);
+    }
+    lanes.spilled(id(1));
+    assert_eq!(begin(&mut lanes, 2, now).room, 1);
 }
 
 #[test]

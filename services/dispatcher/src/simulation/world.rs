@@ -443,7 +443,11 @@ impl<'s> World<'s> {
 
     fn begins(&mut self, replica: usize, carrying: &Carrying) -> Result<(), String> {
         self.note(format_args!("r{replica} starts {}", name(carrying.delivery)));
-        self.checks.starts(replica, carrying)
+        // Where several go at a time, they race one another anyway.
+        match self.channels[&carrying.lane] {
+            1 => self.checks.starts(replica, carrying),
+            _ => Ok(()),
+        }
     }
 
     /// What clients are told.
