@@ -193,6 +193,10 @@ impl Db {
                 .lt(*at)
                 .or(Column::OccurredAt.eq(*at).and(Column::Id.lt(id.as_str())))
         });
+        // The index is entered where the last page ended; an OR alone would have it read all that was read before.
+        let end = filter.end.map(|at| micros(at) - 1);
+        let last = filter.before.as_ref().map(|(at, _)| *at);
+        let newest = end.into_iter().chain(last).min();
         let condition = Condition::all()
             .add(Column::TeamId.eq(team.as_uuid()))
             .add_option(before)
@@ -204,7 +208,7 @@ impl Db {
             )
             .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
             .add_option(filter.start.map(|at| Column::OccurredAt.gte(micros(at))))
-            .add_option(filter.end.map(|at| Column::OccurredAt.lt(micros(at))))
+            .add_option(newest.map(|at| Column::OccurredAt.lte(at)))
             .add_option((!filter.include_tests).then(|| Column::Test.eq(false)));
         events::Entity::find()
             .filter(condition)
