@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -24,7 +24,7 @@ use crate::job::{Committed, Job, Outcome, State, Submission};
 use crate::lanes::LaneId;
 use crate::route::Route;
 use crate::store::entities::deliveries;
-use crate::store::{NewDelivery, NewNotification};
+use crate::store::{NewDelivery, NewNotification, Writing};
 
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 1000;
@@ -76,6 +76,8 @@ struct Placement {
 /// What a transaction found out.
 struct Written {
     owner: Uuid,
+    /// Deliveries that this replica leases.
+    leased: Vec<Uuid>,
     /// For each submission that was a duplicate, the first routes.
     first_routes: HashMap<usize, Vec<Arc<Route>>>,
     /// Deliveries whose outcome does not count, because somebody else holds them.
@@ -235,48 +237,68 @@ impl Committer {
         placements: &mut Vec<Placement>,
     ) -> Result<Written, DbErr> {
         let db = &self.core.db;
-        let owner = self.core.owner();
         let mut written = Written {
-            owner,
+            owner: self.core.owner(),
+            leased: Vec::new(),
             first_routes: HashMap::new(),
             lost: HashSet::new(),
             followed: Vec::new(),
             notified: HashSet::new(),
         };
-        let transaction = db.begin().await?;
-        let mut leased = Vec::new();
+        if db.is_here() && !outcomes.iter().any(folding::ends_summary) {
+            let transaction = db.begin_here().await?;
+            self.write_batch(&transaction, submissions, outcomes, placements, &mut written)
+                .await?;
+            self.finish(transaction, &mut written).await?;
+        } else {
+            let transaction = db.begin().await?;
+            self.write_batch(&transaction, submissions, outcomes, placements, &mut written)
+                .await?;
+            let finished = |id| !written.lost.contains(&id);
+            written.followed = folding::follow(db, &transaction, outcomes, finished).await?;
+            self.finish(transaction, &mut written).await?;
+        }
+        Ok(written)
+    }
+
+    async fn finish<W: Writing>(&self, transaction: W, written: &mut Written) -> Result<(), DbErr> {
+        let leased = std::mem::take(&mut written.leased);
+        let committed = self.core.db.commit(transaction).await;
+        committed.inspect_err(|_| self.core.doubt(written.owner, leased))
+    }
+
+    async fn write_batch<W: Writing>(
+        &self,
+        transaction: &W,
+        submissions: &[Submission],
+        outcomes: &[Outcome],
+        placements: &mut Vec<Placement>,
+        written: &mut Written,
+    ) -> Result<(), DbErr> {
+        let db = &self.core.db;
         if !submissions.is_empty() {
-            self.write_submissions(&transaction, submissions, placements, &mut leased, &mut written)
+            self.write_submissions(transaction, submissions, placements, written)
                 .await?;
         }
         if !outcomes.is_empty() {
-            written.lost = db.finish(&transaction, outcomes).await?;
-            db.insert_attempts(&transaction, outcomes).await?;
-            let finished = |id| !written.lost.contains(&id);
-            written.followed = folding::follow(db, &transaction, outcomes, finished).await?;
+            written.lost = db.finish(transaction, outcomes).await?;
+            db.insert_attempts(transaction, outcomes).await?;
             for outcome in outcomes {
-                if let Some(broken) = outcome
-                    .breaks
-                    .as_ref()
-                    .filter(|_| finished(outcome.job.id.as_uuid()))
-                {
-                    db.mark_unhealthy(&transaction, outcome.job.team_id(), broken)
+                let ours = !written.lost.contains(&outcome.job.id.as_uuid());
+                if let Some(broken) = outcome.breaks.as_ref().filter(|_| ours) {
+                    db.mark_unhealthy(transaction, outcome.job.team_id(), broken)
                         .await?;
                 }
             }
         }
-        db.commit(transaction)
-            .await
-            .inspect_err(|_| self.core.doubt(owner, leased))?;
-        Ok(written)
+        Ok(())
     }
 
-    async fn write_submissions(
+    async fn write_submissions<W: Writing>(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &W,
         submissions: &[Submission],
         placements: &mut Vec<Placement>,
-        leased: &mut Vec<Uuid>,
         written: &mut Written,
     ) -> Result<(), DbErr> {
         let db = &self.core.db;
@@ -318,7 +340,7 @@ impl Committer {
                     Some(_) => rooms.next().is_some_and(|placement| placement.room),
                 };
                 if owned {
-                    leased.push(planned.id.as_uuid());
+                    written.leased.push(planned.id.as_uuid());
                 }
                 // However many routes lead into the inbox, one row tells of the event.
                 if planned.route.kind == ChannelKind::InApp && !std::mem::replace(&mut notified, true) {
@@ -354,9 +376,9 @@ impl Committer {
         Ok(())
     }
 
-    async fn find_first_routes(
+    async fn find_first_routes<W: Writing>(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &W,
         submissions: &[Submission],
         is_new: &[bool],
         written: &mut Written,

@@ -5,7 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use watchbell_domain::ids::{DeliveryId, EventId, TeamId};
@@ -23,7 +23,7 @@ use crate::lanes::LaneId;
 use crate::route::{Reason, Route};
 use crate::senders::summary::{Item, SUMMARY_TYPE, Summary, Why};
 use crate::store::entities::deliveries;
-use crate::store::{Db, Gathered, GatheringLane, NewDelivery, instant};
+use crate::store::{Db, Gathered, GatheringLane, NewDelivery, Transaction, instant};
 
 /// Told by one summary.
 const MAX_TOLD: usize = 5_000;
@@ -119,7 +119,7 @@ fn by_target(rows: Vec<Gathered>) -> Vec<(Route, Vec<Gathered>)> {
 /// Writes one summary and ties what it tells to it.
 async fn tell(
     core: &Core,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     lane: LaneId,
     route: &Route,
     rows: Vec<Gathered>,
@@ -227,20 +227,25 @@ fn event(team_id: TeamId, summary: &Summary, now: DateTime<Utc>) -> Result<Store
     })
 }
 
+/// Whether this is the end of a summary.
+pub(crate) fn ends_summary(outcome: &Outcome) -> bool {
+    outcome.ended_at.is_some() && &*outcome.job.event.event_type == SUMMARY_TYPE
+}
+
 /// What summaries told ends with them, in the same transaction.
 pub(crate) async fn follow(
     db: &Db,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     outcomes: &[Outcome],
     finished: impl Fn(Uuid) -> bool,
 ) -> Result<Vec<deliveries::Model>, DbErr> {
     let mut followed = Vec::new();
     for outcome in outcomes {
         let job = &outcome.job;
-        let Some(ended_at) = outcome.ended_at else {
+        let Some(ended_at) = outcome.ended_at.filter(|_| ends_summary(outcome)) else {
             continue;
         };
-        if &*job.event.event_type == SUMMARY_TYPE && finished(job.id.as_uuid()) {
+        if finished(job.id.as_uuid()) {
             let team = job.team_id();
             let rows = end(
                 db,
@@ -269,17 +274,10 @@ pub(crate) async fn follow_the_rest(core: &Core) -> Result<(), DbErr> {
             TeamId::from_uuid(summary.team_id),
             DeliveryId::from_uuid(summary.id),
         );
-        let writer = core.db.store().writer();
-        let rows = end(
-            &core.db,
-            writer,
-            team,
-            id,
-            state,
-            &summary.state_message,
-            instant(ended_at),
-        )
-        .await?;
+        let (why, at) = (&summary.state_message, instant(ended_at));
+        let transaction = core.db.begin().await?;
+        let rows = end(&core.db, &transaction, team, id, state, why, at).await?;
+        core.db.commit(transaction).await?;
         tell_watchers(core, &rows);
     }
     Ok(())
@@ -293,9 +291,9 @@ pub(crate) fn tell_watchers(core: &Core, rows: &[deliveries::Model]) {
     }
 }
 
-async fn end<C: ConnectionTrait>(
+async fn end(
     db: &Db,
-    connection: &C,
+    transaction: &Transaction,
     team: TeamId,
     summary: DeliveryId,
     state: State,
@@ -309,6 +307,6 @@ async fn end<C: ConnectionTrait>(
             format!("the summary {summary} that tells of it was not delivered: {why}"),
         ),
     };
-    db.end_folded(connection, team, summary, state, &message, at)
+    db.end_folded(transaction, team, summary, state, &message, at)
         .await
 }

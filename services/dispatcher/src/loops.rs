@@ -2,9 +2,11 @@
 //! lanes, then the committer, and last what keeps our leases ours.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 
@@ -130,7 +132,13 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     });
     let pump = Pump::new(shared());
     tasks.spawn_fn(Stage::Drain, "dispatcher.pump", |stop| pump.run(stop));
-    tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| committer.run(stop));
+    let blocks = core.db.is_here();
+    tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| async move {
+        match blocks {
+            true => on_its_own_thread("commit", committer.run(stop)).await,
+            false => committer.run(stop).await,
+        }
+    });
     let heartbeat = Heartbeat::new(shared());
     tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", |stop| async move {
         every(&heartbeat, &stop).await;
@@ -143,6 +151,21 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     tasks.spawn_fn(Stage::Close, "dispatcher.feed", |stop| async move {
         core.feed.run(stop).await;
     });
+}
+
+/// For a loop that blocks the thread it is on.
+async fn on_its_own_thread(name: &str, run: impl Future<Output = ()> + Send + 'static) {
+    let runtime = Handle::current();
+    let (running, ended) = oneshot::channel::<()>();
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _running = running;
+        runtime.block_on(run);
+    });
+    match thread {
+        // Nothing is ever sent: the other half goes when the thread does.
+        Ok(_) => drop(ended.await),
+        Err(error) => tracing::error!(%error, thread = name, "a thread cannot be started"),
+    }
 }
 
 /// Turns until told to stop.

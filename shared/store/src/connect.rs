@@ -1,6 +1,7 @@
 //! Opening a database in the one shape that all services use. SQLite gets a single writer connection, because
 //! a second one would only wait for its lock and break the group commit, and a pool of readers that never
-//! block it (WAL); PostgreSQL gets one pool. Either way a commit is on disk before it is acknowledged.
+//! block it (WAL); whoever commits on its own thread (`here`) takes turns with the writer. PostgreSQL gets one pool.
+//! Either way a commit is on disk before it is acknowledged.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -9,20 +10,22 @@ use std::time::Duration;
 
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, Statement,
     TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::log::LevelFilter;
 
+use crate::here::{Here, HereTransaction};
 use crate::listen::ChangeBus;
 use crate::{DatabaseSettings, Location, StoreError};
 
 /// How long a statement may wait for SQLite's write lock, held by another process for a moment.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// PostgreSQL ends a transaction whose owner says nothing for so long. A process that stands still, or whose machine is
@@ -36,15 +39,29 @@ const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 /// readers, which find the rest in the operating system's.
 const WRITER_CACHE: &str = "-16000";
 const READER_CACHE: &str = "-2000";
-/// Pages in the WAL before a commit folds them in: 16 MB. With a quarter of it, the default, busy pages are copied and
-/// synced several times a second.
-const CHECKPOINT_PAGES: &str = "4000";
+/// Pages in the WAL before a commit folds them in: 64 MB. Whoever waits for that commit waits some 10 ms longer. With a
+/// sixteenth of it, the default, that happens several times a second, each time for pages that change again at once.
+const CHECKPOINT_PAGES: &str = "16000";
+/// What makes a connection to SQLite one that writes: each commit is on the disk before it is acknowledged.
+pub(crate) const WRITER_PRAGMAS: [(&str, &str); 6] = [
+    ("foreign_keys", "ON"),
+    ("temp_store", "MEMORY"),
+    ("cache_size", WRITER_CACHE),
+    ("wal_autocheckpoint", CHECKPOINT_PAGES),
+    ("journal_mode", "WAL"),
+    ("synchronous", "FULL"),
+];
+const READER_PRAGMAS: [(&str, &str); 3] = [
+    ("temp_store", "MEMORY"),
+    ("cache_size", READER_CACHE),
+    ("query_only", "ON"),
+];
 /// What PostgreSQL's planner is told. Batches look costly to it, and it would compile each for 30 ms to run it for one. And
 /// it would keep the plan of a prepared statement: made while a table was empty, that goes on to read all of it, or by
 /// whichever index came first. Planning anew takes it a few µs a row of a batch.
 const PLANNER: [(&str, &str); 2] = [("jit", "off"), ("plan_cache_mode", "force_custom_plan")];
 /// Prepared statements kept per connection.
-const STATEMENT_CACHE: usize = 256;
+pub(crate) const STATEMENT_CACHE: usize = 256;
 
 /// Which database a [`Store`] talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +85,14 @@ struct Inner {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     bus: ChangeBus,
+    /// Whose turn it is to write to SQLite.
+    turns: Arc<Mutex<()>>,
+    here: Arc<Here>,
 }
+
+/// The right to write. SQLite has one writer at a time, and its own way of waiting is to sleep and try again.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "it is held")] Option<OwnedMutexGuard<()>>);
 
 /// Opens the database; makes the file or the schema when it is absent. It does not migrate.
 ///
@@ -198,21 +222,16 @@ fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOpti
             let options = options
                 .filename(&path)
                 .create_if_missing(false)
-                .foreign_keys(true)
                 .busy_timeout(BUSY_TIMEOUT)
-                .statement_cache_capacity(STATEMENT_CACHE)
-                .pragma("temp_store", "MEMORY");
-            if read_only {
-                options
-                    .pragma("query_only", "ON")
-                    .pragma("cache_size", READER_CACHE)
+                .statement_cache_capacity(STATEMENT_CACHE);
+            let pragmas: &[_] = if read_only {
+                &READER_PRAGMAS
             } else {
-                options
-                    .pragma("cache_size", WRITER_CACHE)
-                    .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-            }
+                &WRITER_PRAGMAS
+            };
+            pragmas
+                .iter()
+                .fold(options, |options, (name, value)| options.pragma(*name, *value))
         });
     quiet(options)
 }
@@ -267,6 +286,8 @@ impl Store {
                 reader,
                 writer,
                 bus,
+                turns: Arc::default(),
+                here: Arc::default(),
             }),
         }
     }
@@ -276,9 +297,30 @@ impl Store {
         &self.inner.reader
     }
 
-    /// The connection to write by: SQLite's only writer, or PostgreSQL's pool.
+    /// The connection to write by: SQLite's writer, or PostgreSQL's pool.
     pub fn writer(&self) -> &DatabaseConnection {
         &self.inner.writer
+    }
+
+    /// Waits for the right to write, where only one may at a time. Who writes a single statement to a database that others
+    /// write to by [`Store::begin_here`] asks for it first.
+    pub async fn turn(&self) -> Turn {
+        match self.inner.backend {
+            Backend::Sqlite => Turn(Some(Arc::clone(&self.inner.turns).lock_owned().await)),
+            Backend::Postgres => Turn(None),
+        }
+    }
+
+    /// Begins a transaction whose statements block the thread they are on, in its turn.
+    ///
+    /// # Errors
+    /// The database's; see [`crate::is_transient`]. PostgreSQL is nowhere near.
+    pub async fn begin_here(&self) -> Result<HereTransaction, DbErr> {
+        let turn = self.turn().await;
+        match self.inner.settings.location() {
+            Ok(Location::Sqlite(path)) => HereTransaction::begin(&self.inner.here, &path, turn),
+            _ => Err(DbErr::Custom("only SQLite is here".to_owned())),
+        }
     }
 
     /// Which database this is.
@@ -327,6 +369,7 @@ impl Store {
         self.inner.bus.close();
         self.inner.reader.close_by_ref().await?;
         if self.inner.backend == Backend::Sqlite {
+            self.inner.here.close();
             self.inner.writer.close_by_ref().await?;
         }
         Ok(())

@@ -7,12 +7,14 @@
 
 mod connect;
 mod error;
+mod here;
 pub mod listen;
 pub mod paging;
 mod settings;
 pub mod testing;
 mod transaction;
 
-pub use connect::{Backend, Store, connect};
+pub use connect::{Backend, Store, Turn, connect};
 pub use error::{StoreError, is_transient, is_unique_violation};
+pub use here::{Changed, HereRow, HereTransaction};
 pub use settings::{DatabaseSettings, Location};

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::SubsecRound;
-use sea_orm::DatabaseTransaction;
 use tonic::Request;
 use watchbell_contracts::convert::{FromWire, instant, optional, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
@@ -23,7 +22,7 @@ use crate::job::State;
 use crate::lanes::LaneId;
 use crate::route::Route;
 use crate::store::entities::deliveries;
-use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification};
+use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Transaction};
 
 pub(super) async fn list(
     core: &Core,
@@ -137,7 +136,7 @@ pub(super) async fn replay(
 
 async fn insert_replay(
     core: &Core,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     original: &deliveries::Model,
     event: &Arc<StoredEvent>,
     route: &Arc<Route>,

@@ -2,7 +2,7 @@
 //! unleased ones in the states HELD and FOLDED with a due time; rows that a summary tells have none, but name it.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use sea_orm_migration::prelude::*;
 use uuid::Uuid;
 use watchbell_domain::Severity;
@@ -10,6 +10,7 @@ use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
 
 use super::batch::Batch;
 use super::entities::deliveries;
+use super::transaction::Transaction;
 use super::{Db, instant, micros, number};
 use crate::job::State;
 use crate::lanes::LaneId;
@@ -128,7 +129,7 @@ impl Db {
     /// until the end of the transaction.
     pub(crate) async fn gather(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         team: TeamId,
         lane: LaneId,
         state: State,
@@ -178,7 +179,7 @@ impl Db {
     /// Ties deliveries to the summary that tells of them: from now on they wait for nothing else.
     pub(crate) async fn fold_into(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         team: TeamId,
         ids: &[Uuid],
         summary: DeliveryId,
@@ -197,7 +198,7 @@ impl Db {
     /// Lets a delivery go by itself that was to be folded: it has stayed the only one.
     pub(crate) async fn unfold(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         team: TeamId,
         id: Uuid,
     ) -> Result<(), DbErr> {
@@ -210,7 +211,7 @@ impl Db {
     /// Puts a summary before everything that came due when what it tells did, or later.
     pub(crate) async fn put_first(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         team: TeamId,
         summary: DeliveryId,
         due: DateTime<Utc>,
@@ -226,9 +227,9 @@ impl Db {
     }
 
     /// Ends what a summary tells.
-    pub(crate) async fn end_folded<C: ConnectionTrait>(
+    pub(crate) async fn end_folded(
         &self,
-        connection: &C,
+        transaction: &Transaction,
         team: TeamId,
         summary: DeliveryId,
         state: State,
@@ -244,7 +245,7 @@ impl Db {
             summary.as_uuid().into(),
             team.as_uuid().into(),
         ];
-        let rows = connection.query_all_raw(self.statement(sql, values)).await?;
+        let rows = transaction.query_all_raw(self.statement(sql, values)).await?;
         models(&rows)
     }
 

@@ -2,7 +2,7 @@
 //! (`read_through`) instead of a mark per row.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
+use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 use watchbell_domain::ids::{MemberId, NotificationId, TeamId};
 
@@ -171,10 +171,7 @@ impl Db {
                 DO UPDATE SET {column} = COALESCE(notification_marks.{column}, excluded.{column})"
         );
         let values = vec![team.as_uuid().into(), member.as_uuid().into(), micros(now).into()];
-        self.store()
-            .writer()
-            .execute_raw(batch.statement(self.backend(), &sql, values))
-            .await?;
+        self.write(batch.statement(self.backend(), &sql, values)).await?;
         Ok(())
     }
 

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult, Value};
+use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
 
 use super::batch::Batch;
 use super::entities::{deliveries, events};
+use super::transaction::Transaction;
 use super::{Db, instant, micros, postgres, sqlite};
 use crate::event::StoredEvent;
 use crate::job::{Job, ParkedFor};
@@ -95,7 +96,7 @@ impl Db {
     /// Leases up to so many due rows of each lane, oldest first.
     pub(crate) async fn claim_all_teams(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         owner: Uuid,
         claims: &[(LaneId, usize)],
         now: DateTime<Utc>,

@@ -13,6 +13,7 @@ mod queries;
 mod retention;
 mod sqlite;
 mod step;
+mod transaction;
 mod waiting;
 mod writes;
 
@@ -21,12 +22,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
 use watchbell_contracts::convert::FromWire;
 use watchbell_domain::ids::TeamId;
-use watchbell_store::{Backend, Store};
+use watchbell_store::{Backend, HereTransaction, Store};
+
+use self::transaction::Columns;
 
 use crate::event::StoredEvent;
 use crate::route::Route;
@@ -36,6 +37,7 @@ pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, Noted};
 pub(crate) use step::Step;
+pub(crate) use transaction::{Transaction, Writing};
 pub(crate) use writes::{NewDelivery, NewNotification};
 
 /// The Dispatcher's tables.
@@ -64,12 +66,27 @@ impl Db {
         &self.store
     }
 
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        step::step(Step::Begin, self.store.begin()).await
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        let begun = async {
+            let turn = self.store.turn().await;
+            let inner = self.store.begin().await?;
+            Ok(Transaction { inner, _turn: turn })
+        };
+        step::step(Step::Begin, begun).await
+    }
+
+    /// Whether there is [`Db::begin_here`].
+    pub(crate) fn is_here(&self) -> bool {
+        self.store.backend() == Backend::Sqlite
+    }
+
+    /// For what commits many times a second, on SQLite; see [`Store::begin_here`].
+    pub(crate) async fn begin_here(&self) -> Result<HereTransaction, DbErr> {
+        step::step(Step::Begin, self.store.begin_here()).await
     }
 
     /// After an error nobody knows whether it took place.
-    pub(crate) async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+    pub(crate) async fn commit<W: Writing>(&self, transaction: W) -> Result<(), DbErr> {
         step::step(Step::Commit, transaction.commit()).await
     }
 
@@ -98,7 +115,11 @@ impl Db {
     }
 
     async fn write(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        step::step(Step::Write, self.store.writer().execute_raw(statement)).await
+        let written = async {
+            let _turn = self.store.turn().await;
+            self.store.writer().execute_raw(statement).await
+        };
+        step::step(Step::Write, written).await
     }
 
     async fn query(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
@@ -108,7 +129,11 @@ impl Db {
 
     /// By the writer: a reader may not see yet what was committed a moment ago.
     async fn query_latest(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        step::step(Step::Write, self.store.writer().query_all_raw(statement)).await
+        let read = async {
+            let _turn = self.store.turn().await;
+            self.store.writer().query_all_raw(statement).await
+        };
+        step::step(Step::Write, read).await
     }
 }
 
@@ -139,14 +164,9 @@ fn word<T: FromWire>(number: i16, what: &'static str, row: &impl ToString) -> Re
 }
 
 /// The keys of events, as selected.
-fn event_keys(rows: &[QueryResult]) -> Result<HashSet<(TeamId, String)>, DbErr> {
+fn event_keys<R: Columns>(rows: &[R]) -> Result<HashSet<(TeamId, String)>, DbErr> {
     rows.iter()
-        .map(|row| {
-            Ok((
-                TeamId::from_uuid(row.try_get("", "team_id")?),
-                row.try_get("", "id")?,
-            ))
-        })
+        .map(|row| Ok((TeamId::from_uuid(row.uuid("team_id")?), row.text("id")?)))
         .collect()
 }
 

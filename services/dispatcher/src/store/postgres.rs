@@ -4,12 +4,13 @@
 use std::collections::HashSet;
 
 use sea_orm::sea_query::ArrayType;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
 use watchbell_domain::ids::TeamId;
 
 use super::batch::{Batch, Column};
 use super::event_keys;
+use super::transaction::{Transaction, Writing};
 
 /// Microseconds since 1970 by the server's clock.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -95,21 +96,21 @@ fn array(column: &Column<'_>) -> (&'static str, &'static str, Value) {
 }
 
 /// Inserts events that are not there yet; the keys of those that were.
-pub(super) async fn insert_events(
-    transaction: &DatabaseTransaction,
+pub(super) async fn insert_events<W: Writing>(
+    transaction: &W,
     batch: &Batch<'_>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
     let sql = "WITH b AS MATERIALIZED ({rows}), inserted AS (
             INSERT INTO events ({names}) SELECT * FROM b ON CONFLICT DO NOTHING RETURNING team_id, id
         )
         SELECT team_id, id FROM b EXCEPT ALL SELECT team_id, id FROM inserted";
-    let statement = batch.statement(transaction.get_database_backend(), sql, vec![]);
-    event_keys(&transaction.query_all_raw(statement).await?)
+    let statement = batch.statement(transaction.backend(), sql, vec![]);
+    event_keys(&transaction.read(statement).await?)
 }
 
 /// Leases, for each lane, up to so many of its due rows, oldest first.
 pub(super) async fn claim(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     owner: Uuid,
     claims: &[(Uuid, i64)],
     now: i64,
@@ -134,9 +135,10 @@ pub(super) async fn claim(
 
 /// Cursors are given out under this lock and it is held until the commit, so that whoever has seen a cursor has
 /// seen every smaller one, whichever replica wrote it.
-pub(super) async fn lock_inbox(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+pub(super) async fn lock_inbox<W: Writing>(transaction: &W) -> Result<(), DbErr> {
     let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.inbox', 0))";
-    let statement = Statement::from_string(transaction.get_database_backend(), sql);
-    transaction.execute_raw(statement).await?;
+    transaction
+        .run(Statement::from_string(transaction.backend(), sql))
+        .await?;
     Ok(())
 }

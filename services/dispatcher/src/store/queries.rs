@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect,
+    ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, LikeExpr},
 };
 use uuid::Uuid;
@@ -392,10 +392,7 @@ impl Db {
                     ELSE excluded.last_error END,
                 last_error_at = COALESCE(excluded.last_error_at, channel_health.last_error_at)"
         );
-        self.store
-            .writer()
-            .execute_raw(batch.statement(self.backend(), &sql, vec![]))
-            .await?;
+        self.write(batch.statement(self.backend(), &sql, vec![])).await?;
         Ok(())
     }
 }

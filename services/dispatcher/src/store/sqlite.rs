@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
 use watchbell_domain::ids::TeamId;
 
 use super::batch::{Batch, Column};
 use super::event_keys;
+use super::transaction::{Transaction, Writing};
 
 /// Microseconds since 1970 by the machine's clock.
 pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
@@ -168,32 +169,30 @@ impl Column<'_> {
 }
 
 /// Inserts events that are not there yet; the keys of those that were.
-pub(super) async fn insert_events(
-    transaction: &DatabaseTransaction,
+pub(super) async fn insert_events<W: Writing>(
+    transaction: &W,
     batch: &Batch<'_>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
-    let backend = transaction.get_database_backend();
+    let backend = transaction.backend();
     let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
-    let inserted = transaction
-        .execute_raw(batch.statement(backend, sql, vec![]))
-        .await?;
-    if inserted.rows_affected() == batch.len() as u64 {
+    let inserted = transaction.run(batch.statement(backend, sql, vec![])).await?;
+    if inserted.rows == batch.len() as u64 {
         return Ok(HashSet::new());
     }
     // Row ids are given out one after the other: those inserted now are the last so many.
-    let last = match inserted.rows_affected() {
+    let last = match inserted.rows {
         0 => i64::MAX,
-        rows => i64::try_from(inserted.last_insert_id().saturating_sub(rows)).unwrap_or(i64::MAX),
+        rows => inserted.last_row_id - i64::try_from(rows).unwrap_or(0),
     };
     let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
         JOIN events e ON e.team_id = b.team_id AND e.id = b.id WHERE e.rowid <= {0}";
     let statement = batch.statement(backend, sql, vec![last.into()]);
-    event_keys(&transaction.query_all_raw(statement).await?)
+    event_keys(&transaction.read(statement).await?)
 }
 
 /// Leases, for each lane, up to so many of its due rows, oldest first.
 pub(super) async fn claim(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     owner: Uuid,
     claims: &[(Uuid, i64)],
     now: i64,

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use sea_orm::{DbErr, Value};
 use uuid::Uuid;
 use watchbell_domain::ids::{DeliveryId, NotificationId, TeamId};
 use watchbell_store::Backend;
 
 use super::batch::Batch;
+use super::transaction::{Columns, Writing};
 use super::{Db, micros, number, postgres, sqlite};
 use crate::event::StoredEvent;
 use crate::job::{Break, Outcome, State, Submission};
@@ -42,9 +43,9 @@ pub(crate) struct NewNotification<'a> {
 
 impl Db {
     /// Inserts events that are not there yet, each id once; tells which were there already.
-    pub(crate) async fn insert_events(
+    pub(crate) async fn insert_events<W: Writing>(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &W,
         submissions: &[&Submission],
     ) -> Result<HashSet<(TeamId, String)>, DbErr> {
         let events = || submissions.iter().map(|submission| &*submission.event);
@@ -81,9 +82,9 @@ impl Db {
     }
 
     /// The routes, as JSON, that events were first accepted with.
-    pub(crate) async fn first_routes(
+    pub(crate) async fn first_routes<W: Writing>(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &W,
         events: &[(TeamId, &str)],
     ) -> Result<HashMap<(TeamId, String), String>, DbErr> {
         let batch = Batch::new()
@@ -92,23 +93,20 @@ impl Db {
         let sql = "SELECT e.team_id, e.id, e.routes FROM ({rows}) AS b
             JOIN events e ON e.team_id = b.team_id AND e.id = b.id";
         let rows = transaction
-            .query_all_raw(batch.statement(self.backend(), sql, vec![]))
+            .read(batch.statement(self.backend(), sql, vec![]))
             .await?;
         rows.iter()
             .map(|row| {
-                let key = (
-                    TeamId::from_uuid(row.try_get("", "team_id")?),
-                    row.try_get("", "id")?,
-                );
-                Ok((key, row.try_get("", "routes")?))
+                let key = (TeamId::from_uuid(row.uuid("team_id")?), row.text("id")?);
+                Ok((key, row.text("routes")?))
             })
             .collect()
     }
 
     /// Inserts deliveries.
-    pub(crate) async fn insert_deliveries<C: ConnectionTrait>(
+    pub(crate) async fn insert_deliveries<W: Writing>(
         &self,
-        connection: &C,
+        transaction: &W,
         rows: &[NewDelivery<'_>],
     ) -> Result<(), DbErr> {
         let all = || rows.iter();
@@ -142,16 +140,16 @@ impl Db {
             .text("title", all().map(|row| row.event.title.as_str()));
         let sql = "INSERT INTO deliveries (state_message, attempt_count, tries, {names})
             SELECT '', 0, 0, b.* FROM ({rows}) AS b";
-        connection
-            .execute_raw(batch.statement(self.backend(), sql, vec![]))
+        transaction
+            .run(batch.statement(self.backend(), sql, vec![]))
             .await?;
         Ok(())
     }
 
     /// Inserts rows of the inbox; their cursors, in order.
-    pub(crate) async fn insert_notifications(
+    pub(crate) async fn insert_notifications<W: Writing>(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &W,
         rows: &[NewNotification<'_>],
     ) -> Result<(), DbErr> {
         if self.store.backend() == Backend::Postgres {
@@ -172,16 +170,16 @@ impl Db {
             .big("created_at", events().map(|event| micros(event.accepted_at)));
         let sql = "INSERT INTO notifications ({names}) SELECT * FROM ({rows}) AS b";
         transaction
-            .execute_raw(batch.statement(self.backend(), sql, vec![]))
+            .run(batch.statement(self.backend(), sql, vec![]))
             .await?;
         Ok(())
     }
 
     /// Moves deliveries on and gives their leases back, each only if it is still leased as the job says. Tells which
     /// do not stand now as their outcomes say.
-    pub(crate) async fn finish(
+    pub(crate) async fn finish<W: Writing>(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &W,
         outcomes: &[Outcome],
     ) -> Result<HashSet<Uuid>, DbErr> {
         let all = || outcomes.iter();
@@ -207,9 +205,9 @@ impl Db {
                 due_at = b.due_at, ended_at = b.ended_at, lease_owner = NULL
             FROM ({rows}) AS b WHERE deliveries.id = b.id AND deliveries.lease_owner = b.owner";
         let moved = transaction
-            .execute_raw(batch.statement(self.backend(), sql, vec![]))
+            .run(batch.statement(self.backend(), sql, vec![]))
             .await?
-            .rows_affected();
+            .rows;
         if moved == outcomes.len() as u64 {
             return Ok(HashSet::new());
         }
@@ -221,15 +219,15 @@ impl Db {
                 AND COALESCE(d.due_at, 0) = COALESCE(b.due_at, 0)
                 AND COALESCE(d.ended_at, 0) = COALESCE(b.ended_at, 0))";
         let rows = transaction
-            .query_all_raw(batch.statement(self.backend(), sql, vec![]))
+            .read(batch.statement(self.backend(), sql, vec![]))
             .await?;
-        rows.iter().map(|row| row.try_get("", "id")).collect()
+        rows.iter().map(|row| row.uuid("id")).collect()
     }
 
     /// Inserts the attempts of outcomes. They took place, whoever holds the lease now.
-    pub(crate) async fn insert_attempts(
+    pub(crate) async fn insert_attempts<W: Writing>(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &W,
         outcomes: &[Outcome],
     ) -> Result<(), DbErr> {
         let made = || {
@@ -279,15 +277,15 @@ impl Db {
         let sql =
             "INSERT INTO attempts ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
         transaction
-            .execute_raw(batch.statement(self.backend(), sql, vec![]))
+            .run(batch.statement(self.backend(), sql, vec![]))
             .await?;
         Ok(())
     }
 
     /// Notes that a channel is unhealthy, unless a newer epoch is known.
-    pub(crate) async fn mark_unhealthy(
+    pub(crate) async fn mark_unhealthy<W: Writing>(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &W,
         team: TeamId,
         broken: &Break,
     ) -> Result<(), DbErr> {
@@ -305,7 +303,7 @@ impl Db {
             micros(broken.at).into(),
             broken.message.as_str().into(),
         ];
-        transaction.execute_raw(self.statement(sql, values)).await?;
+        transaction.run(self.statement(sql, values)).await?;
         Ok(())
     }
 }

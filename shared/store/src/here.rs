@@ -1,0 +1,395 @@
+//! A transaction on the thread that asks for it. SQLite's driver has a thread for each connection, and each statement is
+//! a way there and back: two threads that wake one another cost more than most statements do. Whoever commits thousands
+//! of times a second does so by a connection of its own, right where it is called; that blocks its thread for as long
+//! as the disk takes, so it should have one to itself.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::types::{ToSqlOutput, Value as SqliteValue, ValueRef};
+use rusqlite::{CachedStatement, Connection, OpenFlags};
+use sea_orm::sqlx::error::{DatabaseError, ErrorKind};
+use sea_orm::{DbErr, RuntimeErr, Statement, Value, sqlx};
+use uuid::Uuid;
+
+use crate::Turn;
+use crate::connect::{BUSY_TIMEOUT, STATEMENT_CACHE, WRITER_PRAGMAS};
+
+/// The connection.
+#[derive(Debug, Default)]
+pub(crate) struct Here(Mutex<Slot>);
+
+#[derive(Debug, Default)]
+enum Slot {
+    /// It is opened when it is needed.
+    #[default]
+    Empty,
+    Open(Connection),
+    Closed,
+}
+
+/// A transaction on this thread. Dropped, it is rolled back.
+#[derive(Debug)]
+pub struct HereTransaction {
+    here: Arc<Here>,
+    _turn: Turn,
+}
+
+/// What a statement did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// How many rows it wrote.
+    pub rows: u64,
+    /// The row id of the last one inserted, by this statement or one before it.
+    pub last_row_id: i64,
+}
+
+/// One row that was read.
+#[derive(Debug)]
+pub struct HereRow {
+    names: Arc<[String]>,
+    values: Vec<SqliteValue>,
+}
+
+/// What SQLite refused, as its driver would say it.
+#[derive(Debug)]
+struct Refused {
+    code: String,
+    message: String,
+}
+
+// === impl Here ===
+
+impl Here {
+    fn open(&self, path: &Path) -> Result<(), DbErr> {
+        let mut slot = self.lock();
+        if let Slot::Empty = *slot {
+            *slot = Slot::Open(connect(path).map_err(refused)?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close(&self) {
+        *self.lock() = Slot::Closed;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DbErr> {
+        match &*self.lock() {
+            Slot::Open(connection) => work(connection).map_err(refused),
+            Slot::Empty | Slot::Closed => {
+                let closed = Arc::new(sqlx::Error::PoolClosed);
+                Err(DbErr::Conn(RuntimeErr::SqlxError(closed)))
+            }
+        }
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // One thread at a time has it, so SQLite need not lock it.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    for (name, value) in WRITER_PRAGMAS {
+        connection.pragma_update(None, name, value)?;
+    }
+    Ok(connection)
+}
+
+// === impl HereTransaction ===
+
+impl HereTransaction {
+    /// Takes the write lock.
+    pub(crate) fn begin(here: &Arc<Here>, path: &Path, turn: Turn) -> Result<Self, DbErr> {
+        here.open(path)?;
+        here.with(|connection| connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute())?;
+        Ok(Self {
+            here: Arc::clone(here),
+            _turn: turn,
+        })
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// The database's. Nobody knows then whether it took place.
+    pub fn commit(self) -> Result<(), DbErr> {
+        self.here
+            .with(|connection| connection.prepare_cached("COMMIT")?.raw_execute())
+            .map(drop)
+    }
+
+    /// Runs a statement that writes.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn execute(&self, statement: &Statement) -> Result<Changed, DbErr> {
+        self.here.with(|connection| {
+            Ok(Changed {
+                rows: prepare(connection, statement)?.raw_execute()? as u64,
+                last_row_id: connection.last_insert_rowid(),
+            })
+        })
+    }
+
+    /// Runs a statement that reads.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn query(&self, statement: &Statement) -> Result<Vec<HereRow>, DbErr> {
+        self.here.with(|connection| {
+            let mut statement = prepare(connection, statement)?;
+            let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let mut rows = statement.raw_query();
+            let mut read = Vec::new();
+            while let Some(row) = rows.next()? {
+                let values = (0..names.len()).map(|index| row.get(index));
+                read.push(HereRow {
+                    names: Arc::clone(&names),
+                    values: values.collect::<rusqlite::Result<_>>()?,
+                });
+            }
+            Ok(read)
+        })
+    }
+}
+
+impl Drop for HereTransaction {
+    fn drop(&mut self) {
+        let rolled_back = self.here.with(|connection| match connection.is_autocommit() {
+            // It is committed, or SQLite has rolled it back by itself, as after some errors.
+            true => Ok(()),
+            false => connection.execute_batch("ROLLBACK"),
+        });
+        if let Err(error) = rolled_back {
+            tracing::warn!(%error, "a transaction could not be rolled back; its connection is given up");
+            *self.here.lock() = Slot::Empty;
+        }
+    }
+}
+
+/// Binds what `$1`, `$2` and so on stand for, in whichever order they occur.
+fn prepare<'c>(connection: &'c Connection, statement: &Statement) -> rusqlite::Result<CachedStatement<'c>> {
+    let mut prepared = connection.prepare_cached(&statement.sql)?;
+    let values = statement
+        .values
+        .as_ref()
+        .map_or(&[][..], |values| values.0.as_slice());
+    for index in 1..=prepared.parameter_count() {
+        let number = prepared
+            .parameter_name(index)
+            .and_then(|name| name.strip_prefix('$'))
+            .and_then(|number| number.parse::<usize>().ok());
+        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), index))?;
+        prepared.raw_bind_parameter(index, bound(value)?)?;
+    }
+    Ok(prepared)
+}
+
+fn bound(value: &Value) -> rusqlite::Result<ToSqlOutput<'_>> {
+    let integer = |value: Option<i64>| match value {
+        Some(value) => ToSqlOutput::Owned(SqliteValue::Integer(value)),
+        None => ToSqlOutput::Owned(SqliteValue::Null),
+    };
+    Ok(match value {
+        Value::Bool(value) => integer(value.map(i64::from)),
+        Value::SmallInt(value) => integer(value.map(i64::from)),
+        Value::Int(value) => integer(value.map(i64::from)),
+        Value::BigInt(value) => integer(*value),
+        Value::String(Some(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+        Value::Bytes(Some(bytes)) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+        Value::Uuid(Some(id)) => ToSqlOutput::Borrowed(ValueRef::Blob(id.as_bytes())),
+        Value::String(None) | Value::Bytes(None) | Value::Uuid(None) => integer(None),
+        other => {
+            let why = format!("{other:?} is no value that is bound here");
+            return Err(rusqlite::Error::ToSqlConversionFailure(why.into()));
+        }
+    })
+}
+
+fn refused(error: rusqlite::Error) -> DbErr {
+    let rusqlite::Error::SqliteFailure(failure, message) = error else {
+        return DbErr::Custom(error.to_string());
+    };
+    let refused = Refused {
+        code: failure.extended_code.to_string(),
+        message: message.unwrap_or_else(|| failure.to_string()),
+    };
+    let error = sqlx::Error::Database(Box::new(refused));
+    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+// === impl HereRow ===
+
+impl HereRow {
+    /// The text in a column.
+    ///
+    /// # Errors
+    /// There is no such column, or no text in it.
+    pub fn text(&self, column: &str) -> Result<String, DbErr> {
+        match self.value(column) {
+            Some(SqliteValue::Text(text)) => Ok(text.clone()),
+            other => Err(DbErr::Type(format!("{column} is no text but {other:?}"))),
+        }
+    }
+
+    /// The UUID in a column.
+    ///
+    /// # Errors
+    /// There is no such column, or no UUID in it.
+    pub fn uuid(&self, column: &str) -> Result<Uuid, DbErr> {
+        let id = match self.value(column) {
+            Some(SqliteValue::Blob(bytes)) => Uuid::from_slice(bytes).ok(),
+            _ => None,
+        };
+        id.ok_or_else(|| DbErr::Type(format!("{column} is no UUID")))
+    }
+
+    fn value(&self, column: &str) -> Option<&SqliteValue> {
+        let index = self.names.iter().position(|name| name == column)?;
+        self.values.get(index)
+    }
+}
+
+// === impl Refused ===
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(code: {}) {}", self.code, self.message)
+    }
+}
+
+impl StdError for Refused {}
+
+impl DatabaseError for Refused {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(&self.code))
+    }
+
+    fn as_error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn StdError + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn StdError + Send + Sync + 'static> {
+        self
+    }
+
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DatabaseSettings, Store, connect, is_transient};
+
+    async fn store(directory: &tempfile::TempDir) -> Store {
+        let store = connect(&DatabaseSettings::sqlite(&directory.path().join("here.db")))
+            .await
+            .unwrap();
+        let here = store.begin_here().await.unwrap();
+        here.execute(&sql("CREATE TABLE t (id BLOB, name TEXT, number INTEGER)", []))
+            .unwrap();
+        here.commit().unwrap();
+        store
+    }
+
+    fn sql<const N: usize>(sql: &str, values: [Value; N]) -> Statement {
+        Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, sql, values)
+    }
+
+    fn insert(name: &str) -> Statement {
+        let id = Uuid::from_u128(name.len() as u128);
+        // In another order than they are written.
+        sql(
+            "INSERT INTO t (number, name, id) VALUES ($3, $2, $1)",
+            [id.into(), name.into(), 7_i64.into()],
+        )
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_can_be_read_and_what_is_dropped_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        let kept = store.begin_here().await.unwrap();
+        let changed = kept.execute(&insert("kept")).unwrap();
+        assert_eq!(
+            changed,
+            Changed {
+                rows: 1,
+                last_row_id: 1
+            }
+        );
+        kept.commit().unwrap();
+        let dropped = store.begin_here().await.unwrap();
+        dropped.execute(&insert("dropped")).unwrap();
+        drop(dropped);
+        let here = store.begin_here().await.unwrap();
+        let rows = here.query(&sql("SELECT id, name, number FROM t", [])).unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].text("name").unwrap(), "kept");
+        assert_eq!(rows[0].uuid("id").unwrap(), Uuid::from_u128(4));
+        assert!(rows[0].text("number").is_err());
+        assert!(rows[0].uuid("nothing").is_err());
+    }
+
+    #[tokio::test]
+    async fn who_writes_by_the_driver_waits_for_its_turn() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        let here = store.begin_here().await.unwrap();
+        let mut turn = Box::pin(store.turn());
+        assert!(futures::poll!(&mut turn).is_pending());
+        here.commit().unwrap();
+        turn.await;
+    }
+
+    #[tokio::test]
+    async fn a_database_that_somebody_else_writes_to_is_a_state_to_wait_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        let other = connect_without_patience(&directory);
+        let here = store.begin_here().await.unwrap();
+        let busy = other
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(refused)
+            .unwrap_err();
+        assert!(is_transient(&busy), "{busy}");
+        let refused = here
+            .execute(&sql("INSERT INTO nothing VALUES (1)", []))
+            .unwrap_err();
+        assert!(!is_transient(&refused), "{refused}");
+    }
+
+    fn connect_without_patience(directory: &tempfile::TempDir) -> Connection {
+        let other = super::connect(&directory.path().join("here.db")).unwrap();
+        other.busy_timeout(std::time::Duration::ZERO).unwrap();
+        other
+    }
+
+    #[tokio::test]
+    async fn nothing_begins_after_the_store_is_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        store.close().await.unwrap();
+        let error = store.begin_here().await.unwrap_err();
+        assert!(is_transient(&error), "{error}");
+    }
+}
