@@ -42,8 +42,10 @@ const BACK_OFF: Duration = Duration::from_millis(250);
 /// The loop.
 pub(crate) struct Committer {
     core: Arc<Core>,
-    intake: mpsc::Receiver<Submission>,
-    results: mpsc::Receiver<Outcome>,
+    /// None when another loop writes them; see [`Committer::split`].
+    intake: Option<mpsc::Receiver<Submission>>,
+    /// The same.
+    results: Option<mpsc::Receiver<Outcome>>,
     /// What woke the loop.
     first: Option<Submission>,
     admission: Admission,
@@ -95,6 +97,14 @@ impl Committer {
         intake: mpsc::Receiver<Submission>,
         results: mpsc::Receiver<Outcome>,
     ) -> Self {
+        Self::of(core, Some(intake), Some(results))
+    }
+
+    fn of(
+        core: Arc<Core>,
+        intake: Option<mpsc::Receiver<Submission>>,
+        results: Option<mpsc::Receiver<Outcome>>,
+    ) -> Self {
         Self {
             core,
             intake,
@@ -106,6 +116,13 @@ impl Committer {
         }
     }
 
+    /// Two loops, one for submissions and one for outcomes. A database that takes several transactions at a time works
+    /// on one while the other is on its way.
+    pub(crate) fn split(self) -> (Self, Self) {
+        let submissions = Self::of(Arc::clone(&self.core), self.intake, None);
+        (submissions, Self::of(self.core, None, self.results))
+    }
+
     /// Commits until told to stop, then what is still in its queues.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
@@ -114,8 +131,8 @@ impl Committer {
             self.core.pressure.measure(self.core.clock.monotonic());
             if self.outcomes.is_empty() && !stopping {
                 tokio::select! {
-                    submission = self.intake.recv() => self.first = submission,
-                    _ = self.results.recv_many(&mut self.outcomes, MAX_OUTCOMES) => {}
+                    submission = next(&mut self.intake) => self.first = submission,
+                    outcome = next(&mut self.results) => self.outcomes.extend(outcome),
                     () = tokio::time::sleep(ADMISSION), if !self.admission.is_empty() => {}
                     () = stop.cancelled() => {}
                 }
@@ -185,7 +202,8 @@ impl Committer {
     fn admit(&mut self) -> Vec<Submission> {
         let mut submissions = Vec::new();
         let (mut bytes, mut deliveries) = (0, 0);
-        let next = || self.first.take().or_else(|| self.intake.try_recv().ok());
+        let intake = &mut self.intake;
+        let next = || self.first.take().or_else(|| intake.as_mut()?.try_recv().ok());
         self.admission.round(&self.core, self.hurry, next, |submission| {
             bytes += submission.event.data.len();
             deliveries += submission.routes.len();
@@ -199,7 +217,7 @@ impl Committer {
     fn gather(&mut self) -> Vec<Outcome> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         while outcomes.len() < MAX_OUTCOMES {
-            let Ok(outcome) = self.results.try_recv() else {
+            let Some(outcome) = self.results.as_mut().and_then(|results| results.try_recv().ok()) else {
                 break;
             };
             outcomes.push(outcome);
@@ -245,17 +263,24 @@ impl Committer {
             followed: Vec::new(),
             notified: HashSet::new(),
         };
-        if db.is_here() && !outcomes.iter().any(folding::ends_summary) {
-            let transaction = db.begin_here().await?;
-            self.write_batch(&transaction, submissions, outcomes, placements, &mut written)
-                .await?;
-            self.finish(transaction, &mut written).await?;
-        } else {
+        let batch = (submissions, outcomes);
+        if outcomes.iter().any(folding::ends_summary) {
+            // What ends with a summary is read back.
             let transaction = db.begin().await?;
-            self.write_batch(&transaction, submissions, outcomes, placements, &mut written)
+            self.write_batch(&transaction, batch, placements, &mut written)
                 .await?;
             let finished = |id| !written.lost.contains(&id);
             written.followed = folding::follow(db, &transaction, outcomes, finished).await?;
+            self.finish(transaction, &mut written).await?;
+        } else if db.is_here() {
+            let transaction = db.begin_here().await?;
+            self.write_batch(&transaction, batch, placements, &mut written)
+                .await?;
+            self.finish(transaction, &mut written).await?;
+        } else {
+            let transaction = db.begin_direct().await?;
+            self.write_batch(&transaction, batch, placements, &mut written)
+                .await?;
             self.finish(transaction, &mut written).await?;
         }
         Ok(written)
@@ -270,8 +295,7 @@ impl Committer {
     async fn write_batch<W: Writing>(
         &self,
         transaction: &W,
-        submissions: &[Submission],
-        outcomes: &[Outcome],
+        (submissions, outcomes): (&[Submission], &[Outcome]),
         placements: &mut Vec<Placement>,
         written: &mut Written,
     ) -> Result<(), DbErr> {
@@ -529,6 +553,14 @@ impl Committer {
         if let Some(answer) = outcome.answer {
             let _ = answer.send(ours);
         }
+    }
+}
+
+/// Never, when there is no such queue.
+async fn next<T>(queue: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match queue {
+        Some(queue) => queue.recv().await,
+        None => std::future::pending().await,
     }
 }
 

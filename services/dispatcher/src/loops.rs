@@ -132,13 +132,15 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     });
     let pump = Pump::new(shared());
     tasks.spawn_fn(Stage::Drain, "dispatcher.pump", |stop| pump.run(stop));
-    let blocks = core.db.is_here();
-    tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| async move {
-        match blocks {
-            true => on_its_own_thread("commit", committer.run(stop)).await,
-            false => committer.run(stop).await,
-        }
-    });
+    if core.db.is_here() {
+        tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| {
+            on_its_own_thread("commit", committer.run(stop))
+        });
+    } else {
+        let (submissions, outcomes) = committer.split();
+        tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| submissions.run(stop));
+        tasks.spawn_fn(Stage::Flush, "dispatcher.outcomes", |stop| outcomes.run(stop));
+    }
     let heartbeat = Heartbeat::new(shared());
     tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", |stop| async move {
         every(&heartbeat, &stop).await;

@@ -8,7 +8,7 @@ use super::{postgres, sqlite};
 
 /// Columns of equal length, each with its name.
 #[derive(Debug, Default)]
-pub(super) struct Batch<'a> {
+pub(crate) struct Batch<'a> {
     pub(super) columns: Vec<(&'static str, Column<'a>)>,
     /// By column: whether a value may be absent.
     pub(super) nullable: Vec<bool>,
@@ -16,7 +16,7 @@ pub(super) struct Batch<'a> {
 
 /// One value per row.
 #[derive(Debug)]
-pub(super) enum Column<'a> {
+pub(crate) enum Column<'a> {
     Uuid(Vec<Option<Uuid>>),
     Text(Vec<Option<&'a str>>),
     Big(Vec<Option<i64>>),
@@ -104,12 +104,18 @@ impl<'a> Batch<'a> {
             DbBackend::Postgres => postgres::rows(self),
             _ => sqlite::rows(self),
         };
-        let mut sql = sql.replace("{rows}", &rows).replace("{names}", &self.names());
-        for index in 0..more.len() {
-            sql = sql.replace(&format!("{{{index}}}"), &format!("${}", values.len() + index + 1));
-        }
+        let sql = self.complete(sql, &rows, values.len(), more.len());
         values.extend(more);
         Statement::from_sql_and_values(backend, sql, values)
+    }
+
+    /// The text of such a statement, when the rows are `rows` with `used` parameters, and there are `more`.
+    pub(super) fn complete(&self, sql: &str, rows: &str, used: usize, more: usize) -> String {
+        let mut sql = sql.replace("{rows}", rows).replace("{names}", &self.names());
+        for index in 0..more {
+            sql = sql.replace(&format!("{{{index}}}"), &format!("${}", used + index + 1));
+        }
+        sql
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod batch;
+mod direct;
 pub(crate) mod entities;
 mod folding;
 mod inbox;
@@ -32,6 +33,7 @@ use self::transaction::Columns;
 use crate::event::StoredEvent;
 use crate::route::Route;
 
+pub(crate) use direct::DirectTransaction;
 pub(crate) use folding::{Gathered, GatheringLane};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
@@ -75,7 +77,12 @@ impl Db {
         step::step(Step::Begin, begun).await
     }
 
-    /// Whether there is [`Db::begin_here`].
+    /// The same on PostgreSQL.
+    pub(crate) async fn begin_direct(&self) -> Result<DirectTransaction, DbErr> {
+        step::step(Step::Begin, DirectTransaction::begin(&self.store)).await
+    }
+
+    /// Whether this is SQLite.
     pub(crate) fn is_here(&self) -> bool {
         self.store.backend() == Backend::Sqlite
     }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use sea_orm::sea_query::ArrayType;
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 use uuid::Uuid;
 use watchbell_domain::ids::TeamId;
 
@@ -18,81 +18,66 @@ pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000):
 /// The rows of a batch as a SELECT and its parameters. SeaORM's arrays have no NULL in them, so each type gives up one
 /// value that never occurs to stand for it.
 pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
+    let values = batch.columns.iter().map(|(_, column)| array(column));
+    (select(batch), values.collect())
+}
+
+/// That SELECT, whose parameters are one array for each column.
+pub(super) fn select(batch: &Batch<'_>) -> String {
     let mut arrays = Vec::with_capacity(batch.columns.len());
     let mut selected = Vec::with_capacity(batch.columns.len());
-    let mut values = Vec::with_capacity(batch.columns.len());
     for (index, ((name, column), nullable)) in batch.columns.iter().zip(&batch.nullable).enumerate() {
-        let (sql_type, absent, value) = array(column);
+        let (sql_type, absent) = sql_type(column);
         arrays.push(format!("${}::{sql_type}[]", index + 1));
         selected.push(if *nullable {
             format!("NULLIF({name}, {absent}) AS {name}")
         } else {
             (*name).to_owned()
         });
-        values.push(value);
     }
-    let sql = format!(
+    format!(
         "SELECT {} FROM UNNEST({}) AS u({})",
         selected.join(", "),
         arrays.join(", "),
         batch.names()
-    );
-    (sql, values)
+    )
 }
 
-/// A column's type, what stands for NULL, and the values.
-fn array(column: &Column<'_>) -> (&'static str, &'static str, Value) {
-    let (sql_type, absent, array_type, values): (_, _, _, Vec<Value>) = match column {
-        Column::Uuid(values) => (
-            "uuid",
-            "'00000000-0000-0000-0000-000000000000'::uuid",
-            ArrayType::Uuid,
-            values
-                .iter()
-                .map(|value| value.unwrap_or_default().into())
-                .collect(),
-        ),
-        Column::Text(values) => (
-            "text",
-            "''",
-            ArrayType::String,
-            values
-                .iter()
-                .map(|value| value.unwrap_or_default().into())
-                .collect(),
-        ),
-        Column::Big(values) => (
-            "bigint",
-            "'-9223372036854775808'::bigint",
-            ArrayType::BigInt,
-            values
-                .iter()
-                .map(|value| value.unwrap_or(i64::MIN).into())
-                .collect(),
-        ),
+/// A column's type, and what stands for NULL.
+fn sql_type(column: &Column<'_>) -> (&'static str, &'static str) {
+    match column {
+        Column::Uuid(_) => ("uuid", "'00000000-0000-0000-0000-000000000000'::uuid"),
+        Column::Text(_) => ("text", "''"),
+        Column::Big(_) => ("bigint", "'-9223372036854775808'::bigint"),
+        Column::Int(_) => ("integer", "NULL"),
+        Column::Small(_) => ("smallint", "'-32768'::smallint"),
+        Column::Bool(_) => ("boolean", "NULL"),
+    }
+}
+
+fn array(column: &Column<'_>) -> Value {
+    let (array_type, values): (_, Vec<Value>) = match column {
+        Column::Uuid(values) => (ArrayType::Uuid, each(values, Uuid::nil())),
+        Column::Text(values) => (ArrayType::String, each(values, "")),
+        Column::Big(values) => (ArrayType::BigInt, each(values, i64::MIN)),
         Column::Int(values) => (
-            "integer",
-            "NULL",
             ArrayType::Int,
             values.iter().map(|value| (*value).into()).collect(),
         ),
-        Column::Small(values) => (
-            "smallint",
-            "'-32768'::smallint",
-            ArrayType::SmallInt,
-            values
-                .iter()
-                .map(|value| value.unwrap_or(i16::MIN).into())
-                .collect(),
-        ),
+        Column::Small(values) => (ArrayType::SmallInt, each(values, i16::MIN)),
         Column::Bool(values) => (
-            "boolean",
-            "NULL",
             ArrayType::Bool,
             values.iter().map(|value| (*value).into()).collect(),
         ),
     };
-    (sql_type, absent, Value::Array(array_type, Some(Box::new(values))))
+    Value::Array(array_type, Some(Box::new(values)))
+}
+
+fn each<T: Copy + Into<Value>>(values: &[Option<T>], absent: T) -> Vec<Value> {
+    values
+        .iter()
+        .map(|value| value.unwrap_or(absent).into())
+        .collect()
 }
 
 /// Inserts events that are not there yet; the keys of those that were.
@@ -100,12 +85,15 @@ pub(super) async fn insert_events<W: Writing>(
     transaction: &W,
     batch: &Batch<'_>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
-    let sql = "WITH b AS MATERIALIZED ({rows}), inserted AS (
-            INSERT INTO events ({names}) SELECT * FROM b ON CONFLICT DO NOTHING RETURNING team_id, id
-        )
-        SELECT team_id, id FROM b EXCEPT ALL SELECT team_id, id FROM inserted";
-    let statement = batch.statement(transaction.backend(), sql, vec![]);
-    event_keys(&transaction.read(statement).await?)
+    let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b ON CONFLICT DO NOTHING";
+    let inserted = transaction.run(sql, batch, &[]).await?;
+    if inserted.rows == batch.len() as u64 {
+        return Ok(HashSet::new());
+    }
+    // A row names the transaction that made it.
+    let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
+        JOIN events e ON e.team_id = b.team_id AND e.id = b.id WHERE e.xmin <> pg_current_xact_id()::xid";
+    event_keys(&transaction.read(sql, batch, &[]).await?)
 }
 
 /// Leases, for each lane, up to so many of its due rows, oldest first.
@@ -137,8 +125,6 @@ pub(super) async fn claim(
 /// seen every smaller one, whichever replica wrote it.
 pub(super) async fn lock_inbox<W: Writing>(transaction: &W) -> Result<(), DbErr> {
     let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.inbox', 0))";
-    transaction
-        .run(Statement::from_string(transaction.backend(), sql))
-        .await?;
+    transaction.run(sql, &Batch::new(), &[]).await?;
     Ok(())
 }

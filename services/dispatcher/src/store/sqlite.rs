@@ -173,9 +173,8 @@ pub(super) async fn insert_events<W: Writing>(
     transaction: &W,
     batch: &Batch<'_>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
-    let backend = transaction.backend();
     let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
-    let inserted = transaction.run(batch.statement(backend, sql, vec![])).await?;
+    let inserted = transaction.run(sql, batch, &[]).await?;
     if inserted.rows == batch.len() as u64 {
         return Ok(HashSet::new());
     }
@@ -186,8 +185,7 @@ pub(super) async fn insert_events<W: Writing>(
     };
     let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
         JOIN events e ON e.team_id = b.team_id AND e.id = b.id WHERE e.rowid <= {0}";
-    let statement = batch.statement(backend, sql, vec![last.into()]);
-    event_keys(&transaction.read(statement).await?)
+    event_keys(&transaction.read(sql, batch, &[last]).await?)
 }
 
 /// Leases, for each lane, up to so many of its due rows, oldest first.

@@ -2,9 +2,11 @@
 
 use std::ops::Deref;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
 use uuid::Uuid;
 use watchbell_store::{Changed, HereRow, HereTransaction, Turn};
+
+use super::batch::Batch;
 
 /// A transaction by the driver. Dropped, it is rolled back.
 #[derive(Debug)]
@@ -13,7 +15,7 @@ pub(crate) struct Transaction {
     pub(super) _turn: Turn,
 }
 
-/// A transaction of either kind.
+/// A transaction of whichever kind.
 pub(crate) trait Writing: Sync + Sized {
     type Row: Columns;
 
@@ -22,9 +24,21 @@ pub(crate) trait Writing: Sync + Sized {
 
     fn backend(&self) -> DbBackend;
 
-    fn run(&self, statement: Statement) -> impl Future<Output = Result<Changed, DbErr>> + Send;
+    /// Runs a statement that writes; see [`Batch::statement`].
+    fn run(
+        &self,
+        sql: &str,
+        batch: &Batch<'_>,
+        more: &[i64],
+    ) -> impl Future<Output = Result<Changed, DbErr>> + Send;
 
-    fn read(&self, statement: Statement) -> impl Future<Output = Result<Vec<Self::Row>, DbErr>> + Send;
+    /// Runs a statement that reads.
+    fn read(
+        &self,
+        sql: &str,
+        batch: &Batch<'_>,
+        more: &[i64],
+    ) -> impl Future<Output = Result<Vec<Self::Row>, DbErr>> + Send;
 }
 
 /// A row of what a transaction reads.
@@ -53,7 +67,8 @@ impl Writing for Transaction {
         self.inner.get_database_backend()
     }
 
-    async fn run(&self, statement: Statement) -> Result<Changed, DbErr> {
+    async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Changed, DbErr> {
+        let statement = batch.statement(self.backend(), sql, values(more));
         let result = self.inner.execute_raw(statement).await?;
         let last_row_id = match self.backend() {
             DbBackend::Sqlite => result.last_insert_id(),
@@ -66,7 +81,8 @@ impl Writing for Transaction {
         })
     }
 
-    async fn read(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+    async fn read(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = batch.statement(self.backend(), sql, values(more));
         self.inner.query_all_raw(statement).await
     }
 }
@@ -82,13 +98,17 @@ impl Writing for HereTransaction {
         DbBackend::Sqlite
     }
 
-    async fn run(&self, statement: Statement) -> Result<Changed, DbErr> {
-        self.execute(&statement)
+    async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Changed, DbErr> {
+        self.execute(&batch.statement(self.backend(), sql, values(more)))
     }
 
-    async fn read(&self, statement: Statement) -> Result<Vec<HereRow>, DbErr> {
-        self.query(&statement)
+    async fn read(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Vec<HereRow>, DbErr> {
+        self.query(&batch.statement(self.backend(), sql, values(more)))
     }
+}
+
+fn values(more: &[i64]) -> Vec<Value> {
+    more.iter().copied().map(Value::from).collect()
 }
 
 impl Columns for QueryResult {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbErr, Value};
+use sea_orm::DbErr;
 use uuid::Uuid;
 use watchbell_domain::ids::{DeliveryId, NotificationId, TeamId};
 use watchbell_store::Backend;
@@ -92,9 +92,7 @@ impl Db {
             .text("id", events.iter().map(|(_, id)| *id));
         let sql = "SELECT e.team_id, e.id, e.routes FROM ({rows}) AS b
             JOIN events e ON e.team_id = b.team_id AND e.id = b.id";
-        let rows = transaction
-            .read(batch.statement(self.backend(), sql, vec![]))
-            .await?;
+        let rows = transaction.read(sql, &batch, &[]).await?;
         rows.iter()
             .map(|row| {
                 let key = (TeamId::from_uuid(row.uuid("team_id")?), row.text("id")?);
@@ -140,9 +138,7 @@ impl Db {
             .text("title", all().map(|row| row.event.title.as_str()));
         let sql = "INSERT INTO deliveries (state_message, attempt_count, tries, {names})
             SELECT '', 0, 0, b.* FROM ({rows}) AS b";
-        transaction
-            .run(batch.statement(self.backend(), sql, vec![]))
-            .await?;
+        transaction.run(sql, &batch, &[]).await?;
         Ok(())
     }
 
@@ -169,9 +165,7 @@ impl Db {
             .bool("test", events().map(|event| event.test))
             .big("created_at", events().map(|event| micros(event.accepted_at)));
         let sql = "INSERT INTO notifications ({names}) SELECT * FROM ({rows}) AS b";
-        transaction
-            .run(batch.statement(self.backend(), sql, vec![]))
-            .await?;
+        transaction.run(sql, &batch, &[]).await?;
         Ok(())
     }
 
@@ -204,10 +198,7 @@ impl Db {
                 attempt_count = b.attempt_count, tries = b.tries, first_attempt_at = b.first_attempt_at,
                 due_at = b.due_at, ended_at = b.ended_at, lease_owner = NULL
             FROM ({rows}) AS b WHERE deliveries.id = b.id AND deliveries.lease_owner = b.owner";
-        let moved = transaction
-            .run(batch.statement(self.backend(), sql, vec![]))
-            .await?
-            .rows;
+        let moved = transaction.run(sql, &batch, &[]).await?.rows;
         if moved == outcomes.len() as u64 {
             return Ok(HashSet::new());
         }
@@ -218,9 +209,7 @@ impl Db {
                 AND COALESCE(d.first_attempt_at, 0) = COALESCE(b.first_attempt_at, 0)
                 AND COALESCE(d.due_at, 0) = COALESCE(b.due_at, 0)
                 AND COALESCE(d.ended_at, 0) = COALESCE(b.ended_at, 0))";
-        let rows = transaction
-            .read(batch.statement(self.backend(), sql, vec![]))
-            .await?;
+        let rows = transaction.read(sql, &batch, &[]).await?;
         rows.iter().map(|row| row.uuid("id")).collect()
     }
 
@@ -276,9 +265,7 @@ impl Db {
         // The same outcome comes again when nobody knows whether its commit took place.
         let sql =
             "INSERT INTO attempts ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
-        transaction
-            .run(batch.statement(self.backend(), sql, vec![]))
-            .await?;
+        transaction.run(sql, &batch, &[]).await?;
         Ok(())
     }
 
@@ -291,19 +278,18 @@ impl Db {
     ) -> Result<(), DbErr> {
         let sql = "INSERT INTO channel_health
                 (channel_id, team_id, unhealthy, epoch, since, message, reported, told, last_error)
-            VALUES ($1, $2, true, $3, $4, $5, false, false, $5)
+            SELECT channel_id, team_id, true, epoch, since, message, false, false, message FROM ({rows}) AS b WHERE true
             ON CONFLICT (channel_id) DO UPDATE SET unhealthy = true, epoch = excluded.epoch, since = excluded.since,
                 message = excluded.message, reported = false, told = false
             WHERE channel_health.epoch < excluded.epoch
                 OR (channel_health.epoch = excluded.epoch AND NOT channel_health.unhealthy)";
-        let values: Vec<Value> = vec![
-            broken.channel_id.as_uuid().into(),
-            team.as_uuid().into(),
-            broken.epoch.into(),
-            micros(broken.at).into(),
-            broken.message.as_str().into(),
-        ];
-        transaction.run(self.statement(sql, values)).await?;
+        let batch = Batch::new()
+            .uuid("channel_id", [broken.channel_id.as_uuid()])
+            .uuid("team_id", [team.as_uuid()])
+            .big("epoch", [broken.epoch])
+            .big("since", [micros(broken.at)])
+            .text("message", [broken.message.as_str()]);
+        transaction.run(sql, &batch, &[]).await?;
         Ok(())
     }
 }

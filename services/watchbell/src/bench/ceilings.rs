@@ -10,9 +10,7 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use http::{HeaderMap, HeaderValue, Method, Request as HttpRequest};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -40,27 +38,24 @@ const ENVELOPE: usize = 330;
 /// What came of it, in things per second.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ceilings {
-    /// Between `hyper` and `hyper`.
     pub(super) posts: f64,
     pub(super) calls: f64,
 }
 
-/// Measures them all.
+/// Measures both.
 pub(super) async fn measure(lab: &Lab, callers: usize, span: Duration) -> Outcome<(Ceilings, Vec<Figure>)> {
     let endpoint = lab
         .endpoint(WebhookReceiver::builder().count_only().without_event_ids())
         .await?;
-    let (_, bare) = posts(
-        lab,
-        endpoint.url(),
-        "ceiling: HTTP POST to a bench endpoint",
-        span,
-    )
-    .await?;
-    let stop = CancellationToken::new();
-    let server = lab.endpoints.run(serve_http(stop.clone())).await??;
-    let (posts, http) = posts(lab, server, "ceiling: HTTP POST, hyper to hyper", span).await?;
-    stop.cancel();
+    let began = (lab.clock.monotonic(), Cpu::now());
+    let posting = post(endpoint.url(), lab.clock.clone(), span);
+    lab.load.run(posting).await??;
+    let took = lab.clock.monotonic().saturating_sub(began.0).as_secs_f64();
+    let posts = endpoint.count() as f64 / took;
+    let http = Figure::new("ceiling: HTTP POST, keep-alive", format!("{posts:.0}/s"))
+        .details(format!("{AT_ONCE} connections, {} bytes", PAYLOAD + ENVELOPE))
+        .value("per_second", posts)
+        .cpu(&Cpu::since(&began.1), endpoint.count() as u64);
 
     let stop = CancellationToken::new();
     let url = serve_echo(stop.clone()).await?;
@@ -85,23 +80,11 @@ pub(super) async fn measure(lab: &Lab, callers: usize, span: Duration) -> Outcom
         ))
         .value("per_second", calls)
         .cpu(&Cpu::since(&began.1), echoed.accepted);
-    Ok((Ceilings { posts, calls }, vec![bare, http, grpc]))
+    Ok((Ceilings { posts, calls }, vec![http, grpc]))
 }
 
-async fn posts(lab: &Lab, url: String, what: &str, span: Duration) -> Outcome<(f64, Figure)> {
-    let began = (lab.clock.monotonic(), Cpu::now());
-    let posted = lab.load.run(post(url, lab.clock.clone(), span)).await??;
-    let took = lab.clock.monotonic().saturating_sub(began.0).as_secs_f64();
-    let rate = posted as f64 / took;
-    let figure = Figure::new(what, format!("{rate:.0}/s"))
-        .details(format!("{AT_ONCE} connections, {} bytes", PAYLOAD + ENVELOPE))
-        .value("per_second", rate)
-        .cpu(&Cpu::since(&began.1), posted);
-    Ok((rate, figure))
-}
-
-/// Posts over as many connections as one endpoint gets; how often.
-async fn post(url: String, clock: SharedClock, span: Duration) -> Outcome<u64> {
+/// Posts over as many connections as one endpoint gets.
+async fn post(url: String, clock: SharedClock, span: Duration) -> Outcome {
     let uri: http::Uri = url.parse().map_err(anyhow::Error::from)?;
     let address = uri.authority().map(ToString::to_string).unwrap_or_default();
     let headers = headers();
@@ -119,7 +102,6 @@ async fn post(url: String, clock: SharedClock, span: Duration) -> Outcome<u64> {
         let path = uri.path().to_owned();
         let host = HeaderValue::try_from(&address).map_err(anyhow::Error::from)?;
         posting.push(tokio::spawn(async move {
-            let mut posted = 0;
             while clock.monotonic() < end {
                 let mut request = HttpRequest::new(Full::new(body.clone()));
                 *request.method_mut() = Method::POST;
@@ -133,35 +115,14 @@ async fn post(url: String, clock: SharedClock, span: Duration) -> Outcome<u64> {
                     .await
                     .map_err(anyhow::Error::from)?;
                 drop(body);
-                posted += 1;
             }
-            Ok::<_, Failure>(posted)
+            Ok::<_, Failure>(())
         }));
     }
-    let mut posted = 0;
     for ended in try_join_all(posting).await.map_err(anyhow::Error::from)? {
-        posted += ended?;
+        ended?;
     }
-    Ok(posted)
-}
-
-/// A server that reads what is posted and says that it was.
-async fn serve_http(stop: CancellationToken) -> Outcome<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let url = format!("http://{}/", listener.local_addr()?);
-    tokio::spawn(stop.run_until_cancelled_owned(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let _ = stream.set_nodelay(true);
-            let answer = service_fn(|request: HttpRequest<Incoming>| async move {
-                request.into_body().collect().await?;
-                Ok::<_, hyper::Error>(http::Response::new(Full::<Bytes>::default()))
-            });
-            tokio::spawn(
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer),
-            );
-        }
-    }));
-    Ok(url)
+    Ok(())
 }
 
 /// As many and as long as a webhook's.

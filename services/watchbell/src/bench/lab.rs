@@ -34,7 +34,7 @@ pub(super) struct Lab {
     pub(super) clock: SharedClock,
     pub(super) out: Out,
     pub(super) load: Aside,
-    pub(super) endpoints: Aside,
+    endpoints: Aside,
     pub(super) site: Site,
     platform: Session,
     stop: CancellationToken,
