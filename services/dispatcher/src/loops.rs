@@ -29,6 +29,8 @@ const PARKING: Duration = Duration::from_secs(10);
 const SET_BACK: Duration = Duration::from_secs(10);
 /// Between two counts of what waits.
 const GAUGES: Duration = Duration::from_secs(15);
+/// Between two times that SQLite's WAL is folded in.
+const FOLD: Duration = Duration::from_millis(200);
 /// Before the first round of retention: what a start has to do comes first.
 const PURGE_FIRST: Duration = Duration::from_secs(10);
 /// Between two rounds of retention.
@@ -88,6 +90,18 @@ impl Turn for Gauges {
     }
 }
 
+/// Folds SQLite's WAL in before a commit has to.
+struct Folder(Arc<Core>);
+
+impl Turn for Folder {
+    const FIRST: Duration = FOLD;
+
+    async fn turn(&self) -> Duration {
+        note(self.0.db.store().fold().await, "folding the WAL in");
+        FOLD
+    }
+}
+
 impl Turn for Purge {
     const FIRST: Duration = PURGE_FIRST;
 
@@ -135,6 +149,10 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     if core.db.is_here() {
         tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| {
             on_its_own_thread("commit", committer.run(stop))
+        });
+        let folder = Folder(shared());
+        tasks.spawn_fn(Stage::Close, "dispatcher.folder", |stop| async move {
+            every(&folder, &stop).await;
         });
     } else {
         let (submissions, outcomes) = committer.split();

@@ -367,6 +367,21 @@ impl Store {
         self.inner.reader.execute_unprepared("SELECT 1").await.map(|_| ())
     }
 
+    /// Copies what the WAL holds into SQLite's file, beside whoever reads and writes; PostgreSQL does so by itself. A commit
+    /// that finds the WAL full then has little left to copy.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn fold(&self) -> Result<(), DbErr> {
+        match self.inner.backend {
+            Backend::Sqlite => {
+                let fold = "PRAGMA wal_checkpoint(PASSIVE)";
+                self.inner.reader.execute_unprepared(fold).await.map(drop)
+            }
+            Backend::Postgres => Ok(()),
+        }
+    }
+
     /// Closes all connections, after what is running on them; every later call fails. SQLite folds its WAL in.
     ///
     /// # Errors

@@ -301,7 +301,7 @@ mod tests {
     use crate::{DatabaseSettings, Store, connect, is_transient};
 
     async fn store(directory: &tempfile::TempDir) -> Store {
-        let store = connect(&DatabaseSettings::sqlite(&directory.path().join("here.db")))
+        let store = connect(&DatabaseSettings::sqlite(directory.path().join("here.db")))
             .await
             .unwrap();
         let here = store.begin_here().await.unwrap();
@@ -382,6 +382,23 @@ mod tests {
         let other = super::connect(&directory.path().join("here.db")).unwrap();
         other.busy_timeout(std::time::Duration::ZERO).unwrap();
         other
+    }
+
+    #[tokio::test]
+    async fn what_is_folded_is_in_the_file_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        let here = store.begin_here().await.unwrap();
+        here.execute(&insert("folded")).unwrap();
+        here.commit().unwrap();
+        store.fold().await.unwrap();
+        let alone = directory.path().join("alone.db");
+        std::fs::copy(directory.path().join("here.db"), &alone).unwrap();
+        let rows: i64 = super::connect(&alone)
+            .unwrap()
+            .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 1);
     }
 
     #[tokio::test]

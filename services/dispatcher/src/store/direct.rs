@@ -69,7 +69,7 @@ fn statement(sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<(String, PgAr
         add(&mut arguments, column)?;
     }
     for value in more {
-        arguments.add(value).map_err(unsendable)?;
+        arguments.add(value).map_err(|error| unsendable(&error))?;
     }
     Ok((sql, arguments))
 }
@@ -84,14 +84,14 @@ fn add(arguments: &mut PgArguments, column: &Column<'_>) -> Result<(), DbErr> {
         Column::Int(values) => arguments.add(values),
         Column::Bool(values) => arguments.add(values),
     };
-    added.map_err(unsendable)
+    added.map_err(|error| unsendable(&error))
 }
 
 fn each<T: Copy>(values: &[Option<T>], absent: T) -> Vec<T> {
     values.iter().map(|value| value.unwrap_or(absent)).collect()
 }
 
-fn unsendable(error: sqlx::error::BoxDynError) -> DbErr {
+fn unsendable(error: &sqlx::error::BoxDynError) -> DbErr {
     DbErr::Custom(error.to_string())
 }
 
