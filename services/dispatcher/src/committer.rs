@@ -1,6 +1,6 @@
-//! The group commit. One loop gathers everything that is written on the hot path, submissions and outcomes alike, and
-//! writes what has gathered in one transaction; while that is under way the next batch gathers. Nobody is told
-//! "accepted" before the commit.
+//! The group commit. A loop gathers what is written on the hot path, submissions and outcomes, and writes what has
+//! gathered in one transaction; while that is under way the next batch gathers. Nobody is told "accepted" before the
+//! commit. SQLite has one such loop for both, PostgreSQL one for each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -272,18 +272,27 @@ impl Committer {
             let finished = |id| !written.lost.contains(&id);
             written.followed = folding::follow(db, &transaction, outcomes, finished).await?;
             self.finish(transaction, &mut written).await?;
-        } else if db.is_here() {
-            let transaction = db.begin_here().await?;
-            self.write_batch(&transaction, batch, placements, &mut written)
+        } else if db.is_sqlite() {
+            let transaction = db.begin_inline().await?;
+            self.write_through(transaction, batch, placements, &mut written)
                 .await?;
-            self.finish(transaction, &mut written).await?;
         } else {
             let transaction = db.begin_direct().await?;
-            self.write_batch(&transaction, batch, placements, &mut written)
+            self.write_through(transaction, batch, placements, &mut written)
                 .await?;
-            self.finish(transaction, &mut written).await?;
         }
         Ok(written)
+    }
+
+    async fn write_through<W: Writing>(
+        &self,
+        transaction: W,
+        batch: (&[Submission], &[Outcome]),
+        placements: &mut Vec<Placement>,
+        written: &mut Written,
+    ) -> Result<(), DbErr> {
+        self.write_batch(&transaction, batch, placements, written).await?;
+        self.finish(transaction, written).await
     }
 
     async fn finish<W: Writing>(&self, transaction: W, written: &mut Written) -> Result<(), DbErr> {
@@ -470,6 +479,13 @@ impl Committer {
             created_at: submission.event.accepted_at,
             replay_of: None,
         };
+        // Before anything may be sent: nobody is to hear what became of a delivery and then that it was made.
+        if core.feed.is_watched() {
+            let new = submissions.iter().enumerate();
+            let new = new.filter(|(index, _)| !written.first_routes.contains_key(index));
+            new.flat_map(|(_, submission)| encode::new_deliveries(submission))
+                .for_each(|change| core.feed.changed(change));
+        }
         if !placements.is_empty() {
             let now = core.clock.monotonic();
             let mut lanes = core.lanes();
@@ -500,11 +516,6 @@ impl Committer {
                 committed.duplicate = true;
                 committed.routes.clone_from(routes);
             } else {
-                if core.feed.is_watched() {
-                    encode::new_deliveries(&submission)
-                        .into_iter()
-                        .for_each(|change| core.feed.changed(change));
-                }
                 committed.routes = submission
                     .routes
                     .iter()

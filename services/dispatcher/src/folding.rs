@@ -242,10 +242,10 @@ pub(crate) async fn follow(
     let mut followed = Vec::new();
     for outcome in outcomes {
         let job = &outcome.job;
-        let Some(ended_at) = outcome.ended_at.filter(|_| ends_summary(outcome)) else {
-            continue;
-        };
-        if finished(job.id.as_uuid()) {
+        if let Some(ended_at) = outcome.ended_at
+            && ends_summary(outcome)
+            && finished(job.id.as_uuid())
+        {
             let team = job.team_id();
             let rows = end(
                 db,

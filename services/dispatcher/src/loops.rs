@@ -2,11 +2,9 @@
 //! lanes, then the committer, and last what keeps our leases ours.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 
@@ -29,8 +27,10 @@ const PARKING: Duration = Duration::from_secs(10);
 const SET_BACK: Duration = Duration::from_secs(10);
 /// Between two counts of what waits.
 const GAUGES: Duration = Duration::from_secs(15);
-/// Between two times that SQLite's WAL is folded in.
-const FOLD: Duration = Duration::from_millis(200);
+/// Between two checkpoints of SQLite's.
+const CHECKPOINT: Duration = Duration::from_millis(200);
+/// After one that failed, as on a full disk.
+const CHECKPOINT_AFTER_FAULT: Duration = Duration::from_secs(10);
 /// Before the first round of retention: what a start has to do comes first.
 const PURGE_FIRST: Duration = Duration::from_secs(10);
 /// Between two rounds of retention.
@@ -90,15 +90,15 @@ impl Turn for Gauges {
     }
 }
 
-/// Folds SQLite's WAL in before a commit has to.
-struct Folder(Arc<Core>);
+/// Copies SQLite's WAL into its file before a commit has to.
+struct Checkpoints(Arc<Core>);
 
-impl Turn for Folder {
-    const FIRST: Duration = FOLD;
+impl Turn for Checkpoints {
+    const FIRST: Duration = CHECKPOINT;
 
     async fn turn(&self) -> Duration {
-        note(self.0.db.store().fold().await, "folding the WAL in");
-        FOLD
+        let done = note(self.0.db.store().checkpoint().await, "a checkpoint");
+        done.map_or(CHECKPOINT_AFTER_FAULT, |()| CHECKPOINT)
     }
 }
 
@@ -146,13 +146,11 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     });
     let pump = Pump::new(shared());
     tasks.spawn_fn(Stage::Drain, "dispatcher.pump", |stop| pump.run(stop));
-    if core.db.is_here() {
-        tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| {
-            on_its_own_thread("commit", committer.run(stop))
-        });
-        let folder = Folder(shared());
-        tasks.spawn_fn(Stage::Close, "dispatcher.folder", |stop| async move {
-            every(&folder, &stop).await;
+    if core.db.is_sqlite() {
+        tasks.spawn_blocking_fn(Stage::Flush, "dispatcher.committer", |stop| committer.run(stop));
+        let checkpoints = Checkpoints(shared());
+        tasks.spawn_fn(Stage::Close, "dispatcher.checkpoints", |stop| async move {
+            every(&checkpoints, &stop).await;
         });
     } else {
         let (submissions, outcomes) = committer.split();
@@ -171,21 +169,6 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     tasks.spawn_fn(Stage::Close, "dispatcher.feed", |stop| async move {
         core.feed.run(stop).await;
     });
-}
-
-/// For a loop that blocks the thread it is on.
-async fn on_its_own_thread(name: &str, run: impl Future<Output = ()> + Send + 'static) {
-    let runtime = Handle::current();
-    let (running, ended) = oneshot::channel::<()>();
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let _running = running;
-        runtime.block_on(run);
-    });
-    match thread {
-        // Nothing is ever sent: the other half goes when the thread does.
-        Ok(_) => drop(ended.await),
-        Err(error) => tracing::error!(%error, thread = name, "a thread cannot be started"),
-    }
 }
 
 /// Turns until told to stop.

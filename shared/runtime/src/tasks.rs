@@ -3,8 +3,12 @@
 //! is logged, and health says NOT_SERVING.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -103,6 +107,15 @@ impl TaskSet {
         group.tasks.push((name, watched));
     }
 
+    /// The same for a loop that blocks the thread it is on: it gets one to itself.
+    pub fn spawn_blocking_fn<F, R>(&mut self, stage: Stage, name: &'static str, run: F)
+    where
+        F: FnOnce(CancellationToken) -> R,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_fn(stage, name, |stop| on_its_own_thread(name, run(stop)));
+    }
+
     /// Stops all loops, stage by stage, within `deadline` altogether. Each stage has its share of it, so that a loop that
     /// does not stop cannot keep the outcomes of others from being written down. What has not ended by then is dropped
     /// where it stands.
@@ -142,6 +155,29 @@ struct AbortOnDrop(tokio::task::AbortHandle);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Runs to the end, a panic included; dropped, it takes what runs along at its next rest.
+async fn on_its_own_thread(name: &'static str, run: impl Future<Output = ()> + Send + 'static) {
+    let runtime = Handle::current();
+    let (mut ending, ended) = oneshot::channel();
+    let body = move || {
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = run => {}
+                    () = ending.closed() => {}
+                }
+            });
+        }));
+        let _ = ending.send(result);
+    };
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(body) {
+        return tracing::error!(%error, task = name, "a thread cannot be started");
+    }
+    if let Ok(Err(panic)) = ended.await {
+        resume_unwind(panic);
     }
 }
 
@@ -205,6 +241,43 @@ mod tests {
             tokio::task::yield_now().await;
             panic!("a bug");
         }
+    }
+
+    #[tokio::test]
+    async fn a_loop_on_its_own_thread_may_block_and_is_dropped_like_any_other() {
+        struct Told(Option<oneshot::Sender<()>>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                let _ = self.0.take().map(|told| told.send(()));
+            }
+        }
+        let (told, dropped) = oneshot::channel();
+        let (begun, begins) = std::sync::mpsc::channel();
+        let mut tasks = TaskSet::new(Readiness::new());
+        tasks.spawn_blocking_fn(Stage::Flush, "dispatcher.committer", |_| async move {
+            let _told = Told(Some(told));
+            begun.send(thread::current().name().map(str::to_owned)).unwrap();
+            std::future::pending::<()>().await;
+        });
+        // Let the waiter start the thread.
+        tokio::task::yield_now().await;
+        assert_eq!(begins.recv().unwrap().as_deref(), Some("dispatcher.committer"));
+        let late = tasks.shutdown(Duration::from_millis(50)).await.unwrap_err();
+        assert_eq!(late, ["dispatcher.committer"]);
+        dropped.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_on_a_loops_own_thread_is_not_hidden() {
+        let readiness = Readiness::new();
+        let mut tasks = TaskSet::new(readiness.clone());
+        tasks.spawn_blocking_fn(Stage::Flush, "dispatcher.committer", |_| async {
+            panic!("a bug")
+        });
+        while readiness.failing().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(readiness.failing()[0].why, "has died");
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
-//! Opening a database in the one shape that all services use. SQLite gets a single writer connection, because
-//! a second one would only wait for its lock and break the group commit, and a pool of readers that never
-//! block it (WAL); whoever commits on its own thread (`here`) takes turns with the writer. PostgreSQL gets one pool.
+//! Opening a database in the one shape that all services use. SQLite has one writer at a time: a connection of the
+//! driver's, or one on the thread of whoever commits without pause (`inline`), in turns, because they would only wait for
+//! each other's lock; and a pool of readers that never block them (WAL). PostgreSQL gets one pool.
 //! Either way a commit is on disk before it is acknowledged.
 
 use std::net::IpAddr;
@@ -12,22 +12,25 @@ use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, Statement,
-    TransactionTrait,
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbErr, Statement, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::log::LevelFilter;
 
-use crate::here::{Here, HereTransaction};
+use crate::inline::{Inline, InlineTransaction};
 use crate::listen::ChangeBus;
 use crate::{DatabaseSettings, Location, StoreError};
 
-/// How long a statement may wait for SQLite's write lock, held by another process for a moment.
+/// How long a statement may wait for SQLite's write lock, held for a moment by another process, or by a transaction of ours
+/// whose owner has gone.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it waits for SQLite's only writer, which one transaction after the other may be before.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
 /// PostgreSQL ends a transaction whose owner says nothing for so long. A process that stands still, or whose machine is
 /// gone without a word, would otherwise keep the rows locked that the others write.
 const STALLED: (&str, &str) = ("idle_in_transaction_session_timeout", "3s");
@@ -39,8 +42,8 @@ const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 /// readers, which find the rest in the operating system's.
 const WRITER_CACHE: &str = "-8000";
 const READER_CACHE: &str = "-2000";
-/// Pages in the WAL before a commit folds them in: 16 MB. With a quarter of it, the default, busy pages are copied and
-/// synced several times a second; with four times as much, whoever waits for that commit waits 30 ms.
+/// Pages in the WAL before a commit copies what is not in the file yet ([`Store::checkpoint`]): 16 MB. With a quarter of
+/// it, the default, that happens several times a second under load; with four times as much it takes a commit 30 ms.
 const CHECKPOINT_PAGES: &str = "4000";
 /// What makes a connection to SQLite one that writes: each commit is on the disk before it is acknowledged.
 pub(crate) const WRITER_PRAGMAS: [(&str, &str); 6] = [
@@ -93,12 +96,12 @@ struct Inner {
     bus: ChangeBus,
     /// Whose turn it is to write to SQLite.
     turns: Arc<Mutex<()>>,
-    here: Arc<Here>,
+    inline: Arc<Inline>,
 }
 
 /// The right to write. SQLite has one writer at a time, and its own way of waiting is to sleep and try again.
 #[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "it is held")] Option<OwnedMutexGuard<()>>);
+pub struct WriteTurn(#[expect(dead_code, reason = "it is held")] Option<OwnedMutexGuard<()>>);
 
 /// Opens the database; makes the file or the schema when it is absent. It does not migrate.
 ///
@@ -213,7 +216,7 @@ fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOpti
         .acquire_timeout(if read_only {
             ACQUIRE_TIMEOUT
         } else {
-            ACQUIRE_TIMEOUT * 2
+            WRITER_TIMEOUT
         })
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
@@ -293,7 +296,7 @@ impl Store {
                 writer,
                 bus,
                 turns: Arc::default(),
-                here: Arc::default(),
+                inline: Arc::default(),
             }),
         }
     }
@@ -309,23 +312,32 @@ impl Store {
     }
 
     /// Waits for the right to write, where only one may at a time. Who writes a single statement to a database that others
-    /// write to by [`Store::begin_here`] asks for it first.
-    pub async fn turn(&self) -> Turn {
-        match self.inner.backend {
-            Backend::Sqlite => Turn(Some(Arc::clone(&self.inner.turns).lock_owned().await)),
-            Backend::Postgres => Turn(None),
+    /// write to by [`Store::begin_inline`] asks for it first.
+    ///
+    /// # Errors
+    /// Nobody gave it back in time.
+    pub async fn turn(&self) -> Result<WriteTurn, DbErr> {
+        if self.inner.backend == Backend::Postgres {
+            return Ok(WriteTurn(None));
+        }
+        let turn = Arc::clone(&self.inner.turns).lock_owned();
+        match tokio::time::timeout(WRITER_TIMEOUT, turn).await {
+            Ok(turn) => Ok(WriteTurn(Some(turn))),
+            Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
         }
     }
 
     /// Begins a transaction whose statements block the thread they are on, in its turn.
     ///
     /// # Errors
-    /// The database's; see [`crate::is_transient`]. PostgreSQL is nowhere near.
-    pub async fn begin_here(&self) -> Result<HereTransaction, DbErr> {
-        let turn = self.turn().await;
+    /// The database's; see [`crate::is_transient`]. PostgreSQL has no such thing.
+    pub async fn begin_inline(&self) -> Result<InlineTransaction, DbErr> {
+        let turn = self.turn().await?;
         match self.inner.settings.location() {
-            Ok(Location::Sqlite(path)) => HereTransaction::begin(&self.inner.here, &path, turn),
-            _ => Err(DbErr::Custom("only SQLite is here".to_owned())),
+            Ok(Location::Sqlite(path)) => InlineTransaction::begin(&self.inner.inline, &path, turn),
+            _ => Err(DbErr::Custom(
+                "only SQLite works on the caller's thread".to_owned(),
+            )),
         }
     }
 
@@ -372,11 +384,11 @@ impl Store {
     ///
     /// # Errors
     /// The database's.
-    pub async fn fold(&self) -> Result<(), DbErr> {
+    pub async fn checkpoint(&self) -> Result<(), DbErr> {
         match self.inner.backend {
             Backend::Sqlite => {
-                let fold = "PRAGMA wal_checkpoint(PASSIVE)";
-                self.inner.reader.execute_unprepared(fold).await.map(drop)
+                let checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
+                self.inner.reader.execute_unprepared(checkpoint).await.map(drop)
             }
             Backend::Postgres => Ok(()),
         }
@@ -390,7 +402,8 @@ impl Store {
         self.inner.bus.close();
         self.inner.reader.close_by_ref().await?;
         if self.inner.backend == Backend::Sqlite {
-            self.inner.here.close();
+            let _turn = self.turn().await?;
+            self.inner.inline.close();
             self.inner.writer.close_by_ref().await?;
         }
         Ok(())

@@ -118,7 +118,9 @@ fn is_transient_sqlite(extended: i32) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
     const FULL: i32 = 13;
-    matches!(extended & 0xff, BUSY | LOCKED | SQLITE_IOERR | FULL)
+    // As when there are too many open files.
+    const CANTOPEN: i32 = 14;
+    matches!(extended & 0xff, BUSY | LOCKED | SQLITE_IOERR | FULL | CANTOPEN)
 }
 
 #[cfg(test)]
@@ -152,7 +154,9 @@ mod tests {
         for code in ["", "23505", "42P01", "22001", "57000"] {
             assert!(!is_transient_sqlstate(code), "{code}");
         }
-        assert!(is_transient_sqlite(5) && is_transient_sqlite(517) && is_transient_sqlite(13));
+        for code in [5, 517, 13, 14, 526] {
+            assert!(is_transient_sqlite(code), "{code}");
+        }
         assert!(!is_transient_sqlite(2067) && !is_transient_sqlite(1));
     }
 }

@@ -7,14 +7,14 @@
 
 mod connect;
 mod error;
-mod here;
+mod inline;
 pub mod listen;
 pub mod paging;
 mod settings;
 pub mod testing;
 mod transaction;
 
-pub use connect::{Backend, Store, Turn, connect};
+pub use connect::{Backend, Store, WriteTurn, connect};
 pub use error::{StoreError, is_transient, is_unique_violation};
-pub use here::{Changed, HereRow, HereTransaction};
+pub use inline::{InlineRow, InlineTransaction};
 pub use settings::{DatabaseSettings, Location};

@@ -22,7 +22,7 @@ pub struct DatabaseSettings {
     /// The PostgreSQL schema of this service; created when absent. SQLite has none and ignores it.
     #[serde(default = "default_schema")]
     pub schema: String,
-    /// PostgreSQL: connections in the pool. SQLite: read connections (there is always exactly one writer).
+    /// PostgreSQL: connections in the pool. SQLite: read connections (there is one writer at a time).
     #[serde(default = "default_pool_size")]
     pub pool_size: u32,
 }

@@ -2,6 +2,9 @@
 //! it is dropped. PostgreSQL's driver then forgets a BEGIN that it has sent, and whoever is next on that connection works
 //! in a transaction that nobody commits. So a transaction begins in a task of its own, which nobody drops.
 
+use std::sync::Arc;
+
+use sea_orm::sqlx::{self, Postgres};
 use sea_orm::{
     AccessMode, DatabaseTransaction, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
@@ -26,6 +29,19 @@ impl Store {
         to_the_end(async move { writer.begin_with_options(options).await }).await
     }
 
+    /// Begins a transaction by PostgreSQL's driver alone, for whoever sends so much that each copy counts.
+    ///
+    /// # Errors
+    /// The database's; see [`crate::is_transient`].
+    ///
+    /// # Panics
+    /// When this is SQLite.
+    pub async fn begin_postgres(&self) -> Result<sqlx::Transaction<'static, Postgres>, DbErr> {
+        let pool = self.writer().get_postgres_connection_pool().clone();
+        let failed = |error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
+        to_the_end(async move { pool.begin().await.map_err(failed) }).await
+    }
+
     /// Begins a transaction that reads, and sees one state of the database.
     ///
     /// # Errors
@@ -42,9 +58,9 @@ impl Store {
 }
 
 /// A transaction that nobody waits for any more is rolled back when it is dropped.
-async fn to_the_end(
-    begin: impl Future<Output = Result<DatabaseTransaction, DbErr>> + Send + 'static,
-) -> Result<DatabaseTransaction, DbErr> {
+async fn to_the_end<T: Send + 'static>(
+    begin: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, DbErr> {
     match tokio::spawn(begin.in_current_span()).await {
         Ok(begun) => begun,
         Err(ended) => Err(DbErr::Conn(RuntimeErr::Internal(ended.to_string()))),

@@ -7,7 +7,7 @@ mod dispatch;
 mod email;
 mod notice;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod slack;
 pub(crate) mod summary;
 mod teams;

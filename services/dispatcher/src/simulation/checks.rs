@@ -122,7 +122,9 @@ impl Checks {
             }
             Some(_) if after.state != before.state => return Err("a fenced outcome changed a row"),
             Some(_) => {}
-            None if actor.role == Role::Committer => return Err("an outcome changed a row that nobody held"),
+            None if matches!(actor.role, Role::Committer | Role::Outcomes) => {
+                return Err("an outcome changed a row that nobody held");
+            }
             None => {}
         }
         match after.owner {

@@ -18,7 +18,10 @@ use crate::store::Step;
 /// A loop of a replica, or an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
+    /// Of submissions, and of outcomes where it is one for both.
     Committer,
+    /// Of outcomes alone.
+    Outcomes,
     Sweeper,
     Heartbeat,
     Pump,

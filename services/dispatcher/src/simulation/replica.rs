@@ -87,7 +87,13 @@ impl Replica {
             tasks: JoinSet::new(),
         };
         let committer = Committer::new(Arc::clone(&core), intake, outcomes);
-        replica.spawn(Role::Committer, commit(Arc::clone(&core), committer));
+        if replica.is_split() {
+            let (submissions, outcomes) = committer.split();
+            replica.spawn(Role::Committer, commit(Arc::clone(&core), submissions));
+            replica.spawn(Role::Outcomes, commit(Arc::clone(&core), outcomes));
+        } else {
+            replica.spawn(Role::Committer, commit(Arc::clone(&core), committer));
+        }
         replica.spawn(Role::Sweeper, sweep(Arc::clone(&core)));
         replica.spawn(Role::Heartbeat, beat(Arc::clone(&core)));
         replica.spawn(Role::Pump, pump(core));
@@ -102,10 +108,22 @@ impl Replica {
         self.tasks.spawn(hub::act(actor, loops));
     }
 
-    /// Whether the committer has something to do.
-    pub(super) fn has_queued(&self) -> bool {
+    /// Whether submissions and outcomes are committed by a loop each, as on PostgreSQL, or by one, as on SQLite. That the
+    /// database is another matters to neither.
+    fn is_split(&self) -> bool {
+        self.number % 2 == 1
+    }
+
+    /// Whether a committer has something to do.
+    pub(super) fn has_queued(&self, role: Role) -> bool {
         let (intake, outcomes) = (&self.core.intake, &self.core.outcomes);
-        intake.capacity() < intake.max_capacity() || outcomes.capacity() < outcomes.max_capacity()
+        let submissions = intake.capacity() < intake.max_capacity();
+        let outcomes = outcomes.capacity() < outcomes.max_capacity();
+        match role {
+            Role::Outcomes => outcomes,
+            _ if self.is_split() => submissions,
+            _ => submissions || outcomes,
+        }
     }
 
     /// Everything stops where it is.

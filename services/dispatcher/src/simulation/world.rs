@@ -317,7 +317,7 @@ impl<'s> World<'s> {
             !replica.paused
                 && match wish {
                     Wish::Turn(at) => *at <= now,
-                    Wish::Batch => replica.has_queued(),
+                    Wish::Batch => replica.has_queued(actor.role),
                     Wish::Step(Step::Begin | Step::Write) => free,
                     _ => true,
                 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::sqlx::{self, Arguments as _, AssertSqlSafe, Executor as _, Postgres, Row as _};
-use sea_orm::{DbBackend, DbErr, RuntimeErr};
+use sea_orm::{DbErr, RuntimeErr};
 use tokio::sync::Mutex;
 use uuid::Uuid;
-use watchbell_store::{Changed, Store};
+use watchbell_store::Store;
 
 use super::batch::{Batch, Column};
 use super::postgres;
@@ -21,15 +21,8 @@ pub(crate) struct DirectTransaction(Mutex<sqlx::Transaction<'static, Postgres>>)
 // === impl DirectTransaction ===
 
 impl DirectTransaction {
-    /// Begins in a task of its own, like [`Store::begin`].
     pub(super) async fn begin(store: &Store) -> Result<Self, DbErr> {
-        let pool = store.writer().get_postgres_connection_pool().clone();
-        let begun = tokio::spawn(async move { pool.begin().await });
-        match begun.await {
-            Ok(Ok(transaction)) => Ok(Self(Mutex::new(transaction))),
-            Ok(Err(error)) => Err(failed(error)),
-            Err(ended) => Err(DbErr::Conn(RuntimeErr::Internal(ended.to_string()))),
-        }
+        store.begin_postgres().await.map(Mutex::new).map(Self)
     }
 }
 
@@ -40,18 +33,11 @@ impl Writing for DirectTransaction {
         self.0.into_inner().commit().await.map_err(failed)
     }
 
-    fn backend(&self) -> DbBackend {
-        DbBackend::Postgres
-    }
-
-    async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Changed, DbErr> {
+    async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<u64, DbErr> {
         let (sql, arguments) = statement(sql, batch, more)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let done = self.0.lock().await.execute(query).await.map_err(failed)?;
-        Ok(Changed {
-            rows: done.rows_affected(),
-            last_row_id: 0,
-        })
+        Ok(done.rows_affected())
     }
 
     async fn read(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Vec<PgRow>, DbErr> {
@@ -74,21 +60,16 @@ fn statement(sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<(String, PgAr
     Ok((sql, arguments))
 }
 
-/// With the values that [`postgres::select`] takes for NULL.
 fn add(arguments: &mut PgArguments, column: &Column<'_>) -> Result<(), DbErr> {
     let added = match column {
-        Column::Uuid(values) => arguments.add(each(values, Uuid::nil())),
-        Column::Text(values) => arguments.add(each(values, "")),
-        Column::Big(values) => arguments.add(each(values, i64::MIN)),
-        Column::Small(values) => arguments.add(each(values, i16::MIN)),
+        Column::Uuid(values) => arguments.add(values),
+        Column::Text(values) => arguments.add(values),
+        Column::Big(values) => arguments.add(values),
+        Column::Small(values) => arguments.add(values),
         Column::Int(values) => arguments.add(values),
         Column::Bool(values) => arguments.add(values),
     };
     added.map_err(|error| unsendable(&error))
-}
-
-fn each<T: Copy>(values: &[Option<T>], absent: T) -> Vec<T> {
-    values.iter().map(|value| value.unwrap_or(absent)).collect()
 }
 
 fn unsendable(error: &sqlx::error::BoxDynError) -> DbErr {
@@ -106,5 +87,99 @@ impl Columns for PgRow {
 
     fn uuid(&self, column: &str) -> Result<Uuid, DbErr> {
         self.try_get(column).map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use watchbell_store::testing::{NoMigrations, on_postgres};
+
+    use super::*;
+    use crate::event::StoredEvent;
+    use crate::job::Submission;
+    use crate::senders::samples;
+    use crate::store::{Db, Migrator};
+
+    #[test]
+    fn an_id_that_another_transaction_has_inserted_is_known_when_that_commits_and_new_when_not() {
+        on_postgres::<Migrator, _>(|store| async move {
+            let db = Db::new(store);
+            for (id, commits) in [("commits", true), ("rolls-back", false)] {
+                let event = StoredEvent {
+                    id: id.parse().unwrap(),
+                    ..samples::event("scan.failed")
+                };
+                let submission = Submission {
+                    event: Arc::new(event),
+                    routes: Vec::new(),
+                    at_once: false,
+                    answer: oneshot::channel().0,
+                };
+                let events = [&submission];
+                let (first, second) = (db.begin_direct().await.unwrap(), db.begin_direct().await.unwrap());
+                assert!(db.insert_events(&first, &events).await.unwrap().is_empty());
+                let ends = async {
+                    match commits {
+                        true => first.commit().await.unwrap(),
+                        false => drop(first),
+                    }
+                };
+                let (known, ()) = tokio::join!(db.insert_events(&second, &events), ends);
+                assert_eq!(!known.unwrap().is_empty(), commits);
+                second.commit().await.unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn rows_become_arrays_that_postgresql_reads_back() {
+        on_postgres::<NoMigrations, _>(|store| async move {
+            let id = Uuid::from_u128(7);
+            let batch = Batch::new()
+                .text("a", ["quote \" back \\ tab \t ünïcode 🔔", "", "{NULL,x}"])
+                .text_opt("b", [Some("x"), None, Some("")])
+                .uuid_opt("c", [None, Some(id), None])
+                .big_opt("d", [Some(i64::MAX), None, Some(i64::MIN + 1)])
+                .small_opt("e", [None, Some(-1), Some(i16::MAX)])
+                .int("f", [i32::MIN, 0, i32::MAX])
+                .bool("g", [true, false, true]);
+            let transaction = DirectTransaction::begin(&store).await.unwrap();
+            let sql = "SELECT b.*, {0}::bigint AS h FROM ({rows}) AS b";
+            let rows = transaction.read(sql, &batch, &[5]).await.unwrap();
+            let read: Vec<_> = rows
+                .iter()
+                .map(|row| {
+                    (
+                        row.get::<String, _>("a"),
+                        row.get::<Option<String>, _>("b"),
+                        row.get::<Option<Uuid>, _>("c"),
+                        row.get::<Option<i64>, _>("d"),
+                        row.get::<Option<i16>, _>("e"),
+                        row.get::<i32, _>("f"),
+                        row.get::<bool, _>("g"),
+                        row.get::<i64, _>("h"),
+                    )
+                })
+                .collect();
+            let first = "quote \" back \\ tab \t ünïcode 🔔".to_owned();
+            let x = Some("x".to_owned());
+            let expected = [
+                (first, x, None, Some(i64::MAX), None, i32::MIN, true, 5),
+                (String::new(), None, Some(id), None, Some(-1), 0, false, 5),
+                (
+                    "{NULL,x}".to_owned(),
+                    None,
+                    None,
+                    Some(i64::MIN + 1),
+                    Some(i16::MAX),
+                    i32::MAX,
+                    true,
+                    5,
+                ),
+            ];
+            assert_eq!(read, expected);
+            transaction.commit().await.unwrap();
+        });
     }
 }

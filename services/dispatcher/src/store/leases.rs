@@ -139,9 +139,7 @@ impl Db {
                 .uuid("team_id", keys.iter().map(|(team, _)| *team))
                 .text("id", keys.iter().map(|(_, id)| *id));
             let sql = "SELECT e.* FROM ({rows}) AS b JOIN events e ON e.team_id = b.team_id AND e.id = b.id";
-            let rows = self
-                .query_latest(batch.statement(self.backend(), sql, vec![]))
-                .await?;
+            let rows = self.read(batch.statement(self.backend(), sql, vec![])).await?;
             for row in rows {
                 let model = events::Model::from_query_result(&row, "")?;
                 let key = (model.team_id, model.id.clone());

@@ -26,7 +26,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
 use watchbell_contracts::convert::FromWire;
 use watchbell_domain::ids::TeamId;
-use watchbell_store::{Backend, HereTransaction, Store};
+use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::transaction::Columns;
 
@@ -70,7 +70,7 @@ impl Db {
 
     pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
         let begun = async {
-            let turn = self.store.turn().await;
+            let turn = self.store.turn().await?;
             let inner = self.store.begin().await?;
             Ok(Transaction { inner, _turn: turn })
         };
@@ -83,13 +83,13 @@ impl Db {
     }
 
     /// Whether this is SQLite.
-    pub(crate) fn is_here(&self) -> bool {
+    pub(crate) fn is_sqlite(&self) -> bool {
         self.store.backend() == Backend::Sqlite
     }
 
-    /// For what commits many times a second, on SQLite; see [`Store::begin_here`].
-    pub(crate) async fn begin_here(&self) -> Result<HereTransaction, DbErr> {
-        step::step(Step::Begin, self.store.begin_here()).await
+    /// For what commits many times a second, on SQLite; see [`Store::begin_inline`].
+    pub(crate) async fn begin_inline(&self) -> Result<InlineTransaction, DbErr> {
+        step::step(Step::Begin, self.store.begin_inline()).await
     }
 
     /// After an error nobody knows whether it took place.
@@ -123,24 +123,18 @@ impl Db {
 
     async fn write(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let written = async {
-            let _turn = self.store.turn().await;
+            let _turn = self.store.turn().await?;
             self.store.writer().execute_raw(statement).await
         };
         step::step(Step::Write, written).await
     }
 
     async fn query(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
-        let statement = self.statement(sql, values);
-        step::step(Step::Read, self.store.reader().query_all_raw(statement)).await
+        self.read(self.statement(sql, values)).await
     }
 
-    /// By the writer: a reader may not see yet what was committed a moment ago.
-    async fn query_latest(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let read = async {
-            let _turn = self.store.turn().await;
-            self.store.writer().query_all_raw(statement).await
-        };
-        step::step(Step::Write, read).await
+    async fn read(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        step::step(Step::Read, self.store.reader().query_all_raw(statement)).await
     }
 }
 

@@ -87,12 +87,14 @@ pub(super) async fn insert_events<W: Writing>(
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
     let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b ON CONFLICT DO NOTHING";
     let inserted = transaction.run(sql, batch, &[]).await?;
-    if inserted.rows == batch.len() as u64 {
+    if inserted == batch.len() as u64 {
         return Ok(HashSet::new());
     }
-    // A row names the transaction that made it.
+    // A row names the transaction that made it, but for savepoints, of which there are none. One that is gone by now was
+    // there as well.
     let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
-        JOIN events e ON e.team_id = b.team_id AND e.id = b.id WHERE e.xmin <> pg_current_xact_id()::xid";
+        LEFT JOIN events e ON e.team_id = b.team_id AND e.id = b.id
+        WHERE e.xmin IS DISTINCT FROM pg_current_xact_id()::xid";
     event_keys(&transaction.read(sql, batch, &[]).await?)
 }
 

@@ -175,17 +175,18 @@ pub(super) async fn insert_events<W: Writing>(
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
     let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
     let inserted = transaction.run(sql, batch, &[]).await?;
-    if inserted.rows == batch.len() as u64 {
+    if inserted == batch.len() as u64 {
         return Ok(HashSet::new());
     }
+    let known = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
+        JOIN events e ON e.team_id = b.team_id AND e.id = b.id";
+    if inserted == 0 {
+        return event_keys(&transaction.read(known, batch, &[]).await?);
+    }
     // Row ids are given out one after the other: those inserted now are the last so many.
-    let last = match inserted.rows {
-        0 => i64::MAX,
-        rows => inserted.last_row_id - i64::try_from(rows).unwrap_or(0),
-    };
-    let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
-        JOIN events e ON e.team_id = b.team_id AND e.id = b.id WHERE e.rowid <= {0}";
-    event_keys(&transaction.read(sql, batch, &[last]).await?)
+    let known = format!("{known} WHERE e.rowid <= last_insert_rowid() - {{0}}");
+    let inserted = i64::try_from(inserted).unwrap_or(i64::MAX);
+    event_keys(&transaction.read(&known, batch, &[inserted]).await?)
 }
 
 /// Leases, for each lane, up to so many of its due rows, oldest first.

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
 use uuid::Uuid;
-use watchbell_store::{Changed, HereRow, HereTransaction, Turn};
+use watchbell_store::{InlineRow, InlineTransaction, WriteTurn};
 
 use super::batch::Batch;
 
@@ -12,7 +12,7 @@ use super::batch::Batch;
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(super) inner: DatabaseTransaction,
-    pub(super) _turn: Turn,
+    pub(super) _turn: WriteTurn,
 }
 
 /// A transaction of whichever kind.
@@ -22,15 +22,13 @@ pub(crate) trait Writing: Sync + Sized {
     /// After an error nobody knows whether it took place.
     fn commit(self) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    fn backend(&self) -> DbBackend;
-
-    /// Runs a statement that writes; see [`Batch::statement`].
+    /// Runs a statement that writes, made as [`Batch::statement`] makes it; how many rows it wrote.
     fn run(
         &self,
         sql: &str,
         batch: &Batch<'_>,
         more: &[i64],
-    ) -> impl Future<Output = Result<Changed, DbErr>> + Send;
+    ) -> impl Future<Output = Result<u64, DbErr>> + Send;
 
     /// Runs a statement that reads.
     fn read(
@@ -63,47 +61,30 @@ impl Writing for Transaction {
         self.inner.commit().await
     }
 
-    fn backend(&self) -> DbBackend {
-        self.inner.get_database_backend()
-    }
-
-    async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Changed, DbErr> {
-        let statement = batch.statement(self.backend(), sql, values(more));
-        let result = self.inner.execute_raw(statement).await?;
-        let last_row_id = match self.backend() {
-            DbBackend::Sqlite => result.last_insert_id(),
-            // PostgreSQL gives out none.
-            _ => 0,
-        };
-        Ok(Changed {
-            rows: result.rows_affected(),
-            last_row_id: i64::try_from(last_row_id).unwrap_or(i64::MAX),
-        })
+    async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<u64, DbErr> {
+        let statement = batch.statement(self.inner.get_database_backend(), sql, values(more));
+        Ok(self.inner.execute_raw(statement).await?.rows_affected())
     }
 
     async fn read(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Vec<QueryResult>, DbErr> {
-        let statement = batch.statement(self.backend(), sql, values(more));
+        let statement = batch.statement(self.inner.get_database_backend(), sql, values(more));
         self.inner.query_all_raw(statement).await
     }
 }
 
-impl Writing for HereTransaction {
-    type Row = HereRow;
+impl Writing for InlineTransaction {
+    type Row = InlineRow;
 
     async fn commit(self) -> Result<(), DbErr> {
         Self::commit(self)
     }
 
-    fn backend(&self) -> DbBackend {
-        DbBackend::Sqlite
+    async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<u64, DbErr> {
+        self.execute(&batch.statement(DbBackend::Sqlite, sql, values(more)))
     }
 
-    async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Changed, DbErr> {
-        self.execute(&batch.statement(self.backend(), sql, values(more)))
-    }
-
-    async fn read(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Vec<HereRow>, DbErr> {
-        self.query(&batch.statement(self.backend(), sql, values(more)))
+    async fn read(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Vec<InlineRow>, DbErr> {
+        self.query(&batch.statement(DbBackend::Sqlite, sql, values(more)))
     }
 }
 
@@ -121,7 +102,7 @@ impl Columns for QueryResult {
     }
 }
 
-impl Columns for HereRow {
+impl Columns for InlineRow {
     fn text(&self, column: &str) -> Result<String, DbErr> {
         self.text(column)
     }

@@ -198,7 +198,7 @@ impl Db {
                 attempt_count = b.attempt_count, tries = b.tries, first_attempt_at = b.first_attempt_at,
                 due_at = b.due_at, ended_at = b.ended_at, lease_owner = NULL
             FROM ({rows}) AS b WHERE deliveries.id = b.id AND deliveries.lease_owner = b.owner";
-        let moved = transaction.run(sql, &batch, &[]).await?.rows;
+        let moved = transaction.run(sql, &batch, &[]).await?;
         if moved == outcomes.len() as u64 {
             return Ok(HashSet::new());
         }

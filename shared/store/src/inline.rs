@@ -15,12 +15,12 @@ use sea_orm::sqlx::error::{DatabaseError, ErrorKind};
 use sea_orm::{DbErr, RuntimeErr, Statement, Value, sqlx};
 use uuid::Uuid;
 
-use crate::Turn;
+use crate::WriteTurn;
 use crate::connect::{BUSY_TIMEOUT, STATEMENT_CACHE, WRITER_PRAGMAS};
 
 /// The connection.
 #[derive(Debug, Default)]
-pub(crate) struct Here(Mutex<Slot>);
+pub(crate) struct Inline(Mutex<Slot>);
 
 #[derive(Debug, Default)]
 enum Slot {
@@ -33,23 +33,14 @@ enum Slot {
 
 /// A transaction on this thread. Dropped, it is rolled back.
 #[derive(Debug)]
-pub struct HereTransaction {
-    here: Arc<Here>,
-    _turn: Turn,
-}
-
-/// What a statement did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Changed {
-    /// How many rows it wrote.
-    pub rows: u64,
-    /// The row id of the last one inserted, by this statement or one before it.
-    pub last_row_id: i64,
+pub struct InlineTransaction {
+    inline: Arc<Inline>,
+    _turn: WriteTurn,
 }
 
 /// One row that was read.
 #[derive(Debug)]
-pub struct HereRow {
+pub struct InlineRow {
     names: Arc<[String]>,
     values: Vec<SqliteValue>,
 }
@@ -61,9 +52,9 @@ struct Refused {
     message: String,
 }
 
-// === impl Here ===
+// === impl Inline ===
 
-impl Here {
+impl Inline {
     fn open(&self, path: &Path) -> Result<(), DbErr> {
         let mut slot = self.lock();
         if let Slot::Empty = *slot {
@@ -103,15 +94,15 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-// === impl HereTransaction ===
+// === impl InlineTransaction ===
 
-impl HereTransaction {
+impl InlineTransaction {
     /// Takes the write lock.
-    pub(crate) fn begin(here: &Arc<Here>, path: &Path, turn: Turn) -> Result<Self, DbErr> {
-        here.open(path)?;
-        here.with(|connection| connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute())?;
+    pub(crate) fn begin(inline: &Arc<Inline>, path: &Path, turn: WriteTurn) -> Result<Self, DbErr> {
+        inline.open(path)?;
+        inline.with(|connection| connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute())?;
         Ok(Self {
-            here: Arc::clone(here),
+            inline: Arc::clone(inline),
             _turn: turn,
         })
     }
@@ -121,37 +112,33 @@ impl HereTransaction {
     /// # Errors
     /// The database's. Nobody knows then whether it took place.
     pub fn commit(self) -> Result<(), DbErr> {
-        self.here
+        self.inline
             .with(|connection| connection.prepare_cached("COMMIT")?.raw_execute())
             .map(drop)
     }
 
-    /// Runs a statement that writes.
+    /// Runs a statement that writes; how many rows it wrote.
     ///
     /// # Errors
     /// The database's.
-    pub fn execute(&self, statement: &Statement) -> Result<Changed, DbErr> {
-        self.here.with(|connection| {
-            Ok(Changed {
-                rows: prepare(connection, statement)?.raw_execute()? as u64,
-                last_row_id: connection.last_insert_rowid(),
-            })
-        })
+    pub fn execute(&self, statement: &Statement) -> Result<u64, DbErr> {
+        self.inline
+            .with(|connection| Ok(prepare(connection, statement)?.raw_execute()? as u64))
     }
 
     /// Runs a statement that reads.
     ///
     /// # Errors
     /// The database's.
-    pub fn query(&self, statement: &Statement) -> Result<Vec<HereRow>, DbErr> {
-        self.here.with(|connection| {
+    pub fn query(&self, statement: &Statement) -> Result<Vec<InlineRow>, DbErr> {
+        self.inline.with(|connection| {
             let mut statement = prepare(connection, statement)?;
             let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
             let mut rows = statement.raw_query();
             let mut read = Vec::new();
             while let Some(row) = rows.next()? {
                 let values = (0..names.len()).map(|index| row.get(index));
-                read.push(HereRow {
+                read.push(InlineRow {
                     names: Arc::clone(&names),
                     values: values.collect::<rusqlite::Result<_>>()?,
                 });
@@ -161,16 +148,16 @@ impl HereTransaction {
     }
 }
 
-impl Drop for HereTransaction {
+impl Drop for InlineTransaction {
     fn drop(&mut self) {
-        let rolled_back = self.here.with(|connection| match connection.is_autocommit() {
-            // It is committed, or SQLite has rolled it back by itself, as after some errors.
-            true => Ok(()),
-            false => connection.execute_batch("ROLLBACK"),
-        });
-        if let Err(error) = rolled_back {
+        let mut slot = self.inline.lock();
+        let Slot::Open(connection) = &*slot else { return };
+        // When it is not committed and SQLite has not rolled it back by itself, as after some errors.
+        if !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
+        {
             tracing::warn!(%error, "a transaction could not be rolled back; its connection is given up");
-            *self.here.lock() = Slot::Empty;
+            *slot = Slot::Empty;
         }
     }
 }
@@ -227,9 +214,9 @@ fn refused(error: rusqlite::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
-// === impl HereRow ===
+// === impl InlineRow ===
 
-impl HereRow {
+impl InlineRow {
     /// The text in a column.
     ///
     /// # Errors
@@ -297,17 +284,20 @@ impl DatabaseError for Refused {
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::ConnectionTrait as _;
+
     use super::*;
     use crate::{DatabaseSettings, Store, connect, is_transient};
 
     async fn store(directory: &tempfile::TempDir) -> Store {
-        let store = connect(&DatabaseSettings::sqlite(directory.path().join("here.db")))
+        let store = connect(&DatabaseSettings::sqlite(directory.path().join("inline.db")))
             .await
             .unwrap();
-        let here = store.begin_here().await.unwrap();
-        here.execute(&sql("CREATE TABLE t (id BLOB, name TEXT, number INTEGER)", []))
+        let inline = store.begin_inline().await.unwrap();
+        inline
+            .execute(&sql("CREATE TABLE t (id BLOB, name TEXT, number INTEGER)", []))
             .unwrap();
-        here.commit().unwrap();
+        inline.commit().unwrap();
         store
     }
 
@@ -328,21 +318,15 @@ mod tests {
     async fn what_is_committed_can_be_read_and_what_is_dropped_is_gone() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
-        let kept = store.begin_here().await.unwrap();
-        let changed = kept.execute(&insert("kept")).unwrap();
-        assert_eq!(
-            changed,
-            Changed {
-                rows: 1,
-                last_row_id: 1
-            }
-        );
+        let kept = store.begin_inline().await.unwrap();
+        let written = kept.execute(&insert("kept")).unwrap();
+        assert_eq!(written, 1);
         kept.commit().unwrap();
-        let dropped = store.begin_here().await.unwrap();
+        let dropped = store.begin_inline().await.unwrap();
         dropped.execute(&insert("dropped")).unwrap();
         drop(dropped);
-        let here = store.begin_here().await.unwrap();
-        let rows = here.query(&sql("SELECT id, name, number FROM t", [])).unwrap();
+        let inline = store.begin_inline().await.unwrap();
+        let rows = inline.query(&sql("SELECT id, name, number FROM t", [])).unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].text("name").unwrap(), "kept");
         assert_eq!(rows[0].uuid("id").unwrap(), Uuid::from_u128(4));
@@ -354,11 +338,11 @@ mod tests {
     async fn who_writes_by_the_driver_waits_for_its_turn() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
-        let here = store.begin_here().await.unwrap();
+        let inline = store.begin_inline().await.unwrap();
         let mut turn = Box::pin(store.turn());
         assert!(futures::poll!(&mut turn).is_pending());
-        here.commit().unwrap();
-        turn.await;
+        inline.commit().unwrap();
+        turn.await.unwrap();
     }
 
     #[tokio::test]
@@ -366,34 +350,34 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
         let other = connect_without_patience(&directory);
-        let here = store.begin_here().await.unwrap();
+        let inline = store.begin_inline().await.unwrap();
         let busy = other
             .execute_batch("BEGIN IMMEDIATE")
             .map_err(refused)
             .unwrap_err();
         assert!(is_transient(&busy), "{busy}");
-        let refused = here
+        let refused = inline
             .execute(&sql("INSERT INTO nothing VALUES (1)", []))
             .unwrap_err();
         assert!(!is_transient(&refused), "{refused}");
     }
 
     fn connect_without_patience(directory: &tempfile::TempDir) -> Connection {
-        let other = super::connect(&directory.path().join("here.db")).unwrap();
+        let other = super::connect(&directory.path().join("inline.db")).unwrap();
         other.busy_timeout(std::time::Duration::ZERO).unwrap();
         other
     }
 
     #[tokio::test]
-    async fn what_is_folded_is_in_the_file_itself() {
+    async fn what_a_checkpoint_copied_is_in_the_file_itself() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
-        let here = store.begin_here().await.unwrap();
-        here.execute(&insert("folded")).unwrap();
-        here.commit().unwrap();
-        store.fold().await.unwrap();
+        let inline = store.begin_inline().await.unwrap();
+        inline.execute(&insert("copied")).unwrap();
+        inline.commit().unwrap();
+        store.checkpoint().await.unwrap();
         let alone = directory.path().join("alone.db");
-        std::fs::copy(directory.path().join("here.db"), &alone).unwrap();
+        std::fs::copy(directory.path().join("inline.db"), &alone).unwrap();
         let rows: i64 = super::connect(&alone)
             .unwrap()
             .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
@@ -402,11 +386,62 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_commit_is_on_disk_before_it_is_acknowledged() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        let inline = store.begin_inline().await.unwrap();
+        for (pragma, wanted) in [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("foreign_keys", "1"),
+        ] {
+            let asked = format!("SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}");
+            let asked = Statement::from_string(sea_orm::DbBackend::Sqlite, asked);
+            assert_eq!(
+                inline.query(&asked).unwrap()[0].text("value").unwrap(),
+                wanted,
+                "{pragma}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_transient_and_what_is_committed_after_it_can_be_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        let inline = store.begin_inline().await.unwrap();
+        inline.query(&sql("PRAGMA max_page_count = 1", [])).unwrap();
+        let large = sql("INSERT INTO t (id) VALUES (zeroblob(1000000))", []);
+        let full = inline.execute(&large).unwrap_err();
+        assert!(is_transient(&full), "{full}");
+        drop(inline);
+        let inline = store.begin_inline().await.unwrap();
+        inline.execute(&insert("small")).unwrap();
+        inline.commit().unwrap();
+        let found = sql("SELECT name FROM t", []);
+        let found = store.reader().query_one_raw(found).await.unwrap();
+        assert!(found.is_some(), "it was said to be committed");
+    }
+
+    #[tokio::test]
+    async fn closing_waits_for_a_transaction_and_nothing_opens_it_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        let inline = store.begin_inline().await.unwrap();
+        let mut closing = Box::pin(store.close());
+        assert!(futures::poll!(&mut closing).is_pending());
+        inline.execute(&insert("last")).unwrap();
+        inline.commit().unwrap();
+        closing.await.unwrap();
+        assert!(store.begin_inline().await.is_err());
+    }
+
+    #[tokio::test]
     async fn nothing_begins_after_the_store_is_closed() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
         store.close().await.unwrap();
-        let error = store.begin_here().await.unwrap_err();
+        let error = store.begin_inline().await.unwrap_err();
         assert!(is_transient(&error), "{error}");
     }
 }
