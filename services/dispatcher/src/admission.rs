@@ -135,17 +135,19 @@ impl Admission {
         let mut headroom = (!hurry && core.pressure.is_high(now)).then(|| Headroom::new(core, now));
         let lanes: Vec<LaneId> = self.waiting.keys().copied().collect();
         for lane in lanes {
-            while let Some((since, submission)) = self.pop(lane) {
-                let patient = now < since + PATIENCE;
-                match headroom
+            while let Some((since, submission)) = self.waiting.get(&lane).and_then(VecDeque::front) {
+                let patient = now < *since + PATIENCE;
+                let full = headroom
                     .as_mut()
                     .filter(|_| patient)
-                    .and_then(|room| room.full(&submission))
-                {
-                    Some(full) if full == lane => {
-                        self.unpop(lane, since, submission);
-                        break;
-                    }
+                    .and_then(|room| room.full(submission));
+                if full == Some(lane) {
+                    break;
+                }
+                let Some((since, submission)) = self.pop(lane) else {
+                    break;
+                };
+                match full {
                     Some(full) => self.push(full, since, submission),
                     None if admit(submission) => {}
                     None => return,
@@ -173,22 +175,14 @@ impl Admission {
         self.count += 1;
     }
 
-    fn unpop(&mut self, lane: LaneId, since: Duration, submission: Submission) {
-        self.waiting
-            .entry(lane)
-            .or_default()
-            .push_front((since, submission));
-        self.count += 1;
-    }
-
     fn pop(&mut self, lane: LaneId) -> Option<(Duration, Submission)> {
         let queue = self.waiting.get_mut(&lane)?;
-        let first = queue.pop_front();
-        match first {
-            Some(_) => self.count -= 1,
-            None => drop(self.waiting.remove(&lane)),
+        let first = queue.pop_front()?;
+        self.count -= 1;
+        if queue.is_empty() {
+            self.waiting.remove(&lane);
         }
-        first
+        Some(first)
     }
 }
 

@@ -96,7 +96,8 @@ struct Inner {
     bus: ChangeBus,
     /// Whose turn it is to write to SQLite.
     turns: Arc<Mutex<()>>,
-    inline: Arc<Inline>,
+    /// SQLite's, on the thread of whoever asks.
+    inline: Option<Arc<Inline>>,
 }
 
 /// The right to write. SQLite has one writer at a time, and its own way of waiting is to sleep and try again.
@@ -133,6 +134,7 @@ async fn connect_sqlite(settings: &DatabaseSettings, path: &Path) -> Result<Stor
         reader,
         writer,
         ChangeBus::in_process(),
+        Some(Arc::new(Inline::new(path))),
     ))
 }
 
@@ -154,7 +156,14 @@ async fn connect_postgres(settings: &DatabaseSettings, url: &str, schema: &str) 
         });
     let pool = Database::connect(quiet(options)).await?;
     let bus = ChangeBus::postgres(pool.clone(), url, schema);
-    Ok(Store::new(settings, Backend::Postgres, pool.clone(), pool, bus))
+    Ok(Store::new(
+        settings,
+        Backend::Postgres,
+        pool.clone(),
+        pool,
+        bus,
+        None,
+    ))
 }
 
 /// Where both would do, what never leaves the machine goes without TLS: the driver writes it record by record, and there,
@@ -287,6 +296,7 @@ impl Store {
         reader: DatabaseConnection,
         writer: DatabaseConnection,
         bus: ChangeBus,
+        inline: Option<Arc<Inline>>,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -296,7 +306,7 @@ impl Store {
                 writer,
                 bus,
                 turns: Arc::default(),
-                inline: Arc::default(),
+                inline,
             }),
         }
     }
@@ -332,13 +342,11 @@ impl Store {
     /// # Errors
     /// The database's; see [`crate::is_transient`]. PostgreSQL has no such thing.
     pub async fn begin_inline(&self) -> Result<InlineTransaction, DbErr> {
-        let turn = self.turn().await?;
-        match self.inner.settings.location() {
-            Ok(Location::Sqlite(path)) => InlineTransaction::begin(&self.inner.inline, &path, turn),
-            _ => Err(DbErr::Custom(
-                "only SQLite works on the caller's thread".to_owned(),
-            )),
-        }
+        let Some(inline) = &self.inner.inline else {
+            let why = "only SQLite works on the caller's thread";
+            return Err(DbErr::Custom(why.to_owned()));
+        };
+        InlineTransaction::begin(inline, self.turn().await?)
     }
 
     /// Which database this is.
@@ -401,9 +409,9 @@ impl Store {
     pub async fn close(&self) -> Result<(), DbErr> {
         self.inner.bus.close();
         self.inner.reader.close_by_ref().await?;
-        if self.inner.backend == Backend::Sqlite {
+        if let Some(inline) = &self.inner.inline {
             let _turn = self.turn().await?;
-            self.inner.inline.close();
+            inline.close();
             self.inner.writer.close_by_ref().await?;
         }
         Ok(())

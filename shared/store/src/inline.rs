@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::types::{ToSqlOutput, Value as SqliteValue, ValueRef};
@@ -19,8 +19,11 @@ use crate::WriteTurn;
 use crate::connect::{BUSY_TIMEOUT, STATEMENT_CACHE, WRITER_PRAGMAS};
 
 /// The connection.
-#[derive(Debug, Default)]
-pub(crate) struct Inline(Mutex<Slot>);
+#[derive(Debug)]
+pub(crate) struct Inline {
+    path: PathBuf,
+    slot: Mutex<Slot>,
+}
 
 #[derive(Debug, Default)]
 enum Slot {
@@ -55,10 +58,17 @@ struct Refused {
 // === impl Inline ===
 
 impl Inline {
-    fn open(&self, path: &Path) -> Result<(), DbErr> {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            slot: Mutex::default(),
+        }
+    }
+
+    fn open(&self) -> Result<(), DbErr> {
         let mut slot = self.lock();
         if let Slot::Empty = *slot {
-            *slot = Slot::Open(connect(path).map_err(refused)?);
+            *slot = Slot::Open(connect(&self.path).map_err(refused)?);
         }
         Ok(())
     }
@@ -68,7 +78,7 @@ impl Inline {
     }
 
     fn lock(&self) -> MutexGuard<'_, Slot> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DbErr> {
@@ -98,8 +108,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 impl InlineTransaction {
     /// Takes the write lock.
-    pub(crate) fn begin(inline: &Arc<Inline>, path: &Path, turn: WriteTurn) -> Result<Self, DbErr> {
-        inline.open(path)?;
+    pub(crate) fn begin(inline: &Arc<Inline>, turn: WriteTurn) -> Result<Self, DbErr> {
+        inline.open()?;
         inline.with(|connection| connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute())?;
         Ok(Self {
             inline: Arc::clone(inline),
@@ -433,14 +443,6 @@ mod tests {
         inline.execute(&insert("last")).unwrap();
         inline.commit().unwrap();
         closing.await.unwrap();
-        assert!(store.begin_inline().await.is_err());
-    }
-
-    #[tokio::test]
-    async fn nothing_begins_after_the_store_is_closed() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = store(&directory).await;
-        store.close().await.unwrap();
         let error = store.begin_inline().await.unwrap_err();
         assert!(is_transient(&error), "{error}");
     }

@@ -28,12 +28,11 @@ use watchbell_contracts::convert::FromWire;
 use watchbell_domain::ids::TeamId;
 use watchbell_store::{Backend, InlineTransaction, Store};
 
+use self::direct::DirectTransaction;
 use self::transaction::Columns;
-
 use crate::event::StoredEvent;
 use crate::route::Route;
 
-pub(crate) use direct::DirectTransaction;
 pub(crate) use folding::{Gathered, GatheringLane};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
@@ -77,11 +76,6 @@ impl Db {
         step::step(Step::Begin, begun).await
     }
 
-    /// The same on PostgreSQL.
-    pub(crate) async fn begin_direct(&self) -> Result<DirectTransaction, DbErr> {
-        step::step(Step::Begin, DirectTransaction::begin(&self.store)).await
-    }
-
     /// Whether this is SQLite.
     pub(crate) fn is_sqlite(&self) -> bool {
         self.store.backend() == Backend::Sqlite
@@ -90,6 +84,11 @@ impl Db {
     /// For what commits many times a second, on SQLite; see [`Store::begin_inline`].
     pub(crate) async fn begin_inline(&self) -> Result<InlineTransaction, DbErr> {
         step::step(Step::Begin, self.store.begin_inline()).await
+    }
+
+    /// The same on PostgreSQL.
+    pub(crate) async fn begin_direct(&self) -> Result<DirectTransaction, DbErr> {
+        step::step(Step::Begin, DirectTransaction::begin(&self.store)).await
     }
 
     /// After an error nobody knows whether it took place.
