@@ -183,24 +183,52 @@ const PUBLIC_SERVICES: &[&str] = &[
     "grpc.reflection.v1alpha.ServerReflection",
 ];
 
-static BY_PATH: LazyLock<HashMap<String, Access>> = LazyLock::new(|| {
-    TABLE
-        .iter()
-        .flat_map(|(service, rows)| {
-            rows.iter()
-                .map(move |(rpc, access)| (format!("/{service}/{rpc}"), *access))
+/// An RPC that has a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rpc {
+    /// `package.Service`.
+    pub service: &'static str,
+    /// Its name.
+    pub method: &'static str,
+    /// What it asks of its caller.
+    pub access: Access,
+}
+
+static BY_PATH: LazyLock<HashMap<String, Rpc>> = LazyLock::new(|| {
+    let of = |(service, rows): &(&'static str, Rows)| {
+        let (service, rows) = (*service, *rows);
+        rows.iter().map(move |&(method, access)| {
+            let rpc = Rpc {
+                service,
+                method,
+                access,
+            };
+            (format!("/{service}/{method}"), rpc)
         })
-        .collect()
+    };
+    TABLE.iter().flat_map(of).collect()
 });
+
+/// The RPC of Watchbell that `/package.Service/Rpc` is.
+#[must_use]
+pub fn rpc(path: &str) -> Option<Rpc> {
+    BY_PATH.get(path).copied()
+}
+
+/// Whether a path belongs to a service of gRPC itself, such as health.
+#[must_use]
+pub fn is_public(path: &str) -> bool {
+    let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    service.is_some_and(|(service, _)| PUBLIC_SERVICES.contains(&service))
+}
 
 /// What `/package.Service/Rpc` asks of its caller; `None` when no row allows anybody.
 #[must_use]
 pub fn access(path: &str) -> Option<Access> {
-    if let Some(access) = BY_PATH.get(path) {
-        return Some(*access);
+    match rpc(path) {
+        Some(rpc) => Some(rpc.access),
+        None => is_public(path).then_some(Public),
     }
-    let service = path.strip_prefix('/')?.split_once('/')?.0;
-    PUBLIC_SERVICES.contains(&service).then_some(Public)
 }
 
 // === impl Access ===

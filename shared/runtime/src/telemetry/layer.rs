@@ -1,6 +1,7 @@
 //! A span and a measurement for each call a server answers. The span continues the caller's trace, is named after the
 //! RPC, and ends with the last byte of the answer, so that a stream's span covers the stream.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -45,8 +46,8 @@ struct Call {
     duration: Histogram<f64>,
     clock: SharedClock,
     began: Duration,
-    service: String,
-    method: String,
+    service: &'static str,
+    method: Cow<'static, str>,
     grpc: bool,
 }
 
@@ -68,32 +69,31 @@ impl TraceLayer {
     fn call<B>(&self, request: &Request<B>) -> Option<Call> {
         let path = request.uri().path();
         let grpc = is_grpc(request.headers());
-        let (service, method) = if grpc {
-            match table::access(path) {
-                // Whatever callers make up must not become names of metrics.
-                None => ("unknown".to_owned(), "unknown".to_owned()),
-                Some(_) => {
-                    let (service, method) = path.trim_start_matches('/').split_once('/')?;
-                    (!service.starts_with("grpc.")).then(|| (service.to_owned(), method.to_owned()))?
-                }
+        let (name, service, method) = if grpc {
+            match table::rpc(path) {
+                Some(rpc) => (
+                    path.trim_start_matches('/'),
+                    rpc.service,
+                    Cow::Borrowed(rpc.method),
+                ),
+                None if table::is_public(path) => return None,
+                // Whatever callers make up must not become names of spans and metrics.
+                None => ("unknown", "unknown", Cow::Borrowed("unknown")),
             }
         } else {
             let route = request.extensions().get::<MatchedPath>()?.as_str();
             let noise = matches!(route, "/metrics" | "/healthz" | "/readyz");
-            (!noise).then(|| ("http".to_owned(), format!("{} {route}", request.method())))?
+            let method = (!noise).then(|| format!("{} {route}", request.method()))?;
+            ("", "http", Cow::Owned(method))
         };
         let span = tracing::info_span!(
             "rpc",
-            otel.name = if grpc {
-                format!("{service}/{method}")
-            } else {
-                method.clone()
-            },
+            otel.name = if grpc { name } else { &*method },
             otel.kind = "server",
             otel.status_code = field::Empty,
             rpc.system = if grpc { "grpc" } else { "http" },
             rpc.service = service,
-            rpc.method = method,
+            rpc.method = &*method,
             rpc.grpc.status_code = field::Empty,
             http.response.status_code = field::Empty,
             team = field::Empty,
@@ -161,7 +161,7 @@ impl Call {
         if !self.grpc {
             let status = response.status();
             self.span.record("http.response.status_code", status.as_u16());
-            self.end(status.as_str(), status.is_server_error());
+            self.end(Cow::Owned(status.as_str().to_owned()), status.is_server_error());
             return response;
         }
         // An answer without a body says its status in the headers.
@@ -185,19 +185,18 @@ impl Call {
             code,
             Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss
         );
-        self.end(name(code), fault);
+        self.end(Cow::Borrowed(name(code)), fault);
     }
 
-    fn end(self, status: &str, fault: bool) {
+    fn end(self, status: Cow<'static, str>, fault: bool) {
         if fault {
             self.span.record("otel.status_code", "ERROR");
         }
         let took = self.clock.monotonic().saturating_sub(self.began);
-        let status = KeyValue::new("status", status.to_owned());
         let labels = [
             KeyValue::new("service", self.service),
             KeyValue::new("method", self.method),
-            status,
+            KeyValue::new("status", status),
         ];
         self.duration.record(took.as_secs_f64(), &labels);
     }

@@ -1,21 +1,27 @@
 //! Log lines as JSON, one object each, with the ids of the trace they belong to, so that a line leads to its trace and
 //! back. What the spans around a line know (the RPC, the team) is in `span`.
 
-use std::fmt;
+use std::{fmt, io, str};
 
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
+use tracing::span::Record;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Formats events as JSON. Its layer must use `JsonFields` for spans.
+/// Formats events as JSON. Its layer must use [`Members`] for spans.
 pub(super) struct JsonLines;
+
+/// Formats a span's fields as members of a JSON object, each after a comma: what is recorded later is only appended, and
+/// nothing is read again before a line is written in the span. Most spans end without one.
+pub(super) struct Members;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -33,14 +39,13 @@ struct Line<'a> {
     span: Map<String, Value>,
 }
 
-impl<S, N> FormatEvent<S, N> for JsonLines
+impl<S> FormatEvent<S, Members> for JsonLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(
         &self,
-        ctx: &FmtContext<'_, S, N>,
+        ctx: &FmtContext<'_, S, Members>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -57,8 +62,8 @@ where
         {
             span.insert("name".to_owned(), around.name().into());
             // Fields that were formatted, from the outermost span in; the inner ones win.
-            if let Some(known) = around.extensions().get::<FormattedFields<N>>()
-                && let Ok(known) = serde_json::from_str::<Map<String, Value>>(known)
+            if let Some(members) = around.extensions().get::<FormattedFields<Members>>()
+                && let Ok(known) = Members::read(members)
             {
                 span.extend(known);
             }
@@ -84,6 +89,89 @@ where
         };
         let line = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
         writeln!(writer, "{line}")
+    }
+}
+
+// === impl Members ===
+
+impl Members {
+    fn read(members: &str) -> serde_json::Result<Map<String, Value>> {
+        serde_json::from_str(&format!("{{{}}}", members.strip_prefix(',').unwrap_or(members)))
+    }
+}
+
+impl<'w> FormatFields<'w> for Members {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut member = Member {
+            writer,
+            written: Ok(()),
+        };
+        fields.record(&mut member);
+        member.written
+    }
+
+    fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        self.format_fields(current.as_writer(), fields)
+    }
+}
+
+/// Writes one member after another.
+struct Member<'w> {
+    writer: Writer<'w>,
+    written: fmt::Result,
+}
+
+impl Member<'_> {
+    fn put(&mut self, field: &Field, value: impl Serialize) {
+        // These tell the tracer something; a reader has the RPC's name, kind and status in other fields.
+        if field.name().starts_with("otel.") {
+            return;
+        }
+        self.written = self.written.and_then(|()| {
+            write!(self.writer, ",\"{}\":", field.name())?;
+            serde_json::to_writer(Text(&mut self.writer), &value).map_err(|_| fmt::Error)
+        });
+    }
+}
+
+impl Visit for Member<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+}
+
+/// A writer of text as `serde_json` wants it, which writes whole characters.
+struct Text<'a, 'w>(&'a mut Writer<'w>);
+
+impl io::Write for Text<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.0.write_str(text).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

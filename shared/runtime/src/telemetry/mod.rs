@@ -18,7 +18,6 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -164,7 +163,7 @@ where
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     if json {
         layer
-            .fmt_fields(JsonFields::new())
+            .fmt_fields(log::Members)
             .event_format(log::JsonLines)
             .boxed()
     } else {
@@ -222,8 +221,17 @@ mod tests {
             .with(lines(true, move || sink.clone()));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!("outside");
-            let span = tracing::info_span!("rpc", team = "team_1", method = "Emit");
+            let span = tracing::info_span!(
+                "rpc",
+                otel.kind = "server",
+                team = tracing::field::Empty,
+                method = "Emit \"x\"",
+                code = tracing::field::Empty
+            );
             propagate::continue_from(&span, PARENT);
+            span.record("team", tracing::field::display("team_1"));
+            span.record("code", 1);
+            span.record("code", 3);
             span.in_scope(|| tracing::warn!(count = 3, error = "full", "inside"));
         });
         let lines = written.lines();
@@ -236,10 +244,8 @@ mod tests {
             (&inside["level"], &inside["fields"]["count"]),
             (&"WARN".into(), &3.into())
         );
-        assert_eq!(
-            (&inside["span"]["team"], &inside["span"]["name"]),
-            (&"team_1".into(), &"rpc".into())
-        );
+        let span = serde_json::json!({"name": "rpc", "team": "team_1", "method": "Emit \"x\"", "code": 3});
+        assert_eq!(inside["span"], span, "what was recorded last wins");
         assert!(inside["timestamp"].as_str().unwrap().ends_with('Z'));
     }
 
