@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::{
     config::v1::{DeliveryPolicy, Scope},
-    event::v1::Event,
+    event::v1::{Event, event::Payload},
     router::v1::{EmitBatchRequest, EmitResult, EmitStreamRequest, emit_result::Outcome},
 };
 use watchbell_testkit::{Behaviour, WebhookReceiver};
@@ -181,6 +181,43 @@ fn one_teams_flood_delays_nobody_elses_alerts_and_takes_no_memory() {
         assert!(
             growth < GROWTH,
             "{accepted} events, and it grew by {} MB",
+            growth / 1024 / 1024
+        );
+    });
+}
+
+#[test]
+fn large_events_that_cannot_be_sent_take_no_memory() {
+    const EVENTS: usize = 600;
+    const BYTES: usize = 240 * 1024;
+    crate::harness::database::on_sqlite(|database| async move {
+        let process = Serve::all(&database).start().await;
+        let admin = Client::admin(&process);
+        let team = admin.team("Large").await;
+        let never = WebhookReceiver::builder().count_only().start().await.unwrap();
+        never.behave(Behaviour::Hang);
+        let policy = DeliveryPolicy {
+            max_concurrency: 4,
+            ..Default::default()
+        };
+        admin.subscribe(&team, "never", &never.url(), policy).await;
+        let data = serde_json::json!({"title": "x".repeat(BYTES)}).to_string();
+        let large = |number: usize| Event {
+            payload: Some(Payload::DataJson(data.clone().into())),
+            ..finding(&format!("large-{number}"))
+        };
+        for number in 0..10 {
+            admin.emit(&team, large(number)).await.expect("it is accepted");
+        }
+        let memory = process.peak_memory();
+        for number in 10..EVENTS {
+            admin.emit(&team, large(number)).await.expect("it is accepted");
+        }
+        let growth = process.peak_memory() - memory;
+        assert!(
+            growth < (EVENTS * BYTES / 2) as u64,
+            "{} MB wait, and it grew by {} MB",
+            EVENTS * BYTES / 1024 / 1024,
             growth / 1024 / 1024
         );
     });

@@ -210,10 +210,11 @@ impl<'c> Headroom<'c> {
                 .filter_map(|planned| planned.route.lane(team))
         };
         let full = lanes().find(|lane| *self.of(*lane) == 0);
+        let places = submission.event.places();
         if full.is_none() {
             for lane in lanes() {
                 let left = self.of(lane);
-                *left = left.saturating_sub(1);
+                *left = left.saturating_sub(places);
             }
         }
         full

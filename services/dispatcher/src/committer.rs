@@ -20,6 +20,7 @@ use crate::admission::Admission;
 use crate::core::Core;
 use crate::encode;
 use crate::folding;
+use crate::intake::Turns;
 use crate::job::{Committed, Job, Outcome, State, Submission};
 use crate::lanes::LaneId;
 use crate::route::Route;
@@ -43,7 +44,7 @@ const BACK_OFF: Duration = Duration::from_millis(250);
 pub(crate) struct Committer {
     core: Arc<Core>,
     /// None when another loop writes them; see [`Committer::split`].
-    intake: Option<mpsc::Receiver<Submission>>,
+    intake: Option<Turns>,
     /// The same.
     results: Option<mpsc::Receiver<Outcome>>,
     /// What woke the loop.
@@ -71,6 +72,7 @@ struct Placement {
     submission: usize,
     planned: usize,
     lane: LaneId,
+    places: usize,
     /// Room was reserved for it in memory.
     room: bool,
 }
@@ -92,19 +94,11 @@ struct Written {
 // === impl Committer ===
 
 impl Committer {
-    pub(crate) fn new(
-        core: Arc<Core>,
-        intake: mpsc::Receiver<Submission>,
-        results: mpsc::Receiver<Outcome>,
-    ) -> Self {
+    pub(crate) fn new(core: Arc<Core>, intake: Turns, results: mpsc::Receiver<Outcome>) -> Self {
         Self::of(core, Some(intake), Some(results))
     }
 
-    fn of(
-        core: Arc<Core>,
-        intake: Option<mpsc::Receiver<Submission>>,
-        results: Option<mpsc::Receiver<Outcome>>,
-    ) -> Self {
+    fn of(core: Arc<Core>, intake: Option<Turns>, results: Option<mpsc::Receiver<Outcome>>) -> Self {
         Self {
             core,
             intake,
@@ -131,8 +125,8 @@ impl Committer {
             self.core.pressure.measure(self.core.clock.monotonic());
             if self.outcomes.is_empty() && !stopping {
                 tokio::select! {
-                    submission = next(&mut self.intake) => self.first = submission,
-                    outcome = next(&mut self.results) => self.outcomes.extend(outcome),
+                    submission = next_submission(&mut self.intake) => self.first = Some(submission),
+                    outcome = next_outcome(&mut self.results) => self.outcomes.extend(outcome),
                     () = tokio::time::sleep(ADMISSION), if !self.admission.is_empty() => {}
                     () = stop.cancelled() => {}
                 }
@@ -203,7 +197,7 @@ impl Committer {
         let mut submissions = Vec::new();
         let (mut bytes, mut deliveries) = (0, 0);
         let intake = &mut self.intake;
-        let next = || self.first.take().or_else(|| intake.as_mut()?.try_recv().ok());
+        let next = || self.first.take().or_else(|| intake.as_mut()?.try_next());
         self.admission.round(&self.core, self.hurry, next, |submission| {
             bytes += submission.event.data.len();
             deliveries += submission.routes.len();
@@ -239,7 +233,7 @@ impl Committer {
                 let mut lanes = self.core.lanes();
                 for placement in placements {
                     match placement.room {
-                        true => lanes.unreserve(placement.lane),
+                        true => lanes.unreserve(placement.lane, placement.places),
                         false => lanes.spilled(placement.lane),
                     }
                 }
@@ -444,13 +438,15 @@ impl Committer {
             if !is_new[index] || submission.at_once {
                 continue;
             }
+            let places = submission.event.places();
             for (planned, route) in submission.routes.iter().enumerate() {
                 if let Some(lane) = route.route.lane(submission.event.team_id) {
-                    let room = lanes.reserve(lane, now);
+                    let room = lanes.reserve(lane, places, now);
                     placements.push(Placement {
                         submission: index,
                         planned,
                         lane,
+                        places,
                         room,
                     });
                 }
@@ -567,10 +563,18 @@ impl Committer {
     }
 }
 
-/// Never, when there is no such queue.
-async fn next<T>(queue: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
-    match queue {
-        Some(queue) => queue.recv().await,
+/// Never, when another loop commits them.
+async fn next_submission(intake: &mut Option<Turns>) -> Submission {
+    match intake {
+        Some(intake) => intake.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The same.
+async fn next_outcome(results: &mut Option<mpsc::Receiver<Outcome>>) -> Option<Outcome> {
+    match results {
+        Some(results) => results.recv().await,
         None => std::future::pending().await,
     }
 }

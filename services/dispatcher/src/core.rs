@@ -10,7 +10,8 @@ use crate::admission::Pressure;
 use crate::channels::Channels;
 use crate::feed::Feed;
 use crate::health::Health;
-use crate::job::{Job, Outcome, Submission};
+use crate::intake::{Intake, Turns};
+use crate::job::{Job, Outcome};
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
 use crate::replan::Plans;
@@ -35,7 +36,7 @@ pub(crate) struct Core {
     /// A random number in [0, 1), so that what failed together does not come back together.
     pub(crate) jitter: fn() -> f64,
     /// Into the committer. Full: overloaded.
-    pub(crate) intake: mpsc::Sender<Submission>,
+    pub(crate) intake: Arc<Intake>,
     /// Into the committer. Full: attempts wait with their slots, and nothing new is started.
     pub(crate) outcomes: mpsc::Sender<Outcome>,
     /// Something may be sent.
@@ -63,8 +64,8 @@ pub(crate) struct Parts {
 
 impl Core {
     /// A core, and the ends of its queues for the committer.
-    pub(crate) fn new(parts: Parts) -> (Arc<Self>, mpsc::Receiver<Submission>, mpsc::Receiver<Outcome>) {
-        let (intake, submissions) = mpsc::channel(parts.settings.intake_queue);
+    pub(crate) fn new(parts: Parts) -> (Arc<Self>, Turns, mpsc::Receiver<Outcome>) {
+        let (intake, submissions) = Intake::new(parts.settings.intake_queue);
         let (outcomes, results) = mpsc::channel(parts.settings.outcome_queue);
         let limits = parts.settings.limits();
         let feed = Feed::new(parts.db.store());

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use watchbell_domain::ids::{EventId, TeamId};
 use watchbell_domain::{Category, Severity};
 
+/// What one place in memory holds of an event's payload, in bytes. The body of its webhook requests, made when the first
+/// is sent, takes about as much again.
+pub(crate) const PLACE: usize = 4096;
+
 /// An accepted event.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredEvent {
@@ -55,4 +59,36 @@ pub(crate) struct RenderedEmail {
     pub(crate) text: String,
     /// The `text/html` part.
     pub(crate) html: String,
+}
+
+// === impl StoredEvent ===
+
+impl StoredEvent {
+    /// How many places it takes in memory, by what has no narrow bound: its payload, or its rendered email.
+    pub(crate) fn places(&self) -> usize {
+        let email = self.email.as_ref().map_or(0, |email| {
+            email.subject.len() + email.text.len() + email.html.len()
+        });
+        1 + (self.data.len() + email) / PLACE
+    }
+
+    /// The same event for whoever only needs to know which it was.
+    pub(crate) fn without_payload(self: Arc<Self>) -> Arc<Self> {
+        if self.places() == 1 {
+            return self;
+        }
+        Arc::new(Self {
+            event_type: Arc::clone(&self.event_type),
+            source: self.source.clone(),
+            title: self.title.clone(),
+            url: self.url.clone(),
+            subject: self.subject.clone(),
+            id: self.id.clone(),
+            traceparent: self.traceparent.clone(),
+            data: "{}".to_owned(),
+            email: None,
+            body: OnceLock::new(),
+            ..*self
+        })
+    }
 }

@@ -2,7 +2,7 @@
 //! it in one piece, when it comes due. The summary is an event and a delivery of its own, made in the transaction that
 //! ties the others to it; from then on they end as it ends. A single one is sent as itself.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::DbErr;
@@ -139,12 +139,7 @@ async fn tell(
     };
     let event = event(team, &summary, now).map_err(|error| DbErr::Custom(error.to_string()))?;
     let planned = plan(route, now).ok_or_else(|| DbErr::Custom("a route is no JSON".to_owned()))?;
-    let submission = Submission {
-        event: Arc::new(event),
-        routes: vec![planned],
-        at_once: false,
-        answer: oneshot::channel().0,
-    };
+    let submission = Submission::new(event, vec![planned], false, oneshot::channel().0);
     let planned = &submission.routes[0];
     let delivery = NewDelivery {
         id: planned.id,

@@ -211,12 +211,7 @@ impl HealthKeeper {
             .chain([inbox()])
             .filter_map(|route| plan(route, now))
             .collect();
-        let submission = Submission {
-            event: Arc::new(event),
-            routes,
-            at_once: false,
-            answer,
-        };
+        let submission = Submission::new(event, routes, false, answer);
         // Waiting for room or for the commit would stop this loop, and with it the image of what is unhealthy.
         self.core.intake.try_send(submission).is_ok()
             && matches!(

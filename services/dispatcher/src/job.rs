@@ -8,9 +8,10 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
 use watchbell_runtime::problem::Problem;
+use watchbell_runtime::shares::Share;
 
 use crate::event::StoredEvent;
-use crate::lanes::LaneId;
+use crate::lanes::{LaneId, Weigh};
 use crate::route::Route;
 use crate::senders::{Report, Verdict};
 
@@ -52,6 +53,8 @@ pub(crate) struct Submission {
     /// Keep its deliveries leased, but out of the lanes: whoever submitted it carries them.
     pub(crate) at_once: bool,
     pub(crate) answer: oneshot::Sender<Result<Committed, Problem>>,
+    /// Of the room that is for what waits; see `intake`.
+    pub(crate) share: Option<Share>,
 }
 
 /// A route and the delivery that will carry it out.
@@ -155,6 +158,26 @@ impl State {
     }
 }
 
+// === impl Submission ===
+
+impl Submission {
+    /// A submission of which nothing waits yet.
+    pub(crate) fn new(
+        event: StoredEvent,
+        routes: Vec<Planned>,
+        at_once: bool,
+        answer: oneshot::Sender<Result<Committed, Problem>>,
+    ) -> Self {
+        Self {
+            event: Arc::new(event),
+            routes,
+            at_once,
+            answer,
+            share: None,
+        }
+    }
+}
+
 // === impl Job ===
 
 impl Job {
@@ -200,6 +223,12 @@ impl Job {
             parked_for: Some(why),
             ..self.stays(State::Parked, message)
         }
+    }
+}
+
+impl Weigh for Job {
+    fn places(&self) -> usize {
+        self.event.places()
     }
 }
 

@@ -5,6 +5,9 @@
 //! Two shared resources could let one loud or stuck channel delay the rest: memory and the slots for attempts under
 //! way. Both are shared by dynamic thresholds (Choudhury and Hahne, 1998): a lane may hold at most as much as is
 //! still free. However many lanes are stuck, something stays free for the next one.
+//!
+//! Memory is counted in places. A job takes one or, when its event is large, more ([`Weigh`]); what fits in begins in
+//! a free place, so that one job may reach beyond a bound.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -32,12 +35,18 @@ pub(crate) struct LanePolicy {
     pub(crate) burst: u32,
 }
 
+/// Something that takes memory.
+pub(crate) trait Weigh {
+    /// How many places it takes, at least 1; always the same.
+    fn places(&self) -> usize;
+}
+
 /// What this process takes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Jobs of one lane in memory, waiting or under way.
+    /// Places of one lane's jobs in memory, waiting or under way.
     pub(crate) per_lane: usize,
-    /// Jobs of all lanes in memory.
+    /// Places of all lanes' jobs in memory.
     pub(crate) total: usize,
     /// Attempts under way at the same time.
     pub(crate) in_flight: usize,
@@ -48,7 +57,7 @@ pub(crate) struct Limits {
 #[must_use = "give it back by `finish_claim`"]
 pub(crate) struct Claim {
     pub(crate) lane: LaneId,
-    /// Rows that may be claimed; may be 0.
+    /// Places for rows that may be claimed, the last of which may begin in the last place; may be 0.
     pub(crate) room: usize,
     asked: Asked,
 }
@@ -69,7 +78,7 @@ pub(crate) struct Lanes<J> {
     ring: VecDeque<LaneId>,
     /// Lanes that wait for an instant.
     timers: BTreeSet<(Duration, LaneId)>,
-    /// Jobs queued, under way, or promised room.
+    /// Places of jobs queued, under way, or promised room.
     held: usize,
     in_flight: usize,
     /// Counts rows that found no room and are in the database now.
@@ -86,7 +95,9 @@ pub(crate) struct Lanes<J> {
 struct Lane<J> {
     queue: VecDeque<J>,
     in_flight: usize,
-    /// Room promised to rows that are being committed or claimed.
+    /// Places of what is queued, under way, or promised room.
+    load: usize,
+    /// Places promised to rows that are being committed or claimed.
     reserved: usize,
     policy: LanePolicy,
     /// When the next attempt would be due at a steady pace (the generic cell rate algorithm).
@@ -149,7 +160,7 @@ impl LanePolicy {
 
 // === impl Lanes ===
 
-impl<J> Lanes<J> {
+impl<J: Weigh> Lanes<J> {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -170,14 +181,16 @@ impl<J> Lanes<J> {
         self.closed = true;
     }
 
-    /// Asks to keep one new job of the lane in memory. When granted, [`Lanes::push`] or [`Lanes::unreserve`] follows;
-    /// when not, the row goes into the database without a lease and [`Lanes::spilled`] follows its commit.
-    pub(crate) fn reserve(&mut self, id: LaneId, now: Duration) -> bool {
+    /// Asks to keep one new job of the lane, of so many places, in memory. When granted, [`Lanes::push`] or
+    /// [`Lanes::unreserve`] follows; when not, the row goes into the database without a lease and [`Lanes::spilled`]
+    /// follows its commit.
+    pub(crate) fn reserve(&mut self, id: LaneId, places: usize, now: Duration) -> bool {
         let room = self.free().min(self.limits.per_lane);
         let lane = self.lane(id, now);
-        if !lane.is_backlogged(now) && lane.load() < room {
-            lane.reserved += 1;
-            self.held += 1;
+        if !lane.is_backlogged(now) && lane.load < room {
+            lane.load += places;
+            lane.reserved += places;
+            self.held += places;
             return true;
         }
         lane.backlog = true;
@@ -185,9 +198,9 @@ impl<J> Lanes<J> {
         false
     }
 
-    /// How many new jobs this lane should get now, when it is we who are behind: of a lane that moves, or that is new, as
-    /// many as it has room for; once the database holds jobs of it, half as many as have ended since this was asked, so that those
-    /// become fewer. A lane that stands still loses nothing by what is taken in.
+    /// How many places of new jobs this lane should get now, when it is we who are behind: of a lane that moves, or that
+    /// is new, as many as it has; once the database holds jobs of it, half as many as have become free since this was
+    /// asked, so that those become fewer. A lane that stands still loses nothing by what is taken in.
     pub(crate) fn headroom(&mut self, id: LaneId, now: Duration) -> usize {
         let room = self.free().min(self.limits.per_lane);
         let Some(lane) = self.lanes.get_mut(&id) else {
@@ -199,17 +212,17 @@ impl<J> Lanes<J> {
         } else if lane.is_backlogged(now) {
             ended.div_ceil(2)
         } else {
-            room.saturating_sub(lane.load())
+            room.saturating_sub(lane.load)
         }
     }
 
-    /// Gives a reservation back.
-    pub(crate) fn unreserve(&mut self, id: LaneId) {
-        if let Some(lane) = self.lanes.get_mut(&id)
-            && lane.reserved > 0
-        {
-            lane.reserved -= 1;
-            self.held -= 1;
+    /// Gives a reservation of so many places back.
+    pub(crate) fn unreserve(&mut self, id: LaneId, places: usize) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            let places = places.min(lane.reserved);
+            lane.reserved -= places;
+            lane.load -= places;
+            self.held -= places;
         }
     }
 
@@ -224,11 +237,13 @@ impl<J> Lanes<J> {
 
     /// Queues a job in the room that was reserved for it.
     pub(crate) fn push(&mut self, id: LaneId, job: J, now: Duration) {
+        let places = job.places();
         let lane = self.lane(id, now);
-        let reserved = lane.reserved > 0;
-        lane.reserved -= usize::from(reserved);
+        let promised = places.min(lane.reserved);
+        lane.reserved -= promised;
+        lane.load += places - promised;
         lane.queue.push_back(job);
-        self.held += usize::from(!reserved);
+        self.held += places - promised;
         self.enrol(id, now);
     }
 
@@ -277,23 +292,24 @@ impl<J> Lanes<J> {
         taken
     }
 
-    /// An attempt has ended; its job leaves memory. True when the database holds more of this lane and enough room
-    /// has become free to go and get it.
-    pub(crate) fn completed(&mut self, id: LaneId, now: Duration) -> bool {
+    /// An attempt has ended; its job, of so many places, leaves memory. True when the database holds more of this lane
+    /// and enough room has become free to go and get it.
+    pub(crate) fn completed(&mut self, id: LaneId, places: usize, now: Duration) -> bool {
         let per_lane = self.limits.per_lane;
         let Some(lane) = self.lanes.get_mut(&id) else {
             return false;
         };
         if lane.in_flight > 0 {
             lane.in_flight -= 1;
+            lane.load -= places;
             self.in_flight -= 1;
-            self.held -= 1;
+            self.held -= places;
             self.over_share = false;
         }
         lane.used_at = now;
         lane.moved_at = now;
-        lane.ended += 1;
-        let hungry = lane.is_backlogged(now) && lane.load() <= per_lane / 2;
+        lane.ended += places;
+        let hungry = lane.is_backlogged(now) && lane.load <= per_lane / 2;
         self.enrol(id, now);
         hungry
     }
@@ -333,7 +349,7 @@ impl<J> Lanes<J> {
         lane.backlog_from = Some(lane.backlog_from.map_or(at, |known| known.min(at)));
     }
 
-    /// Sets room aside for rows of this lane that are due in the database. Until they are all in memory, new ones
+    /// Sets at most `max` places aside for rows of this lane that are due in the database. Until they are all in memory, new ones
     /// queue up behind them there.
     pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, asked: Asked, now: Duration) -> Claim {
         let free = self.free();
@@ -348,9 +364,10 @@ impl<J> Lanes<J> {
         };
         // `held` grows with what is set aside, and so the threshold falls while the load rises.
         let room = per_lane
-            .saturating_sub(lane.load())
-            .min(free.saturating_sub(lane.load()).div_ceil(2))
+            .saturating_sub(lane.load)
+            .min(free.saturating_sub(lane.load).div_ceil(2))
             .min(max);
+        lane.load += room;
         lane.reserved += room;
         self.held += room;
         Claim {
@@ -360,18 +377,19 @@ impl<J> Lanes<J> {
         }
     }
 
-    /// Queues what was claimed and gives the rest of the room back. Fewer rows than room: the database has no more.
-    pub(crate) fn finish_claim(&mut self, claim: &Claim, jobs: Vec<J>, now: Duration) {
-        let got = jobs.len();
+    /// Queues what was claimed and gives the rest of the room back; true when the room was filled. When it was not, the
+    /// database has no more.
+    pub(crate) fn finish_claim(&mut self, claim: &Claim, jobs: Vec<J>, now: Duration) -> bool {
+        let got = jobs.iter().map(Weigh::places).sum();
         for job in jobs {
             self.push(claim.lane, job, now);
         }
-        for _ in got..claim.room {
-            self.unreserve(claim.lane);
-        }
-        if got < claim.room {
+        self.unreserve(claim.lane, claim.room.saturating_sub(got));
+        let filled = got >= claim.room;
+        if !filled {
             self.nothing_waits(claim.lane, claim.asked);
         }
+        filled
     }
 
     /// To be called before looking into the database, and before the instant by which what waits there is due.
@@ -402,9 +420,7 @@ impl<J> Lanes<J> {
 
     /// Gives all the room of a claim back: it failed, and tells nothing about what the database holds.
     pub(crate) fn abandon_claim(&mut self, claim: &Claim) {
-        for _ in 0..claim.room {
-            self.unreserve(claim.lane);
-        }
+        self.unreserve(claim.lane, claim.room);
     }
 
     /// Whoever takes goes to sleep: until when, if nothing else wakes it.
@@ -435,9 +451,14 @@ impl<J> Lanes<J> {
     /// Drops the jobs for which `keep` is false, as long as they are not under way.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&J) -> bool) {
         for lane in self.lanes.values_mut() {
-            let before = lane.queue.len();
-            lane.queue.retain(&mut keep);
-            self.held -= before - lane.queue.len();
+            let mut dropped = 0;
+            lane.queue.retain(|job| {
+                let keeps = keep(job);
+                dropped += if keeps { 0 } else { job.places() };
+                keeps
+            });
+            lane.load -= dropped;
+            self.held -= dropped;
         }
     }
 
@@ -457,7 +478,7 @@ impl<J> Lanes<J> {
         self.lanes.get(&id)?.queue.front()
     }
 
-    /// Jobs queued, under way, or promised room.
+    /// Places of jobs queued, under way, or promised room.
     pub(crate) fn held(&self) -> usize {
         self.held
     }
@@ -508,6 +529,7 @@ impl<J> Lane<J> {
         Self {
             queue: VecDeque::new(),
             in_flight: 0,
+            load: 0,
             reserved: 0,
             policy: LanePolicy::UNKNOWN,
             steady: Duration::ZERO,
@@ -521,10 +543,6 @@ impl<J> Lane<J> {
             moved_at: now,
             ended: 0,
         }
-    }
-
-    fn load(&self) -> usize {
-        self.queue.len() + self.in_flight + self.reserved
     }
 
     fn has_work(&self) -> bool {
@@ -545,7 +563,7 @@ impl<J> Lane<J> {
     }
 
     fn is_idle(&self, now: Duration) -> bool {
-        self.load() == 0
+        self.load == 0
             && self.spilling == 0
             && !self.backlog
             && self.backlog_from.is_none()

@@ -20,6 +20,7 @@ mod gauges;
 mod grpc;
 mod health;
 mod heartbeat;
+mod intake;
 mod job;
 mod lanes;
 mod loops;

@@ -17,7 +17,7 @@ use crate::channels::{Away, Known};
 use crate::core::Core;
 use crate::follow_up::{breaks, follow_up};
 use crate::job::{Attempt, Break, Job, Outcome, ParkedFor, State};
-use crate::lanes::LaneId;
+use crate::lanes::{LaneId, Weigh as _};
 use crate::replan::held_until;
 use crate::senders::{Parcel, Report, Verdict};
 use crate::terms::Terms;
@@ -99,16 +99,19 @@ impl Pump {
 /// costs less than a new one.
 async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
     loop {
+        let places = job.places();
         // A job of a former self belongs to others by now.
         if job.owner == core.owner() {
-            let outcome = outcome(&core, job).await;
+            let mut outcome = outcome(&core, job).await;
+            // It gives its places back before it is committed.
+            outcome.job.event = outcome.job.event.without_payload();
             // Waits while the committer is behind, and so keeps its slot. It only fails when the process stops.
             let _ = core.outcomes.send(outcome).await;
         }
         let next = {
             let now = core.clock.monotonic();
             let mut lanes = core.lanes();
-            if lanes.completed(lane, now) {
+            if lanes.completed(lane, places, now) {
                 core.sweep.notify_one();
             }
             let next = lanes.take(now, 1).pop();

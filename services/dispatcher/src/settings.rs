@@ -16,20 +16,21 @@ use crate::lanes::Limits;
 pub struct Settings {
     /// Its own database.
     pub database: DatabaseSettings,
-    /// Jobs of one lane in memory.
+    /// Jobs of one lane in memory; one counts once for each begun 4 KiB of its event's payload.
     #[serde(default = "defaults::per_lane")]
     pub max_jobs_per_lane: usize,
-    /// Jobs of all lanes in memory.
+    /// Jobs of all lanes in memory, counted likewise.
     #[serde(default = "defaults::total")]
     pub max_jobs: usize,
     /// Attempts under way at the same time.
     #[serde(default = "defaults::in_flight")]
     pub max_attempts_in_flight: usize,
-    /// Submissions that may wait for a commit; beyond it callers are told to come again.
-    #[serde(default = "defaults::queue")]
+    /// Submissions that may wait for a commit, counted as jobs are; a team's are at most as many as still have room. Beyond
+    /// it callers are told to come again.
+    #[serde(default = "defaults::intake")]
     pub intake_queue: usize,
     /// Outcomes that may wait for a commit; beyond it nothing new is started.
-    #[serde(default = "defaults::queue")]
+    #[serde(default = "defaults::outcomes")]
     pub outcome_queue: usize,
     /// Days that events, ended deliveries and notifications are kept.
     #[serde(default = "defaults::keep_days")]
@@ -83,7 +84,10 @@ mod defaults {
     pub(super) fn in_flight() -> usize {
         1_024
     }
-    pub(super) fn queue() -> usize {
+    pub(super) fn intake() -> usize {
+        16_384
+    }
+    pub(super) fn outcomes() -> usize {
         8_192
     }
     pub(super) fn keep_days() -> u32 {
@@ -108,8 +112,8 @@ impl Settings {
             max_jobs_per_lane: defaults::per_lane(),
             max_jobs: defaults::total(),
             max_attempts_in_flight: defaults::in_flight(),
-            intake_queue: defaults::queue(),
-            outcome_queue: defaults::queue(),
+            intake_queue: defaults::intake(),
+            outcome_queue: defaults::outcomes(),
             keep_days: defaults::keep_days(),
             keep_answers_days: defaults::keep_answers_days(),
             drain_seconds: defaults::drain_seconds(),

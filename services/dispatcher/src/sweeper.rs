@@ -16,10 +16,10 @@ use crate::folding::gather_due;
 use crate::job::Job;
 use crate::lanes::{Asked, Claim, LaneId};
 
-/// Rows of one lane claimed at once.
+/// Places for rows of one lane claimed at once.
 const MAX_PER_LANE: usize = 1_000;
-/// Rows claimed at once.
-const MAX_ROWS: usize = 5_000;
+/// Places for rows claimed at once.
+const MAX_PLACES: usize = 5_000;
 /// Between two looks when nothing else wakes the sweeper.
 pub(crate) const POLL: Duration = Duration::from_secs(1);
 /// Lanes that had nothing to do for so long are forgotten.
@@ -136,8 +136,7 @@ impl Sweeper {
                 for claim in &claims {
                     let jobs = jobs.remove(&claim.lane).unwrap_or_default();
                     sweep.claimed += jobs.len();
-                    sweep.more |= claim.room > 0 && jobs.len() == claim.room;
-                    lanes.finish_claim(claim, jobs, now);
+                    sweep.more |= lanes.finish_claim(claim, jobs, now) && claim.room > 0;
                 }
                 drop(lanes);
                 core.pump.notify_one();
@@ -164,12 +163,12 @@ impl Sweeper {
     /// that was not enough for all.
     fn begin(&mut self, due: &[LaneId], asked: Asked) -> (Vec<Claim>, bool) {
         let now = self.core.clock.monotonic();
-        let share = (MAX_ROWS / due.len().max(1)).clamp(1, MAX_PER_LANE);
+        let share = (MAX_PLACES / due.len().max(1)).clamp(1, MAX_PER_LANE);
         let served = self.served;
         let behind = due.iter().filter(|lane| **lane > served);
         let others = due.iter().filter(|lane| **lane <= served);
         let mut lanes = self.core.lanes();
-        let mut left = MAX_ROWS;
+        let mut left = MAX_PLACES;
         let mut claims = Vec::new();
         for lane in behind.chain(others) {
             if left == 0 {

@@ -66,7 +66,7 @@ impl Intake {
             traceparent: traceparent.unwrap_or_default(),
             email: None,
         };
-        let response = self.submitter.submit(request).await?;
+        let response = self.submitter.submit(team, request).await?;
         if let Some(error) = response.error {
             return Err(Error::Refused(problem::from_message(&error)));
         }

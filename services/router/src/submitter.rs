@@ -19,15 +19,18 @@ use std::{
 
 use tokio::time::timeout;
 
+use prost::Message as _;
 use watchbell_contracts::{
     api::DispatcherApi,
     dispatcher::v1::{SubmitRequest, SubmitResponse},
 };
+use watchbell_domain::ids::TeamId;
+use watchbell_runtime::shares::Shares;
 
 pub(crate) use self::link::LinkLoop;
 use self::{
     link::Link,
-    session::{Refused, Session},
+    session::{Closed, Session, Unsent},
 };
 use crate::error::Error;
 
@@ -35,11 +38,18 @@ use crate::error::Error;
 /// not waited for until its stream breaks.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How much may wait for Dispatchers before callers are told to slow down, in places that teams share.
+const PLACES: usize = 16_384;
+
+/// What one place holds of a submission, in bytes.
+const PLACE: usize = 4_096;
+
 /// Submits to the least busy Dispatcher that is there.
 #[derive(Clone)]
 pub(crate) struct Submitter {
     links: Arc<[Arc<Link>]>,
     turn: Arc<AtomicUsize>,
+    room: Shares,
     answer: Duration,
 }
 
@@ -56,17 +66,23 @@ impl Submitter {
             Self {
                 links: links.into(),
                 turn: Arc::default(),
+                room: Shares::new(PLACES),
                 answer: ANSWER,
             },
             loops,
         )
     }
 
-    /// Commits an event and its routes.
-    pub(crate) async fn submit(&self, mut request: SubmitRequest) -> Result<SubmitResponse, Error> {
+    /// Commits an event of this team and its routes.
+    pub(crate) async fn submit(&self, team: TeamId, request: SubmitRequest) -> Result<SubmitResponse, Error> {
+        let share = self.room.take(team, 1 + request.encoded_len() / PLACE);
+        let mut unsent = Unsent {
+            request,
+            share: share.ok_or(Error::Overloaded)?,
+        };
         loop {
             let session = self.least_busy().ok_or(Error::NoDispatcher)?;
-            match session.send(request) {
+            match session.send(unsent) {
                 Ok(answer) => {
                     return match timeout(self.answer, answer).await {
                         Ok(Ok(answer)) => Ok(answer),
@@ -74,9 +90,8 @@ impl Submitter {
                         Ok(Err(_)) | Err(_) => Err(Error::NoDispatcher),
                     };
                 }
-                Err(Refused::Full) => return Err(Error::Overloaded),
                 // It closed since we chose it, and is not chosen again.
-                Err(Refused::Closed(unsent)) => request = *unsent,
+                Err(Closed(back)) => unsent = *back,
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod problem;
 pub mod ready;
 pub mod server;
 pub mod settings;
+pub mod shares;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, SubsecRound, Utc};
 use futures::StreamExt;
 use prost::Message;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use tonic::{Request, Status};
 use watchbell_contracts::api::{BoxStream, boxed};
@@ -21,11 +20,13 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::event::{RenderedEmail, StoredEvent};
 use crate::health::plan;
+use crate::intake::Refused;
 use crate::job::{Committed, Submission};
 use crate::route::Route;
 
-/// Submissions of one stream that may wait for their commits at the same time.
-const IN_FLIGHT: usize = 4096;
+/// Submissions of one stream that may wait for their commits at the same time: all that a Router lets wait, so that
+/// none waits where it would have to wait for another team's.
+const IN_FLIGHT: usize = 16_384;
 
 pub(super) fn submit(
     core: &Arc<Core>,
@@ -74,18 +75,15 @@ pub(super) async fn enter(
     let now = event.accepted_at;
     let routes = routes.into_iter().filter_map(|route| plan(route, now)).collect();
     let (answer, committed) = oneshot::channel();
-    let submission = Submission {
-        event: Arc::new(event),
-        routes,
-        at_once,
-        answer,
-    };
-    core.intake.try_send(submission).map_err(|error| match error {
-        TrySendError::Full(_) => Problem::Overloaded {
-            retry_after: DEFAULT_RETRY,
-        },
-        TrySendError::Closed(_) => Problem::unavailable("the Dispatcher is stopping"),
-    })?;
+    let submission = Submission::new(event, routes, at_once, answer);
+    core.intake
+        .try_send(submission)
+        .map_err(|refused| match refused {
+            Refused::Full => Problem::Overloaded {
+                retry_after: DEFAULT_RETRY,
+            },
+            Refused::Closed => Problem::unavailable("the Dispatcher is stopping"),
+        })?;
     committed
         .await
         .unwrap_or_else(|_| Err(Problem::unavailable("the Dispatcher is stopping")))

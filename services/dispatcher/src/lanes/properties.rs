@@ -13,6 +13,22 @@ const LIMITS: Limits = Limits {
     in_flight: 12,
 };
 
+/// The most places that a job takes here.
+const LARGEST: usize = 3;
+
+/// A lane's and a number; of three jobs in a row one takes one place, one two, one three.
+impl Weigh for (u8, u64) {
+    fn places(&self) -> usize {
+        1 + (self.1 % LARGEST as u64) as usize
+    }
+}
+
+impl Weigh for u8 {
+    fn places(&self) -> usize {
+        1
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// A new job, if there is room.
@@ -25,7 +41,7 @@ enum Step {
     Advance(u64),
     Policy(u8, u32, u32),
     Pause(u8, u64),
-    /// A claim of up to so many rows of which some exist.
+    /// A claim of up to so many places, of rows of which some exist.
     Claim(u8, usize, usize),
 }
 
@@ -48,7 +64,7 @@ fn id(lane: u8) -> LaneId {
     LaneId(Uuid::from_u128(u128::from(lane) + 1))
 }
 
-fn begin<J>(lanes: &mut Lanes<J>, max: usize, now: Duration) -> Claim {
+fn begin(lanes: &mut Lanes<u8>, max: usize, now: Duration) -> Claim {
     let asked = lanes.ask(now);
     lanes.begin_claim(id(1), max, asked, now)
 }
@@ -119,15 +135,16 @@ impl Account {
         if let Some(jobs) = self.under_way.get_mut(&lane)
             && !jobs.is_empty()
         {
-            assert!(self.done.insert(jobs.remove(0)), "nothing is done twice");
-            lanes.completed(id(lane), self.now);
+            let job = jobs.remove(0);
+            assert!(self.done.insert(job), "nothing is done twice");
+            lanes.completed(id(lane), (lane, job).places(), self.now);
         }
     }
 
     fn step(&mut self, lanes: &mut Lanes<(u8, u64)>, step: &Step) {
         match *step {
             Step::Offer(lane) => {
-                if lanes.reserve(id(lane), self.now) {
+                if lanes.reserve(id(lane), (lane, self.next + 1).places(), self.now) {
                     let job = self.enter(lane);
                     lanes.push(id(lane), (lane, job), self.now);
                 } else {
@@ -165,20 +182,28 @@ impl Account {
                 let asked = lanes.ask(self.now);
                 let claim = lanes.begin_claim(id(lane), max, asked, self.now);
                 assert!(claim.room <= max);
-                let jobs = (0..exist.min(claim.room))
-                    .map(|_| (lane, self.enter(lane)))
-                    .collect();
-                lanes.finish_claim(&claim, jobs, self.now);
+                let mut places = 0;
+                let mut jobs = Vec::new();
+                // The last may begin in the last place.
+                while jobs.len() < exist && places < claim.room {
+                    let job = (lane, self.enter(lane));
+                    places += job.places();
+                    jobs.push(job);
+                }
+                assert_eq!(lanes.finish_claim(&claim, jobs, self.now), places >= claim.room);
             }
         }
-        let held: usize = self
+        let waiting = self
             .waiting
-            .values()
-            .map(VecDeque::len)
-            .chain(self.under_way.values().map(Vec::len))
-            .sum();
+            .iter()
+            .flat_map(|(lane, jobs)| jobs.iter().map(|job| (*lane, *job)));
+        let under_way = self
+            .under_way
+            .iter()
+            .flat_map(|(lane, jobs)| jobs.iter().map(|job| (*lane, *job)));
+        let held = waiting.chain(under_way).map(|job| job.places()).sum::<usize>();
         assert_eq!(held, lanes.held());
-        assert!(held <= LIMITS.total);
+        assert_eq!(lanes.audit(LARGEST), Ok(()));
     }
 }
 
@@ -215,30 +240,30 @@ proptest! {
         let mut lanes = Lanes::new(LIMITS);
         let now = Duration::ZERO;
         let generous = LanePolicy::new(64, 0.0);
-        for round in 0..offers {
+        for _ in 0..offers {
             for lane in 0..stuck {
                 lanes.set_policy(id(lane), generous, now);
-                if lanes.reserve(id(lane), now) {
-                    lanes.push(id(lane), (lane, round), now);
+                if lanes.reserve(id(lane), 1, now) {
+                    lanes.push(id(lane), lane, now);
                 }
                 // Whatever goes never comes back.
                 lanes.take(now, usize::MAX);
             }
         }
-        prop_assert!(lanes.reserve(id(200), now), "there is room in memory");
-        lanes.push(id(200), (200, 0), now);
+        prop_assert!(lanes.reserve(id(200), 1, now), "there is room in memory");
+        lanes.push(id(200), 200, now);
         prop_assert_eq!(lanes.take(now, usize::MAX).len(), 1, "and a slot, at once");
     }
 }
 
 #[test]
 fn lanes_take_turns() {
-    let mut lanes = Lanes::new(LIMITS);
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
     for job in 0..3 {
         for lane in 0..3 {
             lanes.set_policy(id(lane), LanePolicy::new(4, 0.0), now);
-            assert!(lanes.reserve(id(lane), now));
+            assert!(lanes.reserve(id(lane), 1, now));
             lanes.push(id(lane), job, now);
         }
     }
@@ -255,46 +280,46 @@ fn lanes_take_turns() {
 
 #[test]
 fn who_takes_is_not_woken_for_a_lane_that_has_its_share() {
-    let mut lanes = Lanes::new(Limits {
+    let mut lanes: Lanes<u8> = Lanes::new(Limits {
         in_flight: 2,
         ..LIMITS
     });
     let now = Duration::ZERO;
     lanes.set_policy(id(1), LanePolicy::new(4, 0.0), now);
     for job in 0..2 {
-        assert!(lanes.reserve(id(1), now));
+        assert!(lanes.reserve(id(1), 1, now));
         lanes.push(id(1), job, now);
     }
     assert_eq!(lanes.take(now, 10).len(), 1, "the other slot is for another lane");
     assert_eq!(lanes.sleep_until(now), Duration::MAX);
-    assert!(lanes.reserve(id(2), now));
+    assert!(lanes.reserve(id(2), 1, now));
     lanes.push(id(2), 0, now);
     assert!(lanes.oversleeps(now), "there it is");
     assert_eq!(lanes.take(now, 10).len(), 1);
-    lanes.completed(id(2), now);
-    lanes.completed(id(1), now);
+    lanes.completed(id(2), 1, now);
+    lanes.completed(id(1), 1, now);
     assert!(lanes.oversleeps(now), "now it is its turn");
 }
 
 #[test]
 fn a_lane_without_a_policy_goes_one_by_one() {
-    let mut lanes = Lanes::new(LIMITS);
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     for job in 0..2 {
-        assert!(lanes.reserve(id(1), Duration::ZERO));
+        assert!(lanes.reserve(id(1), 1, Duration::ZERO));
         lanes.push(id(1), job, Duration::ZERO);
     }
     assert_eq!(lanes.take(Duration::ZERO, 10).len(), 1);
-    lanes.completed(id(1), Duration::ZERO);
+    lanes.completed(id(1), 1, Duration::ZERO);
     assert_eq!(lanes.take(Duration::ZERO, 10).len(), 1);
 }
 
 #[test]
 fn a_rate_of_one_a_second_means_a_second_between_starts() {
-    let mut lanes = Lanes::new(LIMITS);
+    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let mut now = Duration::from_secs(100);
     lanes.set_policy(id(1), LanePolicy::new(4, 1.0), now);
     for job in 0..3 {
-        assert!(lanes.reserve(id(1), now));
+        assert!(lanes.reserve(id(1), 1, now));
         lanes.push(id(1), job, now);
     }
     assert_eq!(lanes.take(now, 10).len(), 1);
@@ -311,14 +336,14 @@ fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
     let now = Duration::ZERO;
     let claim = begin(&mut lanes, 2, now);
     assert_eq!(claim.room, 2);
-    assert!(!lanes.reserve(id(1), now), "a backlog is being fetched");
+    assert!(!lanes.reserve(id(1), 1, now), "a backlog is being fetched");
     lanes.finish_claim(&claim, vec![1, 2], now);
-    assert!(!lanes.reserve(id(1), now), "there may be more");
+    assert!(!lanes.reserve(id(1), 1, now), "there may be more");
     lanes.spilled(id(1));
     lanes.spilled(id(1));
     let claim = begin(&mut lanes, 2, now);
     lanes.finish_claim(&claim, vec![3], now);
-    assert!(lanes.reserve(id(1), now), "that was all");
+    assert!(lanes.reserve(id(1), 1, now), "that was all");
 }
 
 #[test]
@@ -326,10 +351,10 @@ fn a_row_that_spills_while_a_claim_runs_keeps_the_backlog() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
     let claim = begin(&mut lanes, 2, now);
-    assert!(!lanes.reserve(id(1), now));
+    assert!(!lanes.reserve(id(1), 1, now));
     lanes.spilled(id(1));
     lanes.finish_claim(&claim, vec![], now);
-    assert!(!lanes.reserve(id(1), now), "the claim may not have seen it");
+    assert!(!lanes.reserve(id(1), 1, now), "the claim may not have seen it");
 }
 
 #[test]
@@ -338,12 +363,15 @@ fn a_row_that_is_committed_while_somebody_looks_keeps_the_backlog() {
     let now = Duration::ZERO;
     let claim = begin(&mut lanes, 0, now);
     lanes.finish_claim(&claim, vec![], now);
-    assert!(!lanes.reserve(id(1), now), "nobody has said that nothing waits");
+    assert!(
+        !lanes.reserve(id(1), 1, now),
+        "nobody has said that nothing waits"
+    );
     let asked = lanes.ask(now);
     lanes.spilled(id(1));
     lanes.nothing_waits(id(1), asked);
     assert!(
-        !lanes.reserve(id(1), now),
+        !lanes.reserve(id(1), 1, now),
         "whoever looked may have done so before the commit"
     );
 }
@@ -352,9 +380,11 @@ fn a_row_that_is_committed_while_somebody_looks_keeps_the_backlog() {
 fn what_spills_from_a_commit_does_not_come_before_what_does_not() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let granted = (0..LIMITS.per_lane).filter(|_| lanes.reserve(id(1), now)).count();
-    assert!(!lanes.reserve(id(1), now));
-    lanes.unreserve(id(1));
+    let granted = (0..LIMITS.per_lane)
+        .filter(|_| lanes.reserve(id(1), 1, now))
+        .count();
+    assert!(!lanes.reserve(id(1), 1, now));
+    lanes.unreserve(id(1), 1);
     assert_eq!(
         begin(&mut lanes, 2, now).room,
         0,
@@ -375,19 +405,22 @@ fn what_a_claim_could_not_see_yet_keeps_the_backlog() {
     let asked = lanes.ask(now);
     // Due later than what was asked for, and committed before the rows are claimed.
     let before = lanes.begin_claim(id(1), 2, asked, now);
-    assert!(!lanes.reserve(id(1), now));
+    assert!(!lanes.reserve(id(1), 1, now));
     lanes.spilled(id(1));
     lanes.finish_claim(&before, vec![], now);
     let again = lanes.begin_claim(id(1), 2, asked, now);
     lanes.finish_claim(&again, vec![], now);
-    assert!(!lanes.reserve(id(1), now), "what was spilled since comes first");
+    assert!(
+        !lanes.reserve(id(1), 1, now),
+        "what was spilled since comes first"
+    );
     lanes.spilled(id(1));
     let claim = begin(&mut lanes, 2, now);
     lanes.finish_claim(&claim, vec![], now + Duration::from_millis(2));
-    assert!(lanes.reserve(id(1), now), "now it has been seen");
-    lanes.unreserve(id(1));
+    assert!(lanes.reserve(id(1), 1, now), "now it has been seen");
+    lanes.unreserve(id(1), 1);
     assert!(
-        !lanes.reserve(id(1), now + Duration::from_millis(2)),
+        !lanes.reserve(id(1), 1, now + Duration::from_millis(2)),
         "and what was held"
     );
 }
@@ -397,12 +430,12 @@ fn what_was_held_comes_before_what_is_new() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let end = Duration::from_secs(60);
     lanes.expect_backlog(id(1), end, Duration::ZERO);
-    assert!(lanes.reserve(id(1), Duration::from_secs(59)));
-    assert!(!lanes.reserve(id(1), end));
+    assert!(lanes.reserve(id(1), 1, Duration::from_secs(59)));
+    assert!(!lanes.reserve(id(1), 1, end));
     lanes.spilled(id(1));
     let claim = begin(&mut lanes, 5, end);
     lanes.finish_claim(&claim, vec![1], end);
-    assert!(lanes.reserve(id(1), end));
+    assert!(lanes.reserve(id(1), 1, end));
 }
 
 #[test]
@@ -410,17 +443,53 @@ fn idle_lanes_are_forgotten_and_busy_ones_are_not() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let later = Duration::from_secs(100);
     lanes.pause(id(1), later * 2, Duration::ZERO);
-    assert!(lanes.reserve(id(2), Duration::ZERO));
+    assert!(lanes.reserve(id(2), 1, Duration::ZERO));
     lanes.set_policy(id(3), LanePolicy::UNKNOWN, Duration::ZERO);
     lanes.forget_idle(Duration::from_secs(1), later);
     assert!(lanes.lanes.contains_key(&id(1)) && lanes.lanes.contains_key(&id(2)));
     assert!(!lanes.lanes.contains_key(&id(3)));
 }
 
-impl<J> Lanes<J> {
-    /// Whether the counters say what is there.
-    pub(crate) fn audit(&self) -> Result<(), String> {
-        let held: usize = self.lanes.values().map(Lane::load).sum();
+#[test]
+fn a_large_job_takes_more_room_and_begins_in_the_last_place() {
+    let mut lanes: Lanes<(u8, u64)> = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    let large = (1, 2);
+    let granted = (0..10)
+        .filter(|_| {
+            let room = lanes.reserve(id(1), large.places(), now);
+            if room {
+                lanes.push(id(1), large, now);
+            }
+            room
+        })
+        .count();
+    assert_eq!((granted, lanes.held()), (3, 9), "of eight places");
+    assert_eq!(lanes.take(now, 1).len(), 1);
+    lanes.completed(id(1), large.places(), now);
+    assert_eq!(lanes.held(), 6);
+    lanes.retain(|_| false);
+    assert_eq!((lanes.held(), lanes.audit(LARGEST)), (0, Ok(())));
+}
+
+#[test]
+fn a_claim_that_got_what_takes_all_its_room_does_not_say_that_nothing_is_left() {
+    let mut lanes: Lanes<(u8, u64)> = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    let asked = lanes.ask(now);
+    let claim = lanes.begin_claim(id(1), 4, asked, now);
+    assert!(
+        lanes.finish_claim(&claim, vec![(1, 2), (1, 5)], now),
+        "six places for four"
+    );
+    assert!(!lanes.reserve(id(1), 1, now), "there may be more");
+    assert_eq!((lanes.held(), lanes.audit(LARGEST)), (6, Ok(())));
+}
+
+impl<J: Weigh> Lanes<J> {
+    /// Whether the counters say what is there, when no job takes more than so many places.
+    pub(crate) fn audit(&self, largest: usize) -> Result<(), String> {
+        let held: usize = self.lanes.values().map(|lane| lane.load).sum();
         let in_flight: usize = self.lanes.values().map(|lane| lane.in_flight).sum();
         if (held, in_flight) != (self.held, self.in_flight) {
             return Err(format!(
@@ -428,7 +497,18 @@ impl<J> Lanes<J> {
                 self.held, self.in_flight
             ));
         }
-        match self.held <= self.limits.total && self.in_flight <= self.limits.in_flight {
+        for (id, lane) in &self.lanes {
+            let queued: usize = lane.queue.iter().map(Weigh::places).sum();
+            let least = queued + lane.reserved + lane.in_flight;
+            let most = queued + lane.reserved + lane.in_flight * largest;
+            if !(least..=most).contains(&lane.load) {
+                return Err(format!(
+                    "{id:?} holds between {least} and {most}, and says {}",
+                    lane.load
+                ));
+            }
+        }
+        match self.held < self.limits.total + largest && self.in_flight <= self.limits.in_flight {
             true => Ok(()),
             false => Err(format!("{held} held and {in_flight} under way are too many")),
         }

@@ -28,11 +28,10 @@ async fn ask_for(
     events: usize,
     channel: ChannelId,
 ) -> Vec<oneshot::Receiver<wire::SubmitResponse>> {
-    let before = rig.core.intake.capacity();
     let asked = (0..events)
         .map(|n| ask(rig, &format!("{channel}-{n}"), &[channel]))
         .collect();
-    while before - rig.core.intake.capacity() < events {
+    while rig.core.intake.waiting() < events {
         tokio::task::yield_now().await;
     }
     asked
@@ -86,7 +85,7 @@ store_tests! {
             press(&rig);
             // Others' attempts end all the time, but no room is left by it.
             let lane = LaneId(busy.as_uuid());
-            rig.core.lanes().completed(lane, rig.core.clock.monotonic());
+            rig.core.lanes().completed(lane, 1, rig.core.clock.monotonic());
             rig.committer.tick().await;
         }
         answered(waiting, 2).await;

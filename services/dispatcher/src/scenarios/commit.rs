@@ -28,7 +28,7 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");
         let mut answered = ask(&rig, "e1", &[channel]);
-        while rig.core.intake.capacity() == rig.core.intake.max_capacity() {
+        while rig.core.intake.waiting() == 0 {
             tokio::task::yield_now().await;
         }
         assert!(answered.try_recv().is_err(), "it is only in the queue");
@@ -157,7 +157,7 @@ store_tests! {
         rig.pump.settle().await;
         own.close().await.unwrap();
         let answered = ask(&rig, "e2", &[channel]);
-        while rig.core.intake.capacity() == rig.core.intake.max_capacity() {
+        while rig.core.intake.waiting() == 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!(rig.committer.tick().await, Round::Failed);

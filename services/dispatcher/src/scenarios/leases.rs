@@ -3,6 +3,7 @@
 use watchbell_store::store_tests;
 
 use super::*;
+use crate::event::PLACE;
 use crate::store::Migrator;
 
 store_tests! {
@@ -114,6 +115,34 @@ store_tests! {
         assert_eq!(stage.receivers.events(), ids);
         rig.emit("e40", &[channel]).await;
         assert_eq!(rig.core.lanes().held(), 1, "with the backlog gone, new ones go straight to memory again");
+    }
+
+    async fn large_events_take_the_room_of_many_and_keep_their_order(store: Store) {
+        let stage = Stage::new();
+        let mut rig = Rig::with(&store, &stage, |settings| settings.max_jobs_per_lane = 5).await;
+        let channel = stage.ordered("a");
+        let ids: Vec<_> = (0..12).map(|n| format!("e{n:02}")).collect();
+        for id in &ids {
+            let mut request = request(&stage, id, &[channel]);
+            // Of three places.
+            let data = format!("{{\"text\":\"{}\"}}", "x".repeat(2 * PLACE));
+            request.event.as_mut().unwrap().payload = Some(event_wire::event::Payload::DataJson(data.into()));
+            assert_eq!(rig.submit(vec![request]).await[0].error, None);
+        }
+        assert_eq!(rig.core.lanes().held(), 6, "two events, of which the second begins in the fourth place");
+        let mut most = 0;
+        while stage.receivers.events().len() < ids.len() {
+            rig.sweeper.tick().await.unwrap();
+            most = most.max(rig.core.lanes().held());
+            rig.pump.tick();
+            rig.pump.settle().await;
+            assert_eq!(rig.core.lanes().held(), 0, "what has ended waits for its commit without its payload");
+            rig.committer.tick().await;
+        }
+        assert_eq!(most, 6, "and the same of those that waited in the database");
+        assert_eq!(stage.receivers.events(), ids);
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered; 12]);
     }
 
     async fn leases_of_a_commit_in_doubt_are_given_back(store: Store) {

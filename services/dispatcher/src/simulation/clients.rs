@@ -42,12 +42,8 @@ impl Client {
     /// Submits to a replica, which may have no room; deliveries are numbered on from `planned`.
     pub(super) fn submit(&mut self, team: TeamId, core: &Core, planned: &mut u128) {
         let (answer, waits) = oneshot::channel();
-        let submission = Submission {
-            event: Arc::new(self.event(team, core)),
-            routes: self.lanes.iter().map(|lane| plan(*lane, planned)).collect(),
-            at_once: false,
-            answer,
-        };
+        let routes = self.lanes.iter().map(|lane| plan(*lane, planned)).collect();
+        let submission = Submission::new(self.event(team, core), routes, false, answer);
         self.waits = core.intake.try_send(submission).ok().map(|()| waits);
     }
 

@@ -116,8 +116,8 @@ impl Replica {
 
     /// Whether a committer has something to do.
     pub(super) fn has_queued(&self, role: Role) -> bool {
-        let (intake, outcomes) = (&self.core.intake, &self.core.outcomes);
-        let submissions = intake.capacity() < intake.max_capacity();
+        let outcomes = &self.core.outcomes;
+        let submissions = self.core.intake.waiting() > 0;
         let outcomes = outcomes.capacity() < outcomes.max_capacity();
         match role {
             Role::Outcomes => outcomes,

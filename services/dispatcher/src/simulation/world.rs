@@ -428,7 +428,7 @@ impl<'s> World<'s> {
         }
         self.seen = pending.last().map_or(self.seen, |(id, ..)| self.seen.max(*id));
         for replica in &self.replicas {
-            let audit = replica.core.lanes().audit();
+            let audit = replica.core.lanes().audit(1);
             audit.map_err(|why| format!("the lanes of r{}: {why}", replica.number))?;
             let asleep = |(_, actor, wish): &(u64, Actor, Wish)| {
                 let pump = actor.replica == replica.number && actor.role == Role::Pump;

@@ -110,12 +110,7 @@ mod tests {
                     id: id.parse().unwrap(),
                     ..samples::event("scan.failed")
                 };
-                let submission = Submission {
-                    event: Arc::new(event),
-                    routes: Vec::new(),
-                    at_once: false,
-                    answer: oneshot::channel().0,
-                };
+                let submission = Submission::new(event, Vec::new(), false, oneshot::channel().0);
                 let events = [&submission];
                 let (first, second) = (db.begin_direct().await.unwrap(), db.begin_direct().await.unwrap());
                 assert!(db.insert_events(&first, &events).await.unwrap().is_empty());

@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::entities::{deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, instant, micros, postgres, sqlite};
-use crate::event::StoredEvent;
+use crate::event::{PLACE, StoredEvent};
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
 
@@ -62,6 +62,14 @@ const OWNERS: &str = "WITH RECURSIVE owner(id) AS (
     )
     SELECT id FROM owner WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = owner.id)";
 
+/// SQL for the places that the job of delivery `d` takes in memory, counted as [`StoredEvent::places`] does.
+pub(super) fn places() -> String {
+    format!(
+        "1 + coalesce((SELECT octet_length(e.data) + coalesce(octet_length(e.email), 0)
+            FROM events e WHERE e.team_id = d.team_id AND e.id = d.event_id), 0) / {PLACE}"
+    )
+}
+
 // === impl Db ===
 
 impl Db {
@@ -93,7 +101,7 @@ impl Db {
             .collect()
     }
 
-    /// Leases up to so many due rows of each lane, oldest first.
+    /// Leases, oldest first, due rows of each lane: as many as begin within so many places in memory.
     pub(crate) async fn claim_all_teams(
         &self,
         transaction: &Transaction,

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use watchbell_domain::ids::TeamId;
 
 use super::batch::{Batch, Column};
-use super::event_keys;
 use super::transaction::{Transaction, Writing};
+use super::{event_keys, leases};
 
 /// Microseconds since 1970 by the server's clock.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -98,7 +98,7 @@ pub(super) async fn insert_events<W: Writing>(
     event_keys(&transaction.read(sql, batch, &[]).await?)
 }
 
-/// Leases, for each lane, up to so many of its due rows, oldest first.
+/// Leases, for each lane, of its due rows as many as begin within so many places, oldest first.
 pub(super) async fn claim(
     transaction: &Transaction,
     owner: Uuid,
@@ -108,16 +108,23 @@ pub(super) async fn claim(
     let batch = Batch::new()
         .uuid("lane_id", claims.iter().map(|(lane, _)| *lane))
         .big("room", claims.iter().map(|(_, room)| *room));
-    let sql = "UPDATE deliveries SET lease_owner = {0} WHERE id IN (
-            SELECT due.id FROM ({rows}) AS wanted CROSS JOIN LATERAL (
-                SELECT d.id FROM deliveries d
-                WHERE d.lane_id = wanted.lane_id AND d.lease_owner IS NULL AND d.state IN (1, 2) AND d.due_at <= {1}
-                ORDER BY d.due_at, d.id LIMIT wanted.room FOR UPDATE SKIP LOCKED
-            ) AS due
-        ) RETURNING *";
+    // Rows that are locked here and not taken are free again after the commit.
+    let sql = format!(
+        "UPDATE deliveries SET lease_owner = {{0}} WHERE id IN (
+            SELECT taken.id FROM ({{rows}}) AS wanted CROSS JOIN LATERAL (
+                SELECT due.id, sum(due.places) OVER (ORDER BY due.due_at, due.id) - due.places AS before FROM (
+                    SELECT d.id, d.due_at, {} AS places FROM deliveries d
+                    WHERE d.lane_id = wanted.lane_id AND d.lease_owner IS NULL AND d.state IN (1, 2)
+                        AND d.due_at <= {{1}}
+                    ORDER BY d.due_at, d.id LIMIT wanted.room FOR UPDATE OF d SKIP LOCKED
+                ) AS due
+            ) AS taken WHERE taken.before < wanted.room
+        ) RETURNING *",
+        leases::places()
+    );
     let statement = batch.statement(
         transaction.get_database_backend(),
-        sql,
+        &sql,
         vec![owner.into(), now.into()],
     );
     transaction.query_all_raw(statement).await

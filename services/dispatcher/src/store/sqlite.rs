@@ -8,8 +8,8 @@ use uuid::Uuid;
 use watchbell_domain::ids::TeamId;
 
 use super::batch::{Batch, Column};
-use super::event_keys;
 use super::transaction::{Transaction, Writing};
+use super::{event_keys, leases};
 
 /// Microseconds since 1970 by the machine's clock.
 pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
@@ -189,22 +189,29 @@ pub(super) async fn insert_events<W: Writing>(
     event_keys(&transaction.read(&known, batch, &[inserted]).await?)
 }
 
-/// Leases, for each lane, up to so many of its due rows, oldest first.
+/// Leases, for each lane, of its due rows as many as begin within so many places, oldest first.
 pub(super) async fn claim(
     transaction: &Transaction,
     owner: Uuid,
     claims: &[(Uuid, i64)],
     now: i64,
 ) -> Result<Vec<QueryResult>, DbErr> {
+    let sql = format!(
+        "UPDATE deliveries SET lease_owner = $1 WHERE id IN (
+            SELECT id FROM (
+                SELECT id, sum(places) OVER (ORDER BY due_at, id) - places AS before FROM (
+                    SELECT d.id, d.due_at, {} AS places FROM deliveries d
+                    WHERE d.lane_id = $2 AND d.lease_owner IS NULL AND d.state IN (1, 2) AND d.due_at <= $3
+                    ORDER BY d.due_at, d.id LIMIT $4
+                )
+            ) WHERE before < $4
+        ) RETURNING *",
+        leases::places()
+    );
     let mut rows = Vec::new();
     for (lane, room) in claims {
-        let sql = "UPDATE deliveries SET lease_owner = $1 WHERE id IN (
-                SELECT id FROM deliveries
-                WHERE lane_id = $2 AND lease_owner IS NULL AND state IN (1, 2) AND due_at <= $3
-                ORDER BY due_at, id LIMIT $4
-            ) RETURNING *";
         let values = [owner.into(), (*lane).into(), now.into(), (*room).into()];
-        let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+        let statement = Statement::from_sql_and_values(transaction.get_database_backend(), &sql, values);
         rows.extend(transaction.query_all_raw(statement).await?);
     }
     Ok(rows)

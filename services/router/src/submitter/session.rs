@@ -6,21 +6,15 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use tokio::sync::{
-    mpsc::{self, error::TrySendError},
-    oneshot,
-};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use watchbell_contracts::{
     api::{BoxStream, DispatcherApi, boxed},
     dispatcher::v1::{SubmitRequest, SubmitResponse},
 };
-use watchbell_runtime::auth::internal_request;
-
-/// How many submissions may wait for one Dispatcher before callers are told to slow down.
-pub(super) const MOST_WAITING: usize = 8_192;
+use watchbell_runtime::{auth::internal_request, shares::Share};
 
 /// One stream.
 pub(super) struct Session {
@@ -30,19 +24,26 @@ pub(super) struct Session {
 }
 
 struct State {
-    /// Where requests go; gone when the session takes no more.
-    requests: Option<mpsc::Sender<SubmitRequest>>,
-    waiting: HashMap<u64, oneshot::Sender<SubmitResponse>>,
+    /// Where requests go; gone when the session takes no more. How many there are is bounded by their shares.
+    requests: Option<mpsc::UnboundedSender<SubmitRequest>>,
+    waiting: HashMap<u64, Waiting>,
     sequence: u64,
 }
 
-/// Why a request was not sent.
-pub(super) enum Refused {
-    /// Too many wait.
-    Full,
-    /// The session takes no more. The request comes back for another.
-    Closed(Box<SubmitRequest>),
+/// A request, and its share of the room for what waits.
+pub(super) struct Unsent {
+    pub(super) request: SubmitRequest,
+    pub(super) share: Share,
 }
+
+/// Somebody who waits for an answer. Whoever stops waiting keeps the share all the same: the request is on its way.
+struct Waiting {
+    answered: oneshot::Sender<SubmitResponse>,
+    _share: Share,
+}
+
+/// The session takes no more. The request comes back for another.
+pub(super) struct Closed(pub(super) Box<Unsent>);
 
 // === impl Session ===
 
@@ -51,8 +52,8 @@ impl Session {
     pub(super) async fn open(
         dispatcher: &dyn DispatcherApi,
     ) -> Result<(Arc<Self>, BoxStream<SubmitResponse>), Status> {
-        let (requests, outgoing) = mpsc::channel(MOST_WAITING);
-        let outgoing: BoxStream<SubmitRequest> = boxed(ReceiverStream::new(outgoing).map(Ok));
+        let (requests, outgoing) = mpsc::unbounded_channel();
+        let outgoing: BoxStream<SubmitRequest> = boxed(UnboundedReceiverStream::new(outgoing).map(Ok));
         let answers = dispatcher.submit(internal_request(outgoing)).await?.into_inner();
         let session = Self {
             state: Mutex::new(State {
@@ -66,30 +67,25 @@ impl Session {
     }
 
     /// Sends a request; the answer is dropped when the stream breaks first.
-    pub(super) fn send(
-        &self,
-        mut request: SubmitRequest,
-    ) -> Result<oneshot::Receiver<SubmitResponse>, Refused> {
+    pub(super) fn send(&self, unsent: Unsent) -> Result<oneshot::Receiver<SubmitResponse>, Closed> {
         // All under one lock: a session that ends in between would leave somebody waiting for ever.
         let mut state = self.lock();
-        if state.waiting.len() >= MOST_WAITING {
-            return Err(Refused::Full);
-        }
         let sequence = state.sequence;
-        request.sequence = sequence;
         let Some(requests) = &state.requests else {
-            return Err(Refused::Closed(Box::new(request)));
+            return Err(Closed(Box::new(unsent)));
         };
-        match requests.try_send(request) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(Refused::Full),
-            Err(TrySendError::Closed(request)) => {
-                state.requests = None;
-                return Err(Refused::Closed(Box::new(request)));
-            }
+        let Unsent { mut request, share } = unsent;
+        request.sequence = sequence;
+        if let Err(mpsc::error::SendError(request)) = requests.send(request) {
+            state.requests = None;
+            return Err(Closed(Box::new(Unsent { request, share })));
         }
         let (answered, answer) = oneshot::channel();
-        state.waiting.insert(sequence, answered);
+        let waiting = Waiting {
+            answered,
+            _share: share,
+        };
+        state.waiting.insert(sequence, waiting);
         state.sequence += 1;
         Ok(answer)
     }
@@ -113,7 +109,7 @@ impl Session {
                     let waiting = self.lock().waiting.remove(&response.sequence);
                     if let Some(waiting) = waiting {
                         // The caller may have gone; its event is committed all the same.
-                        let _ = waiting.send(response);
+                        let _ = waiting.answered.send(response);
                     }
                 }
                 Err(status) => {

@@ -5,8 +5,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
+use watchbell_domain::ids::TeamId;
 
-use super::{Submitter, session::MOST_WAITING};
+use super::{PLACE, PLACES, Submitter};
 use crate::{
     error::Error,
     testing::{FakeDispatcher, FakeSession, until},
@@ -68,10 +69,21 @@ impl World {
     }
 
     fn submit(&self, event: &str) -> JoinHandle<Result<SubmitResponse, Error>> {
-        let (submitter, request) = (self.submitter.clone(), request(event));
-        tokio::spawn(async move { submitter.submit(request).await })
+        self.submit_for(TEAM, request(event))
+    }
+
+    fn submit_for(&self, team: TeamId, request: SubmitRequest) -> JoinHandle<Result<SubmitResponse, Error>> {
+        let submitter = self.submitter.clone();
+        tokio::spawn(async move { submitter.submit(team, request).await })
+    }
+
+    fn busy(&self) -> Option<usize> {
+        self.submitter.links[0].session()?.busy()
     }
 }
+
+const TEAM: TeamId = TeamId::from_uuid(uuid::Uuid::from_u128(1));
+const OTHER: TeamId = TeamId::from_uuid(uuid::Uuid::from_u128(2));
 
 fn request(event: &str) -> SubmitRequest {
     // The name stands for the event.
@@ -140,7 +152,7 @@ async fn a_dispatcher_that_does_not_answer_is_not_waited_for_and_the_next_gets_a
 #[tokio::test]
 async fn before_the_first_stream_is_open_there_is_no_dispatcher() {
     let (submitter, _loops) = Submitter::new(vec![FakeDispatcher::new()]);
-    let refused = Status::from(submitter.submit(request("e")).await.unwrap_err());
+    let refused = Status::from(submitter.submit(TEAM, request("e")).await.unwrap_err());
     let reading = watchbell_runtime::problem::from_status(&refused);
     assert_eq!(reading.code, Code::Unavailable);
     assert!(reading.retry_after.is_some());
@@ -231,33 +243,32 @@ async fn when_one_dispatcher_goes_the_other_takes_over() {
 }
 
 #[tokio::test]
-async fn too_many_waiting_are_told_to_slow_down_and_fit_later() {
+async fn a_team_that_has_too_much_waiting_is_told_to_slow_down_and_others_are_not() {
     let world = World::new(1);
     let mut session = world.sessions().await.remove(0);
-    let waiting: Vec<_> = (0..MOST_WAITING).map(|_| world.submit("e")).collect();
-    until(|| {
-        let session = world.submitter.links[0].session().unwrap();
-        session.busy() == Some(MOST_WAITING)
-    })
-    .await;
-    let refused = Status::from(world.submitter.submit(request("more")).await.unwrap_err());
+    // A large request takes the room of many.
+    let large = SubmitRequest {
+        team_id: "x".repeat(63 * PLACE),
+        ..SubmitRequest::default()
+    };
+    let most = PLACES / 2 / 64;
+    let waiting: Vec<_> = (0..most).map(|_| world.submit_for(TEAM, large.clone())).collect();
+    until(|| world.busy() == Some(most)).await;
+    let more = || world.submitter.submit(TEAM, request("more"));
+    let refused = Status::from(more().await.unwrap_err());
     let reading = watchbell_runtime::problem::from_status(&refused);
     assert_eq!(reading.code, Code::ResourceExhausted);
     assert!(reading.retry_after.is_some());
+    let others = world.submit_for(OTHER, request("other"));
+    until(|| world.busy() == Some(most + 1)).await;
+    assert!(!others.is_finished());
     // Whether they have left the queue makes no difference as long as they are not answered.
     let first = session.request().await.unwrap();
-    assert_eq!(
-        code(world.submitter.submit(request("more")).await),
-        Code::ResourceExhausted
-    );
+    assert_eq!(code(more().await), Code::ResourceExhausted);
     session.commit(&first);
     until(|| waiting.iter().any(JoinHandle::is_finished)).await;
     let fits = world.submit("fits");
-    until(|| {
-        let session = world.submitter.links[0].session().unwrap();
-        session.busy() == Some(MOST_WAITING)
-    })
-    .await;
+    until(|| world.busy() == Some(most + 1)).await;
     assert!(!fits.is_finished());
 }
 

@@ -22,7 +22,7 @@ impl World<'_> {
             if self.replicas.is_empty() {
                 self.start().await?;
             }
-            if self.clients.iter().any(Client::is_idle) && self.has_room() {
+            if self.clients.iter().any(Client::is_idle) {
                 self.submit();
             }
             let open = self.open();
@@ -43,13 +43,6 @@ impl World<'_> {
             }
             self.wait();
         }
-    }
-
-    /// Whether every replica takes a submission.
-    fn has_room(&self) -> bool {
-        self.replicas
-            .iter()
-            .all(|replica| replica.core.intake.capacity() > 0)
     }
 
     fn unrest(&self) -> Option<String> {
