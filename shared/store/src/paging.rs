@@ -131,6 +131,13 @@ impl<C: Serialize + DeserializeOwned> PageRequest<C> {
         u64::from(self.size) + 1
     }
 
+    /// Makes the page one of at most so many rows, though at least of one: of rows that are large, fewer than were asked for
+    /// (AIP-158 lets a page be shorter).
+    pub fn shorten(&mut self, rows: usize) {
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        self.size = self.size.min(rows.max(1));
+    }
+
     /// Makes the page of up to [`Self::limit`] rows; `cursor` says where a row stands in the order.
     ///
     /// # Errors

@@ -15,6 +15,10 @@ use crate::encode;
 use crate::error::Error;
 use crate::store::EventFilter;
 
+/// Payloads of one page, in bytes of JSON. As a `google.protobuf.Struct` they take up to six times as many, and a client
+/// takes messages of 4 MiB unless it is told otherwise.
+const MAX_PAGE_BYTES: i64 = 512 * 1024;
+
 pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListEventsRequest>,
@@ -43,10 +47,15 @@ pub(super) async fn list(
         hash,
     );
     let page = violations.take(page);
-    let Some(page) = page.filter(|_| violations.is_empty()) else {
+    let Some(mut page) = page.filter(|_| violations.is_empty()) else {
         return Err(violations.into());
     };
     filter.before.clone_from(&page.after);
+    let fits = core
+        .db
+        .events_within(team, &filter, page.limit(), MAX_PAGE_BYTES)
+        .await?;
+    page.shorten(fits);
     let rows = core.db.events(team, &filter, page.limit()).await?;
     let page = page
         .page(rows, |row| (row.occurred_at, row.id.clone()))

@@ -55,6 +55,30 @@ fn of_team<T>(message: T, team: TeamId) -> tonic::Request<T> {
 store_tests! {
     migrator = Migrator;
 
+    async fn a_page_of_large_events_is_shorter_and_nothing_is_left_out(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        for n in 0..5 {
+            let mut request = request(&rig.stage, &format!("e{n}"), &[]);
+            // What takes the most room as a struct: 250 KB of single digits, and one small event between.
+            let data = format!("{{\"a\":[{}1]}}", "1,".repeat(if n == 2 { 1 } else { 125_000 }));
+            request.event.as_mut().unwrap().payload = Some(event_wire::event::Payload::DataJson(data.into()));
+            assert_eq!(rig.submit(vec![request]).await[0].error, None);
+            rig.stage.clock.advance(Duration::from_millis(3));
+        }
+        let mut request = wire::ListEventsRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let mut pages = Vec::new();
+        loop {
+            let answer = rig.service.list_events(internal_request(request.clone())).await.unwrap().into_inner();
+            assert!(prost::Message::encoded_len(&answer) < 4 * 1024 * 1024);
+            pages.push(answer.events.len());
+            request.page_token = answer.next_page_token;
+            if request.page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(pages, [3, 2]);
+    }
+
     async fn pages_come_newest_first_and_end(store: Store) {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");

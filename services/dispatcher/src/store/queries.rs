@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, Select,
     sea_query::{Expr, LikeExpr},
 };
 use uuid::Uuid;
@@ -182,41 +182,31 @@ impl Db {
         filter: &EventFilter,
         limit: u64,
     ) -> Result<Vec<events::Model>, DbErr> {
-        use events::Column;
-        let severities = filter.severities.iter().map(|severity| number(*severity));
-        let types = filter
-            .types
-            .iter()
-            .fold(Condition::any(), |any, pattern| any.add(matches(pattern)));
-        let before = filter.before.as_ref().map(|(at, id)| {
-            Column::OccurredAt
-                .lt(*at)
-                .or(Column::OccurredAt.eq(*at).and(Column::Id.lt(id.as_str())))
-        });
-        // The index is entered where the last page ended; an OR alone would have it read all that was read before.
-        let end = filter.end.map(|at| micros(at) - 1);
-        let last = filter.before.as_ref().map(|(at, _)| *at);
-        let newest = end.into_iter().chain(last).min();
-        let condition = Condition::all()
-            .add(Column::TeamId.eq(team.as_uuid()))
-            .add_option(before)
-            .add_option((!filter.types.is_empty()).then_some(types))
-            // A summary is a way of telling, no fact of its own; whoever asks for it by name gets it.
-            .add_option(
-                (!filter.types.iter().any(|pattern| pattern == SUMMARY_TYPE))
-                    .then(|| Column::EventType.ne(SUMMARY_TYPE)),
-            )
-            .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
-            .add_option(filter.start.map(|at| Column::OccurredAt.gte(micros(at))))
-            .add_option(newest.map(|at| Column::OccurredAt.lte(at)))
-            .add_option((!filter.include_tests).then(|| Column::Test.eq(false)));
-        events::Entity::find()
-            .filter(condition)
-            .order_by_desc(Column::OccurredAt)
-            .order_by_desc(Column::Id)
+        let events = select_events(team, filter).limit(limit);
+        events.all(self.store.reader()).await
+    }
+
+    /// How many of these events, from the first, have payloads of so many bytes together at most.
+    pub(crate) async fn events_within(
+        &self,
+        team: TeamId,
+        filter: &EventFilter,
+        limit: u64,
+        bytes: i64,
+    ) -> Result<usize, DbErr> {
+        let sizes = select_events(team, filter).select_only();
+        let sizes: Vec<i64> = sizes
+            .expr_as(Expr::cust("CAST(octet_length(data) AS BIGINT)"), "bytes")
             .limit(limit)
+            .into_tuple()
             .all(self.store.reader())
-            .await
+            .await?;
+        let mut left = bytes;
+        let fits = sizes.iter().take_while(|size| {
+            left -= **size;
+            left >= 0
+        });
+        Ok(fits.count())
     }
 
     /// One event.
@@ -403,6 +393,42 @@ const MILLISECOND: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1);
 pub(super) fn first_id(at: DateTime<Utc>) -> Uuid {
     let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
     Uuid::from_u128(millis.min((1 << 48) - 1) << 80)
+}
+
+/// Events, newest first.
+fn select_events(team: TeamId, filter: &EventFilter) -> Select<events::Entity> {
+    use events::Column;
+    let severities = filter.severities.iter().map(|severity| number(*severity));
+    let types = filter
+        .types
+        .iter()
+        .fold(Condition::any(), |any, pattern| any.add(matches(pattern)));
+    let before = filter.before.as_ref().map(|(at, id)| {
+        Column::OccurredAt
+            .lt(*at)
+            .or(Column::OccurredAt.eq(*at).and(Column::Id.lt(id.as_str())))
+    });
+    // The index is entered where the last page ended; an OR alone would have it read all that was read before.
+    let end = filter.end.map(|at| micros(at) - 1);
+    let last = filter.before.as_ref().map(|(at, _)| *at);
+    let newest = end.into_iter().chain(last).min();
+    let condition = Condition::all()
+        .add(Column::TeamId.eq(team.as_uuid()))
+        .add_option(before)
+        .add_option((!filter.types.is_empty()).then_some(types))
+        // A summary is a way of telling, no fact of its own; whoever asks for it by name gets it.
+        .add_option(
+            (!filter.types.iter().any(|pattern| pattern == SUMMARY_TYPE))
+                .then(|| Column::EventType.ne(SUMMARY_TYPE)),
+        )
+        .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
+        .add_option(filter.start.map(|at| Column::OccurredAt.gte(micros(at))))
+        .add_option(newest.map(|at| Column::OccurredAt.lte(at)))
+        .add_option((!filter.include_tests).then(|| Column::Test.eq(false)));
+    events::Entity::find()
+        .filter(condition)
+        .order_by_desc(Column::OccurredAt)
+        .order_by_desc(Column::Id)
 }
 
 /// The condition of an event type pattern.
