@@ -48,6 +48,26 @@ impl Intake {
         event: Option<wire::Event>,
         path: &str,
     ) -> Result<EmitResponse, Error> {
+        let (event_id, request) = self.decide(team, event, path).await?;
+        let response = self.submitter.submit(team, request).await?;
+        if let Some(error) = response.error {
+            return Err(Error::Refused(problem::from_message(&error)));
+        }
+        Ok(EmitResponse {
+            event_id,
+            duplicate: response.duplicate,
+            routes: response.routes,
+        })
+    }
+
+    /// The event's id, and what is to be committed. Nothing else is kept until then: parsed, an event takes several times
+    /// the memory of its text.
+    async fn decide(
+        &self,
+        team: TeamId,
+        event: Option<wire::Event>,
+        path: &str,
+    ) -> Result<(String, SubmitRequest), Error> {
         let snapshot = self.snapshots.of(team).await?;
         let event = self.parse(event, &snapshot, path)?;
         let traceparent = propagate::traceparent();
@@ -66,15 +86,7 @@ impl Intake {
             traceparent: traceparent.unwrap_or_default(),
             email: None,
         };
-        let response = self.submitter.submit(team, request).await?;
-        if let Some(error) = response.error {
-            return Err(Error::Refused(problem::from_message(&error)));
-        }
-        Ok(EmitResponse {
-            event_id: event.id.to_string(),
-            duplicate: response.duplicate,
-            routes: response.routes,
-        })
+        Ok((event.id.to_string(), request))
     }
 
     /// The event that a message words, checked against the team's catalog.

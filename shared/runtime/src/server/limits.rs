@@ -89,9 +89,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let grpc = is_grpc(request.headers());
-        let Ok(permit) = Arc::clone(&self.limits.calls).try_acquire_owned() else {
-            let retry_after = DEFAULT_RETRY;
-            return Box::pin(async move { Ok(refusal(grpc, Problem::Overloaded { retry_after })) });
+        let permit = match Arc::clone(&self.limits.calls).try_acquire_owned() {
+            Ok(permit) => Some(permit),
+            Err(_) if is_probe(request.uri().path()) => None,
+            Err(_) => {
+                let retry_after = DEFAULT_RETRY;
+                return Box::pin(async move { Ok(refusal(grpc, Problem::Overloaded { retry_after })) });
+            }
         };
         let wanted = timeout(request.headers());
         let after = wanted.map_or(self.limits.deadline, |wanted| wanted.min(self.limits.deadline));
@@ -140,6 +144,11 @@ fn refusal(grpc: bool, problem: Problem) -> Response<Body> {
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     (status, format!("{problem}\n")).into_response()
+}
+
+/// Whether somebody only asks how the process does. Whoever restarts what does not answer must not restart what is busy.
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/metrics") || path.starts_with("/grpc.health.v1.Health/")
 }
 
 /// Whether a request is gRPC (gRPC-Web has been translated before).
@@ -377,6 +386,12 @@ mod tests {
         let status = Status::from_header_map(refused.headers()).unwrap();
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert!(from_status(&status).retry_after.is_some());
+        for probe in ["/healthz", "/readyz", "/metrics", "/grpc.health.v1.Health/Check"] {
+            let mut asked = request(None);
+            *asked.uri_mut() = probe.parse().unwrap();
+            let answer = quick.clone().oneshot(asked).await.unwrap();
+            assert!(Status::from_header_map(answer.headers()).is_none(), "{probe}");
+        }
         drop(first);
         let fits = quick.oneshot(request(None)).await.unwrap();
         assert!(Status::from_header_map(fits.headers()).is_none());
