@@ -12,6 +12,7 @@ use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, Te
 use crate::event::StoredEvent;
 use crate::feed::Change;
 use crate::job::{Attempt, Job, Outcome, State, Submission};
+use crate::senders::logged::LoggedHeaders;
 use crate::store::entities::{attempts, deliveries, events};
 use crate::store::{Corrupt, NotificationRow, instant};
 
@@ -46,7 +47,7 @@ pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrup
 
 /// An attempt from its row.
 pub(crate) fn attempt(row: attempts::Model) -> wire::Attempt {
-    let headers: Vec<(String, String)> = serde_json::from_str(&row.request_headers).unwrap_or_default();
+    let headers = LoggedHeaders::pairs(&row.request_headers);
     wire::Attempt {
         id: AttemptId::from_uuid(row.id).to_string(),
         number: row.number,
@@ -163,6 +164,7 @@ fn replay_of(job: &Job) -> String {
 
 fn made(attempt: &Attempt) -> wire::Attempt {
     let report = &attempt.report;
+    let headers = LoggedHeaders::pairs(report.request_headers.as_json());
     wire::Attempt {
         id: attempt.id.to_string(),
         number: i32::try_from(attempt.number).unwrap_or(i32::MAX),
@@ -172,7 +174,7 @@ fn made(attempt: &Attempt) -> wire::Attempt {
         status_code: i32::from(report.status_code),
         error: report.error.clone(),
         error_code: report.error_code.clone(),
-        request_headers: report.request_headers.iter().cloned().map(header).collect(),
+        request_headers: headers.into_iter().map(header).collect(),
         response_body: report.response_body.clone(),
         ambiguous: report.ambiguous,
     }

@@ -21,6 +21,7 @@ use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpS
 
 use super::answer::{Heard, Hidden, unanswered};
 use super::email::{self, Emails, NotRendered, Sender};
+use super::logged::LoggedHeaders;
 use super::webhook::{Signers, Signing};
 use super::{Carrier, Parcel, Report, ResolvedChannel, Via, slack, teams, webhook};
 use crate::route::Target;
@@ -125,10 +126,10 @@ impl Senders {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        let logged = headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-            .collect();
+        let mut logged = LoggedHeaders::new();
+        for (name, value) in &headers {
+            logged.push(name.as_str(), value.to_str().unwrap_or_default());
+        }
         let hidden = || {
             let mut hidden = Hidden::default();
             hidden.hide_url(url);
@@ -322,11 +323,10 @@ impl Senders {
                 ),
             );
         };
-        let logged = vec![
-            ("From".to_owned(), mailer.sender.address.clone()),
-            ("To".to_owned(), recipient.to_owned()),
-            ("Subject".to_owned(), rendered.subject.clone()),
-        ];
+        let mut logged = LoggedHeaders::new();
+        logged.push("From", &mailer.sender.address);
+        logged.push("To", recipient);
+        logged.push("Subject", &rendered.subject);
         let smtp = self.outside.smtp.clone().with_timeout(channel.timeout);
         let outcome = smtp
             .send(&mailer.server, &mailer.sender.address, recipient, raw)

@@ -5,6 +5,7 @@
 mod answer;
 mod dispatch;
 mod email;
+pub(crate) mod logged;
 mod notice;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -26,6 +27,7 @@ use watchbell_egress::{GuardedUrl, Refusal};
 
 pub(crate) use dispatch::{Outside, Senders};
 
+use self::logged::LoggedHeaders;
 use crate::event::StoredEvent;
 use crate::route::Route;
 
@@ -99,7 +101,7 @@ pub(crate) struct Report {
     /// What went wrong, whose fault it is and what to do, in words; empty when nothing did.
     pub(crate) error: String,
     /// The headers sent, secrets masked.
-    pub(crate) request_headers: Vec<(String, String)>,
+    pub(crate) request_headers: LoggedHeaders,
     /// The first [`MAX_RESPONSE`] bytes of the answer, as text.
     pub(crate) response_body: String,
     /// The request was sent and no answer came: it may have arrived.
@@ -150,7 +152,7 @@ impl Report {
             status_code,
             error_code: String::new(),
             error: String::new(),
-            request_headers: Vec::new(),
+            request_headers: LoggedHeaders::default(),
             response_body: String::new(),
             ambiguous: false,
             latency,

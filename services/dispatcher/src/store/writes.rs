@@ -227,10 +227,6 @@ impl Db {
         if made().next().is_none() {
             return Ok(());
         }
-        let headers: Vec<String> = made()
-            .map(|(_, attempt)| serde_json::to_string(&attempt.report.request_headers))
-            .collect::<Result<_, _>>()
-            .map_err(|error| DbErr::Custom(error.to_string()))?;
         let batch = Batch::new()
             .uuid("id", made().map(|(_, attempt)| attempt.id.as_uuid()))
             .uuid("team_id", made().map(|(job, _)| job.team_id().as_uuid()))
@@ -256,7 +252,10 @@ impl Db {
                 "error_code",
                 made().map(|(_, attempt)| attempt.report.error_code.as_str()),
             )
-            .text("request_headers", headers.iter().map(String::as_str))
+            .text(
+                "request_headers",
+                made().map(|(_, attempt)| attempt.report.request_headers.as_json()),
+            )
             .text(
                 "response_body",
                 made().map(|(_, attempt)| attempt.report.response_body.as_str()),

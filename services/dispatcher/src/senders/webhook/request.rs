@@ -15,6 +15,7 @@ use watchbell_domain::secret::Secret;
 use watchbell_domain::signature::{SigningSecret, plain_signature, standard_signatures};
 
 use crate::event::StoredEvent;
+use crate::senders::logged::LoggedHeaders;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const CLOUD_EVENTS_JSON: HeaderValue =
@@ -39,7 +40,7 @@ const RESERVED: [HeaderName; 7] = [
 pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    pub(crate) logged: Vec<(String, String)>,
+    pub(crate) logged: LoggedHeaders,
 }
 
 /// What signs a channel's requests.
@@ -75,7 +76,7 @@ pub(crate) fn request(
         body(event)
     };
     let mut headers = HeaderMap::with_capacity(8 + custom.len());
-    let mut logged = Vec::with_capacity(8 + custom.len());
+    let mut logged = LoggedHeaders::new();
     for header in custom {
         let (Ok(name), Ok(value)) = (
             HeaderName::try_from(&header.name),
@@ -85,15 +86,12 @@ pub(crate) fn request(
         };
         if !RESERVED.contains(&name) && name != *brand_header {
             // The log shows that it was sent; its value may be a token.
-            logged.push((header.name.clone(), "***".to_owned()));
+            logged.push(&header.name, "***");
             headers.append(name, value);
         }
     }
     let mut add = |name: &HeaderName, value: HeaderValue| {
-        logged.push((
-            name.to_string(),
-            String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        ));
+        logged.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
         headers.insert(name, value);
     };
     add(&CONTENT_TYPE, if cloud_events { CLOUD_EVENTS_JSON } else { JSON });
@@ -334,8 +332,7 @@ mod tests {
     }
 
     fn lines(request: &Request) -> String {
-        request
-            .logged
+        LoggedHeaders::pairs(request.logged.as_json())
             .iter()
             .map(|(name, value)| format!("{name}: {value}\n"))
             .collect()
