@@ -34,6 +34,7 @@ mod route;
 mod senders;
 mod set_back;
 mod settings;
+mod shared_events;
 mod store;
 mod storm;
 mod sweeper;

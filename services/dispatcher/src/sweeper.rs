@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::folding::gather_due;
 use crate::job::Job;
 use crate::lanes::{Asked, Claim, LaneId};
+use crate::shared_events::SharedEvents;
 
 /// Places for rows of one lane claimed at once.
 const MAX_PER_LANE: usize = 1_000;
@@ -30,6 +31,7 @@ pub(crate) struct Sweeper {
     core: Arc<Core>,
     /// The last lane that was served: when there is not enough for all, the next look begins behind it.
     served: LaneId,
+    events: SharedEvents,
 }
 
 /// What a look found.
@@ -63,6 +65,7 @@ impl Sweeper {
         Self {
             core,
             served: LaneId(Uuid::nil()),
+            events: SharedEvents::default(),
         }
     }
 
@@ -182,7 +185,11 @@ impl Sweeper {
         (claims, true)
     }
 
-    async fn claim(&self, claims: &[Claim], now: DateTime<Utc>) -> Result<HashMap<LaneId, Vec<Job>>, DbErr> {
+    async fn claim(
+        &mut self,
+        claims: &[Claim],
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<LaneId, Vec<Job>>, DbErr> {
         let core = &self.core;
         let owner = core.owner();
         let wanted: Vec<(LaneId, usize)> = claims
@@ -197,9 +204,9 @@ impl Sweeper {
             .commit(transaction)
             .await
             .inspect_err(|_| core.doubt(owner, ids()))?;
-        let events = core
-            .db
-            .events_of(&rows)
+        let events = self
+            .events
+            .of(&core.db, &rows)
             .await
             .inspect_err(|_| core.doubt(owner, ids()))?;
         let mut jobs: HashMap<LaneId, Vec<Job>> = HashMap::new();

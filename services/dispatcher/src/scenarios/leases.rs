@@ -4,6 +4,8 @@ use watchbell_store::store_tests;
 
 use super::*;
 use crate::event::PLACE;
+use crate::shared_events::SharedEvents;
+use crate::store::DeliveryFilter;
 use crate::store::Migrator;
 
 store_tests! {
@@ -115,6 +117,21 @@ store_tests! {
         assert_eq!(stage.receivers.events(), ids);
         rig.emit("e40", &[channel]).await;
         assert_eq!(rig.core.lanes().held(), 1, "with the backlog gone, new ones go straight to memory again");
+    }
+
+    async fn lanes_that_claim_one_event_share_it(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channels = [rig.stage.channel("a"), rig.stage.channel("b")];
+        rig.emit("e1", &channels).await;
+        let db = &rig.core.db;
+        let rows = db.deliveries(rig.stage.team, &DeliveryFilter::default(), 10).await.unwrap();
+        let mut events = SharedEvents::default();
+        let one = events.of(db, &rows[..1]).await.unwrap().into_values().next().unwrap();
+        let other = events.of(db, &rows[1..]).await.unwrap().into_values().next().unwrap();
+        assert!(Arc::ptr_eq(&one, &other), "it is not read twice");
+        drop((one, other));
+        assert_eq!(events.of(db, &[]).await.unwrap().len(), 0);
+        assert_eq!(events.held(), 0, "what no job has any more is forgotten");
     }
 
     async fn large_events_take_the_room_of_many_and_keep_their_order(store: Store) {

@@ -16,6 +16,7 @@ use super::{Db, instant, micros, postgres, sqlite};
 use crate::event::{PLACE, StoredEvent};
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
+use crate::shared_events::EventKey;
 
 /// A lane with unleased rows.
 #[derive(Debug, Clone, Copy)]
@@ -130,15 +131,11 @@ impl Db {
         Ok(rows)
     }
 
-    /// The events of deliveries, each once.
+    /// The events of these teams and ids, each once.
     pub(crate) async fn events_of(
         &self,
-        rows: &[deliveries::Model],
-    ) -> Result<HashMap<(Uuid, String), Arc<StoredEvent>>, DbErr> {
-        let mut keys: Vec<(Uuid, &str)> = rows
-            .iter()
-            .map(|row| (row.team_id, row.event_id.as_str()))
-            .collect();
+        mut keys: Vec<(Uuid, &str)>,
+    ) -> Result<HashMap<EventKey, Arc<StoredEvent>>, DbErr> {
         keys.sort_unstable();
         keys.dedup();
         let mut found = HashMap::with_capacity(keys.len());

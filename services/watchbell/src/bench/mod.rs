@@ -97,7 +97,7 @@ impl Spans {
                 ceiling: seconds(3),
                 throughput: seconds(5),
                 latency: seconds(8),
-                slow: seconds(14),
+                slow: seconds(10),
                 backlog: 90_000,
             }
         } else {

@@ -1,0 +1,52 @@
+//! Events that jobs in memory share. Of an event with many routes each lane claims its own, at its own time; whoever comes
+//! while another's job is still there need not read the event again, nor keep it twice.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use crate::event::StoredEvent;
+use crate::store::Db;
+use crate::store::entities::deliveries;
+
+/// A team and an event's id.
+pub(crate) type EventKey = (Uuid, String);
+
+/// The events that were read for claims, as long as a job has them.
+#[derive(Debug, Default)]
+pub(crate) struct SharedEvents(HashMap<EventKey, Weak<StoredEvent>>);
+
+// === impl SharedEvents ===
+
+impl SharedEvents {
+    /// The events of deliveries: from memory, or read. One that is not there has been removed.
+    pub(crate) async fn of(
+        &mut self,
+        db: &Db,
+        rows: &[deliveries::Model],
+    ) -> Result<HashMap<EventKey, Arc<StoredEvent>>, DbErr> {
+        self.0.retain(|_, event| event.strong_count() > 0);
+        let mut events = HashMap::with_capacity(rows.len());
+        let mut missing = Vec::new();
+        for row in rows {
+            let key = (row.team_id, row.event_id.clone());
+            match self.0.get(&key).and_then(Weak::upgrade) {
+                Some(event) => drop(events.insert(key, event)),
+                None => missing.push((row.team_id, row.event_id.as_str())),
+            }
+        }
+        for (key, event) in db.events_of(missing).await? {
+            self.0.insert(key.clone(), Arc::downgrade(&event));
+            events.insert(key, event);
+        }
+        Ok(events)
+    }
+
+    /// How many are remembered.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.0.len()
+    }
+}
