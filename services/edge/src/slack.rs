@@ -86,7 +86,7 @@ impl Edge {
     /// By a credential: straight to Slack.
     async fn begin(&self, team_id: &str, headers: &HeaderMap) -> Result<String, Status> {
         let access = table::access(BEGIN).unwrap_or(table::Access::Internal);
-        let principal = self.auth.admit(headers, access).await?;
+        let principal = self.auth.admit(headers, access).await?.principal;
         let team = principal.team(team_id)?;
         let request = BeginSlackInstallRequest {
             team_id: team.to_string(),

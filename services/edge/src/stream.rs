@@ -21,7 +21,7 @@ use watchbell_contracts::dispatcher::v1::{
 use watchbell_contracts::json::to_json;
 use watchbell_domain::ids::{MemberId, TeamId};
 use watchbell_domain::violation::reason;
-use watchbell_runtime::auth::{Principal, internal_request, table};
+use watchbell_runtime::auth::{Admission, Principal, ValidFor, internal_request, table};
 use watchbell_runtime::problem::Problem;
 
 use crate::Edge;
@@ -52,13 +52,16 @@ pub(crate) async fn inbox(
     headers: HeaderMap,
 ) -> Response {
     let mut response = match edge.open(&which, &headers).await {
-        Ok(events) => Sse::new(events)
-            .keep_alive(
-                KeepAlive::new()
-                    .interval(edge.settings.heartbeat)
-                    .text("heartbeat"),
-            )
-            .into_response(),
+        Ok((events, valid_for)) => {
+            let keep_alive = KeepAlive::new()
+                .interval(edge.settings.heartbeat)
+                .text("heartbeat");
+            let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+            if let Some(valid_for) = valid_for {
+                response.extensions_mut().insert(valid_for);
+            }
+            response
+        }
         Err(problem) => refusal(problem),
     };
     let text = HeaderValue::from_static;
@@ -82,9 +85,15 @@ impl Edge {
         &self,
         which: &Which,
         headers: &HeaderMap,
-    ) -> Result<impl Stream<Item = Result<Event, Infallible>> + use<>, Problem> {
+    ) -> Result<
+        (
+            impl Stream<Item = Result<Event, Infallible>> + use<>,
+            Option<ValidFor>,
+        ),
+        Problem,
+    > {
         let access = table::access(WATCH).unwrap_or(table::Access::Internal);
-        let principal = self.auth.admit(headers, access).await?;
+        let Admission { principal, valid_for } = self.auth.admit(headers, access).await?;
         let team = principal.team(&which.team_id)?;
         let member = member(&principal, &which.member_id)?;
         let after = cursor(which, headers)?;
@@ -107,7 +116,7 @@ impl Edge {
             .await
             .map_err(upstream)?
             .into_inner();
-        Ok(events(after, notifications, place))
+        Ok((events(after, notifications, place), valid_for))
     }
 
     /// Where the inbox stands: 0 when it is empty.

@@ -33,7 +33,7 @@ pub trait Authenticator: Send + Sync {
     async fn authenticate(&self, key: KeyHash) -> Result<Grant, Problem>;
 }
 
-/// What a key stands for.
+/// What a key, or a member's token, stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
     /// Who calls with it.

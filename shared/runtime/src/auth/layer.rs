@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Body;
@@ -18,7 +19,7 @@ use watchbell_domain::secret::Secret;
 
 use super::rate::RateLimit;
 use super::table::{self, Access};
-use super::{Authenticator, KeyHash, Principal, hash_key};
+use super::{Authenticator, Grant, KeyHash, Principal, hash_key};
 use crate::problem::{Problem, reason};
 use crate::settings::Shared;
 
@@ -31,12 +32,27 @@ const MAX_CREDENTIAL: usize = 8 * 1024;
 /// Whoever can check the tokens of signed-in users.
 #[async_trait]
 pub trait MemberVerifier: Send + Sync {
-    /// Whose token this is: a [`Principal::Member`].
+    /// Whose token this is, a [`Principal::Member`], and until when.
     ///
     /// # Errors
-    /// [`Problem::Unauthenticated`] for a token that is not valid (any more).
-    async fn verify(&self, token: &str) -> Result<Principal, Problem>;
+    /// [`Problem::Unauthenticated`] for a token that is not valid (any more); anything else when that cannot be said
+    /// now.
+    async fn verify(&self, token: &str) -> Result<Grant, Problem>;
 }
+
+/// Somebody who may come in.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission {
+    /// Who.
+    pub principal: Principal,
+    /// For how long, when the credential has an end.
+    pub valid_for: Option<ValidFor>,
+}
+
+/// How long a credential is good for from now on. As an extension of an answer it ends the answer's stream then, since
+/// a stream that was opened with a token must not outlive it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValidFor(pub Duration);
 
 /// Puts [`AuthService`] before a gRPC router.
 #[derive(Clone)]
@@ -52,6 +68,7 @@ pub struct AuthService<S> {
 }
 
 struct Auth {
+    clock: SharedClock,
     keys: Arc<dyn Authenticator>,
     members: Option<Arc<dyn MemberVerifier>>,
     service_token: Option<KeyHash>,
@@ -68,6 +85,16 @@ enum Credential {
     Certificate,
 }
 
+// === impl Grant ===
+
+impl Grant {
+    /// What the service token, or a service's certificate, stands for.
+    const SERVICE: Self = Self {
+        principal: Principal::Service,
+        expires_at: None,
+    };
+}
+
 // === impl AuthLayer ===
 
 impl AuthLayer {
@@ -81,6 +108,7 @@ impl AuthLayer {
     ) -> Self {
         Self {
             auth: Arc::new(Auth {
+                clock: clock.clone(),
                 keys,
                 members: None,
                 service_token: None,
@@ -131,7 +159,7 @@ impl AuthLayer {
     ///
     /// # Errors
     /// As a gRPC call would be refused. A client certificate is not looked at.
-    pub async fn admit(&self, headers: &HeaderMap, access: Access) -> Result<Principal, Problem> {
+    pub async fn admit(&self, headers: &HeaderMap, access: Access) -> Result<Admission, Problem> {
         let credential = match bearer(headers) {
             Some(token) => Credential::Token(Secret::from(token)),
             None => Credential::None,
@@ -188,12 +216,16 @@ where
         let credential = auth.credential(&request);
         Box::pin(async move {
             match auth.admit(credential, access).await {
-                Ok(principal) => {
+                Ok(Admission { principal, valid_for }) => {
                     if let Some(team) = principal.own_team() {
                         tracing::Span::current().record("team", tracing::field::display(team));
                     }
                     request.extensions_mut().insert(principal);
-                    inner.call(request).await
+                    let mut response = inner.call(request).await?;
+                    if let Some(valid_for) = valid_for {
+                        response.extensions_mut().insert(valid_for);
+                    }
+                    Ok(response)
                 }
                 Err(problem) => Ok(Status::from(problem).into_http()),
             }
@@ -218,14 +250,17 @@ impl Auth {
         Credential::None
     }
 
-    async fn admit(&self, credential: Credential, access: Option<Access>) -> Result<Principal, Problem> {
-        let principal = match credential {
+    async fn admit(&self, credential: Credential, access: Option<Access>) -> Result<Admission, Problem> {
+        let Grant {
+            principal,
+            expires_at,
+        } = match credential {
             Credential::None => {
                 return Err(Problem::Unauthenticated {
                     reason: reason::MISSING_CREDENTIAL,
                 });
             }
-            Credential::Certificate => Principal::Service,
+            Credential::Certificate => Grant::SERVICE,
             Credential::Token(token) => self.holder(token.expose()).await?,
         };
         let access = access.ok_or_else(|| Problem::Denied {
@@ -234,11 +269,15 @@ impl Auth {
         })?;
         access.check(&principal)?;
         self.rate.check(&principal)?;
-        Ok(principal)
+        let left = expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
+        Ok(Admission {
+            principal,
+            valid_for: left.map(ValidFor),
+        })
     }
 
     /// Whose token this is.
-    async fn holder(&self, token: &str) -> Result<Principal, Problem> {
+    async fn holder(&self, token: &str) -> Result<Grant, Problem> {
         let refused = Problem::Unauthenticated {
             reason: reason::INVALID_CREDENTIAL,
         };
@@ -251,10 +290,10 @@ impl Auth {
             .service_token
             .is_some_and(|service| bool::from(service.ct_eq(&hash)))
         {
-            return Ok(Principal::Service);
+            return Ok(Grant::SERVICE);
         }
         if token.starts_with(KEY_PREFIX) {
-            return Ok(self.keys.authenticate(hash).await?.principal);
+            return self.keys.authenticate(hash).await;
         }
         match &self.members {
             Some(members) => members.verify(token).await,
@@ -275,14 +314,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{Grant, Scope};
+    use crate::auth::Scope;
     use crate::problem::{Reading, from_status};
     use crate::testing::ManualClock;
     use chrono::DateTime;
     use std::convert::Infallible;
     use tonic::Code;
     use tower::ServiceExt;
+    use watchbell_domain::clock::Clock as _;
     use watchbell_domain::ids::{KeyId, TeamId};
+    use watchbell_domain::vocabulary::Role;
 
     const EMIT: &str = "/watchbell.router.v1.RouterService/Emit";
     const SNAPSHOT: &str = "/watchbell.config.v1.SnapshotService/GetTeamSnapshot";
@@ -306,6 +347,33 @@ mod tests {
             Ok(Grant {
                 principal,
                 expires_at: None,
+            })
+        }
+    }
+
+    /// Knows the tokens `a.b.c` and `a.b.d`, of two members of one team, which end in a minute.
+    struct TwoMembers(TeamId);
+
+    #[async_trait]
+    impl MemberVerifier for TwoMembers {
+        async fn verify(&self, token: &str) -> Result<Grant, Problem> {
+            let member = match token {
+                "a.b.c" => "mbr_01h455vb4pex5vsknk084sn02q",
+                "a.b.d" => "mbr_01h455vb4pex5vsknk084sn02r",
+                _ => {
+                    return Err(Problem::Unauthenticated {
+                        reason: reason::INVALID_CREDENTIAL,
+                    });
+                }
+            };
+            Ok(Grant {
+                principal: Principal::Member {
+                    member_id: member.parse().unwrap(),
+                    team_id: self.0,
+                    role: Role::Member,
+                    manages_integrations: false,
+                },
+                expires_at: Some(ManualClock::shared().now() + chrono::TimeDelta::minutes(1)),
             })
         }
     }
@@ -422,6 +490,87 @@ mod tests {
             call(&layer(), "/grpc.health.v1.Health/Check", &[]).await.unwrap(),
             None
         );
+    }
+
+    const LIST: &str = "/watchbell.config.v1.ChannelService/ListChannels";
+    const CREATE: &str = "/watchbell.config.v1.ChannelService/CreateChannel";
+
+    #[tokio::test]
+    async fn a_member_gets_in_by_a_token_where_the_table_lets_members() {
+        let layer = layer().members(Arc::new(TwoMembers(TeamId::generate(DateTime::UNIX_EPOCH))));
+        let token = [("authorization", "Bearer a.b.c")];
+        let member = call(&layer, LIST, &token).await.unwrap().unwrap();
+        assert!(matches!(member, Principal::Member { .. }));
+        let denied = (Code::PermissionDenied, "MISSING_SCOPE".to_owned());
+        assert_eq!(refusal(call(&layer, CREATE, &token).await), denied);
+        assert_eq!(refusal(call(&layer, EMIT, &token).await), denied);
+        assert_eq!(
+            refusal(call(&layer, SNAPSHOT, &token).await).0,
+            Code::PermissionDenied
+        );
+        let unknown = call(&layer, LIST, &[("authorization", "Bearer a.b.x")]).await;
+        assert_eq!(refusal(unknown).0, Code::Unauthenticated);
+    }
+
+    #[tokio::test]
+    async fn each_member_has_a_budget_of_their_own() {
+        let layer = layer().members(Arc::new(TwoMembers(TeamId::generate(DateTime::UNIX_EPOCH))));
+        let (loud, quiet) = (
+            [("authorization", "Bearer a.b.c")],
+            [("authorization", "Bearer a.b.d")],
+        );
+        for _ in 0..3 {
+            call(&layer, LIST, &loud).await.unwrap();
+        }
+        assert_eq!(
+            refusal(call(&layer, LIST, &loud).await).0,
+            Code::ResourceExhausted
+        );
+        assert!(call(&layer, LIST, &quiet).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_answer_carries_how_long_its_callers_credential_is_good_for() {
+        let layer = layer().members(Arc::new(TwoMembers(TeamId::generate(DateTime::UNIX_EPOCH))));
+        for (token, expected) in [
+            ("Bearer a.b.c", Some(ValidFor(Duration::from_secs(60)))),
+            ("Bearer between-us", None),
+        ] {
+            let service = layer.layer(tower::service_fn(async |_: Request<Body>| {
+                Ok::<_, Infallible>(Response::new(Body::empty()))
+            }));
+            let request = Request::builder().uri(LIST).header("authorization", token);
+            let response = service
+                .oneshot(request.body(Body::empty()).unwrap())
+                .await
+                .unwrap();
+            assert_eq!(response.extensions().get().copied(), expected);
+            let admission = layer
+                .admit(
+                    &HeaderMap::from_iter([(header::AUTHORIZATION, token.parse().unwrap())]),
+                    table::access(LIST).unwrap(),
+                )
+                .await
+                .unwrap();
+            assert_eq!(admission.valid_for, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_too_long_is_not_looked_at() {
+        struct Anyone;
+        #[async_trait]
+        impl MemberVerifier for Anyone {
+            async fn verify(&self, _: &str) -> Result<Grant, Problem> {
+                Ok(Grant::SERVICE)
+            }
+        }
+        let layer = layer().members(Arc::new(Anyone));
+        for (length, expected) in [(MAX_CREDENTIAL, true), (MAX_CREDENTIAL + 1, false)] {
+            let token = format!("Bearer {}", "x".repeat(length));
+            let called = call(&layer, LIST, &[("authorization", &token)]).await;
+            assert_eq!(called.is_ok(), expected);
+        }
     }
 
     #[tokio::test]

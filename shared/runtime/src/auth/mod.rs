@@ -17,7 +17,7 @@ use watchbell_domain::vocabulary::Role;
 
 pub use cache::{Authenticator, CachedKeys, Grant, KeyHash, hash_key};
 pub use config::ConfigKeys;
-pub use layer::{AuthLayer, AuthService, MemberVerifier};
+pub use layer::{Admission, AuthLayer, AuthService, MemberVerifier, ValidFor};
 
 use crate::problem::{Problem, reason};
 

@@ -1,6 +1,6 @@
 //! What a call may cost: how long it may take (`grpc-timeout`, or the server's own deadline), how long a stream may
-//! live, and how many calls there may be at once. A call over its limit gets a proper gRPC answer; a stream gets its
-//! trailers.
+//! live (never longer than the credential that it was opened with), and how many calls there may be at once. A call over
+//! its limit gets a proper gRPC answer; a stream gets its trailers.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,7 +20,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tower::{Layer, Service};
 
-use crate::problem::{DEFAULT_RETRY, Problem};
+use crate::auth::ValidFor;
+use crate::problem::{DEFAULT_RETRY, Problem, reason};
 use crate::settings::LimitSettings;
 
 /// Tonic cuts a call off at its deadline with CANCELLED; ending it a moment earlier lets it end with what it is.
@@ -118,11 +119,13 @@ where
             let deadline = wanted
                 .filter(|wanted| *wanted == after)
                 .map(|after| (deadline, after));
+            let valid_for = response.extensions().get().map(|ValidFor(span)| *span);
             Ok(response.map(|body| {
                 Body::new(Limited {
                     body,
                     deadline,
                     age,
+                    valid_for,
                     drain,
                     stop,
                     idle: None,
@@ -181,6 +184,8 @@ struct Limited {
     body: Body,
     deadline: Option<(Pin<Box<Sleep>>, Duration)>,
     age: Duration,
+    /// For how long the credential that it was opened with is good, when it has an end.
+    valid_for: Option<Duration>,
     drain: Duration,
     stop: CancellationToken,
     idle: Option<Box<Idle>>,
@@ -205,12 +210,19 @@ impl Limited {
         }
         let idle = self.idle.get_or_insert_with(|| {
             Box::new(Idle {
-                age: Box::pin(tokio::time::sleep(self.age)),
+                age: Box::pin(tokio::time::sleep(
+                    self.valid_for.unwrap_or(self.age).min(self.age),
+                )),
                 stop: Box::pin(self.stop.clone().cancelled_owned()),
                 drain: None,
             })
         });
         if idle.age.as_mut().poll(cx).is_ready() {
+            if self.valid_for.is_some_and(|valid_for| valid_for <= self.age) {
+                return Some(Problem::Unauthenticated {
+                    reason: reason::INVALID_CREDENTIAL,
+                });
+            }
             return Some(Problem::unavailable(
                 "the stream has reached its age; open a new one",
             ));
@@ -336,6 +348,29 @@ mod tests {
             if timeout.is_none() {
                 assert!(from_status(&status).retry_after.is_some() && status.message().contains("age"));
             }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_with_the_credential_that_it_was_opened_with() {
+        let limits = LimitLayer::new(&LimitSettings::default(), CancellationToken::new());
+        let age = LimitSettings::default().max_stream_age;
+        let minute = Duration::from_secs(60);
+        for (valid_for, code, end) in [
+            (Some(ValidFor(minute)), Code::Unauthenticated, minute),
+            (Some(ValidFor(age + minute)), Code::Unavailable, age),
+            (None, Code::Unavailable, age),
+        ] {
+            let stream = limits.layer(tower::service_fn(move |_: Request<Body>| {
+                let mut response = silent();
+                if let Some(valid_for) = valid_for {
+                    response.extensions_mut().insert(valid_for);
+                }
+                std::future::ready(Ok::<_, Infallible>(response))
+            }));
+            let response = stream.oneshot(request(None)).await.unwrap();
+            let ended = tokio::time::timeout(end + Duration::from_secs(1), trailers(response)).await;
+            assert_eq!(ended.expect("it ends in time").code(), code, "{valid_for:?}");
         }
     }
 
