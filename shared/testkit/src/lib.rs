@@ -1,11 +1,12 @@
 //! Stand-ins for the outside world that speak its real protocols on loopback.
 //!
-//! Slack, Teams, a mail server, a webhook receiver and an OTLP collector, each with its own rules and its own error
-//! words, and a clock that tests own. They serve the tests and `watchbell demo` alike: `start()` binds a free port
-//! of 127.0.0.1, everything that arrives is kept and can be awaited, and dropping one stops it. They share no code
-//! with what they judge: a signature is verified here by a second implementation.
+//! Slack, Teams, a mail server, a webhook receiver, an identity provider and an OTLP collector, each with its own rules
+//! and its own error words, and a clock that tests own. They serve the tests and `watchbell demo` alike: `start()` binds
+//! a free port of 127.0.0.1, everything that arrives is kept and can be awaited, and dropping one stops it. They share
+//! no code with what they judge: a signature is made or verified here by a second implementation.
 
 mod clock;
+mod identity;
 mod journal;
 mod loopback;
 mod otlp;
@@ -16,6 +17,7 @@ mod teams;
 mod webhook;
 
 pub use clock::TestClock;
+pub use identity::{IdentityProvider, SigningKey};
 pub use journal::{NotArrived, PATIENCE};
 pub use otlp::OtlpSink;
 pub use raw::{RawEndpoint, Step};
