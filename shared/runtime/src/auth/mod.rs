@@ -4,6 +4,7 @@
 
 mod cache;
 mod config;
+pub mod jwt;
 mod layer;
 mod rate;
 pub mod table;

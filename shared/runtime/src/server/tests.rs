@@ -233,6 +233,7 @@ async fn a_peers_channel_is_a_service_and_a_channel_with_another_token_nobody() 
     let shared = |token: &str| Shared {
         auth: AuthSettings {
             service_token: Some(Secret::from(token)),
+            ..AuthSettings::default()
         },
         ..Shared::default()
     };

@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 
 pub use error::{Origin, SettingsError};
 pub use shared::{
-    AuthSettings, EgressSettings, LimitSettings, LogFormat, PeerSettings, ServerSettings, Shared,
-    TelemetrySettings, TlsSettings,
+    AuthSettings, ClaimNames, EgressSettings, JwtSettings, LimitSettings, LogFormat, PeerSettings,
+    ServerSettings, Shared, TelemetrySettings, TlsSettings,
 };
 
 /// What the environment variables start with.

@@ -122,6 +122,39 @@ pub struct LimitSettings {
 pub struct AuthSettings {
     /// What services of Watchbell show one another; at least 16 characters. None: calls between processes are refused.
     pub service_token: Option<Secret>,
+    /// `[auth.jwt]`; tokens of signed-in users are refused without it.
+    pub jwt: Option<JwtSettings>,
+}
+
+/// Whose tokens sign users in, and what they say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JwtSettings {
+    /// Where the identity provider publishes its keys: https, or http at an address that `egress.allow` lists.
+    pub jwks_url: Option<String>,
+    /// A file with its keys, instead.
+    pub jwks_file: Option<PathBuf>,
+    /// The `iss` of its tokens, letter by letter.
+    pub issuer: String,
+    /// What the `aud` of its tokens must name.
+    pub audience: String,
+    /// `[auth.jwt.claims]`
+    #[serde(default)]
+    pub claims: ClaimNames,
+}
+
+/// Under which names tokens say who a user is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClaimNames {
+    /// The team, `team_…`.
+    pub team_id: String,
+    /// The member, `mbr_…`.
+    pub member_id: String,
+    /// `OWNER`, `ADMIN` or `MEMBER`.
+    pub role: String,
+    /// A list that may be missing, and may hold `MANAGE_INTEGRATIONS`.
+    pub permissions: String,
 }
 
 /// Where the other services are, as URLs; unset are those that live in this process.
@@ -189,10 +222,53 @@ impl Shared {
             let message = format!("must have at least {MIN_TOKEN} characters");
             return Err(SettingsError::new("auth.service_token", message));
         }
+        if let Some(jwt) = &self.auth.jwt {
+            jwt.check()?;
+        }
         if self.limits.max_calls == 0 {
             return Err(SettingsError::new("limits.max_calls", "must be at least 1"));
         }
         Ok(())
+    }
+}
+
+// === impl JwtSettings ===
+
+impl JwtSettings {
+    fn check(&self) -> Result<(), SettingsError> {
+        let wrong = |key: &str, message: &str| Err(SettingsError::new(format!("auth.jwt.{key}"), message));
+        match (&self.jwks_url, &self.jwks_file) {
+            (None, None) => return wrong("jwks_url", "must be given, or `jwks_file` instead"),
+            (Some(_), Some(_)) => return wrong("jwks_url", "cannot be given together with `jwks_file`"),
+            _ => {}
+        }
+        let names = [
+            ("claims.team_id", &self.claims.team_id),
+            ("claims.member_id", &self.claims.member_id),
+            ("claims.role", &self.claims.role),
+            ("claims.permissions", &self.claims.permissions),
+        ];
+        let texts = [("issuer", &self.issuer), ("audience", &self.audience)];
+        if let Some((key, _)) = texts.iter().chain(&names).find(|(_, text)| text.is_empty()) {
+            return wrong(key, "must not be empty");
+        }
+        for (index, (key, name)) in names.iter().enumerate() {
+            if names[..index].iter().any(|(_, other)| other == name) {
+                return wrong(key, "must differ from the names of the other claims");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for ClaimNames {
+    fn default() -> Self {
+        Self {
+            team_id: "team_id".to_owned(),
+            member_id: "member_id".to_owned(),
+            role: "role".to_owned(),
+            permissions: "permissions".to_owned(),
+        }
     }
 }
 
@@ -233,6 +309,7 @@ impl Default for LimitSettings {
 
 #[cfg(test)]
 mod tests {
+    use super::JwtSettings;
     use crate::settings::Loader;
 
     #[test]
@@ -243,6 +320,75 @@ mod tests {
             said.contains("auth.service_token") && !said.contains("hunter2"),
             "{said}"
         );
+    }
+
+    fn jwt(pairs: &[(&str, &str)]) -> Result<JwtSettings, String> {
+        let variables = pairs
+            .iter()
+            .map(|(name, value)| (format!("WATCHBELL__AUTH__JWT__{name}"), (*value).to_owned()));
+        let settings = Loader::new().env(variables).load().unwrap();
+        match settings.shared() {
+            Ok(shared) => Ok(shared.auth.jwt.unwrap()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    const URL: (&str, &str) = ("JWKS_URL", "https://id.example.com/keys");
+    const ISSUER: (&str, &str) = ("ISSUER", "https://id.example.com");
+    const AUDIENCE: (&str, &str) = ("AUDIENCE", "watchbell");
+
+    #[test]
+    fn tokens_of_users_need_keys_an_issuer_and_an_audience() {
+        let read = jwt(&[URL, ISSUER, AUDIENCE, ("CLAIMS__MEMBER_ID", "sub")]).unwrap();
+        assert_eq!(
+            (read.issuer.as_str(), read.audience.as_str()),
+            (ISSUER.1, AUDIENCE.1)
+        );
+        assert_eq!(
+            [
+                &read.claims.team_id,
+                &read.claims.member_id,
+                &read.claims.role,
+                &read.claims.permissions
+            ],
+            ["team_id", "sub", "role", "permissions"]
+        );
+        let file = ("JWKS_FILE", "/etc/keys.json");
+        assert!(jwt(&[file, ISSUER, AUDIENCE]).unwrap().jwks_url.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_with_tokens_of_users_is_said_by_its_key() {
+        let file = ("JWKS_FILE", "/etc/keys.json");
+        for (wrong, keys) in [
+            (vec![ISSUER, AUDIENCE], ["auth.jwt.jwks_url", "jwks_file"]),
+            (
+                vec![URL, file, ISSUER, AUDIENCE],
+                ["auth.jwt.jwks_url", "jwks_file"],
+            ),
+            (vec![URL, AUDIENCE], ["auth.jwt", "issuer"]),
+            (vec![URL, ISSUER], ["auth.jwt", "audience"]),
+            (vec![URL, ("ISSUER", ""), AUDIENCE], ["auth.jwt.issuer", "empty"]),
+            (
+                vec![URL, ISSUER, ("AUDIENCE", "")],
+                ["auth.jwt.audience", "empty"],
+            ),
+            (
+                vec![URL, ISSUER, AUDIENCE, ("CLAIMS__ROLE", "")],
+                ["auth.jwt.claims.role", "empty"],
+            ),
+            (
+                vec![URL, ISSUER, AUDIENCE, ("CLAIMS__MEMBER_ID", "team_id")],
+                ["auth.jwt.claims.member_id", "differ"],
+            ),
+            (
+                vec![URL, ISSUER, AUDIENCE, ("LEEWAY", "5m")],
+                ["auth.jwt.leeway", "jwks_file"],
+            ),
+        ] {
+            let said = jwt(&wrong).unwrap_err();
+            assert!(keys.iter().all(|key| said.contains(key)), "{said}");
+        }
     }
 
     #[test]

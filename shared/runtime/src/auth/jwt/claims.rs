@@ -1,0 +1,107 @@
+//! What a token must claim, and whom that makes of its bearer. A pure decision: the signature has been checked before.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+use watchbell_domain::vocabulary::{Permission, Role};
+
+use super::Unfit;
+use crate::auth::{Grant, Principal};
+use crate::settings::{ClaimNames, JwtSettings};
+
+/// How far the provider's clock and this one may be apart.
+const LEEWAY: TimeDelta = TimeDelta::seconds(60);
+
+/// What the settings ask of claims.
+#[derive(Debug)]
+pub(super) struct Rules {
+    issuer: String,
+    audience: String,
+    names: ClaimNames,
+}
+
+// === impl Rules ===
+
+impl Rules {
+    pub(super) fn new(settings: &JwtSettings) -> Self {
+        Self {
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+            names: settings.claims.clone(),
+        }
+    }
+
+    /// Whose token it is, and until when.
+    pub(super) fn judge(&self, claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Grant, Unfit> {
+        let expires_at = times(claims, now)?;
+        if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
+            return Err(Unfit::Claim("iss"));
+        }
+        if !claims.get("aud").is_some_and(|aud| names(aud, &self.audience)) {
+            return Err(Unfit::Claim("aud"));
+        }
+        let role = word(claims, &self.names.role, "role")?;
+        Ok(Grant {
+            principal: Principal::Member {
+                member_id: word(claims, &self.names.member_id, "member_id")?,
+                team_id: word(claims, &self.names.team_id, "team_id")?,
+                role,
+                manages_integrations: self.may(claims, role, Permission::ManageIntegrations)?,
+            },
+            expires_at,
+        })
+    }
+
+    /// By role or by grant. Permissions that are not Watchbell's are no fault: the list may be shared with others.
+    fn may(&self, claims: &Map<String, Value>, role: Role, wanted: Permission) -> Result<bool, Unfit> {
+        let granted = match claims.get(&self.names.permissions) {
+            None => &[],
+            Some(Value::Array(granted)) => granted.as_slice(),
+            Some(_) => return Err(Unfit::Claim("permissions")),
+        };
+        let granted = granted
+            .iter()
+            .map(|word| word.as_str().ok_or(Unfit::Claim("permissions")))
+            .collect::<Result<Vec<_>, _>>()?;
+        let is_granted = granted.into_iter().any(|word| word.parse() == Ok(wanted));
+        Ok(is_granted || role.permissions().contains(&wanted))
+    }
+}
+
+/// RFC 7519 §4.1.4 to §4.1.6. The moment from which on the token is refused; `None` when no calendar has it.
+fn times(claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Unfit> {
+    let seconds = |at: DateTime<Utc>| at.timestamp_micros() as f64 / 1e6;
+    let date = |name| match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or(Unfit::Claim(name)),
+    };
+    let exp = date("exp")?.ok_or(Unfit::Claim("exp"))?;
+    if exp <= seconds(now - LEEWAY) {
+        return Err(Unfit::Expired);
+    }
+    for name in ["nbf", "iat"] {
+        if date(name)?.is_some_and(|from| from > seconds(now + LEEWAY)) {
+            return Err(Unfit::TooEarly);
+        }
+    }
+    let milliseconds = (exp * 1e3).ceil() as i64;
+    Ok(DateTime::from_timestamp_millis(milliseconds).and_then(|exp| exp.checked_add_signed(LEEWAY)))
+}
+
+/// Whether an audience, one or a list of them (RFC 7519 §4.1.3), names this one.
+fn names(audience: &Value, ours: &str) -> bool {
+    match audience {
+        Value::String(one) => one == ours,
+        Value::Array(many) => many.iter().all(Value::is_string) && many.iter().any(|one| one == ours),
+        _ => false,
+    }
+}
+
+fn word<T: std::str::FromStr>(
+    claims: &Map<String, Value>,
+    name: &str,
+    setting: &'static str,
+) -> Result<T, Unfit> {
+    let text = claims.get(name).and_then(Value::as_str);
+    text.and_then(|text| text.parse().ok())
+        .ok_or(Unfit::Claim(setting))
+}

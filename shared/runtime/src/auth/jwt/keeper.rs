@@ -1,0 +1,262 @@
+//! Holding the provider's keys: they are read in the background by one loop, which a token with a key that is not known
+//! can ask to read again at once. The keys that are known are used while the provider is away, for a day; a process that
+//! has never got any refuses members until it has.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use watchbell_domain::clock::SharedClock;
+
+use super::Unfit;
+use super::keys::{KeySet, PublicKey};
+use super::token::Token;
+use crate::problem::{Cause, Chain, Problem};
+use crate::tasks::Loop;
+
+/// No key set is longer, in bytes.
+pub const MAX_KEY_SET: usize = 64 * 1024;
+
+/// How old keys become before they are read again: a key that the provider takes back is trusted no longer than this.
+const REFRESH: Duration = Duration::from_secs(10 * 60);
+/// When to try again after they could not be read.
+const RETRY: Duration = Duration::from_secs(5);
+/// How often tokens with keys that are not known can have them read, however many such tokens there are.
+const ON_DEMAND: Duration = Duration::from_secs(30);
+/// How long keys are used that cannot be read again.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long reading them may take, and how long a caller waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a provider's keys are read.
+#[async_trait]
+pub trait KeySource: Send + Sync {
+    /// The key set, a JSON document of at most [`MAX_KEY_SET`] bytes.
+    ///
+    /// # Errors
+    /// Why it cannot be had, for the log.
+    async fn fetch(&self) -> Result<Vec<u8>, Cause>;
+}
+
+/// A file with a key set. It may be replaced while the process runs.
+#[derive(Debug)]
+pub struct KeyFile(PathBuf);
+
+/// The loop that reads the keys.
+pub struct KeyLoop(Arc<Keeper>);
+
+/// The keys, and how they are doing.
+pub(super) struct Keeper {
+    source: Arc<dyn KeySource>,
+    clock: SharedClock,
+    state: Mutex<State>,
+    /// How many readings have ended.
+    ended: watch::Sender<u64>,
+    asked: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The keys that were read last, and when.
+    known: Option<(Arc<KeySet>, Duration)>,
+    failing: bool,
+    /// How many readings have begun.
+    begun: u64,
+    /// The reading that whoever misses a key waits for.
+    awaited: u64,
+    asked_at: Option<Duration>,
+}
+
+// === impl KeyFile ===
+
+impl KeyFile {
+    /// The file at this path, which must hold a key set now: unlike a provider that is away, one that is missing is a
+    /// mistake.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Cause> {
+        let file = Self(path.into());
+        parse(&file.fetch().await?)?;
+        Ok(file)
+    }
+}
+
+#[async_trait]
+impl KeySource for KeyFile {
+    async fn fetch(&self) -> Result<Vec<u8>, Cause> {
+        let mut document = Vec::new();
+        let file = tokio::fs::File::open(&self.0).await?;
+        // One byte more tells a longer file from one that just fits.
+        file.take(MAX_KEY_SET as u64 + 1)
+            .read_to_end(&mut document)
+            .await?;
+        Ok(document)
+    }
+}
+
+// === impl KeyLoop ===
+
+impl KeyLoop {
+    pub(super) fn new(keeper: Arc<Keeper>) -> Self {
+        Self(keeper)
+    }
+}
+
+impl Loop for KeyLoop {
+    const NAME: &'static str = "auth.keys";
+
+    async fn run(self, shutdown: CancellationToken) {
+        let running = async {
+            loop {
+                let pause = self.0.tick().await;
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.0.asked.notified() => {}
+                }
+            }
+        };
+        shutdown.run_until_cancelled(running).await;
+    }
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    pub(super) fn new(source: Arc<dyn KeySource>, clock: SharedClock) -> Self {
+        Self {
+            source,
+            clock,
+            state: Mutex::new(State {
+                known: None,
+                failing: false,
+                begun: 0,
+                // Whoever comes early waits for the first.
+                awaited: 1,
+                asked_at: None,
+            }),
+            ended: watch::Sender::new(0),
+            asked: Notify::new(),
+        }
+    }
+
+    /// The key that this token is to be checked by. For one that is not known the keys are read again, if that is due.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when it cannot be said whether there is such a key.
+    pub(super) async fn key(&self, token: &Token<'_>) -> Result<Result<PublicKey, Unfit>, Problem> {
+        let find = |set: &KeySet| set.find(token.algorithm, token.key_id.as_deref()).cloned();
+        let found = self.known().map(|set| find(&set));
+        if let Some(found @ (Ok(_) | Err(Unfit::WhichKey))) = found {
+            return Ok(found);
+        }
+        let is_current = self.read_again().await;
+        match self.known().map(|set| find(&set)) {
+            Some(Err(Unfit::NoKey)) | None if !is_current => Err(Problem::Unavailable {
+                retry_after: RETRY,
+                message: "the keys of members' tokens cannot be read at the moment".to_owned(),
+            }),
+            Some(found) => Ok(found),
+            None => Ok(Err(Unfit::NoKey)),
+        }
+    }
+
+    fn known(&self) -> Option<Arc<KeySet>> {
+        self.state().known.as_ref().map(|(set, _)| Arc::clone(set))
+    }
+
+    /// Waits for the keys to be read again, unless that was asked for a moment ago. Whether the last reading went well.
+    async fn read_again(&self) -> bool {
+        let mut ended = self.ended.subscribe();
+        let awaited = {
+            let mut state = self.state();
+            let now = self.clock.monotonic();
+            let is_due = state
+                .asked_at
+                .is_none_or(|asked_at| now.saturating_sub(asked_at) >= ON_DEMAND);
+            if *ended.borrow() >= state.awaited && is_due {
+                state.asked_at = Some(now);
+                state.awaited = state.begun + 1;
+                self.asked.notify_one();
+            }
+            state.awaited
+        };
+        let reading = ended.wait_for(|ended| *ended >= awaited);
+        matches!(tokio::time::timeout(PATIENCE, reading).await, Ok(Ok(_))) && !self.state().failing
+    }
+
+    /// Reads the keys once; how long to wait before the next time.
+    pub(super) async fn tick(&self) -> Duration {
+        let reading = {
+            let mut state = self.state();
+            state.begun += 1;
+            state.begun
+        };
+        let read = self.read().await;
+        let pause = self.state().take(read, self.clock.monotonic());
+        self.ended.send_replace(reading);
+        pause
+    }
+
+    async fn read(&self) -> Result<KeySet, Cause> {
+        let document = tokio::time::timeout(PATIENCE, self.source.fetch())
+            .await
+            .map_err(|_| format!("no answer within {PATIENCE:?}"))??;
+        parse(&document)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse(document: &[u8]) -> Result<KeySet, Cause> {
+    if document.len() > MAX_KEY_SET {
+        return Err(format!("longer than {MAX_KEY_SET} bytes").into());
+    }
+    Ok(KeySet::parse(document)?)
+}
+
+// === impl State ===
+
+impl State {
+    /// What came of a reading; how long to wait before the next. A state is said once, when it begins.
+    fn take(&mut self, read: Result<KeySet, Cause>, now: Duration) -> Duration {
+        match read {
+            Ok(set) => {
+                let is_news = self.failing || self.known.as_ref().is_none_or(|(last, _)| **last != set);
+                if is_news && set.len() == 0 {
+                    tracing::warn!(keys = %set, "the keys of members' tokens were read, and none is of use");
+                } else if is_news {
+                    tracing::info!(keys = %set, "the keys of members' tokens were read");
+                }
+                self.failing = false;
+                self.known = Some((Arc::new(set), now));
+                REFRESH
+            }
+            Err(why) => {
+                let why = Chain(why.as_ref());
+                let is_news = !std::mem::replace(&mut self.failing, true);
+                let is_stale = |read_at: &Duration| now.saturating_sub(*read_at) >= STALE;
+                match &self.known {
+                    Some((_, read_at)) if is_stale(read_at) => {
+                        tracing::error!(%why, "the keys of members' tokens could not be read for a day: members are refused");
+                        self.known = None;
+                    }
+                    Some(_) if is_news => {
+                        tracing::warn!(%why, "the keys of members' tokens cannot be read; those that are known stay in use for a day");
+                    }
+                    None if is_news => {
+                        tracing::warn!(%why, "the keys of members' tokens cannot be read: members are refused until they can");
+                    }
+                    _ => tracing::debug!(%why, "the keys of members' tokens still cannot be read"),
+                }
+                RETRY
+            }
+        }
+    }
+}

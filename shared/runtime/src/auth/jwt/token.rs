@@ -1,0 +1,79 @@
+//! A token taken apart (RFC 7515 §7.1, the compact form). Of the header only what says how to check the signature is
+//! read; the claims are not given out before it is checked.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::Unfit;
+use super::keys::{Algorithm, PublicKey};
+
+/// The types of tokens that are taken: a JWT (RFC 7519 §5.1) and an access token (RFC 9068 §2.1). A token that does not
+/// say what it is is taken, too.
+const TYPES: [&str; 2] = ["JWT", "at+jwt"];
+
+/// A token whose signature nobody has looked at.
+#[derive(Debug)]
+pub(super) struct Token<'a> {
+    pub(super) algorithm: Algorithm,
+    /// Which key it says that it was signed with.
+    pub(super) key_id: Option<String>,
+    signed: &'a str,
+    claims: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+// === impl Token ===
+
+impl<'a> Token<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, Unfit> {
+        let (signed, signature) = text.rsplit_once('.').ok_or(Unfit::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(Unfit::Malformed)?;
+        let header = object(&decoded(header)?)?;
+        // What is critical must be understood (RFC 7515 §4.1.11), and there is nothing that would be.
+        if header.contains_key("crit") {
+            return Err(Unfit::Critical);
+        }
+        let word = |name| match header.get(name) {
+            None => Ok(None),
+            Some(Value::String(word)) => Ok(Some(word.as_str())),
+            Some(_) => Err(Unfit::Malformed),
+        };
+        if word("typ")?.is_some_and(|of| !is_taken(of)) {
+            return Err(Unfit::Type);
+        }
+        let algorithm = word("alg")?.and_then(Algorithm::of).ok_or(Unfit::Algorithm)?;
+        Ok(Self {
+            algorithm,
+            key_id: word("kid")?.map(str::to_owned),
+            signed,
+            claims: decoded(claims)?,
+            signature: decoded(signature)?,
+        })
+    }
+
+    /// What it claims, when it was signed with this key.
+    pub(super) fn claims(&self, key: &PublicKey) -> Result<Map<String, Value>, Unfit> {
+        if !key.has_signed(self.signed.as_bytes(), &self.signature) {
+            return Err(Unfit::Signature);
+        }
+        object(&self.claims)
+    }
+}
+
+/// Media types are compared without case, and their `application/` may be left out (RFC 7515 §4.1.9).
+fn is_taken(of: &str) -> bool {
+    let short = match of.split_at_checked("application/".len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
+        _ => of,
+    };
+    TYPES.iter().any(|taken| taken.eq_ignore_ascii_case(short))
+}
+
+fn decoded(part: &str) -> Result<Vec<u8>, Unfit> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Unfit::Malformed)
+}
+
+fn object(json: &[u8]) -> Result<Map<String, Value>, Unfit> {
+    serde_json::from_slice(json).map_err(|_| Unfit::Malformed)
+}
