@@ -29,7 +29,7 @@ use watchbell_edge::Edge;
 use watchbell_egress::EgressPolicy;
 use watchbell_router::Router;
 use watchbell_runtime::{
-    auth::{AuthLayer, CachedKeys, ConfigKeys},
+    auth::{AuthLayer, CachedKeys, ConfigKeys, jwt::MemberTokens},
     client::{self, ClientError, ServiceChannel},
     ready::Readiness,
     server::{Server, ServerError},
@@ -41,6 +41,7 @@ use watchbell_store::Store;
 
 use super::{
     first_start::{self, ADMIN_KEY},
+    members,
     plan::{Plan, ServiceName},
 };
 
@@ -92,6 +93,7 @@ struct Composition {
     tasks: TaskSet,
     readiness: Readiness,
     stores: Vec<Store>,
+    members: Option<Arc<MemberTokens>>,
     config: Option<Arc<Config>>,
     dispatcher: Option<Arc<watchbell_dispatcher::Service>>,
     router: Option<Arc<Router>>,
@@ -107,12 +109,14 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
         clock: Arc::new(SystemClock::new()),
         readiness,
         stores: Vec::new(),
+        members: None,
         config: None,
         dispatcher: None,
         router: None,
         digest: None,
         plan,
     };
+    composition.know_members().await?;
     let admin_key = composition.open_config().await?;
     composition.open_dispatcher(&telemetry).await?;
     composition.introduce()?;
@@ -124,6 +128,16 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
 // === impl Composition ===
 
 impl Composition {
+    /// The provider of members' tokens may be away; settings that are wrong end the start here.
+    async fn know_members(&mut self) -> Result<(), StartError> {
+        if let Some(jwt) = &self.plan.shared.auth.jwt {
+            let tokens = members::tokens(jwt, self.egress(), self.clock.clone()).await?;
+            self.tasks.spawn(Stage::Close, tokens.key_loop());
+            self.members = Some(Arc::new(tokens));
+        }
+        Ok(())
+    }
+
     async fn open_config(&mut self) -> Result<Option<Secret>, StartError> {
         if !self.plan.has(ServiceName::Config) {
             return Ok(None);
@@ -256,7 +270,10 @@ impl Composition {
             ConfigKeys::new(self.snapshots()?),
             self.clock.clone(),
         ));
-        let auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
+        let mut auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
+        if let Some(members) = &self.members {
+            auth = auth.members(members.clone());
+        }
         let edge = self.edge(auth.clone())?;
         let shared = &self.plan.shared;
         let meter = telemetry.metrics().meter("watchbell");

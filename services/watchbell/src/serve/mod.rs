@@ -3,6 +3,7 @@
 
 mod compose;
 mod first_start;
+mod members;
 mod plan;
 
 use std::path::PathBuf;
