@@ -15,6 +15,7 @@ use super::{PAGE, checked, given, id, room};
 use crate::check::{self, MemberDraft};
 use crate::error::Result;
 use crate::service::Service;
+use crate::store::changes::Change;
 use crate::store::entities::member;
 use crate::store::{join, members};
 use crate::{etag, mask};
@@ -107,6 +108,9 @@ pub(super) async fn update(
     )?;
     let draft = checked("member", check::member(&merged))?;
     owners_by_owners(&caller, &[row.role()?, draft.role])?;
+    if draft.role != Role::Owner {
+        another_owner(&caller, &change, &row).await?;
+    }
     write(draft, &mut row);
     row.version += 1;
     row.update_time = change.now();
@@ -128,6 +132,7 @@ pub(super) async fn delete(
     let row = members::get(change.connection(), team, id).await?;
     etag::check(&request.etag, row.version, "member", id)?;
     owners_by_owners(&caller, &[row.role()?])?;
+    another_owner(&caller, &change, &row).await?;
     members::delete(change.connection(), team, id).await?;
     change.finish(service.store(), false).await?;
     Ok(DeleteMemberResponse {})
@@ -145,6 +150,23 @@ fn owners_by_owners(caller: &Principal, roles: &[Role]) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The last Owner who went would leave a team in which nobody can make one. Keys may do it: with them it can be undone.
+async fn another_owner(caller: &Principal, change: &Change, going: &member::Model) -> Result<()> {
+    if !matches!(caller, Principal::Member { .. }) || going.role()? != Role::Owner {
+        return Ok(());
+    }
+    for other in members::all(change.connection(), change.team()).await? {
+        if other.id != going.id && other.role()? == Role::Owner {
+            return Ok(());
+        }
+    }
+    Err(Problem::Precondition {
+        reason: "LAST_OWNER",
+        message: "a team keeps an Owner: make somebody else one first".to_owned(),
+    }
+    .into())
 }
 
 fn write(draft: MemberDraft, row: &mut member::Model) {

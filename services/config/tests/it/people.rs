@@ -4,8 +4,8 @@ use tonic::Code;
 use watchbell_config::Migrator;
 use watchbell_contracts::api::{PreferenceApi, TeamApi};
 use watchbell_contracts::config::v1::{
-    CreateMemberRequest, GetPreferencesRequest, ListMembersRequest, Member, Preference, PreferenceSetting,
-    Role, UpdateMemberRequest, UpdatePreferencesRequest,
+    CreateMemberRequest, DeleteMemberRequest, GetPreferencesRequest, ListMembersRequest, Member, Preference,
+    PreferenceSetting, Role, UpdateMemberRequest, UpdatePreferencesRequest,
 };
 use watchbell_contracts::event::v1::Severity;
 use watchbell_domain::Role as DomainRole;
@@ -43,6 +43,34 @@ store_tests! {
             let by_admin = member(request.clone(), team, admin.id.parse().unwrap(), DomainRole::Admin);
             assert_eq!(refused(config.service.update_member(by_admin).await).1, "OWNER_ONLY");
         }
+    }
+
+    async fn the_last_owner_stays_until_there_is_another_unless_a_key_says_otherwise(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let owner = config.member(team, "owner@acme.example", Role::Owner).await;
+        config.member(team, "admin@acme.example", Role::Admin).await;
+        let step_down = |role: Role| UpdateMemberRequest {
+            member: Some(Member { id: owner.id.clone(), role: role.into(), ..Member::default() }),
+            team_id: team.to_string(),
+            ..UpdateMemberRequest::default()
+        };
+        let leave = |id: &str| DeleteMemberRequest {
+            team_id: team.to_string(),
+            member_id: id.to_owned(),
+            ..DeleteMemberRequest::default()
+        };
+        let own = owner.id.parse().unwrap();
+        let down = config.service.update_member(member(step_down(Role::Admin), team, own, DomainRole::Owner)).await;
+        assert_eq!(refused(down), (Code::FailedPrecondition, "LAST_OWNER".to_owned()));
+        let left = config.service.delete_member(member(leave(&owner.id), team, own, DomainRole::Owner)).await;
+        assert_eq!(refused(left).1, "LAST_OWNER");
+        config.service.update_member(member(step_down(Role::Owner), team, own, DomainRole::Owner)).await.unwrap();
+
+        let second = config.member(team, "second@acme.example", Role::Owner).await;
+        config.service.update_member(member(step_down(Role::Admin), team, own, DomainRole::Owner)).await.unwrap();
+        let left = leave(&second.id);
+        config.service.delete_member(of_team(left, team)).await.unwrap();
     }
 
     async fn every_member_is_listed_once(store: Store) {
