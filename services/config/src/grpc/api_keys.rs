@@ -5,6 +5,7 @@ use watchbell_contracts::config::v1::{
     CreateApiKeyRequest, CreateApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse, ListApiKeysRequest,
     ListApiKeysResponse,
 };
+use watchbell_domain::Role;
 use watchbell_domain::ids::{KeyId, TeamId};
 use watchbell_runtime::auth::{Principal, Scope, hash_key};
 use watchbell_runtime::problem::{Problem, reason};
@@ -118,6 +119,8 @@ fn may_grant(caller: &Principal, team: Option<TeamId>, scope: Scope) -> Result<(
     let allowed = match (caller, scope) {
         // It would act for every team, whatever team the key is bound to.
         (_, Scope::Platform) => team.is_none() && caller.allows(Scope::Platform),
+        // Such a key makes and removes Owners, which an Admin may not.
+        (Principal::Member { role, .. }, Scope::ConfigWrite) => *role == Role::Owner,
         // The table lets Owners and Admins here: their team's keys are theirs to make.
         (Principal::Member { .. }, _) => true,
         _ => caller.allows(scope),

@@ -9,12 +9,13 @@ use watchbell_contracts::config::v1::{
     ApiKey, AuthenticateRequest, CreateApiKeyRequest, DeleteApiKeyRequest, ListApiKeysRequest, Scope as Wire,
 };
 use watchbell_contracts::convert::timestamp;
+use watchbell_domain::Role;
 use watchbell_domain::clock::Clock;
-use watchbell_domain::ids::TeamId;
+use watchbell_domain::ids::{MemberId, TeamId};
 use watchbell_runtime::auth::{Scope, hash_key, internal_request};
 use watchbell_store::store_tests;
 
-use crate::support::{Config, key, of_team, platform, refused, violated};
+use crate::support::{Config, key, member, of_team, platform, refused, violated};
 
 fn request(team: Option<TeamId>, scopes: &[Wire]) -> CreateApiKeyRequest {
     CreateApiKeyRequest {
@@ -82,6 +83,26 @@ store_tests! {
         config.clock.advance(Duration::from_secs(3600));
         let late = config.service.authenticate(internal_request(asks(&made.key))).await;
         assert_eq!(refused(late).0, Code::Unauthenticated);
+    }
+
+    async fn an_admin_makes_no_key_that_could_make_an_owner(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let somebody = MemberId::generate(config.clock.now());
+        for (role, asked, allowed) in [
+            (Role::Owner, Wire::ConfigWrite, true),
+            (Role::Owner, Wire::Platform, false),
+            (Role::Admin, Wire::Emit, true),
+            (Role::Admin, Wire::ConfigRead, true),
+            (Role::Admin, Wire::ConfigWrite, false),
+            (Role::Admin, Wire::Platform, false),
+        ] {
+            let made = config.service.create_api_key(member(request(None, &[asked]), team, somebody, role)).await;
+            assert_eq!(made.is_ok(), allowed, "{role} {asked:?}");
+        }
+        let (other, list) = (config.team().await, ListApiKeysRequest::default());
+        let theirs = config.service.list_api_keys(member(list, other, somebody, Role::Owner)).await.unwrap();
+        assert!(theirs.into_inner().api_keys.is_empty());
     }
 
     async fn no_key_can_make_a_stronger_one(store: Store) {
