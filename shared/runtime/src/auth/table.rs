@@ -16,7 +16,7 @@ pub enum Access {
     Scope(Scope),
     /// This scope for keys; for members, always: the handler must ask [`Principal::acts_for`].
     Own(Scope),
-    /// Managing people and keys: `config.write` for keys, an Owner or Admin among members.
+    /// Managing the team itself, people and keys: `config.write` for keys, an Owner or Admin among members.
     Administer,
     /// Another service of Watchbell.
     Internal,
@@ -54,7 +54,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("GetTeam", READ),
             ("CreateTeam", PLATFORM),
             // The plan within it is for the platform alone, which the handler checks.
-            ("UpdateTeam", WRITE),
+            ("UpdateTeam", Administer),
             ("DeleteTeam", PLATFORM),
             ("ListMembers", READ),
             ("GetMember", READ),
@@ -335,5 +335,32 @@ mod tests {
         assert!(Administer.check(&member(Role::Member)).is_err());
         assert!(Own(Scope::ConfigWrite).check(&member(Role::Member)).is_ok());
         assert!(PLATFORM.check(&member(Role::Owner)).is_err());
+    }
+
+    /// `MANAGE_INTEGRATIONS` stands for channels and rules, and for nothing besides.
+    #[test]
+    fn a_granted_permission_makes_nobody_an_admin() {
+        let granted = Principal::Member {
+            member_id: MemberId::generate(DateTime::UNIX_EPOCH),
+            team_id: TeamId::generate(DateTime::UNIX_EPOCH),
+            role: Role::Member,
+            manages_integrations: true,
+        };
+        let allowed = |path: &str| access(path).unwrap().check(&granted).is_ok();
+        assert!(allowed("/watchbell.config.v1.ChannelService/CreateChannel"));
+        assert!(allowed("/watchbell.config.v1.RoutingService/ApplyTeamConfig"));
+        for rpc in [
+            "UpdateTeam",
+            "CreateMember",
+            "UpdateMember",
+            "DeleteMember",
+            "CreateApiKey",
+            "DeleteTeam",
+        ] {
+            assert!(
+                !allowed(&format!("/watchbell.config.v1.TeamService/{rpc}")),
+                "{rpc}"
+            );
+        }
     }
 }
