@@ -16,11 +16,13 @@ use sha2::Digest as _;
 use tower::ServiceExt as _;
 use watchbell_contracts::config::v1::PreferenceSetting;
 use watchbell_domain::brand::Brand;
-use watchbell_runtime::auth::AuthLayer;
+use watchbell_runtime::auth::{AuthLayer, ValidFor};
 use watchbell_testkit::TestClock;
 
 use crate::{Edge, EdgeSettings, Needs, router};
-use stand_ins::{InboxStandIn, MEMBER, OTHER_MEMBER, OneKey, PreferencesStandIn, TEAM, TOKEN};
+use stand_ins::{
+    COLLEAGUE, InboxStandIn, MEMBER, OTHER_MEMBER, OneKey, OneMember, PreferencesStandIn, TEAM, TOKEN,
+};
 
 struct World {
     preferences: Arc<PreferencesStandIn>,
@@ -37,11 +39,13 @@ impl World {
         let preferences = PreferencesStandIn::new();
         let inbox = InboxStandIn::new();
         let many = NonZeroU32::new(1_000).unwrap();
+        let clock = TestClock::default().shared();
         let needs = Needs {
             preferences: preferences.clone(),
             channels: Arc::new(slack::ChannelsStandIn),
             inbox: inbox.clone(),
-            auth: AuthLayer::new(Arc::new(OneKey), TestClock::default().shared(), many, many),
+            auth: AuthLayer::new(Arc::new(OneKey), clock.clone(), many, many)
+                .members(Arc::new(OneMember(clock))),
             brand,
             web_origins: vec!["https://app.example.com".to_owned()],
         };
@@ -439,6 +443,28 @@ async fn a_stream_is_for_whoever_may_read_the_inbox() {
         .ask(stream(&member, &[KEY, ("origin", "https://evil.example.com")]))
         .await;
     assert_eq!(foreign.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn a_signed_in_member_reads_their_own_inbox_and_no_longer_than_their_token() {
+    let world = World::new();
+    let token = ("authorization", "Bearer a.b.c");
+    let open = |query: &str| world.routes.clone().oneshot(stream(query, &[token]));
+    for query in [String::new(), format!("member_id={MEMBER}&team_id={TEAM}")] {
+        let response = open(&query).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{query}");
+        let valid_for = response.extensions().get();
+        assert_eq!(valid_for, Some(&ValidFor(Duration::from_secs(60))));
+    }
+    assert_eq!(world.inbox.watched()[0].1, MEMBER);
+    for query in [
+        format!("member_id={COLLEAGUE}"),
+        format!("team_id={}", TEAM.replace('0', "1")),
+    ] {
+        let response = open(&query).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{query}");
+    }
+    assert_eq!(world.inbox.watched().len(), 2, "and nobody else's was looked at");
 }
 
 #[tokio::test(start_paused = true)]

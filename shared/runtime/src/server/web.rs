@@ -12,8 +12,8 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt};
 
 /// What a page may send, and may read of an answer.
-const ALLOWED: &str =
-    "authorization, content-type, grpc-timeout, traceparent, tracestate, x-api-key, x-grpc-web, x-user-agent";
+const ALLOWED: &str = "authorization, content-type, grpc-timeout, last-event-id, traceparent, tracestate, x-api-key, \
+                       x-grpc-web, x-user-agent";
 const EXPOSED: &str = "grpc-message, grpc-status, grpc-status-details-bin";
 
 /// How long a browser remembers that it may, in seconds.
