@@ -15,6 +15,7 @@ mod isolation;
 mod journeys;
 mod kills;
 mod leases;
+mod members;
 mod outage;
 mod pressure;
 mod receivers;
