@@ -309,6 +309,8 @@ impl Default for LimitSettings {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::JwtSettings;
     use crate::settings::Loader;
 
@@ -355,6 +357,22 @@ mod tests {
         );
         let file = ("JWKS_FILE", "/etc/keys.json");
         assert!(jwt(&[file, ISSUER, AUDIENCE]).unwrap().jwks_url.is_none());
+    }
+
+    #[test]
+    fn the_examples_of_the_documentation_are_settings() {
+        let page = include_str!("../../../../docs/authentication.md");
+        let examples: Vec<_> = page.split("```toml\n").skip(1).collect();
+        assert_eq!(examples.len(), 2);
+        for example in examples {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(example.split("```").next().unwrap().as_bytes())
+                .unwrap();
+            let settings = Loader::new().file(file.path()).load().unwrap();
+            settings.refuse_unknown(&[]).unwrap();
+            let shared = settings.shared().unwrap();
+            assert!(shared.auth.jwt.is_some() || shared.server.tls.is_some());
+        }
     }
 
     #[test]
