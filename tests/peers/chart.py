@@ -26,9 +26,11 @@ KUBERNETES = ["1.25", "1.33"]
 FOREIGN = {"PodMonitor", "PrometheusRule"}
 
 # Settings that the chart knows by itself, takes as secrets, or leaves out: whoever wants TLS between pods has a mesh, and
-# older keys cannot be given by the environment.
+# older keys cannot be given by the environment. There is no volume for files.
 NOT_IN_VALUES = {
     "server": {"address", "shutdown_grace", "tls"},
+    "auth": {"service_token"},
+    "auth.jwt": {"jwks_file"},
     "database": {"url"},
     "mail": {"password"},
     "config": {"egress", "sealing", "unsubscribe_keys"},
@@ -59,6 +61,7 @@ REFUSED = {
     "secrets of two sources": ["--set", "secrets.existing=keys,secrets.mailPassword=hunter2"],
     "an account without its password": ["--set", "settings.mail.host=smtp,settings.mail.username=bell"],
     "Slack without its secret": ["--set-string", "settings.config.slack.client_id=1.2"],
+    "tokens of users for no audience": ["--set", "settings.auth.jwt.jwks_url=https://id/keys,settings.auth.jwt.issuer=id"],
     "an Ingress without a host": ["--set", "ingress.grpc.enabled=true"],
     "no Dispatcher": ["--set", "dispatcher.replicas=0"],
 }
