@@ -201,7 +201,8 @@ fn large_events_that_cannot_be_sent_take_no_memory() {
             ..Default::default()
         };
         admin.subscribe(&team, "never", &never.url(), policy).await;
-        let data = serde_json::json!({"title": "x".repeat(BYTES)}).to_string();
+        let data =
+            serde_json::json!({"finding_id": "f", "title": "x".repeat(BYTES), "resource": "r"}).to_string();
         let large = |number: usize| Event {
             payload: Some(Payload::DataJson(data.clone().into())),
             ..finding(&format!("large-{number}"))

@@ -24,8 +24,8 @@ const LARGE: usize = 256;
 const STALE: Duration = Duration::from_millis(200);
 /// How long a submission waits at most.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Submissions that wait at most; half of what one stream has under way, so that others on it come through.
-const MAX_WAITING: usize = 2_048;
+/// Submissions that wait at most: as many as one team may have under way.
+const MAX_WAITING: usize = 8_192;
 
 /// How busy this process is.
 #[derive(Debug, Default)]
@@ -210,7 +210,7 @@ impl<'c> Headroom<'c> {
                 .filter_map(|planned| planned.route.lane(team))
         };
         let full = lanes().find(|lane| *self.of(*lane) == 0);
-        let places = submission.event.places();
+        let places = submission.places_of_each();
         if full.is_none() {
             for lane in lanes() {
                 let left = self.of(lane);

@@ -123,7 +123,7 @@ impl Committer {
             let stopping = stop.is_cancelled();
             self.hurry = stopping;
             self.core.pressure.measure(self.core.clock.monotonic());
-            if self.outcomes.is_empty() && !stopping {
+            if self.outcomes.is_empty() && self.first.is_none() && !stopping {
                 tokio::select! {
                     submission = next_submission(&mut self.intake) => self.first = Some(submission),
                     outcome = next_outcome(&mut self.results) => self.outcomes.extend(outcome),
@@ -438,7 +438,7 @@ impl Committer {
             if !is_new[index] || submission.at_once {
                 continue;
             }
-            let places = submission.event.places();
+            let places = submission.places_of_each();
             for (planned, route) in submission.routes.iter().enumerate() {
                 if let Some(lane) = route.route.lane(submission.event.team_id) {
                     let room = lanes.reserve(lane, places, now);
@@ -466,6 +466,7 @@ impl Committer {
         let job = |submission: &Submission, planned: usize, lane: LaneId| Job {
             id: submission.routes[planned].id,
             event: Arc::clone(&submission.event),
+            places: submission.places_of_each(),
             route: Arc::clone(&submission.routes[planned].route),
             lane,
             owner: written.owner,

@@ -13,6 +13,9 @@ use watchbell_domain::{Category, Severity};
 /// is sent, takes about as much again.
 pub(crate) const PLACE: usize = 4096;
 
+/// Of jobs that share an event so many pay for it: when the others have gone, it takes so many times what is counted.
+const SHARERS: usize = 4;
+
 /// An accepted event.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredEvent {
@@ -70,6 +73,12 @@ impl StoredEvent {
             email.subject.len() + email.text.len() + email.html.len()
         });
         1 + (self.data.len() + email) / PLACE
+    }
+
+    /// How many places each of so many jobs takes that share it: one, and a part of the event's others. However many share
+    /// it at first, the last few pay for it.
+    pub(crate) fn places_shared(&self, jobs: usize) -> usize {
+        1 + (self.places() - 1).div_ceil(jobs.clamp(1, SHARERS))
     }
 
     /// The same event for whoever only needs to know which it was.

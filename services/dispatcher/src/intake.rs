@@ -1,5 +1,6 @@
-//! What waits for the group commit. Teams take turns, so that no event waits for another team's flood; what waits is
-//! bounded by the memory that it takes, which teams share.
+//! What waits for the group commit. Teams take turns, so that no event waits for another team's flood, by what their
+//! events weigh (deficit round robin: Shreedhar and Varghese, 1996). What waits is bounded by the memory that it
+//! takes, which teams share.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,9 @@ use watchbell_domain::ids::TeamId;
 use watchbell_runtime::shares::Shares;
 
 use crate::job::Submission;
+
+/// Places that a team takes in its turn.
+const TURN: usize = 4;
 
 /// The way in.
 pub(crate) struct Intake {
@@ -22,11 +26,19 @@ pub(crate) struct Turns(Arc<Intake>);
 
 #[derive(Default)]
 struct Queues {
-    teams: HashMap<TeamId, VecDeque<Submission>>,
+    teams: HashMap<TeamId, Queue>,
     /// Teams of which something waits; the first is next.
     turns: VecDeque<TeamId>,
     waiting: usize,
     closed: bool,
+}
+
+/// What waits of one team.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Submission>,
+    /// Places that it may still take in its turn.
+    credit: usize,
 }
 
 /// Why a submission was not taken.
@@ -46,7 +58,7 @@ impl Intake {
         let intake = Arc::new(Self {
             queues: Mutex::default(),
             arrived: Notify::new(),
-            shares: Shares::new(places),
+            shares: Shares::new(places.max(1)),
         });
         (Arc::clone(&intake), Turns(intake))
     }
@@ -115,24 +127,33 @@ impl Drop for Turns {
 impl Queues {
     fn push(&mut self, team: TeamId, submission: Submission) {
         let queue = self.teams.entry(team).or_default();
-        if queue.is_empty() {
+        if queue.waiting.is_empty() {
             self.turns.push_back(team);
         }
-        queue.push_back(submission);
+        queue.waiting.push_back(submission);
         self.waiting += 1;
     }
 
     fn pop(&mut self) -> Option<Submission> {
-        let team = self.turns.pop_front()?;
-        let queue = self.teams.get_mut(&team)?;
-        let submission = queue.pop_front();
-        if queue.is_empty() {
-            self.teams.remove(&team);
-        } else {
-            self.turns.push_back(team);
+        loop {
+            let team = *self.turns.front()?;
+            let queue = self.teams.get_mut(&team)?;
+            let places = queue.waiting.front()?.event.places();
+            if queue.credit < places {
+                // Its turn comes again, with more to spend.
+                queue.credit += TURN;
+                self.turns.rotate_left(1);
+                continue;
+            }
+            queue.credit -= places;
+            let submission = queue.waiting.pop_front();
+            if queue.waiting.is_empty() {
+                self.teams.remove(&team);
+                self.turns.pop_front();
+            }
+            self.waiting -= 1;
+            return submission;
         }
-        self.waiting -= usize::from(submission.is_some());
-        submission
     }
 }
 
@@ -157,29 +178,52 @@ mod tests {
         Submission::new(event, Vec::new(), false, oneshot::channel().0)
     }
 
-    fn id(submission: &Submission) -> &str {
-        submission.event.id.as_str()
+    fn large(team_id: TeamId, id: &str, places: usize) -> Submission {
+        let mut submission = submission(team_id, id);
+        Arc::get_mut(&mut submission.event).unwrap().data = "x".repeat((places - 1) * PLACE);
+        submission
+    }
+
+    fn order(turns: &mut Turns) -> Vec<String> {
+        let all = std::iter::from_fn(|| turns.try_next());
+        all.map(|submission| submission.event.id.to_string()).collect()
     }
 
     #[test]
     fn teams_take_turns_and_each_keeps_its_order() {
         let (intake, mut turns) = Intake::new(100);
         let (loud, other) = (team(), team());
-        for number in 0..4 {
-            intake
-                .try_send(submission(loud, &format!("loud-{number}")))
-                .unwrap();
+        for number in 0..10 {
+            intake.try_send(submission(loud, &format!("l{number}"))).unwrap();
         }
-        intake.try_send(submission(other, "other-0")).unwrap();
-        intake.try_send(submission(other, "other-1")).unwrap();
-        assert_eq!(intake.waiting(), 6);
-        let order: Vec<_> = std::iter::from_fn(|| turns.try_next()).collect();
-        let order: Vec<_> = order.iter().map(id).collect();
-        assert_eq!(
-            order,
-            ["loud-0", "other-0", "loud-1", "other-1", "loud-2", "loud-3"]
-        );
+        for number in 0..6 {
+            intake.try_send(submission(other, &format!("o{number}"))).unwrap();
+        }
+        assert_eq!(intake.waiting(), 16);
+        let expected = "l0 l1 l2 l3 o0 o1 o2 o3 l4 l5 l6 l7 o4 o5 l8 l9";
+        assert_eq!(order(&mut turns).join(" "), expected);
         assert_eq!(intake.waiting(), 0);
+    }
+
+    #[test]
+    fn whoever_sends_large_events_has_fewer_turns() {
+        let (intake, mut turns) = Intake::new(1_000);
+        let (heavy, other) = (team(), team());
+        for number in 0..2 {
+            intake.try_send(large(heavy, &format!("H{number}"), 12)).unwrap();
+        }
+        for number in 0..24 {
+            intake.try_send(submission(other, &number.to_string())).unwrap();
+        }
+        let order = order(&mut turns);
+        let heavy: Vec<_> = (0..order.len())
+            .filter(|at| order[*at].starts_with('H'))
+            .collect();
+        assert_eq!(
+            heavy,
+            [8, 21],
+            "12 places of the one, then 12 of the other: {order:?}"
+        );
     }
 
     #[test]
@@ -199,9 +243,7 @@ mod tests {
     #[test]
     fn a_large_event_takes_the_room_of_many() {
         let (intake, _turns) = Intake::new(10);
-        let mut large = submission(team(), "large");
-        Arc::get_mut(&mut large.event).unwrap().data = "x".repeat(8 * PLACE);
-        intake.try_send(large).unwrap();
+        intake.try_send(large(team(), "large", 9)).unwrap();
         let small = team();
         assert_eq!(intake.try_send(submission(small, "1")), Ok(()));
         assert_eq!(intake.try_send(submission(small, "2")), Err(Refused::Full));

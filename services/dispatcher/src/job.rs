@@ -82,6 +82,8 @@ pub(crate) struct Committed {
 pub(crate) struct Job {
     pub(crate) id: DeliveryId,
     pub(crate) event: Arc<StoredEvent>,
+    /// Its part of the memory that the event takes, which jobs of other routes may share.
+    pub(crate) places: usize,
     pub(crate) route: Arc<Route>,
     pub(crate) lane: LaneId,
     /// As whom this replica holds it.
@@ -176,6 +178,11 @@ impl Submission {
             share: None,
         }
     }
+
+    /// The places that the job of each of its routes takes.
+    pub(crate) fn places_of_each(&self) -> usize {
+        self.event.places_shared(self.routes.len())
+    }
 }
 
 // === impl Job ===
@@ -228,7 +235,7 @@ impl Job {
 
 impl Weigh for Job {
     fn places(&self) -> usize {
-        self.event.places()
+        self.places
     }
 }
 

@@ -4,10 +4,10 @@
 //!
 //! Two shared resources could let one loud or stuck channel delay the rest: memory and the slots for attempts under
 //! way. Both are shared by dynamic thresholds (Choudhury and Hahne, 1998): a lane may hold at most as much as is
-//! still free. However many lanes are stuck, something stays free for the next one.
+//! still free; in memory, an empty one has room for a job in any case. However many lanes are stuck, the next one moves.
 //!
-//! Memory is counted in places. A job takes one or, when its event is large, more ([`Weigh`]); what fits in begins in
-//! a free place, so that one job may reach beyond a bound.
+//! Memory is counted in places. A job takes one or, when its event is large, more ([`Weigh`]). What is let in begins in
+//! a free place, so that a lane's last job, and the only one of a lane, may reach beyond the bounds.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -59,7 +59,6 @@ pub(crate) struct Claim {
     pub(crate) lane: LaneId,
     /// Places for rows that may be claimed, the last of which may begin in the last place; may be 0.
     pub(crate) room: usize,
-    asked: Asked,
 }
 
 /// When somebody began to look into the database. The answer tells of nothing that went there since, or is due later.
@@ -187,7 +186,7 @@ impl<J: Weigh> Lanes<J> {
     pub(crate) fn reserve(&mut self, id: LaneId, places: usize, now: Duration) -> bool {
         let room = self.free().min(self.limits.per_lane);
         let lane = self.lane(id, now);
-        if !lane.is_backlogged(now) && lane.load < room {
+        if !lane.is_backlogged(now) && (lane.load < room || lane.load == 0) {
             lane.load += places;
             lane.reserved += places;
             self.held += places;
@@ -351,7 +350,7 @@ impl<J: Weigh> Lanes<J> {
 
     /// Sets at most `max` places aside for rows of this lane that are due in the database. Until they are all in memory, new ones
     /// queue up behind them there.
-    pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, asked: Asked, now: Duration) -> Claim {
+    pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, now: Duration) -> Claim {
         let free = self.free();
         let per_lane = self.limits.per_lane;
         let lane = self.lane(id, now);
@@ -366,30 +365,22 @@ impl<J: Weigh> Lanes<J> {
         let room = per_lane
             .saturating_sub(lane.load)
             .min(free.saturating_sub(lane.load).div_ceil(2))
+            .max(usize::from(lane.load == 0))
             .min(max);
         lane.load += room;
         lane.reserved += room;
         self.held += room;
-        Claim {
-            lane: id,
-            room,
-            asked,
-        }
+        Claim { lane: id, room }
     }
 
-    /// Queues what was claimed and gives the rest of the room back; true when the room was filled. When it was not, the
-    /// database has no more.
-    pub(crate) fn finish_claim(&mut self, claim: &Claim, jobs: Vec<J>, now: Duration) -> bool {
+    /// Queues what was claimed and gives the rest of the room back. Whether the database has more is for the next look to
+    /// say: rows may have been locked by somebody else, or be counted otherwise there.
+    pub(crate) fn finish_claim(&mut self, claim: &Claim, jobs: Vec<J>, now: Duration) {
         let got = jobs.iter().map(Weigh::places).sum();
         for job in jobs {
             self.push(claim.lane, job, now);
         }
         self.unreserve(claim.lane, claim.room.saturating_sub(got));
-        let filled = got >= claim.room;
-        if !filled {
-            self.nothing_waits(claim.lane, claim.asked);
-        }
-        filled
     }
 
     /// To be called before looking into the database, and before the instant by which what waits there is due.

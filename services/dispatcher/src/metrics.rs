@@ -58,7 +58,7 @@ impl Metrics {
                 .build(),
             in_memory: meter
                 .u64_gauge("watchbell.queue.jobs")
-                .with_description("Deliveries in the memory of this replica")
+                .with_description("Deliveries in the memory of this replica, large ones counted several times")
                 .build(),
             in_flight: meter
                 .u64_gauge("watchbell.attempts.in_flight")

@@ -16,7 +16,7 @@ use crate::lanes::Limits;
 pub struct Settings {
     /// Its own database.
     pub database: DatabaseSettings,
-    /// Jobs of one lane in memory; one counts once for each begun 4 KiB of its event's payload.
+    /// Jobs of one lane in memory; one counts once, and once more for each 4 KiB of its event's payload.
     #[serde(default = "defaults::per_lane")]
     pub max_jobs_per_lane: usize,
     /// Jobs of all lanes in memory, counted likewise.

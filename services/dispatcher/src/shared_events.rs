@@ -18,28 +18,51 @@ pub(crate) type EventKey = (Uuid, String);
 #[derive(Debug, Default)]
 pub(crate) struct SharedEvents(HashMap<EventKey, Weak<StoredEvent>>);
 
+/// An event of which jobs are made.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) event: Arc<StoredEvent>,
+    is_shared: bool,
+}
+
+// === impl Held ===
+
+impl Held {
+    /// The places that one more job of this event takes.
+    pub(crate) fn places_of_next(&mut self) -> usize {
+        match std::mem::replace(&mut self.is_shared, true) {
+            true => self.event.places_shared(usize::MAX),
+            false => self.event.places(),
+        }
+    }
+}
+
 // === impl SharedEvents ===
 
 impl SharedEvents {
-    /// The events of deliveries: from memory, or read. One that is not there has been removed.
+    /// The events of deliveries, from memory or read. One that is not there has been removed.
     pub(crate) async fn of(
         &mut self,
         db: &Db,
         rows: &[deliveries::Model],
-    ) -> Result<HashMap<EventKey, Arc<StoredEvent>>, DbErr> {
+    ) -> Result<HashMap<EventKey, Held>, DbErr> {
         self.0.retain(|_, event| event.strong_count() > 0);
         let mut events = HashMap::with_capacity(rows.len());
         let mut missing = Vec::new();
         for row in rows {
             let key = (row.team_id, row.event_id.clone());
             match self.0.get(&key).and_then(Weak::upgrade) {
-                Some(event) => drop(events.insert(key, event)),
+                Some(event) => {
+                    let is_shared = true;
+                    events.insert(key, Held { event, is_shared });
+                }
                 None => missing.push((row.team_id, row.event_id.as_str())),
             }
         }
         for (key, event) in db.events_of(missing).await? {
             self.0.insert(key.clone(), Arc::downgrade(&event));
-            events.insert(key, event);
+            let is_shared = false;
+            events.insert(key, Held { event, is_shared });
         }
         Ok(events)
     }

@@ -19,6 +19,8 @@ use crate::shared_events::SharedEvents;
 
 /// Places for rows of one lane claimed at once.
 const MAX_PER_LANE: usize = 1_000;
+/// The same when many lanes wait: a large event may take more, and not all lanes at once.
+const MIN_PER_LANE: usize = 16;
 /// Places for rows claimed at once.
 const MAX_PLACES: usize = 5_000;
 /// Between two looks when nothing else wakes the sweeper.
@@ -121,7 +123,7 @@ impl Sweeper {
                 .unwrap_or_default(),
         );
         self.clear(backlogged, &due, asked);
-        let (claims, enough) = self.begin(&due, asked);
+        let (claims, enough) = self.begin(&due);
         sweep.more = !enough;
         core.storms.forget_idle(core.clock.monotonic());
         core.lanes().forget_idle(
@@ -139,9 +141,11 @@ impl Sweeper {
                 for claim in &claims {
                     let jobs = jobs.remove(&claim.lane).unwrap_or_default();
                     sweep.claimed += jobs.len();
-                    sweep.more |= lanes.finish_claim(claim, jobs, now) && claim.room > 0;
+                    lanes.finish_claim(claim, jobs, now);
                 }
                 drop(lanes);
+                // The next look says of which lanes that was all.
+                sweep.more |= sweep.claimed > 0;
                 core.pump.notify_one();
                 Ok(sweep)
             }
@@ -164,9 +168,9 @@ impl Sweeper {
 
     /// Room in the lanes for what is due: an equal share for each, as far as one statement should reach. False when
     /// that was not enough for all.
-    fn begin(&mut self, due: &[LaneId], asked: Asked) -> (Vec<Claim>, bool) {
+    fn begin(&mut self, due: &[LaneId]) -> (Vec<Claim>, bool) {
         let now = self.core.clock.monotonic();
-        let share = (MAX_PLACES / due.len().max(1)).clamp(1, MAX_PER_LANE);
+        let share = (MAX_PLACES / due.len().max(1)).clamp(MIN_PER_LANE, MAX_PER_LANE);
         let served = self.served;
         let behind = due.iter().filter(|lane| **lane > served);
         let others = due.iter().filter(|lane| **lane <= served);
@@ -177,7 +181,7 @@ impl Sweeper {
             if left == 0 {
                 return (claims, false);
             }
-            let claim = lanes.begin_claim(*lane, share.min(left), asked, now);
+            let claim = lanes.begin_claim(*lane, share.min(left), now);
             left -= claim.room;
             self.served = *lane;
             claims.push(claim);
@@ -204,7 +208,7 @@ impl Sweeper {
             .commit(transaction)
             .await
             .inspect_err(|_| core.doubt(owner, ids()))?;
-        let events = self
+        let mut events = self
             .events
             .of(&core.db, &rows)
             .await
@@ -212,8 +216,12 @@ impl Sweeper {
         let mut jobs: HashMap<LaneId, Vec<Job>> = HashMap::new();
         let mut lost = Vec::new();
         for row in &rows {
-            let event = events.get(&(row.team_id, row.event_id.clone()));
-            match event.map(|event| row.job(event, owner)) {
+            let held = events.get_mut(&(row.team_id, row.event_id.clone()));
+            let job = held.map(|held| {
+                let places = held.places_of_next();
+                row.job(&held.event, places, owner)
+            });
+            match job {
                 Some(Ok(job)) => jobs.entry(job.lane).or_default().push(job),
                 Some(Err(error)) => {
                     tracing::error!(%error, "a delivery cannot be read");

@@ -38,8 +38,9 @@ use crate::error::Error;
 /// not waited for until its stream breaks.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// How much may wait for Dispatchers before callers are told to slow down, in places that teams share.
-const PLACES: usize = 16_384;
+/// How much may wait for Dispatchers before callers are told to slow down, in places that teams share. A team's half is less
+/// than what a Dispatcher takes of it: its digests and notices do not come by here, and have room there.
+const PLACES: usize = 12_288;
 
 /// What one place holds of a submission, in bytes.
 const PLACE: usize = 4_096;

@@ -24,7 +24,7 @@ use crate::intake::Refused;
 use crate::job::{Committed, Submission};
 use crate::route::Route;
 
-/// Submissions of one stream that may wait for their commits at the same time: all that a Router lets wait, so that
+/// Submissions of one stream that may wait for their commits at the same time: more than a Router lets wait, so that
 /// none waits where it would have to wait for another team's.
 const IN_FLIGHT: usize = 16_384;
 

@@ -64,9 +64,10 @@ fn id(lane: u8) -> LaneId {
     LaneId(Uuid::from_u128(u128::from(lane) + 1))
 }
 
-fn begin(lanes: &mut Lanes<u8>, max: usize, now: Duration) -> Claim {
+/// Looks into the database and finds nothing of the first lane.
+fn look(lanes: &mut Lanes<u8>, now: Duration) {
     let asked = lanes.ask(now);
-    lanes.begin_claim(id(1), max, asked, now)
+    lanes.nothing_waits(id(1), asked);
 }
 
 /// The account beside the lanes.
@@ -180,7 +181,7 @@ impl Account {
             }
             Step::Claim(lane, max, exist) => {
                 let asked = lanes.ask(self.now);
-                let claim = lanes.begin_claim(id(lane), max, asked, self.now);
+                let claim = lanes.begin_claim(id(lane), max, self.now);
                 assert!(claim.room <= max);
                 let mut places = 0;
                 let mut jobs = Vec::new();
@@ -190,7 +191,10 @@ impl Account {
                     places += job.places();
                     jobs.push(job);
                 }
-                assert_eq!(lanes.finish_claim(&claim, jobs, self.now), places >= claim.room);
+                lanes.finish_claim(&claim, jobs, self.now);
+                if places < claim.room {
+                    lanes.nothing_waits(id(lane), asked);
+                }
             }
         }
         let waiting = self
@@ -334,15 +338,18 @@ fn a_rate_of_one_a_second_means_a_second_between_starts() {
 fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let claim = begin(&mut lanes, 2, now);
+    let claim = lanes.begin_claim(id(1), 2, now);
     assert_eq!(claim.room, 2);
     assert!(!lanes.reserve(id(1), 1, now), "a backlog is being fetched");
     lanes.finish_claim(&claim, vec![1, 2], now);
     assert!(!lanes.reserve(id(1), 1, now), "there may be more");
     lanes.spilled(id(1));
     lanes.spilled(id(1));
-    let claim = begin(&mut lanes, 2, now);
+    let claim = lanes.begin_claim(id(1), 2, now);
     lanes.finish_claim(&claim, vec![3], now);
+    assert!(!lanes.reserve(id(1), 1, now), "nobody has said that this was all");
+    lanes.spilled(id(1));
+    look(&mut lanes, now);
     assert!(lanes.reserve(id(1), 1, now), "that was all");
 }
 
@@ -350,18 +357,23 @@ fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
 fn a_row_that_spills_while_a_claim_runs_keeps_the_backlog() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let claim = begin(&mut lanes, 2, now);
+    let asked = lanes.ask(now);
+    let claim = lanes.begin_claim(id(1), 2, now);
     assert!(!lanes.reserve(id(1), 1, now));
     lanes.spilled(id(1));
     lanes.finish_claim(&claim, vec![], now);
-    assert!(!lanes.reserve(id(1), 1, now), "the claim may not have seen it");
+    lanes.nothing_waits(id(1), asked);
+    assert!(
+        !lanes.reserve(id(1), 1, now),
+        "who looked before may not have seen it"
+    );
 }
 
 #[test]
 fn a_row_that_is_committed_while_somebody_looks_keeps_the_backlog() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let claim = begin(&mut lanes, 0, now);
+    let claim = lanes.begin_claim(id(1), 0, now);
     lanes.finish_claim(&claim, vec![], now);
     assert!(
         !lanes.reserve(id(1), 1, now),
@@ -386,7 +398,7 @@ fn what_spills_from_a_commit_does_not_come_before_what_does_not() {
     assert!(!lanes.reserve(id(1), 1, now));
     lanes.unreserve(id(1), 1);
     assert_eq!(
-        begin(&mut lanes, 2, now).room,
+        lanes.begin_claim(id(1), 2, now).room,
         0,
         "it is committed, and the others are not in memory yet"
     );
@@ -394,7 +406,7 @@ fn what_spills_from_a_commit_does_not_come_before_what_does_not() {
         lanes.push(id(1), job as u8, now);
     }
     lanes.spilled(id(1));
-    assert_eq!(begin(&mut lanes, 2, now).room, 1);
+    assert_eq!(lanes.begin_claim(id(1), 2, now).room, 1);
 }
 
 #[test]
@@ -404,19 +416,17 @@ fn what_a_claim_could_not_see_yet_keeps_the_backlog() {
     lanes.expect_backlog(id(1), now + Duration::from_millis(1), now);
     let asked = lanes.ask(now);
     // Due later than what was asked for, and committed before the rows are claimed.
-    let before = lanes.begin_claim(id(1), 2, asked, now);
+    let claim = lanes.begin_claim(id(1), 2, now);
     assert!(!lanes.reserve(id(1), 1, now));
     lanes.spilled(id(1));
-    lanes.finish_claim(&before, vec![], now);
-    let again = lanes.begin_claim(id(1), 2, asked, now);
-    lanes.finish_claim(&again, vec![], now);
+    lanes.finish_claim(&claim, vec![], now);
+    lanes.nothing_waits(id(1), asked);
     assert!(
         !lanes.reserve(id(1), 1, now),
         "what was spilled since comes first"
     );
     lanes.spilled(id(1));
-    let claim = begin(&mut lanes, 2, now);
-    lanes.finish_claim(&claim, vec![], now + Duration::from_millis(2));
+    look(&mut lanes, now);
     assert!(lanes.reserve(id(1), 1, now), "now it has been seen");
     lanes.unreserve(id(1), 1);
     assert!(
@@ -433,8 +443,9 @@ fn what_was_held_comes_before_what_is_new() {
     assert!(lanes.reserve(id(1), 1, Duration::from_secs(59)));
     assert!(!lanes.reserve(id(1), 1, end));
     lanes.spilled(id(1));
-    let claim = begin(&mut lanes, 5, end);
+    let claim = lanes.begin_claim(id(1), 5, end);
     lanes.finish_claim(&claim, vec![1], end);
+    look(&mut lanes, end);
     assert!(lanes.reserve(id(1), 1, end));
 }
 
@@ -473,17 +484,36 @@ fn a_large_job_takes_more_room_and_begins_in_the_last_place() {
 }
 
 #[test]
-fn a_claim_that_got_what_takes_all_its_room_does_not_say_that_nothing_is_left() {
+fn a_claim_may_get_more_than_its_room() {
     let mut lanes: Lanes<(u8, u64)> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let asked = lanes.ask(now);
-    let claim = lanes.begin_claim(id(1), 4, asked, now);
-    assert!(
-        lanes.finish_claim(&claim, vec![(1, 2), (1, 5)], now),
+    let claim = lanes.begin_claim(id(1), 4, now);
+    lanes.finish_claim(&claim, vec![(1, 2), (1, 5)], now);
+    assert_eq!(
+        (lanes.held(), lanes.audit(LARGEST)),
+        (6, Ok(())),
         "six places for four"
     );
-    assert!(!lanes.reserve(id(1), 1, now), "there may be more");
-    assert_eq!((lanes.held(), lanes.audit(LARGEST)), (6, Ok(())));
+}
+
+#[test]
+fn an_empty_lane_has_room_for_a_job_when_others_have_taken_everything() {
+    let mut lanes: Lanes<(u8, u64)> = Lanes::new(LIMITS);
+    let now = Duration::ZERO;
+    let large = |lane| (lane, 2);
+    // One after the other, each as much as it gets, and none of it is ever done.
+    for lane in 0..50 {
+        lanes.set_policy(id(lane), LanePolicy::new(1, 0.0), now);
+        while lanes.reserve(id(lane), LARGEST, now) {
+            lanes.push(id(lane), large(lane), now);
+        }
+        lanes.spilled(id(lane));
+    }
+    assert!(lanes.held() >= LIMITS.total);
+    assert!(lanes.reserve(id(100), 1, now), "a new job");
+    assert!(!lanes.reserve(id(100), 1, now), "and no more");
+    assert_eq!(lanes.begin_claim(id(101), 10, now).room, 1, "or one that waited");
+    assert_eq!(lanes.audit(LARGEST), Ok(()));
 }
 
 impl<J: Weigh> Lanes<J> {
@@ -508,7 +538,9 @@ impl<J: Weigh> Lanes<J> {
                 ));
             }
         }
-        match self.held < self.limits.total + largest && self.in_flight <= self.limits.in_flight {
+        // The last job of a lane may reach beyond what is free, and an empty lane has one in any case.
+        let most = self.limits.total + largest * self.lanes.len();
+        match self.held <= most && self.in_flight <= self.limits.in_flight {
             true => Ok(()),
             false => Err(format!("{held} held and {in_flight} under way are too many")),
         }

@@ -1,5 +1,6 @@
 //! Short of processors: who emits faster than can be sent waits a little, alone, and nothing goes by way of the database.
 
+use tokio_util::sync::CancellationToken;
 use watchbell_store::store_tests;
 
 use super::*;
@@ -107,5 +108,24 @@ store_tests! {
         let asked = ask_for(&rig, 20, busy).await;
         rig.committer.tick().await;
         answered(asked, 20).await;
+    }
+
+    async fn what_wakes_the_loop_is_not_forgotten_when_what_waited_fills_the_batch(store: Store) {
+        let (mut rig, busy) = begin(&store).await;
+        press(&rig);
+        let waiting = ask_for(&rig, 1_100, busy).await;
+        rig.committer.tick().await;
+        let waiting = answered(waiting, 4).await;
+        // Nothing is short any more, and more than a batch has waited.
+        rig.stage.clock.advance(Duration::from_millis(300));
+        let other = rig.stage.channel("other");
+        let late = ask_for(&rig, 2, other).await;
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(rig.committer.run(stop.clone()));
+        for answer in late.into_iter().chain(waiting) {
+            assert_eq!(answer.await.unwrap().error, None);
+        }
+        stop.cancel();
+        running.await.unwrap();
     }
 }

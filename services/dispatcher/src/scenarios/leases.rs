@@ -128,7 +128,7 @@ store_tests! {
         let mut events = SharedEvents::default();
         let one = events.of(db, &rows[..1]).await.unwrap().into_values().next().unwrap();
         let other = events.of(db, &rows[1..]).await.unwrap().into_values().next().unwrap();
-        assert!(Arc::ptr_eq(&one, &other), "it is not read twice");
+        assert!(Arc::ptr_eq(&one.event, &other.event), "it is not read twice");
         drop((one, other));
         assert_eq!(events.of(db, &[]).await.unwrap().len(), 0);
         assert_eq!(events.held(), 0, "what no job has any more is forgotten");

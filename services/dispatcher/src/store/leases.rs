@@ -63,7 +63,8 @@ const OWNERS: &str = "WITH RECURSIVE owner(id) AS (
     )
     SELECT id FROM owner WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = owner.id)";
 
-/// SQL for the places that the job of delivery `d` takes in memory, counted as [`StoredEvent::places`] does.
+/// SQL for the places that the event of delivery `d` takes in memory: about as many as [`StoredEvent::places`] counts, for
+/// a rendered email is stored as JSON.
 pub(super) fn places() -> String {
     format!(
         "1 + coalesce((SELECT octet_length(e.data) + coalesce(octet_length(e.email), 0)
@@ -287,10 +288,16 @@ impl Db {
 
 impl deliveries::Model {
     /// The job of a row that `owner` has leased, unless its route cannot be read.
-    pub(crate) fn job(&self, event: &Arc<StoredEvent>, owner: Uuid) -> Result<Job, super::Corrupt> {
+    pub(crate) fn job(
+        &self,
+        event: &Arc<StoredEvent>,
+        places: usize,
+        owner: Uuid,
+    ) -> Result<Job, super::Corrupt> {
         Ok(Job {
             id: DeliveryId::from_uuid(self.id),
             event: Arc::clone(event),
+            places,
             route: self.parsed_route()?,
             lane: LaneId(self.lane_id),
             owner,

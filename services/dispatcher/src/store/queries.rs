@@ -67,6 +67,10 @@ pub(crate) struct ChannelStats {
     pub(crate) waiting: i64,
 }
 
+/// What of an event has no narrow bound, in bytes.
+const BYTES: &str = "CAST(octet_length(data) + octet_length(routes) + octet_length(url) + octet_length(title)
+    + octet_length(subject) AS BIGINT)";
+
 /// Jumps from channel to channel of a team, then looks at each one's unleased and parked rows; and at those of the
 /// team's mail to people, whose lane has the team's own id.
 const STATS: &str = "WITH RECURSIVE channel(id) AS (
@@ -186,7 +190,7 @@ impl Db {
         events.all(self.store.reader()).await
     }
 
-    /// How many of these events, from the first, have payloads of so many bytes together at most.
+    /// How many of these events, from the first, have so many bytes together at most.
     pub(crate) async fn events_within(
         &self,
         team: TeamId,
@@ -196,7 +200,7 @@ impl Db {
     ) -> Result<usize, DbErr> {
         let sizes = select_events(team, filter).select_only();
         let sizes: Vec<i64> = sizes
-            .expr_as(Expr::cust("CAST(octet_length(data) AS BIGINT)"), "bytes")
+            .expr_as(Expr::cust(BYTES), "bytes")
             .limit(limit)
             .into_tuple()
             .all(self.store.reader())

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::MatchedPath;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
@@ -83,7 +83,7 @@ impl TraceLayer {
         } else {
             let route = request.extensions().get::<MatchedPath>()?.as_str();
             let noise = matches!(route, "/metrics" | "/healthz" | "/readyz");
-            let method = (!noise).then(|| format!("{} {route}", request.method()))?;
+            let method = (!noise).then(|| format!("{} {route}", known(request.method())))?;
             ("", "http", Cow::Owned(method))
         };
         let span = tracing::info_span!(
@@ -199,6 +199,23 @@ impl Call {
             KeyValue::new("status", status),
         ];
         self.duration.record(took.as_secs_f64(), &labels);
+    }
+}
+
+/// A method's name; callers may make others up (OpenTelemetry's conventions for HTTP say `_OTHER`).
+fn known(method: &Method) -> &str {
+    let all = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    match all.contains(method) {
+        true => method.as_str(),
+        false => "_OTHER",
     }
 }
 
