@@ -1,5 +1,6 @@
 //! Whether the parts of this process can serve. Whoever depends on something that can go away (a database, a loop that
-//! must run) holds a [`Condition`] and flips it; gRPC health, its `Watch` and `/readyz` follow at once.
+//! must run) holds a [`Condition`] and flips it; gRPC health, its `Watch` and `/readyz` follow at once. What only another
+//! start can mend is told apart: then `/healthz` fails, too.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,8 +25,15 @@ type Name = (&'static str, &'static str);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct State {
     /// Every condition and, while it does not hold, why.
-    conditions: BTreeMap<Name, Option<String>>,
+    conditions: BTreeMap<Name, Option<Fault>>,
     services: Vec<&'static str>,
+}
+
+/// Why a condition does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fault {
+    why: String,
+    for_good: bool,
 }
 
 /// The state of all conditions; cheap to clone, every clone sees the same.
@@ -50,6 +58,8 @@ pub struct Failing {
     pub what: &'static str,
     /// Why, as the owner of the condition put it.
     pub why: String,
+    /// Nothing but another start of the process can mend it.
+    pub for_good: bool,
 }
 
 // === impl Readiness ===
@@ -81,9 +91,14 @@ impl Readiness {
     #[must_use]
     pub fn failing(&self) -> Vec<Failing> {
         let state = self.state.borrow();
-        let failing = state.conditions.iter().filter_map(|((area, what), why)| {
-            let why = why.clone()?;
-            Some(Failing { area, what, why })
+        let failing = state.conditions.iter().filter_map(|((area, what), fault)| {
+            let Fault { why, for_good } = fault.clone()?;
+            Some(Failing {
+                area,
+                what,
+                why,
+                for_good,
+            })
         });
         failing.collect()
     }
@@ -124,7 +139,7 @@ impl State {
         let fails = self
             .conditions
             .iter()
-            .any(|((of, _), why)| why.is_some() && concerns(of));
+            .any(|((of, _), fault)| fault.is_some() && concerns(of));
         Some(if fails {
             ServingStatus::NotServing
         } else {
@@ -143,19 +158,31 @@ impl Condition {
 
     /// It does not hold, and why; the text is shown at `/readyz` and in the log.
     pub fn down(&self, why: impl fmt::Display) {
-        self.set(Some(why.to_string()));
+        self.set(Some(Fault {
+            why: why.to_string(),
+            for_good: false,
+        }));
     }
 
-    fn set(&self, why: Option<String>) {
+    /// It does not hold and never will again in this process, which is better started anew. Not for what comes back by
+    /// itself: a start does not mend a database that is away.
+    pub fn lost(&self, why: impl fmt::Display) {
+        self.set(Some(Fault {
+            why: why.to_string(),
+            for_good: true,
+        }));
+    }
+
+    fn set(&self, fault: Option<Fault>) {
         let (area, what) = self.name;
         let changed = self.state.send_if_modified(|state| {
             let before = state.conditions.entry(self.name).or_default();
-            let flipped = before.is_some() != why.is_some();
-            before.clone_from(&why);
+            let flipped = before.is_some() != fault.is_some();
+            before.clone_from(&fault);
             flipped
         });
-        match why {
-            Some(why) if changed => tracing::warn!(area, what, why, "not serving"),
+        match fault {
+            Some(Fault { why, .. }) if changed => tracing::warn!(area, what, why, "not serving"),
             None if changed => tracing::info!(area, what, "serving again"),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! The background loops of a process, owned in one place and stopped in order: first those that take work in, then
 //! those that drain it, then those that write down what came of it, then the rest. A loop that dies is not hidden: it
-//! is logged, and health says NOT_SERVING.
+//! is logged, health says NOT_SERVING, and `/healthz` asks for another start.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -72,6 +72,12 @@ impl TaskSet {
         }
     }
 
+    /// To whom faults are told.
+    #[must_use]
+    pub const fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
     /// Starts a loop that must run until it is stopped.
     pub fn spawn<L: Loop>(&mut self, stage: Stage, task: L) {
         self.spawn_fn(stage, L::NAME, |shutdown| task.run(shutdown));
@@ -96,11 +102,11 @@ impl TaskSet {
                 Ok(()) if stop.is_cancelled() => tracing::debug!(task = name, "stopped"),
                 Ok(()) => {
                     tracing::error!(task = name, "a loop ended that should not");
-                    condition.down("has ended");
+                    condition.lost("has ended");
                 }
                 Err(error) => {
                     tracing::error!(task = name, %error, "a loop has died");
-                    condition.down("has died");
+                    condition.lost("has died");
                 }
             }
         });
@@ -294,6 +300,10 @@ mod tests {
         assert_eq!(
             (failing[1].area, failing[1].what),
             ("dispatcher", "dispatcher.sweeper")
+        );
+        assert!(
+            failing.iter().all(|failing| failing.for_good),
+            "nobody starts it again"
         );
         assert!(
             tasks.shutdown(Duration::from_secs(60)).await.is_ok(),

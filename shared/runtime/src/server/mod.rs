@@ -28,7 +28,7 @@ use watchbell_domain::clock::SharedClock;
 
 use crate::auth::AuthLayer;
 use crate::problem::Problem;
-use crate::ready::{PROCESS, Readiness};
+use crate::ready::{Failing, PROCESS, Readiness};
 use crate::settings::{LimitSettings, ServerSettings, TlsSettings};
 use crate::telemetry::TraceLayer;
 
@@ -172,10 +172,10 @@ impl Server {
             .add_service(reflected().build_v1alpha()?);
         // `route_layer` leaves paths that do not exist to the fallback; those that do are denied by default.
         let grpc = grpc.into_axum_router().reset_fallback().route_layer(self.auth);
-        let readiness = self.readiness;
+        let (readiness, same) = (self.readiness.clone(), self.readiness);
         Ok(self
             .http
-            .route("/healthz", get(async || "ok\n"))
+            .route("/healthz", get(async move || alive(&same)))
             .route("/readyz", get(async move || ready(&readiness)))
             .merge(grpc)
             .fallback(nowhere)
@@ -244,9 +244,19 @@ impl Bound {
 
 /// `/readyz`: 200 when everything holds, else 503 and what does not.
 fn ready(readiness: &Readiness) -> Response {
-    let failing = readiness.failing();
+    report("ready\n", &readiness.failing())
+}
+
+/// `/healthz`: 200 unless something takes another start of the process.
+fn alive(readiness: &Readiness) -> Response {
+    let mut failing = readiness.failing();
+    failing.retain(|failing| failing.for_good);
+    report("ok\n", &failing)
+}
+
+fn report(fine: &'static str, failing: &[Failing]) -> Response {
     if failing.is_empty() {
-        return "ready\n".into_response();
+        return fine.into_response();
     }
     let mut text = String::new();
     for failing in failing {

@@ -316,6 +316,24 @@ async fn health_and_readyz_follow_the_conditions() {
 }
 
 #[tokio::test]
+async fn only_what_takes_another_start_fails_healthz() {
+    let world = World::new(None).await;
+    let sweeper = world.readiness.condition("dispatcher", "dispatcher.sweeper");
+    world
+        .readiness
+        .condition("dispatcher", "database")
+        .down("connection refused");
+    sweeper.lost("has died");
+    let healthz = world.get("/healthz").await;
+    assert!(
+        healthz.starts_with("HTTP/1.1 503") && healthz.contains("dispatcher dispatcher.sweeper: has died"),
+        "{healthz}"
+    );
+    assert!(!healthz.contains("database"), "{healthz}");
+    assert!(world.get("/readyz").await.contains("has died"));
+}
+
+#[tokio::test]
 async fn reflection_lists_what_is_served_here_and_nothing_else() {
     use tonic_reflection::pb::v1::ServerReflectionRequest;
     use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
