@@ -1,6 +1,6 @@
 //! PostgreSQL goes away and comes back under load. Nobody starts anything again: processes wait, and go on.
 
-use crate::harness::{Ordeal, Platform, cut_connections, database::on_cluster, eventually};
+use crate::harness::{Browser, Ordeal, Platform, cut_connections, database::on_cluster, eventually, text};
 
 /// Restarts, by turns in order and as after a crash.
 const RESTARTS: usize = 4;
@@ -48,5 +48,31 @@ fn cut_connections_lose_nothing() {
         ordeal.proceeds(200).await;
         let outcome = ordeal.end("cut connections").await;
         assert_eq!(outcome.unlogged, 0, "nobody died: the log has every attempt");
+    });
+}
+
+#[test]
+fn probes_tell_of_a_database_that_is_away_until_it_is_back_and_ask_for_no_other_start() {
+    on_cluster(async |cluster, database| {
+        let mut platform = Platform::whole(database).await;
+        let (browser, address) = (Browser::new(), platform.process(0).address);
+        let probe = async |path| {
+            let answer = browser.open(&format!("http://{address}{path}")).await;
+            (answer.status.as_u16(), text(&answer))
+        };
+        cluster.down("immediate");
+        let said = eventually("the process is not ready", || async {
+            let (status, said) = probe("/readyz").await;
+            (status == 503).then_some(said)
+        });
+        let said = said.await;
+        assert!(
+            said.starts_with("dispatcher database: no heartbeat") && said.lines().count() == 1,
+            "{said}"
+        );
+        assert_eq!(probe("/healthz").await, (200, "ok\n".to_owned()));
+        cluster.up();
+        platform.ready().await;
+        assert_eq!(probe("/readyz").await.0, 200);
     });
 }

@@ -1,8 +1,6 @@
 //! An integration's whole life: added by Slack's own pages, used, looked at, removed; and what Owners hear of it.
 
-use std::time::Duration;
-
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use watchbell_contracts::{
     config::v1::{
         self as config, BeginSlackInstallRequest, ChannelHealth, CreateMemberRequest, DeleteChannelRequest,
@@ -11,32 +9,11 @@ use watchbell_contracts::{
     dispatcher::v1::{ListDeliveriesRequest, ListNotificationsRequest},
     event::v1::ChannelKind,
 };
-use watchbell_egress::{Answer, EgressPolicy, Guard, HttpClient};
 use watchbell_testkit::SlackStandIn;
 
-use crate::harness::{Client, Database, Process, Serve, eventually, finding, on_both_databases};
-
-/// A browser that follows a link when it is told to.
-struct Browser(HttpClient, Guard);
-
-impl Browser {
-    fn new() -> Self {
-        let guard = Guard::new(EgressPolicy::allowing_loopback());
-        Self(HttpClient::new(guard.clone()), guard)
-    }
-
-    async fn open(&self, url: &str) -> Answer {
-        let url = self.1.check_url(url).expect("a URL");
-        let opened = self
-            .0
-            .get(&url, HeaderMap::new(), Duration::from_secs(10), 64 * 1024);
-        opened.await.expect("an answer")
-    }
-}
-
-fn text(page: &Answer) -> String {
-    String::from_utf8_lossy(&page.body_prefix).into_owned()
-}
+use crate::harness::{
+    Browser, Client, Database, Process, Serve, eventually, finding, on_both_databases, text,
+};
 
 /// Everything in one process, whose Slack is the stand-in.
 async fn serve(database: &Database, slack: &SlackStandIn) -> Process {

@@ -1,6 +1,7 @@
 //! What the suites share: databases, processes, clients. Everything waits for what it needs with a deadline, and for
 //! nothing longer than it takes.
 
+mod browser;
 mod client;
 mod cluster;
 pub(crate) mod database;
@@ -14,6 +15,7 @@ mod rows;
 mod takeovers;
 mod wire;
 
+pub(crate) use browser::{Browser, text};
 pub(crate) use client::{Client, finding, is_told_to_come_again};
 pub(crate) use cluster::{Cluster, cut_connections};
 pub(crate) use database::{Database, on_both_databases};

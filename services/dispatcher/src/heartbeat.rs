@@ -1,11 +1,12 @@
 //! Says that this replica lives, and frees what belongs to replicas that do not. Time is the database's, so that
 //! clocks which differ between machines take nobody's work away.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sea_orm::DbErr;
 use uuid::Uuid;
+use watchbell_runtime::ready::Condition;
 use watchbell_store::Backend;
 
 use crate::core::Core;
@@ -17,11 +18,21 @@ const SQLITE_BEAT: Duration = Duration::from_secs(1);
 /// A replica silent for so long is dead, which includes its own predecessor on the same machine. Whoever is taken for
 /// dead wrongly goes on as another, and what it had under way may arrive twice; nothing is lost.
 const SILENCE: Duration = Duration::from_secs(3);
+/// Without a heartbeat for so long, the database cannot be used. More than a cut connection or a fail-over in order takes.
+const UNUSABLE: Duration = Duration::from_secs(5);
 
 /// The loop.
 pub(crate) struct Heartbeat {
     core: Arc<Core>,
+    begun: Duration,
     rhythm: Mutex<Rhythm>,
+}
+
+/// Tells health whether the database can be used. A heartbeat is the sign, and not a commit: it writes, too, and is tried
+/// again when nobody submits any more. A loop of its own, since a heartbeat may hang on a connection that is dead.
+pub(crate) struct Pulse {
+    pub(crate) heartbeat: Arc<Heartbeat>,
+    pub(crate) database: Condition,
 }
 
 /// When this replica's own heartbeats got through. Whoever was silent itself cannot tell who is dead: after the database
@@ -38,6 +49,7 @@ struct Rhythm {
 impl Heartbeat {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self {
+            begun: core.clock.monotonic(),
             core,
             rhythm: Mutex::default(),
         }
@@ -90,8 +102,17 @@ impl Heartbeat {
     }
 
     fn beaten(&self) -> bool {
-        let mut rhythm = self.rhythm.lock().unwrap_or_else(PoisonError::into_inner);
-        rhythm.beat(self.core.clock.monotonic())
+        self.rhythm().beat(self.core.clock.monotonic())
+    }
+
+    /// Since when none got through.
+    fn silence(&self) -> Duration {
+        let last = self.rhythm().last.unwrap_or(self.begun);
+        self.core.clock.monotonic().saturating_sub(last)
+    }
+
+    fn rhythm(&self) -> MutexGuard<'_, Rhythm> {
+        self.rhythm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn free(&self, owner: Uuid) -> Result<u64, DbErr> {
@@ -115,6 +136,22 @@ impl Heartbeat {
         };
         if let Err(error) = left.await {
             tracing::warn!(%error, "leases were not given back; others take them over soon");
+        }
+    }
+}
+
+// === impl Pulse ===
+
+impl Pulse {
+    /// Looks once.
+    pub(crate) fn tick(&self) {
+        let silence = self.heartbeat.silence();
+        if silence < UNUSABLE {
+            self.database.up();
+        } else {
+            let seconds = silence.as_secs();
+            self.database
+                .down(format!("no heartbeat has got through for {seconds} s"));
         }
     }
 }

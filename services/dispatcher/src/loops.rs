@@ -12,7 +12,7 @@ use crate::committer::Committer;
 use crate::core::Core;
 use crate::gauges::Gauges;
 use crate::health::HealthKeeper;
-use crate::heartbeat::{BEAT, Heartbeat};
+use crate::heartbeat::{BEAT, Heartbeat, Pulse};
 use crate::parking::Parking;
 use crate::pump::Pump;
 use crate::purge::Purge;
@@ -119,6 +119,15 @@ impl Turn for Heartbeat {
     }
 }
 
+impl Turn for Pulse {
+    const FIRST: Duration = BEAT;
+
+    async fn turn(&self) -> Duration {
+        self.tick();
+        BEAT
+    }
+}
+
 /// Starts them all.
 pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) {
     let shared = || Arc::clone(&core);
@@ -157,9 +166,16 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
         tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| submissions.run(stop));
         tasks.spawn_fn(Stage::Flush, "dispatcher.outcomes", |stop| outcomes.run(stop));
     }
-    let heartbeat = Heartbeat::new(shared());
+    let heartbeat = Arc::new(Heartbeat::new(shared()));
+    let pulse = Pulse {
+        heartbeat: Arc::clone(&heartbeat),
+        database: tasks.readiness().condition("dispatcher", "database"),
+    };
+    tasks.spawn_fn(Stage::Close, "dispatcher.pulse", |stop| async move {
+        every(&pulse, &stop).await;
+    });
     tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", |stop| async move {
-        every(&heartbeat, &stop).await;
+        every(&*heartbeat, &stop).await;
         heartbeat.leave().await;
     });
     let followed = shared();

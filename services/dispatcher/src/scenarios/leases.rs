@@ -1,9 +1,11 @@
 //! Whose work it is: fencing, takeover, and the way back from the database.
 
+use watchbell_runtime::ready::Readiness;
 use watchbell_store::store_tests;
 
 use super::*;
 use crate::event::PLACE;
+use crate::heartbeat::Pulse;
 use crate::shared_events::SharedEvents;
 use crate::store::DeliveryFilter;
 use crate::store::Migrator;
@@ -51,6 +53,27 @@ store_tests! {
         other.settle().await;
         assert_eq!(other.states().await, [State::Delivered]);
         assert_eq!(stage.receivers.events(), ["e1"]);
+    }
+
+    async fn health_tells_of_a_database_that_is_away_until_it_is_back(store: Store) {
+        let rig = Rig::new(&store).await;
+        let readiness = Readiness::new();
+        let database = readiness.condition("dispatcher", "database");
+        let pulse = Pulse { heartbeat: Arc::clone(&rig.heartbeat), database };
+        rig.heartbeat.tick().await.unwrap();
+        store.writer().execute_unprepared("ALTER TABLE replicas RENAME TO elsewhere").await.unwrap();
+        for second in 1..=6 {
+            rig.stage.clock.advance(Duration::from_secs(1));
+            rig.heartbeat.tick().await.unwrap_err();
+            pulse.tick();
+            assert_eq!(readiness.is_serving(), second < 5, "after {second} s");
+        }
+        assert_eq!(readiness.failing()[0].why, "no heartbeat has got through for 6 s");
+
+        store.writer().execute_unprepared("ALTER TABLE elsewhere RENAME TO replicas").await.unwrap();
+        rig.heartbeat.tick().await.unwrap();
+        pulse.tick();
+        assert!(readiness.is_serving());
     }
 
     async fn after_the_database_was_away_nobody_is_taken_for_dead_at_once(store: Store) {
