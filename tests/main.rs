@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod digest;
 mod disk;
+mod first_start;
 mod harness;
 mod integrations;
 mod isolation;

@@ -1,39 +1,50 @@
-//! The first key. On a database without any key nobody could ever call, so one is made with every scope, and handed
-//! to the operator once.
+//! The keys that come with an installation. On a database without any key nobody could ever call, so its first one comes
+//! from the process: what it made at its first start, or what the operator chose. Either has every scope.
 
 use watchbell_domain::ids::KeyId;
 use watchbell_domain::secret::Secret;
 use watchbell_runtime::auth::{Scope, hash_key};
 
 use crate::error::Result;
-use crate::keys;
 use crate::service::Service;
 use crate::store::entities::api_key;
 use crate::store::{api_keys, join};
 
 impl Service {
-    /// Makes a platform key with every scope if the database has no key at all. The key is returned this once, for
-    /// the operator to keep; replicas that start together make one between them.
+    /// Whether nobody could call yet.
     ///
     /// # Errors
     /// The database's.
-    pub async fn bootstrap(&self) -> Result<Option<Secret>> {
-        let key = keys::generate();
-        let made = self.adopt_platform_key("bootstrap", &key).await?;
-        Ok(made.then_some(key))
+    pub async fn has_no_key(&self) -> Result<bool> {
+        Ok(!api_keys::exists_all_teams(self.store().reader()).await?)
     }
 
-    /// Like [`Service::bootstrap`] with a key that the operator chose. Answers whether it was taken: on a database
-    /// that has keys nothing changes.
+    /// Makes this the platform's first key, unless the database has keys. Answers whether it is a platform key
+    /// afterwards: of replicas that start together, one has its own taken.
     ///
     /// # Errors
     /// The database's.
-    pub async fn adopt_platform_key(&self, display_name: &str, key: &Secret) -> Result<bool> {
+    pub async fn adopt_first_key(&self, key: &Secret) -> Result<bool> {
+        self.adopt("bootstrap", key, true).await
+    }
+
+    /// Makes sure that this is a platform key, whatever others there are. Answers whether it is: a team's key does not
+    /// become the platform's.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn adopt_key(&self, key: &Secret) -> Result<bool> {
+        self.adopt("operator", key, false).await
+    }
+
+    async fn adopt(&self, display_name: &str, key: &Secret, first_only: bool) -> Result<bool> {
+        let hash = hash_key(key.expose());
         let transaction = self.store().begin().await?;
         api_keys::lock_all_teams(&transaction).await?;
-        if api_keys::exists_all_teams(&transaction).await? {
+        let known = api_keys::by_hash_all_teams(&transaction, &hash).await?;
+        if known.is_some() || (first_only && api_keys::exists_all_teams(&transaction).await?) {
             transaction.rollback().await?;
-            return Ok(false);
+            return Ok(known.is_some_and(|key| key.team_id.is_none()));
         }
         let now = self.now();
         let row = api_key::Model {
@@ -41,7 +52,7 @@ impl Service {
             team_id: None,
             display_name: display_name.to_owned(),
             scopes: join(Scope::ALL),
-            key_sha256: hash_key(key.expose()).to_vec(),
+            key_sha256: hash.to_vec(),
             create_time: now,
             expire_time: None,
         };

@@ -9,8 +9,20 @@ use zeroize::Zeroizing;
 /// What every key starts with, so that a leaked one is recognised by scanners.
 const PREFIX: &str = "wbk_";
 
+/// Of what follows it: 32 bytes in base64 without padding, or more.
+const MIN_SECRET: usize = 43;
+
+/// Whether an operator's own key has the form of one: `wbk_`, then at least 43 letters, digits, `-` or `_`.
+#[must_use]
+pub fn is_well_formed(key: &Secret) -> bool {
+    let secret = key.expose().strip_prefix(PREFIX).unwrap_or_default();
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    secret.len() >= MIN_SECRET && secret.bytes().all(allowed)
+}
+
 /// A new key: `wbk_` and 32 random bytes in URL-safe base64.
-pub(crate) fn generate() -> Secret {
+#[must_use]
+pub fn generate() -> Secret {
     let bytes = Zeroizing::new(rand::random::<[u8; 32]>());
     Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(&bytes[..])))
 }
@@ -25,5 +37,24 @@ mod tests {
         assert!(key.expose().starts_with(PREFIX));
         assert_eq!(key.expose().len(), PREFIX.len() + 43);
         assert_ne!(key, generate());
+        assert!(is_well_formed(&key));
+    }
+
+    #[test]
+    fn a_key_of_the_operators_own_is_as_long_as_others_and_fits_a_header() {
+        let hex = "0123456789abcdef".repeat(4);
+        assert!(is_well_formed(&format!("wbk_{hex}").into()));
+        for wrong in [
+            "",
+            "wbk_",
+            "wbk_hunter2",
+            &hex,
+            &format!("wbk_{}", &hex[..42]),
+            &format!("wbk_{hex}\n"),
+            &format!("wbk_{hex}/+="),
+            &format!("wbk_{hex}é"),
+        ] {
+            assert!(!is_well_formed(&wrong.into()), "{wrong}");
+        }
     }
 }

@@ -13,7 +13,7 @@ mod error;
 mod etag;
 mod feed;
 mod grpc;
-mod keys;
+pub mod keys;
 mod mask;
 mod owners;
 mod pruner;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tonic::Code;
-use watchbell_config::Migrator;
+use watchbell_config::{Migrator, keys};
 use watchbell_contracts::api::{SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1::{
     ApiKey, AuthenticateRequest, CreateApiKeyRequest, DeleteApiKeyRequest, ListApiKeysRequest, Scope as Wire,
@@ -12,6 +12,7 @@ use watchbell_contracts::convert::timestamp;
 use watchbell_domain::Role;
 use watchbell_domain::clock::Clock;
 use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_domain::secret::Secret;
 use watchbell_runtime::auth::{Scope, hash_key, internal_request};
 use watchbell_store::store_tests;
 
@@ -34,18 +35,48 @@ fn asks(key: &str) -> AuthenticateRequest {
     }
 }
 
+async fn is_the_platforms(config: &Config, key: &Secret) -> bool {
+    let known = config.service.authenticate(internal_request(asks(key.expose())));
+    known.await.is_ok_and(|known| {
+        let key = known.into_inner().key.unwrap();
+        key.scopes.contains(&Wire::Platform.into()) && key.team_id.is_empty()
+    })
+}
+
 store_tests! {
     migrator = Migrator;
 
     async fn the_first_key_is_made_once_however_many_replicas_start(store: Store) {
         let (one, two) = (Config::on(&store), Config::on(&store));
-        let (first, second) = tokio::join!(one.service.bootstrap(), two.service.bootstrap());
-        let keys: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
-        assert_eq!(keys.len(), 1);
-        assert!(one.service.bootstrap().await.unwrap().is_none());
-        let known = one.service.authenticate(internal_request(asks(keys[0].expose()))).await.unwrap();
-        let record = known.into_inner().key.unwrap();
-        assert!(record.scopes.contains(&Wire::Platform.into()) && record.team_id.is_empty());
+        assert!(one.service.has_no_key().await.unwrap());
+        let keys = [keys::generate(), keys::generate()];
+        let (first, second) =
+            tokio::join!(one.service.adopt_first_key(&keys[0]), two.service.adopt_first_key(&keys[1]));
+        let taken = [first.unwrap(), second.unwrap()];
+        assert_ne!(taken[0], taken[1], "one of them");
+        assert!(!one.service.has_no_key().await.unwrap());
+        for (key, taken) in keys.iter().zip(taken) {
+            assert_eq!(one.service.adopt_first_key(key).await.unwrap(), taken, "and so it stays");
+            assert_eq!(is_the_platforms(&one, key).await, taken);
+        }
+    }
+
+    async fn a_key_that_the_operator_chose_is_the_platforms_whenever_it_comes(store: Store) {
+        let (one, two) = (Config::on(&store), Config::on(&store));
+        let key = keys::generate();
+        let (first, second) = tokio::join!(one.service.adopt_key(&key), two.service.adopt_key(&key));
+        assert!(first.unwrap() && second.unwrap());
+        let next = keys::generate();
+        assert!(one.service.adopt_key(&next).await.unwrap(), "it may change");
+        for key in [&key, &next] {
+            assert!(is_the_platforms(&two, key).await);
+        }
+        let listed = two.service.list_api_keys(platform(ListApiKeysRequest::default())).await.unwrap();
+        assert_eq!(listed.into_inner().api_keys.len(), 2);
+
+        let team = one.team().await;
+        let teams = one.service.create_api_key(platform(request(Some(team), &[Wire::Emit]))).await.unwrap();
+        assert!(!one.service.adopt_key(&teams.into_inner().key.into()).await.unwrap(), "a team's stays the team's");
     }
 
     async fn a_key_is_shown_once_and_recognised_until_it_is_deleted(store: Store) {

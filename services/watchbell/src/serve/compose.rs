@@ -74,8 +74,10 @@ pub(crate) enum StartError {
 pub(crate) struct Running {
     /// Where.
     pub(crate) address: SocketAddr,
-    /// The key that the first start made; shown this once.
+    /// A platform key, when this start has made or was given one.
     pub(crate) admin_key: Option<Secret>,
+    /// The operator knows it already.
+    key_was_given: bool,
     data_dir: PathBuf,
     services: Vec<ServiceName>,
     stop: CancellationToken,
@@ -152,11 +154,7 @@ impl Composition {
             .unsubscribe_keys
             .insert(0, self.plan.keys.unsubscribe.clone());
         let config = Config::open(&settings, self.clock.clone()).await?;
-        let admin_key = config.bootstrap().await?;
-        if let Some(key) = &admin_key {
-            first_start::keep(&self.plan.data_dir, ADMIN_KEY, key.expose())
-                .map_err(|error| StartError::AdminKey(self.plan.data_dir.clone(), error))?;
-        }
+        let admin_key = self.admin_key(&config).await?;
         let looping = config.clone();
         self.tasks
             .spawn_fn(Stage::Close, "config.upkeep", |shutdown| async move {
@@ -165,6 +163,28 @@ impl Composition {
         self.stores.push(config.store().clone());
         self.config = Some(Arc::new(config));
         Ok(admin_key)
+    }
+
+    /// The operator's own, or on a first start one that is made.
+    async fn admin_key(&self, config: &Config) -> Result<Option<Secret>, StartError> {
+        if let Some(key) = &self.plan.keys.admin {
+            if !config.adopt_key(key).await? {
+                return Err(SettingsError::new("keys.admin", "is the key of a team").into());
+            }
+            return Ok(Some(key.clone()));
+        }
+        if !config.has_no_key().await? {
+            return Ok(None);
+        }
+        let data_dir = &self.plan.data_dir;
+        let failed = |error| StartError::AdminKey(data_dir.clone(), error);
+        let key = first_start::admin_key(data_dir).map_err(failed)?;
+        if config.adopt_first_key(&key).await? {
+            return Ok(Some(key));
+        }
+        // Another replica was faster, and tells of its own.
+        first_start::forget_admin_key(data_dir).map_err(failed)?;
+        Ok(None)
     }
 
     async fn open_dispatcher(&mut self, telemetry: &Telemetry) -> Result<(), StartError> {
@@ -312,6 +332,7 @@ impl Composition {
         Ok(Running {
             address: bound.address(),
             admin_key,
+            key_was_given: self.plan.keys.admin.is_some(),
             data_dir: self.plan.data_dir,
             services: self.plan.services,
             grace: self.plan.shared.server.shutdown_grace,
@@ -371,7 +392,9 @@ impl Running {
             .map(|service| format!("{service:?}").to_lowercase())
             .collect();
         println!("watchbell serves {} at http://{}", names.join(", "), self.address);
-        let Some(key) = &self.admin_key else { return };
+        let Some(key) = self.admin_key.as_ref().filter(|_| !self.key_was_given) else {
+            return;
+        };
         let server = if self.address.port() == 7700 {
             String::new()
         } else {

@@ -10,6 +10,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
+use watchbell_config::keys;
 use watchbell_domain::secret::Secret;
 use watchbell_runtime::settings::{Settings, SettingsError};
 
@@ -21,12 +22,15 @@ pub(crate) struct Keys {
     pub(crate) sealing: Option<Secret>,
     /// Signs the links in emails; Config and every Dispatcher share it.
     pub(crate) unsubscribe: Secret,
+    /// A platform key that the operator chose. None: the first start makes one.
+    pub(crate) admin: Option<Secret>,
 }
 
-/// `[keys]`, each 32 random bytes in base64.
+/// `[keys]`: an API key, and 32 random bytes in base64 each.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct KeySection {
+    admin: Option<Secret>,
     sealing: Option<Secret>,
     unsubscribe: Option<Secret>,
 }
@@ -44,6 +48,14 @@ impl Keys {
         services: &[ServiceName],
     ) -> Result<Self, SettingsError> {
         let section: KeySection = settings.section("keys")?;
+        if section
+            .admin
+            .as_ref()
+            .is_some_and(|key| !keys::is_well_formed(key))
+        {
+            let message = "must be `wbk_`, then at least 43 random letters, digits, `-` or `_`";
+            return Err(SettingsError::new("keys.admin", message));
+        }
         let makes = services.contains(&ServiceName::Config);
         let sealing = match section.sealing {
             Some(key) => Some(key),
@@ -59,7 +71,11 @@ impl Keys {
                 )
             })?,
         };
-        Ok(Self { sealing, unsubscribe })
+        Ok(Self {
+            sealing,
+            unsubscribe,
+            admin: section.admin,
+        })
     }
 }
 
@@ -77,9 +93,27 @@ fn key_file(data_dir: &Path, name: &str, make: bool, key: &str) -> Result<Option
     }
 }
 
+/// The admin key of a first start. It is in its file before Config knows it, so that whoever dies between the two finds it
+/// there at the next start.
+pub(crate) fn admin_key(data_dir: &Path) -> io::Result<Secret> {
+    keep(data_dir, ADMIN_KEY, keys::generate().expose())?;
+    let text = fs::read_to_string(data_dir.join(ADMIN_KEY))?;
+    let key = Secret::new(text.trim());
+    if !keys::is_well_formed(&key) {
+        let message = format!("{ADMIN_KEY} is there and holds no key");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(key)
+}
+
+/// Removes an admin key that did not become one.
+pub(crate) fn forget_admin_key(data_dir: &Path) -> io::Result<()> {
+    fs::remove_file(data_dir.join(ADMIN_KEY))
+}
+
 /// Writes a secret into the data directory, unless one of that name is there. The file appears whole or not at all, so
 /// that a process that starts at the same time cannot read half a key.
-pub(crate) fn keep(data_dir: &Path, name: &str, secret: &str) -> io::Result<()> {
+fn keep(data_dir: &Path, name: &str, secret: &str) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -128,6 +162,29 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(&data).unwrap().count(), 2, "no draft is left behind");
+    }
+
+    #[test]
+    fn an_admin_key_that_its_start_did_not_live_to_tell_of_is_found_by_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = admin_key(directory.path()).unwrap();
+        assert_eq!(admin_key(directory.path()).unwrap(), key);
+        forget_admin_key(directory.path()).unwrap();
+        assert_ne!(admin_key(directory.path()).unwrap(), key);
+        fs::write(directory.path().join(ADMIN_KEY), "").unwrap();
+        assert!(
+            admin_key(directory.path()).is_err(),
+            "anybody could show an empty one"
+        );
+    }
+
+    #[test]
+    fn an_admin_key_that_could_be_guessed_is_refused_without_being_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Loader::new().set("keys.admin", "wbk_hunter2").load().unwrap();
+        let refused = Keys::read_or_make(&settings, directory.path(), &[ServiceName::Config]);
+        let said = refused.err().unwrap().to_string();
+        assert!(said.contains("keys.admin") && !said.contains("hunter2"), "{said}");
     }
 
     #[test]
