@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use watchbell_domain::ids::{ChannelId, TeamId};
 use watchbell_domain::secret::Secret;
+use watchbell_runtime::settings::read;
 use zeroize::Zeroizing;
 
 const KEY_LEN: usize = 32;
@@ -28,6 +29,7 @@ pub struct SealingSettings {
     /// Seals everything new.
     pub key: Secret,
     /// Keys that sealed before, kept to open with.
+    #[serde(deserialize_with = "read::list")]
     pub older_keys: Vec<Secret>,
 }
 

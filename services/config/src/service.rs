@@ -13,6 +13,7 @@ use watchbell_domain::ids::TeamId;
 use watchbell_domain::secret::Secret;
 use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::{EgressPolicy, Guard};
+use watchbell_runtime::settings::read;
 use watchbell_store::{DatabaseSettings, Store, connect};
 
 use crate::dispatcher::Link;
@@ -39,7 +40,7 @@ pub struct Settings {
     pub egress: EgressPolicy,
     /// The keys of the links in emails: the one that the Dispatchers sign with, then those that still verify. Without
     /// any, no link is valid.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::list")]
     pub unsubscribe_keys: Vec<Secret>,
     /// The platform's Slack app; without it there is no "Add to Slack".
     #[serde(default)]
@@ -214,4 +215,42 @@ async fn every<F, T>(
         .await
         .is_some()
     {}
+}
+
+#[cfg(test)]
+mod tests {
+    use watchbell_runtime::settings::{Loader, SettingsError};
+
+    use super::*;
+
+    fn read(variable: &str, value: &str) -> std::result::Result<Settings, SettingsError> {
+        let variables = [("DATABASE__URL", "sqlite::memory:"), (variable, value)];
+        let variables =
+            variables.map(|(name, value)| (format!("WATCHBELL__CONFIG__{name}"), value.to_owned()));
+        Loader::new().env(variables).load().unwrap().required("config")
+    }
+
+    #[test]
+    fn older_keys_may_come_by_the_environment() {
+        let keys = ["first=", "second="].map(Secret::from);
+        let sealing = read("SEALING__OLDER_KEYS", "first=, second=").unwrap();
+        assert_eq!(sealing.sealing.older_keys, keys);
+        let unsubscribe = read("UNSUBSCRIBE_KEYS", "first=,second=").unwrap();
+        assert_eq!(unsubscribe.unsubscribe_keys, keys);
+        let none = read("SEALING__OLDER_KEYS", "").unwrap();
+        assert!(none.sealing.older_keys.is_empty() && none.unsubscribe_keys.is_empty());
+    }
+
+    #[test]
+    fn an_older_key_that_is_none_is_not_shown() {
+        let mut settings = read("SEALING__OLDER_KEYS", "hunter2").unwrap();
+        settings.sealing.key = Keyring::generate_key();
+        let said = Keyring::new(&settings.sealing).unwrap_err().to_string();
+        assert!(
+            said.contains("sealing key") && !said.contains("hunter2"),
+            "{said}"
+        );
+        let said = read("SEALING__OLDER_KEYS__X", "hunter2").unwrap_err().to_string();
+        assert!(said.contains("older_keys") && !said.contains("hunter2"), "{said}");
+    }
 }

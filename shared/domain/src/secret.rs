@@ -1,7 +1,9 @@
 //! A string that must not be seen: it is wiped from memory when dropped, and no `Debug`, `Display` or `Serialize`
 //! shows it. [`Secret::expose`] is the one way to the text, so that a search for it finds every use.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use subtle::ConstantTimeEq;
@@ -42,6 +44,15 @@ impl From<String> for Secret {
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self::new(text)
+    }
+}
+
+/// For lists of secrets in settings.
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(text))
     }
 }
 
