@@ -25,8 +25,8 @@ KUBERNETES = ["1.25", "1.33"]
 # Kinds of the Prometheus operator, of which Kubernetes has no schema.
 FOREIGN = {"PodMonitor", "PrometheusRule"}
 
-# Settings that the chart knows by itself, takes as secrets, or leaves out: whoever wants TLS between pods has a mesh, and
-# older keys cannot be given by the environment. There is no volume for files.
+# Settings that the chart knows by itself, takes as secrets, or leaves out: whoever wants TLS between pods has a mesh. There
+# is no volume for files.
 NOT_IN_VALUES = {
     "server": {"address", "shutdown_grace", "tls"},
     "auth": {"service_token"},
@@ -58,6 +58,9 @@ REFUSED = {
     "split without keys": ["--set", "mode=split,database.secret.name=app,secrets.serviceToken=0123456789abcdef"],
     "a service token that could be guessed": ["--set", "secrets.serviceToken=hunter2"],
     "a key that is none": ["--set", "secrets.sealingKey=hunter2"],
+    "an admin key that could be guessed": ["--set", "secrets.adminKey=wbk_hunter2"],
+    "an older key that is none": ["--set", "secrets.olderSealingKeys[0]=hunter2"],
+    "an admin key of two sources": ["--set", f"secrets.existing=keys,secrets.adminKey=wbk_{'a' * 43}"],
     "secrets of two sources": ["--set", "secrets.existing=keys,secrets.mailPassword=hunter2"],
     "an account without its password": ["--set", "settings.mail.host=smtp,settings.mail.username=bell"],
     "Slack without its secret": ["--set-string", "settings.config.slack.client_id=1.2"],
@@ -171,6 +174,8 @@ def serves(binary: str, workload: dict, manifests: list[dict]) -> None:
             for probe in [*probes, "/metrics"]:
                 with urllib.request.urlopen(said[1] + probe, timeout=30) as answer:
                     assert answer.status == 200, probe
+            if "WATCHBELL__KEYS__ADMIN" in variables:
+                assert not pathlib.Path(directory, "admin.key").exists(), "a key was made although one is given"
         finally:
             server.kill()
             server.wait()

@@ -80,7 +80,11 @@ process gives their types; whole numbers are written out, since %v writes a larg
 {{- $dispatcher := has .component (list "single" "dispatcher") }}
 {{- $wanted := list (list "KEYS__UNSUBSCRIBE" $keys "unsubscribe-key") }}
 {{- if $config }}
-{{- $wanted = append $wanted (list "KEYS__SEALING" $keys "sealing-key") }}
+{{- $wanted = concat $wanted (list
+      (list "KEYS__SEALING" $keys "sealing-key")
+      (list "KEYS__ADMIN" $keys "admin-key")
+      (list "CONFIG__SEALING__OLDER_KEYS" $keys "older-sealing-keys")
+      (list "CONFIG__UNSUBSCRIBE_KEYS" $keys "older-unsubscribe-keys")) }}
 {{- end }}
 {{- if and $config (dig "config" "slack" "" $values.settings) }}
 {{- $wanted = append $wanted (list "CONFIG__SLACK__CLIENT_SECRET" $keys "slack-client-secret") }}
@@ -95,6 +99,11 @@ process gives their types; whole numbers are written out, since %v writes a larg
 {{- $key := ternary $values.database.secret.key "database-url" (ne $values.database.secret.name "") }}
 {{- $wanted = append $wanted (list "DATABASE__URL" ($values.database.secret.name | default $made) $key) }}
 {{- end }}
+{{- /* Single makes the keys that it is not given; an admin key is made in either mode, and older keys are rare. */}}
+{{- $optional := list "KEYS__ADMIN" "CONFIG__SEALING__OLDER_KEYS" "CONFIG__UNSUBSCRIBE_KEYS" }}
+{{- if $single }}
+{{- $optional = concat $optional (list "KEYS__SEALING" "KEYS__UNSUBSCRIBE") }}
+{{- end }}
 {{- range $wanted }}
 {{- $variable := first . }}
 - name: WATCHBELL__{{ $variable }}
@@ -102,8 +111,7 @@ process gives their types; whole numbers are written out, since %v writes a larg
     secretKeyRef:
       name: {{ index . 1 }}
       key: {{ last . }}
-      {{- /* Single makes the keys that it is not given. */}}
-      {{- if and $single (hasPrefix "KEYS__" $variable) }}
+      {{- if has $variable $optional }}
       optional: true
       {{- end }}
 {{- end }}
