@@ -71,7 +71,7 @@ impl Pump {
         while self.attempts.join_next().await.is_some() {}
     }
 
-    /// Pumps until told to stop; then what is under way may end, for a while.
+    /// Pumps until told to stop; then what is under way may end, for as long as whoever stops it waits.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             self.tick();
@@ -85,12 +85,16 @@ impl Pump {
             }
         }
         self.core.lanes().close();
-        let drained = tokio::time::timeout(self.core.settings.drain(), self.settle()).await;
-        if drained.is_err() {
-            tracing::warn!(
-                attempts = self.attempts.len(),
-                "attempts are given up; they will be made again"
-            );
+        self.settle().await;
+    }
+}
+
+/// The end of a stop that waits no longer.
+impl Drop for Pump {
+    fn drop(&mut self) {
+        let attempts = self.attempts.len();
+        if attempts > 0 {
+            tracing::warn!(attempts, "attempts are given up; they will be made again");
         }
     }
 }

@@ -1,8 +1,6 @@
 //! How a Dispatcher is set up. Every bound of memory and every retention is here; the defaults are those of one
 //! process on a small machine.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use watchbell_domain::secret::Secret;
 use watchbell_egress::{Security, SmtpServer};
@@ -38,9 +36,6 @@ pub struct Settings {
     /// Days that answers of receivers are kept.
     #[serde(default = "defaults::keep_answers_days")]
     pub keep_answers_days: u32,
-    /// Seconds that attempts under way may take to end when the process stops.
-    #[serde(default = "defaults::drain_seconds")]
-    pub drain_seconds: u64,
 }
 
 /// The platform's own mail server, for teams that have none. Without a host there is none.
@@ -96,9 +91,6 @@ mod defaults {
     pub(super) fn keep_answers_days() -> u32 {
         30
     }
-    pub(super) fn drain_seconds() -> u64 {
-        20
-    }
 }
 
 // === impl Settings ===
@@ -116,7 +108,6 @@ impl Settings {
             outcome_queue: defaults::outcomes(),
             keep_days: defaults::keep_days(),
             keep_answers_days: defaults::keep_answers_days(),
-            drain_seconds: defaults::drain_seconds(),
         }
     }
 
@@ -126,10 +117,6 @@ impl Settings {
             total: self.max_jobs.max(1),
             in_flight: self.max_attempts_in_flight.max(1),
         }
-    }
-
-    pub(crate) fn drain(&self) -> Duration {
-        Duration::from_secs(self.drain_seconds)
     }
 }
 

@@ -1,11 +1,45 @@
 //! The loops as a process runs them: woken by one another, and stopped in order.
 
+use tokio_util::sync::CancellationToken;
 use watchbell_runtime::ready::Readiness;
 use watchbell_runtime::tasks::TaskSet;
-use watchbell_store::store_tests;
+use watchbell_store::{DatabaseSettings, store_tests};
 
 use super::*;
 use crate::store::Migrator;
+
+/// On one thread, since the runtime's time stands still, too.
+#[tokio::test]
+async fn attempts_have_as_long_to_end_as_the_stop_gives_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = DatabaseSettings::sqlite(directory.path().join("test.db"));
+    let store = watchbell_store::connect(&settings).await.unwrap();
+    store.migrate::<Migrator>().await.unwrap();
+    let stage = Stage::new();
+    let mut rig = Rig::on(&store, &stage).await;
+    let channel = stage.channel("a");
+    stage.config.change(stage.team, channel, |channel| {
+        channel.delivery = Some(config::DeliveryPolicy {
+            timeout: Some(prost_types::Duration {
+                seconds: 30,
+                nanos: 0,
+            }),
+            ..Default::default()
+        });
+    });
+    rig.emit("e1", &[channel]).await;
+    let gate = stage.receivers.gate(channel);
+    let stop = CancellationToken::new();
+    let pump = tokio::spawn(rig.pump.run(stop.clone()));
+    stage.receivers.until(1).await;
+    stop.cancel();
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    tokio::time::resume();
+    gate.add_permits(1);
+    pump.await.unwrap();
+    assert_eq!(rig.committer.tick().await, Round::Settled(1));
+}
 
 store_tests! {
     migrator = Migrator;

@@ -37,7 +37,8 @@ pub struct Shared {
 pub struct ServerSettings {
     /// Where to listen; port 0 takes a free one. Loopback unless said otherwise.
     pub address: SocketAddr,
-    /// How long calls and streams may take to end after a stop was asked for.
+    /// How long calls and streams may take to end after a stop was asked for, and then the loops, half of it those that
+    /// drain: [`crate::tasks::Stage`].
     #[serde(deserialize_with = "read::duration")]
     pub shutdown_grace: Duration,
     /// Origins whose pages may call by gRPC-Web, `https://app.example.com`. Pages of others cannot.
