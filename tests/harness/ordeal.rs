@@ -169,10 +169,7 @@ impl Ordeal {
                 );
                 outcome.unlogged += arrivals.len() - logged;
                 for pair in arrivals.windows(2) {
-                    let fault = self
-                        .faults
-                        .iter()
-                        .rposition(|fault| fault.explains(pair[0], pair[1]));
+                    let fault = self.fault_of(pair[0], pair[1]);
                     at_fault[fault
                         .unwrap_or_else(|| panic!("{event} arrived again without a fault: {pair:?}"))] += 1;
                     outcome.again += 1;
@@ -181,6 +178,15 @@ impl Ordeal {
         }
         outcome.most = at_fault.into_iter().max().unwrap_or(0);
         outcome
+    }
+
+    /// Of the faults that explain why something arrived again, the nearest to its first arrival: that one kept it from the
+    /// log. What several dead replicas had under way is taken over, and arrives again, at once.
+    fn fault_of(&self, first: DateTime<Utc>, again: DateTime<Utc>) -> Option<usize> {
+        let faults = self.faults.iter().enumerate();
+        let explaining = faults.filter(|(_, fault)| fault.explains(first, again));
+        let nearest = explaining.min_by_key(|(_, fault)| (fault.from - first).abs());
+        nearest.map(|(position, _)| position)
     }
 }
 
