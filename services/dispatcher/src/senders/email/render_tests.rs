@@ -28,7 +28,7 @@ fn rendered(event: &StoredEvent) -> RenderedEmail {
         .unwrap()
         .render(event, REASON, &footer())
         .unwrap();
-    // For looking at: `WATCHBELL_EMAILS_DIR=/tmp/emails`.
+    // For looking at: `WATCHBELL_EMAILS_DIR=target/emails`.
     if let Ok(directory) = std::env::var("WATCHBELL_EMAILS_DIR") {
         let name = std::thread::current()
             .name()
