@@ -72,7 +72,6 @@ struct Placement {
     submission: usize,
     planned: usize,
     lane: LaneId,
-    places: usize,
     /// Room was reserved for it in memory.
     room: bool,
 }
@@ -232,8 +231,9 @@ impl Committer {
             Err(error) => {
                 let mut lanes = self.core.lanes();
                 for placement in placements {
+                    let places = submissions[placement.submission].places_of_each();
                     match placement.room {
-                        true => lanes.unreserve(placement.lane, placement.places),
+                        true => lanes.unreserve(placement.lane, places),
                         false => lanes.spilled(placement.lane),
                     }
                 }
@@ -446,7 +446,6 @@ impl Committer {
                         submission: index,
                         planned,
                         lane,
-                        places,
                         room,
                     });
                 }

@@ -8,10 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use watchbell_domain::ids::{EventId, TeamId};
 use watchbell_domain::{Category, Severity};
-
-/// What one place in memory holds of an event's payload, in bytes. The body of its webhook requests, made when the first
-/// is sent, takes about as much again.
-pub(crate) const PLACE: usize = 4096;
+use watchbell_runtime::shares;
 
 /// Of jobs that share an event so many pay for it: when the others have gone, it takes so many times what is counted.
 const SHARERS: usize = 4;
@@ -67,12 +64,13 @@ pub(crate) struct RenderedEmail {
 // === impl StoredEvent ===
 
 impl StoredEvent {
-    /// How many places it takes in memory, by what has no narrow bound: its payload, or its rendered email.
+    /// How many places it takes in memory, by what has no narrow bound: its payload, or its rendered email. The body of its
+    /// webhook requests, made when the first is sent, takes about as much again and is not counted.
     pub(crate) fn places(&self) -> usize {
         let email = self.email.as_ref().map_or(0, |email| {
             email.subject.len() + email.text.len() + email.html.len()
         });
-        1 + (self.data.len() + email) / PLACE
+        shares::places(self.data.len() + email)
     }
 
     /// How many places each of so many jobs takes that share it: one, and a part of the event's others. However many share

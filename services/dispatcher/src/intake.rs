@@ -29,7 +29,6 @@ struct Queues {
     teams: HashMap<TeamId, Queue>,
     /// Teams of which something waits; the first is next.
     turns: VecDeque<TeamId>,
-    waiting: usize,
     closed: bool,
 }
 
@@ -81,7 +80,11 @@ impl Intake {
     /// Submissions that nobody has taken.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.queues().waiting
+        self.queues()
+            .teams
+            .values()
+            .map(|queue| queue.waiting.len())
+            .sum()
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues> {
@@ -113,7 +116,6 @@ impl Drop for Turns {
         let waiting = {
             let mut queues = self.0.queues();
             queues.closed = true;
-            queues.waiting = 0;
             queues.turns.clear();
             std::mem::take(&mut queues.teams)
         };
@@ -131,7 +133,6 @@ impl Queues {
             self.turns.push_back(team);
         }
         queue.waiting.push_back(submission);
-        self.waiting += 1;
     }
 
     fn pop(&mut self) -> Option<Submission> {
@@ -151,7 +152,6 @@ impl Queues {
                 self.teams.remove(&team);
                 self.turns.pop_front();
             }
-            self.waiting -= 1;
             return submission;
         }
     }
@@ -160,10 +160,11 @@ impl Queues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{PLACE, StoredEvent};
+    use crate::event::StoredEvent;
     use crate::senders::samples;
     use chrono::DateTime;
     use tokio::sync::oneshot;
+    use watchbell_runtime::shares::PLACE;
 
     fn team() -> TeamId {
         TeamId::generate(DateTime::UNIX_EPOCH)

@@ -184,9 +184,9 @@ impl<J: Weigh> Lanes<J> {
     /// [`Lanes::unreserve`] follows; when not, the row goes into the database without a lease and [`Lanes::spilled`]
     /// follows its commit.
     pub(crate) fn reserve(&mut self, id: LaneId, places: usize, now: Duration) -> bool {
-        let room = self.free().min(self.limits.per_lane);
+        let room = self.room(id);
         let lane = self.lane(id, now);
-        if !lane.is_backlogged(now) && (lane.load < room || lane.load == 0) {
+        if !lane.is_backlogged(now) && room > 0 {
             lane.load += places;
             lane.reserved += places;
             self.held += places;
@@ -201,7 +201,7 @@ impl<J: Weigh> Lanes<J> {
     /// is new, as many as it has; once the database holds jobs of it, half as many as have become free since this was
     /// asked, so that those become fewer. A lane that stands still loses nothing by what is taken in.
     pub(crate) fn headroom(&mut self, id: LaneId, now: Duration) -> usize {
-        let room = self.free().min(self.limits.per_lane);
+        let room = self.room(id);
         let Some(lane) = self.lanes.get_mut(&id) else {
             return room;
         };
@@ -211,7 +211,7 @@ impl<J: Weigh> Lanes<J> {
         } else if lane.is_backlogged(now) {
             ended.div_ceil(2)
         } else {
-            room.saturating_sub(lane.load)
+            room
         }
     }
 
@@ -348,8 +348,8 @@ impl<J: Weigh> Lanes<J> {
         lane.backlog_from = Some(lane.backlog_from.map_or(at, |known| known.min(at)));
     }
 
-    /// Sets at most `max` places aside for rows of this lane that are due in the database. Until they are all in memory, new ones
-    /// queue up behind them there.
+    /// Sets at most `max` places aside for rows of this lane that are due in the database. Until they are all in memory, new
+    /// ones queue up behind them there.
     pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, now: Duration) -> Claim {
         let free = self.free();
         let per_lane = self.limits.per_lane;
@@ -477,6 +477,13 @@ impl<J: Weigh> Lanes<J> {
     /// Attempts under way.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// The places that a lane may still have for new jobs.
+    fn room(&self, id: LaneId) -> usize {
+        let load = self.lanes.get(&id).map_or(0, |lane| lane.load);
+        let room = self.free().min(self.limits.per_lane).saturating_sub(load);
+        room.max(usize::from(load == 0))
     }
 
     fn free(&self) -> usize {

@@ -22,12 +22,17 @@ pub(crate) struct SharedEvents(HashMap<EventKey, Weak<StoredEvent>>);
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) event: Arc<StoredEvent>,
+    /// A job has it already.
     is_shared: bool,
 }
 
 // === impl Held ===
 
 impl Held {
+    const fn new(event: Arc<StoredEvent>, is_shared: bool) -> Self {
+        Self { event, is_shared }
+    }
+
     /// The places that one more job of this event takes.
     pub(crate) fn places_of_next(&mut self) -> usize {
         match std::mem::replace(&mut self.is_shared, true) {
@@ -52,17 +57,13 @@ impl SharedEvents {
         for row in rows {
             let key = (row.team_id, row.event_id.clone());
             match self.0.get(&key).and_then(Weak::upgrade) {
-                Some(event) => {
-                    let is_shared = true;
-                    events.insert(key, Held { event, is_shared });
-                }
+                Some(event) => drop(events.insert(key, Held::new(event, true))),
                 None => missing.push((row.team_id, row.event_id.as_str())),
             }
         }
         for (key, event) in db.events_of(missing).await? {
             self.0.insert(key.clone(), Arc::downgrade(&event));
-            let is_shared = false;
-            events.insert(key, Held { event, is_shared });
+            events.insert(key, Held::new(event, false));
         }
         Ok(events)
     }

@@ -25,7 +25,7 @@ use watchbell_contracts::{
     dispatcher::v1::{SubmitRequest, SubmitResponse},
 };
 use watchbell_domain::ids::TeamId;
-use watchbell_runtime::shares::Shares;
+use watchbell_runtime::shares::{Shares, places};
 
 pub(crate) use self::link::LinkLoop;
 use self::{
@@ -41,9 +41,6 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How much may wait for Dispatchers before callers are told to slow down, in places that teams share. A team's half is less
 /// than what a Dispatcher takes of it: its digests and notices do not come by here, and have room there.
 const PLACES: usize = 12_288;
-
-/// What one place holds of a submission, in bytes.
-const PLACE: usize = 4_096;
 
 /// Submits to the least busy Dispatcher that is there.
 #[derive(Clone)]
@@ -76,7 +73,7 @@ impl Submitter {
 
     /// Commits an event of this team and its routes.
     pub(crate) async fn submit(&self, team: TeamId, request: SubmitRequest) -> Result<SubmitResponse, Error> {
-        let share = self.room.take(team, 1 + request.encoded_len() / PLACE);
+        let share = self.room.take(team, places(request.encoded_len()));
         let mut unsent = Unsent {
             request,
             share: share.ok_or(Error::Overloaded)?,

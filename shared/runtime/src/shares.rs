@@ -7,6 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use watchbell_domain::ids::TeamId;
 
+/// What one place holds, in bytes.
+pub const PLACE: usize = 4_096;
+
+/// The places that something of so many bytes takes: one, and one more for each [`PLACE`] that it fills.
+#[must_use]
+pub const fn places(bytes: usize) -> usize {
+    1 + bytes / PLACE
+}
+
 /// So many places.
 #[derive(Debug, Clone)]
 pub struct Shares(Arc<Inner>);

@@ -15,8 +15,8 @@ use crate::encode;
 use crate::error::Error;
 use crate::store::EventFilter;
 
-/// What the events of one page hold, in bytes. As a `google.protobuf.Struct` payloads take up to six times as many, and a client
-/// takes messages of 4 MiB unless it is told otherwise.
+/// What the events of one page hold, in bytes. As a `google.protobuf.Struct` payloads take up to six times as many, and a
+/// client takes messages of 4 MiB unless it is told otherwise.
 const MAX_PAGE_BYTES: i64 = 512 * 1024;
 
 pub(super) async fn list(

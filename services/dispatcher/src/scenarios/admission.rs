@@ -29,10 +29,11 @@ async fn ask_for(
     events: usize,
     channel: ChannelId,
 ) -> Vec<oneshot::Receiver<wire::SubmitResponse>> {
+    let before = rig.core.intake.waiting();
     let asked = (0..events)
         .map(|n| ask(rig, &format!("{channel}-{n}"), &[channel]))
         .collect();
-    while rig.core.intake.waiting() < events {
+    while rig.core.intake.waiting() < before + events {
         tokio::task::yield_now().await;
     }
     asked

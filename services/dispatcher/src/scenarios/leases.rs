@@ -1,10 +1,10 @@
 //! Whose work it is: fencing, takeover, and the way back from the database.
 
 use watchbell_runtime::ready::Readiness;
+use watchbell_runtime::shares::PLACE;
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::event::PLACE;
 use crate::heartbeat::Pulse;
 use crate::shared_events::SharedEvents;
 use crate::store::DeliveryFilter;

@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_runtime::shares::PLACE;
 
 use super::batch::Batch;
 use super::entities::{deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, instant, micros, postgres, sqlite};
-use crate::event::{PLACE, StoredEvent};
+use crate::event::StoredEvent;
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
 use crate::shared_events::EventKey;

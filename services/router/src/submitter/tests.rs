@@ -6,8 +6,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_domain::ids::TeamId;
+use watchbell_runtime::shares::PLACE;
 
-use super::{PLACE, PLACES, Submitter};
+use super::{PLACES, Submitter};
 use crate::{
     error::Error,
     testing::{FakeDispatcher, FakeSession, until},

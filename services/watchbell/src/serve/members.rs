@@ -2,18 +2,14 @@
 //! that leaves the process, or a file.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use watchbell_domain::clock::SharedClock;
 use watchbell_egress::{EgressPolicy, Guard, GuardedUrl, HttpClient};
-use watchbell_runtime::auth::jwt::{KeyFile, KeySource, MAX_KEY_SET, MemberTokens};
+use watchbell_runtime::auth::jwt::{KeyFile, KeySource, MAX_KEY_SET, MemberTokens, PATIENCE};
 use watchbell_runtime::problem::Cause;
 use watchbell_runtime::settings::{JwtSettings, SettingsError};
-
-/// How long the provider may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A key set at a URL.
 struct KeyUrl {
@@ -59,7 +55,7 @@ impl KeySource for KeyUrl {
     async fn fetch(&self) -> Result<Vec<u8>, Cause> {
         let json = HeaderValue::from_static("application/json, application/jwk-set+json");
         let headers = HeaderMap::from_iter([(header::ACCEPT, json)]);
-        let answer = self.http.get(&self.url, headers, TIMEOUT, MAX_KEY_SET).await;
+        let answer = self.http.get(&self.url, headers, PATIENCE, MAX_KEY_SET).await;
         let answer = answer.map_err(|error| format!("{}: {error}", self.url))?;
         if answer.status != StatusCode::OK {
             return Err(format!("{} answered {}", self.url, answer.status.as_u16()).into());

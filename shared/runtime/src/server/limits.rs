@@ -150,7 +150,7 @@ fn refusal(grpc: bool, problem: Problem) -> Response<Body> {
 }
 
 /// Whether somebody only asks how the process does. Whoever restarts what does not answer must not restart what is busy.
-fn is_probe(path: &str) -> bool {
+pub(crate) fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | "/metrics") || path.starts_with("/grpc.health.v1.Health/")
 }
 

@@ -32,7 +32,7 @@ use crate::ready::{Failing, PROCESS, Readiness};
 use crate::settings::{LimitSettings, ServerSettings, TlsSettings};
 use crate::telemetry::TraceLayer;
 
-pub(crate) use limits::is_grpc;
+pub(crate) use limits::{is_grpc, is_probe};
 
 /// How often an idle HTTP/2 connection is asked whether it lives, and how long it may take to say so.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));

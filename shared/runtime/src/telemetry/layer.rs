@@ -24,7 +24,7 @@ use watchbell_domain::clock::SharedClock;
 use super::propagate;
 use crate::auth::table;
 use crate::metrics::LATENCY_SECONDS;
-use crate::server::is_grpc;
+use crate::server::{is_grpc, is_probe};
 
 /// Traces and measures each call; see the module.
 #[derive(Clone)]
@@ -82,8 +82,7 @@ impl TraceLayer {
             }
         } else {
             let route = request.extensions().get::<MatchedPath>()?.as_str();
-            let noise = matches!(route, "/metrics" | "/healthz" | "/readyz");
-            let method = (!noise).then(|| format!("{} {route}", known(request.method())))?;
+            let method = (!is_probe(route)).then(|| format!("{} {route}", known(request.method())))?;
             ("", "http", Cow::Owned(method))
         };
         let span = tracing::info_span!(

@@ -30,7 +30,7 @@ const ON_DEMAND: Duration = Duration::from_secs(30);
 /// How long keys are used that cannot be read again.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long reading them may take, and how long a caller waits for it.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a provider's keys are read.
 #[async_trait]

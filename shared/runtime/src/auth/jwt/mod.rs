@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use watchbell_domain::clock::SharedClock;
 
-pub use keeper::{KeyFile, KeyLoop, KeySource, MAX_KEY_SET};
+pub use keeper::{KeyFile, KeyLoop, KeySource, MAX_KEY_SET, PATIENCE};
 
 use self::claims::Rules;
 use self::keeper::Keeper;
