@@ -3,7 +3,7 @@
 //!
 //! The order: a receipt goes by email and nowhere else. For Slack and Teams, each on its own, rules are asked in order
 //! and the first that says something of the kind decides, unless it says `continue`; if none does, the kind's default
-//! channel is asked. Then webhooks, people's email preferences and the inbox, which rules do not silence.
+//! channel is asked. A rule says nothing of a kind when it names none of its channels, or paused ones alone. Then webhooks, people's email preferences and the inbox, which rules do not silence.
 
 mod chat;
 mod people;

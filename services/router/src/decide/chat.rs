@@ -97,18 +97,30 @@ impl Deciding<'_> {
         spoke
     }
 
-    /// Of which kinds the rule spoke. A channel that is gone was deleted after the rule was written, and no word of it
-    /// is left; one that is paused is still what the rule says.
+    /// The kinds of chat of which the rule spoke: those of which it names a channel that can get the event. A channel
+    /// that is paused or was deleted takes nothing, so the next rules and the default channel are asked instead of
+    /// nobody. An unhealthy channel counts: what is for it waits for it.
     fn send(&mut self, rule: &Rule, channels: &[ChannelId], ruled: &Ruled) -> OfChats {
         let mut spoke = OfChats::default();
+        let mut named = OfChats::default();
         let mut found = false;
         for id in channels {
             if let Some(channel) = self.snapshot.channel(*id) {
                 found = true;
                 if let Some(index) = chat(channel.kind) {
-                    spoke[index] = true;
+                    spoke[index] |= channel.enabled;
+                    named[index] = true;
                 }
                 self.send_to(rule, channel, ruled);
+            }
+        }
+        for (index, kind) in CHATS.into_iter().enumerate() {
+            if named[index] && !spoke[index] && !ruled.is_closed(kind) {
+                self.rule_step(rule, Some(kind), Outcome::PassedOver, || {
+                    "Every channel of this kind that the rule sends to is paused: the next rules and the default channel \
+                     are asked."
+                        .to_owned()
+                });
             }
         }
         if !found {

@@ -57,7 +57,8 @@ pub(super) fn holds(filter: &Filter, event: &Event) -> bool {
             .is_none_or(|expression| expression_holds(expression.source(), event))
 }
 
-/// The rule's channels of that kind, or nothing when it does not speak of the kind.
+/// The rule's channels of that kind that are not paused; nothing when it does not speak of the kind, or of paused channels
+/// alone.
 fn word(parts: &SnapshotParts, rule: &Rule, kind: ChannelKind) -> Option<Vec<ChannelId>> {
     match &rule.action {
         RuleAction::Silence { kinds } => (kinds.is_empty() || kinds.contains(&kind)).then(Vec::new),
@@ -65,15 +66,10 @@ fn word(parts: &SnapshotParts, rule: &Rule, kind: ChannelKind) -> Option<Vec<Cha
             let of_kind: Vec<_> = parts
                 .channels
                 .iter()
-                .filter(|channel| channel.kind == kind && channels.contains(&channel.id))
+                .filter(|channel| channel.kind == kind && channel.enabled && channels.contains(&channel.id))
+                .map(|channel| channel.id)
                 .collect();
-            (!of_kind.is_empty()).then(|| {
-                of_kind
-                    .iter()
-                    .filter(|channel| channel.enabled)
-                    .map(|channel| channel.id)
-                    .collect()
-            })
+            (!of_kind.is_empty()).then_some(of_kind)
         }
     }
 }

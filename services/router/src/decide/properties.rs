@@ -279,13 +279,24 @@ proptest! {
     }
 
     #[test]
+    fn a_paused_chat_channel_is_decided_about_as_if_it_were_gone(parts in team(), event in any_event(), which in any::<proptest::sample::Index>()) {
+        prop_assume!(!parts.channels.is_empty());
+        let which = which.index(parts.channels.len());
+        prop_assume!(parts.channels[which].kind.is_chat());
+        let (mut paused, mut gone) = (parts.clone(), parts);
+        paused.channels[which].enabled = false;
+        gone.channels.remove(which);
+        prop_assert_eq!(routes(&paused, &event), routes(&gone, &event));
+    }
+
+    #[test]
     fn a_pause_takes_a_channel_out_and_nothing_else(parts in team(), event in any_event(), which in any::<proptest::sample::Index>()) {
         prop_assume!(!parts.channels.is_empty());
         let mut paused = parts.clone();
         let which = which.index(paused.channels.len());
         paused.channels[which].enabled = false;
         let (id, kind) = (paused.channels[which].id, paused.channels[which].kind);
-        prop_assume!(kind != ChannelKind::InApp);
+        prop_assume!(matches!(kind, ChannelKind::Email | ChannelKind::Webhook));
         let mut expected = routes(&parts, &event);
         expected.retain(|route| route.target.channel_id() != Some(id));
         let mut found = routes(&paused, &event);

@@ -8,7 +8,7 @@ use watchbell_domain::{
     severities::SeveritySet,
     snapshot::TeamSnapshot,
     vocabulary::{
-        Category, ChannelKind, Plan, Role,
+        Category, ChannelHealth, ChannelKind, Plan, Role,
         Severity::{self, Critical, High, Info, Low, Medium},
         Topic,
     },
@@ -350,19 +350,10 @@ fn silence_in_chats_leaves_webhooks_preferences_and_the_inbox_alone() {
 }
 
 #[test]
-fn a_paused_channel_gets_nothing_though_its_rule_still_decides() {
+fn a_paused_channel_gets_nothing() {
     let team = || Team::new().slack("#alerts").by_default();
     let breached = event("sla.breached");
     told(&team().paused().build(), &breached, &[]);
-    told(
-        &team()
-            .slack("#sla")
-            .paused()
-            .rule("Deadlines", types("sla.*"), &["#sla"])
-            .build(),
-        &breached,
-        &[],
-    );
     told(
         &team().webhook("siem", types("*")).paused().build(),
         &breached,
@@ -382,6 +373,35 @@ fn a_paused_channel_gets_nothing_though_its_rule_still_decides() {
         .rule("Paused", everything(), &["#sla"])
         .with_last_rule(|rule| rule.enabled = false);
     told(&rested.build(), &breached, &[]);
+}
+
+#[test]
+fn a_rule_whose_channels_are_all_paused_leaves_it_to_the_next_rule_and_the_default_channel() {
+    let team = || Team::new().slack("#alerts").by_default().slack("#sla").paused();
+    let breached = event("sla.breached");
+    let deadlines = |team: Team| team.rule("Deadlines", types("sla.*"), &["#sla"]);
+    told(&deadlines(team()).build(), &breached, &["#alerts"]);
+    let second = |team: Team| team.slack("#second").rule("Second", everything(), &["#second"]);
+    told(&second(deadlines(team())).build(), &breached, &["#second"]);
+    // One that is not paused is enough for the rule's word to stand.
+    let shared = team()
+        .slack("#on-call")
+        .rule("Deadlines", types("sla.*"), &["#sla", "#on-call"]);
+    told(&shared.build(), &breached, &["#on-call"]);
+    // Each kind of chat on its own.
+    let both = team()
+        .teams("Operations")
+        .rule("Deadlines", types("sla.*"), &["#sla", "Operations"]);
+    told(&both.build(), &breached, &["Operations", "#alerts"]);
+    // What cannot be delivered at present is kept for the channel, so its rule still decides.
+    let unhealthy = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .slack("#sla")
+        .with_last(|channel| channel.health = ChannelHealth::Unhealthy);
+    told(&deadlines(unhealthy).build(), &breached, &["#sla"]);
+    // A rule that is silent on purpose is no rule without a channel.
+    told(&team().silence("Hush", everything(), &[]).build(), &breached, &[]);
 }
 
 #[test]

@@ -138,6 +138,26 @@ fn a_rule_that_comes_to_nothing_says_why() {
 }
 
 #[test]
+fn a_rule_whose_channels_are_paused_says_that_the_next_is_asked() {
+    let explanation = explain(&busy_team().build(), &event("scan.completed"), noon());
+    let steps: Vec<_> = explanation
+        .steps
+        .iter()
+        .filter(|step| step.stage == "rule" && step.kind() == WireKind::Slack)
+        .map(|step| step.sentence.as_str())
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "The rule sends it to “#old”, which is paused.",
+            "Every channel of this kind that the rule sends to is paused: the next rules and the default channel are \
+             asked.",
+            "The rule “Rest” sends it to “#alerts”.",
+        ]
+    );
+}
+
+#[test]
 fn quiet_hours_hold_what_a_delivery_at_that_moment_would_wait_for() {
     let team = busy_team().build();
     let held = |severity, instant: &str| -> Vec<_> {
