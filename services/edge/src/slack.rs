@@ -161,7 +161,7 @@ impl Edge {
             "SLACK_STATE_USED" => return say(StatusCode::GONE, text::USED_HEADING, text::USED),
             "SLACK_APP_REFUSED" => return say(StatusCode::BAD_GATEWAY, text::APP_HEADING, text::APP),
             "SLACK_NOT_CONFIGURED" => return say(StatusCode::NOT_FOUND, text::NO_APP_HEADING, text::NO_APP),
-            "SLACK_CODE_REFUSED" | "SLACK_REFUSED" | "SLACK_NO_WEBHOOK" => {
+            "SLACK_CODE_REFUSED" | "SLACK_REFUSED" | "SLACK_NO_WEBHOOK" | "SLACK_ANSWER_UNREADABLE" => {
                 return say(
                     StatusCode::BAD_GATEWAY,
                     text::REFUSED_HEADING,

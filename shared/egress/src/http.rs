@@ -167,8 +167,22 @@ impl HttpClient {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, SendError> {
-        self.call(Method::POST, url, headers, body, timeout, KEPT_BODY)
-            .await
+        self.post_keeping(url, headers, body, timeout, KEPT_BODY).await
+    }
+
+    /// Posts `body` like [`HttpClient::post`] and keeps up to `keep` bytes of the answer's.
+    ///
+    /// # Errors
+    /// Why there is no answer, and whether the request may have arrived.
+    pub async fn post_keeping(
+        &self,
+        url: &GuardedUrl,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+        keep: usize,
+    ) -> Result<Answer, SendError> {
+        self.call(Method::POST, url, headers, body, timeout, keep).await
     }
 
     /// Gets a document (a key set, for example) of at most `keep` bytes.

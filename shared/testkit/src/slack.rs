@@ -118,6 +118,11 @@ impl SlackStandIn {
         self.state.oauth.deny_next();
     }
 
+    /// Answers the next redemption of a code with this body. The code is used up all the same.
+    pub fn answer_next_redemption(&self, body: impl Into<String>) {
+        self.state.oauth.answer_next(body.into());
+    }
+
     /// Answers the next request like this, whatever it is. Several are used up in order.
     pub fn reply_next(&self, reply: SlackReply) {
         self.state.rules().replies.push_back(reply);

@@ -1,5 +1,6 @@
-//! "Add to Slack". A state ties what comes back from Slack to the team, and the person, that it was begun for; it is
-//! used up before Slack is asked, so that whatever happens to the rest, nothing is ever done twice with it.
+//! "Add to Slack". A state ties what comes back from Slack to the team, and the person, that it was begun for. It is
+//! used up once Slack's answer was read and before anything is done with it, so that nothing is ever done twice; while
+//! Slack is away, or its answer cannot be read, the same state serves for another approval.
 
 use watchbell_contracts::config::v1::{
     BeginSlackInstallRequest, BeginSlackInstallResponse, Channel, ChannelSecrets,
@@ -95,10 +96,14 @@ pub(super) async fn complete(
     may_install(service, state.team, state.member).await?;
     let writer = service.store().writer();
     slack_states::prune_all_teams(writer, service.now()).await?;
+    if slack_states::is_used(writer, state.team, state.nonce).await? {
+        return Err(used());
+    }
+    let answer = app.redeem(&request.code).await?;
     if !slack_states::use_up(writer, state.team, state.nonce, state.expires).await? {
         return Err(used());
     }
-    let grant = app.redeem(&request.code).await?;
+    let grant = answer?;
     let (row, reconnected) = connect(service, state.team, &grant).await?;
     Ok(CompleteSlackInstallResponse {
         channel: Some(row.to_message(service.now())?),

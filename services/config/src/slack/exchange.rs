@@ -15,6 +15,8 @@ use watchbell_runtime::problem::Problem;
 use super::SlackApp;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest answer that is read. With every scope that an app may have it stays far below.
+const MAX_ANSWER: usize = 64 * 1024;
 /// Slack's own words are short.
 const MAX_WORD: usize = 64;
 
@@ -35,42 +37,37 @@ pub(crate) struct Grant {
     pub(crate) workspace_id: String,
 }
 
+/// Answer of `oauth.v2.access`, as far as it is needed. Slack says `null` as well as leaving a field out.
 #[derive(Deserialize)]
 struct Answer {
     ok: bool,
-    #[serde(default)]
-    error: String,
+    error: Option<String>,
     incoming_webhook: Option<Webhook>,
     team: Option<Workspace>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Webhook {
-    url: Secret,
-    #[serde(default)]
-    channel: String,
-    #[serde(default)]
-    channel_id: String,
-    #[serde(default)]
-    configuration_url: String,
+    url: Option<Secret>,
+    channel: Option<String>,
+    channel_id: Option<String>,
+    configuration_url: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 struct Workspace {
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    name: String,
+    id: Option<String>,
+    name: Option<String>,
 }
 
 // === impl SlackApp ===
 
 impl SlackApp {
-    /// Redeems a code. It works once, at Slack as here.
+    /// Redeems a code, which works once at Slack: the webhook, or why Slack refuses it.
     ///
     /// # Errors
-    /// What the person may hear of it; what is the operator's to mend is logged.
-    pub(crate) async fn redeem(&self, code: &str) -> Result<Grant, Problem> {
+    /// Slack is away, or its answer cannot be read. What is the operator's to mend is logged.
+    pub(crate) async fn redeem(&self, code: &str) -> Result<Result<Grant, Problem>, Problem> {
         let url = self.guard.admit_url(&self.access_url).await.map_err(|refusal| {
             tracing::error!(%refusal, "the address of Slack in the settings may not be reached");
             away()
@@ -79,7 +76,10 @@ impl SlackApp {
             .append_pair("code", code)
             .append_pair("redirect_uri", &self.redirect_uri())
             .finish();
-        let answer = self.http.post(&url, self.headers()?, body.into(), TIMEOUT).await;
+        let answer = self
+            .http
+            .post_keeping(&url, self.headers()?, body.into(), TIMEOUT, MAX_ANSWER)
+            .await;
         let answer = answer.map_err(|error| {
             tracing::warn!(%error, "Slack did not answer");
             away()
@@ -89,11 +89,21 @@ impl SlackApp {
             return Err(away());
         }
         match serde_json::from_slice::<Answer>(&answer.body_prefix) {
-            Ok(answer) => read(answer),
+            Ok(answer) => match read(answer) {
+                Err(away @ Problem::Unavailable { .. }) => Err(away),
+                said => Ok(said),
+            },
             Err(error) => {
-                // Not the body: it may hold the webhook.
-                tracing::error!(status = %answer.status, %error, "Slack's answer cannot be read");
-                Err(away())
+                // Neither the body nor the parser's words, which quote it: the webhook may be in there.
+                tracing::error!(
+                    status = %answer.status,
+                    complete = answer.body_complete,
+                    fault = ?error.classify(),
+                    line = error.line(),
+                    column = error.column(),
+                    "Slack's answer cannot be read"
+                );
+                Err(unreadable())
             }
         }
     }
@@ -115,17 +125,18 @@ impl SlackApp {
 
 fn read(answer: Answer) -> Result<Grant, Problem> {
     if !answer.ok {
-        return Err(refused(&answer.error));
+        return Err(refused(&answer.error.unwrap_or_default()));
     }
     let workspace = answer.team.unwrap_or_default();
-    match answer.incoming_webhook {
-        Some(webhook) if !webhook.url.is_empty() => Ok(Grant {
-            url: webhook.url,
-            channel: webhook.channel,
-            channel_id: webhook.channel_id,
-            configuration_url: webhook.configuration_url,
-            workspace: workspace.name,
-            workspace_id: workspace.id,
+    let webhook = answer.incoming_webhook.unwrap_or_default();
+    match webhook.url {
+        Some(url) if !url.is_empty() => Ok(Grant {
+            url,
+            channel: webhook.channel.unwrap_or_default(),
+            channel_id: webhook.channel_id.unwrap_or_default(),
+            configuration_url: webhook.configuration_url.unwrap_or_default(),
+            workspace: workspace.name.unwrap_or_default(),
+            workspace_id: workspace.id.unwrap_or_default(),
         }),
         _ => Err(Problem::Precondition {
             reason: "SLACK_NO_WEBHOOK",
@@ -171,6 +182,13 @@ fn refused(word: &str) -> Problem {
     }
 }
 
+fn unreadable() -> Problem {
+    Problem::Precondition {
+        reason: "SLACK_ANSWER_UNREADABLE",
+        message: "Slack's answer could not be read, so no channel was added: begin again".to_owned(),
+    }
+}
+
 fn away() -> Problem {
     Problem::unavailable("Slack does not answer at the moment")
 }
@@ -196,6 +214,31 @@ mod tests {
             ("#alerts", "Acme")
         );
         assert!(!format!("{grant:?}").contains("hooks.slack.com"));
+    }
+
+    #[test]
+    fn a_null_is_a_field_that_is_absent() {
+        let grant = of(
+            r#"{"ok":true,"error":null,"team":null,"incoming_webhook":{"channel":null,"channel_id":null,
+                "configuration_url":null,"url":"https://hooks.slack.com/services/T1/B1/x"}}"#,
+        )
+        .unwrap();
+        assert_eq!((grant.channel.as_str(), grant.workspace_id.as_str()), ("", ""));
+        let grant = of(
+            r#"{"ok":true,"team":{"id":null,"name":null},"incoming_webhook":{"url":"https://hooks.slack.com/services/T1/B1/x"}}"#,
+        )
+        .unwrap();
+        assert_eq!(grant.workspace, "");
+        for json in [
+            r#"{"ok":true,"incoming_webhook":null}"#,
+            r#"{"ok":true,"incoming_webhook":{"url":null}}"#,
+        ] {
+            assert_eq!(of(json).unwrap_err().reason(), "SLACK_NO_WEBHOOK", "{json}");
+        }
+        assert_eq!(
+            of(r#"{"ok":false,"error":null}"#).unwrap_err().reason(),
+            "SLACK_REFUSED"
+        );
     }
 
     #[test]

@@ -296,6 +296,36 @@ store_tests! {
         assert!(listed.into_inner().channels.is_empty());
     }
 
+    async fn an_answer_with_nulls_and_many_scopes_makes_a_channel(store: Store) {
+        let stage = Stage::new(&store).await;
+        let back = stage.approve(&stage.begin("").await.unwrap()).await;
+        let scopes = "channels:read,".repeat(4_000);
+        stage.slack.answer_next_redemption(format!(
+            r#"{{"ok":true,"error":null,"scope":"{scopes}","team":null,"incoming_webhook":{{"channel":null,
+                "channel_id":"C1","configuration_url":null,"url":"{}"}}}}"#,
+            stage.slack.any_webhook_url(),
+        ));
+        let channel = stage.complete(&back).await.unwrap().channel.unwrap();
+        assert_eq!(channel.display_name, "#watchbell-alerts");
+        assert_eq!(stage.leads_to(&channel.id).await, stage.slack.any_webhook_url());
+    }
+
+    async fn a_state_whose_answer_was_never_read_serves_for_another_approval(store: Store) {
+        let stage = Stage::new(&store).await;
+        let begun = stage.begin("").await.unwrap();
+        for (body, said) in [
+            ("<html>a proxy's page</html>", "SLACK_ANSWER_UNREADABLE"),
+            (r#"{"ok":false,"error":"internal_error"}"#, "UNAVAILABLE"),
+        ] {
+            stage.slack.answer_next_redemption(body);
+            let back = stage.approve(&begun).await;
+            assert_eq!(reason(stage.complete(&back).await), said);
+        }
+        let back = stage.approve(&begun).await;
+        assert!(stage.complete(&back).await.unwrap().channel.is_some());
+        assert_eq!(reason(stage.complete(&back).await), "SLACK_STATE_USED");
+    }
+
     async fn the_same_channel_added_again_is_connected_again(store: Store) {
         let stage = Stage::new(&store).await;
         let first = stage.add().await.channel.unwrap();

@@ -25,6 +25,8 @@ pub(super) struct Desk {
 struct State {
     client: Option<(String, String)>,
     deny_next: bool,
+    /// What the next redemption is answered instead; the code is used up all the same.
+    answer_next: Option<String>,
     issued: u32,
     codes: HashMap<String, Grant>,
 }
@@ -49,6 +51,10 @@ impl Desk {
 
     pub(super) fn deny_next(&self) {
         self.lock().deny_next = true;
+    }
+
+    pub(super) fn answer_next(&self, body: String) {
+        self.lock().answer_next = Some(body);
     }
 
     /// `GET /oauth/v2/authorize`: sends the browser back with a code, or with `error=access_denied`.
@@ -97,6 +103,9 @@ impl Desk {
         let answer = self
             .redeem(request)
             .unwrap_or_else(|error| json!({"ok": false, "error": error}));
+        if let Some(body) = self.lock().answer_next.take() {
+            return text(StatusCode::OK, body);
+        }
         json_response(StatusCode::OK, &answer)
     }
 
