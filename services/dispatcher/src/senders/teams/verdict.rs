@@ -1,5 +1,6 @@
-//! What Teams' answers mean. Workflows say 202: taken over, not seen. Old connectors say 200 and `1`; anything else in
-//! the body is a failure, a throttle hidden in it included. An answer of an unknown host is read by its own words.
+//! What Teams' answers mean. Workflows say 202, or 2xx without a body: taken over, not seen. Old connectors say 200 and
+//! `1`; anything else in the body is a failure, a throttle hidden in it included. Any other body comes from somebody who
+//! is not Teams (a proxy, a sign-in page).
 
 use crate::senders::answer::{Heard, host_failure};
 use crate::senders::{Report, Verdict};
@@ -10,8 +11,14 @@ pub(crate) fn report(heard: &Heard, host: &str) -> Report {
     match heard.status {
         200 if body == "1" => heard.report(Verdict::Delivered, "", ""),
         200 if is_connector(host) || hidden_status(body).is_some() => connector_failure(heard, body),
-        200 => heard.report(Verdict::Delivered, "", ""),
-        201..=299 => heard.report(Verdict::Accepted, "", ""),
+        202 => heard.report(Verdict::Accepted, "", ""),
+        200..=299 if body.is_empty() => heard.report(Verdict::Accepted, "", ""),
+        200..=299 => heard.report(
+            heard.later(),
+            "teams.unexpected_answer",
+            "The answer is not one of Teams: check that the URL is the workflow's and that no proxy or sign-in page answers \
+             in its place. It is tried again.",
+        ),
         400 => heard.report(
             Verdict::Permanent,
             "teams.http_400",
@@ -93,7 +100,12 @@ mod tests {
         let later = Verdict::Retryable { retry_after: None };
         for (host, status, body, verdict, broken) in [
             (NEW, 202, "", Verdict::Accepted, false),
-            (NEW, 200, "", Verdict::Delivered, false),
+            (NEW, 202, "<html>", Verdict::Accepted, false),
+            (NEW, 200, "", Verdict::Accepted, false),
+            (NEW, 200, "<!DOCTYPE html><title>Sign in</title>", later, false),
+            (NEW, 200, "ok", later, false),
+            (NEW, 203, "<html>", later, false),
+            (NEW, 204, "", Verdict::Accepted, false),
             (NEW, 400, "TriggerInputSchemaMismatch", Verdict::Permanent, false),
             (NEW, 401, "", Verdict::Permanent, false),
             (NEW, 403, "", Verdict::Permanent, false),
@@ -118,13 +130,7 @@ mod tests {
             (OLD, 200, "… returned HTTP error 413 …", Verdict::Permanent, false),
             ("127.0.0.1", 200, THROTTLED, later, false),
             ("127.0.0.1", 200, "1", Verdict::Delivered, false),
-            (
-                "webhook.office.com.evil.example",
-                200,
-                "",
-                Verdict::Delivered,
-                false,
-            ),
+            ("webhook.office.com.evil.example", 200, "<html>", later, false),
         ] {
             let heard = Heard {
                 status,
