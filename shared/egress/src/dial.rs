@@ -1,7 +1,7 @@
 //! Opening a TCP connection to one of several judged addresses.
 //!
-//! The addresses are tried as RFC 8305 has it, a quarter of a second apart, because a host whose IPv6 is broken
-//! should not cost every delivery its whole time-out.
+//! Happy Eyeballs (RFC 8305 §5): the next address is tried a quarter of a second after the last one, or at once when that
+//! one fails, because a host whose IPv6 is broken should not cost every delivery its whole time-out.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,30 +16,80 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 /// The first connection that opens within `timeout`; Nagle's algorithm is off on it.
 pub(crate) async fn dial(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
-    let stream = time::timeout(timeout, race(addresses))
+    let stream = time::timeout(timeout, race(addresses, TcpStream::connect))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no connection in time"))??;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    if let [only] = addresses {
-        return TcpStream::connect(only).await;
-    }
-    let mut attempts: FuturesUnordered<_> = (0u32..)
-        .zip(addresses)
-        .map(|(position, address)| async move {
-            time::sleep(STAGGER * position).await;
-            TcpStream::connect(address).await
-        })
-        .collect();
+/// The first of `connect`'s results that succeeds, or the last error.
+async fn race<S, C>(addresses: &[SocketAddr], connect: impl Fn(SocketAddr) -> C) -> io::Result<S>
+where
+    C: Future<Output = io::Result<S>>,
+{
+    let mut waiting = addresses.iter();
+    let mut attempts = FuturesUnordered::new();
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "no address to dial");
-    while let Some(attempt) = attempts.next().await {
-        match attempt {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
+    loop {
+        match waiting.next() {
+            Some(address) => attempts.push(connect(*address)),
+            None if attempts.is_empty() => return Err(last),
+            None => {}
+        }
+        let ended = if waiting.len() == 0 {
+            attempts.next().await
+        } else {
+            time::timeout(STAGGER, attempts.next()).await.unwrap_or_default()
+        };
+        match ended {
+            Some(Ok(stream)) => return Ok(stream),
+            Some(Err(error)) => last = error,
+            None => {}
         }
     }
-    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Addresses that refuse after as many milliseconds as their port, or open at once (port 0), or never answer (port 1).
+    async fn connect(address: SocketAddr) -> io::Result<u16> {
+        match address.port() {
+            0 => Ok(0),
+            1 => std::future::pending().await,
+            delay => {
+                time::sleep(Duration::from_millis(delay.into())).await;
+                Err(io::ErrorKind::ConnectionRefused.into())
+            }
+        }
+    }
+
+    async fn milliseconds(ports: &[u16]) -> (io::Result<u16>, u128) {
+        let addresses: Vec<_> = ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect();
+        let begin = time::sleep(Duration::ZERO).deadline();
+        (race(&addresses, connect).await, begin.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_refuses_costs_no_delay_and_one_that_is_silent_a_quarter_of_a_second() {
+        for (ports, took) in [
+            (&[0][..], 0),
+            (&[10, 0], 10),
+            (&[10, 20, 0], 30),
+            (&[1, 0], 250),
+            (&[1, 10, 0], 260),
+            (&[1, 1, 0], 500),
+            (&[300, 0], 250),
+        ] {
+            let (opened, after) = milliseconds(ports).await;
+            assert!(opened.is_ok(), "{ports:?}: {opened:?}");
+            assert_eq!(after, took, "{ports:?}");
+        }
+        let (refused, after) = milliseconds(&[10, 20]).await;
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(after, 30);
+        assert!(milliseconds(&[]).await.0.is_err());
+    }
 }
