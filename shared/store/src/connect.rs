@@ -15,7 +15,6 @@ use sea_orm::{
     ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
     DbErr, Statement, TransactionTrait,
 };
-use sea_orm_migration::MigratorTrait;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::log::LevelFilter;
@@ -199,7 +198,7 @@ async fn create_schema(url: &str, schema: &str) -> Result<(), DbErr> {
 }
 
 /// Held until the transaction ends; the key is derived from the schema, so services do not wait for one another.
-async fn advisory_lock(transaction: &DatabaseTransaction, schema: &str) -> Result<(), DbErr> {
+pub(crate) async fn advisory_lock(transaction: &DatabaseTransaction, schema: &str) -> Result<(), DbErr> {
     let digest = Sha256::digest(format!("watchbell migrations of {schema}"));
     let key = digest
         .iter()
@@ -362,21 +361,6 @@ impl Store {
     /// The way to tell other replicas of the same service that something changed.
     pub fn bus(&self) -> &ChangeBus {
         &self.inner.bus
-    }
-
-    /// Brings the tables up to date: all pending migrations in one transaction, under a lock, so that replicas
-    /// may start at the same time and a failed migration leaves nothing behind.
-    ///
-    /// # Errors
-    /// The database's, or a migration's own.
-    pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
-        if let Location::Postgres { schema, .. } = self.inner.settings.location()? {
-            advisory_lock(&transaction, &schema).await?;
-        }
-        M::up(&transaction, None).await?;
-        transaction.commit().await?;
-        Ok(())
     }
 
     /// Asks the database for a sign of life; for readiness checks.

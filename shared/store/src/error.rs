@@ -30,6 +30,14 @@ pub enum StoreError {
         /// What SQLite said.
         error: DbErr,
     },
+    /// A newer release has taken away what this one needs.
+    #[error(
+        "a newer Watchbell has migrated the database ({migration}), and this release is too old for it: start a newer one"
+    )]
+    Newer {
+        /// The migration that did.
+        migration: String,
+    },
     /// The database said no, or did not answer.
     #[error("database: {0}")]
     Db(#[from] DbErr),

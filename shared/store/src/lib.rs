@@ -9,6 +9,7 @@ mod connect;
 mod error;
 mod inline;
 pub mod listen;
+mod migrate;
 pub mod paging;
 mod settings;
 pub mod testing;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::sea_query::{ColumnDef, Table};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
-use watchbell_store::{Backend, DatabaseSettings, connect, is_transient, is_unique_violation, store_tests};
+use watchbell_store::{Backend, DatabaseSettings, StoreError, connect, is_transient, is_unique_violation, store_tests};
 
 pub(crate) struct OneTable;
 
@@ -51,6 +51,21 @@ store_tests! {
             replica.await.unwrap();
         }
         store.writer().execute_unprepared(INSERT).await.unwrap();
+    }
+
+    async fn an_older_release_starts_on_a_newer_schema_unless_it_needs_what_has_gone(store: Store) {
+        store.migrate::<OneTable>().await.unwrap();
+        let applied = |name: &str| {
+            format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{name}', 0)")
+        };
+        let writer = store.writer();
+        writer.execute_unprepared(&applied("m0002_from_a_newer_release")).await.unwrap();
+        store.migrate::<OneTable>().await.unwrap();
+        writer.execute_unprepared(&applied("m0003_drop_it_needs_m0001")).await.unwrap();
+        store.migrate::<OneTable>().await.unwrap();
+        writer.execute_unprepared(&applied("m0004_drop_more_needs_m0002")).await.unwrap();
+        let refused = store.migrate::<OneTable>().await.unwrap_err();
+        assert!(matches!(refused, StoreError::Newer { .. }), "{refused}");
     }
 
     async fn what_one_connection_commits_the_others_read(store: Store) {
