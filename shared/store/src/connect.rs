@@ -1,19 +1,17 @@
 //! Opening a database in the one shape that all services use. SQLite has one writer at a time: a connection of the
 //! driver's, or one on the thread of whoever commits without pause (`inline`), in turns, because they would only wait for
-//! each other's lock; and a pool of readers that never block them (WAL). PostgreSQL gets one pool.
+//! each other's lock; and a pool of readers that never block them (WAL). PostgreSQL gets one pool (`postgres`).
 //! Either way a commit is on disk before it is acknowledged.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::Connection as _;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{
     ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbErr, Statement, TransactionTrait,
+    DbErr, Statement,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -21,22 +19,20 @@ use tracing::log::LevelFilter;
 
 use crate::inline::{Inline, InlineTransaction};
 use crate::listen::ChangeBus;
+use crate::postgres::{self, Following, Opened};
 use crate::{DatabaseSettings, Location, StoreError};
 
 /// How long a statement may wait for SQLite's write lock, held for a moment by another process, or by a transaction of ours
 /// whose owner has gone.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection before the database counts as away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it waits for SQLite's only writer, which one transaction after the other may be before.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
-/// PostgreSQL ends a transaction whose owner says nothing for so long. A process that stands still, or whose machine is
-/// gone without a word, would otherwise keep the rows locked that the others write.
-const STALLED: (&str, &str) = ("idle_in_transaction_session_timeout", "3s");
 /// A connection idle for longer is pinged before use; busy ones are not, which saves a round trip each.
-const PING_AFTER_IDLE: Duration = Duration::from_secs(10);
+pub(crate) const PING_AFTER_IDLE: Duration = Duration::from_secs(10);
 /// Statements slower than this are worth a line in the log.
-const SLOW_STATEMENT: Duration = Duration::from_secs(1);
+pub(crate) const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 /// SQLite's own cache of pages, in KiB (negative: sqlite.org/pragma.html#pragma_cache_size). There is one writer and many
 /// readers, which find the rest in the operating system's.
 const WRITER_CACHE: &str = "-8000";
@@ -57,16 +53,6 @@ const READER_PRAGMAS: [(&str, &str); 3] = [
     ("temp_store", "MEMORY"),
     ("cache_size", READER_CACHE),
     ("query_only", "ON"),
-];
-/// What PostgreSQL's planner is told. Batches look costly to it, and it would compile each for 30 ms to run it for one. And
-/// it would keep the plan of a prepared statement: made while a table was empty, that goes on to read all of it, or by
-/// whichever index came first. Planning anew takes it a few µs a row of a batch.
-/// And it takes the disk for one that turns (`random_page_cost` 4), so that it would read all of a table of some ten
-/// thousand rows to change a few hundred of them.
-const PLANNER: [(&str, &str); 3] = [
-    ("jit", "off"),
-    ("plan_cache_mode", "force_custom_plan"),
-    ("random_page_cost", "1.1"),
 ];
 /// Prepared statements kept per connection.
 pub(crate) const STATEMENT_CACHE: usize = 256;
@@ -97,6 +83,8 @@ struct Inner {
     turns: Arc<Mutex<()>>,
     /// SQLite's, on the thread of whoever asks.
     inline: Option<Arc<Inline>>,
+    /// PostgreSQL's, when there are several servers.
+    _following: Option<Following>,
 }
 
 /// The right to write. SQLite has one writer at a time, and its own way of waiting is to sleep and try again.
@@ -110,7 +98,19 @@ pub struct WriteTurn(#[expect(dead_code, reason = "it is held")] Option<OwnedMut
 pub async fn connect(settings: &DatabaseSettings) -> Result<Store, StoreError> {
     match settings.location()? {
         Location::Sqlite(path) => connect_sqlite(settings, &path).await,
-        Location::Postgres { url, schema } => connect_postgres(settings, &url, &schema).await,
+        Location::Postgres { urls, schema } => {
+            let Opened { pool, following } = postgres::open(settings, &urls, &schema).await?;
+            Ok(Store::new(Inner {
+                settings: settings.clone(),
+                backend: Backend::Postgres,
+                reader: pool.clone(),
+                bus: ChangeBus::postgres(pool.clone(), &schema),
+                writer: pool,
+                turns: Arc::default(),
+                inline: None,
+                _following: following,
+            }))
+        }
     }
 }
 
@@ -127,91 +127,35 @@ async fn connect_sqlite(settings: &DatabaseSettings, path: &Path) -> Result<Stor
     let reader = Database::connect(sqlite_options(path, settings.pool_size, true))
         .await
         .map_err(unusable)?;
-    Ok(Store::new(
-        settings,
-        Backend::Sqlite,
+    Ok(Store::new(Inner {
+        settings: settings.clone(),
+        backend: Backend::Sqlite,
         reader,
         writer,
-        ChangeBus::in_process(),
-        Some(Arc::new(Inline::new(path))),
-    ))
+        bus: ChangeBus::in_process(),
+        turns: Arc::default(),
+        inline: Some(Arc::new(Inline::new(path))),
+        _following: None,
+    }))
 }
 
-async fn connect_postgres(settings: &DatabaseSettings, url: &str, schema: &str) -> Result<Store, StoreError> {
-    create_schema(url, schema).await?;
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(settings.pool_size)
-        .min_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
-        .set_application_name(format!("watchbell-{schema}"))
-        .set_schema_search_path(schema)
-        .map_sqlx_postgres_opts(|options| {
-            plain_on_loopback(options)
-                .statement_cache_capacity(STATEMENT_CACHE)
-                .options(PLANNER)
-                .options([STALLED])
-        });
-    let pool = Database::connect(quiet(options)).await?;
-    let bus = ChangeBus::postgres(pool.clone(), url, schema);
-    Ok(Store::new(
-        settings,
-        Backend::Postgres,
-        pool.clone(),
-        pool,
-        bus,
-        None,
-    ))
-}
-
-/// Where both would do, what never leaves the machine goes without TLS: the driver writes it record by record, and there,
-/// with packets larger than a record, Nagle's algorithm holds each back for the 40 ms of a delayed acknowledgement.
-fn plain_on_loopback(options: PgConnectOptions) -> PgConnectOptions {
-    let host = options.get_host().trim_matches(['[', ']']);
-    let loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    match options.get_ssl_mode() {
-        PgSslMode::Prefer if loopback => options.ssl_mode(PgSslMode::Disable),
-        _ => options,
-    }
-}
-
-/// `CREATE SCHEMA IF NOT EXISTS` races with itself, hence the lock.
-async fn create_schema(url: &str, schema: &str) -> Result<(), DbErr> {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .map_sqlx_postgres_opts(plain_on_loopback);
-    let connection = Database::connect(quiet(options)).await?;
-    let made = async {
-        let transaction = connection.begin().await?;
-        advisory_lock(&transaction, schema).await?;
-        transaction
-            .execute_unprepared(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""))
-            .await?;
-        transaction.commit().await
-    }
-    .await;
-    connection.close().await?;
-    made
-}
-
-/// Held until the transaction ends; the key is derived from the schema, so services do not wait for one another.
+/// Held until the transaction ends.
 pub(crate) async fn advisory_lock(transaction: &DatabaseTransaction, schema: &str) -> Result<(), DbErr> {
-    let digest = Sha256::digest(format!("watchbell migrations of {schema}"));
-    let key = digest
-        .iter()
-        .take(8)
-        .fold(0_i64, |key, byte| (key << 8) | i64::from(*byte));
     transaction
         .execute_raw(Statement::from_sql_and_values(
             sea_orm::DbBackend::Postgres,
             "SELECT pg_advisory_xact_lock($1)",
-            [key.into()],
+            [advisory_key(schema).into()],
         ))
         .await?;
     Ok(())
+}
+
+/// Derived from the schema, so that services do not wait for one another.
+pub(crate) fn advisory_key(schema: &str) -> i64 {
+    let digest = Sha256::digest(format!("watchbell migrations of {schema}"));
+    let bytes = digest.iter().take(8);
+    bytes.fold(0_i64, |key, byte| (key << 8) | i64::from(*byte))
 }
 
 fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
@@ -254,7 +198,7 @@ fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOpti
 }
 
 /// No line per statement, and no SQL text in every span: only what is slow is worth reading.
-fn quiet(mut options: ConnectOptions) -> ConnectOptions {
+pub(crate) fn quiet(mut options: ConnectOptions) -> ConnectOptions {
     options
         .record_stmt_in_spans(false)
         .sqlx_logging_level(LevelFilter::Off)
@@ -289,24 +233,9 @@ fn create_private_file(path: &Path) -> Result<(), StoreError> {
 // === impl Store ===
 
 impl Store {
-    fn new(
-        settings: &DatabaseSettings,
-        backend: Backend,
-        reader: DatabaseConnection,
-        writer: DatabaseConnection,
-        bus: ChangeBus,
-        inline: Option<Arc<Inline>>,
-    ) -> Self {
+    fn new(inner: Inner) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                settings: settings.clone(),
-                backend,
-                reader,
-                writer,
-                bus,
-                turns: Arc::default(),
-                inline,
-            }),
+            inner: Arc::new(inner),
         }
     }
 

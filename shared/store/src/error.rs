@@ -38,6 +38,12 @@ pub enum StoreError {
         /// The migration that did.
         migration: String,
     },
+    /// Only a standby answers, or a server that is fenced; a fail-over may be under way.
+    #[error("database: {host} is read-only, and no other server answers: Watchbell needs the primary")]
+    ReadOnly {
+        /// The server that answers.
+        host: String,
+    },
     /// The database said no, or did not answer.
     #[error("database: {0}")]
     Db(#[from] DbErr),
@@ -46,7 +52,11 @@ pub enum StoreError {
 impl StoreError {
     /// Whether waiting may help; see [`is_transient`].
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Db(error) | Self::Sqlite { error, .. } if is_transient(error))
+        match self {
+            Self::ReadOnly { .. } => true,
+            Self::Db(error) | Self::Sqlite { error, .. } => is_transient(error),
+            _ => false,
+        }
     }
 }
 

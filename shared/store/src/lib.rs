@@ -11,6 +11,7 @@ mod inline;
 pub mod listen;
 mod migrate;
 pub mod paging;
+mod postgres;
 mod settings;
 pub mod testing;
 mod transaction;

@@ -8,12 +8,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+
+use crate::connect::ACQUIRE_TIMEOUT;
 
 /// How many notices a slow subscriber may be behind before it is told that it missed some.
 const BACKLOG: usize = 1024;
@@ -54,7 +56,6 @@ enum Message {
 
 struct Remote {
     pool: DatabaseConnection,
-    url: String,
     /// The one PostgreSQL channel of this store. Channels are global to a database, hence the schema in the name.
     name: String,
     listener: Mutex<Option<AbortHandle>>,
@@ -70,12 +71,11 @@ impl ChangeBus {
         }
     }
 
-    pub(crate) fn postgres(pool: DatabaseConnection, url: &str, schema: &str) -> Self {
+    pub(crate) fn postgres(pool: DatabaseConnection, schema: &str) -> Self {
         Self {
             local: broadcast::channel(BACKLOG).0,
             remote: Some(Arc::new(Remote {
                 pool,
-                url: url.to_owned(),
                 name: format!("watchbell_{schema}"),
                 listener: Mutex::new(None),
             })),
@@ -138,7 +138,7 @@ impl Remote {
     fn listen(&self, local: &broadcast::Sender<Message>) {
         let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         if listener.as_ref().is_none_or(AbortHandle::is_finished) {
-            let task = listen_for_ever(self.url.clone(), self.name.clone(), local.clone());
+            let task = listen_for_ever(self.pool.clone(), self.name.clone(), local.clone());
             *listener = Some(tokio::spawn(task).abort_handle());
         }
     }
@@ -169,10 +169,10 @@ impl std::fmt::Debug for Remote {
     }
 }
 
-async fn listen_for_ever(url: String, name: String, local: broadcast::Sender<Message>) {
+async fn listen_for_ever(pool: DatabaseConnection, name: String, local: broadcast::Sender<Message>) {
     let mut pause = RECONNECT.0;
     loop {
-        let Err(error) = listen_once(&url, &name, &local, &mut pause).await;
+        let Err(error) = listen_once(&pool, &name, &local, &mut pause).await;
         tracing::warn!(channel = name, %error, "lost the connection that listens for changes; reconnecting");
         let _ = local.send(Message::MaybeMissed);
         tokio::time::sleep(pause).await;
@@ -181,12 +181,21 @@ async fn listen_for_ever(url: String, name: String, local: broadcast::Sender<Mes
 }
 
 async fn listen_once(
-    url: &str,
+    pool: &DatabaseConnection,
     name: &str,
     local: &broadcast::Sender<Message>,
     pause: &mut Duration,
 ) -> Result<std::convert::Infallible, sea_orm::SqlxError> {
-    let mut listener = PgListener::connect(url).await?;
+    // A connection of its own, to the server that the pool connects to at present.
+    let server = pool.get_postgres_connection_pool().connect_options();
+    let own = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with((*server).clone())
+        .await?;
+    let mut listener = PgListener::connect_with(&own).await?;
     listener.listen(name).await?;
     *pause = RECONNECT.0;
     // Whatever was published before LISTEN took hold is not heard.

@@ -5,19 +5,23 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use url::Url;
+use url::{Position, Url};
 
 use crate::StoreError;
 
 /// The longest schema name accepted: a change-bus channel carries it, and PostgreSQL names end at 63 bytes.
 const MAX_SCHEMA: usize = 48;
 
+/// libpq's parameter for the kind of server that is wanted.
+const SESSION_ATTRS: &str = "target_session_attrs";
+
 /// A service's database, as configured.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSettings {
     /// `sqlite:PATH` (relative paths are relative to the working directory) or `postgres://user:password@host/database`.
-    /// As with `psql`, `?sslmode=` says whether TLS is used; unless it does, a server on loopback is spoken to without.
+    /// As with `psql`, there may be several hosts, `a:5432,b:5432`, of which the one that takes writes is used, and
+    /// `?sslmode=` says whether TLS is used; unless it does, a server on loopback is spoken to without.
     pub url: String,
     /// The PostgreSQL schema of this service; created when absent. SQLite has none and ignores it.
     #[serde(default = "default_schema")]
@@ -42,8 +46,8 @@ pub enum Location {
     Sqlite(PathBuf),
     /// A PostgreSQL database and the schema in it.
     Postgres {
-        /// The URL, password included.
-        url: String,
+        /// One URL for each host, in the order in which they are tried, password included.
+        urls: Vec<String>,
         /// A plain lower-case identifier; safe inside double quotes.
         schema: String,
     },
@@ -97,37 +101,83 @@ impl DatabaseSettings {
             }
             return Ok(Location::Sqlite(PathBuf::from(path)));
         }
-        match Url::parse(&self.url) {
-            Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => {}
-            _ => {
-                return Err(StoreError::Settings(
-                    "the database URL must be `sqlite:PATH` or `postgres://…`".to_owned(),
-                ));
-            }
-        }
+        let urls = postgres_urls(&self.url)?;
         if !is_plain_identifier(&self.schema) {
             return Err(StoreError::Settings(format!(
                 "the schema name must be 1 to {MAX_SCHEMA} characters of a-z, 0-9 and _, not beginning with a digit"
             )));
         }
         Ok(Location::Postgres {
-            url: self.url.clone(),
+            urls,
             schema: self.schema.clone(),
         })
     }
 
     /// The URL as it may be shown: without the password.
     pub fn shown_url(&self) -> String {
-        match Url::parse(&self.url) {
-            Ok(mut url) if url.password().is_some() => {
-                // Fails only for URLs that cannot have a password, and this one has one.
-                let _ = url.set_password(Some("***"));
-                url.to_string()
-            }
-            Ok(_) => self.url.clone(),
-            Err(_) => "[not a URL]".to_owned(),
+        match self.url.strip_prefix("sqlite:") {
+            Some(_) => self.url.clone(),
+            None => postgres_urls(&self.url).map_or_else(|_| "[not a URL]".to_owned(), |urls| shown(&urls)),
         }
     }
+}
+
+/// The first of the URLs without its password, with the hosts of all.
+fn shown(urls: &[String]) -> String {
+    let urls = urls.iter().filter_map(|url| Url::parse(url).ok());
+    let urls: Vec<Url> = urls.collect();
+    let hosts: Vec<&str> = urls
+        .iter()
+        .map(|url| &url[Position::BeforeHost..Position::AfterPort])
+        .collect();
+    let Some(first) = urls.first() else {
+        return String::new();
+    };
+    let user = &first[Position::BeforeUsername..Position::AfterUsername];
+    let secret = if first.password().is_some() { ":***" } else { "" };
+    let at = if user.is_empty() && secret.is_empty() {
+        ""
+    } else {
+        "@"
+    };
+    let (scheme, hosts, rest) = (
+        first.scheme(),
+        hosts.join(","),
+        &first[Position::BeforePath..Position::AfterPath],
+    );
+    format!("{scheme}://{user}{secret}{at}{hosts}{rest}")
+}
+
+/// One URL for each host. `target_session_attrs` says what Watchbell does in any case and the driver does not know.
+fn postgres_urls(text: &str) -> Result<Vec<String>, StoreError> {
+    let wrong = |why: &str| StoreError::Settings(why.to_owned());
+    let unusable = || wrong("the database URL must be `sqlite:PATH` or `postgres://…`");
+    let (scheme, rest) = text.split_once("://").ok_or_else(unusable)?;
+    if !matches!(scheme, "postgres" | "postgresql") {
+        return Err(unusable());
+    }
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(authority);
+    let (user, hosts) = authority
+        .rsplit_once('@')
+        .map_or(("", authority), |(user, hosts)| (user, hosts));
+    let at = if user.is_empty() { "" } else { "@" };
+    let mut urls = Vec::new();
+    for host in hosts.split(',') {
+        let mut url = Url::parse(&format!("{scheme}://{user}{at}{host}{rest}")).map_err(|_| unusable())?;
+        let wanted = url.query_pairs().find(|(name, _)| name == SESSION_ATTRS);
+        if wanted.is_some_and(|(_, value)| !matches!(&*value, "read-write" | "primary")) {
+            return Err(wrong(
+                "Watchbell writes: `target_session_attrs` must be absent, `read-write` or `primary`",
+            ));
+        }
+        let pairs = url.query().unwrap_or_default().split('&');
+        let kept: Vec<_> = pairs.filter(|pair| !pair.starts_with(SESSION_ATTRS)).collect();
+        let kept = kept.join("&");
+        url.set_query((!kept.is_empty()).then_some(&kept));
+        urls.push(url.into());
+    }
+    Ok(urls)
 }
 
 impl fmt::Debug for DatabaseSettings {
@@ -194,9 +244,31 @@ mod tests {
     }
 
     #[test]
+    fn each_host_of_a_url_is_a_server_and_only_writers_are_asked_for() {
+        let located = |url: &str| match DatabaseSettings::postgres(url, "config").location() {
+            Ok(Location::Postgres { urls, .. }) => urls,
+            Ok(Location::Sqlite(_)) => panic!("{url}"),
+            Err(error) => vec![error.to_string()],
+        };
+        assert_eq!(
+            located("postgres://u:p%40@a:1,[::1]:2,c/db?target_session_attrs=primary&sslmode=disable"),
+            [
+                "postgres://u:p%40@a:1/db?sslmode=disable",
+                "postgres://u:p%40@[::1]:2/db?sslmode=disable",
+                "postgres://u:p%40@c/db?sslmode=disable",
+            ]
+        );
+        assert_eq!(located("postgres:///db?host=/run/postgresql").len(), 1);
+        let standby = located("postgres://a,b/db?target_session_attrs=prefer-standby");
+        assert!(standby[0].contains("target_session_attrs"), "{standby:?}");
+    }
+
+    #[test]
     fn a_password_is_never_printed() {
         let settings = DatabaseSettings::postgres("postgres://u:hunter2@h/db", "config");
         assert!(!format!("{settings:?}").contains("hunter2"));
         assert!(format!("{settings:?}").contains("postgres://u:***@h/db"));
+        let hosts = DatabaseSettings::postgres("postgres://u:hunter2@a:1,b:2/db?password=hunter2", "config");
+        assert_eq!(hosts.shown_url(), "postgres://u:***@a:1,b:2/db");
     }
 }

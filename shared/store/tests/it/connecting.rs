@@ -5,7 +5,9 @@ use std::time::Duration;
 use sea_orm::sea_query::{ColumnDef, Table};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
-use watchbell_store::{Backend, DatabaseSettings, StoreError, connect, is_transient, is_unique_violation, store_tests};
+use watchbell_store::{
+    Backend, DatabaseSettings, StoreError, connect, is_transient, is_unique_violation, store_tests,
+};
 
 pub(crate) struct OneTable;
 
@@ -133,6 +135,38 @@ store_tests! {
                 }
                 Err(error) => assert!(error.to_string().contains("TLS"), "{error}"),
             }
+        }
+    }
+
+    async fn of_several_servers_the_first_that_answers_is_used(store: Store) {
+        if store.backend() == Backend::Postgres {
+            let mut settings = store.settings().clone();
+            // Port 1 refuses; nothing listens there.
+            settings.url = settings.url.replacen('@', "@127.0.0.1:1,", 1);
+            let other = connect(&settings).await.unwrap();
+            other.ping().await.unwrap();
+            other.close().await.unwrap();
+        }
+    }
+
+    async fn a_server_that_is_read_only_is_refused(store: Store) {
+        if store.backend() == Backend::Postgres {
+            let mut settings = store.settings().clone();
+            settings.url += "?options=-c%20default_transaction_read_only%3Don";
+            let refused = connect(&settings).await.unwrap_err();
+            assert!(refused.to_string().contains("is read-only"), "{refused}");
+            assert!(refused.is_transient(), "a fail-over may be under way");
+        }
+    }
+
+    async fn a_connection_to_a_server_that_has_become_read_only_is_not_used_again(store: Store) {
+        if store.backend() == Backend::Postgres {
+            store.migrate::<OneTable>().await.unwrap();
+            let one = connect(&store.settings().clone().with_pool_size(1)).await.unwrap();
+            let fence = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+            one.writer().execute_unprepared(fence).await.unwrap();
+            one.writer().execute_unprepared(INSERT).await.unwrap();
+            one.close().await.unwrap();
         }
     }
 
