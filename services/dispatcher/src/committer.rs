@@ -178,6 +178,7 @@ impl Committer {
                 Err(error) => {
                     for outcome in &outcomes {
                         tracing::error!(%error, delivery = %outcome.job.id, "an outcome cannot be stored");
+                        self.give_up(&outcome.job).await;
                     }
                     let cause = error.to_string();
                     refuse(submissions, || Problem::internal(cause.clone()));
@@ -188,6 +189,15 @@ impl Committer {
             Round::Failed
         } else {
             Round::Settled(all)
+        }
+    }
+
+    /// Fails a delivery whose outcome the database refuses: if it were tried again, it would be refused again.
+    async fn give_up(&self, job: &Job) {
+        let (id, now) = (job.id.as_uuid(), self.core.clock.now());
+        let why = "what came of the last attempt could not be stored";
+        if let Err(error) = self.core.db.give_up(job.owner, &[id], why, now).await {
+            tracing::error!(%error, delivery = %job.id, "nor can it be given up");
         }
     }
 
@@ -469,6 +479,7 @@ impl Committer {
             route: Arc::clone(&submission.routes[planned].route),
             lane,
             owner: written.owner,
+            _hold: core.holdings.hold(submission.routes[planned].id.as_uuid()),
             attempts: 0,
             tries: 0,
             first_attempt_at: None,

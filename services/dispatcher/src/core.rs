@@ -10,6 +10,7 @@ use crate::admission::Pressure;
 use crate::channels::Channels;
 use crate::feed::Feed;
 use crate::health::Health;
+use crate::holdings::Holdings;
 use crate::intake::{Intake, Turns};
 use crate::job::{Job, Outcome};
 use crate::lanes::Lanes;
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     pub(crate) pressure: Pressure,
     pub(crate) storms: Storms,
     pub(crate) plans: Plans,
+    pub(crate) holdings: Holdings,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
     /// A random number in [0, 1), so that what failed together does not come back together.
@@ -79,6 +81,7 @@ impl Core {
             pressure: Pressure::default(),
             storms: Storms::default(),
             plans: Plans::default(),
+            holdings: Holdings::default(),
             feed,
             metrics: parts.metrics,
             jitter: parts.jitter,

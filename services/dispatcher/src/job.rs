@@ -11,6 +11,7 @@ use watchbell_runtime::problem::Problem;
 use watchbell_runtime::shares::Share;
 
 use crate::event::StoredEvent;
+use crate::holdings::Hold;
 use crate::lanes::{LaneId, Weigh};
 use crate::route::Route;
 use crate::senders::{Report, Verdict};
@@ -88,6 +89,8 @@ pub(crate) struct Job {
     pub(crate) lane: LaneId,
     /// As whom this replica holds it.
     pub(crate) owner: Uuid,
+    /// Makes it known to who looks for leases without a job.
+    pub(crate) _hold: Hold,
     /// Attempts so far.
     pub(crate) attempts: u32,
     /// Of these, in the present run of the retry schedule.

@@ -20,6 +20,7 @@ mod gauges;
 mod grpc;
 mod health;
 mod heartbeat;
+mod holdings;
 mod intake;
 mod job;
 mod lanes;

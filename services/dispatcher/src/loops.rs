@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::gauges::Gauges;
 use crate::health::HealthKeeper;
 use crate::heartbeat::{BEAT, Heartbeat, Pulse};
+use crate::holdings::Reconciler;
 use crate::parking::Parking;
 use crate::pump::Pump;
 use crate::purge::Purge;
@@ -25,6 +26,8 @@ const HEALTH: Duration = Duration::from_secs(1);
 const PARKING: Duration = Duration::from_secs(10);
 /// Between two looks for what a clock that was ahead has written.
 const SET_BACK: Duration = Duration::from_secs(10);
+/// Between two looks for leases without a job.
+const RECONCILE: Duration = Duration::from_secs(30);
 /// Between two counts of what waits.
 const GAUGES: Duration = Duration::from_secs(15);
 /// Between two checkpoints of SQLite's.
@@ -78,6 +81,15 @@ impl Turn for SetBack {
     async fn turn(&self) -> Duration {
         note(self.tick().await, "looking for clocks that were ahead");
         SET_BACK
+    }
+}
+
+impl Turn for Reconciler {
+    const FIRST: Duration = RECONCILE;
+
+    async fn turn(&self) -> Duration {
+        note(self.tick().await, "looking for leases without a job");
+        RECONCILE
     }
 }
 
@@ -148,6 +160,10 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     let gauges = Gauges { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.gauges", |stop| async move {
         every(&gauges, &stop).await;
+    });
+    let reconciler = Reconciler::new(shared());
+    tasks.spawn_fn(Stage::Intake, "dispatcher.reconciler", |stop| async move {
+        every(&reconciler, &stop).await;
     });
     let purge = Purge::new(shared());
     tasks.spawn_fn(Stage::Intake, "dispatcher.purge", |stop| async move {

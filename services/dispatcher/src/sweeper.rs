@@ -219,7 +219,7 @@ impl Sweeper {
             let held = events.get_mut(&(row.team_id, row.event_id.clone()));
             let job = held.map(|held| {
                 let places = held.places_of_next();
-                row.job(&held.event, places, owner)
+                row.job(&held.event, places, owner, core.holdings.hold(row.id))
             });
             match job {
                 Some(Ok(job)) => jobs.entry(job.lane).or_default().push(job),

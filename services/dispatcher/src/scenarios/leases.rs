@@ -6,6 +6,7 @@ use watchbell_store::store_tests;
 
 use super::*;
 use crate::heartbeat::Pulse;
+use crate::holdings::Reconciler;
 use crate::shared_events::SharedEvents;
 use crate::store::DeliveryFilter;
 use crate::store::Migrator;
@@ -195,6 +196,53 @@ store_tests! {
         rig.core.doubt(rig.core.owner(), [id.as_uuid()]);
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered]);
+    }
+
+    async fn a_lease_that_memory_has_forgotten_is_given_back_at_the_second_look(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let reconciler = Reconciler::new(Arc::clone(&rig.core));
+        let channel = rig.stage.channel("a");
+        rig.emit("e1", &[channel]).await;
+        // As if a fail-over had lost the commit of its outcome: the row is ours, and the job has ended.
+        rig.core.lanes().retain(|_| false);
+        assert_eq!(reconciler.tick().await.unwrap(), 0, "its job may be about to begin");
+        assert_eq!(reconciler.tick().await.unwrap(), 1);
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered]);
+    }
+
+    async fn what_memory_knows_keeps_its_lease_however_long_it_takes(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let reconciler = Reconciler::new(Arc::clone(&rig.core));
+        let (slow, full) = (rig.stage.ordered("slow"), rig.stage.ordered("full"));
+        let gate = rig.stage.receivers.gate(slow);
+        for id in ["under-way", "queued"] {
+            rig.emit(id, &[slow]).await;
+        }
+        rig.pump.tick();
+        rig.stage.receivers.until(1).await;
+        rig.emit("not-committed", &[full]).await;
+        rig.pump.tick();
+        rig.stage.receivers.until(2).await;
+        for _ in 0..3 {
+            assert_eq!(reconciler.tick().await.unwrap(), 0);
+        }
+        gate.add_permits(2);
+        rig.settle().await;
+        assert_eq!(rig.states().await, [State::Delivered; 3]);
+    }
+
+    async fn an_outcome_that_the_database_refuses_fails_its_delivery(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        rig.emit("e1", &[channel]).await;
+        rig.pump.tick();
+        rig.pump.settle().await;
+        store.writer().execute_unprepared("ALTER TABLE attempts RENAME TO elsewhere").await.unwrap();
+        rig.committer.tick().await;
+        store.writer().execute_unprepared("ALTER TABLE elsewhere RENAME TO attempts").await.unwrap();
+        assert_eq!(rig.states().await, [State::Failed], "and it is not leased for ever");
+        assert_eq!(rig.delivery().await.state_message, "what came of the last attempt could not be stored");
     }
 
     async fn one_look_finds_every_lane_that_waits(store: Store) {

@@ -15,6 +15,7 @@ use super::entities::{deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, instant, micros, postgres, sqlite};
 use crate::event::StoredEvent;
+use crate::holdings::Hold;
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
 use crate::shared_events::EventKey;
@@ -159,6 +160,13 @@ impl Db {
         Ok(found)
     }
 
+    /// The deliveries of all teams that a replica leases.
+    pub(crate) async fn leases_all_teams(&self, owner: Uuid) -> Result<Vec<Uuid>, DbErr> {
+        let sql = "SELECT id FROM deliveries WHERE lease_owner = $1";
+        let rows = self.query(sql, vec![owner.into()]).await?;
+        rows.iter().map(|row| row.try_get("", "id")).collect()
+    }
+
     /// Gives leases of this replica back, whatever became of the commit that took them.
     pub(crate) async fn release(&self, owner: Uuid, ids: &[Uuid]) -> Result<u64, DbErr> {
         let batch = Batch::new().uuid("id", ids.iter().copied());
@@ -294,6 +302,7 @@ impl deliveries::Model {
         event: &Arc<StoredEvent>,
         places: usize,
         owner: Uuid,
+        hold: Hold,
     ) -> Result<Job, super::Corrupt> {
         Ok(Job {
             id: DeliveryId::from_uuid(self.id),
@@ -302,6 +311,7 @@ impl deliveries::Model {
             route: self.parsed_route()?,
             lane: LaneId(self.lane_id),
             owner,
+            _hold: hold,
             attempts: u32::try_from(self.attempt_count).unwrap_or(0),
             tries: u32::try_from(self.tries).unwrap_or(0),
             first_attempt_at: self.first_attempt_at.map(instant),
