@@ -18,6 +18,7 @@ use watchbell_store::is_transient;
 
 use crate::admission::Admission;
 use crate::core::Core;
+use crate::deferred::{Deferred, is_notice};
 use crate::encode;
 use crate::folding;
 use crate::intake::Turns;
@@ -25,7 +26,7 @@ use crate::job::{Committed, Job, Outcome, State, Submission};
 use crate::lanes::LaneId;
 use crate::route::Route;
 use crate::store::entities::deliveries;
-use crate::store::{NewDelivery, NewNotification, Writing};
+use crate::store::{NewDelivery, NewNotification, Patience, Writing};
 
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 1000;
@@ -50,6 +51,8 @@ pub(crate) struct Committer {
     /// What woke the loop.
     first: Option<Submission>,
     admission: Admission,
+    /// Those whose inbox is busy.
+    deferred: Deferred,
     /// Nobody waits any more, because the process stops.
     hurry: bool,
     /// Also those of a commit that failed: their leases keep them ours until it succeeds.
@@ -76,6 +79,21 @@ struct Placement {
     room: bool,
 }
 
+/// What is written in one transaction.
+struct Batch {
+    submissions: Vec<Submission>,
+    outcomes: Vec<Outcome>,
+    /// Its team's inbox was busy: its lock comes before everything that is written.
+    deferred: bool,
+}
+
+/// Why a transaction was given up.
+enum Refused {
+    Database(DbErr),
+    /// Somebody else has the locks of these inboxes.
+    Inboxes(HashSet<TeamId>),
+}
+
 /// What a transaction found out.
 struct Written {
     owner: Uuid,
@@ -88,6 +106,48 @@ struct Written {
     /// What summaries told and ended with them.
     followed: Vec<deliveries::Model>,
     notified: HashSet<TeamId>,
+}
+
+// === impl Batch ===
+
+impl Batch {
+    fn deferred(submissions: Vec<Submission>) -> Self {
+        Self {
+            submissions,
+            outcomes: Vec::new(),
+            deferred: true,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.submissions.is_empty() && self.outcomes.is_empty()
+    }
+
+    fn halved(mut self) -> [Self; 2] {
+        let more = Self {
+            submissions: self.submissions.split_off(self.submissions.len().div_ceil(2)),
+            outcomes: self.outcomes.split_off(self.outcomes.len() / 2),
+            deferred: self.deferred,
+        };
+        [more, self]
+    }
+}
+
+// === impl Refused ===
+
+impl Refused {
+    fn if_busy(inboxes: HashSet<TeamId>) -> Result<(), Self> {
+        match inboxes.is_empty() {
+            true => Ok(()),
+            false => Err(Self::Inboxes(inboxes)),
+        }
+    }
+}
+
+impl From<DbErr> for Refused {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
 }
 
 // === impl Committer ===
@@ -104,6 +164,7 @@ impl Committer {
             results,
             admission: Admission::default(),
             first: None,
+            deferred: Deferred::default(),
             hurry: false,
             outcomes: Vec::new(),
         }
@@ -126,7 +187,7 @@ impl Committer {
                 tokio::select! {
                     submission = next_submission(&mut self.intake) => self.first = Some(submission),
                     outcome = next_outcome(&mut self.results) => self.outcomes.extend(outcome),
-                    () = tokio::time::sleep(ADMISSION), if !self.admission.is_empty() => {}
+                    () = tokio::time::sleep(ADMISSION), if !self.admission.is_empty() || !self.deferred.is_empty() => {}
                     () = stop.cancelled() => {}
                 }
             }
@@ -143,47 +204,61 @@ impl Committer {
     /// Commits what has gathered.
     pub(crate) async fn tick(&mut self) -> Round {
         let submissions = self.admit();
+        let submissions = self.deferred.keep(submissions);
         let outcomes = self.gather();
-        if submissions.is_empty() && outcomes.is_empty() {
+        // A stack, because a batch that the database refuses is halved until the one at fault is alone.
+        let waiting = self.deferred.take(MAX_SUBMISSIONS).into_iter();
+        let mut batches: Vec<Batch> = waiting.map(Batch::deferred).collect();
+        if submissions.is_empty() && outcomes.is_empty() && batches.is_empty() {
             return Round::Idle;
         }
         let all = submissions.len() + outcomes.len();
         self.core.pressure.commits(self.core.clock.monotonic(), all);
         let mut failed = false;
-        // A stack, because a batch that the database refuses is halved until the one at fault is alone.
-        let mut batches = vec![(submissions, outcomes)];
-        while let Some((mut submissions, mut outcomes)) = batches.pop() {
+        batches.push(Batch {
+            submissions,
+            outcomes,
+            deferred: false,
+        });
+        while let Some(mut batch) = batches.pop() {
+            let size = batch.submissions.len() + batch.outcomes.len();
             let span = tracing::info_span!(
                 "commit",
-                submissions = submissions.len(),
-                outcomes = outcomes.len()
+                submissions = batch.submissions.len(),
+                outcomes = batch.outcomes.len()
             );
-            match self.commit(&submissions, &outcomes).instrument(span).await {
+            match self.commit(&batch).instrument(span).await {
                 Ok((written, placements)) => {
-                    self.core.metrics.committed(submissions.len() + outcomes.len());
-                    self.settle(submissions, outcomes, &written, &placements);
+                    self.core.metrics.committed(size);
+                    self.settle(batch.submissions, batch.outcomes, &written, &placements);
                 }
-                Err(error) if is_transient(&error) => {
+                Err(Refused::Inboxes(busy)) => {
+                    batch.submissions = self.deferred.put_back(batch.submissions, &busy);
+                    if !batch.is_empty() {
+                        batches.push(batch);
+                    }
+                }
+                Err(Refused::Database(error)) if is_transient(&error) => {
                     tracing::warn!(%error, "a commit failed");
                     failed = true;
-                    refuse(submissions, || Problem::unavailable("the database is away"));
-                    self.outcomes.extend(outcomes);
+                    refuse(batch.submissions, || Problem::unavailable("the database is away"));
+                    self.outcomes.extend(batch.outcomes);
                 }
-                Err(_) if submissions.len() + outcomes.len() > 1 => {
-                    let more_submissions = submissions.split_off(submissions.len().div_ceil(2));
-                    let more_outcomes = outcomes.split_off(outcomes.len() / 2);
-                    batches.push((more_submissions, more_outcomes));
-                    batches.push((submissions, outcomes));
-                }
-                Err(error) => {
-                    for outcome in &outcomes {
+                Err(Refused::Database(_)) if size > 1 => batches.extend(batch.halved()),
+                Err(Refused::Database(error)) => {
+                    for outcome in &batch.outcomes {
                         tracing::error!(%error, delivery = %outcome.job.id, "an outcome cannot be stored");
                         self.give_up(&outcome.job).await;
                     }
                     let cause = error.to_string();
-                    refuse(submissions, || Problem::internal(cause.clone()));
+                    refuse(batch.submissions, || Problem::internal(cause.clone()));
                 }
             }
+        }
+        if self.hurry {
+            refuse(self.deferred.drain(), || {
+                Problem::unavailable("the inbox is busy")
+            });
         }
         if failed {
             Round::Failed
@@ -229,19 +304,15 @@ impl Committer {
     }
 
     /// One transaction. When it fails, no room is reserved in the lanes any more.
-    async fn commit(
-        &self,
-        submissions: &[Submission],
-        outcomes: &[Outcome],
-    ) -> Result<(Written, Vec<Placement>), DbErr> {
+    async fn commit(&self, batch: &Batch) -> Result<(Written, Vec<Placement>), Refused> {
         let mut placements = Vec::new();
-        let result = self.write(submissions, outcomes, &mut placements).await;
+        let result = self.write(batch, &mut placements).await;
         match result {
             Ok(written) => Ok((written, placements)),
             Err(error) => {
                 let mut lanes = self.core.lanes();
                 for placement in placements {
-                    let places = submissions[placement.submission].places_of_each();
+                    let places = batch.submissions[placement.submission].places_of_each();
                     match placement.room {
                         true => lanes.unreserve(placement.lane, places),
                         false => lanes.spilled(placement.lane),
@@ -252,12 +323,7 @@ impl Committer {
         }
     }
 
-    async fn write(
-        &self,
-        submissions: &[Submission],
-        outcomes: &[Outcome],
-        placements: &mut Vec<Placement>,
-    ) -> Result<Written, DbErr> {
+    async fn write(&self, batch: &Batch, placements: &mut Vec<Placement>) -> Result<Written, Refused> {
         let db = &self.core.db;
         let mut written = Written {
             owner: self.core.owner(),
@@ -267,7 +333,7 @@ impl Committer {
             followed: Vec::new(),
             notified: HashSet::new(),
         };
-        let batch = (submissions, outcomes);
+        let outcomes = &batch.outcomes;
         if outcomes.iter().any(folding::ends_summary) {
             // What ends with a summary is read back.
             let transaction = db.begin().await?;
@@ -291,12 +357,12 @@ impl Committer {
     async fn write_through<W: Writing>(
         &self,
         transaction: W,
-        batch: (&[Submission], &[Outcome]),
+        batch: &Batch,
         placements: &mut Vec<Placement>,
         written: &mut Written,
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), Refused> {
         self.write_batch(&transaction, batch, placements, written).await?;
-        self.finish(transaction, written).await
+        Ok(self.finish(transaction, written).await?)
     }
 
     async fn finish<W: Writing>(&self, transaction: W, written: &mut Written) -> Result<(), DbErr> {
@@ -308,13 +374,25 @@ impl Committer {
     async fn write_batch<W: Writing>(
         &self,
         transaction: &W,
-        (submissions, outcomes): (&[Submission], &[Outcome]),
+        batch: &Batch,
         placements: &mut Vec<Placement>,
         written: &mut Written,
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), Refused> {
         let db = &self.core.db;
+        let Batch {
+            submissions,
+            outcomes,
+            ..
+        } = batch;
+        if batch.deferred {
+            let teams = submissions.iter().filter(|submission| is_notice(submission));
+            let teams = teams.map(|submission| submission.event.team_id).collect();
+            Refused::if_busy(db.lock_inboxes(transaction, &teams, Patience::None).await?)?;
+        }
+        let mut notifications = Vec::new();
         if !submissions.is_empty() {
-            self.write_submissions(transaction, submissions, placements, written)
+            notifications = self
+                .write_submissions(transaction, submissions, placements, written)
                 .await?;
         }
         if !outcomes.is_empty() {
@@ -328,16 +406,23 @@ impl Committer {
                 }
             }
         }
+        if !notifications.is_empty() {
+            // The locks come last, so that they are held for no longer than the commit takes.
+            let busy = db.lock_inboxes(transaction, &written.notified, Patience::Some);
+            Refused::if_busy(busy.await?)?;
+            db.insert_notifications(transaction, &notifications).await?;
+        }
         Ok(())
     }
 
-    async fn write_submissions<W: Writing>(
+    /// Writes submissions; the rows for inboxes that are still to be inserted.
+    async fn write_submissions<'s, W: Writing>(
         &self,
         transaction: &W,
-        submissions: &[Submission],
+        submissions: &'s [Submission],
         placements: &mut Vec<Placement>,
         written: &mut Written,
-    ) -> Result<(), DbErr> {
+    ) -> Result<Vec<NewNotification<'s>>, DbErr> {
         let db = &self.core.db;
         let mut first = HashMap::with_capacity(submissions.len());
         for (index, submission) in submissions.iter().enumerate() {
@@ -407,10 +492,7 @@ impl Committer {
         if !deliveries.is_empty() {
             db.insert_deliveries(transaction, &deliveries).await?;
         }
-        if !notifications.is_empty() {
-            db.insert_notifications(transaction, &notifications).await?;
-        }
-        Ok(())
+        Ok(notifications)
     }
 
     async fn find_first_routes<W: Writing>(

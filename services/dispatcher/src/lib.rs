@@ -10,6 +10,7 @@ mod admission;
 mod channels;
 mod committer;
 mod core;
+mod deferred;
 mod encode;
 mod error;
 mod event;

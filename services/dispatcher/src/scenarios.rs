@@ -318,10 +318,13 @@ async fn presume_dead(dead: &Rig, by: &mut Rig) {
 
 /// Asks without waiting for the answer.
 fn ask(rig: &Rig, id: &str, channels: &[ChannelId]) -> oneshot::Receiver<wire::SubmitResponse> {
+    ask_for(rig, request(&rig.stage, id, channels))
+}
+
+fn ask_for(rig: &Rig, request: wire::SubmitRequest) -> oneshot::Receiver<wire::SubmitResponse> {
     use futures::StreamExt;
     let (answer, answered) = oneshot::channel();
     let service = rig.service.clone();
-    let request = request(&rig.stage, id, channels);
     tokio::spawn(async move {
         let requests = boxed(futures::stream::iter([Ok(request)]));
         let mut answers = service

@@ -1,5 +1,6 @@
 //! The delivery log, and what people do with deliveries: replay, recover, cancel.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::SubsecRound;
@@ -22,7 +23,7 @@ use crate::job::State;
 use crate::lanes::LaneId;
 use crate::route::Route;
 use crate::store::entities::deliveries;
-use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Transaction};
+use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Patience, Transaction};
 
 pub(super) async fn list(
     core: &Core,
@@ -161,6 +162,11 @@ async fn insert_replay(
             id: NotificationId::generate(now),
             event,
         };
+        let team = HashSet::from([event.team_id]);
+        let busy = core.db.lock_inboxes(transaction, &team, Patience::Some).await?;
+        if !busy.is_empty() {
+            return Err(Problem::unavailable("the inbox is busy").into());
+        }
         core.db.insert_notifications(transaction, &[row]).await?;
     }
     Ok(())

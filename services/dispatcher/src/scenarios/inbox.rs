@@ -177,6 +177,42 @@ store_tests! {
         assert_eq!(seen, ["e2", "e3", "e4"]);
     }
 
+    async fn an_inbox_that_somebody_locks_delays_no_other_team(store: Store) {
+        if store.backend() == Backend::Postgres {
+            let mut rig = Rig::new(&store).await;
+            let ours = rig.stage.clone();
+            let other = Stage { team: TeamId::generate(ours.now()), ..ours.clone() };
+            let somebody = store.begin().await.unwrap();
+            let team = ours.team.as_uuid();
+            let lock =
+                format!("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.inbox.{team}', 0))");
+            somebody.execute_unprepared(&lock).await.unwrap();
+
+            let notice = |stage: &Stage, id: &str| {
+                wire::SubmitRequest { routes: vec![to_inbox()], ..request(stage, id, &[]) }
+            };
+            let (mut first, free) = (ask_for(&rig, notice(&ours, "e1")), ask_for(&rig, notice(&other, "e2")));
+            while rig.core.intake.waiting() < 2 {
+                tokio::task::yield_now().await;
+            }
+            // In one batch, which is given up for the sake of the other team.
+            rig.committer.tick().await;
+            assert!(first.try_recv().is_err(), "nobody is told before the commit");
+            assert!(!free.await.unwrap().duplicate);
+            let second = ask_for(&rig, notice(&ours, "e3"));
+            while rig.core.intake.waiting() == 0 {
+                tokio::task::yield_now().await;
+            }
+            rig.committer.tick().await;
+            assert!(first.try_recv().is_err());
+
+            somebody.rollback().await.unwrap();
+            while rig.committer.tick().await != Round::Idle {}
+            assert!(first.await.is_ok() && second.await.is_ok());
+            assert_eq!(ids(&list(&rig, someone(&rig), false, false).await), ["e3", "e1"], "in their order");
+        }
+    }
+
     async fn a_stream_on_another_replica_hears_too(store: Store) {
         if store.backend() == Backend::Postgres {
             let stage = Stage::new();

@@ -39,7 +39,7 @@ pub(crate) use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, Noted};
 pub(crate) use step::Step;
 pub(crate) use transaction::{Transaction, Writing};
-pub(crate) use writes::{NewDelivery, NewNotification};
+pub(crate) use writes::{NewDelivery, NewNotification, Patience};
 
 /// The Dispatcher's tables.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
 //! What PostgreSQL is told in its own way: batches as arrays that are unnested, claims under `SKIP LOCKED` for all
-//! lanes in one statement, the server's clock, and the lock that keeps inbox cursors in the order of commits.
+//! lanes in one statement, the server's clock, and the locks that keep the cursors of an inbox in the order of commits.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use watchbell_domain::ids::TeamId;
 
 use super::batch::{Batch, Column};
-use super::transaction::{Transaction, Writing};
+use super::transaction::{Columns as _, Transaction, Writing};
 use super::{event_keys, leases};
 
 /// Microseconds since 1970 by the server's clock.
@@ -130,10 +130,16 @@ pub(super) async fn claim(
     transaction.query_all_raw(statement).await
 }
 
-/// Cursors are given out under this lock and it is held until the commit, so that whoever has seen a cursor has
-/// seen every smaller one, whichever replica wrote it.
-pub(super) async fn lock_inbox<W: Writing>(transaction: &W) -> Result<(), DbErr> {
-    let sql = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.inbox', 0))";
-    transaction.run(sql, &Batch::new(), &[]).await?;
-    Ok(())
+/// Takes the locks of these teams' inboxes, until the end of the transaction; those that somebody else has.
+pub(super) async fn lock_inboxes<W: Writing>(
+    transaction: &W,
+    teams: &HashSet<TeamId>,
+) -> Result<HashSet<TeamId>, DbErr> {
+    let batch = Batch::new().uuid("team_id", teams.iter().map(TeamId::as_uuid));
+    let sql = "SELECT b.team_id FROM ({rows}) AS b
+        WHERE NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.inbox.' || b.team_id, 0))";
+    let busy = transaction.read(sql, &batch, &[]).await?;
+    busy.iter()
+        .map(|row| Ok(TeamId::from_uuid(row.uuid("team_id")?)))
+        .collect()
 }

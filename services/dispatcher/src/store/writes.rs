@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
@@ -38,6 +39,17 @@ pub(crate) struct NewNotification<'a> {
     pub(crate) id: NotificationId,
     pub(crate) event: &'a StoredEvent,
 }
+
+/// How often a lock that somebody else has is asked for again, [`LOCKED`] later.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum Patience {
+    None = 0,
+    Some = 10,
+}
+
+/// Between two tries.
+const LOCKED: Duration = Duration::from_millis(2);
 
 // === impl Db ===
 
@@ -142,15 +154,36 @@ impl Db {
         Ok(())
     }
 
-    /// Inserts rows of the inbox; their cursors, in order.
+    /// Takes the locks of teams' inboxes, until the end of the transaction. Cursors are given out under this lock, so that
+    /// whoever has seen a cursor has seen every smaller one of its team, whichever replica wrote it. Whoever holds it
+    /// commits next: it is waited for a moment, unless `patience` is [`Patience::None`]. Tells which are still somebody
+    /// else's.
+    pub(crate) async fn lock_inboxes<W: Writing>(
+        &self,
+        transaction: &W,
+        teams: &HashSet<TeamId>,
+        patience: Patience,
+    ) -> Result<HashSet<TeamId>, DbErr> {
+        if teams.is_empty() || self.is_sqlite() {
+            return Ok(HashSet::new());
+        }
+        let mut busy = postgres::lock_inboxes(transaction, teams).await?;
+        for _ in 0..patience as u8 {
+            if busy.is_empty() {
+                break;
+            }
+            tokio::time::sleep(LOCKED).await;
+            busy = postgres::lock_inboxes(transaction, &busy).await?;
+        }
+        Ok(busy)
+    }
+
+    /// Inserts rows of the inbox, whose lock the transaction holds.
     pub(crate) async fn insert_notifications<W: Writing>(
         &self,
         transaction: &W,
         rows: &[NewNotification<'_>],
     ) -> Result<(), DbErr> {
-        if self.store.backend() == Backend::Postgres {
-            postgres::lock_inbox(transaction).await?;
-        }
         let events = || rows.iter().map(|row| row.event);
         let batch = Batch::new()
             .uuid("id", rows.iter().map(|row| row.id.as_uuid()))
