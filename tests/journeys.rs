@@ -201,7 +201,7 @@ on_both_databases! {
             (unknown_type, vec!["event.type"]),
             (wrong_data, vec!["event.data.finding_id"]),
             (no_type, vec!["event.type"]),
-            (oversize, vec!["event.data"]),
+            (oversize, vec!["event.data_json"]),
             (two_at_once, vec!["event.id", "event.url"]),
         ] {
             let status = client.emit(&team, event).await.unwrap_err();

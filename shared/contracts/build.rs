@@ -53,7 +53,16 @@ struct WithApiTrait(Box<dyn ServiceGenerator>);
 impl ServiceGenerator for WithApiTrait {
     fn generate(&mut self, service: Service, buf: &mut String) {
         let api = api_trait(&service);
-        self.0.generate(service, buf);
+        let mut tonic = String::new();
+        let server = format!("pub mod {}_server {{", snake(&service.name));
+        self.0.generate(service, &mut tonic);
+        // Tonic takes one codec for clients and servers, and only servers may blame the other side for what they read.
+        let (client, server) = tonic.split_at(tonic.find(&server).unwrap_or(tonic.len()));
+        buf.push_str(client);
+        buf.push_str(&server.replace(
+            "tonic_prost::ProstCodec::default()",
+            "crate::codec::ServerCodec::default()",
+        ));
         buf.push_str(&api);
     }
 

@@ -7,6 +7,7 @@ use watchbell_contracts::api::DispatcherApi;
 use watchbell_contracts::convert;
 use watchbell_contracts::dispatcher::v1::{AcceptedEvent, ListEventsRequest};
 use watchbell_contracts::event::v1::event::Payload;
+use watchbell_domain::Data;
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::violation::Violations;
 use watchbell_runtime::auth::internal_request;
@@ -72,15 +73,17 @@ fn add(summary: &mut Summary, accepted: AcceptedEvent) {
         return;
     };
     let data = match event.payload {
-        None => serde_json::Map::new(),
-        Some(Payload::Data(data)) => convert::object(data),
-        Some(Payload::DataJson(text)) => serde_json::from_slice(&text).unwrap_or_default(),
+        Some(Payload::Data(fields)) => convert::data(fields).ok(),
+        Some(Payload::DataJson(text)) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()),
+        None => None,
     };
+    // What was stored before data had its bounds counts as an event without any.
+    let data: Data = data.unwrap_or_default();
     summary.add(Fact {
         event_type: &event.r#type,
         id: &event.id,
         occurred_at,
-        data: &data,
+        data: data.object(),
         test: event.test,
     });
 }

@@ -7,6 +7,7 @@ use prost_types::Timestamp;
 use watchbell_contracts::convert::{FromWire, duration, structure, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
+use watchbell_domain::Data;
 use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
 use crate::event::StoredEvent;
@@ -69,16 +70,18 @@ pub(crate) fn attempt(row: attempts::Model) -> wire::Attempt {
 pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, Corrupt> {
     let routes = row.parsed_routes()?;
     let accepted_at = row.accepted_at;
+    let stored = row.event()?;
     Ok(wire::AcceptedEvent {
-        event: Some(event(&row.event()?)),
+        event: Some(event(&stored)),
         accept_time: Some(time(accepted_at)),
         routes: routes.iter().map(Into::into).collect(),
+        data_json: stored.data,
     })
 }
 
 fn event(event: &StoredEvent) -> event_wire::Event {
-    // It was an object when it came in.
-    let data = serde_json::from_str(&event.data).unwrap_or_default();
+    // What was stored before data had its bounds may be more than a struct carries, and must not spoil a page.
+    let data = event.data.parse::<Data>().ok();
     event_wire::Event {
         id: event.id.to_string(),
         r#type: event.event_type.to_string(),
@@ -90,7 +93,7 @@ fn event(event: &StoredEvent) -> event_wire::Event {
         url: event.url.clone(),
         subject: event.subject.clone(),
         test: event.test,
-        payload: Some(event_wire::event::Payload::Data(structure(&data))),
+        payload: data.map(|data| event_wire::event::Payload::Data(structure(data.object()))),
     }
 }
 

@@ -78,15 +78,16 @@ impl Intake {
             tracing::debug_span!("decide", %team, event = %event.id, revision = snapshot.revision)
         };
         let decision = span.in_scope(|| decide(&snapshot, &event));
+        let event_id = event.id.to_string();
         let request = SubmitRequest {
             sequence: 0,
             team_id: team.to_string(),
-            event: Some(convert::event_message(&event)),
+            event: Some(convert::event_message(event)),
             routes: decision.routes.iter().map(convert::route_message).collect(),
             traceparent: traceparent.unwrap_or_default(),
             email: None,
         };
-        Ok((event.id.to_string(), request))
+        Ok((event_id, request))
     }
 
     /// The event that a message words, checked against the team's catalog.

@@ -10,6 +10,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use watchbell_contracts::config::v1::{HttpHeader, QuietWindow, StormControl, Weekday};
 use watchbell_contracts::convert;
+use watchbell_domain::data::MAX_LEVELS;
+use watchbell_domain::json;
 use watchbell_domain::secret::Secret;
 use watchbell_runtime::settings::read;
 
@@ -72,10 +74,10 @@ pub(crate) fn read_file(path: &str) -> Outcome<String> {
 
 /// A JSON object as given, or of `@file`.
 pub(crate) fn object(given: &str, what: &str) -> Outcome<Map<String, Value>> {
-    match serde_json::from_str(&text_or_file(given)?) {
+    match json::parse(&text_or_file(given)?, MAX_LEVELS) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Failure::usage(format!("{what} must be a JSON object"))),
-        Err(error) => Err(Failure::usage(format!("{what} is not JSON: {error}"))),
+        Err(error) => Err(Failure::usage(format!("{what} {error}"))),
     }
 }
 

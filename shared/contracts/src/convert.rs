@@ -13,12 +13,12 @@ mod structs;
 mod vocabulary;
 
 pub use channel::{channel, delivery};
-pub use event::{event_draft, event_for_reading, event_message};
+pub use event::{event_draft, event_message};
 pub use event_type::{event_type, event_type_message};
 pub use filter::{filter, filter_message};
 pub use quiet_hours::{quiet_hours, time_zone};
 pub use route::{reason_message, route_message, step_message};
 pub use rules::{mention_message, mention_rule, rule};
 pub use snapshot::{digest_settings, preference, preference_message, snapshot};
-pub use structs::{duration, instant, object, span, structure, timestamp};
+pub use structs::{data, duration, instant, object, span, structure, timestamp};
 pub use vocabulary::{FromWire, optional, required, words};

@@ -2,6 +2,7 @@
 //! service, and the conversions between messages and domain types. It decides nothing and does no I/O of its own.
 
 pub mod api;
+pub mod codec;
 pub mod convert;
 pub mod json;
 

@@ -14,6 +14,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::data::Data;
 use crate::event::{Event, MAX_TITLE_CHARS};
 use crate::ids::{EventId, TeamId};
 use crate::pattern::EventType;
@@ -83,7 +84,7 @@ pub struct EventTypeSpec {
     /// The JSON Schema of `data`, as written.
     pub data_schema: Option<Value>,
     /// An example of `data`, valid against the schema.
-    pub example: Map<String, Value>,
+    pub example: Data,
     /// Whether it comes with Watchbell.
     pub built_in: bool,
     validator: Option<jsonschema::Validator>,
@@ -118,7 +119,7 @@ impl AlertPolicy {
 
 impl EventTypeSpec {
     /// Checks a definition by a team and compiles its schema. Paths are those of the definition's own fields.
-    pub fn parse(definition: EventTypeDefinition) -> Result<Self, Violations> {
+    pub fn parse(mut definition: EventTypeDefinition) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         if BUILT_IN.contains_key(&definition.name) {
             violations.add("name", reason::DUPLICATE, "is the name of a built-in event type");
@@ -138,8 +139,11 @@ impl EventTypeSpec {
             .data_schema
             .as_ref()
             .and_then(|written| violations.take_under("data_schema", schema::compile_checked(written)));
-        let spec = Self::compiled(definition, validator, false);
-        if let Err(invalid) = spec.validate_data(&spec.example) {
+        let example = Data::of(std::mem::take(&mut definition.example))
+            .map_err(|error| violations.add("example", error.reason(), error.to_string()))
+            .unwrap_or_default();
+        let spec = Self::compiled(definition, example, validator, false);
+        if let Err(invalid) = spec.validate(&spec.example) {
             if spec.example.is_empty() {
                 violations.add(
                     "example",
@@ -154,16 +158,10 @@ impl EventTypeSpec {
     }
 
     /// Whether `data` is what the type promises. Paths are those inside of `data`: nest them under `event.data`.
-    pub fn validate_data(&self, data: &Map<String, Value>) -> Result<(), Violations> {
-        // A validator takes a value, and a borrowed map becomes one only by a clone; see `validate_object`.
-        self.validate_object(&Value::Object(data.clone()))
-    }
-
-    /// Like [`EventTypeSpec::validate_data`], for who has the object as a value and wants no clone.
-    pub(crate) fn validate_object(&self, data: &Value) -> Result<(), Violations> {
+    pub fn validate(&self, data: &Data) -> Result<(), Violations> {
         self.validator
             .as_ref()
-            .map_or(Ok(()), |validator| schema::validate(validator, data))
+            .map_or(Ok(()), |validator| schema::validate(validator, data.value()))
     }
 
     /// Whether it tells of something that failed, which is what the default of the topic `scans` asks for.
@@ -180,6 +178,7 @@ impl EventTypeSpec {
 
     fn compiled(
         definition: EventTypeDefinition,
+        example: Data,
         validator: Option<jsonschema::Validator>,
         built_in: bool,
     ) -> Self {
@@ -192,7 +191,7 @@ impl EventTypeSpec {
             alert_policy: definition.alert_policy,
             topic: definition.topic,
             data_schema: definition.data_schema,
-            example: definition.example,
+            example,
             built_in,
             validator,
         }

@@ -2,18 +2,15 @@
 //! the type is known to the team's catalog, the data is valid against the type's schema and every bound holds.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use url::Url;
 
 use crate::catalog::Catalog;
+use crate::data::Data;
 use crate::ids::{EventId, TeamId};
 use crate::pattern::EventType;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{Category, Severity};
 
-/// The largest `data`, in bytes of compact JSON.
-pub const MAX_DATA_BYTES: usize = 256 * 1024;
 /// The longest title, in characters.
 pub const MAX_TITLE_CHARS: usize = 300;
 /// The longest source, in characters.
@@ -26,14 +23,13 @@ pub const MAX_URL_CHARS: usize = 2_048;
 pub const MAX_AHEAD: TimeDelta = TimeDelta::hours(24);
 
 /// A fact of one team.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// Whose it is.
     pub team_id: TeamId,
     /// Unique in the team; the receiver's idempotency key.
     pub id: EventId,
     /// An entry of the catalog.
-    #[serde(rename = "type")]
     pub event_type: EventType,
     /// As given, else the catalog's default.
     pub severity: Severity,
@@ -46,15 +42,12 @@ pub struct Event {
     /// One line for people, never empty.
     pub title: String,
     /// Where to look closer, http or https.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// What it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The facts, valid against the type's schema.
-    pub data: Map<String, Value>,
+    pub data: Data,
     /// Whether it was made by `SendTest`.
-    #[serde(default)]
     pub test: bool,
 }
 
@@ -80,7 +73,7 @@ pub struct EventDraft {
     /// Free text.
     pub subject: String,
     /// The facts.
-    pub data: Map<String, Value>,
+    pub data: Data,
     /// Refused: only [`Catalog::synthetic`] makes test events.
     pub test: bool,
 }
@@ -91,7 +84,7 @@ impl Event {
     /// Checks a draft against a team's catalog. Paths are those of the event's own fields: nest them under `event` or
     /// `events[3]`.
     pub fn parse(
-        mut draft: EventDraft,
+        draft: EventDraft,
         team_id: TeamId,
         catalog: &Catalog,
         now: DateTime<Utc>,
@@ -138,14 +131,8 @@ impl Event {
         if draft.test {
             violations.add("test", reason::NOT_ALLOWED, "test events are made by SendTest");
         }
-        if check_data(&mut violations, &draft.data)
-            && let Some(spec) = spec
-        {
-            let data = Value::Object(std::mem::take(&mut draft.data));
-            violations.take_under("data", spec.validate_object(&data));
-            if let Value::Object(data) = data {
-                draft.data = data;
-            }
+        if let Some(spec) = spec {
+            violations.take_under("data", spec.validate(&draft.data));
         }
         let (Some(id), Some(spec), true) = (id, spec, violations.is_empty()) else {
             return Err(violations);
@@ -189,55 +176,6 @@ fn check_url(violations: &mut Violations, url: &str) {
     let is_web = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if !is_web || url.contains(|c: char| c.is_control() || c.is_whitespace()) {
         violations.add("url", reason::MALFORMED, "must be an http or https URL");
-    }
-}
-
-/// Whether the data is small enough to look at, and free of what no database keeps.
-fn check_data(violations: &mut Violations, data: &Map<String, Value>) -> bool {
-    let bytes = serialized_len(data);
-    if bytes > MAX_DATA_BYTES {
-        let why = format!("must have at most {MAX_DATA_BYTES} bytes as JSON, not {bytes}");
-        violations.add("data", reason::TOO_LONG, why);
-        return false;
-    }
-    if data
-        .iter()
-        .any(|(key, value)| key.contains('\0') || has_nul(value))
-    {
-        violations.add("data", reason::MALFORMED, "must not have the character U+0000");
-        return false;
-    }
-    true
-}
-
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(map) => map
-            .iter()
-            .any(|(key, value)| key.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// The length of the compact JSON, without making it.
-fn serialized_len(data: &Map<String, Value>) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    match serde_json::to_writer(&mut count, data) {
-        Ok(()) => count.0,
-        Err(_) => usize::MAX,
     }
 }
 

@@ -7,9 +7,9 @@ use chrono::SubsecRound;
 use tonic::Request;
 use watchbell_contracts::convert::{FromWire, instant, optional, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{ChannelId, DeliveryId, NotificationId, TeamId};
+use watchbell_domain::ids::{ChannelId, DeliveryId, EventId, NotificationId, TeamId};
 use watchbell_domain::violation::{Violations, reason};
+use watchbell_domain::{ChannelKind, EventType};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
@@ -25,6 +25,18 @@ use crate::route::Route;
 use crate::store::entities::deliveries;
 use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Patience, Transaction};
 
+/// A name that may be left out. One that cannot be one is a violation: not every database takes any text as a filter.
+fn named<T>(text: String, field: &str, violations: &mut Violations) -> Option<String>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    if text.is_empty() {
+        return None;
+    }
+    violations.parse::<T>(field, reason::MALFORMED, &text)?;
+    Some(text)
+}
+
 pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListDeliveriesRequest>,
@@ -36,8 +48,8 @@ pub(super) async fn list(
         before: None,
         channel: optional_channel(&request.channel_id, &mut violations),
         states: states(&request.states, &mut violations),
-        event_id: Some(request.event_id).filter(|id| !id.is_empty()),
-        event_type: Some(request.event_type).filter(|event_type| !event_type.is_empty()),
+        event_id: named::<EventId>(request.event_id, "event_id", &mut violations),
+        event_type: named::<EventType>(request.event_type, "event_type", &mut violations),
         kind: optional::<ChannelKind>(request.kind, "kind", &mut violations),
         start: instant(request.start_time.as_ref(), "start_time", &mut violations),
         end: instant(request.end_time.as_ref(), "end_time", &mut violations),

@@ -4,6 +4,7 @@ use tonic::Request;
 use watchbell_contracts::convert::{instant, words};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_domain::Severity;
+use watchbell_domain::ids::EventId;
 use watchbell_domain::pattern::EventPattern;
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
@@ -73,9 +74,13 @@ pub(super) async fn get(
 ) -> Result<wire::GetEventResponse, Error> {
     let team = team(&request, &request.get_ref().team_id)?;
     let event_id = request.into_inner().event_id;
+    let mut violations = Violations::new();
     if event_id.is_empty() {
-        return Err(Violations::one("event_id", reason::REQUIRED, "must be given").into());
+        violations.required("event_id");
+    } else {
+        let _ = violations.parse::<EventId>("event_id", reason::MALFORMED, &event_id);
     }
+    violations.into_result(())?;
     let row = core.db.event(team, &event_id).await?;
     let row = row.ok_or_else(|| Problem::not_found("event", event_id))?;
     Ok(wire::GetEventResponse {

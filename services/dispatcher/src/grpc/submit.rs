@@ -8,9 +8,10 @@ use prost::Message;
 use tokio::sync::oneshot;
 use tonic::{Request, Status};
 use watchbell_contracts::api::{BoxStream, boxed};
-use watchbell_contracts::convert::{instant, object, required};
+use watchbell_contracts::convert::{data, instant, required};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1::{self as event_wire, event::Payload};
+use watchbell_domain::Data;
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::problem::{DEFAULT_RETRY, Problem};
@@ -137,7 +138,9 @@ fn parse_event(
         Some(Payload::DataJson(json)) => {
             String::from_utf8(json.to_vec()).map_err(|_| "must be UTF-8".to_owned())
         }
-        Some(Payload::Data(data)) => serde_json::to_string(&object(data)).map_err(|error| error.to_string()),
+        Some(Payload::Data(fields)) => data(fields)
+            .map(Data::into_text)
+            .map_err(|error| error.to_string()),
     };
     let data = data
         .map_err(|error| violations.add("data_json", reason::MALFORMED, error))

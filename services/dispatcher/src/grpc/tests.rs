@@ -153,7 +153,7 @@ async fn synthetic(
             title: event.title,
             url: event.url.unwrap_or_default(),
             subject: event.subject.unwrap_or_default(),
-            data: serde_json::Value::Object(event.data).to_string(),
+            data: event.data.into_text(),
             test: true,
             traceparent: None,
             email: None,

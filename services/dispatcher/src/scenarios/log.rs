@@ -79,6 +79,37 @@ store_tests! {
         assert_eq!(pages, [3, 2]);
     }
 
+    async fn data_reads_back_byte_for_byte_and_what_no_struct_carries_spoils_no_page(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        let texts = [r#" {"n": 1.10, "big": 123456789012345678901234567890} "#.to_owned(), nested(32), nested(60)];
+        for (n, text) in texts.iter().enumerate() {
+            let mut request = request(&rig.stage, &format!("e{n}"), &[]);
+            request.event.as_mut().unwrap().payload = Some(event_wire::event::Payload::DataJson(text.clone().into()));
+            assert_eq!(rig.submit(vec![request]).await[0].error, None);
+            rig.stage.clock.advance(Duration::from_millis(3));
+        }
+        let request = wire::ListEventsRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let page = rig.service.list_events(internal_request(request)).await.unwrap().into_inner();
+        let page: wire::ListEventsResponse = prost::Message::decode(prost::Message::encode_to_vec(&page).as_slice()).unwrap();
+        let read: Vec<_> = page.events.iter().rev().map(|event| event.data_json.as_str()).collect();
+        assert_eq!(read, texts);
+        let structs: Vec<_> = page.events.iter().rev().map(|event| event.event.as_ref().unwrap().payload.is_some()).collect();
+        assert_eq!(structs, [true, true, false]);
+    }
+
+    async fn an_id_that_cannot_be_one_is_the_callers_fault(store: Store) {
+        let rig = Rig::new(&store).await;
+        let team_id = rig.stage.team.to_string();
+        let get = wire::GetEventRequest { team_id: team_id.clone(), event_id: "a\0".to_owned() };
+        assert_eq!(rig.service.get_event(internal_request(get)).await.unwrap_err().code(), Code::InvalidArgument);
+        for (event_id, event_type) in [("a\0", ""), ("", "a.b\0")] {
+            let (event_id, event_type) = (event_id.to_owned(), event_type.to_owned());
+            let list = wire::ListDeliveriesRequest { team_id: team_id.clone(), event_id, event_type, ..Default::default() };
+            assert_eq!(rig.service.list_deliveries(internal_request(list)).await.unwrap_err().code(), Code::InvalidArgument);
+        }
+    }
+
     async fn pages_come_newest_first_and_end(store: Store) {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");

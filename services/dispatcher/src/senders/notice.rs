@@ -6,10 +6,11 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::Deserializer;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use url::Url;
-use watchbell_domain::Severity;
+use watchbell_domain::{Severity, json};
 
 use super::text::{humanise, line};
 use crate::event::StoredEvent;
@@ -118,18 +119,18 @@ pub(crate) fn web_url(text: &str) -> Option<Url> {
 
 /// The scalars of the data by their own names, clean and in words, for sentences: instants in UTC, `Yes` and `No`.
 pub(crate) fn plain_data(event: &StoredEvent) -> BTreeMap<String, Value> {
-    let clean = |value| match value {
-        Value::String(text) => Some(match instant(&text) {
+    let clean = |told| match told {
+        Told::Text(text) => Some(match instant(&text) {
             Some(at) => time_text(at).into(),
             None => line(&text).chars().take(300).collect::<String>().into(),
         }),
-        Value::Bool(yes) => Some(if yes { "Yes" } else { "No" }.into()),
-        Value::Number(number) => Some(Value::Number(number)),
-        _ => None,
+        Told::Bool(yes) => Some(if yes { "Yes" } else { "No" }.into()),
+        Told::Number(digits) => json::parse(digits, 0).ok(),
+        Told::Object(_) => None,
     };
     members(&event.data)
         .into_iter()
-        .filter_map(|(name, value)| Some((name, clean(value)?)))
+        .filter_map(|(name, text)| Some((name, Told::of(text).and_then(clean)?)))
         .collect()
 }
 
@@ -184,10 +185,10 @@ fn facts(event: &StoredEvent) -> (Vec<Fact>, usize) {
     let mut found: Vec<(usize, Fact)> = members(&event.data)
         .into_iter()
         .filter(|(name, _)| !name.eq_ignore_ascii_case("severity"))
-        .filter_map(|(name, value)| {
-            let text = match value {
-                Value::String(text) if said.contains(&text.as_str()) => return None,
-                Value::String(text) => {
+        .filter_map(|(name, text)| {
+            let text = match Told::of(text)? {
+                Told::Text(text) if said.contains(&text.as_str()) => return None,
+                Told::Text(text) => {
                     if let Some(at) = instant(&text) {
                         let fact = Fact {
                             name: humanise(&name),
@@ -197,10 +198,9 @@ fn facts(event: &StoredEvent) -> (Vec<Fact>, usize) {
                     }
                     line(&text).chars().take(MAX_VALUE_CHARS).collect()
                 }
-                Value::Bool(yes) => if yes { "Yes" } else { "No" }.to_owned(),
-                Value::Number(number) => number.to_string(),
-                Value::Object(counts) => tally(&counts)?,
-                _ => return None,
+                Told::Bool(yes) => if yes { "Yes" } else { "No" }.to_owned(),
+                Told::Number(digits) => digits.chars().take(MAX_VALUE_CHARS).collect(),
+                Told::Object(counts) => tally(&counts)?,
             };
             let fact = Fact {
                 name: humanise(&name),
@@ -246,11 +246,12 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
 }
 
-/// The members of a JSON object that may be facts, in its own order.
-fn members(json: &str) -> Vec<(String, Value)> {
+/// The members of a JSON object that may be facts, in its own order, as the texts that they are: a number is told with
+/// the digits that it came with.
+fn members(json: &str) -> Vec<(String, &RawValue)> {
     struct Members;
     impl<'de> Visitor<'de> for Members {
-        type Value = Vec<(String, Value)>;
+        type Value = Vec<(String, &'de RawValue)>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
@@ -258,23 +259,44 @@ fn members(json: &str) -> Vec<(String, Value)> {
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut members = Vec::new();
-            while let Some(name) = map.next_key::<String>()? {
+            while let Some(member) = map.next_entry::<String, &'de RawValue>()? {
                 if members.len() < 1_000 {
-                    members.push((name, map.next_value()?));
-                } else {
-                    map.next_value::<IgnoredAny>()?;
+                    members.push(member);
                 }
             }
             Ok(members)
         }
     }
-    let members = serde_json::Deserializer::from_str(json)
+    serde_json::Deserializer::from_str(json)
         .deserialize_map(Members)
-        .unwrap_or_default();
-    members
-        .into_iter()
-        .filter(|(_, value)| !value.is_array() && !value.is_null())
-        .collect()
+        .unwrap_or_default()
+}
+
+/// What a member tells, read from its text.
+enum Told<'t> {
+    Text(String),
+    Bool(bool),
+    /// Its digits.
+    Number(&'t str),
+    Object(Map<String, Value>),
+}
+
+impl<'t> Told<'t> {
+    /// Arrays and nulls tell nothing.
+    fn of(text: &'t RawValue) -> Option<Self> {
+        let text = text.get();
+        match text.as_bytes().first()? {
+            b'"' => serde_json::from_str(text).ok().map(Self::Text),
+            b't' | b'f' => Some(Self::Bool(text == "true")),
+            b'-' | b'0'..=b'9' => Some(Self::Number(text)),
+            // A tally has one level.
+            b'{' => match json::parse(text, 1) {
+                Ok(Value::Object(object)) => Some(Self::Object(object)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -309,13 +331,24 @@ mod tests {
             [
                 pair("Resource", "s3://x"),
                 pair("Findings", "2 high, 1 info"),
-                pair("Score", "9.8"),
+                pair("Score", "9.80"),
                 pair("Zone", "b"),
                 pair("Open", "Yes"),
                 pair("Seen at", "21 Nov 2026, 06:43 UTC"),
                 pair("Finding ID", "f-1"),
             ]
         );
+    }
+
+    #[test]
+    fn a_number_keeps_its_digits_and_no_key_is_magic() {
+        assert_eq!(
+            facts_of(
+                r#"{"big":123456789012345678901234567890,"$serde_json::private::RawValue":"{\"a\":1}","c":{"$serde_json::private::RawValue":"[[1"}}"#
+            )[0],
+            pair("Big", "123456789012345678901234567890")
+        );
+        assert!(facts_of(&format!(r#"{{"a":{}"#, r#"{"a":"#.repeat(100_000))).is_empty());
     }
 
     #[test]

@@ -255,7 +255,9 @@ fn an_expression_can_look_into_the_data_and_counts_as_no_match_where_the_data_la
         .build();
     told(&team, &event("finding.created"), &["#prod"]);
     let mut bare = event("finding.created");
-    bare.data.remove("account");
+    let mut data = bare.data.object().clone();
+    data.remove("account");
+    bare.data = watchbell_domain::Data::of(data).unwrap();
     told(&team, &bare, &[]);
 }
 

@@ -99,7 +99,9 @@ fn an_explanation_goes_through_rules_channels_webhooks_and_people_in_order() {
 fn conditions_that_fail_are_said_one_by_one() {
     let mut finding = at("finding.created", Severity::Low);
     finding.source = "cspm".to_owned();
-    finding.data.remove("score");
+    let mut data = finding.data.object().clone();
+    data.remove("score");
+    finding.data = watchbell_domain::Data::of(data).unwrap();
     let explanation = explain(&busy_team().build(), &finding, noon());
     insta::assert_snapshot!(read(&explanation));
 }

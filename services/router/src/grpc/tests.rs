@@ -170,7 +170,7 @@ async fn an_event_is_submitted_with_its_routes_and_answered_with_what_was_stored
     assert_eq!(submitted.team_id, team_id().to_string());
     let event = submitted.event.unwrap();
     assert_eq!(event.title, "New finding");
-    assert_eq!(event.payload, json(r#"{"finding_id":"fnd-1"}"#));
+    assert_eq!(event.payload, json(r#"{"finding_id": "fnd-1"}"#));
 }
 
 #[tokio::test]
@@ -201,6 +201,75 @@ async fn every_violation_is_answered_under_its_own_path_and_nothing_is_submitted
     );
     let refused = refusal(world.router.emit(by_key(team_id(), emit(None)))).await;
     assert_eq!(fields(&refused), ["event"]);
+    assert!(committed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn data_is_submitted_byte_for_byte() {
+    let (world, committed) = World::committing().await;
+    let text = r#" {"finding_id": "f", "big": 123456789012345678901234567890, "exact": 1.10, "zero": -0,
+        "a": {"$serde_json::private::RawValue": "[1]"}} "#;
+    let event = WireEvent {
+        payload: json(text),
+        ..finding("e")
+    };
+    world
+        .router
+        .emit(by_key(team_id(), emit(Some(event))))
+        .await
+        .unwrap();
+    let submitted = committed.lock().unwrap()[0].event.clone().unwrap().payload;
+    assert_eq!(submitted, json(text));
+}
+
+#[tokio::test]
+async fn data_that_would_not_come_back_as_it_is_is_refused() {
+    let (world, committed) = World::committing().await;
+    let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+    let layered = (0..12).fold("1".to_owned(), |text, _| {
+        let nested = format!("{}{text}{}", "[".repeat(118), "]".repeat(118));
+        serde_json::json!({"$serde_json::private::RawValue": nested}).to_string()
+    });
+    let number = |number| prost_types::Struct {
+        fields: [(
+            "n".to_owned(),
+            prost_types::Value {
+                kind: Some(prost_types::value::Kind::NumberValue(number)),
+            },
+        )]
+        .into(),
+    };
+    for (payload, field) in [
+        (Payload::DataJson(nested(33).into()), "event.data_json"),
+        (
+            Payload::DataJson(format!(r#"{{"a":[{}]}}"#, "[".repeat(49)).into()),
+            "event.data_json",
+        ),
+        (
+            Payload::DataJson(format!(r#"{{"a":{}{layered}}}"#, "[".repeat(40)).into()),
+            "event.data_json",
+        ),
+        (
+            Payload::DataJson(r#"{"a":1,"\u0061":2}"#.into()),
+            "event.data_json",
+        ),
+        (
+            Payload::DataJson(vec![b'{', 0xff, b'}'].into()),
+            "event.data_json",
+        ),
+        (Payload::Data(number(f64::NAN)), "event.data"),
+        (Payload::Data(number(f64::INFINITY)), "event.data"),
+    ] {
+        let event = WireEvent {
+            payload: Some(payload),
+            ..finding("e")
+        };
+        let refused = refusal(world.router.emit(by_key(team_id(), emit(Some(event))))).await;
+        assert_eq!(
+            (refused.code, fields(&refused)),
+            (Code::InvalidArgument, vec![field])
+        );
+    }
     assert!(committed.lock().unwrap().is_empty());
 }
 

@@ -1,14 +1,17 @@
 //! An event as flags say it, and as a line of a file does.
 
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+
 use clap::Args;
 use prost_types::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value, value::RawValue};
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::event::v1::{Event, event::Payload};
 use watchbell_contracts::json;
-use watchbell_domain::{Category, Severity};
+use watchbell_domain::{Category, Data, Severity};
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::input;
 use crate::session::Session;
 
@@ -56,7 +59,12 @@ impl EventOptions {
             None => None,
         };
         let payload = match &self.data {
-            Some(data) => Some(payload(&Value::Object(input::object(data, "--data")?))),
+            Some(given) => {
+                let data: Data = input::text_or_file(given)?
+                    .try_into()
+                    .map_err(|error| Failure::usage(format!("--data {error}")))?;
+                Some(Payload::DataJson(data.into_text().into()))
+            }
             None => None,
         };
         Ok(Event {
@@ -75,22 +83,24 @@ impl EventOptions {
     }
 }
 
-/// JSON text keeps numbers exact.
-fn payload(data: &Value) -> Payload {
-    Payload::DataJson(data.to_string().into_bytes().into())
-}
-
-/// An event written as JSON: protobuf JSON, and the words `critical` or `security-alert` as people write them.
+/// An event written as JSON: protobuf JSON, and the words `critical` or `security-alert` as people write them. `data` is
+/// taken as the text that it is.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn event_from_json(text: &str) -> Result<Event, String> {
-    let Value::Object(mut fields) =
-        serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?
-    else {
-        return Err("must be a JSON object".to_owned());
+    let mut texts: BTreeMap<String, &RawValue> =
+        serde_json::from_str(text).map_err(|error| format!("must be a JSON object: {error}"))?;
+    let data = match texts.remove("data") {
+        Some(text) => Some(Data::from_str(text.get()).map_err(|error| format!("`data` {error}"))?),
+        None => None,
     };
-    let data = fields.remove("data");
+    let mut fields = Map::new();
+    for (name, text) in texts {
+        let value =
+            watchbell_domain::json::parse(text.get(), 8).map_err(|error| format!("`{name}` {error}"))?;
+        fields.insert(name, value);
+    }
     if let Some(Value::String(given)) = fields.get_mut("severity")
         && let Ok(severity) = input::word::<Severity>(given)
     {
@@ -103,10 +113,8 @@ pub(crate) fn event_from_json(text: &str) -> Result<Event, String> {
     }
     let mut event: Event = json::from_json("watchbell.event.v1.Event", &Value::Object(fields))
         .map_err(|error| error.to_string())?;
-    match data {
-        None => {}
-        Some(data @ Value::Object(_)) => event.payload = Some(payload(&data)),
-        Some(_) => return Err("`data` must be a JSON object".to_owned()),
+    if let Some(data) = data {
+        event.payload = Some(Payload::DataJson(data.into_text().into()));
     }
     Ok(event)
 }
@@ -118,7 +126,7 @@ mod tests {
     #[test]
     fn a_line_is_an_event_with_exact_numbers() {
         let line = r#"{"type": "finding.created", "severity": "high", "category": "security-alert",
-            "occurred_at": "2026-11-21T09:00:00Z", "data": {"finding_id": "f-1", "asset": 9007199254740993}}"#;
+            "occurred_at": "2026-11-21T09:00:00Z", "data": {"finding_id": "f-1", "asset": 90071992547409930, "score": 1.10}}"#;
         let event = event_from_json(line).unwrap();
         assert_eq!(
             (event.r#type.as_str(), event.severity, event.category),
@@ -127,7 +135,11 @@ mod tests {
         let Some(Payload::DataJson(data)) = event.payload else {
             panic!()
         };
-        assert!(std::str::from_utf8(&data).unwrap().contains("9007199254740993"));
+        assert!(
+            std::str::from_utf8(&data)
+                .unwrap()
+                .ends_with(r#""asset": 90071992547409930, "score": 1.10}"#)
+        );
     }
 
     #[test]
@@ -143,7 +155,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (line, words) in [
-            ("nonsense", "not JSON"),
+            ("nonsense", "JSON object"),
             ("[]", "object"),
             (r#"{"type": "a.b", "colour": "red"}"#, "colour"),
             (r#"{"type": "a.b", "data": [1]}"#, "`data`"),

@@ -5,7 +5,6 @@ use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{
     AcceptedEvent, GetEventRequest, ListEventsRequest, ListEventsResponse,
 };
-use watchbell_contracts::event::v1::{Event, event::Payload};
 use watchbell_domain::{Category, Severity};
 
 use super::{present, yes};
@@ -148,7 +147,7 @@ async fn show(session: &Session, event_id: String) -> Outcome {
                 ("occurred", text::local(event.occurred_at.as_ref())),
                 ("accepted", text::local(accepted.accept_time.as_ref())),
                 ("test", yes(event.test)),
-                ("data", data(&event)),
+                ("data", accepted.data_json.clone()),
             ];
             let mut said = text::pairs(style, &fields);
             for route in &accepted.routes {
@@ -161,14 +160,4 @@ async fn show(session: &Session, event_id: String) -> Outcome {
             }
             said
         })
-}
-
-/// The data of an event as indented JSON.
-fn data(event: &Event) -> String {
-    let object = match event.payload.clone() {
-        Some(Payload::Data(fields)) => serde_json::Value::Object(convert::object(fields)),
-        Some(Payload::DataJson(bytes)) => serde_json::from_slice(&bytes).unwrap_or_default(),
-        None => return String::new(),
-    };
-    format!("{object:#}")
 }

@@ -8,7 +8,7 @@ use watchbell_domain::{
     vocabulary::{Category, Severity, Topic},
 };
 
-use super::{FromWire as _, object, optional, structure, words};
+use super::{FromWire as _, optional, structs::finite_object, structure, words};
 use crate::config::v1::{self as wire, AlertWhen};
 
 /// A definition whose schema compiles and whose example fits it.
@@ -33,6 +33,12 @@ pub(super) fn event_type_definition(message: &wire::EventType) -> Result<EventTy
         "" => None,
         word => violations.parse("topic", reason::UNKNOWN_VALUE, word),
     };
+    let mut object = |fields: &Option<prost_types::Struct>, field| {
+        let fields = fields.clone()?;
+        Some(finite_object(fields, field, &mut violations))
+    };
+    let data_schema = object(&message.data_schema, "data_schema").map(Value::Object);
+    let example = object(&message.example, "example").unwrap_or_default();
     let Some(name) = name else {
         return Err(violations);
     };
@@ -43,11 +49,8 @@ pub(super) fn event_type_definition(message: &wire::EventType) -> Result<EventTy
         severity: severity.unwrap_or(Severity::Info),
         alert_policy: alert_policy.unwrap_or_default(),
         topic,
-        data_schema: message
-            .data_schema
-            .clone()
-            .map(|schema| Value::Object(object(schema))),
-        example: message.example.clone().map(object).unwrap_or_default(),
+        data_schema,
+        example,
         name,
     })
 }
@@ -110,7 +113,7 @@ pub fn event_type_message(spec: &EventTypeSpec) -> wire::EventType {
             .as_ref()
             .and_then(Value::as_object)
             .map(structure),
-        example: filled(&spec.example),
+        example: filled(spec.example.object()),
         built_in: spec.built_in,
         title: spec.title.clone(),
         etag: String::new(),

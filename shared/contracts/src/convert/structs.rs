@@ -5,9 +5,44 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use prost_types::{ListValue, Struct, Timestamp, Value, value::Kind};
 use serde_json::{Map, Number, Value as Json};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_domain::{
+    data::{Data, InvalidData},
+    violation::{Violations, reason},
+};
 
-/// A struct as a JSON object. A whole number becomes a JSON integer as far as a double is exact (2^53).
+/// A struct as the data of an event: its compact JSON.
+///
+/// # Errors
+/// NaN and infinities, and what breaks the bounds of data.
+pub fn data(fields: Struct) -> Result<Data, InvalidData> {
+    if !is_finite(&fields) {
+        return Err(InvalidData::NotFinite);
+    }
+    Data::of(object(fields))
+}
+
+/// A struct as a JSON object; NaN and infinities are violations of `field`.
+pub(super) fn finite_object(fields: Struct, field: &str, violations: &mut Violations) -> Map<String, Json> {
+    if !is_finite(&fields) {
+        let error = InvalidData::NotFinite;
+        violations.add(field, error.reason(), error.to_string());
+    }
+    object(fields)
+}
+
+fn is_finite(fields: &Struct) -> bool {
+    fn is_finite_value(value: &Value) -> bool {
+        match &value.kind {
+            Some(Kind::NumberValue(number)) => number.is_finite(),
+            Some(Kind::ListValue(list)) => list.values.iter().all(is_finite_value),
+            Some(Kind::StructValue(fields)) => is_finite(fields),
+            _ => true,
+        }
+    }
+    fields.fields.values().all(is_finite_value)
+}
+
+/// A struct as a JSON object, NaN and infinities as null. A whole number becomes a JSON integer as far as a double is exact (2^53).
 #[must_use]
 pub fn object(fields: Struct) -> Map<String, Json> {
     fields
@@ -41,7 +76,8 @@ fn json(value: Value) -> Json {
 
 fn number(value: f64) -> Json {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT {
+    let is_negative_zero = value == 0.0 && value.is_sign_negative();
+    if value.fract() == 0.0 && value.abs() <= EXACT && !is_negative_zero {
         #[expect(clippy::cast_possible_truncation, reason = "a whole number within 2^53")]
         return Json::Number(Number::from(value as i64));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{AlertPolicy, EventTypeDefinition, EventTypeSpec, schema};
 use crate::pattern::EventType;
@@ -190,11 +190,13 @@ pub(super) fn all() -> BTreeMap<EventType, Arc<EventTypeSpec>> {
                 severity,
                 alert_policy,
                 topic,
-                example: written["examples"][0].as_object().cloned().unwrap_or_default(),
+                example: Map::new(),
                 data_schema: Some(written.clone()),
             };
             let validator = schema::compile(&written).expect("a built-in schema compiles");
-            let spec = EventTypeSpec::compiled(definition, Some(validator), true);
+            let example = written["examples"][0].to_string();
+            let example = example.parse().expect("a built-in example is data");
+            let spec = EventTypeSpec::compiled(definition, example, Some(validator), true);
             (spec.event_type.clone(), Arc::new(spec))
         })
         .collect()

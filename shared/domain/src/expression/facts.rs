@@ -67,7 +67,7 @@ fn see(event: &Event) -> Result<Seen, EvaluationError> {
         ("title", text(&event.title)),
         ("subject", optional(event.subject.as_deref())),
         ("url", optional(event.url.as_deref())),
-        ("data", object(&event.data, &mut bytes)?),
+        ("data", object(event.data.object(), &mut bytes)?),
         ("test", Value::Bool(event.test)),
     ]
     .into_iter()

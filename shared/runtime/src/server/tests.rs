@@ -405,6 +405,22 @@ async fn a_browser_calls_by_grpc_web_over_http_1_and_is_authenticated_too() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_no_message_is_the_callers_fault() {
+    let world = World::new(None).await;
+    let answer = world
+        .http(
+            "POST /watchbell.dispatcher.v1.InboxService/GetUnreadCount HTTP/1.1\r\nhost: x\r\n\
+             connection: close\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: 8\r\n\
+             x-api-key: wbk_good\r\n\r\n\0\0\0\0\x03\x0f\x0f\x0f",
+        )
+        .await;
+    assert!(
+        answer.contains("grpc-status:3") || answer.contains("grpc-status: 3"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn calls_are_measured_by_what_they_are_and_not_by_what_callers_make_up() {
     let world = World::new(None).await;
     let inbox = InboxServiceClient::new(world.channel());

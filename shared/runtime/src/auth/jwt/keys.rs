@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Unfit;
 
@@ -107,13 +107,14 @@ impl KeySet {
     /// When it is none. One without a key that is of use is no error: a provider may take all of its keys back.
     pub(super) fn parse(json: &[u8]) -> Result<Self, NoKeySet> {
         #[derive(Deserialize)]
-        struct Document {
-            keys: Vec<Value>,
+        struct Document<'a> {
+            #[serde(borrow)]
+            keys: Vec<&'a RawValue>,
         }
-        let document: Document = serde_json::from_slice(json).map_err(|_| NoKeySet)?;
+        let document: Document<'_> = serde_json::from_slice(json).map_err(|_| NoKeySet)?;
         let mut set = Self::default();
         for key in document.keys {
-            match serde_json::from_value(key).ok().and_then(Jwk::usable) {
+            match serde_json::from_str(key.get()).ok().and_then(Jwk::usable) {
                 Some(key) => set.keys.push(key),
                 None => set.left_out += 1,
             }

@@ -5,12 +5,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use watchbell_domain::json;
+
 use super::Unfit;
 use super::keys::{Algorithm, PublicKey};
 
 /// The types of tokens that are taken: a JWT (RFC 7519 §5.1) and an access token (RFC 9068 §2.1). A token that does not
 /// say what it is is taken, too.
 const TYPES: [&str; 2] = ["JWT", "at+jwt"];
+
+/// How deep headers and claims may nest.
+const MAX_LEVELS: usize = 16;
 
 /// A token whose signature nobody has looked at.
 #[derive(Debug)]
@@ -75,5 +80,9 @@ fn decoded(part: &str) -> Result<Vec<u8>, Unfit> {
 }
 
 fn object(json: &[u8]) -> Result<Map<String, Value>, Unfit> {
-    serde_json::from_slice(json).map_err(|_| Unfit::Malformed)
+    let text = std::str::from_utf8(json).map_err(|_| Unfit::Malformed)?;
+    match json::parse(text, MAX_LEVELS) {
+        Ok(Value::Object(object)) => Ok(object),
+        _ => Err(Unfit::Malformed),
+    }
 }
