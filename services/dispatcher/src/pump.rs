@@ -171,7 +171,9 @@ async fn outcome(core: &Core, job: Job) -> Outcome {
         core.lanes().refund(job.lane);
         return job.waits(State::Held, held_until(until), until);
     }
-    if let Some(until) = terms.storm.and_then(|limit| core.storms.folds(core, &job, limit)) {
+    if let Some(limit) = terms.storm
+        && let Some(until) = core.storms.folds(core, &job, limit).await
+    {
         core.lanes().refund(job.lane);
         let message = format!("folded into a summary at {}", until.format("%H:%M UTC"));
         return job.waits(State::Folded, message, until);

@@ -1,13 +1,14 @@
 //! Storm control: a channel that people read gets so many messages in a stretch of time, and what comes beyond that is
 //! told by one summary when the stretch is over. The decision is pure; what was sent is counted in memory, by each
-//! replica for itself, and a restart begins to count anew: at worst a room gets a few messages more.
+//! replica for itself, and begins with what the log says: a storm goes on over a restart.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use sea_orm::DbErr;
 use watchbell_contracts::config::v1 as config;
 use watchbell_domain::channel::StormLimit;
 use watchbell_domain::{ChannelKind, Severity};
@@ -17,7 +18,8 @@ use crate::job::Job;
 use crate::lanes::LaneId;
 use crate::senders::summary::SUMMARY_TYPE;
 
-/// The longest window that a channel can have: what was sent earlier counts nowhere.
+/// The longest window that a channel can have: what was sent earlier counts nowhere. Instants are counted from so long
+/// before this process began, so that what was sent before has one, too.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What a channel was sent of late.
@@ -55,6 +57,25 @@ pub(crate) struct Storms {
 // === impl Recent ===
 
 impl Recent {
+    /// What the log says of a channel: when it was sent something, oldest first, and until when what is folded waits.
+    fn restored(
+        sent: &[DateTime<Utc>],
+        until: Option<DateTime<Utc>>,
+        limit: StormLimit,
+        now: Duration,
+        now_utc: DateTime<Utc>,
+    ) -> Self {
+        let ago = |at: &DateTime<Utc>| (now_utc - *at).to_std().unwrap_or_default();
+        Self {
+            sent: sent.iter().map(|at| now.saturating_sub(ago(at))).collect(),
+            folding: until.map(|until_utc| Folding {
+                limit,
+                until: now + (until_utc - now_utc).to_std().unwrap_or_default(),
+                until_utc,
+            }),
+        }
+    }
+
     /// Whether a message may go at `now`, which is `now_utc` by the calendar. What `must_go` always may, and counts
     /// like any other.
     pub(crate) fn decide(
@@ -104,20 +125,50 @@ impl Recent {
 
 impl Storms {
     /// Until when a job that could go now is folded; `None` when it goes, which is counted.
-    pub(crate) fn folds(&self, core: &Core, job: &Job, limit: StormLimit) -> Option<DateTime<Utc>> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) async fn folds(&self, core: &Core, job: &Job, limit: StormLimit) -> Option<DateTime<Utc>> {
+        if !self.lanes().contains_key(&job.lane) {
+            let recent = read(core, job, limit).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "nobody knows what was sent before; storm control begins to count anew");
+                Recent::default()
+            });
+            self.lanes().entry(job.lane).or_insert(recent);
+        }
+        let mut lanes = self.lanes();
         let recent = lanes.entry(job.lane).or_default();
-        match recent.decide(limit, must_go(job), core.clock.monotonic(), core.clock.now()) {
+        match recent.decide(limit, must_go(job), now(core), core.clock.now()) {
             Decision::Send => None,
             Decision::Fold(until) => Some(until),
         }
     }
 
     /// Forgets channels that were sent nothing for longer than any window.
-    pub(crate) fn forget_idle(&self, now: Duration) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.retain(|_, recent| recent.matters(now));
+    pub(crate) fn forget_idle(&self, core: &Core) {
+        let now = now(core);
+        self.lanes().retain(|_, recent| recent.matters(now));
     }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<LaneId, Recent>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn now(core: &Core) -> Duration {
+    LONGEST + core.clock.monotonic()
+}
+
+/// What the log says of a job's channel.
+async fn read(core: &Core, job: &Job, limit: StormLimit) -> Result<Recent, DbErr> {
+    let Some(channel) = job.route.channel_id() else {
+        return Ok(Recent::default());
+    };
+    let now_utc = core.clock.now();
+    let since = now_utc - TimeDelta::from_std(limit.window).unwrap_or_default();
+    let sent = core
+        .db
+        .sent_since(job.team_id(), channel, since, limit.max_messages)
+        .await?;
+    let until = core.db.folded_until(job.lane, now_utc).await?;
+    Ok(Recent::restored(&sent, until, limit, now(core), now_utc))
 }
 
 /// What is CRITICAL, what somebody asked for, and summaries themselves.

@@ -99,6 +99,26 @@ const LAST_FIVE: [&str; 5] = [
 store_tests! {
     migrator = Migrator;
 
+    async fn a_storm_goes_on_over_restarts(store: Store) {
+        let stage = Stage::new();
+        let room = slack(&stage);
+        let (mut sent, mut folded) = (0, 0);
+        // Short of the limit, beyond it, and while what is folded waits.
+        for (count, more, wait) in [(15, 15, 16), (15, 5, 10), (5, 0, 2)] {
+            let mut rig = Rig::on(&store, &stage).await;
+            let requests = (0..count).map(|n| to_slack(&stage, &format!("{sent}-{folded}-{n}"), room));
+            rig.submit(requests.collect()).await;
+            seconds(&mut rig, wait).await;
+            (sent, folded) = (sent + more, folded + count - more);
+            assert_eq!(stage.receivers.carried().len(), sent);
+            assert_eq!(told(&rig, State::Folded).await.len(), folded);
+            rig.heartbeat.leave().await;
+        }
+        let mut rig = Rig::on(&store, &stage).await;
+        seconds(&mut rig, 40).await;
+        assert_eq!(only_summary(&rig).await.1.total, folded);
+    }
+
     async fn a_storm_is_twenty_messages_and_a_summary_of_the_rest_and_critical_passes(store: Store) {
         let mut rig = Rig::new(&store).await;
         let room = slack(&rig.stage);

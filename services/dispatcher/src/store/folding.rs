@@ -1,7 +1,7 @@
 //! What waits to be told together, what a summary tells, and the migration that brought both. Rows that wait are the
 //! unleased ones in the states HELD and FOLDED with a due time; rows that a summary tells have none, but name it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use sea_orm_migration::prelude::*;
 use uuid::Uuid;
@@ -104,6 +104,51 @@ impl MigrationTrait for Summaries {
 // === impl Db ===
 
 impl Db {
+    /// When a channel was sent something since then, oldest first: the last `most` times. Of deliveries that were made in
+    /// the last day, the newest thousand are looked at.
+    pub(crate) async fn sent_since(
+        &self,
+        team: TeamId,
+        channel: ChannelId,
+        since: DateTime<Utc>,
+        most: u32,
+    ) -> Result<Vec<DateTime<Utc>>, DbErr> {
+        let sql = "SELECT a.started_at FROM (
+                SELECT id FROM deliveries WHERE team_id = $1 AND channel_id = $2 AND id >= $3 AND attempt_count > 0
+                ORDER BY id DESC LIMIT 1000
+            ) AS d JOIN attempts a ON a.delivery_id = d.id
+            WHERE a.started_at > $4 ORDER BY a.started_at DESC LIMIT $5";
+        // Ids begin with the milliseconds since 1970 (RFC 9562 §5.7).
+        let day = u128::try_from((since - TimeDelta::days(1)).timestamp_millis()).unwrap_or(0);
+        let values = vec![
+            team.as_uuid().into(),
+            channel.as_uuid().into(),
+            Uuid::from_u128(day << 80).into(),
+            micros(since).into(),
+            i64::from(most).into(),
+        ];
+        let rows = self.query(sql, values).await?;
+        let sent = rows
+            .iter()
+            .rev()
+            .map(|row| row.try_get("", "started_at").map(instant));
+        sent.collect()
+    }
+
+    /// Until when the first that storm control has folded in a lane waits.
+    pub(crate) async fn folded_until(
+        &self,
+        lane: LaneId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, DbErr> {
+        let sql = "SELECT due_at FROM deliveries WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4)
+                AND lane_id = $1 AND state = 4 AND due_at > $2 ORDER BY due_at LIMIT 1";
+        let rows = self.query(sql, vec![lane.0.into(), micros(now).into()]).await?;
+        rows.first()
+            .map(|row| row.try_get("", "due_at").map(instant))
+            .transpose()
+    }
+
     /// The lanes of all teams in which something waits to be told together, or may.
     pub(crate) async fn gathering_lanes_all_teams(&self) -> Result<Vec<GatheringLane>, DbErr> {
         let rows = self.query(GATHERING, vec![]).await?;
