@@ -1,6 +1,7 @@
 //! The in-app inbox as server-sent events: each notification once, in order, over reconnections too. A client that
 //! comes back says by `Last-Event-ID` what it has; one that comes first is told at once where the inbox stands, so
-//! that nothing is lost even if the connection breaks before the first notification.
+//! that nothing is lost even if the connection breaks before the first notification. An event `reset` says that what the
+//! client has is not part of the inbox any more, and that it should list it anew.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,18 +9,16 @@ use std::time::Duration;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::{Stream, StreamExt as _, stream};
+use futures::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Code, Status};
 use watchbell_contracts::api::BoxStream;
-use watchbell_contracts::dispatcher::v1::{
-    ListNotificationsRequest, Notification, WatchRequest, WatchResponse,
-};
+use watchbell_contracts::dispatcher::v1::{WatchRequest, WatchResponse};
 use watchbell_contracts::json::to_json;
-use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_domain::ids::MemberId;
 use watchbell_domain::violation::reason;
 use watchbell_runtime::auth::{Admission, Principal, ValidFor, internal_request, table};
 use watchbell_runtime::problem::Problem;
@@ -96,19 +95,16 @@ impl Edge {
         let Admission { principal, valid_for } = self.auth.admit(headers, access).await?;
         let team = principal.team(&which.team_id)?;
         let member = member(&principal, &which.member_id)?;
-        let after = cursor(which, headers)?;
+        let after = position(which, headers);
         let place = self.streams.clone().try_acquire_owned();
         let place = place.map_err(|_| Problem::Overloaded {
             retry_after: RECONNECT,
         })?;
-        let after = match after {
-            Some(after) => after,
-            None => self.newest(team, member).await?,
-        };
         let request = WatchRequest {
             team_id: team.to_string(),
             member_id: member.to_string(),
-            after_cursor: after,
+            after,
+            ..WatchRequest::default()
         };
         let notifications = self
             .inbox
@@ -116,25 +112,7 @@ impl Edge {
             .await
             .map_err(upstream)?
             .into_inner();
-        Ok((events(after, notifications, place), valid_for))
-    }
-
-    /// Where the inbox stands: 0 when it is empty.
-    async fn newest(&self, team: TeamId, member: MemberId) -> Result<i64, Problem> {
-        let request = ListNotificationsRequest {
-            team_id: team.to_string(),
-            member_id: member.to_string(),
-            page_size: 1,
-            include_archived: true,
-            ..ListNotificationsRequest::default()
-        };
-        let page = self
-            .inbox
-            .list_notifications(internal_request(request))
-            .await
-            .map_err(upstream)?
-            .into_inner();
-        Ok(page.notifications.first().map_or(0, |newest| newest.cursor))
+        Ok((events(notifications, place), valid_for))
     }
 
     fn known_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
@@ -162,50 +140,43 @@ fn member(principal: &Principal, named: &str) -> Result<MemberId, Problem> {
     Ok(member)
 }
 
-/// What the client has, as it was told by us. A header wins, since a browser sends it by itself.
-fn cursor(which: &Which, headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+/// What the client has, as it was told by us; empty when it comes first. A header wins, since a browser sends it by itself.
+fn position(which: &Which, headers: &HeaderMap) -> String {
     let header = headers
         .get("last-event-id")
         .map(|value| value.to_str().unwrap_or("?"));
-    let Some(text) = header.or(which.after.as_deref()).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    match text.parse() {
-        Ok(cursor) if cursor >= 0 => Ok(Some(cursor)),
-        _ => Err(Problem::invalid(
-            "after",
-            reason::MALFORMED,
-            "must be the id of an event of this stream",
-        )),
-    }
+    header.or(which.after.as_deref()).unwrap_or_default().to_owned()
 }
 
 /// Ends when the Dispatcher's stream does, for whatever reason; the client connects again and goes on where it was.
 fn events(
-    after: i64,
-    notifications: BoxStream<WatchResponse>,
+    responses: BoxStream<WatchResponse>,
     place: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    // An id without data is noted by the client and not shown (HTML, server-sent events).
-    let first = Event::default().id(after.to_string()).retry(RECONNECT);
-    let rest = notifications
+    let mut first = true;
+    responses
         .take_while(|next| std::future::ready(next.is_ok()))
-        .filter_map(|next| std::future::ready(next.ok().and_then(|next| event(&next.notification?))))
+        .filter_map(move |next| {
+            let first = std::mem::replace(&mut first, false);
+            std::future::ready(next.ok().and_then(|next| event(&next, first)))
+        })
         .map(move |event| {
             let _held = &place;
-            event
-        });
-    stream::iter([first]).chain(rest).map(Ok)
+            Ok(event)
+        })
 }
 
-fn event(notification: &Notification) -> Option<Event> {
-    let data = to_json(NOTIFICATION, notification).ok()?;
-    Some(
-        Event::default()
-            .event("notification")
-            .id(notification.cursor.to_string())
-            .data(data.to_string()),
-    )
+fn event(response: &WatchResponse, first: bool) -> Option<Event> {
+    let event = Event::default().id(&response.position);
+    match &response.notification {
+        Some(notification) => {
+            let data = to_json(NOTIFICATION, notification).ok()?;
+            Some(event.event("notification").data(data.to_string()))
+        }
+        None if response.reset => Some(event.retry(RECONNECT).event("reset").data("{}")),
+        // An id without data is noted by the client and not shown (HTML, server-sent events).
+        None => first.then(|| event.retry(RECONNECT)),
+    }
 }
 
 /// As a JSON object, with the same words as a gRPC answer.

@@ -372,17 +372,20 @@ async fn a_stream_tells_each_notification_once_from_the_newest_on() {
     );
     let events: Vec<_> = answer.text.split("\n\n").collect();
     assert_eq!(
-        events[0], "id: 7\nretry: 3000",
+        events[0], "id: 7.ntf_7\nretry: 3000",
         "where the inbox stands, without data"
     );
     assert!(
-        events[1].contains("event: notification\n") && events[1].contains("id: 8\n"),
+        events[1].contains("event: notification\n") && events[1].contains("id: 8.ntf_8\n"),
         "{}",
         events[1]
     );
     assert!(events[1].contains(r#""title":"number 8""#), "{}", events[1]);
-    assert!(events[2].contains("id: 9\n"), "{}", events[2]);
-    assert_eq!(world.inbox.watched(), [(TEAM.to_owned(), MEMBER.to_owned(), 7)]);
+    assert!(events[2].contains("id: 9.ntf_9\n"), "{}", events[2]);
+    assert_eq!(
+        world.inbox.watched(),
+        [(TEAM.to_owned(), MEMBER.to_owned(), String::new())]
+    );
 }
 
 #[tokio::test]
@@ -390,21 +393,37 @@ async fn a_client_that_comes_back_goes_on_where_it_was() {
     let world = World::new();
     world.inbox.holds(&[3, 7]);
     let member = format!("member_id={MEMBER}");
-    world.ask(stream(&member, &[KEY, ("last-event-id", "3")])).await;
-    world
-        .ask(stream(&format!("{member}&after=5"), &[("x-api-key", "wbk_good")]))
+    let back = world
+        .ask(stream(&member, &[KEY, ("last-event-id", "3.ntf_3")]))
         .await;
-    let cursors: Vec<_> = world
+    assert!(!back.text.contains("reset"), "{}", back.text);
+    world
+        .ask(stream(
+            &format!("{member}&after=7.ntf_7"),
+            &[("x-api-key", "wbk_good")],
+        ))
+        .await;
+    let positions: Vec<_> = world
         .inbox
         .watched()
         .into_iter()
         .map(|(_, _, after)| after)
         .collect();
-    assert_eq!(cursors, [3, 5]);
-    let wrong = world
-        .ask(stream(&member, &[KEY, ("last-event-id", "nonsense")]))
+    assert_eq!(positions, ["3.ntf_3", "7.ntf_7"]);
+}
+
+#[tokio::test]
+async fn a_client_whose_inbox_was_restored_from_before_is_told_to_list_it_again() {
+    let world = World::new();
+    world.inbox.holds(&[3, 7]);
+    let member = format!("member_id={MEMBER}");
+    let answer = world
+        .ask(stream(&member, &[KEY, ("last-event-id", "99999999999")]))
         .await;
-    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    let first = answer.text.split("\n\n").next().unwrap_or_default();
+    let mut lines: Vec<_> = first.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["data: {}", "event: reset", "id: 7.ntf_7", "retry: 3000"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What changes, as it changes. Deliveries are news of this replica and may be missed (a watcher that is too slow is
-//! told); notifications are read from their table from a cursor on, so none is missed and none comes twice.
+//! told); notifications are read from their table from a position on, so none is missed and none comes twice.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Status};
 use watchbell_contracts::api::{BoxStream, boxed};
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_domain::ids::{MemberId, NotificationId, TeamId};
 use watchbell_domain::violation::{Violations, reason};
 
 use super::{inbox::member, optional_channel, team};
@@ -23,6 +25,8 @@ use crate::error::Error;
 const GULP: i64 = 200;
 /// A quiet stream says so, for whoever sits between; and looks whether a hint was lost.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Between the cursor and the id of a position.
+const SEPARATOR: char = '.';
 
 pub(super) fn deliveries(
     core: &Arc<Core>,
@@ -54,14 +58,23 @@ pub(super) fn deliveries(
     Ok(boxed(watched))
 }
 
+/// A place in a team's inbox: behind a notification, or before all. A cursor alone is not enough: a database that was
+/// restored from a backup gives the same ones out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Position {
+    cursor: i64,
+    /// Absent before all, and where only a cursor is known.
+    id: Option<NotificationId>,
+}
+
 /// A member's stream of notifications.
 struct InboxStream {
     core: Arc<Core>,
     team: TeamId,
     member: MemberId,
-    cursor: i64,
+    position: Position,
     hints: Receiver<Option<TeamId>>,
-    ready: VecDeque<wire::Notification>,
+    ready: VecDeque<wire::WatchResponse>,
 }
 
 pub(super) async fn inbox(
@@ -69,24 +82,30 @@ pub(super) async fn inbox(
     request: Request<wire::WatchRequest>,
 ) -> Result<BoxStream<wire::WatchResponse>, Error> {
     let (team, member) = member(&request, &request.get_ref().team_id, &request.get_ref().member_id)?;
-    let after = request.into_inner().after_cursor;
-    if after < 0 {
-        return Err(Violations::one("after_cursor", reason::OUT_OF_RANGE, "must not be negative").into());
-    }
+    let after = Position::asked(request.get_ref())?;
     // Hints first, the table second: what comes in between is hinted at.
     let hints = core.feed.inboxes();
-    let cursor = if after == 0 {
-        core.db.newest_cursor(team).await?
-    } else {
-        after
+    let known = match &after {
+        Some(after) => after.is_known(core, team).await?,
+        None => false,
+    };
+    let reset = after.is_some() && !known;
+    let position = match after {
+        Some(after) if known => after,
+        _ => Position::newest(core, team).await?,
+    };
+    let first = wire::WatchResponse {
+        notification: None,
+        position: position.to_string(),
+        reset,
     };
     let stream = InboxStream {
         core: Arc::clone(core),
         team,
         member,
-        cursor,
+        position,
         hints,
-        ready: VecDeque::new(),
+        ready: VecDeque::from([first]),
     };
     Ok(boxed(stream::unfold(Some(stream), |stream| async move {
         let mut stream = stream?;
@@ -98,28 +117,106 @@ pub(super) async fn inbox(
     })))
 }
 
+// === impl Position ===
+
+impl Position {
+    /// What a request goes on after, unless it begins now.
+    fn asked(request: &wire::WatchRequest) -> Result<Option<Self>, Violations> {
+        if !request.after.is_empty() {
+            let malformed = |_| {
+                Violations::one(
+                    "after",
+                    reason::MALFORMED,
+                    "must be a position that a response gave",
+                )
+            };
+            return request.after.parse().map(Some).map_err(malformed);
+        }
+        match request.after_cursor {
+            0 => Ok(None),
+            cursor if cursor > 0 => Ok(Some(Self { cursor, id: None })),
+            _ => Err(Violations::one(
+                "after_cursor",
+                reason::OUT_OF_RANGE,
+                "must not be negative",
+            )),
+        }
+    }
+
+    /// Whether it is a place in this inbox.
+    async fn is_known(&self, core: &Core, team: TeamId) -> Result<bool, Error> {
+        if self.cursor == 0 {
+            return Ok(true);
+        }
+        let there = core.db.notification_at(team, self.cursor).await?;
+        Ok(there.is_some() && (self.id.is_none() || self.id == there))
+    }
+
+    /// Behind everything.
+    async fn newest(core: &Core, team: TeamId) -> Result<Self, Error> {
+        let newest = core.db.newest_notification(team).await?;
+        let (cursor, id) = newest.map_or((0, None), |(cursor, id)| (cursor, Some(id)));
+        Ok(Self { cursor, id })
+    }
+}
+
+impl FromStr for Position {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (cursor, id) = match text.split_once(SEPARATOR) {
+            Some((cursor, id)) => (cursor, Some(id.parse().map_err(drop)?)),
+            None => (text, None),
+        };
+        match cursor.parse() {
+            Ok(cursor) if cursor >= 0 => Ok(Self { cursor, id }),
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.cursor)?;
+        self.id.map_or(Ok(()), |id| write!(f, "{SEPARATOR}{id}"))
+    }
+}
+
 // === impl InboxStream ===
 
 impl InboxStream {
     async fn next(&mut self) -> Result<Option<wire::WatchResponse>, Error> {
         loop {
-            if let Some(notification) = self.ready.pop_front() {
-                return Ok(Some(wire::WatchResponse {
-                    notification: Some(notification),
-                }));
+            if let Some(response) = self.ready.pop_front() {
+                return Ok(Some(response));
             }
             let rows = self
                 .core
                 .db
-                .notifications_after(self.team, self.member, self.cursor, GULP)
+                .notifications_after(self.team, self.member, self.position.cursor, GULP)
                 .await?;
-            self.cursor = rows.last().map_or(self.cursor, |row| row.cursor);
-            self.ready.extend(rows.into_iter().map(encode::notification));
+            for row in rows {
+                self.position = Position {
+                    cursor: row.cursor,
+                    id: Some(NotificationId::from_uuid(row.id)),
+                };
+                self.ready.push_back(wire::WatchResponse {
+                    notification: Some(encode::notification(row)),
+                    position: self.position.to_string(),
+                    reset: false,
+                });
+            }
             if self.ready.is_empty() {
                 match tokio::time::timeout(HEARTBEAT, self.hint()).await {
                     Ok(true) => {}
                     Ok(false) => return Ok(None),
-                    Err(_) => return Ok(Some(wire::WatchResponse { notification: None })),
+                    Err(_) => {
+                        return Ok(Some(wire::WatchResponse {
+                            notification: None,
+                            position: self.position.to_string(),
+                            reset: false,
+                        }));
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use futures::{FutureExt, StreamExt};
 use tonic::Code;
 use watchbell_contracts::api::InboxApi;
-use watchbell_domain::ids::MemberId;
+use watchbell_domain::ids::{MemberId, NotificationId};
 use watchbell_runtime::auth::Principal;
 use watchbell_store::store_tests;
 
@@ -67,21 +67,21 @@ fn ids(notifications: &[wire::Notification]) -> Vec<&str> {
         .collect()
 }
 
-async fn watch(
-    rig: &Rig,
-    member: MemberId,
-    after: i64,
-) -> watchbell_contracts::api::BoxStream<wire::WatchResponse> {
+type Stream = watchbell_contracts::api::BoxStream<wire::WatchResponse>;
+
+/// A stream after a position, or from now on, and its first response.
+async fn watch(rig: &Rig, member: MemberId, after: &str) -> (wire::WatchResponse, Stream) {
     let request = wire::WatchRequest {
         team_id: rig.stage.team.to_string(),
         member_id: member.to_string(),
-        after_cursor: after,
+        after: after.to_owned(),
+        ..Default::default()
     };
-    rig.service
-        .watch(internal_request(request))
-        .await
-        .unwrap()
-        .into_inner()
+    let opened = rig.service.watch(internal_request(request)).await;
+    let mut stream = opened.unwrap().into_inner();
+    let first = stream.next().await.unwrap().unwrap();
+    assert_eq!(first.notification, None);
+    (first, stream)
 }
 
 store_tests! {
@@ -159,22 +159,66 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let member = someone(&rig);
         notify(&mut rig, "before").await;
-        let mut stream = watch(&rig, member, 0).await;
+        let (_, mut stream) = watch(&rig, member, "").await;
         assert!(stream.next().now_or_never().is_none(), "from now on");
         notify(&mut rig, "e1").await;
-        let first = stream.next().await.unwrap().unwrap().notification.unwrap();
-        assert_eq!(first.event_id, "e1");
+        let first = stream.next().await.unwrap().unwrap();
+        assert_eq!(first.notification.unwrap().event_id, "e1");
         drop(stream);
         for id in ["e2", "e3"] {
             notify(&mut rig, id).await;
         }
-        let mut stream = watch(&rig, member, first.cursor).await;
+        let (begun, mut stream) = watch(&rig, member, &first.position).await;
+        assert_eq!((begun.position, begun.reset), (first.position, false));
         notify(&mut rig, "e4").await;
         let mut seen = Vec::new();
         while seen.len() < 3 {
             seen.push(stream.next().await.unwrap().unwrap().notification.unwrap().event_id);
         }
         assert_eq!(seen, ["e2", "e3", "e4"]);
+    }
+
+    async fn an_inbox_that_was_empty_misses_nothing_that_came_while_nobody_listened(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let member = someone(&rig);
+        let (begun, stream) = watch(&rig, member, "").await;
+        drop(stream);
+        notify(&mut rig, "e1").await;
+        let (_, mut stream) = watch(&rig, member, &begun.position).await;
+        assert_eq!(stream.next().await.unwrap().unwrap().notification.unwrap().event_id, "e1");
+    }
+
+    async fn whoever_comes_from_a_history_that_is_gone_is_told_to_list_again(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let member = someone(&rig);
+        for id in ["e1", "e2"] {
+            notify(&mut rig, id).await;
+        }
+        let (newest, _) = watch(&rig, member, "").await;
+        let cursor: i64 = newest.position.split('.').next().unwrap().parse().unwrap();
+        let elsewhere = format!("{cursor}.{}", NotificationId::generate(rig.stage.now()));
+        for gone in ["99999999999", &elsewhere] {
+            let (begun, mut stream) = watch(&rig, member, gone).await;
+            assert!(begun.reset, "{gone}");
+            assert_eq!(begun.position, newest.position, "where it goes on");
+            assert!(stream.next().now_or_never().is_none(), "from now on");
+        }
+        // What was purged may have been followed by more that was.
+        let purge = format!("DELETE FROM notifications WHERE cursor < {cursor}");
+        store.writer().execute_unprepared(&purge).await.unwrap();
+        assert!(watch(&rig, member, &(cursor - 1).to_string()).await.0.reset);
+        assert!(!watch(&rig, member, &cursor.to_string()).await.0.reset, "a cursor alone may be known");
+        let request = wire::WatchRequest {
+            team_id: rig.stage.team.to_string(),
+            member_id: member.to_string(),
+            after_cursor: 1_000_000_000,
+            ..Default::default()
+        };
+        let mut stream = rig.service.watch(internal_request(request.clone())).await.unwrap().into_inner();
+        assert!(stream.next().await.unwrap().unwrap().reset);
+        let wrong = wire::WatchRequest { after: "nonsense".to_owned(), ..request };
+        let Err(status) = rig.service.watch(internal_request(wrong)).await else { panic!("it opens") };
+        assert_eq!(status.code(), Code::InvalidArgument);
     }
 
     async fn an_inbox_that_somebody_locks_delays_no_other_team(store: Store) {
@@ -225,7 +269,7 @@ store_tests! {
                 tokio::spawn(async move { core.feed.run(stop).await });
             }
             let member = someone(&here);
-            let mut stream = watch(&there, member, 0).await;
+            let (_, mut stream) = watch(&there, member, "").await;
             notify(&mut here, "e1").await;
             let heard = stream.next().await.unwrap().unwrap().notification.unwrap();
             assert_eq!(heard.event_id, "e1");

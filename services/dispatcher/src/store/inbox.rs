@@ -108,11 +108,32 @@ impl Db {
             .collect()
     }
 
-    /// The newest cursor of a team, 0 when it has none.
-    pub(crate) async fn newest_cursor(&self, team: TeamId) -> Result<i64, DbErr> {
-        let sql = "SELECT cursor FROM notifications WHERE team_id = $1 ORDER BY cursor DESC LIMIT 1";
+    /// The newest notification of a team.
+    pub(crate) async fn newest_notification(
+        &self,
+        team: TeamId,
+    ) -> Result<Option<(i64, NotificationId)>, DbErr> {
+        let sql = "SELECT cursor, id FROM notifications WHERE team_id = $1 ORDER BY cursor DESC LIMIT 1";
         let rows = self.query(sql, vec![team.as_uuid().into()]).await?;
-        rows.first().map_or(Ok(0), |row| row.try_get("", "cursor"))
+        let newest = rows.first().map(|row| {
+            let id = NotificationId::from_uuid(row.try_get("", "id")?);
+            Ok((row.try_get("", "cursor")?, id))
+        });
+        newest.transpose()
+    }
+
+    /// The notification of a team that has this cursor.
+    pub(crate) async fn notification_at(
+        &self,
+        team: TeamId,
+        cursor: i64,
+    ) -> Result<Option<NotificationId>, DbErr> {
+        let sql = "SELECT id FROM notifications WHERE team_id = $1 AND cursor = $2";
+        let rows = self
+            .query(sql, vec![team.as_uuid().into(), cursor.into()])
+            .await?;
+        let id = rows.first().map(|row| row.try_get("", "id"));
+        Ok(id.transpose()?.map(NotificationId::from_uuid))
     }
 
     /// How many are unread and not archived.
@@ -177,7 +198,10 @@ impl Db {
 
     /// Marks everything so far as read.
     pub(crate) async fn mark_all_read(&self, team: TeamId, member: MemberId) -> Result<(), DbErr> {
-        let through = self.newest_cursor(team).await?;
+        let through = self
+            .newest_notification(team)
+            .await?
+            .map_or(0, |(cursor, _)| cursor);
         let sql = "INSERT INTO inbox_members (team_id, member_id, read_through) VALUES ($1, $2, $3)
             ON CONFLICT (team_id, member_id) DO UPDATE SET read_through = excluded.read_through
             WHERE inbox_members.read_through < excluded.read_through";

@@ -273,7 +273,7 @@ impl PreferenceApi for PreferencesStandIn {
 pub(super) struct InboxStandIn {
     holds: Mutex<Vec<i64>>,
     brings: Mutex<Vec<i64>>,
-    watched: Mutex<Vec<(String, String, i64)>>,
+    watched: Mutex<Vec<(String, String, String)>>,
     stays_open: AtomicBool,
 }
 
@@ -294,10 +294,14 @@ impl InboxStandIn {
         self.stays_open.store(true, Ordering::SeqCst);
     }
 
-    /// Team, member and cursor of each watch.
-    pub(super) fn watched(&self) -> Vec<(String, String, i64)> {
+    /// Team, member and position of each watch.
+    pub(super) fn watched(&self) -> Vec<(String, String, String)> {
         self.watched.lock().unwrap().clone()
     }
+}
+
+fn position(cursor: i64) -> String {
+    format!("{cursor}.ntf_{cursor}")
 }
 
 fn notification(cursor: i64) -> Notification {
@@ -320,42 +324,43 @@ fn known(member: &str) -> Result<(), Status> {
 impl InboxApi for InboxStandIn {
     async fn list_notifications(
         &self,
-        request: Request<ListNotificationsRequest>,
+        _: Request<ListNotificationsRequest>,
     ) -> Answer<ListNotificationsResponse> {
-        assert_eq!(Principal::of(&request).ok(), Some(Principal::Service));
-        known(&request.get_ref().member_id)?;
-        assert!(
-            request.get_ref().include_archived,
-            "an archived one may be the newest"
-        );
-        let notifications = self
-            .holds
-            .lock()
-            .unwrap()
-            .last()
-            .map(|cursor| notification(*cursor))
-            .into_iter()
-            .collect();
-        Ok(Response::new(ListNotificationsResponse {
-            notifications,
-            ..ListNotificationsResponse::default()
-        }))
+        absent()
     }
 
     async fn watch(&self, request: Request<WatchRequest>) -> Answer<BoxStream<WatchResponse>> {
+        assert_eq!(Principal::of(&request).ok(), Some(Principal::Service));
         let request = request.into_inner();
         known(&request.member_id)?;
+        let held = self.holds.lock().unwrap().clone();
+        let reset =
+            !request.after.is_empty() && !held.iter().any(|cursor| position(*cursor) == request.after);
         self.watched
             .lock()
             .unwrap()
-            .push((request.team_id, request.member_id, request.after_cursor));
+            .push((request.team_id, request.member_id, request.after));
+        let first = WatchResponse {
+            position: held
+                .last()
+                .map_or_else(|| "0".to_owned(), |cursor| position(*cursor)),
+            reset,
+            ..WatchResponse::default()
+        };
         if self.stays_open.load(Ordering::SeqCst) {
-            return Ok(Response::new(boxed(futures::stream::pending())));
+            let first = futures::stream::iter([Ok(first)]);
+            return Ok(Response::new(boxed(first.chain(futures::stream::pending()))));
         }
-        let mut answers = vec![Ok(WatchResponse::default())];
+        let heartbeat = WatchResponse {
+            reset: false,
+            ..first.clone()
+        };
+        let mut answers = vec![Ok(first), Ok(heartbeat)];
         for cursor in self.brings.lock().unwrap().iter() {
             answers.push(Ok(WatchResponse {
                 notification: Some(notification(*cursor)),
+                position: position(*cursor),
+                reset: false,
             }));
         }
         answers.push(Err(Status::unavailable("the stream has reached its age")));

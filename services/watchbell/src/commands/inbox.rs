@@ -168,10 +168,17 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 team_id,
                 member_id,
                 after_cursor: after,
+                ..WatchRequest::default()
             };
             let mut news = session.inbox().watch(Request::new(request)).await?.into_inner();
             while let Some(message) = news.next().await {
-                let Some(notification) = message?.notification else {
+                let message = message?;
+                if message.reset {
+                    eprintln!(
+                        "cursor {after} is not part of this inbox any more; showing what is new from now on"
+                    );
+                }
+                let Some(notification) = message.notification else {
                     continue;
                 };
                 out.line("watchbell.dispatcher.v1.Notification", &notification, || {
