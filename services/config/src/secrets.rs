@@ -1,6 +1,6 @@
 //! A channel's secrets apart from the channel. Whoever writes a channel gives them inside of its destination; here
 //! they are taken out before anything is stored, and what may be shown in their place is put in: a host and a mask,
-//! or that there is one. A secret left empty in an update is kept, but never for another host or user than the one
+//! or that there is one. A secret left empty in an update is kept, but never for another URL, server or user than the one
 //! it was given for: who may change an address must not learn by that what is sent there.
 
 use base64::Engine;
@@ -12,7 +12,7 @@ use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, EmailDestination, HttpHeader, SigningSecret as WireSecret, SmtpServer,
     WebhookDestination, channel::Destination,
 };
-use watchbell_contracts::convert::timestamp;
+use watchbell_contracts::convert::{instant, timestamp};
 use watchbell_domain::secret::Secret;
 use watchbell_domain::signature::SigningSecret;
 use watchbell_domain::violation::{Violations, reason};
@@ -174,7 +174,7 @@ fn webhook_secrets(
         .take(url(&mut webhook.url, kept, "url"))
         .unwrap_or_default();
     webhook.masked_url = masked(&url);
-    let same_host = kept.is_some_and(|kept| masked(&kept.url) == webhook.masked_url);
+    let same_endpoint = kept.is_some_and(|kept| is_same_endpoint(&kept.url, &url));
 
     let mut headers = Vec::new();
     for (index, header) in webhook.headers.iter_mut().enumerate() {
@@ -186,12 +186,12 @@ fn webhook_secrets(
                 .map(|was| &was.value)
         });
         let value = match was {
-            Some(was) if given.is_empty() && same_host => was.clone(),
+            Some(was) if given.is_empty() && same_endpoint => was.clone(),
             Some(was) if given.is_empty() && !was.is_empty() => {
                 violations.add(
                     format!("headers[{index}].value"),
                     reason::REQUIRED,
-                    "must be given again, since the endpoint's host has changed",
+                    "must be given again, since the URL has changed",
                 );
                 continue;
             }
@@ -207,6 +207,8 @@ fn webhook_secrets(
     let mut made = None;
     let signing_secrets = match (given.is_empty(), kept) {
         (true, Some(kept)) if !kept.signing_secrets.is_empty() => kept.signing_secrets.clone(),
+        // The one that signs already changes nothing: a rotation goes on.
+        (false, Some(kept)) if signs_first(kept, &given) => kept.signing_secrets.clone(),
         (true, _) => {
             let secret = generate_signing_secret();
             made = Some(secret.clone());
@@ -254,20 +256,52 @@ pub(crate) fn generate_signing_secret() -> String {
         .to_owned()
 }
 
-/// Puts a new signing secret before the present one, which signs until `until` and no longer. An older rotation that
-/// still runs ends here: at most two secrets sign.
-pub(crate) fn rotate(secrets: &mut ChannelSecrets, new: String, until: DateTime<Utc>) {
-    secrets.signing_secrets.truncate(1);
+/// What a rotation comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    /// The new secret is in place, and the one before it signs until then.
+    Begun,
+    /// The secret given is the present one; nothing changes.
+    Unchanged,
+    /// Refused: a rotation runs until then, and a third secret would end it early.
+    Running(DateTime<Utc>),
+}
+
+/// Puts a new signing secret before the present one, which signs until `until`. At most two secrets sign, and each for as
+/// long as it was promised: while a rotation runs, its two secrets may change places, and a third one is taken only with
+/// an `until` that is not after `now`, which ends all others at once.
+pub(crate) fn rotate(
+    secrets: &mut ChannelSecrets,
+    new: &Secret,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Rotation {
+    if signs_first(secrets, new) {
+        return Rotation::Unchanged;
+    }
+    *secrets = live(std::mem::take(secrets), now);
+    let third = |old: &&WireSecret| old.secret != new.expose();
+    if let Some(old) = secrets.signing_secrets.get(1).filter(third)
+        && until > now
+    {
+        let end = instant(old.expire_time.as_ref(), "expire_time", &mut Violations::new());
+        return Rotation::Running(end.unwrap_or(now));
+    }
+    secrets.signing_secrets.truncate(usize::from(until > now));
     for old in &mut secrets.signing_secrets {
         old.expire_time = Some(timestamp(until));
     }
-    secrets.signing_secrets.insert(
-        0,
-        WireSecret {
-            secret: new,
-            expire_time: None,
-        },
-    );
+    let new = WireSecret {
+        secret: new.expose().to_owned(),
+        expire_time: None,
+    };
+    secrets.signing_secrets.insert(0, new);
+    Rotation::Begun
+}
+
+fn signs_first(secrets: &ChannelSecrets, secret: &Secret) -> bool {
+    let first = secrets.signing_secrets.first();
+    first.is_some_and(|first| Secret::from(first.secret.as_str()) == *secret)
 }
 
 /// The secrets without signing secrets whose time is over.
@@ -299,6 +333,16 @@ fn ed25519_keys(kept: Option<&str>) -> (String, String) {
         format!("whsk_{}", STANDARD.encode(&private[..])),
         format!("whpk_{}", STANDARD.encode(&public)),
     )
+}
+
+/// Whether two URLs lead to one endpoint; a fragment is not sent.
+fn is_same_endpoint(was: &str, now: &str) -> bool {
+    let endpoint = |text: &str| {
+        let mut url = url::Url::parse(text).ok()?;
+        url.set_fragment(None);
+        Some(url)
+    };
+    was == now || endpoint(was).is_some_and(|was| Some(was) == endpoint(now))
 }
 
 /// The scheme and host of a URL, the rest masked.

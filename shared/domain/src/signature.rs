@@ -17,10 +17,15 @@ use crate::violation::{Violations, reason};
 pub const GENERATED_BYTES: usize = 32;
 /// What a Standard Webhooks secret starts with.
 const PREFIX: &str = "whsec_";
-/// People paste secrets with and without padding.
+/// How many bytes a Standard Webhooks secret has after its prefix, by that specification.
+const STANDARD_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+/// People paste secrets with and without padding. The bits that pad the last letter mean nothing to most decoders, those of
+/// Python, Node, Go and Java among them, so a secret that works there works here.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// A secret that can sign: `whsec_` and base64, or a text that the user chose.
@@ -30,8 +35,8 @@ pub struct SigningSecret(Secret);
 // === impl SigningSecret ===
 
 impl SigningSecret {
-    /// Checks a secret that a user gave: 8 to 256 visible ASCII characters, and base64 of at least one byte after
-    /// `whsec_` if it starts so. The path is empty: nest it under the field's name.
+    /// Checks a secret that a user gave: 8 to 256 visible ASCII characters, and base64 of 24 to 64 bytes after `whsec_` if
+    /// it starts so. The path is empty: nest it under the field's name.
     pub fn parse(secret: Secret) -> Result<Self, Violations> {
         let text = secret.expose();
         if !(8..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -41,14 +46,22 @@ impl SigningSecret {
                 "must have 8 to 256 visible ASCII characters",
             ));
         }
-        if text.starts_with(PREFIX) && decoded(text).is_none() {
+        if text.starts_with(PREFIX)
+            && !decoded(text).is_some_and(|bytes| STANDARD_BYTES.contains(&bytes.len()))
+        {
             return Err(Violations::one(
                 "",
                 reason::MALFORMED,
-                "must be base64 after `whsec_`",
+                "must be base64 of 24 to 64 bytes after `whsec_`",
             ));
         }
         Ok(Self(secret))
+    }
+
+    /// A secret that was taken before. It signs by whatever rules it was taken.
+    #[must_use]
+    pub const fn stored(secret: Secret) -> Self {
+        Self(secret)
     }
 
     /// A new secret of these random bytes.
@@ -130,7 +143,7 @@ mod tests {
     fn the_plain_scheme_is_hmac_sha256_of_the_body_in_lower_case_hex() {
         // `hmac.new(b"whsec_c2VjcmV0", b'{"a":1}', sha256).hexdigest()`: the whole text is the key, prefix included.
         assert_eq!(
-            plain_signature(&secret("whsec_c2VjcmV0"), br#"{"a":1}"#),
+            plain_signature(&SigningSecret::stored("whsec_c2VjcmV0".into()), br#"{"a":1}"#),
             "28fdc14c87a73d987934817247894b8ad07ef650fe85604f8aa9c9dec32c936d"
         );
     }
@@ -179,14 +192,35 @@ mod tests {
             "whsec_====",
             "whsec_not base64",
             "whsec_n#t-b64",
+            "whsec_AQ==",
             "with space",
         ] {
             assert!(SigningSecret::parse(Secret::new(text)).is_err(), "{text}");
         }
         assert!(SigningSecret::parse(Secret::new("x".repeat(257))).is_err());
-        assert_eq!(
-            secret("whsec_c2VjcmV0cw").standard_key(),
-            secret("whsec_c2VjcmV0cw==").standard_key()
-        );
+        for (bytes, taken) in [(23, false), (24, true), (64, true), (65, false)] {
+            let text = format!("whsec_{}", BASE64_STANDARD.encode(vec![7; bytes]));
+            assert_eq!(SigningSecret::parse(Secret::new(text)).is_ok(), taken, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn padding_and_the_bits_of_padding_mean_nothing() {
+        // 25 bytes: the last letter of the first two carries bits of padding that are not zero.
+        let bytes = [b"whsec_".as_slice(), &[b'A'; 32], b"Af"].concat();
+        let text = String::from_utf8(bytes).unwrap();
+        for same in [text.clone(), format!("{text}=="), text.replace("Af", "AQ")] {
+            assert_eq!(
+                *secret(&same).standard_key(),
+                [&[0; 24][..], &[1]].concat(),
+                "{same}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_that_was_taken_before_still_signs() {
+        let stored = SigningSecret::stored("whsec_AQ==".into());
+        assert_eq!(*stored.standard_key(), [1]);
     }
 }

@@ -79,6 +79,15 @@ impl Violations {
         self.0.extend(part.0);
     }
 
+    /// Takes over the violations of fields that nothing is said of yet: one word about a field is enough to mend it.
+    pub fn extend_unsaid(&mut self, part: Violations) {
+        for violation in part.0 {
+            if !self.0.iter().any(|said| said.field == violation.field) {
+                self.0.push(violation);
+            }
+        }
+    }
+
     /// Takes over all violations of a part whose paths start at `prefix`: `name` under `rules[2]` becomes
     /// `rules[2].name`.
     pub fn nest(&mut self, prefix: &str, part: Violations) {

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{HeaderMap, HeaderName};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use rustls::pki_types::CertificateDer;
+use watchbell_domain::header::is_of_connection;
 
 use crate::guard::{GuardedUrl, Refusal};
 use crate::resolve::Guard;
@@ -43,20 +44,6 @@ const MAX_ANSWER_HEAD: usize = 64 * 1024;
 /// A busy HTTP/2 connection is pinged this often, and ends when no answer comes.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Headers that belong to the connection or frame the message; a caller's are dropped, so that a custom header can
-/// never smuggle a second request.
-const FRAMING: [HeaderName; 9] = [
-    header::HOST,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::CONNECTION,
-    header::TE,
-    header::TRAILER,
-    header::UPGRADE,
-    header::EXPECT,
-    header::PROXY_AUTHORIZATION,
-];
 
 /// A guarded HTTP client. Cheap to clone; all clones share the pool.
 #[derive(Debug, Clone)]
@@ -209,10 +196,11 @@ impl HttpClient {
         timeout: Duration,
         keep: usize,
     ) -> Result<Answer, SendError> {
-        if headers.keys().any(|name| FRAMING.contains(name)) {
-            for name in &FRAMING {
-                headers.remove(name);
-            }
+        // A caller's headers neither frame the request nor speak for the connection.
+        let of_connection = |name: &&HeaderName| is_of_connection(name.as_str());
+        let dropped: Vec<_> = headers.keys().filter(of_connection).cloned().collect();
+        for name in dropped {
+            headers.remove(name);
         }
         let (payload, handed_over) = Payload::new(body);
         let mut request = Request::new(payload);

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use watchbell_contracts::config::v1::{
-    Channel, EmailDestination, HttpHeader, SmtpSecurity, SmtpServer, StormControl, WebhookDestination,
-    WebhookEnvelope, channel::Destination,
+    Channel, EmailDestination, HttpHeader, QuietHours, SmtpSecurity, SmtpServer, StormControl,
+    WebhookDestination, WebhookEnvelope, channel::Destination,
 };
-use watchbell_contracts::convert::{delivery, filter, filter_message, quiet_hours, span};
+use watchbell_contracts::convert::{self, delivery, filter, filter_message, span};
 use watchbell_domain::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS};
+use watchbell_domain::header::is_reserved;
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_domain::{ChannelKind, EmailAddress};
 
@@ -65,10 +66,11 @@ pub(crate) fn channel(channel: &Channel) -> Checked<(Channel, ChannelKind)> {
             "are for Slack and Teams channels",
         );
     }
-    if let Some(quiet) = &channel.quiet_hours {
-        // Only what is wrong with it: in which zone it holds is decided when it is asked.
-        violations.take_under("quiet_hours", quiet_hours(quiet, chrono_tz::Tz::UTC));
-    }
+    let quiet_hours = channel
+        .quiet_hours
+        .as_ref()
+        .map_or(Ok(None), |quiet| self::quiet_hours(quiet).map(Some));
+    let quiet_hours = violations.take_under("quiet_hours", quiet_hours).flatten();
     if let Some(storm) = &channel.storm_control {
         violations.take_under("storm_control", storm_control(storm));
     }
@@ -79,11 +81,7 @@ pub(crate) fn channel(channel: &Channel) -> Checked<(Channel, ChannelKind)> {
         display_name,
         destination: Some(destination),
         triggers,
-        // No windows at all is the same as no quiet hours.
-        quiet_hours: channel
-            .quiet_hours
-            .clone()
-            .filter(|quiet| !quiet.windows.is_empty()),
+        quiet_hours,
         ..channel.clone()
     };
     violations.into_result((kept, kind))
@@ -199,16 +197,15 @@ fn headers(headers: &[HttpHeader], violations: &mut Violations) {
     let mut seen = HashSet::new();
     for (index, header) in headers.iter().take(MAX_HEADERS).enumerate() {
         let at = format!("headers[{index}].name");
-        let lower = header.name.to_ascii_lowercase();
         if !is_token(&header.name) || header.name.len() > 128 {
             violations.add(
                 &at,
                 reason::MALFORMED,
                 "must be a header name (RFC 9110 section 5.6.2)",
             );
-        } else if is_reserved(&lower) {
+        } else if is_reserved(&header.name) {
             violations.add(&at, reason::NOT_ALLOWED, "is set by Watchbell itself");
-        } else if !seen.insert(lower) {
+        } else if !seen.insert(header.name.to_ascii_lowercase()) {
             violations.add(&at, reason::DUPLICATE, "is given twice");
         }
         let at = format!("headers[{index}].value");
@@ -231,29 +228,21 @@ fn is_token(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// What Watchbell sets, and what belongs to the connection rather than to the message.
-fn is_reserved(lower: &str) -> bool {
-    const NAMES: [&str; 14] = [
-        "host",
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "content-type",
-        "content-encoding",
-        "expect",
-        "traceparent",
-        "tracestate",
-    ];
-    NAMES.contains(&lower)
-        || lower.starts_with("webhook-")
-        || lower.starts_with("ce-")
-        // `X-<Brand>-Signature`, whatever the brand is today.
-        || (lower.starts_with("x-") && lower.ends_with("-signature"))
+/// Quiet hours with their times as `09:00`. In which zone they hold is decided when they are asked.
+fn quiet_hours(quiet: &QuietHours) -> Checked<QuietHours> {
+    let Some(read) = convert::quiet_hours(quiet, chrono_tz::Tz::UTC)? else {
+        return Err(Violations::one(
+            "windows",
+            reason::REQUIRED,
+            "must have at least one window; leave `quiet_hours` out for none",
+        ));
+    };
+    let mut quiet = quiet.clone();
+    for (written, window) in quiet.windows.iter_mut().zip(read.windows()) {
+        written.start = window.start.to_string();
+        written.end = window.end.to_string();
+    }
+    Ok(quiet)
 }
 
 fn storm_control(storm: &StormControl) -> Checked<()> {

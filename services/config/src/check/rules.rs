@@ -12,8 +12,8 @@ use watchbell_domain::violation::{Violations, reason};
 use super::Checked;
 use super::words::name;
 
-/// A rule as it is kept, and the channels that must exist for it.
-pub(crate) fn rule(rule: &Rule) -> Checked<(Rule, Vec<ChannelId>)> {
+/// A rule as it is kept. That its channels exist is asked elsewhere.
+pub(crate) fn rule(rule: &Rule) -> Checked<Rule> {
     let mut violations = Violations::new();
     let display_name = name(&rule.display_name, "display_name", &mut violations);
     if rule.position < 0 {
@@ -28,7 +28,6 @@ pub(crate) fn rule(rule: &Rule) -> Checked<(Rule, Vec<ChannelId>)> {
         .flatten()
         .as_ref()
         .map(filter_message);
-    let mut channels = Vec::new();
     let action = match &rule.action {
         None => {
             violations.add(
@@ -39,7 +38,7 @@ pub(crate) fn rule(rule: &Rule) -> Checked<(Rule, Vec<ChannelId>)> {
             None
         }
         Some(Action::Send(send)) => {
-            channels = channel_ids(send, &mut violations);
+            let channels = channel_ids(send, &mut violations);
             Some(Action::Send(SendAction {
                 channel_ids: channels.iter().map(ToString::to_string).collect(),
             }))
@@ -52,7 +51,7 @@ pub(crate) fn rule(rule: &Rule) -> Checked<(Rule, Vec<ChannelId>)> {
         action,
         ..rule.clone()
     };
-    violations.into_result((kept, channels))
+    violations.into_result(kept)
 }
 
 fn channel_ids(send: &SendAction, violations: &mut Violations) -> Vec<ChannelId> {

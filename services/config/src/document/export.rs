@@ -30,7 +30,7 @@ pub(crate) fn export(current: &Current, with_preferences: bool) -> Result<String
         .event_types
         .iter()
         .map(|(_, event_type)| entry::event_type(event_type));
-    let document = Map::default()
+    let mut document = Map::default()
         .with("version", 1)
         .with("channels", Tree::list(channels))
         .with("rules", Tree::list(rules))
@@ -39,6 +39,7 @@ pub(crate) fn export(current: &Current, with_preferences: bool) -> Result<String
         .with("compliance_recipients", Tree::list(current.settings.recipients()))
         .with("digest", entry::digest(&current.digest))
         .with("event_types", Tree::list(event_types));
+    document.escape();
     Ok(format!("{HEADER}{}", text::print(&document)?))
 }
 

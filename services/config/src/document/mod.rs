@@ -42,11 +42,14 @@ pub(crate) use read::desired;
 use read_channel::LeftOut;
 pub(crate) use read_channel::in_document;
 
-/// What a document asks for, checked. A section is absent when the document leaves it out.
+/// What a document asks for. A section is absent when the document leaves it out. An entry with a violation may be among
+/// the others, so that what refers to it is not wrong as well.
 #[derive(Default)]
 pub(crate) struct Desired {
     pub(crate) event_types: Option<Vec<Placed<EventType>>>,
     pub(crate) channels: Option<Vec<ChannelDraft>>,
+    /// Some entry's kind or name cannot be told, so a name that no channel has may be that one's.
+    has_unread_channels: bool,
     pub(crate) rules: Option<Vec<RuleDraft>>,
     pub(crate) mentions: Option<Vec<MentionRule>>,
     /// By the address in lower case.

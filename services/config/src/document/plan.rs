@@ -10,6 +10,7 @@ use watchbell_domain::ids::{ChannelId, MemberId, MentionRuleId, RuleId, TeamId};
 use watchbell_domain::violation::{Violations, reason};
 
 use super::current::Current;
+use super::plan_channels::Channels;
 use super::tree::Map;
 use super::{Desired, Placed, entry, plan_channels, plan_rules};
 use crate::store::entities::{channel, event_type, mention_rule, preference, rule, team_settings};
@@ -45,12 +46,12 @@ pub(crate) enum Step {
     PutSettings(team_settings::Model),
 }
 
-/// A channel that leads somewhere new: the egress guard is to be asked.
+/// A channel of which the egress guard is to be asked, if it leads somewhere new.
 pub(crate) struct Admission {
     /// Where it stands in the document.
     pub(crate) path: String,
+    /// With the URL that the document gives.
     pub(crate) channel: Channel,
-    pub(crate) secrets: ChannelSecrets,
     /// Which of the current ones it was.
     pub(crate) before: Option<usize>,
 }
@@ -73,16 +74,15 @@ pub(super) struct Context {
     pub(super) now: DateTime<Utc>,
 }
 
-/// Compares what is with what is asked for. The secrets of `current` must have been opened.
-///
-/// # Errors
-/// What is wrong only beside what is there: names that nobody has, secrets that must be given.
+/// Compares what is with what is asked for. The secrets of `current` must have been opened. Besides the plan, answers what
+/// is wrong only beside what is there: names that nobody has, secrets that must be given. With a violation the plan says
+/// no more than of which channels the guard is to be asked.
 pub(crate) fn plan(
     current: &Current,
     desired: &Desired,
     team: TeamId,
     now: DateTime<Utc>,
-) -> Result<Plan, Violations> {
+) -> (Plan, Violations) {
     let context = Context { team, now };
     let mut plan = Plan::default();
     // What must wait until nothing needs it any more.
@@ -98,7 +98,13 @@ pub(crate) fn plan(
         None => plan_channels::present(current),
     };
     match &desired.rules {
-        Some(drafts) => plan_rules::rules(&mut plan, current, drafts, &channels, context, &mut violations),
+        Some(drafts) => {
+            let channels = Channels {
+                known: &channels,
+                complete: !desired.has_unread_channels,
+            };
+            plan_rules::rules(&mut plan, current, drafts, channels, context, &mut violations);
+        }
         None => plan_rules::keep_channels(current, &channels, &mut violations),
     }
     if let Some(rules) = &desired.mentions {
@@ -107,7 +113,7 @@ pub(crate) fn plan(
     plan.people(current, desired, context, &mut violations);
     plan.steps.append(&mut last.steps);
     plan.changes.append(&mut last.changes);
-    violations.into_result(plan)
+    (plan, violations)
 }
 
 // === impl Plan ===

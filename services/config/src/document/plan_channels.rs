@@ -24,6 +24,14 @@ pub(super) struct Known {
     pub(super) name: String,
 }
 
+/// The channels that rules may name.
+#[derive(Clone, Copy)]
+pub(super) struct Channels<'k> {
+    pub(super) known: &'k [Known],
+    /// Whether there are no others, which could not be read.
+    pub(super) complete: bool,
+}
+
 /// The channels that there are.
 pub(super) fn present(current: &Current) -> Vec<Known> {
     current.channels.iter().map(Known::of).collect()
@@ -55,11 +63,16 @@ pub(super) fn channels(
         if is_default {
             defaults.push(id);
         }
+        plan.admissions.push(Admission {
+            path: draft.path.clone(),
+            channel: draft.message.clone(),
+            before: found,
+        });
         let split = secrets_of(draft, found, current);
         let Some((message, secrets)) = violations.take_under(&draft.path, split) else {
             continue;
         };
-        match found.and_then(|index| Some((index, current.channels.get(index)?))) {
+        match found.and_then(|index| current.channels.get(index)) {
             Some(was) => update(plan, draft, was, &message, secrets, is_default, context),
             None => create(plan, draft, id, &message, secrets, is_default, context),
         }
@@ -109,13 +122,6 @@ fn secrets_of(
     match &mut message.destination {
         Some(Destination::Webhook(webhook)) => {
             let kept = was.map(|was| &was.secrets);
-            // A secret that signs already is not given anew: that would end a rotation.
-            if kept
-                .and_then(|kept| kept.signing_secrets.first())
-                .is_some_and(|first| first.secret == webhook.signing_secret)
-            {
-                webhook.signing_secret.clear();
-            }
             for index in &draft.left_out.headers {
                 let header = webhook
                     .headers
@@ -180,12 +186,6 @@ fn create(
     };
     row.configure(message);
     let fields = secret_changes(message, &ChannelSecrets::default(), &secrets);
-    plan.admissions.push(Admission {
-        path: draft.path.clone(),
-        channel: message.clone(),
-        secrets: secrets.clone(),
-        before: None,
-    });
     let step = Step::InsertChannel { row, secrets };
     plan.create(draft.subject(), step, entry::channel(message, is_default), fields);
 }
@@ -193,7 +193,7 @@ fn create(
 fn update(
     plan: &mut Plan,
     draft: &ChannelDraft,
-    (index, was): (usize, &CurrentChannel),
+    was: &CurrentChannel,
     message: &Channel,
     secrets: ChannelSecrets,
     is_default: bool,
@@ -205,12 +205,6 @@ fn update(
     if fields.is_empty() {
         return;
     }
-    plan.admissions.push(Admission {
-        path: draft.path.clone(),
-        channel: message.clone(),
-        secrets: secrets.clone(),
-        before: Some(index),
-    });
     let mut row = was.row.clone();
     if secrets.signing_secrets != was.secrets.signing_secrets {
         row.rotation_end = None;

@@ -10,7 +10,7 @@ use watchbell_domain::violation::{Violations, reason};
 
 use super::current::Current;
 use super::plan::{Context, Plan, Step};
-use super::plan_channels::Known;
+use super::plan_channels::{Channels, Known};
 use super::tree::{Map, Tree};
 use super::{ChannelRef, RuleDraft, entry, plan_channels};
 use crate::store::entities::{mention_rule, rule};
@@ -20,7 +20,7 @@ pub(super) fn rules(
     plan: &mut Plan,
     current: &Current,
     drafts: &[RuleDraft],
-    channels: &[Known],
+    channels: Channels<'_>,
     context: Context,
     violations: &mut Violations,
 ) {
@@ -33,7 +33,7 @@ pub(super) fn rules(
             continue;
         };
         let subject = format!("rule {}", message.display_name);
-        let after = entry::rule(&message, |id| called(id, channels));
+        let after = entry::rule(&message, |id| called(id, channels.known));
         match found.and_then(|index| Some((index, current.rules.get(index)?))) {
             None => {
                 let mut row = rule::Model {
@@ -122,7 +122,7 @@ fn unmoved(found: &[Option<usize>]) -> HashSet<usize> {
     stay
 }
 
-fn with_channels(draft: &RuleDraft, channels: &[Known]) -> Result<Rule, Violations> {
+fn with_channels(draft: &RuleDraft, channels: Channels<'_>) -> Result<Rule, Violations> {
     let mut message = draft.message.clone();
     let Some(Action::Send(_)) = &message.action else {
         return Ok(message);
@@ -130,8 +130,13 @@ fn with_channels(draft: &RuleDraft, channels: &[Known]) -> Result<Rule, Violatio
     let mut violations = Violations::new();
     let mut channel_ids: Vec<String> = Vec::new();
     for to in &draft.send {
-        let Some(id) = violations.take(meant(to, channels)).map(|known| known.id.clone()) else {
-            continue;
+        let id = match meant(to, channels.known) {
+            Ok(known) => known.id.clone(),
+            Err(_) if !channels.complete => continue,
+            Err(wrong) => {
+                violations.extend(wrong);
+                continue;
+            }
         };
         if channel_ids.contains(&id) {
             violations.add(&to.path, reason::DUPLICATE, "is given twice");

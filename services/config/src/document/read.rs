@@ -17,21 +17,23 @@ use watchbell_domain::{Category, ChannelKind, Severity};
 use super::read_channel::{channel, filter, renamed, wire};
 use super::read_people::{digest, preferences, recipients};
 use super::reader::{Item, Notes, Table};
-use super::{ChannelRef, Desired, Placed, RuleDraft, text};
+use super::{ChannelRef, Desired, Placed, RuleDraft, references, text};
 use crate::check;
 
 /// The one version of the format there is.
 const VERSION: u64 = 1;
 
-/// Reads a document.
-///
-/// # Errors
-/// Everything that is wrong with it, by its paths.
-pub(crate) fn desired(document: &str) -> Result<Desired, Violations> {
-    let value = text::parse(document)?;
-    let notes = Notes::default();
-    let desired = sections(&notes, &value);
-    notes.into_result(desired)
+/// Reads a document: what it asks for, as far as it can be read, and everything that is wrong with it, by its paths.
+pub(crate) fn desired(document: &str) -> (Desired, Violations) {
+    match text::parse(document) {
+        Ok(mut value) => {
+            let notes = Notes::default();
+            notes.extend(references::meant(&mut value));
+            let desired = sections(&notes, &value);
+            (desired, notes.into_violations())
+        }
+        Err(violations) => (Desired::default(), violations),
+    }
 }
 
 fn sections(notes: &Notes, value: &Value) -> Desired {
@@ -48,9 +50,14 @@ fn sections(notes: &Notes, value: &Value) -> Desired {
             "must be 1, the one version there is",
         );
     }
+    let event_types = section(&table, "event_types").map(|item| each(&item, event_type));
+    let channel_items = section(&table, "channels");
+    let channels = channel_items.as_ref().map(|item| each(item, channel));
     let desired = Desired {
-        event_types: section(&table, "event_types").map(|item| each(&item, event_type)),
-        channels: section(&table, "channels").map(|item| each(&item, channel)),
+        event_types,
+        has_unread_channels: channels.as_ref().map_or(0, Vec::len)
+            < channel_items.map_or(0, |item| item.items().len()),
+        channels,
         rules: section(&table, "rules").map(|item| each(&item, rule)),
         mentions: section(&table, "mentions").map(|item| each(&item, mention_rule)),
         preferences: section(&table, "preferences").map(|item| preferences(&item)),
@@ -145,7 +152,8 @@ fn rule(item: &Item<'_>) -> Option<RuleDraft> {
         ("silence.kinds", "silence"),
     ];
     let checked = check::rule(&message).map_err(|wrong| in_document(wrong, &names, &path));
-    let (message, _) = notes.take(checked)?;
+    // What is wrong is noted; whether its channels exist can be asked all the same.
+    let message = notes.take(checked).unwrap_or(message);
     Some(RuleDraft { message, send })
 }
 
@@ -315,7 +323,7 @@ mod tests {
     use super::*;
 
     fn wrong(document: &str) -> Vec<String> {
-        let violations = desired(document).err().unwrap_or_default();
+        let (_, violations) = desired(document);
         violations.into_iter().map(|violation| violation.field).collect()
     }
 
@@ -351,12 +359,12 @@ event_types:
 extra: {}
 "##;
         let expected = [
+            "channels[2].smtp.password",
             "event_types[0].severity",
             "event_types[0].alert[0]",
             "event_types[0].schema",
             "channels[0].colour",
             "channels[1].kind",
-            "channels[2].smtp.password",
             "channels[2].quiet_hours.windows[1]",
             "channels[2].quiet_hours.pass[0]",
             "channels[2].storm_control.max_messages",

@@ -9,9 +9,9 @@ use watchbell_contracts::convert::FromWire;
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_domain::{Category, ChannelKind, Severity};
 
+use super::ChannelDraft;
 use super::reader::{Item, Table};
 use super::words::parse_window;
-use super::{ChannelDraft, references};
 use crate::check;
 
 /// What the checks of single channels call a field, and what the document calls it. The first that fits holds.
@@ -30,7 +30,7 @@ const PATHS: [(&str, &str); 12] = [
     ("", ""),
 ];
 
-/// A channel that is right as far as it can be told without the database and the network.
+/// A channel, checked as far as that goes without the database and the network.
 pub(super) fn channel(item: &Item<'_>) -> Option<ChannelDraft> {
     let table = item.table()?;
     let Some(kind) = table.word::<ChannelKind>("kind") else {
@@ -73,7 +73,11 @@ pub(super) fn channel(item: &Item<'_>) -> Option<ChannelDraft> {
     let (notes, path) = (table.notes(), table.path().to_owned());
     table.close();
     let checked = check::channel(&message).map_err(|wrong| in_document(wrong).under(&path));
-    let (message, kind) = notes.take(checked)?;
+    // What is wrong is noted; where it leads and who refers to it can be asked all the same.
+    let message = match notes.take(checked) {
+        Some((message, _)) => message,
+        None => message,
+    };
     Some(ChannelDraft {
         path,
         kind,
@@ -125,17 +129,9 @@ pub(super) fn renamed(path: &str, names: &[(&str, &str)]) -> String {
     path.to_owned()
 }
 
-/// A secret that is given; a reference in it should have been resolved by whoever sent the document.
+/// A secret, if it is given.
 fn secret(table: &Table<'_>, key: &'static str) -> Option<String> {
-    let item = table.item(key)?;
-    let text = item.text();
-    if references::is_in(&text) {
-        item.note(
-            reason::MALFORMED,
-            "is a reference that was not resolved before it was sent",
-        );
-    }
-    Some(text)
+    table.item(key).map(|item| item.text())
 }
 
 fn webhook(table: &Table<'_>, left_out: &mut LeftOut) -> WebhookDestination {
@@ -237,11 +233,6 @@ fn quiet_hours(table: Table<'_>) -> QuietHours {
             item.note(reason::MALFORMED, why);
         }
         windows.push(window.unwrap_or_default());
-    }
-    if windows.is_empty() {
-        table
-            .notes()
-            .add(table.at("windows"), reason::REQUIRED, "must be given");
     }
     let quiet = QuietHours {
         time_zone: table.text("time_zone"),

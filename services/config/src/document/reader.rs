@@ -56,8 +56,8 @@ impl Notes {
         result.map_err(|violations| self.extend(violations)).ok()
     }
 
-    pub(super) fn into_result<T>(self, value: T) -> Result<T, Violations> {
-        self.0.into_inner().into_result(value)
+    pub(super) fn into_violations(self) -> Violations {
+        self.0.into_inner()
     }
 }
 
@@ -305,7 +305,7 @@ mod tests {
         assert!(!nested.flag("bright"));
         nested.close();
         table.close();
-        let violations = notes.into_result(()).unwrap_err();
+        let violations = notes.into_violations();
         let fields: Vec<_> = violations
             .iter()
             .map(|violation| violation.field.as_str())

@@ -1,7 +1,7 @@
 //! References in a document to what must not stand in it. `${env:NAME}` stands for the environment's `NAME`, alone or
 //! inside of a longer text, as in `https://hooks.slack.com/services/${env:SLACK_PATH}`; `$${` stands for `${`. The
 //! command line resolves them before it sends a document: Config knows no environment but its own, and refuses a
-//! secret that still is a reference.
+//! reference. An export escapes what looks like one, so that it means the same when it is applied.
 
 use serde_json::Value;
 use watchbell_domain::violation::{Violations, reason};
@@ -11,7 +11,8 @@ use super::text;
 /// A document with every reference in its texts resolved, as JSON; as it is when it has none. `lookup` is asked for
 /// what stands between `${` and `}`, such as `env` and `NAME`, and says in words why it does not know it.
 ///
-/// Resolving parsed texts rather than the document's own, no value can add a key or end a quotation.
+/// Resolving parsed texts rather than the document's own, no value can add a key or end a quotation. What comes out is a
+/// document again: a value that looks like a reference is escaped, and stays what it is.
 ///
 /// # Errors
 /// A document that is neither YAML nor JSON; each reference that is not known, with its path.
@@ -24,30 +25,48 @@ pub fn resolve(
     }
     let mut value = text::parse(document)?;
     let mut violations = Violations::new();
-    walk("", &mut value, &mut lookup, &mut violations);
+    each_text(
+        "",
+        &mut value,
+        &mut |at, text| match resolved(text, &mut lookup) {
+            Ok(whole) => *text = escaped(&whole),
+            Err(why) => violations.add(at, reason::UNKNOWN_VALUE, why),
+        },
+    );
     violations.into_result(value.to_string())
 }
 
-/// Whether a text has a reference in it.
-pub(super) fn is_in(text: &str) -> bool {
-    text.match_indices("${")
-        .any(|(at, _)| reference(&text[at..]).is_some())
+/// The texts that a document means: `$${` becomes `${`, and a reference that nobody resolved is a violation.
+pub(super) fn meant(value: &mut Value) -> Violations {
+    let mut violations = Violations::new();
+    let unresolved =
+        |_: &str, _: &str| Err("is a reference that was not resolved before it was sent".to_owned());
+    each_text(
+        "",
+        value,
+        &mut |at, text| match resolved(text, &mut { unresolved }) {
+            Ok(whole) => *text = whole,
+            Err(why) => violations.add(at, reason::MALFORMED, why),
+        },
+    );
+    violations
 }
 
-fn walk(
-    at: &str,
-    value: &mut Value,
-    lookup: &mut impl FnMut(&str, &str) -> Result<String, String>,
-    violations: &mut Violations,
-) {
+/// A value whose texts mean what they say, whatever they look like.
+pub(super) fn escape(value: &mut Value) {
+    each_text("", value, &mut |_, text| *text = escaped(text));
+}
+
+fn escaped(text: &str) -> String {
+    text.replace("${", "$${")
+}
+
+fn each_text(at: &str, value: &mut Value, visit: &mut impl FnMut(&str, &mut String)) {
     match value {
-        Value::String(text) => match resolved(text, lookup) {
-            Ok(whole) => *text = whole,
-            Err(why) => violations.add(at, reason::UNKNOWN_VALUE, why),
-        },
+        Value::String(text) if text.contains("${") => visit(at, text),
         Value::Array(list) => {
             for (index, item) in list.iter_mut().enumerate() {
-                walk(&format!("{at}[{index}]"), item, lookup, violations);
+                each_text(&format!("{at}[{index}]"), item, visit);
             }
         }
         Value::Object(map) => {
@@ -57,10 +76,10 @@ fn walk(
                 } else {
                     format!("{at}.{key}")
                 };
-                walk(&at, item, lookup, violations);
+                each_text(&at, item, visit);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -116,9 +135,37 @@ mod tests {
         let token = "s3\"cret\n: x";
         assert_eq!(value["a"], token);
         assert_eq!(value["b"][0], format!("x/{token}/{token}"));
-        assert_eq!(value["b"][1], "${env:TOKEN}");
-        assert_eq!(value["b"][2], "^a${2}");
+        assert_eq!(value["b"][1], "$${env:TOKEN}", "still a document");
+        assert_eq!(value["b"][2], "^a$${2}");
         assert_eq!(resolve("a: [b # c", lookup).unwrap(), "a: [b # c");
+    }
+
+    #[test]
+    fn an_escaped_text_means_itself() {
+        for text in [
+            "${env:HOME}",
+            "$${env:HOME}",
+            "$$${x}",
+            "${",
+            "a${2}b${x:y}",
+            "$",
+            "{",
+        ] {
+            let mut value = Value::String(text.to_owned());
+            escape(&mut value);
+            let document = resolve(&value.to_string(), lookup).unwrap();
+            let mut sent = text::parse(&document).unwrap();
+            assert!(meant(&mut sent).is_empty(), "{text}");
+            assert_eq!(sent, text);
+        }
+    }
+
+    #[test]
+    fn a_value_that_looks_like_a_reference_is_none() {
+        let document = resolve("a: '${env:A}{env:B}'", |_, _| Ok("${env:C}$".to_owned())).unwrap();
+        let mut sent = text::parse(&document).unwrap();
+        assert!(meant(&mut sent).is_empty());
+        assert_eq!(sent["a"], "${env:C}${env:B}");
     }
 
     #[test]

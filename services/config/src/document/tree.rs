@@ -6,6 +6,8 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 use watchbell_contracts::config::v1::ConfigFieldChange;
 
+use super::references;
+
 /// A value of the document.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
@@ -59,6 +61,11 @@ impl Map {
         self
     }
 
+    /// Escapes what looks like a reference, for a document.
+    pub(super) fn escape(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| value.escape());
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -108,6 +115,14 @@ fn json(tree: &Tree) -> String {
 impl Tree {
     pub(super) fn list<T: Into<Tree>>(items: impl IntoIterator<Item = T>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
+    }
+
+    fn escape(&mut self) {
+        match self {
+            Self::Leaf(value) => references::escape(value),
+            Self::List(items) => items.iter_mut().for_each(Self::escape),
+            Self::Map(map) => map.escape(),
+        }
     }
 }
 

@@ -1,18 +1,19 @@
 //! Channels. Where a channel leads is judged before it is saved, and outside of any transaction, since it asks DNS;
 //! so an update is written only if the channel is still the one that was read.
 
-use chrono::TimeDelta;
+use chrono::{SecondsFormat, TimeDelta};
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{
-    Channel, ChannelSecrets, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest,
-    DeleteChannelResponse, GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse,
-    ReenableChannelRequest, ReenableChannelResponse, RotateWebhookSecretRequest, RotateWebhookSecretResponse,
+    Channel, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse,
+    GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse, ReenableChannelRequest,
+    ReenableChannelResponse, RotateWebhookSecretRequest, RotateWebhookSecretResponse, Rule,
     SetDefaultChannelRequest, SetDefaultChannelResponse, SmtpSecurity, SmtpServer, UpdateChannelRequest,
     UpdateChannelResponse, channel::Destination, rule::Action,
 };
 use watchbell_contracts::convert::{optional, span, timestamp};
 use watchbell_domain::ChannelKind;
 use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_domain::rule::MAX_CHANNELS as MAX_CHANNELS_OF_RULE;
 use watchbell_domain::secret::Secret;
 use watchbell_domain::signature::SigningSecret;
 use watchbell_domain::violation::{Violations, reason};
@@ -24,7 +25,7 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 use super::{PAGE, checked, given, id, room};
 use crate::error::Result;
 use crate::sealing::RowIdentity;
-use crate::secrets::{self, Before};
+use crate::secrets::{self, Before, Rotation, Taken};
 use crate::service::Service;
 use crate::store::entities::channel;
 use crate::store::{channels, rules, teams};
@@ -78,9 +79,8 @@ pub(super) async fn create(
 ) -> Result<CreateChannelResponse> {
     let team = caller.team(&request.team_id)?;
     teams::get(service.store().reader(), team).await?;
-    let (mut channel, kind) = checked("channel", check::channel(&given(request.channel, "channel")?))?;
-    let taken = checked("channel", secrets::take(&mut channel, None))?;
-    admit(service, &channel, &taken.secrets, None).await?;
+    let draft = given(request.channel, "channel")?;
+    let (channel, kind, taken) = checked("channel", examine(service, &draft, None).await)?;
 
     let now = service.now();
     let id = ChannelId::generate(now);
@@ -137,19 +137,17 @@ pub(super) async fn update(
             &update,
             request.update_mask.as_ref(),
         )?;
-        let (mut channel, kind) = checked("channel", check::channel(&merged))?;
-        if kind != row.kind()? {
-            let why = "the kind of a channel cannot change";
-            return Err(Problem::invalid("channel.destination", reason::NOT_ALLOWED, why).into());
-        }
         let identity = RowIdentity::channel(team, id);
         let kept = secrets::open(service.keyring(), identity, &row.secrets)?;
         let before = Before {
             channel: &current,
             secrets: &kept,
         };
-        let taken = checked("channel", secrets::take(&mut channel, Some(&before)))?;
-        admit(service, &channel, &taken.secrets, Some(&before)).await?;
+        let (channel, kind, taken) = checked("channel", examine(service, &merged, Some(&before)).await)?;
+        if kind != row.kind()? {
+            let why = "the kind of a channel cannot change";
+            return Err(Problem::invalid("channel.destination", reason::NOT_ALLOWED, why).into());
+        }
         if taken.secrets.signing_secrets != kept.signing_secrets {
             row.rotation_end = None;
         }
@@ -240,12 +238,11 @@ pub(super) async fn rotate_secret(
         violations.add("overlap", reason::OUT_OF_RANGE, "must be at most 30 days");
     }
     let new = if request.signing_secret.is_empty() {
-        secrets::generate_signing_secret()
+        Secret::new(secrets::generate_signing_secret())
     } else {
-        let given = Secret::new(request.signing_secret);
-        violations.take_under("signing_secret", SigningSecret::parse(given.clone()));
-        given.expose().to_owned()
+        Secret::new(request.signing_secret)
     };
+    violations.take_under("signing_secret", SigningSecret::parse(new.clone()));
     violations.into_result(())?;
 
     let change = service.change(team).await?;
@@ -257,7 +254,26 @@ pub(super) async fn rotate_secret(
     let identity = RowIdentity::channel(team, id);
     let mut secrets = secrets::open(service.keyring(), identity, &row.secrets)?;
     let until = change.now() + overlap;
-    secrets::rotate(&mut secrets, new.clone(), until);
+    match secrets::rotate(&mut secrets, &new, change.now(), until) {
+        Rotation::Begun => {}
+        Rotation::Unchanged => {
+            return Ok(RotateWebhookSecretResponse {
+                signing_secret: new.expose().to_owned(),
+                old_secret_expire_time: row.rotation_end.filter(|end| *end > change.now()).map(timestamp),
+            });
+        }
+        Rotation::Running(end) => {
+            return Err(Problem::Precondition {
+                reason: "ROTATION_IN_PROGRESS",
+                message: format!(
+                    "the secret before the present one signs until {}: rotate after that, or with an overlap of 0 \
+                     to end all older secrets at once",
+                    end.to_rfc3339_opts(SecondsFormat::Secs, true)
+                ),
+            }
+            .into());
+        }
+    }
     let read = row.version;
     row.secrets = secrets::seal(service.keyring(), identity, &secrets)?;
     row.rotation_end = Some(until);
@@ -266,7 +282,7 @@ pub(super) async fn rotate_secret(
     channels::update_if(change.connection(), &row, read).await?;
     change.finish(service.store(), false).await?;
     Ok(RotateWebhookSecretResponse {
-        signing_secret: new,
+        signing_secret: new.expose().to_owned(),
         old_secret_expire_time: Some(timestamp(until)),
     })
 }
@@ -294,38 +310,63 @@ pub(super) async fn reenable(
     })
 }
 
+/// A channel that somebody wrote, its kind, and its secrets apart from it.
+///
+/// # Errors
+/// Every violation at once: of its fields, of its secrets, and of where it leads. Paths are below the channel.
+async fn examine(
+    service: &Service,
+    draft: &Channel,
+    before: Option<&Before<'_>>,
+) -> std::result::Result<(Channel, ChannelKind, Taken), Violations> {
+    let mut violations = Violations::new();
+    let checked = violations.take(check::channel(draft));
+    let (mut channel, kind) =
+        checked.map_or_else(|| (draft.clone(), None), |(kept, kind)| (kept, Some(kind)));
+    violations.take(admit(service, &channel, before).await);
+    let taken = violations.take(secrets::take(&mut channel, before));
+    match (kind, taken) {
+        (Some(kind), Some(taken)) if violations.is_empty() => Ok((channel, kind, taken)),
+        _ => Err(violations),
+    }
+}
+
 /// Asks the egress guard where the channel leads, if that has changed: a channel whose host is gone today can still
-/// be paused, renamed or deleted.
+/// be paused, renamed or deleted. The URL is still in the channel, unless it is to be kept.
 pub(super) async fn admit(
     service: &Service,
     channel: &Channel,
-    secrets: &ChannelSecrets,
     before: Option<&Before<'_>>,
-) -> Result<()> {
-    let refused = |field: &str, refusal: Refusal| {
-        Problem::invalid(format!("channel.{field}"), refusal.reason(), refusal.to_string())
-    };
-    let field = match &channel.destination {
-        Some(Destination::Slack(_)) => "slack.webhook_url",
-        Some(Destination::Teams(_)) => "teams.webhook_url",
-        Some(Destination::Webhook(_)) => "webhook.url",
+) -> std::result::Result<(), Violations> {
+    let refused =
+        |field: &str, refusal: Refusal| Violations::one(field, refusal.reason(), refusal.to_string());
+    let (field, url) = match &channel.destination {
+        Some(Destination::Slack(slack)) => ("slack.webhook_url", &slack.webhook_url),
+        Some(Destination::Teams(teams)) => ("teams.webhook_url", &teams.webhook_url),
+        Some(Destination::Webhook(webhook)) => ("webhook.url", &webhook.url),
         Some(Destination::Email(email)) => {
-            let Some(server) = &email.smtp else { return Ok(()) };
+            let Some(server) = email
+                .smtp
+                .as_ref()
+                .filter(|server| !server.host.trim().is_empty())
+            else {
+                return Ok(());
+            };
             if before.is_some_and(|before| leads_the_same_way(before.channel, server)) {
                 return Ok(());
             }
             return admit_server(service, server)
                 .await
-                .map_err(|refusal| refused("email.smtp.host", refusal).into());
+                .map_err(|refusal| refused("email.smtp.host", refusal));
         }
         Some(Destination::InApp(_)) | None => return Ok(()),
     };
-    if before.is_some_and(|before| before.secrets.url == secrets.url) {
+    if url.is_empty() || before.is_some_and(|before| before.secrets.url == *url) {
         return Ok(());
     }
     service
         .guard()
-        .admit_url(&secrets.url)
+        .admit_url(url)
         .await
         .map_err(|refusal| refused(field, refusal))?;
     Ok(())
@@ -354,16 +395,23 @@ async fn admit_server(service: &Service, server: &SmtpServer) -> std::result::Re
     Ok(())
 }
 
-/// The channels that a rule sends to must be the team's own, and of a kind that rules may name.
+/// What is wrong with the channels that a rule sends to: they must be the team's own, and of a kind that rules may name.
 pub(super) async fn routable(
     connection: &impl sea_orm::ConnectionTrait,
     team: TeamId,
-    ids: &[ChannelId],
-) -> Result<()> {
-    let existing = channels::all(connection, team).await?;
+    rule: &Rule,
+) -> Result<Violations> {
     let mut violations = Violations::new();
-    for (index, id) in ids.iter().enumerate() {
-        let at = format!("rule.send.channel_ids[{index}]");
+    let Some(Action::Send(send)) = &rule.action else {
+        return Ok(violations);
+    };
+    let existing = channels::all(connection, team).await?;
+    for (index, text) in send.channel_ids.iter().enumerate().take(MAX_CHANNELS_OF_RULE) {
+        let at = format!("send.channel_ids[{index}]");
+        // What is no id at all is told by the check of the rule.
+        let Ok(id) = text.parse::<ChannelId>() else {
+            continue;
+        };
         match existing.iter().find(|row| row.id == id.as_uuid()) {
             None => violations.add(at, reason::UNKNOWN_VALUE, "is not a channel of this team"),
             Some(row) if row.kind()? == ChannelKind::Webhook => {
@@ -376,5 +424,5 @@ pub(super) async fn routable(
             Some(_) => {}
         }
     }
-    Ok(violations.into_result(())?)
+    Ok(violations)
 }

@@ -1,12 +1,13 @@
 //! Rules in their order.
 
+use sea_orm::ConnectionTrait;
 use watchbell_contracts::config::v1::{
     CreateRuleRequest, CreateRuleResponse, DeleteRuleRequest, DeleteRuleResponse, GetRuleRequest,
-    GetRuleResponse, ListRulesRequest, ListRulesResponse, MoveRuleRequest, MoveRuleResponse,
+    GetRuleResponse, ListRulesRequest, ListRulesResponse, MoveRuleRequest, MoveRuleResponse, Rule,
     UpdateRuleRequest, UpdateRuleResponse,
 };
-use watchbell_domain::ids::RuleId;
-use watchbell_domain::violation::reason;
+use watchbell_domain::ids::{RuleId, TeamId};
+use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
@@ -57,9 +58,14 @@ pub(super) async fn create(
     request: CreateRuleRequest,
 ) -> Result<CreateRuleResponse> {
     let team = caller.team(&request.team_id)?;
-    let (rule, channel_ids) = checked("rule", check::rule(&given(request.rule, "rule")?))?;
+    let draft = given(request.rule, "rule")?;
+    let rule = examine(service.store().reader(), team, &draft).await?;
     let change = service.change(team).await?;
-    routable(change.connection(), team, &channel_ids).await?;
+    // Again, now that nobody can delete one.
+    checked(
+        "rule",
+        routable(change.connection(), team, &rule).await?.into_result(()),
+    )?;
     let mut order = rules::all(change.connection(), team).await?;
     room(order.len() as u64, MAX_RULES, "rules")?;
     let now = change.now();
@@ -102,8 +108,7 @@ pub(super) async fn update(
         &update,
         request.update_mask.as_ref(),
     )?;
-    let (rule, channel_ids) = checked("rule", check::rule(&merged))?;
-    routable(change.connection(), team, &channel_ids).await?;
+    let rule = examine(change.connection(), team, &merged).await?;
     row.configure(&rule);
     row.version += 1;
     row.update_time = change.now();
@@ -152,6 +157,20 @@ pub(super) async fn move_to(
     change.finish(service.store(), false).await?;
     let rules = order.iter().map(rule::Model::to_message).collect::<Result<_>>()?;
     Ok(MoveRuleResponse { rules })
+}
+
+/// A rule that somebody wrote, as it is kept.
+///
+/// # Errors
+/// Every violation at once: of its fields, and of the channels that it sends to.
+async fn examine(connection: &impl ConnectionTrait, team: TeamId, draft: &Rule) -> Result<Rule> {
+    let mut violations = Violations::new();
+    let rule = violations.take(check::rule(draft));
+    violations.extend(routable(connection, team, draft).await?);
+    match rule {
+        Some(rule) if violations.is_empty() => Ok(rule),
+        _ => Err(violations.under("rule").into()),
+    }
 }
 
 /// Where a position from 1 lies among so many others; 0 and what is beyond the end mean last.

@@ -10,6 +10,7 @@ use watchbell_contracts::config::v1::{
 use watchbell_contracts::convert::timestamp;
 use watchbell_domain::ids::{ChannelId, MemberId, TeamId};
 use watchbell_domain::rule::MAX_NAME_CHARS;
+use watchbell_domain::text::line;
 use watchbell_domain::violation::reason;
 use watchbell_domain::{ChannelKind, Permission};
 use watchbell_runtime::auth::Principal;
@@ -162,6 +163,13 @@ async fn may_install(service: &Service, team: TeamId, member: Option<MemberId>) 
 /// Makes the channel; or, when it is there already, leads it to the new webhook.
 async fn connect(service: &Service, team: TeamId, grant: &Grant) -> Result<(channel::Model, bool)> {
     let (mut message, _) = check::channel(&destination(service, grant))?;
+    admit(service, &message, None).await.map_err(|refused| {
+        tracing::error!(%team, %refused, "Slack gave a webhook that may not be reached");
+        Problem::Precondition {
+            reason: "SLACK_REFUSED",
+            message: "Slack gave a webhook that may not be reached from here".to_owned(),
+        }
+    })?;
     let mut secrets = secrets::take(&mut message, None)?.secrets;
     if let Some(Destination::Slack(slack)) = &mut message.destination {
         slack.workspace = words(&grant.workspace, MAX_NAME_CHARS);
@@ -170,13 +178,6 @@ async fn connect(service: &Service, team: TeamId, grant: &Grant) -> Result<(chan
         slack.slack_channel_id = words(&grant.channel_id, MAX_NAME_CHARS);
     }
     secrets.url = grant.url.expose().to_owned();
-    admit(service, &message, &secrets, None).await.map_err(|error| {
-        tracing::error!(%team, %error, "Slack gave a webhook that may not be reached");
-        Problem::Precondition {
-            reason: "SLACK_REFUSED",
-            message: "Slack gave a webhook that may not be reached from here".to_owned(),
-        }
-    })?;
     let change = service.change(team).await?;
     let rows = channels::all(change.connection(), team).await?;
     let mut of_kind = Vec::new();
@@ -316,11 +317,7 @@ fn free_name(name: &str, workspace: &str, taken: &[&str]) -> Result<String> {
 
 /// Another's words on one line, and not too many.
 fn words(text: &str, limit: usize) -> String {
-    let clean: String = text
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect();
-    clean.trim().chars().take(limit).collect()
+    line(text).chars().take(limit).collect()
 }
 
 /// A link that a page may show; empty when it is none.

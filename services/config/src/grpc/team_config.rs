@@ -1,7 +1,7 @@
 //! A team's configuration as one document (see `document`). What it changes is judged as the single calls judge it,
 //! and is then made in one transaction, all of it or nothing.
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use watchbell_contracts::config::v1::{
     ApplyTeamConfigRequest, ApplyTeamConfigResponse, ExportTeamConfigRequest, ExportTeamConfigResponse,
 };
@@ -15,7 +15,7 @@ use super::channels::{MAX_CHANNELS, admit};
 use super::mention_rules::MAX_MENTION_RULES;
 use super::rules::MAX_RULES;
 use crate::document::{self, Admission, Current, Desired, Plan};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service::Service;
 use crate::store::teams;
 
@@ -30,16 +30,19 @@ pub(super) async fn apply(
     request: ApplyTeamConfigRequest,
 ) -> Result<ApplyTeamConfigResponse> {
     let team = caller.team(&request.team_id)?;
-    let desired = document::desired(&request.document)?;
-    room(&desired)?;
+    let (desired, mut unreadable) = document::desired(&request.document);
+    unreadable.extend(room(&desired));
     for _ in 0..TRIES {
         let mut current = read(service, team).await?;
         if desired.channels.is_some() {
             current.open(service.keyring(), team)?;
         }
-        let plan = document::plan(&current, &desired, team, service.now())?;
+        let (plan, impossible) = document::plan(&current, &desired, team, service.now());
+        let mut violations = unreadable.clone();
+        violations.extend_unsaid(impossible);
+        violations.extend_unsaid(refusals(service, &current, &plan.admissions).await);
+        violations.into_result(())?;
         their_own(&caller, &plan)?;
-        admit_all(service, &current, &plan.admissions).await?;
         let answer = ApplyTeamConfigResponse {
             changes: plan.changes,
         };
@@ -78,7 +81,7 @@ async fn read(service: &Service, team: TeamId) -> Result<Current> {
     Ok(current)
 }
 
-fn room(desired: &Desired) -> Result<()> {
+fn room(desired: &Desired) -> Violations {
     let mut violations = Violations::new();
     for (section, count, limit) in [
         (
@@ -102,7 +105,7 @@ fn room(desired: &Desired) -> Result<()> {
             );
         }
     }
-    Ok(violations.into_result(())?)
+    violations
 }
 
 /// Members say for themselves alone what they want by email; keys that may write do for everybody.
@@ -119,31 +122,17 @@ fn their_own(caller: &Principal, plan: &Plan) -> Result<()> {
 }
 
 /// Asks the egress guard of every channel that leads somewhere new.
-async fn admit_all(service: &Service, current: &Current, admissions: &[Admission]) -> Result<()> {
+async fn refusals(service: &Service, current: &Current, admissions: &[Admission]) -> Violations {
     let mut refusals = Violations::new();
     for some in admissions.chunks(LOOK_UPS) {
-        let asked = some.iter().map(|admission| refusal(service, current, admission));
-        try_join_all(asked)
-            .await?
-            .into_iter()
-            .for_each(|part| refusals.extend(part));
-    }
-    Ok(refusals.into_result(())?)
-}
-
-async fn refusal(service: &Service, current: &Current, admission: &Admission) -> Result<Violations> {
-    let before = admission.before.and_then(|index| current.before(index));
-    match admit(service, &admission.channel, &admission.secrets, before.as_ref()).await {
-        Ok(()) => Ok(Violations::new()),
-        Err(Error::Problem(Problem::Invalid(violations))) => {
-            let below_channel = violations.into_iter().map(|mut violation| {
-                if let Some(field) = violation.field.strip_prefix("channel.") {
-                    violation.field = field.to_owned();
-                }
-                violation
-            });
-            Ok(document::in_document(below_channel.collect()).under(&admission.path))
+        let asked = some.iter().map(async |admission| {
+            let before = admission.before.and_then(|index| current.before(index));
+            let refused = admit(service, &admission.channel, before.as_ref()).await;
+            refused.map_err(|refused| document::in_document(refused).under(&admission.path))
+        });
+        for answer in join_all(asked).await {
+            refusals.take(answer);
         }
-        Err(other) => Err(other),
     }
+    refusals
 }

@@ -95,13 +95,23 @@ fn an_update_without_secrets_keeps_them() {
 }
 
 #[test]
-fn a_header_is_not_sent_to_a_host_it_was_not_given_for() {
-    let before = created(webhook("https://h.example/1", "t0ken"));
-    let same_host = updated(&before, webhook("https://h.example/2", "")).unwrap();
-    assert_eq!(same_host.1.secrets.headers[0].value, "t0ken");
-    let violations = updated(&before, webhook("https://evil.example/1", "")).violated();
-    assert_eq!(violations, ["webhook.headers[0].value"]);
-    assert!(updated(&before, webhook("https://evil.example/1", "other")).is_ok());
+fn a_header_is_not_sent_to_an_endpoint_it_was_not_given_for() {
+    let before = created(webhook("https://h.example/1?a=1", "t0ken"));
+    for same in ["https://h.example/1?a=1", "https://H.example:443/1?a=1#top", ""] {
+        let after = updated(&before, webhook(same, "")).unwrap();
+        assert_eq!(after.1.secrets.headers[0].value, "t0ken", "{same}");
+    }
+    for other in [
+        "https://evil.example/1?a=1",
+        "https://h.example/2?a=1",
+        "https://h.example/1?a=2",
+        "https://h.example:8443/1?a=1",
+        "http://h.example/1?a=1",
+    ] {
+        let violations = updated(&before, webhook(other, "")).violated();
+        assert_eq!(violations, ["webhook.headers[0].value"], "{other}");
+        assert!(updated(&before, webhook(other, "other")).is_ok());
+    }
 }
 
 #[test]
@@ -134,26 +144,72 @@ fn a_rotation_keeps_the_old_secret_for_the_overlap_and_never_three() {
     let now = DateTime::UNIX_EPOCH;
     let (_, mut taken) = created(webhook("https://h.example", ""));
     let first = taken.made.clone().unwrap();
-    rotate(
-        &mut taken.secrets,
-        "second-secret".to_owned(),
-        now + TimeDelta::hours(1),
-    );
-    rotate(
-        &mut taken.secrets,
-        "third-secret".to_owned(),
-        now + TimeDelta::hours(2),
-    );
-    let signing = |at| -> Vec<String> {
-        live(taken.secrets.clone(), at)
+    let signing = |secrets: &ChannelSecrets, at| -> Vec<String> {
+        live(secrets.clone(), at)
             .signing_secrets
             .into_iter()
             .map(|secret| secret.secret)
             .collect()
     };
-    assert_eq!(signing(now), ["third-secret", "second-secret"]);
-    assert_eq!(signing(now + TimeDelta::hours(2)), ["third-secret"]);
-    assert!(!signing(now).contains(&first));
+    let (second, third) = (Secret::from("second-secret"), Secret::from("third-secret"));
+    let hour = now + TimeDelta::hours(1);
+    let secrets = &mut taken.secrets;
+    assert_eq!(rotate(secrets, &second, now, hour), Rotation::Begun);
+    assert_eq!(signing(secrets, now), ["second-secret", &first]);
+
+    assert_eq!(
+        rotate(secrets, &second, now, now + TimeDelta::hours(5)),
+        Rotation::Unchanged
+    );
+    assert_eq!(
+        rotate(secrets, &third, now, now + TimeDelta::hours(2)),
+        Rotation::Running(hour)
+    );
+    assert_eq!(
+        signing(secrets, now),
+        ["second-secret", &first],
+        "the first lives as promised"
+    );
+    assert_eq!(signing(secrets, hour), ["second-secret"]);
+
+    let mut back = secrets.clone();
+    assert_eq!(
+        rotate(&mut back, &Secret::from(first.as_str()), now, hour),
+        Rotation::Begun
+    );
+    assert_eq!(signing(&back, now), [first.as_str(), "second-secret"]);
+
+    let mut leaked = secrets.clone();
+    assert_eq!(rotate(&mut leaked, &third, now, now), Rotation::Begun);
+    assert_eq!(
+        signing(&leaked, now),
+        ["third-secret"],
+        "no overlap ends all others at once"
+    );
+
+    assert_eq!(
+        rotate(secrets, &third, hour, hour + TimeDelta::hours(1)),
+        Rotation::Begun
+    );
+    assert_eq!(signing(secrets, hour), ["third-secret", "second-secret"]);
+}
+
+#[test]
+fn a_signing_secret_given_again_goes_on_signing_with_the_one_before_it() {
+    let mut before = created(webhook("https://h.example", ""));
+    let now = DateTime::UNIX_EPOCH;
+    rotate(
+        &mut before.1.secrets,
+        &Secret::from("second-secret"),
+        now,
+        now + TimeDelta::hours(1),
+    );
+    let mut again = webhook("", "");
+    if let Some(Destination::Webhook(webhook)) = &mut again.destination {
+        webhook.signing_secret = "second-secret".to_owned();
+    }
+    let after = updated(&before, again).unwrap();
+    assert_eq!(after.1.secrets.signing_secrets, before.1.secrets.signing_secrets);
 }
 
 #[test]

@@ -150,11 +150,14 @@ store_tests! {
     async fn every_violation_of_a_channel_is_told_at_once(store: Store) {
         let config = Config::on(&store);
         let team = config.team().await;
-        let mut channel = webhook("", "https://hooks.example/x");
+        let mut channel = webhook("", "https://inside.example/x");
         if let Some(Destination::Webhook(webhook)) = &mut channel.destination {
             webhook.filter.as_mut().unwrap().types = vec!["Finding".to_owned()];
             webhook.filter.as_mut().unwrap().expression = "event.".to_owned();
-            webhook.headers = vec![HttpHeader { name: "webhook-id".to_owned(), value: "x\n".to_owned() }];
+            webhook.headers = ["webhook-id", "User-Agent", "proxy-authorization"]
+                .map(|name| HttpHeader { name: name.to_owned(), value: "x\n".to_owned() })
+                .to_vec();
+            webhook.signing_secret = "whsec_AQ==".to_owned();
         }
         let window = QuietWindow { start: "25:00".to_owned(), end: "07:00".to_owned(), weekdays: vec![9] };
         channel.quiet_hours = Some(QuietHours { windows: vec![window], ..QuietHours::default() });
@@ -164,9 +167,34 @@ store_tests! {
             "channel.webhook.filter.expression",
             "channel.webhook.headers[0].name",
             "channel.webhook.headers[0].value",
+            "channel.webhook.headers[1].name",
+            "channel.webhook.headers[1].value",
+            "channel.webhook.headers[2].name",
+            "channel.webhook.headers[2].value",
             "channel.quiet_hours.windows[0].weekdays[0]",
             "channel.quiet_hours.windows[0].start",
+            "channel.webhook.url",
+            "channel.webhook.signing_secret",
         ]);
+    }
+
+    async fn quiet_hours_are_kept_as_they_read_and_never_without_a_window(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let quiet = |windows: Vec<QuietWindow>| Channel {
+            quiet_hours: Some(QuietHours { windows, ..QuietHours::default() }),
+            ..slack("#a")
+        };
+        assert_eq!(violated(config.create(team, quiet(vec![])).await), ["channel.quiet_hours.windows"]);
+        let night = QuietWindow { start: "9:00".to_owned(), end: "17:30".to_owned(), weekdays: vec![] };
+        let made = config.create(team, quiet(vec![night])).await.unwrap().channel.unwrap();
+        assert_eq!(made.quiet_hours.as_ref().unwrap().windows[0].start, "09:00");
+        let empty = Channel { id: made.id.clone(), quiet_hours: Some(QuietHours::default()), ..Channel::default() };
+        let refused = config.service.update_channel(of_team(update(empty, &["quiet_hours"]), team)).await;
+        assert_eq!(violated(refused), ["channel.quiet_hours.windows"]);
+        let none = Channel { id: made.id, ..Channel::default() };
+        let now = config.service.update_channel(of_team(update(none, &["quiet_hours"]), team)).await;
+        assert_eq!(now.unwrap().into_inner().channel.unwrap().quiet_hours, None);
     }
 
     async fn a_name_is_taken_once_in_its_kind(store: Store) {
@@ -274,8 +302,24 @@ store_tests! {
         let both = live().await;
         assert_eq!((both.len(), &both[0].secret), (2, &rotated.signing_secret));
         assert_eq!(both[1].expire_time, rotated.old_secret_expire_time);
+        let again = |secret: &str, overlap: Option<i64>| RotateWebhookSecretRequest {
+            channel_id: id.clone(),
+            signing_secret: secret.to_owned(),
+            overlap: overlap.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+            ..RotateWebhookSecretRequest::default()
+        };
+        let same = config.service.rotate_webhook_secret(of_team(again(&rotated.signing_secret, None), team)).await;
+        assert_eq!(same.unwrap().into_inner(), rotated, "the present secret again changes nothing");
+        for third in ["", "the-third-secret"] {
+            let third = config.service.rotate_webhook_secret(of_team(again(third, None), team)).await;
+            assert_eq!(refused(third), (Code::FailedPrecondition, "ROTATION_IN_PROGRESS".to_owned()));
+        }
+        assert_eq!(live().await, both);
         config.clock.advance(Duration::from_secs(3600));
         assert_eq!(live().await.len(), 1);
+        config.service.rotate_webhook_secret(of_team(again("the-third-secret", None), team)).await.unwrap();
+        config.service.rotate_webhook_secret(of_team(again("the-fourth-secret", Some(0)), team)).await.unwrap();
+        assert_eq!(live().await.len(), 1, "no overlap ends the others at once");
 
         let slack = config.slack(team, "#alerts").await;
         let none = RotateWebhookSecretRequest { channel_id: slack.id, ..Default::default() };

@@ -99,6 +99,12 @@ store_tests! {
         };
         let fields = violated(create(&config, team, send(&[&own.id, &foreign.id, &hook.id])).await);
         assert_eq!(fields, ["rule.send.channel_ids[1]", "rule.send.channel_ids[2]"]);
+        let nameless = Rule { display_name: String::new(), ..send(&["nonsense", &foreign.id]) };
+        assert_eq!(violated(create(&config, team, nameless).await), [
+            "rule.display_name",
+            "rule.send.channel_ids[0]",
+            "rule.send.channel_ids[1]",
+        ], "all at once");
         create(&config, team, send(&[&own.id])).await.unwrap();
     }
 

@@ -232,6 +232,23 @@ channels:
 event_types: [{name: acme.thing, title: Thing}]
 "#;
         assert_eq!(violated(apply(&config, team, document).await), ["channels[0].url", "channels[2].smtp.host"]);
+        let document = r##"
+channels:
+  - {name: in, kind: webhook, url: "https://inside.example/x", filter: {types: "*"}, description: [x]}
+  - {name: "", kind: teams, url: "https://inside.example/y"}
+rules:
+  - {name: "", send: [nowhere]}
+"##;
+        assert_eq!(violated(apply(&config, team, document).await), [
+            "channels[0].description",
+            "channels[1].name",
+            "rules[0].name",
+            "rules[0].send[0]",
+            "channels[0].url",
+            "channels[1].url",
+        ], "all at once");
+        let unread = "channels: [{name: c, kind: pager}]\nrules: [{name: r, send: c}]";
+        assert_eq!(violated(apply(&config, team, unread).await), ["channels[0].kind"], "c may be that one");
         assert_eq!(violated(apply(&config, team, "channels: [").await), ["document"]);
         let many: String = (0..501).map(|n| format!("{{name: r{n}, silence: slack}},")).collect();
         assert_eq!(violated(apply(&config, team, &format!("rules: [{many}]")).await), ["rules"]);
@@ -290,6 +307,23 @@ event_types: [{name: acme.thing, title: Thing}]
         assert_eq!(violated(apply(&config, team, unresolved).await), ["channels[0].url"]);
     }
 
+    async fn a_text_that_looks_like_a_reference_is_exported_as_what_it_is(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let document = r#"{"channels": [{"name": "$${env:HOME}", "kind": "in_app", "description": "$$${x} and $${env:HOME}"}],
+            "event_types": [{"name": "acme.thing", "title": "T", "schema": {"properties": {"a": {"description": "$${env:A}"}}}}]}"#;
+        apply(&config, team, document).await.unwrap();
+        let channel = channel_named(&snapshot(&config, team).await, "${env:HOME}").clone();
+        assert_eq!(channel.description, "$${x} and ${env:HOME}");
+        let exported = export(&config, team).await;
+        let sent = references::resolve(&exported, |_, _| Err("there is none".to_owned())).unwrap();
+        for document in [&exported, &sent] {
+            assert_eq!(apply(&config, team, document).await.unwrap(), [""; 0], "{document}");
+        }
+        let unresolved = "channels: [{name: mail, kind: in_app, description: 'x ${env:HOME}'}]";
+        assert_eq!(violated(apply(&config, team, unresolved).await), ["channels[0].description"]);
+    }
+
     async fn an_apply_does_not_end_a_rotation(store: Store) {
         let config = Config::on(&store);
         let team = config.team().await;
@@ -325,7 +359,7 @@ event_types: [{name: acme.thing, title: Thing}]
         assert_eq!(changed, ["~ channel #a (slack) default=true>", "~ channel #b (slack) default=>true"]);
         assert!(channel_named(&snapshot(&config, team).await, "#b").is_default);
         let two = format!("channels: [{b_default}, {{name: '#c', kind: slack, default: true}}]");
-        assert_eq!(violated(apply(&config, team, &two).await), ["channels[1].default"]);
+        assert_eq!(violated(apply(&config, team, &two).await), ["channels[1].default", "channels[1].url"]);
         let new = "{name: '#0', kind: slack, url: 'https://hooks.example/0'}";
         apply(&config, team, &format!("channels: [{new}, {a}]")).await.unwrap();
         assert!(channel_named(&snapshot(&config, team).await, "#0").is_default);

@@ -1,0 +1,37 @@
+//! Text of strangers, made fit to be shown: on one line, and in the order in which it is written.
+
+/// One line without control characters or marks that reorder text. White space becomes one space.
+#[must_use]
+pub fn line(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for word in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
+        if !clean.is_empty() {
+            clean.push(' ');
+        }
+        clean.extend(word.chars().filter(|c| !reorders(*c)));
+    }
+    clean
+}
+
+/// Whether a character is a bidirectional control (UAX #9 §2) or a byte order mark. They show text in another order than
+/// it has: `exe.fdp` of `pdf.exe`.
+#[must_use]
+pub const fn reorders(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_no_breaks_controls_or_reordering_marks() {
+        assert_eq!(line(" a\r\nBcc: x\t\u{0}b\u{202e}c\u{61c} "), "a Bcc: x bc");
+    }
+}
