@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use minijinja::{AutoEscape, Environment, Output, Value, context};
 use sha2::{Digest as _, Sha256};
 use watchbell_domain::brand::Brand;
+use watchbell_domain::text::reorders;
 
 /// Two years; told to browsers that come by HTTPS only.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
@@ -132,7 +133,7 @@ impl Pages {
     }
 }
 
-/// As HTML wants it in text and in quoted attributes. Unlike the engine's own escaping it leaves slashes alone, so that
+/// As HTML wants it in text and in quoted attributes, without marks that show text in another order than it has. Unlike the engine's own escaping it leaves slashes alone, so that
 /// paths stay readable.
 fn escaped(out: &mut Output<'_>, value: &Value) -> Result<(), minijinja::Error> {
     if value.is_safe() {
@@ -141,7 +142,7 @@ fn escaped(out: &mut Output<'_>, value: &Value) -> Result<(), minijinja::Error> 
     if value.is_none() || value.is_undefined() {
         return Ok(());
     }
-    for character in value.to_string().chars() {
+    for character in value.to_string().chars().filter(|c| !reorders(*c)) {
         match character {
             '&' => out.write_str("&amp;")?,
             '<' => out.write_str("&lt;")?,

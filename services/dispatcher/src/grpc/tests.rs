@@ -105,7 +105,11 @@ fn route(channel: ChannelId, terms: &Terms, recipient: &str) -> Result<Route, Er
     let nobody =
         matches!(&configured.destination, Some(Destination::Email(email)) if email.recipients.is_empty());
     let target = match (nobody, recipient) {
-        (false, _) => Target::Channel(channel),
+        (false, "") => Target::Channel(channel),
+        (false, _) => {
+            let why = "is only for an email channel without recipients of its own";
+            return Err(Violations::one("recipient", reason::NOT_ALLOWED, why).into());
+        }
         (true, "") => {
             let mut violations = Violations::new();
             violations.add(

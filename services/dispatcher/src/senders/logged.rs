@@ -1,9 +1,15 @@
-//! The headers of an attempt's request, as the delivery log keeps them.
+//! The headers of an attempt's request, as the delivery log keeps and shows them.
+
+use std::borrow::Cow;
+
+use watchbell_domain::header::is_plain_signature;
 
 /// Names and values, secrets masked, as the JSON text that is stored: an array of pairs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoggedHeaders(String);
 
+/// What is shown of a signature: enough to compare two by eye, and not enough to send the request once more.
+const SIGNATURE_PREFIX: usize = 8;
 /// What the headers of a webhook request take, in bytes.
 const USUAL: usize = 512;
 
@@ -17,8 +23,9 @@ impl LoggedHeaders {
         Self(json)
     }
 
-    /// One more.
+    /// One more; of a signature only a prefix.
     pub(crate) fn push(&mut self, name: &str, value: &str) {
+        let value = &masked(name, value);
         let json = &mut self.0;
         json.pop();
         json.push_str(if json.len() > 1 { ",[" } else { "[" });
@@ -33,9 +40,15 @@ impl LoggedHeaders {
         &self.0
     }
 
-    /// Names and values of what is stored.
+    /// Names and values of what is stored. Signatures that older versions stored in full are masked as well.
     pub(crate) fn pairs(json: &str) -> Vec<(String, String)> {
-        serde_json::from_str(json).unwrap_or_default()
+        let mut pairs: Vec<(String, String)> = serde_json::from_str(json).unwrap_or_default();
+        for (name, value) in &mut pairs {
+            if let Cow::Owned(masked) = masked(name, value) {
+                *value = masked;
+            }
+        }
+        pairs
     }
 }
 
@@ -43,6 +56,24 @@ impl Default for LoggedHeaders {
     fn default() -> Self {
         Self("[]".to_owned())
     }
+}
+
+/// A signature's beginning; other headers as they are. What is masked already stays so.
+fn masked<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
+    if !name.eq_ignore_ascii_case("webhook-signature") && !is_plain_signature(name) {
+        return Cow::Borrowed(value);
+    }
+    let prefix = |signature: &str| {
+        let (version, signature) = signature.split_once(',').unwrap_or(("", signature));
+        let comma = if version.is_empty() { "" } else { "," };
+        let shown: String = signature
+            .chars()
+            .take_while(|c| *c != '…')
+            .take(SIGNATURE_PREFIX)
+            .collect();
+        format!("{version}{comma}{shown}…")
+    };
+    Cow::Owned(value.split(' ').map(prefix).collect::<Vec<_>>().join(" "))
 }
 
 /// Headers hardly ever have anything to escape.
@@ -61,6 +92,29 @@ fn push_text(json: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_signatures_only_a_prefix_is_kept_and_shown() {
+        let headers = [
+            (
+                "webhook-signature",
+                "v1,KvBXTJ8BMx3P+sES8= v1a,AAAABBBBCCCC",
+                "v1,KvBXTJ8B… v1a,AAAABBBB…",
+            ),
+            ("X-Acme-Signature", "28284f1a08ad8081ca27", "28284f1a…"),
+            ("webhook-id", "evt-4711", "evt-4711"),
+        ];
+        let (mut logged, mut old) = (LoggedHeaders::new(), vec![]);
+        for (name, value, _) in headers {
+            logged.push(name, value);
+            old.push((name, value));
+        }
+        let shown = headers.map(|(name, _, shown)| (name.to_owned(), shown.to_owned()));
+        assert_eq!(logged.as_json(), serde_json::to_string(&shown).unwrap());
+        for json in [logged.as_json(), &serde_json::to_string(&old).unwrap()] {
+            assert_eq!(LoggedHeaders::pairs(json), shown, "rows of older versions, too");
+        }
+    }
 
     #[test]
     fn what_is_logged_reads_back() {

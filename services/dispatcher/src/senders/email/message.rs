@@ -3,6 +3,8 @@
 
 use std::time::SystemTime;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
 use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
@@ -14,6 +16,8 @@ use crate::senders::text::{cut, line};
 
 /// RFC 5322 §2.1.1 allows 998 characters on a line; nobody reads so many.
 const SUBJECT: usize = 250;
+/// Bytes of one encoded word, which has at most 75 characters (RFC 2047 §2).
+const ENCODED: usize = 45;
 
 /// Who it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +43,7 @@ pub(crate) fn message(
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(line(&sender.name)), from))
         .to(Mailbox::new(None, to))
-        .subject(cut(&line(&email.subject), SUBJECT))
+        .raw_header(subject(&cut(&line(&email.subject), SUBJECT)))
         .date(SystemTime::from(now))
         .message_id(Some(message_id))
         .raw_header(raw("Auto-Submitted", "auto-generated"));
@@ -54,6 +58,27 @@ pub(crate) fn message(
         .singlepart(part(ContentType::TEXT_PLAIN, &email.text))
         .singlepart(part(ContentType::TEXT_HTML, &email.html));
     builder.multipart(parts).ok().map(|message| message.formatted())
+}
+
+/// The subject. What is ASCII goes as it is, except for what looks like an encoded word (RFC 2047 §2): a reader would decode
+/// it to something that nobody wrote, so the whole is encoded once more.
+fn subject(text: &str) -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str("Subject");
+    if !text.contains("=?") {
+        return HeaderValue::new(name, text.to_owned());
+    }
+    let mut words: Vec<String> = Vec::new();
+    for c in text.chars() {
+        match words.last_mut() {
+            Some(word) if word.len() + c.len_utf8() <= ENCODED => word.push(c),
+            _ => words.push(c.to_string()),
+        }
+    }
+    let words = words
+        .iter()
+        .map(|word| format!("=?utf-8?b?{}?=", BASE64_STANDARD.encode(word)));
+    let encoded = words.collect::<Vec<_>>().join("\r\n ");
+    HeaderValue::dangerous_new_pre_encoded(name, text.to_owned(), encoded)
 }
 
 /// A header of ours, sent as it is: a folded or encoded link is no link. It is ASCII without breaks, or left empty.
@@ -118,6 +143,22 @@ mod tests {
                 .lines()
                 .any(|found| found.starts_with(line) && found.ends_with('>'))
         );
+    }
+
+    #[test]
+    fn a_subject_that_looks_encoded_is_shown_as_it_was_written() {
+        let long = "=?utf-8?b?xx?= ü".repeat(12);
+        for subject in [
+            "=?utf-8?q?fake?=",
+            "a =?utf-8?b?ZmFrZQ==?= ü",
+            "=? and nothing else",
+            &long,
+        ] {
+            let raw = built(&email(subject), true).unwrap();
+            let parsed = MessageParser::default().parse(&raw).unwrap();
+            assert_eq!(parsed.subject(), Some(subject));
+            assert!(raw.split(|byte| *byte == b'\n').all(|line| line.len() <= 300));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An event as a Slack message: Block Kit, with the severity as the colour of a bar beside it.
 //!
-//! Event text can create no mention and no link: `&`, `<` and `>` are escaped, and `verbatim` keeps Slack from
-//! finding names in what is left. Every limit of Slack's is kept by cutting with an ellipsis, counted after escaping.
+//! Event text can create no mention, no link and no formatting: `&`, `<` and `>` are escaped, `verbatim` keeps Slack from
+//! finding names in what is left, and the marks of mrkdwn stand between zero-width spaces, where they mark nothing. Every limit of Slack's is kept by cutting with an ellipsis, counted after escaping.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -215,18 +215,35 @@ fn date(at: DateTime<Utc>) -> String {
     )
 }
 
-/// Text that Slack takes for nothing but text, of at most `max` characters as Slack counts them.
+/// Text that Slack takes for nothing but text, of at most `max` characters as Slack counts them. Slack has no escape for
+/// the marks of its formatting; one that stands alone formats nothing, and is left as it is for whoever copies it.
 fn escape(text: &str, max: usize) -> String {
+    let paired = |mark: char| text.matches(mark).nth(1).is_some();
+    let paired = ['*', '~', '`', '_'].map(|mark| (mark, paired(mark)));
+    let marks = |c: char| paired.contains(&(c, true));
     let mut escaped = String::new();
     let mut room = max;
     let mut last_but_one = 0;
-    for c in text.chars() {
-        let (entity, size) = match c {
-            '&' => (Some("&amp;"), 5),
-            '<' => (Some("&lt;"), 4),
-            '>' => (Some("&gt;"), 4),
-            _ => (None, 1),
+    let mut previous = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let entity = match c {
+            '&' => Some("&amp;"),
+            '<' => Some("&lt;"),
+            // A quotation, at the start of a line.
+            '>' if previous.is_none() => Some("\u{200b}&gt;"),
+            '>' => Some("&gt;"),
+            // Within a word an underscore means nothing, and names are full of them.
+            '_' if in_word(previous) && in_word(rest.peek().copied()) => None,
+            '_' if marks(c) => Some("\u{200b}_\u{200b}"),
+            '*' if marks(c) => Some("\u{200b}*\u{200b}"),
+            '~' if marks(c) => Some("\u{200b}~\u{200b}"),
+            '`' if marks(c) => Some("\u{200b}`\u{200b}"),
+            _ => None,
         };
+        previous = Some(c);
+        let size = entity.map_or(1, |entity| entity.chars().count());
         if size > room {
             // Full: make room for the ellipsis.
             if room == 0 {
@@ -330,6 +347,38 @@ mod tests {
     }
 
     #[test]
+    fn event_text_formats_nothing() {
+        for (text, inert) in [
+            ("a *b* c", "a |*|b|*| c"),
+            ("~a~ `b` ```c", "|~|a|~| |`|b|`| |`||`||`|c"),
+            ("_a_b_", "|_|a_b|_|"),
+            (
+                "snake_case_name arn:aws:s3:::x/*",
+                "snake_case_name arn:aws:s3:::x/*",
+            ),
+            ("> a > b", "|&gt; a &gt; b"),
+        ] {
+            assert_eq!(escape(text, 100).replace('\u{200b}', "|"), inert);
+        }
+        let event = StoredEvent {
+            title: "*t* _t_".to_owned(),
+            subject: "*s* `s`".to_owned(),
+            source: "*o*".to_owned(),
+            data: json!({"*key*\u{202e}": "*v* ~v~ _v_ `v`\u{202e}"}).to_string(),
+            ..samples::event("finding.created")
+        };
+        let message = message(&event, &[]);
+        for text in texts(&message["attachments"]) {
+            for word in [
+                "*s*", "`s`", "*o*", "*key*", "*Key*", "*v*", "~v~", "_v_", "`v`", "\u{202e}",
+            ] {
+                assert!(!text.contains(word), "{word} in {text}");
+            }
+        }
+        assert!(!message["text"].as_str().unwrap().contains("*t*"));
+    }
+
+    #[test]
     fn a_mention_is_only_ever_an_id() {
         assert_eq!(
             called(&[Mention::SlackUser("U1> <!channel".to_owned()), Mention::Here]),
@@ -402,10 +451,10 @@ mod tests {
         }
 
         #[test]
-        fn an_escaped_text_keeps_to_its_limit_and_splits_no_entity(text in "[<>&ab]{0,40}", max in 1usize..30) {
+        fn an_escaped_text_keeps_to_its_limit_and_splits_no_entity(text in "[<>&ab*_`~ ]{0,40}", max in 1usize..30) {
             let escaped = escape(&text, max);
             prop_assert!(escaped.chars().count() <= max, "{}", escaped);
-            let plain = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+            let plain = escaped.replace('\u{200b}', "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
             prop_assert!(text.starts_with(plain.trim_end_matches('…')));
         }
     }

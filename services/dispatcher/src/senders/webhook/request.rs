@@ -10,6 +10,7 @@ use ring::signature::Ed25519KeyPair;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use watchbell_contracts::config::v1::{self as config, WebhookEnvelope};
+use watchbell_domain::header::is_reserved;
 use watchbell_domain::payload::timestamp;
 use watchbell_domain::secret::Secret;
 use watchbell_domain::signature::{SigningSecret, plain_signature, standard_signatures};
@@ -25,17 +26,6 @@ const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// A custom header of one of these names is left out: they are ours, or belong to the connection.
-const RESERVED: [HeaderName; 7] = [
-    ID,
-    TIMESTAMP,
-    SIGNATURE,
-    TRACEPARENT,
-    CONTENT_TYPE,
-    USER_AGENT,
-    http::header::HOST,
-];
-
 /// What is posted, and the headers as the delivery log may show them.
 pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
@@ -84,7 +74,8 @@ pub(crate) fn request(
         ) else {
             continue;
         };
-        if !RESERVED.contains(&name) && name != *brand_header {
+        // One that was saved before its name was reserved is neither sent nor logged.
+        if !is_reserved(name.as_str()) {
             // The log shows that it was sent; its value may be a token.
             logged.push(&header.name, "***");
             headers.append(name, value);
@@ -124,7 +115,7 @@ pub(crate) fn request(
 // === impl Signers ===
 
 impl Signers {
-    /// The secrets of a channel that are live at `now`. What cannot be read as a key does not sign.
+    /// The secrets of a channel that are live at `now`.
     pub(crate) fn of(secrets: &config::ChannelSecrets, sign_ed25519: bool, now: DateTime<Utc>) -> Self {
         let live = |secret: &&config::SigningSecret| {
             secret.expire_time.is_none_or(|at| {
@@ -135,7 +126,7 @@ impl Signers {
         let hmac = secrets.signing_secrets.iter().filter(live);
         Self {
             hmac: hmac
-                .filter_map(|secret| SigningSecret::parse(Secret::from(secret.secret.as_str())).ok())
+                .map(|secret| SigningSecret::stored(Secret::from(secret.secret.as_str())))
                 .collect(),
             ed25519: if sign_ed25519 {
                 key_pair(&secrets.ed25519_private_key)
@@ -215,6 +206,9 @@ fn body(event: &StoredEvent) -> Bytes {
         source: &'e str,
         occurred_at: &'e str,
         team_id: String,
+        title: &'e str,
+        url: &'e str,
+        subject: &'e str,
     }
     let make = || {
         let occurred_at = timestamp(event.occurred_at);
@@ -227,6 +221,9 @@ fn body(event: &StoredEvent) -> Bytes {
                 source: &event.source,
                 occurred_at: &occurred_at,
                 team_id: event.team_id.to_string(),
+                title: &event.title,
+                url: &event.url,
+                subject: &event.subject,
             },
             event_type: &event.event_type,
             timestamp: &occurred_at,
@@ -254,6 +251,9 @@ fn cloud_event(event: &StoredEvent) -> Bytes {
         severity: &'e str,
         category: &'e str,
         teamid: String,
+        title: &'e str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        url: &'e str,
         test: bool,
         data: &'e RawValue,
     }
@@ -270,6 +270,8 @@ fn cloud_event(event: &StoredEvent) -> Bytes {
         severity: event.severity.as_str(),
         category: event.category.as_str(),
         teamid: event.team_id.to_string(),
+        title: &event.title,
+        url: &event.url,
         test: event.test,
         data: data(event),
     };
@@ -389,6 +391,7 @@ mod tests {
             ("X-WATCHBELL-SIGNATURE", "forged"),
             ("Content-Type", "text/plain"),
             ("User-Agent", "curl"),
+            ("Proxy-Authorization", "Basic eA=="),
             ("bad name", "x"),
             ("X-Split", "a\r\nInjected: b"),
         ];
@@ -405,6 +408,11 @@ mod tests {
         assert!(request.headers.values().all(|value| value != "forged"));
         assert!(!lines(&request).contains("acme-secret"));
         assert!(lines(&request).contains("X-Tenant: ***"));
+        assert!(!request.headers.contains_key("proxy-authorization"));
+        assert!(
+            !lines(&request).contains("Proxy-Authorization"),
+            "what is not sent is not logged as sent"
+        );
     }
 
     #[test]
@@ -443,13 +451,17 @@ mod tests {
             occurred_at: samples::noon() + chrono::TimeDelta::milliseconds(250),
             data: r#"{"z": [1.10, -0], "$serde_json::private::RawValue": "[1]", "a": "<&>\u00e4"}"#
                 .to_owned(),
+            title: "Public bucket".to_owned(),
+            url: "https://app.example.com/1?a=b".to_owned(),
+            subject: String::new(),
             test: true,
             ..samples::event("finding.created")
         };
         let ours = body(&stored);
         let expected = concat!(
             r#"{"event":{"id":"evt-4711","type":"finding.created","severity":"CRITICAL","category":"SECURITY_ALERT","source":"cs\"pm💥","#,
-            r#""occurred_at":"2026-11-21T12:00:00.250Z","team_id":"team_01h455vb4pex5vsknk084sn02q"},"type":"finding.created","#,
+            r#""occurred_at":"2026-11-21T12:00:00.250Z","team_id":"team_01h455vb4pex5vsknk084sn02q","#,
+            r#""title":"Public bucket","url":"https://app.example.com/1?a=b","subject":""},"type":"finding.created","#,
             r#""timestamp":"2026-11-21T12:00:00.250Z","data":{"z": [1.10, -0], "$serde_json::private::RawValue": "[1]", "#,
             r#""a": "<&>\u00e4"},"test":true}"#,
         );
