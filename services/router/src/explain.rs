@@ -1,4 +1,4 @@
-//! Says who would get an event and why, rule by rule, and which deliveries quiet hours would hold.
+//! Says who would get an event and why, rule by rule, and which deliveries would be held or parked.
 
 use chrono::{DateTime, Utc};
 use watchbell_contracts::{convert, router::v1::ExplainResponse};
@@ -6,6 +6,7 @@ use watchbell_domain::{
     decision::{Outcome, Route, Stage, Step, StepSubject},
     event::Event,
     snapshot::TeamSnapshot,
+    vocabulary::ChannelHealth,
 };
 
 use crate::decide::decide_and_explain;
@@ -30,24 +31,30 @@ pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>)
     }
 }
 
+/// What keeps a delivery that is made at `at` from being tried at once.
 fn hold(snapshot: &TeamSnapshot, event: &Event, route: &Route, at: DateTime<Utc>) -> Option<Step> {
     let channel = snapshot.channel(route.target.channel_id()?)?;
-    let quiet = channel.quiet_hours.as_ref()?;
-    let until = quiet.holds(event.severity, at)?;
+    let name = &channel.name;
+    let (outcome, sentence, held_until) = if channel.health == ChannelHealth::Unhealthy {
+        let sentence = format!("“{name}” is unhealthy, so it is parked until the channel is enabled again.");
+        (Outcome::Parked, sentence, None)
+    } else {
+        let quiet = channel.quiet_hours.as_ref()?;
+        let until = quiet.holds(event.severity, at)?;
+        let local = until.with_timezone(&quiet.zone()).format("%a %H:%M %Z");
+        let sentence = format!("The quiet hours of “{name}” hold it until {local}.");
+        (Outcome::Held, sentence, Some(until))
+    };
     Some(Step {
         stage: Stage::Hold,
         kind: Some(channel.kind),
         subject: Some(StepSubject {
             id: channel.id.to_string(),
-            name: channel.name.clone(),
+            name: name.clone(),
         }),
-        outcome: Outcome::Held,
-        sentence: format!(
-            "The quiet hours of “{}” hold it until {}.",
-            channel.name,
-            until.with_timezone(&quiet.zone()).format("%a %H:%M %Z")
-        ),
-        held_until: Some(until),
+        outcome,
+        sentence,
+        held_until,
     })
 }
 

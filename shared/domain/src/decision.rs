@@ -154,7 +154,7 @@ vocabulary! {
         Preference = "preference",
         /// The inbox.
         Inbox = "inbox",
-        /// A channel's quiet hours.
+        /// A channel's health or quiet hours.
         Hold = "hold",
     }
 }
@@ -172,6 +172,8 @@ vocabulary! {
         Rests = "RESTS",
         /// It would be sent, but later.
         Held = "HELD",
+        /// It would be kept and not tried: its channel is unhealthy.
+        Parked = "PARKED",
     }
 }
 

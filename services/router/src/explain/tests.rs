@@ -160,6 +160,34 @@ fn a_rule_whose_channels_are_paused_says_that_the_next_is_asked() {
 }
 
 #[test]
+fn what_goes_to_an_unhealthy_channel_is_said_to_be_parked() {
+    let team = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .with_last(|channel| {
+            channel.health = ChannelHealth::Unhealthy;
+            channel.quiet_hours = Some(nights());
+        })
+        .build();
+    let midnight = "2026-03-04T02:00:00Z".parse().unwrap();
+    let explanation = explain(&team, &at("finding.created", Severity::High), midnight);
+    let last: Vec<_> = explanation
+        .steps
+        .iter()
+        .filter(|step| step.stage == "hold")
+        .collect();
+    assert_eq!(last.len(), 1);
+    assert_eq!(
+        (last[0].outcome(), last[0].held_until),
+        (StepOutcome::Parked, None)
+    );
+    assert_eq!(
+        last[0].sentence,
+        "“#alerts” is unhealthy, so it is parked until the channel is enabled again."
+    );
+}
+
+#[test]
 fn quiet_hours_hold_what_a_delivery_at_that_moment_would_wait_for() {
     let team = busy_team().build();
     let held = |severity, instant: &str| -> Vec<_> {

@@ -133,6 +133,7 @@ fn outcome(number: i32, style: Style) -> String {
         Ok(StepOutcome::PassedOver) => style.faint("no match"),
         Ok(StepOutcome::Rests) => style.warn("rests"),
         Ok(StepOutcome::Held) => style.warn("holds"),
+        Ok(StepOutcome::Parked) => style.warn("parks"),
         Ok(StepOutcome::Unspecified) | Err(_) => "-".to_owned(),
     }
 }

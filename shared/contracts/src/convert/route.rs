@@ -66,6 +66,7 @@ pub fn step_message(step: &Step) -> ExplanationStep {
             Outcome::PassedOver => StepOutcome::PassedOver,
             Outcome::Rests => StepOutcome::Rests,
             Outcome::Held => StepOutcome::Held,
+            Outcome::Parked => StepOutcome::Parked,
         }
         .into(),
         sentence: step.sentence.clone(),
