@@ -1,11 +1,12 @@
-//! Quiet hours of a channel: windows of weekdays and local times, during which what is not urgent is held. A moment is
-//! quiet exactly when the clock on the wall of the zone shows a time inside a window, start inclusive and end exclusive;
-//! so a window means the same on the days on which the clocks change.
+//! Quiet hours of a channel: windows of weekdays and local times, during which what is not urgent is held. A window is one
+//! stretch of time: from the first moment at which the clock on the wall of the zone shows a time inside of it, start
+//! inclusive and end exclusive, to the last. So a window means the same on the days on which the clocks change: none is
+//! interrupted by an hour that comes twice.
 
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -142,13 +143,57 @@ impl QuietHours {
         const STRIDE: TimeDelta = TimeDelta::hours(6);
         let mut at = now;
         loop {
-            let left = self.quiet_for(self.local(at));
-            let Some(left) = left else {
+            if let Some(left) = self.quiet_for(self.local(at)) {
+                let next = at + left.min(STRIDE);
+                at = self.offset_change(at, next).unwrap_or(next);
+            } else if let Some(resumed) = self.resumes(at) {
+                at = resumed;
+            } else {
                 return (at != now).then_some(at);
-            };
-            let next = at + left.min(STRIDE);
-            at = self.offset_change(at, next).unwrap_or(next);
+            }
         }
+    }
+
+    /// When a window goes on that has begun, for a moment between the two parts that a clock which is set back makes of
+    /// it; none for any other moment that is outside of all windows.
+    fn resumes(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        // No zone has set its clock back further since the 19th century.
+        const FARTHEST: TimeDelta = TimeDelta::hours(4);
+        let local = self.local(at);
+        if let Some(change) = self.offset_change(at, at + FARTHEST) {
+            // The hours between these two local times come twice, and this is the first time.
+            let (first, last) = (self.local(change), local + (change - at));
+            if first <= local && local < last {
+                return self
+                    .window_near(local, |_, end| first < end && end <= local)
+                    .map(|start| change + (start.max(first) - first));
+            }
+        }
+        let before = at - FARTHEST;
+        let change = self.offset_change(before, at)?;
+        // This is the second time.
+        let last = self.local(before) + (change - before);
+        self.window_near(local, |start, _| local < start && start < last)
+            .map(|start| at + (start - local))
+    }
+
+    /// When a window starts by the local clock, of those around a local time that are meant.
+    fn window_near(
+        &self,
+        local: NaiveDateTime,
+        is_meant: impl Fn(NaiveDateTime, NaiveDateTime) -> bool,
+    ) -> Option<NaiveDateTime> {
+        let into_week = TimeDelta::days(local.weekday().num_days_from_monday().into());
+        let monday = (local - into_week).date().and_time(NaiveTime::MIN);
+        let weeks = [-1, 0, 1].map(|week| monday + TimeDelta::weeks(week));
+        weeks.into_iter().find_map(|monday| {
+            let at = |minute: u32| monday + TimeDelta::minutes(minute.into());
+            let windows = self.merged.iter().map(|(start, end)| (at(*start), at(*end)));
+            windows
+                .filter(|(start, end)| is_meant(*start, *end))
+                .map(|(start, _)| start)
+                .next()
+        })
     }
 
     fn local(&self, at: DateTime<Utc>) -> NaiveDateTime {

@@ -20,25 +20,43 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 /// The definition, word for word and minute for minute: quiet when the local clock stands inside a window that started
-/// today, or yesterday and runs over midnight.
+/// today, or yesterday and runs over midnight; or when it did and will again inside the same one, on the same day.
 fn oracle(zone: Tz, windows: &[Window], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let quiet = |at: DateTime<Utc>| {
-        let local = at.with_timezone(&zone).naive_local();
+    let local = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
+    let started_on = |window: &Window, at: DateTime<Utc>| {
+        let local = local(at);
         let time = u16::try_from(local.hour() * 60 + local.minute()).unwrap();
-        let starts_on = |window: &Window, day: Weekday| window.days.is_empty() || window.days.contains(&day);
+        let starts_on = |day: Weekday| window.days.is_empty() || window.days.contains(&day);
+        let (start, end) = (window.start.0, window.end.0);
+        let over_midnight = end <= start;
+        let (today, yesterday) = (local.date(), local.date().pred_opt().unwrap());
+        if starts_on(today.weekday()) && time >= start && (over_midnight || time < end) {
+            Some(today)
+        } else {
+            (over_midnight && starts_on(yesterday.weekday()) && time < end).then_some(yesterday)
+        }
+    };
+    let hours = TimeDelta::hours(4);
+    let quiet = |at: DateTime<Utc>| {
+        if windows.iter().any(|window| started_on(window, at).is_some()) {
+            return true;
+        }
+        if local(at - hours) + hours + hours == local(at + hours) {
+            return false;
+        }
+        let minutes = |sign: i64| (0..=240).map(move |minute| at + TimeDelta::minutes(sign * minute));
         windows.iter().any(|window| {
-            let (start, end) = (window.start.0, window.end.0);
-            let over_midnight = end <= start;
-            let today = starts_on(window, local.weekday()) && time >= start && (over_midnight || time < end);
-            let yesterday = over_midnight && starts_on(window, local.weekday().pred()) && time < end;
-            today || yesterday
+            let before: Vec<_> = minutes(-1).filter_map(|at| started_on(window, at)).collect();
+            minutes(1)
+                .filter_map(|at| started_on(window, at))
+                .any(|day| before.contains(&day))
         })
     };
-    if !quiet(now) {
-        return None;
-    }
     // Every zone's offset is a whole number of minutes in our days.
     let mut minute = now - TimeDelta::seconds(now.timestamp().rem_euclid(60)) - sub_second(now);
+    if !quiet(minute) {
+        return None;
+    }
     loop {
         minute += TimeDelta::minutes(1);
         if !quiet(minute) {
@@ -130,23 +148,66 @@ fn an_end_that_the_clock_jumps_over_is_the_moment_of_the_jump() {
 }
 
 #[test]
-fn an_hour_that_comes_twice_is_quiet_twice() {
-    let early = hours(chrono_tz::Europe::Berlin, vec![window(&[], "02:00", "02:30")]);
+fn a_window_is_one_stretch_when_an_hour_comes_twice() {
+    let berlin = |start, end| hours(chrono_tz::Europe::Berlin, vec![window(&[], start, end)]);
+    let until = |hours: &QuietHours, now: &str| hours.holds_until(at(now));
+    // At 01:00Z the clocks go back from 03:00 to 02:00.
+    let across = berlin("02:30", "03:30");
+    assert_eq!(until(&across, "2026-10-25T00:29:59Z"), None);
+    for now in [
+        "2026-10-25T00:30:00Z",
+        "2026-10-25T01:00:00Z",
+        "2026-10-25T01:29:59Z",
+        "2026-10-25T02:29:00Z",
+    ] {
+        assert_eq!(until(&across, now), Some(at("2026-10-25T02:30:00Z")), "{now}");
+    }
+    assert_eq!(until(&across, "2026-10-25T02:30:00Z"), None);
+    let inside = berlin("02:00", "02:30");
+    for now in [
+        "2026-10-25T00:00:00Z",
+        "2026-10-25T00:30:00Z",
+        "2026-10-25T00:59:59.5Z",
+        "2026-10-25T01:10:00Z",
+    ] {
+        assert_eq!(until(&inside, now), Some(at("2026-10-25T01:30:00Z")), "{now}");
+    }
+    let over_the_start = berlin("01:30", "02:15");
     assert_eq!(
-        early.holds_until(at("2026-10-25T00:10:00Z")),
-        Some(at("2026-10-25T00:30:00Z"))
+        until(&over_the_start, "2026-10-25T00:20:00Z"),
+        Some(at("2026-10-25T01:15:00Z"))
     );
-    assert_eq!(early.holds_until(at("2026-10-25T00:30:00Z")), None);
+    let late = berlin("01:30", "03:00");
     assert_eq!(
-        early.holds_until(at("2026-10-25T01:10:00Z")),
-        Some(at("2026-10-25T01:30:00Z"))
-    );
-    // A window that ends with the first pass runs on through the second.
-    let late = hours(chrono_tz::Europe::Berlin, vec![window(&[], "01:30", "03:00")]);
-    assert_eq!(
-        late.holds_until(at("2026-10-24T23:45:00Z")),
+        until(&late, "2026-10-24T23:45:00Z"),
         Some(at("2026-10-25T02:00:00Z"))
     );
+    let after = berlin("03:00", "04:00");
+    assert_eq!(until(&after, "2026-10-25T01:30:00Z"), None);
+}
+
+#[test]
+fn every_change_of_the_clocks_in_years_is_held_as_the_definition_says() {
+    for zone in ZONES {
+        let offset = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local() - at.naive_utc();
+        let days = (0..365 * 6).map(|day| at("2022-01-01T00:00:00Z") + Days::new(day));
+        for day in days.filter(|day| offset(*day) > offset(*day + Days::new(1))) {
+            for (start, end) in [
+                ("00:00", "00:20"),
+                ("01:30", "02:15"),
+                ("02:30", "03:30"),
+                ("23:30", "00:30"),
+            ] {
+                let windows = vec![window(&[], start, end)];
+                let hours = hours(zone, windows.clone());
+                for minute in (0..24 * 60).step_by(15) {
+                    let now = day + TimeDelta::minutes(minute);
+                    let expected = oracle(zone, &windows, now);
+                    assert_eq!(hours.holds_until(now), expected, "{zone} {start}-{end} {now}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
