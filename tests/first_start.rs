@@ -37,6 +37,18 @@ on_both_databases! {
 }
 
 #[test]
+fn a_first_start_whose_output_goes_into_a_log_names_the_file_of_the_key_alone() {
+    crate::harness::database::on_sqlite(|database| async move {
+        let (process, said) = Serve::all(&database).start_and_hear("emit --help");
+        let key = process.admin_key();
+        assert!(
+            said.contains("admin.key") && !said.contains("wbk_") && !said.contains(&key),
+            "{said}"
+        );
+    });
+}
+
+#[test]
 fn an_admin_key_that_is_none_is_refused_by_its_name_alone() {
     crate::harness::database::on_sqlite(|database| async move {
         let said = Serve::all(&database).env(SETTING, "wbk_hunter2").fail().await;

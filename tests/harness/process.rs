@@ -1,7 +1,7 @@
 //! A `watchbell serve` in a process of its own.
 
 use std::{
-    io::Read as _,
+    io::{BufRead as _, BufReader, Read as _},
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -77,6 +77,31 @@ impl Serve {
         let mut process = self.launch();
         process.wait_until_ready().await;
         process
+    }
+
+    /// Starts the process and reads what it says on standard output, up to a line with these words.
+    pub(crate) fn start_and_hear(&self, last: &str) -> (Process, String) {
+        let mut child = self
+            .command()
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let stdout = child.stdout.take().expect("standard output is piped");
+        let mut said = String::new();
+        for line in BufReader::new(stdout).lines() {
+            let line = line.expect("it says something in UTF-8");
+            said.push_str(&line);
+            said.push('\n');
+            if line.contains(last) {
+                break;
+            }
+        }
+        let process = Process {
+            child,
+            address: self.address,
+            directory: self.directory.clone(),
+        };
+        (process, said)
     }
 
     /// Starts the process, which is not ready yet.

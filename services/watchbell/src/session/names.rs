@@ -184,7 +184,7 @@ fn pick_channel<'a>(given: &str, channels: &'a [Channel]) -> Outcome<&'a Channel
         .filter(of_kind)
         .filter(|channel| same_name(&channel.display_name, name))
         .collect();
-    match named.as_slice() {
+    match exact_or_all(named, |channel| channel.display_name == name).as_slice() {
         [channel] => Ok(channel),
         [] => Err(Failure::usage(format!(
             "there is no channel `{given}`; `watchbell channels list` shows them"
@@ -203,18 +203,24 @@ fn pick_channel<'a>(given: &str, channels: &'a [Channel]) -> Outcome<&'a Channel
 }
 
 fn pick<'a>(what: &str, given: &str, known: impl Iterator<Item = (&'a str, &'a str)>) -> Outcome<String> {
-    let ids: Vec<_> = known
-        .filter(|(name, _)| same_name(name, given))
-        .map(|(_, id)| id)
-        .collect();
-    match ids.as_slice() {
-        [id] => Ok((*id).to_owned()),
+    let named: Vec<_> = known.filter(|(name, _)| same_name(name, given)).collect();
+    match exact_or_all(named, |(name, _)| *name == given).as_slice() {
+        [(_, id)] => Ok((*id).to_owned()),
         [] => Err(Failure::usage(format!("there is no {what} `{given}`"))),
-        several => Err(Failure::usage(format!(
-            "several are called `{given}`: {}",
-            several.join(", ")
-        ))),
+        several => {
+            let ids: Vec<_> = several.iter().map(|(_, id)| *id).collect();
+            Err(Failure::usage(format!(
+                "several are called `{given}`: {}",
+                ids.join(", ")
+            )))
+        }
     }
+}
+
+/// Those whose name is exactly the given one, if there are any; else all that it may mean.
+fn exact_or_all<T>(named: Vec<T>, is_exact: impl Fn(&T) -> bool) -> Vec<T> {
+    let (exact, others): (Vec<_>, Vec<_>) = named.into_iter().partition(is_exact);
+    if exact.is_empty() { others } else { exact }
 }
 
 /// Names without regard to case, and with or without the `#` that shells like to eat.
@@ -248,14 +254,25 @@ mod tests {
         assert_eq!(found("Audit Trail").unwrap(), "3");
         assert_eq!(found("teams:incidents").unwrap(), "2");
         assert_eq!(found("slack:#incidents").unwrap(), "1");
-        let Err(Failure::Usage(message)) = found("#incidents") else {
+        assert_eq!(found("#incidents").unwrap(), "1", "an exact match wins");
+        assert_eq!(found("Incidents").unwrap(), "2");
+        let Err(Failure::Usage(message)) = found("incidents") else {
             panic!()
         };
         assert!(
-            message.contains("slack:#incidents or teams:#incidents"),
+            message.contains("slack:incidents or teams:incidents"),
             "{message}"
         );
         assert!(found("#nowhere").is_err());
+    }
+
+    #[test]
+    fn an_exact_name_wins_over_one_in_another_case() {
+        let known = [("Paging", "1"), ("paging", "2"), ("Other", "3"), ("OTHER", "4")];
+        let found = |given| pick("rule", given, known.into_iter());
+        assert_eq!(found("Paging").unwrap(), "1");
+        assert_eq!(found("paging").unwrap(), "2");
+        assert!(found("PAGING").is_err() && found("other").is_err());
     }
 
     #[tokio::test]
