@@ -138,8 +138,21 @@ on_both_databases! {
         let bob = as_member(&rsa, &claims(&acme, &bob_id, "ADMIN"));
         let eve = as_member(&ed, &claims(&other, &eve_id, "owner"));
 
-        // Whoever manages integrations makes channels: by role, or by grant.
-        assert_eq!(code(make_channel(&ann, "by Ann").await), Code::PermissionDenied);
+        // Whoever manages integrations makes channels: by role, by the token's claim, or by a grant here.
+        let denied = make_channel(&ann, "by Ann").await.unwrap_err();
+        assert_eq!(denied.code(), Code::PermissionDenied);
+        assert!(denied.message().contains("manage integrations") && !denied.message().contains("scope"), "{denied}");
+        let dan = Member {
+            email: "dan@acme.example".to_owned(),
+            permissions: vec![config::Permission::ManageIntegrations.into()],
+            ..Default::default()
+        };
+        let dan = CreateMemberRequest { team_id: acme.clone(), member: Some(dan), validate_only: false };
+        let dan_id = admin.teams().create_member(dan).await.unwrap().into_inner().member.unwrap().id;
+        let dan = as_member(&ed, &claims(&acme, &dan_id, "MEMBER"));
+        let channel = make_channel(&dan, "by Dan").await.unwrap();
+        let request = config::DeleteChannelRequest { channel_id: channel, ..Default::default() };
+        dan.channels().delete_channel(request).await.unwrap();
         let channel_id = make_channel(&bob, "by Bob").await.unwrap();
         let granted = as_member(&ed, &but(&ann_claims, "permissions", json!(["MANAGE_INTEGRATIONS"])));
         make_channel(&granted, "by Ann").await.unwrap();

@@ -1,17 +1,36 @@
 //! Members and what they hear by email.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tonic::Code;
 use watchbell_config::Migrator;
 use watchbell_contracts::api::{PreferenceApi, TeamApi};
 use watchbell_contracts::config::v1::{
-    CreateMemberRequest, DeleteMemberRequest, GetPreferencesRequest, ListMembersRequest, Member, Preference,
-    PreferenceSetting, Role, UpdateMemberRequest, UpdatePreferencesRequest,
+    CreateMemberRequest, DeleteMemberRequest, GetPreferencesRequest, ListMembersRequest, Member, Permission,
+    Preference, PreferenceSetting, Role, UpdateMemberRequest, UpdatePreferencesRequest,
 };
 use watchbell_contracts::event::v1::Severity;
 use watchbell_domain::Role as DomainRole;
 use watchbell_store::store_tests;
 
+use watchbell_runtime::auth::{Grant, GrantedMembers, MemberVerifier, Principal, Scope};
+use watchbell_runtime::problem::Problem;
+
 use crate::support::{Config, member, of_team, platform, refused, violated};
+
+/// Says the same of every token.
+struct Token(Principal);
+
+#[async_trait::async_trait]
+impl MemberVerifier for Token {
+    async fn verify(&self, _: &str) -> Result<Grant, Problem> {
+        Ok(Grant {
+            principal: self.0,
+            expires_at: None,
+        })
+    }
+}
 
 store_tests! {
     migrator = Migrator;
@@ -27,6 +46,37 @@ store_tests! {
             validate_only: false,
         };
         assert_eq!(refused(config.service.create_member(platform(again)).await).0, Code::AlreadyExists);
+    }
+
+    async fn a_grant_here_lets_a_member_manage_integrations_whatever_the_token_says(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let ann = config.member(team, "ann@acme.example", Role::Member).await;
+        let principal = Principal::Member {
+            member_id: ann.id.parse().unwrap(),
+            team_id: team,
+            role: DomainRole::Member,
+            manages_integrations: false,
+        };
+        let teams = Arc::new(config.service.clone());
+        let members = GrantedMembers::new(Arc::new(Token(principal)), teams, config.clock.shared());
+        let manages = async || members.verify("").await.unwrap().principal.allows(Scope::ConfigWrite);
+        let grant = async |permissions: Vec<i32>| {
+            let member = Member { id: ann.id.clone(), permissions, ..Member::default() };
+            let request = UpdateMemberRequest {
+                team_id: team.to_string(),
+                member: Some(member),
+                update_mask: Some(prost_types::FieldMask { paths: vec!["permissions".to_owned()] }),
+                ..UpdateMemberRequest::default()
+            };
+            config.service.update_member(platform(request)).await.unwrap();
+            config.clock.advance(Duration::from_secs(30));
+        };
+        assert!(!manages().await);
+        grant(vec![Permission::ManageIntegrations.into()]).await;
+        assert!(manages().await, "within 30 seconds");
+        grant(vec![]).await;
+        assert!(!manages().await, "and no longer");
     }
 
     async fn an_admin_cannot_become_or_remove_an_owner(store: Store) {

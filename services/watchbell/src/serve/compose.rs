@@ -1,6 +1,6 @@
 //! Puts services together: each is opened where it lives, or called where it lives, and served on one port.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use watchbell_contracts::{
     },
     config::v1::{
         channel_service_client::ChannelServiceClient, preference_service_client::PreferenceServiceClient,
-        snapshot_service_client::SnapshotServiceClient,
+        snapshot_service_client::SnapshotServiceClient, team_service_client::TeamServiceClient,
     },
     dispatcher::v1::{
         dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
@@ -29,7 +29,7 @@ use watchbell_edge::Edge;
 use watchbell_egress::EgressPolicy;
 use watchbell_router::Router;
 use watchbell_runtime::{
-    auth::{AuthLayer, CachedKeys, ConfigKeys, jwt::MemberTokens},
+    auth::{AuthLayer, CachedKeys, ConfigKeys, GrantedMembers, jwt::MemberTokens},
     client::{self, ClientError, ServiceChannel},
     ready::Readiness,
     server::{Server, ServerError},
@@ -249,6 +249,16 @@ impl Composition {
         Ok(())
     }
 
+    /// Teams and members, as Config knows them wherever it lives.
+    fn teams(&self) -> Result<Arc<dyn TeamApi>, StartError> {
+        Ok(match &self.config {
+            Some(config) => config.clone(),
+            None => Arc::new(TeamServiceClient::new(
+                self.peer(self.plan.shared.peers.config.as_deref())?,
+            )),
+        })
+    }
+
     /// The pages, which ask Config and a Dispatcher wherever these live.
     fn edge(&self, auth: AuthLayer) -> Result<Option<axum::Router>, StartError> {
         if !self.plan.has(ServiceName::Edge) {
@@ -292,7 +302,8 @@ impl Composition {
         ));
         let mut auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
         if let Some(members) = &self.members {
-            auth = auth.members(members.clone());
+            let granted = GrantedMembers::new(members.clone(), self.teams()?, self.clock.clone());
+            auth = auth.members(Arc::new(granted));
         }
         let edge = self.edge(auth.clone())?;
         let shared = &self.plan.shared;
@@ -384,7 +395,8 @@ impl Composition {
 // === impl Running ===
 
 impl Running {
-    /// Says where it listens and, on a first start, what to do next.
+    /// Says where it listens and, on a first start, what to do next. The admin key is shown to a person at a terminal;
+    /// where standard output goes into a log, which is kept and read by many, only its file is named.
     pub(crate) fn announce(&self) {
         let names: Vec<_> = self
             .services
@@ -400,12 +412,20 @@ impl Running {
         } else {
             format!(" --server http://{}", self.address)
         };
+        let file = self.data_dir.join(ADMIN_KEY);
+        let file = file.display();
+        let made = if std::io::stdout().is_terminal() {
+            format!(
+                "The admin API key, shown this once and kept in {file}:\n\n    {}",
+                key.expose()
+            )
+        } else {
+            format!("The admin API key is in {file}.")
+        };
         println!(
-            "\nThis is its first start. The admin API key, shown this once and kept in {}:\n\n    {}\n\n\
+            "\nThis is its first start. {made}\n\n\
              Next:\n    watchbell teams create --name Acme{server}\n    watchbell channels create webhook --help\n    \
              watchbell emit --help\n",
-            self.data_dir.join(ADMIN_KEY).display(),
-            key.expose(),
         );
     }
 

@@ -4,6 +4,7 @@
 
 mod cache;
 mod config;
+mod granted;
 pub mod jwt;
 mod layer;
 mod rate;
@@ -18,6 +19,7 @@ use watchbell_domain::vocabulary::Role;
 
 pub use cache::{Authenticator, CachedKeys, Grant, KeyHash, hash_key};
 pub use config::ConfigKeys;
+pub use granted::GrantedMembers;
 pub use layer::{Admission, AuthLayer, AuthService, MemberVerifier, ValidFor};
 
 use crate::problem::{Problem, reason};
@@ -220,9 +222,19 @@ impl Principal {
         if self.allows(scope) {
             return Ok(());
         }
+        // A person has a role and permissions; scopes are a key's.
+        let message = match (self, scope) {
+            (Self::Member { .. }, Scope::Emit | Scope::Platform) => {
+                "this is not for members: it takes an API key of the platform".to_owned()
+            }
+            (Self::Member { .. }, _) => "this takes the permission to manage integrations \
+                (MANAGE_INTEGRATIONS), which Owners and Admins have: ask one of them"
+                .to_owned(),
+            _ => format!("this call needs the scope `{scope}`"),
+        };
         Err(Problem::Denied {
             reason: reason::MISSING_SCOPE,
-            message: format!("this call needs the scope `{scope}`"),
+            message,
         })
     }
 
@@ -321,6 +333,16 @@ mod tests {
         );
         assert!(!member(false).allows(Scope::ConfigWrite) && member(true).allows(Scope::ConfigWrite));
         assert!(!member(true).allows(Scope::Platform));
+        for (scope, words) in [
+            (Scope::ConfigWrite, "manage integrations"),
+            (Scope::Emit, "API key"),
+        ] {
+            let said = Status::from(member(false).require(scope).unwrap_err());
+            assert!(
+                said.message().contains(words) && !said.message().contains("scope"),
+                "{said}"
+            );
+        }
     }
 
     #[test]

@@ -246,7 +246,7 @@ impl Access {
                 Role::Owner | Role::Admin => Ok(()),
                 Role::Member => Err(Problem::Denied {
                     reason: reason::MISSING_SCOPE,
-                    message: "this call is for Owners and Admins".to_owned(),
+                    message: "this is for Owners and Admins: ask one of them".to_owned(),
                 }),
             },
             (Administer, _) => principal.require(Scope::ConfigWrite),
