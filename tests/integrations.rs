@@ -9,6 +9,7 @@ use watchbell_contracts::{
     dispatcher::v1::{ListDeliveriesRequest, ListNotificationsRequest},
     event::v1::ChannelKind,
 };
+use watchbell_egress::Answer;
 use watchbell_testkit::SlackStandIn;
 
 use crate::harness::{
@@ -42,6 +43,16 @@ async fn begin(client: &Client, team: &str) -> config::BeginSlackInstallResponse
         .into_inner()
 }
 
+/// The link to Slack that a page has.
+fn to_slack(page: &Answer, slack: &SlackStandIn) -> String {
+    let page = text(page);
+    let (_, link) = page
+        .split_once(&format!("href=\"{}", slack.url()))
+        .unwrap_or_else(|| panic!("no link in {page}"));
+    let link = link.split('"').next().unwrap_or_default();
+    format!("{}{}", slack.url(), link.replace("&amp;", "&"))
+}
+
 async fn status(client: &Client, team: &str, kind: ChannelKind) -> IntegrationStatus {
     let request = GetIntegrationStatusRequest {
         team_id: team.to_owned(),
@@ -72,9 +83,11 @@ on_both_databases! {
         let page = browser.open(&begun.install_url).await;
         assert_eq!(page.status, StatusCode::OK);
         assert!(text(&page).contains("Add Slack to Acme"), "{}", text(&page));
-        assert!(text(&page).contains(&begun.authorize_url.replace('&', "&amp;")));
-        let approved = browser.open(&begun.authorize_url).await;
+        assert_eq!(begun.authorize_url, "", "only the page leads to Slack");
+        let approved = browser.open(&to_slack(&page, &slack)).await;
         let back = approved.headers["location"].to_str().unwrap().to_owned();
+        let elsewhere = Browser::new().open(&back).await;
+        assert_eq!(elsewhere.status, StatusCode::FORBIDDEN, "a browser that never began ends nothing");
         let done = browser.open(&back).await;
         assert!(text(&done).contains("#watchbell-alerts is connected"), "{}", text(&done));
         let again = browser.open(&back).await;
@@ -98,7 +111,8 @@ on_both_databases! {
         let browser = Browser::new();
         let begun = begin(&client, &team).await;
         slack.deny_next_authorisation();
-        let denied = browser.open(&begun.authorize_url).await;
+        let page = browser.open(&begun.install_url).await;
+        let denied = browser.open(&to_slack(&page, &slack)).await;
         let page = browser.open(denied.headers["location"].to_str().unwrap()).await;
         assert!(text(&page).contains("Nothing was added"), "{}", text(&page));
         let request = ListChannelsRequest { team_id: team.clone(), ..Default::default() };

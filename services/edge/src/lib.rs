@@ -3,6 +3,7 @@
 //!
 //! Its routes join those that every process has (health, metrics, gRPC) at the one port of `watchbell_runtime::server`.
 
+mod cookie;
 mod page;
 mod preferences;
 mod settings_pages;
@@ -25,6 +26,7 @@ use watchbell_domain::brand::Brand;
 use watchbell_runtime::auth::AuthLayer;
 use watchbell_runtime::settings::read;
 
+use crate::cookie::Cookies;
 pub use crate::page::PageError;
 use crate::page::Pages;
 
@@ -70,6 +72,7 @@ pub struct Edge {
     inbox: Arc<dyn InboxApi>,
     auth: AuthLayer,
     pages: Pages,
+    cookies: Cookies,
     origins: Arc<[String]>,
     streams: Arc<Semaphore>,
 }
@@ -113,6 +116,7 @@ impl Edge {
             inbox: needs.inbox,
             auth: needs.auth,
             pages: Pages::new(&needs.brand)?,
+            cookies: Cookies::new(&needs.brand.public_url),
             origins: needs.web_origins.into(),
         })
     }

@@ -1,6 +1,7 @@
 //! "Add to Slack" as browsers meet it: a page that says what is about to happen, Slack's own pages, and a page that
 //! says what came of it. What is secret (the app's credentials, the webhook) never passes through here: Config redeems
-//! Slack's code, and the state that travels with the browser is the proof of whose installation it is.
+//! Slack's code, and the state that travels with the browser is the proof of whose installation it is. A cookie ties the
+//! state to the browser that began (see [`crate::cookie`]).
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -8,6 +9,7 @@ use chrono::DateTime;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tonic::{Code, Status};
+use url::Url;
 use watchbell_contracts::config::v1::{
     BeginSlackInstallRequest, CompleteSlackInstallRequest, CompleteSlackInstallResponse,
     InspectSlackInstallRequest, InspectSlackInstallResponse, SlackDestination, channel::Destination,
@@ -16,6 +18,7 @@ use watchbell_runtime::auth::{Principal, internal_request, table};
 use watchbell_runtime::problem::{Problem, from_status};
 
 use crate::Edge;
+use crate::cookie::began;
 use crate::page::{Link, Notice};
 use crate::text::slack as text;
 
@@ -52,30 +55,45 @@ pub(crate) async fn install(
 ) -> Response {
     if install.link.is_empty() {
         return match edge.begin(&install.team_id, &headers).await {
-            Ok(authorize_url) => leave(&authorize_url),
+            Ok(authorize_url) => edge.remember(leave(&authorize_url), &state_of(&authorize_url)),
             Err(status) => edge.no_slack(&status),
         };
     }
     match edge.begun(&install.link).await {
-        Ok(begun) => edge.pages.notice(StatusCode::OK, invitation(begun)),
+        Ok(begun) => {
+            let page = edge.pages.notice(StatusCode::OK, invitation(begun));
+            edge.remember(page, &install.link)
+        }
         Err(status) => edge.no_slack(&status),
     }
 }
 
-/// `GET /integrations/slack/callback`. Programs that only look (HEAD) end nothing.
-pub(crate) async fn callback(State(edge): State<Edge>, method: Method, Query(back): Query<Back>) -> Response {
+/// `GET /integrations/slack/callback`. Programs that only look (HEAD) end nothing, nor does another browser than the one
+/// that began.
+pub(crate) async fn callback(
+    State(edge): State<Edge>,
+    method: Method,
+    Query(back): Query<Back>,
+    headers: HeaderMap,
+) -> Response {
     if method != Method::GET {
         return StatusCode::NO_CONTENT.into_response();
+    }
+    if !back.state.is_empty() && !began(&headers, &back.state) {
+        return edge.say(StatusCode::FORBIDDEN, text::ELSEWHERE_HEADING, text::ELSEWHERE);
     }
     if back.code.is_empty() {
         return edge.gave_up(&back).await;
     }
     let request = internal_request(CompleteSlackInstallRequest {
-        state: back.state,
+        state: back.state.clone(),
         code: back.code,
     });
     match edge.channels.complete_slack_install(request).await {
-        Ok(done) => edge.pages.notice(StatusCode::OK, outcome(done.into_inner())),
+        Ok(done) => {
+            let page = edge.pages.notice(StatusCode::OK, outcome(done.into_inner()));
+            with_cookie(page, edge.cookies.ended(&back.state))
+        }
         Err(status) => edge.no_slack(&status),
     }
 }
@@ -94,9 +112,25 @@ impl Edge {
                 Principal::Member { member_id, .. } => member_id.to_string(),
                 Principal::ApiKey { .. } | Principal::Service => String::new(),
             },
+            is_permitted: true,
         };
         let begun = self.channels.begin_slack_install(internal_request(request)).await;
         Ok(begun?.into_inner().authorize_url)
+    }
+
+    /// An answer that makes the browser remember that it began with this state.
+    fn remember(&self, response: Response, state: &str) -> Response {
+        with_cookie(response, self.cookies.begun(state))
+    }
+
+    fn say(&self, code: StatusCode, heading: &str, words: &str) -> Response {
+        let notice = Notice {
+            heading: heading.to_owned(),
+            paragraphs: vec![words.to_owned()],
+            links: vec![settings()],
+            ..Notice::default()
+        };
+        self.pages.notice(code, notice)
     }
 
     async fn begun(&self, state: &str) -> Result<InspectSlackInstallResponse, Status> {
@@ -147,15 +181,7 @@ impl Edge {
     /// Why nothing was added, and what to do about it.
     fn no_slack(&self, status: &Status) -> Response {
         let reading = from_status(status);
-        let say = |code: StatusCode, heading: &str, words: &str| {
-            let notice = Notice {
-                heading: heading.to_owned(),
-                paragraphs: vec![words.to_owned()],
-                links: vec![settings()],
-                ..Notice::default()
-            };
-            self.pages.notice(code, notice)
-        };
+        let say = |code, heading: &str, words: &str| self.say(code, heading, words);
         match reading.reason.as_deref().unwrap_or_default() {
             "SLACK_STATE_EXPIRED" => return say(StatusCode::GONE, text::EXPIRED_HEADING, text::EXPIRED),
             "SLACK_STATE_USED" => return say(StatusCode::GONE, text::USED_HEADING, text::USED),
@@ -257,6 +283,24 @@ fn settings() -> Link {
         href: SETTINGS.to_owned(),
         label: text::SETTINGS,
     }
+}
+
+/// The state that a link to Slack carries.
+fn state_of(authorize_url: &str) -> String {
+    let url = Url::parse(authorize_url).ok();
+    url.and_then(|url| {
+        url.query_pairs()
+            .find(|(name, _)| name == "state")
+            .map(|(_, state)| state.into_owned())
+    })
+    .unwrap_or_default()
+}
+
+fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// To Slack; nobody keeps the way, which holds the state.

@@ -50,11 +50,23 @@ pub(super) async fn begin(
             Some(member)
         }
     };
-    may_install(service, team, member).await?;
-    let state = State::begin(team, member, service.now());
+    let (is_service, permitted) = match caller {
+        Principal::Service => (true, request.is_permitted),
+        Principal::Member {
+            manages_integrations, ..
+        } => (false, manages_integrations),
+        Principal::ApiKey { .. } => (false, false),
+    };
+    may_install(service, team, member, permitted).await?;
+    let state = State::begin(team, member, permitted, service.now());
     let sealed = state.seal(service.keyring())?;
     Ok(BeginSlackInstallResponse {
-        authorize_url: app.authorize_url(&sealed),
+        // Others go by the page, which ties the state to the browser.
+        authorize_url: if is_service {
+            app.authorize_url(&sealed)
+        } else {
+            String::new()
+        },
         install_url: app.install_url(&sealed),
         suggested_channel: service.brand().default_slack_channel(),
         expire_time: Some(timestamp(state.expires)),
@@ -94,7 +106,7 @@ pub(super) async fn complete(
     }
     let state = begun(service, &request.state)?;
     let team = teams::get(service.store().reader(), state.team).await?;
-    may_install(service, state.team, state.member).await?;
+    may_install(service, state.team, state.member, state.permitted).await?;
     let writer = service.store().writer();
     slack_states::prune_all_teams(writer, service.now()).await?;
     if slack_states::is_used(writer, state.team, state.nonce).await? {
@@ -144,10 +156,19 @@ fn used() -> crate::error::Error {
     .into()
 }
 
-/// A person must be of the team and allowed to manage integrations, when it begins and when it ends.
-async fn may_install(service: &Service, team: TeamId, member: Option<MemberId>) -> Result<()> {
+/// A person must be of the team and allowed to manage integrations, when it begins and when it ends: by what Config knows,
+/// or by the token of whoever began.
+async fn may_install(
+    service: &Service,
+    team: TeamId,
+    member: Option<MemberId>,
+    permitted: bool,
+) -> Result<()> {
     let Some(member) = member else { return Ok(()) };
     let row = members::get(service.store().reader(), team, member).await?;
+    if permitted {
+        return Ok(());
+    }
     let wanted = Permission::ManageIntegrations;
     let granted = split::<Permission>("members", &row.permissions)?.contains(&wanted);
     if granted || row.role()?.permissions().contains(&wanted) {
@@ -155,7 +176,9 @@ async fn may_install(service: &Service, team: TeamId, member: Option<MemberId>) 
     }
     Err(Problem::Denied {
         reason: problem::reason::MISSING_SCOPE,
-        message: format!("this needs the permission {wanted}"),
+        message: format!(
+            "this takes the permission to manage integrations ({wanted}), which Owners and Admins have"
+        ),
     }
     .into())
 }

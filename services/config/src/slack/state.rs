@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) team: TeamId,
     /// Who adds it, when somebody in particular does.
     pub(crate) member: Option<MemberId>,
+    /// The member's own token gave the permission when it began.
+    pub(crate) permitted: bool,
     /// Used once.
     pub(crate) nonce: Uuid,
     /// To the second.
@@ -33,11 +35,12 @@ pub(crate) struct State {
 
 impl State {
     /// A new one.
-    pub(crate) fn begin(team: TeamId, member: Option<MemberId>, now: DateTime<Utc>) -> Self {
+    pub(crate) fn begin(team: TeamId, member: Option<MemberId>, permitted: bool, now: DateTime<Utc>) -> Self {
         let expires = now + LIFE;
         Self {
             team,
             member,
+            permitted,
             nonce: Uuid::new_v4(),
             expires: DateTime::from_timestamp(expires.timestamp(), 0).unwrap_or(expires),
         }
@@ -46,11 +49,12 @@ impl State {
     /// As it travels; safe in a URL as it is.
     pub(crate) fn seal(&self, keyring: &Keyring) -> Result<String> {
         let member = self.member.map_or(Uuid::nil(), |member| member.as_uuid());
-        let mut plain = Vec::with_capacity(56);
+        let mut plain = Vec::with_capacity(57);
         for id in [self.team.as_uuid(), member, self.nonce] {
             plain.extend_from_slice(id.as_bytes());
         }
         plain.extend_from_slice(&self.expires.timestamp().to_be_bytes());
+        plain.push(self.permitted.into());
         Ok(BASE64.encode(keyring.seal(RowIdentity::slack_state(), &plain)?))
     }
 
@@ -65,11 +69,13 @@ impl State {
         let (team, rest) = plain.split_first_chunk::<16>()?;
         let (member, rest) = rest.split_first_chunk::<16>()?;
         let (nonce, rest) = rest.split_first_chunk::<16>()?;
-        let expires = i64::from_be_bytes(rest.try_into().ok()?);
+        let (expires, permitted) = rest.split_first_chunk::<8>()?;
+        let expires = i64::from_be_bytes(*expires);
         let member = Uuid::from_bytes(*member);
         Some(Self {
             team: TeamId::from_uuid(Uuid::from_bytes(*team)),
             member: (!member.is_nil()).then(|| MemberId::from_uuid(member)),
+            permitted: permitted == [1],
             nonce: Uuid::from_bytes(*nonce),
             expires: DateTime::from_timestamp(expires, 0)?,
         })
@@ -95,7 +101,7 @@ mod tests {
     fn states() -> [State; 2] {
         let now = DateTime::from_timestamp(1_795_244_400, 5).unwrap();
         let team = TeamId::generate(now);
-        [None, Some(MemberId::generate(now))].map(|member| State::begin(team, member, now))
+        [None, Some(MemberId::generate(now))].map(|member| State::begin(team, member, member.is_some(), now))
     }
 
     #[test]

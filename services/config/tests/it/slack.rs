@@ -10,7 +10,7 @@ use watchbell_config::{Migrator, SlackSettings};
 use watchbell_contracts::api::{ChannelApi, SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1::{
     BeginSlackInstallRequest, BeginSlackInstallResponse, Channel, ChannelHealth, CompleteSlackInstallRequest,
-    CompleteSlackInstallResponse, DeleteMemberRequest, InspectSlackInstallRequest,
+    CompleteSlackInstallResponse, DeleteChannelRequest, DeleteMemberRequest, InspectSlackInstallRequest,
     InspectSlackInstallResponse, ListChannelsRequest, ReportChannelHealthRequest, ResolveChannelRequest,
     Role as WireRole, SlackDestination, UpdateMemberRequest, channel::Destination,
     resolve_channel_request::Selector,
@@ -18,11 +18,11 @@ use watchbell_contracts::config::v1::{
 use watchbell_domain::Role;
 use watchbell_domain::ids::TeamId;
 use watchbell_egress::{EgressPolicy, Guard, HttpClient};
-use watchbell_runtime::auth::{Scope, internal_request};
+use watchbell_runtime::auth::{Principal, Scope, internal_request};
 use watchbell_store::{Store, store_tests};
 use watchbell_testkit::SlackStandIn;
 
-use crate::support::{Config, key, member, of_team, platform, refused, violated};
+use crate::support::{Config, by, key, member, of_team, platform, refused, violated};
 
 type Answer<T> = Result<T, tonic::Status>;
 
@@ -70,7 +70,11 @@ impl Stage {
             .service
             .begin_slack_install(of_team(request, self.team))
             .await;
-        Ok(answer?.into_inner())
+        let mut begun = answer?.into_inner();
+        assert_eq!(begun.authorize_url, "", "others go by the page");
+        let (_, state) = begun.install_url.split_once("link=").unwrap();
+        begun.authorize_url = self.inspect(state).await?.authorize_url;
+        Ok(begun)
     }
 
     /// A browser goes to Slack, where its person approves.
@@ -245,6 +249,22 @@ store_tests! {
         let ada = stage.config.member(stage.team, "ada@acme.example", WireRole::Admin).await;
         let bob = stage.config.member(stage.team, "bob@acme.example", WireRole::Member).await;
         assert_eq!(reason(stage.begin(&bob.id).await), "MISSING_SCOPE");
+        // Bob's token may give him what Config does not know of.
+        let by_token = |request| by(request, Principal::Member {
+            member_id: bob.id.parse().unwrap(),
+            team_id: stage.team,
+            role: Role::Member,
+            manages_integrations: true,
+        });
+        let begun = service.begin_slack_install(by_token(BeginSlackInstallRequest::default())).await.unwrap();
+        let (_, state) = begun.get_ref().install_url.split_once("link=").unwrap();
+        let mut begun = begun.get_ref().clone();
+        begun.authorize_url = stage.inspect(state).await.unwrap().authorize_url;
+        let done = stage.complete(&stage.approve(&begun).await).await.unwrap();
+        let request = DeleteChannelRequest { channel_id: done.channel.unwrap().id, ..Default::default() };
+        service.delete_channel(of_team(request, stage.team)).await.unwrap();
+        let claims_it = BeginSlackInstallRequest { member_id: bob.id.clone(), is_permitted: true, ..Default::default() };
+        assert_eq!(reason(service.begin_slack_install(of_team(claims_it, stage.team)).await), "MISSING_SCOPE");
         let by_herself = member(BeginSlackInstallRequest::default(), stage.team, ada.id.parse().unwrap(), Role::Admin);
         service.begin_slack_install(by_herself).await.unwrap();
         let for_bob = BeginSlackInstallRequest { member_id: bob.id.clone(), ..Default::default() };

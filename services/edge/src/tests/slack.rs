@@ -9,6 +9,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 
 use super::{Answer as Page, Body, World};
+use crate::cookie::Cookies;
 use crate::tests::stand_ins::TEAM;
 
 const AUTHORIZE: &str = "https://slack.com/oauth/v2/authorize?client_id=1.2&state=good";
@@ -144,10 +145,17 @@ impl ChannelApi for ChannelsStandIn {
     }
 }
 
+/// In the browser that began.
 async fn callback(query: &str) -> Page {
-    World::new()
-        .get(&format!("/integrations/slack/callback?{query}"))
-        .await
+    let state = query.split('&').find_map(|pair| pair.strip_prefix("state="));
+    let cookies = Cookies::new(&"https://bell.example.com".parse().unwrap());
+    let cookie = cookies.begun(state.unwrap_or_default()).unwrap();
+    callback_with(query, cookie.to_str().unwrap()).await
+}
+
+async fn callback_with(query: &str, cookie: &str) -> Page {
+    let request = HttpRequest::get(format!("/integrations/slack/callback?{query}")).header("cookie", cookie);
+    World::new().ask(request.body(Body::empty()).unwrap()).await
 }
 
 async fn install(query: &str, key: Option<&str>) -> Page {
@@ -213,6 +221,31 @@ async fn what_was_added_is_shown_with_where_to_change_it() {
     callback("code=again&state=good")
         .await
         .says("#alerts is connected again");
+}
+
+#[tokio::test]
+async fn only_the_browser_that_began_ends_it() {
+    let link = install("link=good", None).await;
+    let by_key = install("", Some("wbk_configures")).await;
+    for begun in [&link, &by_key] {
+        let cookie = begun.header("set-cookie");
+        assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
+        let page = callback_with("code=c&state=good", cookie).await;
+        page.says("#alerts is connected</h1>");
+        assert!(page.header("set-cookie").contains("Max-Age=0"), "it is used up");
+        for query in [
+            "code=c&state=good",
+            "error=access_denied&state=good",
+            "code=c&state=away",
+        ] {
+            let page = callback_with(query, "theme=dark").await;
+            assert_eq!(page.status, StatusCode::FORBIDDEN, "{query}");
+            page.says("Another browser began this");
+            assert!(!page.text.contains("slack.com/oauth"));
+        }
+        let other = callback_with("code=c&state=used", cookie).await;
+        assert_eq!(other.status, StatusCode::FORBIDDEN, "it began with another state");
+    }
 }
 
 #[tokio::test]

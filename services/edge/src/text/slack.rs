@@ -76,6 +76,10 @@ pub(crate) const INVALID_HEADING: &str = "This link is not valid";
 pub(crate) const INVALID: &str =
     "It may have been cut off when it was copied. Open “Add to Slack” in the platform’s integrations.";
 
+pub(crate) const ELSEWHERE_HEADING: &str = "Another browser began this";
+pub(crate) const ELSEWHERE: &str = "For safety, adding to Slack has to be finished in the browser in which it was begun. Nothing was added: open “Add to \
+     Slack” in the platform’s integrations here, with cookies allowed.";
+
 pub(crate) const SIGN_IN_HEADING: &str = "Begin in the platform";
 pub(crate) const SIGN_IN: &str =
     "Open “Add to Slack” in the platform’s integrations: it leads here with a link of your own.";

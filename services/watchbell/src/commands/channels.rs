@@ -140,7 +140,11 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 Some(member) => session.member_id(&member).await?,
                 None => String::new(),
             };
-            let request = BeginSlackInstallRequest { team_id, member_id };
+            let request = BeginSlackInstallRequest {
+                team_id,
+                member_id,
+                ..Default::default()
+            };
             let begun = session
                 .channels()
                 .begin_slack_install(session.ask(request))
