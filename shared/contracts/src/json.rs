@@ -55,3 +55,28 @@ pub fn from_json<M: Message + Default>(name: &str, json: &serde_json::Value) -> 
     let message = DynamicMessage::deserialize(descriptor(name)?, json)?;
     Ok(M::decode(message.encode_to_vec().as_slice())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::v1::EventFilter;
+    use crate::event::v1::Severity;
+
+    #[test]
+    fn moderate_is_read_and_medium_is_written() {
+        let name = "watchbell.config.v1.EventFilter";
+        let json = json!({"severities": ["SEVERITY_MODERATE", "SEVERITY_MEDIUM", 3, "SEVERITY_HIGH"]});
+        let filter: EventFilter = from_json(name, &json).unwrap();
+        let (medium, high) = (Severity::Medium as i32, Severity::High as i32);
+        assert_eq!(filter.severities, [medium, medium, medium, high]);
+        let words = [
+            "SEVERITY_MEDIUM",
+            "SEVERITY_MEDIUM",
+            "SEVERITY_MEDIUM",
+            "SEVERITY_HIGH",
+        ];
+        assert_eq!(to_json(name, &filter).unwrap(), json!({"severities": words}));
+    }
+}
