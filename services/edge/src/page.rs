@@ -90,6 +90,10 @@ impl Pages {
         })))
     }
 
+    pub(crate) fn brand(&self) -> &Brand {
+        &self.0.brand
+    }
+
     pub(crate) fn notice(&self, status: StatusCode, notice: Notice) -> Response {
         let buttons = notice.buttons.into_iter().enumerate().map(|(index, button)| {
             context! { action => button.action, label => button.label, primary => index == 0 && !notice.done }

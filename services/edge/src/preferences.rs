@@ -10,7 +10,10 @@ use tonic::Status;
 use watchbell_contracts::config::v1::{
     InspectUnsubscribeTokenResponse, Preference, PreferenceSetting, UpdatePreferencesRequest,
 };
+use watchbell_contracts::convert::FromWire as _;
 use watchbell_contracts::event::v1::Severity;
+use watchbell_domain::Severity as DomainSeverity;
+use watchbell_domain::brand::Brand;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::Problem;
 
@@ -97,13 +100,14 @@ impl Edge {
         found: &InspectUnsubscribeTokenResponse,
         status: Option<&'static str>,
     ) -> Response {
+        let brand = self.pages.brand();
         let page = context! {
             title => text::PREFERENCES_TITLE,
             heading => text::preferences_heading(address(found)),
             lead => text::PREFERENCES_LEAD,
             status => status,
             action => token.path("/preferences"),
-            topics => found.preferences.iter().map(topic).collect::<Vec<Value>>(),
+            topics => found.preferences.iter().map(|preference| topic(preference, brand)).collect::<Vec<Value>>(),
             save => text::SAVE,
             all => text::ALL_OFF,
             all_action => token.path("/unsubscribe/all"),
@@ -112,7 +116,7 @@ impl Edge {
     }
 }
 
-fn topic(preference: &Preference) -> Value {
+fn topic(preference: &Preference, brand: &Brand) -> Value {
     let words = text::topic(&preference.topic);
     let choices = choices(preference).into_iter().map(|setting| {
         let chosen = setting == preference.setting();
@@ -120,7 +124,9 @@ fn topic(preference: &Preference) -> Value {
     });
     let severities = choices_of_severity(preference).iter().map(|severity| {
         let chosen = preference.severities().any(|of| of == *severity);
-        context! { value => severity.as_str_name(), label => text::severity(*severity), chosen => chosen }
+        let word = DomainSeverity::from_wire((*severity).into()).ok().flatten();
+        let label = word.map_or("", |word| brand.severity_word(word));
+        context! { value => severity.as_str_name(), label => label, chosen => chosen }
     });
     context! {
         key => preference.topic.as_str(),

@@ -3,7 +3,6 @@
 pub(crate) mod slack;
 
 use watchbell_contracts::config::v1::PreferenceSetting;
-use watchbell_contracts::event::v1::Severity;
 
 /// What a topic is called, and what its emails are about.
 pub(crate) struct TopicWords {
@@ -40,17 +39,6 @@ pub(crate) const fn setting(setting: PreferenceSetting) -> &'static str {
         PreferenceSetting::On => "On",
         PreferenceSetting::Severities => "Only these severities",
         PreferenceSetting::Failures => "Only failures",
-    }
-}
-
-pub(crate) const fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Unspecified => "",
-        Severity::Info => "Info",
-        Severity::Low => "Low",
-        Severity::Medium => "Medium",
-        Severity::High => "High",
-        Severity::Critical => "Critical",
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::violation::{Violations, reason};
+use crate::vocabulary::Severity;
 
 /// Name, colours and addresses of the installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub struct Brand {
     pub from_address: String,
     /// Where browsers reach the Edge; links in emails start with it.
     pub public_url: Url,
+    /// What people read for the severity MEDIUM: `Medium`, or `Moderate` where the platform says that.
+    pub medium_word: String,
 }
 
 // === impl Brand ===
@@ -36,6 +39,18 @@ impl Brand {
     #[must_use]
     pub fn default_slack_channel(&self) -> String {
         format!("#{}-alerts", self.letters().to_ascii_lowercase())
+    }
+
+    /// A severity as people read it.
+    #[must_use]
+    pub fn severity_word(&self, severity: Severity) -> &str {
+        match severity {
+            Severity::Critical => "Critical",
+            Severity::High => "High",
+            Severity::Medium => &self.medium_word,
+            Severity::Low => "Low",
+            Severity::Info => "Info",
+        }
     }
 
     /// Whether everything can be used as configured; paths start at `brand`.
@@ -70,6 +85,14 @@ impl Brand {
                 "must be an email address",
             );
         }
+        let is_word = self.medium_word.chars().all(char::is_alphabetic);
+        if self.medium_word.is_empty() || !is_word || self.medium_word.chars().count() > 20 {
+            violations.add(
+                "brand.medium_word",
+                reason::MALFORMED,
+                "must be a word like Moderate",
+            );
+        }
         violations.into_result(())
     }
 
@@ -87,6 +110,7 @@ impl Default for Brand {
             from_address: "watchbell@localhost".to_owned(),
             #[allow(clippy::unwrap_used, reason = "a constant, parsed by a test")]
             public_url: Url::parse("http://localhost:7700").unwrap(),
+            medium_word: "Medium".to_owned(),
         }
     }
 }
@@ -114,14 +138,27 @@ mod tests {
     }
 
     #[test]
+    fn medium_is_said_as_the_platform_says_it() {
+        let brand = Brand {
+            medium_word: "Moderate".to_owned(),
+            ..Brand::default()
+        };
+        assert_eq!(brand.check(), Ok(()));
+        assert_eq!(brand.severity_word(Severity::Medium), "Moderate");
+        assert_eq!(brand.severity_word(Severity::High), "High");
+        assert_eq!(Brand::default().severity_word(Severity::Medium), "Medium");
+    }
+
+    #[test]
     fn the_default_brand_is_usable_and_a_wrong_one_says_all_that_is_wrong() {
         assert_eq!(Brand::default().check(), Ok(()));
         let brand = Brand {
             name: "✨".to_owned(),
             primary_color: "blue".to_owned(),
             logo_url: Some("http://example.com/logo.png".parse().unwrap()),
+            medium_word: "*so so*".to_owned(),
             ..Brand::default()
         };
-        assert_eq!(brand.check().unwrap_err().len(), 3);
+        assert_eq!(brand.check().unwrap_err().len(), 4);
     }
 }

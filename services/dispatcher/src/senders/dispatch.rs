@@ -90,14 +90,14 @@ impl Senders {
         };
         match &configured.destination {
             Some(Destination::Slack(_)) => {
-                let message = slack::message(&parcel.event, &parcel.route.mentions);
+                let message = slack::message(&parcel.event, &parcel.route.mentions, &self.outside.brand);
                 self.chat(parcel, channel, &secrets.url, &message, |heard, _| {
                     slack::report(heard)
                 })
                 .await
             }
             Some(Destination::Teams(_)) => {
-                let message = teams::message(&parcel.event, &parcel.route.mentions);
+                let message = teams::message(&parcel.event, &parcel.route.mentions, &self.outside.brand);
                 self.chat(parcel, channel, &secrets.url, &message, teams::report)
                     .await
             }

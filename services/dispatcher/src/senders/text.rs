@@ -57,17 +57,6 @@ const ABBREVIATIONS: &[&str] = &[
     "vm", "vpc",
 ];
 
-/// The severity as people read it.
-pub(crate) fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "Critical",
-        Severity::High => "High",
-        Severity::Medium => "Medium",
-        Severity::Low => "Low",
-        Severity::Info => "Info",
-    }
-}
-
 /// The severity's colour, legible on white and on black.
 pub(crate) fn severity_color(severity: Severity) -> &'static str {
     match severity {

@@ -190,7 +190,7 @@ fn a_window_is_one_stretch_when_an_hour_comes_twice() {
 fn every_change_of_the_clocks_in_years_is_held_as_the_definition_says() {
     for zone in ZONES {
         let offset = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local() - at.naive_utc();
-        let days = (0..365 * 6).map(|day| at("2022-01-01T00:00:00Z") + Days::new(day));
+        let days = (0..365 * 3).map(|day| at("2024-01-01T00:00:00Z") + Days::new(day));
         for day in days.filter(|day| offset(*day) > offset(*day + Days::new(1))) {
             for (start, end) in [
                 ("00:00", "00:20"),

@@ -15,7 +15,7 @@ use super::Footer;
 use crate::event::{RenderedEmail, StoredEvent};
 use crate::senders::notice::{Notice, plain_data, time_text, web_url};
 use crate::senders::summary::Summary;
-use crate::senders::text::{cut, humanise, line, severity_color, severity_word};
+use crate::senders::text::{cut, humanise, line, severity_color};
 
 /// The longest subject; mail programs show less.
 const SUBJECT: usize = 180;
@@ -141,7 +141,7 @@ impl Emails {
         let test = if notice.test { "[Test] " } else { "" };
         let rating = match notice.severity {
             severity @ (Severity::Critical | Severity::High | Severity::Medium) if rated => {
-                format!("[{}] ", severity_word(severity))
+                format!("[{}] ", self.brand.severity_word(severity))
             }
             _ => String::new(),
         };
@@ -157,7 +157,7 @@ impl Emails {
         self.lay_out(
             context! {
                 subject => subject.as_str(),
-                pill => rated.then(|| severity_word(notice.severity)),
+                pill => rated.then(|| self.brand.severity_word(notice.severity)),
                 color => severity_color(notice.severity),
                 kind => notice.type_words.as_str(),
                 preview => if words.lead.is_empty() { notice.title.as_str() } else { words.lead.as_str() },
@@ -191,7 +191,7 @@ impl Emails {
             .take(ITEMS)
             .map(|item| {
                 context! {
-                    severity => severity_word(item.severity),
+                    severity => self.brand.severity_word(item.severity),
                     color => severity_color(item.severity),
                     title => cut(&item.title, 300).into_owned(),
                     kind => humanise(&item.event_type),
@@ -204,7 +204,7 @@ impl Emails {
         self.lay_out(
             context! {
                 subject => title.as_str(),
-                pill => severity_word(summary.severity()),
+                pill => self.brand.severity_word(summary.severity()),
                 color => severity_color(summary.severity()),
                 kind => "and below",
                 preview => words.lead.as_str(),

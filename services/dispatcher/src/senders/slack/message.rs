@@ -6,12 +6,13 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
+use watchbell_domain::brand::Brand;
 
 use crate::event::StoredEvent;
 use crate::route::Mention;
 use crate::senders::notice::{FactValue, Notice, time_text, web_url};
 use crate::senders::summary::{Item, Summary};
-use crate::senders::text::{humanise, severity_color, severity_word};
+use crate::senders::text::{humanise, severity_color};
 
 const HEADER: usize = 150;
 const SECTION: usize = 3_000;
@@ -24,19 +25,19 @@ const ITEM_TITLE: usize = 180;
 const LIST_SECTIONS: usize = 12;
 
 /// The JSON to post.
-pub(crate) fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
+pub(crate) fn message(event: &StoredEvent, mentions: &[Mention], brand: &Brand) -> Value {
     match Summary::of(event) {
-        Some(summary) => summary_message(&summary, mentions),
-        None => notice_message(&Notice::of(event), mentions),
+        Some(summary) => summary_message(&summary, mentions, brand),
+        None => notice_message(&Notice::of(event), mentions, brand),
     }
 }
 
-fn notice_message(notice: &Notice, mentions: &[Mention]) -> Value {
+fn notice_message(notice: &Notice, mentions: &[Mention], brand: &Brand) -> Value {
     let test = if notice.test { "[Test] " } else { "" };
     let mut blocks = Vec::new();
     let mut headline = format!(
         "*{}*  ·  {}",
-        severity_word(notice.severity),
+        brand.severity_word(notice.severity),
         escape(&notice.type_words, 200)
     );
     if !notice.subject.is_empty() {
@@ -75,7 +76,7 @@ fn notice_message(notice: &Notice, mentions: &[Mention]) -> Value {
     blocks.push(json!({"type": "context", "elements": context}));
     let fallback = format!(
         "{test}{}: {}",
-        severity_word(notice.severity),
+        brand.severity_word(notice.severity),
         escape(&notice.title, FALLBACK)
     );
     let title = format!("{test}{}", notice.title);
@@ -88,14 +89,14 @@ fn notice_message(notice: &Notice, mentions: &[Mention]) -> Value {
     )
 }
 
-fn summary_message(summary: &Summary, mentions: &[Mention]) -> Value {
+fn summary_message(summary: &Summary, mentions: &[Mention], brand: &Brand) -> Value {
     let mut blocks =
         vec![json!({"type": "section", "text": mrkdwn(&escape(&summary.explanation(), SECTION))})];
     let mut listed = 0;
     let mut page = String::new();
     let mut pages = Vec::new();
     for item in &summary.items {
-        let line = item_line(item);
+        let line = item_line(item, brand);
         if page.chars().count() + 1 + line.chars().count() > SECTION {
             pages.push(std::mem::take(&mut page));
             if pages.len() == LIST_SECTIONS {
@@ -130,7 +131,7 @@ fn summary_message(summary: &Summary, mentions: &[Mention]) -> Value {
     )
 }
 
-fn item_line(item: &Item) -> String {
+fn item_line(item: &Item, brand: &Brand) -> String {
     let title = escape(&item.title, ITEM_TITLE);
     let title = match web_url(&item.url).and_then(|url| link(&url, 600)) {
         Some(url) => format!("<{url}|{title}>"),
@@ -139,7 +140,7 @@ fn item_line(item: &Item) -> String {
     let kind = escape(&humanise(&item.event_type), 60);
     format!(
         "• *{}*  {title}  ·  {kind}  ·  {}",
-        severity_word(item.severity),
+        brand.severity_word(item.severity),
         date(item.occurred_at)
     )
 }
@@ -269,6 +270,10 @@ mod tests {
     use super::*;
     use crate::senders::samples;
 
+    fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
+        super::message(event, mentions, &Brand::default())
+    }
+
     #[test]
     fn a_finding() {
         let mentions = [
@@ -281,6 +286,20 @@ mod tests {
             },
         ];
         insta::assert_json_snapshot!(message(&samples::event("finding.created"), &mentions));
+    }
+
+    #[test]
+    fn medium_is_said_in_the_brands_word() {
+        let brand = Brand {
+            medium_word: "Moderate".to_owned(),
+            ..Brand::default()
+        };
+        let event = StoredEvent {
+            severity: watchbell_domain::Severity::Medium,
+            ..samples::event("finding.created")
+        };
+        let said = super::message(&event, &[], &brand).to_string();
+        assert!(said.contains("Moderate") && !said.contains("Medium  "), "{said}");
     }
 
     #[test]

@@ -7,12 +7,13 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use watchbell_domain::Severity;
+use watchbell_domain::brand::Brand;
 
 use crate::event::StoredEvent;
 use crate::route::Mention;
 use crate::senders::notice::{Fact, FactValue, Notice, time_text, web_url};
 use crate::senders::summary::{Item, Summary};
-use crate::senders::text::{cut, humanise, severity_word};
+use crate::senders::text::{cut, humanise};
 
 /// The most bytes of one request.
 pub(super) const BUDGET: usize = 19_000;
@@ -27,18 +28,18 @@ const SUBJECT: usize = 256;
 const URL: usize = 3_000;
 
 /// The JSON to post.
-pub(crate) fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
+pub(crate) fn message(event: &StoredEvent, mentions: &[Mention], brand: &Brand) -> Value {
     match Summary::of(event) {
-        Some(summary) => summary_message(&summary, mentions),
-        None => notice_message(&Notice::of(event), mentions),
+        Some(summary) => summary_message(&summary, mentions, brand),
+        None => notice_message(&Notice::of(event), mentions, brand),
     }
 }
 
-fn notice_message(notice: &Notice, mentions: &[Mention]) -> Value {
+fn notice_message(notice: &Notice, mentions: &[Mention], brand: &Brand) -> Value {
     let mut message = Value::Null;
     for shown in (0..=notice.facts.len()).rev() {
         for value_chars in VALUE_CHARS {
-            message = notice_card(notice, shown, value_chars, mentions);
+            message = notice_card(notice, shown, value_chars, mentions, brand);
             if size(&message) <= BUDGET {
                 return message;
             }
@@ -47,10 +48,16 @@ fn notice_message(notice: &Notice, mentions: &[Mention]) -> Value {
     message
 }
 
-fn notice_card(notice: &Notice, shown: usize, value_chars: usize, mentions: &[Mention]) -> Value {
+fn notice_card(
+    notice: &Notice,
+    shown: usize,
+    value_chars: usize,
+    mentions: &[Mention],
+    brand: &Brand,
+) -> Value {
     let severity = notice.severity;
     let test = if notice.test { "[Test] " } else { "" };
-    let kind = format!("{}  ·  {}", severity_word(severity), notice.type_words);
+    let kind = format!("{}  ·  {}", brand.severity_word(severity), notice.type_words);
     let title = format!("{test}{}", cut(&notice.title, TITLE));
     let mut body = vec![headline(severity, &kind, &title, &cut(&notice.subject, SUBJECT))];
     if notice.test {
@@ -81,15 +88,15 @@ fn notice_card(notice: &Notice, shown: usize, value_chars: usize, mentions: &[Me
         actions.push(json!({"type": "Action.OpenUrl", "title": "Open", "url": url.as_str()}));
     }
     envelope(
-        &format!("{}: {title}", severity_word(severity)),
+        &format!("{}: {title}", brand.severity_word(severity)),
         body,
         &actions,
         mentions,
     )
 }
 
-fn summary_message(summary: &Summary, mentions: &[Mention]) -> Value {
-    let rows: Vec<_> = summary.items.iter().map(item_row).collect();
+fn summary_message(summary: &Summary, mentions: &[Mention], brand: &Brand) -> Value {
+    let rows: Vec<_> = summary.items.iter().map(|item| item_row(item, brand)).collect();
     let mut shown = rows.len().min(60);
     loop {
         let title = summary.title();
@@ -136,13 +143,13 @@ fn fact_row(fact: &Fact, value_chars: usize) -> Value {
     json!({"title": neutral(&cut(&fact.name, 60)), "value": value})
 }
 
-fn item_row(item: &Item) -> Value {
+fn item_row(item: &Item, brand: &Brand) -> Value {
     let mut title = run(&cut(&item.title, 120), json!({}));
     if let Some(url) = web_url(&item.url).filter(|url| url.as_str().len() <= 500) {
         title["selectAction"] = json!({"type": "Action.OpenUrl", "url": url.as_str()});
     }
     let severity = run(
-        &format!("{}  ", severity_word(item.severity)),
+        &format!("{}  ", brand.severity_word(item.severity)),
         json!({"weight": "Bolder"}),
     );
     let rest = format!(
@@ -292,6 +299,10 @@ mod tests {
     use super::*;
     use crate::senders::samples;
 
+    fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
+        super::message(event, mentions, &Brand::default())
+    }
+
     fn boss() -> Mention {
         Mention::TeamsUser {
             id: "boss@acme.example".to_owned(),
@@ -303,6 +314,20 @@ mod tests {
     fn a_finding() {
         let mentions = [boss(), Mention::Here, Mention::SlackUser("U1".to_owned())];
         insta::assert_json_snapshot!(message(&samples::event("finding.created"), &mentions));
+    }
+
+    #[test]
+    fn medium_is_said_in_the_brands_word() {
+        let brand = Brand {
+            medium_word: "Moderate".to_owned(),
+            ..Brand::default()
+        };
+        let event = StoredEvent {
+            severity: watchbell_domain::Severity::Medium,
+            ..samples::event("finding.created")
+        };
+        let said = super::message(&event, &[], &brand).to_string();
+        assert!(said.contains("Moderate") && !said.contains("Medium  "), "{said}");
     }
 
     #[test]
