@@ -190,7 +190,19 @@ impl Senders {
             parcel.traceparent.as_deref(),
             parcel.now,
         );
-        let hidden = || webhook_secrets(secrets);
+        // An endpoint may echo what it got; a signature in the log could be used once more.
+        let signatures = ["webhook-signature", self.signature_header.as_str()];
+        let signatures = signatures.map(|name| request.headers.get(name).cloned());
+        let hidden = || {
+            let mut hidden = webhook_secrets(secrets);
+            signatures
+                .iter()
+                .flatten()
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(|value| value.split([' ', ',']))
+                .for_each(|signature| hidden.hide(signature));
+            hidden
+        };
         let answer = self
             .post(
                 parcel,

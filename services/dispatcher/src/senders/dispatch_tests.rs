@@ -321,6 +321,20 @@ async fn an_endpoint_that_echoes_its_secrets_does_not_get_them_into_the_log() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_echoes_its_signatures_does_not_get_them_into_the_log() {
+    let receiver = WebhookReceiver::start().await.unwrap();
+    let channel = webhook_at(&receiver.url(), &[SECRET], &[]);
+    let parcel = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    local().carry(&parcel, &channel).await;
+    let got = receiver.received().remove(0).headers;
+    let signatures = ["webhook-signature", "x-watchbell-signature"].map(|name| got[name].to_str().unwrap().to_owned());
+    let body = format!("got {} and {}", signatures[0], signatures[1]);
+    receiver.behave(Behaviour::Answer(Reply::default().body(body)));
+    let report = local().carry(&parcel, &channel).await;
+    assert_eq!(report.response_body, "got v1,*** and ***");
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed_and_a_gone_endpoint_breaks_the_channel() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let channel = webhook_at(&receiver.url(), &[SECRET], &[]);
