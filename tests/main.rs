@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod clocks;
+mod consistency;
 mod crash;
 mod database;
 mod digest;

@@ -10,9 +10,9 @@ use tonic_types::StatusExt as _;
 use watchbell_contracts::{
     config::v1::{
         self as config, ApiKey, CreateApiKeyRequest, DeliveryPolicy, EventFilter, Scope, WebhookDestination,
-        channel::Destination, channel_service_client::ChannelServiceClient,
-        preference_service_client::PreferenceServiceClient, routing_service_client::RoutingServiceClient,
-        team_service_client::TeamServiceClient,
+        catalog_service_client::CatalogServiceClient, channel::Destination,
+        channel_service_client::ChannelServiceClient, preference_service_client::PreferenceServiceClient,
+        routing_service_client::RoutingServiceClient, team_service_client::TeamServiceClient,
     },
     digest::v1::digest_service_client::DigestServiceClient,
     dispatcher::v1::{
@@ -74,6 +74,10 @@ impl Client {
 
     pub(crate) fn channels(&self) -> ChannelServiceClient<Keyed> {
         ChannelServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+    }
+
+    pub(crate) fn catalog(&self) -> CatalogServiceClient<Keyed> {
+        CatalogServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
     pub(crate) fn preferences(&self) -> PreferenceServiceClient<Keyed> {

@@ -169,21 +169,31 @@ pub(super) fn free_address() -> SocketAddr {
         .expect("a free port")
 }
 
+async fn has_status(address: SocketAddr, wanted: ServingStatus) -> Option<()> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+    let mut health = HealthClient::new(endpoint.connect_lazy());
+    let checked = health.check(HealthCheckRequest::default()).await.ok()?;
+    (checked.into_inner().status() == wanted).then_some(())
+}
+
 // === impl Process ===
 
 impl Process {
     /// Waits until it serves.
     pub(crate) async fn wait_until_ready(&mut self) {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("an address");
-        let health = HealthClient::new(endpoint.connect_lazy());
+        let address = self.address;
         eventually("the process is ready", || {
             let ended = self.child.try_wait().expect("the process can be asked");
             assert!(ended.is_none(), "the process ended by itself: {ended:?}");
-            let mut health = health.clone();
-            async move {
-                let checked = health.check(HealthCheckRequest::default()).await.ok()?;
-                (checked.into_inner().status() == ServingStatus::Serving).then_some(())
-            }
+            has_status(address, ServingStatus::Serving)
+        })
+        .await;
+    }
+
+    /// Waits until it answers that it is not ready.
+    pub(crate) async fn wait_until_not_ready(&self) {
+        eventually("the process says that it is not ready", || {
+            has_status(self.address, ServingStatus::NotServing)
         })
         .await;
     }

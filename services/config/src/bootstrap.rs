@@ -7,6 +7,7 @@ use watchbell_runtime::auth::{Scope, hash_key};
 
 use crate::error::Result;
 use crate::service::Service;
+use crate::store::changes::Change;
 use crate::store::entities::api_key;
 use crate::store::{api_keys, join};
 
@@ -39,14 +40,14 @@ impl Service {
 
     async fn adopt(&self, display_name: &str, key: &Secret, first_only: bool) -> Result<bool> {
         let hash = hash_key(key.expose());
-        let transaction = self.store().begin().await?;
-        api_keys::lock_all_teams(&transaction).await?;
-        let known = api_keys::by_hash_all_teams(&transaction, &hash).await?;
-        if known.is_some() || (first_only && api_keys::exists_all_teams(&transaction).await?) {
-            transaction.rollback().await?;
+        let now = self.now();
+        let change = Change::begin_platform(self.store(), now).await?;
+        let connection = change.connection();
+        api_keys::lock_all_teams(connection).await?;
+        let known = api_keys::by_hash_all_teams(connection, &hash).await?;
+        if known.is_some() || (first_only && api_keys::exists_all_teams(connection).await?) {
             return Ok(known.is_some_and(|key| key.team_id.is_none()));
         }
-        let now = self.now();
         let row = api_key::Model {
             id: KeyId::generate(now).as_uuid(),
             team_id: None,
@@ -56,8 +57,8 @@ impl Service {
             create_time: now,
             expire_time: None,
         };
-        api_keys::insert(&transaction, row).await?;
-        transaction.commit().await?;
+        api_keys::insert(connection, row).await?;
+        change.finish(self, false).await?;
         Ok(true)
     }
 }

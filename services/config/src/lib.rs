@@ -12,6 +12,7 @@ mod document;
 mod error;
 mod etag;
 mod feed;
+mod followers;
 mod grpc;
 pub mod keys;
 mod mask;

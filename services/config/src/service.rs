@@ -18,6 +18,7 @@ use watchbell_store::{DatabaseSettings, Store, connect};
 
 use crate::dispatcher::Link;
 use crate::error::Result;
+use crate::followers::Followers;
 use crate::owners::OwnerTeller;
 use crate::pruner::FeedPruner;
 use crate::resealer::Resealer;
@@ -64,6 +65,7 @@ struct Inner {
     guard: Guard,
     unsubscribe_keys: Option<UnsubscribeKeys>,
     closing: CancellationToken,
+    followers: Followers,
     dispatcher: Link,
     brand: Brand,
     slack: Option<SlackApp>,
@@ -100,6 +102,7 @@ impl Service {
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
+                followers: Followers::new(clock.clone()),
                 clock,
                 keyring,
                 guard,
@@ -118,6 +121,7 @@ impl Service {
         let resealer = Resealer::new(self.clone());
         let teller = OwnerTeller::new(self.clone());
         tokio::join!(
+            self.followers().exchange(self.store(), &shutdown),
             every(
                 Duration::from_secs(3600),
                 &shutdown,
@@ -155,6 +159,10 @@ impl Service {
 
     pub(crate) fn clock(&self) -> &SharedClock {
         &self.inner.clock
+    }
+
+    pub(crate) fn followers(&self) -> &Followers {
+        &self.inner.followers
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SharedClock;
+use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 use watchbell_store::{DatabaseSettings, Store, connect};
 
@@ -43,6 +44,8 @@ pub struct Needs {
     pub clock: SharedClock,
     /// Where teams and their settings come from.
     pub config: Arc<dyn SnapshotApi>,
+    /// Whose settings have changed.
+    pub feed: ConfigFeed,
     /// Where events are read from and digests are submitted to.
     pub dispatcher: Arc<dyn DispatcherApi>,
     /// In whose name digests are sent.
@@ -53,6 +56,7 @@ pub struct Needs {
 pub struct Digest {
     maker: Maker,
     clock: SharedClock,
+    feed: ConfigFeed,
     store: Store,
 }
 
@@ -71,10 +75,6 @@ impl Digest {
         store.migrate::<Migrator>().await?;
         let digest = Self::new(store, needs);
         let scheduler = digest.scheduler();
-        let follower = scheduler.clone();
-        tasks.spawn_fn(Stage::Intake, "digest.changes", |shutdown| {
-            follower.follow(shutdown)
-        });
         tasks.spawn_fn(Stage::Intake, "digest.cron", |shutdown| scheduler.run(shutdown));
         Ok(Arc::new(digest))
     }
@@ -88,6 +88,7 @@ impl Digest {
         let Needs {
             clock,
             config,
+            feed,
             dispatcher,
             brand,
         } = needs;
@@ -99,12 +100,13 @@ impl Digest {
                 runs: Runs::new(store.clone()),
             },
             clock,
+            feed,
             store,
         }
     }
 
     fn scheduler(&self) -> Scheduler {
-        Scheduler::new(self.maker.clone(), self.clock.clone())
+        Scheduler::new(self.maker.clone(), self.feed.clone(), self.clock.clone())
     }
 }
 

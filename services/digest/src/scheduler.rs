@@ -10,10 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
-use watchbell_contracts::config::v1::{ListAllTeamsRequest, WatchChangesRequest};
+use watchbell_contracts::config::v1::ListAllTeamsRequest;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::config_feed::{ConfigFeed, Mark};
 
 use crate::error::{Error, Result};
 use crate::maker::Maker;
@@ -32,25 +33,32 @@ const RETRY: TimeDelta = TimeDelta::minutes(1);
 /// Digests that are made at the same time.
 const AT_ONCE: usize = 4;
 const PAGE: i32 = 1_000;
-/// The wait before a broken change feed is opened again.
-const REOPEN: Duration = Duration::from_secs(2);
 
 /// Makes digests when they are due.
 #[derive(Clone)]
 pub(crate) struct Scheduler {
     maker: Maker,
     clock: SharedClock,
+    feed: ConfigFeed,
     /// When to look at a team again; a team that is not in here is looked at next.
-    looks: Arc<Mutex<HashMap<TeamId, DateTime<Utc>>>>,
+    looks: Arc<Mutex<HashMap<TeamId, Look>>>,
+}
+
+/// When to look at a team again, unless it has changed since the mark.
+#[derive(Clone, Copy)]
+struct Look {
+    next: DateTime<Utc>,
+    mark: Mark,
 }
 
 // === impl Scheduler ===
 
 impl Scheduler {
-    pub(crate) fn new(maker: Maker, clock: SharedClock) -> Self {
+    pub(crate) fn new(maker: Maker, feed: ConfigFeed, clock: SharedClock) -> Self {
         Self {
             maker,
             clock,
+            feed,
             looks: Arc::default(),
         }
     }
@@ -114,7 +122,8 @@ impl Scheduler {
     }
 
     async fn look(&self, id: TeamId, now: DateTime<Utc>) {
-        let again = match self.make_due(id, now).await {
+        let mark = self.feed.mark();
+        let next = match self.make_due(id, now).await {
             Ok(team) => next_look(&team, now),
             Err(Error::Config(status)) if status.code() == Code::NotFound => return,
             Err(error) => {
@@ -122,10 +131,7 @@ impl Scheduler {
                 now + RETRY
             }
         };
-        // Absent already when the team changed meanwhile: then it is looked at at once.
-        if let Some(look) = self.looks().get_mut(&id) {
-            *look = again;
-        }
+        self.looks().insert(id, Look { next, mark });
     }
 
     async fn make_due(&self, id: TeamId, now: DateTime<Utc>) -> Result<Team> {
@@ -158,52 +164,25 @@ impl Scheduler {
             request.page_token = page.next_page_token;
         }
         let mut looks = self.looks();
+        let at_once = Look {
+            next: now,
+            mark: self.feed.mark(),
+        };
         let kept: HashMap<_, _> = all
             .into_iter()
-            .map(|team| (team, looks.get(&team).copied().unwrap_or(now)))
+            .map(|team| (team, looks.get(&team).copied().unwrap_or(at_once)))
             .collect();
         // In no order: replicas that start together begin with different teams, and whoever never lives long does not
         // always end before the same ones.
-        let due = kept.iter().filter(|(_, look)| **look <= now);
+        let due = kept
+            .iter()
+            .filter(|(team, look)| look.next <= now || !self.feed.is_current(Some(**team), look.mark));
         let due = due.map(|(team, _)| *team).collect();
         *looks = kept;
         Ok(due)
     }
 
-    /// Follows Config's change feed, so that a new cron or zone is heeded at once.
-    pub(crate) async fn follow(self, shutdown: CancellationToken) {
-        let mut cursor = 0;
-        while !shutdown.is_cancelled() {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = self.changes(&mut cursor) => {}
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(REOPEN) => {}
-            }
-        }
-    }
-
-    async fn changes(&self, cursor: &mut i64) {
-        let request = internal_request(WatchChangesRequest {
-            after_cursor: *cursor,
-        });
-        let Ok(response) = self.maker.config.watch_changes(request).await else {
-            return;
-        };
-        let mut changes = response.into_inner();
-        while let Some(Ok(change)) = changes.next().await {
-            if change.reset {
-                self.looks().clear();
-            } else if let Ok(team) = change.team_id.parse::<TeamId>() {
-                self.looks().remove(&team);
-            }
-            *cursor = change.cursor;
-        }
-    }
-
-    fn looks(&self) -> std::sync::MutexGuard<'_, HashMap<TeamId, DateTime<Utc>>> {
+    fn looks(&self) -> std::sync::MutexGuard<'_, HashMap<TeamId, Look>> {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,6 +13,7 @@ use watchbell_contracts::digest::v1 as wire;
 use watchbell_domain::brand::Brand;
 use watchbell_domain::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_store::{Store, connect, store_tests};
 use watchbell_testkit::TestClock;
 
@@ -50,6 +51,7 @@ impl World {
             Needs {
                 clock: self.clock.shared(),
                 config: self.config.clone(),
+                feed: ConfigFeed::told_by_hand(),
                 dispatcher: self.dispatcher.clone(),
                 brand: Brand::default(),
             },
@@ -231,16 +233,12 @@ store_tests! {
         let world = World::new();
         let digest = world.replica(&store);
         let scheduler = digest.scheduler();
-        let stop = tokio_util::sync::CancellationToken::new();
-        let following = tokio::spawn(scheduler.clone().follow(stop.clone()));
         let now = at(MONDAY) + TimeDelta::minutes(2);
         scheduler.tick(now).await.unwrap();
         world.config.edit(|snapshot| snapshot.digest.as_mut().unwrap().cron = "*/10 * * * *".to_owned());
-        world.config.told().await;
+        digest.feed.tell(Some(world.team));
         scheduler.tick(now + TimeDelta::minutes(10)).await.unwrap();
         assert_eq!(world.dispatcher.accepted().len(), 2);
-        stop.cancel();
-        following.await.unwrap();
     }
 
     async fn whoever_gets_none_has_a_run_that_says_why_and_can_still_send_it(store: Store) {

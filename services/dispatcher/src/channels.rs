@@ -1,13 +1,10 @@
-//! The terms of channels, as Config last gave them. Asked once and kept; Config's change feed says when to ask again.
-//! While Config is away the last known answer serves: the data plane does not stop for the control plane.
+//! Cache of channels' terms, as Config last gave them: asked for again once the change feed says that the team has changed,
+//! and used as they are while Config is away. The data plane does not stop for the control plane.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::api::SnapshotApi;
@@ -18,20 +15,18 @@ use watchbell_domain::ChannelKind;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::{ChannelId, TeamId};
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::problem::Problem;
+use watchbell_runtime::stale_cache::{Answer, StaleCache};
 
 use crate::opt_outs::OptOuts;
 use crate::route::Route;
 use crate::terms::Terms;
 
-/// Answers older than this are asked for again even if nobody said that they have changed.
+/// How long an answer is used before it is asked for again although nobody said that it changed.
 const FRESH: Duration = Duration::from_secs(300);
-/// The same while the change feed is not connected.
-const FRESH_WITHOUT_FEED: Duration = Duration::from_secs(10);
-/// How long Config may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two tries to connect the change feed.
-const RECONNECT: Duration = Duration::from_secs(1);
+/// How many answers are held; the least used go first.
+const CAPACITY: u64 = 100_000;
 
 /// Config has never answered for this channel, and does not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +44,7 @@ pub(crate) enum Known {
 /// The cache.
 pub(crate) struct Channels {
     config: Arc<dyn SnapshotApi>,
-    clock: SharedClock,
-    entries: Mutex<HashMap<Key, Arc<Entry>>>,
-    connected: AtomicBool,
+    held: StaleCache<Key, Known, Status>,
     /// Told when some channel may have changed.
     pub(crate) changed: Notify,
 }
@@ -63,25 +56,13 @@ enum Key {
     Mail(TeamId),
 }
 
-#[derive(Default)]
-struct Entry {
-    known: Mutex<Option<(Known, Duration)>>,
-    /// Counts changes: an answer counts for those before the question.
-    changes: AtomicU64,
-    /// Changes that the answer covers.
-    covered: AtomicU64,
-    asking: tokio::sync::Mutex<()>,
-}
-
 // === impl Channels ===
 
 impl Channels {
-    pub(crate) fn new(config: Arc<dyn SnapshotApi>, clock: SharedClock) -> Self {
+    pub(crate) fn new(config: Arc<dyn SnapshotApi>, feed: ConfigFeed, clock: SharedClock) -> Self {
         Self {
             config,
-            clock,
-            entries: Mutex::default(),
-            connected: AtomicBool::new(false),
+            held: StaleCache::new(feed, clock, CAPACITY),
             changed: Notify::new(),
         }
     }
@@ -105,40 +86,19 @@ impl Channels {
     }
 
     async fn known(&self, key: Key) -> Result<Known, Away> {
-        let entry = Arc::clone(self.entries().entry(key).or_default());
-        if let Some(known) = self.fresh(&entry) {
-            return Ok(known);
-        }
-        // One question at a time; whoever waited finds the answer.
-        let _asking = entry.asking.lock().await;
-        if let Some(known) = self.fresh(&entry) {
-            return Ok(known);
-        }
-        let changes = entry.changes.load(Ordering::Acquire);
-        match self.ask(key).await {
-            Ok(known) => {
-                *lock(&entry.known) = Some((known.clone(), self.clock.monotonic()));
-                entry.covered.store(changes, Ordering::Release);
-                Ok(known)
-            }
-            Err(status) => {
-                let last = lock(&entry.known).as_ref().map(|(known, _)| known.clone());
-                tracing::warn!(?key, %status, has_last_answer = last.is_some(), "Config does not resolve a channel");
-                last.ok_or(Away)
-            }
-        }
-    }
-
-    fn fresh(&self, entry: &Entry) -> Option<Known> {
-        let life = if self.connected.load(Ordering::Relaxed) {
-            FRESH
-        } else {
-            FRESH_WITHOUT_FEED
+        let (Key::Channel(team, _) | Key::Mail(team)) = key;
+        let ask = async || {
+            Ok(Answer {
+                value: self.ask(key).await?,
+                of: Some(team),
+                fresh: FRESH,
+                stale: Duration::MAX,
+            })
         };
-        let known = lock(&entry.known);
-        let (known, at) = known.as_ref()?;
-        let current = entry.changes.load(Ordering::Acquire) == entry.covered.load(Ordering::Acquire);
-        (current && self.clock.monotonic().saturating_sub(*at) < life).then(|| known.clone())
+        self.held.get(key, ask).await.map_err(|error| {
+            tracing::warn!(?key, %error, "Config does not resolve a channel");
+            Away
+        })
     }
 
     async fn ask(&self, key: Key) -> Result<Known, Status> {
@@ -149,9 +109,7 @@ impl Channels {
         let request = config::ListOptOutsRequest {
             team_id: team.to_string(),
         };
-        let answer = self
-            .within(self.config.list_opt_outs(internal_request(request)))
-            .await;
+        let answer = self.config.list_opt_outs(internal_request(request)).await;
         match answer {
             Ok(answer) => Ok(Known::There(Arc::new(Terms {
                 opt_outs: OptOuts::of(answer.into_inner()),
@@ -172,9 +130,7 @@ impl Channels {
             team_id: team.to_string(),
             selector: Some(selector),
         };
-        let answer = self
-            .within(self.config.resolve_channel(internal_request(request)))
-            .await;
+        let answer = self.config.resolve_channel(internal_request(request)).await;
         let answer = match (answer, key) {
             (Ok(answer), _) => answer.into_inner(),
             (Err(status), Key::Mail(_)) if status.code() == Code::NotFound => {
@@ -206,73 +162,23 @@ impl Channels {
         let request = config::GetTeamSnapshotRequest {
             team_id: team.to_string(),
         };
-        let answer = self
-            .within(self.config.get_team_snapshot(internal_request(request)))
-            .await?;
+        let answer = self.config.get_team_snapshot(internal_request(request)).await?;
         let team = answer.into_inner().snapshot.and_then(|snapshot| snapshot.team);
         Ok(team.map(|team| team.time_zone).filter(|zone| !zone.is_empty()))
     }
 
-    async fn within<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-        tokio::time::timeout(PATIENCE, call)
-            .await
-            .unwrap_or_else(|_| Err(Status::deadline_exceeded("Config does not answer")))
+    /// Something of this team has changed: ask again before the next use.
+    pub(crate) fn forget(&self, team: TeamId) {
+        self.held.feed().tell(Some(team));
     }
 
-    /// Something of this team has changed, or of any: ask again before the next use.
-    pub(crate) fn forget(&self, team: Option<TeamId>) {
-        for (key, entry) in self.entries().iter() {
-            let (Key::Channel(of, _) | Key::Mail(of)) = key;
-            if team.is_none_or(|team| team == *of) {
-                entry.changes.fetch_add(1, Ordering::AcqRel);
-            }
-        }
-        self.changed.notify_one();
-    }
-
-    fn entries(&self) -> MutexGuard<'_, HashMap<Key, Arc<Entry>>> {
-        lock(&self.entries)
-    }
-
-    /// Follows the change feed until told to stop.
+    /// Passes on what the change feed tells until told to stop.
     pub(crate) async fn follow(&self, stop: CancellationToken) {
-        let mut cursor = 0;
-        while !stop.is_cancelled() {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = self.follow_once(&mut cursor) => {}
-            }
-            self.connected.store(false, Ordering::Relaxed);
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep(RECONNECT) => {}
-            }
-        }
-    }
-
-    async fn follow_once(&self, cursor: &mut i64) {
-        let request = config::WatchChangesRequest {
-            after_cursor: *cursor,
-        };
-        let mut changes = match self.config.watch_changes(internal_request(request)).await {
-            Ok(changes) => changes.into_inner(),
-            Err(status) => return tracing::warn!(%status, "the change feed does not open"),
-        };
-        let from_now_on = *cursor == 0;
-        loop {
-            match changes.next().await {
-                Some(Ok(change)) => {
-                    *cursor = change.cursor;
-                    if change.reset || (from_now_on && change.team_id.is_empty()) {
-                        self.forget(None);
-                    } else if let Ok(team) = change.team_id.parse() {
-                        self.forget(Some(team));
-                    }
-                    self.connected.store(true, Ordering::Relaxed);
-                }
-                Some(Err(status)) => return tracing::warn!(%status, "the change feed broke off"),
-                None => return,
-            }
+        let feed = self.held.feed();
+        let mut mark = feed.mark();
+        while let Some(newest) = stop.run_until_cancelled(feed.changed_since(mark)).await {
+            mark = newest;
+            self.changed.notify_one();
         }
     }
 }
@@ -289,8 +195,4 @@ fn of_mail(team: TeamId, channel: config::Channel, secrets: config::ChannelSecre
         storm: None,
         ..Terms::of_channel(team, channel, secrets, None)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

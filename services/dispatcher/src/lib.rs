@@ -55,6 +55,7 @@ use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::{EgressPolicy, Guard, HttpClient, SmtpSender};
+use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::TaskSet;
 use watchbell_store::Store;
 
@@ -81,6 +82,8 @@ pub struct Needs {
     pub clock: SharedClock,
     /// Config, remote or in this process.
     pub config: Arc<dyn SnapshotApi>,
+    /// What has changed in Config.
+    pub feed: ConfigFeed,
     /// Where it measures.
     pub meter: Meter,
 }
@@ -128,7 +131,7 @@ impl Dispatcher {
         let store = watchbell_store::connect(&settings.database).await?;
         store.migrate::<Migrator>().await?;
         let parts = Parts {
-            channels: Channels::new(needs.config, Arc::clone(&needs.clock)),
+            channels: Channels::new(needs.config, needs.feed, Arc::clone(&needs.clock)),
             clock: needs.clock,
             settings,
             db: Db::new(store),

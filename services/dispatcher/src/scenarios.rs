@@ -30,6 +30,7 @@ use watchbell_contracts::event::v1 as event_wire;
 use watchbell_domain::ids::{ChannelId, TeamId};
 use watchbell_domain::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_store::{Backend, Store};
 use watchbell_testkit::TestClock;
 
@@ -131,7 +132,11 @@ impl Rig {
             clock: stage.clock.shared(),
             settings,
             db: Db::new(store.clone()),
-            channels: Channels::new(Arc::clone(&stage.config) as _, stage.clock.shared()),
+            channels: Channels::new(
+                Arc::clone(&stage.config) as _,
+                ConfigFeed::told_by_hand(),
+                stage.clock.shared(),
+            ),
             carrier: Arc::clone(&stage.receivers) as _,
             metrics: Metrics::new(&opentelemetry::global::meter("test")),
             jitter: || 0.0,

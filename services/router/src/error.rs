@@ -7,7 +7,7 @@ use watchbell_domain::violation::Violations;
 use watchbell_runtime::problem::{DEFAULT_RETRY, Problem};
 
 /// What can go wrong in the Router.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Error {
     /// The request breaks its rules.
     #[error(transparent)]
@@ -40,18 +40,6 @@ impl Error {
             Self::NoDispatcher => "no_dispatcher",
             Self::Overloaded => "overloaded",
             Self::Refused(_) => "refused",
-        }
-    }
-
-    /// The same error for another caller who waited for the same answer.
-    pub(crate) fn copy(&self) -> Self {
-        match self {
-            Self::Invalid(violations) => Self::Invalid(violations.clone()),
-            Self::Snapshot(status) => Self::Snapshot(status.clone()),
-            Self::SnapshotUnreadable(violations) => Self::SnapshotUnreadable(violations.clone()),
-            Self::NoDispatcher => Self::NoDispatcher,
-            Self::Overloaded => Self::Overloaded,
-            Self::Refused(status) => Self::Refused(status.clone()),
         }
     }
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use opentelemetry::metrics::Meter;
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_domain::clock::SharedClock;
+use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 
 pub use crate::decide::decide;
@@ -35,6 +36,8 @@ pub struct Needs {
     pub clock: SharedClock,
     /// Where team snapshots come from.
     pub config: Arc<dyn SnapshotApi>,
+    /// Which of them have changed.
+    pub feed: ConfigFeed,
     /// Every Dispatcher that may be submitted to; at least one.
     pub dispatchers: Vec<Arc<dyn DispatcherApi>>,
     /// Where it measures.
@@ -49,10 +52,8 @@ impl Router {
 
     /// Opens the service and starts its loops.
     pub fn open(needs: Needs, tasks: &mut TaskSet) -> Arc<Self> {
-        let snapshots = Snapshots::new(needs.config, needs.clock.clone());
+        let snapshots = Snapshots::new(needs.config, needs.feed, needs.clock.clone());
         let (submitter, links) = Submitter::new(needs.dispatchers);
-        let changes = snapshots.change_loop();
-        tasks.spawn_fn(Stage::Intake, "router.changes", |shutdown| changes.run(shutdown));
         for link in links {
             tasks.spawn_fn(Stage::Intake, "router.submitter", |shutdown| link.run(shutdown));
         }

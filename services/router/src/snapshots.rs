@@ -1,227 +1,88 @@
-//! The team snapshots that the Router decides by. They are fetched from Config when first asked for, marked stale by
-//! the change feed, and used as they are while Config is away. One caller fetches what has moved on while the others
-//! go on with what they have, so that a slow Config never delays more than one event of a team.
-
-mod feed;
+//! The team snapshots that the Router decides by: fetched from Config when first asked for and again once the change feed
+//! says that the team has changed, or after some minutes; used as they are while Config is away.
 
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use moka::future::Cache;
-use tokio::{sync::Mutex, time::timeout};
 use tonic::{Code, Status};
-use watchbell_contracts::{
-    api::SnapshotApi,
-    config::v1::{GetTeamSnapshotRequest, WatchChangesResponse},
-    convert,
-};
+use watchbell_contracts::{api::SnapshotApi, config::v1::GetTeamSnapshotRequest, convert};
 use watchbell_domain::{
     clock::SharedClock,
     ids::TeamId,
     snapshot::TeamSnapshot,
     violation::{Violations, reason},
 };
-use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::{
+    auth::internal_request,
+    config_feed::ConfigFeed,
+    stale_cache::{Answer, StaleCache, Unanswered},
+};
 
-pub(crate) use self::feed::ChangeLoop;
 use crate::error::Error;
 
 /// How many teams are held; the least used go first.
 const TEAMS: u64 = 10_000;
+/// How long a snapshot is used before it is fetched again although nobody said that it changed.
+const FRESH: Duration = Duration::from_secs(5 * 60);
 /// How long "there is no such team" is believed, so that a stranger's loop does not become Config's.
 const UNKNOWN_TEAM: Duration = Duration::from_secs(5);
-/// How long a fetch may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an older snapshot is used without another try, after Config did not give the next.
-const REST: Duration = Duration::from_secs(1);
-/// How long the feed's word on a team is kept for a fetch that began before it; longer than any fetch takes.
-const NEWS: Duration = Duration::from_secs(60);
 
 /// The snapshots held.
 #[derive(Clone)]
 pub(crate) struct Snapshots {
-    clock: SharedClock,
     config: Arc<dyn SnapshotApi>,
-    held: Cache<TeamId, Arc<Held>>,
-    /// What Config answered of teams it does not know, and until when that is believed.
-    unknown: Cache<TeamId, (Status, Duration)>,
-    /// The newest revisions that the feed has told of.
-    news: Cache<TeamId, i64>,
-    /// Grows when the feed cannot say what has changed: whatever was fetched before may have.
-    epoch: Arc<AtomicU64>,
-    /// Whether the change feed is open. While it is not, Config is away, and asking it would only cost time.
-    following: Arc<AtomicBool>,
-}
-
-struct Held {
-    snapshot: Arc<TeamSnapshot>,
-    epoch: u64,
-    stale: AtomicBool,
-    /// Taken by the one caller who fetches the next snapshot. Holds when that may be tried again.
-    turn: Mutex<Duration>,
+    /// An error is what Config answered of a team that it does not know.
+    held: Arc<StaleCache<TeamId, Result<Arc<TeamSnapshot>, Status>, Error>>,
 }
 
 // === impl Snapshots ===
 
 impl Snapshots {
     /// Nothing is held yet.
-    pub(crate) fn new(config: Arc<dyn SnapshotApi>, clock: SharedClock) -> Self {
+    pub(crate) fn new(config: Arc<dyn SnapshotApi>, feed: ConfigFeed, clock: SharedClock) -> Self {
         Self {
-            clock,
             config,
-            held: Cache::new(TEAMS),
-            unknown: Cache::new(TEAMS),
-            news: Cache::builder().time_to_live(NEWS).build(),
-            epoch: Arc::default(),
-            following: Arc::default(),
+            held: Arc::new(StaleCache::new(feed, clock, TEAMS)),
         }
     }
 
-    /// The loop that must run for snapshots to follow their teams.
-    pub(crate) fn change_loop(&self) -> ChangeLoop {
-        ChangeLoop::new(self.clone())
-    }
-
-    /// The team's snapshot: as held, or fetched when it is not held or has moved on. When Config is away, a snapshot
-    /// that has moved on is still used.
+    /// The team's snapshot, with every change that Config has answered before this call; an older one only while Config
+    /// does not answer.
     pub(crate) async fn of(&self, team: TeamId) -> Result<Arc<TeamSnapshot>, Error> {
-        match self.held.get(&team).await {
-            Some(held) if self.is_current(&held) || !self.following.load(Ordering::Acquire) => {
-                Ok(held.snapshot.clone())
-            }
-            Some(held) => self.refresh(team, &held).await,
-            None => self.first(team).await,
-        }
+        let answer = self.held.get(team, || self.fetch(team)).await;
+        answer
+            .map_err(|unanswered| match unanswered {
+                Unanswered::Failed(error) => error,
+                Unanswered::TimedOut => Error::Snapshot(Status::deadline_exceeded("Config took too long")),
+            })?
+            .map_err(Error::Snapshot)
     }
 
-    /// Callers that ask for the same team at the same time share one call.
-    async fn first(&self, team: TeamId) -> Result<Arc<TeamSnapshot>, Error> {
-        if let Some((status, until)) = self.unknown.get(&team).await
-            && self.clock.monotonic() < until
-        {
-            return Err(Error::Snapshot(status));
-        }
-        match self.held.try_get_with(team, self.fetch(team)).await {
-            Ok(held) => {
-                self.heed_news(team, &held).await;
-                Ok(held.snapshot.clone())
-            }
-            Err(error) => {
-                if let Error::Snapshot(status) = &*error
-                    && status.code() == Code::NotFound
-                {
-                    self.note_unknown(team, status).await;
-                }
-                Err(Arc::try_unwrap(error).unwrap_or_else(|shared| shared.copy()))
-            }
-        }
-    }
-
-    async fn refresh(&self, team: TeamId, old: &Arc<Held>) -> Result<Arc<TeamSnapshot>, Error> {
-        let Ok(mut not_before) = old.turn.try_lock() else {
-            return Ok(old.snapshot.clone());
-        };
-        if self.clock.monotonic() < *not_before {
-            return Ok(old.snapshot.clone());
-        }
-        // The next one may have come between our look and our turn.
-        if let Some(newer) = self
-            .held
-            .get(&team)
-            .await
-            .filter(|newer| !Arc::ptr_eq(newer, old))
-        {
-            return Ok(newer.snapshot.clone());
-        }
-        match self.fetch(team).await {
-            Ok(held) => {
-                self.held.insert(team, held.clone()).await;
-                self.heed_news(team, &held).await;
-                Ok(held.snapshot.clone())
-            }
-            Err(Error::Snapshot(status)) if status.code() == Code::NotFound => {
-                self.note_unknown(team, &status).await;
-                self.held.invalidate(&team).await;
-                Err(Error::Snapshot(status))
-            }
-            Err(error) => {
-                *not_before = self.clock.monotonic() + REST;
-                tracing::warn!(%team, %error, "deciding by an older snapshot");
-                Ok(old.snapshot.clone())
-            }
-        }
-    }
-
-    async fn fetch(&self, team: TeamId) -> Result<Arc<Held>, Error> {
-        let epoch = self.epoch.load(Ordering::Acquire);
+    async fn fetch(&self, team: TeamId) -> Result<Answer<Result<Arc<TeamSnapshot>, Status>>, Error> {
         let request = internal_request(GetTeamSnapshotRequest {
             team_id: team.to_string(),
         });
-        let response = timeout(PATIENCE, self.config.get_team_snapshot(request))
-            .await
-            .unwrap_or_else(|_| Err(Status::deadline_exceeded("Config took too long")))
-            .map_err(Error::Snapshot)?;
-        let snapshot = response.into_inner().snapshot.unwrap_or_default();
-        let snapshot = convert::snapshot(&snapshot)
-            .and_then(|snapshot| belongs_to(team, snapshot))
-            .map_err(Error::SnapshotUnreadable)?;
-        Ok(Arc::new(Held {
-            snapshot: Arc::new(snapshot),
-            epoch,
-            stale: AtomicBool::new(false),
-            turn: Mutex::default(),
-        }))
-    }
-
-    fn is_current(&self, held: &Held) -> bool {
-        held.epoch == self.epoch.load(Ordering::Acquire) && !held.stale.load(Ordering::Acquire)
-    }
-
-    /// What the feed tells while a fetch is under way finds nothing to mark. So it is kept, and asked for once the
-    /// snapshot is where the feed finds it.
-    async fn heed_news(&self, team: TeamId, held: &Held) {
-        if self
-            .news
-            .get(&team)
-            .await
-            .is_some_and(|newest| held.snapshot.revision < newest)
-        {
-            held.stale.store(true, Ordering::Release);
-        }
-    }
-
-    async fn note_unknown(&self, team: TeamId, status: &Status) {
-        let until = self.clock.monotonic() + UNKNOWN_TEAM;
-        self.unknown.insert(team, (status.clone(), until)).await;
-    }
-
-    /// What the feed says.
-    async fn note(&self, change: &WatchChangesResponse) {
-        if change.reset {
-            self.doubt_all();
-        } else if let Ok(team) = change.team_id.parse::<TeamId>() {
-            self.news.insert(team, change.revision).await;
-            self.unknown.invalidate(&team).await;
-            if let Some(held) = self.held.get(&team).await
-                && held.snapshot.revision < change.revision
-            {
-                held.stale.store(true, Ordering::Release);
+        let value = match self.config.get_team_snapshot(request).await {
+            Ok(response) => {
+                let snapshot = response.into_inner().snapshot.unwrap_or_default();
+                let snapshot = convert::snapshot(&snapshot).and_then(|snapshot| belongs_to(team, snapshot));
+                Ok(Arc::new(snapshot.map_err(Error::SnapshotUnreadable)?))
             }
-        }
-    }
-
-    /// Any team may have changed.
-    fn doubt_all(&self) {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.unknown.invalidate_all();
+            Err(status) if status.code() == Code::NotFound => Err(status),
+            Err(status) => return Err(Error::Snapshot(status)),
+        };
+        let (fresh, stale) = match value {
+            Ok(_) => (FRESH, Duration::MAX),
+            Err(_) => (UNKNOWN_TEAM, UNKNOWN_TEAM),
+        };
+        Ok(Answer {
+            value,
+            of: Some(team),
+            fresh,
+            stale,
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod client;
+pub mod config_feed;
 pub mod metrics;
 pub mod problem;
 pub mod ready;
@@ -11,6 +12,7 @@ pub mod server;
 pub mod settings;
 pub mod shares;
 pub mod shutdown;
+pub mod stale_cache;
 pub mod tasks;
 pub mod telemetry;
 #[cfg(test)]

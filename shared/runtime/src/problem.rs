@@ -46,6 +46,8 @@ pub mod reason {
     pub const MISSING_CREDENTIAL: &str = "MISSING_CREDENTIAL";
     /// The credential is unknown, revoked or expired.
     pub const INVALID_CREDENTIAL: &str = "INVALID_CREDENTIAL";
+    /// The API key that another service asks about is unknown, deleted or expired.
+    pub const UNKNOWN_KEY: &str = "UNKNOWN_KEY";
     /// The credential lacks the scope that the RPC needs.
     pub const MISSING_SCOPE: &str = "MISSING_SCOPE";
     /// The RPC is for other services of Watchbell only.

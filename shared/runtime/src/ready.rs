@@ -87,6 +87,20 @@ impl Readiness {
         }
     }
 
+    /// Registers something that must hold and does not yet.
+    #[must_use]
+    pub fn expected(&self, area: &'static str, what: &'static str, why: &str) -> Condition {
+        let condition = self.condition(area, what);
+        let fault = Fault {
+            why: why.to_owned(),
+            for_good: false,
+        };
+        self.state.send_modify(|state| {
+            state.conditions.insert(condition.name, Some(fault));
+        });
+        condition
+    }
+
     /// What does not hold at present.
     #[must_use]
     pub fn failing(&self) -> Vec<Failing> {

@@ -14,6 +14,7 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 use super::{PAGE, checked, given, id, room};
 use crate::error::Result;
 use crate::service::Service;
+use crate::store::changes::Change;
 use crate::store::entities::api_key;
 use crate::store::{api_keys, join};
 use crate::{check, keys};
@@ -63,19 +64,13 @@ pub(super) async fn create(
         expire_time: draft.expire_time,
     };
     let api_key = row.to_message()?;
-    match team {
-        Some(team) => {
-            let change = service.change(team).await?;
-            room(
-                api_keys::count(change.connection(), Some(team)).await?,
-                MAX_KEYS,
-                "API keys",
-            )?;
-            api_keys::insert(change.connection(), row).await?;
-            change.finish(service.store(), false).await?;
-        }
-        None => api_keys::insert(service.store().writer(), row).await?,
+    let change = change(service, team).await?;
+    if team.is_some() {
+        let count = api_keys::count(change.connection(), team).await?;
+        room(count, MAX_KEYS, "API keys")?;
     }
+    api_keys::insert(change.connection(), row).await?;
+    change.finish(service, false).await?;
     Ok(CreateApiKeyResponse {
         api_key: Some(api_key),
         key: key.expose().to_owned(),
@@ -89,21 +84,18 @@ pub(super) async fn delete(
 ) -> Result<DeleteApiKeyResponse> {
     let team = owner(&caller, &request.team_id)?;
     let id: KeyId = id("api_key_id", &request.api_key_id)?;
-    let found = match team {
-        Some(team) => {
-            let change = service.change(team).await?;
-            let found = api_keys::delete(change.connection(), Some(team), id).await?;
-            if found {
-                change.finish(service.store(), false).await?;
-            }
-            found
-        }
-        None => api_keys::delete(service.store().writer(), None, id).await?,
-    };
-    if found {
-        Ok(DeleteApiKeyResponse {})
-    } else {
-        Err(Problem::not_found("API key", id).into())
+    let change = change(service, team).await?;
+    if !api_keys::delete(change.connection(), team, id).await? {
+        return Err(Problem::not_found("API key", id).into());
+    }
+    change.finish(service, false).await?;
+    Ok(DeleteApiKeyResponse {})
+}
+
+async fn change(service: &Service, team: Option<TeamId>) -> Result<Change> {
+    match team {
+        Some(team) => service.change(team).await,
+        None => Change::begin_platform(service.store(), service.now()).await,
     }
 }
 

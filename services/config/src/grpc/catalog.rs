@@ -82,7 +82,7 @@ pub(super) async fn create(
     };
     row.configure(&event_type_message(&spec));
     event_types::insert(change.connection(), &row).await?;
-    change.finish(service.store(), request.validate_only).await?;
+    change.finish(service, request.validate_only).await?;
     Ok(CreateEventTypeResponse {
         event_type: Some(row.to_message()?),
     })
@@ -110,7 +110,7 @@ pub(super) async fn update(
     row.configure(&event_type_message(&spec));
     row.version += 1;
     event_types::update(change.connection(), &row).await?;
-    change.finish(service.store(), request.validate_only).await?;
+    change.finish(service, request.validate_only).await?;
     Ok(UpdateEventTypeResponse {
         event_type: Some(row.to_message()?),
     })
@@ -127,7 +127,7 @@ pub(super) async fn delete(
     let row = event_types::get(change.connection(), team, &request.name).await?;
     etag::check(&request.etag, row.version, "event type", &row.name)?;
     event_types::delete(change.connection(), team, &row.name).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok(DeleteEventTypeResponse {})
 }
 

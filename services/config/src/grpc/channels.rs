@@ -111,7 +111,7 @@ pub(super) async fn create(
         "channels",
     )?;
     channels::insert(change.connection(), &mut row).await?;
-    change.finish(service.store(), request.validate_only).await?;
+    change.finish(service, request.validate_only).await?;
     Ok(CreateChannelResponse {
         channel: Some(row.to_message(now)?),
         signing_secret: taken.made.filter(|_| !request.validate_only).unwrap_or_default(),
@@ -159,7 +159,7 @@ pub(super) async fn update(
         let change = service.change(team).await?;
         row.update_time = change.now();
         if channels::update_if(change.connection(), &row, read).await? {
-            change.finish(service.store(), request.validate_only).await?;
+            change.finish(service, request.validate_only).await?;
             return Ok(UpdateChannelResponse {
                 channel: Some(row.to_message(service.now())?),
             });
@@ -200,7 +200,7 @@ pub(super) async fn delete(
     }
     owners::channels_removed(&change, &[&row], &caller).await?;
     channels::delete(change.connection(), &row).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok(DeleteChannelResponse {})
 }
 
@@ -216,7 +216,7 @@ pub(super) async fn set_default(
     // Idempotent: what is so already changes nothing, and no snapshot.
     if !row.is_default {
         channels::set_default(change.connection(), &mut row).await?;
-        change.finish(service.store(), false).await?;
+        change.finish(service, false).await?;
     }
     Ok(SetDefaultChannelResponse {
         channel: Some(row.to_message(service.now())?),
@@ -280,7 +280,7 @@ pub(super) async fn rotate_secret(
     row.version += 1;
     row.update_time = change.now();
     channels::update_if(change.connection(), &row, read).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok(RotateWebhookSecretResponse {
         signing_secret: new.expose().to_owned(),
         old_secret_expire_time: Some(timestamp(until)),
@@ -304,7 +304,7 @@ pub(super) async fn reenable(
     row.version += 1;
     row.update_time = change.now();
     channels::update_health(change.connection(), &row).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok(ReenableChannelResponse {
         channel: Some(row.to_message(service.now())?),
     })

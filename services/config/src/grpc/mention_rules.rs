@@ -75,7 +75,7 @@ pub(super) async fn create(
     };
     row.configure(&rule);
     rules::insert_mention(change.connection(), &row).await?;
-    change.finish(service.store(), request.validate_only).await?;
+    change.finish(service, request.validate_only).await?;
     Ok(CreateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
     })
@@ -103,7 +103,7 @@ pub(super) async fn update(
     row.version += 1;
     row.update_time = change.now();
     rules::update_mention(change.connection(), &row).await?;
-    change.finish(service.store(), request.validate_only).await?;
+    change.finish(service, request.validate_only).await?;
     Ok(UpdateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
     })
@@ -120,6 +120,6 @@ pub(super) async fn delete(
     let row = rules::get_mention(change.connection(), team, id).await?;
     etag::check(&request.etag, row.version, "mention rule", id)?;
     rules::delete_mention(change.connection(), team, id).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok(DeleteMentionRuleResponse {})
 }

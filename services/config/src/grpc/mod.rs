@@ -141,6 +141,7 @@ rpcs!(CatalogApi {
 
 rpcs!(SnapshotApi {
     get_team_snapshot(pb::GetTeamSnapshotRequest) -> pb::GetTeamSnapshotResponse = snapshots::get;
+    follow_changes(BoxStream<pb::FollowChangesRequest>) -> BoxStream<pb::FollowChangesResponse> = snapshots::follow;
     watch_changes(pb::WatchChangesRequest) -> BoxStream<pb::WatchChangesResponse> = snapshots::watch;
     resolve_channel(pb::ResolveChannelRequest) -> pb::ResolveChannelResponse = snapshots::resolve_channel;
     authenticate(pb::AuthenticateRequest) -> pb::AuthenticateResponse = snapshots::authenticate;

@@ -49,7 +49,7 @@ pub(super) async fn update(
         }
     }
     let now = resolved(change.connection(), team, &row).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok(UpdatePreferencesResponse { preferences: now })
 }
 

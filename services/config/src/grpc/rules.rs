@@ -84,7 +84,7 @@ pub(super) async fn create(
     rules::insert(change.connection(), &row).await?;
     order.insert(index, row.clone());
     rules::renumber(change.connection(), &mut order).await?;
-    change.finish(service.store(), request.validate_only).await?;
+    change.finish(service, request.validate_only).await?;
     Ok(CreateRuleResponse {
         rule: Some(row.to_message()?),
     })
@@ -113,7 +113,7 @@ pub(super) async fn update(
     row.version += 1;
     row.update_time = change.now();
     rules::update(change.connection(), &row).await?;
-    change.finish(service.store(), request.validate_only).await?;
+    change.finish(service, request.validate_only).await?;
     Ok(UpdateRuleResponse {
         rule: Some(row.to_message()?),
     })
@@ -132,7 +132,7 @@ pub(super) async fn delete(
     rules::delete(change.connection(), team, id).await?;
     let mut order = rules::all(change.connection(), team).await?;
     rules::renumber(change.connection(), &mut order).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok(DeleteRuleResponse {})
 }
 
@@ -154,7 +154,7 @@ pub(super) async fn move_to(
     let row = order.remove(from);
     order.insert(index_of(request.position, order.len()), row);
     rules::renumber(change.connection(), &mut order).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     let rules = order.iter().map(rule::Model::to_message).collect::<Result<_>>()?;
     Ok(MoveRuleResponse { rules })
 }

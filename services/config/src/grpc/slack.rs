@@ -226,7 +226,7 @@ async fn connect(service: &Service, team: TeamId, grant: &Grant) -> Result<(chan
             make(service, &change, &message, &secrets).await?
         }
     };
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok((row, reconnected))
 }
 

@@ -7,9 +7,9 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use watchbell_contracts::api::BoxStream;
 use watchbell_contracts::config::v1::{
-    AuthenticateRequest, AuthenticateResponse, ChannelHealth, GetTeamSnapshotRequest,
-    GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest,
-    ListOptOutsResponse, OptOut, ReportChannelHealthRequest, ReportChannelHealthResponse,
+    AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse,
+    GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
+    ListOptOutsRequest, ListOptOutsResponse, OptOut, ReportChannelHealthRequest, ReportChannelHealthResponse,
     ResolveChannelRequest, ResolveChannelResponse, WatchChangesRequest, WatchChangesResponse,
     resolve_channel_request::Selector,
 };
@@ -24,11 +24,10 @@ use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
 use super::{id, internal};
 use crate::error::Result;
-use crate::feed::Follower;
 use crate::sealing::RowIdentity;
 use crate::service::Service;
 use crate::store::{api_keys, channels, members, now, parse, preferences, teams};
-use crate::{secrets, snapshot};
+use crate::{feed, secrets, snapshot};
 
 const PAGE: PageLimits = PageLimits::new(100, 1000);
 /// The longest word on a channel's health that is kept, in characters.
@@ -53,9 +52,16 @@ pub(super) async fn watch(
     request: WatchChangesRequest,
 ) -> Result<BoxStream<WatchChangesResponse>> {
     internal(&caller)?;
-    Ok(Follower::begin(service.clone(), request.after_cursor)
-        .await?
-        .into_stream())
+    feed::watch(service, request.after_cursor).await
+}
+
+pub(super) async fn follow(
+    service: &Service,
+    caller: Principal,
+    requests: BoxStream<FollowChangesRequest>,
+) -> Result<BoxStream<FollowChangesResponse>> {
+    internal(&caller)?;
+    feed::follow(service, requests).await
 }
 
 pub(super) async fn resolve_channel(
@@ -109,7 +115,7 @@ pub(super) async fn authenticate(
             key: Some(row.to_message()?),
         }),
         None => Err(Problem::Unauthenticated {
-            reason: reason::INVALID_CREDENTIAL,
+            reason: reason::UNKNOWN_KEY,
         }
         .into()),
     }
@@ -148,7 +154,7 @@ pub(super) async fn report_health(
     row.health_message = message;
     row.health_time = Some(seen);
     channels::update_health(change.connection(), &row).await?;
-    change.finish(service.store(), false).await?;
+    change.finish(service, false).await?;
     Ok(ReportChannelHealthResponse {})
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn unsubscribe(
             }
             Subscription::DigestRecipient { address } => set_digest(&change, team, &address, undo).await?,
         };
-        change.finish(service.store(), false).await?;
+        change.finish(service, false).await?;
         Ok(answer)
     };
     match done.await {

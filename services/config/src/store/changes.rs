@@ -10,15 +10,14 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter,
     QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 use watchbell_domain::ids::TeamId;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::Store;
 
 use super::entities::{change, feed, team};
 use crate::error::{Error, Result};
-
-/// The channel of the store's change bus on which an appended change is announced.
-pub(crate) const NOTICES: &str = "config_changes";
+use crate::service::Service;
 
 /// The one row of the feed's table.
 const FEED: i32 = 1;
@@ -70,6 +69,16 @@ impl Change {
         })
     }
 
+    /// Begins to change the platform's own keys, which are no team's.
+    pub(crate) async fn begin_platform(store: &Store, now: DateTime<Utc>) -> Result<Self> {
+        Ok(Self {
+            transaction: store.begin().await?,
+            team: TeamId::from_uuid(Uuid::nil()),
+            revision: 0,
+            now,
+        })
+    }
+
     /// Where to write.
     pub(crate) fn connection(&self) -> &DatabaseTransaction {
         &self.transaction
@@ -85,8 +94,9 @@ impl Change {
         self.now
     }
 
-    /// Makes the change lasting and announces it; or, with `validate_only`, undoes it.
-    pub(crate) async fn finish(self, store: &Store, validate_only: bool) -> Result<()> {
+    /// Makes the change lasting, announces it, and waits until the followers of the feed have heeded it; or, with
+    /// `validate_only`, undoes it.
+    pub(crate) async fn finish(self, service: &Service, validate_only: bool) -> Result<()> {
         if validate_only {
             self.transaction.rollback().await?;
             return Ok(());
@@ -96,52 +106,98 @@ impl Change {
             .filter(feed::Column::Id.eq(FEED))
             .exec(&self.transaction)
             .await?;
-        let cursor = position_all_teams(&self.transaction).await?.head;
+        let feed = feed::Entity::find_by_id(FEED).one(&self.transaction).await?;
+        let cursor = feed
+            .ok_or_else(|| Error::corrupt("feed", "the row is missing"))?
+            .head;
         change::Entity::insert(change::ActiveModel {
             cursor: Set(cursor),
             team_id: Set(self.team.as_uuid()),
             revision: Set(self.revision),
             create_time: Set(self.now),
+            nonce: Set(Some(Uuid::new_v4())),
         })
         .exec_without_returning(&self.transaction)
         .await?;
         self.transaction.commit().await?;
-        if let Err(error) = store.bus().publish(NOTICES, "").await {
-            // The change is made; those who follow the feed also poll it.
-            tracing::warn!(%error, "a committed change could not be announced");
-        }
+        service.followers().announce(service.store(), cursor).await;
+        service.followers().heeded(cursor).await;
         Ok(())
     }
 }
 
-/// Where the feed stands.
-pub(crate) async fn position_all_teams(connection: &impl ConnectionTrait) -> Result<feed::Model> {
-    feed::Entity::find_by_id(FEED)
-        .one(connection)
-        .await?
-        .ok_or_else(|| Error::corrupt("feed", "the row is missing"))
+/// A place in the feed's history: after the change with this cursor, or before all changes when it is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) cursor: i64,
+    pub(crate) nonce: Option<Uuid>,
 }
 
-/// Changes after a cursor, in order.
+// === impl change::Model ===
+
+impl change::Model {
+    pub(crate) fn position(&self) -> Position {
+        Position {
+            cursor: self.cursor,
+            nonce: self.nonce,
+        }
+    }
+
+    /// Whose configuration changed; `None` when it is the platform's keys.
+    pub(crate) fn team(&self) -> Option<TeamId> {
+        (!self.team_id.is_nil()).then(|| TeamId::from_uuid(self.team_id))
+    }
+}
+
+/// Where the feed ends.
+pub(crate) async fn end_all_teams(connection: &impl ConnectionTrait) -> Result<Position> {
+    let newest = change::Entity::find()
+        .order_by_desc(change::Column::Cursor)
+        .limit(1)
+        .one(connection)
+        .await?;
+    Ok(newest.map_or_else(Position::default, |row| row.position()))
+}
+
+/// The position with this cursor. Without a nonce when there is none.
+pub(crate) async fn at_all_teams(connection: &impl ConnectionTrait, cursor: i64) -> Result<Position> {
+    let row = change::Entity::find_by_id(cursor).one(connection).await?;
+    Ok(row.map_or(Position { cursor, nonce: None }, |row| row.position()))
+}
+
+/// At most `limit` changes after a position, in order. `None` when the position is not part of the feed's history: it was
+/// pruned, or the database went back to an earlier state.
 pub(crate) async fn after_all_teams(
     connection: &impl ConnectionTrait,
-    cursor: i64,
+    position: Position,
     limit: u64,
-) -> Result<Vec<change::Model>> {
-    Ok(change::Entity::find()
-        .filter(change::Column::Cursor.gt(cursor))
+) -> Result<Option<Vec<change::Model>>> {
+    let mut rows = change::Entity::find()
+        .filter(change::Column::Cursor.gte(position.cursor))
         .order_by_asc(change::Column::Cursor)
-        .limit(limit)
+        .limit(limit + 1)
         .all(connection)
-        .await?)
+        .await?;
+    if position.cursor == 0 {
+        let from_the_start = rows.first().is_none_or(|first| first.cursor == 1);
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        return Ok(from_the_start.then_some(rows));
+    }
+    if rows.first().map(change::Model::position) != Some(position) {
+        return Ok(None);
+    }
+    rows.remove(0);
+    Ok(Some(rows))
 }
 
-/// Deletes changes made before an instant. Answers how many.
+/// Deletes changes made before an instant, except the newest one, where followers stand. Answers how many.
 pub(crate) async fn prune_all_teams(store: &Store, before: DateTime<Utc>) -> Result<u64> {
+    let end = end_all_teams(store.reader()).await?;
     let newest: Option<i64> = change::Entity::find()
         .select_only()
         .column(change::Column::Cursor)
         .filter(change::Column::CreateTime.lt(before))
+        .filter(change::Column::Cursor.lt(end.cursor))
         .order_by_desc(change::Column::Cursor)
         .limit(1)
         .into_tuple()

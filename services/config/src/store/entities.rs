@@ -247,6 +247,8 @@ pub(crate) mod change {
         pub(crate) team_id: Uuid,
         pub(crate) revision: i64,
         pub(crate) create_time: DateTimeUtc,
+        /// Random: tells this change from the one that has its cursor after a database was restored.
+        pub(crate) nonce: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -12,7 +12,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Installs)]
+        vec![Box::new(Tables), Box::new(Installs), Box::new(Nonces)]
     }
 }
 
@@ -92,6 +92,24 @@ impl MigrationTrait for Installs {
             connection.execute_unprepared(sql).await?;
         }
         Ok(())
+    }
+}
+
+/// Changes that are told from those of another history.
+struct Nonces;
+
+impl MigrationName for Nonces {
+    fn name(&self) -> &'static str {
+        "m0003_nonces"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Nonces {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = Table::alter();
+        table.table("changes").add_column(uuid_null("nonce"));
+        manager.alter_table(table.take()).await
     }
 }
 

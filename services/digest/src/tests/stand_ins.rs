@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use serde_json::Value;
-use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, DispatcherApi, SnapshotApi, boxed};
 use watchbell_contracts::config::v1 as config;
@@ -28,8 +27,6 @@ fn absent<T>() -> Answer<T> {
 /// Holds one team.
 pub(super) struct ConfigStandIn {
     snapshot: Mutex<config::TeamSnapshot>,
-    cursor: watch::Sender<i64>,
-    taken: watch::Sender<i64>,
 }
 
 impl ConfigStandIn {
@@ -56,24 +53,11 @@ impl ConfigStandIn {
         };
         Arc::new(Self {
             snapshot: Mutex::new(snapshot),
-            cursor: watch::Sender::new(1),
-            taken: watch::Sender::new(0),
         })
     }
 
     pub(super) fn edit(&self, edit: impl FnOnce(&mut config::TeamSnapshot)) {
         edit(&mut self.snapshot.lock().unwrap());
-        self.cursor.send_modify(|cursor| *cursor += 1);
-    }
-
-    /// Waits until a follower has taken in the newest change.
-    pub(super) async fn told(&self) {
-        let newest = *self.cursor.borrow();
-        self.taken
-            .subscribe()
-            .wait_for(|taken| *taken >= newest)
-            .await
-            .unwrap();
     }
 
     fn snapshot(&self) -> config::TeamSnapshot {
@@ -108,28 +92,18 @@ impl SnapshotApi for ConfigStandIn {
         }))
     }
 
+    async fn follow_changes(
+        &self,
+        _: Request<BoxStream<config::FollowChangesRequest>>,
+    ) -> Answer<BoxStream<config::FollowChangesResponse>> {
+        absent()
+    }
+
     async fn watch_changes(
         &self,
         _: Request<config::WatchChangesRequest>,
     ) -> Answer<BoxStream<config::WatchChangesResponse>> {
-        let team_id = self.snapshot().team.unwrap().id;
-        let (changed, taken) = (self.cursor.subscribe(), self.taken.clone());
-        let changes = futures::stream::unfold((changed, taken, 0), move |(mut changed, taken, given)| {
-            let team_id = team_id.clone();
-            async move {
-                // Whoever asks for more has taken in what was given.
-                taken.send_replace(given);
-                let cursor = *changed.wait_for(|cursor| *cursor > given).await.ok()?;
-                let change = config::WatchChangesResponse {
-                    cursor,
-                    team_id,
-                    revision: cursor,
-                    reset: false,
-                };
-                Some((Ok(change), (changed, taken, cursor)))
-            }
-        });
-        Ok(Response::new(boxed(changes)))
+        absent()
     }
 
     async fn resolve_channel(

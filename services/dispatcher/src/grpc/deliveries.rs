@@ -220,7 +220,7 @@ pub(super) async fn recover(
 
 /// What is recovered on a channel that does not carry would only be parked again.
 async fn check_carries(core: &Core, team: TeamId, id: ChannelId) -> Result<(), Error> {
-    core.channels.forget(Some(team));
+    core.channels.forget(team);
     let terms = match core.channels.channel(team, id).await {
         Ok(Known::There(terms)) => terms,
         Ok(Known::Gone) => return Err(Problem::not_found("channel", id).into()),

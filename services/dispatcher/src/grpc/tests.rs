@@ -38,7 +38,7 @@ pub(super) async fn send_test(
     let request = request.into_inner();
     let channel: ChannelId = id("channel_id", &request.channel_id)?;
     // Somebody who has just saved a channel tests what was saved.
-    core.channels.forget(Some(team));
+    core.channels.forget(team);
     let terms = match core.channels.channel(team, channel).await {
         Ok(Known::There(terms)) => terms,
         Ok(Known::Gone) => return Err(Problem::not_found("channel", channel).into()),

@@ -35,7 +35,7 @@ fn reenable(rig: &Rig, channel: ChannelId, recover: bool) {
         channel.recover_parked = recover;
         channel.health = config::ChannelHealth::Healthy.into();
     });
-    rig.core.channels.forget(Some(rig.stage.team));
+    rig.core.channels.forget(rig.stage.team);
 }
 
 store_tests! {
@@ -188,7 +188,7 @@ store_tests! {
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Parked; 2]);
         rig.stage.config.change(rig.stage.team, channel, |channel| channel.paused = false);
-        rig.core.channels.forget(Some(rig.stage.team));
+        rig.core.channels.forget(rig.stage.team);
         rig.parking.tick().await.unwrap();
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered; 2]);
@@ -202,7 +202,7 @@ store_tests! {
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         rig.stage.config.delete(rig.stage.team, channel);
-        rig.core.channels.forget(Some(rig.stage.team));
+        rig.core.channels.forget(rig.stage.team);
         rig.parking.tick().await.unwrap();
         assert_eq!(rig.states().await, [State::Cancelled]);
     }

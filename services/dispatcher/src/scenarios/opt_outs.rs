@@ -55,7 +55,7 @@ fn fails(rig: &Rig, count: usize) {
 
 fn opt_out(rig: &Rig, member: MemberId) {
     rig.stage.config.opt_out(member, "findings");
-    rig.core.channels.forget(Some(rig.stage.team));
+    rig.core.channels.forget(rig.stage.team);
 }
 
 store_tests! {

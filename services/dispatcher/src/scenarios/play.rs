@@ -122,6 +122,13 @@ impl SnapshotApi for PlayedConfig {
         Ok(Response::new(config::ReportChannelHealthResponse {}))
     }
 
+    async fn follow_changes(
+        &self,
+        _: Request<BoxStream<config::FollowChangesRequest>>,
+    ) -> Result<Response<BoxStream<config::FollowChangesResponse>>, Status> {
+        Err(Status::unimplemented("stories say when something has changed"))
+    }
+
     async fn watch_changes(
         &self,
         _: Request<config::WatchChangesRequest>,

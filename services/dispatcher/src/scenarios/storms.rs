@@ -261,7 +261,7 @@ store_tests! {
 
         rig.stage.receivers.always(room, None);
         rig.stage.config.change(rig.stage.team, room, |channel| channel.health_epoch += 1);
-        rig.core.channels.forget(Some(rig.stage.team));
+        rig.core.channels.forget(rig.stage.team);
         rig.health.tick().await.unwrap();
         let request = wire::RecoverRequest {
             team_id: rig.stage.team.to_string(),
@@ -361,7 +361,7 @@ store_tests! {
         let channel = rig.stage.ordered("a");
         let edit = |rig: &Rig, quiet: Option<config::QuietHours>| {
             rig.stage.config.change(rig.stage.team, channel, |channel| channel.quiet_hours = quiet);
-            rig.core.channels.forget(Some(rig.stage.team));
+            rig.core.channels.forget(rig.stage.team);
         };
         edit(&rig, Some(quiet("17:00", false)));
         rig.emit("e1", &[channel]).await;

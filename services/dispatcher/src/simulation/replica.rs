@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 use watchbell_domain::clock::{Clock, SharedClock};
+use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_store::Store;
 
 use super::hub::{self, Actor, PlayedCarrier, Role};
@@ -67,7 +68,7 @@ impl Replica {
     ) -> Self {
         let clock: SharedClock = Arc::new(Skewed { clock, by: skew });
         let parts = Parts {
-            channels: Channels::new(config, Arc::clone(&clock)),
+            channels: Channels::new(config, ConfigFeed::told_by_hand(), Arc::clone(&clock)),
             clock,
             settings,
             db: Db::new(store.clone()),

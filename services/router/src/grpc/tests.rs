@@ -11,6 +11,7 @@ use watchbell_contracts::{
 use watchbell_domain::ids::{KeyId, TeamId};
 use watchbell_runtime::{
     auth::{Scope, internal_request},
+    config_feed::ConfigFeed,
     problem::{Reading, from_message, from_status},
     ready::Readiness,
     tasks::TaskSet,
@@ -39,6 +40,7 @@ impl World {
         let needs = Needs {
             clock: TestClock::default().shared(),
             config: config.clone(),
+            feed: ConfigFeed::told_by_hand(),
             dispatchers: vec![dispatcher.clone()],
             meter: NoopMeterProvider::new().meter("test"),
         };

@@ -1,5 +1,4 @@
-use futures::{FutureExt as _, future::join_all};
-use tokio_util::sync::CancellationToken;
+use futures::future::join_all;
 use watchbell_contracts::config::v1::{
     Channel, Member, MemberSnapshot, SlackDestination, channel::Destination,
 };
@@ -11,8 +10,8 @@ use crate::testing::{FakeConfig, team_id, until, wire_team};
 struct World {
     config: Arc<FakeConfig>,
     clock: TestClock,
+    feed: ConfigFeed,
     snapshots: Snapshots,
-    shutdown: CancellationToken,
 }
 
 impl World {
@@ -20,26 +19,13 @@ impl World {
         let config = FakeConfig::new();
         config.set(team_id(), Ok(wire_team(team_id(), 1)));
         let clock = TestClock::default();
+        let feed = ConfigFeed::told_by_hand();
         Self {
-            snapshots: Snapshots::new(config.clone(), clock.shared()),
+            snapshots: Snapshots::new(config.clone(), feed.clone(), clock.shared()),
             config,
             clock,
-            shutdown: CancellationToken::new(),
+            feed,
         }
-    }
-
-    /// With the feed open, standing at cursor 10.
-    async fn following() -> Self {
-        let world = Self::new();
-        tokio::spawn(world.snapshots.change_loop().run(world.shutdown.clone()));
-        until(|| world.config.cursors().len() == 1).await;
-        world.config.say(at_cursor(10));
-        world.until_following(true).await;
-        world
-    }
-
-    async fn until_following(&self, following: bool) {
-        until(|| self.snapshots.following.load(Ordering::Acquire) == following).await;
     }
 
     async fn revision(&self) -> i64 {
@@ -47,38 +33,9 @@ impl World {
     }
 
     /// Config has the revision, and the feed tells of it.
-    async fn moves_on_to(&self, revision: i64) {
+    fn moves_on_to(&self, revision: i64) {
         self.config.set(team_id(), Ok(wire_team(team_id(), revision)));
-        self.tells_of(revision).await;
-    }
-
-    async fn tells_of(&self, revision: i64) {
-        self.config.say(WatchChangesResponse {
-            cursor: 10 + revision,
-            team_id: team_id().to_string(),
-            revision,
-            reset: false,
-        });
-        while self.snapshots.news.get(&team_id()).await != Some(revision) {
-            tokio::task::yield_now().await;
-        }
-        // The mark follows the news.
-        for _ in 0..10 {
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        self.shutdown.cancel();
-    }
-}
-
-fn at_cursor(cursor: i64) -> WatchChangesResponse {
-    WatchChangesResponse {
-        cursor,
-        ..WatchChangesResponse::default()
+        self.feed.tell(Some(team_id()));
     }
 }
 
@@ -87,131 +44,45 @@ fn code(result: Result<Arc<TeamSnapshot>, Error>) -> Code {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_fetched_once_and_kept() {
-    let world = World::following().await;
+async fn a_snapshot_is_fetched_once_and_kept_for_minutes() {
+    let world = World::new();
     assert_eq!((world.revision().await, world.revision().await), (1, 1));
     assert_eq!(world.config.fetches(), 1);
+    // What no feed tells of, such as a database that was restored, is noticed all the same.
+    world.config.set(team_id(), Ok(wire_team(team_id(), 7)));
+    world.clock.advance(FRESH);
+    assert_eq!((world.revision().await, world.config.fetches()), (7, 2));
 }
 
 #[tokio::test]
-async fn callers_that_meet_a_new_team_together_share_one_fetch() {
-    let world = World::following().await;
-    world.config.hold();
-    let callers = join_all((0..50).map(|_| world.revision()));
-    let (revisions, ()) = tokio::join!(callers, async {
-        until(|| world.config.fetches() == 1).await;
-        world.config.let_through(1);
-    });
-    assert_eq!((revisions, world.config.fetches()), (vec![1; 50], 1));
-}
-
-#[tokio::test]
-async fn what_the_feed_says_has_moved_on_is_fetched_again_once() {
-    let world = World::following().await;
-    world.revision().await;
-    world.moves_on_to(2).await;
-    assert_eq!((world.revision().await, world.revision().await), (2, 2));
-    assert_eq!(world.config.fetches(), 2);
-    // Of what is held already there is nothing to fetch.
-    world.tells_of(2).await;
-    assert_eq!((world.revision().await, world.config.fetches()), (2, 2));
-}
-
-#[tokio::test]
-async fn while_one_fetches_the_others_go_on_with_what_they_have() {
-    let world = World::following().await;
-    world.revision().await;
-    world.moves_on_to(2).await;
-    world.config.hold();
-    let (fetched, ()) = tokio::join!(world.revision(), async {
-        until(|| world.config.fetches() == 2).await;
-        assert_eq!(world.revision().await, 1);
-        world.config.let_through(1);
-    });
-    assert_eq!((fetched, world.config.fetches()), (2, 2));
-}
-
-#[tokio::test]
-async fn a_change_during_the_first_fetch_is_not_lost() {
-    let world = World::following().await;
-    world.config.hold();
-    let (first, ()) = tokio::join!(world.revision(), async {
-        until(|| world.config.fetches() == 1).await;
-        world.moves_on_to(2).await;
-        world.config.let_through(2);
-    });
-    assert_eq!((first, world.revision().await), (1, 2));
-}
-
-#[tokio::test]
-async fn a_change_during_a_later_fetch_is_not_lost() {
-    let world = World::following().await;
-    world.revision().await;
-    world.moves_on_to(2).await;
-    world.config.hold();
-    let (second, ()) = tokio::join!(world.revision(), async {
-        until(|| world.config.fetches() == 2).await;
-        world.moves_on_to(3).await;
-        world.config.let_through(2);
-    });
-    assert_eq!((second, world.revision().await), (2, 3));
-}
-
-#[tokio::test]
-async fn what_was_fetched_before_the_feed_began_is_fetched_again() {
+async fn everybody_who_comes_after_a_change_decides_by_it_and_shares_one_fetch() {
     let world = World::new();
     world.revision().await;
-    // Changed before the feed is there: it will never tell.
-    world.config.set(team_id(), Ok(wire_team(team_id(), 2)));
-    assert_eq!(world.revision().await, 1, "nobody has told");
-    tokio::spawn(world.snapshots.change_loop().run(world.shutdown.clone()));
-    until(|| world.config.cursors().len() == 1).await;
-    world.config.say(at_cursor(10));
-    world.until_following(true).await;
-    assert_eq!(world.revision().await, 2);
-}
-
-#[tokio::test]
-async fn a_reset_makes_every_snapshot_stale() {
-    let world = World::following().await;
-    world.revision().await;
-    world.config.set(team_id(), Ok(wire_team(team_id(), 2)));
-    let before = world.snapshots.epoch.load(Ordering::Acquire);
-    world.config.say(WatchChangesResponse {
-        reset: true,
-        ..at_cursor(500)
+    world.moves_on_to(2);
+    world.config.hold();
+    let burst = join_all((0..1_000).map(|_| world.revision()));
+    let (revisions, ()) = tokio::join!(burst, async {
+        until(|| world.config.fetches() == 2).await;
+        world.config.let_through(1);
     });
-    until(|| world.snapshots.epoch.load(Ordering::Acquire) > before).await;
-    assert_eq!(world.revision().await, 2);
+    assert_eq!((revisions, world.config.fetches()), (vec![2; 1_000], 2));
 }
 
 #[tokio::test]
-async fn a_feed_that_breaks_is_taken_up_where_it_broke_and_stale_snapshots_serve_meanwhile() {
-    let world = World::following().await;
+async fn a_change_of_another_team_fetches_nothing() {
+    let world = World::new();
     world.revision().await;
-    world.config.set_feed_away(true);
-    world.moves_on_to(2).await;
-    world.config.break_feed();
-    world.until_following(false).await;
     world
-        .config
-        .set(team_id(), Err(Status::unavailable("Config is away")));
+        .feed
+        .tell(Some("team_00000000000000000000000009".parse().unwrap()));
     assert_eq!((world.revision().await, world.config.fetches()), (1, 1));
-
-    world.config.set(team_id(), Ok(wire_team(team_id(), 2)));
-    world.config.set_feed_away(false);
-    until(|| world.config.cursors().len() == 2).await;
-    assert_eq!(world.config.cursors(), [0, 12]);
-    world.config.say(at_cursor(12));
-    world.until_following(true).await;
-    assert_eq!(world.revision().await, 2);
 }
 
 #[tokio::test]
-async fn when_config_does_not_give_the_next_the_old_one_serves_and_config_is_left_alone_for_a_while() {
-    let world = World::following().await;
+async fn when_config_does_not_give_the_next_the_old_one_serves() {
+    let world = World::new();
     world.revision().await;
-    world.moves_on_to(2).await;
+    world.moves_on_to(2);
     world
         .config
         .set(team_id(), Err(Status::unavailable("no database")));
@@ -219,9 +90,6 @@ async fn when_config_does_not_give_the_next_the_old_one_serves_and_config_is_lef
         assert_eq!(world.revision().await, 1);
     }
     assert_eq!(world.config.fetches(), 2);
-    world.config.set(team_id(), Ok(wire_team(team_id(), 2)));
-    world.clock.advance(REST);
-    assert_eq!(world.revision().await, 2);
 }
 
 #[tokio::test]
@@ -239,7 +107,7 @@ async fn a_team_never_seen_is_unavailable_while_config_is_away() {
 
 #[tokio::test]
 async fn an_unknown_team_is_remembered_briefly_and_until_the_feed_tells_of_it() {
-    let world = World::following().await;
+    let world = World::new();
     world
         .config
         .set(team_id(), Err(Status::not_found("no such team")));
@@ -250,16 +118,16 @@ async fn an_unknown_team_is_remembered_briefly_and_until_the_feed_tells_of_it() 
     world.clock.advance(UNKNOWN_TEAM);
     assert_eq!(code(world.snapshots.of(team_id()).await), Code::NotFound);
     assert_eq!(world.config.fetches(), 2);
-    world.moves_on_to(1).await;
+    world.moves_on_to(1);
     assert_eq!(world.revision().await, 1);
 }
 
 #[tokio::test]
 async fn a_team_that_is_deleted_is_gone() {
-    let world = World::following().await;
+    let world = World::new();
     world.revision().await;
-    world.tells_of(2).await;
     world.config.set(team_id(), Err(Status::not_found("deleted")));
+    world.feed.tell(Some(team_id()));
     assert_eq!(code(world.snapshots.of(team_id()).await), Code::NotFound);
     assert_eq!(code(world.snapshots.of(team_id()).await), Code::NotFound);
     assert_eq!(world.config.fetches(), 2);
@@ -306,21 +174,4 @@ async fn a_snapshot_with_anything_of_another_team_is_refused() {
     let world = World::new();
     world.config.set(team_id(), Ok(good));
     assert_eq!(world.revision().await, 1);
-}
-
-#[tokio::test]
-async fn a_caller_who_goes_away_while_fetching_leaves_the_turn_to_the_next() {
-    let world = World::following().await;
-    world.revision().await;
-    world.moves_on_to(2).await;
-    world.config.hold();
-    {
-        let impatient = world.snapshots.of(team_id());
-        let mut impatient = std::pin::pin!(impatient);
-        while world.config.fetches() < 2 {
-            assert!((&mut impatient).now_or_never().is_none());
-        }
-    }
-    world.config.let_through(1);
-    assert_eq!(world.revision().await, 2);
 }

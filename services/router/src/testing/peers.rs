@@ -15,10 +15,11 @@ use tonic::{Request, Response, Status};
 use watchbell_contracts::{
     api::{BoxStream, DispatcherApi, SnapshotApi, boxed},
     config::v1::{
-        AuthenticateRequest, AuthenticateResponse, GetTeamSnapshotRequest, GetTeamSnapshotResponse,
-        ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest, ListOptOutsResponse,
-        ReportChannelHealthRequest, ReportChannelHealthResponse, ResolveChannelRequest,
-        ResolveChannelResponse, Team, TeamSnapshot, WatchChangesRequest, WatchChangesResponse,
+        AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
+        GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
+        ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
+        ResolveChannelRequest, ResolveChannelResponse, Team, TeamSnapshot, WatchChangesRequest,
+        WatchChangesResponse,
     },
     dispatcher::v1::{
         CancelDeliveryRequest, CancelDeliveryResponse, GetChannelStatsRequest, GetChannelStatsResponse,
@@ -49,19 +50,12 @@ pub(crate) fn wire_team(team: TeamId, revision: i64) -> TeamSnapshot {
     }
 }
 
-/// A Config whose snapshots, outages and feed are the test's.
+/// A Config whose snapshots and outages are the test's.
 pub(crate) struct FakeConfig {
     answers: Mutex<HashMap<String, Result<TeamSnapshot, Status>>>,
     fetches: AtomicUsize,
     /// A fetch takes a permit when it begins to answer.
     gate: Semaphore,
-    feeds: Mutex<Vec<Feed>>,
-    feed_away: AtomicBool,
-}
-
-struct Feed {
-    after: i64,
-    changes: mpsc::UnboundedSender<Result<WatchChangesResponse, Status>>,
 }
 
 // === impl FakeConfig ===
@@ -72,8 +66,6 @@ impl FakeConfig {
             answers: Mutex::default(),
             fetches: AtomicUsize::new(0),
             gate: Semaphore::new(Semaphore::MAX_PERMITS / 2),
-            feeds: Mutex::default(),
-            feed_away: AtomicBool::new(false),
         })
     }
 
@@ -95,27 +87,6 @@ impl FakeConfig {
     pub(crate) fn let_through(&self, count: usize) {
         self.gate.add_permits(count);
     }
-
-    pub(crate) fn set_feed_away(&self, away: bool) {
-        self.feed_away.store(away, Ordering::SeqCst);
-    }
-
-    /// The cursors that feeds were asked for, in order.
-    pub(crate) fn cursors(&self) -> Vec<i64> {
-        self.feeds.lock().unwrap().iter().map(|feed| feed.after).collect()
-    }
-
-    /// Says something on the feed that was opened last.
-    pub(crate) fn say(&self, change: WatchChangesResponse) {
-        let feeds = self.feeds.lock().unwrap();
-        feeds.last().unwrap().changes.send(Ok(change)).unwrap();
-    }
-
-    pub(crate) fn break_feed(&self) {
-        let feeds = self.feeds.lock().unwrap();
-        let away = Err(Status::unavailable("gone"));
-        feeds.last().unwrap().changes.send(away).unwrap();
-    }
 }
 
 #[async_trait::async_trait]
@@ -135,17 +106,18 @@ impl SnapshotApi for FakeConfig {
         }))
     }
 
+    async fn follow_changes(
+        &self,
+        _: Request<BoxStream<FollowChangesRequest>>,
+    ) -> Answer<BoxStream<FollowChangesResponse>> {
+        not_scripted()
+    }
+
     async fn watch_changes(
         &self,
-        request: Request<WatchChangesRequest>,
+        _: Request<WatchChangesRequest>,
     ) -> Answer<BoxStream<WatchChangesResponse>> {
-        if self.feed_away.load(Ordering::SeqCst) {
-            return Err(Status::unavailable("away"));
-        }
-        let (changes, stream) = mpsc::unbounded_channel();
-        let after = request.into_inner().after_cursor;
-        self.feeds.lock().unwrap().push(Feed { after, changes });
-        Ok(Response::new(boxed(UnboundedReceiverStream::new(stream))))
+        not_scripted()
     }
 
     async fn resolve_channel(&self, _: Request<ResolveChannelRequest>) -> Answer<ResolveChannelResponse> {

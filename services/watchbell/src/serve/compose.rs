@@ -31,6 +31,7 @@ use watchbell_router::Router;
 use watchbell_runtime::{
     auth::{AuthLayer, CachedKeys, ConfigKeys, GrantedMembers, jwt::MemberTokens},
     client::{self, ClientError, ServiceChannel},
+    config_feed::ConfigFeed,
     ready::Readiness,
     server::{Server, ServerError},
     settings::SettingsError,
@@ -102,6 +103,12 @@ struct Composition {
     digest: Option<Arc<Digest>>,
 }
 
+/// Config, wherever it lives, and what has changed there.
+struct ControlPlane {
+    config: Arc<dyn SnapshotApi>,
+    feed: ConfigFeed,
+}
+
 /// Opens what the plan names, and serves it.
 pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     let telemetry = Telemetry::start(&plan.shared.telemetry, "watchbell")?;
@@ -120,11 +127,12 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     };
     composition.know_members().await?;
     let admin_key = composition.open_config().await?;
-    composition.open_dispatcher(&telemetry).await?;
+    let control = composition.follow_config()?;
+    composition.open_dispatcher(&telemetry, &control).await?;
     composition.introduce()?;
-    composition.open_router(&telemetry)?;
-    composition.open_digest().await?;
-    composition.serve(admin_key, telemetry).await
+    composition.open_router(&telemetry, &control)?;
+    composition.open_digest(&control).await?;
+    composition.serve(admin_key, telemetry, control).await
 }
 
 // === impl Composition ===
@@ -187,14 +195,27 @@ impl Composition {
         Ok(None)
     }
 
-    async fn open_dispatcher(&mut self, telemetry: &Telemetry) -> Result<(), StartError> {
+    /// One follower of the change feed for the whole process.
+    fn follow_config(&mut self) -> Result<ControlPlane, StartError> {
+        let config = self.snapshots()?;
+        let (feed, follower) = ConfigFeed::new(config.clone(), &self.readiness, self.clock.clone());
+        self.tasks.spawn(Stage::Close, follower);
+        Ok(ControlPlane { config, feed })
+    }
+
+    async fn open_dispatcher(
+        &mut self,
+        telemetry: &Telemetry,
+        control: &ControlPlane,
+    ) -> Result<(), StartError> {
         if !self.plan.has(ServiceName::Dispatcher) {
             return Ok(());
         }
         let settings: watchbell_dispatcher::Settings = self.plan.settings.required("dispatcher")?;
         let needs = watchbell_dispatcher::Needs {
             clock: self.clock.clone(),
-            config: self.snapshots()?,
+            config: control.config.clone(),
+            feed: control.feed.clone(),
             meter: telemetry.metrics().meter("watchbell.dispatcher"),
         };
         let outgoing = watchbell_dispatcher::Outgoing {
@@ -219,11 +240,12 @@ impl Composition {
         Ok(())
     }
 
-    fn open_router(&mut self, telemetry: &Telemetry) -> Result<(), StartError> {
+    fn open_router(&mut self, telemetry: &Telemetry, control: &ControlPlane) -> Result<(), StartError> {
         if self.plan.has(ServiceName::Router) {
             let needs = watchbell_router::Needs {
                 clock: self.clock.clone(),
-                config: self.snapshots()?,
+                config: control.config.clone(),
+                feed: control.feed.clone(),
                 dispatchers: self.dispatchers()?,
                 meter: telemetry.metrics().meter("watchbell.router"),
             };
@@ -232,14 +254,15 @@ impl Composition {
         Ok(())
     }
 
-    async fn open_digest(&mut self) -> Result<(), StartError> {
+    async fn open_digest(&mut self, control: &ControlPlane) -> Result<(), StartError> {
         if !self.plan.has(ServiceName::Digest) {
             return Ok(());
         }
         let settings: watchbell_digest::Settings = self.plan.settings.required("digest")?;
         let needs = watchbell_digest::Needs {
             clock: self.clock.clone(),
-            config: self.snapshots()?,
+            config: control.config.clone(),
+            feed: control.feed.clone(),
             dispatcher: self.dispatcher_for_reading()?,
             brand: self.plan.shared.brand.clone(),
         };
@@ -295,11 +318,14 @@ impl Composition {
         )?)))
     }
 
-    async fn serve(self, admin_key: Option<Secret>, telemetry: Telemetry) -> Result<Running, StartError> {
-        let keys = Arc::new(CachedKeys::new(
-            ConfigKeys::new(self.snapshots()?),
-            self.clock.clone(),
-        ));
+    async fn serve(
+        self,
+        admin_key: Option<Secret>,
+        telemetry: Telemetry,
+        control: ControlPlane,
+    ) -> Result<Running, StartError> {
+        let keys = ConfigKeys::new(control.config);
+        let keys = Arc::new(CachedKeys::new(keys, control.feed, self.clock.clone()));
         let mut auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
         if let Some(members) = &self.members {
             let granted = GrantedMembers::new(members.clone(), self.teams()?, self.clock.clone());

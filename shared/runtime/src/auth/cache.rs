@@ -1,18 +1,19 @@
-//! Knowing keys without asking Config for each call. An answer is fresh for less than half a minute, so an ended key
-//! stops working within 30 seconds; while Config is away the last answer goes on being good, so the data plane works
+//! Cache of API keys, so that Config is not asked for each call. An answer is fresh for less than half a minute and until
+//! the change feed tells of a change, so a deleted key stops working at once where the feed is heard and within 30
+//! seconds everywhere; while Config is away the last answer stays good for an hour at most, so that the data plane works
 //! on. Keys are looked up, and remembered, by their SHA-256 only.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use moka::future::Cache;
 use sha2::{Digest, Sha256};
 use watchbell_domain::clock::SharedClock;
 
 use super::Principal;
+use crate::config_feed::ConfigFeed;
 use crate::problem::{Problem, reason};
+use crate::stale_cache::{Answer, StaleCache};
 
 /// SHA-256 of an API key.
 pub type KeyHash = [u8; 32];
@@ -42,110 +43,52 @@ pub struct Grant {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// How long answers are good for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lifetimes {
-    /// A key that is known.
-    pub(crate) known: Duration,
-    /// A key that is not.
-    pub(crate) unknown: Duration,
-    /// A known key, while nobody can be asked.
-    pub(crate) stale: Duration,
-    /// How long to go on with a stale answer before asking again.
-    pub(crate) retry: Duration,
-    /// How long one question may take.
-    pub(crate) patience: Duration,
-}
+/// How long a known key is used without another question. With a question that is answered in time, a key that ended is
+/// refused within 30 seconds even where the change feed is not heard.
+const KNOWN: Duration = Duration::from_secs(25);
+/// How long a key is nobody's without another question.
+const UNKNOWN: Duration = Duration::from_secs(5);
+/// How long a known key is good while Config cannot be asked.
+const AWAY: Duration = Duration::from_secs(60 * 60);
 
-/// With a question that is answered in time, an ended key is refused within 30 seconds.
-pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
-    known: Duration::from_secs(25),
-    unknown: Duration::from_secs(5),
-    stale: Duration::from_secs(24 * 60 * 60),
-    retry: Duration::from_secs(1),
-    patience: Duration::from_secs(3),
-};
-
-/// So many keys are remembered; a key takes about 200 bytes.
+/// How many keys are remembered; a key takes about 300 bytes.
 const CAPACITY: u64 = 100_000;
 
 /// An [`Authenticator`] that remembers the answers of another.
 pub struct CachedKeys<A> {
     inner: A,
     clock: SharedClock,
-    lifetimes: Lifetimes,
-    slots: Cache<KeyHash, Arc<Slot>>,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    answer: Mutex<Option<Answer>>,
-    /// Held by the one call that asks, so that a thousand calls with a new key ask once.
-    asking: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Answer {
     /// `None`: nobody's key.
-    grant: Option<Grant>,
-    fresh_until: Duration,
-    stale_until: Duration,
+    answers: StaleCache<KeyHash, Option<Grant>, String>,
 }
 
 // === impl CachedKeys ===
 
 impl<A: Authenticator> CachedKeys<A> {
-    /// Remembers what `inner` says.
-    pub fn new(inner: A, clock: SharedClock) -> Self {
-        Self::with_lifetimes(inner, clock, LIFETIMES)
-    }
-
-    pub(crate) fn with_lifetimes(inner: A, clock: SharedClock, lifetimes: Lifetimes) -> Self {
+    /// Remembers what `inner` says until `feed` tells of a change.
+    pub fn new(inner: A, feed: ConfigFeed, clock: SharedClock) -> Self {
         Self {
             inner,
+            answers: StaleCache::new(feed, clock.clone(), CAPACITY),
             clock,
-            lifetimes,
-            slots: Cache::new(CAPACITY),
         }
     }
 
-    async fn ask(&self, key: KeyHash, slot: &Slot) -> Result<Option<Grant>, Problem> {
-        let answer = tokio::time::timeout(self.lifetimes.patience, self.inner.authenticate(key)).await;
-        let now = self.clock.monotonic();
-        let failure = match answer {
-            Ok(Ok(grant)) => {
-                slot.remember(Answer {
-                    grant: Some(grant),
-                    fresh_until: now + self.lifetimes.known,
-                    stale_until: now + self.lifetimes.stale,
-                });
-                return Ok(Some(grant));
-            }
-            Ok(Err(Problem::Unauthenticated { .. })) => {
-                let until = now + self.lifetimes.unknown;
-                slot.remember(Answer {
-                    grant: None,
-                    fresh_until: until,
-                    stale_until: until,
-                });
-                return Ok(None);
-            }
-            Ok(Err(problem)) => problem.to_string(),
-            Err(_) => "no answer in time".to_owned(),
-        };
-        match slot.last().filter(|last| now < last.stale_until) {
-            Some(last) => {
-                tracing::debug!(failure, "keys cannot be checked; going on with the last answer");
-                slot.remember(Answer {
-                    fresh_until: now + self.lifetimes.retry,
-                    ..last
-                });
-                Ok(last.grant)
-            }
-            None => {
-                tracing::warn!(failure, "a key cannot be checked");
-                Err(Problem::unavailable("keys cannot be checked at the moment"))
-            }
+    async fn ask(&self, key: KeyHash) -> Result<Answer<Option<Grant>>, String> {
+        match self.inner.authenticate(key).await {
+            Ok(grant) => Ok(Answer {
+                value: Some(grant),
+                of: grant.principal.own_team(),
+                fresh: KNOWN,
+                stale: AWAY,
+            }),
+            Err(Problem::Unauthenticated { .. }) => Ok(Answer {
+                value: None,
+                of: None,
+                fresh: UNKNOWN,
+                stale: UNKNOWN,
+            }),
+            Err(problem) => Err(problem.to_string()),
         }
     }
 }
@@ -153,28 +96,10 @@ impl<A: Authenticator> CachedKeys<A> {
 #[async_trait]
 impl<A: Authenticator> Authenticator for CachedKeys<A> {
     async fn authenticate(&self, key: KeyHash) -> Result<Grant, Problem> {
-        let slot = match self.slots.get(&key).await {
-            Some(slot) => slot,
-            None => self.slots.get_with(key, async { Arc::default() }).await,
-        };
-        let grant = match slot.fresh(self.clock.monotonic()) {
-            Some(answer) => answer.grant,
-            None => {
-                let known = slot.last().filter(|last| last.grant.is_some());
-                match (slot.asking.try_lock(), known) {
-                    (Ok(_asking), _) => self.ask(key, &slot).await?,
-                    // Somebody else asks already; meanwhile what was known is good enough.
-                    (Err(_), Some(last)) if self.clock.monotonic() < last.stale_until => last.grant,
-                    (Err(_), _) => {
-                        let _asking = slot.asking.lock().await;
-                        match slot.fresh(self.clock.monotonic()) {
-                            Some(answer) => answer.grant,
-                            None => self.ask(key, &slot).await?,
-                        }
-                    }
-                }
-            }
-        };
+        let grant = self.answers.get(key, || self.ask(key)).await.map_err(|error| {
+            tracing::warn!(%error, "a key cannot be checked");
+            Problem::unavailable("keys cannot be checked at the moment")
+        })?;
         let now = self.clock.now();
         grant
             .filter(|grant| grant.expires_at.is_none_or(|expires_at| now < expires_at))
@@ -184,27 +109,12 @@ impl<A: Authenticator> Authenticator for CachedKeys<A> {
     }
 }
 
-// === impl Slot ===
-
-impl Slot {
-    fn last(&self) -> Option<Answer> {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fresh(&self, now: Duration) -> Option<Answer> {
-        self.last().filter(|answer| now < answer.fresh_until)
-    }
-
-    fn remember(&self, answer: Answer) {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::ManualClock;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Copy)]
     enum Config {
@@ -238,6 +148,7 @@ mod tests {
 
     struct World {
         fake: Arc<Fake>,
+        feed: ConfigFeed,
         clock: Arc<ManualClock>,
         keys: CachedKeys<Arc<Fake>>,
     }
@@ -249,8 +160,14 @@ mod tests {
                 asked: AtomicU32::new(0),
             });
             let clock = ManualClock::shared();
-            let keys = CachedKeys::new(Arc::clone(&fake), clock.clone());
-            Self { fake, clock, keys }
+            let feed = ConfigFeed::told_by_hand();
+            let keys = CachedKeys::new(Arc::clone(&fake), feed.clone(), clock.clone());
+            Self {
+                fake,
+                feed,
+                clock,
+                keys,
+            }
         }
 
         fn turns(&self, config: Config) {
@@ -278,6 +195,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_key_that_ended_is_refused_as_soon_as_the_feed_tells_of_it() {
+        let world = World::new(Config::Knows(None));
+        assert!(world.accepts().await);
+        world.turns(Config::Refuses);
+        world.feed.tell(None);
+        assert!(!world.accepts().await);
+    }
+
+    #[tokio::test]
     async fn a_new_key_that_was_tried_too_early_works_soon() {
         let world = World::new(Config::Refuses);
         assert!(!world.accepts().await && !world.accepts().await);
@@ -292,14 +218,14 @@ mod tests {
         let world = World::new(Config::Knows(None));
         assert!(world.accepts().await);
         world.turns(Config::Away);
-        world.clock.advance(Duration::from_secs(3600));
+        world.clock.advance(AWAY - Duration::from_secs(1));
         assert!(world.accepts().await && world.accepts().await);
         assert_eq!(world.asked(), 2, "an absent Config is not asked for each call");
         let other = world.keys.authenticate([8; 32]).await.unwrap_err();
         assert!(matches!(other, Problem::Unavailable { .. }));
 
-        world.clock.advance(LIFETIMES.stale);
-        assert!(!world.accepts().await, "an answer of yesterday is no answer");
+        world.clock.advance(Duration::from_secs(1));
+        assert!(!world.accepts().await, "an hour-old answer is no answer");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use watchbell_contracts::api::SnapshotApi;
 use watchbell_contracts::config::v1::{ApiKey, AuthenticateRequest, Scope as WireScope};
 
 use super::{Authenticator, Grant, KeyHash, Principal, Scope, internal_request};
-use crate::problem::{Problem, reason};
+use crate::problem::{Problem, from_status, reason};
 
 /// Asks Config for each key; put a [`super::CachedKeys`] before it.
 pub struct ConfigKeys(Arc<dyn SnapshotApi>);
@@ -34,9 +34,12 @@ impl Authenticator for ConfigKeys {
                 .key
                 .and_then(|key| grant(&key))
                 .ok_or_else(|| Problem::internal("config answered a key that cannot be read")),
-            Err(status) if status.code() == tonic::Code::Unauthenticated => Err(Problem::Unauthenticated {
-                reason: reason::INVALID_CREDENTIAL,
-            }),
+            Err(status) if from_status(&status).reason.as_deref() == Some(reason::UNKNOWN_KEY) => {
+                Err(Problem::Unauthenticated {
+                    reason: reason::UNKNOWN_KEY,
+                })
+            }
+            // Whatever else is refused is this process's own credential, which says nothing of the key.
             Err(status) => Err(Problem::from_upstream("config", status)),
         }
     }

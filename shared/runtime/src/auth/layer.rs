@@ -71,7 +71,7 @@ struct Auth {
     clock: SharedClock,
     keys: Arc<dyn Authenticator>,
     members: Option<Arc<dyn MemberVerifier>>,
-    service_token: Option<KeyHash>,
+    service_tokens: Vec<KeyHash>,
     trust_certificates: bool,
     rate: RateLimit,
 }
@@ -111,7 +111,7 @@ impl AuthLayer {
                 clock: clock.clone(),
                 keys,
                 members: None,
-                service_token: None,
+                service_tokens: Vec::new(),
                 trust_certificates: false,
                 rate: RateLimit::new(per_second, burst, clock),
             }),
@@ -122,7 +122,12 @@ impl AuthLayer {
     /// authority.
     pub fn configured(keys: Arc<dyn Authenticator>, shared: &Shared, clock: SharedClock) -> Self {
         let mut layer = Self::new(keys, clock, shared.limits.calls_per_second, shared.limits.burst);
-        if let Some(token) = &shared.auth.service_token {
+        for token in shared
+            .auth
+            .service_token
+            .iter()
+            .chain(&shared.auth.accepted_service_tokens)
+        {
             layer = layer.service_token(token);
         }
         if shared
@@ -136,10 +141,11 @@ impl AuthLayer {
         layer
     }
 
-    /// Whoever brings this token is a service of Watchbell.
+    /// Whoever brings this token is a service of Watchbell. There may be several, while one replaces another.
     #[must_use]
     pub fn service_token(self, token: &Secret) -> Self {
-        self.with(|auth| auth.service_token = (!token.is_empty()).then(|| hash_key(token.expose())))
+        let hash = (!token.is_empty()).then(|| hash_key(token.expose()));
+        self.with(|auth| auth.service_tokens.extend(hash))
     }
 
     /// Whoever brings a client certificate that the server's TLS has verified is a service of Watchbell.
@@ -286,10 +292,8 @@ impl Auth {
         }
         let hash = hash_key(token);
         // Comparing hashes of one length gives away neither the token's text nor its length.
-        if self
-            .service_token
-            .is_some_and(|service| bool::from(service.ct_eq(&hash)))
-        {
+        let is = |service: &KeyHash| bool::from(service.ct_eq(&hash));
+        if self.service_tokens.iter().any(is) {
             return Ok(Grant::SERVICE);
         }
         if token.starts_with(KEY_PREFIX) {
@@ -463,6 +467,22 @@ mod tests {
         );
         let unknown = call(&layer, "/watchbell.router.v1.RouterService/Erase", &key).await;
         assert_eq!(refusal(unknown).0, Code::PermissionDenied);
+    }
+
+    #[tokio::test]
+    async fn during_a_rotation_both_service_tokens_are_good() {
+        let mut shared = Shared::default();
+        shared.auth.service_token = Some(Secret::from("the-new-token-is-shown"));
+        shared.auth.accepted_service_tokens = vec![Secret::from("the-old-token-is-accepted")];
+        let keys = Arc::new(OneKey(TeamId::generate(DateTime::UNIX_EPOCH)));
+        let layer = AuthLayer::configured(keys, &shared, ManualClock::shared());
+        for token in ["the-new-token-is-shown", "the-old-token-is-accepted"] {
+            let bearer = format!("Bearer {token}");
+            let caller = call(&layer, SNAPSHOT, &[("authorization", &bearer)]).await;
+            assert_eq!(caller.unwrap(), Some(Principal::Service));
+        }
+        let other = call(&layer, SNAPSHOT, &[("authorization", "Bearer yet-another-token")]).await;
+        assert_eq!(refusal(other).0, Code::Unauthenticated);
     }
 
     #[tokio::test]

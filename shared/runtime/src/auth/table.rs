@@ -131,6 +131,7 @@ const TABLE: &[(&str, Rows)] = &[
         "watchbell.config.v1.SnapshotService",
         &[
             ("GetTeamSnapshot", Internal),
+            ("FollowChanges", Internal),
             ("WatchChanges", Internal),
             ("ResolveChannel", Internal),
             ("Authenticate", Internal),

@@ -123,6 +123,9 @@ pub struct LimitSettings {
 pub struct AuthSettings {
     /// What services of Watchbell show one another; at least 16 characters. None: calls between processes are refused.
     pub service_token: Option<Secret>,
+    /// Further tokens that are accepted and never shown: the next one or the last one, while it is being replaced.
+    #[serde(deserialize_with = "read::list")]
+    pub accepted_service_tokens: Vec<Secret>,
     /// `[auth.jwt]`; tokens of signed-in users are refused without it.
     pub jwt: Option<JwtSettings>,
 }
@@ -218,10 +221,13 @@ impl Shared {
                 "must lie between 0 and 1",
             ));
         }
-        let token = self.auth.service_token.as_ref();
-        if token.is_some_and(|token| token.expose().chars().count() < MIN_TOKEN) {
-            let message = format!("must have at least {MIN_TOKEN} characters");
+        let is_short = |token: &Secret| token.expose().chars().count() < MIN_TOKEN;
+        let message = format!("must have at least {MIN_TOKEN} characters");
+        if self.auth.service_token.as_ref().is_some_and(is_short) {
             return Err(SettingsError::new("auth.service_token", message));
+        }
+        if self.auth.accepted_service_tokens.iter().any(is_short) {
+            return Err(SettingsError::new("auth.accepted_service_tokens", message));
         }
         if let Some(jwt) = &self.auth.jwt {
             jwt.check()?;
@@ -312,7 +318,7 @@ impl Default for LimitSettings {
 mod tests {
     use std::io::Write as _;
 
-    use super::JwtSettings;
+    use super::{JwtSettings, Secret};
     use crate::settings::Loader;
 
     #[test]
@@ -321,6 +327,24 @@ mod tests {
         let said = settings.shared().unwrap_err().to_string();
         assert!(
             said.contains("auth.service_token") && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn accepted_service_tokens_may_come_by_the_environment_and_are_not_shown_when_short() {
+        let read = |tokens: &str| {
+            let name = "WATCHBELL__AUTH__ACCEPTED_SERVICE_TOKENS".to_owned();
+            let settings = Loader::new().env([(name, tokens.to_owned())]).load().unwrap();
+            settings
+                .shared()
+                .map(|shared| shared.auth.accepted_service_tokens)
+        };
+        let tokens = ["first-token-of-two", "other-token-of-two"];
+        assert_eq!(read(&tokens.join(",")).unwrap(), tokens.map(Secret::from));
+        let said = read("first-token-of-two,hunter2").unwrap_err().to_string();
+        assert!(
+            said.contains("accepted_service_tokens") && !said.contains("hunter2"),
             "{said}"
         );
     }
@@ -364,7 +388,7 @@ mod tests {
     fn the_examples_of_the_documentation_are_settings() {
         let page = include_str!("../../../../docs/authentication.md");
         let examples: Vec<_> = page.split("```toml\n").skip(1).collect();
-        assert_eq!(examples.len(), 2);
+        assert_eq!(examples.len(), 3);
         for example in examples {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(example.split("```").next().unwrap().as_bytes())
@@ -372,7 +396,8 @@ mod tests {
             let settings = Loader::new().file(file.path()).load().unwrap();
             settings.refuse_unknown(&[]).unwrap();
             let shared = settings.shared().unwrap();
-            assert!(shared.auth.jwt.is_some() || shared.server.tls.is_some());
+            let auth = &shared.auth;
+            assert!(auth.jwt.is_some() || auth.service_token.is_some() || shared.server.tls.is_some());
         }
     }
 

@@ -1,0 +1,147 @@
+//! What this process knows of changes in Config. One follower per process keeps the change feed open; caches take a
+//! [`Mark`] before they ask Config, and their answer is current until the feed tells of a later change. Config answers
+//! a change only after its followers have heeded it, so that a cache that asks [`ConfigFeed::is_current`] never decides
+//! by what was replaced before the event came.
+//!
+//! While the feed is being opened nobody knows what is current, and callers wait for a moment. Once it cannot be opened,
+//! Config is away, and caches go on with what they hold.
+
+mod follower;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+use watchbell_contracts::api::SnapshotApi;
+use watchbell_domain::clock::SharedClock;
+use watchbell_domain::ids::TeamId;
+
+pub use self::follower::Follower;
+use crate::ready::Readiness;
+
+/// How many teams' changes are told apart; when there are more, everything counts as changed.
+const TEAMS: usize = 100_000;
+/// How long to wait while the feed is being opened.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The changes that were told so far; cheap to clone, every clone sees the same.
+#[derive(Debug, Clone)]
+pub struct ConfigFeed {
+    told: Arc<watch::Sender<Told>>,
+    link: Arc<watch::Sender<Link>>,
+}
+
+/// A moment in the order of changes; see [`ConfigFeed::mark`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
+
+#[derive(Debug, Default)]
+struct Told {
+    now: Mark,
+    /// When everything last counted as changed.
+    all: Mark,
+    /// When each team's configuration last changed; `None` stands for the platform's keys.
+    of: HashMap<Option<TeamId>, Mark>,
+}
+
+/// The state of the change feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// It is being opened.
+    Opening,
+    /// It is open, and all that has changed before was told.
+    Open,
+    /// It could not be opened.
+    Away,
+}
+
+// === impl ConfigFeed ===
+
+impl ConfigFeed {
+    /// A feed that is being opened, and the loop that must run for it. `readiness` says that the process is not ready
+    /// until Config was reached once, or when Config refuses this process's service token.
+    #[must_use]
+    pub fn new(config: Arc<dyn SnapshotApi>, readiness: &Readiness, clock: SharedClock) -> (Self, Follower) {
+        let feed = Self::of(Link::Opening);
+        let follower = Follower::new(feed.clone(), config, readiness, clock);
+        (feed, follower)
+    }
+
+    /// A feed that is open and has no follower: for tests, which call [`ConfigFeed::tell`].
+    #[must_use]
+    pub fn told_by_hand() -> Self {
+        Self::of(Link::Open)
+    }
+
+    fn of(link: Link) -> Self {
+        Self {
+            told: Arc::default(),
+            link: Arc::new(watch::Sender::new(link)),
+        }
+    }
+
+    /// The present moment. Take it before asking Config: the answer holds all that changed up to it.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.told.borrow().now
+    }
+
+    /// Whether nothing of this team (of the platform's keys, when `None`) has changed since the mark.
+    #[must_use]
+    pub fn is_current(&self, of: Option<TeamId>, mark: Mark) -> bool {
+        let told = self.told.borrow();
+        told.all <= mark && told.of.get(&of).is_none_or(|changed| *changed <= mark)
+    }
+
+    /// Something of this team, or of the platform's keys, has changed.
+    pub fn tell(&self, of: Option<TeamId>) {
+        self.told.send_modify(|told| {
+            told.now.0 += 1;
+            if told.of.len() >= TEAMS {
+                told.of.clear();
+                told.all = told.now;
+            }
+            told.of.insert(of, told.now);
+        });
+    }
+
+    /// Anything may have changed.
+    fn tell_all(&self) {
+        self.told.send_modify(|told| {
+            told.now.0 += 1;
+            told.all = told.now;
+            told.of.clear();
+        });
+    }
+
+    /// Until something changes after the mark; answers the moment of the newest change.
+    pub async fn changed_since(&self, mark: Mark) -> Mark {
+        let mut told = self.told.subscribe();
+        match told.wait_for(|told| told.now > mark).await {
+            Ok(told) => told.now,
+            // The sender lives as long as `self`.
+            Err(_) => mark,
+        }
+    }
+
+    /// Whether Config can be asked. Waits while the feed is being opened, for two seconds at most.
+    pub async fn is_reachable(&self) -> bool {
+        if *self.link.borrow() == Link::Opening {
+            let mut link = self.link.subscribe();
+            let settled = link.wait_for(|link| *link != Link::Opening);
+            // Nobody is listening to the feed so long after: that is the same as away.
+            let _ = timeout(PATIENCE, settled).await;
+        }
+        *self.link.borrow() == Link::Open
+    }
+
+    fn set(&self, link: Link) {
+        self.link
+            .send_if_modified(|held| std::mem::replace(held, link) != link);
+    }
+}
