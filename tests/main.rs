@@ -10,6 +10,7 @@ mod crash;
 mod database;
 mod digest;
 mod disk;
+mod failover;
 mod first_start;
 mod harness;
 mod integrations;

@@ -32,6 +32,31 @@ impl Cluster {
             );
             return None;
         };
+        let cluster = Self::empty(programs);
+        let data = cluster.data();
+        done(
+            cluster
+                .command("initdb")
+                .args(["-U", "postgres", "-A", "trust", "--no-sync", "-D"])
+                .arg(data),
+        );
+        cluster.up();
+        Some(cluster)
+    }
+
+    /// A standby of this one, which follows it.
+    pub(crate) fn standby(&self) -> Self {
+        let standby = Self::empty(self.programs.clone());
+        let mut copy = standby.command("pg_basebackup");
+        copy.args(["-U", "postgres", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "-D"])
+            .arg(standby.data());
+        done(&mut copy);
+        standby.up();
+        standby
+    }
+
+    fn empty(programs: PathBuf) -> Self {
         let cluster = Self {
             programs,
             directory: tempfile::Builder::new()
@@ -47,15 +72,7 @@ impl Cluster {
                     .arg(cluster.directory.path()),
             );
         }
-        let data = cluster.data();
-        done(
-            cluster
-                .command("initdb")
-                .args(["-U", "postgres", "-A", "trust", "--no-sync", "-D"])
-                .arg(data),
-        );
-        cluster.up();
-        Some(cluster)
+        cluster
     }
 
     /// Where it answers.
@@ -90,6 +107,23 @@ impl Cluster {
                 .args(["-w", "-m", mode, "-D"])
                 .arg(self.data())
                 .arg("stop"),
+        );
+    }
+
+    /// `kill -9` of the server, which nobody starts again.
+    pub(crate) fn kill(&self) {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
+        let pid = file.lines().next().expect("its process");
+        signal("KILL", pid);
+    }
+
+    /// Makes a primary of a standby.
+    pub(crate) fn promote(&self) {
+        done(
+            self.command("pg_ctl")
+                .args(["-w", "-D"])
+                .arg(self.data())
+                .arg("promote"),
         );
     }
 
@@ -146,6 +180,11 @@ pub(crate) async fn cut_connections(administrator: &DatabaseConnection) {
         .execute_unprepared(sql)
         .await
         .expect("connections can be cut");
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(name: &str, pid: &str) {
+    done(Command::new("kill").arg(format!("-{name}")).arg(pid));
 }
 
 /// Where the newest of the installed ones has its programs.

@@ -87,6 +87,21 @@ pub(crate) fn on_cluster(test: impl AsyncFnOnce(&Cluster, &Database)) {
     runtime().block_on(test(&cluster, &database));
 }
 
+/// Runs `test` on a PostgreSQL of its own and a standby of that, of which it may stop either.
+pub(crate) fn on_pair(test: impl AsyncFnOnce(&Cluster, &Cluster, &Database)) {
+    let Some(primary) = Cluster::start() else { return };
+    let standby = primary.standby();
+    let (first, second) = (primary.port(), standby.port());
+    let database = Database {
+        directory: directory(),
+        postgres: Some((
+            format!("postgres://postgres@127.0.0.1:{first},127.0.0.1:{second}/postgres"),
+            "wbb".to_owned(),
+        )),
+    };
+    runtime().block_on(test(&primary, &standby, &database));
+}
+
 fn directory() -> TempDir {
     tempfile::Builder::new()
         .prefix("watchbell-blackbox-")

@@ -17,7 +17,7 @@ mod wire;
 
 pub(crate) use browser::{Browser, text};
 pub(crate) use client::{Client, finding, is_told_to_come_again};
-pub(crate) use cluster::{Cluster, cut_connections};
+pub(crate) use cluster::{Cluster, cut_connections, signal};
 pub(crate) use database::{Database, on_both_databases};
 pub(crate) use endpoint::{CONCURRENCY, Endpoint};
 pub(crate) use fault::Faults;

@@ -2,33 +2,38 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection, DbErr, QueryResult, Statement};
 use uuid::Uuid;
+use watchbell_store::{DatabaseSettings, Store};
 
-use super::Database;
+use super::{Database, eventually};
 
 /// The Dispatcher's tables, for reading.
-pub(crate) struct Rows(DatabaseConnection);
+pub(crate) struct Rows {
+    connection: DatabaseConnection,
+    /// PostgreSQL's, which knows where the primary is.
+    _store: Option<Store>,
+}
 
 impl Rows {
     pub(crate) async fn of_dispatcher(database: &Database) -> Self {
-        let mut options = match database.postgres() {
-            Some((url, schema)) => {
-                let mut options = ConnectOptions::new(url);
-                options.set_schema_search_path(format!("{schema}_dispatcher"));
-                options
-            }
-            None => {
-                let path = database.directory().join("dispatcher.db");
-                ConnectOptions::new(format!("sqlite://{}?mode=ro", path.display()))
-            }
-        };
+        if let Some((url, schema)) = database.postgres() {
+            let settings = DatabaseSettings::postgres(url, format!("{schema}_dispatcher")).with_pool_size(1);
+            let store = watchbell_store::connect(&settings).await;
+            let store = store.expect("the database opens");
+            return Self {
+                connection: store.reader().clone(),
+                _store: Some(store),
+            };
+        }
+        let path = database.directory().join("dispatcher.db");
+        let mut options = ConnectOptions::new(format!("sqlite://{}?mode=ro", path.display()));
         options.max_connections(1).sqlx_logging(false);
-        Self(
-            sea_orm::Database::connect(options)
-                .await
-                .expect("the database opens"),
-        )
+        let connection = sea_orm::Database::connect(options).await;
+        Self {
+            connection: connection.expect("the database opens"),
+            _store: None,
+        }
     }
 
     /// Deliveries that have an owner or have not arrived.
@@ -44,8 +49,7 @@ impl Rows {
 
     /// Replicas that count as alive, unless the database is away.
     pub(crate) async fn replicas(&self) -> Option<HashSet<Uuid>> {
-        let statement = Statement::from_string(self.0.get_database_backend(), "SELECT id FROM replicas");
-        let rows = self.0.query_all_raw(statement).await.ok()?;
+        let rows = self.ask("SELECT id FROM replicas").await.ok()?;
         Some(rows.iter().map(|row| row.try_get("", "id").unwrap()).collect())
     }
 
@@ -54,12 +58,7 @@ impl Rows {
         let sql = "SELECT d.channel_id AS channel, d.event_id AS event, COUNT(*) AS n
             FROM deliveries d JOIN attempts a ON a.delivery_id = d.id
             WHERE d.channel_id IS NOT NULL GROUP BY d.channel_id, d.event_id";
-        let statement = Statement::from_string(self.0.get_database_backend(), sql);
-        let rows = self
-            .0
-            .query_all_raw(statement)
-            .await
-            .expect("the log can be read");
+        let rows = eventually("the log can be read", || async { self.ask(sql).await.ok() }).await;
         rows.iter()
             .map(|row| {
                 let key = (
@@ -73,12 +72,13 @@ impl Rows {
     }
 
     async fn number(&self, sql: &str) -> i64 {
-        let statement = Statement::from_string(self.0.get_database_backend(), sql);
-        let row = self
-            .0
-            .query_one_raw(statement)
-            .await
-            .expect("the tables can be read");
-        row.expect("a count").try_get("", "n").unwrap()
+        let rows = eventually("the tables can be read", || async { self.ask(sql).await.ok() }).await;
+        rows.first().expect("a count").try_get("", "n").unwrap()
+    }
+
+    /// After a fail-over the first answer may be that the connection is gone.
+    async fn ask(&self, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = Statement::from_string(self.connection.get_database_backend(), sql);
+        self.connection.query_all_raw(statement).await
     }
 }

@@ -11,6 +11,7 @@ mod channels;
 mod committer;
 mod core;
 mod deferred;
+mod durability;
 mod encode;
 mod error;
 mod event;

@@ -10,6 +10,7 @@ use watchbell_runtime::tasks::{Stage, TaskSet};
 
 use crate::committer::Committer;
 use crate::core::Core;
+use crate::durability::Durability;
 use crate::gauges::Gauges;
 use crate::health::HealthKeeper;
 use crate::heartbeat::{BEAT, Heartbeat, Pulse};
@@ -28,6 +29,8 @@ const PARKING: Duration = Duration::from_secs(10);
 const SET_BACK: Duration = Duration::from_secs(10);
 /// Between two looks for leases without a job.
 const RECONCILE: Duration = Duration::from_secs(30);
+/// Between two looks at how the database replicates.
+const DURABILITY: Duration = Duration::from_secs(300);
 /// Between two counts of what waits.
 const GAUGES: Duration = Duration::from_secs(15);
 /// Between two checkpoints of SQLite's.
@@ -90,6 +93,15 @@ impl Turn for Reconciler {
     async fn turn(&self) -> Duration {
         note(self.tick().await, "looking for leases without a job");
         RECONCILE
+    }
+}
+
+impl Turn for Durability {
+    const FIRST: Duration = Duration::ZERO;
+
+    async fn turn(&self) -> Duration {
+        note(self.tick().await, "looking at how the database replicates");
+        DURABILITY
     }
 }
 
@@ -164,6 +176,10 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     let reconciler = Reconciler::new(shared());
     tasks.spawn_fn(Stage::Intake, "dispatcher.reconciler", |stop| async move {
         every(&reconciler, &stop).await;
+    });
+    let durability = Durability { core: shared() };
+    tasks.spawn_fn(Stage::Intake, "dispatcher.durability", |stop| async move {
+        every(&durability, &stop).await;
     });
     let purge = Purge::new(shared());
     tasks.spawn_fn(Stage::Intake, "dispatcher.purge", |stop| async move {

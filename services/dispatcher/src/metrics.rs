@@ -22,6 +22,7 @@ pub(crate) struct Metrics {
     in_memory: Gauge<u64>,
     in_flight: Gauge<u64>,
     overdue: Gauge<f64>,
+    at_risk: Gauge<u64>,
     waiting: Gauge<i64>,
 }
 
@@ -68,6 +69,10 @@ impl Metrics {
                 .f64_gauge("watchbell.queue.oldest_due")
                 .with_unit("s")
                 .with_description("How long the oldest due delivery has waited in the database for room")
+                .build(),
+            at_risk: meter
+                .u64_gauge("watchbell.database.at_risk")
+                .with_description("1 while the database acknowledges commits that a fail-over or a crash may lose")
                 .build(),
             waiting: meter
                 .i64_gauge("watchbell.queue.waiting")
@@ -125,6 +130,10 @@ impl Metrics {
 
     pub(crate) fn overdue(&self, by: Duration) {
         self.overdue.record(by.as_secs_f64(), &[]);
+    }
+
+    pub(crate) fn at_risk(&self, at_risk: bool) {
+        self.at_risk.record(at_risk.into(), &[]);
     }
 
     pub(crate) fn waiting(&self, of: ChannelKind, state: State, count: i64) {

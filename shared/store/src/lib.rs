@@ -6,6 +6,7 @@
 //! table, one module per backend.
 
 mod connect;
+mod durability;
 mod error;
 mod inline;
 pub mod listen;
@@ -17,6 +18,7 @@ pub mod testing;
 mod transaction;
 
 pub use connect::{Backend, Store, WriteTurn, connect};
+pub use durability::Risk;
 pub use error::{StoreError, is_transient, is_unique_violation};
 pub use inline::{InlineRow, InlineTransaction};
 pub use settings::{DatabaseSettings, Location};
