@@ -13,8 +13,7 @@ use watchbell_domain::violation::Violations;
 use watchbell_runtime::auth::internal_request;
 
 use crate::error::{Error, Result};
-use crate::schedule::Period;
-use crate::summary::{Fact, Figures, Summary};
+use crate::summary::{Fact, Figures, Scope, Summary};
 
 /// Events of the first page; how many of the next depends on how large these were.
 const FIRST_PAGE: usize = 100;
@@ -23,7 +22,7 @@ const LARGEST_PAGE: usize = 1_000;
 /// What a page should take, in bytes: small in memory, and within one message.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// What the team's events of both periods amount to.
+/// What the team's events amount to: those of both periods, and those of before that came late.
 ///
 /// # Errors
 /// When the Dispatcher does not answer.
@@ -31,16 +30,38 @@ pub(crate) async fn summarise(
     dispatcher: &dyn DispatcherApi,
     team: TeamId,
     types: &[String],
-    period: Period,
+    scope: Scope,
 ) -> Result<Figures> {
-    let mut summary = Summary::new(period);
-    let mut request = ListEventsRequest {
+    let mut summary = Summary::new(scope);
+    let end = |at| Some(convert::timestamp(at));
+    let request = ListEventsRequest {
         team_id: team.to_string(),
         types: types.to_vec(),
-        start_time: Some(convert::timestamp(period.previous_start)),
-        end_time: Some(convert::timestamp(period.end)),
         ..ListEventsRequest::default()
     };
+    let of_both_periods = ListEventsRequest {
+        start_time: end(scope.period.previous_start),
+        end_time: end(scope.period.end),
+        ..request.clone()
+    };
+    read(dispatcher, of_both_periods, &mut summary).await?;
+    if let Some(last) = scope.last {
+        let late = ListEventsRequest {
+            end_time: end(scope.period.previous_start),
+            accept_start_time: end(last.made_at),
+            ..request
+        };
+        read(dispatcher, late, &mut summary).await?;
+    }
+    Ok(summary.finish())
+}
+
+/// Counts everything that a request lists.
+async fn read(
+    dispatcher: &dyn DispatcherApi,
+    mut request: ListEventsRequest,
+    summary: &mut Summary,
+) -> Result<()> {
     let (mut size, mut largest) = (FIRST_PAGE, LARGEST_PAGE);
     loop {
         request.page_size = i32::try_from(size).unwrap_or(i32::MAX);
@@ -56,10 +77,10 @@ pub(crate) async fn summarise(
         let bytes: usize = page.events.iter().map(Message::encoded_len).sum();
         size = (page.events.len() * PAGE_BYTES / bytes.max(1)).clamp(1, largest);
         for event in page.events {
-            add(&mut summary, event);
+            add(summary, event);
         }
         if page.next_page_token.is_empty() {
-            return Ok(summary.finish());
+            return Ok(());
         }
         request.page_token = page.next_page_token;
     }
@@ -67,11 +88,11 @@ pub(crate) async fn summarise(
 
 fn add(summary: &mut Summary, accepted: AcceptedEvent) {
     let Some(event) = accepted.event else { return };
-    let Some(occurred_at) =
-        convert::instant(event.occurred_at.as_ref(), "occurred_at", &mut Violations::new())
-    else {
+    let instant = |at, field| convert::instant(at, field, &mut Violations::new());
+    let Some(occurred_at) = instant(event.occurred_at.as_ref(), "occurred_at") else {
         return;
     };
+    let accepted_at = instant(accepted.accept_time.as_ref(), "accept_time").unwrap_or(occurred_at);
     let data = match event.payload {
         Some(Payload::Data(fields)) => convert::data(fields).ok(),
         Some(Payload::DataJson(text)) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()),
@@ -83,6 +104,7 @@ fn add(summary: &mut Summary, accepted: AcceptedEvent) {
         event_type: &event.r#type,
         id: &event.id,
         occurred_at,
+        accepted_at,
         data: data.object(),
         test: event.test,
     });

@@ -75,10 +75,11 @@ impl DigestApi for Digest {
 impl Digest {
     async fn preview(&self, id: TeamId) -> Result<wire::PreviewDigestResponse> {
         let team = self.maker.team(id).await?;
-        let Some(period) = team.schedule()?.period_at(self.clock.now()) else {
+        let now = self.clock.now();
+        let Some(period) = team.schedule()?.period_at(now) else {
             return Err(not_yet());
         };
-        let preview = self.maker.preview(id, &team, period).await?;
+        let preview = self.maker.preview(id, &team, period, now).await?;
         // Nobody's link: a preview unsubscribes nobody.
         let shown = |part: &str| part.replace(UNSUBSCRIBE_PLACEHOLDER, self.maker.brand.public_url.as_str());
         Ok(wire::PreviewDigestResponse {
@@ -176,6 +177,7 @@ fn digest_message(team: TeamId, preview: &Preview) -> wire::Digest {
         top_submitters: contributors(&figures.submitters),
         top_acknowledgers: contributors(&figures.acknowledgers),
         previous_credits_remaining: figures.credits_remaining.previous,
+        late_events: i64::try_from(figures.late).unwrap_or(i64::MAX),
     }
 }
 

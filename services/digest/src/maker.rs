@@ -24,7 +24,7 @@ use crate::events;
 use crate::render::{Digest, Mail, render};
 use crate::schedule::{Due, Period};
 use crate::store::{Run, Runs, State};
-use crate::summary::{Contributor, Figures};
+use crate::summary::{Contributor, Figures, Scope, Told};
 use crate::team::Team;
 
 /// The type of the events that carry digests.
@@ -66,10 +66,25 @@ impl Maker {
         Ok(Team::of(&response.snapshot.unwrap_or_default()))
     }
 
-    /// The digest of a period as it would be sent now.
-    pub(crate) async fn preview(&self, id: TeamId, team: &Team, period: Period) -> Result<Preview> {
+    /// The digest of a period as it would be sent at `made_at`.
+    pub(crate) async fn preview(
+        &self,
+        id: TeamId,
+        team: &Team,
+        period: Period,
+        made_at: DateTime<Utc>,
+    ) -> Result<Preview> {
         let zone = team.schedule()?.zone();
-        let figures = events::summarise(&*self.dispatcher, id, team.types(), period).await?;
+        let last = self.runs.before(id, period.start).await?;
+        let scope = Scope {
+            period,
+            made_at,
+            last: last.map(|last| Told {
+                until: last.period.end,
+                made_at: last.create_time,
+            }),
+        };
+        let figures = events::summarise(&*self.dispatcher, id, team.types(), scope).await?;
         let mail = render(
             Digest {
                 team: &team.name,
@@ -169,7 +184,10 @@ impl Maker {
 
     /// Counts, renders and submits; answers with the addresses it goes to.
     async fn send(&self, run: &Run, team: &Team, now: DateTime<Utc>) -> Result<Vec<String>> {
-        let digest = self.preview(run.team_id, team, run.period).await?;
+        // However often it is tried, it counts what there was when it was begun.
+        let digest = self
+            .preview(run.team_id, team, run.period, run.create_time)
+            .await?;
         let routes: Vec<_> = team
             .recipients()
             .iter()
@@ -254,6 +272,7 @@ fn data(period: Period, figures: &Figures) -> Value {
             "consumed": {"current": figures.credits_consumed.current, "previous": figures.credits_consumed.previous},
             "remaining": {"current": figures.credits_remaining.current, "previous": figures.credits_remaining.previous},
         },
+        "late_events": figures.late,
         "top_submitters": people(&figures.submitters),
         "top_acknowledgers": people(&figures.acknowledgers),
     })

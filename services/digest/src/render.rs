@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use minijinja::{AutoEscape, Environment, Value, context};
 use mrml::prelude::render::RenderOptions;
 use watchbell_domain::brand::Brand;
+use watchbell_domain::text::line;
 
 use crate::error::{Error, Result};
 use crate::schedule::Period;
@@ -97,13 +98,14 @@ struct Words {
 /// Only for a defect of the templates.
 pub fn render(digest: Digest<'_>, brand: &Brand) -> Result<Mail> {
     let words = Words::of(digest.period);
-    let team = one_line(digest.team);
+    let team = line(digest.team);
     let subject = subject(&team, words, digest.figures);
     let context = context! {
         subject => subject.as_str(),
         heading => format!("{} of {team}", words.title),
         period => period_line(digest.period, digest.zone),
         lead => lead(words, digest.figures),
+        late => late(words, digest.figures),
         tiles => tiles(words, digest.figures),
         lists => lists(words, digest.figures),
         this => format!("this {}", words.this),
@@ -188,6 +190,18 @@ fn lead(words: Words, figures: &Figures) -> String {
     )
 }
 
+/// What is counted although it belongs to another period; nothing when nothing is.
+fn late(words: Words, figures: &Figures) -> String {
+    match figures.late {
+        0 => String::new(),
+        count => format!(
+            "Counted here: {} of before this {}, which came after its digest was made.",
+            counted(count, "event", "events"),
+            words.this
+        ),
+    }
+}
+
 fn tiles(words: Words, figures: &Figures) -> Vec<Tile> {
     let count = |name, figure: Figure<u64>| Tile {
         name,
@@ -252,7 +266,7 @@ fn tiles(words: Words, figures: &Figures) -> Vec<Tile> {
 fn lists(words: Words, figures: &Figures) -> Vec<List> {
     let people = |contributors: &[Contributor]| {
         let person = |who: &Contributor| Person {
-            name: one_line(&who.name),
+            name: line(&who.name),
             count: whole(who.count.current),
             previous: whole(who.count.previous),
         };
@@ -335,12 +349,6 @@ fn grouped(digits: &str) -> String {
 }
 
 /// Without line breaks and other control characters, which would let a name forge a line of the text part.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,6 +397,7 @@ mod tests {
                 person("<b>Bob</b> & \"Co\"\nCredits consumed: 0", 2, 6),
             ],
             acknowledgers: vec![person("lee@example.com", 1_024, 999)],
+            late: 0,
         }
     }
 
@@ -403,6 +412,7 @@ mod tests {
             credits_remaining: Figure::default(),
             submitters: Vec::new(),
             acknowledgers: Vec::new(),
+            late: 0,
         }
     }
 

@@ -9,16 +9,21 @@
 //! | credits consumed | the sum of `credits_consumed`, a number not below zero, to a millionth |
 //! | credits remaining | `credits_remaining` of the newest event up to the period's end that has it |
 //! | submitters | `submitter`: how many audits each submitted |
+//! | late | how many of the events were counted although they happened before the period |
 //! | acknowledgers | `acknowledger`: how many audits, alerts and findings each acknowledged |
 //!
 //! An audit that is queued and later delivered names its submitter twice and counts once: what is counted is the
 //! thing (`audit_id`, `alert_id`, `finding_id`, else the event), not its events.
+//!
+//! Each event counts in one digest: the first that is made after it was accepted and covers when it happened. What came
+//! after its own was made counts in the next.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use watchbell_domain::text::line;
 
 use crate::schedule::Period;
 
@@ -33,7 +38,7 @@ const TOP: usize = 5;
 const MAX_NAME_CHARS: usize = 320;
 /// Credits are summed in whole millionths, so that the order of events does not change a sum.
 const MILLIONTHS: f64 = 1_000_000.0;
-/// A larger number of credits is a mistake and not counted.
+/// A larger number of credits is a mistake, and counts as this many; the schemas of built-in types refuse it.
 const MAX_CREDITS: f64 = 1e15;
 
 /// What a digest needs to know of an event.
@@ -45,16 +50,39 @@ pub struct Fact<'a> {
     pub id: &'a str,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
+    /// When the Dispatcher committed it.
+    pub accepted_at: DateTime<Utc>,
     /// Its payload.
     pub data: &'a Map<String, Value>,
     /// Made by `SendTest`; never counts.
     pub test: bool,
 }
 
+/// What a digest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    /// What it covers.
+    pub period: Period,
+    /// When it is made: what is accepted from then on is left to the next.
+    pub made_at: DateTime<Utc>,
+    /// The digest before, if there was one.
+    pub last: Option<Told>,
+}
+
+/// A digest that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// The end of what it covered.
+    pub until: DateTime<Utc>,
+    /// When it was made.
+    pub made_at: DateTime<Utc>,
+}
+
 /// Counts events.
 #[derive(Debug)]
 pub struct Summary {
-    period: Period,
+    scope: Scope,
+    late: u64,
     current: Counts,
     previous: Counts,
     hasher: RandomState,
@@ -75,6 +103,8 @@ pub struct Figures {
     pub submitters: Vec<Contributor>,
     /// Who acknowledged the most.
     pub acknowledgers: Vec<Contributor>,
+    /// How many events of before the period are counted in it, since they came after their own digest was made.
+    pub late: u64,
 }
 
 /// A figure and that of the period before.
@@ -122,23 +152,33 @@ struct Names(HashMap<String, u64>);
 impl Summary {
     /// Nothing counted yet.
     #[must_use]
-    pub fn new(period: Period) -> Self {
+    pub fn new(scope: Scope) -> Self {
         Self {
-            period,
+            scope,
+            late: 0,
             current: Counts::default(),
             previous: Counts::default(),
             hasher: RandomState::new(),
         }
     }
 
-    /// Counts one event; those outside both periods are passed over. The order of events makes no difference.
+    /// Counts one event; what belongs to another digest is passed over. The order of events makes no difference.
     pub fn add(&mut self, fact: Fact<'_>) {
-        if fact.test {
+        let Scope {
+            period,
+            made_at,
+            last,
+        } = self.scope;
+        if fact.test || fact.accepted_at >= made_at {
             return;
         }
-        if (self.period.start..self.period.end).contains(&fact.occurred_at) {
+        let is_late = |last: Told| fact.occurred_at < last.until && fact.accepted_at >= last.made_at;
+        if last.is_some_and(is_late) {
             self.current.add(fact, &self.hasher);
-        } else if (self.period.previous_start..self.period.start).contains(&fact.occurred_at) {
+            self.late += 1;
+        } else if (period.start..period.end).contains(&fact.occurred_at) {
+            self.current.add(fact, &self.hasher);
+        } else if (period.previous_start..period.start).contains(&fact.occurred_at) {
             self.previous.add(fact, &self.hasher);
         }
     }
@@ -173,6 +213,7 @@ impl Summary {
             },
             submitters,
             acknowledgers,
+            late: self.late,
         }
     }
 }
@@ -203,7 +244,7 @@ impl Counts {
         if let Some(consumed) = amount(fact.data, "credits_consumed") {
             #[expect(clippy::cast_possible_truncation, reason = "bounded by MAX_CREDITS")]
             let millionths = (consumed * MILLIONTHS).round() as i128;
-            self.millionths_consumed += millionths;
+            self.millionths_consumed = self.millionths_consumed.saturating_add(millionths);
         }
         if let Some(credits) = amount(fact.data, "credits_remaining") {
             let said = Remaining {
@@ -219,13 +260,13 @@ impl Counts {
             let Some(name) = name(fact.data, field) else {
                 continue;
             };
-            if self.is_first(hasher.hash_one((field, name, thing(fact)))) {
+            if self.is_first(hasher.hash_one((field, name.as_str(), thing(fact)))) {
                 let names = if field == "submitter" {
                     &mut self.submitters
                 } else {
                     &mut self.acknowledgers
                 };
-                names.count(name);
+                names.count(&name);
             }
         }
     }
@@ -280,18 +321,17 @@ fn thing<'a>(fact: Fact<'a>) -> (&'static str, &'a str) {
 }
 
 fn amount(data: &Map<String, Value>, field: &str) -> Option<f64> {
-    data.get(field)?
-        .as_f64()
-        .filter(|amount| (0.0..=MAX_CREDITS).contains(amount))
+    let amount = data.get(field)?.as_f64()?;
+    (amount >= 0.0).then(|| amount.min(MAX_CREDITS))
 }
 
-fn name<'a>(data: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
-    let name = data.get(field)?.as_str()?.trim();
-    let end = name
-        .char_indices()
-        .nth(MAX_NAME_CHARS)
-        .map_or(name.len(), |(end, _)| end);
-    Some(&name[..end]).filter(|name| !name.is_empty())
+/// As it is shown, so that nobody is listed twice for marks that cannot be seen.
+fn name(data: &Map<String, Value>, field: &str) -> Option<String> {
+    let mut name = line(data.get(field)?.as_str()?);
+    if let Some((end, _)) = name.char_indices().nth(MAX_NAME_CHARS) {
+        name.truncate(end);
+    }
+    Some(name).filter(|name| !name.is_empty())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "people read at most fifteen digits")]
@@ -329,12 +369,18 @@ mod tests {
     }
 
     fn summarise<'a>(events: impl IntoIterator<Item = &'a Emitted>) -> Figures {
-        let mut summary = Summary::new(period());
+        let mut summary = Summary::new(Scope {
+            period: period(),
+            made_at: period().end,
+            last: None,
+        });
         for event in events {
+            let occurred_at = period().start + TimeDelta::seconds(event.seconds);
             summary.add(Fact {
                 event_type: event.event_type,
                 id: &event.id,
-                occurred_at: period().start + TimeDelta::seconds(event.seconds),
+                occurred_at,
+                accepted_at: occurred_at.min(period().end - TimeDelta::seconds(1)),
                 data: event.data.as_object().unwrap(),
                 test: event.test,
             });
@@ -468,10 +514,83 @@ mod tests {
         events.extend([
             consumed(-1, json!(-5)),
             consumed(-2, json!("7")),
-            consumed(-3, json!(1e300)),
             consumed(-4, json!(null)),
         ]);
         assert_eq!(summarise(&events).credits_consumed.current, 100.0);
+    }
+
+    #[test]
+    fn an_absurd_number_of_credits_counts_as_the_most_there_can_be() {
+        let absurd = |id: usize| {
+            let data = json!({"credits_consumed": 1e308, "credits_remaining": 1e16});
+            event("deploy.finished", &id.to_string(), 1, data)
+        };
+        let events: Vec<_> = (0..21).map(absurd).collect();
+        let figures = summarise(&events);
+        let consumed = figures.credits_consumed.current / MAX_CREDITS;
+        assert!((consumed - 21.0).abs() < 1e-9, "{consumed}");
+        assert_eq!(figures.credits_remaining.current, Some(MAX_CREDITS));
+        assert!(!figures.is_quiet());
+    }
+
+    #[test]
+    fn a_name_is_counted_and_listed_without_what_cannot_be_seen() {
+        let named =
+            |id: &str, name: &str| event("audit.queued", id, 1, json!({"audit_id": id, "submitter": name}));
+        let figures = summarise(&[
+            named("1", "ann\u{202e}gpj.exe"),
+            named("2", "ann\ngpj.exe"),
+            named("3", " anngpj.exe\u{2066} "),
+            named("4", "\u{202e}\u{0}"),
+        ]);
+        let listed: Vec<_> = figures
+            .submitters
+            .iter()
+            .map(|who| (who.name.as_str(), who.count.current))
+            .collect();
+        assert_eq!(listed, [("anngpj.exe", 2), ("ann gpj.exe", 1)]);
+    }
+
+    proptest! {
+        /// However late it comes, an event is counted by the first digest that is made after it was accepted.
+        #[test]
+        fn an_event_is_in_one_digest_whenever_it_was_accepted(
+            occurred in 0..3 * 7 * 24_i64,
+            delay in 0..2 * 7 * 24_i64,
+            lags in prop::collection::vec(0..100_i64, 8),
+        ) {
+            let first = period().start;
+            let week = |number: i64| first + TimeDelta::weeks(number);
+            let made = |number: usize| week(i64::try_from(number).unwrap() + 1) + TimeDelta::hours(lags[number]);
+            let occurred_at = first + TimeDelta::hours(occurred);
+            let accepted_at = occurred_at + TimeDelta::hours(delay);
+            let data = json!({"audit_id": "a"});
+            let counted = (0..lags.len()).map(|number| {
+                let start = week(i64::try_from(number).unwrap());
+                let mut summary = Summary::new(Scope {
+                    period: Period {
+                        previous_start: start - TimeDelta::weeks(1),
+                        start,
+                        end: start + TimeDelta::weeks(1),
+                    },
+                    made_at: made(number),
+                    last: number.checked_sub(1).map(|last| Told { until: start, made_at: made(last) }),
+                });
+                summary.add(Fact {
+                    event_type: "audit.delivered",
+                    id: "1",
+                    occurred_at,
+                    accepted_at,
+                    data: data.as_object().unwrap(),
+                    test: false,
+                });
+                let figures = summary.finish();
+                let late = occurred_at < start && figures.audits_delivered.current == 1;
+                assert_eq!(figures.late, u64::from(late));
+                figures.audits_delivered.current
+            });
+            prop_assert_eq!(counted.sum::<u64>(), 1);
+        }
     }
 
     #[test]
@@ -619,6 +738,7 @@ mod tests {
             },
             submitters: contributors("submitter"),
             acknowledgers: contributors("acknowledger"),
+            late: 0,
         }
     }
 

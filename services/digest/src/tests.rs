@@ -124,6 +124,32 @@ store_tests! {
         assert_eq!((runs[0].recipients.as_slice(), &runs[0].event_id), (&["owner@example.com".to_owned()][..], &event.id));
     }
 
+    async fn what_comes_after_its_weeks_digest_is_in_the_next_one_and_said_to_be(store: Store) {
+        let world = World::new();
+        let digest = world.replica(&store);
+        let scheduler = digest.scheduler();
+        let monday = |week| at(MONDAY) + TimeDelta::weeks(week) + TimeDelta::minutes(2);
+        scheduler.tick(monday(0)).await.unwrap();
+        for (id, when, accepted) in [
+            ("1", "2026-11-12T10:00:00Z", "2026-11-17T10:00:00Z"),
+            ("2", "2026-10-01T10:00:00Z", "2026-11-17T10:00:00Z"),
+            ("3", "2026-11-18T10:00:00Z", "2026-11-18T10:00:00Z"),
+        ] {
+            let data = json!({"audit_id": id, "submitter": "ann"});
+            world.dispatcher.came_late(world.team, id, "audit.delivered", at(when), at(accepted), &data, false);
+        }
+        scheduler.tick(monday(1)).await.unwrap();
+        scheduler.tick(monday(2)).await.unwrap();
+        let texts: Vec<_> = world.dispatcher.submitted().into_iter().map(|sent| sent.email.unwrap()).collect();
+        assert_eq!(texts.len(), 3);
+        assert_eq!(texts[1].subject, "The week of Acme: 3 audits delivered, no Atlas alert");
+        let said = "Counted here: 2 events of before this week, which came after its digest was made.";
+        assert!(texts[1].text.contains(said), "{}", texts[1].text);
+        assert!(texts[1].html.contains(said));
+        assert_eq!(texts[2].subject, "The week of Acme: nothing to report");
+        assert!(!texts[2].text.contains("Counted here"));
+    }
+
     async fn replicas_with_skewed_clocks_send_one_digest_a_week(store: Store) {
         let world = World::new();
         let mut replicas = Vec::new();

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,21 @@ impl CronSchedule {
             .map(|next| next.to_utc())
     }
 
+    /// Whether it never comes twice within an hour, but for the day on which the zone's clocks change.
+    #[must_use]
+    pub fn is_hourly_at_most(&self) -> bool {
+        // Minutes and hours are chosen apart: with more than one minute to the hour, two of any three moments in a row
+        // share their hour.
+        let mut moments =
+            std::iter::successors(Some(asked_from()), |at| self.next_after(*at, Tz::UTC)).skip(1);
+        let (first, second, third) = (moments.next(), moments.next(), moments.next());
+        let is_far = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| {
+            from.zip(to)
+                .is_none_or(|(from, to)| to - from >= TimeDelta::hours(1))
+        };
+        is_far(first, second) && is_far(second, third)
+    }
+
     /// The last moment that is not after `at`: the end of the period that is complete by then.
     #[must_use]
     pub fn last_until(&self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
@@ -87,6 +102,11 @@ impl CronSchedule {
             .ok()
             .map(|last| last.to_utc())
     }
+}
+
+/// A fixed day to ask from: every pattern that ever fires does so again.
+fn asked_from() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default()
 }
 
 impl FromStr for CronSchedule {
@@ -99,9 +119,8 @@ impl FromStr for CronSchedule {
             return Err(InvalidCron(format!("it has {fields} fields")));
         }
         let cron = Cron::from_str(&source).map_err(|error| InvalidCron(error.to_string()))?;
-        // The 30th of February parses. A fixed day to ask from: every pattern that ever fires does so again.
-        let asked_from = Utc.timestamp_opt(1_767_225_600, 0).single();
-        if asked_from.is_none_or(|from| cron.find_next_occurrence(&from, false).is_err()) {
+        // The 30th of February parses.
+        if cron.find_next_occurrence(&asked_from(), false).is_err() {
             return Err(InvalidCron("it never comes".to_owned()));
         }
         Ok(Self { source, cron })
@@ -189,6 +208,26 @@ mod tests {
     }
 
     #[test]
+    fn a_schedule_with_two_minutes_to_the_hour_comes_more_than_hourly() {
+        for (text, hourly) in [
+            ("* * * * *", false),
+            ("*/30 * * * *", false),
+            ("0,59 * * * *", false),
+            ("0,1 9 29 2 *", false),
+            ("*/60 * * * *", true),
+            ("15 * * * *", true),
+            ("0 9 * * MON", true),
+            ("0 0 29 2 *", true),
+        ] {
+            assert_eq!(
+                text.parse::<CronSchedule>().unwrap().is_hourly_at_most(),
+                hourly,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn settings_read_back_from_json() {
         let settings: DigestSettings = serde_json::from_str("{}").unwrap();
         assert_eq!(settings.schedule.as_str(), CronSchedule::DEFAULT);
@@ -207,7 +246,7 @@ mod tests {
             text in proptest::sample::select(vec!["0 9 * * MON", "30 2 * * *", "0 0 1 * *", "15 */6 * * 1-5"]),
         ) {
             let schedule: CronSchedule = text.parse().unwrap();
-            let now = Utc.timestamp_opt(seconds, 0).unwrap();
+            let now = DateTime::from_timestamp(seconds, 0).unwrap();
             let last = schedule.last_until(now, zone).unwrap();
             let next = schedule.next_after(now, zone).unwrap();
             prop_assert!(last <= now && now < next);

@@ -4,14 +4,12 @@
 #[must_use]
 pub fn line(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
-    for word in text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-    {
-        if !clean.is_empty() {
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
+        let mut word = word.chars().filter(|c| !reorders(*c)).peekable();
+        if word.peek().is_some() && !clean.is_empty() {
             clean.push(' ');
         }
-        clean.extend(word.chars().filter(|c| !reorders(*c)));
+        clean.extend(word);
     }
     clean
 }
@@ -33,5 +31,6 @@ mod tests {
     #[test]
     fn a_line_has_no_breaks_controls_or_reordering_marks() {
         assert_eq!(line(" a\r\nBcc: x\t\u{0}b\u{202e}c\u{61c} "), "a Bcc: x bc");
+        assert_eq!(line("a \u{2067}\u{202e} \u{61c}"), "a");
     }
 }

@@ -167,7 +167,10 @@ pub(crate) fn compliance_recipients(texts: &[String]) -> Checked<Vec<String>> {
 
 pub(crate) fn digest(digest: &DigestSettings) -> Checked<DigestSettings> {
     let mut violations = Violations::new();
-    violations.take(digest_settings(Some(digest)));
+    let settings = violations.take(digest_settings(Some(digest)));
+    if settings.is_some_and(|settings| !settings.schedule.is_hourly_at_most()) {
+        violations.add("cron", reason::OUT_OF_RANGE, "must come once an hour at most");
+    }
     // Once more for what a list of addresses can be wrong in as a whole.
     let recipients = addresses(
         &digest.recipients,

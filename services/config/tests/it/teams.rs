@@ -156,5 +156,7 @@ store_tests! {
         assert_eq!(refused(stale).0, Code::Aborted);
         let wrong = config.service.update_digest_settings(of_team(digest("every week", ""), id)).await;
         assert_eq!(violated(wrong), ["settings.cron"]);
+        let often = config.service.update_digest_settings(of_team(digest("* * * * *", ""), id)).await;
+        assert_eq!(violated(often), ["settings.cron"]);
     }
 }

@@ -98,6 +98,16 @@ impl Runs {
         row.map(Run::try_from).transpose()
     }
 
+    /// The newest of the runs whose periods end at `start` or earlier.
+    pub(crate) async fn before(&self, team: TeamId, start: DateTime<Utc>) -> Result<Option<Run>> {
+        let row = of_team(team)
+            .filter(Column::PeriodEnd.lte(start))
+            .order_by_desc(Column::Sequence)
+            .one(self.0.reader())
+            .await?;
+        row.map(Run::try_from).transpose()
+    }
+
     /// One run as it is now.
     pub(crate) async fn get(&self, team: TeamId, id: DigestRunId) -> Result<Option<Run>> {
         let row = of_team(team)

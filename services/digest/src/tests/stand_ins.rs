@@ -138,7 +138,7 @@ impl SnapshotApi for ConfigStandIn {
 /// Takes submissions, each id once, and holds events to be read.
 #[derive(Default)]
 pub(super) struct DispatcherStandIn {
-    events: Mutex<Vec<(String, event::Event)>>,
+    events: Mutex<Vec<(String, AcceptedEvent)>>,
     submitted: Mutex<Vec<SubmitRequest>>,
     accepted: Mutex<HashMap<String, Vec<event::Route>>>,
     order: Mutex<Vec<String>>,
@@ -162,6 +162,20 @@ impl DispatcherStandIn {
         data: &Value,
         test: bool,
     ) {
+        self.came_late(team, id, event_type, when, when, data, test);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "an event and when it came")]
+    pub(super) fn came_late(
+        &self,
+        team: TeamId,
+        id: &str,
+        event_type: &str,
+        when: DateTime<Utc>,
+        accepted: DateTime<Utc>,
+        data: &Value,
+        test: bool,
+    ) {
         let payload = event::event::Payload::Data(convert::structure(data.as_object().unwrap()));
         let event = event::Event {
             id: id.to_owned(),
@@ -169,6 +183,11 @@ impl DispatcherStandIn {
             occurred_at: Some(convert::timestamp(when)),
             payload: Some(payload),
             test,
+            ..Default::default()
+        };
+        let event = AcceptedEvent {
+            event: Some(event),
+            accept_time: Some(convert::timestamp(accepted)),
             ..Default::default()
         };
         self.events.lock().unwrap().push((team.to_string(), event));
@@ -286,20 +305,27 @@ impl DispatcherApi for DispatcherStandIn {
         if self.flood.load(Ordering::SeqCst) > 0 {
             return Ok(Response::new(self.flooded(&request, from, size)));
         }
-        let nanos = |event: &event::Event| event.occurred_at.map(|at| (at.seconds, at.nanos));
-        let (start, end) = (
-            request.start_time.map(|at| (at.seconds, at.nanos)),
-            request.end_time.map(|at| (at.seconds, at.nanos)),
-        );
+        let pair = |at: prost_types::Timestamp| (at.seconds, at.nanos);
+        let nanos = |accepted: &AcceptedEvent| accepted.event.as_ref()?.occurred_at.map(pair);
+        let (start, end) = (request.start_time.map(pair), request.end_time.map(pair));
+        let accept_start = request.accept_start_time.map(pair);
         let mut events: Vec<_> = self
             .events
             .lock()
             .unwrap()
             .iter()
-            .filter(|(team, event)| *team == request.team_id && nanos(event) >= start && nanos(event) < end)
-            .filter(|(_, event)| request.types.is_empty() || request.types.contains(&event.r#type))
-            .filter(|(_, event)| request.include_tests || !event.test)
+            .filter(|(team, event)| {
+                *team == request.team_id
+                    && (start.is_none() || nanos(event) >= start)
+                    && (end.is_none() || nanos(event) < end)
+            })
             .map(|(_, event)| event.clone())
+            .filter(|accepted| accepted.accept_time.map(pair) >= accept_start)
+            .filter(|accepted| {
+                let event = accepted.event.as_ref().unwrap();
+                let wanted = request.types.is_empty() || request.types.contains(&event.r#type);
+                wanted && (request.include_tests || !event.test)
+            })
             .collect();
         events.sort_by_key(|event| std::cmp::Reverse(nanos(event)));
         let next_page_token = if events.len() > from + size {
@@ -307,11 +333,7 @@ impl DispatcherApi for DispatcherStandIn {
         } else {
             String::new()
         };
-        let accepted = |event| AcceptedEvent {
-            event: Some(event),
-            ..Default::default()
-        };
-        let events = events.into_iter().skip(from).take(size).map(accepted).collect();
+        let events = events.into_iter().skip(from).take(size).collect();
         Ok(Response::new(ListEventsResponse {
             events,
             next_page_token,

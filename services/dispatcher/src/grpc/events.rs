@@ -35,6 +35,11 @@ pub(super) async fn list(
         severities: words::<Severity>(&request.severities, "severities", &mut violations),
         start: instant(request.start_time.as_ref(), "start_time", &mut violations),
         end: instant(request.end_time.as_ref(), "end_time", &mut violations),
+        accepted_from: instant(
+            request.accept_start_time.as_ref(),
+            "accept_start_time",
+            &mut violations,
+        ),
         types: request.types,
         include_tests: request.include_tests,
     };

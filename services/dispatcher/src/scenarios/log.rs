@@ -236,6 +236,11 @@ store_tests! {
         assert_eq!(events(&rig, wire::ListEventsRequest { severities: high, ..all() }).await, ["e2", "e0"]);
         let end = Some(timestamp(rig.stage.now() - chrono::TimeDelta::seconds(2)));
         assert_eq!(events(&rig, wire::ListEventsRequest { end_time: end, ..all() }).await, ["e1", "e0"]);
+        let accept_start_time = Some(timestamp(rig.stage.now()));
+        let mut late = request(&rig.stage, "late", &[]);
+        late.event.as_mut().unwrap().occurred_at = Some(timestamp(rig.stage.now() - chrono::TimeDelta::days(9)));
+        rig.submit(vec![late]).await;
+        assert_eq!(events(&rig, wire::ListEventsRequest { accept_start_time, ..all() }).await, ["late"]);
     }
 
     async fn watchers_hear_of_their_team_and_channel(store: Store) {

@@ -40,6 +40,8 @@ pub(crate) struct EventFilter {
     pub(crate) severities: Vec<Severity>,
     pub(crate) start: Option<DateTime<Utc>>,
     pub(crate) end: Option<DateTime<Utc>>,
+    /// Only that were accepted at or after.
+    pub(crate) accepted_from: Option<DateTime<Utc>>,
     pub(crate) include_tests: bool,
 }
 
@@ -428,6 +430,7 @@ fn select_events(team: TeamId, filter: &EventFilter) -> Select<events::Entity> {
         .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
         .add_option(filter.start.map(|at| Column::OccurredAt.gte(micros(at))))
         .add_option(newest.map(|at| Column::OccurredAt.lte(at)))
+        .add_option(filter.accepted_from.map(|at| Column::AcceptedAt.gte(micros(at))))
         .add_option((!filter.include_tests).then(|| Column::Test.eq(false)));
     events::Entity::find()
         .filter(condition)
