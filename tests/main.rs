@@ -18,6 +18,7 @@ mod isolation;
 mod journeys;
 mod kills;
 mod leases;
+mod matrix;
 mod members;
 mod outage;
 mod pressure;

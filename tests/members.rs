@@ -28,7 +28,7 @@ const AUDIENCE: &str = "https://bell.example.com";
 const FORBIDDEN: &str = "http://10.255.255.1/keys";
 
 /// A server that knows a provider.
-fn serve(database: &Database, provider: &IdentityProvider) -> Serve {
+pub(crate) fn serve(database: &Database, provider: &IdentityProvider) -> Serve {
     Serve::all(database)
         .env("WATCHBELL__AUTH__JWT__JWKS_URL", provider.keys_url())
         .env("WATCHBELL__AUTH__JWT__ISSUER", ISSUER)
@@ -41,7 +41,7 @@ fn now() -> i64 {
 }
 
 /// A good hour of a member of a team.
-fn claims(team: &str, member: &str, role: &str) -> Value {
+pub(crate) fn claims(team: &str, member: &str, role: &str) -> Value {
     json!({
         "iss": ISSUER,
         "aud": [AUDIENCE, "https://api.example.com"],
@@ -54,13 +54,13 @@ fn claims(team: &str, member: &str, role: &str) -> Value {
 }
 
 /// The same but for one claim.
-fn but(claims: &Value, name: &str, value: impl Into<Value>) -> Value {
+pub(crate) fn but(claims: &Value, name: &str, value: impl Into<Value>) -> Value {
     let mut claims = claims.clone();
     claims[name] = value.into();
     claims
 }
 
-async fn join(admin: &Client, team: &str, email: &str, role: Role) -> String {
+pub(crate) async fn join(admin: &Client, team: &str, email: &str, role: Role) -> String {
     let member = Member {
         email: email.to_owned(),
         role: role.into(),

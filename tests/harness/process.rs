@@ -31,7 +31,7 @@ pub(crate) struct Process {
 }
 
 /// What services of one test show one another.
-const SERVICE_TOKEN: &str = "a-token-of-these-tests-alone";
+pub(crate) const SERVICE_TOKEN: &str = "a-token-of-these-tests-alone";
 
 // === impl Serve ===
 

@@ -1,0 +1,165 @@
+//! Calls of any RPC with any credential, by the descriptors alone.
+
+use std::{net::SocketAddr, time::Duration};
+
+use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _, prost::Message as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    transport::{Channel, Endpoint},
+};
+use watchbell_contracts::json;
+
+use crate::harness::Process;
+
+/// How long a stream is listened to that has nothing to say.
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// What became of a call: the message that came, if one did before anything else.
+pub(super) type Answer = Result<Option<DynamicMessage>, Status>;
+
+/// A caller of one server.
+#[derive(Clone)]
+pub(super) struct Caller {
+    channel: Channel,
+    address: SocketAddr,
+    /// The header and its value.
+    credential: Option<(&'static str, String)>,
+}
+
+impl Caller {
+    pub(super) fn new(process: &Process, credential: Option<(&'static str, String)>) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{}", process.address)).expect("an address");
+        Self {
+            channel: endpoint.connect_lazy(),
+            address: process.address,
+            credential,
+        }
+    }
+
+    pub(super) fn bearer(process: &Process, token: &str) -> Self {
+        Self::new(process, Some(("authorization", format!("Bearer {token}"))))
+    }
+
+    /// One message there and the first one back. To gRPC a call of one message is a stream of one.
+    pub(super) async fn call(&self, rpc: &MethodDescriptor, request: &serde_json::Value) -> Answer {
+        let message = DynamicMessage::deserialize(rpc.input(), request);
+        let message = message.unwrap_or_else(|error| panic!("{}: {error}: {request}", rpc.full_name()));
+        let mut request = Request::new(tokio_stream::once(message.encode_to_vec()));
+        if let Some((name, value)) = &self.credential {
+            request
+                .metadata_mut()
+                .insert(*name, value.parse().expect("ASCII"));
+        }
+        let path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
+        let mut grpc = Grpc::new(self.channel.clone());
+        grpc.ready().await.expect("the server answers");
+        let answers = grpc
+            .streaming(request, path.parse().expect("a path"), Raw)
+            .await?;
+        let mut answers = answers.into_inner();
+        let Ok(first) = tokio::time::timeout(SILENCE, answers.message()).await else {
+            return Ok(None);
+        };
+        let Some(bytes) = first? else { return Ok(None) };
+        let message = DynamicMessage::decode(rpc.output(), bytes.as_slice()).expect("an answer of its type");
+        match refusal(&message) {
+            Some(status) => Err(status),
+            None => Ok(Some(message)),
+        }
+    }
+
+    /// The status of a page.
+    pub(super) async fn get(&self, path: &str) -> u16 {
+        let mut stream = TcpStream::connect(self.address)
+            .await
+            .expect("the server answers");
+        let credential = self
+            .credential
+            .as_ref()
+            .map(|(name, value)| format!("{name}: {value}\r\n"));
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: watchbell\r\n{}\r\n",
+            credential.unwrap_or_default()
+        );
+        stream.write_all(request.as_bytes()).await.expect("it listens");
+        let mut status = [0; "HTTP/1.1 200".len()];
+        stream.read_exact(&mut status).await.expect("a status");
+        let status = String::from_utf8_lossy(&status[9..]);
+        status.parse().expect("three digits")
+    }
+}
+
+/// The error that a message of a stream carries in itself.
+fn refusal(message: &DynamicMessage) -> Option<Status> {
+    if let Some(result) = message.get_field_by_name("result") {
+        return refusal(result.as_message()?);
+    }
+    let mut fields = ["error", "refused"]
+        .into_iter()
+        .filter_map(|name| message.descriptor().get_field_by_name(name));
+    let error = message.get_field(&fields.find(|field| message.has_field(field))?);
+    let error = error.as_message()?;
+    let code = error.get_field_by_name("code")?.as_i32()?;
+    let text = error.get_field_by_name("message")?.as_str()?.to_owned();
+    Some(Status::new(Code::from_i32(code), text))
+}
+
+/// Every RPC of Watchbell.
+pub(super) fn all_rpcs() -> Vec<MethodDescriptor> {
+    let pool = json::descriptor("watchbell.event.v1.Event")
+        .expect("it is there")
+        .parent_pool()
+        .clone();
+    let services = pool
+        .services()
+        .filter(|service| service.full_name().starts_with("watchbell."));
+    services
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .collect()
+}
+
+/// Messages as the bytes that they are.
+#[derive(Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        bytes::BufMut::put_slice(buffer, &item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        let mut item = vec![0; bytes::Buf::remaining(buffer)];
+        bytes::Buf::copy_to_slice(buffer, &mut item);
+        Ok(Some(item))
+    }
+}
