@@ -26,6 +26,8 @@ mod slack;
 mod snapshot;
 mod store;
 
+#[cfg(feature = "fuzzing")]
+pub use document::fuzzing;
 pub use document::references;
 pub use error::{Error, Result};
 pub use owners::OwnerTeller;

@@ -62,6 +62,8 @@ use watchbell_store::Store;
 
 pub use error::{CorruptRow, Error, OpenError};
 pub use grpc::Service;
+#[cfg(feature = "fuzzing")]
+pub use senders::fuzzing;
 pub use settings::{MailSecurity, MailSettings, Settings};
 
 use crate::channels::Channels;

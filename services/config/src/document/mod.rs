@@ -16,6 +16,8 @@ mod apply;
 mod current;
 mod entry;
 mod export;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod plan;
 mod plan_channels;
 mod plan_rules;

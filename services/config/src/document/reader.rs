@@ -93,6 +93,7 @@ impl<'a> Table<'a> {
     pub(super) fn at(&self, key: &str) -> String {
         match self.path.as_str() {
             // The whole document, whose own name goes before no path.
+            "document" if key.is_empty() => "document[]".to_owned(),
             "document" => key.to_owned(),
             path => format!("{path}.{key}"),
         }

@@ -5,6 +5,8 @@
 mod answer;
 mod dispatch;
 mod email;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub(crate) mod logged;
 mod notice;
 #[cfg(test)]

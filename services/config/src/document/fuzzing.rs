@@ -1,0 +1,79 @@
+//! Reading and printing of documents without a team, for `tests/fuzz`.
+
+use std::collections::BTreeMap;
+
+use watchbell_contracts::config::v1::{SendAction, rule::Action};
+use watchbell_domain::violation::Violations;
+
+use super::tree::{Map, Tree};
+use super::{Desired, desired, entry, text};
+
+/// Reads a document and prints what it asks for, without secrets.
+///
+/// # Errors
+/// Everything that is wrong with the document.
+pub fn reprint(document: &str) -> Result<String, Violations> {
+    let (desired, violations) = desired(document);
+    violations.into_result(())?;
+    let mut tree = tree(&desired);
+    tree.escape();
+    #[allow(
+        clippy::expect_used,
+        reason = "texts, numbers and mappings with text keys print"
+    )]
+    let printed = text::print(&tree).expect("a document prints");
+    Ok(printed)
+}
+
+fn tree(desired: &Desired) -> Map {
+    let channels = desired.channels.as_ref().map(|all| {
+        Tree::list(
+            all.iter()
+                .map(|draft| entry::channel(&draft.message, draft.is_default)),
+        )
+    });
+    let rules = desired.rules.as_ref().map(|all| {
+        Tree::list(all.iter().map(|draft| {
+            let mut rule = draft.message.clone();
+            let names: BTreeMap<String, Tree> = (0..)
+                .zip(&draft.send)
+                .map(|(at, channel): (u32, _)| {
+                    let name = channel.name.as_str();
+                    let written = match channel.kind {
+                        Some(kind) => Map::default().with(super::words::lower(kind), name).into(),
+                        None => name.into(),
+                    };
+                    (at.to_string(), written)
+                })
+                .collect();
+            if let Some(Action::Send(send)) = &mut rule.action {
+                *send = SendAction {
+                    channel_ids: names.keys().cloned().collect(),
+                };
+            }
+            entry::rule(&rule, |at| names[at].clone())
+        }))
+    });
+    let mentions = desired.mentions.as_ref();
+    let event_types = desired.event_types.as_ref();
+    Map::default()
+        .with("version", 1)
+        .with_some("channels", channels)
+        .with_some("rules", rules)
+        .with_some(
+            "mentions",
+            mentions.map(|all| Tree::list(all.iter().map(entry::mention_rule))),
+        )
+        .with_some(
+            "compliance_recipients",
+            desired
+                .compliance_recipients
+                .as_ref()
+                .map(|all| Tree::list(all.iter().map(String::as_str))),
+        )
+        .with_some("digest", desired.digest.as_ref().map(entry::digest))
+        .with_some(
+            "event_types",
+            event_types.map(|all| Tree::list(all.iter().map(|draft| entry::event_type(&draft.message)))),
+        )
+}
