@@ -9,6 +9,7 @@ mod member_token;
 mod page_token;
 mod quiet_hours;
 mod schema;
+mod smtp;
 mod unsubscribe;
 mod url;
 mod words;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     of("page_token", page_token::run),
     of("quiet_hours", quiet_hours::run),
     of("schema", schema::run),
+    of("smtp", smtp::run),
     of("unsubscribe", unsubscribe::run),
     of("url", url::run),
     of("words", words::run),

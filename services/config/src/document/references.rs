@@ -46,7 +46,8 @@ pub(super) fn meant(value: &mut Value) -> Violations {
         value,
         &mut |at, text| match resolved(text, &mut { unresolved }) {
             Ok(whole) => *text = whole,
-            Err(why) => violations.add(at, reason::MALFORMED, why),
+            // A document may be no mapping, but one text.
+            Err(why) => violations.add(if at.is_empty() { "document" } else { at }, reason::MALFORMED, why),
         },
     );
     violations
