@@ -5,6 +5,7 @@
 //! It knows no table. Statements that differ between the backends live in the service that owns the
 //! table, one module per backend.
 
+pub mod compatibility;
 mod connect;
 mod durability;
 mod error;

@@ -51,3 +51,21 @@ impl MigrationTrait for Tables {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use watchbell_store::compatibility::{self, Released};
+
+    use super::Migrator;
+
+    watchbell_store::store_tests! {
+        async fn what_the_last_release_does_works_on_the_new_schema(store: Store) {
+            let released = Released {
+                sqlite: include_str!("../../released/sqlite.sql"),
+                postgres: include_str!("../../released/postgres.sql"),
+                statements: include_str!("../../released/statements.sql"),
+            };
+            compatibility::check::<Migrator>(&store, &released).await;
+        }
+    }
+}

@@ -165,3 +165,21 @@ CREATE TABLE channel_health (
 CREATE INDEX channel_health_of_team ON channel_health (team_id);
 CREATE INDEX channel_health_unhealthy ON channel_health (channel_id) WHERE unhealthy;
 ";
+
+#[cfg(test)]
+mod tests {
+    use watchbell_store::compatibility::{self, Released};
+
+    use super::Migrator;
+
+    watchbell_store::store_tests! {
+        async fn what_the_last_release_does_works_on_the_new_schema(store: Store) {
+            let released = Released {
+                sqlite: include_str!("../../released/sqlite.sql"),
+                postgres: include_str!("../../released/postgres.sql"),
+                statements: include_str!("../../released/statements.sql"),
+            };
+            compatibility::check::<Migrator>(&store, &released).await;
+        }
+    }
+}
