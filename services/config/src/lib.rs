@@ -25,6 +25,7 @@ mod service;
 mod slack;
 mod snapshot;
 mod store;
+mod warnings;
 
 #[cfg(feature = "fuzzing")]
 pub use document::fuzzing;

@@ -14,6 +14,7 @@ use watchbell_domain::secret::Secret;
 use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::{EgressPolicy, Guard};
 use watchbell_runtime::settings::read;
+use watchbell_runtime::workshop::Workshop;
 use watchbell_store::{DatabaseSettings, Store, connect};
 
 use crate::dispatcher::Link;
@@ -69,6 +70,7 @@ struct Inner {
     dispatcher: Link,
     brand: Brand,
     slack: Option<SlackApp>,
+    workshop: Workshop,
 }
 
 // === impl Service ===
@@ -111,6 +113,7 @@ impl Service {
                 dispatcher: Link::default(),
                 brand: settings.brand.clone(),
                 slack,
+                workshop: Workshop::new(),
             }),
         })
     }
@@ -179,6 +182,11 @@ impl Service {
 
     pub(crate) fn slack(&self) -> Option<&SlackApp> {
         self.inner.slack.as_ref()
+    }
+
+    /// Where teams' schemas are compiled and tried.
+    pub(crate) fn workshop(&self) -> &Workshop {
+        &self.inner.workshop
     }
 
     pub(crate) fn guard(&self) -> &Guard {

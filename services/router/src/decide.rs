@@ -69,6 +69,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
     Decision {
         routes: deciding.routes,
         steps: deciding.trace.into_steps(),
+        failed_expressions: deciding.facts.failures(),
     }
 }
 

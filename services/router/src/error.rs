@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tonic::Status;
 use watchbell_domain::violation::Violations;
-use watchbell_runtime::problem::{DEFAULT_RETRY, Problem};
+use watchbell_runtime::{
+    problem::{DEFAULT_RETRY, Problem},
+    workshop::Busy,
+};
 
 /// What can go wrong in the Router.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -21,6 +24,9 @@ pub(crate) enum Error {
     /// No Dispatcher can commit; nothing is known to be stored.
     #[error("no Dispatcher can commit the event now")]
     NoDispatcher,
+    /// The team's schemas and expressions have more to do than can be done soon.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// More is waiting for the Dispatcher than it can take.
     #[error("the Dispatcher is overloaded")]
     Overloaded,
@@ -38,6 +44,7 @@ impl Error {
             Self::Invalid(_) => "invalid",
             Self::Snapshot(_) | Self::SnapshotUnreadable(_) => "no_snapshot",
             Self::NoDispatcher => "no_dispatcher",
+            Self::Busy(_) => "busy",
             Self::Overloaded => "overloaded",
             Self::Refused(_) => "refused",
         }
@@ -53,6 +60,7 @@ impl From<Error> for Problem {
                 retry_after: DEFAULT_RETRY,
                 message: error.to_string(),
             },
+            Error::Busy(busy) => busy.into(),
             Error::Overloaded => Self::Overloaded {
                 retry_after: Duration::from_millis(500),
             },

@@ -4,12 +4,21 @@ use chrono::{DateTime, Utc};
 use watchbell_contracts::{convert, router::v1::ExplainResponse};
 use watchbell_domain::{
     decision::{Outcome, Route, Stage, Step, StepSubject},
-    event::Event,
+    event::{Event, EventDraft},
     snapshot::TeamSnapshot,
     vocabulary::ChannelHealth,
 };
 
 use crate::decide::decide_and_explain;
+
+/// Puts the catalog's example in place of data that was not given; whether there is one.
+pub(crate) fn take_example(snapshot: &TeamSnapshot, draft: &mut EventDraft) -> bool {
+    let Some(spec) = snapshot.catalog.get(&draft.event_type) else {
+        return false;
+    };
+    draft.data = spec.example.clone();
+    !spec.example.is_empty()
+}
 
 /// The decision with its steps, holds judged at `at`.
 pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>) -> ExplainResponse {
@@ -28,6 +37,7 @@ pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>)
             .map(|step| convert::step_message(&step))
             .collect(),
         revision: snapshot.revision,
+        example_data: false,
     }
 }
 

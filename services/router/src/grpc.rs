@@ -20,7 +20,7 @@ use watchbell_runtime::{
     problem::{Problem, to_message},
 };
 
-use crate::{Router, error::Error, explain};
+use crate::{Router, error::Error, explain, intake};
 
 /// The most events of one batch.
 const MAX_BATCH: usize = 1_000;
@@ -101,12 +101,35 @@ impl RouterApi for Router {
         let snapshot = self.intake.snapshots.of(team).await?;
         let mut violations = Violations::new();
         let at = convert::instant(request.at.as_ref(), "at", &mut violations);
-        let event = violations.take(self.intake.parse(request.event, &snapshot, "event"));
-        let Some(event) = event.filter(|_| violations.is_empty()) else {
+        let without_data = request
+            .event
+            .as_ref()
+            .is_some_and(|event| event.payload.is_none());
+        let Some(mut draft) = violations.take(intake::draft(request.event, "event")) else {
             return Err(Problem::Invalid(violations).into());
         };
+        let example_data = without_data && explain::take_example(&snapshot, &mut draft);
         let at = at.unwrap_or_else(|| self.intake.clock.now());
-        Ok(Response::new(explain::explain(&snapshot, &event, at)))
+        let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
+        let intake = self.intake.clone();
+        let explain = move || {
+            let event = violations.take(intake.parse(draft, &snapshot, "event"));
+            let explained = event.map(|event| ExplainResponse {
+                example_data,
+                ..explain::explain(&snapshot, &event, at)
+            });
+            explained.filter(|_| violations.is_empty()).ok_or(violations)
+        };
+        let explained = if heavy {
+            self.intake
+                .workshop
+                .run(team, explain)
+                .await
+                .map_err(Problem::from)?
+        } else {
+            explain()
+        };
+        Ok(Response::new(explained.map_err(Problem::Invalid)?))
     }
 }
 

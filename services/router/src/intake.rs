@@ -1,18 +1,16 @@
 //! What happens to an event between a caller's words and the Dispatcher's commit: validate, decide, submit.
 
-use std::sync::Arc;
-
 use watchbell_contracts::{
     convert, dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse,
 };
 use watchbell_domain::{
     clock::SharedClock,
-    event::Event,
+    event::{Event, EventDraft},
     ids::TeamId,
     snapshot::TeamSnapshot,
     violation::{Violations, reason},
 };
-use watchbell_runtime::{problem, telemetry::propagate};
+use watchbell_runtime::{problem, telemetry::propagate, workshop::Workshop};
 
 use crate::{decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter};
 
@@ -23,6 +21,7 @@ pub(crate) struct Intake {
     pub(crate) snapshots: Snapshots,
     pub(crate) submitter: Submitter,
     pub(crate) metrics: Metrics,
+    pub(crate) workshop: Workshop,
 }
 
 // === impl Intake ===
@@ -69,7 +68,25 @@ impl Intake {
         path: &str,
     ) -> Result<(String, SubmitRequest), Error> {
         let snapshot = self.snapshots.of(team).await?;
-        let event = self.parse(event, &snapshot, path)?;
+        let draft = draft(event, path)?;
+        let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
+        let (intake, path) = (self.clone(), path.to_owned());
+        let decide = move || intake.decide_draft(team, draft, &snapshot, &path);
+        if heavy {
+            self.workshop.run(team, decide).await?
+        } else {
+            decide()
+        }
+    }
+
+    fn decide_draft(
+        &self,
+        team: TeamId,
+        draft: EventDraft,
+        snapshot: &TeamSnapshot,
+        path: &str,
+    ) -> Result<(String, SubmitRequest), Error> {
+        let event = self.parse(draft, snapshot, path)?;
         let traceparent = propagate::traceparent();
         // As with attempts: in a trace that nobody keeps, only who debugs has the span.
         let span = if traceparent.as_deref().is_none_or(propagate::is_sampled) {
@@ -77,7 +94,8 @@ impl Intake {
         } else {
             tracing::debug_span!("decide", %team, event = %event.id, revision = snapshot.revision)
         };
-        let decision = span.in_scope(|| decide(&snapshot, &event));
+        let decision = span.in_scope(|| decide(snapshot, &event));
+        self.metrics.failed_expressions(&decision);
         let event_id = event.id.to_string();
         let request = SubmitRequest {
             sequence: 0,
@@ -90,18 +108,22 @@ impl Intake {
         Ok((event_id, request))
     }
 
-    /// The event that a message words, checked against the team's catalog.
+    /// The event that a draft words, checked against the team's catalog.
     pub(crate) fn parse(
         &self,
-        event: Option<wire::Event>,
-        snapshot: &Arc<TeamSnapshot>,
+        draft: EventDraft,
+        snapshot: &TeamSnapshot,
         path: &str,
     ) -> Result<Event, Violations> {
-        let Some(message) = event else {
-            return Err(Violations::one(path, reason::REQUIRED, "must be given"));
-        };
-        let parsed = convert::event_draft(message)
-            .and_then(|draft| Event::parse(draft, snapshot.team_id, &snapshot.catalog, self.clock.now()));
-        parsed.map_err(|violations| violations.under(path))
+        Event::parse(draft, snapshot.team_id, &snapshot.catalog, self.clock.now())
+            .map_err(|violations| violations.under(path))
     }
+}
+
+/// What a message words.
+pub(crate) fn draft(event: Option<wire::Event>, path: &str) -> Result<EventDraft, Violations> {
+    let Some(message) = event else {
+        return Err(Violations::one(path, reason::REQUIRED, "must be given"));
+    };
+    convert::event_draft(message).map_err(|violations| violations.under(path))
 }

@@ -21,6 +21,7 @@ use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_domain::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{Stage, TaskSet};
+use watchbell_runtime::workshop::Workshop;
 
 pub use crate::decide::decide;
 use crate::{intake::Intake, metrics::Metrics, snapshots::Snapshots, submitter::Submitter};
@@ -63,6 +64,7 @@ impl Router {
                 snapshots,
                 submitter,
                 metrics: Metrics::new(&needs.meter),
+                workshop: Workshop::new(),
             },
         })
     }

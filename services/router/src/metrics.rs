@@ -6,12 +6,15 @@ use opentelemetry::{
     metrics::{Counter, Meter},
 };
 
+use watchbell_domain::decision::Decision;
+
 use crate::error::Error;
 
 /// The instruments.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     rejected: Counter<u64>,
+    failed_expressions: Counter<u64>,
 }
 
 // === impl Metrics ===
@@ -23,6 +26,16 @@ impl Metrics {
                 .u64_counter("watchbell.events.rejected")
                 .with_description("Events that were not accepted, by reason")
                 .build(),
+            failed_expressions: meter
+                .u64_counter("watchbell.expressions.failed")
+                .with_description("Evaluations of filters' expressions that failed, which counts as no match")
+                .build(),
+        }
+    }
+
+    pub(crate) fn failed_expressions(&self, decision: &Decision) {
+        if decision.failed_expressions > 0 {
+            self.failed_expressions.add(decision.failed_expressions, &[]);
         }
     }
 

@@ -7,7 +7,11 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use tonic::{Code, Status};
-use watchbell_contracts::{api::SnapshotApi, config::v1::GetTeamSnapshotRequest, convert};
+use watchbell_contracts::{
+    api::SnapshotApi,
+    config::v1::{self as config, GetTeamSnapshotRequest},
+    convert,
+};
 use watchbell_domain::{
     clock::SharedClock,
     ids::TeamId,
@@ -67,7 +71,9 @@ impl Snapshots {
         let value = match self.config.get_team_snapshot(request).await {
             Ok(response) => {
                 let snapshot = response.into_inner().snapshot.unwrap_or_default();
-                let snapshot = convert::snapshot(&snapshot).and_then(|snapshot| belongs_to(team, snapshot));
+                let snapshot = compiled(snapshot)
+                    .await
+                    .and_then(|snapshot| belongs_to(team, snapshot));
                 Ok(Arc::new(snapshot.map_err(Error::SnapshotUnreadable)?))
             }
             Err(status) if status.code() == Code::NotFound => Err(status),
@@ -83,6 +89,24 @@ impl Snapshots {
             fresh,
             stale,
         })
+    }
+}
+
+/// The snapshot that a message says. A team's own event types take time to compile, and nobody else is to wait for that.
+async fn compiled(message: config::TeamSnapshot) -> Result<TeamSnapshot, Violations> {
+    if message.event_types.is_empty() {
+        return convert::snapshot(&message);
+    }
+    match tokio::task::spawn_blocking(move || convert::snapshot(&message)).await {
+        Ok(compiled) => compiled,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Violations::one(
+                "",
+                reason::NOT_ALLOWED,
+                "the process is stopping",
+            )),
+        },
     }
 }
 

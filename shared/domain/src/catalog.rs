@@ -5,6 +5,7 @@
 //! example that is also the body of a test event.
 
 mod built_in;
+mod cost;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -87,7 +88,7 @@ pub struct EventTypeSpec {
     pub example: Data,
     /// Whether it comes with Watchbell.
     pub built_in: bool,
-    validator: Option<jsonschema::Validator>,
+    schema: Option<schema::Schema>,
 }
 
 /// The event types that one team can emit.
@@ -135,14 +136,14 @@ impl EventTypeSpec {
         {
             violations.add("topic", reason::NOT_ALLOWED, "cannot be the digest or marketing");
         }
-        let validator = definition
+        let schema = definition
             .data_schema
             .as_ref()
-            .and_then(|written| violations.take_under("data_schema", schema::compile_checked(written)));
+            .and_then(|written| violations.take_under("data_schema", schema::Schema::parse(written)));
         let example = Data::of(std::mem::take(&mut definition.example))
             .map_err(|error| violations.add("example", error.reason(), error.to_string()))
             .unwrap_or_default();
-        let spec = Self::compiled(definition, example, validator, false);
+        let spec = Self::compiled(definition, example, schema, false);
         if let Err(invalid) = spec.validate(&spec.example) {
             if spec.example.is_empty() {
                 violations.add(
@@ -159,9 +160,16 @@ impl EventTypeSpec {
 
     /// Whether `data` is what the type promises. Paths are those inside of `data`: nest them under `event.data`.
     pub fn validate(&self, data: &Data) -> Result<(), Violations> {
-        self.validator
+        self.schema
             .as_ref()
-            .map_or(Ok(()), |validator| schema::validate(validator, data.value()))
+            .map_or(Ok(()), |schema| schema.validate(data))
+    }
+
+    /// Whether [`EventTypeSpec::validate`] may take long enough to delay others: tens of milliseconds instead of
+    /// microseconds. Only a schema by a team can.
+    #[must_use]
+    pub fn is_heavy(&self, data: &Data) -> bool {
+        !self.built_in && self.schema.as_ref().is_some_and(|schema| schema.is_heavy(data))
     }
 
     /// Whether it tells of something that failed, which is what the default of the topic `scans` asks for.
@@ -179,7 +187,7 @@ impl EventTypeSpec {
     fn compiled(
         definition: EventTypeDefinition,
         example: Data,
-        validator: Option<jsonschema::Validator>,
+        schema: Option<schema::Schema>,
         built_in: bool,
     ) -> Self {
         Self {
@@ -193,7 +201,7 @@ impl EventTypeSpec {
             data_schema: definition.data_schema,
             example,
             built_in,
-            validator,
+            schema,
         }
     }
 }

@@ -120,7 +120,6 @@ impl Data {
         self.object().is_empty()
     }
 
-    #[cfg(test)]
     pub(crate) const fn size(&self) -> Size {
         self.size
     }

@@ -19,6 +19,9 @@ pub struct Decision {
     pub routes: Vec<Route>,
     /// Everything that was asked, in order. Empty unless an explanation was asked for.
     pub steps: Vec<Step>,
+    /// How many expressions of filters could not be evaluated, which counted as no match.
+    #[serde(default)]
+    pub failed_expressions: u64,
 }
 
 /// This event goes there, for this reason.

@@ -1,11 +1,14 @@
-//! Conditions in the Common Expression Language over one variable, `event`. Tenants write them, so their size, depth
-//! and loops are bounded when they are saved, and an evaluation that fails counts as no match and says so.
+//! Conditions in the Common Expression Language over one variable, `event`. Tenants write them, so what an evaluation costs
+//! is known before it is begun, and all expressions that are asked about one event share a budget. An evaluation that
+//! fails counts as no match and says so; what could only fail is told when it is saved (see [`Expression::check`]).
 //!
 //! `event` has `id`, `type`, `severity` (`"HIGH"`), `severity_rank` (0 to 4), `category`, `source`, `title`,
 //! `subject`, `url` (texts; empty when the event has none), `data` and `test`.
 
 mod check;
+mod cost;
 mod facts;
+mod types;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +21,7 @@ use cel::{Context, Env, Program, Value};
 use serde::{Deserialize, Serialize};
 
 use check::Check;
+pub use cost::Cost;
 pub use facts::Facts;
 
 /// The longest source, in characters.
@@ -25,8 +29,6 @@ pub const MAX_SOURCE_CHARS: usize = 2_000;
 
 /// How deep an expression may nest. Evaluation recurses as deep, on stacks of 2 MiB.
 const MAX_DEPTH: usize = 48;
-/// How much `event.data` may weigh, in bytes, for an expression with a loop or a regular expression.
-const MAX_HEAVY_BYTES: usize = 16 * 1024;
 
 /// A condition that compiled.
 #[derive(Clone, Serialize, Deserialize)]
@@ -34,8 +36,7 @@ const MAX_HEAVY_BYTES: usize = 16 * 1024;
 pub struct Expression {
     source: Arc<str>,
     program: Arc<Program>,
-    /// Whether it has a loop or a regular expression, whose cost grows with more than the size of the data.
-    heavy: bool,
+    cost: Cost,
 }
 
 /// Why a text is not an expression that Watchbell takes.
@@ -53,12 +54,30 @@ pub enum InvalidExpression {
     /// It calls what is not there.
     #[error("calls `{0}`, which is not a function")]
     UnknownFunction(String),
+    /// A macro with other arguments than it takes.
+    #[error("must give `{0}` {1}")]
+    Macro(&'static str, &'static str),
     /// Within a loop it would let one event cost seconds.
-    #[error("may not use {0} inside `all`, `exists` or `filter`")]
+    #[error("may not use {0} inside `all`, `exists`, `exists_one`, `filter` or `map`")]
     TooCostly(&'static str),
     /// A regular expression that is not a text, does not compile, or is too large.
     #[error("must give `matches` a regular expression as a text in quotes: {0}")]
-    Pattern(String),
+    Pattern(&'static str),
+    /// The event has no such field.
+    #[error(
+        "knows no `event.{0}`: there are `id`, `type`, `severity`, `severity_rank`, `category`, `source`, `title`, \
+         `subject`, `url`, `test` and `data`"
+    )]
+    UnknownField(String),
+    /// A field of what has none.
+    #[error("asks for `{0}` of {1}, which has no fields")]
+    NoFields(String, &'static str),
+    /// An operator or function on types that it does not take, or that are never equal.
+    #[error("uses {0} on {1}, which cannot be true")]
+    Misfit(String, String),
+    /// The whole is no condition.
+    #[error("must be true or false, and is {0}")]
+    NotBool(&'static str),
     /// Too many levels.
     #[error("nests more than {MAX_DEPTH} levels deep")]
     TooDeep,
@@ -83,16 +102,35 @@ impl Expression {
         &self.source
     }
 
+    /// What an evaluation costs.
+    #[must_use]
+    pub const fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// Whether it can be true, by the types that are known without an event. Expressions that were saved before this was
+    /// asked may fail it, and count as no match.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(&self) -> Result<(), InvalidExpression> {
+        types::check(self.program.expression())
+    }
+
     /// Whether it holds. An error counts as no match; the caller reports it.
     pub fn matches(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
-        let seen = facts.seen()?;
-        if self.heavy && seen.bytes > MAX_HEAVY_BYTES {
-            let why = "the event's data is too large for an expression with a loop or a regular expression";
-            return Err(EvaluationError(why.to_owned()));
+        let asked = self.ask(facts);
+        if asked.is_err() {
+            facts.note_failure();
         }
+        asked
+    }
+
+    fn ask(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
+        let value = facts.seen_for(self.cost)?;
         // The interpreter is somebody else's and the expression a tenant's: a panic must not take a batch with it.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let lent = Lent(&*seen.value);
+            let lent = Lent(value);
             let mut context = Context::with_env(ENVIRONMENT.clone());
             context.set_variable_resolver(&lent);
             self.program.execute(&context)
@@ -170,11 +208,11 @@ fn compile(source: String) -> Result<Expression, InvalidExpression> {
             .map_err(|errors| InvalidExpression::Syntax(brief(&errors.to_string())))?;
         let mut check = Check::default();
         check.visit(program.expression(), 0)?;
-        let heavy = check.heavy;
+        let cost = check.cost;
         Ok(Expression {
             source: source.into(),
             program: Arc::new(program),
-            heavy,
+            cost,
         })
     };
     let thread = std::thread::Builder::new()

@@ -161,7 +161,7 @@ impl Filter {
             && !self
                 .sources
                 .iter()
-                .any(|source| source.eq_ignore_ascii_case(&event.source))
+                .any(|source| is_same_word(source, &event.source))
         {
             return Match::No(Mismatch::Source);
         }
@@ -233,6 +233,12 @@ impl Match {
     pub const fn is_yes(&self) -> bool {
         matches!(self, Self::Yes)
     }
+}
+
+/// Compares without regard to case, in any script.
+fn is_same_word(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || (!(one.is_ascii() && other.is_ascii()) && one.to_lowercase() == other.to_lowercase())
 }
 
 fn list<T: ToString>(items: &[T]) -> String {

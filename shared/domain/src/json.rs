@@ -27,6 +27,17 @@ pub fn parse(text: &str, levels: usize) -> Result<Value, InvalidJson> {
     .map_err(|error| InvalidJson(words(&error)))
 }
 
+/// How deep a value nests: 0 for what is neither array nor object.
+#[must_use]
+pub fn levels(value: &Value) -> usize {
+    let deepest = |levels: Option<usize>| 1 + levels.unwrap_or_default();
+    match value {
+        Value::Array(items) => deepest(items.iter().map(levels).max()),
+        Value::Object(members) => deepest(members.values().map(levels).max()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
 /// Our own errors are sentences; those of the parser say what it met.
 fn words(error: &serde_json::Error) -> String {
     let said = error.to_string();

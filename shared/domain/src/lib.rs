@@ -23,6 +23,7 @@ pub mod member;
 pub mod mention;
 mod millis;
 pub mod pattern;
+mod pattern_cost;
 pub mod payload;
 pub mod preference;
 pub mod quiet_hours;

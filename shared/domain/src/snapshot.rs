@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, EventTypeDefinition};
 use crate::channel::Channel;
+use crate::data::Data;
 use crate::digest_settings::DigestSettings;
 use crate::email::EmailAddress;
+use crate::expression::Cost;
 use crate::ids::{ChannelId, MemberId, TeamId};
 use crate::member::Member;
 use crate::mention::MentionRule;
@@ -74,6 +76,8 @@ pub struct TeamSnapshot {
     pub catalog: Catalog,
     /// Its digest.
     pub digest: DigestSettings,
+    /// What all expressions of its filters cost together.
+    expressions: Cost,
 }
 
 // === impl TeamSnapshot ===
@@ -86,6 +90,14 @@ impl TeamSnapshot {
             Catalog::with_custom(parts.event_types).map_err(|violations| violations.under("event_types"))?;
         let mut rules = parts.rules;
         rules.sort_by_key(|rule| (rule.position, rule.id));
+        let filters = rules.iter().map(|rule| &rule.filter);
+        let filters = filters.chain(parts.channels.iter().flat_map(|channel| {
+            let own = std::iter::once(&channel.filter);
+            own.chain(&channel.triggers)
+        }));
+        let expressions = filters
+            .filter_map(|filter| filter.expression.as_ref())
+            .fold(Cost::default(), |sum, expression| sum.plus(expression.cost()));
         Ok(Self {
             team_id: parts.team_id,
             revision: parts.revision,
@@ -107,7 +119,19 @@ impl TeamSnapshot {
             compliance_recipients: parts.compliance_recipients,
             catalog,
             digest: parts.digest,
+            expressions,
         })
+    }
+
+    /// Whether checking and deciding an event of that type with this data may take long enough to delay others, because of
+    /// what the team wrote: schemas, patterns, expressions.
+    #[must_use]
+    pub fn is_heavy(&self, event_type: &str, data: &Data) -> bool {
+        self.expressions.is_heavy(data)
+            || self
+                .catalog
+                .get(event_type)
+                .is_some_and(|spec| spec.is_heavy(data))
     }
 
     /// The channel of that id.

@@ -1,6 +1,6 @@
 //! What every service of Watchbell does the same way: reading its settings, saying what it does (logs, traces, metrics),
-//! letting callers in or not, answering failures, listening, calling its peers, running its background loops and
-//! stopping them in order. It knows nothing of what any service is for.
+//! letting callers in or not, answering failures, listening, calling its peers, doing the work of tenants' programs aside,
+//! running its background loops and stopping them in order. It knows nothing of what any service is for.
 
 pub mod auth;
 pub mod client;
@@ -17,5 +17,6 @@ pub mod tasks;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;
+pub mod workshop;
 
 pub use problem::Problem;

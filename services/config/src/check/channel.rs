@@ -7,13 +7,13 @@ use watchbell_contracts::config::v1::{
     Channel, EmailDestination, HttpHeader, QuietHours, SmtpSecurity, SmtpServer, StormControl,
     WebhookDestination, WebhookEnvelope, channel::Destination,
 };
-use watchbell_contracts::convert::{self, delivery, filter, filter_message, span};
+use watchbell_contracts::convert::{self, delivery, filter_message, span};
 use watchbell_domain::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS};
 use watchbell_domain::header::is_reserved;
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_domain::{ChannelKind, EmailAddress};
 
-use super::words::name;
+use super::words::{filter, name};
 use super::{Checked, addresses};
 
 const MAX_HEADERS: usize = 20;

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use watchbell_contracts::config::v1::{MentionRule, Rule, SendAction, SilenceAction, rule::Action};
-use watchbell_contracts::convert::{self, FromWire, filter, filter_message, mention_message, words};
+use watchbell_contracts::convert::{self, FromWire, filter_message, mention_message, words};
 use watchbell_domain::ChannelKind;
 use watchbell_domain::ids::{ChannelId, MentionRuleId};
 use watchbell_domain::rule::MAX_CHANNELS;
 use watchbell_domain::violation::{Violations, reason};
 
 use super::Checked;
-use super::words::name;
+use super::words::{filter, name};
 
 /// A rule as it is kept. That its channels exist is asked elsewhere.
 pub(crate) fn rule(rule: &Rule) -> Checked<Rule> {

@@ -1,9 +1,14 @@
 //! The small things that many checks share.
 
-use watchbell_contracts::config::v1::Scope as WireScope;
+use watchbell_contracts::config::v1::{EventFilter, Scope as WireScope};
+use watchbell_contracts::convert;
+use watchbell_domain::expression::Expression;
+use watchbell_domain::filter::Filter;
 use watchbell_domain::rule::MAX_NAME_CHARS;
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::auth::Scope;
+
+use super::Checked;
 
 /// A name for people: given, of a sane length, without control characters; trimmed.
 pub(super) fn name(text: &str, field: &str, violations: &mut Violations) -> String {
@@ -16,6 +21,19 @@ pub(super) fn name(text: &str, field: &str, violations: &mut Violations) -> Stri
         violations.add(field, reason::MALFORMED, "must not hold control characters");
     }
     text.to_owned()
+}
+
+/// A filter that parses, and whose expression can be true.
+pub(super) fn filter(message: &EventFilter) -> Checked<Filter> {
+    let filter = convert::filter(message)?;
+    match filter.expression.as_ref().map(Expression::check) {
+        Some(Err(error)) => Err(Violations::one(
+            "expression",
+            reason::EXPRESSION,
+            error.to_string(),
+        )),
+        _ => Ok(filter),
+    }
 }
 
 pub(super) fn scope(number: i32) -> Option<Scope> {

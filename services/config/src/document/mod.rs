@@ -44,6 +44,8 @@ pub(crate) use read::desired;
 use read_channel::LeftOut;
 pub(crate) use read_channel::in_document;
 
+use crate::warnings::Known;
+
 /// What a document asks for. A section is absent when the document leaves it out. An entry with a violation may be among
 /// the others, so that what refers to it is not wrong as well.
 #[derive(Default)]
@@ -58,6 +60,22 @@ pub(crate) struct Desired {
     preferences: Option<BTreeMap<String, PreferencesDraft>>,
     compliance_recipients: Option<Vec<String>>,
     digest: Option<DigestSettings>,
+}
+
+/// What is odd about what a document asks for, a sentence each.
+pub(crate) fn warnings(current: &Current, desired: &Desired) -> Vec<String> {
+    let known = match &desired.event_types {
+        Some(types) => Known::with(types.iter().map(|placed| placed.message.name.as_str())),
+        None => Known::with(current.event_types.iter().map(|(row, _)| row.name.as_str())),
+    };
+    let channels = desired.channels.iter().flatten();
+    let rules = desired.rules.iter().flatten();
+    let mentions = desired.mentions.iter().flatten();
+    channels
+        .flat_map(|channel| known.of_channel(&channel.message))
+        .chain(rules.flat_map(|rule| known.of_rule(&rule.message)))
+        .chain(mentions.flat_map(|rule| known.of_mention_rule(rule)))
+        .collect()
 }
 
 /// A message and its place in the document.

@@ -6,7 +6,8 @@ use watchbell_contracts::config::v1::{
     UpdateEventTypeRequest, UpdateEventTypeResponse,
 };
 use watchbell_contracts::convert::{self, event_type_message};
-use watchbell_domain::catalog::{Catalog, MAX_CUSTOM_TYPES};
+use watchbell_domain::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES};
+use watchbell_domain::ids::TeamId;
 use watchbell_domain::violation::reason;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
@@ -67,10 +68,7 @@ pub(super) async fn create(
     request: CreateEventTypeRequest,
 ) -> Result<CreateEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
-    let spec = checked(
-        "event_type",
-        convert::event_type(&given(request.event_type, "event_type")?),
-    )?;
+    let spec = compiled(service, team, given(request.event_type, "event_type")?).await?;
     let change = service.change(team).await?;
     let count = event_types::all(change.connection(), team).await?.len();
     room(count as u64, MAX_CUSTOM_TYPES as u64, "event types of its own")?;
@@ -96,17 +94,20 @@ pub(super) async fn update(
     let team = caller.team(&request.team_id)?;
     let update = given(request.event_type, "event_type")?;
     not_built_in("event_type.name", &update.name)?;
-    let change = service.change(team).await?;
-    let mut row = event_types::get(change.connection(), team, &update.name).await?;
-    etag::check(&update.etag, row.version, "event type", &row.name)?;
-    let current = row.to_message()?;
+    let read = event_types::get(service.store().reader(), team, &update.name).await?;
+    etag::check(&update.etag, read.version, "event type", &read.name)?;
+    let current = read.to_message()?;
     let merged = mask::merge(
         "watchbell.config.v1.EventType",
         &current,
         &update,
         request.update_mask.as_ref(),
     )?;
-    let spec = checked("event_type", convert::event_type(&merged))?;
+    let spec = compiled(service, team, merged).await?;
+    // It was compiled outside of the transaction, which nobody is to wait for so long.
+    let change = service.change(team).await?;
+    let mut row = event_types::get(change.connection(), team, &update.name).await?;
+    etag::check(&current.etag, row.version, "event type", &row.name)?;
     row.configure(&event_type_message(&spec));
     row.version += 1;
     event_types::update(change.connection(), &row).await?;
@@ -129,6 +130,13 @@ pub(super) async fn delete(
     event_types::delete(change.connection(), team, &row.name).await?;
     change.finish(service, false).await?;
     Ok(DeleteEventTypeResponse {})
+}
+
+/// Compiles a schema and tries it on its example, aside.
+async fn compiled(service: &Service, team: TeamId, event_type: EventType) -> Result<EventTypeSpec> {
+    let compile = move || convert::event_type(&event_type);
+    let compiled = service.workshop().run(team, compile).await;
+    checked("event_type", compiled.map_err(Problem::from)?)
 }
 
 fn not_built_in(field: &str, name: &str) -> Result<()> {

@@ -29,6 +29,7 @@ use crate::secrets::{self, Before, Rotation, Taken};
 use crate::service::Service;
 use crate::store::entities::channel;
 use crate::store::{channels, rules, teams};
+use crate::warnings::Known;
 use crate::{check, etag, mask, owners};
 
 pub(super) const MAX_CHANNELS: u64 = 500;
@@ -111,10 +112,12 @@ pub(super) async fn create(
         "channels",
     )?;
     channels::insert(change.connection(), &mut row).await?;
+    let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
     change.finish(service, request.validate_only).await?;
     Ok(CreateChannelResponse {
         channel: Some(row.to_message(now)?),
         signing_secret: taken.made.filter(|_| !request.validate_only).unwrap_or_default(),
+        warnings,
     })
 }
 
@@ -159,9 +162,11 @@ pub(super) async fn update(
         let change = service.change(team).await?;
         row.update_time = change.now();
         if channels::update_if(change.connection(), &row, read).await? {
+            let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
             change.finish(service, request.validate_only).await?;
             return Ok(UpdateChannelResponse {
                 channel: Some(row.to_message(service.now())?),
+                warnings,
             });
         }
     }

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::mention_rule;
 use crate::store::rules;
+use crate::warnings::Known;
 use crate::{check, etag, mask};
 
 pub(super) const MAX_MENTION_RULES: u64 = 200;
@@ -75,9 +76,13 @@ pub(super) async fn create(
     };
     row.configure(&rule);
     rules::insert_mention(change.connection(), &row).await?;
+    let warnings = Known::read(change.connection(), team)
+        .await?
+        .of_mention_rule(&rule);
     change.finish(service, request.validate_only).await?;
     Ok(CreateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
+        warnings,
     })
 }
 
@@ -99,13 +104,18 @@ pub(super) async fn update(
         &update,
         request.update_mask.as_ref(),
     )?;
-    row.configure(&checked("mention_rule", check::mention_rule(&merged))?);
+    let rule = checked("mention_rule", check::mention_rule(&merged))?;
+    row.configure(&rule);
     row.version += 1;
     row.update_time = change.now();
     rules::update_mention(change.connection(), &row).await?;
+    let warnings = Known::read(change.connection(), team)
+        .await?
+        .of_mention_rule(&rule);
     change.finish(service, request.validate_only).await?;
     Ok(UpdateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
+        warnings,
     })
 }
 

@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::rule;
 use crate::store::rules;
+use crate::warnings::Known;
 use crate::{check, etag, mask};
 
 pub(super) const MAX_RULES: u64 = 500;
@@ -84,9 +85,11 @@ pub(super) async fn create(
     rules::insert(change.connection(), &row).await?;
     order.insert(index, row.clone());
     rules::renumber(change.connection(), &mut order).await?;
+    let warnings = Known::read(change.connection(), team).await?.of_rule(&rule);
     change.finish(service, request.validate_only).await?;
     Ok(CreateRuleResponse {
         rule: Some(row.to_message()?),
+        warnings,
     })
 }
 
@@ -113,9 +116,11 @@ pub(super) async fn update(
     row.version += 1;
     row.update_time = change.now();
     rules::update(change.connection(), &row).await?;
+    let warnings = Known::read(change.connection(), team).await?.of_rule(&rule);
     change.finish(service, request.validate_only).await?;
     Ok(UpdateRuleResponse {
         rule: Some(row.to_message()?),
+        warnings,
     })
 }
 

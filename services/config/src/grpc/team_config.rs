@@ -30,7 +30,9 @@ pub(super) async fn apply(
     request: ApplyTeamConfigRequest,
 ) -> Result<ApplyTeamConfigResponse> {
     let team = caller.team(&request.team_id)?;
-    let (desired, mut unreadable) = document::desired(&request.document);
+    let document = request.document;
+    let reading = service.workshop().run(team, move || document::desired(&document));
+    let (desired, mut unreadable) = reading.await.map_err(Problem::from)?;
     unreadable.extend(room(&desired));
     for _ in 0..TRIES {
         let mut current = read(service, team).await?;
@@ -45,6 +47,7 @@ pub(super) async fn apply(
         their_own(&caller, &plan)?;
         let answer = ApplyTeamConfigResponse {
             changes: plan.changes,
+            warnings: document::warnings(&current, &desired),
         };
         if request.validate_only || answer.changes.is_empty() {
             return Ok(answer);

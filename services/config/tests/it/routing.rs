@@ -127,8 +127,27 @@ store_tests! {
             "rule.match.expression",
             "rule.silence.kinds[0]",
         ]);
+        for expression in ["event.dat.score > 7", "1 + 1", "event.severity > 3"] {
+            let filter = EventFilter { expression: expression.to_owned(), ..EventFilter::default() };
+            let never = Rule { r#match: Some(filter), ..silent("a", 0) };
+            assert_eq!(violated(create(&config, team, never).await), ["rule.match.expression"], "{expression}");
+        }
         let without = Rule { action: None, ..silent("a", 0) };
         assert_eq!(violated(create(&config, team, without).await), ["rule.send"]);
+    }
+
+    async fn a_pattern_that_no_event_type_matches_is_warned_of_and_kept(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let rule = |types: [&str; 2]| {
+            let types = types.map(str::to_owned).to_vec();
+            let filter = EventFilter { types, ..EventFilter::default() };
+            Rule { r#match: Some(filter), ..silent("Typing", 0) }
+        };
+        let made = create(&config, team, rule(["findin.*", "scan.failed"])).await.unwrap();
+        assert_eq!(made.warnings, ["The rule “Typing” asks for `findin.*`, which no event type of the catalog matches."]);
+        let made = create(&config, team, rule(["finding.*", "*"])).await.unwrap();
+        assert!(made.warnings.is_empty());
     }
 
     async fn an_update_keeps_the_place_and_needs_the_etag_it_names(store: Store) {

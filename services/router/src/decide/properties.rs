@@ -226,7 +226,7 @@ proptest! {
     #[test]
     fn an_explanation_decides_the_same_and_leaves_no_rule_webhook_or_member_out(parts in team(), event in no_receipt()) {
         let team = snapshot(&parts);
-        let Decision { routes, steps } = decide_and_explain(&team, &event);
+        let Decision { routes, steps, .. } = decide_and_explain(&team, &event);
         let plain = decide(&team, &event);
         prop_assert_eq!(&plain.routes, &routes);
         prop_assert!(plain.steps.is_empty());
@@ -250,7 +250,7 @@ proptest! {
 
     #[test]
     fn every_route_has_a_step_that_says_so_and_the_other_way_round(parts in team(), event in any_event()) {
-        let Decision { routes, steps } = decide_and_explain(&snapshot(&parts), &event);
+        let Decision { routes, steps, .. } = decide_and_explain(&snapshot(&parts), &event);
         let routed: HashSet<_> = steps.iter().filter(|step| step.outcome == Outcome::Routed).map(|step| step.stage).collect();
         let stages: HashSet<_> = routes.iter().map(|route| match route.reason {
             Reason::RuleMatched { .. } => Stage::Rule,

@@ -1,10 +1,12 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::DateTime;
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, poll, stream};
 use opentelemetry::metrics::{MeterProvider as _, noop::NoopMeterProvider};
+use tokio::sync::oneshot;
 use tonic::Code;
 use watchbell_contracts::{
+    config::v1::EventType,
     dispatcher::v1::{SubmitRequest, SubmitResponse},
     event::v1::{Event as WireEvent, Severity, event::Payload, route::Target},
 };
@@ -276,6 +278,29 @@ async fn data_that_would_not_come_back_as_it_is_is_refused() {
 }
 
 #[tokio::test]
+async fn an_explanation_without_data_is_of_the_catalogs_example_and_says_so() {
+    let (world, _committed) = World::committing().await;
+    let ask = async |payload| {
+        let event = WireEvent {
+            payload,
+            ..finding("")
+        };
+        let request = ExplainRequest {
+            event: Some(event),
+            ..ExplainRequest::default()
+        };
+        world.router.explain(by_key(team_id(), request)).await
+    };
+    assert!(ask(None).await.unwrap().into_inner().example_data);
+    let given = ask(json(r#"{"finding_id": "f"}"#)).await.unwrap().into_inner();
+    assert!(!given.example_data);
+    assert_eq!(
+        fields(&refusal(async { ask(json("{}")).await }).await),
+        ["event.data.finding_id"]
+    );
+}
+
+#[tokio::test]
 async fn nobody_emits_without_a_name_or_for_another_team() {
     let (world, committed) = World::committing().await;
     let bare = Request::new(emit(Some(finding("e"))));
@@ -484,4 +509,48 @@ async fn explain_says_who_would_get_it_and_sends_nothing() {
     assert_eq!(fields(&refused)[0], "at");
     assert_eq!(refused.violations.len(), 5);
     assert!(committed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_takes_long_to_check_waits_for_its_teams_turn_and_what_does_not_goes_on() {
+    let (world, _committed) = World::committing().await;
+    let branches: Vec<_> = (0..200).map(|n| serde_json::json!({ "const": n })).collect();
+    let schema = serde_json::json!({"properties": {"a": {"items": {"anyOf": branches}}}});
+    let mut team = wire_team(team_id(), 8);
+    team.event_types.push(EventType {
+        name: "deploy.finished".to_owned(),
+        title: "Deploy finished".to_owned(),
+        data_schema: Some(convert::structure(schema.as_object().unwrap())),
+        ..EventType::default()
+    });
+    world.config.set(team_id(), Ok(team));
+    let deploy = |numbers: usize| {
+        let data = serde_json::json!({"a": vec![199; numbers]}).to_string();
+        let event = WireEvent {
+            r#type: "deploy.finished".to_owned(),
+            payload: Some(Payload::DataJson(data.into())),
+            ..WireEvent::default()
+        };
+        world.router.emit(by_key(team_id(), emit(Some(event))))
+    };
+    deploy(1).await.unwrap();
+
+    // Another piece of the team's work has the turn.
+    let ((began, has_begun), (end, ends)) = (oneshot::channel(), std::sync::mpsc::channel::<()>());
+    let workshop = world.router.intake.workshop.clone();
+    let before = tokio::spawn(async move {
+        let work = move || {
+            let _ = began.send(());
+            let _ = ends.recv();
+        };
+        workshop.run(team_id(), work).await
+    });
+    has_begun.await.unwrap();
+    let mut heavy = deploy(500);
+    assert!(poll!(&mut heavy).is_pending());
+    deploy(2).await.unwrap();
+    assert!(poll!(&mut heavy).is_pending());
+    end.send(()).unwrap();
+    heavy.await.unwrap();
+    before.await.unwrap().unwrap();
 }

@@ -34,6 +34,7 @@ pub(super) async fn apply(session: &Session, args: ApplyArgs) -> Outcome {
         .await?
         .into_inner();
     let out = session.out;
+    out.warn(&answer.warnings);
     out.show("watchbell.config.v1.ApplyTeamConfigResponse", &answer, || {
         readable(&answer, args.dry_run, out.style)
     })
@@ -116,6 +117,7 @@ mod tests {
                 change(ConfigChangeAction::Create, "channel #incidents", Vec::new()),
                 change(ConfigChangeAction::Update, "rule noisy", vec![field]),
             ],
+            warnings: Vec::new(),
         };
         assert_eq!(
             readable(&answer, true, Style::new(false)),

@@ -130,6 +130,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 .create_channel(session.ask(request))
                 .await?
                 .into_inner();
+            out.warn(&answer.warnings);
             let channel = present(answer.channel.clone())?;
             out.show("watchbell.config.v1.CreateChannelResponse", &answer, || {
                 shown(&channel, out.style) + &secret_once(&answer.signing_secret, out.style)
@@ -173,6 +174,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 .update_channel(session.ask(request))
                 .await?
                 .into_inner();
+            out.warn(&answer.warnings);
             let channel = present(answer.channel)?;
             out.show(NAME, &channel, || shown(&channel, out.style))
         }

@@ -64,6 +64,10 @@ pub(super) async fn run(session: &Session, args: ExplainArgs) -> Outcome {
 fn readable(event: &Event, answer: &ExplainResponse, names: &HashMap<String, String>, out: Out) -> String {
     let style = out.style;
     let mut said = format!("{}\n\n", style.bold(&format!("Who would get {}?", event.r#type)));
+    if answer.example_data {
+        said += &style
+            .faint("decided on the example of its type in the catalog, since the event has no data\n\n");
+    }
     let mut table = Table::new(&["ASKED", "FOR", "OUTCOME", "WHY"]);
     for step in &answer.steps {
         table.row([
@@ -182,6 +186,7 @@ mod tests {
                 ),
             ],
             revision: 7,
+            example_data: true,
         };
         let event = Event {
             r#type: "finding.created".to_owned(),
@@ -196,6 +201,7 @@ mod tests {
         assert_eq!(
             readable(&event, &answer, &names, out),
             "Who would get finding.created?\n\n\
+             decided on the example of its type in the catalog, since the event has no data\n\n\
              ASKED                              FOR    OUTCOME   WHY\n\
              rule criticals                     slack  no match  the severity is HIGH\n\
              default channel #watchbell-alerts  slack  routes    it alerts by default\n\n\

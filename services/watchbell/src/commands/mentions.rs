@@ -160,6 +160,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 .create_mention_rule(session.ask(request))
                 .await?
                 .into_inner();
+            out.warn(&answer.warnings);
             let rule = present(answer.mention_rule)?;
             out.show(NAME, &rule, || shown(&rule, out.style))
         }
@@ -195,6 +196,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 .update_mention_rule(session.ask(request))
                 .await?
                 .into_inner();
+            out.warn(&answer.warnings);
             let rule = present(answer.mention_rule)?;
             out.show(NAME, &rule, || shown(&rule, out.style))
         }

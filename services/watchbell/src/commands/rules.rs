@@ -160,14 +160,13 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 rule: Some(rule),
                 validate_only: dry_run,
             };
-            let rule = present(
-                session
-                    .routing()
-                    .create_rule(session.ask(request))
-                    .await?
-                    .into_inner()
-                    .rule,
-            )?;
+            let answer = session
+                .routing()
+                .create_rule(session.ask(request))
+                .await?
+                .into_inner();
+            session.out.warn(&answer.warnings);
+            let rule = present(answer.rule)?;
             show(session, &rule).await
         }
         Command::Update {
@@ -210,14 +209,13 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 update_mask: mask(paths.iter().map(String::as_str).collect())?,
                 validate_only: false,
             };
-            let rule = present(
-                session
-                    .routing()
-                    .update_rule(session.ask(request))
-                    .await?
-                    .into_inner()
-                    .rule,
-            )?;
+            let answer = session
+                .routing()
+                .update_rule(session.ask(request))
+                .await?
+                .into_inner();
+            session.out.warn(&answer.warnings);
+            let rule = present(answer.rule)?;
             show(session, &rule).await
         }
         Command::Move { rule, position } => {

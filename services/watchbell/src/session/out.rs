@@ -38,6 +38,14 @@ impl Out {
         Ok(stdout.flush()?)
     }
 
+    /// Tells what an answer warns of: on standard error, so that it is in nobody's way.
+    #[expect(clippy::unused_self, reason = "the one way to warn")]
+    pub(crate) fn warn(&self, warnings: &[String]) {
+        for warning in warnings {
+            eprintln!("warning: {warning}");
+        }
+    }
+
     /// Prints an answer: as JSON when asked for, else as `human` says it. `name` is the full name of the message.
     pub(crate) fn show<M: Message>(&self, name: &str, answer: &M, human: impl FnOnce() -> String) -> Outcome {
         if !self.json {

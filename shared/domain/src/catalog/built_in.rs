@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{AlertPolicy, EventTypeDefinition, EventTypeSpec, schema};
+use super::{AlertPolicy, EventTypeDefinition, EventTypeSpec, schema::Schema};
 use crate::pattern::EventType;
 use crate::severities::SeveritySet;
 use crate::vocabulary::Severity::{self, High, Info, Low, Medium};
@@ -193,10 +193,10 @@ pub(super) fn all() -> BTreeMap<EventType, Arc<EventTypeSpec>> {
                 example: Map::new(),
                 data_schema: Some(written.clone()),
             };
-            let validator = schema::compile(&written).expect("a built-in schema compiles");
+            let schema = Schema::compile(&written).expect("a built-in schema compiles");
             let example = written["examples"][0].to_string();
             let example = example.parse().expect("a built-in example is data");
-            let spec = EventTypeSpec::compiled(definition, example, Some(validator), true);
+            let spec = EventTypeSpec::compiled(definition, example, Some(schema), true);
             (spec.event_type.clone(), Arc::new(spec))
         })
         .collect()

@@ -42,6 +42,11 @@ reads the same, `Emit` refuses with `INVALID_ARGUMENT` what
 A struct's numbers are doubles: 9007199254740993 becomes …992 before Watchbell sees it. Send `data_json` where that
 matters. Schemas, expressions and the struct in answers see numbers beyond 64 bits as doubles, too.
 
+What a team's own schema and expressions cost is known before they are run. Data that would take too long to check is
+refused as “too large for its schema”; an expression that would take too long counts as no match, and `Explain` says so.
+What takes longer than a few milliseconds waits for its turn, one event of a team at a time, and is answered
+`RESOURCE_EXHAUSTED` with `RetryInfo` when that does not come within three seconds.
+
 ";
 
 fn page() -> String {

@@ -1,12 +1,17 @@
 //! JSON Schemas of `data`. Those of teams are bounded before they are compiled: references stay inside the schema and
-//! do not recurse, and the schema with all references written out stays small, so that no schema can make one event
-//! cost seconds. Regular expressions run in linear time.
+//! do not recurse, and the schema with all references written out stays small. What a check of data costs is known
+//! before it is made (see [`Cost`]), and what would cost too much is refused instead. Regular expressions run in time
+//! linear in the text.
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::LocationSegment;
 use jsonschema::{PatternOptions, ValidationError, Validator};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::cost::{Cost, LIGHT, MOST, NAMED};
+use crate::data::{Data, MAX_LEVELS};
+use crate::json;
 use crate::violation::{Violations, reason};
 
 /// The largest schema of a team, in bytes of JSON.
@@ -15,53 +20,102 @@ const MAX_BYTES: usize = 64 * 1024;
 const MAX_NODES: usize = 1_000;
 /// The most violations that one answer names.
 const MAX_ANSWERED: usize = 50;
+/// The longest description of one, in characters: an `enum` of a schema can be long.
+const MAX_DESCRIPTION_CHARS: usize = 300;
 
-/// Compiles a schema that is known to be harmless.
-pub(super) fn compile(schema: &Value) -> Result<Validator, Violations> {
-    jsonschema::options()
-        .offline()
-        .should_validate_formats(true)
-        .with_pattern_options(PatternOptions::regex().size_limit(1 << 20))
-        .build(schema)
-        .map_err(|error| {
-            let why = format!("is not a JSON Schema that can be used: {}", error.masked());
-            Violations::one("", reason::SCHEMA, why)
+/// A schema that compiled.
+#[derive(Debug)]
+pub(super) struct Schema {
+    written: Value,
+    validator: Validator,
+    cost: Cost,
+}
+
+// === impl Schema ===
+
+impl Schema {
+    /// Compiles a schema by a team.
+    pub(super) fn parse(written: &Value) -> Result<Self, Violations> {
+        let refused = |why: String| Violations::one("", reason::SCHEMA, why);
+        if !written.is_object() {
+            return Err(refused("must be an object".to_owned()));
+        }
+        // It travels as a struct, as data does.
+        if json::levels(written) > MAX_LEVELS {
+            return Err(refused(format!("must nest at most {MAX_LEVELS} levels deep")));
+        }
+        if written.to_string().len() > MAX_BYTES {
+            let why = format!("must have at most {MAX_BYTES} bytes");
+            return Err(Violations::one("", reason::TOO_LONG, why));
+        }
+        Self::compile(written).map_err(refused)
+    }
+
+    /// Compiles a schema that is within its bounds.
+    pub(super) fn compile(written: &Value) -> Result<Self, String> {
+        let mut walk = Walk {
+            root: written,
+            nodes: 0,
+            open: Vec::new(),
+            cost: Cost::default(),
+        };
+        walk.visit(written, 0, 1)?;
+        let validator = jsonschema::options()
+            .offline()
+            .should_validate_formats(true)
+            .with_pattern_options(
+                PatternOptions::regex()
+                    .size_limit(1 << 20)
+                    .dfa_size_limit(1 << 18),
+            )
+            // The validator's own check parses a text within the data without bounds.
+            .with_content_media_type("application/json", |text| json::parse(text, MAX_LEVELS).is_ok())
+            .build(written)
+            .map_err(|error| format!("is not a JSON Schema that can be used: {}", error.masked()))?;
+        Ok(Self {
+            written: written.clone(),
+            validator,
+            cost: walk.cost,
         })
+    }
+
+    /// Whether a check of the data may take long enough to delay others.
+    pub(super) fn is_heavy(&self, data: &Data) -> bool {
+        !self.cost.is_within(LIGHT, &self.written, data)
+    }
+
+    /// Every way in which the data breaks the schema, with paths inside of `data`.
+    pub(super) fn validate(&self, data: &Data) -> Result<(), Violations> {
+        let refused = |why| Err(Violations::one("", reason::SCHEMA, why));
+        if !self.cost.is_within(MOST, &self.written, data) {
+            return refused("is too large for its schema: checking it would take too long");
+        }
+        if self.validator.is_valid(data.value()) {
+            return Ok(());
+        }
+        if !self.cost.is_within(NAMED, &self.written, data) {
+            return refused("breaks its schema, and is too large for every violation to be named");
+        }
+        let mut violations = Violations::new();
+        for error in self.validator.iter_errors(data.value()).take(MAX_ANSWERED) {
+            // The message is masked: an answer, and the log of it, must not repeat what the data holds.
+            let description: String = error
+                .masked()
+                .to_string()
+                .chars()
+                .take(MAX_DESCRIPTION_CHARS)
+                .collect();
+            violations.add(path_of(&error), reason::SCHEMA, description);
+        }
+        Err(violations)
+    }
 }
 
-/// Compiles a schema by a team.
-pub(super) fn compile_checked(schema: &Value) -> Result<Validator, Violations> {
-    if !schema.is_object() {
-        return Err(Violations::one("", reason::SCHEMA, "must be an object"));
-    }
-    if schema.to_string().len() > MAX_BYTES {
-        return Err(Violations::one(
-            "",
-            reason::TOO_LONG,
-            format!("must have at most {MAX_BYTES} bytes"),
-        ));
-    }
-    let mut walk = Walk {
-        root: schema,
-        nodes: 0,
-        open: Vec::new(),
-    };
-    walk.visit(schema, 0)
-        .map_err(|why| Violations::one("", reason::SCHEMA, why))?;
-    compile(schema)
-}
-
-/// Every way in which the data breaks the schema, with paths inside of `data`.
-pub(super) fn validate(validator: &Validator, data: &Value) -> Result<(), Violations> {
-    if validator.is_valid(data) {
-        return Ok(());
-    }
-    let mut violations = Violations::new();
-    for error in validator.iter_errors(data).take(MAX_ANSWERED) {
-        // The message is masked: an answer, and the log of it, must not repeat what the data holds.
-        violations.add(path_of(&error), reason::SCHEMA, error.masked().to_string());
-    }
-    Err(violations)
+/// The JSON pointer of a reference inside of the schema, which is percent-encoded (RFC 6901 §6).
+pub(super) fn pointer(reference: &str) -> Option<String> {
+    let fragment = reference.strip_prefix('#')?;
+    let pointer = percent_decode_str(fragment).decode_utf8().ok()?;
+    pointer.starts_with('/').then(|| pointer.into_owned())
 }
 
 fn path_of(error: &ValidationError<'_>) -> String {
@@ -88,14 +142,17 @@ struct Walk<'a> {
     root: &'a Value,
     nodes: usize,
     /// References that are being written out.
-    open: Vec<&'a str>,
+    open: Vec<String>,
+    cost: Cost,
 }
 
 // === impl Walk ===
 
 impl<'a> Walk<'a> {
-    fn visit(&mut self, value: &'a Value, depth: usize) -> Result<(), String> {
-        let children: &mut dyn Iterator<Item = &'a Value> = match value {
+    /// `times` is how often the validator goes over the same part.
+    fn visit(&mut self, value: &'a Value, depth: usize, times: u64) -> Result<(), String> {
+        self.cost.weight = self.cost.weight.saturating_add(times);
+        match value {
             Value::Object(map) => {
                 for banned in ["$dynamicRef", "$recursiveRef"] {
                     if map.get(banned).is_some_and(Value::is_string) {
@@ -105,41 +162,51 @@ impl<'a> Walk<'a> {
                 if depth > 0 && map.get("$id").is_some_and(Value::is_string) {
                     return Err("must not use $id below the root".to_owned());
                 }
+                self.node(depth)?;
+                let times = self.cost.count(map, times)?;
                 if let Some(Value::String(reference)) = map.get("$ref") {
-                    self.follow(reference, depth)?;
+                    self.follow(reference, depth, times)?;
                 }
-                &mut map.values()
+                map.values()
+                    .try_for_each(|child| self.visit(child, depth + 1, times))
             }
-            Value::Array(items) => &mut items.iter(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Ok(()),
-        };
+            Value::Array(items) => {
+                self.node(depth)?;
+                items
+                    .iter()
+                    .try_for_each(|child| self.visit(child, depth + 1, times))
+            }
+            Value::String(text) => {
+                let more = times.saturating_mul(text.len() as u64 / 16);
+                self.cost.weight = self.cost.weight.saturating_add(more);
+                Ok(())
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+        }
+    }
+
+    fn node(&mut self, depth: usize) -> Result<(), String> {
         self.nodes += 1;
         if self.nodes > MAX_NODES || depth > 100 {
             return Err(format!(
                 "is too large: at most {MAX_NODES} objects with all references written out"
             ));
         }
-        for child in children {
-            self.visit(child, depth + 1)?;
-        }
         Ok(())
     }
 
-    fn follow(&mut self, reference: &'a str, depth: usize) -> Result<(), String> {
-        let pointer = reference
-            .strip_prefix('#')
-            .filter(|pointer| pointer.starts_with('/'));
-        let Some(pointer) = pointer else {
+    fn follow(&mut self, reference: &str, depth: usize, times: u64) -> Result<(), String> {
+        let Some(pointer) = pointer(reference) else {
             return Err("may only refer to places inside the schema, like `#/$defs/name`".to_owned());
         };
         if self.open.contains(&pointer) {
             return Err("must not refer to itself".to_owned());
         }
-        let Some(target) = self.root.pointer(pointer) else {
+        let Some(target) = self.root.pointer(&pointer) else {
             return Err(format!("has a reference that points nowhere: {reference}"));
         };
         self.open.push(pointer);
-        let visited = self.visit(target, depth + 1);
+        let visited = self.visit(target, depth + 1, times);
         self.open.pop();
         visited
     }

@@ -163,6 +163,99 @@ fn a_teams_schema_can_reach_nothing_outside_and_cost_little() {
 }
 
 #[test]
+fn references_are_percent_decoded() {
+    let schema = json!({"properties": {"a": {"$ref": "#/$defs/with%20space%7E1slash"}}, "$defs": {"with space/slash": {"type": "string"}}});
+    let spec = EventTypeSpec::parse(definition(schema, &json!({}))).unwrap();
+    assert_eq!(spec.validate(&of(&json!({"a": "x"}))), Ok(()));
+    assert!(spec.validate(&of(&json!({"a": 1}))).is_err());
+    assert!(
+        refused(json!({"$ref": "#/$defs/%61", "$defs": {"a": {"not": {"$ref": "#/$defs/a"}}}}))
+            .contains("itself")
+    );
+}
+
+/// What is said of data that breaks a schema, and whether finding that out is heavy.
+fn said(schema: Value, data: &Value) -> (String, bool) {
+    let spec = EventTypeSpec::parse(definition(schema, &json!({}))).unwrap();
+    let data = of(data);
+    let said = spec
+        .validate(&data)
+        .err()
+        .map(|violations| violations.to_string());
+    (said.unwrap_or_default(), spec.is_heavy(&data))
+}
+
+#[test]
+fn data_that_would_take_too_long_to_check_is_refused_before() {
+    let many: Vec<Value> = (0..900).map(|n| json!({"const": -1 - n})).collect();
+    let any_of = json!({"properties": {"a": {"items": {"anyOf": many}}}});
+    let unique = json!({"properties": {"a": {"uniqueItems": true}}});
+    let slow = json!({"properties": {"a": {"pattern": "[ab]*a[ab]{9000}c"}}});
+    let regex = json!({"properties": {"a": {"format": "regex"}}});
+    let mut again = json!({});
+    for _ in 0..14 {
+        again = json!({"unevaluatedProperties": true, "allOf": [again]});
+    }
+    let long = "ab".repeat(100_000);
+    let members: serde_json::Map<_, _> = (0..1_000).map(|n| (n.to_string(), json!(n))).collect();
+    let members = Value::Object(members);
+    for (schema, data) in [
+        (any_of.clone(), json!({"a": vec![0; 100_000]})),
+        (unique.clone(), json!({"a": (0..20_000).collect::<Vec<_>>()})),
+        (slow.clone(), json!({"a": long})),
+        (regex, json!({"a": long})),
+        (again, members),
+    ] {
+        let (said, heavy) = said(schema, &data);
+        assert!(said.contains("too large for its schema") && heavy, "{said}");
+    }
+    // What is large and not too large is checked, without a violation for every branch of every item.
+    let (said_of_many, heavy) = said(any_of.clone(), &json!({"a": vec![0; 500]}));
+    assert!(
+        said_of_many.contains("too large for every violation") && heavy,
+        "{said_of_many}"
+    );
+    let (said_of_one, heavy) = said(any_of, &json!({"a": [0]}));
+    assert!(said_of_one.starts_with("a[0]: ") && !heavy, "{said_of_one}");
+    assert!(said_of_one.len() < 1_000);
+    assert_eq!(
+        said(slow, &json!({"a": "ab"})),
+        ("a: value does not match \"[ab]*a[ab]{9000}c\"".to_owned(), false)
+    );
+    assert_eq!(said(unique, &json!({"a": [1, 2]})), (String::new(), false));
+}
+
+#[test]
+fn a_schema_whose_patterns_are_large_together_or_that_nests_deep_is_refused() {
+    let patterns: serde_json::Map<_, _> = (0..30)
+        .map(|n| (format!("p{n}"), json!({"pattern": format!("[a-z]{{900}}{n}")})))
+        .collect();
+    assert!(refused(json!({"properties": patterns})).contains("patterns that are too large together"));
+    let mut deep = json!({});
+    for _ in 0..40 {
+        deep = json!({"not": deep});
+    }
+    assert!(refused(deep).contains("at most 32 levels"));
+}
+
+#[test]
+fn what_a_schema_says_of_json_within_texts_is_checked_within_bounds() {
+    let schema = json!({"$schema": "http://json-schema.org/draft-07/schema#",
+        "properties": {"a": {"contentMediaType": "application/json"}}});
+    let layered = (0..12).fold("1".to_owned(), |text, _| {
+        let nested = format!("{}{text}{}", "[".repeat(118), "]".repeat(118));
+        json!({"$serde_json::private::RawValue": nested}).to_string()
+    });
+    assert!(said(schema.clone(), &json!({"a": layered})).0.is_empty());
+    assert!(
+        !said(schema.clone(), &json!({"a": "[".repeat(100_000)}))
+            .0
+            .is_empty()
+    );
+    assert!(said(schema, &json!({"a": "[1]"})).0.is_empty());
+}
+
+#[test]
 fn a_definition_that_does_not_hold_together_is_refused() {
     let wrong = EventTypeDefinition {
         name: "finding.created".parse().unwrap(),

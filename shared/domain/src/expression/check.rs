@@ -1,21 +1,36 @@
-//! What an expression may not do. Its author is a tenant and its input up to 256 KiB, so whatever costs more than a walk over
-//! the data is refused when the expression is saved.
+//! What an expression may not say, and what it costs. Its author is a tenant and its input up to 256 KiB, so the steps that
+//! an evaluation takes are a function of the data's size that is known when the expression is saved: every operation
+//! takes time linear in what it reads, and a loop multiplies. Nothing is evaluated whose cost is not known first.
 
 use cel::IdedExpr;
-use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue};
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue};
 
+use super::cost::{Cost, Size};
 use super::{InvalidExpression, MAX_DEPTH, brief};
+use crate::pattern_cost::PatternCost;
 
-/// The largest compiled regular expression, in bytes.
-const MAX_PATTERN_BYTES: usize = 256 * 1024;
+/// The most ranges of characters of a regular expression: it is compiled anew by every evaluation.
+const MAX_COMPILED: u64 = 5_000;
+/// Steps of compiling a regular expression, at least and for each range of characters.
+const COMPILE: u64 = 200;
+const COMPILE_RANGE: u64 = 20;
+/// Macros with the arguments that they take: one whose arguments do not fit is left as the call of a function.
+const MACROS: [(&str, &str); 6] = [
+    ("has", "a field, as in `has(event.data.score)`"),
+    ("all", "a variable and a condition"),
+    ("exists", "a variable and a condition"),
+    ("exists_one", "a variable and a condition"),
+    ("filter", "a variable and a condition"),
+    ("map", "a variable, a condition if need be, and a value"),
+];
 
-/// Walks the tree for what may not be there.
+/// Walks the tree for what may not be there, adding up what it costs.
 #[derive(Default)]
 pub(super) struct Check<'a> {
     /// The loop around, if any.
     within: Option<Loop<'a>>,
-    /// Whether a loop or a regular expression was met.
-    pub(super) heavy: bool,
+    /// Of what was visited; within a loop, of one turn.
+    pub(super) cost: Cost,
 }
 
 #[derive(Clone, Copy)]
@@ -28,148 +43,167 @@ struct Loop<'a> {
 // === impl Check ===
 
 impl<'a> Check<'a> {
-    pub(super) fn visit(&mut self, node: &'a IdedExpr, depth: usize) -> Result<(), InvalidExpression> {
+    /// Checks a part and adds its cost; how large a value it gives.
+    pub(super) fn visit(&mut self, node: &'a IdedExpr, depth: usize) -> Result<Size, InvalidExpression> {
         if depth > MAX_DEPTH {
             return Err(InvalidExpression::TooDeep);
         }
         let depth = depth + 1;
+        self.cost.step();
         match &node.expr {
-            Expr::Unspecified | Expr::Literal(_) => Ok(()),
+            Expr::Unspecified => Ok(Size::ONE),
+            Expr::Literal(literal) => Ok(Size::fixed(match literal {
+                LiteralValue::String(text) => text.inner().len() as u64 / 16 + 1,
+                LiteralValue::Bytes(bytes) => bytes.inner().len() as u64 / 16 + 1,
+                _ => 1,
+            })),
             Expr::Ident(name) => self.visit_name(name),
-            Expr::Select(select) => self.visit(&select.operand, depth),
-            Expr::Call(call) => self.visit_call(call, depth),
-            Expr::List(list) => {
-                self.constant_in_loop(list.elements.iter())?;
-                list.elements
-                    .iter()
-                    .try_for_each(|element| self.visit(element, depth))
+            Expr::Select(select) => {
+                let whole = self.visit(&select.operand, depth)?;
+                Ok(if select.test {
+                    Size::ONE
+                } else if !is_event(&select.operand) {
+                    whole
+                } else if select.field == "data" {
+                    Size::DATA
+                } else {
+                    Size::TEXT
+                })
             }
+            Expr::Call(call) => self.visit_call(call, depth),
+            Expr::List(list) => self.visit_all(list.elements.iter(), depth),
             Expr::Map(map) => self.visit_entries(map.entries.iter().map(|entry| &entry.expr), depth),
             Expr::Struct(record) => self.visit_entries(record.entries.iter().map(|entry| &entry.expr), depth),
-            Expr::Comprehension(comprehension) => {
-                self.visit(&comprehension.iter_range, depth)?;
-                if self.within.is_some() {
-                    return Err(InvalidExpression::TooCostly("another loop"));
-                }
-                self.heavy = true;
-                self.within = Some(Loop {
-                    item: &comprehension.iter_var,
-                    second_item: comprehension.iter_var2.as_deref(),
-                    result: &comprehension.accu_var,
-                });
-                let inside = [
-                    &comprehension.loop_cond,
-                    &comprehension.loop_step,
-                    &comprehension.result,
-                ];
-                inside.into_iter().try_for_each(|part| self.visit(part, depth))?;
-                self.within = None;
-                Ok(())
-            }
+            Expr::Comprehension(comprehension) => self.visit_loop(comprehension, depth),
         }
     }
 
-    fn visit_name(&self, name: &str) -> Result<(), InvalidExpression> {
+    fn visit_name(&self, name: &str) -> Result<Size, InvalidExpression> {
         let name = name.trim_start_matches('.');
-        let of_loop = self.within.is_some_and(|within| {
-            name == within.item || name == within.result || within.second_item == Some(name)
-        });
-        if name == "event" || of_loop || is_type_name(name) {
-            Ok(())
+        if let Some(within) = self.within {
+            if name == within.item || within.second_item == Some(name) {
+                return Ok(Size::ITEM);
+            }
+            // What a loop has found so far is a truth, a number, or a list that is only added to.
+            if name == within.result {
+                return Ok(Size::ONE);
+            }
+        }
+        if name == "event" {
+            Ok(Size::EVENT)
+        } else if is_type_name(name) {
+            Ok(Size::ONE)
         } else {
             Err(InvalidExpression::UnknownVariable(brief(name)))
         }
     }
 
-    fn visit_call(&mut self, call: &'a CallExpr, depth: usize) -> Result<(), InvalidExpression> {
+    fn visit_call(&mut self, call: &'a CallExpr, depth: usize) -> Result<Size, InvalidExpression> {
         let name = call.func_name.as_str();
+        if let Some((name, takes)) = MACROS.iter().find(|(known, _)| *known == name) {
+            return Err(InvalidExpression::Macro(name, takes));
+        }
         let is_operator = !name.starts_with(|first: char| first.is_ascii_alphabetic());
         if !is_operator && !FUNCTIONS.contains(&name) {
             return Err(InvalidExpression::UnknownFunction(brief(name)));
         }
-        if name == "matches" {
-            if self.within.is_some() {
-                return Err(InvalidExpression::TooCostly("`matches`"));
-            }
-            self.heavy = true;
-            check_pattern(call.args.last())?;
-        }
-        if name == "_+_" && self.within.is_some() {
-            return self.visit_sum_in_loop(call);
-        }
-        let target = call.target.as_deref();
-        target
-            .into_iter()
-            .chain(&call.args)
-            .try_for_each(|part| self.visit(part, depth))
-    }
-
-    /// A loop may add nothing up but its own result, and that only by the item it is at (`filter`) or by one
-    /// (`exists_one`): every addition copies both sides.
-    fn visit_sum_in_loop(&self, call: &CallExpr) -> Result<(), InvalidExpression> {
-        let within = self.within;
-        let is = |node: &IdedExpr, name: Option<&str>| matches!(&node.expr, Expr::Ident(ident) if Some(ident.as_str()) == name);
-        let [sum, more] = call.args.as_slice() else {
-            return Err(InvalidExpression::TooCostly("`+`"));
+        let pattern = if name == "matches" {
+            Some(pattern_cost(call.args.last())?)
+        } else {
+            None
         };
-        if !is(sum, within.map(|within| within.result)) {
-            return Err(InvalidExpression::TooCostly("`+`"));
+        let parts = call.target.as_deref().into_iter().chain(&call.args);
+        let parts: Vec<Size> = parts
+            .map(|part| self.visit(part, depth))
+            .collect::<Result<_, _>>()?;
+        let all = parts.iter().copied().fold(Size::ONE, Size::plus);
+        if let Some(pattern) = pattern {
+            self.cost
+                .read(Size::fixed(COMPILE + COMPILE_RANGE * pattern.compiled));
+            self.cost.read(all.times(pattern.positions));
+            return Ok(Size::ONE);
         }
-        match &more.expr {
-            Expr::Literal(LiteralValue::Int(_)) => Ok(()),
-            Expr::List(list)
-                if list
-                    .elements
-                    .iter()
-                    .all(|item| is(item, within.map(|within| within.item))) =>
-            {
-                Ok(())
+        match (name, parts.as_slice()) {
+            // What looks at one place, or at the truth of its parts.
+            ("_&&_" | "_||_" | "!_", _) => return Ok(Size::ONE),
+            ("_?_:_" | "_[_]" | "_[?_]", _) => return Ok(all),
+            // What ends with the shorter of the two.
+            ("_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" | "startsWith" | "endsWith", [one, other]) => {
+                self.cost.read(one.shorter(*other))
             }
-            _ => Err(InvalidExpression::TooCostly("`map`")),
+            ("@in", [_, container]) => self.cost.read(*container),
+            _ => self.cost.read(all),
         }
+        let copies = matches!(name, "_+_" | "string" | "bytes" | "dyn" | "min" | "max");
+        Ok(if copies { all } else { Size::ONE })
     }
 
-    fn constant_in_loop(
-        &self,
-        mut parts: impl Iterator<Item = &'a IdedExpr>,
-    ) -> Result<(), InvalidExpression> {
-        if self.within.is_some() && parts.any(|part| !matches!(part.expr, Expr::Literal(_))) {
-            return Err(InvalidExpression::TooCostly(
-                "a list or map of more than constants",
-            ));
+    fn visit_loop(
+        &mut self,
+        comprehension: &'a ComprehensionExpr,
+        depth: usize,
+    ) -> Result<Size, InvalidExpression> {
+        if self.within.is_some() {
+            return Err(InvalidExpression::TooCostly("another loop"));
         }
-        Ok(())
+        let range = self.visit(&comprehension.iter_range, depth)?;
+        self.within = Some(Loop {
+            item: &comprehension.iter_var,
+            second_item: comprehension.iter_var2.as_deref(),
+            result: &comprehension.accu_var,
+        });
+        let around = std::mem::take(&mut self.cost);
+        // Every item is copied for its turn.
+        self.cost.read(Size::ITEM);
+        self.visit(&comprehension.loop_cond, depth)?;
+        let found = self.visit(&comprehension.loop_step, depth)?;
+        let turn = std::mem::replace(&mut self.cost, around);
+        self.cost.repeat(turn, range);
+        self.visit(&comprehension.result, depth)?;
+        self.within = None;
+        found.repeated(range).ok_or(InvalidExpression::TooCostly(
+            "the whole of `event` or its data as a result",
+        ))
+    }
+
+    fn visit_all(
+        &mut self,
+        mut parts: impl Iterator<Item = &'a IdedExpr>,
+        depth: usize,
+    ) -> Result<Size, InvalidExpression> {
+        parts.try_fold(Size::ONE, |sum, part| Ok(sum.plus(self.visit(part, depth)?)))
     }
 
     fn visit_entries(
         &mut self,
-        mut entries: impl Iterator<Item = &'a EntryExpr>,
+        entries: impl Iterator<Item = &'a EntryExpr>,
         depth: usize,
-    ) -> Result<(), InvalidExpression> {
-        entries.try_for_each(|entry| {
-            let parts = match entry {
-                EntryExpr::StructField(field) => [&field.value, &field.value],
-                EntryExpr::MapEntry(entry) => [&entry.key, &entry.value],
-            };
-            self.constant_in_loop(parts.into_iter())?;
-            parts.into_iter().try_for_each(|part| self.visit(part, depth))
-        })
+    ) -> Result<Size, InvalidExpression> {
+        self.visit_all(
+            entries.flat_map(|entry| match entry {
+                EntryExpr::StructField(field) => [Some(&field.value), None].into_iter().flatten(),
+                EntryExpr::MapEntry(entry) => [Some(&entry.key), Some(&entry.value)].into_iter().flatten(),
+            }),
+            depth,
+        )
     }
 }
 
-/// A pattern must be there to be looked at, and compile to something small: a large one against a long text takes minutes.
-fn check_pattern(pattern: Option<&IdedExpr>) -> Result<(), InvalidExpression> {
+pub(super) fn is_event(node: &IdedExpr) -> bool {
+    matches!(&node.expr, Expr::Ident(name) if name == "event")
+}
+
+/// A pattern must be there to be looked at, and compile to something small.
+fn pattern_cost(pattern: Option<&IdedExpr>) -> Result<PatternCost, InvalidExpression> {
     let Some(Expr::Literal(LiteralValue::String(pattern))) = pattern.map(|pattern| &pattern.expr) else {
-        return Err(InvalidExpression::Pattern("it is computed".to_owned()));
+        return Err(InvalidExpression::Pattern("it is computed"));
     };
-    match regex::RegexBuilder::new(pattern.inner())
-        .size_limit(MAX_PATTERN_BYTES)
-        .build()
-    {
-        Ok(_) => Ok(()),
-        Err(regex::Error::CompiledTooBig(_)) => Err(InvalidExpression::Pattern("it is too large".to_owned())),
-        Err(_) => Err(InvalidExpression::Pattern("it does not compile".to_owned())),
+    let cost = PatternCost::of(pattern.inner());
+    if cost.compiled > MAX_COMPILED {
+        return Err(InvalidExpression::Pattern("it is too large"));
     }
+    regex::Regex::new(pattern.inner()).map_err(|_| InvalidExpression::Pattern("it does not compile"))?;
+    Ok(cost)
 }
 
 /// The functions of the standard environment that are of use on an event. Operators have names that do not begin

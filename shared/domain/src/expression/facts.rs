@@ -1,6 +1,6 @@
 //! An event as expressions see it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -8,23 +8,17 @@ use cel::Value;
 use cel::common::value::Val;
 
 use super::EvaluationError;
+use super::cost::{Cost, MOST};
 use crate::event::Event;
 
-/// The longest list or object of `event.data` that expressions see.
-pub(super) const MAX_ELEMENTS: usize = 1_000;
-
-/// An event as expressions see it: converted once, at the first expression that asks, and lent to each.
+/// An event as expressions see it: converted once, at the first expression that asks, and lent to each. It keeps the
+/// budget that they share.
 #[derive(Debug)]
 pub struct Facts<'e> {
     event: &'e Event,
-    seen: OnceCell<Result<Seen, EvaluationError>>,
-}
-
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) value: Box<dyn Val>,
-    /// What the data weighs, about.
-    pub(super) bytes: usize,
+    seen: OnceCell<Result<Box<dyn Val>, EvaluationError>>,
+    left: Cell<u64>,
+    failures: Cell<u64>,
 }
 
 // === impl Facts ===
@@ -36,6 +30,8 @@ impl<'e> Facts<'e> {
         Self {
             event,
             seen: OnceCell::new(),
+            left: Cell::new(MOST),
+            failures: Cell::new(0),
         }
     }
 
@@ -45,18 +41,38 @@ impl<'e> Facts<'e> {
         self.event
     }
 
-    pub(super) fn seen(&self) -> Result<&Seen, EvaluationError> {
-        self.seen
-            .get_or_init(|| see(self.event))
-            .as_ref()
-            .map_err(Clone::clone)
+    /// How many evaluations have failed.
+    #[must_use]
+    pub const fn failures(&self) -> u64 {
+        self.failures.get()
+    }
+
+    pub(super) fn note_failure(&self) {
+        self.failures.set(self.failures.get() + 1);
+    }
+
+    /// The event for an evaluation of this cost, if that is left of the budget.
+    pub(super) fn seen_for(&self, cost: Cost) -> Result<&dyn Val, EvaluationError> {
+        let steps = cost.on(&self.event.data);
+        let Some(left) = self.left.get().checked_sub(steps) else {
+            let why = if steps > MOST {
+                "it would take too long on data as large as the event's"
+            } else {
+                "the expressions before it have used up the time that there is for one event"
+            };
+            return Err(EvaluationError(why.to_owned()));
+        };
+        self.left.set(left);
+        match self.seen.get_or_init(|| see(self.event)) {
+            Ok(value) => Ok(&**value),
+            Err(error) => Err(error.clone()),
+        }
     }
 }
 
-fn see(event: &Event) -> Result<Seen, EvaluationError> {
+fn see(event: &Event) -> Result<Box<dyn Val>, EvaluationError> {
     let text = |text: &str| Value::from(text);
     let optional = |text: Option<&str>| Value::from(text.unwrap_or_default());
-    let mut bytes = 0;
     let fields: HashMap<&str, Value> = [
         ("id", text(event.id.as_str())),
         ("type", text(event.event_type.as_str())),
@@ -67,33 +83,26 @@ fn see(event: &Event) -> Result<Seen, EvaluationError> {
         ("title", text(&event.title)),
         ("subject", optional(event.subject.as_deref())),
         ("url", optional(event.url.as_deref())),
-        ("data", object(event.data.object(), &mut bytes)?),
+        ("data", object(event.data.object())),
         ("test", Value::Bool(event.test)),
     ]
     .into_iter()
     .collect();
-    let value = Value::from(fields)
+    Value::from(fields)
         .try_into()
-        .map_err(|_| EvaluationError("the event is not a value".to_owned()))?;
-    Ok(Seen { value, bytes })
+        .map_err(|_| EvaluationError("the event is not a value".to_owned()))
 }
 
-fn object(
-    map: &serde_json::Map<String, serde_json::Value>,
-    bytes: &mut usize,
-) -> Result<Value, EvaluationError> {
-    bound(map.len())?;
-    let mut fields = HashMap::with_capacity(map.len());
-    for (key, value) in map {
-        *bytes += key.len();
-        fields.insert(key.clone(), json(value, bytes)?);
-    }
-    Ok(Value::from(fields))
+fn object(map: &serde_json::Map<String, serde_json::Value>) -> Value {
+    let fields: HashMap<String, Value> = map
+        .iter()
+        .map(|(key, value)| (key.clone(), json(value)))
+        .collect();
+    Value::from(fields)
 }
 
-fn json(value: &serde_json::Value, bytes: &mut usize) -> Result<Value, EvaluationError> {
-    *bytes += 8;
-    Ok(match value {
+fn json(value: &serde_json::Value) -> Value {
+    match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(*value),
         serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
@@ -101,28 +110,8 @@ fn json(value: &serde_json::Value, bytes: &mut usize) -> Result<Value, Evaluatio
             (None, Some(unsigned)) => Value::UInt(unsigned),
             (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
-        serde_json::Value::String(text) => {
-            *bytes += text.len();
-            Value::from(text.as_str())
-        }
-        serde_json::Value::Array(items) => {
-            bound(items.len())?;
-            Value::List(Arc::new(
-                items
-                    .iter()
-                    .map(|item| json(item, bytes))
-                    .collect::<Result<_, _>>()?,
-            ))
-        }
-        serde_json::Value::Object(map) => object(map, bytes)?,
-    })
-}
-
-fn bound(elements: usize) -> Result<(), EvaluationError> {
-    if elements > MAX_ELEMENTS {
-        return Err(EvaluationError(format!(
-            "the event's data has a list or object of more than {MAX_ELEMENTS} elements, too many for an expression"
-        )));
+        serde_json::Value::String(text) => Value::from(text.as_str()),
+        serde_json::Value::Array(items) => Value::List(Arc::new(items.iter().map(json).collect())),
+        serde_json::Value::Object(map) => object(map),
     }
-    Ok(())
 }

@@ -63,6 +63,24 @@ fn the_condition_that_failed_is_named() {
 }
 
 #[test]
+fn sources_are_compared_without_regard_to_case_in_any_script() {
+    let mut event = sample("finding.created");
+    for (given, asked, same) in [
+        ("École", "éCOLE", true),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος", true),
+        ("cspm", "CSPM", true),
+        ("École", "Ecole", false),
+    ] {
+        event.source = given.to_owned();
+        assert_eq!(
+            filter(&[], &[], &[asked], "").matches(&event).is_yes(),
+            same,
+            "{given} {asked}"
+        );
+    }
+}
+
+#[test]
 fn every_wrong_field_of_a_draft_is_named() {
     let draft = FilterDraft {
         types: vec!["finding.*".to_owned(), "nope".to_owned()],

@@ -1,6 +1,8 @@
 //! The request that a webhook endpoint gets: a body that is the same for every endpoint and attempt, and headers that
 //! prove where it comes from. Pure: the attempt's time and the secrets are handed in.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -87,7 +89,7 @@ pub(crate) fn request(
     };
     add(&CONTENT_TYPE, if cloud_events { CLOUD_EVENTS_JSON } else { JSON });
     add(&USER_AGENT, AGENT);
-    let id = event.id.as_str();
+    let id = &*message_id(event.id.as_str());
     let seconds = now.timestamp();
     let mut ours = |name: &HeaderName, text: &str| {
         if let Ok(value) = HeaderValue::try_from(text)
@@ -109,6 +111,16 @@ pub(crate) fn request(
         headers,
         body,
         logged,
+    }
+}
+
+/// The `webhook-id` of an event. Signatures are over id, time and body with a dot between each, so that an id with a dot
+/// in it would sign for another time, too: dots are percent-encoded, as is the percent sign itself.
+fn message_id(id: &str) -> Cow<'_, str> {
+    if id.contains(['.', '%']) {
+        id.replace('%', "%25").replace('.', "%2E").into()
+    } else {
+        id.into()
     }
 }
 
@@ -441,6 +453,12 @@ mod tests {
             assert!(header.starts_with("v1,"));
         }
         assert!(key_pair("whsk_AAAA").is_none() && key_pair("").is_none());
+    }
+
+    #[test]
+    fn no_dot_is_within_what_is_signed_as_the_id() {
+        assert_eq!(message_id("evt-4711"), "evt-4711");
+        assert_eq!(message_id("m.1%2E.X"), "m%2E1%252E%2EX");
     }
 
     #[test]

@@ -1,0 +1,69 @@
+//! What is kept although it is odd: patterns that choose no event type of the team's catalog, more often a typing mistake
+//! than a type to come.
+
+use sea_orm::ConnectionTrait;
+use watchbell_contracts::config::v1::{Channel, MentionRule, Rule, channel::Destination};
+use watchbell_domain::catalog::Catalog;
+use watchbell_domain::ids::TeamId;
+use watchbell_domain::pattern::{EventPattern, EventType};
+
+use crate::error::Result;
+use crate::store::event_types;
+
+/// The event types that a team can emit.
+pub(crate) struct Known(Vec<EventType>);
+
+// === impl Known ===
+
+impl Known {
+    /// Those of a team.
+    pub(crate) async fn read(connection: &impl ConnectionTrait, team: TeamId) -> Result<Self> {
+        let rows = event_types::all(connection, team).await?;
+        Ok(Self::with(rows.iter().map(|row| row.name.as_str())))
+    }
+
+    /// The built-in types and these.
+    pub(crate) fn with<'n>(custom: impl Iterator<Item = &'n str>) -> Self {
+        let built_in = Catalog::built_in().iter().map(|spec| spec.event_type.clone());
+        Self(
+            built_in
+                .chain(custom.filter_map(|name| name.parse().ok()))
+                .collect(),
+        )
+    }
+
+    /// What is odd about a rule, a sentence each.
+    pub(crate) fn of_rule(&self, rule: &Rule) -> Vec<String> {
+        let types = rule.r#match.iter().flat_map(|filter| &filter.types);
+        self.unmatched(&format!("The rule “{}”", rule.display_name), types)
+    }
+
+    /// What is odd about a channel.
+    pub(crate) fn of_channel(&self, channel: &Channel) -> Vec<String> {
+        let own = match &channel.destination {
+            Some(Destination::Webhook(webhook)) => webhook.filter.as_ref(),
+            _ => None,
+        };
+        let types = own
+            .into_iter()
+            .chain(&channel.triggers)
+            .flat_map(|filter| &filter.types);
+        self.unmatched(&format!("The channel “{}”", channel.display_name), types)
+    }
+
+    /// What is odd about a mention rule.
+    pub(crate) fn of_mention_rule(&self, rule: &MentionRule) -> Vec<String> {
+        self.unmatched("The mention rule", rule.types.iter())
+    }
+
+    fn unmatched<'t>(&self, subject: &str, types: impl Iterator<Item = &'t String>) -> Vec<String> {
+        let is_unmatched = |text: &&String| {
+            text.parse::<EventPattern>()
+                .is_ok_and(|pattern| !self.0.iter().any(|known| pattern.matches(known)))
+        };
+        types
+            .filter(is_unmatched)
+            .map(|text| format!("{subject} asks for `{text}`, which no event type of the catalog matches."))
+            .collect()
+    }
+}

@@ -1,0 +1,226 @@
+//! Work that a tenant's programs cause (checking data against a schema, matching patterns, evaluating expressions) and that
+//! may take tens of milliseconds, off the threads that serve everybody. A few threads do it, one piece at a time for each
+//! team, so that a team delays itself alone; who would wait too long is told to come again.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::Span;
+use watchbell_domain::ids::TeamId;
+
+use crate::problem::{DEFAULT_RETRY, Problem};
+
+/// How long a piece of work may wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How many pieces of one team may wait.
+const MAX_WAITING: usize = 1_000;
+
+/// Does work of tenants on threads of its own. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Workshop {
+    threads: Arc<Semaphore>,
+    teams: Arc<Mutex<HashMap<TeamId, Team>>>,
+}
+
+/// A team that has work here.
+#[derive(Debug)]
+struct Team {
+    turn: Arc<Semaphore>,
+    pieces: usize,
+}
+
+/// More waits than can be done soon: nothing was begun, and the same may be asked again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the team's schemas and expressions have more to do than can be done soon")]
+pub struct Busy;
+
+impl From<Busy> for Problem {
+    fn from(_: Busy) -> Self {
+        Self::Overloaded {
+            retry_after: DEFAULT_RETRY,
+        }
+    }
+}
+
+/// A piece of work, from its coming until it is done or given up.
+struct Piece<'w> {
+    workshop: &'w Workshop,
+    team: TeamId,
+    turn: Arc<Semaphore>,
+}
+
+// === impl Workshop ===
+
+impl Workshop {
+    /// A workshop with a thread for every two processors.
+    #[must_use]
+    pub fn new() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::with_threads(processors.div_ceil(2))
+    }
+
+    fn with_threads(threads: usize) -> Self {
+        Self {
+            threads: Arc::new(Semaphore::new(threads)),
+            teams: Arc::default(),
+        }
+    }
+
+    /// Does a piece of work when it is the team's turn. What was begun is finished although nobody waits for it.
+    ///
+    /// # Errors
+    /// When it cannot be begun soon.
+    ///
+    /// # Panics
+    /// As the work does.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        team: TeamId,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let piece = self.enter(team)?;
+        let turn = Arc::clone(&piece.turn);
+        let threads = Arc::clone(&self.threads);
+        let begin = async {
+            // The team's turn first: of a thread's queue no team has more than one place.
+            let turn = turn.acquire_owned().await;
+            (turn, threads.acquire_owned().await)
+        };
+        let permits = timeout(PATIENCE, begin).await.map_err(|_| Busy)?;
+        let span = Span::current();
+        let done = tokio::task::spawn_blocking(move || {
+            let _permits = permits;
+            span.in_scope(work)
+        });
+        match done.await {
+            Ok(done) => Ok(done),
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Busy),
+            },
+        }
+    }
+
+    fn enter(&self, team: TeamId) -> Result<Piece<'_>, Busy> {
+        let mut teams = self.teams.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = teams.entry(team).or_insert_with(|| Team {
+            turn: Arc::new(Semaphore::new(1)),
+            pieces: 0,
+        });
+        if entry.pieces == MAX_WAITING {
+            return Err(Busy);
+        }
+        entry.pieces += 1;
+        Ok(Piece {
+            workshop: self,
+            team,
+            turn: Arc::clone(&entry.turn),
+        })
+    }
+}
+
+impl Default for Workshop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Piece<'_> {
+    fn drop(&mut self) {
+        let mut teams = self.workshop.teams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut entry) = teams.entry(self.team) {
+            entry.get_mut().pieces -= 1;
+            if entry.get().pieces == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn team(number: u8) -> TeamId {
+        format!("team_{number:026}").parse().unwrap()
+    }
+
+    /// Begins a piece that says when it has begun and ends when it is let.
+    async fn begin(
+        workshop: &Workshop,
+        team: TeamId,
+    ) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Busy>>) {
+        let (began, has_begun) = oneshot::channel();
+        let (end, ends) = mpsc::channel();
+        let workshop = workshop.clone();
+        let piece = tokio::spawn(async move {
+            let work = move || {
+                let _ = began.send(());
+                let _ = ends.recv();
+            };
+            workshop.run(team, work).await
+        });
+        has_begun.await.unwrap();
+        (end, piece)
+    }
+
+    #[tokio::test]
+    async fn a_team_has_one_piece_of_work_at_a_time_and_delays_no_other() {
+        let workshop = Workshop::with_threads(2);
+        let (end, first) = begin(&workshop, team(1)).await;
+        let order = Arc::new(AtomicUsize::new(0));
+        let second = tokio::spawn({
+            let (workshop, order) = (workshop.clone(), Arc::clone(&order));
+            async move {
+                workshop
+                    .run(team(1), move || order.fetch_add(1, Ordering::SeqCst))
+                    .await
+            }
+        });
+        let counted = Arc::clone(&order);
+        let other = workshop
+            .run(team(2), move || counted.fetch_add(1, Ordering::SeqCst))
+            .await;
+        assert_eq!(other, Ok(0));
+        end.send(()).unwrap();
+        assert_eq!(first.await.unwrap(), Ok(()));
+        assert_eq!(second.await.unwrap(), Ok(1));
+        assert!(workshop.teams.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_too_long_is_told_to_come_again() {
+        let workshop = Workshop::with_threads(1);
+        let (end, first) = begin(&workshop, team(1)).await;
+        for waiting in [team(1), team(2)] {
+            let workshop = workshop.clone();
+            let waiting = tokio::spawn(async move { workshop.run(waiting, || ()).await });
+            tokio::task::yield_now().await;
+            tokio::time::advance(PATIENCE * 2).await;
+            assert_eq!(waiting.await.unwrap(), Err(Busy));
+        }
+        end.send(()).unwrap();
+        assert_eq!(first.await.unwrap(), Ok(()));
+        assert_eq!(workshop.run(team(2), || ()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_piece_that_panics_gives_its_turn_back() {
+        let workshop = Workshop::with_threads(1);
+        let broken = tokio::spawn({
+            let workshop = workshop.clone();
+            async move { workshop.run(team(1), || panic!("broken")).await }
+        });
+        assert!(broken.await.unwrap_err().is_panic());
+        assert_eq!(workshop.run(team(1), || 7).await, Ok(7));
+    }
+}
