@@ -95,11 +95,14 @@ pub struct EventTypeSpec {
 #[derive(Debug, Default)]
 pub struct Catalog {
     custom: BTreeMap<EventType, Arc<EventTypeSpec>>,
+    /// Types that the team has and this version does not take, and why.
+    unusable: BTreeMap<EventType, Violations>,
 }
 
 static BUILT_IN: LazyLock<BTreeMap<EventType, Arc<EventTypeSpec>>> = LazyLock::new(built_in::all);
 static WITHOUT_CUSTOM: Catalog = Catalog {
     custom: BTreeMap::new(),
+    unusable: BTreeMap::new(),
 };
 
 // === impl AlertPolicy ===
@@ -215,7 +218,8 @@ impl Catalog {
         &WITHOUT_CUSTOM
     }
 
-    /// The built-in types and these. Paths are `[index].field`.
+    /// The built-in types and these. One that was stored under older bounds and does not keep the present ones is set
+    /// apart: nobody can emit it, and everything else goes on. Paths are `[index].field`.
     pub fn with_custom(definitions: Vec<EventTypeDefinition>) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         if definitions.len() > MAX_CUSTOM_TYPES {
@@ -226,17 +230,21 @@ impl Catalog {
             );
             return Err(violations);
         }
-        let mut custom = BTreeMap::new();
+        let (mut custom, mut unusable) = (BTreeMap::new(), BTreeMap::new());
         for (index, definition) in definitions.into_iter().enumerate() {
-            let path = format!("[{index}]");
-            let Some(spec) = violations.take_under(&path, EventTypeSpec::parse(definition)) else {
-                continue;
-            };
-            if custom.insert(spec.event_type.clone(), Arc::new(spec)).is_some() {
-                violations.add(format!("{path}.name"), reason::DUPLICATE, "is given twice");
+            let name = definition.name.clone();
+            match EventTypeSpec::parse(definition) {
+                Ok(spec) => {
+                    if custom.insert(name, Arc::new(spec)).is_some() {
+                        violations.add(format!("[{index}].name"), reason::DUPLICATE, "is given twice");
+                    }
+                }
+                Err(why) => {
+                    unusable.insert(name, why);
+                }
             }
         }
-        violations.into_result(Self { custom })
+        violations.into_result(Self { custom, unusable })
     }
 
     /// The entry of that name.
@@ -246,6 +254,12 @@ impl Catalog {
             .get(name)
             .or_else(|| self.custom.get(name))
             .map(|spec| &**spec)
+    }
+
+    /// Why a type that the team has cannot be used.
+    #[must_use]
+    pub fn unusable(&self, name: &str) -> Option<&Violations> {
+        self.unusable.get(name)
     }
 
     /// The entry of that type.

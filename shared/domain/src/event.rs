@@ -103,8 +103,17 @@ impl Event {
                 let spec = catalog.get(text);
                 if spec.is_none() {
                     let shown: String = text.chars().take(EventType::MAX_LEN).collect();
-                    let why = format!("`{shown}` is neither a built-in event type nor one of the team's own");
-                    violations.add("type", reason::UNKNOWN_VALUE, why);
+                    let (reason, why) = match catalog.unusable(text) {
+                        Some(why) => (
+                            reason::NOT_ALLOWED,
+                            format!("`{shown}` must be mended first: {why}"),
+                        ),
+                        None => (
+                            reason::UNKNOWN_VALUE,
+                            format!("`{shown}` is neither a built-in event type nor one of the team's own"),
+                        ),
+                    };
+                    violations.add("type", reason, why);
                 }
                 spec
             }

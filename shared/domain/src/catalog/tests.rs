@@ -141,6 +141,23 @@ fn a_teams_own_type_is_found_beside_the_built_in_ones() {
 }
 
 #[test]
+fn a_type_that_breaks_a_newer_bound_keeps_nothing_else_from_working() {
+    let catalog = Catalog::with_custom(vec![definition(json!({"$ref": "#/nowhere"}), &json!({}))]).unwrap();
+    assert!(catalog.get("deploy.finished").is_none() && catalog.get("finding.created").is_some());
+    let draft = crate::EventDraft {
+        event_type: "deploy.finished".to_owned(),
+        ..crate::EventDraft::default()
+    };
+    let refused = Event::parse(draft, TeamId::generate(noon()), &catalog, noon()).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("must be mended first: data_schema: has a reference"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_teams_schema_can_reach_nothing_outside_and_cost_little() {
     assert!(refused(json!({"$ref": "https://example.com/s.json"})).contains("inside the schema"));
     assert!(refused(json!({"$ref": "file:///etc/passwd"})).contains("inside the schema"));
