@@ -129,7 +129,7 @@ impl<'a> Check<'a> {
             ("_?_:_" | "_[_]" | "_[?_]", _) => return Ok(all),
             // What ends with the shorter of the two.
             ("_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" | "startsWith" | "endsWith", [one, other]) => {
-                self.cost.read(one.shorter(*other))
+                self.cost.read(one.shorter(*other));
             }
             ("@in", [_, container]) => self.cost.read(*container),
             _ => self.cost.read(all),

@@ -28,7 +28,7 @@ enum Type {
     Null,
     Time,
     Span,
-    TypeName,
+    Kind,
 }
 
 /// The variables of the loop around.
@@ -39,7 +39,7 @@ struct Loop<'a> {
     items: [Option<&'a str>; 2],
 }
 
-use Type::{Any, Bool, Bytes, Event, List, Map, Null, Number, Span, Text, Time, TypeName};
+use Type::{Any, Bool, Bytes, Event, Kind, List, Map, Null, Number, Span, Text, Time};
 
 /// Whether an expression can be true.
 ///
@@ -109,7 +109,7 @@ fn ident(name: &str, within: Option<Loop<'_>>) -> Type {
         Some(within) if within.items.contains(&Some(name)) => Any,
         Some(within) if within.result == name => within.found,
         _ if name == "event" => Event,
-        _ => TypeName,
+        _ => Kind,
     }
 }
 
@@ -175,7 +175,7 @@ fn infer_call(call: &CallExpr, within: Option<Loop<'_>>) -> Result<Type, Invalid
         ("bytes", [_]) => give(all(&[Bytes, Text]), Bytes),
         ("timestamp", [_]) => give(all(&[Text, Number, Time]), Time),
         ("duration", [_]) => give(all(&[Text, Span]), Span),
-        ("type", [_]) => Ok(TypeName),
+        ("type", [_]) => Ok(Kind),
         (name, [whole, ..]) if name.starts_with("get") => give(matches!(whole, Any | Time | Span), Number),
         _ => Ok(Any),
     }
@@ -226,7 +226,7 @@ impl Type {
             Null => "null",
             Time => "a timestamp",
             Span => "a duration",
-            TypeName => "the name of a type",
+            Kind => "the name of a type",
         }
     }
 }
