@@ -146,11 +146,7 @@ pub(super) async fn update(
             channel: &current,
             secrets: &kept,
         };
-        let (channel, kind, taken) = checked("channel", examine(service, &merged, Some(&before)).await)?;
-        if kind != row.kind()? {
-            let why = "the kind of a channel cannot change";
-            return Err(Problem::invalid("channel.destination", reason::NOT_ALLOWED, why).into());
-        }
+        let (channel, _, taken) = checked("channel", examine(service, &merged, Some(&before)).await)?;
         if taken.secrets.signing_secrets != kept.signing_secrets {
             row.rotation_end = None;
         }
@@ -234,8 +230,8 @@ pub(super) async fn rotate_secret(
     request: RotateWebhookSecretRequest,
 ) -> Result<RotateWebhookSecretResponse> {
     let team = caller.team(&request.team_id)?;
-    let id: ChannelId = id("channel_id", &request.channel_id)?;
     let mut violations = Violations::new();
+    let id = violations.parse::<ChannelId>("channel_id", reason::MALFORMED, &request.channel_id);
     let overlap = span(request.overlap.as_ref(), "overlap", &mut violations)
         .and_then(|overlap| TimeDelta::from_std(overlap).ok())
         .unwrap_or(DEFAULT_OVERLAP);
@@ -248,7 +244,9 @@ pub(super) async fn rotate_secret(
         Secret::new(request.signing_secret)
     };
     violations.take_under("signing_secret", SigningSecret::parse(new.clone()));
-    violations.into_result(())?;
+    let Some(id) = id.filter(|_| violations.is_empty()) else {
+        return Err(violations.into());
+    };
 
     let change = service.change(team).await?;
     let mut row = channels::get(change.connection(), team, id).await?;
@@ -325,6 +323,10 @@ async fn examine(
     before: Option<&Before<'_>>,
 ) -> std::result::Result<(Channel, ChannelKind, Taken), Violations> {
     let mut violations = Violations::new();
+    let kind = |channel: &Channel| channel.destination.as_ref().map(std::mem::discriminant);
+    if before.is_some_and(|before| kind(before.channel) != kind(draft)) && draft.destination.is_some() {
+        violations.add("destination", reason::NOT_ALLOWED, "the kind of a channel cannot change");
+    }
     let checked = violations.take(check::channel(draft));
     let (mut channel, kind) =
         checked.map_or_else(|| (draft.clone(), None), |(kept, kind)| (kept, Some(kind)));

@@ -310,6 +310,9 @@ store_tests! {
         };
         let same = config.service.rotate_webhook_secret(of_team(again(&rotated.signing_secret, None), team)).await;
         assert_eq!(same.unwrap().into_inner(), rotated, "the present secret again changes nothing");
+        let wrong = RotateWebhookSecretRequest { channel_id: "chn_?".to_owned(), ..again("short", Some(31 * 86_400)) };
+        let wrong = config.service.rotate_webhook_secret(of_team(wrong, team)).await;
+        assert_eq!(violated(wrong), ["channel_id", "overlap", "signing_secret"]);
         for third in ["", "the-third-secret"] {
             let third = config.service.rotate_webhook_secret(of_team(again(third, None), team)).await;
             assert_eq!(refused(third), (Code::FailedPrecondition, "ROTATION_IN_PROGRESS".to_owned()));

@@ -98,6 +98,23 @@ store_tests! {
         assert_eq!(from_status(&status).violations.iter().next().unwrap().field, "event_type");
     }
 
+    async fn a_test_to_somebody_else_than_the_channel_is_refused(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.stage.channel("a");
+        let request = wire::SendTestRequest {
+            team_id: rig.stage.team.to_string(),
+            channel_id: channel.to_string(),
+            recipient: "ann@example.com".to_owned(),
+            ..Default::default()
+        };
+        let service = rig.service.clone();
+        let answer = rig.during(async move { service.send_test(internal_request(request)).await }).await;
+        let status = answer.unwrap_err();
+        let violations = from_status(&status).violations;
+        assert_eq!(violations.iter().map(|wrong| wrong.field.as_str()).collect::<Vec<_>>(), ["recipient"]);
+        assert!(rig.stage.receivers.carried().is_empty());
+    }
+
     async fn a_replay_sends_the_same_event_as_a_new_delivery(store: Store) {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");
