@@ -15,6 +15,7 @@ use watchbell_domain::Role as DomainRole;
 use watchbell_store::store_tests;
 
 use watchbell_runtime::auth::{Grant, GrantedMembers, MemberVerifier, Principal, Scope};
+use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::problem::Problem;
 
 use crate::support::{Config, member, of_team, platform, refused, violated};
@@ -59,7 +60,12 @@ store_tests! {
             manages_integrations: false,
         };
         let teams = Arc::new(config.service.clone());
-        let members = GrantedMembers::new(Arc::new(Token(principal)), teams, config.clock.shared());
+        let members = GrantedMembers::new(
+            Arc::new(Token(principal)),
+            teams,
+            ConfigFeed::told_by_hand(),
+            config.clock.shared(),
+        );
         let manages = async || members.verify("").await.unwrap().principal.allows(Scope::ConfigWrite);
         let grant = async |permissions: Vec<i32>| {
             let member = Member { id: ann.id.clone(), permissions, ..Member::default() };

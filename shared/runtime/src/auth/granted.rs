@@ -5,83 +5,69 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use moka::future::Cache;
 use watchbell_contracts::api::TeamApi;
 use watchbell_contracts::config::v1::{GetMemberRequest, Permission};
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::{MemberId, TeamId};
 
 use super::{Grant, MemberVerifier, Principal, internal_request};
+use crate::config_feed::ConfigFeed;
 use crate::problem::Problem;
+use crate::stale_cache::{Answer, StaleCache};
 
-/// With a question that is answered in time, a permission that is taken back is gone within 30 seconds.
+/// How long an answer is used without another question. With a question that is answered in time, a permission that is
+/// taken back is gone within 30 seconds even where the change feed is not heard.
 const FRESH: Duration = Duration::from_secs(25);
-/// How long a grant is good for while Config cannot be asked.
-const STALE: Duration = Duration::from_secs(60 * 60);
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// Members that are remembered, of some 50 bytes each.
+/// How long an answer is good while Config cannot be asked.
+const AWAY: Duration = Duration::from_secs(60 * 60);
+/// How many members are remembered, of some 300 bytes each.
 const CAPACITY: u64 = 100_000;
 
 /// A [`MemberVerifier`] that adds what Config has granted to what the token says.
 pub struct GrantedMembers {
     tokens: Arc<dyn MemberVerifier>,
     config: Arc<dyn TeamApi>,
-    clock: SharedClock,
-    answers: Cache<MemberId, Answer>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Answer {
-    granted: bool,
-    /// By the monotonic clock.
-    answered_at: Duration,
+    answers: StaleCache<MemberId, bool, String>,
 }
 
 // === impl GrantedMembers ===
 
 impl GrantedMembers {
-    /// Members by their tokens, and by this Config.
-    pub fn new(tokens: Arc<dyn MemberVerifier>, config: Arc<dyn TeamApi>, clock: SharedClock) -> Self {
+    /// Members by their tokens, and by this Config, whose answers are remembered until `feed` tells of a change.
+    pub fn new(
+        tokens: Arc<dyn MemberVerifier>,
+        config: Arc<dyn TeamApi>,
+        feed: ConfigFeed,
+        clock: SharedClock,
+    ) -> Self {
         Self {
             tokens,
             config,
-            clock,
-            answers: Cache::new(CAPACITY),
+            answers: StaleCache::new(feed, clock, CAPACITY),
         }
     }
 
-    /// Whether Config has granted the permission; while Config is away, whether it had within the last hour.
-    async fn is_granted(&self, team: TeamId, member: MemberId) -> bool {
-        let now = self.clock.monotonic();
-        let last = self.answers.get(&member).await;
-        let is_younger = |than: Duration| move |last: &Answer| now.saturating_sub(last.answered_at) < than;
-        if let Some(last) = last.filter(is_younger(FRESH)) {
-            return last.granted;
-        }
+    async fn ask(&self, team: TeamId, member: MemberId) -> Result<Answer<bool>, String> {
         let request = internal_request(GetMemberRequest {
             team_id: team.to_string(),
             member_id: member.to_string(),
         });
-        let granted = match tokio::time::timeout(PATIENCE, self.config.get_member(request)).await {
-            Ok(Ok(answer)) => {
+        let granted = match self.config.get_member(request).await {
+            Ok(answer) => {
                 let member = answer.into_inner().member.unwrap_or_default();
                 member
                     .permissions()
                     .any(|permission| permission == Permission::ManageIntegrations)
             }
-            Ok(Err(status)) if status.code() == tonic::Code::NotFound => false,
-            Ok(Err(_)) | Err(_) => {
-                tracing::debug!("members' permissions cannot be asked for; going on with the last answer");
-                return last.filter(is_younger(STALE)).is_some_and(|last| last.granted);
-            }
+            Err(status) if status.code() == tonic::Code::NotFound => false,
+            Err(status) => return Err(status.to_string()),
         };
-        let answer = Answer {
-            granted,
-            answered_at: now,
-        };
-        self.answers.insert(member, answer).await;
-        granted
+        Ok(Answer {
+            value: granted,
+            of: Some(team),
+            fresh: FRESH,
+            stale: AWAY,
+        })
     }
 }
 
@@ -96,7 +82,12 @@ impl MemberVerifier for GrantedMembers {
             ..
         } = &mut grant.principal
         {
-            *manages = self.is_granted(*team_id, *member_id).await;
+            let (team, member) = (*team_id, *member_id);
+            let granted = self.answers.get(member, || self.ask(team, member)).await;
+            *manages = granted.unwrap_or_else(|error| {
+                tracing::debug!(%error, "a member's permissions cannot be asked for");
+                false
+            });
         }
         Ok(grant)
     }
