@@ -55,14 +55,15 @@ fn cut_connections_lose_nothing() {
 fn probes_tell_of_a_database_that_is_away_until_it_is_back_and_ask_for_no_other_start() {
     on_cluster(async |cluster, database| {
         let mut platform = Platform::whole(database).await;
-        let (browser, address) = (Browser::new(), platform.process(0).address);
-        let probe = async |path| {
+        let (browser, process) = (Browser::new(), platform.process(0));
+        let (public, operators) = (process.address, process.operators);
+        let probe = async |address, path| {
             let answer = browser.open(&format!("http://{address}{path}")).await;
             (answer.status.as_u16(), text(&answer))
         };
         cluster.down("immediate");
         let said = eventually("the process is not ready", || async {
-            let (status, said) = probe("/readyz").await;
+            let (status, said) = probe(operators, "/readyz").await;
             (status == 503).then_some(said)
         });
         let said = said.await;
@@ -70,9 +71,15 @@ fn probes_tell_of_a_database_that_is_away_until_it_is_back_and_ask_for_no_other_
             said.starts_with("dispatcher database: no heartbeat") && said.lines().count() == 1,
             "{said}"
         );
-        assert_eq!(probe("/healthz").await, (200, "ok\n".to_owned()));
+        let brief = (503, "not ready\n".to_owned());
+        assert_eq!(
+            probe(public, "/readyz").await,
+            brief,
+            "the causes are not for everybody"
+        );
+        assert_eq!(probe(public, "/healthz").await, (200, "ok\n".to_owned()));
         cluster.up();
         platform.ready().await;
-        assert_eq!(probe("/readyz").await.0, 200);
+        assert_eq!(probe(public, "/readyz").await.0, 200);
     });
 }

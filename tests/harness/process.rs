@@ -21,12 +21,15 @@ pub(crate) struct Serve {
     variables: Vec<(&'static str, String)>,
     directory: PathBuf,
     address: SocketAddr,
+    operators: SocketAddr,
 }
 
 /// A process that serves. Dies with its value.
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where operators find metrics and the causes of readiness.
+    pub(crate) operators: SocketAddr,
     directory: PathBuf,
 }
 
@@ -44,6 +47,7 @@ impl Serve {
             variables: Vec::new(),
             directory: database.directory().to_owned(),
             address: free_address(),
+            operators: free_address(),
         }
     }
 
@@ -109,6 +113,7 @@ impl Serve {
         Process {
             child: self.command().spawn().expect("the binary starts"),
             address: self.address,
+            operators: self.operators,
             directory: self.directory.clone(),
         }
     }
@@ -147,6 +152,7 @@ impl Serve {
                 "--egress-allow",
                 "127.0.0.0/8",
             ])
+            .env("WATCHBELL__SERVER__ADMIN_ADDRESS", self.operators.to_string())
             .env("WATCHBELL__AUTH__SERVICE_TOKEN", SERVICE_TOKEN)
             .env(
                 "RUST_LOG",

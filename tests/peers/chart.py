@@ -164,6 +164,7 @@ def serves(binary: str, workload: dict, manifests: list[dict]) -> None:
         if "WATCHBELL__DATABASE__URL" in variables:
             variables["WATCHBELL__DATABASE__URL"] = f"sqlite:{directory}/bell.db"
         places = {"--listen": "127.0.0.1:0", "--data-dir": directory}
+        variables["WATCHBELL__SERVER__ADMIN_ADDRESS"] = "127.0.0.1:0"
         flags = (argument.split("=", 1) for argument in container["args"])
         arguments = ["=".join([flag, *(places.get(flag, value) for value in values)]) for flag, *values in flags]
         command = [binary, *arguments]
@@ -171,9 +172,10 @@ def serves(binary: str, workload: dict, manifests: list[dict]) -> None:
         try:
             said = re.match(r"watchbell serves .* at (http://.*)", server.stdout.readline())
             assert said, f"{workload['metadata']['name']} does not start"
-            for probe in [*probes, "/metrics"]:
-                with urllib.request.urlopen(said[1] + probe, timeout=30) as answer:
-                    assert answer.status == 200, probe
+            operators = re.match(r"metrics and readiness for operators at (http://.*)", server.stdout.readline())
+            for url in [*(said[1] + probe for probe in probes), operators[1] + "/metrics"]:
+                with urllib.request.urlopen(url, timeout=30) as answer:
+                    assert answer.status == 200, url
             if "WATCHBELL__KEYS__ADMIN" in variables:
                 assert not pathlib.Path(directory, "admin.key").exists(), "a key was made although one is given"
         finally:

@@ -19,7 +19,6 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use url::Url;
 use watchbell_contracts::api::{ChannelApi, InboxApi, PreferenceApi};
 use watchbell_domain::brand::Brand;
@@ -43,8 +42,6 @@ pub struct EdgeSettings {
     /// How often an inbox stream in which nothing happens gives a sign of life.
     #[serde(deserialize_with = "read::duration")]
     pub heartbeat: Duration,
-    /// Inbox streams open at the same time; more are refused.
-    pub max_streams: usize,
 }
 
 /// What the Edge needs of others.
@@ -74,7 +71,6 @@ pub struct Edge {
     pages: Pages,
     cookies: Cookies,
     origins: Arc<[String]>,
-    streams: Arc<Semaphore>,
 }
 
 /// The routes; for [`watchbell_runtime::server::Server::http`].
@@ -109,7 +105,6 @@ impl Edge {
     /// A brand that no page or header can carry.
     pub fn new(settings: EdgeSettings, needs: Needs) -> Result<Self, PageError> {
         Ok(Self {
-            streams: Arc::new(Semaphore::new(settings.max_streams.min(Semaphore::MAX_PERMITS))),
             settings: Arc::new(settings),
             preferences: needs.preferences,
             channels: needs.channels,
@@ -127,7 +122,6 @@ impl Default for EdgeSettings {
         Self {
             platform_settings_url: None,
             heartbeat: Duration::from_secs(15),
-            max_streams: 10_000,
         }
     }
 }

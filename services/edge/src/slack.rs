@@ -6,6 +6,7 @@
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::DateTime;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tonic::{Code, Status};
@@ -51,10 +52,10 @@ pub(crate) struct Back {
 pub(crate) async fn install(
     State(edge): State<Edge>,
     Query(install): Query<Install>,
-    headers: HeaderMap,
+    request: Parts,
 ) -> Response {
     if install.link.is_empty() {
-        return match edge.begin(&install.team_id, &headers).await {
+        return match edge.begin(&install.team_id, &request).await {
             Ok(authorize_url) => edge.remember(leave(&authorize_url), &state_of(&authorize_url)),
             Err(status) => edge.no_slack(&status),
         };
@@ -102,9 +103,9 @@ pub(crate) async fn callback(
 
 impl Edge {
     /// By a credential: straight to Slack.
-    async fn begin(&self, team_id: &str, headers: &HeaderMap) -> Result<String, Status> {
+    async fn begin(&self, team_id: &str, request: &Parts) -> Result<String, Status> {
         let access = table::access(BEGIN).unwrap_or(table::Access::Internal);
-        let principal = self.auth.admit(headers, access).await?.principal;
+        let principal = self.auth.admit(request, access).await?;
         let team = principal.team(team_id)?;
         let request = BeginSlackInstallRequest {
             team_id: team.to_string(),

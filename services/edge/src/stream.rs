@@ -10,17 +10,17 @@ use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt as _};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Code, Status};
 use watchbell_contracts::api::BoxStream;
 use watchbell_contracts::dispatcher::v1::{WatchRequest, WatchResponse};
 use watchbell_contracts::json::to_json;
 use watchbell_domain::ids::MemberId;
 use watchbell_domain::violation::reason;
-use watchbell_runtime::auth::{Admission, Principal, ValidFor, internal_request, table};
+use watchbell_runtime::auth::{Admission, Principal, Session, internal_request, table};
 use watchbell_runtime::problem::Problem;
 
 use crate::Edge;
@@ -45,21 +45,13 @@ pub(crate) struct Which {
 }
 
 /// `GET /inbox/stream`
-pub(crate) async fn inbox(
-    State(edge): State<Edge>,
-    Query(which): Query<Which>,
-    headers: HeaderMap,
-) -> Response {
-    let mut response = match edge.open(&which, &headers).await {
-        Ok((events, valid_for)) => {
+pub(crate) async fn inbox(State(edge): State<Edge>, Query(which): Query<Which>, request: Parts) -> Response {
+    let mut response = match edge.open(&which, &request).await {
+        Ok((events, session)) => {
             let keep_alive = KeepAlive::new()
                 .interval(edge.settings.heartbeat)
                 .text("heartbeat");
-            let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
-            if let Some(valid_for) = valid_for {
-                response.extensions_mut().insert(valid_for);
-            }
-            response
+            session.attach(Sse::new(events).keep_alive(keep_alive).into_response())
         }
         Err(problem) => refusal(problem),
     };
@@ -70,7 +62,7 @@ pub(crate) async fn inbox(
     answer.insert(header::REFERRER_POLICY, text("no-referrer"));
     // Proxies that gather an answer before they pass it on would hold notifications back.
     answer.insert(HeaderName::from_static("x-accel-buffering"), text("no"));
-    if let Some(origin) = edge.known_origin(&headers) {
+    if let Some(origin) = edge.known_origin(&request.headers) {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         answer.insert(header::VARY, text("origin"));
     }
@@ -83,23 +75,13 @@ impl Edge {
     async fn open(
         &self,
         which: &Which,
-        headers: &HeaderMap,
-    ) -> Result<
-        (
-            impl Stream<Item = Result<Event, Infallible>> + use<>,
-            Option<ValidFor>,
-        ),
-        Problem,
-    > {
+        request: &Parts,
+    ) -> Result<(impl Stream<Item = Result<Event, Infallible>> + use<>, Session), Problem> {
         let access = table::access(WATCH).unwrap_or(table::Access::Internal);
-        let Admission { principal, valid_for } = self.auth.admit(headers, access).await?;
+        let Admission { principal, session } = self.auth.admit_stream(request, access).await?;
         let team = principal.team(&which.team_id)?;
         let member = member(&principal, &which.member_id)?;
-        let after = position(which, headers);
-        let place = self.streams.clone().try_acquire_owned();
-        let place = place.map_err(|_| Problem::Overloaded {
-            retry_after: RECONNECT,
-        })?;
+        let after = position(which, &request.headers);
         let request = WatchRequest {
             team_id: team.to_string(),
             member_id: member.to_string(),
@@ -112,7 +94,7 @@ impl Edge {
             .await
             .map_err(upstream)?
             .into_inner();
-        Ok((events(notifications, place), valid_for))
+        Ok((events(notifications), session))
     }
 
     fn known_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
@@ -151,7 +133,6 @@ fn position(which: &Which, headers: &HeaderMap) -> String {
 /// Ends when the Dispatcher's stream does, for whatever reason; the client connects again and goes on where it was.
 fn events(
     responses: BoxStream<WatchResponse>,
-    place: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     let mut first = true;
     responses
@@ -160,10 +141,7 @@ fn events(
             let first = std::mem::replace(&mut first, false);
             std::future::ready(next.ok().and_then(|next| event(&next, first)))
         })
-        .map(move |event| {
-            let _held = &place;
-            Ok(event)
-        })
+        .map(Ok)
 }
 
 fn event(response: &WatchResponse, first: bool) -> Option<Event> {

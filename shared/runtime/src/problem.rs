@@ -2,6 +2,7 @@
 //! `google.rpc` (`BadRequest`, `ErrorInfo`, `ResourceInfo`, `RetryInfo`), so that programs read the details and people
 //! the message. [`from_status`] reads such a status back for the command line and for callers of other services.
 
+mod bounds;
 mod reading;
 
 use std::error::Error as StdError;
@@ -12,7 +13,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 use watchbell_domain::violation::Violations;
 
-pub use reading::{Reading, from_message, from_status, to_message};
+pub use reading::{Reading, from_message, from_status, to_message, to_message_within};
 
 /// The `domain` of every `ErrorInfo`.
 pub const DOMAIN: &str = "watchbell";
@@ -28,6 +29,8 @@ pub mod reason {
     pub const NOT_FOUND: &str = "NOT_FOUND";
     /// A resource of that name exists.
     pub const ALREADY_EXISTS: &str = "ALREADY_EXISTS";
+    /// Stands for violations that were left out because the answer would not fit.
+    pub const MORE: &str = "MORE";
     /// The resource has changed since its etag was read.
     pub const STALE_ETAG: &str = "STALE_ETAG";
     /// The caller asks for more than its share.
@@ -119,13 +122,11 @@ pub enum Problem {
         /// When to try again.
         retry_after: Duration,
     },
-    /// `INVALID_ARGUMENT`: for bodies too large to parse; otherwise a violation says it better.
-    #[error("the request has {size} bytes; at most {limit} are accepted")]
+    /// `RESOURCE_EXHAUSTED` without `RetryInfo`: for messages too large to parse; otherwise a violation says it better.
+    #[error("{message}")]
     TooLarge {
-        /// What was sent, in bytes.
-        size: usize,
-        /// What is accepted, in bytes.
-        limit: usize,
+        /// How large it is and may be.
+        message: String,
     },
     /// `UNAVAILABLE` with `RetryInfo`: the same call again is safe.
     #[error("{message}")]
@@ -139,6 +140,12 @@ pub enum Problem {
     #[error("the call took longer than {after:?}")]
     DeadlineExceeded {
         /// The deadline.
+        after: Duration,
+    },
+    /// `DEADLINE_EXCEEDED`: the request's body did not come in time.
+    #[error("the request's body did not come within {after:?}")]
+    BodyTooSlow {
+        /// How long it had.
         after: Duration,
     },
     /// `UNIMPLEMENTED`: no such RPC here.
@@ -215,16 +222,16 @@ impl Problem {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) | Self::TooLarge { .. } => Code::InvalidArgument,
+            Self::Invalid(_) => Code::InvalidArgument,
             Self::NotFound { .. } => Code::NotFound,
             Self::AlreadyExists { .. } => Code::AlreadyExists,
             Self::StaleEtag { .. } => Code::Aborted,
             Self::Precondition { .. } => Code::FailedPrecondition,
             Self::Unauthenticated { .. } => Code::Unauthenticated,
             Self::Denied { .. } => Code::PermissionDenied,
-            Self::Overloaded { .. } => Code::ResourceExhausted,
+            Self::Overloaded { .. } | Self::TooLarge { .. } => Code::ResourceExhausted,
             Self::Unavailable { .. } => Code::Unavailable,
-            Self::DeadlineExceeded { .. } => Code::DeadlineExceeded,
+            Self::DeadlineExceeded { .. } | Self::BodyTooSlow { .. } => Code::DeadlineExceeded,
             Self::Unimplemented { .. } => Code::Unimplemented,
             Self::Relayed(status) => status.code(),
             Self::Internal(_) => Code::Internal,
@@ -245,7 +252,7 @@ impl Problem {
             Self::Overloaded { .. } => reason::OVERLOADED,
             Self::TooLarge { .. } => reason::TOO_LARGE,
             Self::Unavailable { .. } => reason::UNAVAILABLE,
-            Self::DeadlineExceeded { .. } => reason::DEADLINE_EXCEEDED,
+            Self::DeadlineExceeded { .. } | Self::BodyTooSlow { .. } => reason::DEADLINE_EXCEEDED,
             Self::Unimplemented { .. } => reason::UNKNOWN_METHOD,
             Self::Relayed(_) => "RELAYED",
             Self::Internal(_) => reason::INTERNAL,
@@ -297,14 +304,14 @@ impl From<Violations> for Problem {
 
 impl From<Problem> for Status {
     fn from(problem: Problem) -> Self {
-        match problem {
-            Problem::Relayed(status) => *status,
-            Problem::Internal(ref cause) => {
-                tracing::error!(error = %Chain(cause.as_ref()), "internal error");
-                Status::with_error_details(problem.code(), problem.to_string(), problem.details())
-            }
-            _ => Status::with_error_details(problem.code(), problem.to_string(), problem.details()),
+        if let Problem::Internal(cause) = &problem {
+            tracing::error!(error = %Chain(cause.as_ref()), "internal error");
         }
+        let status = match problem {
+            Problem::Relayed(status) => *status,
+            _ => Status::with_error_details(problem.code(), problem.to_string(), problem.details()),
+        };
+        bounds::shorten(status, bounds::MAX_DETAILS)
     }
 }
 

@@ -1,8 +1,9 @@
-//! Memory that teams share while their events wait. What there is is counted in places, and a team has at most as many
-//! as are still free (a dynamic threshold: Choudhury and Hahne, 1998): whatever one team sends, something is left for the
-//! next.
+//! Shares of something bounded: memory, calls, connections. What there is is counted in places, and an owner has at most
+//! as many as are still free (a dynamic threshold: Choudhury and Hahne, 1998): whatever one owner takes, something is
+//! left for the next.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use watchbell_domain::ids::TeamId;
@@ -16,77 +17,125 @@ pub const fn places(bytes: usize) -> usize {
     1 + bytes / PLACE
 }
 
-/// So many places.
-#[derive(Debug, Clone)]
-pub struct Shares(Arc<Inner>);
+/// Places that owners share; teams, unless said otherwise.
+#[derive(Debug)]
+pub struct Shares<K: Eq + Hash + Copy = TeamId>(Arc<Inner<K>>);
 
 #[derive(Debug)]
-struct Inner {
+struct Inner<K> {
     total: usize,
-    held: Mutex<Held>,
+    held: Mutex<Held<K>>,
 }
 
-#[derive(Debug, Default)]
-struct Held {
-    all: usize,
-    teams: HashMap<TeamId, usize>,
-}
-
-/// Places that a team has until this is dropped.
 #[derive(Debug)]
-pub struct Share {
-    shares: Shares,
-    team: TeamId,
-    places: usize,
+struct Held<K> {
+    all: usize,
+    owners: HashMap<K, usize>,
+}
+
+/// Places that an owner has until this is dropped.
+#[derive(Debug)]
+pub struct Share<K: Eq + Hash + Copy = TeamId> {
+    shares: Shares<K>,
+    owners: [Option<K>; 2],
+    places: Mutex<usize>,
 }
 
 // === impl Shares ===
 
-impl Shares {
+impl<K: Eq + Hash + Copy> Shares<K> {
     /// Shares of `total` places.
     #[must_use]
     pub fn new(total: usize) -> Self {
         Self(Arc::new(Inner {
             total,
-            held: Mutex::default(),
+            held: Mutex::new(Held {
+                all: 0,
+                owners: HashMap::new(),
+            }),
         }))
     }
 
-    /// So many places for a team; `None` when it has as many as are free. What is given begins in a free place, so that
+    /// So many places for an owner; `None` when it has as many as are free. What is given begins in a free place, so that
     /// one share may reach beyond the bound.
     #[must_use]
-    pub fn take(&self, team: TeamId, places: usize) -> Option<Share> {
-        let mut held = self.held();
-        let free = self.0.total.saturating_sub(held.all);
-        let own = held.teams.get(&team).copied().unwrap_or(0);
-        if own >= free {
-            return None;
-        }
-        held.all += places;
-        held.teams.insert(team, own + places);
-        drop(held);
-        Some(Share {
+    pub fn take(&self, owner: K, places: usize) -> Option<Share<K>> {
+        self.take_for([Some(owner), None], places)
+    }
+
+    /// The same for somebody who belongs to a group: the group has at most as many places as are free, and its member at
+    /// most as many as that leaves to the group.
+    #[must_use]
+    pub fn take_within(&self, group: K, member: K, places: usize) -> Option<Share<K>> {
+        self.take_for([Some(group), Some(member)], places)
+    }
+
+    fn take_for(&self, owners: [Option<K>; 2], places: usize) -> Option<Share<K>> {
+        let given = self.held().give(self.0.total, owners, places);
+        given.then(|| Share {
             shares: self.clone(),
-            team,
-            places,
+            owners,
+            places: Mutex::new(places),
         })
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, Held<K>> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Eq + Hash + Copy> Clone for Shares<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+// === impl Held ===
+
+impl<K: Eq + Hash + Copy> Held<K> {
+    fn give(&mut self, total: usize, owners: [Option<K>; 2], places: usize) -> bool {
+        let mut room = total.saturating_sub(self.all);
+        for owner in owners.iter().flatten() {
+            let own = self.owners.get(owner).copied().unwrap_or(0);
+            if own >= room {
+                return false;
+            }
+            room -= own;
+        }
+        self.all += places;
+        for owner in owners.into_iter().flatten() {
+            *self.owners.entry(owner).or_default() += places;
+        }
+        true
     }
 }
 
 // === impl Share ===
 
-impl Drop for Share {
+impl<K: Eq + Hash + Copy> Share<K> {
+    /// So many places more, under the same condition as the first.
+    #[must_use]
+    pub fn grow(&self, by: usize) -> bool {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = self.shares.held().give(self.shares.0.total, self.owners, by);
+        if given {
+            *places += by;
+        }
+        given
+    }
+}
+
+impl<K: Eq + Hash + Copy> Drop for Share<K> {
     fn drop(&mut self) {
+        let places = *self.places.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut held = self.shares.held();
-        held.all -= self.places;
-        if let Some(own) = held.teams.get_mut(&self.team) {
-            *own -= self.places;
-            if *own == 0 {
-                held.teams.remove(&self.team);
+        held.all -= places;
+        for owner in self.owners.into_iter().flatten() {
+            if let Some(own) = held.owners.get_mut(&owner) {
+                *own -= places;
+                if *own == 0 {
+                    held.owners.remove(&owner);
+                }
             }
         }
     }
@@ -113,7 +162,7 @@ mod tests {
         }
         kept.clear();
         assert!(
-            shares.held().teams.is_empty() && shares.held().all == 0,
+            shares.held().owners.is_empty() && shares.held().all == 0,
             "all is given back"
         );
     }
@@ -140,5 +189,26 @@ mod tests {
         assert!(shares.take(team(), 1).is_none());
         drop(all);
         assert!(shares.take(team(), 1).is_some());
+    }
+
+    #[test]
+    fn a_member_of_a_group_leaves_something_to_the_group_and_the_group_to_others() {
+        let shares = Shares::new(90);
+        let loud: Vec<_> = std::iter::from_fn(|| shares.take_within("team", "loud", 1)).collect();
+        assert_eq!(loud.len(), 30, "a third");
+        let quiet: Vec<_> = std::iter::from_fn(|| shares.take_within("team", "quiet", 1)).collect();
+        assert_eq!(quiet.len(), 10, "a third of what is left to the team");
+        let other: Vec<_> = std::iter::from_fn(|| shares.take("other", 1)).collect();
+        assert_eq!(other.len(), 25, "half of what is free");
+    }
+
+    #[test]
+    fn a_share_grows_only_into_what_is_free_and_gives_all_of_it_back() {
+        let shares = Shares::new(10);
+        let share = shares.take("one", 1).unwrap();
+        assert!(share.grow(4), "1 of the 9 that are free");
+        assert!(!share.grow(1), "5 of the 5 that are free");
+        drop(share);
+        assert_eq!(shares.held().all, 0);
     }
 }

@@ -72,7 +72,8 @@ impl Site {
         let address = listener.local_addr()?;
         let schema = format!("bench_{}_{name}", std::process::id());
         // Loopback is where the endpoints are, and one key calls more often than any backend's.
-        let settings = "[egress]\nallow = [\"127.0.0.0/8\"]\n\n\
+        let settings = "[server]\nadmin_address = \"127.0.0.1:0\"\n\n\
+                        [egress]\nallow = [\"127.0.0.0/8\"]\n\n\
                         [limits]\ncalls_per_second = 1000000\nburst = 1000000\n";
         std::fs::write(data.path().join("bench.toml"), settings)?;
         Ok(Self {

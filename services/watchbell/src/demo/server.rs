@@ -84,7 +84,8 @@ fn free_address(usual: bool) -> Outcome<SocketAddr> {
 /// What an operator would write: mail by the stand-in, links that lead here, and loopback past the egress guard.
 fn settings(address: SocketAddr, mail_port: u16) -> String {
     format!(
-        "[brand]\npublic_url = \"http://{address}\"\n\n\
+        "[server]\nadmin_address = \"127.0.0.1:0\"\n\n\
+         [brand]\npublic_url = \"http://{address}\"\n\n\
          [mail]\nhost = \"127.0.0.1\"\nport = {mail_port}\nsecurity = \"none\"\n\n\
          [egress]\nallow = [\"127.0.0.0/8\"]\n\n\
          [telemetry]\nfilter = \"off\"\n"

@@ -75,6 +75,8 @@ pub(crate) enum StartError {
 pub(crate) struct Running {
     /// Where.
     pub(crate) address: SocketAddr,
+    /// Where for operators.
+    admin_address: SocketAddr,
     /// A platform key, when this start has made or was given one.
     pub(crate) admin_key: Option<Secret>,
     /// The operator knows it already.
@@ -347,7 +349,7 @@ impl Composition {
             &meter,
             self.clock.clone(),
         )
-        .http(telemetry.metrics().router())
+        .admin(telemetry.metrics().router())
         .http(edge.unwrap_or_default());
         if let Some(config) = &self.config {
             server = server
@@ -373,6 +375,7 @@ impl Composition {
         let stop = CancellationToken::new();
         Ok(Running {
             address: bound.address(),
+            admin_address: bound.admin_address(),
             admin_key,
             key_was_given: self.plan.keys.admin.is_some(),
             data_dir: self.plan.data_dir,
@@ -435,6 +438,10 @@ impl Running {
             .map(|service| format!("{service:?}").to_lowercase())
             .collect();
         println!("watchbell serves {} at http://{}", names.join(", "), self.address);
+        println!(
+            "metrics and readiness for operators at http://{}",
+            self.admin_address
+        );
         let Some(key) = self.admin_key.as_ref().filter(|_| !self.key_was_given) else {
             return;
         };

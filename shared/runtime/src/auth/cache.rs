@@ -45,7 +45,7 @@ pub struct Grant {
 
 /// How long a known key is used without another question. With a question that is answered in time, a key that ended is
 /// refused within 30 seconds even where the change feed is not heard.
-const KNOWN: Duration = Duration::from_secs(25);
+pub(super) const KNOWN: Duration = Duration::from_secs(20);
 /// How long a key is nobody's without another question.
 const UNKNOWN: Duration = Duration::from_secs(5);
 /// How long a known key is good while Config cannot be asked.

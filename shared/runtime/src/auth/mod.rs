@@ -8,6 +8,8 @@ mod granted;
 pub mod jwt;
 mod layer;
 mod rate;
+mod rooms;
+mod session;
 pub mod table;
 
 use std::fmt;
@@ -20,7 +22,10 @@ use watchbell_domain::vocabulary::Role;
 pub use cache::{Authenticator, CachedKeys, Grant, KeyHash, hash_key};
 pub use config::ConfigKeys;
 pub use granted::GrantedMembers;
-pub use layer::{Admission, AuthLayer, AuthService, MemberVerifier, ValidFor};
+pub use layer::{Admission, AuthLayer, AuthService, MemberVerifier};
+pub use rate::Budget;
+pub(crate) use rooms::network;
+pub use session::Session;
 
 use crate::problem::{Problem, reason};
 

@@ -1,7 +1,9 @@
-//! How often one caller may call. Each key has its own budget, so that a runaway backend of one team is slowed before
-//! it can slow another; services of Watchbell are not counted.
+//! Rate limits (GCRA) by what calls cost: a call costs one, and each event beyond the first costs one more, and one more
+//! for each 4 KiB that it fills. Each key and member has a budget of its own, and all those of a team share another one, so
+//! that neither a runaway backend nor a team with many keys slows anybody else. Services of Watchbell are not counted.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -9,20 +11,33 @@ use governor::clock::{Clock as GovernorClock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use tonic::Request;
 use watchbell_domain::clock::SharedClock;
 
 use super::Principal;
 use crate::problem::Problem;
 
-/// After so many checks the budgets that are full again are forgotten.
+/// Number of checks after which budgets that are full again are forgotten.
 const HOUSEKEEPING: u32 = 8192;
 
-/// One budget for each caller.
+/// Budget of a team, in budgets of one of its keys.
+const TEAM: NonZeroU32 = NonZeroU32::new(2).unwrap();
+
+type Limiter = RateLimiter<u128, DashMapStateStore<u128>, Monotonic, NoOpMiddleware<Since>>;
+
+/// The budgets of all principals and teams.
 pub(super) struct RateLimit {
-    limiter: RateLimiter<u128, DashMapStateStore<u128>, Monotonic, NoOpMiddleware<Since>>,
+    principals: Limiter,
+    teams: Limiter,
+    burst: NonZeroU32,
     clock: Monotonic,
     checks: AtomicU32,
 }
+
+/// Budget of the caller of one request, for handlers that know what the request costs. A request that did not come
+/// through authentication has no limit.
+#[derive(Clone, Default)]
+pub struct Budget(Option<(Arc<RateLimit>, Principal)>);
 
 /// Our clock as governor wants it.
 #[derive(Debug, Clone)]
@@ -31,35 +46,82 @@ struct Monotonic(SharedClock);
 // === impl RateLimit ===
 
 impl RateLimit {
-    /// `per_second` calls in the long run, `burst` at once.
+    /// `per_second` in the long run, `burst` at once; twice as much for a team.
     pub(super) fn new(per_second: NonZeroU32, burst: NonZeroU32, clock: SharedClock) -> Self {
         let clock = Monotonic(clock);
-        let quota = Quota::per_second(per_second).allow_burst(burst);
+        let limiter = |times: NonZeroU32| {
+            let quota = Quota::per_second(per_second.saturating_mul(times));
+            let quota = quota.allow_burst(burst.saturating_mul(times));
+            RateLimiter::dashmap_with_clock(quota, clock.clone())
+        };
         Self {
-            limiter: RateLimiter::dashmap_with_clock(quota, clock.clone()),
-            clock,
+            principals: limiter(NonZeroU32::MIN),
+            teams: limiter(TEAM),
+            burst,
+            clock: clock.clone(),
             checks: AtomicU32::new(0),
         }
     }
 
-    /// Counts a call.
+    /// Charges what a call costs; more than a burst counts as a burst, since it would never fit.
     ///
     /// # Errors
-    /// `RESOURCE_EXHAUSTED`, saying when the next call fits.
-    pub(super) fn check(&self, principal: &Principal) -> Result<(), Problem> {
+    /// `RESOURCE_EXHAUSTED`, saying when it fits.
+    pub(super) fn charge(&self, principal: &Principal, cost: NonZeroU32) -> Result<(), Problem> {
         let caller = match principal {
             Principal::ApiKey { key_id, .. } => key_id.as_uuid().as_u128(),
             Principal::Member { member_id, .. } => member_id.as_uuid().as_u128(),
             Principal::Service => return Ok(()),
         };
         if self.checks.fetch_add(1, Ordering::Relaxed) % HOUSEKEEPING == HOUSEKEEPING - 1 {
-            self.limiter.retain_recent();
+            self.principals.retain_recent();
+            self.teams.retain_recent();
         }
-        self.limiter
-            .check_key(&caller)
-            .map_err(|full| Problem::Overloaded {
+        self.check(&self.principals, caller, cost)?;
+        match principal.own_team() {
+            Some(team) => self.check(&self.teams, team.as_uuid().as_u128(), cost),
+            None => Ok(()),
+        }
+    }
+
+    fn check(&self, limiter: &Limiter, key: u128, cost: NonZeroU32) -> Result<(), Problem> {
+        match limiter.check_key_n(&key, cost.min(self.burst)) {
+            Ok(Err(full)) => Err(Problem::Overloaded {
                 retry_after: full.wait_time_from(self.clock.now()),
-            })
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+// === impl Budget ===
+
+impl Budget {
+    pub(super) fn new(rate: Arc<RateLimit>, principal: Principal) -> Self {
+        Self(Some((rate, principal)))
+    }
+
+    /// The budget of whoever made this request.
+    pub fn of<T>(request: &Request<T>) -> Self {
+        request.extensions().get().cloned().unwrap_or_default()
+    }
+
+    /// Charges what the request costs beyond the call itself.
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED`, saying when it fits.
+    pub fn charge(&self, cost: usize) -> Result<(), Problem> {
+        match (&self.0, NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX))) {
+            (Some((rate, principal)), Some(cost)) => rate.charge(principal, cost),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a message of a stream, which waits until it fits: its sender is slowed by flow control.
+    pub async fn charge_when_it_fits(&self, cost: usize) {
+        while let Err(Problem::Overloaded { retry_after }) = self.charge(cost) {
+            tokio::time::sleep(retry_after).await;
+        }
     }
 }
 
@@ -101,12 +163,18 @@ mod tests {
     use crate::auth::Scopes;
     use crate::testing::ManualClock;
     use chrono::DateTime;
-    use watchbell_domain::ids::KeyId;
+    use watchbell_domain::ids::{KeyId, TeamId};
 
-    fn key() -> Principal {
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
+
+    fn number(number: u32) -> NonZeroU32 {
+        NonZeroU32::new(number).unwrap()
+    }
+
+    fn key(team_id: Option<TeamId>) -> Principal {
         Principal::ApiKey {
             key_id: KeyId::generate(DateTime::UNIX_EPOCH),
-            team_id: None,
+            team_id,
             scopes: Scopes::default(),
         }
     }
@@ -114,25 +182,56 @@ mod tests {
     #[test]
     fn a_caller_over_its_budget_is_told_when_to_come_back_and_others_are_not_touched() {
         let clock = ManualClock::shared();
-        let two = NonZeroU32::new(2).unwrap();
-        let limit = RateLimit::new(two, two, clock.clone());
-        let (loud, quiet) = (key(), key());
-        assert!(limit.check(&loud).is_ok() && limit.check(&loud).is_ok());
-        let Err(Problem::Overloaded { retry_after }) = limit.check(&loud) else {
+        let limit = RateLimit::new(number(2), number(2), clock.clone());
+        let (loud, quiet) = (key(None), key(None));
+        assert!(limit.charge(&loud, ONE).is_ok() && limit.charge(&loud, ONE).is_ok());
+        let Err(Problem::Overloaded { retry_after }) = limit.charge(&loud, ONE) else {
             panic!("the third call within a second fits a budget of two");
         };
         assert_eq!(retry_after, Duration::from_millis(500));
-        assert!(limit.check(&quiet).is_ok());
+        assert!(limit.charge(&quiet, ONE).is_ok());
 
         clock.advance(retry_after);
-        assert!(limit.check(&loud).is_ok());
-        assert!(limit.check(&loud).is_err());
+        assert!(limit.charge(&loud, ONE).is_ok());
+        assert!(limit.charge(&loud, ONE).is_err());
+    }
+
+    #[test]
+    fn a_call_is_charged_by_its_cost_and_one_that_costs_more_than_a_burst_fits_once() {
+        let clock = ManualClock::shared();
+        let limit = RateLimit::new(number(100), number(1_000), clock.clone());
+        let caller = key(None);
+        limit.charge(&caller, number(600)).unwrap();
+        let Err(Problem::Overloaded { retry_after }) = limit.charge(&caller, number(600)) else {
+            panic!("1,200 fit a burst of 1,000");
+        };
+        assert_eq!(retry_after, Duration::from_secs(2), "200 more at 100 a second");
+        assert!(limit.charge(&caller, number(400)).is_ok());
+        clock.advance(Duration::from_secs(10));
+        assert!(limit.charge(&caller, number(5_000)).is_ok());
+        assert!(limit.charge(&caller, ONE).is_err());
+    }
+
+    #[test]
+    fn the_keys_of_a_team_share_a_budget() {
+        let limit = RateLimit::new(number(10), number(10), ManualClock::shared());
+        let team = |team| std::iter::repeat_with(move || key(Some(team)));
+        let loud = TeamId::generate(DateTime::UNIX_EPOCH);
+        let accepted = team(loud)
+            .take(100)
+            .filter(|key| limit.charge(key, number(5)).is_ok());
+        assert_eq!(accepted.count(), 4, "20 for all keys of the team");
+        let quiet = TeamId::generate(DateTime::UNIX_EPOCH);
+        assert!(
+            team(quiet)
+                .take(2)
+                .all(|key| limit.charge(&key, number(5)).is_ok())
+        );
     }
 
     #[test]
     fn services_are_not_counted() {
-        let one = NonZeroU32::new(1).unwrap();
-        let limit = RateLimit::new(one, one, ManualClock::shared());
-        assert!((0..100).all(|_| limit.check(&Principal::Service).is_ok()));
+        let limit = RateLimit::new(ONE, ONE, ManualClock::shared());
+        assert!((0..100).all(|_| limit.charge(&Principal::Service, ONE).is_ok()));
     }
 }

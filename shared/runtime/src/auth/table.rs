@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use prost::Message as _;
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use watchbell_domain::vocabulary::Role;
 
 use super::{Principal, Scope};
@@ -193,22 +195,48 @@ pub struct Rpc {
     pub method: &'static str,
     /// What it asks of its caller.
     pub access: Access,
+    /// Whether the caller sends many messages.
+    pub client_streams: bool,
+    /// Whether the answer is a stream, which may stay open.
+    pub server_streams: bool,
 }
 
 static BY_PATH: LazyLock<HashMap<String, Rpc>> = LazyLock::new(|| {
+    let streams = streams();
     let of = |(service, rows): &(&'static str, Rows)| {
         let (service, rows) = (*service, *rows);
+        let streams = &streams;
         rows.iter().map(move |&(method, access)| {
+            let path = format!("/{service}/{method}");
+            let (client_streams, server_streams) = streams.get(&path).copied().unwrap_or_default();
             let rpc = Rpc {
                 service,
                 method,
                 access,
+                client_streams,
+                server_streams,
             };
-            (format!("/{service}/{method}"), rpc)
+            (path, rpc)
         })
     };
     TABLE.iter().flat_map(of).collect()
 });
+
+/// Which RPCs stream requests, and which answers, as the contracts say.
+fn streams() -> HashMap<String, (bool, bool)> {
+    let set = FileDescriptorSet::decode(watchbell_contracts::FILE_DESCRIPTOR_SET).unwrap_or_default();
+    let of = |file: FileDescriptorProto| {
+        let package = file.package().to_owned();
+        file.service.into_iter().flat_map(move |service| {
+            let name = format!("/{package}.{}", service.name());
+            service.method.into_iter().map(move |rpc| {
+                let path = format!("{name}/{}", rpc.name());
+                (path, (rpc.client_streaming(), rpc.server_streaming()))
+            })
+        })
+    };
+    set.file.into_iter().flat_map(of).collect()
+}
 
 /// The RPC of Watchbell that `/package.Service/Rpc` is.
 #[must_use]
@@ -265,7 +293,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use chrono::DateTime;
-    use prost::Message;
     use watchbell_domain::ids::{KeyId, MemberId, TeamId};
 
     fn described() -> BTreeSet<String> {
@@ -301,6 +328,23 @@ mod tests {
             TABLE.iter().map(|(_, rows)| rows.len()).sum::<usize>(),
             rows.len(),
             "a row is there twice"
+        );
+    }
+
+    #[test]
+    fn rows_know_what_streams() {
+        let streams = |path: &str| rpc(path).map(|rpc| (rpc.client_streams, rpc.server_streams));
+        assert_eq!(
+            streams("/watchbell.router.v1.RouterService/Emit"),
+            Some((false, false))
+        );
+        assert_eq!(
+            streams("/watchbell.router.v1.RouterService/EmitStream"),
+            Some((true, true))
+        );
+        assert_eq!(
+            streams("/watchbell.dispatcher.v1.InboxService/Watch"),
+            Some((false, true))
         );
     }
 

@@ -8,6 +8,8 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use watchbell_domain::violation::{FieldViolation, Violations};
 
+use super::bounds;
+
 /// A status as a message carries it: one of several answers in a batch or on a stream.
 #[must_use]
 pub fn to_message(status: &Status) -> tonic_types::Status {
@@ -19,6 +21,12 @@ pub fn to_message(status: &Status) -> tonic_types::Status {
         message: status.message().to_owned(),
         details: Vec::new(),
     })
+}
+
+/// The same within `limit` bytes, for one of many answers in a message that is bounded as a whole.
+#[must_use]
+pub fn to_message_within(status: Status, limit: usize) -> tonic_types::Status {
+    to_message(&bounds::shorten(status, limit))
 }
 
 /// The status that a message carried.

@@ -1,16 +1,21 @@
-//! The one way a process listens: gRPC, gRPC-Web and plain HTTP/1.1 on one port, with health, reflection and metrics,
-//! behind the same trace, limits and authentication everywhere. [`Server::bind`] takes the port, so that its address is
+//! The one way a process listens: gRPC, gRPC-Web and plain HTTP/1.1 on one port, with health and reflection, behind the same
+//! trace, limits and authentication everywhere; and metrics and the causes of failing health on a second one for operators. [`Server::bind`] takes the ports, so that their addresses are
 //! known before anything is served; [`Bound::serve`] serves until it is told to stop, lets calls end, and returns.
 
+mod answers;
+mod connection;
+mod connections;
 mod limits;
+mod listen;
+mod peer;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod web;
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -21,9 +26,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
-use tower::Service;
+use tonic::transport::Identity;
+use tower::{Layer as _, Service};
 use watchbell_domain::clock::SharedClock;
 
 use crate::auth::AuthLayer;
@@ -32,10 +36,16 @@ use crate::ready::{Failing, PROCESS, Readiness};
 use crate::settings::{LimitSettings, ServerSettings, TlsSettings};
 use crate::telemetry::TraceLayer;
 
-pub(crate) use limits::{is_grpc, is_probe};
+use connection::Protocol;
+use connections::Connections;
+use listen::Door;
 
-/// How often an idle HTTP/2 connection is asked whether it lives, and how long it may take to say so.
-const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+pub(crate) use answers::refused;
+pub(crate) use limits::{is_grpc, is_probe};
+pub use peer::Peer;
+
+/// Most connections of operators.
+const ADMIN_CONNECTIONS: usize = 64;
 
 /// A server that cannot start, or has broken.
 #[derive(Debug, thiserror::Error)]
@@ -57,14 +67,11 @@ pub enum ServerError {
         source: std::io::Error,
     },
     /// The certificate or key is not what TLS needs.
-    #[error("TLS: {}", crate::problem::Chain(.0))]
-    Tls(#[source] tonic::transport::Error),
+    #[error("TLS: {0}")]
+    Tls(#[source] crate::problem::Cause),
     /// The descriptors do not make a reflection service.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// Serving has failed.
-    #[error("serving: {}", crate::problem::Chain(.0))]
-    Serve(#[source] tonic::transport::Error),
 }
 
 /// What a process serves.
@@ -76,14 +83,17 @@ pub struct Server {
     auth: AuthLayer,
     grpc: Routes,
     http: Router,
+    admin: Router,
     services: Vec<&'static str>,
 }
 
-/// A server whose port is taken and who serves nothing yet.
+/// A server whose ports are taken and who serves nothing yet.
 pub struct Bound {
     server: Server,
-    listener: TcpListener,
+    public: TcpListener,
+    admin: TcpListener,
     address: SocketAddr,
+    admin_address: SocketAddr,
 }
 
 // === impl Server ===
@@ -106,6 +116,7 @@ impl Server {
             auth,
             grpc: Routes::default(),
             http: Router::new(),
+            admin: Router::new(),
             services: Vec::new(),
         }
     }
@@ -136,20 +147,36 @@ impl Server {
         self
     }
 
-    /// Takes the port.
+    /// Serves these plain HTTP routes to operators alone, at the second address.
+    #[must_use]
+    pub fn admin(mut self, routes: Router) -> Self {
+        self.admin = self.admin.merge(routes);
+        self
+    }
+
+    /// Takes the ports.
     ///
     /// # Errors
     /// [`ServerError::Bind`].
     pub async fn bind(self) -> Result<Bound, ServerError> {
-        let address = self.settings.address;
-        let failed = |source| ServerError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let (public, address) = listen(self.settings.address).await?;
+        let (admin, admin_address) = listen(self.settings.admin_address()).await?;
         Ok(Bound {
             server: self,
-            listener,
+            public,
+            admin,
             address,
+            admin_address,
         })
+    }
+
+    /// What operators see: metrics, and why the process is not ready.
+    fn operators(&mut self) -> Router {
+        let (readiness, same) = (self.readiness.clone(), self.readiness.clone());
+        std::mem::take(&mut self.admin)
+            .route("/healthz", get(async move || alive(&same)))
+            .route("/readyz", get(async move || ready(&readiness)))
+            .fallback(nowhere)
     }
 
     /// Everything that is served, each part behind what it needs.
@@ -170,13 +197,16 @@ impl Server {
             .add_service(self.readiness.health())
             .add_service(reflected().build_v1()?)
             .add_service(reflected().build_v1alpha()?);
+        let pages = self.auth.pages();
         // `route_layer` leaves paths that do not exist to the fallback; those that do are denied by default.
         let grpc = grpc.into_axum_router().reset_fallback().route_layer(self.auth);
         let (readiness, same) = (self.readiness.clone(), self.readiness);
         Ok(self
             .http
-            .route("/healthz", get(async move || alive(&same)))
-            .route("/readyz", get(async move || ready(&readiness)))
+            .layer(pages)
+            // Whoever reaches this port learns whether, and not why.
+            .route("/healthz", get(async move || briefly(alive(&same))))
+            .route("/readyz", get(async move || briefly(ready(&readiness))))
             .merge(grpc)
             .fallback(nowhere)
             .layer(limits::LimitLayer::new(&self.limits, stop))
@@ -193,6 +223,12 @@ impl Bound {
         self.address
     }
 
+    /// Where it listens for operators.
+    #[must_use]
+    pub const fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
     /// Serves until `stop` is cancelled; then says NOT_SERVING, takes no more connections, lets calls end, and returns
     /// when they have or the grace is over.
     ///
@@ -200,51 +236,72 @@ impl Bound {
     /// When serving cannot begin, or breaks.
     pub async fn serve(self, stop: CancellationToken) -> Result<(), ServerError> {
         let Self {
-            server,
-            listener,
+            mut server,
+            public,
+            admin,
             address,
+            admin_address,
         } = self;
-        let mut transport = tonic::transport::Server::builder()
-            .accept_http1(true)
-            .http2_keepalive_interval(Some(KEEP_ALIVE.0))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE.1))
-            .max_concurrent_streams(server.limits.max_streams_per_connection)
-            .layer(web::WebLayer::new(&server.settings.web_origins));
-        if let Some(tls) = &server.settings.tls {
-            transport = transport.tls_config(server_tls(tls)?).map_err(ServerError::Tls)?;
-        }
+        let tls = server.settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let streams = server.limits.max_streams_per_connection;
         let grace = server.settings.shutdown_grace;
         let stopping = server.readiness.condition(PROCESS, "shutdown");
-        let routes = Routes::from(server.router(stop.clone())?);
-        let signal = {
-            let stop = stop.clone();
-            async move {
-                stop.cancelled().await;
-                stopping.down("stopping");
-            }
+        let web = web::WebLayer::new(&server.settings.web_origins);
+        let operators = Door {
+            listener: admin,
+            protocol: Protocol::new(streams, None, web.layer(Routes::from(server.operators()))),
+            connections: Connections::new(ADMIN_CONNECTIONS),
         };
-        tracing::info!(%address, "serving");
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let serving = transport
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, signal);
+        let everybody = Door {
+            listener: public,
+            protocol: Protocol::new(
+                streams,
+                tls,
+                web.layer(Routes::from(server.router(stop.clone())?)),
+            ),
+            connections: Connections::new(listen::capacity()),
+        };
+        tracing::info!(%address, %admin_address, "serving");
+        let told = async {
+            stop.cancelled().await;
+            stopping.down("stopping");
+        };
+        // Metrics and readiness are seen for as long as calls end.
+        let ended = CancellationToken::new();
+        let serving = async {
+            everybody.serve(stop.clone()).await;
+            ended.cancel();
+        };
         let patience = async {
             stop.cancelled().await;
             tokio::time::sleep(grace).await;
         };
         tokio::select! {
-            served = serving => served.map_err(ServerError::Serve),
-            () = patience => {
-                tracing::warn!(?grace, "some calls did not end in time");
-                Ok(())
-            }
+            _ = async { tokio::join!(told, serving, operators.serve(ended.clone())) } => {}
+            () = patience => tracing::warn!(?grace, "some calls did not end in time"),
         }
+        Ok(())
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let failed = |source| ServerError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// `/readyz`: 200 when everything holds, else 503 and what does not.
 fn ready(readiness: &Readiness) -> Response {
     report("ready\n", &readiness.failing())
+}
+
+/// The same answer without its causes.
+fn briefly(answer: Response) -> Response {
+    if answer.status() == StatusCode::OK {
+        return answer;
+    }
+    (answer.status(), "not ready\n").into_response()
 }
 
 /// `/healthz`: 200 unless something takes another start of the process.
@@ -272,17 +329,6 @@ async fn nowhere(request: Request<axum::body::Body>) -> Response {
         return tonic::Status::from(Problem::Unimplemented { path }).into_http();
     }
     (StatusCode::NOT_FOUND, "not found\n").into_response()
-}
-
-fn server_tls(tls: &TlsSettings) -> Result<ServerTlsConfig, ServerError> {
-    let config = ServerTlsConfig::new().identity(identity(tls)?);
-    match &tls.service_authority {
-        // Optional: backends come with keys, only services with certificates.
-        Some(authority) => Ok(config
-            .client_ca_root(Certificate::from_pem(pem(authority)?))
-            .client_auth_optional(true)),
-        None => Ok(config),
-    }
 }
 
 pub(crate) fn identity(tls: &TlsSettings) -> Result<Identity, ServerError> {

@@ -1,6 +1,5 @@
 //! The server as its callers meet it: over a socket, with real clients.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,7 +17,7 @@ use watchbell_contracts::api::{self, BoxStream, InboxApi};
 use watchbell_contracts::dispatcher::v1 as dispatcher;
 use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClient;
 use watchbell_domain::clock::SystemClock;
-use watchbell_domain::ids::{KeyId, MemberId, TeamId};
+use watchbell_domain::ids::MemberId;
 use watchbell_domain::secret::Secret;
 
 use super::*;
@@ -42,8 +41,8 @@ impl Authenticator for OneKey {
             });
         }
         let principal = Principal::ApiKey {
-            key_id: KeyId::generate(DateTime::UNIX_EPOCH),
-            team_id: Some(TeamId::generate(DateTime::UNIX_EPOCH)),
+            key_id: "key_01h455vb4pex5vsknk084sn02q".parse().unwrap(),
+            team_id: Some("team_01h455vb4pex5vsknk084sn02q".parse().unwrap()),
             scopes: [Scope::Inbox].into_iter().collect(),
         };
         Ok(Grant {
@@ -109,6 +108,7 @@ impl InboxApi for Inbox {
 
 struct World {
     address: SocketAddr,
+    operators: SocketAddr,
     readiness: Readiness,
     metrics: Metrics,
     stop: CancellationToken,
@@ -120,22 +120,30 @@ impl World {
         Self::at("127.0.0.1:0".parse().unwrap(), tls).await
     }
 
+    async fn limited(limits: LimitSettings) -> Self {
+        Self::start("127.0.0.1:0".parse().unwrap(), None, limits).await
+    }
+
     async fn at(address: SocketAddr, tls: Option<TlsSettings>) -> Self {
+        Self::start(address, tls, LimitSettings::default()).await
+    }
+
+    async fn start(address: SocketAddr, tls: Option<TlsSettings>, limits: LimitSettings) -> Self {
         let settings = ServerSettings {
             address,
+            admin_address: Some("127.0.0.1:0".parse().unwrap()),
             web_origins: vec!["https://app.example.com".to_owned()],
             tls,
             ..ServerSettings::default()
         };
-        let many = NonZeroU32::new(1_000).unwrap();
-        let auth = AuthLayer::new(Arc::new(OneKey), SystemClock::shared(), many, many)
+        let auth = AuthLayer::new(Arc::new(OneKey), SystemClock::shared(), &limits)
             .service_token(&Secret::from(TOKEN))
             .trust_client_certificates();
         let readiness = Readiness::new();
         let metrics = Metrics::local().unwrap();
         let server = Server::new(
             settings,
-            LimitSettings::default(),
+            limits,
             auth,
             readiness.clone(),
             &metrics.meter("watchbell"),
@@ -143,16 +151,17 @@ impl World {
         );
         let bound = server
             .service(api::serve_inbox(Arc::new(Inbox)))
-            .http(metrics.router())
+            .admin(metrics.router())
             .bind()
             .await
             .unwrap();
-        let address = bound.address();
-        assert_ne!(address.port(), 0);
+        let (address, operators) = (bound.address(), bound.admin_address());
+        assert!(address.port() != 0 && operators.port() != 0);
         let stop = CancellationToken::new();
         let serving = tokio::spawn(bound.serve(stop.clone()));
         Self {
             address,
+            operators,
             readiness,
             metrics,
             stop,
@@ -180,7 +189,11 @@ impl World {
 
     /// A plain HTTP/1.1 exchange: the whole answer as text.
     async fn http(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        Self::exchange(self.address, request).await
+    }
+
+    async fn exchange(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
@@ -188,11 +201,17 @@ impl World {
     }
 
     async fn get(&self, path: &str) -> String {
-        self.http(&format!(
-            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-        ))
-        .await
+        self.http(&get(path)).await
     }
+
+    /// What operators get.
+    async fn operators_get(&self, path: &str) -> String {
+        Self::exchange(self.operators, &get(path)).await
+    }
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
 }
 
 fn with_key<T>(message: impl IntoRequest<T>) -> GrpcRequest<T> {
@@ -303,8 +322,13 @@ async fn health_and_readyz_follow_the_conditions() {
     assert!(world.get("/readyz").await.starts_with("HTTP/1.1 200"));
     database.down("connection refused");
     assert_eq!(world.health(inbox).await, Ok(ServingStatus::NotServing));
-    let readyz = world.get("/readyz").await;
+    let readyz = world.operators_get("/readyz").await;
     assert!(readyz.starts_with("HTTP/1.1 503") && readyz.contains("dispatcher database: connection refused"));
+    let readyz = world.get("/readyz").await;
+    assert!(
+        readyz.starts_with("HTTP/1.1 503") && !readyz.contains("database"),
+        "{readyz}"
+    );
     assert!(
         world.get("/healthz").await.starts_with("HTTP/1.1 200"),
         "alive all the same"
@@ -326,11 +350,16 @@ async fn only_what_takes_another_start_fails_healthz() {
     sweeper.lost("has died");
     let healthz = world.get("/healthz").await;
     assert!(
+        healthz.starts_with("HTTP/1.1 503") && !healthz.contains("sweeper"),
+        "{healthz}"
+    );
+    let healthz = world.operators_get("/healthz").await;
+    assert!(
         healthz.starts_with("HTTP/1.1 503") && healthz.contains("dispatcher dispatcher.sweeper: has died"),
         "{healthz}"
     );
     assert!(!healthz.contains("database"), "{healthz}");
-    assert!(world.get("/readyz").await.contains("has died"));
+    assert!(world.operators_get("/readyz").await.contains("has died"));
 }
 
 #[tokio::test]
@@ -433,7 +462,11 @@ async fn calls_are_measured_by_what_they_are_and_not_by_what_callers_make_up() {
         .await
         .unwrap();
 
-    let page = world.get("/metrics").await;
+    assert!(
+        world.get("/metrics").await.starts_with("HTTP/1.1 404"),
+        "for operators alone"
+    );
+    let page = world.operators_get("/metrics").await;
     assert!(
         page.contains("# TYPE rpc_server_duration_seconds histogram"),
         "{page}"
@@ -515,8 +548,7 @@ async fn a_taken_port_is_said_so() {
         address: world.address,
         ..ServerSettings::default()
     };
-    let one = NonZeroU32::MIN;
-    let auth = AuthLayer::new(Arc::new(OneKey), SystemClock::shared(), one, one);
+    let auth = AuthLayer::new(Arc::new(OneKey), SystemClock::shared(), &LimitSettings::default());
     let meter = world.metrics.meter("watchbell");
     let second = Server::new(
         settings,
@@ -594,4 +626,150 @@ async fn over_tls_a_certificate_of_the_services_authority_is_a_service() {
         stranger.get_unread_count(count()).await.is_err(),
         "certified by somebody else"
     );
+}
+
+#[tokio::test]
+async fn over_tls_a_client_that_knows_only_http_1_is_served() {
+    use rustls::pki_types::pem::PemObject as _;
+
+    let authority = Authority::new();
+    let world = World::new(Some(authority.certify("server"))).await;
+    let mut roots = rustls::RootCertStore::empty();
+    let file = authority.files.path().join("ca.pem");
+    roots
+        .add(rustls::pki_types::CertificateDer::from_pem_file(file).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let stream = TcpStream::connect(world.address).await.unwrap();
+    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config))
+        .connect("localhost".try_into().unwrap(), stream)
+        .await
+        .unwrap();
+    stream.write_all(get("/healthz").as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+/// A gRPC call with these bytes as its body; its status.
+async fn raw_call(world: &World, method: &str, body: axum::body::Body) -> Status {
+    let mut sender = h2_sender(world.address).await;
+    let request = Request::post(format!("/watchbell.dispatcher.v1.InboxService/{method}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("x-api-key", "wbk_good")
+        .body(body)
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    Status::from_header_map(response.headers()).expect("it is refused at once")
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_the_callers_fault_and_too_much_is_exhausting() {
+    let world = World::new(None).await;
+    let status = raw_call(
+        &world,
+        "GetUnreadCount",
+        axum::body::Body::from(&b"\0\0\0\0\x02\xff\xff"[..]),
+    )
+    .await;
+    assert_eq!(
+        (status.code(), from_status(&status).reason.unwrap()),
+        (Code::InvalidArgument, "INVALID_REQUEST".to_owned())
+    );
+    let mut large = vec![0];
+    large.extend(6_000_000_u32.to_be_bytes());
+    large.resize(100_000, 0);
+    let status = raw_call(&world, "GetUnreadCount", axum::body::Body::from(large)).await;
+    assert_eq!(
+        (status.code(), from_status(&status).reason.unwrap()),
+        (Code::ResourceExhausted, "TOO_LARGE".to_owned())
+    );
+    let status = raw_call(&world, "NoSuchCall", axum::body::Body::empty()).await;
+    assert_eq!(status.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn bodies_that_never_end_take_a_keys_own_room_and_leave_services_theirs() {
+    let world = World::limited(LimitSettings {
+        max_calls: 9,
+        ..LimitSettings::default()
+    })
+    .await;
+    let calls: Vec<_> = futures::future::join_all((0..10).map(|_| h2_sender(world.address)))
+        .await
+        .into_iter()
+        .map(|mut sender| {
+            let never = futures::stream::pending::<Result<bytes::Bytes, Infallible>>();
+            let request = Request::post("/watchbell.dispatcher.v1.InboxService/GetUnreadCount")
+                .header("content-type", "application/grpc")
+                .header("x-api-key", "wbk_good");
+            sender.send_request(request.body(axum::body::Body::from_stream(never)).unwrap())
+        })
+        .collect();
+    // All but those that have room are refused, at once.
+    let mut answers = calls
+        .into_iter()
+        .collect::<futures::stream::FuturesUnordered<_>>();
+    for _ in 0..7 {
+        let refused = answers.next().await.unwrap().unwrap();
+        let status = Status::from_header_map(refused.headers()).unwrap();
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(from_status(&status).retry_after.is_some());
+    }
+    let service = || {
+        let mut request = count();
+        let token = format!("Bearer {TOKEN}").parse().unwrap();
+        request.metadata_mut().insert("authorization", token);
+        request
+    };
+    let inbox = InboxServiceClient::new(world.channel());
+    inbox.get_unread_count(service()).await.unwrap();
+    assert_eq!(answers.len(), 3, "a third of nine");
+}
+
+#[tokio::test]
+async fn open_streams_of_one_key_leave_room_for_calls_and_services() {
+    let world = World::limited(LimitSettings {
+        max_streams: 9,
+        ..LimitSettings::default()
+    })
+    .await;
+    let inbox = InboxServiceClient::new(world.channel());
+    let watch = || inbox.watch(with_key(dispatcher::WatchRequest::default()));
+    let mut open = Vec::new();
+    let refused = loop {
+        match watch().await {
+            Ok(stream) => open.push(stream),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(open.len(), 3, "a third of nine");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(from_status(&refused).retry_after.is_some());
+    inbox.get_unread_count(with_key(count())).await.unwrap();
+    let closed = open.pop();
+    drop(closed);
+    // The server hears of it a moment later.
+    while watch().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_says_nothing_useful_is_closed() {
+    let world = World::new(None).await;
+    for said in [&b""[..], b"PRI * HTTP/2.0\r\n", b"GET /heal"] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(std::time::Duration::from_secs(11), stream.read_to_end(&mut rest));
+        assert!(closed.await.is_ok(), "{said:?}");
+    }
 }

@@ -37,6 +37,9 @@ pub struct Shared {
 pub struct ServerSettings {
     /// Where to listen; port 0 takes a free one. Loopback unless said otherwise.
     pub address: SocketAddr,
+    /// Where operators find `/metrics` and the causes of `/readyz`; loopback, and 1,000 above the port of `address`, unless
+    /// said otherwise.
+    pub admin_address: Option<SocketAddr>,
     /// How long calls and streams may take to end after a stop was asked for, and then the loops, half of it those that
     /// drain: [`crate::tasks::Stage`].
     #[serde(deserialize_with = "read::duration")]
@@ -101,12 +104,16 @@ pub struct EgressSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
-    /// Calls of one key in the long run.
+    /// Calls of one key or member in the long run, and twice as many of a team. Each event beyond the first of a call counts
+    /// as a call, and so does each 4 KiB of an event.
     pub calls_per_second: NonZeroU32,
-    /// Calls of one key at once.
+    /// The same at once.
     pub burst: NonZeroU32,
-    /// Calls under way in the process; more are refused.
+    /// Calls under way in the process, with 16 KiB of body each. A team has at most as many as are free.
     pub max_calls: usize,
+    /// Streams open in the process: watched inboxes and deliveries, and streams of events. A team has at most as many as
+    /// are free.
+    pub max_streams: usize,
     /// HTTP/2 streams of one connection.
     pub max_streams_per_connection: u32,
     /// How long a call may take when its caller does not say.
@@ -232,10 +239,30 @@ impl Shared {
         if let Some(jwt) = &self.auth.jwt {
             jwt.check()?;
         }
-        if self.limits.max_calls == 0 {
-            return Err(SettingsError::new("limits.max_calls", "must be at least 1"));
+        for (key, most) in [
+            ("limits.max_calls", self.limits.max_calls),
+            ("limits.max_streams", self.limits.max_streams),
+        ] {
+            if most == 0 {
+                return Err(SettingsError::new(key, "must be at least 1"));
+            }
         }
         Ok(())
+    }
+}
+
+// === impl ServerSettings ===
+
+impl ServerSettings {
+    /// Where operators' listener is.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        let beside = match self.address.port() {
+            0 => 0,
+            port => port.checked_add(1_000).unwrap_or(port - 1_000),
+        };
+        self.admin_address
+            .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), beside))
     }
 }
 
@@ -283,6 +310,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7700),
+            admin_address: None,
             shutdown_grace: Duration::from_secs(20),
             web_origins: Vec::new(),
             tls: None,
@@ -307,6 +335,7 @@ impl Default for LimitSettings {
             calls_per_second: NonZeroU32::MIN.saturating_add(4_999),
             burst: NonZeroU32::MIN.saturating_add(9_999),
             max_calls: 8_192,
+            max_streams: 16_384,
             max_streams_per_connection: 1_024,
             deadline: Duration::from_secs(30),
             max_stream_age: Duration::from_secs(60 * 60),

@@ -1,0 +1,185 @@
+//! What an answer holds until it ends: its caller's room, and the credential that it was opened with. A stream must not
+//! outlive its credential, so that is asked about again every few seconds.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::Response;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tonic::Status;
+
+use super::layer::{Auth, Credential};
+use super::rooms::{CALL, Place};
+use super::table::Access;
+use crate::problem::{DEFAULT_RETRY, Problem};
+use crate::shares::PLACE;
+
+/// Pause between two questions whether the credential of an open stream is still good. Together with the time for which a
+/// key's answer is remembered it ends a deleted key's streams within 30 seconds.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// What an answer holds. As an extension of the answer it lives until the answer's body has ended, and ends it when the
+/// credential is good no longer.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    place: Option<Place>,
+    credential: Option<Opened>,
+}
+
+/// A credential with which something was opened.
+struct Opened {
+    auth: Arc<Auth>,
+    credential: Credential,
+    access: Access,
+    /// How long it is good for, when it has an end.
+    valid_for: Option<Duration>,
+}
+
+// === impl Session ===
+
+impl Session {
+    pub(super) fn anonymous(place: Place) -> Self {
+        Self(Arc::new(Inner {
+            place: Some(place),
+            credential: None,
+        }))
+    }
+
+    pub(super) fn of(
+        auth: Arc<Auth>,
+        credential: Credential,
+        access: Access,
+        valid_for: Option<Duration>,
+        place: Option<Place>,
+    ) -> Self {
+        // A service's token, or certificate, is good for as long as its process.
+        let credential = place.is_some().then_some(Opened {
+            auth,
+            credential,
+            access,
+            valid_for,
+        });
+        Self(Arc::new(Inner { place, credential }))
+    }
+
+    /// Puts the session into an answer.
+    pub fn attach<B>(self, mut response: Response<B>) -> Response<B> {
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// Completes when the credential is good no longer.
+    pub(crate) fn ended(&self) -> BoxFuture<'static, ()> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let Some(opened) = &inner.credential else {
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                () = opened.expired() => {}
+                () = opened.refused() => {}
+            }
+        })
+    }
+
+    /// A request's body that takes room for what has come of it.
+    pub(super) fn measure(&self, body: Body) -> Body {
+        if self.0.place.is_none() {
+            return body;
+        }
+        Body::new(Measured {
+            body,
+            session: self.clone(),
+            bytes: 0,
+            places: CALL,
+        })
+    }
+}
+
+// === impl Opened ===
+
+impl Opened {
+    async fn expired(&self) {
+        match self.valid_for {
+            Some(valid_for) => tokio::time::sleep(valid_for).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn refused(&self) {
+        loop {
+            tokio::time::sleep(RECHECK).await;
+            if !self.auth.still_admits(&self.credential, self.access).await {
+                return;
+            }
+        }
+    }
+}
+
+/// See [`Session::measure`].
+struct Measured {
+    body: Body,
+    session: Session,
+    bytes: usize,
+    places: usize,
+}
+
+impl Measured {
+    /// Takes room for so many bytes more, if there is any.
+    fn fits(&mut self, bytes: usize) -> bool {
+        self.bytes += bytes;
+        let needed = (self.bytes / PLACE).saturating_sub(self.places);
+        self.places += needed;
+        let place = self.session.0.place.as_ref();
+        needed == 0 || place.is_none_or(|place| place.grow(needed))
+    }
+}
+
+impl HttpBody for Measured {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+            && !self.fits(data.len())
+        {
+            let full = Problem::Overloaded {
+                retry_after: DEFAULT_RETRY,
+            };
+            return Poll::Ready(Some(Err(axum::Error::new(Status::from(full)))));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::cache::KNOWN;
+
+    #[test]
+    fn a_deleted_keys_streams_end_within_thirty_seconds() {
+        let longest = RECHECK + KNOWN + Duration::from_secs(3);
+        assert!(longest < Duration::from_secs(30), "{longest:?}");
+    }
+}
