@@ -232,6 +232,32 @@ on_both_databases! {
         }
     }
 
+    async fn a_text_that_no_database_takes_and_a_team_that_nobody_has_are_the_callers_fault(database: Database) {
+        let process = Serve::all(&database).start().await;
+        let client = Client::admin(&process);
+        let team_id = client.team("Acme").await;
+        let nul = "a\0b".to_owned();
+        let member = Member { display_name: nul.clone(), email: "a@b.example".to_owned(), ..Default::default() };
+        let request = CreateMemberRequest { team_id: team_id.clone(), member: Some(member), ..Default::default() };
+        let made = client.teams().create_member(request).await.unwrap_err();
+        assert_eq!((made.code(), fields(&made)), (Code::InvalidArgument, vec!["member.display_name".to_owned()]));
+        let fine = [Code::InvalidArgument, Code::NotFound, Code::Ok];
+        let request = GetEventRequest { team_id: team_id.clone(), event_id: nul.clone() };
+        let got = client.dispatcher().get_event(request).await.unwrap_err();
+        assert!(fine.contains(&got.code()), "{got:?}");
+        let request = ListDeliveriesRequest { team_id: team_id.clone(), event_type: nul.clone(), ..Default::default() };
+        let listed = client.dispatcher().list_deliveries(request).await;
+        assert!(fine.contains(&listed.map_or_else(|status| status.code(), |_| Code::Ok)));
+
+        let team_id = "team_01jd0000000000000000000000".to_owned();
+        let request = ListDeliveriesRequest { team_id: team_id.clone(), ..Default::default() };
+        assert_eq!(client.dispatcher().list_deliveries(request).await.unwrap_err().code(), Code::NotFound);
+        let request = ListEventsRequest { team_id: team_id.clone(), ..Default::default() };
+        assert_eq!(client.dispatcher().list_events(request).await.unwrap_err().code(), Code::NotFound);
+        let request = ListDigestRunsRequest { team_id, ..Default::default() };
+        assert_eq!(client.digest().list_digest_runs(request).await.unwrap_err().code(), Code::NotFound);
+    }
+
     async fn a_stale_etag_changes_nothing(database: Database) {
         let receiver = WebhookReceiver::start().await.unwrap();
         let process = Serve::all(&database).start().await;

@@ -4,6 +4,7 @@
 // The harness, too, is test code: what does not happen ends the test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod attacks;
 mod clocks;
 mod consistency;
 mod crash;

@@ -83,9 +83,17 @@ async fn batches(client: &Client, team: &str, stop: &CancellationToken, accepted
             team_id: team.to_owned(),
             events,
         };
-        let answer = client.router().emit_batch(request).await;
-        for result in answer.expect("a batch is answered").into_inner().results {
-            note(&result, accepted);
+        match client.router().emit_batch(request).await {
+            Ok(answer) => answer
+                .into_inner()
+                .results
+                .iter()
+                .for_each(|result| note(result, accepted)),
+            // Over its rate.
+            Err(status) => {
+                assert!(is_told_to_come_again(&status), "{status:?}");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
         }
     }
 }

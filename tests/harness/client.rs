@@ -55,6 +55,12 @@ impl Client {
         }
     }
 
+    /// Its key.
+    pub(crate) fn secret(&self) -> String {
+        let credential = self.key.0.to_str().expect("a key is ASCII");
+        credential.trim_start_matches("Bearer ").to_owned()
+    }
+
     /// The caller with the key of the first start.
     pub(crate) fn admin(process: &Process) -> Self {
         Self::new(process, &process.admin_key())
@@ -86,6 +92,10 @@ impl Client {
 
     pub(crate) fn routing(&self) -> RoutingServiceClient<Keyed> {
         RoutingServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+    }
+
+    pub(crate) fn catalog(&self) -> CatalogServiceClient<Keyed> {
+        CatalogServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
     pub(crate) fn router(&self) -> RouterServiceClient<Keyed> {

@@ -22,6 +22,7 @@ pub(crate) struct Serve {
     directory: PathBuf,
     address: SocketAddr,
     operators: SocketAddr,
+    address_space: Option<u64>,
 }
 
 /// A process that serves. Dies with its value.
@@ -48,6 +49,7 @@ impl Serve {
             directory: database.directory().to_owned(),
             address: free_address(),
             operators: free_address(),
+            address_space: None,
         }
     }
 
@@ -73,6 +75,12 @@ impl Serve {
     /// One more environment variable.
     pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
+        self
+    }
+
+    /// Bounds its address space, in KiB.
+    pub(crate) fn address_space(mut self, kibibytes: u64) -> Self {
+        self.address_space = Some(kibibytes);
         self
     }
 
@@ -141,7 +149,21 @@ impl Serve {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_watchbell"));
+        // Another build of the same binary may be tested, such as a release.
+        let binary = std::env::var("WATCHBELL_TEST_BINARY");
+        let binary = binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_watchbell").to_owned());
+        let mut command = match self.address_space {
+            None => Command::new(binary),
+            Some(kibibytes) => {
+                let mut shell = Command::new("sh");
+                shell.args([
+                    "-c",
+                    &format!("ulimit -v {kibibytes}; exec \"$0\" \"$@\""),
+                    &binary,
+                ]);
+                shell
+            }
+        };
         command
             .arg("serve")
             .args(&self.services)

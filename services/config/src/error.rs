@@ -2,9 +2,9 @@
 
 use sea_orm::DbErr;
 use watchbell_domain::unsubscribe::BadKeys;
-use watchbell_domain::violation::Violations;
+use watchbell_domain::violation::{Violations, reason as field};
 use watchbell_runtime::problem::Problem;
-use watchbell_store::{StoreError, is_transient};
+use watchbell_store::{StoreError, is_transient, is_unstorable_text};
 
 use crate::sealing::SealingError;
 
@@ -70,6 +70,9 @@ impl From<Error> for Problem {
             Error::Store(StoreError::Db(ref db)) if is_transient(db) => {
                 tracing::warn!(error = %err, "the database is away or busy");
                 Problem::unavailable("the configuration database is away or busy")
+            }
+            Error::Store(StoreError::Db(ref db)) if is_unstorable_text(db) => {
+                Problem::invalid("", field::MALFORMED, "no text may hold the character U+0000")
             }
             Error::Store(_) | Error::Sealing(_) | Error::UnsubscribeKeys(_) | Error::Corrupt { .. } => {
                 Problem::internal(err)

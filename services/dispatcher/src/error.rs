@@ -2,9 +2,9 @@
 
 use sea_orm::DbErr;
 use tonic::Status;
-use watchbell_domain::violation::Violations;
+use watchbell_domain::violation::{Violations, reason as field};
 use watchbell_runtime::problem::Problem;
-use watchbell_store::{StoreError, is_transient};
+use watchbell_store::{StoreError, is_transient, is_unstorable_text};
 
 use crate::store::Corrupt;
 
@@ -60,6 +60,9 @@ impl From<Error> for Problem {
             Error::Database(error) if is_transient(&error) => {
                 tracing::warn!(%error, "the database is away");
                 Self::unavailable("the database is away")
+            }
+            Error::Database(error) if is_unstorable_text(&error) => {
+                Self::invalid("", field::MALFORMED, "no text may hold the character U+0000")
             }
             error => Self::internal(error),
         }

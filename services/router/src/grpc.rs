@@ -6,6 +6,7 @@ use futures::{FutureExt as _, StreamExt as _, future::join_all};
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
+use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::{
     api::{BoxStream, RouterApi, boxed},
     convert,
@@ -16,16 +17,23 @@ use watchbell_contracts::{
 };
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::{
-    auth::Principal,
-    problem::{Problem, to_message},
+    auth::{Budget, Principal},
+    problem::{Problem, to_message, to_message_within},
 };
 
-use crate::{Router, error::Error, explain, intake};
+use crate::{
+    Router, explain,
+    intake::{self, cost},
+};
 
 /// The most events of one batch.
 const MAX_BATCH: usize = 1_000;
 /// The largest batch, in bytes as encoded.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Bound of what an answer to a batch says of refused events, in bytes.
+const MAX_REFUSALS: usize = 1024 * 1024;
+/// Bound of what an answer to a batch lists of routes, in bytes.
+const MAX_ROUTES: usize = 2 * 1024 * 1024;
 /// How many events of one stream may be on their way at the same time.
 const STREAM_WINDOW: usize = 512;
 
@@ -33,8 +41,11 @@ const STREAM_WINDOW: usize = 512;
 impl RouterApi for Router {
     async fn emit(&self, request: Request<EmitRequest>) -> Result<Response<EmitResponse>, Status> {
         let principal = Principal::of(&request)?;
+        let budget = Budget::of(&request);
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
+        // The call itself has been charged.
+        budget.charge(cost(request.event.as_ref()) - 1)?;
         Ok(Response::new(
             self.intake.accept(team, request.event, "event").await?,
         ))
@@ -45,19 +56,23 @@ impl RouterApi for Router {
         request: Request<EmitBatchRequest>,
     ) -> Result<Response<EmitBatchResponse>, Status> {
         let principal = Principal::of(&request)?;
+        let budget = Budget::of(&request);
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
         check_batch(&request).map_err(Problem::Invalid)?;
+        let all: usize = request.events.iter().map(|event| cost(Some(event))).sum();
+        budget.charge(all - 1)?;
+        let count = request.events.len();
         let accepting = request
             .events
             .into_iter()
             .enumerate()
             .map(async |(index, event)| {
-                result(
-                    self.intake
-                        .accept(team, Some(event), &format!("events[{index}]"))
-                        .await,
-                )
+                let path = format!("events[{index}]");
+                result(match self.intake.accept(team, Some(event), &path).await {
+                    Ok(response) => Outcome::Accepted(briefly(response, MAX_ROUTES / count)),
+                    Err(error) => Outcome::Refused(to_message_within(error.into(), MAX_REFUSALS / count)),
+                })
             });
         Ok(Response::new(EmitBatchResponse {
             results: join_all(accepting).await,
@@ -69,17 +84,34 @@ impl RouterApi for Router {
         request: Request<BoxStream<EmitStreamRequest>>,
     ) -> Result<Response<BoxStream<EmitStreamResponse>>, Status> {
         let principal = Principal::of(&request)?;
+        let budget = Budget::of(&request);
         let intake = self.intake.clone();
-        let answers = request.into_inner().map(move |request| {
+        let charged = request.into_inner().then(move |request| {
+            let budget = budget.clone();
+            async move {
+                if let Ok(request) = &request {
+                    budget.charge_when_it_fits(cost(request.event.as_ref())).await;
+                }
+                request
+            }
+        });
+        let answers = charged.map(move |request| {
             let intake = intake.clone();
             let accepting = async move {
                 let request = request?;
-                let outcome = match principal.team(&request.team_id) {
-                    Ok(team) => result(intake.accept(team, request.event, "event").await),
-                    Err(problem) => refused(&problem.into()),
+                let answer = match principal.team(&request.team_id) {
+                    Ok(team) => intake
+                        .accept(team, request.event, "event")
+                        .await
+                        .map_err(Status::from),
+                    Err(problem) => Err(problem.into()),
+                };
+                let outcome = match answer {
+                    Ok(response) => Outcome::Accepted(response),
+                    Err(status) => Outcome::Refused(to_message(&status)),
                 };
                 Ok(EmitStreamResponse {
-                    result: Some(outcome),
+                    result: Some(result(outcome)),
                 })
             };
             // Each has its own task, so that deciding goes on while the caller reads no answers.
@@ -155,19 +187,21 @@ fn check_batch(request: &EmitBatchRequest) -> Result<(), Violations> {
     violations.into_result(())
 }
 
-fn result(accepted: Result<EmitResponse, Error>) -> EmitResult {
-    match accepted {
-        Ok(response) => EmitResult {
-            outcome: Some(Outcome::Accepted(response)),
-        },
-        Err(error) => refused(&error.into()),
+fn result(outcome: Outcome) -> EmitResult {
+    EmitResult {
+        outcome: Some(outcome),
     }
 }
 
-fn refused(status: &Status) -> EmitResult {
-    EmitResult {
-        outcome: Some(Outcome::Refused(to_message(status))),
-    }
+/// As one of many answers of a batch, which is bounded by its request: people are counted, and channels named, of which a
+/// team has few.
+fn briefly(mut response: EmitResponse, limit: usize) -> EmitResponse {
+    let mut bytes = 0;
+    response.routes.retain(|route| {
+        bytes += route.encoded_len();
+        matches!(route.target, Some(Target::Channel(_))) && bytes <= limit
+    });
+    response
 }
 
 #[cfg(test)]

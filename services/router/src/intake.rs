@@ -1,5 +1,6 @@
 //! What happens to an event between a caller's words and the Dispatcher's commit: validate, decide, submit.
 
+use prost::Message;
 use watchbell_contracts::{
     convert, dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse,
 };
@@ -10,9 +11,16 @@ use watchbell_domain::{
     snapshot::TeamSnapshot,
     violation::{Violations, reason},
 };
-use watchbell_runtime::{problem, telemetry::propagate, workshop::Workshop};
+use watchbell_runtime::{problem, shares::places, telemetry::propagate, workshop::Workshop};
 
-use crate::{decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter};
+use crate::{
+    decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns,
+};
+
+/// What an event costs, in places: of memory, and of its caller's rate.
+pub(crate) fn cost(event: Option<&wire::Event>) -> usize {
+    places(event.map_or(0, Message::encoded_len))
+}
 
 /// The way of an event through the Router.
 #[derive(Clone)]
@@ -20,6 +28,7 @@ pub(crate) struct Intake {
     pub(crate) clock: SharedClock,
     pub(crate) snapshots: Snapshots,
     pub(crate) submitter: Submitter,
+    pub(crate) turns: Turns,
     pub(crate) metrics: Metrics,
     pub(crate) workshop: Workshop,
 }
@@ -34,6 +43,7 @@ impl Intake {
         event: Option<wire::Event>,
         path: &str,
     ) -> Result<EmitResponse, Error> {
+        let _turn = self.turns.take(team, cost(event.as_ref())).await;
         let accepted = self.try_accept(team, event, path).await;
         if let Err(error) = &accepted {
             self.metrics.refused(error);
@@ -55,6 +65,7 @@ impl Intake {
         Ok(EmitResponse {
             event_id,
             duplicate: response.duplicate,
+            route_count: i32::try_from(response.routes.len()).unwrap_or(i32::MAX),
             routes: response.routes,
         })
     }

@@ -10,6 +10,7 @@ mod intake;
 mod metrics;
 mod snapshots;
 mod submitter;
+mod turns;
 
 #[cfg(test)]
 mod testing;
@@ -24,7 +25,7 @@ use watchbell_runtime::tasks::{Stage, TaskSet};
 use watchbell_runtime::workshop::Workshop;
 
 pub use crate::decide::decide;
-use crate::{intake::Intake, metrics::Metrics, snapshots::Snapshots, submitter::Submitter};
+use crate::{intake::Intake, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns};
 
 /// The service.
 pub struct Router {
@@ -63,6 +64,7 @@ impl Router {
                 clock: needs.clock,
                 snapshots,
                 submitter,
+                turns: Turns::default(),
                 metrics: Metrics::new(&needs.meter),
                 workshop: Workshop::new(),
             },

@@ -140,8 +140,11 @@ impl Violations {
             .ok()
     }
 
-    /// Notes a text of more than `limit` characters.
+    /// Notes a text of more than `limit` characters, or with U+0000, which databases do not take.
     pub fn limit_chars(&mut self, field: &str, text: &str, limit: usize) {
+        if text.contains('\0') {
+            self.add(field, reason::MALFORMED, "must not hold the character U+0000");
+        }
         // A text of no more bytes than the limit has no more characters either.
         if text.len() > limit && text.chars().count() > limit {
             self.add(

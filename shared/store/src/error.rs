@@ -88,6 +88,17 @@ pub fn is_transient(err: &DbErr) -> bool {
     }
 }
 
+/// Whether a text held U+0000, which PostgreSQL does not take: a request's mistake that no earlier check has found.
+pub fn is_unstorable_text(err: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err))) = err else {
+        return false;
+    };
+    // character_not_in_repertoire
+    err.as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == "22021")
+}
+
 /// Whether a row with the same key is there already.
 pub fn is_unique_violation(err: &DbErr) -> bool {
     matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))

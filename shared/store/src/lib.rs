@@ -20,6 +20,6 @@ mod transaction;
 
 pub use connect::{Backend, Store, WriteTurn, connect};
 pub use durability::Risk;
-pub use error::{StoreError, is_transient, is_unique_violation};
+pub use error::{StoreError, is_transient, is_unique_violation, is_unstorable_text};
 pub use inline::{InlineRow, InlineTransaction};
 pub use settings::{DatabaseSettings, Location};

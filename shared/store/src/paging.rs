@@ -12,6 +12,9 @@ use watchbell_domain::violation::{Violations, reason};
 /// Bytes of the checksum in front of a token's cursor.
 const CHECK: usize = 12;
 
+/// What the rows of a page hold at most, in bytes: gRPC clients take answers of 4 MiB unless they are told otherwise.
+pub const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
+
 /// How many items a page may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageLimits {
@@ -138,6 +141,22 @@ impl<C: Serialize + DeserializeOwned> PageRequest<C> {
         self.size = self.size.min(rows.max(1));
     }
 
+    /// The same, shortened to the first rows that fit into [`MAX_PAGE_BYTES`], by what each takes in the answer.
+    #[must_use]
+    pub fn within(&self, sizes: impl IntoIterator<Item = usize>) -> Self
+    where
+        C: Clone,
+    {
+        let mut page = self.clone();
+        let mut bytes = 0;
+        let fitting = sizes.into_iter().take_while(|size| {
+            bytes += size;
+            bytes <= MAX_PAGE_BYTES
+        });
+        page.shorten(fitting.count());
+        page
+    }
+
     /// Makes the page of up to [`Self::limit`] rows; `cursor` says where a row stands in the order.
     ///
     /// # Errors
@@ -237,6 +256,24 @@ mod tests {
                 token = page.next_page_token;
             }
             assert_eq!(seen, (1..=of).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_page_ends_before_it_is_too_large_and_the_next_goes_on() {
+        let request = parse(3, "", filters("a")).unwrap();
+        let half = MAX_PAGE_BYTES / 2;
+        for (sizes, fitting) in [
+            (vec![half, half, 1], 2),
+            (vec![3 * half, 1, 1], 1),
+            (vec![1, 1, 1], 3),
+        ] {
+            let page = request
+                .within(sizes)
+                .page(vec![1, 2, 3, 4], |number| *number)
+                .unwrap();
+            assert_eq!(page.items.len(), fitting);
+            assert!(!page.next_page_token.is_empty());
         }
     }
 

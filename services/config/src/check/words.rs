@@ -17,7 +17,10 @@ pub(super) fn name(text: &str, field: &str, violations: &mut Violations) -> Stri
         violations.required(field);
     }
     violations.limit_chars(field, text, MAX_NAME_CHARS);
-    if text.chars().any(char::is_control) {
+    if text
+        .chars()
+        .any(|character| character.is_control() && character != '\0')
+    {
         violations.add(field, reason::MALFORMED, "must not hold control characters");
     }
     text.to_owned()

@@ -1,5 +1,6 @@
-//! API keys. A key is shown once, and can never do more than whoever made it.
+//! API keys. A key is shown once. It can never do more than whoever made it, and a key's key never lasts longer than it.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{
     CreateApiKeyRequest, CreateApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse, ListApiKeysRequest,
@@ -7,6 +8,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_domain::Role;
 use watchbell_domain::ids::{KeyId, TeamId};
+use watchbell_domain::violation::reason as field;
 use watchbell_runtime::auth::{Principal, Scope, hash_key};
 use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageRequest};
@@ -16,7 +18,7 @@ use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::api_key;
-use crate::store::{api_keys, join};
+use crate::store::{api_keys, join, teams};
 use crate::{check, keys};
 
 const MAX_KEYS: u64 = 500;
@@ -27,6 +29,9 @@ pub(super) async fn list(
     request: ListApiKeysRequest,
 ) -> Result<ListApiKeysResponse> {
     let team = owner(&caller, &request.team_id)?;
+    if let Some(team) = team {
+        teams::get(service.store().reader(), team).await?;
+    }
     let name = team.map(|team| team.to_string()).unwrap_or_default();
     let filters = FiltersHash::of("ListApiKeys").with(name);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
@@ -53,6 +58,7 @@ pub(super) async fn create(
     for scope in &draft.scopes {
         may_grant(&caller, team, *scope)?;
     }
+    let expire_time = within_its_maker(service, &caller, draft.expire_time).await?;
     let key = keys::generate();
     let row = api_key::Model {
         id: KeyId::generate(now).as_uuid(),
@@ -61,7 +67,7 @@ pub(super) async fn create(
         scopes: join(draft.scopes),
         key_sha256: hash_key(key.expose()).to_vec(),
         create_time: now,
-        expire_time: draft.expire_time,
+        expire_time,
     };
     let api_key = row.to_message()?;
     let change = change(service, team).await?;
@@ -85,9 +91,13 @@ pub(super) async fn delete(
     let team = owner(&caller, &request.team_id)?;
     let id: KeyId = id("api_key_id", &request.api_key_id)?;
     let change = change(service, team).await?;
-    if !api_keys::delete(change.connection(), team, id).await? {
-        return Err(Problem::not_found("API key", id).into());
+    let key = api_keys::find(change.connection(), team, id)
+        .await?
+        .ok_or_else(|| Problem::not_found("API key", id))?;
+    for scope in key.scopes()? {
+        may_grant(&caller, team, scope)?;
     }
+    api_keys::delete(change.connection(), team, id).await?;
     change.finish(service, false).await?;
     Ok(DeleteApiKeyResponse {})
 }
@@ -107,12 +117,38 @@ fn owner(caller: &Principal, team_id: &str) -> Result<Option<TeamId>> {
     Ok(Some(caller.team(team_id)?))
 }
 
+/// When a new key ends: never later than the key that makes it, whose end it takes when it asks for none.
+async fn within_its_maker(
+    service: &Service,
+    caller: &Principal,
+    wanted: Option<DateTime<Utc>>,
+) -> Result<Option<DateTime<Utc>>> {
+    let Principal::ApiKey { key_id, team_id, .. } = caller else {
+        return Ok(wanted);
+    };
+    let maker = api_keys::find(service.store().reader(), *team_id, *key_id).await?;
+    match (wanted, maker.and_then(|maker| maker.expire_time)) {
+        (Some(wanted), Some(end)) if wanted > end => Err(Problem::invalid(
+            "api_key.expire_time",
+            field::OUT_OF_RANGE,
+            format!(
+                "must not lie after {}, when the key that makes it ends",
+                end.format("%FT%TZ")
+            ),
+        )
+        .into()),
+        (Some(wanted), _) => Ok(Some(wanted)),
+        (None, end) => Ok(end),
+    }
+}
+
+/// Whether a key with this scope may be made, and deleted, by this caller.
 fn may_grant(caller: &Principal, team: Option<TeamId>, scope: Scope) -> Result<()> {
     let allowed = match (caller, scope) {
         // It would act for every team, whatever team the key is bound to.
         (_, Scope::Platform) => team.is_none() && caller.allows(Scope::Platform),
-        // Such a key makes and removes Owners, which an Admin may not.
-        (Principal::Member { role, .. }, Scope::ConfigWrite) => *role == Role::Owner,
+        // Such a key makes and removes Owners, or reads their inboxes, which an Admin may not.
+        (Principal::Member { role, .. }, Scope::ConfigWrite | Scope::Inbox) => *role == Role::Owner,
         // The table lets Owners and Admins here: their team's keys are theirs to make.
         (Principal::Member { .. }, _) => true,
         _ => caller.allows(scope),
@@ -122,7 +158,7 @@ fn may_grant(caller: &Principal, team: Option<TeamId>, scope: Scope) -> Result<(
     }
     Err(Problem::Denied {
         reason: reason::MISSING_SCOPE,
-        message: format!("you cannot grant the scope `{scope}` here"),
+        message: format!("you cannot make or delete keys with the scope `{scope}` here"),
     }
     .into())
 }

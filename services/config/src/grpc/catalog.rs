@@ -1,5 +1,6 @@
 //! The catalog: the built-in event types, and a team's own. There are few of each, so a page is cut in memory.
 
+use prost::Message as _;
 use watchbell_contracts::config::v1::{
     CreateEventTypeRequest, CreateEventTypeResponse, DeleteEventTypeRequest, DeleteEventTypeResponse,
     EventType, GetEventTypeRequest, GetEventTypeResponse, ListEventTypesRequest, ListEventTypesResponse,
@@ -13,11 +14,11 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, given, room};
+use super::{PAGE, checked, existing, given, room};
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::entities::event_type;
-use crate::store::{event_types, teams};
+use crate::store::event_types;
 use crate::{etag, mask};
 
 pub(super) async fn list(
@@ -25,10 +26,9 @@ pub(super) async fn list(
     caller: Principal,
     request: ListEventTypesRequest,
 ) -> Result<ListEventTypesResponse> {
-    let team = caller.team(&request.team_id)?;
+    let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::of("ListEventTypes").with(team);
     let page = PageRequest::<String>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    teams::get(service.store().reader(), team).await?;
     let mut types: Vec<EventType> = Catalog::built_in().iter().map(event_type_message).collect();
     for row in event_types::all(service.store().reader(), team).await? {
         types.push(row.to_message()?);
@@ -37,6 +37,7 @@ pub(super) async fn list(
     types.retain(|entry| page.after.as_ref().is_none_or(|after| entry.name > *after));
     types.truncate(usize::try_from(page.limit()).unwrap_or(usize::MAX));
     let page = page
+        .within(types.iter().map(EventType::encoded_len))
         .page(types, |entry| entry.name.clone())
         .map_err(|err| Error::corrupt("event_types", err))?;
     Ok(ListEventTypesResponse {

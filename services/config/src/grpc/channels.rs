@@ -22,7 +22,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, given, id, room};
+use super::{PAGE, checked, existing, given, id, room};
 use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::secrets::{self, Before, Rotation, Taken};
@@ -43,7 +43,7 @@ pub(super) async fn list(
     caller: Principal,
     request: ListChannelsRequest,
 ) -> Result<ListChannelsResponse> {
-    let team = caller.team(&request.team_id)?;
+    let team = existing(service, &caller, &request.team_id).await?;
     let mut violations = Violations::new();
     let kind = optional::<ChannelKind>(request.kind, "kind", &mut violations);
     let filters = FiltersHash::of("ListChannels").with(team).with(request.kind);

@@ -11,7 +11,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, given, id, room};
+use super::{PAGE, checked, existing, given, id, room};
 use crate::check::{self, MemberDraft};
 use crate::error::Result;
 use crate::service::Service;
@@ -27,7 +27,7 @@ pub(super) async fn list(
     caller: Principal,
     request: ListMembersRequest,
 ) -> Result<ListMembersResponse> {
-    let team = caller.team(&request.team_id)?;
+    let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::of("ListMembers").with(team);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = members::list(service.store().reader(), team, &page)

@@ -10,7 +10,7 @@ use watchbell_domain::ids::MentionRuleId;
 use watchbell_runtime::auth::Principal;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, given, id, room};
+use super::{PAGE, checked, existing, given, id, room};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::mention_rule;
@@ -25,7 +25,7 @@ pub(super) async fn list(
     caller: Principal,
     request: ListMentionRulesRequest,
 ) -> Result<ListMentionRulesResponse> {
-    let team = caller.team(&request.team_id)?;
+    let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::of("ListMentionRules").with(team);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = rules::list_mentions(service.store().reader(), team, &page).await?;

@@ -21,6 +21,7 @@ use watchbell_contracts::api::{
     BoxStream, CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi,
 };
 use watchbell_contracts::config::v1 as pb;
+use watchbell_domain::ids::TeamId;
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
@@ -28,6 +29,7 @@ use watchbell_store::paging::PageLimits;
 
 use crate::error::{Error, Result};
 use crate::service::Service;
+use crate::store::teams as teams_store;
 
 /// How many of anything a page has.
 const PAGE: PageLimits = PageLimits::new(50, 1000);
@@ -150,6 +152,13 @@ rpcs!(SnapshotApi {
     list_all_teams(pb::ListAllTeamsRequest) -> pb::ListAllTeamsResponse = snapshots::list_all_teams;
     list_opt_outs(pb::ListOptOutsRequest) -> pb::ListOptOutsResponse = snapshots::list_opt_outs;
 });
+
+/// The team that something is read of, which must exist: a list of nobody's is not an empty one.
+async fn existing(service: &Service, caller: &Principal, team_id: &str) -> Result<TeamId> {
+    let team = caller.team(team_id)?;
+    teams_store::get(service.store().reader(), team).await?;
+    Ok(team)
+}
 
 /// Calls of other services only. The auth layer lets nobody else here; what is secret is asked for once more.
 fn internal(caller: &Principal) -> Result<()> {

@@ -10,10 +10,10 @@ use watchbell_domain::ids::{RuleId, TeamId};
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
-use watchbell_store::paging::{FiltersHash, PageRequest};
+use watchbell_store::paging::{FiltersHash, MAX_PAGE_BYTES, PageRequest};
 
 use super::channels::routable;
-use super::{PAGE, checked, given, id, room};
+use super::{PAGE, checked, existing, given, id, room};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::rule;
@@ -28,7 +28,7 @@ pub(super) async fn list(
     caller: Principal,
     request: ListRulesRequest,
 ) -> Result<ListRulesResponse> {
-    let team = caller.team(&request.team_id)?;
+    let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::of("ListRules").with(team);
     let page = PageRequest::<i32>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = rules::list(service.store().reader(), team, &page)
@@ -160,7 +160,21 @@ pub(super) async fn move_to(
     order.insert(index_of(request.position, order.len()), row);
     rules::renumber(change.connection(), &mut order).await?;
     change.finish(service, false).await?;
-    let rules = order.iter().map(rule::Model::to_message).collect::<Result<_>>()?;
+    let bytes: usize = order.iter().map(|row| row.spec.len()).sum();
+    let told = |row: &rule::Model| {
+        let full = row.to_message()?;
+        if bytes <= MAX_PAGE_BYTES || row.id == id.as_uuid() {
+            return Ok(full);
+        }
+        Ok(Rule {
+            id: full.id,
+            display_name: full.display_name,
+            position: full.position,
+            etag: full.etag,
+            ..Rule::default()
+        })
+    };
+    let rules = order.iter().map(told).collect::<Result<_>>()?;
     Ok(MoveRuleResponse { rules })
 }
 

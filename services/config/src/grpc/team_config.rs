@@ -21,6 +21,8 @@ use crate::store::teams;
 
 /// How often an apply is begun again when somebody else changed the team meanwhile.
 const TRIES: usize = 5;
+/// The largest document that is answered, in bytes: clients take answers of 4 MiB.
+const MAX_EXPORT: usize = 3 * 1024 * 1024;
 /// How many hosts are looked up at once.
 const LOOK_UPS: usize = 16;
 
@@ -72,9 +74,17 @@ pub(super) async fn export(
     let current = read(service, team).await?;
     // What others want by email is not a member's to read.
     let with_preferences = !matches!(caller, Principal::Member { .. });
-    Ok(ExportTeamConfigResponse {
-        document: document::export(&current, with_preferences)?,
-    })
+    let document = document::export(&current, with_preferences)?;
+    if document.len() > MAX_EXPORT {
+        return Err(Problem::TooLarge {
+            message: format!(
+                "the document has {} bytes, and answers at most {MAX_EXPORT}; list its resources page by page",
+                document.len()
+            ),
+        }
+        .into());
+    }
+    Ok(ExportTeamConfigResponse { document })
 }
 
 async fn read(service: &Service, team: TeamId) -> Result<Current> {

@@ -8,7 +8,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_runtime::auth::Principal;
 
-use super::{checked, given};
+use super::{checked, existing, given};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::teams;
@@ -19,7 +19,7 @@ pub(super) async fn get_recipients(
     caller: Principal,
     request: GetComplianceRecipientsRequest,
 ) -> Result<GetComplianceRecipientsResponse> {
-    let team = caller.team(&request.team_id)?;
+    let team = existing(service, &caller, &request.team_id).await?;
     teams::get(service.store().reader(), team).await?;
     let settings = teams::settings(service.store().reader(), team).await?;
     Ok(GetComplianceRecipientsResponse {
@@ -47,7 +47,7 @@ pub(super) async fn get_digest(
     caller: Principal,
     request: GetDigestSettingsRequest,
 ) -> Result<GetDigestSettingsResponse> {
-    let team = caller.team(&request.team_id)?;
+    let team = existing(service, &caller, &request.team_id).await?;
     teams::get(service.store().reader(), team).await?;
     let settings = teams::settings(service.store().reader(), team).await?;
     Ok(GetDigestSettingsResponse {

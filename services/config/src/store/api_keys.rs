@@ -20,8 +20,12 @@ const TABLE: &str = "api_keys";
 // === impl api_key::Model ===
 
 impl api_key::Model {
+    pub(crate) fn scopes(&self) -> Result<Vec<Scope>> {
+        split(TABLE, &self.scopes)
+    }
+
     pub(crate) fn to_message(&self) -> Result<ApiKey> {
-        let scopes = split::<Scope>(TABLE, &self.scopes)?;
+        let scopes = self.scopes()?;
         Ok(ApiKey {
             id: KeyId::from_uuid(self.id).to_string(),
             team_id: self

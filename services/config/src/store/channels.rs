@@ -119,7 +119,8 @@ pub(crate) async fn list(
         query = query.filter(channel::Column::Id.gt(after));
     }
     let rows = query.all(connection).await?;
-    page.page(rows, |row| row.id)
+    page.within(rows.iter().map(|row| row.spec.len()))
+        .page(rows, |row| row.id)
         .map_err(|err| Error::corrupt(TABLE, err))
 }
 

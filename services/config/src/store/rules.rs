@@ -68,7 +68,8 @@ pub(crate) async fn list(
         query = query.filter(rule::Column::Position.gt(after));
     }
     let rows = query.all(connection).await?;
-    page.page(rows, |row| row.position)
+    page.within(rows.iter().map(|row| row.spec.len()))
+        .page(rows, |row| row.position)
         .map_err(|err| Error::corrupt("rules", err))
 }
 
@@ -176,7 +177,8 @@ pub(crate) async fn list_mentions(
         query = query.filter(mention_rule::Column::Id.gt(after));
     }
     let rows = query.all(connection).await?;
-    page.page(rows, |row| row.id)
+    page.within(rows.iter().map(|row| row.spec.len()))
+        .page(rows, |row| row.id)
         .map_err(|err| Error::corrupt("mention_rules", err))
 }
 

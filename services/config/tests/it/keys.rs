@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tonic::Code;
+use tonic::{Code, Request};
 use watchbell_config::{Migrator, keys};
 use watchbell_contracts::api::{SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1::{
@@ -13,7 +13,7 @@ use watchbell_domain::Role;
 use watchbell_domain::clock::Clock;
 use watchbell_domain::ids::{MemberId, TeamId};
 use watchbell_domain::secret::Secret;
-use watchbell_runtime::auth::{Scope, hash_key, internal_request};
+use watchbell_runtime::auth::{Principal, Scope, hash_key, internal_request};
 use watchbell_store::store_tests;
 
 use crate::support::{Config, key, member, of_team, platform, refused, violated};
@@ -126,6 +126,8 @@ store_tests! {
             (Role::Admin, Wire::Emit, true),
             (Role::Admin, Wire::ConfigRead, true),
             (Role::Admin, Wire::ConfigWrite, false),
+            (Role::Owner, Wire::Inbox, true),
+            (Role::Admin, Wire::Inbox, false),
             (Role::Admin, Wire::Platform, false),
         ] {
             let made = config.service.create_api_key(member(request(None, &[asked]), team, somebody, role)).await;
@@ -134,6 +136,51 @@ store_tests! {
         let (other, list) = (config.team().await, ListApiKeysRequest::default());
         let theirs = config.service.list_api_keys(member(list, other, somebody, Role::Owner)).await.unwrap();
         assert!(theirs.into_inner().api_keys.is_empty());
+    }
+
+    async fn an_admin_deletes_no_key_that_they_could_not_have_made(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let admin = MemberId::generate(config.clock.now());
+        for (scope, allowed) in [(Wire::Emit, true), (Wire::Inbox, false), (Wire::ConfigWrite, false)] {
+            let made = config.service.create_api_key(platform(request(Some(team), &[scope]))).await.unwrap();
+            let api_key_id = made.into_inner().api_key.unwrap().id;
+            let delete = DeleteApiKeyRequest { api_key_id, ..Default::default() };
+            let deleted = config.service.delete_api_key(member(delete, team, admin, Role::Admin)).await;
+            assert_eq!(deleted.is_ok(), allowed, "{scope:?}");
+        }
+    }
+
+    async fn a_key_that_a_key_makes_ends_no_later_than_its_maker(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let end = config.clock.now() + chrono::TimeDelta::seconds(90);
+        let mut asked = request(Some(team), &[Wire::ConfigWrite]);
+        asked.api_key.as_mut().unwrap().expire_time = Some(timestamp(end));
+        let maker = config.service.create_api_key(platform(asked.clone())).await.unwrap().into_inner();
+        let maker = Principal::ApiKey {
+            key_id: maker.api_key.unwrap().id.parse().unwrap(),
+            team_id: Some(team),
+            scopes: [Scope::ConfigWrite].into_iter().collect(),
+        };
+        let makes = |expire_time| {
+            let mut request = Request::new(request(Some(team), &[Wire::ConfigRead]));
+            request.get_mut().api_key.as_mut().unwrap().expire_time = expire_time;
+            request.extensions_mut().insert(maker);
+            config.service.create_api_key(request)
+        };
+        let without = makes(None).await.unwrap().into_inner().api_key.unwrap();
+        assert_eq!(without.expire_time, Some(timestamp(end)), "its maker's");
+        makes(Some(timestamp(end))).await.unwrap();
+        let later = end + chrono::TimeDelta::seconds(1);
+        assert_eq!(violated(makes(Some(timestamp(later))).await), ["api_key.expire_time"]);
+    }
+
+    async fn keys_of_a_team_that_does_not_exist_are_not_an_empty_list(store: Store) {
+        let config = Config::on(&store);
+        let nobody = TeamId::generate(config.clock.now());
+        let list = ListApiKeysRequest { team_id: nobody.to_string(), ..Default::default() };
+        assert_eq!(refused(config.service.list_api_keys(platform(list)).await).0, Code::NotFound);
     }
 
     async fn no_key_can_make_a_stronger_one(store: Store) {

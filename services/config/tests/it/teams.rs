@@ -3,12 +3,15 @@
 use prost_types::FieldMask;
 use tonic::Code;
 use watchbell_config::Migrator;
-use watchbell_contracts::api::{PreferenceApi, SnapshotApi, TeamApi};
+use watchbell_contracts::api::{CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1::{
     CreateTeamRequest, DeleteTeamRequest, DigestSettings, GetComplianceRecipientsRequest,
-    GetDigestSettingsRequest, GetTeamRequest, GetTeamSnapshotRequest, ListTeamsRequest, Plan, Role, Team,
+    GetDigestSettingsRequest, GetIntegrationStatusRequest, GetTeamRequest, GetTeamSnapshotRequest,
+    ListApiKeysRequest, ListChannelsRequest, ListEventTypesRequest, ListMembersRequest,
+    ListMentionRulesRequest, ListRulesRequest, ListTeamsRequest, Plan, Role, Team,
     UpdateComplianceRecipientsRequest, UpdateDigestSettingsRequest, UpdateTeamRequest,
 };
+use watchbell_domain::clock::Clock as _;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 
@@ -36,6 +39,24 @@ store_tests! {
         let team = got.team.unwrap();
         assert_eq!((team.plan(), team.time_zone.as_str()), (Plan::Team, "UTC"));
         assert_eq!(team.id, id.to_string());
+    }
+
+    async fn what_belongs_to_a_team_that_does_not_exist_is_not_found(store: Store) {
+        let config = Config::on(&store);
+        let team_id = watchbell_domain::ids::TeamId::generate(config.clock.now()).to_string();
+        macro_rules! not_found {
+            ($($rpc:ident($request:ident)),+) => {$(
+                let request = $request { team_id: team_id.clone(), ..Default::default() };
+                let answer = config.service.$rpc(platform(request)).await;
+                assert_eq!(refused(answer).0, Code::NotFound, stringify!($rpc));
+            )+};
+        }
+        not_found!(
+            list_members(ListMembersRequest), list_api_keys(ListApiKeysRequest), list_channels(ListChannelsRequest),
+            list_rules(ListRulesRequest), list_mention_rules(ListMentionRulesRequest),
+            list_event_types(ListEventTypesRequest), get_compliance_recipients(GetComplianceRecipientsRequest),
+            get_digest_settings(GetDigestSettingsRequest), get_integration_status(GetIntegrationStatusRequest)
+        );
     }
 
     async fn a_stale_etag_changes_nothing(store: Store) {

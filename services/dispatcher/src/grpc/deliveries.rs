@@ -10,10 +10,11 @@ use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_domain::ids::{ChannelId, DeliveryId, EventId, NotificationId, TeamId};
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_domain::{ChannelKind, EventType};
+use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
-use super::{id, internal, optional_channel, team};
+use super::{exists, id, internal, optional_channel, team};
 use crate::channels::Known;
 use crate::core::Core;
 use crate::encode;
@@ -41,7 +42,8 @@ pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListDeliveriesRequest>,
 ) -> Result<wire::ListDeliveriesResponse, Error> {
-    let team = team(&request, &request.get_ref().team_id)?;
+    let principal = Principal::of(&request)?;
+    let team = principal.team(&request.get_ref().team_id)?;
     let request = request.into_inner();
     let mut violations = Violations::new();
     let mut filter = DeliveryFilter {
@@ -69,7 +71,16 @@ pub(super) async fn list(
     };
     filter.before = page.after;
     let rows = core.db.deliveries(team, &filter, page.limit()).await?;
-    let page = page.page(rows, |row| row.id).map_err(Problem::internal)?;
+    if rows.is_empty() {
+        exists(core, principal, team).await?;
+    }
+    let page = page
+        .within(
+            rows.iter()
+                .map(|row| row.route.len() + row.title.len() + row.state_message.len()),
+        )
+        .page(rows, |row| row.id)
+        .map_err(Problem::internal)?;
     let page = page.try_map(|row| encode::delivery(&row))?;
     Ok(wire::ListDeliveriesResponse {
         deliveries: page.items,

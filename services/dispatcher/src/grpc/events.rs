@@ -7,10 +7,11 @@ use watchbell_domain::Severity;
 use watchbell_domain::ids::EventId;
 use watchbell_domain::pattern::EventPattern;
 use watchbell_domain::violation::{Violations, reason};
+use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
-use super::team;
+use super::{exists, team};
 use crate::core::Core;
 use crate::encode;
 use crate::error::Error;
@@ -24,7 +25,8 @@ pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListEventsRequest>,
 ) -> Result<wire::ListEventsResponse, Error> {
-    let team = team(&request, &request.get_ref().team_id)?;
+    let principal = Principal::of(&request)?;
+    let team = principal.team(&request.get_ref().team_id)?;
     let request = request.into_inner();
     let mut violations = Violations::new();
     for (index, pattern) in request.types.iter().enumerate() {
@@ -63,7 +65,12 @@ pub(super) async fn list(
         .await?;
     page.shorten(fits);
     let rows = core.db.events(team, &filter, page.limit()).await?;
+    if rows.is_empty() {
+        exists(core, principal, team).await?;
+    }
+    // An event may have a route to each of thousands of people; its data has been measured.
     let page = page
+        .within(rows.iter().map(|row| row.routes.len()))
         .page(rows, |row| (row.occurred_at, row.id.clone()))
         .map_err(Problem::internal)?;
     let page = page.try_map(encode::accepted_event)?;

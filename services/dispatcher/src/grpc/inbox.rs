@@ -8,7 +8,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
-use super::id;
+use super::{exists, id};
 use crate::core::Core;
 use crate::encode;
 use crate::error::Error;
@@ -30,6 +30,7 @@ pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListNotificationsRequest>,
 ) -> Result<wire::ListNotificationsResponse, Error> {
+    let principal = Principal::of(&request)?;
     let (team, member) = member(&request, &request.get_ref().team_id, &request.get_ref().member_id)?;
     let request = request.into_inner();
     let hash = FiltersHash::of("ListNotifications")
@@ -50,7 +51,14 @@ pub(super) async fn list(
         limit: page.limit(),
     };
     let rows = core.db.notifications(team, member, filter).await?;
+    if rows.is_empty() {
+        exists(core, principal, team).await?;
+    }
     let page = page
+        .within(
+            rows.iter()
+                .map(|row| row.title.len() + row.url.len() + row.source.len()),
+        )
         .page(rows, |row| row.cursor)
         .map_err(Problem::internal)?
         .map(encode::notification);

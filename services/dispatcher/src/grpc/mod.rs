@@ -11,12 +11,13 @@ mod watch;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, DispatcherApi, InboxApi};
+use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_domain::ids::{ChannelId, TeamId};
 use watchbell_domain::violation::{Violations, reason};
-use watchbell_runtime::auth::Principal;
+use watchbell_runtime::auth::{Principal, internal_request};
 use watchbell_runtime::problem::Problem;
 
 use crate::core::Core;
@@ -31,6 +32,25 @@ pub struct Service {
 /// The team that a request is about.
 fn team<T>(request: &Request<T>, team_id: &str) -> Result<TeamId, Problem> {
     Principal::of(request)?.team(team_id)
+}
+
+/// Whether the team that a caller named exists, asked when nothing was found of it. While Config cannot say, it does.
+async fn exists(core: &Core, principal: Principal, team: TeamId) -> Result<(), Problem> {
+    if principal.own_team().is_some() {
+        return Ok(());
+    }
+    let request = GetTeamSnapshotRequest {
+        team_id: team.to_string(),
+    };
+    match core
+        .channels
+        .config()
+        .get_team_snapshot(internal_request(request))
+        .await
+    {
+        Err(status) if status.code() == Code::NotFound => Err(Problem::not_found("team", team)),
+        _ => Ok(()),
+    }
 }
 
 /// Calls of other services only.

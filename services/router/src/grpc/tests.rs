@@ -359,6 +359,32 @@ async fn without_a_dispatcher_emit_is_unavailable_and_says_when_to_try_again() {
     assert!(refused.retry_after.is_some());
 }
 
+#[test]
+fn an_answer_to_a_batch_counts_people_and_names_channels_while_there_is_room() {
+    let route = |target| watchbell_contracts::event::v1::Route {
+        target: Some(target),
+        ..Default::default()
+    };
+    let person = || route(Target::Person(Default::default()));
+    let channel = || {
+        route(Target::Channel(watchbell_contracts::event::v1::ChannelTarget {
+            channel_id: "chn_01h455vb4pex5vsknk084sn02q".to_owned(),
+            ..Default::default()
+        }))
+    };
+    let mut routes: Vec<_> = std::iter::repeat_with(person).take(2_000).collect();
+    routes.extend(std::iter::repeat_with(channel).take(500));
+    let answer = EmitResponse {
+        route_count: 2_500,
+        routes,
+        ..EmitResponse::default()
+    };
+    let brief = briefly(answer, 1_000);
+    assert_eq!(brief.route_count, 2_500);
+    assert!(brief.encoded_len() < 1_100, "{}", brief.encoded_len());
+    assert!(!brief.routes.is_empty() && brief.routes.iter().all(|route| route.target == channel().target));
+}
+
 #[tokio::test]
 async fn a_batch_answers_each_event_in_its_place() {
     let (world, committed) = World::committing().await;

@@ -80,7 +80,7 @@ fn accepted(answer: &EmitResponse, names: &HashMap<String, String>, style: Style
         style.good("accepted")
     };
     let mut said = format!("{} {what}\n", style.name(&answer.event_id));
-    if answer.routes.is_empty() {
+    if answer.route_count == 0 && answer.routes.is_empty() {
         said += &style.faint("  nobody gets it; `watchbell explain` says why\n");
     }
     for route in &answer.routes {
@@ -279,7 +279,7 @@ mod tests {
         let answer = EmitResponse {
             event_id: "evt_1".to_owned(),
             duplicate: true,
-            routes: Vec::new(),
+            ..EmitResponse::default()
         };
         let said = accepted(&answer, &HashMap::new(), Style::new(false));
         assert!(

@@ -43,7 +43,7 @@ pub(super) fn explain(headers: &mut HeaderMap) {
         Code::OutOfRange => Problem::TooLarge {
             message: status.message().to_owned(),
         },
-        Code::Internal => Problem::invalid("", field::MALFORMED, status.message()),
+        Code::Internal | Code::InvalidArgument => Problem::invalid("", field::MALFORMED, status.message()),
         _ => return,
     };
     headers.remove("grpc-status");

@@ -1,0 +1,81 @@
+//! A bound for each team of what is between its arrival and its commit. Batches and streams of one team wait for one another
+//! here, before anything is parsed, so that other teams' events find threads and transactions that are not full of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use watchbell_domain::ids::TeamId;
+
+/// Places of 4 KiB that a team's events may take at once: enough for one transaction under way and the next to gather.
+const PLACES: usize = 1_024;
+
+/// Number of teams after which those that have nothing under way are forgotten.
+const HOUSEKEEPING: usize = 1_024;
+
+/// The teams' bounds. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turns(Arc<Mutex<HashMap<TeamId, Weak<Semaphore>>>>);
+
+/// Places of one event; dropped when it is answered.
+pub(crate) struct Turn {
+    _places: Option<OwnedSemaphorePermit>,
+    /// Keeps the team's bound known while anybody waits for it or is in it.
+    _team: Arc<Semaphore>,
+}
+
+// === impl Turns ===
+
+impl Turns {
+    /// Waits until the team has so many places for one event; more than all of them counts as all.
+    pub(crate) async fn take(&self, team: TeamId, places: usize) -> Turn {
+        let bound = self.of(team);
+        let places = u32::try_from(places.min(PLACES)).unwrap_or(u32::MAX);
+        Turn {
+            // It is never closed.
+            _places: Arc::clone(&bound).acquire_many_owned(places).await.ok(),
+            _team: bound,
+        }
+    }
+
+    fn of(&self, team: TeamId) -> Arc<Semaphore> {
+        let mut teams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bound) = teams.get(&team).and_then(Weak::upgrade) {
+            return bound;
+        }
+        if teams.len() >= HOUSEKEEPING {
+            teams.retain(|_, bound| bound.strong_count() > 0);
+        }
+        let bound = Arc::new(Semaphore::new(PLACES));
+        teams.insert(team, Arc::downgrade(&bound));
+        bound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+    use futures::FutureExt as _;
+
+    #[tokio::test]
+    async fn a_teams_events_wait_for_one_another_and_no_other_teams_for_them() {
+        let turns = Turns::default();
+        let team = || TeamId::generate(DateTime::UNIX_EPOCH);
+        let (loud, quiet) = (team(), team());
+        let some = PLACES / 8;
+        let mut taken: Vec<_> = (0..8)
+            .filter_map(|_| turns.take(loud, some).now_or_never())
+            .collect();
+        assert_eq!(taken.len(), 8);
+        assert!(turns.take(loud, 1).now_or_never().is_none());
+        assert!(turns.take(quiet, 65).now_or_never().is_some());
+        taken.pop();
+        assert!(turns.take(loud, 1).now_or_never().is_some());
+        taken.clear();
+        assert!(
+            turns.take(loud, 10 * PLACES).now_or_never().is_some(),
+            "larger than all of it"
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! One team's worst calls, repeated, while another team's events go on being accepted. By itself each attack is brief and
+//! nothing is timed; with `WATCHBELL_TEST_ATTACK_SECONDS`, and `WATCHBELL_TEST_BINARY` for a release binary, the victim's
+//! latency is bounded, too.
+
+mod inputs;
+mod siege;
+
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tonic::{Code, Request, client::Grpc, transport::Endpoint};
+use tonic_prost::ProstCodec;
+use watchbell_contracts::{
+    config::v1::{
+        self as config, CreateEventTypeRequest, EventFilter, UnsubscribeRequest, WebhookDestination,
+        channel::Destination,
+    },
+    convert,
+    dispatcher::v1::{
+        GetEventRequest, ListDeliveriesRequest, ListEventsRequest, WatchDeliveriesRequest, WatchRequest,
+    },
+    event::v1::{Event, event::Payload},
+    router::v1::{EmitBatchRequest, EmitRequest},
+};
+
+use self::siege::{Attacker, at_once, withstands};
+use crate::harness::finding;
+
+async fn nothing(_: &Attacker) {}
+
+fn event(r#type: &str, data: String) -> Event {
+    Event {
+        id: String::new(),
+        r#type: r#type.to_owned(),
+        payload: Some(Payload::DataJson(data.into())),
+        ..finding("x")
+    }
+}
+
+/// A webhook with a CEL filter, which is evaluated for every event.
+fn filtered(expression: &str) -> config::Channel {
+    config::Channel {
+        display_name: "filtered".to_owned(),
+        destination: Some(Destination::Webhook(WebhookDestination {
+            url: "http://127.0.0.1:9/".to_owned(),
+            filter: Some(EventFilter {
+                types: vec!["*".to_owned()],
+                expression: expression.to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        })),
+        ..Default::default()
+    }
+}
+
+async fn custom_type(attacker: &Attacker, name: &str, schema: &serde_json::Value) {
+    let request = CreateEventTypeRequest {
+        team_id: attacker.team.clone(),
+        event_type: Some(config::EventType {
+            name: name.to_owned(),
+            data_schema: schema.as_object().map(convert::structure),
+            ..Default::default()
+        }),
+        validate_only: false,
+    };
+    // Refused is as good as harmless.
+    attacker.note(attacker.client.catalog().create_event_type(request).await);
+}
+
+#[test]
+fn nesting_behind_a_magic_key_ends_no_process() {
+    let prepare = async |attacker: &Attacker| {
+        let made = attacker
+            .client
+            .channel(&attacker.team, filtered("has(event.data.a)"))
+            .await;
+        attacker.note(made);
+    };
+    withstands(prepare, async |attacker| {
+        for key in ["$serde_json", "\\\\u0024serde_json"] {
+            let data = inputs::magic_nesting().replace("$serde_json", key);
+            let emitted = attacker
+                .client
+                .emit(&attacker.team, event("finding.created", data))
+                .await;
+            assert!(emitted.is_err(), "nothing nests so deep");
+            attacker.note(emitted);
+        }
+    });
+}
+
+#[test]
+fn a_schema_with_many_alternatives_takes_no_memory() {
+    let prepare =
+        async |attacker: &Attacker| custom_type(attacker, "acme.many", &inputs::alternatives()).await;
+    withstands(prepare, async |attacker| {
+        for count in [1_000, 100_000] {
+            let emitted = attacker
+                .client
+                .emit(&attacker.team, event("acme.many", inputs::zeros(count)))
+                .await;
+            attacker.note(emitted);
+        }
+    });
+}
+
+#[test]
+fn patterns_and_expressions_take_no_threads_that_serve_others() {
+    let prepare = async |attacker: &Attacker| {
+        custom_type(attacker, "acme.slow", &inputs::slow_pattern()).await;
+        for expression in inputs::slow_expressions() {
+            let made = attacker
+                .client
+                .channel(&attacker.team, filtered(&expression))
+                .await;
+            attacker.note(made);
+        }
+    };
+    withstands(prepare, async |attacker| {
+        at_once(8, async |_| {
+            for r#type in ["acme.slow", "scan.started"] {
+                let emitted = attacker
+                    .client
+                    .emit(&attacker.team, event(r#type, inputs::letters(250_000)))
+                    .await;
+                attacker.note(emitted);
+            }
+        })
+        .await;
+    });
+}
+
+/// Opens calls of this path whose bodies never end, on connections of their own.
+async fn endless_bodies(attacker: &Attacker, path: &'static str, key: Option<&str>) {
+    at_once(9, async |_| {
+        let endpoint = Endpoint::from_shared(format!("http://{}", attacker.process.address)).unwrap();
+        let channel = endpoint.connect_lazy();
+        let answers = at_once(1_000, async |_| {
+            let mut grpc = Grpc::new(channel.clone());
+            grpc.ready()
+                .await
+                .map_err(|error| tonic::Status::unknown(error.to_string()))?;
+            let mut request = Request::new(futures::stream::pending::<UnsubscribeRequest>());
+            if let Some(key) = key {
+                request.metadata_mut().insert("x-api-key", key.parse().unwrap());
+            }
+            let codec = ProstCodec::<UnsubscribeRequest, config::UnsubscribeResponse>::default();
+            grpc.client_streaming(request, path.parse().unwrap(), codec).await
+        })
+        .await;
+        answers.into_iter().for_each(|answer| attacker.note(answer));
+    })
+    .await;
+}
+
+#[test]
+fn public_calls_with_endless_bodies_keep_nobody_out() {
+    withstands(nothing, async |attacker| {
+        endless_bodies(
+            attacker,
+            "/watchbell.config.v1.PreferenceService/Unsubscribe",
+            None,
+        )
+        .await;
+    });
+}
+
+#[test]
+fn one_keys_calls_with_endless_bodies_keep_nobody_else_out() {
+    withstands(nothing, async |attacker| {
+        let key = attacker.client.secret();
+        endless_bodies(attacker, "/watchbell.router.v1.RouterService/Emit", Some(&key)).await;
+    });
+}
+
+#[test]
+fn connections_that_say_nothing_keep_nobody_out() {
+    withstands(nothing, async |attacker| {
+        let open = at_once(300, async |number| {
+            let mut stream = TcpStream::connect(attacker.process.address).await.ok()?;
+            let said = if number % 2 == 0 {
+                &b""[..]
+            } else {
+                b"PRI * HTTP/2.0\r\n"
+            };
+            stream.write_all(said).await.ok()?;
+            Some(stream)
+        })
+        .await;
+        std::mem::forget(open);
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    });
+}
+
+#[test]
+fn one_keys_open_streams_keep_nobody_else_out() {
+    withstands(nothing, async |attacker| {
+        let open = at_once(1_000, async |number| {
+            if number % 2 == 0 {
+                let request = WatchDeliveriesRequest {
+                    team_id: attacker.team.clone(),
+                    ..Default::default()
+                };
+                attacker
+                    .client
+                    .dispatcher()
+                    .watch_deliveries(request)
+                    .await
+                    .map(|_| ())
+            } else {
+                let request = WatchRequest {
+                    team_id: attacker.team.clone(),
+                    member_id: "mbr_01h455vb4pex5vsknk084sn02q".to_owned(),
+                    after_cursor: 0,
+                };
+                attacker.client.inbox().watch(request).await.map(|_| ())
+            }
+        })
+        .await;
+        open.into_iter().for_each(|opened| attacker.note(opened));
+    });
+}
+
+#[test]
+fn large_batches_delay_nobody_else() {
+    withstands(nothing, async |attacker| {
+        at_once(30, async |_| {
+            let request = EmitBatchRequest {
+                team_id: attacker.team.clone(),
+                events: vec![
+                    Event {
+                        id: String::new(),
+                        ..finding("x")
+                    };
+                    1_000
+                ],
+            };
+            let answer = attacker.client.router().emit_batch(request).await;
+            attacker.note(answer);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_no_parser_takes_is_the_callers_fault() {
+    withstands(nothing, async |attacker| {
+        let nul = "a\0b".to_owned();
+        let team_id = attacker.team.clone();
+        let member = config::Member {
+            display_name: nul.clone(),
+            email: "a@b.example".to_owned(),
+            ..Default::default()
+        };
+        let request = config::CreateMemberRequest {
+            team_id: team_id.clone(),
+            member: Some(member),
+            ..Default::default()
+        };
+        let made = attacker.client.teams().create_member(request).await;
+        assert_eq!(made.as_ref().unwrap_err().code(), Code::InvalidArgument);
+        attacker.note(made);
+        let request = GetEventRequest {
+            team_id: team_id.clone(),
+            event_id: nul.clone(),
+        };
+        let got = attacker.client.dispatcher().get_event(request).await;
+        assert!(got.is_err());
+        attacker.note(got);
+        let request = ListDeliveriesRequest {
+            team_id: team_id.clone(),
+            event_type: nul.clone(),
+            ..Default::default()
+        };
+        attacker.note(attacker.client.dispatcher().list_deliveries(request).await);
+        let request = ListEventsRequest {
+            team_id: team_id.clone(),
+            types: vec![nul],
+            ..Default::default()
+        };
+        attacker.note(attacker.client.dispatcher().list_events(request).await);
+        let garbage = EmitRequest {
+            team_id,
+            event: Some(event("finding.created", "{\0".to_owned())),
+        };
+        attacker.note(attacker.client.router().emit(garbage).await);
+    });
+}

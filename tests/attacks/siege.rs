@@ -1,0 +1,168 @@
+//! What another team notices while one team attacks: its events go on being accepted, and soon.
+
+use std::{sync::Mutex, time::Duration};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+use watchbell_contracts::config::v1::Scope;
+use watchbell_domain::clock::{Clock as _, SystemClock};
+use watchbell_testkit::WebhookReceiver;
+
+use crate::harness::{Client, Process, Serve, finding};
+
+/// The most memory that the process may ever have: what a small container has.
+const MEMORY: u64 = 1024 * 1024 * 1024;
+/// Bound of the victim's latencies where it is asked for: all but one of a hundred.
+const LATENCY: Duration = Duration::from_millis(50);
+/// Pause between two events of the victim.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long an attack goes on, unless the environment says otherwise.
+const BRIEFLY: Duration = Duration::from_secs(2);
+/// Address space of the process, in KiB, so that a fault harms no more than the process.
+const ADDRESS_SPACE: u64 = 16 * 1024 * 1024;
+
+/// A team that means harm.
+pub(super) struct Attacker {
+    pub(super) process: Process,
+    pub(super) team: String,
+    /// A key that may do everything in the team.
+    pub(super) client: Client,
+    refusals: Mutex<Vec<Status>>,
+}
+
+/// A team that emits all the while.
+struct Victim {
+    stop: CancellationToken,
+    emitting: JoinHandle<Vec<Duration>>,
+}
+
+/// Repeats `round` for a while, and sees that nobody else is hurt.
+pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
+    crate::harness::database::on_sqlite(async |database| {
+        let process = Serve::all(&database).address_space(ADDRESS_SPACE).start().await;
+        let admin = Client::admin(&process);
+        let (loud, quiet) = (admin.team("Loud").await, admin.team("Quiet").await);
+        let scopes = [
+            Scope::Emit,
+            Scope::ConfigWrite,
+            Scope::DeliveriesWrite,
+            Scope::Inbox,
+        ];
+        let key = admin.key(&process, &quiet, &[Scope::Emit]).await;
+        let attacker = Attacker {
+            client: admin.key(&process, &loud, &scopes).await,
+            process,
+            team: loud,
+            refusals: Mutex::default(),
+        };
+        let receiver = WebhookReceiver::builder().count_only().start().await.unwrap();
+        admin.webhook(&quiet, "siem", &receiver.url(), &["*"]).await;
+        for number in 0..50 {
+            key.emit(&quiet, finding(&format!("before-{number}")))
+                .await
+                .unwrap();
+        }
+        prepare(&attacker).await;
+        let victim = Victim::start(key.clone(), quiet.clone());
+        // What is under way when the time is over is dropped, as an attacker's connections are.
+        let _ = tokio::time::timeout(duration().unwrap_or(BRIEFLY), async {
+            loop {
+                round(&attacker).await;
+            }
+        })
+        .await;
+        let latencies = victim.stop().await;
+        key.emit(&quiet, finding("afterwards")).await.unwrap();
+        attacker.was_refused_properly();
+        let memory = attacker.process.peak_memory();
+        assert!(memory < MEMORY, "it took {} MiB", memory / 1024 / 1024);
+        let worst = percentile(&latencies, 99);
+        println!(
+            "{} events of the victim: p50 {:?}, p99 {worst:?}; {} MiB at most",
+            latencies.len(),
+            percentile(&latencies, 50),
+            memory / 1024 / 1024
+        );
+        if duration().is_some() {
+            assert!(worst < LATENCY, "p99 of the victim's Emit: {worst:?}");
+        }
+    });
+}
+
+/// How long attacks go on when their times are judged, too: `WATCHBELL_TEST_ATTACK_SECONDS`.
+fn duration() -> Option<Duration> {
+    let seconds = std::env::var("WATCHBELL_TEST_ATTACK_SECONDS").ok()?;
+    Some(Duration::from_secs(seconds.parse().expect("a number of seconds")))
+}
+
+fn percentile(latencies: &[Duration], percent: usize) -> Duration {
+    let mut sorted = latencies.to_vec();
+    sorted.sort_unstable();
+    *sorted
+        .get(sorted.len() * percent / 100)
+        .expect("the victim emitted")
+}
+
+// === impl Attacker ===
+
+impl Attacker {
+    /// Notes a refusal, to be judged afterwards.
+    pub(super) fn note<T>(&self, answer: Result<T, Status>) {
+        if let Err(status) = answer {
+            self.refusals.lock().unwrap().push(status);
+        }
+    }
+
+    /// Every refusal says what the caller did, or when to come again. What the attacker's own end broke off says neither.
+    fn was_refused_properly(&self) {
+        for status in &*self.refusals.lock().unwrap() {
+            let fine = match status.code() {
+                Code::InvalidArgument
+                | Code::NotFound
+                | Code::AlreadyExists
+                | Code::FailedPrecondition
+                | Code::ResourceExhausted
+                | Code::DeadlineExceeded
+                | Code::Unauthenticated
+                | Code::PermissionDenied
+                | Code::Unavailable => !status.details().is_empty(),
+                _ => false,
+            };
+            assert!(fine, "not an answer that helps its caller: {status:?}");
+        }
+    }
+}
+
+// === impl Victim ===
+
+impl Victim {
+    fn start(client: Client, team: String) -> Self {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let emitting = tokio::spawn(async move {
+            let clock = SystemClock::new();
+            let mut latencies = Vec::new();
+            while !stopped.is_cancelled() {
+                let id = format!("meanwhile-{}", latencies.len());
+                let before = clock.monotonic();
+                let emitted = client.emit(&team, finding(&id)).await;
+                emitted.expect("nobody is refused for another team's sake");
+                latencies.push(clock.monotonic() - before);
+                tokio::time::sleep(PAUSE).await;
+            }
+            latencies
+        });
+        Self { stop, emitting }
+    }
+
+    async fn stop(self) -> Vec<Duration> {
+        self.stop.cancel();
+        self.emitting.await.expect("the victim emitted to the end")
+    }
+}
+
+/// Does `one` for each number at once.
+pub(super) async fn at_once<T>(count: usize, one: impl AsyncFn(usize) -> T) -> Vec<T> {
+    futures::future::join_all((0..count).map(one)).await
+}
