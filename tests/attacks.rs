@@ -21,7 +21,7 @@ use watchbell_contracts::{
     router::v1::{EmitBatchRequest, EmitRequest},
 };
 
-use self::siege::{Attacker, at_once, withstands};
+use self::siege::{Attacker, at_once, many, withstands};
 use crate::harness::finding;
 
 async fn nothing(_: &Attacker) {}
@@ -134,7 +134,7 @@ async fn endless_bodies(attacker: &Attacker, path: &'static str, key: Option<&st
     at_once(9, async |_| {
         let endpoint = Endpoint::from_shared(format!("http://{}", attacker.process.address)).unwrap();
         let channel = endpoint.connect_lazy();
-        let answers = at_once(1_000, async |_| {
+        let answers = at_once(many(1_000), async |_| {
             let mut grpc = Grpc::new(channel.clone());
             grpc.ready()
                 .await
@@ -194,7 +194,7 @@ fn connections_that_say_nothing_keep_nobody_out() {
 #[test]
 fn one_keys_open_streams_keep_nobody_else_out() {
     withstands(nothing, async |attacker| {
-        let open = at_once(1_000, async |number| {
+        let open = at_once(many(10_000), async |number| {
             if number % 2 == 0 {
                 let request = WatchDeliveriesRequest {
                     team_id: attacker.team.clone(),
@@ -210,7 +210,7 @@ fn one_keys_open_streams_keep_nobody_else_out() {
                 let request = WatchRequest {
                     team_id: attacker.team.clone(),
                     member_id: "mbr_01h455vb4pex5vsknk084sn02q".to_owned(),
-                    after_cursor: 0,
+                    ..Default::default()
                 };
                 attacker.client.inbox().watch(request).await.map(|_| ())
             }

@@ -4,12 +4,13 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use watchbell_contracts::{
     config::v1::{
-        self as config, Channel, EventFilter, SendAction, SlackDestination, UpdateChannelRequest,
-        WebhookDestination, channel::Destination, rule::Action,
+        self as config, Channel, CreateMemberRequest, EventFilter, Member, SendAction, SlackDestination,
+        UpdateChannelRequest, WebhookDestination, channel::Destination, rule::Action,
     },
+    digest::v1::ListDigestRunsRequest,
     dispatcher::v1::{
-        AttemptOutcome, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ReplayRequest,
-        SendTestRequest,
+        AttemptOutcome, DeliveryState, GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest,
+        ListEventsRequest, ReplayRequest, SendTestRequest,
     },
     event::v1::{ChannelKind, Event, Severity, event::Payload, route::Target},
     router::v1::{EmitBatchRequest, EmitStreamRequest, ExplainRequest, emit_result::Outcome},

@@ -1,6 +1,9 @@
 //! What another team notices while one team attacks: its events go on being accepted, and soon.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +42,9 @@ struct Victim {
 
 /// Repeats `round` for a while, and sees that nobody else is hurt.
 pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
+    // One at a time: what is measured is one attack.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     crate::harness::database::on_sqlite(async |database| {
         let process = Serve::all(&database).address_space(ADDRESS_SPACE).start().await;
         let admin = Client::admin(&process);
@@ -88,6 +94,11 @@ pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&
             assert!(worst < LATENCY, "p99 of the victim's Emit: {worst:?}");
         }
     });
+}
+
+/// So many when the attack is in earnest, and a tenth of it when it is brief.
+pub(super) fn many(count: usize) -> usize {
+    if duration().is_some() { count } else { count / 10 }
 }
 
 /// How long attacks go on when their times are judged, too: `WATCHBELL_TEST_ATTACK_SECONDS`.
@@ -164,5 +175,5 @@ impl Victim {
 
 /// Does `one` for each number at once.
 pub(super) async fn at_once<T>(count: usize, one: impl AsyncFn(usize) -> T) -> Vec<T> {
-    futures::future::join_all((0..count).map(one)).await
+    futures::future::join_all((0..count).map(|number| one(number))).await
 }

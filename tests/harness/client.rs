@@ -94,10 +94,6 @@ impl Client {
         RoutingServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
-    pub(crate) fn catalog(&self) -> CatalogServiceClient<Keyed> {
-        CatalogServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
-    }
-
     pub(crate) fn router(&self) -> RouterServiceClient<Keyed> {
         RouterServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }

@@ -111,6 +111,7 @@ impl Serve {
         let process = Process {
             child,
             address: self.address,
+            operators: self.operators,
             directory: self.directory.clone(),
         };
         (process, said)

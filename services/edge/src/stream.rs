@@ -131,9 +131,7 @@ fn position(which: &Which, headers: &HeaderMap) -> String {
 }
 
 /// Ends when the Dispatcher's stream does, for whatever reason; the client connects again and goes on where it was.
-fn events(
-    responses: BoxStream<WatchResponse>,
-) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(responses: BoxStream<WatchResponse>) -> impl Stream<Item = Result<Event, Infallible>> {
     let mut first = true;
     responses
         .take_while(|next| std::future::ready(next.is_ok()))

@@ -108,18 +108,14 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, row: api_key::Mode
     Ok(())
 }
 
-/// Whether there was one.
-pub(crate) async fn delete(
-    connection: &impl ConnectionTrait,
-    team: Option<TeamId>,
-    id: KeyId,
-) -> Result<bool> {
+pub(crate) async fn delete(connection: &impl ConnectionTrait, team: Option<TeamId>, id: KeyId) -> Result<()> {
     let mut query = api_key::Entity::delete_many().filter(api_key::Column::Id.eq(id.as_uuid()));
     query = match team {
         Some(team) => query.filter(api_key::Column::TeamId.eq(team.as_uuid())),
         None => query.filter(api_key::Column::TeamId.is_null()),
     };
-    Ok(query.exec(connection).await?.rows_affected > 0)
+    query.exec(connection).await?;
+    Ok(())
 }
 
 fn of_team(team: Option<TeamId>) -> sea_orm::Select<api_key::Entity> {

@@ -327,7 +327,8 @@ async fn an_endpoint_that_echoes_its_signatures_does_not_get_them_into_the_log()
     let parcel = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
     local().carry(&parcel, &channel).await;
     let got = receiver.received().remove(0).headers;
-    let signatures = ["webhook-signature", "x-watchbell-signature"].map(|name| got[name].to_str().unwrap().to_owned());
+    let signatures =
+        ["webhook-signature", "x-watchbell-signature"].map(|name| got[name].to_str().unwrap().to_owned());
     let body = format!("got {} and {}", signatures[0], signatures[1]);
     receiver.behave(Behaviour::Answer(Reply::default().body(body)));
     let report = local().carry(&parcel, &channel).await;

@@ -322,7 +322,8 @@ impl Default for TelemetrySettings {
     fn default() -> Self {
         Self {
             log: LogFormat::Auto,
-            filter: "info,sqlx=warn,sea_orm=warn,h2=warn,hyper=warn,tonic=warn,opentelemetry=warn".to_owned(),
+            filter: "info,sqlx=warn,sea_orm=warn,h2=error,hyper=warn,tonic=warn,opentelemetry=warn"
+                .to_owned(),
             otlp_endpoint: None,
             sample_ratio: 1.0,
         }
