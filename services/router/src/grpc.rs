@@ -198,8 +198,9 @@ fn result(outcome: Outcome) -> EmitResult {
 fn briefly(mut response: EmitResponse, limit: usize) -> EmitResponse {
     let mut bytes = 0;
     response.routes.retain(|route| {
-        bytes += route.encoded_len();
-        matches!(route.target, Some(Target::Channel(_))) && bytes <= limit
+        let named = matches!(route.target, Some(Target::Channel(_)));
+        bytes += if named { route.encoded_len() } else { 0 };
+        named && bytes <= limit
     });
     response
 }
