@@ -94,6 +94,16 @@ pub enum Problem {
         /// Its id or name.
         name: String,
     },
+    /// `ABORTED`: somebody else has changed what this would replace. Read it again and decide anew.
+    #[error("{message}{}", listed(differences))]
+    Conflict {
+        /// A stable code, `CONFIG_MOVED`.
+        reason: &'static str,
+        /// A sentence for a person.
+        message: String,
+        /// What the same request would change now, a line each.
+        differences: Vec<String>,
+    },
     /// `FAILED_PRECONDITION`: not until something else is done first.
     #[error("{message}")]
     Precondition {
@@ -225,7 +235,7 @@ impl Problem {
             Self::Invalid(_) => Code::InvalidArgument,
             Self::NotFound { .. } => Code::NotFound,
             Self::AlreadyExists { .. } => Code::AlreadyExists,
-            Self::StaleEtag { .. } => Code::Aborted,
+            Self::StaleEtag { .. } | Self::Conflict { .. } => Code::Aborted,
             Self::Precondition { .. } => Code::FailedPrecondition,
             Self::Unauthenticated { .. } => Code::Unauthenticated,
             Self::Denied { .. } => Code::PermissionDenied,
@@ -246,7 +256,8 @@ impl Problem {
             Self::NotFound { .. } => reason::NOT_FOUND,
             Self::AlreadyExists { .. } => reason::ALREADY_EXISTS,
             Self::StaleEtag { .. } => reason::STALE_ETAG,
-            Self::Precondition { reason, .. }
+            Self::Conflict { reason, .. }
+            | Self::Precondition { reason, .. }
             | Self::Unauthenticated { reason }
             | Self::Denied { reason, .. } => reason,
             Self::Overloaded { .. } => reason::OVERLOADED,
@@ -280,6 +291,14 @@ impl Problem {
             | Self::StaleEtag { resource, name } => {
                 details.set_resource_info(*resource, name.as_str(), "", self.to_string());
             }
+            Self::Conflict {
+                reason, differences, ..
+            } => {
+                let differences = differences
+                    .iter()
+                    .map(|line| tonic_types::PreconditionViolation::new(*reason, line, ""));
+                details.set_precondition_failure(differences.collect::<Vec<_>>());
+            }
             Self::Overloaded { retry_after } | Self::Unavailable { retry_after, .. } => {
                 details.set_retry_info(Some(*retry_after));
             }
@@ -287,6 +306,20 @@ impl Problem {
         }
         details
     }
+}
+
+/// The first lines of a list, each below the last, and how many there are besides.
+fn listed(lines: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let mut text: String = lines
+        .iter()
+        .take(SHOWN)
+        .map(|line| format!("\n  {line}"))
+        .collect();
+    if lines.len() > SHOWN {
+        text += &format!("\n  and {} more", lines.len() - SHOWN);
+    }
+    text
 }
 
 fn unauthenticated_message(reason: &str) -> &'static str {

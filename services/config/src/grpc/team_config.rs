@@ -3,7 +3,8 @@
 
 use futures::future::join_all;
 use watchbell_contracts::config::v1::{
-    ApplyTeamConfigRequest, ApplyTeamConfigResponse, ExportTeamConfigRequest, ExportTeamConfigResponse,
+    ApplyTeamConfigRequest, ApplyTeamConfigResponse, ConfigChange, ConfigChangeAction,
+    ExportTeamConfigRequest, ExportTeamConfigResponse,
 };
 use watchbell_domain::catalog::MAX_CUSTOM_TYPES;
 use watchbell_domain::ids::TeamId;
@@ -36,6 +37,10 @@ pub(super) async fn apply(
     let reading = service.workshop().run(team, move || document::desired(&document));
     let (desired, mut unreadable) = reading.await.map_err(Problem::from)?;
     unreadable.extend(room(&desired));
+    if request.expected_revision < 0 {
+        unreadable.add("expected_revision", reason::OUT_OF_RANGE, "must not be negative");
+    }
+    let mut accepted: Option<Vec<ConfigChange>> = None;
     for _ in 0..TRIES {
         let mut current = read(service, team).await?;
         if desired.channels.is_some() {
@@ -47,10 +52,12 @@ pub(super) async fn apply(
         violations.extend_unsaid(refusals(service, &current, &plan.admissions).await);
         violations.into_result(())?;
         their_own(&caller, &plan)?;
-        let answer = ApplyTeamConfigResponse {
+        let mut answer = ApplyTeamConfigResponse {
             changes: plan.changes,
             warnings: document::warnings(&current, &desired),
+            revision: current.revision,
         };
+        still_meant(request.expected_revision, accepted.as_deref(), &answer)?;
         if request.validate_only || answer.changes.is_empty() {
             return Ok(answer);
         }
@@ -59,8 +66,10 @@ pub(super) async fn apply(
         if teams::get(change.connection(), team).await?.revision == current.revision + 1 {
             document::apply(&change, team, service.keyring(), plan.steps, &caller).await?;
             change.finish(service, false).await?;
+            answer.revision = current.revision + 1;
             return Ok(answer);
         }
+        accepted.get_or_insert(answer.changes);
     }
     Err(Problem::unavailable("the team's configuration keeps changing").into())
 }
@@ -84,7 +93,50 @@ pub(super) async fn export(
         }
         .into());
     }
-    Ok(ExportTeamConfigResponse { document })
+    Ok(ExportTeamConfigResponse {
+        document,
+        revision: current.revision,
+    })
+}
+
+/// That the configuration is the one that the caller has seen, if it says which, and that nothing would be deleted that
+/// was added since the call began (`accepted` is what it changed at first).
+fn still_meant(
+    expected: i64,
+    accepted: Option<&[ConfigChange]>,
+    now: &ApplyTeamConfigResponse,
+) -> Result<()> {
+    let deleted = |changes: &[ConfigChange], subject: &str| {
+        let mut changes = changes.iter();
+        changes.any(|change| change.action() == ConfigChangeAction::Delete && change.subject == subject)
+    };
+    let message = if expected != 0 && expected != now.revision {
+        format!(
+            "the configuration is at revision {}, not {expected}",
+            now.revision
+        )
+    } else if accepted.is_some_and(|accepted| {
+        let mut subjects = now.changes.iter().map(|change| change.subject.as_str());
+        subjects.any(|subject| deleted(&now.changes, subject) && !deleted(accepted, subject))
+    }) {
+        "somebody else has added what the document would delete".to_owned()
+    } else {
+        return Ok(());
+    };
+    let differences = now.changes.iter().map(|change| {
+        let sign = match change.action() {
+            ConfigChangeAction::Create => '+',
+            ConfigChangeAction::Delete => '-',
+            _ => '~',
+        };
+        format!("{sign} {}", change.subject)
+    });
+    Err(Problem::Conflict {
+        reason: "CONFIG_MOVED",
+        message: format!("{message}; now the document would change:"),
+        differences: differences.collect(),
+    }
+    .into())
 }
 
 async fn read(service: &Service, team: TeamId) -> Result<Current> {

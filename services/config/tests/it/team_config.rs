@@ -1,6 +1,7 @@
 //! A team's configuration as one document.
 
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use watchbell_config::{Migrator, references};
 use watchbell_contracts::api::{CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi};
 use watchbell_contracts::config::v1::{
@@ -438,13 +439,76 @@ rules:
         let team = config.team().await;
         let documents: Vec<_> = (0..4).map(|n| format!("rules: [{{name: a{n}, silence: slack}}, {{name: b{n}, silence: teams}}]")).collect();
         let outcomes = futures::future::join_all(documents.iter().map(|document| apply(&config, team, document))).await;
-        for outcome in outcomes {
-            outcome.unwrap();
+        assert!(outcomes.iter().any(Result::is_ok));
+        for refused in outcomes.into_iter().filter_map(Result::err) {
+            assert_eq!(refused.code(), Code::Aborted, "it would delete what another has made meanwhile");
         }
         let rules = snapshot(&config, team).await.rules;
         let names: Vec<_> = rules.iter().map(|rule| rule.display_name[1..].to_owned()).collect();
         assert_eq!(rules.iter().map(|rule| rule.position).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(names[0], names[1]);
+    }
+
+    async fn a_document_is_applied_to_the_revision_that_was_read_or_not_at_all(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        config.slack(team, "#one").await;
+        let export = of_team(ExportTeamConfigRequest::default(), team);
+        let exported = config.service.export_team_config(export).await.unwrap().into_inner();
+        config.slack(team, "#somebody-elses").await;
+        let apply = async |expected_revision, validate_only| {
+            let request = ApplyTeamConfigRequest {
+                document: exported.document.clone(),
+                expected_revision,
+                validate_only,
+                ..ApplyTeamConfigRequest::default()
+            };
+            let answer = config.service.apply_team_config(of_team(request, team)).await;
+            answer.map(tonic::Response::into_inner)
+        };
+        for validate_only in [true, false] {
+            let moved = apply(exported.revision, validate_only).await.unwrap_err();
+            assert_eq!(moved.code(), Code::Aborted);
+            let line = "- channel #somebody-elses (slack)";
+            assert!(moved.message().contains(line), "{}", moved.message());
+            let details = moved.get_error_details();
+            assert_eq!(details.error_info().unwrap().reason, "CONFIG_MOVED");
+            assert_eq!(details.precondition_failure().unwrap().violations[0].subject, line);
+        }
+        assert_eq!(snapshot(&config, team).await.channels.len(), 2);
+        let difference = apply(0, true).await.unwrap();
+        assert_eq!(difference.revision, exported.revision + 1);
+        let made = apply(difference.revision, false).await.unwrap();
+        assert_eq!((made.changes.len(), made.revision), (1, difference.revision + 1));
+        assert_eq!(snapshot(&config, team).await.revision, made.revision);
+        assert_eq!(violated(apply(-1, false).await), ["expected_revision"]);
+    }
+
+    async fn a_channel_that_is_created_while_a_document_is_applied_is_not_deleted_unsaid(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let document = |number: usize| {
+            let url = "https://hooks.slack.example/services/T0/B0/s3cret";
+            format!("channels: [{{kind: slack, name: '#kept', description: v{number}, url: '{url}'}}]")
+        };
+        let documents: Vec<_> = (0..10).map(document).collect();
+        let names: Vec<_> = (0..10).map(|number| format!("#made-{number}")).collect();
+        let applying = futures::future::join_all(documents.iter().map(|document| apply(&config, team, document)));
+        let creating = futures::future::join_all(names.iter().map(|name| config.slack(team, name)));
+        let (answers, _) = tokio::join!(applying, creating);
+        let mut said = Vec::new();
+        for answer in answers {
+            match answer {
+                Ok(lines) => said.extend(lines),
+                Err(status) => assert!(matches!(status.code(), Code::Aborted | Code::Unavailable), "{status:?}"),
+            }
+        }
+        let left = snapshot(&config, team).await.channels;
+        for name in names {
+            let is_left = left.iter().any(|channel| channel.display_name == name);
+            let is_said = said.iter().any(|line| line.starts_with(&format!("- channel {name}")));
+            assert_ne!(is_left, is_said, "{name}");
+        }
     }
 
     async fn event_types_come_and_go(store: Store) {

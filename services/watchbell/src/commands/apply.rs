@@ -20,6 +20,9 @@ pub(crate) struct ApplyArgs {
     /// Only show what would change
     #[arg(long)]
     dry_run: bool,
+    /// Change nothing when the configuration is no longer at the revision that a dry run has shown
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    expect_revision: Option<i64>,
 }
 
 pub(super) async fn apply(session: &Session, args: ApplyArgs) -> Outcome {
@@ -27,6 +30,7 @@ pub(super) async fn apply(session: &Session, args: ApplyArgs) -> Outcome {
         team_id: session.team(),
         document: with_secrets(&input::read_file(&args.file)?)?,
         validate_only: args.dry_run,
+        expected_revision: args.expect_revision.unwrap_or_default(),
     };
     let answer = session
         .routing()
@@ -84,8 +88,8 @@ fn readable(answer: &ApplyTeamConfigResponse, dry_run: bool, style: Style) -> St
     let count = answer.changes.len();
     said + &match (count, dry_run) {
         (0, _) => "nothing differs\n".to_owned(),
-        (1, true) => "1 change would be made\n".to_owned(),
-        (_, true) => format!("{count} changes would be made\n"),
+        (1, true) => format!("1 change would be made to revision {}\n", answer.revision),
+        (_, true) => format!("{count} changes would be made to revision {}\n", answer.revision),
         (1, false) => "1 change made\n".to_owned(),
         (_, false) => format!("{count} changes made\n"),
     }
@@ -118,10 +122,11 @@ mod tests {
                 change(ConfigChangeAction::Update, "rule noisy", vec![field]),
             ],
             warnings: Vec::new(),
+            revision: 12,
         };
         assert_eq!(
             readable(&answer, true, Style::new(false)),
-            "+ channel #incidents\n~ rule noisy\n    paused: (nothing) → true\n2 changes would be made\n"
+            "+ channel #incidents\n~ rule noisy\n    paused: (nothing) → true\n2 changes would be made to revision 12\n"
         );
         assert_eq!(
             readable(&ApplyTeamConfigResponse::default(), false, Style::new(false)),
