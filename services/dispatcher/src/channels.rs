@@ -167,6 +167,11 @@ impl Channels {
         Ok(team.map(|team| team.time_zone).filter(|zone| !zone.is_empty()))
     }
 
+    /// Whether Config was reached since the start of the process.
+    pub(crate) fn know_config(&self) -> bool {
+        self.held.feed().was_reached()
+    }
+
     /// Something of this team has changed: ask again before the next use.
     pub(crate) fn forget(&self, team: TeamId) {
         self.held.feed().tell(Some(team));

@@ -42,7 +42,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// than what a Dispatcher takes of it: its digests and notices do not come by here, and have room there.
 const PLACES: usize = 12_288;
 
-/// Submits to the least busy Dispatcher that is there.
+/// Submits to the least busy Dispatcher that is there, and to one that has not reached Config only when there is no other.
 #[derive(Clone)]
 pub(crate) struct Submitter {
     links: Arc<[Arc<Link>]>,
@@ -107,9 +107,9 @@ impl Submitter {
         (0..count)
             .filter_map(|offset| {
                 let session = self.links[start.wrapping_add(offset) % count].session()?;
-                Some((session.busy()?, session))
+                Some(((!session.knows_config(), session.busy()?), session))
             })
-            .min_by_key(|(busy, _)| *busy)
+            .min_by_key(|(rank, _)| *rank)
             .map(|(_, session)| session)
     }
 }

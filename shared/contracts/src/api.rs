@@ -19,6 +19,10 @@ pub use crate::{
 /// The largest message that a service takes: a batch of 4 MiB and its envelope.
 pub const MAX_MESSAGE_BYTES: usize = 5 * 1024 * 1024;
 
+/// Metadata of the answer to `Submit`: the Dispatcher has not reached Config since its start, so that it can keep events and
+/// not deliver them.
+pub const CONFIG_UNKNOWN: &str = "watchbell-config-unknown";
+
 /// A stream of messages, either way.
 pub type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 

@@ -129,6 +129,13 @@ impl ConfigFeed {
         }
     }
 
+    /// Whether Config was reached since the start of the process.
+    #[must_use]
+    pub fn was_reached(&self) -> bool {
+        // A feed that has been open before has told that everything changed.
+        *self.link.borrow() == Link::Open || self.mark() > Mark::default()
+    }
+
     /// Whether Config can be asked. Waits while the feed is being opened, for two seconds at most.
     pub async fn is_reachable(&self) -> bool {
         if *self.link.borrow() == Link::Opening {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tonic::{Code, Request, Response, Status};
-use watchbell_contracts::api::{BoxStream, DispatcherApi, InboxApi};
+use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, InboxApi};
 use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_domain::ids::{ChannelId, TeamId};
@@ -98,7 +98,12 @@ impl DispatcherApi for Service {
         &self,
         request: Request<BoxStream<wire::SubmitRequest>>,
     ) -> Result<Response<BoxStream<wire::SubmitResponse>>, Status> {
-        answer(submit::submit(&self.core, request))
+        let mut answers = answer(submit::submit(&self.core, request))?;
+        if !self.core.channels.know_config() {
+            let yes = tonic::metadata::MetadataValue::from_static("1");
+            answers.metadata_mut().insert(CONFIG_UNKNOWN, yes);
+        }
+        Ok(answers)
     }
 
     async fn send_test(

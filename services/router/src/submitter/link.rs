@@ -17,6 +17,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How old a stream gets before the next takes over. Servers end streams at an hour unless they are set up otherwise.
 const AGE: Duration = Duration::from_secs(300);
+/// The same while the Dispatcher does not know Config: the next stream may find that it does.
+const AGE_WITHOUT_CONFIG: Duration = Duration::from_secs(1);
 /// How long answers are waited for at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -80,11 +82,16 @@ impl LinkLoop {
                     if let Some(old) = self.link.replace(Some(session.clone())) {
                         old.retire();
                     }
+                    let age = if session.knows_config() {
+                        self.age
+                    } else {
+                        AGE_WITHOUT_CONFIG
+                    };
                     tokio::select! {
                         () = session.ended() => {
                             self.link.replace(None);
                         }
-                        () = tokio::time::sleep(self.age) => continue,
+                        () = tokio::time::sleep(age) => continue,
                         () = shutdown.cancelled() => break,
                     }
                     if session.was_of_use() {

@@ -11,7 +11,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use watchbell_contracts::{
-    api::{BoxStream, DispatcherApi, boxed},
+    api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, boxed},
     dispatcher::v1::{SubmitRequest, SubmitResponse},
 };
 use watchbell_runtime::{auth::internal_request, shares::Share};
@@ -19,6 +19,8 @@ use watchbell_runtime::{auth::internal_request, shares::Share};
 /// One stream.
 pub(super) struct Session {
     state: Mutex<State>,
+    /// Whether the Dispatcher had reached Config when the stream was opened.
+    knows_config: bool,
     /// Cancelled when no answer will come any more.
     ended: CancellationToken,
 }
@@ -54,8 +56,11 @@ impl Session {
     ) -> Result<(Arc<Self>, BoxStream<SubmitResponse>), Status> {
         let (requests, outgoing) = mpsc::unbounded_channel();
         let outgoing: BoxStream<SubmitRequest> = boxed(UnboundedReceiverStream::new(outgoing).map(Ok));
-        let answers = dispatcher.submit(internal_request(outgoing)).await?.into_inner();
+        let response = dispatcher.submit(internal_request(outgoing)).await?;
+        let knows_config = !response.metadata().contains_key(CONFIG_UNKNOWN);
+        let answers = response.into_inner();
         let session = Self {
+            knows_config,
             state: Mutex::new(State {
                 requests: Some(requests),
                 waiting: HashMap::new(),
@@ -88,6 +93,11 @@ impl Session {
         state.waiting.insert(sequence, waiting);
         state.sequence += 1;
         Ok(answer)
+    }
+
+    /// Whether the Dispatcher can deliver what it takes.
+    pub(super) const fn knows_config(&self) -> bool {
+        self.knows_config
     }
 
     /// How many wait; none when no more are taken.

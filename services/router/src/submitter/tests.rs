@@ -205,6 +205,47 @@ async fn two_dispatchers_share_the_work() {
 }
 
 #[tokio::test]
+async fn a_dispatcher_that_does_not_know_config_gets_nothing_while_there_is_another() {
+    let world = World::new(2);
+    // Before the loops have begun.
+    world.dispatchers[0].set_config_unknown(true);
+    let mut sessions = world.sessions().await;
+    let (mut knowing, mut unknowing) = (sessions.remove(1), sessions.remove(0));
+    for number in 0..10 {
+        let caller = world.submit(&number.to_string());
+        let request = tokio::select! {
+            request = knowing.request() => request.unwrap(),
+            Some(_) = unknowing.request() => panic!("it cannot deliver"),
+        };
+        knowing.commit(&request);
+        assert!(caller.await.unwrap().is_ok());
+    }
+    // Without another, what it keeps is better than what nobody takes; its stream is renewed soon.
+    world.dispatchers[1].set_away(true);
+    let _kept = knowing.break_off();
+    until(|| {
+        let session = world.submitter.links[1].session();
+        session.is_none()
+    })
+    .await;
+    let caller = world.submit("alone");
+    let request = loop {
+        match unknowing.request().await {
+            Some(request) => break request,
+            None => unknowing = world.dispatchers[0].session().await,
+        }
+    };
+    unknowing.commit(&request);
+    assert!(caller.await.unwrap().is_ok());
+    world.dispatchers[0].set_config_unknown(false);
+    until(|| {
+        let session = world.submitter.links[0].session();
+        session.is_some_and(|session| session.knows_config())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_less_busy_dispatcher_gets_more() {
     let world = World::new(2);
     let mut sessions = world.sessions().await;

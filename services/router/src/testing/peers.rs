@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::{
-    api::{BoxStream, DispatcherApi, SnapshotApi, boxed},
+    api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, SnapshotApi, boxed},
     config::v1::{
         AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
         GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
@@ -149,6 +149,7 @@ pub(crate) struct FakeDispatcher {
     opened: mpsc::UnboundedSender<FakeSession>,
     sessions: tokio::sync::Mutex<mpsc::UnboundedReceiver<FakeSession>>,
     away: AtomicBool,
+    config_unknown: AtomicBool,
 }
 
 /// One stream as the Dispatcher sees it.
@@ -166,11 +167,17 @@ impl FakeDispatcher {
             opened,
             sessions: tokio::sync::Mutex::new(sessions),
             away: AtomicBool::new(false),
+            config_unknown: AtomicBool::new(false),
         })
     }
 
     pub(crate) fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Streams that are opened from now on say whether it knows Config.
+    pub(crate) fn set_config_unknown(&self, unknown: bool) {
+        self.config_unknown.store(unknown, Ordering::SeqCst);
     }
 
     /// The next stream that is opened.
@@ -231,7 +238,13 @@ impl DispatcherApi for FakeDispatcher {
         let (answers, stream) = mpsc::unbounded_channel();
         let requests = request.into_inner();
         self.opened.send(FakeSession { requests, answers }).unwrap();
-        Ok(Response::new(boxed(UnboundedReceiverStream::new(stream))))
+        let mut response = Response::new(boxed(UnboundedReceiverStream::new(stream)));
+        if self.config_unknown.load(Ordering::SeqCst) {
+            response
+                .metadata_mut()
+                .insert(CONFIG_UNKNOWN, "1".parse().unwrap());
+        }
+        Ok(response)
     }
 
     async fn send_test(&self, _: Request<SendTestRequest>) -> Answer<SendTestResponse> {
