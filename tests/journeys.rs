@@ -149,7 +149,7 @@ on_both_databases! {
         let client = Client::admin(&process);
         let team = client.team("Tests").await;
         let (channel_id, _) = client.webhook(&team, "siem", &receiver.url(), &["audit.*"]).await;
-        let request = SendTestRequest { team_id: team, channel_id, event_type: "audit.delivered".to_owned(), recipient: String::new() };
+        let request = SendTestRequest { team_id: team, channel_id, event_type: "audit.delivered".to_owned(), ..SendTestRequest::default() };
         let delivery = client.dispatcher().send_test(request).await.unwrap().into_inner().delivery.unwrap();
         assert!(delivery.test);
         assert_eq!(delivery.state(), DeliveryState::Delivered);

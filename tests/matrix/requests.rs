@@ -181,6 +181,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         "SnapshotService/ResolveChannel",
         r#"{"team_id": "$team", "channel_id": "$channel"}"#,
     ),
+    (
+        "SnapshotService/ResolveDraftChannel",
+        r#"{"team_id": "$team", "channel": {"display_name": "draft", "email": {"recipients": ["ann@example.com"]}}}"#,
+    ),
     ("SnapshotService/Authenticate", r#"{"key_sha256": "$key_sha256"}"#),
     (
         "SnapshotService/ReportChannelHealth",

@@ -187,14 +187,15 @@ impl OwnerTeller {
 
     /// To those who are Owners now.
     async fn request(&self, team: TeamId, row: &owner_notice::Model) -> Result<SubmitRequest> {
-        let event: Event = decode("owner_notices", &row.event)?;
+        let mut event: Event = decode("owner_notices", &row.event)?;
+        event.source = self.service.brand().source();
         let mut routes = Vec::new();
         for member in members::all(self.service.store().reader(), team).await? {
             if member.role()? == Role::Owner {
                 let person = PersonTarget {
                     member_id: member.member_id().to_string(),
                     address: member.email.clone(),
-                    topic: String::new(),
+                    ..PersonTarget::default()
                 };
                 routes.push(route(ChannelKind::Email, Target::Person(person), &event));
             }
@@ -274,7 +275,8 @@ impl Notice<'_> {
             r#type: self.event_type.to_owned(),
             severity: Severity::Medium.to_wire(),
             category: Category::SystemNotification.to_wire(),
-            source: "watchbell".to_owned(),
+            // Its brand is put in when it is told.
+            source: String::new(),
             occurred_at: Some(timestamp(now)),
             title: self.title,
             subject: self.subject.to_owned(),

@@ -1,11 +1,13 @@
-//! Forgets old entries of the change feed. Whoever asks for a cursor that is gone is told to start over.
+//! Forgets old entries of the change feed, and departures that can no longer be undone. Whoever asks for a cursor that is
+//! gone is told to start over.
 
 use chrono::TimeDelta;
 use watchbell_domain::clock::SharedClock;
 use watchbell_store::Store;
 
 use crate::error::Result;
-use crate::store::changes;
+use crate::grpc::UNDO;
+use crate::store::{changes, departures};
 
 /// How long a change is kept: a follower that was away for longer reads everything again.
 const KEPT: TimeDelta = TimeDelta::days(7);
@@ -30,6 +32,7 @@ impl FeedPruner {
     /// # Errors
     /// The database's.
     pub async fn tick(&self) -> Result<u64> {
+        departures::prune_all_teams(self.store.writer(), self.clock.now() - UNDO).await?;
         changes::prune_all_teams(&self.store, self.clock.now() - KEPT).await
     }
 }

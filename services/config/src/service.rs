@@ -50,6 +50,9 @@ pub struct Settings {
     /// Under which name, and at which address, pages are served. The composing process puts it in.
     #[serde(skip)]
     pub brand: Brand,
+    /// Whether the platform has a mail server of its own. The composing process puts it in.
+    #[serde(skip)]
+    pub platform_mail: bool,
 }
 
 /// Config. Implements every API of the control plane; cheap to clone.
@@ -69,6 +72,7 @@ struct Inner {
     followers: Followers,
     dispatcher: Link,
     brand: Brand,
+    platform_mail: bool,
     slack: Option<SlackApp>,
     workshop: Workshop,
 }
@@ -112,6 +116,7 @@ impl Service {
                 closing,
                 dispatcher: Link::default(),
                 brand: settings.brand.clone(),
+                platform_mail: settings.platform_mail,
                 slack,
                 workshop: Workshop::new(),
             }),
@@ -178,6 +183,10 @@ impl Service {
 
     pub(crate) fn brand(&self) -> &Brand {
         &self.inner.brand
+    }
+
+    pub(crate) fn platform_mail(&self) -> bool {
+        self.inner.platform_mail
     }
 
     pub(crate) fn slack(&self) -> Option<&SlackApp> {

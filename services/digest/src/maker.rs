@@ -282,7 +282,9 @@ fn addresses(routes: &[event::Route]) -> Vec<String> {
     let address = |route: &event::Route| match route.target.as_ref()? {
         event::route::Target::Person(person) => Some(person.address.clone()),
         event::route::Target::Address(address) => Some(address.address.clone()),
-        event::route::Target::Channel(_) | event::route::Target::Inbox(_) => None,
+        event::route::Target::Channel(_)
+        | event::route::Target::Inbox(_)
+        | event::route::Target::Receipts(_) => None,
     };
     routes.iter().filter_map(address).collect()
 }

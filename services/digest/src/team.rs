@@ -108,6 +108,7 @@ impl Recipient {
                 member_id: member_id.clone(),
                 address: self.address.clone(),
                 topic: Topic::WeeklyDigest.as_str().to_owned(),
+                ..Default::default()
             }),
             None => event::route::Target::Address(event::AddressTarget {
                 address: self.address.clone(),

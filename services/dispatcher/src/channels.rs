@@ -19,7 +19,7 @@ use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::problem::Problem;
 use watchbell_runtime::stale_cache::{Answer, StaleCache};
 
-use crate::opt_outs::OptOuts;
+use crate::people::People;
 use crate::route::Route;
 use crate::terms::Terms;
 
@@ -45,6 +45,8 @@ pub(crate) enum Known {
 pub(crate) struct Channels {
     config: Arc<dyn SnapshotApi>,
     held: StaleCache<Key, Known, Status>,
+    /// Whether the platform has a mail server.
+    platform_mail: bool,
     /// Told when some channel may have changed.
     pub(crate) changed: Notify,
 }
@@ -52,17 +54,23 @@ pub(crate) struct Channels {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Channel(TeamId, ChannelId),
-    /// By what a team's people get their mail, and who of them wants none.
+    /// By what a team's people get their mail, and who of them may get which.
     Mail(TeamId),
 }
 
 // === impl Channels ===
 
 impl Channels {
-    pub(crate) fn new(config: Arc<dyn SnapshotApi>, feed: ConfigFeed, clock: SharedClock) -> Self {
+    pub(crate) fn new(
+        config: Arc<dyn SnapshotApi>,
+        feed: ConfigFeed,
+        clock: SharedClock,
+        platform_mail: bool,
+    ) -> Self {
         Self {
             config,
             held: StaleCache::new(feed, clock, CAPACITY),
+            platform_mail,
             changed: Notify::new(),
         }
     }
@@ -76,8 +84,17 @@ impl Channels {
     pub(crate) async fn of_route(&self, team: TeamId, route: &Route) -> Result<Known, Away> {
         match route.channel_id() {
             Some(id) => self.channel(team, id).await,
-            None => self.known(Key::Mail(team)).await,
+            None if route.is_notice() && self.platform_mail => Ok(match self.people(team).await? {
+                Known::There(terms) => Known::There(Arc::new(terms.for_notices())),
+                Known::Gone => Known::Gone,
+            }),
+            None => self.people(team).await,
         }
+    }
+
+    /// A team's people, and by what they get their mail.
+    pub(crate) async fn people(&self, team: TeamId) -> Result<Known, Away> {
+        self.known(Key::Mail(team)).await
     }
 
     /// A configured channel.
@@ -112,7 +129,7 @@ impl Channels {
         let answer = self.config.list_opt_outs(internal_request(request)).await;
         match answer {
             Ok(answer) => Ok(Known::There(Arc::new(Terms {
-                opt_outs: OptOuts::of(answer.into_inner()),
+                people: Arc::new(People::of(answer.into_inner())),
                 ..Terms::clone(terms)
             }))),
             // The team was deleted, and with it what its people said.

@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
+use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SharedClock;
 
 use crate::admission::Pressure;
+use crate::budget::Budgets;
 use crate::channels::Channels;
 use crate::feed::Feed;
 use crate::health::Health;
@@ -15,9 +17,10 @@ use crate::intake::{Intake, Turns};
 use crate::job::{Job, Outcome};
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
+use crate::receipts;
 use crate::replan::Plans;
 use crate::senders::Carrier;
-use crate::settings::Settings;
+use crate::settings::{MailPolicy, Settings};
 use crate::store::Db;
 use crate::storm::Storms;
 
@@ -31,8 +34,12 @@ pub(crate) struct Core {
     pub(crate) health: Health,
     pub(crate) pressure: Pressure,
     pub(crate) storms: Storms,
+    pub(crate) budgets: Budgets,
+    pub(crate) mail: MailPolicy,
+    pub(crate) brand: Arc<Brand>,
     pub(crate) plans: Plans,
     pub(crate) holdings: Holdings,
+    pub(crate) receipts_told: receipts::Told,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
     /// A random number in [0, 1), so that what failed together does not come back together.
@@ -59,6 +66,8 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) carrier: Arc<dyn Carrier>,
     pub(crate) metrics: Metrics,
+    pub(crate) mail: MailPolicy,
+    pub(crate) brand: Arc<Brand>,
     pub(crate) jitter: fn() -> f64,
 }
 
@@ -80,8 +89,12 @@ impl Core {
             health: Health::default(),
             pressure: Pressure::default(),
             storms: Storms::default(),
+            budgets: Budgets::new(parts.mail.per_team_hour),
+            mail: parts.mail,
+            brand: parts.brand,
             plans: Plans::default(),
             holdings: Holdings::default(),
+            receipts_told: receipts::Told::default(),
             feed,
             metrics: parts.metrics,
             jitter: parts.jitter,

@@ -137,7 +137,7 @@ async fn tell(
         mentions: vec![],
         ..route.clone()
     };
-    let event = event(team, &summary, now).map_err(|error| DbErr::Custom(error.to_string()))?;
+    let event = event(core, team, &summary, now).map_err(|error| DbErr::Custom(error.to_string()))?;
     let planned = plan(route, now).ok_or_else(|| DbErr::Custom("a route is no JSON".to_owned()))?;
     let submission = Submission::new(event, vec![planned], false, oneshot::channel().0);
     let planned = &submission.routes[0];
@@ -200,7 +200,12 @@ fn severity(row: &deliveries::Model) -> Severity {
     severity.ok().flatten().unwrap_or(Severity::Info)
 }
 
-fn event(team_id: TeamId, summary: &Summary, now: DateTime<Utc>) -> Result<StoredEvent, serde_json::Error> {
+fn event(
+    core: &Core,
+    team_id: TeamId,
+    summary: &Summary,
+    now: DateTime<Utc>,
+) -> Result<StoredEvent, serde_json::Error> {
     let now = now.trunc_subsecs(6);
     Ok(StoredEvent {
         team_id,
@@ -208,7 +213,7 @@ fn event(team_id: TeamId, summary: &Summary, now: DateTime<Utc>) -> Result<Store
         event_type: SUMMARY_TYPE.into(),
         severity: summary.severity(),
         category: Category::SystemNotification,
-        source: "watchbell".to_owned(),
+        source: core.brand.source(),
         occurred_at: now,
         accepted_at: now,
         title: summary.title(),

@@ -49,15 +49,15 @@ pub(crate) fn follow_up(
                 && now - began < span(&terms.retry)
             {
                 let due = now + delta(wait.min(MAX_WAIT));
-                let mut outcome = job.waits(State::Pending, error, due);
+                let mut outcome = job.waits(State::Pending, again(&error, due), due);
                 outcome.attempt = Some(attempt);
                 return (outcome, false);
             }
             match terms.retry.next(tries, now, retry_after, jitter) {
-                Some(due) => job.waits(State::Pending, error, due),
+                Some(due) => job.waits(State::Pending, again(&error, due), due),
                 None => {
                     exhausted = true;
-                    let message = format!("given up after {tries} attempts; the last one: {error}");
+                    let message = format!("given up after {tries} attempts; the last answer: {error}");
                     job.ends(State::Failed, message, now)
                 }
             }
@@ -66,6 +66,12 @@ pub(crate) fn follow_up(
     outcome.tries = tries;
     outcome.attempt = Some(attempt);
     (outcome, exhausted)
+}
+
+/// What is said of a failure while there is another try to come.
+fn again(error: &str, due: DateTime<Utc>) -> String {
+    let end = if error.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{error}{end} The next attempt is at {}.", due.format("%H:%M UTC"))
 }
 
 /// Whether a channel is unhealthy now that a delivery's schedule is exhausted: nothing has got through to it since

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tonic::Code;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::convert::{FromWire, timestamp};
+use watchbell_domain::brand::Brand;
 use watchbell_domain::ids::{ChannelId, DeliveryId, EventId, TeamId};
 use watchbell_domain::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::internal_request;
@@ -202,7 +203,7 @@ impl HealthKeeper {
             }
         };
         let now = self.core.clock.now();
-        let Some(event) = notice(team, id, terms, row, now) else {
+        let Some(event) = notice(&self.core.brand, team, id, terms, row, now) else {
             return true;
         };
         let (answer, committed) = oneshot::channel();
@@ -222,6 +223,7 @@ impl HealthKeeper {
 }
 
 fn notice(
+    brand: &Brand,
     team_id: TeamId,
     id: ChannelId,
     terms: &Terms,
@@ -234,21 +236,23 @@ fn notice(
         "channel": terms.name,
         "reason": row.message,
         "since": row.since.map(|since| instant(since).to_rfc3339()),
+        "to_enable_again": format!("watchbell channels reenable {id} --recover"),
     });
+    let public = brand.public_url.as_str().trim_end_matches('/');
     Some(StoredEvent {
         team_id,
         id: event_id,
         event_type: UNHEALTHY.into(),
         severity: Severity::High,
         category: Category::SystemError,
-        source: "watchbell".to_owned(),
+        source: brand.source(),
         occurred_at: now,
         accepted_at: now,
         title: format!(
             "The channel {} is unhealthy: nothing gets through any more",
             terms.name
         ),
-        url: String::new(),
+        url: format!("{public}/settings/notifications"),
         subject: terms.name.clone(),
         data: data.to_string(),
         test: false,
@@ -269,6 +273,7 @@ fn owners(snapshot: config::TeamSnapshot) -> Vec<Route> {
                     member: member.id.parse().ok()?,
                     address: member.email,
                     topic: String::new(),
+                    channel: None,
                 },
                 reason: told(),
                 mentions: vec![],

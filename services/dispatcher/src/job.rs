@@ -44,6 +44,8 @@ pub(crate) enum ParkedFor {
     Paused = 1,
     /// Until the channel is enabled again and somebody asks to recover.
     Unhealthy = 2,
+    /// A receipt, until there is somebody who gets it.
+    NoRecipient = 3,
 }
 
 /// An event and its routes, to be committed.

@@ -7,6 +7,7 @@
 //! database, from where the `sweeper` brings it back.
 
 mod admission;
+mod budget;
 mod channels;
 mod committer;
 mod core;
@@ -28,12 +29,14 @@ mod job;
 mod lanes;
 mod loops;
 mod metrics;
-mod opt_outs;
 mod parking;
+mod people;
 mod pump;
 mod purge;
+mod receipts;
 mod replan;
 mod route;
+mod screen;
 mod senders;
 mod set_back;
 mod settings;
@@ -70,7 +73,7 @@ use crate::channels::Channels;
 use crate::committer::Committer;
 use crate::core::{Core, Parts};
 use crate::heartbeat::Heartbeat;
-use crate::senders::{Carrier, Outside, Senders};
+use crate::senders::{Outside, Senders};
 use crate::store::{Db, Migrator};
 
 /// A Dispatcher that has opened its database and waits to be started.
@@ -112,34 +115,29 @@ impl Dispatcher {
     /// Wrong settings, or a database that is away.
     pub async fn open(settings: Settings, needs: Needs, outgoing: Outgoing) -> Result<Self, OpenError> {
         let guard = Guard::new(outgoing.egress);
+        let brand = Arc::new(outgoing.brand);
+        let mail = outgoing.mail.policy();
         let senders = Senders::new(Outside {
             http: HttpClient::new(guard.clone()),
             smtp: SmtpSender::new(guard.clone()),
             guard,
             clock: Arc::clone(&needs.clock),
-            brand: Arc::new(outgoing.brand),
+            brand: Arc::clone(&brand),
             platform_mail: outgoing.mail.server(),
             unsubscribe: outgoing.unsubscribe,
         })
         .map_err(|error| OpenError::Senders(error.to_string()))?;
-        Self::open_with(settings, needs, Arc::new(senders)).await
-    }
-
-    /// The same with another carrier.
-    pub(crate) async fn open_with(
-        settings: Settings,
-        needs: Needs,
-        carrier: Arc<dyn Carrier>,
-    ) -> Result<Self, OpenError> {
         let store = watchbell_store::connect(&settings.database).await?;
         store.migrate::<Migrator>().await?;
         let parts = Parts {
-            channels: Channels::new(needs.config, needs.feed, Arc::clone(&needs.clock)),
+            channels: Channels::new(needs.config, needs.feed, Arc::clone(&needs.clock), mail.is_set),
             clock: needs.clock,
             settings,
             db: Db::new(store),
-            carrier,
+            carrier: Arc::new(senders),
             metrics: metrics::Metrics::new(&needs.meter),
+            mail,
+            brand,
             jitter: rand::random,
         };
         let (core, intake, outcomes) = Core::new(parts);

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{SubsecRound, TimeDelta};
+use chrono::SubsecRound;
 use futures::FutureExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,12 +13,12 @@ use tracing::Instrument;
 use watchbell_domain::ids::{AttemptId, ChannelId};
 use watchbell_runtime::telemetry::propagate;
 
-use crate::channels::{Away, Known};
 use crate::core::Core;
 use crate::follow_up::{breaks, follow_up};
-use crate::job::{Attempt, Break, Job, Outcome, ParkedFor, State};
+use crate::job::{Attempt, Break, Job, Outcome};
 use crate::lanes::{LaneId, Weigh as _};
-use crate::replan::held_until;
+use crate::route::Target;
+use crate::screen::screen;
 use crate::senders::{Parcel, Report, Verdict};
 use crate::terms::Terms;
 
@@ -27,12 +27,8 @@ const GULP: usize = 256;
 /// How long the pump sleeps.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(3600);
-/// What cannot be tried because Config has never answered for its channel is looked at again after so long.
-const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
 /// What a carrier may take beyond the channel's time-out before it is given up from outside.
 const GRACE: Duration = Duration::from_secs(5);
-/// What is said of deliveries to a channel that is gone.
-pub(crate) const DELETED: &str = "the channel was deleted";
 
 /// The loop.
 pub(crate) struct Pump {
@@ -132,53 +128,10 @@ async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
 }
 
 async fn outcome(core: &Core, job: Job) -> Outcome {
-    let now = core.clock.now();
-    let terms = match core.channels.of_route(job.team_id(), &job.route).await {
-        Ok(Known::There(terms)) => terms,
-        Ok(Known::Gone) => return job.ends(State::Cancelled, DELETED, now),
-        Err(Away) => {
-            let message = "waiting for the channel's configuration, which cannot be read at present";
-            return job.waits(State::Pending, message, now + CONFIG_AWAY);
-        }
-    };
-    {
-        let now = core.clock.monotonic();
-        let mut lanes = core.lanes();
-        lanes.set_policy(job.lane, terms.policy, now);
-        // More may go at a time than was known when the pump went to sleep.
-        if lanes.oversleeps(now) {
-            core.pump.notify_one();
-        }
+    match screen(core, job).await {
+        Ok((job, terms)) => attempt(core, job, &terms).await,
+        Err(stays) => *stays,
     }
-    if let Some(message) = terms.opt_outs.refuse(&job) {
-        core.lanes().refund(job.lane);
-        return job.ends(State::Cancelled, message, now);
-    }
-    if terms.paused {
-        return job.parks(ParkedFor::Paused, "parked because the channel is paused");
-    }
-    if let Some(id) = job.route.channel_id()
-        && core.health.is_unhealthy(id, terms.epoch)
-    {
-        let message = "parked because the channel is unhealthy; mend it, enable it again and recover";
-        return job.parks(ParkedFor::Unhealthy, message);
-    }
-    if let Some(until) = terms
-        .quiet
-        .as_ref()
-        .and_then(|quiet| quiet.holds(job.event.severity, now))
-    {
-        core.lanes().refund(job.lane);
-        return job.waits(State::Held, held_until(until), until);
-    }
-    if let Some(limit) = terms.storm
-        && let Some(until) = core.storms.folds(core, &job, limit).await
-    {
-        core.lanes().refund(job.lane);
-        let message = format!("folded into a summary at {}", until.format("%H:%M UTC"));
-        return job.waits(State::Folded, message, until);
-    }
-    attempt(core, job, &terms).await
 }
 
 /// One attempt and what follows from it.
@@ -207,6 +160,10 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
         attempt_number: number,
         event: Arc::clone(&job.event),
         route: Arc::clone(&job.route),
+        recipients: match job.route.target {
+            Target::Receipts => terms.people.receipt_recipients(),
+            _ => Vec::new(),
+        },
         now: started_at,
         traceparent: span
             .in_scope(propagate::traceparent)
@@ -217,7 +174,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
         .instrument(span);
     let mut report = match tokio::time::timeout(terms.channel.timeout + GRACE, carried).await {
         Ok(Ok(report)) => report,
-        Ok(Err(_)) => Report::retryable("internal", "Watchbell failed while sending; it will try again"),
+        Ok(Err(_)) => Report::retryable("internal", "Watchbell failed while sending"),
         Err(_) => Report {
             ambiguous: true,
             ..Report::retryable("timeout", "no answer in time; it may have arrived all the same")
@@ -227,9 +184,6 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
         report.latency = core.clock.monotonic().saturating_sub(began);
     }
     tidy(&mut report);
-    if job.event.test {
-        report.error = never_again(&report.error);
-    }
     let now = core.clock.now();
     if let Verdict::Retryable {
         retry_after: Some(wait),
@@ -257,14 +211,18 @@ async fn conclude(
     terms: &Terms,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Outcome {
-    let channel = job.route.channel_id().filter(|_| !job.event.test);
+    // Of mail to people it is the team's own server, if it has one.
+    let channel = terms.channel_id.filter(|_| !job.event.test);
     let team = job.team_id();
     let broken = attempt.report.channel_broken;
     if !job.event.test {
-        // Mail to people has no channel; what is noted of it stands under its lane's id, which is the team's.
-        let noted = ChannelId::from_uuid(job.lane.0);
+        // What is noted of mail to people stands under its lane's id, which is the team's, and under its server's.
+        let lane = ChannelId::from_uuid(job.lane.0);
         let error = (!attempt.report.got_through()).then_some(attempt.report.error.as_str());
-        core.health.note(team, noted, now, error);
+        core.health.note(team, lane, now, error);
+        if let Some(server) = channel.filter(|id| *id != lane) {
+            core.health.note(team, server, now, error);
+        }
     }
     let (mut outcome, exhausted) = follow_up(job, attempt, terms, now, (core.jitter)());
     let Some(channel_id) = channel else { return outcome };
@@ -295,14 +253,6 @@ async fn conclude(
     outcome
 }
 
-/// What carriers say of failures, said of a test.
-fn never_again(error: &str) -> String {
-    error
-        .replace("It is tried again.", "A test is not tried again.")
-        .replace("it is tried again.", "a test is not tried again.")
-        .replace("it will try again", "a test is not tried again")
-}
-
 /// Bounds what a receiver can make us store, and takes out what databases do not take.
 fn tidy(report: &mut Report) {
     for text in [
@@ -320,22 +270,5 @@ fn tidy(report: &mut Report) {
             }
             text.truncate(end);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_test_that_failed_is_not_said_to_be_tried_again() {
-        let said = never_again("The endpoint has a fault of its own (500). It is tried again.");
-        assert_eq!(
-            said,
-            "The endpoint has a fault of its own (500). A test is not tried again."
-        );
-        let said = never_again("Check its logs; it is tried again.");
-        assert_eq!(said, "Check its logs; a test is not tried again.");
-        assert_eq!(never_again("gone"), "gone");
     }
 }

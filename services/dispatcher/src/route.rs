@@ -41,6 +41,9 @@ pub(crate) enum Target {
         address: String,
         /// What the member can turn off.
         topic: String,
+        /// An email channel that wants it as well, whatever the member says of the topic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<ChannelId>,
     },
     /// An address, by email.
     Address {
@@ -52,6 +55,8 @@ pub(crate) enum Target {
     },
     /// The team's inbox.
     Inbox,
+    /// Whoever gets the team's receipts when it is sent, by email.
+    Receipts,
 }
 
 /// Why a route was taken.
@@ -87,6 +92,9 @@ pub(crate) enum Mention {
     },
 }
 
+/// The reason's word for mail to the operator.
+pub(crate) const OPERATOR: &str = "operator";
+
 // === impl Route ===
 
 impl Route {
@@ -95,7 +103,16 @@ impl Route {
         match self.target {
             Target::Channel(id) => Some(id),
             Target::Address { channel, .. } => channel,
-            Target::Person { .. } | Target::Inbox => None,
+            Target::Person { .. } | Target::Inbox | Target::Receipts => None,
+        }
+    }
+
+    /// Whether it is a notice of Watchbell's own: to Owners, who cannot turn it off, or to the operator. Those go by the
+    /// platform's mail server, since they may be about the team's.
+    pub(crate) fn is_notice(&self) -> bool {
+        match &self.target {
+            Target::Person { topic, .. } => topic.is_empty(),
+            _ => self.reason.code == OPERATOR,
         }
     }
 
@@ -120,7 +137,7 @@ impl Route {
         };
         let fits = match target {
             Target::Channel(_) => true,
-            Target::Person { .. } | Target::Address { .. } => kind == ChannelKind::Email,
+            Target::Person { .. } | Target::Address { .. } | Target::Receipts => kind == ChannelKind::Email,
             Target::Inbox => kind == ChannelKind::InApp,
         };
         if !fits {
@@ -155,30 +172,39 @@ fn parse_target(target: Option<wire::route::Target>) -> Result<Target, Violation
                 &channel.channel_id,
             )
             .map(Target::Channel),
-        Some(Wire::Person(person)) => violations
-            .parse("target.person.member_id", reason::MALFORMED, &person.member_id)
-            .map(|member| Target::Person {
+        Some(Wire::Person(person)) => {
+            let member = violations.parse("target.person.member_id", reason::MALFORMED, &person.member_id);
+            let channel = violations.take(optional_channel("target.person.channel_id", &person.channel_id));
+            member.zip(channel).map(|(member, channel)| Target::Person {
                 member,
                 address: person.address,
                 topic: person.topic,
-            }),
-        Some(Wire::Address(target)) => {
-            let channel = match target.channel_id.as_str() {
-                "" => None,
-                id => violations.parse("target.address.channel_id", reason::MALFORMED, id),
-            };
-            violations.is_empty().then_some(Target::Address {
-                address: target.address,
                 channel,
             })
         }
+        Some(Wire::Address(target)) => violations
+            .take(optional_channel("target.address.channel_id", &target.channel_id))
+            .map(|channel| Target::Address {
+                address: target.address,
+                channel,
+            }),
         Some(Wire::Inbox(_)) => Some(Target::Inbox),
+        Some(Wire::Receipts(_)) => Some(Target::Receipts),
         None => {
             violations.required("target");
             None
         }
     };
     target.ok_or(violations)
+}
+
+fn optional_channel(field: &str, text: &str) -> Result<Option<ChannelId>, Violations> {
+    let mut violations = Violations::new();
+    let channel = match text {
+        "" => None,
+        id => violations.parse(field, reason::MALFORMED, id),
+    };
+    violations.into_result(channel)
 }
 
 fn parse_mention(mention: wire::Mention) -> Option<Mention> {
@@ -191,6 +217,8 @@ fn parse_mention(mention: wire::Mention) -> Option<Mention> {
             id: user.id,
             name: user.name,
         },
+        // A decision names the Slack user.
+        Who::MemberId(_) => return None,
     })
 }
 
@@ -205,16 +233,19 @@ impl From<&Route> for wire::Route {
                 member,
                 address,
                 topic,
+                channel,
             } => Wire::Person(wire::PersonTarget {
                 member_id: member.to_string(),
                 address: address.clone(),
                 topic: topic.clone(),
+                channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
             }),
             Target::Address { address, channel } => Wire::Address(wire::AddressTarget {
                 address: address.clone(),
                 channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
             }),
             Target::Inbox => Wire::Inbox(wire::InboxTarget {}),
+            Target::Receipts => Wire::Receipts(wire::ReceiptsTarget {}),
         };
         Self {
             kind: route.kind.to_wire(),
@@ -269,6 +300,7 @@ mod tests {
                     member: MemberId::generate(now),
                     address: "a@example.com".into(),
                     topic: "findings".into(),
+                    channel: Some(ChannelId::generate(now)),
                 },
                 reason: Reason::default(),
                 mentions: vec![],
@@ -276,6 +308,12 @@ mod tests {
             Route {
                 kind: ChannelKind::InApp,
                 target: Target::Inbox,
+                reason: Reason::default(),
+                mentions: vec![],
+            },
+            Route {
+                kind: ChannelKind::Email,
+                target: Target::Receipts,
                 reason: Reason::default(),
                 mentions: vec![],
             },

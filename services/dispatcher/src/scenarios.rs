@@ -9,7 +9,7 @@ mod inbox;
 mod lanes;
 mod leases;
 mod log;
-mod opt_outs;
+mod people;
 pub(crate) mod play;
 mod retries;
 mod running;
@@ -45,7 +45,7 @@ use crate::job::State;
 use crate::metrics::Metrics;
 use crate::parking::Parking;
 use crate::pump::Pump;
-use crate::settings::Settings;
+use crate::settings::{MailSettings, Settings};
 use crate::store::Db;
 use crate::sweeper::Sweeper;
 
@@ -128,6 +128,20 @@ impl Rig {
     async fn with(store: &Store, stage: &Stage, adjust: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(store.settings().clone());
         adjust(&mut settings);
+        let mail = MailSettings {
+            operator_address: "ops@platform.example".parse().ok(),
+            ..MailSettings::default()
+        };
+        Self::of(store, stage, settings, &mail).await
+    }
+
+    async fn with_mail(store: &Store, stage: &Stage, adjust: impl FnOnce(&mut MailSettings)) -> Self {
+        let mut mail = MailSettings::default();
+        adjust(&mut mail);
+        Self::of(store, stage, Settings::new(store.settings().clone()), &mail).await
+    }
+
+    async fn of(store: &Store, stage: &Stage, settings: Settings, mail: &MailSettings) -> Self {
         let parts = Parts {
             clock: stage.clock.shared(),
             settings,
@@ -136,9 +150,12 @@ impl Rig {
                 Arc::clone(&stage.config) as _,
                 ConfigFeed::told_by_hand(),
                 stage.clock.shared(),
+                true,
             ),
             carrier: Arc::clone(&stage.receivers) as _,
             metrics: Metrics::new(&opentelemetry::global::meter("test")),
+            mail: mail.policy(),
+            brand: Arc::default(),
             jitter: || 0.0,
         };
         let (core, intake, outcomes) = Core::new(parts);

@@ -2,6 +2,7 @@
 //! process on a small machine.
 
 use serde::Deserialize;
+use watchbell_domain::EmailAddress;
 use watchbell_domain::secret::Secret;
 use watchbell_egress::{Security, SmtpServer};
 use watchbell_store::DatabaseSettings;
@@ -38,8 +39,8 @@ pub struct Settings {
     pub keep_answers_days: u32,
 }
 
-/// The platform's own mail server, for teams that have none. Without a host there is none.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// The platform's own mail server, for teams that have none and for notices to Owners. Without a host there is none.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
     /// Host name or address.
@@ -52,6 +53,21 @@ pub struct MailSettings {
     pub password: Option<Secret>,
     /// How the connection is encrypted.
     pub security: MailSecurity,
+    /// Messages that one team may send by it in an hour; the rest waits for the next. Notices do not count.
+    pub max_per_team_hour: u32,
+    /// Who is told what a team without an Owner must know, such as a receipt that nobody gets.
+    pub operator_address: Option<EmailAddress>,
+}
+
+/// What there is to know of the platform's mail besides how to reach its server.
+#[derive(Debug, Clone)]
+pub(crate) struct MailPolicy {
+    /// Whether there is a server.
+    pub(crate) is_set: bool,
+    /// Messages of one team in an hour.
+    pub(crate) per_team_hour: u32,
+    /// Who is told what a team without an Owner must know.
+    pub(crate) operator: Option<EmailAddress>,
 }
 
 /// How the connection to the platform's mail server is encrypted.
@@ -122,9 +138,37 @@ impl Settings {
 
 // === impl MailSettings ===
 
+impl Default for MailSettings {
+    fn default() -> Self {
+        Self {
+            host: String::new(),
+            port: None,
+            username: String::new(),
+            password: None,
+            security: MailSecurity::default(),
+            max_per_team_hour: 1_000,
+            operator_address: None,
+        }
+    }
+}
+
 impl MailSettings {
+    pub(crate) fn policy(&self) -> MailPolicy {
+        MailPolicy {
+            is_set: self.is_set(),
+            per_team_hour: self.max_per_team_hour,
+            operator: self.operator_address.clone(),
+        }
+    }
+
+    /// Whether there is such a server.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        !self.host.is_empty()
+    }
+
     pub(crate) fn server(&self) -> Option<SmtpServer> {
-        (!self.host.is_empty()).then(|| SmtpServer {
+        self.is_set().then(|| SmtpServer {
             host: self.host.clone(),
             port: self.port.unwrap_or(587),
             username: Some(self.username.clone()).filter(|username| !username.is_empty()),

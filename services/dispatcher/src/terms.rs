@@ -1,20 +1,22 @@
 //! How a channel wants its deliveries carried out: what its configuration says, with every default filled in. Made
 //! once when a channel is resolved, so that nothing is parsed for a delivery.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use chrono_tz::Tz;
-use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::{self as config, channel::Destination};
 use watchbell_contracts::convert::{self, FromWire, quiet_hours};
 use watchbell_domain::ChannelKind;
 use watchbell_domain::channel::{LaneLimits, StormLimit};
-use watchbell_domain::ids::TeamId;
+use watchbell_domain::ids::{ChannelId, TeamId};
 use watchbell_domain::quiet_hours::QuietHours;
 use watchbell_domain::retry::RetrySchedule;
 use watchbell_domain::violation::Violations;
 
+use crate::event::StoredEvent;
 use crate::lanes::LanePolicy;
-use crate::opt_outs::OptOuts;
+use crate::people::{People, Refusal, refuse_recipient};
+use crate::route::Route;
 use crate::senders::{ResolvedChannel, Via};
 
 /// A channel's terms.
@@ -33,8 +35,10 @@ pub(crate) struct Terms {
     pub(crate) epoch: i64,
     /// Whether the last re-enabling asked to recover what was parked.
     pub(crate) recover_parked: bool,
-    /// Who wants no mail; only of mail to people.
-    pub(crate) opt_outs: OptOuts,
+    /// The channel by whose configuration it is carried; none by the platform's mail server.
+    pub(crate) channel_id: Option<ChannelId>,
+    /// Who may be mailed; only of mail that goes to people and not by a channel of its own.
+    pub(crate) people: Arc<People>,
 }
 
 // === impl Terms ===
@@ -57,7 +61,30 @@ impl Terms {
             paused: false,
             epoch: 0,
             recover_parked: false,
-            opt_outs: OptOuts::default(),
+            channel_id: None,
+            people: Arc::default(),
+        }
+    }
+
+    /// The platform's mail server, for notices to the same people.
+    pub(crate) fn for_notices(&self) -> Self {
+        Self {
+            people: Arc::clone(&self.people),
+            ..Self::of_platform_mail(self.channel.team_id)
+        }
+    }
+
+    /// Why something is not to be sent on these terms, whatever was decided before.
+    pub(crate) fn refuse(&self, event: &StoredEvent, route: &Route) -> Option<Refusal> {
+        if route.channel_id().is_none() {
+            return self.people.refuse(event, route);
+        }
+        match &self.channel.via {
+            Via::Channel { channel, .. } => match &channel.destination {
+                Some(Destination::Email(email)) => refuse_recipient(email, event, route),
+                _ => None,
+            },
+            Via::PlatformMail => None,
         }
     }
 
@@ -92,7 +119,8 @@ impl Terms {
             paused: channel.paused,
             epoch: channel.health_epoch,
             recover_parked: channel.recover_parked,
-            opt_outs: OptOuts::default(),
+            channel_id: channel.id.parse().ok(),
+            people: Arc::default(),
             channel: ResolvedChannel {
                 team_id,
                 via: Via::Channel {

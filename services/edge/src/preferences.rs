@@ -1,5 +1,6 @@
 //! The page of all topics, opened by the link of an email. Its token proves who reads it; what it changes is that
-//! member's email preferences and nothing else, and only those that were changed on the page.
+//! member's email preferences and nothing else, only those that were changed on the page, and only to less: whoever has
+//! an old email must not turn anything on.
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -8,9 +9,9 @@ use http::StatusCode;
 use minijinja::{Value, context};
 use tonic::Status;
 use watchbell_contracts::config::v1::{
-    InspectUnsubscribeTokenResponse, Preference, PreferenceSetting, UpdatePreferencesRequest,
+    InspectUnsubscribeTokenResponse, Preference, PreferenceSetting, UnsubscribeRequest,
 };
-use watchbell_contracts::convert::FromWire as _;
+use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::event::v1::Severity;
 use watchbell_domain::Severity as DomainSeverity;
 use watchbell_domain::brand::Brand;
@@ -38,6 +39,7 @@ const SEVERITIES: [Severity; 5] = [
 /// `GET /preferences`
 pub(crate) async fn show(State(edge): State<Edge>, Query(token): Query<Token>) -> Response {
     match edge.member_of(&token).await {
+        Ok(found) if found.outdated => edge.outdated(&found),
         Ok(found) => edge.preferences_page(&token, &found, None),
         Err(status) => edge.failure(&status, None),
     }
@@ -46,6 +48,7 @@ pub(crate) async fn show(State(edge): State<Edge>, Query(token): Query<Token>) -
 /// `POST /preferences`: the form of the page.
 pub(crate) async fn save(State(edge): State<Edge>, Query(token): Query<Token>, body: Bytes) -> Response {
     match edge.save(&token, &body).await {
+        Ok((found, _)) if found.outdated => edge.outdated(&found),
         Ok((found, status)) => edge.preferences_page(&token, &found, Some(status)),
         Err(status) => {
             let again = Button {
@@ -64,7 +67,7 @@ impl Edge {
     /// What the token stands for, when it stands for a member, who alone has preferences.
     async fn member_of(&self, token: &Token) -> Result<InspectUnsubscribeTokenResponse, Status> {
         let found = self.inspect(token.text()).await?;
-        if is_member(&found) {
+        if is_member(&found) || found.outdated {
             Ok(found)
         } else {
             Err(Problem::not_found("member", "of this link").into())
@@ -81,15 +84,21 @@ impl Edge {
         if preferences.is_empty() {
             return Ok((found, text::NOTHING_TO_SAVE));
         }
-        let request = UpdatePreferencesRequest {
-            team_id: found.team_id.clone(),
-            member_id: found.member_id.clone(),
-            preferences,
+        let is_more = |wanted: &Preference| {
+            !found
+                .preferences
+                .iter()
+                .any(|before| before.topic == wanted.topic && is_within(wanted, before))
         };
-        let response = self
-            .preferences
-            .update_preferences(internal_request(request))
-            .await?;
+        if preferences.iter().any(is_more) {
+            return Ok((found, text::MORE_NEEDS_LOGIN));
+        }
+        let request = UnsubscribeRequest {
+            token: token.text().to_owned(),
+            preferences,
+            ..UnsubscribeRequest::default()
+        };
+        let response = self.preferences.unsubscribe(internal_request(request)).await?;
         found.preferences = response.into_inner().preferences;
         Ok((found, text::SAVED))
     }
@@ -122,9 +131,11 @@ fn topic(preference: &Preference, brand: &Brand) -> Value {
         let chosen = setting == preference.setting();
         context! { value => setting.as_str_name(), label => text::setting(setting), chosen => chosen }
     });
-    let severities = choices_of_severity(preference).iter().map(|severity| {
-        let chosen = preference.severities().any(|of| of == *severity);
-        let word = DomainSeverity::from_wire((*severity).into()).ok().flatten();
+    let severities = choices_of_severity(preference).into_iter().map(|severity| {
+        // Of a topic that is on, every one is.
+        let chosen = preference.setting() != PreferenceSetting::Severities
+            || preference.severities().any(|of| of == severity);
+        let word = DomainSeverity::from_wire(severity.into()).ok().flatten();
         let label = word.map_or("", |word| brand.severity_word(word));
         context! { value => severity.as_str_name(), label => label, chosen => chosen }
     });
@@ -138,29 +149,42 @@ fn topic(preference: &Preference, brand: &Brand) -> Value {
     }
 }
 
-/// What is offered, whatever is set now included.
+/// What is offered: what is set now, and less.
 fn choices(preference: &Preference) -> Vec<PreferenceSetting> {
     use PreferenceSetting::{Failures, Off, On, Severities};
     let topic = preference.topic.as_str();
-    let offered = |setting, topics: &[&str]| topics.contains(&topic) || preference.setting() == setting;
+    let now = preference.setting();
+    let less = |topics: &[&str]| now == On && topics.contains(&topic);
     let mut choices = vec![Off];
-    if offered(Failures, &WITH_FAILURES) {
+    if now == Failures || less(&WITH_FAILURES) {
         choices.push(Failures);
     }
-    choices.push(On);
+    if now == On {
+        choices.push(On);
+    }
     // Last, since the severities themselves follow.
-    if offered(Severities, &WITH_SEVERITIES) {
+    if now == Severities || less(&WITH_SEVERITIES) {
         choices.push(Severities);
     }
     choices
 }
 
-fn choices_of_severity(preference: &Preference) -> &'static [Severity] {
-    if choices(preference).contains(&PreferenceSetting::Severities) {
-        &SEVERITIES
-    } else {
-        &[]
+/// Those that are on.
+fn choices_of_severity(preference: &Preference) -> Vec<Severity> {
+    if !choices(preference).contains(&PreferenceSetting::Severities) {
+        return Vec::new();
     }
+    let all = preference.setting() == PreferenceSetting::On;
+    let is_on = |severity: &Severity| all || preference.severities().any(|on| on == *severity);
+    SEVERITIES.into_iter().filter(is_on).collect()
+}
+
+/// Whether one asks for no more than the other. What cannot be read asks for more.
+fn is_within(wanted: &Preference, before: &Preference) -> bool {
+    let word = |preference| convert::preference(preference).ok().and_then(|(_, word)| word);
+    word(wanted)
+        .zip(word(before))
+        .is_some_and(|(wanted, before)| wanted.is_within(before))
 }
 
 /// Those preferences that the form sets otherwise than they are. What it does not name, or names wrongly, stays.

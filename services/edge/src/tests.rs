@@ -296,33 +296,75 @@ async fn the_brand_is_the_configured_one() {
 }
 
 #[tokio::test]
-async fn preferences_show_every_topic_and_save_only_what_was_changed() {
+async fn preferences_show_every_topic_and_save_only_what_was_changed_to_less() {
     let world = World::new();
     let page = world.get(&link("/preferences")).await;
     assert_eq!(page.text.matches("<fieldset>").count(), 4);
     page.says("name=\"severity.findings\" value=\"SEVERITY_CRITICAL\" checked");
-    let form = "setting.weekly_digest=PREFERENCE_SETTING_ON&setting.marketing=PREFERENCE_SETTING_ON\
-        &setting.findings=PREFERENCE_SETTING_SEVERITIES&severity.findings=SEVERITY_CRITICAL&severity.findings=SEVERITY_HIGH";
-    let saved = world
-        .post(&link("/preferences"), "application/x-www-form-urlencoded", form)
-        .await;
+    for more in [
+        "setting.marketing\" value=\"PREFERENCE_SETTING_ON",
+        "SEVERITY_LOW",
+    ] {
+        assert!(!page.text.contains(more), "{more} is not offered");
+    }
+    let save = async |form: &str| {
+        world
+            .post(&link("/preferences"), "application/x-www-form-urlencoded", form)
+            .await
+    };
+    let more = "setting.weekly_digest=PREFERENCE_SETTING_OFF&setting.marketing=PREFERENCE_SETTING_ON";
+    save(more).await.says("to turn emails on, sign in first");
+    assert_eq!(world.preferences.changes(), 0, "nothing of it is done");
+    let form = "setting.weekly_digest=PREFERENCE_SETTING_ON&setting.marketing=PREFERENCE_SETTING_OFF\
+        &setting.findings=PREFERENCE_SETTING_SEVERITIES&severity.findings=SEVERITY_CRITICAL";
+    let saved = save(form).await;
     assert_eq!(saved.status, StatusCode::OK);
     saved.says("Saved.");
-    assert_eq!(world.preferences.updated(), ["marketing"]);
-    assert_eq!(world.setting("marketing"), PreferenceSetting::On);
-    world
-        .post(&link("/preferences"), "application/x-www-form-urlencoded", form)
-        .await
-        .says("Nothing was changed");
+    assert_eq!(world.preferences.updated(), ["findings"]);
+    save(form).await.says("Nothing was changed");
     let forged = world
         .post("/preferences?token=x", "application/x-www-form-urlencoded", form)
         .await;
     assert_eq!(forged.status, StatusCode::NOT_FOUND);
-    let huge = "x".repeat(100_000);
-    let huge = world
-        .post(&link("/preferences"), "application/x-www-form-urlencoded", &huge)
-        .await;
+    let huge = save(&"x".repeat(100_000)).await;
     assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_link_of_a_former_address_says_politely_that_there_is_nothing_to_do() {
+    let world = World::new();
+    world.preferences.outdated();
+    for answer in [
+        world.get(&link("/unsubscribe")).await,
+        world.click(&link("/unsubscribe")).await,
+        world.click(&link("/unsubscribe/undo")).await,
+        world.get(&link("/preferences")).await,
+    ] {
+        assert_eq!(
+            answer.status,
+            StatusCode::OK,
+            "mail programs are told that all is well"
+        );
+        answer.says("no longer in use");
+        assert!(!answer.text.contains("<button"));
+    }
+}
+
+#[tokio::test]
+async fn an_undo_that_took_nothing_back_says_so() {
+    let world = World::new();
+    world.click(&link("/unsubscribe")).await;
+    for _ in 0..2 {
+        world
+            .click(&link("/unsubscribe/undo"))
+            .await
+            .says("You are subscribed again");
+    }
+    world.preferences.only_an_address();
+    world
+        .click(&link("/unsubscribe/undo"))
+        .await
+        .says("can no longer be undone");
 }
 
 #[tokio::test]

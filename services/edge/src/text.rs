@@ -96,6 +96,16 @@ pub(crate) fn undone(address: &str) -> String {
     format!("{address} gets these emails as before.")
 }
 
+pub(crate) const NOT_UNDONE_HEADING: &str = "This can no longer be undone here";
+pub(crate) const NOT_UNDONE: &str = "Undo works for a week, and only while nobody has changed the same setting since. \
+     To get these emails again, sign in and open your notification settings, or ask an Owner of your team.";
+
+pub(crate) const OUTDATED_HEADING: &str = "This link is no longer in use";
+
+pub(crate) fn outdated(address: &str) -> String {
+    format!("{address} gets no more emails of this kind, so there is nothing to unsubscribe from.")
+}
+
 pub(crate) const SOMEBODY: &str = "Your address";
 
 pub(crate) const PREFERENCES_TITLE: &str = "Email preferences";
@@ -104,7 +114,9 @@ pub(crate) fn preferences_heading(address: &str) -> String {
     format!("Emails to {address}")
 }
 
-pub(crate) const PREFERENCES_LEAD: &str = "Choose which emails you get. Nothing changes until you save.";
+pub(crate) const PREFERENCES_LEAD: &str = "Choose which emails you still want. Nothing changes until you save. \
+     This page only turns emails off: to turn some on, sign in and open your notification settings.";
+pub(crate) const MORE_NEEDS_LOGIN: &str = "Nothing was changed: to turn emails on, sign in first.";
 
 pub(crate) const INVALID_HEADING: &str = "This link is not valid";
 pub(crate) const INVALID: &str = "It may have been cut off when it was copied, or whoever it was sent to has left the team. \

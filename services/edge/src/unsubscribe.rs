@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use tonic::{Code, Status};
 use watchbell_contracts::config::v1::{
-    InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, UnsubscribeRequest,
+    InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference, PreferenceSetting,
+    UnsubscribeRequest,
 };
 use watchbell_runtime::auth::internal_request;
 
@@ -25,6 +26,7 @@ pub(crate) struct Token {
 /// `GET /unsubscribe`
 pub(crate) async fn ask(State(edge): State<Edge>, Query(token): Query<Token>) -> Response {
     match edge.inspect(&token.token).await {
+        Ok(found) if found.outdated => edge.outdated(&found),
         Ok(found) => {
             let notice = Notice {
                 heading: text::ask_heading(text::topic(&found.topic).name),
@@ -66,7 +68,7 @@ pub(crate) async fn all_off(State(edge): State<Edge>, Query(token): Query<Token>
     edge.change(&token, true, false, again, |found, changed| Notice {
         heading: text::ALL_OFF_HEADING.to_owned(),
         paragraphs: vec![
-            if changed.is_empty() {
+            if !changed {
                 text::all_off_already(address(found))
             } else {
                 text::all_off(address(found), &names(found))
@@ -88,8 +90,10 @@ pub(crate) async fn undo(State(edge): State<Edge>, Query(token): Query<Token>) -
         action: token.path("/unsubscribe/undo"),
         label: text::AGAIN,
     };
-    edge.change(&token, false, true, again, |found, _| undone(&token, found))
-        .await
+    edge.change(&token, false, true, again, |found, changed| {
+        undone(&token, found, changed)
+    })
+    .await
 }
 
 /// `POST /unsubscribe/undo-all`
@@ -98,11 +102,22 @@ pub(crate) async fn undo_all(State(edge): State<Edge>, Query(token): Query<Token
         action: token.path("/unsubscribe/undo-all"),
         label: text::AGAIN,
     };
-    edge.change(&token, true, true, again, |found, _| undone(&token, found))
-        .await
+    edge.change(&token, true, true, again, |found, changed| {
+        undone(&token, found, changed)
+    })
+    .await
 }
 
-fn undone(token: &Token, found: &InspectUnsubscribeTokenResponse) -> Notice {
+fn undone(token: &Token, found: &InspectUnsubscribeTokenResponse, changed: bool) -> Notice {
+    let is_on = |of: &Preference| of.topic == found.topic && of.setting() != PreferenceSetting::Off;
+    // Whoever asks twice is told twice.
+    if !changed && !found.preferences.iter().any(is_on) {
+        return Notice {
+            heading: text::NOT_UNDONE_HEADING.to_owned(),
+            paragraphs: vec![text::NOT_UNDONE.to_owned()],
+            ..Notice::default()
+        };
+    }
     Notice {
         heading: text::UNDONE_HEADING.to_owned(),
         paragraphs: vec![text::undone(address(found))],
@@ -191,19 +206,23 @@ impl Edge {
         all_topics: bool,
         undo: bool,
         again: Button,
-        say: impl FnOnce(&InspectUnsubscribeTokenResponse, &[String]) -> Notice,
+        say: impl FnOnce(&InspectUnsubscribeTokenResponse, bool) -> Notice,
     ) -> Response {
         let request = UnsubscribeRequest {
             token: token.token.clone(),
             all_topics,
             undo,
+            preferences: Vec::new(),
         };
         let changed = match self.preferences.unsubscribe(internal_request(request)).await {
-            Ok(response) => response.into_inner().topics,
+            Ok(response) => response.into_inner().changed,
             Err(status) => return self.failure(&status, Some(again)),
         };
         let found = self.inspect(&token.token).await.unwrap_or_default();
-        let notice = say(&found, &changed);
+        if found.outdated {
+            return self.outdated(&found);
+        }
+        let notice = say(&found, changed);
         let links = choose(token, &found);
         self.pages.notice(
             StatusCode::OK,
@@ -213,6 +232,16 @@ impl Edge {
                 ..notice
             },
         )
+    }
+
+    /// The page of a link whose address is nobody's any more: there is nothing to change.
+    pub(crate) fn outdated(&self, found: &InspectUnsubscribeTokenResponse) -> Response {
+        let notice = Notice {
+            heading: text::OUTDATED_HEADING.to_owned(),
+            paragraphs: vec![text::outdated(address(found))],
+            ..Notice::default()
+        };
+        self.pages.notice(StatusCode::OK, notice)
     }
 
     /// A token that stands for nothing and one that is forged look the same.

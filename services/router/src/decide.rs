@@ -3,7 +3,9 @@
 //!
 //! The order: a receipt goes by email and nowhere else. For Slack and Teams, each on its own, rules are asked in order
 //! and the first that says something of the kind decides, unless it says `continue`; if none does, the kind's default
-//! channel is asked. A rule says nothing of a kind when it names none of its channels, or paused ones alone. Then webhooks, people's email preferences and the inbox, which rules do not silence.
+//! channel is asked. A rule says nothing of a kind when it names none of its channels, or paused ones alone. The default
+//! email channel is asked when no rule sends it to an email channel. Then webhooks, people's email preferences and the
+//! inbox, which rules do not silence.
 
 mod chat;
 mod people;
@@ -18,7 +20,7 @@ mod properties;
 #[cfg(test)]
 mod specification;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use watchbell_domain::{
     catalog::EventTypeSpec,
@@ -26,6 +28,7 @@ use watchbell_domain::{
     event::Event,
     expression::Facts,
     filter::Match,
+    ids::ChannelId,
     preference,
     rule::RuleAction,
     snapshot::TeamSnapshot,
@@ -55,6 +58,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
         routes: Vec::new(),
         shared: HashSet::new(),
         mailed: HashSet::new(),
+        wanted_as_well: HashMap::new(),
         trace,
     };
     if deciding.spec.is_some_and(EventTypeSpec::is_receipt) {
@@ -93,6 +97,8 @@ struct Deciding<'a> {
     shared: HashSet<Target>,
     /// The mailboxes that get it already, by [`EmailAddress::key`]. Nobody gets the same email twice.
     mailed: HashSet<String>,
+    /// The email channels that want it for mailboxes of members who asked for it themselves, by the same key.
+    wanted_as_well: HashMap<String, ChannelId>,
     trace: Trace,
 }
 

@@ -167,6 +167,18 @@ impl Team {
         self
     }
 
+    /// Who the last member is in Slack.
+    pub(crate) fn in_slack(mut self, id: &str) -> Self {
+        self.parts.members.last_mut().unwrap().slack_user_id = Some(id.parse().unwrap());
+        self
+    }
+
+    /// Calls the last member.
+    pub(crate) fn mentioned(self, types: &str) -> Self {
+        let member = self.parts.members.last().unwrap().id;
+        self.mention(types, SeveritySet::EMPTY, &[Mention::Member(member)])
+    }
+
     pub(crate) fn member(mut self, email: &str, role: Role) -> Self {
         let member = Member {
             id: MemberId::from_uuid(self.number()),
@@ -312,6 +324,7 @@ fn in_words(snapshot: &TeamSnapshot, route: &Route) -> String {
             channel: Some(id),
         } => format!("{address} by {}", name(*id)),
         Target::Inbox => "inbox".to_owned(),
+        Target::Receipts => "whoever gets receipts".to_owned(),
     };
     if !route.mentions.is_empty() {
         let called: Vec<_> = route
@@ -322,6 +335,7 @@ fn in_words(snapshot: &TeamSnapshot, route: &Route) -> String {
                 Mention::SlackGroup(id) => id.to_string(),
                 Mention::Here => "here".to_owned(),
                 Mention::TeamsUser(user) => user.name.clone(),
+                Mention::Member(id) => id.to_string(),
             })
             .collect();
         words.push_str(&format!(" ({})", called.join(" ")));

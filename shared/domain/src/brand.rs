@@ -53,6 +53,12 @@ impl Brand {
         }
     }
 
+    /// The source of its own notices: `watchbell`.
+    #[must_use]
+    pub fn source(&self) -> String {
+        self.letters().to_ascii_lowercase()
+    }
+
     /// Whether everything can be used as configured; paths start at `brand`.
     pub fn check(&self) -> Result<(), Violations> {
         let mut violations = Violations::new();
@@ -130,6 +136,7 @@ mod tests {
         };
         assert_eq!(brand.signature_header(), "X-QorTrace-Signature");
         assert_eq!(brand.default_slack_channel(), "#qortrace-alerts");
+        assert_eq!(brand.source(), "qortrace");
         let brand = Brand {
             name: "Ünder the Bell!".to_owned(),
             ..brand

@@ -55,6 +55,10 @@ pub enum Target {
         address: EmailAddress,
         /// What the member asked for.
         topic: Topic,
+        /// An email channel that a rule sends to as well and that lists the address: it counts when the member turns
+        /// the topic off before the mail is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<ChannelId>,
     },
     /// An address, by email: a recipient of an email channel, of receipts, of the digest, of a notice to Owners.
     Address {
@@ -66,6 +70,8 @@ pub enum Target {
     },
     /// The team's in-app inbox.
     Inbox,
+    /// Whoever gets the team's receipts when it is sent, by email.
+    Receipts,
 }
 
 /// Why a route was made.
@@ -99,6 +105,8 @@ pub enum Reason {
     ReceiptRecipient,
     /// An Owner, since the team set no recipient for receipts.
     OwnerFallback,
+    /// Nobody yet: the team has neither a recipient for receipts nor an Owner.
+    ReceiptKept,
     /// The inbox shows whatever alerts by default.
     AlertsByDefault,
     /// The digest, to those who get it.
@@ -188,7 +196,7 @@ impl Target {
     pub const fn kind(&self) -> ChannelKind {
         match self {
             Self::Channel { kind, .. } => *kind,
-            Self::Person { .. } | Self::Address { .. } => ChannelKind::Email,
+            Self::Person { .. } | Self::Address { .. } | Self::Receipts => ChannelKind::Email,
             Self::Inbox => ChannelKind::InApp,
         }
     }
@@ -199,7 +207,7 @@ impl Target {
         match self {
             Self::Channel { id, .. } => Some(*id),
             Self::Address { channel, .. } => *channel,
-            Self::Person { .. } | Self::Inbox => None,
+            Self::Person { .. } | Self::Inbox | Self::Receipts => None,
         }
     }
 }
@@ -218,6 +226,7 @@ impl Reason {
             Self::Preference { .. } => "preference",
             Self::ReceiptRecipient => "receipt_recipient",
             Self::OwnerFallback => "owner_fallback",
+            Self::ReceiptKept => "receipt_kept",
             Self::AlertsByDefault => "alerts_by_default",
             Self::Digest => "digest",
             Self::Test => "test",
@@ -265,6 +274,9 @@ impl fmt::Display for Reason {
             Self::ReceiptRecipient => f.write_str("It is a receipt, and this is a compliance recipient."),
             Self::OwnerFallback => f.write_str(
                 "It is a receipt, and the team has set no compliance recipient, so it goes to the Owners.",
+            ),
+            Self::ReceiptKept => f.write_str(
+                "It is a receipt, and the team has neither a compliance recipient nor an Owner: it is kept until there is one.",
             ),
             Self::AlertsByDefault => f.write_str("It alerts by default, so the inbox shows it."),
             Self::Digest => f.write_str("It is the team's digest."),
@@ -336,6 +348,7 @@ mod tests {
             member_id: MemberId::generate(noon()),
             address: "ann@example.com".parse().unwrap(),
             topic: Topic::Findings,
+            channel: None,
         };
         for (target, kind) in [
             (channel, ChannelKind::Slack),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::ids::MentionRuleId;
+use crate::ids::{MemberId, MentionRuleId};
 use crate::pattern::EventPattern;
 use crate::severities::SeveritySet;
 use crate::violation::{Violations, reason};
@@ -25,6 +25,8 @@ pub enum Mention {
     Here,
     /// A Teams user.
     TeamsUser(TeamsUser),
+    /// A member of the team, by the member's Slack user id. Only in rules: a decision names the Slack user.
+    Member(MemberId),
 }
 
 /// A Teams user.
@@ -132,7 +134,7 @@ impl Mention {
     #[must_use]
     pub const fn kind(&self) -> ChannelKind {
         match self {
-            Self::SlackUser(_) | Self::SlackGroup(_) | Self::Here => ChannelKind::Slack,
+            Self::SlackUser(_) | Self::SlackGroup(_) | Self::Here | Self::Member(_) => ChannelKind::Slack,
             Self::TeamsUser(_) => ChannelKind::Teams,
         }
     }

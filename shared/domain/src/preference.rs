@@ -59,6 +59,19 @@ impl Preference {
         }
     }
 
+    /// Whether everything that it asks for, `other` asks for as well.
+    #[must_use]
+    pub fn is_within(self, other: Self) -> bool {
+        match (self, other) {
+            _ if self.is_off() => true,
+            (_, Self::On) | (Self::Failures, Self::Failures) => true,
+            (Self::Severities(few), Self::Severities(many)) => {
+                few.iter().all(|severity| many.contains(severity))
+            }
+            (Self::Off | Self::On | Self::Failures | Self::Severities(_), _) => false,
+        }
+    }
+
     /// Whether it asks for anything at all.
     #[must_use]
     pub const fn is_off(self) -> bool {
@@ -131,7 +144,28 @@ mod tests {
         );
     }
 
+    fn any_preference() -> impl Strategy<Value = Preference> {
+        let severities = proptest::sample::subsequence(Severity::ALL.to_vec(), 0..=5);
+        prop_oneof![
+            Just(Preference::Off),
+            Just(Preference::On),
+            Just(Preference::Failures),
+            severities.prop_map(|severities| Preference::Severities(severities.into_iter().collect())),
+        ]
+    }
+
     proptest! {
+        #[test]
+        fn what_is_within_another_wants_nothing_that_the_other_does_not(
+            (one, other) in (any_preference(), any_preference()),
+        ) {
+            prop_assert!(one.is_within(one) && Preference::Off.is_within(one));
+            let more = Severity::ALL.iter().any(|severity| {
+                [false, true].iter().any(|failure| one.wants(*severity, *failure) && !other.wants(*severity, *failure))
+            });
+            prop_assert!(!(one.is_within(other) && more));
+        }
+
         #[test]
         fn marketing_is_never_on_unless_chosen(
             role in proptest::sample::select(Role::ALL.to_vec()),

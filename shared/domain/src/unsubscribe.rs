@@ -1,6 +1,6 @@
 //! The token of an unsubscribe link: who stops hearing of what, signed, so that one click needs no login (RFC 8058).
-//! It opens nothing else, never expires, and is the same each time it is made. Keys rotate: the first one signs, all
-//! of them verify.
+//! It is bound to the address that the email went to: once a member has another address, older links do nothing. It
+//! never expires, and is the same each time it is made. Keys rotate: the first one signs, all of them verify.
 
 use std::fmt;
 
@@ -31,6 +31,8 @@ pub enum Subscription {
     Topic {
         /// Who.
         member: MemberId,
+        /// Where the email went.
+        address: EmailAddress,
         /// What.
         topic: Topic,
     },
@@ -58,6 +60,10 @@ pub struct InvalidToken;
 #[error("an unsubscribe key must have at least {MIN_KEY_LEN} bytes, and there must be one")]
 pub struct BadKeys;
 
+/// Names the link, whichever key signed it, so that what was done by it can be noted and taken back by it alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkId(String);
+
 /// Signs and verifies tokens.
 #[derive(Clone)]
 pub struct UnsubscribeKeys {
@@ -74,12 +80,44 @@ struct Key {
 const MIN_KEY_LEN: usize = 16;
 /// Longer than any token made here.
 const MAX_TOKEN_LEN: usize = 640;
+/// Between a topic and an address, neither of which contains it.
+const SEPARATOR: char = '\n';
 /// Signed with the content, so that no other use of the same key can yield a token.
 const CONTEXT: &[u8] = b"watchbell unsubscribe v1\n";
 
-const TOPIC: u8 = b't';
+const TOPIC: u8 = b'm';
 const CHANNEL: u8 = b'c';
 const DIGEST: u8 = b'd';
+
+// === impl Unsubscribe ===
+
+impl Unsubscribe {
+    /// The id of the link.
+    #[must_use]
+    pub fn link_id(&self) -> LinkId {
+        LinkId(hex::encode(Sha256::digest(encode(self))))
+    }
+
+    /// The address that the email went to.
+    #[must_use]
+    pub const fn address(&self) -> &EmailAddress {
+        match &self.subscription {
+            Subscription::Topic { address, .. }
+            | Subscription::ChannelRecipient { address, .. }
+            | Subscription::DigestRecipient { address } => address,
+        }
+    }
+}
+
+// === impl LinkId ===
+
+impl LinkId {
+    /// The id as it is stored: hexadecimal.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 // === impl UnsubscribeKeys ===
 
@@ -152,11 +190,18 @@ impl Key {
 
 fn encode(what: &Unsubscribe) -> Vec<u8> {
     let (kind, id, text) = match &what.subscription {
-        Subscription::Topic { member, topic } => (TOPIC, Some(member.as_uuid()), topic.as_str()),
-        Subscription::ChannelRecipient { channel, address } => {
-            (CHANNEL, Some(channel.as_uuid()), address.as_str())
+        Subscription::Topic {
+            member,
+            address,
+            topic,
+        } => {
+            let text = format!("{topic}{SEPARATOR}{address}");
+            (TOPIC, Some(member.as_uuid()), text)
         }
-        Subscription::DigestRecipient { address } => (DIGEST, None, address.as_str()),
+        Subscription::ChannelRecipient { channel, address } => {
+            (CHANNEL, Some(channel.as_uuid()), address.to_string())
+        }
+        Subscription::DigestRecipient { address } => (DIGEST, None, address.to_string()),
     };
     let mut bytes = vec![kind];
     bytes.extend_from_slice(what.team.as_uuid().as_bytes());
@@ -172,10 +217,14 @@ fn decode(bytes: &[u8]) -> Option<Unsubscribe> {
     let (id, text) = rest.split_at_checked(id_len)?;
     let text = str::from_utf8(text).ok()?;
     let subscription = match *kind {
-        TOPIC => Subscription::Topic {
-            member: MemberId::from_uuid(Uuid::from_slice(id).ok()?),
-            topic: text.parse().ok()?,
-        },
+        TOPIC => {
+            let (topic, address) = text.split_once(SEPARATOR)?;
+            Subscription::Topic {
+                member: MemberId::from_uuid(Uuid::from_slice(id).ok()?),
+                address: address.parse().ok()?,
+                topic: topic.parse().ok()?,
+            }
+        }
         CHANNEL => Subscription::ChannelRecipient {
             channel: ChannelId::from_uuid(Uuid::from_slice(id).ok()?),
             address: text.parse().ok()?,
@@ -207,6 +256,7 @@ mod tests {
         [
             Subscription::Topic {
                 member: MemberId::from_uuid(id),
+                address: address.clone(),
                 topic: Topic::WeeklyDigest,
             },
             Subscription::ChannelRecipient {
@@ -249,6 +299,29 @@ mod tests {
             keys(&["the new key, long enough"]).verify(&token),
             Err(InvalidToken)
         );
+    }
+
+    #[test]
+    fn a_link_has_one_id_whichever_key_signs_it_and_another_for_another_address() {
+        let [topic, channel, digest] = samples().try_into().unwrap();
+        let ids = [&topic, &channel, &digest].map(Unsubscribe::link_id);
+        assert_eq!(ids[0], topic.link_id());
+        assert!(ids[0] != ids[1] && ids[1] != ids[2]);
+        let Subscription::Topic {
+            member, topic: of, ..
+        } = topic.subscription
+        else {
+            unreachable!()
+        };
+        let moved = Unsubscribe {
+            team: topic.team,
+            subscription: Subscription::Topic {
+                member,
+                address: "elsewhere@example.com".parse().unwrap(),
+                topic: of,
+            },
+        };
+        assert_ne!(moved.link_id(), ids[0]);
     }
 
     #[test]

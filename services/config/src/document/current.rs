@@ -9,6 +9,7 @@ use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, DigestSettings, EventType, MentionRule, Rule,
 };
 use watchbell_contracts::convert;
+use watchbell_contracts::event::v1::mention::Who;
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::preference::Preference as Word;
 use watchbell_domain::{ChannelKind, Topic};
@@ -93,6 +94,36 @@ impl Current {
             },
             settings,
         })
+    }
+
+    /// What a document calls a member: the address, or the id of one who has left.
+    pub(super) fn address_of(&self, id: &str) -> String {
+        let found = self
+            .members
+            .iter()
+            .find(|member| member.member_id().to_string() == id);
+        found.map_or_else(|| id.to_owned(), |member| member.email.clone())
+    }
+
+    /// A mention rule without the members who have left, unless it names nobody else.
+    pub(super) fn without_the_gone(&self, rule: &MentionRule) -> Option<MentionRule> {
+        let is_there = |id: &str| {
+            self.members
+                .iter()
+                .any(|member| member.member_id().to_string() == id)
+        };
+        let mut rule = rule.clone();
+        rule.mentions.retain(|mention| match &mention.who {
+            Some(Who::MemberId(id)) => is_there(id),
+            _ => true,
+        });
+        (!rule.mentions.is_empty()).then_some(rule)
+    }
+
+    /// The member of an address.
+    pub(super) fn member_at(&self, address: &str) -> Option<&member::Model> {
+        let key = address.trim().to_ascii_lowercase();
+        self.members.iter().find(|member| member.email_key == key)
     }
 
     /// Opens the channels' secrets, to compare with.

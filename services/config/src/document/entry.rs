@@ -151,14 +151,17 @@ pub(super) fn rule(rule: &Rule, channel: impl Fn(&str) -> Tree) -> Map {
 }
 
 /// A mention rule.
-pub(super) fn mention_rule(rule: &MentionRule) -> Map {
+pub(super) fn mention_rule(rule: &MentionRule, member: impl Fn(&str) -> String) -> Map {
     Map::default()
         .with("types", Tree::list(rule.types.iter().map(String::as_str)))
         .with_list("severity", severities(&rule.severities))
-        .with("mention", Tree::list(rule.mentions.iter().map(mention)))
+        .with(
+            "mention",
+            Tree::list(rule.mentions.iter().map(|who| mention(who, &member))),
+        )
 }
 
-fn mention(mention: &Mention) -> Tree {
+fn mention(mention: &Mention, member: impl Fn(&str) -> String) -> Tree {
     let map = Map::default();
     match &mention.who {
         Some(Who::SlackUser(id)) => map.with("slack_user", id.as_str()).into(),
@@ -169,6 +172,7 @@ fn mention(mention: &Mention) -> Tree {
                 .with("name", user.name.as_str());
             map.with("teams_user", user).into()
         }
+        Some(Who::MemberId(id)) => map.with("member", member(id)).into(),
         Some(Who::Here(_)) | None => "here".into(),
     }
 }

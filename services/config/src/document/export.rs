@@ -25,7 +25,10 @@ pub(crate) fn export(current: &Current, with_preferences: bool) -> Result<String
     let names = names(current);
     let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.into());
     let rules = current.rules.iter().map(|(_, rule)| entry::rule(rule, name));
-    let mentions = current.mentions.iter().map(|(_, rule)| entry::mention_rule(rule));
+    let mentions = current.mentions.iter().filter_map(|(_, rule)| {
+        let rule = current.without_the_gone(rule)?;
+        Some(entry::mention_rule(&rule, |id| current.address_of(id)))
+    });
     let event_types = current
         .event_types
         .iter()

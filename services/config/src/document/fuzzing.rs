@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use watchbell_contracts::config::v1::{SendAction, rule::Action};
+use watchbell_contracts::event::v1::mention::Who;
 use watchbell_domain::violation::Violations;
 
 use super::tree::{Map, Tree};
-use super::{Desired, desired, entry, text};
+use super::{Desired, MentionDraft, desired, entry, text};
 
 /// Reads a document and prints what it asks for, without secrets.
 ///
@@ -62,7 +63,7 @@ fn tree(desired: &Desired) -> Map {
         .with_some("rules", rules)
         .with_some(
             "mentions",
-            mentions.map(|all| Tree::list(all.iter().map(entry::mention_rule))),
+            mentions.map(|all| Tree::list(all.iter().map(mention_rule))),
         )
         .with_some(
             "compliance_recipients",
@@ -76,4 +77,13 @@ fn tree(desired: &Desired) -> Map {
             "event_types",
             event_types.map(|all| Tree::list(all.iter().map(|draft| entry::event_type(&draft.message)))),
         )
+}
+
+/// With the addresses that the document gave in the places of members' ids.
+fn mention_rule(draft: &MentionDraft) -> Map {
+    let mut rule = draft.message.clone();
+    for member in &draft.members {
+        rule.mentions[member.index].who = Some(Who::MemberId(member.address.clone()));
+    }
+    entry::mention_rule(&rule, ToOwned::to_owned)
 }

@@ -55,7 +55,7 @@ pub(crate) struct Desired {
     /// Some entry's kind or name cannot be told, so a name that no channel has may be that one's.
     has_unread_channels: bool,
     pub(crate) rules: Option<Vec<RuleDraft>>,
-    pub(crate) mentions: Option<Vec<MentionRule>>,
+    pub(crate) mentions: Option<Vec<MentionDraft>>,
     /// By the address in lower case.
     preferences: Option<BTreeMap<String, PreferencesDraft>>,
     compliance_recipients: Option<Vec<String>>,
@@ -74,7 +74,7 @@ pub(crate) fn warnings(current: &Current, desired: &Desired) -> Vec<String> {
     channels
         .flat_map(|channel| known.of_channel(&channel.message))
         .chain(rules.flat_map(|rule| known.of_rule(&rule.message)))
-        .chain(mentions.flat_map(|rule| known.of_mention_rule(rule)))
+        .chain(mentions.flat_map(|rule| known.of_mention_rule(&rule.message)))
         .collect()
 }
 
@@ -97,6 +97,19 @@ pub(crate) struct ChannelDraft {
 pub(crate) struct RuleDraft {
     message: Rule,
     send: Vec<ChannelRef>,
+}
+
+/// A mention rule, whose members are still addresses.
+pub(crate) struct MentionDraft {
+    message: MentionRule,
+    members: Vec<MemberRef>,
+}
+
+/// The place of a member in a list of mentions, and what the document calls the member.
+struct MemberRef {
+    path: String,
+    index: usize,
+    address: String,
 }
 
 /// What a document calls a channel.

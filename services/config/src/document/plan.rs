@@ -108,7 +108,7 @@ pub(crate) fn plan(
         None => plan_rules::keep_channels(current, &channels, &mut violations),
     }
     if let Some(rules) = &desired.mentions {
-        plan_rules::mentions(&mut plan, current, rules, context);
+        plan_rules::mentions(&mut plan, current, rules, context, &mut violations);
     }
     plan.people(current, desired, context, &mut violations);
     plan.steps.append(&mut last.steps);

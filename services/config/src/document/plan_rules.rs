@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use watchbell_contracts::config::v1::{ConfigFieldChange, MentionRule, Rule, SendAction, rule::Action};
+use watchbell_contracts::event::v1::mention::Who;
 use watchbell_domain::ChannelKind;
 use watchbell_domain::ids::{MentionRuleId, RuleId};
 use watchbell_domain::violation::{Violations, reason};
@@ -12,7 +13,7 @@ use super::current::Current;
 use super::plan::{Context, Plan, Step};
 use super::plan_channels::{Channels, Known};
 use super::tree::{Map, Tree};
-use super::{ChannelRef, RuleDraft, entry, plan_channels};
+use super::{ChannelRef, MentionDraft, RuleDraft, entry, plan_channels};
 use crate::store::entities::{mention_rule, rule};
 
 /// Plans the rules; those that a document names send to `channels`.
@@ -212,16 +213,39 @@ pub(super) fn keep_channels(current: &Current, channels: &[Known], violations: &
     }
 }
 
+/// A mention rule with the ids of the members that it names by their addresses.
+fn named(draft: &MentionDraft, current: &Current, violations: &mut Violations) -> MentionRule {
+    let mut rule = draft.message.clone();
+    for member in &draft.members {
+        match current.member_at(&member.address) {
+            Some(row) => rule.mentions[member.index].who = Some(Who::MemberId(row.member_id().to_string())),
+            None => violations.add(&member.path, reason::UNKNOWN_VALUE, "is no member of this team"),
+        }
+    }
+    rule
+}
+
 /// Plans the mention rules. Their order means nothing.
-pub(super) fn mentions(plan: &mut Plan, current: &Current, desired: &[MentionRule], context: Context) {
+pub(super) fn mentions(
+    plan: &mut Plan,
+    current: &Current,
+    desired: &[MentionDraft],
+    context: Context,
+    violations: &mut Violations,
+) {
+    let desired: Vec<_> = desired
+        .iter()
+        .map(|draft| named(draft, current, violations))
+        .collect();
+    let written = |rule: &MentionRule| entry::mention_rule(rule, |id| current.address_of(id));
     let mut left: Vec<_> = current
         .mentions
         .iter()
-        .map(|(row, was)| (row, was, entry::mention_rule(was)))
+        .map(|(row, was)| (row, was, written(was)))
         .collect();
     let mut open = Vec::new();
-    for rule in desired {
-        let after = entry::mention_rule(rule);
+    for rule in &desired {
+        let after = written(rule);
         match left.iter().position(|(_, _, before)| *before == after) {
             Some(same) => drop(left.swap_remove(same)),
             None => open.push((rule, after)),

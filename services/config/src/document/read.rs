@@ -10,14 +10,14 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert::{self, FromWire, event_type_message, structure};
 use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
-use watchbell_domain::ids::ChannelId;
+use watchbell_domain::ids::{ChannelId, MemberId};
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_domain::{Category, ChannelKind, Severity};
 
 use super::read_channel::{channel, filter, renamed, wire};
 use super::read_people::{digest, preferences, recipients};
 use super::reader::{Item, Notes, Table};
-use super::{ChannelRef, Desired, Placed, RuleDraft, references, text};
+use super::{ChannelRef, Desired, MemberRef, MentionDraft, Placed, RuleDraft, references, text};
 use crate::check;
 
 /// The one version of the format there is.
@@ -185,18 +185,33 @@ fn channel_ref(item: &Item<'_>) -> ChannelRef {
     }
 }
 
-fn mention_rule(item: &Item<'_>) -> Option<MentionRule> {
+fn mention_rule(item: &Item<'_>) -> Option<MentionDraft> {
     let table = item.table()?;
+    let mentions = table.items("mention");
     let message = MentionRule {
         types: table.texts("types"),
         severities: wire(table.words::<Severity>("severity")),
-        mentions: table.items("mention").iter().map(mention).collect(),
+        mentions: mentions.iter().map(mention).collect(),
         ..MentionRule::default()
     };
+    let members = mentions.iter().enumerate();
+    let members = members.filter_map(|(index, item)| member(item, index)).collect();
     let (notes, path) = (table.notes(), table.path().to_owned());
     table.close();
     let names = [("severities", "severity"), ("mentions", "mention")];
-    notes.take(check::mention_rule(&message).map_err(|wrong| in_document(wrong, &names, &path)))
+    let message =
+        notes.take(check::mention_rule(&message).map_err(|wrong| in_document(wrong, &names, &path)))?;
+    Some(MentionDraft { message, members })
+}
+
+/// The member that a mention names, who is looked up once the team's members are known.
+fn member(item: &Item<'_>, index: usize) -> Option<MemberRef> {
+    let address = item.value.get("member")?.as_str()?;
+    Some(MemberRef {
+        path: format!("{}.member", item.path),
+        index,
+        address: address.to_owned(),
+    })
 }
 
 fn mention(item: &Item<'_>) -> Mention {
@@ -220,6 +235,10 @@ fn mention(item: &Item<'_>) -> Mention {
         Some(Who::SlackUser(id.text()))
     } else if let Some(id) = table.item("slack_group") {
         Some(Who::SlackGroup(id.text()))
+    } else if let Some(address) = table.item("member") {
+        // Its id takes the place once it is known; see [`member`].
+        (!address.text().is_empty())
+            .then(|| Who::MemberId(MemberId::from_uuid(uuid::Uuid::nil()).to_string()))
     } else {
         table.table("teams_user").map(|user| {
             let who = Who::TeamsUser(TeamsUser {
@@ -233,7 +252,7 @@ fn mention(item: &Item<'_>) -> Mention {
     if who.is_none() {
         item.note(
             reason::REQUIRED,
-            "must be here, slack_user, slack_group or teams_user",
+            "must be here, member, slack_user, slack_group or teams_user",
         );
     }
     table.close();

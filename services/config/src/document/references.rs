@@ -47,7 +47,11 @@ pub(super) fn meant(value: &mut Value) -> Violations {
         &mut |at, text| match resolved(text, &mut { unresolved }) {
             Ok(whole) => *text = whole,
             // A document may be no mapping, but one text.
-            Err(why) => violations.add(if at.is_empty() { "document" } else { at }, reason::MALFORMED, why),
+            Err(why) => violations.add(
+                if at.is_empty() { "document" } else { at },
+                reason::MALFORMED,
+                why,
+            ),
         },
     );
     violations

@@ -79,8 +79,32 @@ pub(super) async fn create(
     request: CreateChannelRequest,
 ) -> Result<CreateChannelResponse> {
     let team = caller.team(&request.team_id)?;
+    let (mut row, taken) = draft(service, team, request.channel).await?;
+    let change = service.change(team).await?;
+    room(
+        channels::count(change.connection(), team).await?,
+        MAX_CHANNELS,
+        "channels",
+    )?;
+    channels::insert(change.connection(), &mut row).await?;
+    let channel = row.to_message(row.create_time)?;
+    let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
+    change.finish(service, request.validate_only).await?;
+    Ok(CreateChannelResponse {
+        channel: Some(channel),
+        signing_secret: taken.made.filter(|_| !request.validate_only).unwrap_or_default(),
+        warnings,
+    })
+}
+
+/// The row of a new channel that passed every check, which nobody has stored yet, and its secrets.
+pub(super) async fn draft(
+    service: &Service,
+    team: TeamId,
+    channel: Option<Channel>,
+) -> Result<(channel::Model, Taken)> {
     teams::get(service.store().reader(), team).await?;
-    let draft = given(request.channel, "channel")?;
+    let draft = given(channel, "channel")?;
     let (channel, kind, taken) = checked("channel", examine(service, &draft, None).await)?;
 
     let now = service.now();
@@ -105,20 +129,7 @@ pub(super) async fn create(
         update_time: now,
     };
     row.configure(&channel);
-    let change = service.change(team).await?;
-    room(
-        channels::count(change.connection(), team).await?,
-        MAX_CHANNELS,
-        "channels",
-    )?;
-    channels::insert(change.connection(), &mut row).await?;
-    let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
-    change.finish(service, request.validate_only).await?;
-    Ok(CreateChannelResponse {
-        channel: Some(row.to_message(now)?),
-        signing_secret: taken.made.filter(|_| !request.validate_only).unwrap_or_default(),
-        warnings,
-    })
+    Ok((row, taken))
 }
 
 pub(super) async fn update(

@@ -4,17 +4,20 @@ use uuid::Uuid;
 use watchbell_contracts::config::v1::{
     CreateMentionRuleRequest, CreateMentionRuleResponse, DeleteMentionRuleRequest, DeleteMentionRuleResponse,
     GetMentionRuleRequest, GetMentionRuleResponse, ListMentionRulesRequest, ListMentionRulesResponse,
-    UpdateMentionRuleRequest, UpdateMentionRuleResponse,
+    MentionRule, UpdateMentionRuleRequest, UpdateMentionRuleResponse,
 };
+use watchbell_contracts::event::v1::mention::Who;
 use watchbell_domain::ids::MentionRuleId;
+use watchbell_domain::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
 use super::{PAGE, checked, existing, given, id, room};
 use crate::error::Result;
 use crate::service::Service;
+use crate::store::changes::Change;
 use crate::store::entities::mention_rule;
-use crate::store::rules;
+use crate::store::{members, rules};
 use crate::warnings::Known;
 use crate::{check, etag, mask};
 
@@ -65,6 +68,7 @@ pub(super) async fn create(
         MAX_MENTION_RULES,
         "mention rules",
     )?;
+    members_of_the_team(&change, &rule).await?;
     let now = change.now();
     let mut row = mention_rule::Model {
         id: MentionRuleId::generate(now).as_uuid(),
@@ -105,6 +109,7 @@ pub(super) async fn update(
         request.update_mask.as_ref(),
     )?;
     let rule = checked("mention_rule", check::mention_rule(&merged))?;
+    members_of_the_team(&change, &rule).await?;
     row.configure(&rule);
     row.version += 1;
     row.update_time = change.now();
@@ -132,4 +137,25 @@ pub(super) async fn delete(
     rules::delete_mention(change.connection(), team, id).await?;
     change.finish(service, false).await?;
     Ok(DeleteMentionRuleResponse {})
+}
+
+/// The members that a rule names must be the team's own.
+async fn members_of_the_team(change: &Change, rule: &MentionRule) -> Result<()> {
+    let mut violations = Violations::new();
+    for (index, mention) in rule.mentions.iter().enumerate() {
+        let Some(Who::MemberId(text)) = &mention.who else {
+            continue;
+        };
+        let at = format!("mention_rule.mentions[{index}].member_id");
+        let Some(id) = violations.parse(&at, reason::MALFORMED, text) else {
+            continue;
+        };
+        if members::find(change.connection(), change.team(), id)
+            .await?
+            .is_none()
+        {
+            violations.add(at, reason::UNKNOWN_VALUE, "is no member of this team");
+        }
+    }
+    Ok(violations.into_result(())?)
 }

@@ -16,6 +16,8 @@ mod team_settings;
 mod teams;
 mod unsubscribe;
 
+pub(crate) use unsubscribe::UNDO;
+
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{
     BoxStream, CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi,
@@ -146,6 +148,8 @@ rpcs!(SnapshotApi {
     follow_changes(BoxStream<pb::FollowChangesRequest>) -> BoxStream<pb::FollowChangesResponse> = snapshots::follow;
     watch_changes(pb::WatchChangesRequest) -> BoxStream<pb::WatchChangesResponse> = snapshots::watch;
     resolve_channel(pb::ResolveChannelRequest) -> pb::ResolveChannelResponse = snapshots::resolve_channel;
+    resolve_draft_channel(pb::ResolveDraftChannelRequest) -> pb::ResolveDraftChannelResponse
+        = snapshots::resolve_draft_channel;
     authenticate(pb::AuthenticateRequest) -> pb::AuthenticateResponse = snapshots::authenticate;
     report_channel_health(pb::ReportChannelHealthRequest) -> pb::ReportChannelHealthResponse
         = snapshots::report_health;

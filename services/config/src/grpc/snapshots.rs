@@ -9,15 +9,16 @@ use watchbell_contracts::api::BoxStream;
 use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse,
     GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
-    ListOptOutsRequest, ListOptOutsResponse, OptOut, ReportChannelHealthRequest, ReportChannelHealthResponse,
-    ResolveChannelRequest, ResolveChannelResponse, WatchChangesRequest, WatchChangesResponse,
+    ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut, ReportChannelHealthRequest,
+    ReportChannelHealthResponse, ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest,
+    ResolveDraftChannelResponse, WatchChangesRequest, WatchChangesResponse,
     resolve_channel_request::Selector,
 };
 use watchbell_contracts::convert::{instant, required};
 use watchbell_domain::ids::ChannelId;
 use watchbell_domain::preference::Preference;
 use watchbell_domain::violation::{Violations, reason as field};
-use watchbell_domain::{ChannelKind, Plan, Topic};
+use watchbell_domain::{ChannelKind, Plan, Role, Topic};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
@@ -96,6 +97,21 @@ pub(super) async fn resolve_channel(
         channel: Some(row.to_message(now)?),
         secrets: Some(secrets::live(secrets, now)),
         revision,
+    })
+}
+
+pub(super) async fn resolve_draft_channel(
+    service: &Service,
+    caller: Principal,
+    request: ResolveDraftChannelRequest,
+) -> Result<ResolveDraftChannelResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    let (row, taken) = super::channels::draft(service, team, request.channel).await?;
+    let now = service.now();
+    Ok(ResolveDraftChannelResponse {
+        channel: Some(row.to_message(now)?),
+        secrets: Some(secrets::live(taken.secrets, now)),
     })
 }
 
@@ -185,14 +201,21 @@ pub(super) async fn list_opt_outs(
     let plan: Plan = parse("teams", &teams::get(&transaction, team).await?.plan)?;
     let people = members::all(&transaction, team).await?;
     let said = preferences::all(&transaction, team).await?;
+    let settings = teams::settings(&transaction, team).await?;
     transaction.rollback().await?;
     let said: HashMap<_, _> = said
         .iter()
         .map(|row| ((row.member_id, row.topic.as_str()), row.is_off()))
         .collect();
+    let mut mailboxes = Vec::new();
     let mut opt_outs = Vec::new();
     for member in people {
         let role = member.role()?;
+        mailboxes.push(Mailbox {
+            member_id: member.member_id().to_string(),
+            email: member.email.clone(),
+            is_owner: role == Role::Owner,
+        });
         let off = |topic: Topic| match said.get(&(member.id, topic.as_str())) {
             Some(off) => *off,
             // A team may name as a recipient a member who never asked for the digest.
@@ -207,5 +230,10 @@ pub(super) async fn list_opt_outs(
             });
         }
     }
-    Ok(ListOptOutsResponse { opt_outs })
+    Ok(ListOptOutsResponse {
+        opt_outs,
+        members: mailboxes,
+        compliance_recipients: settings.recipients(),
+        digest_recipients: settings.digest()?.recipients,
+    })
 }

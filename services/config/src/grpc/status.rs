@@ -25,7 +25,15 @@ pub(super) async fn get(
     let stats = service.dispatcher().stats(team).await;
     let integrations = ChannelKind::ALL
         .iter()
-        .map(|kind| status(*kind, &rows, stats.as_deref().unwrap_or_default()))
+        .map(|kind| {
+            let built_in = match kind {
+                // The inbox needs no channel, and by the platform's mail server neither does mail.
+                ChannelKind::InApp => true,
+                ChannelKind::Email => service.platform_mail(),
+                ChannelKind::Slack | ChannelKind::Teams | ChannelKind::Webhook => false,
+            };
+            status(*kind, built_in, &rows, stats.as_deref().unwrap_or_default())
+        })
         .collect();
     Ok(GetIntegrationStatusResponse {
         integrations,
@@ -33,13 +41,17 @@ pub(super) async fn get(
     })
 }
 
-fn status(kind: ChannelKind, channels: &[channel::Model], stats: &[ChannelStats]) -> IntegrationStatus {
+fn status(
+    kind: ChannelKind,
+    built_in: bool,
+    channels: &[channel::Model],
+    stats: &[ChannelStats],
+) -> IntegrationStatus {
     let of_kind: Vec<_> = channels.iter().filter(|row| row.kind == kind.as_str()).collect();
     let enabled: Vec<_> = of_kind.iter().filter(|row| !row.paused).collect();
     let unhealthy: Vec<_> = enabled.iter().filter(|row| row.unhealthy).collect();
     let count = |rows: usize| i32::try_from(rows).unwrap_or(i32::MAX);
-    // The inbox needs no channel to work.
-    let configured = kind == ChannelKind::InApp || !enabled.is_empty();
+    let configured = built_in || !enabled.is_empty();
     let health = match (configured, unhealthy.is_empty()) {
         (false, _) => ChannelHealth::Unspecified,
         (true, true) => ChannelHealth::Healthy,

@@ -1,58 +1,90 @@
-//! The links in emails (RFC 8058). A token is its own proof: no caller is asked for, and nothing but the one thing it
-//! names can be turned off by it, or on again. Doing it twice is doing it once. What is gone meanwhile needs no
-//! unsubscribing, and a program that follows the link is told that all is well.
+//! The links in emails (RFC 8058). A token is its own proof: no caller is asked for. By a token mail only becomes less, or
+//! its own action is taken back, for a week and while nobody has changed the same since; everything else takes a
+//! login. A token of an address that is no longer the member's does nothing, and whoever follows it is told so. Doing
+//! something twice is doing it once, and a program that follows the link of somebody gone is told that all is well.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use prost::Message;
-use sea_orm::ConnectionTrait;
 use watchbell_contracts::config::v1::{
     DigestSettings, InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference,
     UnsubscribeRequest, UnsubscribeResponse, channel::Destination,
 };
-use watchbell_domain::ids::{ChannelId, MemberId, TeamId};
+use watchbell_contracts::convert;
+use watchbell_domain::ids::{ChannelId, MemberId};
 use watchbell_domain::preference::Preference as Word;
-use watchbell_domain::unsubscribe::{Subscription, Unsubscribe};
-use watchbell_domain::violation::reason;
+use watchbell_domain::unsubscribe::{LinkId, Subscription, Unsubscribe};
+use watchbell_domain::violation::{Violations, reason};
 use watchbell_domain::{EmailAddress, Topic};
 use watchbell_runtime::problem::Problem;
 
 use super::Anyone;
 use super::preferences::resolved;
+use crate::check;
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::changes::Change;
-use crate::store::entities::preference;
-use crate::store::{channels, decode, members, preferences, teams};
+use crate::store::departures::List;
+use crate::store::entities::{member, preference};
+use crate::store::{channels, members, preferences, teams};
+
+/// For how long a link takes back what it did.
+pub(crate) const UNDO: TimeDelta = TimeDelta::days(7);
+
+/// What is asked of a link.
+enum Asked {
+    /// To turn topics off, or to leave a list.
+    Less,
+    /// Of a member: these preferences, each within what is on already.
+    Only(Vec<(Topic, Option<Word>)>),
+    /// To take back what the link did.
+    Undo,
+}
+
+/// A link at work.
+struct Link<'a> {
+    change: &'a Change,
+    id: LinkId,
+    /// What the link did before this can no longer be taken back.
+    since: DateTime<Utc>,
+}
 
 pub(super) async fn inspect(
     service: &Service,
     _caller: Anyone,
     request: InspectUnsubscribeTokenRequest,
 ) -> Result<InspectUnsubscribeTokenResponse> {
-    let Unsubscribe { team, subscription } = verified(service, &request.token)?;
+    let what = verified(service, &request.token)?;
+    let masked_address = what.address().masked();
+    let Unsubscribe { team, subscription } = what;
     let connection = service.store().reader();
-    teams::get(connection, team).await?;
-    let answer = |masked_address: String| InspectUnsubscribeTokenResponse {
-        team_id: team.to_string(),
+    let topic = match &subscription {
+        Subscription::Topic { topic, .. } => topic.to_string(),
+        Subscription::ChannelRecipient { .. } => String::new(),
+        Subscription::DigestRecipient { .. } => Topic::WeeklyDigest.to_string(),
+    };
+    let mut answer = InspectUnsubscribeTokenResponse {
         masked_address,
+        topic,
         ..InspectUnsubscribeTokenResponse::default()
     };
-    Ok(match subscription {
-        Subscription::Topic { member, topic } => {
-            let row = members::get(connection, team, member).await?;
-            let address: EmailAddress = row.email.parse().map_err(|err| Error::corrupt("members", err))?;
-            InspectUnsubscribeTokenResponse {
-                member_id: member.to_string(),
-                topic: topic.to_string(),
-                preferences: resolved(connection, team, &row).await?,
-                ..answer(address.masked())
-            }
+    let found = async {
+        teams::get(connection, team).await?;
+        if let Subscription::Topic { member, address, .. } = &subscription {
+            let row = members::get(connection, team, *member).await?;
+            still_theirs(&row, address)?;
+            answer.preferences = resolved(connection, team, &row).await?;
+            answer.member_id = member.to_string();
+        } else if let Subscription::ChannelRecipient { channel, .. } = &subscription {
+            channels::get(connection, team, *channel).await?;
         }
-        Subscription::ChannelRecipient { address, .. } => answer(address.masked()),
-        Subscription::DigestRecipient { address } => InspectUnsubscribeTokenResponse {
-            topic: Topic::WeeklyDigest.to_string(),
-            ..answer(address.masked())
-        },
-    })
+        answer.team_id = team.to_string();
+        Ok(())
+    };
+    match found.await {
+        Err(Error::Problem(Problem::NotFound { .. })) => answer.outdated = true,
+        found => found?,
+    }
+    Ok(answer)
 }
 
 pub(super) async fn unsubscribe(
@@ -60,21 +92,35 @@ pub(super) async fn unsubscribe(
     _caller: Anyone,
     request: UnsubscribeRequest,
 ) -> Result<UnsubscribeResponse> {
-    let Unsubscribe { team, subscription } = verified(service, &request.token)?;
+    let what = verified(service, &request.token)?;
+    let id = what.link_id();
+    let Unsubscribe { team, subscription } = what;
+    let asked = asked(&request, &subscription)?;
     let done = async {
         let change = service.change(team).await?;
-        let undo = request.undo;
+        let link = Link {
+            since: change.now() - UNDO,
+            change: &change,
+            id,
+        };
         let answer = match subscription {
-            Subscription::Topic { member, topic } => {
+            Subscription::Topic {
+                member,
+                address,
+                topic,
+            } => {
                 let topics = if request.all_topics { Topic::ALL } else { &[topic] };
-                set_topics(&change, team, member, topics, undo).await?
+                link.of_member(member, &address, topics, asked).await?
             }
             Subscription::ChannelRecipient { channel, address } => {
-                set_channel(&change, team, channel, &address, undo).await?
+                link.of_channel(channel, &address, &asked).await?
             }
-            Subscription::DigestRecipient { address } => set_digest(&change, team, &address, undo).await?,
+            Subscription::DigestRecipient { address } => link.of_digest(&address, &asked).await?,
         };
-        change.finish(service, false).await?;
+        // What changes nothing makes no new snapshot.
+        if answer.changed {
+            change.finish(service, false).await?;
+        }
         Ok(answer)
     };
     match done.await {
@@ -90,125 +136,211 @@ fn verified(service: &Service, token: &str) -> Result<Unsubscribe> {
         .ok_or_else(|| Problem::invalid("token", reason::MALFORMED, "the link is not valid").into())
 }
 
-/// Turns topics off, noting what was there; or back to what was there.
-async fn set_topics(
-    change: &Change,
-    team: TeamId,
-    member: MemberId,
-    topics: &[Topic],
-    undo: bool,
-) -> Result<UnsubscribeResponse> {
-    let connection = change.connection();
-    let row = members::get(connection, team, member).await?;
-    let said = preferences::of_member(connection, team, member).await?;
-    let mut changed = Vec::new();
-    for topic in topics {
-        let now = said.iter().find(|row| row.topic == topic.as_str());
-        let written = if undo {
-            turn_back(connection, team, member, *topic, now).await?
-        } else {
-            turn_off(connection, team, member, *topic, now).await?
+fn asked(request: &UnsubscribeRequest, subscription: &Subscription) -> Result<Asked> {
+    if request.preferences.is_empty() {
+        return Ok(if request.undo { Asked::Undo } else { Asked::Less });
+    }
+    let of_member = matches!(subscription, Subscription::Topic { .. });
+    if request.undo || request.all_topics || !of_member {
+        let why = "go with the link of a member's email, and with neither `undo` nor `all_topics`";
+        return Err(Problem::invalid("preferences", reason::NOT_ALLOWED, why).into());
+    }
+    Ok(Asked::Only(check::preferences(&request.preferences)?))
+}
+
+/// As if the member were gone: the link says nothing of who has the mailbox now.
+fn still_theirs(row: &member::Model, address: &EmailAddress) -> Result<()> {
+    if row.email_key == address.key() {
+        Ok(())
+    } else {
+        Err(Problem::not_found("member", row.member_id()).into())
+    }
+}
+
+// === impl Link ===
+
+impl Link<'_> {
+    async fn of_member(
+        &self,
+        member: MemberId,
+        address: &EmailAddress,
+        topics: &[Topic],
+        asked: Asked,
+    ) -> Result<UnsubscribeResponse> {
+        let (connection, team) = (self.change.connection(), self.change.team());
+        let row = members::get(connection, team, member).await?;
+        still_theirs(&row, address)?;
+        let said = preferences::of_member(connection, team, member).await?;
+        let said_of = |topic: Topic| said.iter().find(|row| row.topic == topic.as_str());
+        let mut changed = Vec::new();
+        match asked {
+            Asked::Undo => {
+                for topic in topics {
+                    if self.turn_back(member, *topic, said_of(*topic)).await? {
+                        changed.push(topic.to_string());
+                    }
+                }
+            }
+            Asked::Less => {
+                for topic in topics {
+                    if self.turn_to(member, *topic, Word::Off, said_of(*topic)).await? {
+                        changed.push(topic.to_string());
+                    }
+                }
+            }
+            Asked::Only(words) => {
+                let now = resolved(connection, team, &row).await?;
+                for (topic, word) in within(words, &now)? {
+                    if self.turn_to(member, topic, word, said_of(topic)).await? {
+                        changed.push(topic.to_string());
+                    }
+                }
+            }
+        }
+        Ok(UnsubscribeResponse {
+            changed: !changed.is_empty(),
+            topics: changed,
+            preferences: resolved(connection, team, &row).await?,
+        })
+    }
+
+    async fn turn_to(
+        &self,
+        member: MemberId,
+        topic: Topic,
+        word: Word,
+        now: Option<&preference::Model>,
+    ) -> Result<bool> {
+        let new = preference::Model::of(self.change.team(), member, topic, word);
+        if now.is_some_and(|now| (now.setting, &now.severities) == (new.setting, &new.severities)) {
+            return Ok(false);
+        }
+        let before = now.map_or(Ok(Preference::default()), preference::Model::to_message)?;
+        let new = new.by_link(&before, &self.id, self.change.now());
+        preferences::put(self.change.connection(), new).await?;
+        Ok(true)
+    }
+
+    async fn turn_back(
+        &self,
+        member: MemberId,
+        topic: Topic,
+        now: Option<&preference::Model>,
+    ) -> Result<bool> {
+        let (connection, team) = (self.change.connection(), self.change.team());
+        let before = now.map(|now| now.before_link(&self.id, self.since)).transpose()?;
+        let Some(before) = before.flatten() else {
+            return Ok(false);
         };
-        if written {
-            changed.push(topic.to_string());
+        let word = convert::preference(&Preference {
+            topic: topic.to_string(),
+            ..before
+        });
+        match word.map_err(|err| Error::corrupt("preferences", err))? {
+            (_, None) => preferences::delete(connection, team, member, topic).await?,
+            (_, Some(word)) => {
+                preferences::put(connection, preference::Model::of(team, member, topic, word)).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn of_channel(
+        &self,
+        id: ChannelId,
+        address: &EmailAddress,
+        asked: &Asked,
+    ) -> Result<UnsubscribeResponse> {
+        let (connection, team) = (self.change.connection(), self.change.team());
+        let mut row = channels::get(connection, team, id).await?;
+        let mut message = row.to_message(self.change.now())?;
+        let mut changed = false;
+        if let Some(Destination::Email(email)) = &mut message.destination {
+            let list = List::of_channel(team, id, row.version);
+            changed = self
+                .set_listed(&list, &mut email.recipients, address, asked)
+                .await?;
+        }
+        if changed {
+            let read = row.version;
+            row.configure(&message);
+            row.version += 1;
+            row.update_time = self.change.now();
+            channels::update_if(connection, &row, read).await?;
+        }
+        Ok(UnsubscribeResponse {
+            changed,
+            ..UnsubscribeResponse::default()
+        })
+    }
+
+    async fn of_digest(&self, address: &EmailAddress, asked: &Asked) -> Result<UnsubscribeResponse> {
+        let (connection, team) = (self.change.connection(), self.change.team());
+        let mut row = teams::settings(connection, team).await?;
+        let mut digest: DigestSettings = row.digest()?;
+        let list = List::of_digest(team, row.digest_version);
+        let changed = self
+            .set_listed(&list, &mut digest.recipients, address, asked)
+            .await?;
+        if changed {
+            digest.etag = String::new();
+            row.digest = digest.encode_to_vec();
+            row.digest_version += 1;
+            teams::put_settings(connection, row).await?;
+        }
+        Ok(UnsubscribeResponse {
+            changed,
+            topics: vec![Topic::WeeklyDigest.to_string()],
+            ..UnsubscribeResponse::default()
+        })
+    }
+
+    /// Whether the list had to change. Only what left by its own link comes back: configuration alone adds recipients.
+    async fn set_listed(
+        &self,
+        list: &List,
+        recipients: &mut Vec<String>,
+        address: &EmailAddress,
+        asked: &Asked,
+    ) -> Result<bool> {
+        let connection = self.change.connection();
+        let is_it = |other: &String| other.eq_ignore_ascii_case(address.as_str());
+        let listed = recipients.iter().any(is_it);
+        if matches!(asked, Asked::Undo) {
+            if listed || !list.has_left(connection, address, self.since).await? {
+                return Ok(false);
+            }
+            list.returns(connection, address).await?;
+            list.moves_on(connection).await?;
+            recipients.push(address.as_str().to_owned());
+        } else {
+            if !listed {
+                return Ok(false);
+            }
+            list.moves_on(connection).await?;
+            list.leaves(connection, address, self.change.now()).await?;
+            recipients.retain(|other| !is_it(other));
+        }
+        Ok(true)
+    }
+}
+
+/// Those words that ask for no more than is on now; every other is a violation.
+fn within(words: Vec<(Topic, Option<Word>)>, now: &[Preference]) -> Result<Vec<(Topic, Word)>> {
+    let mut violations = Violations::new();
+    let mut fewer = Vec::new();
+    for (index, (topic, word)) in words.into_iter().enumerate() {
+        let current = now.iter().find(|now| now.topic == topic.as_str());
+        let current = current.map_or(Ok((topic, None)), convert::preference);
+        let (_, current) = current.map_err(|err| Error::corrupt("preferences", err))?;
+        match word {
+            Some(word) if word.is_within(current.unwrap_or(Word::Off)) => fewer.push((topic, word)),
+            _ => violations.add(
+                format!("preferences[{index}]"),
+                reason::NOT_ALLOWED,
+                "asks for more than is on: sign in to turn emails on",
+            ),
         }
     }
-    Ok(UnsubscribeResponse {
-        topics: changed,
-        preferences: resolved(connection, team, &row).await?,
-    })
-}
-
-async fn turn_off(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    member: MemberId,
-    topic: Topic,
-    now: Option<&preference::Model>,
-) -> Result<bool> {
-    let mut off = preference::Model::of(team, member, topic, Word::Off);
-    if now.is_some_and(|now| now.setting == off.setting) {
-        return Ok(false);
-    }
-    let before = now.map_or(Ok(Preference::default()), preference::Model::to_message)?;
-    off.before = Some(before.encode_to_vec());
-    preferences::put(connection, off).await?;
-    Ok(true)
-}
-
-async fn turn_back(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    member: MemberId,
-    topic: Topic,
-    now: Option<&preference::Model>,
-) -> Result<bool> {
-    let Some(before) = now.and_then(|now| now.before.as_ref()) else {
-        return Ok(false);
-    };
-    let before: Preference = decode("preferences", before)?;
-    let word = watchbell_contracts::convert::preference(&Preference {
-        topic: topic.to_string(),
-        ..before
-    });
-    match word.map_err(|err| Error::corrupt("preferences", err))? {
-        (_, None) => preferences::delete(connection, team, member, topic).await?,
-        (_, Some(word)) => {
-            preferences::put(connection, preference::Model::of(team, member, topic, word)).await?;
-        }
-    }
-    Ok(true)
-}
-
-async fn set_channel(
-    change: &Change,
-    team: TeamId,
-    id: ChannelId,
-    address: &EmailAddress,
-    undo: bool,
-) -> Result<UnsubscribeResponse> {
-    let mut row = channels::get(change.connection(), team, id).await?;
-    let mut message = row.to_message(change.now())?;
-    if let Some(Destination::Email(email)) = &mut message.destination
-        && set_listed(&mut email.recipients, address, undo)
-    {
-        let read = row.version;
-        row.configure(&message);
-        row.version += 1;
-        row.update_time = change.now();
-        channels::update_if(change.connection(), &row, read).await?;
-    }
-    Ok(UnsubscribeResponse::default())
-}
-
-async fn set_digest(
-    change: &Change,
-    team: TeamId,
-    address: &EmailAddress,
-    undo: bool,
-) -> Result<UnsubscribeResponse> {
-    let mut row = teams::settings(change.connection(), team).await?;
-    let mut digest: DigestSettings = row.digest()?;
-    if set_listed(&mut digest.recipients, address, undo) {
-        digest.etag = String::new();
-        row.digest = digest.encode_to_vec();
-        row.digest_version += 1;
-        teams::put_settings(change.connection(), row).await?;
-    }
-    Ok(UnsubscribeResponse {
-        topics: vec![Topic::WeeklyDigest.to_string()],
-        ..UnsubscribeResponse::default()
-    })
-}
-
-/// Whether the list had to change.
-fn set_listed(list: &mut Vec<String>, address: &EmailAddress, listed: bool) -> bool {
-    let before = list.len();
-    let is_it = |other: &String| other.eq_ignore_ascii_case(address.as_str());
-    if !listed {
-        list.retain(|other| !is_it(other));
-    } else if !list.iter().any(is_it) {
-        list.push(address.as_str().to_owned());
-    }
-    list.len() != before
+    Ok(violations.into_result(fewer)?)
 }

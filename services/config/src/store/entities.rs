@@ -92,8 +92,38 @@ pub(crate) mod preference {
         /// The number of `PreferenceSetting`.
         pub(crate) setting: i32,
         pub(crate) severities: String,
-        /// What was here before an unsubscribe link turned the topic off: a `Preference`, empty for the default.
+        /// What was here before an email's link changed it: a `Preference`, empty for the default.
         pub(crate) before: Option<Vec<u8>>,
+        /// The link that changed it, if the last change was by a link.
+        pub(crate) link_id: Option<String>,
+        /// When the link did.
+        pub(crate) link_time: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Addresses that left a list of recipients by the link of an email, kept for as long as that can be undone.
+pub(crate) mod departure {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "departures")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) team_id: Uuid,
+        /// `chn_…`, or `digest`.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) list: String,
+        /// The address in lower case.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) address_key: String,
+        /// The version of the list's row as links left it: with any other change it is another one.
+        pub(crate) version: i64,
+        pub(crate) leave_time: DateTimeUtc,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, binary, binary_null, boolean, integer, string, text, timestamp_with_time_zone,
+    big_integer, binary, binary_null, boolean, integer, string, string_null, text, timestamp_with_time_zone,
     timestamp_with_time_zone_null, uuid, uuid_null,
 };
 
@@ -12,7 +12,12 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(Installs), Box::new(Nonces)]
+        vec![
+            Box::new(Tables),
+            Box::new(Installs),
+            Box::new(Nonces),
+            Box::new(Links),
+        ]
     }
 }
 
@@ -110,6 +115,37 @@ impl MigrationTrait for Nonces {
         let mut table = Table::alter();
         table.table("changes").add_column(uuid_null("nonce"));
         manager.alter_table(table.take()).await
+    }
+}
+
+/// What was done by the links of emails, so that a link takes back only its own action.
+struct Links;
+
+impl MigrationName for Links {
+    fn name(&self) -> &'static str {
+        "m0004_links"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Links {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // One column a statement: SQLite takes no more.
+        for column in [string_null("link_id"), timestamp_with_time_zone_null("link_time")] {
+            let table = Table::alter().table("preferences").add_column(column).take();
+            manager.alter_table(table).await?;
+        }
+        let departures = Table::create()
+            .table("departures")
+            .col(uuid("team_id"))
+            .col(string("list"))
+            .col(string("address_key"))
+            .col(big_integer("version"))
+            .col(timestamp_with_time_zone("leave_time"))
+            .primary_key(Index::create().col("team_id").col("list").col("address_key"))
+            .foreign_key(&mut of_team("departures"))
+            .take();
+        manager.create_table(departures).await
     }
 }
 

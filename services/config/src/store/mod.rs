@@ -1,6 +1,7 @@
 //! Config's own database: its tables, and every query there is. A query takes the team it is about, unless its name
 //! ends in `_all_teams`.
 
+pub(crate) mod departures;
 pub(crate) mod entities;
 mod migrations;
 

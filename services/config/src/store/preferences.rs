@@ -1,15 +1,18 @@
 //! What members said about topics.
 
+use chrono::{DateTime, Utc};
+use prost::Message as _;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use watchbell_contracts::config::v1::{Preference as Message, PreferenceSetting};
 use watchbell_contracts::convert::{FromWire, preference_message};
 use watchbell_domain::ids::{MemberId, TeamId};
 use watchbell_domain::preference::Preference;
+use watchbell_domain::unsubscribe::LinkId;
 use watchbell_domain::{Severity, Topic};
 
 use super::entities::preference;
-use super::{join, split};
+use super::{decode, join, split};
 use crate::error::Result;
 
 const TABLE: &str = "preferences";
@@ -31,7 +34,27 @@ impl preference::Model {
             setting: message.setting,
             severities,
             before: None,
+            link_id: None,
+            link_time: None,
         }
+    }
+
+    /// The member's word as the link of an email has it changed from `before`.
+    pub(crate) fn by_link(self, before: &Message, link: &LinkId, now: DateTime<Utc>) -> Self {
+        Self {
+            before: Some(before.encode_to_vec()),
+            link_id: Some(link.as_str().to_owned()),
+            link_time: Some(now),
+            ..self
+        }
+    }
+
+    /// What was there before this link changed it, if the link did so after `since` and was the last who did.
+    pub(crate) fn before_link(&self, link: &LinkId, since: DateTime<Utc>) -> Result<Option<Message>> {
+        let own =
+            self.link_id.as_deref() == Some(link.as_str()) && self.link_time.is_some_and(|at| at > since);
+        let before = self.before.as_ref().filter(|_| own);
+        before.map(|before| decode(TABLE, before)).transpose()
     }
 
     /// Whether it asks for nothing at all.
@@ -76,7 +99,13 @@ pub(crate) async fn put(connection: &impl ConnectionTrait, row: preference::Mode
     preference::Entity::insert(row.into_active_model())
         .on_conflict(
             OnConflict::columns([Column::MemberId, Column::Topic])
-                .update_columns([Column::Setting, Column::Severities, Column::Before])
+                .update_columns([
+                    Column::Setting,
+                    Column::Severities,
+                    Column::Before,
+                    Column::LinkId,
+                    Column::LinkTime,
+                ])
                 .to_owned(),
         )
         .exec_without_returning(connection)

@@ -9,9 +9,9 @@ use watchbell_contracts::api::{ChannelApi, RoutingApi, SnapshotApi};
 use watchbell_contracts::config::v1::{
     Channel, CreateChannelRequest, CreateRuleRequest, DeleteChannelRequest, EmailDestination,
     GetChannelRequest, HttpHeader, ListChannelsRequest, QuietHours, QuietWindow, ResolveChannelRequest,
-    ResolveChannelResponse, RotateWebhookSecretRequest, Rule, SendAction, SetDefaultChannelRequest,
-    SmtpSecurity, SmtpServer, UpdateChannelRequest, channel::Destination, resolve_channel_request::Selector,
-    rule::Action,
+    ResolveChannelResponse, ResolveDraftChannelRequest, RotateWebhookSecretRequest, Rule, SendAction,
+    SetDefaultChannelRequest, SmtpSecurity, SmtpServer, UpdateChannelRequest, channel::Destination,
+    resolve_channel_request::Selector, rule::Action,
 };
 use watchbell_contracts::event::v1::ChannelKind;
 use watchbell_domain::ids::TeamId;
@@ -58,6 +58,25 @@ fn update(channel: Channel, paths: &[&str]) -> UpdateChannelRequest {
 
 store_tests! {
     migrator = Migrator;
+
+    async fn a_draft_is_checked_and_resolved_as_a_saved_channel_would_be_and_nothing_is_stored(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let draft = async |channel| {
+            let request = ResolveDraftChannelRequest { team_id: team.to_string(), channel: Some(channel) };
+            config.service.resolve_draft_channel(internal_request(request)).await
+        };
+        let found = draft(slack("#new")).await.unwrap().into_inner();
+        assert!(found.secrets.unwrap().url.ends_with("/s3cret"));
+        let shown = format!("{:?}", found.channel.unwrap());
+        assert!(!shown.contains("s3cret"), "{shown}");
+        let inside = webhook("in", "https://inside.example/");
+        assert_eq!(violated(draft(inside).await), ["channel.webhook.url"]);
+        assert!(listed(&config, team).await.is_empty());
+        let request = ResolveDraftChannelRequest { channel: Some(slack("#new")), ..ResolveDraftChannelRequest::default() };
+        let (code, _) = refused(config.service.resolve_draft_channel(of_team(request, team)).await);
+        assert_eq!(code, Code::PermissionDenied, "it opens secrets");
+    }
 
     async fn secrets_are_opened_for_services_and_shown_to_nobody(store: Store) {
         let config = Config::on(&store);

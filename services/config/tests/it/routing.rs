@@ -5,8 +5,8 @@ use watchbell_config::Migrator;
 use watchbell_contracts::api::RoutingApi;
 use watchbell_contracts::config::v1::{
     CreateMentionRuleRequest, CreateRuleRequest, CreateRuleResponse, DeleteRuleRequest, EventFilter,
-    ListRulesRequest, MentionRule, MoveRuleRequest, Rule, SendAction, SilenceAction, UpdateRuleRequest,
-    rule::Action,
+    ExportTeamConfigRequest, ListRulesRequest, MentionRule, MoveRuleRequest, Role, Rule, SendAction,
+    SilenceAction, UpdateRuleRequest, rule::Action,
 };
 use watchbell_contracts::event::v1::{ChannelKind, Mention, mention::Who};
 use watchbell_domain::ids::TeamId;
@@ -187,5 +187,16 @@ store_tests! {
         assert_eq!(fields, ["mention_rule.mentions[0].slack_user", "mention_rule.mentions[1].slack_group"]);
         let right = request(vec![Who::SlackUser("U012AB3CD".to_owned()), Who::Here(true)]);
         config.service.create_mention_rule(of_team(right, team)).await.unwrap();
+
+        let other = config.team().await;
+        let stranger = config.member(other, "eve@other.example", Role::Member).await;
+        let of_another_team = request(vec![Who::Here(true), Who::MemberId(stranger.id)]);
+        let fields = violated(config.service.create_mention_rule(of_team(of_another_team, team)).await);
+        assert_eq!(fields, ["mention_rule.mentions[1].member_id"]);
+        let ann = config.member(team, "ann@acme.example", Role::Member).await;
+        config.service.create_mention_rule(of_team(request(vec![Who::MemberId(ann.id)]), team)).await.unwrap();
+        let exported = config.service.export_team_config(of_team(ExportTeamConfigRequest::default(), team)).await;
+        let exported = exported.unwrap().into_inner().document;
+        assert!(exported.contains("member: ann@acme.example"), "{exported}");
     }
 }

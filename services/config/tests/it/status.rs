@@ -40,6 +40,18 @@ fn minutes_ago(config: &Config, minutes: i64) -> Option<prost_types::Timestamp> 
 store_tests! {
     migrator = Migrator;
 
+    async fn email_works_without_a_channel_where_the_platform_has_a_mail_server(store: Store) {
+        let without = Config::on(&store);
+        let team = without.team().await;
+        let answer = status(&without, team).await;
+        assert!(!of(&answer, ChannelKind::Email).configured);
+        let with = Config::with(&store, without.key.clone(), vec![], |settings| settings.platform_mail = true);
+        let answer = status(&with, team).await;
+        let email = of(&answer, ChannelKind::Email);
+        assert_eq!((email.configured, email.health(), email.channel_count), (true, ChannelHealth::Healthy, 0));
+        assert!(!of(&answer, ChannelKind::Slack).configured);
+    }
+
     async fn the_status_tells_what_the_dispatcher_saw_of_each_kind(store: Store) {
         let config = Config::on(&store);
         let dispatcher = DispatcherStandIn::attached(&config);

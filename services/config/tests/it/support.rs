@@ -76,6 +76,7 @@ impl Config {
             unsubscribe_keys: vec![UNSUBSCRIBE_KEY.into()],
             slack: None,
             brand: Brand::default(),
+            platform_mail: false,
         };
         adjust(&mut settings);
         let guard = Guard::with_resolver(settings.egress.clone(), Arc::new(Names));

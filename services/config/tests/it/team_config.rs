@@ -384,7 +384,11 @@ rules:
         let ann = config.member(team, "Ann@acme.example", WireRole::Owner).await;
         let document = "preferences: {ann@acme.example: {findings: on, sla: off}}";
         apply(&config, team, document).await.unwrap();
-        let subscription = Subscription::Topic { member: ann.id.parse().unwrap(), topic: Topic::Findings };
+        let subscription = Subscription::Topic {
+            member: ann.id.parse().unwrap(),
+            address: ann.email.parse().unwrap(),
+            topic: Topic::Findings,
+        };
         let keys = UnsubscribeKeys::new([UNSUBSCRIBE_KEY.into()]).unwrap();
         let token = keys.sign(&Unsubscribe { team, subscription });
         let request = UnsubscribeRequest { token, ..UnsubscribeRequest::default() };

@@ -113,6 +113,13 @@ impl SnapshotApi for ConfigStandIn {
         absent()
     }
 
+    async fn resolve_draft_channel(
+        &self,
+        _: Request<config::ResolveDraftChannelRequest>,
+    ) -> Answer<config::ResolveDraftChannelResponse> {
+        absent()
+    }
+
     async fn authenticate(
         &self,
         _: Request<config::AuthenticateRequest>,

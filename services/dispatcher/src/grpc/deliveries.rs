@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use chrono::SubsecRound;
+use chrono::{DateTime, SubsecRound, Utc};
 use tonic::Request;
 use watchbell_contracts::convert::{FromWire, instant, optional, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
@@ -22,7 +22,9 @@ use crate::error::Error;
 use crate::event::StoredEvent;
 use crate::job::State;
 use crate::lanes::LaneId;
+use crate::people::Refusal;
 use crate::route::Route;
+use crate::screen::DELETED;
 use crate::store::entities::deliveries;
 use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Patience, Transaction};
 
@@ -143,6 +145,7 @@ pub(super) async fn replay(
         })?;
     let event = Arc::new(event.event()?);
     let route = original.parsed_route()?;
+    check_wanted(core, &event, &route).await?;
     let new = DeliveryId::generate(core.clock.now());
     let transaction = core.db.begin().await?;
     insert_replay(core, &transaction, &original, &event, &route, new).await?;
@@ -156,6 +159,28 @@ pub(super) async fn replay(
     Ok(wire::ReplayResponse {
         delivery: Some(encode::delivery(&row)?),
     })
+}
+
+/// Who was removed hears nothing, by a replay neither. While Config is away the delivery itself finds out.
+async fn check_wanted(core: &Core, event: &StoredEvent, route: &Route) -> Result<(), Error> {
+    if route.kind == ChannelKind::InApp {
+        return Ok(());
+    }
+    core.channels.forget(event.team_id);
+    let (reason, message) = match core.channels.of_route(event.team_id, route).await {
+        Ok(Known::Gone) => ("TARGET_GONE", DELETED.to_owned()),
+        Ok(Known::There(terms)) => match terms.refuse(event, route) {
+            Some(Refusal::Gone(message)) => ("TARGET_GONE", message),
+            Some(Refusal::OptedOut {
+                message,
+                wanted_by: None,
+            }) => ("OPTED_OUT", message),
+            // Whether the channel still wants it is asked when it is sent.
+            Some(Refusal::OptedOut { .. }) | None => return Ok(()),
+        },
+        Err(_) => return Ok(()),
+    };
+    Err(Problem::Precondition { reason, message }.into())
 }
 
 async fn insert_replay(
@@ -211,22 +236,35 @@ pub(super) async fn recover(
         return Err(violations.into());
     };
     check_carries(core, team, channel).await?;
-    let mut recovered = 0;
-    loop {
-        let some = core
-            .db
-            .recover_chunk(team, channel, since, core.clock.now())
-            .await?;
-        recovered += some;
-        if some == 0 {
-            break;
-        }
+    let mut recovered = recover_all(core, team, Some(channel), since).await?;
+    // By the team's own mail server its people get their mail, too.
+    if let Ok(Known::There(terms)) = core.channels.people(team).await
+        && terms.channel_id == Some(channel)
+    {
+        recovered += recover_all(core, team, None, since).await?;
     }
     core.db.reopen_folded(team, channel).await?;
     core.sweep.notify_one();
     Ok(wire::RecoverResponse {
         recovered_count: i64::try_from(recovered).unwrap_or(i64::MAX),
     })
+}
+
+async fn recover_all(
+    core: &Core,
+    team: TeamId,
+    channel: Option<ChannelId>,
+    since: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let now = core.clock.now();
+    let mut all = 0;
+    loop {
+        let some = core.db.recover_chunk(team, channel, since, now).await?;
+        all += some;
+        if some == 0 {
+            return Ok(all);
+        }
+    }
 }
 
 /// What is recovered on a channel that does not carry would only be parked again.

@@ -8,7 +8,8 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
-use super::{exists, id};
+use super::id;
+use crate::channels::Known;
 use crate::core::Core;
 use crate::encode;
 use crate::error::Error;
@@ -17,21 +18,41 @@ use crate::store::InboxFilter;
 /// The most ids of one request.
 const MAX_IDS: usize = 1000;
 
-/// Whose inbox, checked against who asks.
-pub(super) fn member<T>(request: &Request<T>, team: &str, member: &str) -> Result<(TeamId, MemberId), Error> {
+/// Whose inbox, checked against who asks. Who was removed from the team reads nothing of it any more.
+pub(super) async fn member<T>(
+    core: &Core,
+    request: &Request<T>,
+    team: &str,
+    member: &str,
+) -> Result<(TeamId, MemberId), Error> {
     let principal = Principal::of(request)?;
     let team = principal.team(team)?;
     let member = id("member_id", member)?;
     principal.acts_for(member)?;
+    is_member(core, team, member).await?;
     Ok((team, member))
+}
+
+/// Whether somebody is in the team now, or was when Config last answered.
+pub(super) async fn is_member(core: &Core, team: TeamId, member: MemberId) -> Result<(), Error> {
+    match core.channels.people(team).await {
+        Ok(Known::There(terms)) if terms.people.has(member) => Ok(()),
+        Ok(_) => Err(Problem::not_found("member", member).into()),
+        Err(_) => Err(Problem::unavailable("the team's members cannot be read at present").into()),
+    }
 }
 
 pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListNotificationsRequest>,
 ) -> Result<wire::ListNotificationsResponse, Error> {
-    let principal = Principal::of(&request)?;
-    let (team, member) = member(&request, &request.get_ref().team_id, &request.get_ref().member_id)?;
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
     let request = request.into_inner();
     let hash = FiltersHash::of("ListNotifications")
         .with(team)
@@ -51,9 +72,6 @@ pub(super) async fn list(
         limit: page.limit(),
     };
     let rows = core.db.notifications(team, member, filter).await?;
-    if rows.is_empty() {
-        exists(core, principal, team).await?;
-    }
     let page = page
         .within(
             rows.iter()
@@ -72,7 +90,13 @@ pub(super) async fn unread(
     core: &Core,
     request: Request<wire::GetUnreadCountRequest>,
 ) -> Result<wire::GetUnreadCountResponse, Error> {
-    let (team, member) = member(&request, &request.get_ref().team_id, &request.get_ref().member_id)?;
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
     Ok(wire::GetUnreadCountResponse {
         unread_count: core.db.unread_count(team, member).await?,
     })
@@ -82,7 +106,13 @@ pub(super) async fn mark_read(
     core: &Core,
     request: Request<wire::MarkReadRequest>,
 ) -> Result<wire::MarkReadResponse, Error> {
-    let (team, member) = member(&request, &request.get_ref().team_id, &request.get_ref().member_id)?;
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
     let ids = ids(&request.into_inner().notification_ids)?;
     core.db.mark_read(team, member, &ids, core.clock.now()).await?;
     Ok(wire::MarkReadResponse {
@@ -94,7 +124,13 @@ pub(super) async fn mark_all_read(
     core: &Core,
     request: Request<wire::MarkAllReadRequest>,
 ) -> Result<wire::MarkAllReadResponse, Error> {
-    let (team, member) = member(&request, &request.get_ref().team_id, &request.get_ref().member_id)?;
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
     core.db.mark_all_read(team, member).await?;
     Ok(wire::MarkAllReadResponse {})
 }
@@ -103,7 +139,13 @@ pub(super) async fn archive(
     core: &Core,
     request: Request<wire::ArchiveRequest>,
 ) -> Result<wire::ArchiveResponse, Error> {
-    let (team, member) = member(&request, &request.get_ref().team_id, &request.get_ref().member_id)?;
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
     let ids = ids(&request.into_inner().notification_ids)?;
     core.db.archive(team, member, &ids, core.clock.now()).await?;
     Ok(wire::ArchiveResponse {})

@@ -9,11 +9,11 @@ use tonic::Request;
 use watchbell_contracts::config::v1::{self as config, channel::Destination};
 use watchbell_contracts::convert::{FromWire, object};
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_domain::catalog::Catalog;
-use watchbell_domain::ids::{ChannelId, EventId, TeamId};
+use watchbell_domain::catalog::{Catalog, RECEIPT};
+use watchbell_domain::ids::{ChannelId, DeliveryId, EventId, TeamId};
 use watchbell_domain::violation::{Violations, reason};
 use watchbell_domain::{Category, ChannelKind, Severity};
-use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::auth::{Principal, Scope, internal_request};
 use watchbell_runtime::problem::Problem;
 
 use super::{id, submit, team};
@@ -23,6 +23,7 @@ use crate::encode;
 use crate::error::Error;
 use crate::event::StoredEvent;
 use crate::job::{Job, Outcome, State};
+use crate::lanes::LaneId;
 use crate::pump::attempt;
 use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
@@ -35,27 +36,122 @@ pub(super) async fn send_test(
     request: Request<wire::SendTestRequest>,
 ) -> Result<wire::SendTestResponse, Error> {
     let team = team(&request, &request.get_ref().team_id)?;
-    let request = request.into_inner();
-    let channel: ChannelId = id("channel_id", &request.channel_id)?;
-    // Somebody who has just saved a channel tests what was saved.
-    core.channels.forget(team);
-    let terms = match core.channels.channel(team, channel).await {
-        Ok(Known::There(terms)) => terms,
-        Ok(Known::Gone) => return Err(Problem::not_found("channel", channel).into()),
-        Err(_) => {
-            return Err(Problem::unavailable("the channel's configuration cannot be read at present").into());
-        }
-    };
+    let principal = Principal::of(&request)?;
+    let mut request = request.into_inner();
     let event_type = match request.event_type.as_str() {
         "" => DEFAULT_TYPE,
         given => given,
     };
-    let event = synthetic(core, team, event_type, core.clock.now()).await?;
+    let draft = request.channel.take();
+    let unsaved = draft.is_some();
+    let (channel, terms) = match draft {
+        Some(draft) if request.channel_id.is_empty() => {
+            // What a draft leads to is checked as for saving it, and so is who asks.
+            principal.require(Scope::ConfigWrite)?;
+            resolve_draft(core, team, draft).await?
+        }
+        Some(_) => {
+            let why = "goes with no `channel_id`: give one of them";
+            return Err(Violations::one("channel", reason::NOT_ALLOWED, why).into());
+        }
+        None => resolve(core, team, id("channel_id", &request.channel_id)?).await?,
+    };
     let route = route(channel, &terms, &request.recipient)?;
+    if event_type == RECEIPT && route.kind != ChannelKind::Email {
+        let why = "receipts go by email and never anywhere else";
+        return Err(Violations::one("event_type", reason::NOT_ALLOWED, why).into());
+    }
+    let event = synthetic(core, team, event_type, core.clock.now()).await?;
+    if let Some(over) = core
+        .budgets
+        .spend(&terms, &route, messages(&terms, &route), event.accepted_at)
+    {
+        let retry_after = (over.until - event.accepted_at).to_std().unwrap_or_default();
+        return Err(Problem::Overloaded { retry_after }.into());
+    }
+    if unsaved {
+        return Ok(try_out(core, event, route, &terms).await);
+    }
     let committed = submit::enter(core, event, vec![route], true).await?;
     match committed.jobs.into_iter().next() {
         Some(job) => carry(core, job, terms).await,
         None => Err(Problem::internal("a test was committed without anything to carry").into()),
+    }
+}
+
+async fn resolve(core: &Core, team: TeamId, channel: ChannelId) -> Result<(ChannelId, Arc<Terms>), Error> {
+    // Somebody who has just saved a channel tests what was saved.
+    core.channels.forget(team);
+    match core.channels.channel(team, channel).await {
+        Ok(Known::There(terms)) => Ok((channel, terms)),
+        Ok(Known::Gone) => Err(Problem::not_found("channel", channel).into()),
+        Err(_) => Err(Problem::unavailable("the channel's configuration cannot be read at present").into()),
+    }
+}
+
+async fn resolve_draft(
+    core: &Core,
+    team: TeamId,
+    draft: config::Channel,
+) -> Result<(ChannelId, Arc<Terms>), Error> {
+    if matches!(draft.destination, Some(Destination::InApp(_))) {
+        let why = "the inbox needs no test before it is saved";
+        return Err(Violations::one("channel.in_app", reason::NOT_ALLOWED, why).into());
+    }
+    let request = config::ResolveDraftChannelRequest {
+        team_id: team.to_string(),
+        channel: Some(draft),
+    };
+    let resolved = core
+        .channels
+        .config()
+        .resolve_draft_channel(internal_request(request))
+        .await
+        .map_err(|status| Problem::from_upstream("config", status))?
+        .into_inner();
+    let channel = resolved
+        .channel
+        .ok_or_else(|| Problem::internal("Config resolved a draft to nothing"))?;
+    let id = channel.id.parse().map_err(Problem::internal)?;
+    let secrets = resolved.secrets.unwrap_or_default();
+    Ok((id, Arc::new(Terms::of_channel(team, channel, secrets, None))))
+}
+
+/// Sends by a channel that is not saved, and notes nothing of it.
+async fn try_out(core: &Core, event: StoredEvent, route: Route, terms: &Terms) -> wire::SendTestResponse {
+    let now = event.accepted_at;
+    let event = Arc::new(event);
+    let id = DeliveryId::generate(now);
+    let job = Job {
+        id,
+        places: event.places_shared(1),
+        lane: route
+            .lane(event.team_id)
+            .unwrap_or(LaneId(event.team_id.as_uuid())),
+        event,
+        route: Arc::new(route),
+        owner: core.owner(),
+        attempts: 0,
+        tries: 0,
+        first_attempt_at: None,
+        created_at: now,
+        replay_of: None,
+        _hold: core.holdings.hold(id.as_uuid()),
+    };
+    let outcome = attempt(core, job, terms).await;
+    wire::SendTestResponse {
+        delivery: Some(encode::outcome_delivery(&outcome)),
+    }
+}
+
+/// How many emails a test sends, if it sends emails.
+fn messages(terms: &Terms, route: &Route) -> usize {
+    match (&route.target, &terms.channel.via) {
+        (Target::Channel(_), Via::Channel { channel, .. }) => match &channel.destination {
+            Some(Destination::Email(email)) => email.recipients.len(),
+            _ => 0,
+        },
+        _ => 1,
     }
 }
 

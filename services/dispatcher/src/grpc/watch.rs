@@ -16,7 +16,10 @@ use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_domain::ids::{MemberId, NotificationId, TeamId};
 use watchbell_domain::violation::{Violations, reason};
 
-use super::{inbox::member, optional_channel, team};
+use super::{
+    inbox::{is_member, member},
+    optional_channel, team,
+};
 use crate::core::Core;
 use crate::encode;
 use crate::error::Error;
@@ -81,7 +84,13 @@ pub(super) async fn inbox(
     core: &Arc<Core>,
     request: Request<wire::WatchRequest>,
 ) -> Result<BoxStream<wire::WatchResponse>, Error> {
-    let (team, member) = member(&request, &request.get_ref().team_id, &request.get_ref().member_id)?;
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
     let after = Position::asked(request.get_ref())?;
     // Hints first, the table second: what comes in between is hinted at.
     let hints = core.feed.inboxes();
@@ -190,6 +199,8 @@ impl InboxStream {
             if let Some(response) = self.ready.pop_front() {
                 return Ok(Some(response));
             }
+            // Asked in every round, so that a stream ends with the membership.
+            is_member(&self.core, self.team, self.member).await?;
             let rows = self
                 .core
                 .db

@@ -1,6 +1,7 @@
 //! What people do with deliveries: test, replay, recover, cancel.
 
 use tonic::Code;
+use watchbell_runtime::auth::{Principal, Scope};
 use watchbell_runtime::problem::from_status;
 use watchbell_store::store_tests;
 
@@ -113,6 +114,58 @@ store_tests! {
         let violations = from_status(&status).violations;
         assert_eq!(violations.iter().map(|wrong| wrong.field.as_str()).collect::<Vec<_>>(), ["recipient"]);
         assert!(rig.stage.receivers.carried().is_empty());
+    }
+
+    async fn a_channel_can_be_tested_before_it_is_saved_and_nothing_is_stored(store: Store) {
+        let rig = Rig::new(&store).await;
+        let draft = config::Channel {
+            kind: ChannelKind::Webhook.to_wire(),
+            display_name: "siem".to_owned(),
+            destination: Some(config::channel::Destination::Webhook(config::WebhookDestination::default())),
+            ..Default::default()
+        };
+        let request = wire::SendTestRequest {
+            team_id: rig.stage.team.to_string(),
+            channel: Some(draft),
+            ..Default::default()
+        };
+        let answer = rig.service.send_test(internal_request(request.clone())).await.unwrap().into_inner();
+        let delivery = answer.delivery.unwrap();
+        assert_eq!((delivery.state, delivery.attempts.len()), (State::Delivered as i32, 1));
+        assert!(rig.deliveries().await.is_empty());
+        assert_eq!(rig.stage.receivers.carried().len(), 1);
+
+        let by_key = |scopes: &[Scope], request: wire::SendTestRequest| {
+            let mut request = tonic::Request::new(request);
+            request.extensions_mut().insert(Principal::ApiKey {
+                key_id: watchbell_domain::ids::KeyId::generate(rig.stage.now()),
+                team_id: Some(rig.stage.team),
+                scopes: scopes.iter().copied().collect(),
+            });
+            request
+        };
+        let refused = rig.service.send_test(by_key(&[Scope::DeliveriesWrite], request.clone())).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "as for saving one");
+        let allowed = by_key(&[Scope::DeliveriesWrite, Scope::ConfigWrite], request.clone());
+        rig.service.send_test(allowed).await.unwrap();
+        let both = wire::SendTestRequest { channel_id: ChannelId::generate(rig.stage.now()).to_string(), ..request };
+        let refused = rig.service.send_test(internal_request(both)).await.unwrap_err();
+        assert_eq!(from_status(&refused).violations.iter().next().unwrap().field, "channel");
+    }
+
+    async fn a_receipt_is_not_tested_in_a_chat(store: Store) {
+        let rig = Rig::new(&store).await;
+        let channel = ChannelId::generate(rig.stage.now());
+        rig.stage.config.add(rig.stage.team, channel, ChannelKind::Slack, "#alerts");
+        let request = wire::SendTestRequest {
+            team_id: rig.stage.team.to_string(),
+            channel_id: channel.to_string(),
+            event_type: "compliance.receipt.issued".to_owned(),
+            ..Default::default()
+        };
+        let refused = rig.service.send_test(internal_request(request)).await.unwrap_err();
+        assert_eq!(from_status(&refused).violations.iter().next().unwrap().field, "event_type");
+        assert!(rig.stage.receivers.carried().is_empty() && rig.deliveries().await.is_empty());
     }
 
     async fn a_replay_sends_the_same_event_as_a_new_delivery(store: Store) {

@@ -3,6 +3,8 @@
 use watchbell_store::store_tests;
 
 use super::*;
+use watchbell_domain::ids::MemberId;
+
 use crate::health::UNHEALTHY;
 use crate::senders::Report;
 use crate::store::Migrator;
@@ -73,6 +75,8 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("siem");
         rig.stage.receivers.always(channel, Some(down()));
+        rig.stage.config.join(MemberId::generate(rig.stage.now()), "olga@example.com", true);
+        rig.stage.config.join(MemberId::generate(rig.stage.now()), "ada@example.com", false);
         rig.emit("e1", &[channel]).await;
         exhaust(&mut rig).await;
         for _ in 0..3 {
@@ -89,6 +93,11 @@ store_tests! {
             rig.deliveries().await.into_iter().filter(|delivery| delivery.event_type == UNHEALTHY).collect();
         assert_eq!(told.len(), 2, "by email and in the inbox");
         assert!(told[0].event_title.contains("siem"));
+        let event = rig.core.db.event(rig.stage.team, &told[0].event_id).await.unwrap().unwrap();
+        assert_eq!(event.source, "watchbell", "the brand's own");
+        assert_eq!(event.url, "http://localhost:7700/settings/notifications");
+        assert!(event.data.contains(&format!("watchbell channels reenable {channel} --recover")), "{}", event.data);
+        assert!(event.data.contains("given up after 6 attempts; the last answer: the endpoint answered 503"));
     }
 
     async fn nobody_is_forgotten_while_config_is_away(store: Store) {

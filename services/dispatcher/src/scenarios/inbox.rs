@@ -19,7 +19,12 @@ async fn notify(rig: &mut Rig, id: &str) {
 }
 
 fn someone(rig: &Rig) -> MemberId {
-    MemberId::generate(rig.stage.now())
+    let member = MemberId::generate(rig.stage.now());
+    rig.stage
+        .config
+        .join(member, &format!("{member}@example.com"), false);
+    rig.core.channels.forget(rig.stage.team);
+    member
 }
 
 async fn list(rig: &Rig, member: MemberId, unread_only: bool, archived: bool) -> Vec<wire::Notification> {
@@ -86,6 +91,30 @@ async fn watch(rig: &Rig, member: MemberId, after: &str) -> (wire::WatchResponse
 
 store_tests! {
     migrator = Migrator;
+
+    async fn who_was_removed_from_the_team_reads_nothing_of_its_inbox_and_streams_end(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let ann = someone(&rig);
+        notify(&mut rig, "e1").await;
+        let request = wire::WatchRequest {
+            team_id: rig.stage.team.to_string(),
+            member_id: ann.to_string(),
+            ..Default::default()
+        };
+        let mut stream = rig.service.watch(internal_request(request)).await.unwrap().into_inner();
+        stream.next().await.unwrap().unwrap();
+        assert_eq!(unread(&rig, ann).await, 1);
+        rig.stage.config.leave(ann);
+        rig.core.channels.forget(rig.stage.team);
+        let request = wire::GetUnreadCountRequest {
+            team_id: rig.stage.team.to_string(),
+            member_id: ann.to_string(),
+        };
+        let refused = rig.service.get_unread_count(internal_request(request)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::NotFound);
+        notify(&mut rig, "e2").await;
+        assert_eq!(stream.next().await.unwrap().unwrap_err().code(), Code::NotFound);
+    }
 
     async fn what_goes_to_the_inbox_is_there_with_the_commit(store: Store) {
         let mut rig = Rig::new(&store).await;

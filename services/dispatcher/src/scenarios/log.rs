@@ -285,7 +285,9 @@ store_tests! {
             member_id: member.to_string(),
             address: "olga@example.com".to_owned(),
             topic: "findings".to_owned(),
+            channel_id: String::new(),
         };
+        rig.stage.config.join(member, "olga@example.com", false);
         let to_person = event_wire::Route {
             kind: ChannelKind::Email.to_wire(),
             target: Some(event_wire::route::Target::Person(person)),

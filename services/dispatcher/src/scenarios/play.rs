@@ -17,13 +17,16 @@ use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::{ChannelId, MemberId, TeamId};
 use watchbell_domain::{ChannelKind, Role};
 
-use crate::senders::{Carrier, Parcel, Report, ResolvedChannel};
+use crate::senders::{Carrier, Parcel, Report, ResolvedChannel, Via};
 
 /// A Config of channels.
 #[derive(Default)]
 pub(crate) struct PlayedConfig {
     channels: Mutex<HashMap<(TeamId, ChannelId), config::Channel>>,
     opt_outs: Mutex<Vec<config::OptOut>>,
+    people: Mutex<config::ListOptOutsResponse>,
+    /// The email channel that is the team's mail server, if one is.
+    mail_server: Mutex<Option<ChannelId>>,
     pub(super) away: AtomicBool,
     pub(super) reports: Mutex<Vec<config::ReportChannelHealthRequest>>,
 }
@@ -58,6 +61,35 @@ impl PlayedConfig {
         });
     }
 
+    /// Somebody is a member from now on, under this address.
+    pub(super) fn join(&self, member: MemberId, email: &str, is_owner: bool) {
+        self.leave(member);
+        self.people.lock().unwrap().members.push(config::Mailbox {
+            member_id: member.to_string(),
+            email: email.to_owned(),
+            is_owner,
+        });
+    }
+
+    /// A member was removed.
+    pub(super) fn leave(&self, member: MemberId) {
+        let mut people = self.people.lock().unwrap();
+        people
+            .members
+            .retain(|mailbox| mailbox.member_id != member.to_string());
+    }
+
+    /// Sets who gets receipts.
+    pub(super) fn receipts_to(&self, recipients: &[&str]) {
+        let recipients = recipients.iter().map(|&address| address.to_owned()).collect();
+        self.people.lock().unwrap().compliance_recipients = recipients;
+    }
+
+    /// Makes an email channel the team's mail server.
+    pub(super) fn mail_by(&self, channel: ChannelId) {
+        *self.mail_server.lock().unwrap() = Some(channel);
+    }
+
     fn here(&self) -> Result<(), Status> {
         match self.away.load(Ordering::Relaxed) {
             true => Err(Status::unavailable("Config is away")),
@@ -75,11 +107,16 @@ impl SnapshotApi for PlayedConfig {
         self.here()?;
         let request = request.into_inner();
         let team = request.team_id.parse().unwrap();
-        let Some(Selector::ChannelId(id)) = request.selector else {
-            return Err(Status::not_found("no default"));
+        let id = match request.selector {
+            Some(Selector::ChannelId(id)) => id.parse().unwrap(),
+            _ => self
+                .mail_server
+                .lock()
+                .unwrap()
+                .ok_or_else(|| Status::not_found("no default"))?,
         };
         let channels = self.channels.lock().unwrap();
-        let channel = channels.get(&(team, id.parse().unwrap())).cloned();
+        let channel = channels.get(&(team, id)).cloned();
         let channel = channel.ok_or_else(|| Status::not_found("no such channel"))?;
         let answer = config::ResolveChannelResponse {
             channel: Some(channel),
@@ -94,18 +131,24 @@ impl SnapshotApi for PlayedConfig {
         request: Request<config::GetTeamSnapshotRequest>,
     ) -> Result<Response<config::GetTeamSnapshotResponse>, Status> {
         self.here()?;
-        let member = |name: &str, role: Role| config::MemberSnapshot {
+        let member = |mailbox: config::Mailbox| config::MemberSnapshot {
             member: Some(config::Member {
-                id: MemberId::generate(DateTime::UNIX_EPOCH).to_string(),
+                id: mailbox.member_id,
                 team_id: request.get_ref().team_id.clone(),
-                email: format!("{name}@example.com"),
-                role: role.to_wire(),
+                email: mailbox.email,
+                role: if mailbox.is_owner {
+                    Role::Owner
+                } else {
+                    Role::Admin
+                }
+                .to_wire(),
                 ..Default::default()
             }),
             preferences: vec![],
         };
+        let members = self.people.lock().unwrap().members.clone();
         let snapshot = config::TeamSnapshot {
-            members: vec![member("olga", Role::Owner), member("ada", Role::Admin)],
+            members: members.into_iter().map(member).collect(),
             ..Default::default()
         };
         Ok(Response::new(config::GetTeamSnapshotResponse {
@@ -136,6 +179,19 @@ impl SnapshotApi for PlayedConfig {
         Err(Status::unimplemented("stories say when something has changed"))
     }
 
+    async fn resolve_draft_channel(
+        &self,
+        request: Request<config::ResolveDraftChannelRequest>,
+    ) -> Result<Response<config::ResolveDraftChannelResponse>, Status> {
+        self.here()?;
+        let mut channel = request.into_inner().channel.unwrap();
+        channel.id = ChannelId::generate(DateTime::UNIX_EPOCH).to_string();
+        Ok(Response::new(config::ResolveDraftChannelResponse {
+            channel: Some(channel),
+            secrets: Some(config::ChannelSecrets::default()),
+        }))
+    }
+
     async fn authenticate(
         &self,
         _: Request<config::AuthenticateRequest>,
@@ -148,8 +204,10 @@ impl SnapshotApi for PlayedConfig {
         _: Request<config::ListOptOutsRequest>,
     ) -> Result<Response<config::ListOptOutsResponse>, Status> {
         self.here()?;
-        let opt_outs = self.opt_outs.lock().unwrap().clone();
-        Ok(Response::new(config::ListOptOutsResponse { opt_outs }))
+        Ok(Response::new(config::ListOptOutsResponse {
+            opt_outs: self.opt_outs.lock().unwrap().clone(),
+            ..self.people.lock().unwrap().clone()
+        }))
     }
 
     async fn list_all_teams(
@@ -166,6 +224,9 @@ pub(super) struct Carried {
     pub(super) event: String,
     pub(super) channel: Option<ChannelId>,
     pub(super) address: Option<String>,
+    /// Of a receipt that goes to whoever gets them.
+    pub(super) recipients: Vec<String>,
+    pub(super) by_platform: bool,
     pub(super) number: u32,
     pub(super) at: DateTime<Utc>,
 }
@@ -240,7 +301,7 @@ impl Receivers {
 
 #[async_trait]
 impl Carrier for Receivers {
-    async fn carry(&self, parcel: &Parcel, _: &ResolvedChannel) -> Report {
+    async fn carry(&self, parcel: &Parcel, channel_of: &ResolvedChannel) -> Report {
         use crate::route::Target;
         let channel = parcel.route.channel_id();
         let address = match &parcel.route.target {
@@ -251,6 +312,8 @@ impl Carrier for Receivers {
             event: parcel.event.id.to_string(),
             channel,
             address,
+            recipients: parcel.recipients.clone(),
+            by_platform: channel_of.via == Via::PlatformMail,
             number: parcel.attempt_number,
             at: self.clock.now(),
         };

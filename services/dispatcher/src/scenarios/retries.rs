@@ -71,7 +71,7 @@ store_tests! {
         rig.settle().await;
         let waiting = rig.delivery().await;
         assert_eq!(waiting.state, State::Pending as i32);
-        assert_eq!(waiting.state_message, "the endpoint answered 503");
+        assert_eq!(waiting.state_message, "the endpoint answered 503. The next attempt is at 09:01 UTC.");
         assert_eq!(waiting.next_attempt_time, Some(timestamp(rig.stage.now() + chrono::TimeDelta::seconds(60))));
         rig.pass(Duration::from_secs(60)).await;
         let done = rig.delivery().await;

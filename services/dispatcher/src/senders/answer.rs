@@ -94,7 +94,7 @@ pub(crate) fn host_failure(heard: &Heard, prefix: &str, name: &str) -> Report {
         _ => heard.report(
             heard.later(),
             code,
-            format!("{name} has a fault of its own ({status}). It is tried again."),
+            format!("{name} has a fault of its own ({status})."),
         ),
     }
 }
@@ -108,33 +108,28 @@ pub(crate) fn unanswered(error: &SendError) -> Report {
         ),
         SendError::Dns => Report::retryable(
             "dns",
-            "The host name could not be resolved. Check it when this goes on; it is tried again.",
+            "The host name could not be resolved. Check it when this goes on.",
         ),
         SendError::Connect(why) => Report::retryable(
             "connect",
-            format!(
-                "No connection could be opened ({why}). Is the endpoint up and reachable? It is tried again."
-            ),
+            format!("No connection could be opened ({why}). Is the endpoint up and reachable?"),
         ),
         SendError::Tls(why) => Report::retryable(
             "tls",
-            format!("The TLS handshake failed ({why}). Check the endpoint's certificate; it is tried again."),
+            format!("The TLS handshake failed ({why}). Check the endpoint's certificate."),
         ),
-        SendError::TimeoutBeforeSent => Report::retryable(
-            "timeout",
-            "The endpoint did not take the request in time. It is tried again.",
-        ),
+        SendError::TimeoutBeforeSent => {
+            Report::retryable("timeout", "The endpoint did not take the request in time.")
+        }
         SendError::TimeoutAfterSent => Report::retryable(
             "timeout",
-            "The request was sent and no answer came in time: it may have arrived. It is tried again.",
+            "The request was sent and no answer came in time: it may have arrived.",
         ),
         SendError::Reset(_) => Report::retryable(
             "reset",
-            "The connection broke before the answer: the request may have arrived. It is tried again.",
+            "The connection broke before the answer: the request may have arrived.",
         ),
-        SendError::Other(_) => {
-            Report::retryable("not_sent", "The request could not be sent. It is tried again.")
-        }
+        SendError::Other(_) => Report::retryable("not_sent", "The request could not be sent."),
     };
     report.ambiguous = error.is_ambiguous();
     report

@@ -267,6 +267,7 @@ impl Senders {
         let recipients: Vec<String> = match &parcel.route.target {
             Target::Person { address, .. } | Target::Address { address, .. } => vec![address.clone()],
             // Routes name recipients one by one; only a test goes to a whole channel.
+            Target::Receipts => parcel.recipients.clone(),
             Target::Channel(_) | Target::Inbox => {
                 let mut seen = HashSet::new();
                 let listed = configured

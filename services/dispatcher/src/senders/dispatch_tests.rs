@@ -59,6 +59,7 @@ fn parcel(event: StoredEvent, kind: ChannelKind, target: Target) -> Parcel {
             reason,
             mentions: Vec::new(),
         }),
+        recipients: Vec::new(),
         now: samples::noon(),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     }
@@ -406,6 +407,7 @@ fn person(address: &str) -> Target {
         member,
         address: address.to_owned(),
         topic: "findings".to_owned(),
+        channel: None,
     }
 }
 

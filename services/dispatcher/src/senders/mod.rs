@@ -55,6 +55,8 @@ pub(crate) struct Parcel {
     pub(crate) event: Arc<StoredEvent>,
     /// To whom, and why.
     pub(crate) route: Arc<Route>,
+    /// The addresses of a receipt that goes to whoever gets them; empty of everything else.
+    pub(crate) recipients: Vec<String>,
     /// When the attempt begins; for timestamps in messages and for which secrets are live.
     pub(crate) now: DateTime<Utc>,
     /// W3C Trace Context of the attempt, to be passed on.

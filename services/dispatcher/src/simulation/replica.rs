@@ -18,7 +18,7 @@ use crate::heartbeat::{BEAT, Heartbeat};
 use crate::metrics::Metrics;
 use crate::pump::Pump;
 use crate::scenarios::play::PlayedConfig;
-use crate::settings::Settings;
+use crate::settings::{MailSettings, Settings};
 use crate::store::Db;
 use crate::sweeper::{POLL, Sweeper};
 
@@ -68,12 +68,14 @@ impl Replica {
     ) -> Self {
         let clock: SharedClock = Arc::new(Skewed { clock, by: skew });
         let parts = Parts {
-            channels: Channels::new(config, ConfigFeed::told_by_hand(), Arc::clone(&clock)),
+            channels: Channels::new(config, ConfigFeed::told_by_hand(), Arc::clone(&clock), true),
             clock,
             settings,
             db: Db::new(store.clone()),
             carrier: Arc::new(PlayedCarrier { replica: number }),
             metrics: Metrics::new(&opentelemetry::global::meter("simulation")),
+            mail: MailSettings::default().policy(),
+            brand: Arc::default(),
             jitter: || 0.0,
         };
         let (core, intake, outcomes) = Core::new(parts);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
-use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_domain::catalog::RECEIPT;
+use watchbell_domain::ids::{DeliveryId, TeamId};
 use watchbell_runtime::shares::PLACE;
 
 use super::batch::Batch;
@@ -44,16 +45,21 @@ const WAITING: &str = "WITH RECURSIVE lane(id) AS (
         WHERE d.lease_owner IS NULL AND d.state IN (1, 2) AND d.lane_id = lane.id ORDER BY d.due_at LIMIT 1) AS due_at
     FROM lane WHERE lane.id IS NOT NULL";
 
-const PARKED: &str = "WITH RECURSIVE lane(id) AS (
-        SELECT * FROM (SELECT lane_id FROM deliveries WHERE state = 3 ORDER BY lane_id LIMIT 1) AS first
-        UNION ALL
-        SELECT (SELECT d.lane_id FROM deliveries d WHERE d.state = 3 AND d.lane_id > lane.id
-            ORDER BY d.lane_id LIMIT 1)
-        FROM lane WHERE lane.id IS NOT NULL
+/// The lanes of a partial index with the teams they belong to, by jumps from lane to lane. The condition is the index's.
+fn lanes_of(condition: &str) -> String {
+    format!(
+        "WITH RECURSIVE lane(id) AS (
+            SELECT * FROM (SELECT d.lane_id FROM deliveries d WHERE {condition} ORDER BY d.lane_id LIMIT 1) AS first
+            UNION ALL
+            SELECT (SELECT d.lane_id FROM deliveries d WHERE {condition} AND d.lane_id > lane.id
+                ORDER BY d.lane_id LIMIT 1)
+            FROM lane WHERE lane.id IS NOT NULL
+        )
+        SELECT lane.id AS lane_id, (SELECT d.team_id FROM deliveries d WHERE {condition} AND d.lane_id = lane.id LIMIT 1)
+            AS team_id
+        FROM lane WHERE lane.id IS NOT NULL"
     )
-    SELECT lane.id AS lane_id, (SELECT d.team_id FROM deliveries d WHERE d.state = 3 AND d.lane_id = lane.id LIMIT 1)
-        AS team_id
-    FROM lane WHERE lane.id IS NOT NULL";
+}
 
 const OWNERS: &str = "WITH RECURSIVE owner(id) AS (
         SELECT * FROM (SELECT lease_owner FROM deliveries WHERE lease_owner IS NOT NULL
@@ -90,19 +96,35 @@ impl Db {
             .collect()
     }
 
-    /// The channels of all teams that have parked deliveries.
-    pub(crate) async fn parked_channels_all_teams(&self) -> Result<Vec<(TeamId, ChannelId)>, DbErr> {
-        let rows = self.query(PARKED, vec![]).await?;
+    /// The lanes of all teams that have parked deliveries.
+    pub(crate) async fn parked_lanes_all_teams(&self) -> Result<Vec<(TeamId, Uuid)>, DbErr> {
+        self.lanes_with_teams("d.state = 3").await
+    }
+
+    /// The lanes of all teams in which something waits to be due.
+    pub(crate) async fn due_lanes_all_teams(&self) -> Result<Vec<(TeamId, Uuid)>, DbErr> {
+        self.lanes_with_teams("d.lease_owner IS NULL AND d.state IN (1, 2)")
+            .await
+    }
+
+    async fn lanes_with_teams(&self, condition: &str) -> Result<Vec<(TeamId, Uuid)>, DbErr> {
+        let rows = self.query(lanes_of(condition), vec![]).await?;
         rows.iter()
             .map(|row| {
-                // The second is NULL when the last parked row has gone meanwhile.
+                // The second is NULL when the last row has gone meanwhile.
                 let team: Option<Uuid> = row.try_get("", "team_id")?;
-                Ok(team
-                    .map(TeamId::from_uuid)
-                    .zip(Some(ChannelId::from_uuid(row.try_get("", "lane_id")?))))
+                Ok(team.map(TeamId::from_uuid).zip(Some(row.try_get("", "lane_id")?)))
             })
             .filter_map(Result::transpose)
             .collect()
+    }
+
+    /// Whether something of a lane is parked for that reason.
+    pub(crate) async fn has_parked(&self, team: TeamId, lane: Uuid, why: ParkedFor) -> Result<bool, DbErr> {
+        let sql = "SELECT 1 AS one FROM deliveries
+            WHERE state = 3 AND lane_id = $1 AND team_id = $2 AND parked_for = $3 LIMIT 1";
+        let values = vec![lane.into(), team.as_uuid().into(), (why as i16).into()];
+        Ok(!self.query(sql, values).await?.is_empty())
     }
 
     /// Leases, oldest first, due rows of each lane: as many as begin within so many places in memory.
@@ -251,47 +273,60 @@ impl Db {
         rows.iter().map(|row| row.try_get("", "id")).collect()
     }
 
-    /// Makes up to a thousand parked deliveries of a channel due now.
+    /// Makes up to a thousand parked deliveries of a lane due now, receipts before all others.
     pub(crate) async fn unpark_chunk(
         &self,
         team: TeamId,
-        channel: ChannelId,
+        lane: Uuid,
         why: ParkedFor,
         now: DateTime<Utc>,
     ) -> Result<u64, DbErr> {
-        let sql = "UPDATE deliveries SET state = 1, state_message = '', parked_for = NULL, due_at = $1,
-                tries = 0, first_attempt_at = NULL
+        let sql = "UPDATE deliveries SET state = 1, state_message = '', parked_for = NULL,
+                due_at = CASE WHEN event_type = $6 THEN $1 - 1 ELSE $1 END, tries = 0, first_attempt_at = NULL
             WHERE id IN (SELECT id FROM deliveries
                 WHERE state = 3 AND lane_id = $2 AND team_id = $3 AND parked_for = $4 ORDER BY id LIMIT $5)";
         let values: Vec<Value> = vec![
             micros(now).into(),
-            channel.as_uuid().into(),
+            lane.into(),
             team.as_uuid().into(),
             (why as i16).into(),
             CHUNK.into(),
+            RECEIPT.into(),
         ];
         self.execute(sql, values).await
     }
 
-    /// Calls off up to a thousand parked deliveries of a channel.
-    pub(crate) async fn cancel_parked_chunk(
+    /// Calls off up to a thousand deliveries of a lane that wait in any way and that nobody has leased.
+    pub(crate) async fn cancel_waiting_chunk(
         &self,
         team: TeamId,
-        channel: ChannelId,
+        lane: Uuid,
         message: &str,
         now: DateTime<Utc>,
     ) -> Result<u64, DbErr> {
-        let sql = "UPDATE deliveries SET state = 7, state_message = $1, parked_for = NULL, ended_at = $2
-            WHERE id IN (SELECT id FROM deliveries WHERE state = 3 AND lane_id = $3 AND team_id = $4
-                ORDER BY id LIMIT $5)";
-        let values: Vec<Value> = vec![
-            message.into(),
-            micros(now).into(),
-            channel.as_uuid().into(),
-            team.as_uuid().into(),
-            CHUNK.into(),
+        // Each has a partial index.
+        let waits = [
+            "lease_owner IS NULL AND state IN (1, 2)",
+            "state = 3",
+            "lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4)",
         ];
-        self.execute(sql, values).await
+        let mut all = 0;
+        for wait in waits {
+            let sql = format!(
+                "UPDATE deliveries SET state = 7, state_message = $1, parked_for = NULL, due_at = NULL, ended_at = $2
+                WHERE lease_owner IS NULL AND id IN (SELECT id FROM deliveries
+                    WHERE {wait} AND lane_id = $3 AND team_id = $4 LIMIT $5)"
+            );
+            let values: Vec<Value> = vec![
+                message.into(),
+                micros(now).into(),
+                lane.into(),
+                team.as_uuid().into(),
+                CHUNK.into(),
+            ];
+            all += self.execute(sql, values).await?;
+        }
+        Ok(all)
     }
 }
 

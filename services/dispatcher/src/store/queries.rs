@@ -7,6 +7,7 @@ use sea_orm::{
     sea_query::{Expr, LikeExpr},
 };
 use uuid::Uuid;
+use watchbell_domain::catalog::RECEIPT;
 use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_domain::{ChannelKind, Severity};
 
@@ -222,26 +223,36 @@ impl Db {
             .await
     }
 
-    /// Takes up to a thousand failed or parked deliveries of a channel up again, as if they were new.
+    /// Takes up to a thousand failed or parked deliveries up again, as if they were new and receipts first: those of a
+    /// channel, or of mail to people.
     pub(crate) async fn recover_chunk(
         &self,
         team: TeamId,
-        channel: ChannelId,
+        channel: Option<ChannelId>,
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<u64, DbErr> {
-        let sql = "UPDATE deliveries SET state = 1, state_message = '', parked_for = NULL, tries = 0,
-                first_attempt_at = NULL, ended_at = NULL, due_at = $1
+        // Mail to people has no channel, and its lane is the team's.
+        let whose = match channel {
+            Some(_) => "channel_id = $3",
+            None => "channel_id IS NULL AND lane_id = $3 AND kind = 3",
+        };
+        let sql = format!(
+            "UPDATE deliveries SET state = 1, state_message = '', parked_for = NULL, tries = 0,
+                first_attempt_at = NULL, ended_at = NULL,
+                due_at = CASE WHEN event_type = $6 THEN $1 - 1 ELSE $1 END
             WHERE id IN (SELECT id FROM deliveries
-                WHERE team_id = $2 AND channel_id = $3 AND id >= $4 AND created_at >= $5 AND state IN (3, 6)
+                WHERE team_id = $2 AND {whose} AND id >= $4 AND created_at >= $5 AND state IN (3, 6)
                     AND NOT test AND lease_owner IS NULL AND folded_into IS NULL
-                ORDER BY id LIMIT 1000)";
+                ORDER BY id LIMIT 1000)"
+        );
         let values = vec![
             micros(now).into(),
             team.as_uuid().into(),
-            channel.as_uuid().into(),
+            channel.map_or(team.as_uuid(), |id| id.as_uuid()).into(),
             first_id(since).into(),
             micros(since).into(),
+            RECEIPT.into(),
         ];
         self.execute(sql, values).await
     }

@@ -87,6 +87,7 @@ pub(super) struct PreferencesStandIn {
     changes: AtomicUsize,
     away: AtomicBool,
     only_an_address: AtomicBool,
+    outdated: AtomicBool,
 }
 
 fn preference(topic: &str, setting: PreferenceSetting, severities: &[Severity]) -> Preference {
@@ -120,6 +121,7 @@ impl PreferencesStandIn {
             changes: AtomicUsize::new(0),
             away: AtomicBool::new(false),
             only_an_address: AtomicBool::new(false),
+            outdated: AtomicBool::new(false),
         })
     }
 
@@ -149,6 +151,11 @@ impl PreferencesStandIn {
         self.only_an_address.store(true, Ordering::SeqCst);
     }
 
+    /// The token's address is nobody's any more.
+    pub(super) fn outdated(&self) {
+        self.outdated.store(true, Ordering::SeqCst);
+    }
+
     fn check(&self, principal: Result<Principal, Problem>, token: &str) -> Result<(), Status> {
         assert_eq!(principal.ok(), Some(Principal::Service));
         if self.away.load(Ordering::SeqCst) {
@@ -168,6 +175,13 @@ impl PreferenceApi for PreferencesStandIn {
         request: Request<InspectUnsubscribeTokenRequest>,
     ) -> Answer<InspectUnsubscribeTokenResponse> {
         self.check(Principal::of(&request), &request.get_ref().token)?;
+        if self.outdated.load(Ordering::SeqCst) {
+            return Ok(Response::new(InspectUnsubscribeTokenResponse {
+                masked_address: "a***@example.com".to_owned(),
+                outdated: true,
+                ..InspectUnsubscribeTokenResponse::default()
+            }));
+        }
         let is_member = !self.only_an_address.load(Ordering::SeqCst);
         Ok(Response::new(InspectUnsubscribeTokenResponse {
             team_id: TEAM.to_owned(),
@@ -183,15 +197,31 @@ impl PreferenceApi for PreferencesStandIn {
             } else {
                 Vec::new()
             },
+            outdated: false,
         }))
     }
 
     async fn unsubscribe(&self, request: Request<UnsubscribeRequest>) -> Answer<UnsubscribeResponse> {
         self.check(Principal::of(&request), &request.get_ref().token)?;
+        if self.outdated.load(Ordering::SeqCst) {
+            return Ok(Response::new(UnsubscribeResponse::default()));
+        }
         self.changes.fetch_add(1, Ordering::SeqCst);
         let request = request.into_inner();
         let mut preferences = self.preferences.lock().unwrap();
         let mut topics = Vec::new();
+        if !request.preferences.is_empty() {
+            for changed in request.preferences {
+                self.updated.lock().unwrap().push(changed.topic.clone());
+                let place = preferences.iter_mut().find(|now| now.topic == changed.topic);
+                *place.unwrap() = changed;
+            }
+            return Ok(Response::new(UnsubscribeResponse {
+                preferences: preferences.clone(),
+                changed: true,
+                ..UnsubscribeResponse::default()
+            }));
+        }
         for (preference, before) in preferences.iter_mut().zip(defaults()) {
             if !request.all_topics && preference.topic != "weekly_digest" {
                 continue;
@@ -207,6 +237,7 @@ impl PreferenceApi for PreferencesStandIn {
             }
         }
         Ok(Response::new(UnsubscribeResponse {
+            changed: !topics.is_empty(),
             topics,
             preferences: preferences.clone(),
         }))
@@ -214,25 +245,9 @@ impl PreferenceApi for PreferencesStandIn {
 
     async fn update_preferences(
         &self,
-        request: Request<UpdatePreferencesRequest>,
+        _: Request<UpdatePreferencesRequest>,
     ) -> Answer<UpdatePreferencesResponse> {
-        self.check(Principal::of(&request), TOKEN)?;
-        let request = request.into_inner();
-        assert_eq!(
-            (request.team_id.as_str(), request.member_id.as_str()),
-            (TEAM, MEMBER)
-        );
-        let mut preferences = self.preferences.lock().unwrap();
-        for changed in request.preferences {
-            self.updated.lock().unwrap().push(changed.topic.clone());
-            let place = preferences
-                .iter_mut()
-                .find(|preference| preference.topic == changed.topic);
-            *place.unwrap() = changed;
-        }
-        Ok(Response::new(UpdatePreferencesResponse {
-            preferences: preferences.clone(),
-        }))
+        absent()
     }
 
     async fn get_preferences(&self, _: Request<GetPreferencesRequest>) -> Answer<GetPreferencesResponse> {

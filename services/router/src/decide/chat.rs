@@ -6,30 +6,35 @@ use watchbell_domain::{
 
 use super::{About, ChannelKind, Deciding, Outcome, Reason, RuleAction, Stage, Target, no_alert};
 
-/// The kinds for which rules and default channels exist, each on its own.
-const CHATS: [ChannelKind; 2] = [ChannelKind::Slack, ChannelKind::Teams];
+/// The kinds for which default channels exist, each on its own.
+const KINDS: [ChannelKind; 3] = [ChannelKind::Slack, ChannelKind::Teams, ChannelKind::Email];
 
-/// Something of each kind of chat.
-type OfChats = [bool; CHATS.len()];
+/// Something of each of them.
+type OfKinds = [bool; KINDS.len()];
 
-/// What the rules have settled, for each kind of chat.
+/// What the rules have settled, for each kind.
 #[derive(Debug, Default)]
 pub(super) struct Ruled {
     /// A rule said something: the default channel is not asked.
-    said: OfChats,
-    /// A rule said the last word: later rules are not asked about the kind.
-    closed: OfChats,
+    said: OfKinds,
+    /// A rule said the last word: later rules are not asked about the kind. Of email there is none: every rule adds.
+    closed: OfKinds,
 }
 
-fn chat(kind: ChannelKind) -> Option<usize> {
-    CHATS.iter().position(|chat| *chat == kind)
+/// An email channel without recipients only says by what server mail goes.
+fn nobody(channel: &Channel) -> bool {
+    channel.kind == ChannelKind::Email && channel.recipients.is_empty()
+}
+
+fn place(kind: ChannelKind) -> Option<usize> {
+    KINDS.iter().position(|known| *known == kind)
 }
 
 // === impl Ruled ===
 
 impl Ruled {
     fn is_closed(&self, kind: ChannelKind) -> bool {
-        chat(kind).is_some_and(|index| self.closed[index])
+        kind.is_chat() && place(kind).is_some_and(|index| self.closed[index])
     }
 }
 
@@ -83,9 +88,9 @@ impl Deciding<'_> {
     }
 
     /// Of which kinds the rule spoke.
-    fn silence(&mut self, rule: &Rule, ruled: &Ruled) -> OfChats {
-        let spoke = CHATS.map(|kind| rule.action.silences(kind));
-        for kind in CHATS.into_iter().filter(|kind| rule.action.silences(*kind)) {
+    fn silence(&mut self, rule: &Rule, ruled: &Ruled) -> OfKinds {
+        let spoke = KINDS.map(|kind| rule.action.silences(kind));
+        for kind in KINDS.into_iter().filter(|kind| rule.action.silences(*kind)) {
             if ruled.is_closed(kind) {
                 self.decided_before(rule, kind);
             } else {
@@ -100,22 +105,22 @@ impl Deciding<'_> {
     /// The kinds of chat of which the rule spoke: those of which it names a channel that can get the event. A channel
     /// that is paused or was deleted takes nothing, so the next rules and the default channel are asked instead of
     /// nobody. An unhealthy channel counts: what is for it waits for it.
-    fn send(&mut self, rule: &Rule, channels: &[ChannelId], ruled: &Ruled) -> OfChats {
-        let mut spoke = OfChats::default();
-        let mut named = OfChats::default();
+    fn send(&mut self, rule: &Rule, channels: &[ChannelId], ruled: &Ruled) -> OfKinds {
+        let mut spoke = OfKinds::default();
+        let mut named = OfKinds::default();
         let mut found = false;
         for id in channels {
             if let Some(channel) = self.snapshot.channel(*id) {
                 found = true;
-                if let Some(index) = chat(channel.kind) {
-                    spoke[index] |= channel.enabled;
+                if let Some(index) = place(channel.kind) {
+                    spoke[index] |= channel.enabled && !nobody(channel);
                     named[index] = true;
                 }
                 self.send_to(rule, channel, ruled);
             }
         }
-        for (index, kind) in CHATS.into_iter().enumerate() {
-            if named[index] && !spoke[index] && !ruled.is_closed(kind) {
+        for (index, kind) in KINDS.into_iter().enumerate() {
+            if kind.is_chat() && named[index] && !spoke[index] && !ruled.is_closed(kind) {
                 self.rule_step(rule, Some(kind), Outcome::PassedOver, || {
                     "Every channel of this kind that the rule sends to is paused: the next rules and the default channel \
                      are asked."
@@ -138,7 +143,7 @@ impl Deciding<'_> {
         }
         let rests = if !channel.enabled {
             Some("which is paused")
-        } else if kind == ChannelKind::Email && channel.recipients.is_empty() {
+        } else if nobody(channel) {
             Some("which has no recipients")
         } else if kind == ChannelKind::Webhook {
             // Config refuses rules that name them.
@@ -180,15 +185,23 @@ impl Deciding<'_> {
     }
 
     /// The recipients of an email channel who do not get the event already: from an earlier rule, or as members who
-    /// asked for it themselves, in an email that no quiet hours hold and that one click turns off.
-    fn recipients(&self, channel: &Channel) -> Vec<EmailAddress> {
+    /// asked for it themselves, in an email that no quiet hours hold and that one click turns off. Of those it is noted
+    /// that the channel wants it as well, for when they turn it off before it is sent.
+    fn recipients(&mut self, channel: &Channel) -> Vec<EmailAddress> {
         if channel.recipients.is_empty() {
             return Vec::new();
         }
         let own = self.own_mailboxes();
-        let is_new =
-            |address: &&EmailAddress| !self.mailed.contains(&address.key()) && !own.contains(&address.key());
-        channel.recipients.iter().filter(is_new).cloned().collect()
+        let mut recipients = Vec::new();
+        for address in &channel.recipients {
+            let key = address.key();
+            if own.contains(&key) {
+                self.wanted_as_well.entry(key).or_insert(channel.id);
+            } else if !self.mailed.contains(&key) {
+                recipients.push(address.clone());
+            }
+        }
+        recipients
     }
 
     fn decided_before(&mut self, rule: &Rule, kind: ChannelKind) {
@@ -209,7 +222,7 @@ impl Deciding<'_> {
 
     pub(super) fn default_channels(&mut self, ruled: &Ruled) {
         let snapshot = self.snapshot;
-        for (index, kind) in CHATS.into_iter().enumerate() {
+        for (index, kind) in KINDS.into_iter().enumerate() {
             let Some(channel) = snapshot.default_channel(kind) else {
                 // A team that does not use the kind need not read of it.
                 if snapshot.channels_of(kind).next().is_some() && !ruled.said[index] {
@@ -230,6 +243,10 @@ impl Deciding<'_> {
             } else if !channel.enabled {
                 self.default_step(channel, Outcome::Rests, || {
                     "The default channel is paused.".to_owned()
+                });
+            } else if nobody(channel) {
+                self.default_step(channel, Outcome::Rests, || {
+                    "The default channel has no recipients.".to_owned()
                 });
             } else {
                 self.default_channel(channel);
@@ -252,7 +269,20 @@ impl Deciding<'_> {
             None if self.alerts_by_default() => Reason::DefaultChannel,
             None => return self.default_step(channel, Outcome::PassedOver, || no_alert(event)),
         };
+        let recipients = self.recipients(channel);
+        if channel.kind == ChannelKind::Email && recipients.is_empty() {
+            return self.default_step(channel, Outcome::PassedOver, || {
+                "Each of its mailboxes gets it already.".to_owned()
+            });
+        }
         self.default_step(channel, Outcome::Routed, || reason.to_string());
+        if channel.kind == ChannelKind::Email {
+            for address in recipients {
+                let channel = Some(channel.id);
+                self.route(Target::Address { address, channel }, reason.clone());
+            }
+            return;
+        }
         let target = Target::Channel {
             id: channel.id,
             kind: channel.kind,
@@ -265,6 +295,17 @@ impl Deciding<'_> {
         self.trace.say(Stage::DefaultChannel, kind, about, outcome, why);
     }
 
+    /// Of a member the Slack user; nobody when the member has left or has none.
+    fn called(&self, mention: &Mention) -> Option<Mention> {
+        match mention {
+            Mention::Member(id) => {
+                let member = self.snapshot.members.get(id)?;
+                member.slack_user_id.clone().map(Mention::SlackUser)
+            }
+            other => Some(other.clone()),
+        }
+    }
+
     /// Who is called by name in a message of that kind: each once, in the order of the rules.
     pub(super) fn mentions(&self, kind: ChannelKind) -> Vec<Mention> {
         let mut mentions: Vec<Mention> = Vec::new();
@@ -274,8 +315,10 @@ impl Deciding<'_> {
         let rules = self.snapshot.mention_rules.iter();
         for rule in rules.filter(|rule| rule.applies(self.event)) {
             for mention in rule.mentions_in(kind) {
-                if !mentions.contains(mention) {
-                    mentions.push(mention.clone());
+                if let Some(mention) = self.called(mention)
+                    && !mentions.contains(&mention)
+                {
+                    mentions.push(mention);
                 }
             }
         }

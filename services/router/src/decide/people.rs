@@ -10,7 +10,7 @@ const EMAIL: Option<ChannelKind> = Some(ChannelKind::Email);
 const INBOX: Option<ChannelKind> = Some(ChannelKind::InApp);
 
 impl Deciding<'_> {
-    /// To the recipients that the team set, else to its Owners, and to nobody else.
+    /// To the recipients that the team set, else to its Owners, and to nobody else. Without either it is kept for them.
     pub(super) fn receipt(&mut self) {
         for address in &self.snapshot.compliance_recipients {
             self.receipt_to(address, About::named(address.as_str()), Reason::ReceiptRecipient);
@@ -21,11 +21,10 @@ impl Deciding<'_> {
             }
         }
         if self.routes.is_empty() {
-            self.trace
-                .say(Stage::Receipt, EMAIL, None, Outcome::PassedOver, || {
-                    "It is a receipt, and the team has neither a compliance recipient nor an Owner."
-                        .to_owned()
-                });
+            self.trace.say(Stage::Receipt, EMAIL, None, Outcome::Routed, || {
+                Reason::ReceiptKept.to_string()
+            });
+            self.route_alone(Target::Receipts, Reason::ReceiptKept);
         }
     }
 
@@ -69,6 +68,7 @@ impl Deciding<'_> {
                     member_id: member.id,
                     address: member.email.clone(),
                     topic,
+                    channel: self.wanted_as_well.get(&member.email.key()).copied(),
                 };
                 self.route_alone(target, reason);
             } else {

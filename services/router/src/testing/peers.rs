@@ -18,8 +18,8 @@ use watchbell_contracts::{
         AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
         GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
         ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
-        ResolveChannelRequest, ResolveChannelResponse, Team, TeamSnapshot, WatchChangesRequest,
-        WatchChangesResponse,
+        ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest,
+        ResolveDraftChannelResponse, Team, TeamSnapshot, WatchChangesRequest, WatchChangesResponse,
     },
     dispatcher::v1::{
         CancelDeliveryRequest, CancelDeliveryResponse, GetChannelStatsRequest, GetChannelStatsResponse,
@@ -121,6 +121,13 @@ impl SnapshotApi for FakeConfig {
     }
 
     async fn resolve_channel(&self, _: Request<ResolveChannelRequest>) -> Answer<ResolveChannelResponse> {
+        not_scripted()
+    }
+
+    async fn resolve_draft_channel(
+        &self,
+        _: Request<ResolveDraftChannelRequest>,
+    ) -> Answer<ResolveDraftChannelResponse> {
         not_scripted()
     }
 

@@ -69,6 +69,9 @@ pub(crate) enum Command {
         #[arg(long = "to", value_name = "ADDRESS")]
         recipient: Option<String>,
     },
+    /// Send a test by settings that are not saved: the options are those of create
+    #[command(subcommand)]
+    Try(Box<Create>),
     /// Make a channel the default of its kind
     SetDefault {
         /// By id or name
@@ -193,13 +196,24 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             event_type,
             recipient,
         } => {
-            test(
-                session,
-                &channel,
-                event_type.unwrap_or_default(),
-                recipient.unwrap_or_default(),
-            )
-            .await
+            let request = SendTestRequest {
+                team_id,
+                channel_id: session.channel_id(&channel).await?,
+                event_type: event_type.unwrap_or_default(),
+                recipient: recipient.unwrap_or_default(),
+                channel: None,
+            };
+            test(session, &channel, request).await
+        }
+        Command::Try(settings) => {
+            let channel = settings.channel()?;
+            let name = channel.display_name.clone();
+            let request = SendTestRequest {
+                team_id,
+                channel: Some(channel),
+                ..SendTestRequest::default()
+            };
+            test(session, &name, request).await
         }
         Command::SetDefault { channel } => {
             let request = SetDefaultChannelRequest {
@@ -274,13 +288,9 @@ async fn get(session: &Session, given: &str) -> Outcome<Channel> {
 }
 
 /// A test that did not get through makes the command fail.
-async fn test(session: &Session, channel: &str, event_type: String, recipient: String) -> Outcome {
-    let request = SendTestRequest {
-        team_id: session.team(),
-        channel_id: session.channel_id(channel).await?,
-        event_type,
-        recipient,
-    };
+async fn test(session: &Session, channel: &str, request: SendTestRequest) -> Outcome {
+    // Of a test before saving there is nothing in the log.
+    let is_logged = request.channel.is_none();
     let answer = session
         .dispatcher()
         .send_test(session.ask(request))
@@ -307,7 +317,10 @@ async fn test(session: &Session, channel: &str, event_type: String, recipient: S
                     style.faint(attempt.response_body.trim_end())
                 );
             }
-            said + &style.faint(&format!("  {}\n", delivery.id))
+            if is_logged {
+                said += &style.faint(&format!("  {}\n", delivery.id));
+            }
+            said
         })?;
     if delivery.state == DeliveryState::Delivered as i32 {
         Ok(())

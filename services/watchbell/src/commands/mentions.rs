@@ -67,6 +67,9 @@ pub(crate) struct WhoOptions {
     /// A Slack user group, S…
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     slack_group: Vec<String>,
+    /// A member, by id or address: the one with the member's Slack user id
+    #[arg(long, value_name = "MEMBER", value_delimiter = ',')]
+    member: Vec<String>,
     /// Everybody active in the Slack channel
     #[arg(long)]
     here: bool,
@@ -86,17 +89,17 @@ fn teams_user(text: &str) -> Result<TeamsUser, String> {
 }
 
 impl WhoOptions {
-    fn mentions(self) -> Vec<Mention> {
+    async fn mentions(self, session: &Session) -> Outcome<Vec<Mention>> {
+        let mut members = Vec::new();
+        for member in &self.member {
+            members.push(Who::MemberId(session.member_id(member).await?));
+        }
         let users = self.slack_user.into_iter().map(Who::SlackUser);
         let groups = self.slack_group.into_iter().map(Who::SlackGroup);
         let here = self.here.then_some(Who::Here(true));
         let teams = self.teams_user.into_iter().map(Who::TeamsUser);
-        users
-            .chain(groups)
-            .chain(here)
-            .chain(teams)
-            .map(|who| Mention { who: Some(who) })
-            .collect()
+        let all = users.chain(groups).chain(members).chain(here).chain(teams);
+        Ok(all.map(|who| Mention { who: Some(who) }).collect())
     }
 }
 
@@ -147,7 +150,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             let mention_rule = MentionRule {
                 types,
                 severities: severities.into_iter().map(Severity::to_wire).collect(),
-                mentions: who.mentions(),
+                mentions: who.mentions(session).await?,
                 ..MentionRule::default()
             };
             let request = CreateMentionRuleRequest {
@@ -180,7 +183,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 rule.severities = severities.into_iter().map(Severity::to_wire).collect();
                 paths.push("severities");
             }
-            let mentions = who.mentions();
+            let mentions = who.mentions(session).await?;
             if !mentions.is_empty() {
                 rule.mentions = mentions;
                 paths.push("mentions");

@@ -157,6 +157,8 @@ impl Composition {
         let mut settings: watchbell_config::Settings = self.plan.settings.required("config")?;
         settings.egress = self.egress();
         settings.brand = self.plan.shared.brand.clone();
+        let mail: watchbell_dispatcher::MailSettings = self.plan.settings.section("mail")?;
+        settings.platform_mail = mail.is_set();
         if let (true, Some(key)) = (settings.sealing.key.is_empty(), &self.plan.keys.sealing) {
             settings.sealing.key = key.clone();
         }

@@ -182,6 +182,7 @@ pub(crate) fn target(route: &Route, names: &HashMap<String, String>) -> String {
         Some(Target::Person(person)) => format!("{kind} {}", person.address),
         Some(Target::Address(address)) => format!("{kind} {}", address.address),
         Some(Target::Inbox(_)) => format!("{kind} inbox"),
+        Some(Target::Receipts(_)) => format!("{kind} whoever gets receipts"),
         None => kind,
     }
 }
@@ -189,7 +190,7 @@ pub(crate) fn target(route: &Route, names: &HashMap<String, String>) -> String {
 /// `@U0123`, `@here`.
 pub(crate) fn mention(mention: &Mention) -> String {
     match &mention.who {
-        Some(Who::SlackUser(id) | Who::SlackGroup(id)) => format!("@{id}"),
+        Some(Who::SlackUser(id) | Who::SlackGroup(id) | Who::MemberId(id)) => format!("@{id}"),
         Some(Who::Here(_)) => "@here".to_owned(),
         Some(Who::TeamsUser(user)) => format!("@{} ({})", user.name, user.id),
         None => "nobody".to_owned(),

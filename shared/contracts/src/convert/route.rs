@@ -28,16 +28,19 @@ fn target(target: &Target) -> WireTarget {
             member_id,
             address,
             topic,
+            channel,
         } => WireTarget::Person(wire::PersonTarget {
             member_id: member_id.to_string(),
             address: address.to_string(),
             topic: topic.to_string(),
+            channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
         }),
         Target::Address { address, channel } => WireTarget::Address(wire::AddressTarget {
             address: address.to_string(),
             channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
         }),
         Target::Inbox => WireTarget::Inbox(wire::InboxTarget {}),
+        Target::Receipts => WireTarget::Receipts(wire::ReceiptsTarget {}),
     }
 }
 

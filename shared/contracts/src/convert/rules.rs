@@ -100,6 +100,9 @@ fn mention(message: &event::Mention) -> Result<Mention, Violations> {
             id: user.id.clone(),
             name: user.name.clone(),
         })),
+        Some(Who::MemberId(id)) => violations
+            .parse("member_id", reason::MALFORMED, id)
+            .map(Mention::Member),
     };
     mention.ok_or(violations)
 }
@@ -115,6 +118,7 @@ pub fn mention_message(mention: &Mention) -> event::Mention {
             id: user.id.clone(),
             name: user.name.clone(),
         }),
+        Mention::Member(id) => Who::MemberId(id.to_string()),
     };
     event::Mention { who: Some(who) }
 }

@@ -136,6 +136,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("FollowChanges", Internal),
             ("WatchChanges", Internal),
             ("ResolveChannel", Internal),
+            ("ResolveDraftChannel", Internal),
             ("Authenticate", Internal),
             ("ReportChannelHealth", Internal),
             ("ListAllTeams", Internal),

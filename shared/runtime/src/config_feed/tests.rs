@@ -11,7 +11,8 @@ use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
     GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
     ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
-    ResolveChannelRequest, ResolveChannelResponse, WatchChangesRequest, WatchChangesResponse,
+    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
+    WatchChangesRequest, WatchChangesResponse,
 };
 use watchbell_domain::ids::TeamId;
 
@@ -267,6 +268,13 @@ impl SnapshotApi for Config {
     }
 
     async fn resolve_channel(&self, _: Request<ResolveChannelRequest>) -> Answer<ResolveChannelResponse> {
+        not_scripted()
+    }
+
+    async fn resolve_draft_channel(
+        &self,
+        _: Request<ResolveDraftChannelRequest>,
+    ) -> Answer<ResolveDraftChannelResponse> {
         not_scripted()
     }
 

@@ -54,13 +54,19 @@ pub(crate) fn footer(
 }
 
 fn subscription(event: &StoredEvent, target: &Target, recipient: &str) -> Option<(Subscription, String)> {
+    // Whoever asks for a test chooses where it goes: nobody is subscribed by it, so its link must undo nothing.
+    if event.test {
+        return None;
+    }
     match target {
         Target::Person { member, topic, .. } => {
             let topic: Topic = topic.parse().ok()?;
+            let address = recipient.parse().ok()?;
             let label = format!("Unsubscribe from {}", topic_words(topic));
             Some((
                 Subscription::Topic {
                     member: *member,
+                    address,
                     topic,
                 },
                 label,
@@ -88,7 +94,7 @@ fn subscription(event: &StoredEvent, target: &Target, recipient: &str) -> Option
                 "Unsubscribe from the weekly digest".to_owned(),
             ))
         }
-        Target::Address { .. } | Target::Inbox => None,
+        Target::Address { .. } | Target::Inbox | Target::Receipts => None,
     }
 }
 
@@ -155,12 +161,14 @@ mod tests {
                 member,
                 address: "ann@example.com".to_owned(),
                 topic: topic.as_str().to_owned(),
+                channel: None,
             };
             let footer = of(&samples::event("finding.created"), &target);
             assert_eq!(
                 opened(&footer),
                 Subscription::Topic {
                     member,
+                    address: "ann@example.com".parse().unwrap(),
                     topic: *topic
                 }
             );
@@ -192,6 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn a_test_has_no_link_that_could_be_undone() {
+        let test = StoredEvent {
+            test: true,
+            ..samples::event("finding.created")
+        };
+        let footer = of(&test, &address_of(Some(ChannelId::generate(samples::noon()))));
+        assert!(
+            !footer.one_click && !footer.url.contains("token"),
+            "{}",
+            footer.url
+        );
+    }
+
+    #[test]
     fn receipts_and_notices_have_a_page_and_no_one_click() {
         let receipt = samples::event("compliance.receipt.issued");
         let member = MemberId::generate(samples::noon());
@@ -199,6 +221,7 @@ mod tests {
             member,
             address: "ann@example.com".to_owned(),
             topic: String::new(),
+            channel: None,
         };
         for target in [address_of(None), owner.clone()] {
             let footer = of(&receipt, &target);

@@ -40,53 +40,43 @@ pub(crate) fn report(outcome: Result<SmtpAnswer, SmtpError>) -> Report {
         SmtpError::Transient { code, text } => answered(
             Report::retryable(
                 format!("smtp.{code}"),
-                "The mail server does not take the message now: its answer says why. It is tried again.",
+                "The mail server does not take the message now: its answer says why.",
             ),
             code,
             &text,
         ),
-        SmtpError::Timeout { after_data: false } => Report::retryable(
-            "timeout",
-            "The mail server did not answer in time. It is tried again.",
-        ),
+        SmtpError::Timeout { after_data: false } => {
+            Report::retryable("timeout", "The mail server did not answer in time.")
+        }
         SmtpError::Timeout { after_data: true } => Report::retryable(
             "timeout",
-            "The message was sent and the mail server did not confirm it: it may have been delivered. It is tried again.",
+            "The message was sent and the mail server did not confirm it: it may have been delivered.",
         ),
         SmtpError::Broken { after_data, .. } => Report::retryable(
             "reset",
             if after_data {
-                "The connection broke before the mail server confirmed the message: it may have been delivered. It is \
-                 tried again."
+                "The connection broke before the mail server confirmed the message: it may have been delivered."
             } else {
-                "The connection to the mail server broke. It is tried again."
+                "The connection to the mail server broke."
             },
         ),
         SmtpError::Refused(refusal) => Report::permanent(
             format!("refused.{}", refusal.reason().to_ascii_lowercase()),
             format!("The mail server's address is not allowed: {refusal}."),
         ),
-        SmtpError::Dns => Report::retryable(
-            "dns",
-            "The mail server's name could not be resolved: check it. It is tried again.",
-        ),
+        SmtpError::Dns => Report::retryable("dns", "The mail server's name could not be resolved: check it."),
         SmtpError::Connect(why) => Report::retryable(
             "connect",
-            format!(
-                "No connection to the mail server could be opened ({why}): check host and port. It is tried again."
-            ),
+            format!("No connection to the mail server could be opened ({why}): check host and port."),
         ),
         // Passwords get changed back, and an alert is worth another try.
         SmtpError::Auth(_) => Report::retryable(
             "smtp.auth",
-            "The mail server did not accept the account: correct user and password, or use an app password. It is \
-             tried again.",
+            "The mail server did not accept the account: correct user and password, or use an app password.",
         ),
         SmtpError::Tls(why) => Report::retryable(
             "tls",
-            format!(
-                "No encrypted connection to the mail server ({why}): check port and security. It is tried again."
-            ),
+            format!("No encrypted connection to the mail server ({why}): check port and security."),
         ),
         SmtpError::Unsendable(why) => {
             Report::permanent("smtp.unsendable", format!("The message cannot be sent: {why}."))

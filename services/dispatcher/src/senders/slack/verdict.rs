@@ -113,7 +113,7 @@ pub(crate) fn report(heard: &Heard) -> Report {
         200..=299 => heard.report(
             heard.later(),
             "slack.unexpected_answer",
-            "Whoever answered is not Slack, or says something new: the answer was not `ok`. It is tried again.",
+            "Whoever answered is not Slack, or says something new: the answer was not `ok`.",
         ),
         410 => {
             let mut report = heard.report(
@@ -124,11 +124,15 @@ pub(crate) fn report(heard: &Heard) -> Report {
             report.channel_broken = true;
             report
         }
-        429 => heard.report(heard.later(), "slack.rate_limited", "Slack asks to send more slowly. It is tried again."),
+        429 => heard.report(
+            heard.later(),
+            "slack.rate_limited",
+            "Slack asks to send more slowly.",
+        ),
         500 if body == "rollup_error" => heard.report(
             heard.later(),
             "slack.rollup_error",
-            "Slack had an error of its own, and may have posted the message. It is tried again.",
+            "Slack had an error of its own, and may have posted the message.",
         ),
         _ => host_failure(heard, "slack", "Slack"),
     }

@@ -17,7 +17,7 @@ pub(crate) fn report(heard: &Heard, host: &str) -> Report {
             heard.later(),
             "teams.unexpected_answer",
             "The answer is not one of Teams: check that the URL is the workflow's and that no proxy or sign-in page answers \
-             in its place. It is tried again.",
+             in its place.",
         ),
         400 => heard.report(
             Verdict::Permanent,
@@ -40,7 +40,7 @@ pub(crate) fn report(heard: &Heard, host: &str) -> Report {
             report.channel_broken = true;
             report
         }
-        429 => heard.report(heard.later(), "teams.rate_limited", "Teams asks to send more slowly. It is tried again."),
+        429 => heard.report(heard.later(), "teams.rate_limited", "Teams asks to send more slowly."),
         _ => host_failure(heard, "teams", "Teams"),
     }
 }
@@ -63,12 +63,12 @@ fn connector_failure(heard: &Heard, body: &str) -> Report {
         Some(429) => heard.report(
             heard.later(),
             "teams.rate_limited",
-            "Teams asks to send more slowly (hidden in an answer of 200). It is tried again.",
+            "Teams asks to send more slowly (hidden in an answer of 200).",
         ),
         Some(status @ 500..) => heard.report(
             heard.later(),
             format!("teams.hidden_{status}"),
-            format!("Teams had a fault of its own ({status}, hidden in an answer of 200). It is tried again."),
+            format!("Teams had a fault of its own ({status}, hidden in an answer of 200)."),
         ),
         Some(status) => heard.report(
             Verdict::Permanent,

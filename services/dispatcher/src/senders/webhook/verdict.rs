@@ -31,16 +31,16 @@ pub(crate) fn report(heard: &Heard) -> Report {
             code,
             format!("The endpoint answered with a redirect ({status}), which is never followed: correct the URL."),
         ),
-        429 => heard.report(heard.later(), code, "The endpoint asks to send more slowly (429). It is tried again."),
+        429 => heard.report(heard.later(), code, "The endpoint asks to send more slowly (429)."),
         400..=499 => heard.report(
             heard.later(),
             code,
-            format!("The endpoint refused the request ({status}). Check its logs; it is tried again."),
+            format!("The endpoint refused the request ({status}). Check its logs."),
         ),
         _ => heard.report(
             heard.later(),
             code,
-            format!("The endpoint has a fault of its own ({status}). It is tried again."),
+            format!("The endpoint has a fault of its own ({status})."),
         ),
     }
 }
