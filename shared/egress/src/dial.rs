@@ -14,6 +14,11 @@ use tokio::time;
 
 const STAGGER: Duration = Duration::from_millis(250);
 
+/// The time of tokio's timers, which tests pause and advance.
+pub(crate) fn now() -> time::Instant {
+    time::sleep(Duration::ZERO).deadline()
+}
+
 /// The first connection that opens within `timeout`; Nagle's algorithm is off on it.
 pub(crate) async fn dial(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
     let stream = time::timeout(timeout, race(addresses, TcpStream::connect))
@@ -68,7 +73,7 @@ mod tests {
 
     async fn milliseconds(ports: &[u16]) -> (io::Result<u16>, u128) {
         let addresses: Vec<_> = ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect();
-        let begin = time::sleep(Duration::ZERO).deadline();
+        let begin = now();
         (race(&addresses, connect).await, begin.elapsed().as_millis())
     }
 

@@ -1,11 +1,13 @@
 //! The guarded HTTP client: one POST out, one answer back, and an exact word on how far it got.
 //!
 //! It speaks HTTP/1.1 and, by ALPN, HTTP/2 over pooled connections; it follows no redirect, uses no proxy, keeps no
-//! cookie. Every new connection asks the [`Guard`] for the addresses to dial. It decides nothing about retries.
+//! cookie. Every new connection asks the [`Guard`] for the addresses to dial. It sends a request again only when
+//! the server had closed a connection of the pool before the request reached it; other retries are its callers'.
 
 mod connect;
 mod connection;
 mod http1;
+mod keep_alive;
 mod origin;
 mod payload;
 mod pool;
@@ -44,6 +46,9 @@ const MAX_ANSWER_HEAD: usize = 64 * 1024;
 /// A busy HTTP/2 connection is pinged this often, and ends when no answer comes.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the word that nobody took a request is waited for: a round trip, with much to spare.
+const REFUSAL_WAIT: Duration = Duration::from_millis(500);
 
 /// A guarded HTTP client. Cheap to clone; all clones share the pool.
 #[derive(Debug, Clone)]
@@ -202,8 +207,8 @@ impl HttpClient {
         for name in dropped {
             headers.remove(name);
         }
-        let (payload, handed_over) = Payload::new(body);
-        let mut request = Request::new(payload);
+        let handed_over = HandedOver::default();
+        let mut request = Request::new(Payload::new(body, &handed_over));
         *request.method_mut() = method;
         *request.uri_mut() = url.expose().clone();
         *request.headers_mut() = headers;
@@ -236,24 +241,33 @@ impl HttpClient {
         })
     }
 
-    /// Sends a request over a connection of the pool, or over a new one. It moves on to the next one only while
-    /// nothing of it was sent, which a connection that ended while it was idle is the reason for.
+    /// Sends a request over a connection of the pool, or over a new one. It moves on to the next one while nothing of the
+    /// request was sent. When the server had closed the connection before the request reached it (RFC 9112 §9.3.1), the
+    /// request goes out once more, over a new one.
     async fn send(
         &self,
         url: &GuardedUrl,
         mut request: Request<Payload>,
         handed_over: &HandedOver,
     ) -> Result<(Connection, Response<Incoming>), SendError> {
+        let mut untaken = None;
         while let Some(mut connection) = self.pool.take(url) {
+            let again = request.clone();
             match connection.send(request).await {
                 Ok(response) => return Ok((connection, response)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if connection.is_spent() => request = unsent,
+                    None if connection.was_closed_before(REFUSAL_WAIT).await => {
+                        untaken = Some(unanswered(error.error(), handed_over));
+                        request = again;
+                        break;
+                    }
                     _ => return Err(unanswered(error.error(), handed_over)),
                 },
             }
         }
-        let mut connection = match self.connector.connect(url).await? {
+        let opened = self.connector.connect(url).await;
+        let mut connection = match opened.map_err(|error| untaken.unwrap_or_else(|| error.into()))? {
             Connection::Http2(sender) => Connection::Http2(self.pool.share(Origin::of(url), sender)),
             http1 @ Connection::Http1(_) => http1,
         };

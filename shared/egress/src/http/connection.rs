@@ -1,5 +1,7 @@
 //! An open connection of either version of HTTP.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
@@ -67,6 +69,15 @@ impl Connection {
         match self {
             Self::Http1(connection) => keep_prefix(connection.reading(body), keep, kept).await,
             Self::Http2(_) => keep_prefix(body, keep, kept).await,
+        }
+    }
+
+    /// Whether the server had closed the connection before the last request reached it. Waits for that word for `patience`
+    /// at most. Over HTTP/2 nobody knows.
+    pub(super) async fn was_closed_before(&mut self, patience: Duration) -> bool {
+        match self {
+            Self::Http1(connection) => connection.was_closed_before(patience).await,
+            Self::Http2(_) => false,
         }
     }
 

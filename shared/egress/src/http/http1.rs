@@ -7,6 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -18,9 +19,11 @@ use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
 use super::MAX_ANSWER_HEAD;
+use super::keep_alive::KeepAlive;
 use super::origin::Origin;
 use super::payload::Payload;
 use super::wire::{Ration, Wire};
+use crate::dial::now;
 
 /// What may come before the end of an answer's head, interim answers (1xx) included.
 const MAX_BEFORE_ANSWER: usize = 4 * MAX_ANSWER_HEAD;
@@ -32,10 +35,15 @@ pub(super) struct Http1 {
     sender: SendRequest<Payload>,
     driver: Driver,
     ration: Ration,
+    heard_nothing: bool,
+    pub(super) keep_alive: KeepAlive,
 }
 
-/// What moves the bytes; nothing once the connection has ended.
-struct Driver(Option<Connection<TokioIo<Wire>, Payload>>);
+/// What moves the bytes, and what is left of it once the connection has ended.
+enum Driver {
+    Running(Connection<TokioIo<Wire>, Payload>),
+    Ended(Option<Wire>),
+}
 
 /// The body of an answer, together with what has to be driven for it to come.
 pub(super) struct Driven<'a> {
@@ -54,8 +62,10 @@ impl Http1 {
             origin,
             host,
             sender,
-            driver: Driver(Some(connection)),
+            driver: Driver::Running(connection),
             ration,
+            heard_nothing: true,
+            keep_alive: KeepAlive::new(now()),
         })
     }
 
@@ -82,8 +92,22 @@ impl Http1 {
             answer.as_mut().poll(&mut unheard())
         });
         let answer = answer.await;
+        self.heard_nothing = self.ration.is_untouched(MAX_BEFORE_ANSWER);
         self.ration.lift();
+        if let Ok(response) = &answer {
+            self.keep_alive.answered(response.headers(), now());
+        }
         answer
+    }
+
+    /// Whether the server had closed the connection before the last request reached it: its system refuses what comes
+    /// for a closed connection by a reset. A server that has read the request and says nothing ends without one. Waits
+    /// for the reset for `patience` at most.
+    pub(super) async fn was_closed_before(&mut self, patience: Duration) -> bool {
+        match &mut self.driver {
+            Driver::Ended(Some(wire)) if self.heard_nothing => wire.was_reset(patience).await,
+            _ => false,
+        }
     }
 
     /// Reads the body of the answer.
@@ -98,7 +122,7 @@ impl Http1 {
     /// task.
     pub(super) fn is_reusable(&mut self) -> bool {
         self.driver.poll(&mut unheard());
-        self.driver.0.is_some() && self.sender.is_ready()
+        matches!(self.driver, Driver::Running(_)) && self.sender.is_ready()
     }
 
     /// Says goodbye as far as that is possible without waiting: TLS wants to be closed by both sides.
@@ -113,11 +137,12 @@ impl Http1 {
 
 impl Driver {
     fn poll(&mut self, cx: &mut Context<'_>) {
-        if let Some(connection) = &mut self.0
+        if let Self::Running(connection) = self
             && Pin::new(connection).poll(cx).is_ready()
+            && let Self::Running(connection) = std::mem::replace(self, Self::Ended(None))
         {
-            // Dropping it answers the request that it still has, if any.
-            self.0 = None;
+            // Taking it apart answers the request that it still has, if any.
+            *self = Self::Ended(Some(connection.into_parts().io.into_inner()));
         }
     }
 }

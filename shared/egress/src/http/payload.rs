@@ -9,28 +9,32 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 /// A request body that remembers whether the connection has taken it: from then on it may have arrived.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Payload {
     data: Option<Bytes>,
-    taken: Arc<AtomicBool>,
+    handed_over: HandedOver,
 }
 
 /// Whether a [`Payload`] has been taken.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct HandedOver(Arc<AtomicBool>);
 
 impl Payload {
-    pub(super) fn new(data: Bytes) -> (Self, HandedOver) {
-        let taken = Arc::new(AtomicBool::new(false));
-        let handed_over = HandedOver(Arc::clone(&taken));
-        let data = Some(data);
-        (Self { data, taken }, handed_over)
+    pub(super) fn new(data: Bytes, handed_over: &HandedOver) -> Self {
+        Self {
+            data: Some(data),
+            handed_over: handed_over.clone(),
+        }
     }
 }
 
 impl HandedOver {
     pub(super) fn get(&self) -> bool {
         self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -42,7 +46,7 @@ impl Body for Payload {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.taken.store(true, Ordering::Release);
+        self.handed_over.set();
         Poll::Ready(
             self.data
                 .take()
@@ -55,7 +59,7 @@ impl Body for Payload {
         let nothing_left = self.data.as_ref().is_none_or(Bytes::is_empty);
         if nothing_left {
             // An empty body is never polled: being asked is all the sign there is.
-            self.taken.store(true, Ordering::Release);
+            self.handed_over.set();
         }
         nothing_left
     }

@@ -1,24 +1,24 @@
-//! Connections for later, kept for each origin under two bounds.
+//! Connections for later, kept for each origin under two bounds, and no longer than their [`KeepAlive`] says.
 //!
-//! Nobody uses a clock here: every use has a number, and a sweep that comes round in even steps remembers how far the
-//! numbers had come. What was not used since a sweep of long ago is closed.
+//! Every use has a number, so that those that were not used for longest go first when there are too many.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::connection::{Connection, Http2};
 use super::http1::Http1;
+use super::keep_alive::KeepAlive;
 use super::origin::Origin;
+use crate::dial::now;
 use crate::guard::GuardedUrl;
 
-/// How often idle connections are looked after.
-const ROUND: Duration = Duration::from_secs(10);
-/// A connection that was idle for so many whole rounds is closed: after 80 to 90 seconds.
-const IDLE_ROUNDS: usize = 8;
+/// How often connections that may not be used any more are closed.
+const ROUND: Duration = Duration::from_secs(2);
 
 /// How many connections are kept.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +41,6 @@ struct State {
     origins: [HashMap<Arc<str>, Slot>; 2],
     held: usize,
     uses: u64,
-    /// What `uses` was at the last sweeps, oldest first.
-    rounds: VecDeque<u64>,
     sweeper: Option<JoinHandle<()>>,
 }
 
@@ -57,6 +55,7 @@ struct Slot {
 /// A connection with the number of its last use.
 struct Kept<T> {
     used: u64,
+    keep_alive: KeepAlive,
     connection: T,
 }
 
@@ -68,29 +67,23 @@ impl Pool {
         }
     }
 
-    /// The connection to `url`'s origin that was used last, if there is one.
+    /// The connection to `url`'s origin that was used last, if there is one that may be used again.
     pub(super) fn take(&self, url: &GuardedUrl) -> Option<Connection> {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let used = state.next_use();
-        let slot = state.origins[usize::from(url.is_tls())].get_mut(url.authority())?;
-        if let Some(shared) = &mut slot.shared {
-            if !shared.connection.is_closed() {
-                shared.used = used;
-                return Some(Connection::Http2(shared.connection.clone()));
-            }
-            slot.shared = None;
-            state.held -= 1;
-        }
-        let idle = slot.idle.pop()?;
-        state.held -= 1;
-        Some(Connection::Http1(idle.connection))
+        let now = now();
+        let mut stale = Vec::new();
+        let taken = self.lock().take(url, now, &mut stale);
+        stale.into_iter().for_each(|idle| idle.connection.close());
+        taken
     }
 
     /// Keeps an HTTP/1.1 connection whose last answer was read to its end, unless it has ended or there are enough.
     pub(super) fn park(self: &Arc<Self>, mut connection: Box<Http1>) {
         if !connection.is_reusable() {
             return;
+        }
+        let keep_alive = connection.keep_alive;
+        if !keep_alive.holds(now()) {
+            return connection.close();
         }
         let origin = connection.origin().clone();
         let mut state = self.lock();
@@ -100,7 +93,11 @@ impl Pool {
             drop(state);
             return connection.close();
         }
-        slot.idle.push(Kept { used, connection });
+        slot.idle.push(Kept {
+            used,
+            keep_alive,
+            connection,
+        });
         self.held_one_more(state);
     }
 
@@ -111,6 +108,7 @@ impl Pool {
         let slot = state.slot(origin);
         let newcomer = Kept {
             used,
+            keep_alive: KeepAlive::new(now()),
             connection: connection.clone(),
         };
         match &mut slot.shared {
@@ -128,28 +126,21 @@ impl Pool {
         state.held += 1;
         // A sweeper that ended although there was work had lost its runtime.
         if state.sweeper.as_ref().is_none_or(JoinHandle::is_finished) {
-            state.rounds.clear();
             state.sweeper = Some(tokio::spawn(sweep(Arc::downgrade(self))));
         }
         if state.held > self.bounds.in_all {
             let middle = state.median_use();
-            let surplus = state.evict(middle);
+            let surplus = state.evict(|used, _| used <= middle);
             drop(state);
             surplus.into_iter().for_each(|idle| idle.connection.close());
         }
     }
 
-    /// Closes what was idle for too long. Says whether anything is left to look after.
+    /// Closes what may not be used any more. Says whether anything is left to look after.
     fn sweep_once(&self) -> bool {
+        let now = now();
         let mut state = self.lock();
-        let now = state.uses;
-        state.rounds.push_back(now);
-        let long_ago = if state.rounds.len() > IDLE_ROUNDS {
-            state.rounds.pop_front()
-        } else {
-            None
-        };
-        let stale = state.evict(long_ago.unwrap_or(0));
+        let stale = state.evict(|_, keep_alive| !keep_alive.holds(now));
         let anything_left = state.held > 0;
         if !anything_left {
             state.sweeper = None;
@@ -181,6 +172,34 @@ impl State {
             .or_default()
     }
 
+    fn take(
+        &mut self,
+        url: &GuardedUrl,
+        now: Instant,
+        stale: &mut Vec<Kept<Box<Http1>>>,
+    ) -> Option<Connection> {
+        let used = self.next_use();
+        let slot = self.origins[usize::from(url.is_tls())].get_mut(url.authority())?;
+        if let Some(shared) = &mut slot.shared {
+            if !shared.connection.is_closed() && shared.keep_alive.holds(now) {
+                shared.used = used;
+                shared.keep_alive.used(now);
+                return Some(Connection::Http2(shared.connection.clone()));
+            }
+            // Requests that are under way over it have a handle of their own.
+            slot.shared = None;
+            self.held -= 1;
+        }
+        while let Some(idle) = slot.idle.pop() {
+            self.held -= 1;
+            if idle.keep_alive.holds(now) {
+                return Some(Connection::Http1(idle.connection));
+            }
+            stale.push(idle);
+        }
+        None
+    }
+
     fn next_use(&mut self) -> u64 {
         self.uses += 1;
         self.uses
@@ -196,14 +215,19 @@ impl State {
         }
     }
 
-    /// Takes out what was last used at `mark` or before, and origins without a connection. The connections are left to the caller to close, who should
-    /// not do that under the lock.
-    fn evict(&mut self, mark: u64) -> Vec<Kept<Box<Http1>>> {
+    /// Takes out what is `stale` by the number of its last use and by its [`KeepAlive`], and origins without a connection.
+    /// The connections are left to the caller to close, who should not do that under the lock.
+    fn evict(&mut self, stale: impl Fn(u64, &KeepAlive) -> bool) -> Vec<Kept<Box<Http1>>> {
         let mut gone = Vec::new();
         let mut held = 0;
         for origins in &mut self.origins {
             origins.retain(|_, slot| {
-                slot.evict(mark, &mut gone);
+                gone.extend(
+                    slot.idle
+                        .extract_if(.., |idle| stale(idle.used, &idle.keep_alive)),
+                );
+                slot.shared
+                    .take_if(|shared| stale(shared.used, &shared.keep_alive));
                 let left = slot.uses().count();
                 held += left;
                 left > 0
@@ -218,14 +242,6 @@ impl Slot {
     fn uses(&self) -> impl Iterator<Item = u64> {
         let shared = self.shared.iter().map(|shared| shared.used);
         self.idle.iter().map(|idle| idle.used).chain(shared)
-    }
-
-    fn evict(&mut self, mark: u64, gone: &mut Vec<Kept<Box<Http1>>>) {
-        let stale = self.idle.partition_point(|idle| idle.used <= mark);
-        gone.extend(self.idle.drain(..stale));
-        if self.shared.as_ref().is_some_and(|shared| shared.used <= mark) {
-            self.shared = None;
-        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -15,6 +16,8 @@ use tokio_rustls::client::TlsStream;
 pub(super) struct Wire {
     stream: Stream,
     ration: Ration,
+    /// A read or a write has failed because of a reset.
+    reset: bool,
 }
 
 #[derive(Debug)]
@@ -39,6 +42,11 @@ impl Ration {
         self.limit(usize::MAX);
     }
 
+    /// Whether nothing was heard since it was limited to `bytes`.
+    pub(super) fn is_untouched(&self, bytes: usize) -> bool {
+        self.0.load(Ordering::Relaxed) == bytes
+    }
+
     fn is_used_up(&self) -> bool {
         self.0.load(Ordering::Relaxed) == 0
     }
@@ -59,6 +67,7 @@ impl From<Stream> for Wire {
         Self {
             stream,
             ration: Ration::default(),
+            reset: false,
         }
     }
 }
@@ -75,6 +84,29 @@ impl Wire {
     /// Limits what is read of it, wherever it goes.
     pub(super) fn ration(&self) -> Ration {
         self.ration.clone()
+    }
+
+    fn noting_a_reset<T>(&mut self, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &done {
+            self.reset |= matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            );
+        }
+        done
+    }
+
+    /// Whether the other side's system reset the connection; waits for that for `patience` at most.
+    pub(super) async fn was_reset(&self, patience: Duration) -> bool {
+        let tcp = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        if self.reset {
+            return true;
+        }
+        let seen = tokio::time::timeout(patience, tcp.ready(Interest::ERROR)).await;
+        seen.is_ok() && matches!(tcp.take_error(), Ok(Some(_)))
     }
 
     /// Whether both sides agreed on HTTP/2.
@@ -98,23 +130,27 @@ impl AsyncRead for Wire {
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         };
         this.ration.spend(buf.filled().len() - before);
-        read
+        this.noting_a_reset(read)
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let wrote = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
+        };
+        this.noting_a_reset(wrote)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let flushed = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
+        };
+        this.noting_a_reset(flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -129,10 +165,12 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let wrote = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
+        };
+        this.noting_a_reset(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {

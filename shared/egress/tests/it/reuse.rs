@@ -1,10 +1,12 @@
 //! Which connections are used again, and what becomes of a request whose connection was not worth it.
 
+use std::io::{Read, Write};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use watchbell_egress::{Answer, HttpClient, SendError};
+use watchbell_egress::{Answer, EgressPolicy, GuardedUrl, HttpClient, SendError};
 
 use crate::raw::{RawServer, Turn};
 use crate::support::{client, look_around};
@@ -153,23 +155,92 @@ async fn a_request_that_is_given_up_takes_its_connection_with_it() {
     assert_eq!(server.connections(), [0, 1]);
 }
 
+/// Lets the client's time pass without waiting for it.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::sleep(time).await;
+    tokio::time::resume();
+}
+
 #[tokio::test]
-async fn an_idle_connection_is_closed_after_a_while_and_not_before() {
+async fn an_idle_connection_is_closed_before_a_common_server_does_it_and_not_earlier() {
     let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
     let client = client();
     post(&client, &server, PATIENCE).await.unwrap();
-    tokio::time::pause();
-    tokio::time::sleep(Duration::from_secs(75)).await;
-    tokio::time::resume();
+    pass(Duration::from_millis(3500)).await;
     post(&client, &server, PATIENCE).await.unwrap();
     assert_eq!(server.connections(), [0, 0]);
 
-    tokio::time::pause();
-    tokio::time::sleep(Duration::from_secs(95)).await;
-    tokio::time::resume();
-    server.until_ended(1).await;
+    pass(Duration::from_millis(4500)).await;
     post(&client, &server, PATIENCE).await.unwrap();
     assert_eq!(server.connections(), [0, 0, 1]);
+    pass(Duration::from_secs(10)).await;
+    server.until_ended(2).await;
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_as_long_as_its_server_says_up_to_an_age() {
+    let said = b"HTTP/1.1 200 OK\r\nkeep-alive: timeout=60\r\ncontent-length: 2\r\n\r\nok";
+    let server = RawServer::start(|_, _| Turn::Say(said.to_vec())).await;
+    let client = client();
+    for _ in 0..3 {
+        post(&client, &server, PATIENCE).await.unwrap();
+        pass(Duration::from_secs(40)).await;
+    }
+    assert_eq!(server.connections(), [0, 0, 0]);
+    post(&client, &server, PATIENCE).await.unwrap();
+    assert_eq!(
+        server.connections(),
+        [0, 0, 0, 1],
+        "a name may lead elsewhere after a while"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_takes_one_request_a_connection_is_asked_for_one() {
+    let said = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=1\r\ncontent-length: 2\r\n\r\nok";
+    let server = RawServer::start(|_, _| Turn::Say(said.to_vec())).await;
+    let client = client();
+    for _ in 0..3 {
+        post(&client, &server, PATIENCE).await.unwrap();
+    }
+    assert_eq!(server.connections(), [0, 1, 2]);
+}
+
+/// A server that reads a request and answers it on each connection, and hands the connections over for closing.
+fn server_by_hand() -> (GuardedUrl, mpsc::Receiver<std::net::TcpStream>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (hand_over, connections) = mpsc::channel();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut request = Vec::new();
+            while !request.ends_with(b"{}") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.push(byte[0]);
+            }
+            stream.write_all(&answer("ok")).unwrap();
+            if hand_over.send(stream).is_err() {
+                return;
+            }
+        }
+    });
+    let url = EgressPolicy::allowing_loopback().check_url(&url).unwrap();
+    (url, connections)
+}
+
+#[tokio::test]
+async fn a_request_that_met_a_closed_connection_goes_out_again_at_once() {
+    let (url, connections) = server_by_hand();
+    let client = client();
+    let post = || client.post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENCE);
+    for _ in 0..20 {
+        post().await.unwrap();
+        // The client has had no occasion to notice this when it sends.
+        drop(connections.recv().unwrap());
+    }
+    post().await.unwrap();
 }
 
 #[tokio::test]
