@@ -25,15 +25,14 @@ KUBERNETES = ["1.25", "1.33"]
 # Kinds of the Prometheus operator, of which Kubernetes has no schema.
 FOREIGN = {"PodMonitor", "PrometheusRule"}
 
-# Settings that the chart knows by itself, takes as secrets, or leaves out: whoever wants TLS between pods has a mesh. There
-# is no volume for files.
+# Settings that the chart knows by itself, takes as secrets, or leaves out: whoever wants TLS between pods has a mesh.
 NOT_IN_VALUES = {
     "server": {"address", "shutdown_grace", "tls"},
     "auth": {"service_token"},
     "auth.jwt": {"jwks_file"},
     "database": {"url"},
     "mail": {"password"},
-    "config": {"egress", "sealing", "unsubscribe_keys"},
+    "config": {"sealing", "unsubscribe_keys"},
     "config.slack": {"client_secret"},
     "config.database": {"url", "schema"},
     "dispatcher.database": {"url", "schema"},

@@ -12,7 +12,7 @@ use watchbell_domain::clock::SharedClock;
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::secret::Secret;
 use watchbell_domain::unsubscribe::UnsubscribeKeys;
-use watchbell_egress::{EgressPolicy, Guard};
+use watchbell_egress::Guard;
 use watchbell_runtime::settings::read;
 use watchbell_runtime::workshop::Workshop;
 use watchbell_store::{DatabaseSettings, Store, connect};
@@ -37,9 +37,6 @@ pub struct Settings {
     /// The keys that seal channels' secrets. A key must be there when the service opens.
     #[serde(default)]
     pub sealing: SealingSettings,
-    /// What channels may lead to.
-    #[serde(default)]
-    pub egress: EgressPolicy,
     /// The keys of the links in emails: the one that the Dispatchers sign with, then those that still verify. Without
     /// any, no link is valid.
     #[serde(default, deserialize_with = "read::list")]
@@ -84,10 +81,10 @@ impl Service {
     ///
     /// # Errors
     /// Wrong settings, or a database that is away (see [`watchbell_store::StoreError::is_transient`]).
-    pub async fn open(settings: &Settings, clock: SharedClock) -> Result<Self> {
+    pub async fn open(settings: &Settings, guard: Guard, clock: SharedClock) -> Result<Self> {
         let store = connect(&settings.database).await?;
         store.migrate::<Migrator>().await?;
-        Self::new(store, settings, Guard::new(settings.egress.clone()), clock)
+        Self::new(store, settings, guard, clock)
     }
 
     /// On a store that is open and migrated, with a guard of the caller's.

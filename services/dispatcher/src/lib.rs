@@ -58,7 +58,7 @@ use watchbell_contracts::api::SnapshotApi;
 use watchbell_domain::brand::Brand;
 use watchbell_domain::clock::SharedClock;
 use watchbell_domain::unsubscribe::UnsubscribeKeys;
-use watchbell_egress::{EgressPolicy, Guard, HttpClient, SmtpSender};
+use watchbell_egress::{Guard, HttpClient, SmtpSender};
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::TaskSet;
 use watchbell_store::Store;
@@ -98,8 +98,8 @@ pub struct Needs {
 pub struct Outgoing {
     /// Under which name it speaks.
     pub brand: Brand,
-    /// What may be dialled.
-    pub egress: EgressPolicy,
+    /// What may be dialled, and who is believed there.
+    pub guard: Guard,
     /// The platform's own mail server.
     pub mail: MailSettings,
     /// Signs the links in emails; Config verifies them with the same.
@@ -114,7 +114,7 @@ impl Dispatcher {
     /// # Errors
     /// Wrong settings, or a database that is away.
     pub async fn open(settings: Settings, needs: Needs, outgoing: Outgoing) -> Result<Self, OpenError> {
-        let guard = Guard::new(outgoing.egress);
+        let guard = outgoing.guard;
         let brand = Arc::new(outgoing.brand);
         let mail = outgoing.mail.policy();
         let senders = Senders::new(Outside {

@@ -282,7 +282,7 @@ fn parse_strictly(text: &str) -> Result<Url, Refusal> {
 
 /// Why a name belongs to this machine or an internal network, whatever it resolves to. RFC 6761, RFC 6762, RFC 8375,
 /// RFC 9476, ICANN's `.internal`, and the suffixes that home routers and directories use.
-fn internal_name(name: &str) -> Option<&'static str> {
+pub(crate) fn internal_name(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let name = lower.trim_end_matches('.');
     let Some((_, suffix)) = name.rsplit_once('.') else {

@@ -20,8 +20,8 @@ use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderName};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use rustls::pki_types::CertificateDer;
 use watchbell_domain::header::is_of_connection;
+use watchbell_domain::ids::TeamId;
 
 use crate::guard::{GuardedUrl, Refusal};
 use crate::resolve::Guard;
@@ -131,19 +131,21 @@ impl SendError {
 }
 
 impl HttpClient {
-    /// A client that trusts Mozilla's roots.
+    /// A client that connects to what `guard` lets through.
     #[must_use]
     pub fn new(guard: Guard) -> Self {
-        Self::with_roots(guard, [])
+        Self {
+            connector: Connector::new(guard),
+            pool: Arc::new(Pool::new(KEPT_CONNECTIONS)),
+        }
     }
 
-    /// A client that trusts `extra` certificate authorities as well (on-premises). Those that cannot be read are
-    /// left out; hosts that need them will fail with [`SendError::Tls`].
+    /// The same client, whose look-ups count as this team's.
     #[must_use]
-    pub fn with_roots(guard: Guard, extra: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+    pub fn on_behalf_of(&self, team: TeamId) -> Self {
         Self {
-            connector: Connector::new(guard, extra),
-            pool: Arc::new(Pool::new(KEPT_CONNECTIONS)),
+            connector: self.connector.on_behalf_of(team),
+            pool: Arc::clone(&self.pool),
         }
     }
 

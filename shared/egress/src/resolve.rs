@@ -7,11 +7,16 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use url::Host;
+use watchbell_domain::ids::TeamId;
 
+use crate::dns::DnsResolver;
 use crate::guard::{Demand, EgressPolicy, GuardedUrl, Refusal, bare_host};
+use crate::shares::Shares;
+use crate::tls::Authorities;
 
 /// Looks host names up. A trait so that tests can answer differently each time.
 pub trait Resolver: Send + Sync + fmt::Debug {
@@ -19,33 +24,24 @@ pub trait Resolver: Send + Sync + fmt::Debug {
     fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
 }
 
-/// The operating system's resolver.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemResolver;
+/// How long a look-up may take, the wait for a place among the team's others included.
+const LOOK_UP: Duration = Duration::from_secs(3);
 
-impl Resolver for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move {
-            Ok(tokio::net::lookup_host((host, 0))
-                .await?
-                .map(|addr| addr.ip())
-                .collect())
-        })
-    }
-}
-
-/// The policy together with the resolver: answers what may be dialled.
+/// The policy together with the resolver: answers what may be dialled, and which certificates are believed there.
 #[derive(Debug, Clone)]
 pub struct Guard {
     policy: Arc<EgressPolicy>,
     resolver: Arc<dyn Resolver>,
+    shares: Arc<Shares>,
+    team: Option<TeamId>,
+    authorities: Authorities,
 }
 
 impl Guard {
-    /// A guard that asks the operating system for addresses.
+    /// A guard that asks the system's hosts file and name servers for addresses.
     #[must_use]
     pub fn new(policy: EgressPolicy) -> Self {
-        Self::with_resolver(policy, Arc::new(SystemResolver))
+        Self::with_resolver(policy, Arc::new(DnsResolver::default()))
     }
 
     /// A guard with a resolver of the caller's.
@@ -54,7 +50,30 @@ impl Guard {
         Self {
             policy: Arc::new(policy),
             resolver,
+            shares: Arc::default(),
+            team: None,
+            authorities: Authorities::default(),
         }
+    }
+
+    /// The same guard, whose look-ups count as this team's. All that come of one guard share its teams' places.
+    #[must_use]
+    pub fn on_behalf_of(&self, team: TeamId) -> Self {
+        Self {
+            team: Some(team),
+            ..self.clone()
+        }
+    }
+
+    /// Trusts these certificate authorities on every connection.
+    #[must_use]
+    pub fn trusting(mut self, authorities: Authorities) -> Self {
+        self.authorities = authorities;
+        self
+    }
+
+    pub(crate) fn authorities(&self) -> &Authorities {
+        &self.authorities
     }
 
     /// The policy.
@@ -137,11 +156,13 @@ impl Guard {
             Host::Domain(name) => name,
         };
         self.policy.check_name(&name, tls)?;
-        let addresses = self
-            .resolver
-            .resolve(&name)
-            .await
-            .map_err(|_| Refusal::Unresolved)?;
+        let found = tokio::time::timeout(LOOK_UP, async {
+            let _place = self.shares.enter(self.team).await;
+            self.resolver.resolve(&name).await
+        });
+        let Ok(Ok(addresses)) = found.await else {
+            return Err(Refusal::Unresolved);
+        };
         if addresses.is_empty() {
             return Err(Refusal::Unresolved);
         }

@@ -1,9 +1,11 @@
 //! The guarded SMTP client: one message to one recipient, and the server's own words back.
 //!
-//! Connections are lettre's, dialled to judged addresses only while TLS verifies the host's name, and pooled for each
-//! server. One recipient a message, so that a bad mailbox is nobody else's failure (RFC 5321 §4.2.1).
+//! Connections are dialled to judged addresses only while TLS verifies the host's name, and pooled for each server. One
+//! recipient a message, so that a bad mailbox is nobody else's failure (RFC 5321 §4.2.1).
 
+mod offers;
 mod pool;
+mod reply;
 mod session;
 
 use std::fmt;
@@ -11,9 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::Address;
-use lettre::transport::smtp::client::Certificate;
-use lettre::transport::smtp::extension::ClientId;
 use tokio::time;
+use tokio_rustls::TlsConnector;
+use watchbell_domain::ids::TeamId;
 use watchbell_domain::secret::Secret;
 
 use crate::guard::Refusal;
@@ -101,9 +103,17 @@ pub enum SmtpError {
     /// No connection could be opened.
     #[error("could not connect: {0}")]
     Connect(String),
-    /// The server did not accept the account, or cannot be given the password safely.
-    #[error("authentication failed: {0}")]
-    Auth(String),
+    /// The server did not accept the account.
+    #[error("the server refused the account: {code} {text}")]
+    AuthRefused {
+        /// The reply code, 5xx.
+        code: u16,
+        /// The reply's text.
+        text: String,
+    },
+    /// There is no way to sign in to the server, or none that is safe.
+    #[error("there is no way to sign in: {0}")]
+    AuthUnavailable(String),
     /// TLS is missing or failed.
     #[error("TLS failed: {0}")]
     Tls(String),
@@ -134,7 +144,7 @@ impl SmtpError {
             Self::Refused(_) => "refused",
             Self::Dns => "dns",
             Self::Connect(_) => "connect",
-            Self::Auth(_) => "auth",
+            Self::AuthRefused { .. } | Self::AuthUnavailable(_) => "auth",
             Self::Tls(_) => "tls",
             Self::Unsendable(_) => "unsendable",
         }
@@ -160,8 +170,8 @@ pub struct SmtpSender {
 #[derive(Clone)]
 struct Settings {
     timeout: Duration,
-    hello: ClientId,
-    roots: Vec<Certificate>,
+    hello: String,
+    tls: TlsConnector,
 }
 
 impl fmt::Debug for SmtpSender {
@@ -178,14 +188,21 @@ impl SmtpSender {
     pub fn new(guard: Guard) -> Self {
         let settings = Settings {
             timeout: Duration::from_secs(30),
-            hello: ClientId::default(),
-            roots: Vec::new(),
+            hello: host_name(),
+            tls: guard.authorities().connector(&[]),
         };
         Self {
             guard,
             pools: Arc::default(),
             settings: Arc::new(settings),
         }
+    }
+
+    /// The same sender, whose look-ups count as this team's.
+    #[must_use]
+    pub fn on_behalf_of(mut self, team: TeamId) -> Self {
+        self.guard = self.guard.on_behalf_of(team);
+        self
     }
 
     /// Sets how long one message may take in all.
@@ -198,16 +215,7 @@ impl SmtpSender {
     /// Sets the name by which the sender greets servers; the machine's host name otherwise.
     #[must_use]
     pub fn with_hello_name(mut self, name: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.settings).hello = ClientId::Domain(name.into());
-        self
-    }
-
-    /// Trusts one more certificate authority (DER; on-premises). One that cannot be read is left out.
-    #[must_use]
-    pub fn with_root(mut self, der: &[u8]) -> Self {
-        if let Ok(root) = Certificate::from_der(der.to_vec()) {
-            Arc::make_mut(&mut self.settings).roots.push(root);
-        }
+        Arc::make_mut(&mut self.settings).hello = name.into();
         self
     }
 
@@ -296,4 +304,16 @@ impl SmtpSender {
             Verdict::Dead(error) => Err(error),
         }
     }
+}
+
+/// The machine's name, by which a client greets; an address where it has none that is fit (RFC 5321 §4.1.4).
+fn host_name() -> String {
+    let name = hostname::get().ok().and_then(|name| name.into_string().ok());
+    let fit = |name: &String| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+    };
+    name.filter(fit).unwrap_or_else(|| "[127.0.0.1]".to_owned())
 }

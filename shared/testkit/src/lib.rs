@@ -14,6 +14,7 @@ mod raw;
 mod slack;
 mod smtp;
 mod teams;
+mod tls;
 mod webhook;
 
 pub use clock::TestClock;
@@ -24,6 +25,7 @@ pub use raw::{RawEndpoint, Step};
 pub use slack::{SlackMessage, SlackReply, SlackStandIn};
 pub use smtp::{AfterData, Mail, SmtpStandIn, SmtpStandInBuilder};
 pub use teams::{TeamsFlavour, TeamsMessage, TeamsReply, TeamsStandIn};
+pub use tls::{PrivateAuthority, TlsFront};
 pub use webhook::{
     Arrival, Behaviour, Check, Received, Reply, Script, Signatures, WebhookReceiver, WebhookReceiverBuilder,
 };

@@ -4,7 +4,6 @@
 //! after the final dot can all be had on demand (RFC 5321, RFC 4954, RFC 3207).
 
 mod conversation;
-mod tls;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -16,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::journal::{Journal, NotArrived, PATIENCE};
 use crate::loopback::Loopback;
+use crate::tls::PrivateAuthority;
 use conversation::Conversation;
 
 /// A message that was taken over.
@@ -60,6 +60,8 @@ pub enum AfterData {
 pub struct SmtpStandInBuilder {
     account: Option<(String, String)>,
     encryption: Encryption,
+    authority: Option<Arc<PrivateAuthority>>,
+    slow: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,7 +77,7 @@ enum Encryption {
 pub struct SmtpStandIn {
     server: Loopback,
     state: Arc<State>,
-    certificate: Option<Vec<u8>>,
+    authority: Option<Arc<PrivateAuthority>>,
 }
 
 struct State {
@@ -83,6 +85,7 @@ struct State {
     account: Option<(String, String)>,
     acceptor: Option<TlsAcceptor>,
     implicit_tls: bool,
+    slow: bool,
     connections: AtomicUsize,
     script: Mutex<Rules>,
 }
@@ -92,6 +95,8 @@ struct Rules {
     /// Reply by recipient, and how often it is still given.
     recipients: HashMap<String, (u16, String, usize)>,
     after_data: VecDeque<AfterData>,
+    /// What is said to a command instead of the usual.
+    words: HashMap<String, Vec<u8>>,
 }
 
 impl std::fmt::Debug for State {
@@ -135,10 +140,10 @@ impl SmtpStandIn {
         self.server.address().port()
     }
 
-    /// The server's certificate (DER), to be trusted as a root.
+    /// The authority of the server's certificate (PEM), to be trusted.
     #[must_use]
-    pub fn certificate(&self) -> Option<&[u8]> {
-        self.certificate.as_deref()
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_ref().map(|authority| authority.pem())
     }
 
     /// Answers this recipient with a reply from now on.
@@ -153,6 +158,12 @@ impl SmtpStandIn {
             .rules()
             .recipients
             .insert(address.to_ascii_lowercase(), rule);
+    }
+
+    /// Says these octets to a command from now on: any answer that the protocol allows, or none that it does.
+    /// The greeting is the answer to `""`, and the final dot is a command of its own.
+    pub fn answer_command(&self, verb: &str, octets: impl Into<Vec<u8>>) {
+        self.state.rules().words.insert(verb.to_owned(), octets.into());
     }
 
     /// What happens after the next final dot. Several are used up in order.
@@ -205,9 +216,21 @@ impl SmtpStandInBuilder {
         self
     }
 
-    /// Offers STARTTLS with a self-signed certificate for `localhost` and `127.0.0.1`.
+    /// Has its certificate of this authority, where it needs one, instead of its own.
+    pub fn authority(mut self, authority: Arc<PrivateAuthority>) -> Self {
+        self.authority = Some(authority);
+        self
+    }
+
+    /// Offers STARTTLS with a certificate for `localhost` and `127.0.0.1`.
     pub fn starttls(mut self) -> Self {
         self.encryption = Encryption::Upgrade;
+        self
+    }
+
+    /// Says what it was told to say octet by octet.
+    pub fn slowly(mut self) -> Self {
+        self.slow = true;
         self
     }
 
@@ -222,18 +245,22 @@ impl SmtpStandInBuilder {
     /// # Errors
     /// When no port can be bound or no certificate made.
     pub async fn start(self) -> io::Result<SmtpStandIn> {
-        let identity = if self.encryption == Encryption::None {
-            None
-        } else {
-            Some(tls::self_signed()?)
+        let authority = match (self.encryption, self.authority) {
+            (Encryption::None, _) => None,
+            (_, Some(authority)) => Some(authority),
+            (_, None) => Some(Arc::new(PrivateAuthority::new()?)),
         };
-        let (acceptor, certificate) = identity.unzip();
+        let acceptor = authority
+            .as_ref()
+            .map(|authority| authority.acceptor())
+            .transpose()?;
         let (listener, address) = Loopback::bind().await?;
         let state = Arc::new(State {
             mails: Journal::new("mails"),
             account: self.account,
             acceptor,
             implicit_tls: self.encryption == Encryption::Implicit,
+            slow: self.slow,
             connections: AtomicUsize::new(0),
             script: Mutex::default(),
         });
@@ -246,7 +273,7 @@ impl SmtpStandInBuilder {
         Ok(SmtpStandIn {
             server,
             state,
-            certificate,
+            authority,
         })
     }
 }

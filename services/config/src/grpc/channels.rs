@@ -17,7 +17,7 @@ use watchbell_domain::rule::MAX_CHANNELS as MAX_CHANNELS_OF_RULE;
 use watchbell_domain::secret::Secret;
 use watchbell_domain::signature::SigningSecret;
 use watchbell_domain::violation::{Violations, reason};
-use watchbell_egress::Refusal;
+use watchbell_egress::{Guard, Refusal};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
@@ -105,7 +105,10 @@ pub(super) async fn draft(
 ) -> Result<(channel::Model, Taken)> {
     teams::get(service.store().reader(), team).await?;
     let draft = given(channel, "channel")?;
-    let (channel, kind, taken) = checked("channel", examine(service, &draft, None).await)?;
+    let (channel, kind, taken) = checked(
+        "channel",
+        examine(&service.guard().on_behalf_of(team), &draft, None).await,
+    )?;
 
     let now = service.now();
     let id = ChannelId::generate(now);
@@ -140,6 +143,7 @@ pub(super) async fn update(
     let team = caller.team(&request.team_id)?;
     let update = given(request.channel, "channel")?;
     let id: ChannelId = id("channel.id", &update.id)?;
+    let guard = service.guard().on_behalf_of(team);
     for _ in 0..TRIES {
         let mut row = channels::get(service.store().reader(), team, id).await?;
         etag::check(&update.etag, row.version, "channel", id)?;
@@ -157,7 +161,7 @@ pub(super) async fn update(
             channel: &current,
             secrets: &kept,
         };
-        let (channel, _, taken) = checked("channel", examine(service, &merged, Some(&before)).await)?;
+        let (channel, _, taken) = checked("channel", examine(&guard, &merged, Some(&before)).await)?;
         if taken.secrets.signing_secrets != kept.signing_secrets {
             row.rotation_end = None;
         }
@@ -329,7 +333,7 @@ pub(super) async fn reenable(
 /// # Errors
 /// Every violation at once: of its fields, of its secrets, and of where it leads. Paths are below the channel.
 async fn examine(
-    service: &Service,
+    guard: &Guard,
     draft: &Channel,
     before: Option<&Before<'_>>,
 ) -> std::result::Result<(Channel, ChannelKind, Taken), Violations> {
@@ -341,7 +345,7 @@ async fn examine(
     let checked = violations.take(check::channel(draft));
     let (mut channel, kind) =
         checked.map_or_else(|| (draft.clone(), None), |(kept, kind)| (kept, Some(kind)));
-    violations.take(admit(service, &channel, before).await);
+    violations.take(admit(guard, &channel, before).await);
     let taken = violations.take(secrets::take(&mut channel, before));
     match (kind, taken) {
         (Some(kind), Some(taken)) if violations.is_empty() => Ok((channel, kind, taken)),
@@ -352,7 +356,7 @@ async fn examine(
 /// Asks the egress guard where the channel leads, if that has changed: a channel whose host is gone today can still
 /// be paused, renamed or deleted. The URL is still in the channel, unless it is to be kept.
 pub(super) async fn admit(
-    service: &Service,
+    guard: &Guard,
     channel: &Channel,
     before: Option<&Before<'_>>,
 ) -> std::result::Result<(), Violations> {
@@ -373,7 +377,7 @@ pub(super) async fn admit(
             if before.is_some_and(|before| leads_the_same_way(before.channel, server)) {
                 return Ok(());
             }
-            return admit_server(service, server)
+            return admit_server(guard, server)
                 .await
                 .map_err(|refusal| refused("email.smtp.host", refusal));
         }
@@ -382,8 +386,7 @@ pub(super) async fn admit(
     if url.is_empty() || before.is_some_and(|before| before.secrets.url == *url) {
         return Ok(());
     }
-    service
-        .guard()
+    guard
         .admit_url(url)
         .await
         .map_err(|refusal| refused(field, refusal))?;
@@ -399,10 +402,10 @@ fn leads_the_same_way(before: &Channel, server: &SmtpServer) -> bool {
     }
 }
 
-async fn admit_server(service: &Service, server: &SmtpServer) -> std::result::Result<(), Refusal> {
+async fn admit_server(guard: &Guard, server: &SmtpServer) -> std::result::Result<(), Refusal> {
     let port = u16::try_from(server.port).unwrap_or_default();
-    let addresses = service.guard().check_host(&server.host, port).await?;
-    let allowed = |ip| service.guard().policy().allow.iter().any(|net| net.contains(&ip));
+    let addresses = guard.check_host(&server.host, port).await?;
+    let allowed = |ip| guard.policy().allow.iter().any(|net| net.contains(&ip));
     if server.security() == SmtpSecurity::None
         && !addresses
             .iter()

@@ -186,7 +186,8 @@ async fn may_install(
 /// Makes the channel; or, when it is there already, leads it to the new webhook.
 async fn connect(service: &Service, team: TeamId, grant: &Grant) -> Result<(channel::Model, bool)> {
     let (mut message, _) = check::channel(&destination(service, grant))?;
-    admit(service, &message, None).await.map_err(|refused| {
+    let guard = service.guard().on_behalf_of(team);
+    admit(&guard, &message, None).await.map_err(|refused| {
         tracing::error!(%team, %refused, "Slack gave a webhook that may not be reached");
         Problem::Precondition {
             reason: "SLACK_REFUSED",

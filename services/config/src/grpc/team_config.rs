@@ -9,6 +9,7 @@ use watchbell_contracts::config::v1::{
 use watchbell_domain::catalog::MAX_CUSTOM_TYPES;
 use watchbell_domain::ids::TeamId;
 use watchbell_domain::violation::{Violations, reason};
+use watchbell_egress::Guard;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{Problem, reason as problem_reason};
 
@@ -33,6 +34,7 @@ pub(super) async fn apply(
     request: ApplyTeamConfigRequest,
 ) -> Result<ApplyTeamConfigResponse> {
     let team = caller.team(&request.team_id)?;
+    let guard = service.guard().on_behalf_of(team);
     let document = request.document;
     let reading = service.workshop().run(team, move || document::desired(&document));
     let (desired, mut unreadable) = reading.await.map_err(Problem::from)?;
@@ -49,7 +51,7 @@ pub(super) async fn apply(
         let (plan, impossible) = document::plan(&current, &desired, team, service.now());
         let mut violations = unreadable.clone();
         violations.extend_unsaid(impossible);
-        violations.extend_unsaid(refusals(service, &current, &plan.admissions).await);
+        violations.extend_unsaid(refusals(&guard, &current, &plan.admissions).await);
         violations.into_result(())?;
         their_own(&caller, &plan)?;
         let mut answer = ApplyTeamConfigResponse {
@@ -187,12 +189,12 @@ fn their_own(caller: &Principal, plan: &Plan) -> Result<()> {
 }
 
 /// Asks the egress guard of every channel that leads somewhere new.
-async fn refusals(service: &Service, current: &Current, admissions: &[Admission]) -> Violations {
+async fn refusals(guard: &Guard, current: &Current, admissions: &[Admission]) -> Violations {
     let mut refusals = Violations::new();
     for some in admissions.chunks(LOOK_UPS) {
         let asked = some.iter().map(async |admission| {
             let before = admission.before.and_then(|index| current.before(index));
-            let refused = admit(service, &admission.channel, before.as_ref()).await;
+            let refused = admit(guard, &admission.channel, before.as_ref()).await;
             refused.map_err(|refused| document::in_document(refused).under(&admission.path))
         });
         for answer in join_all(asked).await {

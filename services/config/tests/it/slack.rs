@@ -52,9 +52,9 @@ impl Stage {
             base_url: slack.url().parse().unwrap(),
             authorize_url: None,
         };
-        let config = Config::with(store, Keyring::generate_key(), Vec::new(), |all| {
+        let policy = EgressPolicy::allowing_loopback();
+        let config = Config::with(store, Keyring::generate_key(), Vec::new(), policy, |all| {
             all.slack = Some(settings);
-            all.egress = EgressPolicy::allowing_loopback();
         });
         let team = config.team().await;
         Self { config, slack, team }

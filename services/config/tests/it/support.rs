@@ -55,14 +55,15 @@ impl Config {
     }
 
     pub(crate) fn with_keys(store: &Store, key: Secret, older_keys: Vec<Secret>) -> Self {
-        Self::with(store, key, older_keys, |_| {})
+        Self::with(store, key, older_keys, EgressPolicy::default(), |_| {})
     }
 
-    /// With other settings.
+    /// With another policy and other settings.
     pub(crate) fn with(
         store: &Store,
         key: Secret,
         older_keys: Vec<Secret>,
+        policy: EgressPolicy,
         adjust: impl FnOnce(&mut Settings),
     ) -> Self {
         let clock = TestClock::parse("2026-11-23T09:00:00Z").unwrap();
@@ -72,14 +73,13 @@ impl Config {
                 key: key.clone(),
                 older_keys,
             },
-            egress: EgressPolicy::default(),
             unsubscribe_keys: vec![UNSUBSCRIBE_KEY.into()],
             slack: None,
             brand: Brand::default(),
             platform_mail: false,
         };
         adjust(&mut settings);
-        let guard = Guard::with_resolver(settings.egress.clone(), Arc::new(Names));
+        let guard = Guard::with_resolver(policy, Arc::new(Names));
         let service = Service::new(store.clone(), &settings, guard, clock.shared()).unwrap();
         Self { service, clock, key }
     }

@@ -240,6 +240,7 @@ impl Senders {
         let answer = self
             .outside
             .http
+            .on_behalf_of(parcel.event.team_id)
             .post(url, headers, body, channel.timeout)
             .await?;
         // Most answers have nothing in them that could give anything away.
@@ -340,7 +341,8 @@ impl Senders {
         logged.push("From", &mailer.sender.address);
         logged.push("To", recipient);
         logged.push("Subject", &rendered.subject);
-        let smtp = self.outside.smtp.clone().with_timeout(channel.timeout);
+        let smtp = self.outside.smtp.clone().on_behalf_of(parcel.event.team_id);
+        let smtp = smtp.with_timeout(channel.timeout);
         let outcome = smtp
             .send(&mailer.server, &mailer.sender.address, recipient, raw)
             .await;

@@ -26,7 +26,7 @@ use watchbell_domain::{
     unsubscribe::UnsubscribeKeys,
 };
 use watchbell_edge::Edge;
-use watchbell_egress::EgressPolicy;
+use watchbell_egress::{Authorities, EgressPolicy, Guard};
 use watchbell_router::Router;
 use watchbell_runtime::{
     auth::{AuthLayer, CachedKeys, ConfigKeys, GrantedMembers, jwt::MemberTokens},
@@ -34,7 +34,7 @@ use watchbell_runtime::{
     config_feed::ConfigFeed,
     ready::Readiness,
     server::{Server, ServerError},
-    settings::SettingsError,
+    settings::{EgressSettings, SettingsError},
     tasks::{Stage, TaskSet},
     telemetry::{Telemetry, TelemetryError},
 };
@@ -95,6 +95,8 @@ pub(crate) struct Running {
 struct Composition {
     plan: Plan,
     clock: SharedClock,
+    /// The one way out, which all services share.
+    guard: Guard,
     tasks: TaskSet,
     readiness: Readiness,
     stores: Vec<Store>,
@@ -118,6 +120,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     let mut composition = Composition {
         tasks: TaskSet::new(readiness.clone()),
         clock: Arc::new(SystemClock::new()),
+        guard: guard(&plan.shared.egress)?,
         readiness,
         stores: Vec::new(),
         members: None,
@@ -137,13 +140,25 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     composition.serve(admin_key, telemetry, control).await
 }
 
+/// What the settings allow to be reached, and believed.
+fn guard(settings: &EgressSettings) -> Result<Guard, SettingsError> {
+    let guard = Guard::new(EgressPolicy::allowing(settings.allow.iter().copied()));
+    let Some(path) = &settings.ca_file else {
+        return Ok(guard);
+    };
+    let failed = |why: String| SettingsError::new("egress.ca_file", format!("{}: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let authorities = Authorities::with_pem(&pem).map_err(|error| failed(error.to_string()))?;
+    Ok(guard.trusting(authorities))
+}
+
 // === impl Composition ===
 
 impl Composition {
     /// The provider of members' tokens may be away; settings that are wrong end the start here.
     async fn know_members(&mut self) -> Result<(), StartError> {
         if let Some(jwt) = &self.plan.shared.auth.jwt {
-            let tokens = members::tokens(jwt, self.egress(), self.clock.clone()).await?;
+            let tokens = members::tokens(jwt, self.guard.clone(), self.clock.clone()).await?;
             self.tasks.spawn(Stage::Close, tokens.key_loop());
             self.members = Some(Arc::new(tokens));
         }
@@ -155,7 +170,6 @@ impl Composition {
             return Ok(None);
         }
         let mut settings: watchbell_config::Settings = self.plan.settings.required("config")?;
-        settings.egress = self.egress();
         settings.brand = self.plan.shared.brand.clone();
         let mail: watchbell_dispatcher::MailSettings = self.plan.settings.section("mail")?;
         settings.platform_mail = mail.is_set();
@@ -165,7 +179,7 @@ impl Composition {
         settings
             .unsubscribe_keys
             .insert(0, self.plan.keys.unsubscribe.clone());
-        let config = Config::open(&settings, self.clock.clone()).await?;
+        let config = Config::open(&settings, self.guard.clone(), self.clock.clone()).await?;
         let admin_key = self.admin_key(&config).await?;
         let looping = config.clone();
         self.tasks
@@ -224,7 +238,7 @@ impl Composition {
         };
         let outgoing = watchbell_dispatcher::Outgoing {
             brand: self.plan.shared.brand.clone(),
-            egress: self.egress(),
+            guard: self.guard.clone(),
             mail: self.plan.settings.section("mail")?,
             unsubscribe: UnsubscribeKeys::new([self.plan.keys.unsubscribe.clone()])
                 .map_err(|error| SettingsError::new("keys.unsubscribe", error.to_string()))?,
@@ -391,10 +405,6 @@ impl Composition {
         })
     }
 
-    fn egress(&self) -> EgressPolicy {
-        EgressPolicy::allowing(self.plan.shared.egress.allow.clone())
-    }
-
     fn snapshots(&self) -> Result<Arc<dyn SnapshotApi>, StartError> {
         if let Some(config) = &self.config {
             return Ok(config.clone());
@@ -504,5 +514,27 @@ impl Running {
         let telemetry = self.telemetry;
         // Exporting what is left blocks.
         let _ = tokio::task::spawn_blocking(move || telemetry.stop()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_that_cannot_be_read_end_the_start_and_name_the_setting() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ca.pem");
+        let settings = |path: &std::path::Path| EgressSettings {
+            ca_file: Some(path.to_owned()),
+            ..EgressSettings::default()
+        };
+        std::fs::write(&file, "no certificates").unwrap();
+        for path in [file.as_path(), dir.path(), &dir.path().join("missing.pem")] {
+            let error = guard(&settings(path)).unwrap_err().to_string();
+            assert!(error.contains("egress.ca_file"), "{error}");
+            assert!(error.contains(&path.display().to_string()), "{error}");
+        }
+        assert!(guard(&EgressSettings::default()).is_ok());
     }
 }

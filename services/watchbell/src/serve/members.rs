@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use watchbell_domain::clock::SharedClock;
-use watchbell_egress::{EgressPolicy, Guard, GuardedUrl, HttpClient};
+use watchbell_egress::{Guard, GuardedUrl, HttpClient};
 use watchbell_runtime::auth::jwt::{KeyFile, KeySource, MAX_KEY_SET, MemberTokens, PATIENCE};
 use watchbell_runtime::problem::Cause;
 use watchbell_runtime::settings::{JwtSettings, SettingsError};
@@ -23,24 +23,23 @@ struct KeyUrl {
 /// A URL that may not be reached, or a file without keys.
 pub(super) async fn tokens(
     settings: &JwtSettings,
-    egress: EgressPolicy,
+    guard: Guard,
     clock: SharedClock,
 ) -> Result<MemberTokens, SettingsError> {
     Ok(MemberTokens::new(
         settings,
-        source(settings, egress).await?,
+        source(settings, guard).await?,
         clock,
     ))
 }
 
-async fn source(settings: &JwtSettings, egress: EgressPolicy) -> Result<Arc<dyn KeySource>, SettingsError> {
+async fn source(settings: &JwtSettings, guard: Guard) -> Result<Arc<dyn KeySource>, SettingsError> {
     if let Some(path) = &settings.jwks_file {
         let file = KeyFile::open(path).await;
         let failed =
             |why: Cause| SettingsError::new("auth.jwt.jwks_file", format!("{}: {why}", path.display()));
         return Ok(Arc::new(file.map_err(failed)?));
     }
-    let guard = Guard::new(egress);
     let url = guard
         .check_url(settings.jwks_url.as_deref().unwrap_or_default())
         .map_err(|refusal| SettingsError::new("auth.jwt.jwks_url", refusal.to_string()))?;

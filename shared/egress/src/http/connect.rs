@@ -1,20 +1,19 @@
 //! What the pool cannot give is opened: judge, dial, for `https` shake hands, and begin to speak HTTP.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
+use watchbell_domain::ids::TeamId;
 
 use super::connection::Connection;
 use super::origin::Origin;
 use super::wire::Wire;
 use crate::dial::dial;
-use crate::guard::{GuardedUrl, Refusal, bare_host};
+use crate::guard::{GuardedUrl, Refusal};
 use crate::resolve::Guard;
+use crate::tls::server_name;
 
 /// Dialling, and then shaking hands, is given up after this long even when the request may wait longer: the word
 /// that the server cannot be reached is worth more than a time-out's.
@@ -49,14 +48,15 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(super) fn new(guard: Guard, extra: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
-        let mut roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        roots.add_parsable_certificates(extra);
+    pub(super) fn new(guard: Guard) -> Self {
+        let tls = guard.authorities().connector(&[b"h2", b"http/1.1"]);
+        Self { guard, tls }
+    }
+
+    pub(super) fn on_behalf_of(&self, team: TeamId) -> Self {
         Self {
-            guard,
-            tls: TlsConnector::from(Arc::new(client_config(roots))),
+            guard: self.guard.on_behalf_of(team),
+            tls: self.tls.clone(),
         }
     }
 
@@ -83,26 +83,11 @@ impl Connector {
         if !url.is_tls() {
             return Ok(Wire::plain(stream));
         }
-        let name = ServerName::try_from(bare_host(url.host()).to_owned())
-            .map_err(|error| ConnectError::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+        let name = server_name(url.host()).map_err(ConnectError::Tls)?;
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, self.tls.connect(name, stream))
             .await
             .map_err(|_| ConnectError::Tls(io::Error::new(io::ErrorKind::TimedOut, "handshake timed out")))?
             .map_err(ConnectError::Tls)?;
         Ok(Wire::tls(stream))
     }
-}
-
-#[allow(
-    clippy::expect_used,
-    reason = "ring supports the versions that rustls calls safe; a test would fail first"
-)]
-fn client_config(roots: RootCertStore) -> ClientConfig {
-    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring supports TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
 }

@@ -1,33 +1,44 @@
-//! One SMTP conversation: connect, encrypt, authenticate, then one envelope and one message after the other.
+//! One SMTP conversation (RFC 5321): connect, encrypt, authenticate, then one envelope and one message after the other.
 
-use std::error::Error as _;
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lettre::Address;
-use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, CertificateStore, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
-use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
-use lettre::transport::smtp::response::Response;
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio_rustls::TlsConnector;
 
+use super::offers::Offers;
+use super::reply::Reply;
 use super::{Security, Settings, SmtpAnswer, SmtpError, SmtpServer};
 use crate::dial::dial;
-use crate::guard::{Demand, Refusal, bare_host};
+use crate::guard::{Demand, Refusal};
 use crate::resolve::Guard;
+use crate::tls::server_name;
 
-/// Bound for one TCP attempt; the message's own time-out bounds the rest.
+/// Bound for dialling, and for a handshake; the message's own time-out bounds the rest.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// After so many messages a connection is closed: many servers allow about 100 on one.
 const MAX_MESSAGES: u32 = 90;
+/// A shorter password is not looked for in a server's words: taking it out would only garble them.
+const MIN_SECRET: usize = 4;
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// A connection that is ready for an envelope.
 pub(super) struct Session {
-    connection: AsyncSmtpConnection,
+    stream: BufReader<Box<dyn Stream>>,
+    offers: Offers,
+    encrypted: bool,
     messages: u32,
     broken: bool,
+    /// What servers must not get into a log by repeating it.
+    secrets: Vec<String>,
 }
 
 /// How a server took an envelope.
@@ -55,241 +66,337 @@ impl Session {
                 Refusal::Unresolved => SmtpError::Dns,
                 other => SmtpError::Refused(other),
             })?;
-        let tls = match server.security {
-            Security::None => None,
-            _ => Some(tls_parameters(settings, &server.host)?),
-        };
-        let implicit = if server.security == Security::ImplicitTls {
-            tls.clone()
-        } else {
-            None
-        };
-        let mut connection = connect(&addresses, settings, implicit).await?;
-
-        if let (Security::StartTls | Security::OptionalStartTls, Some(tls)) = (server.security, tls) {
-            if connection.can_starttls() {
-                connection
-                    .starttls(tls, &settings.hello)
-                    .await
-                    .map_err(|error| connect_error(&error))?;
+        let stream = dial(&addresses, CONNECT_TIMEOUT)
+            .await
+            .map_err(|error| SmtpError::Connect(error.to_string()))?;
+        let mut session = Self::on(Box::new(stream));
+        if server.security == Security::ImplicitTls {
+            session = session.encrypt(&settings.tls, &server.host).await?;
+        }
+        session.greet(&settings.hello).await?;
+        if matches!(server.security, Security::StartTls | Security::OptionalStartTls) {
+            if session.offers.starttls {
+                session = session.start_tls(settings, &server.host).await?;
             } else if server.security == Security::StartTls {
-                connection.abort().await;
+                session.quit().await;
                 return Err(SmtpError::Tls("the server does not offer STARTTLS".to_owned()));
             }
         }
-        let mut session = Self {
-            connection,
-            messages: 0,
-            broken: false,
-        };
         if let (Some(username), Some(password)) = (&server.username, &server.password) {
             let trusted = addresses
                 .iter()
                 .all(|address| guard.policy().judge(address.ip(), Demand::AllowListed).is_ok());
-            if !session.connection.is_encrypted() && !trusted {
+            let may_show = session.encrypted || trusted;
+            if let Err(error) = session.authenticate(username, password.expose(), may_show).await {
                 session.quit().await;
-                return Err(SmtpError::Auth(
-                    "the server offers no encryption, and a password is not sent in the clear".to_owned(),
-                ));
+                return Err(error);
             }
-            let credentials = Credentials::new(username.clone(), password.expose().to_owned());
-            session
-                .connection
-                .auth(DEFAULT_MECHANISMS, &credentials)
-                .await
-                .map_err(|error| auth_error(&error))?;
         }
         Ok(session)
     }
 
+    fn on(stream: Box<dyn Stream>) -> Self {
+        Self {
+            stream: BufReader::new(stream),
+            offers: Offers::default(),
+            encrypted: false,
+            messages: 0,
+            broken: false,
+            secrets: Vec::new(),
+        }
+    }
+
     /// Whether the connection can carry another message.
     pub(super) fn usable(&self) -> bool {
-        !self.broken && !self.connection.has_broken() && self.messages < MAX_MESSAGES
+        !self.broken && self.messages < MAX_MESSAGES
     }
 
     /// MAIL, RCPT and DATA.
     pub(super) async fn envelope(&mut self, from: &Address, to: &Address, message: &[u8]) -> Verdict {
-        let mut parameters = Vec::new();
+        let mut mail = format!("MAIL FROM:<{from}>");
         if !from.to_string().is_ascii() || !to.to_string().is_ascii() {
-            if !self
-                .connection
-                .server_info()
-                .supports_feature(Extension::SmtpUtfEight)
-            {
+            if !self.offers.smtputf8 {
                 return Verdict::Rejected(SmtpError::Unsendable("the server takes ASCII addresses only"));
             }
-            parameters.push(MailParameter::SmtpUtfEight);
+            mail.push_str(" SMTPUTF8");
         }
         if !message.is_ascii() {
-            if !self
-                .connection
-                .server_info()
-                .supports_feature(Extension::EightBitMime)
-            {
+            if !self.offers.eight_bit {
                 return Verdict::Rejected(SmtpError::Unsendable("the server takes 7-bit messages only"));
             }
-            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+            mail.push_str(" BODY=8BITMIME");
         }
         self.messages += 1;
         let asked = async {
-            self.connection
-                .command(Mail::new(Some(from.clone()), parameters))
-                .await?;
-            self.connection.command(Rcpt::new(to.clone(), Vec::new())).await?;
-            self.connection.command(Data).await
+            self.demand(2, &mail).await?;
+            self.demand(2, &format!("RCPT TO:<{to}>")).await?;
+            self.demand(3, "DATA").await
         };
-        match asked.await {
-            Ok(_) => Verdict::Ready,
-            Err(error) => {
-                let why = conversation_error(&error, false);
-                // 421: the server is closing the channel (RFC 5321 §3.8).
-                let closing = matches!(
-                    why,
-                    SmtpError::Transient { code: 421, .. } | SmtpError::Broken { .. }
-                );
-                if closing || self.connection.command(Rset).await.is_err() {
-                    self.broken = true;
-                    return if closing {
-                        Verdict::Dead(why)
-                    } else {
-                        Verdict::Rejected(why)
-                    };
-                }
-                Verdict::Rejected(why)
-            }
+        let Err(why) = asked.await else {
+            return Verdict::Ready;
+        };
+        if ends_connection(&why) {
+            self.broken = true;
+            return Verdict::Dead(why);
         }
+        self.broken = self.demand(2, "RSET").await.is_err();
+        Verdict::Rejected(why)
     }
 
     /// The message, after a [`Verdict::Ready`].
     pub(super) async fn message(&mut self, message: &[u8]) -> Result<SmtpAnswer, SmtpError> {
-        // lettre ends every message with a line break of its own.
-        let message = message.strip_suffix(b"\r\n").unwrap_or(message);
-        match self.connection.message(message).await {
-            Ok(response) => Ok(SmtpAnswer {
-                code: code_of(&response),
-                text: text_of(&response),
-            }),
-            Err(error) => {
-                let why = conversation_error(&error, true);
-                self.broken = matches!(
-                    why,
-                    SmtpError::Transient { code: 421, .. } | SmtpError::Broken { .. }
-                );
-                Err(why)
-            }
+        let answer = self.deliver(message).await.map_err(|error| match error {
+            SmtpError::Broken { detail, .. } => SmtpError::Broken {
+                after_data: true,
+                detail,
+            },
+            other => other,
+        });
+        self.broken = answer.as_ref().is_err_and(ends_connection);
+        answer
+    }
+
+    async fn deliver(&mut self, message: &[u8]) -> Result<SmtpAnswer, SmtpError> {
+        self.hear_no_interruption().await?;
+        // A server that refuses a message in the middle of it may close its ear; what it said is there to be read.
+        let written = self.write(&transparent(message)).await;
+        let reply = match (written, self.read().await) {
+            (_, Ok(reply)) => reply,
+            (Err(error), Err(_)) | (Ok(()), Err(error)) => return Err(error),
+        };
+        if reply.is(2) {
+            Ok(SmtpAnswer {
+                code: reply.code,
+                text: self.masked(reply.text()),
+            })
+        } else {
+            Err(self.refusal(&reply))
         }
     }
 
     /// Says goodbye; whether the server hears it does not matter.
     pub(super) async fn quit(&mut self) {
         self.broken = true;
-        drop(self.connection.quit().await);
+        drop(self.write(b"QUIT\r\n").await);
+        drop(self.stream.get_mut().shutdown().await);
+    }
+
+    /// Reads the greeting and introduces itself.
+    async fn greet(&mut self, name: &str) -> Result<(), SmtpError> {
+        let greeting = self.read().await?;
+        if !greeting.is(2) {
+            return Err(self.refusal(&greeting));
+        }
+        self.hello(name).await
+    }
+
+    /// EHLO, or HELO where that is not known (RFC 5321 §3.2).
+    async fn hello(&mut self, name: &str) -> Result<(), SmtpError> {
+        let reply = self.command(&format!("EHLO {name}")).await?;
+        if reply.is(2) {
+            self.offers = Offers::of(&reply);
+            return Ok(());
+        }
+        if !(500..=504).contains(&reply.code) {
+            return Err(self.refusal(&reply));
+        }
+        self.offers = Offers::default();
+        self.demand(2, &format!("HELO {name}")).await.map(drop)
+    }
+
+    /// STARTTLS (RFC 3207).
+    async fn start_tls(mut self, settings: &Settings, host: &str) -> Result<Self, SmtpError> {
+        self.demand(2, "STARTTLS").await?;
+        if !self.stream.buffer().is_empty() {
+            // Somebody on the way may have put it there, to be taken for the encrypted server's words.
+            return Err(SmtpError::Tls("the server spoke before the handshake".to_owned()));
+        }
+        let mut session = self.encrypt(&settings.tls, host).await?;
+        session.hello(&settings.hello).await?;
+        Ok(session)
+    }
+
+    async fn encrypt(self, tls: &TlsConnector, host: &str) -> Result<Self, SmtpError> {
+        let failed = |error: io::Error| SmtpError::Tls(error.to_string());
+        let handshake = tls.connect(server_name(host).map_err(failed)?, self.stream.into_inner());
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT, handshake)
+            .await
+            .map_err(|_| SmtpError::Tls("the handshake timed out".to_owned()))?
+            .map_err(failed)?;
+        Ok(Self {
+            encrypted: true,
+            ..Self::on(Box::new(stream))
+        })
+    }
+
+    /// AUTH (RFC 4954) by PLAIN or else LOGIN.
+    async fn authenticate(
+        &mut self,
+        username: &str,
+        password: &str,
+        may_show: bool,
+    ) -> Result<(), SmtpError> {
+        let missing = |why: String| Err(SmtpError::AuthUnavailable(why));
+        if !may_show {
+            return missing(
+                "the server offers no encryption, and a password is not sent in the clear".to_owned(),
+            );
+        }
+        let plain = STANDARD.encode(format!("\0{username}\0{password}"));
+        let answers = [STANDARD.encode(username), STANDARD.encode(password)];
+        // The longer ones first: they may hold the shorter.
+        self.secrets = [plain.as_str(), &answers[1], password]
+            .into_iter()
+            .filter(|secret| secret.len() >= MIN_SECRET)
+            .map(ToOwned::to_owned)
+            .collect();
+        let (first, then): (String, &[String]) = if self.offers.plain {
+            (format!("AUTH PLAIN {plain}"), std::slice::from_ref(&plain))
+        } else if self.offers.login {
+            ("AUTH LOGIN".to_owned(), &answers)
+        } else {
+            return missing(match &self.offers.auth {
+                Some(offered) => format!(
+                    "the server offers AUTH {}, and neither PLAIN nor LOGIN",
+                    self.masked(offered.clone())
+                ),
+                None => {
+                    "the server offers no AUTH on this port: leave user and password out, or use another port"
+                        .to_owned()
+                }
+            });
+        };
+        let mut reply = self.command(&first).await?;
+        for answer in then {
+            if reply.code == 334 {
+                reply = self.command(answer).await?;
+            }
+        }
+        match self.refusal(&reply) {
+            _ if reply.is(2) => Ok(()),
+            SmtpError::Permanent { code, text } => Err(SmtpError::AuthRefused { code, text }),
+            other => Err(other),
+        }
+    }
+
+    /// Sends a command whose answer must begin with `digit`.
+    async fn demand(&mut self, digit: u16, command: &str) -> Result<Reply, SmtpError> {
+        let reply = self.command(command).await?;
+        if reply.is(digit) {
+            Ok(reply)
+        } else {
+            Err(self.refusal(&reply))
+        }
+    }
+
+    async fn command(&mut self, command: &str) -> Result<Reply, SmtpError> {
+        self.hear_no_interruption().await?;
+        self.write(format!("{command}\r\n").as_bytes()).await?;
+        self.read().await
+    }
+
+    /// What a server said without being asked must not be taken for its answer to the next command. It is 421 when it
+    /// says goodbye (RFC 5321 §3.8).
+    async fn hear_no_interruption(&mut self) -> Result<(), SmtpError> {
+        let heard = poll_fn(|cx| Poll::Ready(Pin::new(&mut self.stream).poll_fill_buf(cx).is_ready()));
+        if !heard.await {
+            return Ok(());
+        }
+        let reply = self.read().await?;
+        Err(if reply.code == 421 {
+            self.refusal(&reply)
+        } else {
+            self.broken(&format!(
+                "the server spoke out of turn: {} {}",
+                reply.code,
+                reply.text()
+            ))
+        })
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), SmtpError> {
+        let stream = self.stream.get_mut();
+        let written = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        };
+        written.await.map_err(|error| self.broken(&error.to_string()))
+    }
+
+    async fn read(&mut self) -> Result<Reply, SmtpError> {
+        let read = Reply::read(&mut self.stream).await;
+        read.map_err(|error| self.broken(&error.to_string()))
+    }
+
+    /// What a reply means that is not the one that was hoped for.
+    fn refusal(&self, reply: &Reply) -> SmtpError {
+        let (code, text) = (reply.code, self.masked(reply.text()));
+        match code / 100 {
+            5 => SmtpError::Permanent { code, text },
+            4 => SmtpError::Transient { code, text },
+            _ => self.broken(&format!(
+                "the server answered {code} {text} where that means nothing"
+            )),
+        }
+    }
+
+    fn broken(&self, detail: &str) -> SmtpError {
+        SmtpError::Broken {
+            after_data: false,
+            detail: self.masked(detail.to_owned()),
+        }
+    }
+
+    fn masked(&self, text: String) -> String {
+        let mask = |text: String, secret: &String| text.replace(secret, "***");
+        self.secrets.iter().fold(text, mask)
     }
 }
 
-fn tls_parameters(settings: &Settings, host: &str) -> Result<TlsParameters, SmtpError> {
-    let mut builder =
-        TlsParameters::builder(bare_host(host).to_owned()).certificate_store(CertificateStore::WebpkiRoots);
-    for root in &settings.roots {
-        builder = builder.add_root_certificate(root.clone());
-    }
-    builder
-        .build_rustls()
-        .map_err(|error| SmtpError::Tls(error.to_string()))
-}
-
-fn code_of(response: &Response) -> u16 {
-    response.code().into()
-}
-
-fn text_of(response: &Response) -> String {
-    clip(&response.message().collect::<Vec<_>>().join(" "))
-}
-
-/// A server's text, bounded: it ends up in the delivery log.
-fn clip(text: &str) -> String {
-    text.chars().take(1000).collect()
-}
-
-fn detail_of(error: &Error) -> String {
-    clip(
-        &error
-            .source()
-            .map_or_else(|| error.to_string(), ToString::to_string),
+/// 421: the server is closing the channel (RFC 5321 §3.8).
+fn ends_connection(error: &SmtpError) -> bool {
+    matches!(
+        error,
+        SmtpError::Transient { code: 421, .. } | SmtpError::Broken { .. }
     )
 }
 
-/// What a negative reply or a broken connection means once the server has greeted us.
-fn conversation_error(error: &Error, after_data: bool) -> SmtpError {
-    match error.status() {
-        Some(code) if error.is_permanent() => SmtpError::Permanent {
-            code: code.into(),
-            text: detail_of(error),
-        },
-        Some(code) => SmtpError::Transient {
-            code: code.into(),
-            text: detail_of(error),
-        },
-        None => SmtpError::Broken {
-            after_data,
-            detail: detail_of(error),
-        },
-    }
-}
-
-fn auth_error(error: &Error) -> SmtpError {
-    match conversation_error(error, false) {
-        SmtpError::Permanent { code, text } => SmtpError::Auth(format!("{code} {text}")),
-        // No mechanism in common: lettre says so as an error of its own, without a reply.
-        SmtpError::Broken { .. } if error.is_client() => SmtpError::Auth(detail_of(error)),
-        other => other,
-    }
-}
-
-/// Opens a connection and reads the greeting. A conversation is small packets to and fro, so Nagle's algorithm is off,
-/// which costs 40 ms a message otherwise; lettre's own connecting, which leaves it on, is used where TLS comes first.
-async fn connect(
-    addresses: &[SocketAddr],
-    settings: &Settings,
-    implicit: Option<TlsParameters>,
-) -> Result<AsyncSmtpConnection, SmtpError> {
-    let connected = if implicit.is_some() {
-        AsyncSmtpConnection::connect_tokio1(addresses, Some(CONNECT_TIMEOUT), &settings.hello, implicit, None)
-            .await
-    } else {
-        let stream = dial(addresses, CONNECT_TIMEOUT)
-            .await
-            .map_err(|error| SmtpError::Connect(error.to_string()))?;
-        AsyncSmtpConnection::connect_with_transport(Box::new(stream), &settings.hello).await
-    };
-    connected.map_err(|error| connect_error(&error))
-}
-
-fn connect_error(error: &Error) -> SmtpError {
-    if error.status().is_some() {
-        return conversation_error(error, false);
-    }
-    if error.is_tls() || is_rustls(error) {
-        return SmtpError::Tls(detail_of(error));
-    }
-    SmtpError::Connect(detail_of(error))
-}
-
-/// rustls' errors arrive inside `io::Error`s, whose `source` skips the error they carry.
-fn is_rustls(error: &Error) -> bool {
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        if current.is::<rustls::Error>() {
-            return true;
+/// A message as DATA carries it: lines end in CRLF, those that begin with a dot have one more, and a dot ends it
+/// (RFC 5321 §4.5.2).
+fn transparent(message: &[u8]) -> Vec<u8> {
+    let mut data = Vec::with_capacity(message.len() + message.len() / 64 + 8);
+    let mut line_begins = true;
+    for byte in message {
+        match byte {
+            b'.' if line_begins => data.push(b'.'),
+            b'\n' if data.last() != Some(&b'\r') => data.push(b'\r'),
+            _ => {}
         }
-        if let Some(io) = current.downcast_ref::<io::Error>()
-            && io
-                .get_ref()
-                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-        {
-            return true;
-        }
-        cause = current.source();
+        data.push(*byte);
+        line_begins = *byte == b'\n';
     }
-    false
+    if !line_begins {
+        data.extend_from_slice(b"\r\n");
+    }
+    data.extend_from_slice(b".\r\n");
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cannot_end_itself() {
+        for (message, data) in [
+            ("", ".\r\n"),
+            ("a\r\n", "a\r\n.\r\n"),
+            ("a", "a\r\n.\r\n"),
+            (".", "..\r\n.\r\n"),
+            ("a\r\n.\r\nb\r\n", "a\r\n..\r\nb\r\n.\r\n"),
+            ("a\n.\nb\n", "a\r\n..\r\nb\r\n.\r\n"),
+        ] {
+            assert_eq!(transparent(message.as_bytes()), data.as_bytes(), "{message:?}");
+        }
+    }
 }

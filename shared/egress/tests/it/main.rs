@@ -7,8 +7,11 @@
     reason = "helpers of tests are tests"
 )]
 
+mod authorities;
 mod dns;
 mod http;
+mod name_server;
+mod odd_smtp;
 mod raw;
 mod reuse;
 mod smtp;

@@ -11,12 +11,12 @@ use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use watchbell_egress::{Answer, EgressPolicy, GuardedUrl, HttpClient, SendError};
+use watchbell_egress::{Answer, Authorities, EgressPolicy, GuardedUrl, HttpClient, SendError};
 
 use crate::support::{look_around, on_loopback};
 
@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A server over TLS, which speaks one version of HTTP.
 struct TlsServer {
     url: GuardedUrl,
-    certificate: CertificateDer<'static>,
+    /// Its own certificate, which is its own authority.
+    pem: String,
     handshakes: Arc<AtomicUsize>,
     /// How often it was told to hang up.
     hang_up: watch::Sender<usize>,
@@ -36,14 +37,13 @@ struct TlsServer {
 impl TlsServer {
     async fn start(version: Version) -> Self {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let certificate = made.cert.der().clone();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key.into())
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
             .unwrap();
         config.alpn_protocols = match version {
             Version::HTTP_2 => vec![b"h2".to_vec()],
@@ -73,7 +73,7 @@ impl TlsServer {
         });
         Self {
             url: EgressPolicy::allowing_loopback().check_url(&url).unwrap(),
-            certificate,
+            pem: made.cert.pem(),
             handshakes,
             hang_up,
             ended,
@@ -81,7 +81,7 @@ impl TlsServer {
     }
 
     fn client(&self) -> HttpClient {
-        HttpClient::with_roots(on_loopback(), [self.certificate.clone()])
+        HttpClient::new(on_loopback().trusting(Authorities::with_pem(self.pem.as_bytes()).unwrap()))
     }
 
     fn handshakes(&self) -> usize {

@@ -91,13 +91,15 @@ pub struct TelemetrySettings {
     pub sample_ratio: f64,
 }
 
-/// The only ways past the egress guard.
+/// What outgoing connections may reach besides the public Internet, and whom they believe besides public authorities.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EgressSettings {
     /// Networks that may be dialled although they are not public, `10.1.0.0/16`.
     #[serde(deserialize_with = "read::list")]
     pub allow: Vec<IpNet>,
+    /// Certificate authorities (PEM, one or many) that every outgoing TLS connection trusts besides Mozilla's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What protects a process from its callers.

@@ -60,8 +60,27 @@ impl Conversation {
             _ => Box::new(stream),
         };
         let mut wire = BufReader::new(stream);
-        reply(&mut wire, 220, "stand-in.watchbell ESMTP").await?;
+        if !self.as_scripted(&mut wire, "").await? {
+            reply(&mut wire, 220, "stand-in.watchbell ESMTP").await?;
+        }
         while let Some(line) = read_line(&mut wire).await? {
+            let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+            match verb.as_str() {
+                // Goes on as it would after an answer of its own.
+                "DATA" | "STARTTLS" => {}
+                _ => {
+                    if let Some(code) = self.scripted_code(&verb) {
+                        if code < 400 {
+                            drop(self.command(&line));
+                        }
+                        if code == 235 {
+                            self.account = self.state.account.as_ref().map(|(user, _)| user.clone());
+                        }
+                        self.as_scripted(&mut wire, &verb).await?;
+                        continue;
+                    }
+                }
+            }
             match self.command(&line) {
                 Next::Reply(code, text) => reply(&mut wire, code, &text).await?,
                 Next::Lines(lines) => reply_lines(&mut wire, &lines).await?,
@@ -76,6 +95,24 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+
+    fn scripted_code(&self, verb: &str) -> Option<u16> {
+        let rules = self.state.rules();
+        let digits = rules.words.get(verb)?.get(..3)?;
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    }
+
+    /// Says what was scripted for a command. Answers whether anything was.
+    async fn as_scripted(&self, wire: &mut Wire, verb: &str) -> io::Result<bool> {
+        let words = self.state.rules().words.get(verb).cloned();
+        let step = if self.state.slow { 1 } else { usize::MAX };
+        for octets in words.iter().flat_map(|words| words.chunks(step)) {
+            wire.write_all(octets).await?;
+            wire.flush().await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(words.is_some())
     }
 
     fn command(&mut self, line: &str) -> Next {
@@ -163,7 +200,13 @@ impl Conversation {
 
     /// Reads a message and does as scripted. Says whether the conversation goes on.
     async fn data(&mut self, wire: &mut Wire) -> io::Result<bool> {
-        reply(wire, 354, "end with a dot").await?;
+        let refused = self.scripted_code("DATA").is_some_and(|code| code >= 400);
+        if !self.as_scripted(wire, "DATA").await? {
+            reply(wire, 354, "end with a dot").await?;
+        }
+        if refused {
+            return Ok(true);
+        }
         let Some(raw) = read_message(wire).await? else {
             self.forget_envelope();
             reply(wire, 552, "5.3.4 message too big").await?;
@@ -186,6 +229,7 @@ impl Conversation {
         match scripted {
             Some(AfterData::Close) => Ok(false),
             Some(AfterData::Hang) => std::future::pending().await,
+            _ if self.as_scripted(wire, ".").await? => Ok(true),
             _ => {
                 let queued = self.state.mails.count();
                 reply(wire, 250, &format!("2.0.0 queued as {queued}")).await?;
@@ -199,7 +243,14 @@ impl Conversation {
             reply(&mut wire, 454, "TLS not available").await?;
             return Ok(wire);
         };
-        reply(&mut wire, 220, "go ahead").await?;
+        if self.as_scripted(&mut wire, "STARTTLS").await?
+            && self.scripted_code("STARTTLS").is_some_and(|code| code >= 400)
+        {
+            return Ok(wire);
+        }
+        if self.scripted_code("STARTTLS").is_none() {
+            reply(&mut wire, 220, "go ahead").await?;
+        }
         // What a client sent before the handshake is dropped with the buffer, or it could be injected (RFC 3207 §4.2).
         let stream = acceptor.accept(wire.into_inner()).await?;
         self.encrypted = true;

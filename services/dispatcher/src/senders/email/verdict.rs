@@ -52,12 +52,15 @@ pub(crate) fn report(outcome: Result<SmtpAnswer, SmtpError>) -> Report {
             "timeout",
             "The message was sent and the mail server did not confirm it: it may have been delivered.",
         ),
-        SmtpError::Broken { after_data, .. } => Report::retryable(
+        SmtpError::Broken { after_data, detail } => Report::retryable(
             "reset",
             if after_data {
-                "The connection broke before the mail server confirmed the message: it may have been delivered."
+                format!(
+                    "The connection broke before the mail server confirmed the message ({detail}): it may have been \
+                     delivered."
+                )
             } else {
-                "The connection to the mail server broke."
+                format!("The connection to the mail server broke ({detail}).")
             },
         ),
         SmtpError::Refused(refusal) => Report::permanent(
@@ -70,9 +73,20 @@ pub(crate) fn report(outcome: Result<SmtpAnswer, SmtpError>) -> Report {
             format!("No connection to the mail server could be opened ({why}): check host and port."),
         ),
         // Passwords get changed back, and an alert is worth another try.
-        SmtpError::Auth(_) => Report::retryable(
+        SmtpError::AuthRefused { code, text } => answered(
+            Report::retryable(
+                "smtp.auth",
+                format!(
+                    "The mail server did not accept the account ({code} {text}): correct user and password, or use an \
+                     app password."
+                ),
+            ),
+            code,
+            &text,
+        ),
+        SmtpError::AuthUnavailable(why) => Report::retryable(
             "smtp.auth",
-            "The mail server did not accept the account: correct user and password, or use an app password.",
+            format!("There is no way to sign in to the mail server: {why}."),
         ),
         SmtpError::Tls(why) => Report::retryable(
             "tls",
@@ -209,7 +223,16 @@ mod tests {
             ),
             (SmtpError::Dns, LATER, "dns", false),
             (SmtpError::Connect(text()), LATER, "connect", false),
-            (SmtpError::Auth(text()), LATER, "smtp.auth", false),
+            (
+                SmtpError::AuthRefused {
+                    code: 535,
+                    text: text(),
+                },
+                LATER,
+                "smtp.auth",
+                false,
+            ),
+            (SmtpError::AuthUnavailable(text()), LATER, "smtp.auth", false),
             (SmtpError::Tls(text()), LATER, "tls", false),
             (
                 SmtpError::Unsendable("why"),
@@ -223,6 +246,25 @@ mod tests {
             assert_eq!(report.error_code, code);
             assert!(report.error.ends_with('.'), "{}", report.error);
         }
+    }
+
+    #[test]
+    fn a_refused_account_is_shown_with_the_servers_code_and_words() {
+        let report = report(Err(SmtpError::AuthRefused {
+            code: 535,
+            text: "5.7.139 basic authentication is disabled".to_owned(),
+        }));
+        assert_eq!(
+            (report.status_code, report.response_body.as_str()),
+            (535, "5.7.139 basic authentication is disabled")
+        );
+        assert!(
+            report
+                .error
+                .contains("535 5.7.139 basic authentication is disabled"),
+            "{}",
+            report.error
+        );
     }
 
     #[test]

@@ -1,0 +1,108 @@
+//! Names to addresses by DNS, without a thread for each look-up.
+//!
+//! `/etc/hosts` comes first, and `/etc/resolv.conf` names the servers; both are read again when they have changed. Search
+//! domains are for internal names alone (one label, or a suffix such as `svc`): a public name leads to itself.
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use futures::future::BoxFuture;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::read_system_conf;
+
+use crate::guard::internal_name;
+use crate::resolve::Resolver;
+
+/// How long one query to one server may take; it is sent twice.
+const QUERY: Duration = Duration::from_secs(1);
+/// Answers are kept for as long as they say, up to this.
+const KEPT: Duration = Duration::from_secs(30);
+/// That a name does not exist is believed for so long.
+const KEPT_ABSENCE: Duration = Duration::from_secs(5);
+const KEPT_NAMES: u64 = 4096;
+const FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
+
+/// The resolver of a process: the system's hosts file and name servers, asked asynchronously.
+#[derive(Default)]
+pub struct DnsResolver {
+    /// Given by the caller, who does not want the system's.
+    servers: Option<ResolverConfig>,
+    current: Mutex<Option<Current>>,
+}
+
+/// A resolver, and when the files that it was made of had changed.
+struct Current {
+    changed: [Option<SystemTime>; 2],
+    resolver: Arc<TokioResolver>,
+}
+
+impl DnsResolver {
+    /// A resolver that asks these name servers.
+    #[must_use]
+    pub fn asking(servers: ResolverConfig) -> Self {
+        Self {
+            servers: Some(servers),
+            current: Mutex::default(),
+        }
+    }
+
+    fn current(&self) -> io::Result<Arc<TokioResolver>> {
+        let changed = FILES.map(|file| std::fs::metadata(file).and_then(|data| data.modified()).ok());
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(current) = &*current
+            && current.changed == changed
+        {
+            return Ok(Arc::clone(&current.resolver));
+        }
+        let resolver = Arc::new(self.build()?);
+        *current = Some(Current {
+            changed,
+            resolver: Arc::clone(&resolver),
+        });
+        Ok(resolver)
+    }
+
+    fn build(&self) -> io::Result<TokioResolver> {
+        let (config, mut options) = match &self.servers {
+            Some(servers) => (servers.clone(), ResolverOpts::default()),
+            // Without name servers the hosts file alone answers.
+            None => read_system_conf().unwrap_or_default(),
+        };
+        options.timeout = QUERY;
+        options.attempts = 1;
+        options.use_hosts_file = ResolveHosts::Always;
+        options.cache_size = KEPT_NAMES;
+        options.positive_max_ttl = Some(KEPT);
+        options.negative_max_ttl = Some(KEPT_ABSENCE);
+        options.max_active_requests = usize::from(u16::MAX);
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            .with_options(options)
+            .build()
+            .map_err(io::Error::other)
+    }
+}
+
+impl Resolver for DnsResolver {
+    fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        Box::pin(async move {
+            let resolver = self.current()?;
+            let found = if internal_name(host).is_some() {
+                resolver.lookup_ip(host).await
+            } else {
+                resolver.lookup_ip(format!("{host}.")).await
+            };
+            Ok(found.map_err(io::Error::other)?.iter().collect())
+        })
+    }
+}
+
+impl fmt::Debug for DnsResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DnsResolver").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! What a server says that it can, in its answer to EHLO (RFC 5321 §4.1.1.1).
+
+use super::reply::Reply;
+
+/// The extensions that matter here. Keywords are compared without case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Offers {
+    pub(super) starttls: bool,
+    pub(super) eight_bit: bool,
+    pub(super) smtputf8: bool,
+    pub(super) plain: bool,
+    pub(super) login: bool,
+    /// The mechanisms as the server names them, when it offers any.
+    pub(super) auth: Option<String>,
+}
+
+impl Offers {
+    pub(super) fn of(reply: &Reply) -> Self {
+        let mut offers = Self::default();
+        // The first line is the server's name.
+        for line in reply.lines.iter().skip(1) {
+            // `AUTH=PLAIN` is how some wrote it before there was a standard.
+            let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
+            let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+            match keyword.as_str() {
+                "STARTTLS" => offers.starttls = true,
+                "8BITMIME" => offers.eight_bit = true,
+                "SMTPUTF8" => offers.smtputf8 = true,
+                "AUTH" => {
+                    let mechanisms: Vec<_> = words.map(str::to_ascii_uppercase).collect();
+                    offers.plain |= mechanisms.iter().any(|mechanism| mechanism == "PLAIN");
+                    offers.login |= mechanisms.iter().any(|mechanism| mechanism == "LOGIN");
+                    offers.auth = Some(mechanisms.join(" ").chars().take(100).collect());
+                }
+                _ => {}
+            }
+        }
+        offers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offers(lines: &[&str]) -> Offers {
+        Offers::of(&Reply {
+            code: 250,
+            lines: lines.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    #[test]
+    fn keywords_have_no_case() {
+        let upper = offers(&[
+            "mx",
+            "8BITMIME",
+            "SMTPUTF8",
+            "STARTTLS",
+            "AUTH PLAIN LOGIN CRAM-MD5",
+        ]);
+        let lower = offers(&[
+            "mx",
+            "8bitmime",
+            "SmtpUtf8",
+            "starttls",
+            "auth plain login cram-md5",
+        ]);
+        assert_eq!(upper, lower);
+        assert!(upper.starttls && upper.eight_bit && upper.smtputf8 && upper.plain && upper.login);
+        assert!(offers(&["mx", "AUTH=LOGIN"]).login);
+    }
+
+    #[test]
+    fn a_name_is_no_offer_and_what_is_unknown_is_passed_over() {
+        assert_eq!(offers(&["STARTTLS"]), Offers::default());
+        assert_eq!(
+            offers(&["", "", "SIZE 1000", "XSTARTTLS", "STARTTLSX"]),
+            Offers::default()
+        );
+        let other = offers(&["mx", "AUTH CRAM-MD5 XOAUTH2"]);
+        assert_eq!((other.plain, other.login), (false, false));
+        assert_eq!(other.auth.as_deref(), Some("CRAM-MD5 XOAUTH2"));
+    }
+}
