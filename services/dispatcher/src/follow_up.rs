@@ -7,8 +7,13 @@ use watchbell_domain::ChannelKind;
 use watchbell_domain::retry::{MAX_WAIT, RetrySchedule};
 
 use crate::job::{Attempt, Job, Outcome, State};
-use crate::senders::Verdict;
+use crate::senders::{Report, Verdict};
 use crate::terms::Terms;
+
+/// So many waits that a chat asked for cost no retry.
+const FREE_WAITS: u32 = 10;
+/// By how much of it the shortest wait is lengthened at random, so that deliveries do not come back together.
+const FLOOR_JITTER: f64 = 0.25;
 
 /// The outcome of a job after an attempt, and whether its schedule is exhausted with it. `jitter` is a random number
 /// in [0, 1).
@@ -41,14 +46,15 @@ pub(crate) fn follow_up(
         Verdict::Permanent => job.ends(State::Failed, error, now),
         Verdict::Retryable { .. } if test => job.ends(State::Failed, error, now),
         Verdict::Retryable { retry_after } => {
-            // Chats say exactly when to come again, and mean it as traffic control and not as a failure: as long as
-            // the schedule would last, such a wait costs none of its retries.
-            let throttled =
-                report.status_code == 429 && matches!(kind, ChannelKind::Slack | ChannelKind::Teams);
+            // Chats say exactly when to come again, and mean it as traffic control and not as a failure: for a few
+            // times, and as long as the schedule would last, such a wait costs none of its retries.
+            let throttled = is_throttle(kind, report);
+            let waits = attempt.number.saturating_sub(tries);
             if let (true, Some(wait)) = (throttled, retry_after)
+                && waits < FREE_WAITS
                 && now - began < span(&terms.retry)
             {
-                let due = now + delta(wait.min(MAX_WAIT));
+                let due = now + delta(throttle(wait, waits, jitter));
                 let mut outcome = job.waits(State::Pending, again(&error, due), due);
                 outcome.attempt = Some(attempt);
                 return (outcome, false);
@@ -72,6 +78,27 @@ pub(crate) fn follow_up(
 fn again(error: &str, due: DateTime<Utc>) -> String {
     let end = if error.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{error}{end} The next attempt is at {}.", due.format("%H:%M UTC"))
+}
+
+/// Whether a chat asks to send more slowly.
+fn is_throttle(kind: ChannelKind, report: &Report) -> bool {
+    report.status_code == 429 && matches!(kind, ChannelKind::Slack | ChannelKind::Teams)
+}
+
+/// How long to wait when a chat asks for `asked` after `waits` such waits: at least 1 s, 2 s, 4 s and so on up to 64 s, so
+/// that it does not set our pace by asking for nothing.
+fn throttle(asked: Duration, waits: u32, jitter: f64) -> Duration {
+    let floor = Duration::from_secs(1 << waits.min(6)).mul_f64(1.0 + FLOOR_JITTER * jitter);
+    asked.max(floor).min(MAX_WAIT)
+}
+
+/// How long the lane rests after an attempt whose receiver asked for `asked`.
+pub(crate) fn rest(job: &Job, report: &Report, asked: Duration, jitter: f64) -> Duration {
+    if is_throttle(job.route.kind, report) {
+        throttle(asked, job.attempts.saturating_sub(job.tries), jitter)
+    } else {
+        asked.min(MAX_WAIT)
+    }
 }
 
 /// Whether a channel is unhealthy now that a delivery's schedule is exhausted: nothing has got through to it since

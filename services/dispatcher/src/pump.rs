@@ -14,7 +14,7 @@ use watchbell_domain::ids::{AttemptId, ChannelId};
 use watchbell_runtime::telemetry::propagate;
 
 use crate::core::Core;
-use crate::follow_up::{breaks, follow_up};
+use crate::follow_up::{breaks, follow_up, rest};
 use crate::job::{Attempt, Break, Job, Outcome};
 use crate::lanes::{LaneId, Weigh as _};
 use crate::route::Target;
@@ -190,8 +190,8 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
     } = report.verdict
     {
         let now = core.clock.monotonic();
-        core.lanes()
-            .pause(job.lane, now + wait.min(watchbell_domain::retry::MAX_WAIT), now);
+        let wait = rest(&job, &report, wait, (core.jitter)());
+        core.lanes().pause(job.lane, now + wait, now);
     }
     let attempt = Attempt {
         id: AttemptId::generate(started_at),

@@ -129,21 +129,42 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let slack = ChannelId::generate(rig.stage.now());
         rig.stage.config.add(rig.stage.team, slack, ChannelKind::Slack, "#a");
-        let verdict = Verdict::Retryable { retry_after: Some(Duration::from_secs(7)) };
+        let verdict = Verdict::Retryable { retry_after: Some(Duration::from_secs(70)) };
         let throttled = Report { verdict, status_code: 429, ..down() };
         rig.stage.receivers.always(slack, Some(throttled));
         let route = event_wire::Route { kind: ChannelKind::Slack.to_wire(), ..to_channel(slack) };
         let request = wire::SubmitRequest { routes: vec![route], ..request(&rig.stage, "e1", &[]) };
         rig.submit(vec![request]).await;
         rig.settle().await;
-        for _ in 0..10 {
-            rig.pass(Duration::from_secs(7)).await;
+        for _ in 0..9 {
+            rig.pass(Duration::from_secs(70)).await;
         }
-        assert_eq!(rig.stage.receivers.carried().len(), 11);
+        assert_eq!(rig.stage.receivers.carried().len(), 10);
         assert_eq!(rig.states().await, [State::Pending]);
         rig.stage.receivers.always(slack, None);
-        rig.pass(Duration::from_secs(7)).await;
+        rig.pass(Duration::from_secs(70)).await;
         assert_eq!(rig.states().await, [State::Delivered]);
+    }
+
+    async fn a_chat_that_asks_to_come_again_at_once_does_not_set_our_pace(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let slack = ChannelId::generate(rig.stage.now());
+        rig.stage.config.add(rig.stage.team, slack, ChannelKind::Slack, "#a");
+        let verdict = Verdict::Retryable { retry_after: Some(Duration::ZERO) };
+        rig.stage.receivers.always(slack, Some(Report { verdict, status_code: 429, ..down() }));
+        let route = event_wire::Route { kind: ChannelKind::Slack.to_wire(), ..to_channel(slack) };
+        let request = wire::SubmitRequest { routes: vec![route], ..request(&rig.stage, "e1", &[]) };
+        rig.submit(vec![request]).await;
+        rig.settle().await;
+        let slower_and_slower = [1, 2, 4, 8, 16, 32, 64, 64, 64, 64];
+        let by_the_schedule = [60, 300, 1_800, 7_200, 43_200];
+        for (attempts, wait) in slower_and_slower.into_iter().chain(by_the_schedule).enumerate() {
+            rig.pass(Duration::from_secs(wait) - SECOND).await;
+            assert_eq!(rig.stage.receivers.carried().len(), attempts + 1, "not before {wait} s");
+            rig.pass(SECOND).await;
+            assert_eq!(rig.stage.receivers.carried().len(), attempts + 2, "after {wait} s");
+        }
+        assert_eq!(rig.states().await, [State::Failed]);
     }
 
     async fn quiet_hours_hold_and_deliver_in_order_at_their_end(store: Store) {
