@@ -30,7 +30,11 @@ impl Shares {
         };
         let share = {
             let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(shares.entry(team).or_insert_with(|| Arc::new(Semaphore::new(SHARE))))
+            Arc::clone(
+                shares
+                    .entry(team)
+                    .or_insert_with(|| Arc::new(Semaphore::new(SHARE))),
+            )
         };
         // It is never closed.
         place.permit = share.acquire_owned().await.ok();
@@ -43,7 +47,10 @@ impl Drop for Place<'_> {
         self.permit = None;
         let mut shares = self.shares.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever waits for the semaphore, or holds a permit of it, holds it as well.
-        if shares.get(&self.team).is_some_and(|share| Arc::strong_count(share) == 1) {
+        if shares
+            .get(&self.team)
+            .is_some_and(|share| Arc::strong_count(share) == 1)
+        {
             shares.remove(&self.team);
         }
     }
@@ -69,6 +76,9 @@ mod tests {
         places.pop();
         drop(next.await);
         drop(places);
-        assert!(shares.0.lock().unwrap().is_empty(), "a share is forgotten with its last look-up");
+        assert!(
+            shares.0.lock().unwrap().is_empty(),
+            "a share is forgotten with its last look-up"
+        );
     }
 }

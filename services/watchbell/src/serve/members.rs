@@ -26,11 +26,7 @@ pub(super) async fn tokens(
     guard: Guard,
     clock: SharedClock,
 ) -> Result<MemberTokens, SettingsError> {
-    Ok(MemberTokens::new(
-        settings,
-        source(settings, guard).await?,
-        clock,
-    ))
+    Ok(MemberTokens::new(settings, source(settings, guard).await?, clock))
 }
 
 async fn source(settings: &JwtSettings, guard: Guard) -> Result<Arc<dyn KeySource>, SettingsError> {

@@ -15,14 +15,24 @@ use crate::support::on_loopback;
 async fn post(guard: &Guard, url: &str) -> Result<u16, SendError> {
     let url = guard.check_url(url).unwrap();
     let answer = HttpClient::new(guard.clone())
-        .post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), Duration::from_secs(10))
+        .post(
+            &url,
+            HeaderMap::new(),
+            Bytes::from_static(b"{}"),
+            Duration::from_secs(10),
+        )
         .await?;
     Ok(answer.status.as_u16())
 }
 
 async fn mail(guard: &Guard, server: &SmtpServer) -> Result<u16, SmtpError> {
     let answer = SmtpSender::new(guard.clone())
-        .send(server, "a@watchbell.example", "b@acme.example", b"Subject: x\r\n\r\n".to_vec())
+        .send(
+            server,
+            "a@watchbell.example",
+            "b@acme.example",
+            b"Subject: x\r\n\r\n".to_vec(),
+        )
         .await?;
     Ok(answer.code)
 }
@@ -39,7 +49,10 @@ async fn a_private_authority_is_believed_everywhere_or_nowhere() {
 
     let refused = post(&on_loopback(), &url).await.unwrap_err();
     assert!(matches!(refused, SendError::Tls(_)), "{refused:?}");
-    assert_eq!((receiver.count(), post(&believing, &url).await.unwrap()), (0, 200));
+    assert_eq!(
+        (receiver.count(), post(&believing, &url).await.unwrap()),
+        (0, 200)
+    );
     assert_eq!(receiver.count(), 1);
 
     for security in [Security::StartTls, Security::ImplicitTls] {

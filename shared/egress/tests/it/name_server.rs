@@ -51,7 +51,10 @@ fn question(query: &[u8]) -> (String, usize) {
 fn guard(policy: EgressPolicy, port: u16, search: &[&str]) -> Guard {
     let mut server = NameServerConfig::udp(Ipv4Addr::LOCALHOST.into());
     server.connections[0].port = port;
-    let search = search.iter().map(|domain| Name::from_ascii(domain).unwrap()).collect();
+    let search = search
+        .iter()
+        .map(|domain| Name::from_ascii(domain).unwrap())
+        .collect();
     let servers = ResolverConfig::from_parts(None, search, vec![server]);
     Guard::with_resolver(policy, Arc::new(DnsResolver::asking(servers)))
 }
@@ -62,7 +65,8 @@ fn team(number: i64) -> TeamId {
 
 #[tokio::test]
 async fn a_silent_zone_of_one_team_delays_nobody_else() {
-    let port = name_server(|name| (!name.ends_with("silent.example")).then(|| vec![[93, 184, 216, 34].into()]));
+    let port =
+        name_server(|name| (!name.ends_with("silent.example")).then(|| vec![[93, 184, 216, 34].into()]));
     let guard = guard(EgressPolicy::default(), port, &[]);
     let mut theirs = JoinSet::new();
     for number in 0..700 {
@@ -77,7 +81,10 @@ async fn a_silent_zone_of_one_team_delays_nobody_else() {
     for number in 0..5 {
         let url = format!("https://hooks{number}.example.com/");
         guard.on_behalf_of(team(2)).admit_url(&url).await.unwrap();
-        assert!(theirs.try_join_next().is_none(), "nobody has waited for the silent zone");
+        assert!(
+            theirs.try_join_next().is_none(),
+            "nobody has waited for the silent zone"
+        );
     }
     let ended = theirs.join_next().await.unwrap().unwrap();
     assert_eq!(ended, Err(Refusal::Unresolved));
@@ -96,7 +103,11 @@ async fn a_public_name_never_leads_into_a_search_domain() {
         guard.admit_url("https://hooks.example.com/").await,
         Err(Refusal::Unresolved)
     );
-    for internal in ["https://receiver/", "http://receiver:8080/", "https://receiver.alerts.svc/"] {
+    for internal in [
+        "https://receiver/",
+        "http://receiver:8080/",
+        "https://receiver.alerts.svc/",
+    ] {
         assert!(guard.admit_url(internal).await.is_ok(), "{internal}");
     }
 }
@@ -114,7 +125,10 @@ async fn an_answer_is_kept_for_a_while_and_judged_each_time() {
         let refused = guard.admit_url("https://hooks.example.com/").await.unwrap_err();
         assert_eq!(refused.reason(), "ADDRESS_NOT_PUBLIC");
     }
-    assert!(asked.load(std::sync::atomic::Ordering::SeqCst) <= 2, "A and AAAA, once each");
+    assert!(
+        asked.load(std::sync::atomic::Ordering::SeqCst) <= 2,
+        "A and AAAA, once each"
+    );
 }
 
 #[tokio::test]
