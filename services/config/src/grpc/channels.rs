@@ -340,7 +340,11 @@ async fn examine(
     let mut violations = Violations::new();
     let kind = |channel: &Channel| channel.destination.as_ref().map(std::mem::discriminant);
     if before.is_some_and(|before| kind(before.channel) != kind(draft)) && draft.destination.is_some() {
-        violations.add("destination", reason::NOT_ALLOWED, "the kind of a channel cannot change");
+        violations.add(
+            "destination",
+            reason::NOT_ALLOWED,
+            "the kind of a channel cannot change",
+        );
     }
     let checked = violations.take(check::channel(draft));
     let (mut channel, kind) =

@@ -346,12 +346,8 @@ impl Composition {
         let keys = Arc::new(CachedKeys::new(keys, control.feed.clone(), self.clock.clone()));
         let mut auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
         if let Some(members) = &self.members {
-            let granted = GrantedMembers::new(
-                members.clone(),
-                self.teams()?,
-                control.feed,
-                self.clock.clone(),
-            );
+            let granted =
+                GrantedMembers::new(members.clone(), self.teams()?, control.feed, self.clock.clone());
             auth = auth.members(Arc::new(granted));
         }
         let edge = self.edge(auth.clone())?;
