@@ -11,6 +11,7 @@ use watchbell_contracts::dispatcher::v1::ChannelStats;
 use watchbell_contracts::event::v1::ChannelKind;
 use watchbell_domain::clock::Clock;
 use watchbell_domain::ids::TeamId;
+use watchbell_egress::EgressPolicy;
 use watchbell_store::store_tests;
 
 use crate::dispatcher::DispatcherStandIn;
@@ -45,7 +46,9 @@ store_tests! {
         let team = without.team().await;
         let answer = status(&without, team).await;
         assert!(!of(&answer, ChannelKind::Email).configured);
-        let with = Config::with(&store, without.key.clone(), vec![], |settings| settings.platform_mail = true);
+        let with = Config::with(&store, without.key.clone(), vec![], EgressPolicy::default(), |settings| {
+            settings.platform_mail = true;
+        });
         let answer = status(&with, team).await;
         let email = of(&answer, ChannelKind::Email);
         assert_eq!((email.configured, email.health(), email.channel_count), (true, ChannelHealth::Healthy, 0));
