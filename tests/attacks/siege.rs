@@ -41,6 +41,10 @@ struct Victim {
 }
 
 /// Repeats `round` for a while, and sees that nobody else is hurt.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the closures are written where they are given"
+)]
 pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
     // One at a time: what is measured is one attack.
     static TURN: Mutex<()> = Mutex::new(());

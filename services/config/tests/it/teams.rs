@@ -46,6 +46,7 @@ store_tests! {
         let team_id = watchbell_domain::ids::TeamId::generate(config.clock.now()).to_string();
         macro_rules! not_found {
             ($($rpc:ident($request:ident)),+) => {$(
+                #[allow(clippy::needless_update, reason = "some requests have more fields")]
                 let request = $request { team_id: team_id.clone(), ..Default::default() };
                 let answer = config.service.$rpc(platform(request)).await;
                 assert_eq!(refused(answer).0, Code::NotFound, stringify!($rpc));

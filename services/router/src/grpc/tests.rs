@@ -369,7 +369,6 @@ fn an_answer_to_a_batch_counts_people_and_names_channels_while_there_is_room() {
     let channel = || {
         route(Target::Channel(watchbell_contracts::event::v1::ChannelTarget {
             channel_id: "chn_01h455vb4pex5vsknk084sn02q".to_owned(),
-            ..Default::default()
         }))
     };
     let mut routes: Vec<_> = std::iter::repeat_with(person).take(2_000).collect();

@@ -41,7 +41,7 @@ pub(super) struct Http1 {
 
 /// What moves the bytes, and what is left of it once the connection has ended.
 enum Driver {
-    Running(Connection<TokioIo<Wire>, Payload>),
+    Running(Box<Connection<TokioIo<Wire>, Payload>>),
     Ended(Option<Wire>),
 }
 
@@ -62,7 +62,7 @@ impl Http1 {
             origin,
             host,
             sender,
-            driver: Driver::Running(connection),
+            driver: Driver::Running(Box::new(connection)),
             ration,
             heard_nothing: true,
             keep_alive: KeepAlive::new(now()),

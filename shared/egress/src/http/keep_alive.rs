@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     /// For how many seconds a connection is kept whose server said `said` with each of so many answers.
-    async fn kept(said: &str, answers: u32) -> u64 {
+    fn kept(said: &str, answers: u32) -> u64 {
         let begin = tokio::time::sleep(Duration::ZERO).deadline();
         let mut headers = HeaderMap::new();
         headers.insert(KEEP_ALIVE, said.parse().unwrap());
@@ -104,13 +104,13 @@ mod tests {
             ("max=0", 0),
             ("max=2", 4),
         ] {
-            assert_eq!(kept(said, 1).await, seconds, "{said}");
+            assert_eq!(kept(said, 1), seconds, "{said}");
         }
     }
 
     #[tokio::test]
     async fn a_server_that_repeats_its_maximum_is_not_asked_more_often() {
-        assert_eq!(kept("max=3", 2).await, 4);
-        assert_eq!(kept("max=3", 3).await, 0);
+        assert_eq!(kept("max=3", 2), 4);
+        assert_eq!(kept("max=3", 3), 0);
     }
 }

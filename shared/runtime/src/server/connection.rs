@@ -120,7 +120,7 @@ impl Protocol {
         let silent = async {
             tokio::time::sleep(OPENING).await;
             if activity.has_begun() || received.load(Ordering::Relaxed) >= PREFACE {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {

@@ -107,7 +107,7 @@ where
             let too_slow = async {
                 tokio::time::sleep(BODY).await;
                 if arrived.load(Ordering::Relaxed) {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             let mut response = tokio::select! {
@@ -234,13 +234,16 @@ struct Limited {
     ended: bool,
 }
 
+/// The time that is left to a stream after a stop was asked for: while it is silent, and in all.
+type Drain = (Pin<Box<Sleep>>, Pin<Box<Sleep>>);
+
 /// What a body that makes its caller wait is measured against.
 struct Idle {
     age: Pin<Box<Sleep>>,
     credential: Option<BoxFuture<'static, ()>>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Both run from the stop on, the first anew with each message.
-    drain: Option<(Pin<Box<Sleep>>, Pin<Box<Sleep>>)>,
+    drain: Option<Drain>,
 }
 
 impl Limited {
