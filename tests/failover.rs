@@ -19,7 +19,7 @@ fn a_fail_over_loses_nothing_that_was_accepted_where_commits_wait_for_a_standby(
         let platform = Platform::split(database, 1, 2, |_, serve| serve).await;
         for dispatcher in platform.indices("dispatcher") {
             // As long as commits do not wait for it.
-            let address = platform.process(dispatcher).address;
+            let address = platform.process(dispatcher).operators;
             eventually("operators are warned", || async {
                 let metrics = Browser::new().open(&format!("http://{address}/metrics")).await;
                 let metrics = text(&metrics);

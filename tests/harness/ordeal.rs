@@ -224,12 +224,15 @@ async fn assert_all_delivered(dispatcher: &Client, team: &str) {
         .to_vec(),
         ..Default::default()
     };
-    let listed = dispatcher
-        .dispatcher()
-        .list_deliveries(request)
-        .await
-        .unwrap()
-        .into_inner();
+    // Config may still be on its way to a new primary.
+    let listed = eventually("deliveries are listed", || async {
+        match dispatcher.dispatcher().list_deliveries(request.clone()).await {
+            Ok(listed) => Some(listed.into_inner()),
+            Err(status) if status.code() == Code::Unavailable => None,
+            Err(status) => panic!("{status:?}"),
+        }
+    })
+    .await;
     assert!(
         listed.deliveries.is_empty(),
         "not delivered: {:?}",

@@ -34,6 +34,14 @@ impl Things {
         ])
     }
 
+    /// What has this name.
+    pub(super) fn id(&self, name: &str) -> &str {
+        let mut things = self.0.iter();
+        things
+            .find(|(known, _)| *known == name)
+            .map_or("", |(_, id)| id.as_str())
+    }
+
     /// Makes one of each for a team that has a member, by somebody who may do everything.
     pub(super) async fn furnish(admin: &Client, team: &str, member: &str) -> Self {
         let team_id = team.to_owned();
