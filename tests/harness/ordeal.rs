@@ -4,6 +4,7 @@
 use std::io::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tonic::Code;
 use watchbell_contracts::dispatcher::v1::{DeliveryState, ListDeliveriesRequest};
 use watchbell_domain::{
     clock::{Clock as _, SystemClock},

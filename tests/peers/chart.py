@@ -16,6 +16,7 @@ import urllib.request
 
 import kubernetes_validate
 import yaml
+from pip._vendor import certifi
 
 ROOT = pathlib.Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/watchbell"
@@ -27,8 +28,8 @@ FOREIGN = {"PodMonitor", "PrometheusRule"}
 
 # Settings that the chart knows by itself, takes as secrets, or leaves out: whoever wants TLS between pods has a mesh.
 NOT_IN_VALUES = {
-    "server": {"address", "shutdown_grace", "tls"},
-    "auth": {"service_token"},
+    "server": {"address", "admin_address", "shutdown_grace", "tls"},
+    "auth": {"service_token", "accepted_service_tokens"},
     "auth.jwt": {"jwks_file"},
     "database": {"url"},
     "mail": {"password"},
@@ -162,6 +163,8 @@ def serves(binary: str, workload: dict, manifests: list[dict]) -> None:
         variables = environment(container, manifests)
         if "WATCHBELL__DATABASE__URL" in variables:
             variables["WATCHBELL__DATABASE__URL"] = f"sqlite:{directory}/bell.db"
+        if "WATCHBELL__EGRESS__CA_FILE" in variables:
+            variables["WATCHBELL__EGRESS__CA_FILE"] = certifi.where()
         places = {"--listen": "127.0.0.1:0", "--data-dir": directory}
         variables["WATCHBELL__SERVER__ADMIN_ADDRESS"] = "127.0.0.1:0"
         flags = (argument.split("=", 1) for argument in container["args"])
@@ -172,7 +175,9 @@ def serves(binary: str, workload: dict, manifests: list[dict]) -> None:
             said = re.match(r"watchbell serves .* at (http://.*)", server.stdout.readline())
             assert said, f"{workload['metadata']['name']} does not start"
             operators = re.match(r"metrics and readiness for operators at (http://.*)", server.stdout.readline())
-            for url in [*(said[1] + probe for probe in probes), operators[1] + "/metrics"]:
+            # Nothing of the others runs here, and who has not reached Config is not ready.
+            waits = {"/readyz"} if any("PEERS" in variable for variable in variables) else set()
+            for url in [*(said[1] + probe for probe in probes - waits), operators[1] + "/metrics"]:
                 with urllib.request.urlopen(url, timeout=30) as answer:
                     assert answer.status == 200, url
             if "WATCHBELL__KEYS__ADMIN" in variables:
