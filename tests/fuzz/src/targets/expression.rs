@@ -21,7 +21,8 @@ pub(super) fn run(input: &[u8]) {
     if let Err(error) = &outcome {
         assert!(error.to_string().chars().count() <= 300, "{error}");
     }
-    // A decision is the same however often it is made, and on every replica.
+    // A decision is the same however often it is made, and on every replica. The interpreter's words may list fields in
+    // another order.
     let again: Expression = source.parse().expect("it was one");
-    assert_eq!(again.matches(&Facts::of(&event)), outcome);
+    assert_eq!(again.matches(&Facts::of(&event)).ok(), outcome.ok());
 }
