@@ -43,7 +43,7 @@ pub(super) const STORY: [Scene; 8] = [
             severity: Some(Critical),
             source: "cspm",
             title: "Customer exports are readable by everyone",
-            expected: &[Alerts, Leadership, Olga, Adam, Siem, Soar, Inbox],
+            expected: &[Alerts, Leadership, Cfo, Olga, Adam, Siem, Soar, Inbox],
             refused: Some((Soar, REFUSALS)),
             ..PLAIN
         }],
@@ -57,7 +57,7 @@ pub(super) const STORY: [Scene; 8] = [
                 label: "audit.delivered",
                 event_type: "audit.delivered",
                 title: "The audit of the bridge contracts is ready",
-                expected: &[Appsec, Olga, Adam, Siem, Inbox],
+                expected: &[Appsec, Cfo, Olga, Adam, Siem, Inbox],
                 ..PLAIN
             },
             Step {
@@ -66,7 +66,7 @@ pub(super) const STORY: [Scene; 8] = [
                 severity: Some(Critical),
                 source: "atlas",
                 title: "The treasury wallet moved to tier severe",
-                expected: &[Incidents, Leadership, Olga, Adam, Siem, Inbox],
+                expected: &[Incidents, Leadership, Cfo, Olga, Adam, Siem, Inbox],
                 mention: Some("<!subteam^S0ONCALL>"),
                 ..PLAIN
             },
@@ -90,7 +90,7 @@ pub(super) const STORY: [Scene; 8] = [
             severity: Some(High),
             source: "sandbox",
             title: "A test cluster runs a privileged pod",
-            expected: &[Olga, Adam, Siem, Soar, Inbox],
+            expected: &[Cfo, Olga, Adam, Siem, Soar, Inbox],
             explain: true,
             ..PLAIN
         }],
@@ -104,7 +104,7 @@ pub(super) const STORY: [Scene; 8] = [
                 label: "audit.failed",
                 event_type: "audit.failed",
                 title: "The audit of the staking pool failed",
-                expected: &[Alerts, Olga, Adam, Siem, Inbox],
+                expected: &[Alerts, Cfo, Olga, Adam, Siem, Inbox],
                 mention: Some("<@U0TEAMLEAD>"),
                 ..PLAIN
             },
@@ -128,21 +128,21 @@ pub(super) const STORY: [Scene; 8] = [
                 event_type: "scan.failed",
                 source: "registry",
                 title: "The registry refused the scanner",
-                expected: &[Alerts, Olga, Adam, Siem, Inbox],
+                expected: &[Alerts, Cfo, Olga, Adam, Siem, Inbox],
                 ..PLAIN
             },
             Step {
                 label: "sla.warning",
                 event_type: "sla.warning",
                 title: "Two days are left to fix the exports",
-                expected: &[Alerts, Olga, Adam, Siem, Inbox],
+                expected: &[Alerts, Cfo, Olga, Adam, Siem, Inbox],
                 ..PLAIN
             },
             Step {
                 label: "sla.breached",
                 event_type: "sla.breached",
                 title: "The payments deadline was missed",
-                expected: &[Alerts, Olga, Adam, Siem, Inbox],
+                expected: &[Alerts, Cfo, Olga, Adam, Siem, Inbox],
                 ..PLAIN
             },
             Step {
@@ -150,7 +150,7 @@ pub(super) const STORY: [Scene; 8] = [
                 event_type: "compliance.drift_detected",
                 source: "compliance",
                 title: "Three SOC 2 controls fail now",
-                expected: &[Alerts, Olga, Adam, Siem, Inbox],
+                expected: &[Alerts, Cfo, Olga, Adam, Siem, Inbox],
                 ..PLAIN
             },
         ],
