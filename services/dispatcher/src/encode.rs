@@ -11,9 +11,9 @@ use watchbell_domain::Data;
 use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
 use crate::event::StoredEvent;
-use crate::feed::Change;
 use crate::job::{Attempt, Job, Outcome, State, Submission};
 use crate::senders::logged::LoggedHeaders;
+use crate::state::feed::Change;
 use crate::store::entities::{attempts, deliveries, events};
 use crate::store::{Corrupt, NotificationRow, instant};
 

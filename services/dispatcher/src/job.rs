@@ -11,8 +11,8 @@ use watchbell_runtime::problem::Problem;
 use watchbell_runtime::shares::Share;
 
 use crate::event::StoredEvent;
-use crate::holdings::Hold;
 use crate::lanes::{LaneId, Weigh};
+use crate::maintenance::reconciler::Hold;
 use crate::route::Route;
 use crate::senders::{Report, Verdict};
 

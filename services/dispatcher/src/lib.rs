@@ -2,49 +2,27 @@
 //! talks to the outside. An accepted event is delivered at least once to every route, whatever process dies when:
 //! nobody is told "accepted" before the commit, and what is committed belongs to a living replica or is taken over.
 //!
-//! The way of an event: `grpc/submit` parses it, the `committer` stores it, the `lanes` say when it may go, the `pump`
+//! The way of an event: `api/submit` parses it, the `committer` stores it, the `lanes` say when it may go, the `pump`
 //! carries it, `follow_up` says what comes next, and the `committer` notes that. What cannot go now waits in the
 //! database, from where the `sweeper` brings it back.
 
-mod admission;
-mod budget;
-mod channels;
-mod committer;
-mod core;
-mod deferred;
-mod durability;
+mod api;
+mod channel;
+mod delivery;
 mod encode;
 mod error;
 mod event;
-mod feed;
-mod folding;
-mod follow_up;
-mod gauges;
-mod grpc;
-mod health;
-mod heartbeat;
-mod holdings;
 mod intake;
 mod job;
 mod lanes;
 mod loops;
+mod maintenance;
 mod metrics;
-mod parking;
-mod people;
-mod pump;
-mod purge;
-mod receipts;
-mod replan;
 mod route;
-mod screen;
 mod senders;
-mod set_back;
 mod settings;
-mod shared_events;
+mod state;
 mod store;
-mod storm;
-mod sweeper;
-mod terms;
 
 #[cfg(test)]
 mod scenarios;
@@ -63,17 +41,17 @@ use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::TaskSet;
 use watchbell_store::Store;
 
+pub use api::Service;
 pub use error::{CorruptRow, Error, OpenError};
-pub use grpc::Service;
 #[cfg(feature = "fuzzing")]
 pub use senders::fuzzing;
 pub use settings::{MailSecurity, MailSettings, Settings};
 
-use crate::channels::Channels;
-use crate::committer::Committer;
-use crate::core::{Core, Parts};
-use crate::heartbeat::Heartbeat;
+use crate::channel::cache::Channels;
+use crate::intake::committer::Committer;
+use crate::maintenance::heartbeat::Heartbeat;
 use crate::senders::{Outside, Senders};
+use crate::state::{Core, Parts};
 use crate::store::{Db, Migrator};
 
 /// A Dispatcher that has opened its database and waits to be started.

@@ -8,18 +8,18 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 
-use crate::committer::Committer;
-use crate::core::Core;
-use crate::durability::Durability;
-use crate::gauges::Gauges;
-use crate::health::HealthKeeper;
-use crate::heartbeat::{BEAT, Heartbeat, Pulse};
-use crate::holdings::Reconciler;
-use crate::parking::Parking;
-use crate::pump::Pump;
-use crate::purge::Purge;
-use crate::set_back::SetBack;
-use crate::sweeper::Sweeper;
+use crate::delivery::pump::Pump;
+use crate::intake::committer::Committer;
+use crate::maintenance::clock_skew::SetBack;
+use crate::maintenance::durability::Durability;
+use crate::maintenance::gauges::Gauges;
+use crate::maintenance::health_reporter::HealthKeeper;
+use crate::maintenance::heartbeat::{BEAT, Heartbeat, Pulse};
+use crate::maintenance::reconciler::Reconciler;
+use crate::maintenance::retention::Purge;
+use crate::maintenance::sweeper::Sweeper;
+use crate::maintenance::unparker::Parking;
+use crate::state::Core;
 
 /// Between two rounds of telling who does not know yet.
 const HEALTH: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 
 mod actions;
 mod admission;
+mod clock_skew;
 mod commit;
 mod health;
 mod inbox;
@@ -13,7 +14,6 @@ mod people;
 pub(crate) mod play;
 mod retries;
 mod running;
-mod set_back;
 mod storms;
 
 use std::sync::Arc;
@@ -35,19 +35,19 @@ use watchbell_store::{Backend, Store};
 use watchbell_testkit::TestClock;
 
 use self::play::{PlayedConfig, Receivers};
-use crate::channels::Channels;
-use crate::committer::{Committer, Round};
-use crate::core::{Core, Parts};
-use crate::grpc::Service;
-use crate::health::HealthKeeper;
-use crate::heartbeat::Heartbeat;
+use crate::api::Service;
+use crate::channel::cache::Channels;
+use crate::delivery::pump::Pump;
+use crate::intake::committer::{Committer, Round};
 use crate::job::State;
+use crate::maintenance::health_reporter::HealthKeeper;
+use crate::maintenance::heartbeat::Heartbeat;
+use crate::maintenance::sweeper::Sweeper;
+use crate::maintenance::unparker::Parking;
 use crate::metrics::Metrics;
-use crate::parking::Parking;
-use crate::pump::Pump;
 use crate::settings::{MailSettings, Settings};
+use crate::state::{Core, Parts};
 use crate::store::Db;
-use crate::sweeper::Sweeper;
 
 /// When every story begins: a Saturday morning.
 const BEGIN: &str = "2026-11-21T09:00:00Z";

@@ -5,7 +5,7 @@ use watchbell_store::store_tests;
 use super::*;
 use watchbell_domain::ids::MemberId;
 
-use crate::health::UNHEALTHY;
+use crate::maintenance::health_reporter::UNHEALTHY;
 use crate::senders::Report;
 use crate::store::Migrator;
 

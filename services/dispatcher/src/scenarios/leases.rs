@@ -5,9 +5,9 @@ use watchbell_runtime::shares::PLACE;
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::heartbeat::Pulse;
-use crate::holdings::Reconciler;
-use crate::shared_events::SharedEvents;
+use crate::maintenance::heartbeat::Pulse;
+use crate::maintenance::reconciler::Reconciler;
+use crate::maintenance::shared_events::SharedEvents;
 use crate::store::DeliveryFilter;
 use crate::store::Migrator;
 

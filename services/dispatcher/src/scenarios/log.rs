@@ -323,7 +323,7 @@ store_tests! {
         both.routes.push(to_inbox());
         rig.submit(vec![both, request(&rig.stage, "gone", &[done])]).await;
         rig.settle().await;
-        let purge = crate::purge::Purge::new(Arc::clone(&rig.core));
+        let purge = crate::maintenance::retention::Purge::new(Arc::clone(&rig.core));
         rig.stage.clock.advance(Duration::from_secs(91 * 86_400));
         rig.emit("new", &[done]).await;
         rig.settle().await;
@@ -342,7 +342,7 @@ store_tests! {
         rig.emit("early", &[channel]).await;
         rig.emit("late", &[channel]).await;
         rig.settle().await;
-        let purge = crate::purge::Purge::new(Arc::clone(&rig.core));
+        let purge = crate::maintenance::retention::Purge::new(Arc::clone(&rig.core));
         rig.stage.clock.advance(Duration::from_secs(31 * 86_400));
         let late = rig.stage.now().timestamp_micros() - 1;
         let tried = format!(

@@ -8,10 +8,10 @@ use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_domain::{Category, ChannelKind, Severity};
 use watchbell_runtime::problem::Problem;
 
-use crate::core::Core;
 use crate::event::StoredEvent;
 use crate::job::{Committed, Planned, Submission};
 use crate::route::{Reason, Route, Target};
+use crate::state::Core;
 
 /// A client.
 pub(super) struct Client {

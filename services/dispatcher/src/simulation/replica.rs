@@ -11,16 +11,16 @@ use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_store::Store;
 
 use super::hub::{self, Actor, PlayedCarrier, Role};
-use crate::channels::Channels;
-use crate::committer::{Committer, Round};
-use crate::core::{Core, Parts};
-use crate::heartbeat::{BEAT, Heartbeat};
+use crate::channel::cache::Channels;
+use crate::delivery::pump::Pump;
+use crate::intake::committer::{Committer, Round};
+use crate::maintenance::heartbeat::{BEAT, Heartbeat};
+use crate::maintenance::sweeper::{POLL, Sweeper};
 use crate::metrics::Metrics;
-use crate::pump::Pump;
 use crate::scenarios::play::PlayedConfig;
 use crate::settings::{MailSettings, Settings};
+use crate::state::{Core, Parts};
 use crate::store::Db;
-use crate::sweeper::{POLL, Sweeper};
 
 /// After a commit that failed.
 const BACK_OFF: Duration = Duration::from_millis(250);

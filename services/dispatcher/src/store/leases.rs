@@ -16,10 +16,10 @@ use super::entities::{deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, instant, micros, postgres, sqlite};
 use crate::event::StoredEvent;
-use crate::holdings::Hold;
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
-use crate::shared_events::EventKey;
+use crate::maintenance::reconciler::Hold;
+use crate::maintenance::shared_events::EventKey;
 
 /// A lane with unleased rows.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(super::folding::Summaries)]
+        vec![Box::new(Tables), Box::new(super::summaries::Summaries)]
     }
 }
 

@@ -1,11 +1,10 @@
 //! The Dispatcher's own database: events, deliveries, attempts, the inbox, leases and what is known of channels. The
 //! hot path writes in batches, one statement for each table (`batch`); reads and single rows go by the entities.
 
-mod ahead;
 mod batch;
+mod clock_skew;
 mod direct;
 pub(crate) mod entities;
-mod folding;
 mod inbox;
 mod leases;
 mod migrations;
@@ -14,6 +13,7 @@ mod queries;
 mod retention;
 mod sqlite;
 mod step;
+mod summaries;
 mod transaction;
 mod waiting;
 mod writes;
@@ -33,11 +33,11 @@ use self::transaction::Columns;
 use crate::event::StoredEvent;
 use crate::route::Route;
 
-pub(crate) use folding::{Gathered, GatheringLane};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, Noted};
 pub(crate) use step::Step;
+pub(crate) use summaries::{Gathered, GatheringLane};
 pub(crate) use transaction::{Transaction, Writing};
 pub(crate) use writes::{NewDelivery, NewNotification, Patience};
 

@@ -1,0 +1,386 @@
+//! The delivery log, and what people do with deliveries: replay, recover, cancel.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use tonic::Request;
+use watchbell_contracts::convert::{FromWire, instant, optional, timestamp};
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_domain::ids::{ChannelId, DeliveryId, EventId, NotificationId, TeamId};
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_domain::{ChannelKind, EventType};
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
+
+use super::{exists, id, internal, optional_channel, team};
+use crate::channel::cache::Known;
+use crate::channel::people::Refusal;
+use crate::delivery::precheck::DELETED;
+use crate::encode;
+use crate::error::Error;
+use crate::event::StoredEvent;
+use crate::job::State;
+use crate::lanes::LaneId;
+use crate::route::Route;
+use crate::state::Core;
+use crate::store::entities::deliveries;
+use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Patience, Transaction};
+
+/// A name that may be left out. One that cannot be one is a violation: not every database takes any text as a filter.
+fn named<T>(text: String, field: &str, violations: &mut Violations) -> Option<String>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    if text.is_empty() {
+        return None;
+    }
+    violations.parse::<T>(field, reason::MALFORMED, &text)?;
+    Some(text)
+}
+
+pub(super) async fn list(
+    core: &Core,
+    request: Request<wire::ListDeliveriesRequest>,
+) -> Result<wire::ListDeliveriesResponse, Error> {
+    let principal = Principal::of(&request)?;
+    let team = principal.team(&request.get_ref().team_id)?;
+    let request = request.into_inner();
+    let mut violations = Violations::new();
+    let mut filter = DeliveryFilter {
+        before: None,
+        channel: optional_channel(&request.channel_id, &mut violations),
+        states: states(&request.states, &mut violations),
+        event_id: named::<EventId>(request.event_id, "event_id", &mut violations),
+        event_type: named::<EventType>(request.event_type, "event_type", &mut violations),
+        kind: optional::<ChannelKind>(request.kind, "kind", &mut violations),
+        start: instant(request.start_time.as_ref(), "start_time", &mut violations),
+        end: instant(request.end_time.as_ref(), "end_time", &mut violations),
+    };
+    let hash = FiltersHash::of("ListDeliveries")
+        .with(team)
+        .with(format!("{filter:?}"));
+    let page = PageRequest::<uuid::Uuid>::parse(
+        request.page_size,
+        &request.page_token,
+        PageLimits::default(),
+        hash,
+    );
+    let page = violations.take(page);
+    let Some(page) = page.filter(|_| violations.is_empty()) else {
+        return Err(violations.into());
+    };
+    filter.before = page.after;
+    let rows = core.db.deliveries(team, &filter, page.limit()).await?;
+    if rows.is_empty() {
+        exists(core, principal, team).await?;
+    }
+    let page = page
+        .within(
+            rows.iter()
+                .map(|row| row.route.len() + row.title.len() + row.state_message.len()),
+        )
+        .page(rows, |row| row.id)
+        .map_err(Problem::internal)?;
+    let page = page.try_map(|row| encode::delivery(&row))?;
+    Ok(wire::ListDeliveriesResponse {
+        deliveries: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+fn states(numbers: &[i32], violations: &mut Violations) -> Vec<State> {
+    let mut states = Vec::new();
+    for (index, number) in numbers.iter().enumerate() {
+        match State::from_number(*number) {
+            Some(state) => states.push(state),
+            None => violations.add(
+                format!("states[{index}]"),
+                reason::UNKNOWN_VALUE,
+                "is not a state",
+            ),
+        }
+    }
+    states
+}
+
+pub(super) async fn get(
+    core: &Core,
+    request: Request<wire::GetDeliveryRequest>,
+) -> Result<wire::GetDeliveryResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let row = find(core, team, &request.get_ref().delivery_id).await?;
+    Ok(wire::GetDeliveryResponse {
+        delivery: Some(in_full(core, team, &row).await?),
+    })
+}
+
+async fn find(core: &Core, team: TeamId, text: &str) -> Result<deliveries::Model, Error> {
+    let id: DeliveryId = id("delivery_id", text)?;
+    let row = core.db.delivery(team, id).await?;
+    row.ok_or_else(|| Problem::not_found("delivery", id).into())
+}
+
+async fn in_full(core: &Core, team: TeamId, row: &deliveries::Model) -> Result<wire::Delivery, Error> {
+    let attempts = core.db.attempts(team, DeliveryId::from_uuid(row.id)).await?;
+    let mut delivery = encode::delivery(row)?;
+    delivery.attempts = attempts.into_iter().map(encode::attempt).collect();
+    Ok(delivery)
+}
+
+pub(super) async fn replay(
+    core: &Core,
+    request: Request<wire::ReplayRequest>,
+) -> Result<wire::ReplayResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let original = find(core, team, &request.get_ref().delivery_id).await?;
+    let event = core
+        .db
+        .event(team, &original.event_id)
+        .await?
+        .ok_or(Problem::Precondition {
+            reason: "EVENT_GONE",
+            message: "the event is not kept any more, so it cannot be sent again".to_owned(),
+        })?;
+    let event = Arc::new(event.event()?);
+    let route = original.parsed_route()?;
+    check_wanted(core, &event, &route).await?;
+    let new = DeliveryId::generate(core.clock.now());
+    let transaction = core.db.begin().await?;
+    insert_replay(core, &transaction, &original, &event, &route, new).await?;
+    core.db.commit(transaction).await?;
+    if route.kind == ChannelKind::InApp {
+        core.feed.notified([team]);
+    } else {
+        core.sweep.notify_one();
+    }
+    let row = find(core, team, &new.to_string()).await?;
+    Ok(wire::ReplayResponse {
+        delivery: Some(encode::delivery(&row)?),
+    })
+}
+
+/// Who was removed hears nothing, by a replay neither. While Config is away the delivery itself finds out.
+async fn check_wanted(core: &Core, event: &StoredEvent, route: &Route) -> Result<(), Error> {
+    if route.kind == ChannelKind::InApp {
+        return Ok(());
+    }
+    core.channels.forget(event.team_id);
+    let (reason, message) = match core.channels.of_route(event.team_id, route).await {
+        Ok(Known::Gone) => ("TARGET_GONE", DELETED.to_owned()),
+        Ok(Known::There(terms)) => match terms.refuse(event, route) {
+            Some(Refusal::Gone(message)) => ("TARGET_GONE", message),
+            Some(Refusal::OptedOut {
+                message,
+                wanted_by: None,
+            }) => ("OPTED_OUT", message),
+            // Whether the channel still wants it is asked when it is sent.
+            Some(Refusal::OptedOut { .. }) | None => return Ok(()),
+        },
+        Err(_) => return Ok(()),
+    };
+    Err(Problem::Precondition { reason, message }.into())
+}
+
+async fn insert_replay(
+    core: &Core,
+    transaction: &Transaction,
+    original: &deliveries::Model,
+    event: &Arc<StoredEvent>,
+    route: &Arc<Route>,
+    id: DeliveryId,
+) -> Result<(), Error> {
+    let now = core.clock.now().trunc_subsecs(6);
+    let inbox = route.kind == ChannelKind::InApp;
+    let delivery = NewDelivery {
+        id,
+        event,
+        route,
+        route_json: &original.route,
+        lane: LaneId(original.lane_id),
+        state: if inbox { State::Delivered } else { State::Pending },
+        owner: None,
+        created_at: now,
+        replay_of: Some(DeliveryId::from_uuid(original.id)),
+    };
+    core.db.insert_deliveries(transaction, &[delivery]).await?;
+    if inbox {
+        let row = NewNotification {
+            id: NotificationId::generate(now),
+            event,
+        };
+        let team = HashSet::from([event.team_id]);
+        let busy = core.db.lock_inboxes(transaction, &team, Patience::Some).await?;
+        if !busy.is_empty() {
+            return Err(Problem::unavailable("the inbox is busy").into());
+        }
+        core.db.insert_notifications(transaction, &[row]).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn recover(
+    core: &Core,
+    request: Request<wire::RecoverRequest>,
+) -> Result<wire::RecoverResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let request = request.into_inner();
+    let mut violations = Violations::new();
+    let channel: Option<ChannelId> = violations.take(id("channel_id", &request.channel_id));
+    let since = instant(request.start_time.as_ref(), "start_time", &mut violations);
+    if since.is_none() && violations.is_empty() {
+        violations.required("start_time");
+    }
+    let (Some(channel), Some(since)) = (channel, since) else {
+        return Err(violations.into());
+    };
+    check_carries(core, team, channel).await?;
+    let mut recovered = recover_all(core, team, Some(channel), since).await?;
+    // By the team's own mail server its people get their mail, too.
+    if let Ok(Known::There(terms)) = core.channels.people(team).await
+        && terms.channel_id == Some(channel)
+    {
+        recovered += recover_all(core, team, None, since).await?;
+    }
+    core.db.reopen_folded(team, channel).await?;
+    core.sweep.notify_one();
+    Ok(wire::RecoverResponse {
+        recovered_count: i64::try_from(recovered).unwrap_or(i64::MAX),
+    })
+}
+
+async fn recover_all(
+    core: &Core,
+    team: TeamId,
+    channel: Option<ChannelId>,
+    since: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let now = core.clock.now();
+    let mut all = 0;
+    loop {
+        let some = core.db.recover_chunk(team, channel, since, now).await?;
+        all += some;
+        if some == 0 {
+            return Ok(all);
+        }
+    }
+}
+
+/// What is recovered on a channel that does not carry would only be parked again.
+async fn check_carries(core: &Core, team: TeamId, id: ChannelId) -> Result<(), Error> {
+    core.channels.forget(team);
+    let terms = match core.channels.channel(team, id).await {
+        Ok(Known::There(terms)) => terms,
+        Ok(Known::Gone) => return Err(Problem::not_found("channel", id).into()),
+        Err(_) => {
+            return Err(Problem::unavailable("the channel's configuration cannot be read at present").into());
+        }
+    };
+    if core.health.is_unhealthy(id, terms.epoch) {
+        return Err(Problem::Precondition {
+            reason: "CHANNEL_UNHEALTHY",
+            message: "the channel is unhealthy; enable it again first".to_owned(),
+        }
+        .into());
+    }
+    if terms.paused {
+        return Err(Problem::Precondition {
+            reason: "CHANNEL_PAUSED",
+            message: "the channel is paused; activate it first".to_owned(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+pub(super) async fn cancel(
+    core: &Core,
+    request: Request<wire::CancelDeliveryRequest>,
+) -> Result<wire::CancelDeliveryResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let row = find(core, team, &request.get_ref().delivery_id).await?;
+    let id = DeliveryId::from_uuid(row.id);
+    // Out of our lane first, so that it cannot start meanwhile.
+    let mut owner = None;
+    core.lanes().retain(|job| {
+        let other = job.id != id;
+        if !other {
+            owner = Some(job.owner);
+        }
+        other
+    });
+    let cancelled = core
+        .db
+        .cancel(team, id, owner, "called off", core.clock.now())
+        .await;
+    if let (Some(owner), Ok(false) | Err(_)) = (owner, &cancelled) {
+        core.doubt(owner, [id.as_uuid()]);
+    }
+    if !cancelled? {
+        return Err(not_cancelled(&row).into());
+    }
+    let row = find(core, team, &id.to_string()).await?;
+    Ok(wire::CancelDeliveryResponse {
+        delivery: Some(in_full(core, team, &row).await?),
+    })
+}
+
+fn not_cancelled(row: &deliveries::Model) -> Problem {
+    match row.ended_at {
+        Some(_) => Problem::Precondition {
+            reason: "DELIVERY_ENDED",
+            message: "the delivery has ended".to_owned(),
+        },
+        None => Problem::Precondition {
+            reason: "DELIVERY_IN_FLIGHT",
+            message: "the delivery is being sent at this moment".to_owned(),
+        },
+    }
+}
+
+pub(super) async fn channel_stats(
+    core: &Core,
+    request: Request<wire::GetChannelStatsRequest>,
+) -> Result<wire::GetChannelStatsResponse, Error> {
+    internal(&request)?;
+    let team = team(&request, &request.get_ref().team_id)?;
+    let stats = core.db.channel_stats(team).await?;
+    let channels = stats.into_iter().map(|stats| fares(core, team, stats));
+    // A team whose people have never got mail has a lane for it all the same, of which there is nothing to say.
+    let told = |stats: &wire::ChannelStats| {
+        !stats.channel_id.is_empty()
+            || stats.waiting_count > 0
+            || stats.last_success_time.is_some()
+            || stats.last_error_time.is_some()
+    };
+    Ok(wire::GetChannelStatsResponse {
+        channels: channels.filter(told).collect(),
+    })
+}
+
+/// What the database says, and what waits in memory besides.
+fn fares(core: &Core, team: TeamId, stats: ChannelStats) -> wire::ChannelStats {
+    let lane = LaneId(stats.channel_id.unwrap_or(team.as_uuid()));
+    let (here, first) = if i32::from(stats.kind) == ChannelKind::InApp.to_wire() {
+        (0, None)
+    } else {
+        let lanes = core.lanes();
+        (lanes.queued(lane), lanes.first(lane).map(|job| job.created_at))
+    };
+    let oldest = stats.oldest_waiting_at.map(store::instant);
+    wire::ChannelStats {
+        channel_id: stats
+            .channel_id
+            .map(|id| ChannelId::from_uuid(id).to_string())
+            .unwrap_or_default(),
+        kind: i32::from(stats.kind),
+        last_success_time: stats.last_success_at.map(encode::time),
+        last_error: stats.last_error.unwrap_or_default(),
+        oldest_waiting_time: oldest.into_iter().chain(first).min().map(timestamp),
+        waiting_count: stats
+            .waiting
+            .saturating_add(i64::try_from(here).unwrap_or(i64::MAX)),
+        last_error_time: stats.last_error_at.map(encode::time),
+    }
+}

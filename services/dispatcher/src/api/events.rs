@@ -1,0 +1,101 @@
+//! The events that were accepted.
+
+use tonic::Request;
+use watchbell_contracts::convert::{instant, words};
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_domain::Severity;
+use watchbell_domain::ids::EventId;
+use watchbell_domain::pattern::EventPattern;
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
+
+use super::{exists, team};
+use crate::encode;
+use crate::error::Error;
+use crate::state::Core;
+use crate::store::EventFilter;
+
+/// What the events of one page hold, in bytes. As a `google.protobuf.Struct` payloads take up to six times as many, and a
+/// client takes messages of 4 MiB unless it is told otherwise.
+const MAX_PAGE_BYTES: i64 = 512 * 1024;
+
+pub(super) async fn list(
+    core: &Core,
+    request: Request<wire::ListEventsRequest>,
+) -> Result<wire::ListEventsResponse, Error> {
+    let principal = Principal::of(&request)?;
+    let team = principal.team(&request.get_ref().team_id)?;
+    let request = request.into_inner();
+    let mut violations = Violations::new();
+    for (index, pattern) in request.types.iter().enumerate() {
+        let _ = violations.parse::<EventPattern>(&format!("types[{index}]"), reason::MALFORMED, pattern);
+    }
+    let mut filter = EventFilter {
+        before: None,
+        severities: words::<Severity>(&request.severities, "severities", &mut violations),
+        start: instant(request.start_time.as_ref(), "start_time", &mut violations),
+        end: instant(request.end_time.as_ref(), "end_time", &mut violations),
+        accepted_from: instant(
+            request.accept_start_time.as_ref(),
+            "accept_start_time",
+            &mut violations,
+        ),
+        types: request.types,
+        include_tests: request.include_tests,
+    };
+    let hash = FiltersHash::of("ListEvents")
+        .with(team)
+        .with(format!("{filter:?}"));
+    let page = PageRequest::<(i64, String)>::parse(
+        request.page_size,
+        &request.page_token,
+        PageLimits::default(),
+        hash,
+    );
+    let page = violations.take(page);
+    let Some(mut page) = page.filter(|_| violations.is_empty()) else {
+        return Err(violations.into());
+    };
+    filter.before.clone_from(&page.after);
+    let fits = core
+        .db
+        .events_within(team, &filter, page.limit(), MAX_PAGE_BYTES)
+        .await?;
+    page.shorten(fits);
+    let rows = core.db.events(team, &filter, page.limit()).await?;
+    if rows.is_empty() {
+        exists(core, principal, team).await?;
+    }
+    // An event may have a route to each of thousands of people; its data has been measured.
+    let page = page
+        .within(rows.iter().map(|row| row.routes.len()))
+        .page(rows, |row| (row.occurred_at, row.id.clone()))
+        .map_err(Problem::internal)?;
+    let page = page.try_map(encode::accepted_event)?;
+    Ok(wire::ListEventsResponse {
+        events: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn get(
+    core: &Core,
+    request: Request<wire::GetEventRequest>,
+) -> Result<wire::GetEventResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let event_id = request.into_inner().event_id;
+    let mut violations = Violations::new();
+    if event_id.is_empty() {
+        violations.required("event_id");
+    } else {
+        let _ = violations.parse::<EventId>("event_id", reason::MALFORMED, &event_id);
+    }
+    violations.into_result(())?;
+    let row = core.db.event(team, &event_id).await?;
+    let row = row.ok_or_else(|| Problem::not_found("event", event_id))?;
+    Ok(wire::GetEventResponse {
+        event: Some(encode::accepted_event(row)?),
+    })
+}

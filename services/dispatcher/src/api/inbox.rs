@@ -1,0 +1,172 @@
+//! The in-app inbox of a member.
+
+use tonic::Request;
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_domain::ids::{MemberId, NotificationId, TeamId};
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
+use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
+
+use super::id;
+use crate::channel::cache::Known;
+use crate::encode;
+use crate::error::Error;
+use crate::state::Core;
+use crate::store::InboxFilter;
+
+/// The most ids of one request.
+const MAX_IDS: usize = 1000;
+
+/// Whose inbox, checked against who asks. Who was removed from the team reads nothing of it any more.
+pub(super) async fn member<T>(
+    core: &Core,
+    request: &Request<T>,
+    team: &str,
+    member: &str,
+) -> Result<(TeamId, MemberId), Error> {
+    let principal = Principal::of(request)?;
+    let team = principal.team(team)?;
+    let member = id("member_id", member)?;
+    principal.acts_for(member)?;
+    is_member(core, team, member).await?;
+    Ok((team, member))
+}
+
+/// Whether somebody is in the team now, or was when Config last answered.
+pub(super) async fn is_member(core: &Core, team: TeamId, member: MemberId) -> Result<(), Error> {
+    match core.channels.people(team).await {
+        Ok(Known::There(terms)) if terms.people.has(member) => Ok(()),
+        Ok(_) => Err(Problem::not_found("member", member).into()),
+        Err(_) => Err(Problem::unavailable("the team's members cannot be read at present").into()),
+    }
+}
+
+pub(super) async fn list(
+    core: &Core,
+    request: Request<wire::ListNotificationsRequest>,
+) -> Result<wire::ListNotificationsResponse, Error> {
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
+    let request = request.into_inner();
+    let hash = FiltersHash::of("ListNotifications")
+        .with(team)
+        .with(member)
+        .with(request.unread_only)
+        .with(request.include_archived);
+    let page = PageRequest::<i64>::parse(
+        request.page_size,
+        &request.page_token,
+        PageLimits::default(),
+        hash,
+    )?;
+    let filter = InboxFilter {
+        before: page.after,
+        unread_only: request.unread_only,
+        include_archived: request.include_archived,
+        limit: page.limit(),
+    };
+    let rows = core.db.notifications(team, member, filter).await?;
+    let page = page
+        .within(
+            rows.iter()
+                .map(|row| row.title.len() + row.url.len() + row.source.len()),
+        )
+        .page(rows, |row| row.cursor)
+        .map_err(Problem::internal)?
+        .map(encode::notification);
+    Ok(wire::ListNotificationsResponse {
+        notifications: page.items,
+        next_page_token: page.next_page_token,
+    })
+}
+
+pub(super) async fn unread(
+    core: &Core,
+    request: Request<wire::GetUnreadCountRequest>,
+) -> Result<wire::GetUnreadCountResponse, Error> {
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
+    Ok(wire::GetUnreadCountResponse {
+        unread_count: core.db.unread_count(team, member).await?,
+    })
+}
+
+pub(super) async fn mark_read(
+    core: &Core,
+    request: Request<wire::MarkReadRequest>,
+) -> Result<wire::MarkReadResponse, Error> {
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
+    let ids = ids(&request.into_inner().notification_ids)?;
+    core.db.mark_read(team, member, &ids, core.clock.now()).await?;
+    Ok(wire::MarkReadResponse {
+        unread_count: core.db.unread_count(team, member).await?,
+    })
+}
+
+pub(super) async fn mark_all_read(
+    core: &Core,
+    request: Request<wire::MarkAllReadRequest>,
+) -> Result<wire::MarkAllReadResponse, Error> {
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
+    core.db.mark_all_read(team, member).await?;
+    Ok(wire::MarkAllReadResponse {})
+}
+
+pub(super) async fn archive(
+    core: &Core,
+    request: Request<wire::ArchiveRequest>,
+) -> Result<wire::ArchiveResponse, Error> {
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
+    let ids = ids(&request.into_inner().notification_ids)?;
+    core.db.archive(team, member, &ids, core.clock.now()).await?;
+    Ok(wire::ArchiveResponse {})
+}
+
+fn ids(texts: &[String]) -> Result<Vec<NotificationId>, Violations> {
+    let mut violations = Violations::new();
+    if texts.len() > MAX_IDS {
+        violations.add(
+            "notification_ids",
+            reason::TOO_LONG,
+            format!("must have at most {MAX_IDS} entries"),
+        );
+        return Err(violations);
+    }
+    let ids = texts
+        .iter()
+        .enumerate()
+        .filter_map(|(index, text)| {
+            violations.parse(&format!("notification_ids[{index}]"), reason::MALFORMED, text)
+        })
+        .collect();
+    violations.into_result(ids)
+}

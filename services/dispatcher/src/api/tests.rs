@@ -1,0 +1,310 @@
+//! `SendTest`: a synthetic event, by the same code path as a real one, carried at once and answered with its attempt.
+//! It waits in no lane, is not tried again, and nobody's health depends on it.
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use tokio::sync::oneshot;
+use tonic::Request;
+use watchbell_contracts::config::v1::{self as config, channel::Destination};
+use watchbell_contracts::convert::{FromWire, object};
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_domain::catalog::{Catalog, RECEIPT};
+use watchbell_domain::ids::{ChannelId, DeliveryId, EventId, TeamId};
+use watchbell_domain::violation::{Violations, reason};
+use watchbell_domain::{Category, ChannelKind, Severity};
+use watchbell_runtime::auth::{Principal, Scope, internal_request};
+use watchbell_runtime::problem::Problem;
+
+use super::{id, submit, team};
+use crate::channel::cache::Known;
+use crate::channel::policy::Terms;
+use crate::delivery::pump::attempt;
+use crate::encode;
+use crate::error::Error;
+use crate::event::StoredEvent;
+use crate::job::{Job, Outcome, State};
+use crate::lanes::LaneId;
+use crate::route::{Reason, Route, Target};
+use crate::senders::Via;
+use crate::state::Core;
+
+const DEFAULT_TYPE: &str = "finding.created";
+
+pub(super) async fn send_test(
+    core: &Arc<Core>,
+    request: Request<wire::SendTestRequest>,
+) -> Result<wire::SendTestResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let principal = Principal::of(&request)?;
+    let mut request = request.into_inner();
+    let event_type = match request.event_type.as_str() {
+        "" => DEFAULT_TYPE,
+        given => given,
+    };
+    let draft = request.channel.take();
+    let unsaved = draft.is_some();
+    let (channel, terms) = match draft {
+        Some(draft) if request.channel_id.is_empty() => {
+            // What a draft leads to is checked as for saving it, and so is who asks.
+            principal.require(Scope::ConfigWrite)?;
+            resolve_draft(core, team, draft).await?
+        }
+        Some(_) => {
+            let why = "goes with no `channel_id`: give one of them";
+            return Err(Violations::one("channel", reason::NOT_ALLOWED, why).into());
+        }
+        None => resolve(core, team, id("channel_id", &request.channel_id)?).await?,
+    };
+    let route = route(channel, &terms, &request.recipient)?;
+    if event_type == RECEIPT && route.kind != ChannelKind::Email {
+        let why = "receipts go by email and never anywhere else";
+        return Err(Violations::one("event_type", reason::NOT_ALLOWED, why).into());
+    }
+    let event = synthetic(core, team, event_type, core.clock.now()).await?;
+    if let Some(over) = core
+        .budgets
+        .spend(&terms, &route, messages(&terms, &route), event.accepted_at)
+    {
+        let retry_after = (over.until - event.accepted_at).to_std().unwrap_or_default();
+        return Err(Problem::Overloaded { retry_after }.into());
+    }
+    if unsaved {
+        return Ok(try_out(core, event, route, &terms).await);
+    }
+    let committed = submit::enter(core, event, vec![route], true).await?;
+    match committed.jobs.into_iter().next() {
+        Some(job) => carry(core, job, terms).await,
+        None => Err(Problem::internal("a test was committed without anything to carry").into()),
+    }
+}
+
+async fn resolve(core: &Core, team: TeamId, channel: ChannelId) -> Result<(ChannelId, Arc<Terms>), Error> {
+    // Somebody who has just saved a channel tests what was saved.
+    core.channels.forget(team);
+    match core.channels.channel(team, channel).await {
+        Ok(Known::There(terms)) => Ok((channel, terms)),
+        Ok(Known::Gone) => Err(Problem::not_found("channel", channel).into()),
+        Err(_) => Err(Problem::unavailable("the channel's configuration cannot be read at present").into()),
+    }
+}
+
+async fn resolve_draft(
+    core: &Core,
+    team: TeamId,
+    draft: config::Channel,
+) -> Result<(ChannelId, Arc<Terms>), Error> {
+    if matches!(draft.destination, Some(Destination::InApp(_))) {
+        let why = "the inbox needs no test before it is saved";
+        return Err(Violations::one("channel.in_app", reason::NOT_ALLOWED, why).into());
+    }
+    let request = config::ResolveDraftChannelRequest {
+        team_id: team.to_string(),
+        channel: Some(draft),
+    };
+    let resolved = core
+        .channels
+        .config()
+        .resolve_draft_channel(internal_request(request))
+        .await
+        .map_err(|status| Problem::from_upstream("config", status))?
+        .into_inner();
+    let channel = resolved
+        .channel
+        .ok_or_else(|| Problem::internal("Config resolved a draft to nothing"))?;
+    let id = channel.id.parse().map_err(Problem::internal)?;
+    let secrets = resolved.secrets.unwrap_or_default();
+    Ok((id, Arc::new(Terms::of_channel(team, channel, secrets, None))))
+}
+
+/// Sends by a channel that is not saved, and notes nothing of it.
+async fn try_out(core: &Core, event: StoredEvent, route: Route, terms: &Terms) -> wire::SendTestResponse {
+    let now = event.accepted_at;
+    let event = Arc::new(event);
+    let id = DeliveryId::generate(now);
+    let job = Job {
+        id,
+        places: event.places_shared(1),
+        lane: route
+            .lane(event.team_id)
+            .unwrap_or(LaneId(event.team_id.as_uuid())),
+        event,
+        route: Arc::new(route),
+        owner: core.owner(),
+        attempts: 0,
+        tries: 0,
+        first_attempt_at: None,
+        created_at: now,
+        replay_of: None,
+        _hold: core.holdings.hold(id.as_uuid()),
+    };
+    let outcome = attempt(core, job, terms).await;
+    wire::SendTestResponse {
+        delivery: Some(encode::outcome_delivery(&outcome)),
+    }
+}
+
+/// How many emails a test sends, if it sends emails.
+fn messages(terms: &Terms, route: &Route) -> usize {
+    match (&route.target, &terms.channel.via) {
+        (Target::Channel(_), Via::Channel { channel, .. }) => match &channel.destination {
+            Some(Destination::Email(email)) => email.recipients.len(),
+            _ => 0,
+        },
+        _ => 1,
+    }
+}
+
+/// Carries on even if the caller goes away meanwhile: what was sent must be noted.
+async fn carry(core: &Arc<Core>, job: Job, terms: Arc<Terms>) -> Result<wire::SendTestResponse, Error> {
+    let core = Arc::clone(core);
+    if job.route.kind == ChannelKind::InApp {
+        // In the inbox since the commit.
+        let now = job.created_at;
+        let delivery = encode::outcome_delivery(&job.ends(State::Delivered, "", now));
+        return Ok(wire::SendTestResponse {
+            delivery: Some(delivery),
+        });
+    }
+    let carried = tokio::spawn(async move {
+        let (answer, committed) = oneshot::channel();
+        let outcome = Outcome {
+            answer: Some(answer),
+            ..attempt(&core, job, &terms).await
+        };
+        let delivery = encode::outcome_delivery(&outcome);
+        core.outcomes.send(outcome).await.ok()?;
+        committed.await.ok()?;
+        Some(delivery)
+    });
+    match carried.await {
+        Ok(Some(delivery)) => Ok(wire::SendTestResponse {
+            delivery: Some(delivery),
+        }),
+        _ => {
+            Err(Problem::unavailable("the test was sent, but the Dispatcher stopped before noting it").into())
+        }
+    }
+}
+
+fn route(channel: ChannelId, terms: &Terms, recipient: &str) -> Result<Route, Error> {
+    let Via::Channel {
+        channel: configured, ..
+    } = &terms.channel.via
+    else {
+        return Err(Problem::not_found("channel", channel).into());
+    };
+    let kind = ChannelKind::from_wire(configured.kind)
+        .ok()
+        .flatten()
+        .unwrap_or(ChannelKind::Webhook);
+    let nobody =
+        matches!(&configured.destination, Some(Destination::Email(email)) if email.recipients.is_empty());
+    let target = match (nobody, recipient) {
+        (false, "") => Target::Channel(channel),
+        (false, _) => {
+            let why = "is only for an email channel without recipients of its own";
+            return Err(Violations::one("recipient", reason::NOT_ALLOWED, why).into());
+        }
+        (true, "") => {
+            let mut violations = Violations::new();
+            violations.add(
+                "recipient",
+                reason::REQUIRED,
+                "must be given: this channel has no recipients of its own",
+            );
+            return Err(violations.into());
+        }
+        (true, recipient) => Target::Address {
+            address: recipient.to_owned(),
+            channel: Some(channel),
+        },
+    };
+    let reason = Reason {
+        code: "test".to_owned(),
+        sentence: "Somebody asked for a test.".to_owned(),
+        rule_id: String::new(),
+    };
+    Ok(Route {
+        kind,
+        target,
+        reason,
+        mentions: vec![],
+    })
+}
+
+/// An event of any type of the team's catalog.
+async fn synthetic(
+    core: &Core,
+    team: TeamId,
+    event_type: &str,
+    now: DateTime<Utc>,
+) -> Result<StoredEvent, Error> {
+    if let Some(event) = Catalog::built_in().synthetic(event_type, team, now) {
+        return Ok(StoredEvent {
+            team_id: team,
+            id: event.id,
+            event_type: event.event_type.as_str().into(),
+            severity: event.severity,
+            category: event.category,
+            source: event.source,
+            occurred_at: event.occurred_at.trunc_subsecs(6),
+            accepted_at: now.trunc_subsecs(6),
+            title: event.title,
+            url: event.url.unwrap_or_default(),
+            subject: event.subject.unwrap_or_default(),
+            data: event.data.into_text(),
+            test: true,
+            traceparent: None,
+            email: None,
+            body: OnceLock::new(),
+        });
+    }
+    let request = config::GetTeamSnapshotRequest {
+        team_id: team.to_string(),
+    };
+    let snapshot = core
+        .channels
+        .config()
+        .get_team_snapshot(internal_request(request))
+        .await
+        .map_err(|status| Problem::from_upstream("config", status))?;
+    let types = snapshot
+        .into_inner()
+        .snapshot
+        .map(|snapshot| snapshot.event_types)
+        .unwrap_or_default();
+    let Some(custom) = types.into_iter().find(|custom| custom.name == event_type) else {
+        let why = "is neither a built-in event type nor one of the team's own";
+        return Err(Violations::one("event_type", reason::UNKNOWN_VALUE, why).into());
+    };
+    let title = if custom.title.is_empty() {
+        &custom.name
+    } else {
+        &custom.title
+    };
+    Ok(StoredEvent {
+        team_id: team,
+        id: EventId::generate(now),
+        event_type: custom.name.as_str().into(),
+        severity: Severity::from_wire(custom.default_severity)
+            .ok()
+            .flatten()
+            .unwrap_or(Severity::Info),
+        category: Category::from_wire(custom.category)
+            .ok()
+            .flatten()
+            .unwrap_or(Category::SystemNotification),
+        source: "test".to_owned(),
+        occurred_at: now.trunc_subsecs(6),
+        accepted_at: now.trunc_subsecs(6),
+        title: title.clone(),
+        url: String::new(),
+        subject: String::new(),
+        data: serde_json::Value::Object(object(custom.example.unwrap_or_default())).to_string(),
+        test: true,
+        traceparent: None,
+        email: None,
+        body: OnceLock::new(),
+    })
+}

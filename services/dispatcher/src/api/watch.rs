@@ -1,0 +1,246 @@
+//! What changes, as it changes. Deliveries are news of this replica and may be missed (a watcher that is too slow is
+//! told); notifications are read from their table from a position on, so none is missed and none comes twice.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tonic::{Request, Status};
+use watchbell_contracts::api::{BoxStream, boxed};
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_domain::ids::{MemberId, NotificationId, TeamId};
+use watchbell_domain::violation::{Violations, reason};
+
+use super::{
+    inbox::{is_member, member},
+    optional_channel, team,
+};
+use crate::encode;
+use crate::error::Error;
+use crate::state::Core;
+
+/// Notifications read at once.
+const GULP: i64 = 200;
+/// A quiet stream says so, for whoever sits between; and looks whether a hint was lost.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Between the cursor and the id of a position.
+const SEPARATOR: char = '.';
+
+pub(super) fn deliveries(
+    core: &Arc<Core>,
+    request: &Request<wire::WatchDeliveriesRequest>,
+) -> Result<BoxStream<wire::WatchDeliveriesResponse>, Error> {
+    let team = team(request, &request.get_ref().team_id)?;
+    let mut violations = Violations::new();
+    let channel = optional_channel(&request.get_ref().channel_id, &mut violations);
+    violations.into_result(())?;
+    let changes = core.feed.deliveries();
+    let watched = stream::unfold(changes, move |mut changes| async move {
+        loop {
+            let response = match changes.recv().await {
+                Ok(change) if change.team_id != team => continue,
+                Ok(change) if channel.is_some() && change.channel_id != channel => continue,
+                Ok(change) => wire::WatchDeliveriesResponse {
+                    delivery: Some((*change.delivery).clone()),
+                    lagged: false,
+                },
+                Err(RecvError::Lagged(_)) => wire::WatchDeliveriesResponse {
+                    delivery: None,
+                    lagged: true,
+                },
+                Err(RecvError::Closed) => return None,
+            };
+            return Some((Ok(response), changes));
+        }
+    });
+    Ok(boxed(watched))
+}
+
+/// A place in a team's inbox: behind a notification, or before all. A cursor alone is not enough: a database that was
+/// restored from a backup gives the same ones out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Position {
+    cursor: i64,
+    /// Absent before all, and where only a cursor is known.
+    id: Option<NotificationId>,
+}
+
+/// A member's stream of notifications.
+struct InboxStream {
+    core: Arc<Core>,
+    team: TeamId,
+    member: MemberId,
+    position: Position,
+    hints: Receiver<Option<TeamId>>,
+    ready: VecDeque<wire::WatchResponse>,
+}
+
+pub(super) async fn inbox(
+    core: &Arc<Core>,
+    request: Request<wire::WatchRequest>,
+) -> Result<BoxStream<wire::WatchResponse>, Error> {
+    let (team, member) = member(
+        core,
+        &request,
+        &request.get_ref().team_id,
+        &request.get_ref().member_id,
+    )
+    .await?;
+    let after = Position::asked(request.get_ref())?;
+    // Hints first, the table second: what comes in between is hinted at.
+    let hints = core.feed.inboxes();
+    let known = match &after {
+        Some(after) => after.is_known(core, team).await?,
+        None => false,
+    };
+    let reset = after.is_some() && !known;
+    let position = match after {
+        Some(after) if known => after,
+        _ => Position::newest(core, team).await?,
+    };
+    let first = wire::WatchResponse {
+        notification: None,
+        position: position.to_string(),
+        reset,
+    };
+    let stream = InboxStream {
+        core: Arc::clone(core),
+        team,
+        member,
+        position,
+        hints,
+        ready: VecDeque::from([first]),
+    };
+    Ok(boxed(stream::unfold(Some(stream), |stream| async move {
+        let mut stream = stream?;
+        match stream.next().await {
+            Ok(Some(response)) => Some((Ok(response), Some(stream))),
+            Ok(None) => None,
+            Err(error) => Some((Err(Status::from(error)), None)),
+        }
+    })))
+}
+
+// === impl Position ===
+
+impl Position {
+    /// What a request goes on after, unless it begins now.
+    fn asked(request: &wire::WatchRequest) -> Result<Option<Self>, Violations> {
+        if !request.after.is_empty() {
+            let malformed = |_| {
+                Violations::one(
+                    "after",
+                    reason::MALFORMED,
+                    "must be a position that a response gave",
+                )
+            };
+            return request.after.parse().map(Some).map_err(malformed);
+        }
+        match request.after_cursor {
+            0 => Ok(None),
+            cursor if cursor > 0 => Ok(Some(Self { cursor, id: None })),
+            _ => Err(Violations::one(
+                "after_cursor",
+                reason::OUT_OF_RANGE,
+                "must not be negative",
+            )),
+        }
+    }
+
+    /// Whether it is a place in this inbox.
+    async fn is_known(&self, core: &Core, team: TeamId) -> Result<bool, Error> {
+        if self.cursor == 0 {
+            return Ok(true);
+        }
+        let there = core.db.notification_at(team, self.cursor).await?;
+        Ok(there.is_some() && (self.id.is_none() || self.id == there))
+    }
+
+    /// Behind everything.
+    async fn newest(core: &Core, team: TeamId) -> Result<Self, Error> {
+        let newest = core.db.newest_notification(team).await?;
+        let (cursor, id) = newest.map_or((0, None), |(cursor, id)| (cursor, Some(id)));
+        Ok(Self { cursor, id })
+    }
+}
+
+impl FromStr for Position {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (cursor, id) = match text.split_once(SEPARATOR) {
+            Some((cursor, id)) => (cursor, Some(id.parse().map_err(drop)?)),
+            None => (text, None),
+        };
+        match cursor.parse() {
+            Ok(cursor) if cursor >= 0 => Ok(Self { cursor, id }),
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.cursor)?;
+        self.id.map_or(Ok(()), |id| write!(f, "{SEPARATOR}{id}"))
+    }
+}
+
+// === impl InboxStream ===
+
+impl InboxStream {
+    async fn next(&mut self) -> Result<Option<wire::WatchResponse>, Error> {
+        loop {
+            if let Some(response) = self.ready.pop_front() {
+                return Ok(Some(response));
+            }
+            // Asked in every round, so that a stream ends with the membership.
+            is_member(&self.core, self.team, self.member).await?;
+            let rows = self
+                .core
+                .db
+                .notifications_after(self.team, self.member, self.position.cursor, GULP)
+                .await?;
+            for row in rows {
+                self.position = Position {
+                    cursor: row.cursor,
+                    id: Some(NotificationId::from_uuid(row.id)),
+                };
+                self.ready.push_back(wire::WatchResponse {
+                    notification: Some(encode::notification(row)),
+                    position: self.position.to_string(),
+                    reset: false,
+                });
+            }
+            if self.ready.is_empty() {
+                match tokio::time::timeout(HEARTBEAT, self.hint()).await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(None),
+                    Err(_) => {
+                        return Ok(Some(wire::WatchResponse {
+                            notification: None,
+                            position: self.position.to_string(),
+                            reset: false,
+                        }));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a hint that concerns this team; false when there will be none any more.
+    async fn hint(&mut self) -> bool {
+        loop {
+            match self.hints.recv().await {
+                Ok(Some(team)) if team != self.team => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => return true,
+                Err(RecvError::Closed) => return false,
+            }
+        }
+    }
+}

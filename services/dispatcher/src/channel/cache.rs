@@ -1,0 +1,220 @@
+//! Cache of channels' terms, as Config last gave them: asked for again once the change feed says that the team has changed,
+//! and used as they are while Config is away. The data plane does not stop for the control plane.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+use watchbell_contracts::api::SnapshotApi;
+use watchbell_contracts::config::v1::resolve_channel_request::Selector;
+use watchbell_contracts::config::v1::{self as config, channel::Destination};
+use watchbell_contracts::convert::FromWire;
+use watchbell_domain::ChannelKind;
+use watchbell_domain::clock::SharedClock;
+use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::config_feed::ConfigFeed;
+use watchbell_runtime::problem::Problem;
+use watchbell_runtime::stale_cache::{Answer, StaleCache};
+
+use crate::channel::people::People;
+use crate::channel::policy::Terms;
+use crate::route::Route;
+
+/// How long an answer is used before it is asked for again although nobody said that it changed.
+const FRESH: Duration = Duration::from_secs(300);
+/// How many answers are held; the least used go first.
+const CAPACITY: u64 = 100_000;
+
+/// Config has never answered for this channel, and does not now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Away;
+
+/// What Config says of a channel.
+#[derive(Debug, Clone)]
+pub(crate) enum Known {
+    /// It is there.
+    There(Arc<Terms>),
+    /// It was deleted.
+    Gone,
+}
+
+/// The cache.
+pub(crate) struct Channels {
+    config: Arc<dyn SnapshotApi>,
+    held: StaleCache<Key, Known, Status>,
+    /// Whether the platform has a mail server.
+    platform_mail: bool,
+    /// Told when some channel may have changed.
+    pub(crate) changed: Notify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Channel(TeamId, ChannelId),
+    /// By what a team's people get their mail, and who of them may get which.
+    Mail(TeamId),
+}
+
+// === impl Channels ===
+
+impl Channels {
+    pub(crate) fn new(
+        config: Arc<dyn SnapshotApi>,
+        feed: ConfigFeed,
+        clock: SharedClock,
+        platform_mail: bool,
+    ) -> Self {
+        Self {
+            config,
+            held: StaleCache::new(feed, clock, CAPACITY),
+            platform_mail,
+            changed: Notify::new(),
+        }
+    }
+
+    /// Config itself, for what is not cached here.
+    pub(crate) fn config(&self) -> &dyn SnapshotApi {
+        &*self.config
+    }
+
+    /// By what a route goes.
+    pub(crate) async fn of_route(&self, team: TeamId, route: &Route) -> Result<Known, Away> {
+        match route.channel_id() {
+            Some(id) => self.channel(team, id).await,
+            None if route.is_notice() && self.platform_mail => Ok(match self.people(team).await? {
+                Known::There(terms) => Known::There(Arc::new(terms.for_notices())),
+                Known::Gone => Known::Gone,
+            }),
+            None => self.people(team).await,
+        }
+    }
+
+    /// A team's people, and by what they get their mail.
+    pub(crate) async fn people(&self, team: TeamId) -> Result<Known, Away> {
+        self.known(Key::Mail(team)).await
+    }
+
+    /// A configured channel.
+    pub(crate) async fn channel(&self, team: TeamId, id: ChannelId) -> Result<Known, Away> {
+        self.known(Key::Channel(team, id)).await
+    }
+
+    async fn known(&self, key: Key) -> Result<Known, Away> {
+        let (Key::Channel(team, _) | Key::Mail(team)) = key;
+        let ask = async || {
+            Ok(Answer {
+                value: self.ask(key).await?,
+                of: Some(team),
+                fresh: FRESH,
+                stale: Duration::MAX,
+            })
+        };
+        self.held.get(key, ask).await.map_err(|error| {
+            tracing::warn!(?key, %error, "Config does not resolve a channel");
+            Away
+        })
+    }
+
+    async fn ask(&self, key: Key) -> Result<Known, Status> {
+        let known = self.resolve(key).await?;
+        let (Key::Mail(team), Known::There(terms)) = (key, &known) else {
+            return Ok(known);
+        };
+        let request = config::ListOptOutsRequest {
+            team_id: team.to_string(),
+        };
+        let answer = self.config.list_opt_outs(internal_request(request)).await;
+        match answer {
+            Ok(answer) => Ok(Known::There(Arc::new(Terms {
+                people: Arc::new(People::of(answer.into_inner())),
+                ..Terms::clone(terms)
+            }))),
+            // The team was deleted, and with it what its people said.
+            Err(status) if status.code() == Code::NotFound => Ok(Known::Gone),
+            Err(status) => Err(status),
+        }
+    }
+
+    async fn resolve(&self, key: Key) -> Result<Known, Status> {
+        let (team, selector) = match key {
+            Key::Channel(team, id) => (team, Selector::ChannelId(id.to_string())),
+            Key::Mail(team) => (team, Selector::DefaultOfKind(ChannelKind::Email.to_wire())),
+        };
+        let request = config::ResolveChannelRequest {
+            team_id: team.to_string(),
+            selector: Some(selector),
+        };
+        let answer = self.config.resolve_channel(internal_request(request)).await;
+        let answer = match (answer, key) {
+            (Ok(answer), _) => answer.into_inner(),
+            (Err(status), Key::Mail(_)) if status.code() == Code::NotFound => {
+                return Ok(Known::There(Arc::new(Terms::of_platform_mail(team))));
+            }
+            (Err(status), Key::Channel(..)) if status.code() == Code::NotFound => return Ok(Known::Gone),
+            (Err(status), _) => return Err(status),
+        };
+        let channel = answer
+            .channel
+            .ok_or_else(|| Problem::internal("Config resolved a channel to nothing"))?;
+        let secrets = answer.secrets.unwrap_or_default();
+        if matches!(key, Key::Mail(_)) {
+            return Ok(Known::There(Arc::new(of_mail(team, channel, secrets))));
+        }
+        let zone = match &channel.quiet_hours {
+            Some(quiet) if quiet.time_zone.is_empty() => self.zone(team).await?,
+            _ => None,
+        };
+        Ok(Known::There(Arc::new(Terms::of_channel(
+            team,
+            channel,
+            secrets,
+            zone.as_deref(),
+        ))))
+    }
+
+    async fn zone(&self, team: TeamId) -> Result<Option<String>, Status> {
+        let request = config::GetTeamSnapshotRequest {
+            team_id: team.to_string(),
+        };
+        let answer = self.config.get_team_snapshot(internal_request(request)).await?;
+        let team = answer.into_inner().snapshot.and_then(|snapshot| snapshot.team);
+        Ok(team.map(|team| team.time_zone).filter(|zone| !zone.is_empty()))
+    }
+
+    /// Whether Config was reached since the start of the process.
+    pub(crate) fn know_config(&self) -> bool {
+        self.held.feed().was_reached()
+    }
+
+    /// Something of this team has changed: ask again before the next use.
+    pub(crate) fn forget(&self, team: TeamId) {
+        self.held.feed().tell(Some(team));
+    }
+
+    /// Passes on what the change feed tells until told to stop.
+    pub(crate) async fn follow(&self, stop: CancellationToken) {
+        let feed = self.held.feed();
+        let mut mark = feed.mark();
+        while let Some(newest) = stop.run_until_cancelled(feed.changed_since(mark)).await {
+            mark = newest;
+            self.changed.notify_one();
+        }
+    }
+}
+
+/// A team's own mail server serves its people too, with the channel's pace and patience but without its quiet hours
+/// and storm control: those are the channel's, and people have preferences.
+fn of_mail(team: TeamId, channel: config::Channel, secrets: config::ChannelSecrets) -> Terms {
+    let own = matches!(&channel.destination, Some(Destination::Email(email)) if email.smtp.is_some());
+    if !own || channel.paused {
+        return Terms::of_platform_mail(team);
+    }
+    Terms {
+        quiet: None,
+        storm: None,
+        ..Terms::of_channel(team, channel, secrets, None)
+    }
+}

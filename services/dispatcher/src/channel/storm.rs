@@ -1,0 +1,271 @@
+//! Storm control: a channel that people read gets so many messages in a stretch of time, and what comes beyond that is
+//! told by one summary when the stretch is over. The decision is pure; what was sent is counted in memory, by each
+//! replica for itself, and begins with what the log says: a storm goes on over a restart.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use sea_orm::DbErr;
+use watchbell_contracts::config::v1 as config;
+use watchbell_domain::channel::StormLimit;
+use watchbell_domain::{ChannelKind, Severity};
+
+use crate::job::Job;
+use crate::lanes::LaneId;
+use crate::senders::summary::SUMMARY_TYPE;
+use crate::state::Core;
+
+/// The longest window that a channel can have: what was sent earlier counts nowhere. Instants are counted from so long
+/// before this process began, so that what was sent before has one, too.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What a channel was sent of late.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    /// When, oldest first; never more than the limit.
+    sent: VecDeque<Duration>,
+    /// What is folded now waits until then.
+    folding: Option<Folding>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Folding {
+    limit: StormLimit,
+    until: Duration,
+    /// The same by the calendar: one instant for all that is folded, so that it comes due together.
+    until_utc: DateTime<Utc>,
+}
+
+/// Whether a message of its own may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// It may, and is counted.
+    Send,
+    /// It is told by the summary at that time.
+    Fold(DateTime<Utc>),
+}
+
+/// What all channels were sent of late.
+#[derive(Debug, Default)]
+pub(crate) struct Storms {
+    lanes: Mutex<HashMap<LaneId, Recent>>,
+}
+
+// === impl Recent ===
+
+impl Recent {
+    /// What the log says of a channel: when it was sent something, oldest first, and until when what is folded waits.
+    fn restored(
+        sent: &[DateTime<Utc>],
+        until: Option<DateTime<Utc>>,
+        limit: StormLimit,
+        now: Duration,
+        now_utc: DateTime<Utc>,
+    ) -> Self {
+        let ago = |at: &DateTime<Utc>| (now_utc - *at).to_std().unwrap_or_default();
+        Self {
+            sent: sent.iter().map(|at| now.saturating_sub(ago(at))).collect(),
+            folding: until.map(|until_utc| Folding {
+                limit,
+                until: now + (until_utc - now_utc).to_std().unwrap_or_default(),
+                until_utc,
+            }),
+        }
+    }
+
+    /// Whether a message may go at `now`, which is `now_utc` by the calendar. What `must_go` always may, and counts
+    /// like any other.
+    pub(crate) fn decide(
+        &mut self,
+        limit: StormLimit,
+        must_go: bool,
+        now: Duration,
+        now_utc: DateTime<Utc>,
+    ) -> Decision {
+        let max = limit.max_messages.max(1) as usize;
+        while self.sent.front().is_some_and(|at| *at + limit.window <= now) {
+            self.sent.pop_front();
+        }
+        if !must_go {
+            // A limit that was changed begins anew.
+            self.folding = self
+                .folding
+                .filter(|folding| folding.limit == limit && now < folding.until);
+            if let Some(folding) = self.folding {
+                return Decision::Fold(folding.until_utc);
+            }
+            if let Some(excess) = self.sent.len().checked_sub(max) {
+                let until = self.sent[excess] + limit.window;
+                let wait = TimeDelta::from_std(until.saturating_sub(now)).unwrap_or_default();
+                let until_utc = now_utc + wait;
+                self.folding = Some(Folding {
+                    limit,
+                    until,
+                    until_utc,
+                });
+                return Decision::Fold(until_utc);
+            }
+        }
+        self.sent.push_back(now);
+        while self.sent.len() > max {
+            self.sent.pop_front();
+        }
+        Decision::Send
+    }
+
+    fn matters(&self, now: Duration) -> bool {
+        self.sent.back().is_some_and(|at| *at + LONGEST > now)
+    }
+}
+
+// === impl Storms ===
+
+impl Storms {
+    /// Until when a job that could go now is folded; `None` when it goes, which is counted.
+    pub(crate) async fn folds(&self, core: &Core, job: &Job, limit: StormLimit) -> Option<DateTime<Utc>> {
+        if !self.lanes().contains_key(&job.lane) {
+            let recent = read(core, job, limit).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "nobody knows what was sent before; storm control begins to count anew");
+                Recent::default()
+            });
+            self.lanes().entry(job.lane).or_insert(recent);
+        }
+        let mut lanes = self.lanes();
+        let recent = lanes.entry(job.lane).or_default();
+        match recent.decide(limit, must_go(job), now(core), core.clock.now()) {
+            Decision::Send => None,
+            Decision::Fold(until) => Some(until),
+        }
+    }
+
+    /// Forgets channels that were sent nothing for longer than any window.
+    pub(crate) fn forget_idle(&self, core: &Core) {
+        let now = now(core);
+        self.lanes().retain(|_, recent| recent.matters(now));
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<LaneId, Recent>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn now(core: &Core) -> Duration {
+    LONGEST + core.clock.monotonic()
+}
+
+/// What the log says of a job's channel.
+async fn read(core: &Core, job: &Job, limit: StormLimit) -> Result<Recent, DbErr> {
+    let Some(channel) = job.route.channel_id() else {
+        return Ok(Recent::default());
+    };
+    let now_utc = core.clock.now();
+    let since = now_utc - TimeDelta::from_std(limit.window).unwrap_or_default();
+    let sent = core
+        .db
+        .sent_since(job.team_id(), channel, since, limit.max_messages)
+        .await?;
+    let until = core.db.folded_until(job.lane, now_utc).await?;
+    Ok(Recent::restored(&sent, until, limit, now(core), now_utc))
+}
+
+/// What is CRITICAL, what somebody asked for, and summaries themselves.
+fn must_go(job: &Job) -> bool {
+    let event = &job.event;
+    event.severity == Severity::Critical
+        || event.test
+        || job.replay_of.is_some()
+        || &*event.event_type == SUMMARY_TYPE
+}
+
+/// A channel's limit: its own, else its kind's.
+pub(crate) fn limit(channel: &config::Channel, kind: ChannelKind) -> Option<StormLimit> {
+    // Only what this needs, so that nothing else that is not understood takes the limit away.
+    let alone = config::Channel {
+        id: channel.id.clone(),
+        team_id: channel.team_id.clone(),
+        kind: channel.kind,
+        storm_control: channel.storm_control,
+        ..config::Channel::default()
+    };
+    match watchbell_contracts::convert::channel(&alone, Tz::UTC) {
+        Ok(channel) => channel.storm,
+        Err(_) => StormLimit::default_for(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(millis: u64) -> (Duration, DateTime<Utc>) {
+        let delta = TimeDelta::milliseconds(i64::try_from(millis).unwrap());
+        (Duration::from_millis(millis), DateTime::UNIX_EPOCH + delta)
+    }
+
+    fn limit_of(max_messages: u32, seconds: u64) -> StormLimit {
+        StormLimit {
+            max_messages,
+            window: Duration::from_secs(seconds),
+        }
+    }
+
+    #[test]
+    fn what_exceeds_the_limit_waits_until_the_first_of_them_is_a_window_ago() {
+        let mut recent = Recent::default();
+        let mut ask = |millis: u64| recent.decide(limit_of(2, 60), false, at(millis).0, at(millis).1);
+        assert_eq!(ask(0), Decision::Send);
+        assert_eq!(ask(10_000), Decision::Send);
+        assert_eq!(ask(20_000), Decision::Fold(at(60_000).1));
+        assert_eq!(ask(59_999), Decision::Fold(at(60_000).1));
+        assert_eq!(ask(60_000), Decision::Send);
+        assert_eq!(ask(60_001), Decision::Fold(at(70_000).1));
+    }
+
+    #[test]
+    fn a_limit_that_is_raised_counts_at_once() {
+        let mut recent = Recent::default();
+        let mut ask = |max: u32| recent.decide(limit_of(max, 60), false, at(0).0, at(0).1);
+        assert_eq!(ask(1), Decision::Send);
+        assert_ne!(ask(1), Decision::Send);
+        assert_eq!(ask(2), Decision::Send);
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_has_more_than_the_limit_unless_it_must_go(
+            max in 1_u32..6,
+            seconds in 1_u64..20,
+            steps in prop::collection::vec((0_u64..4_000, prop::bool::weighted(0.2)), 1..200),
+        ) {
+            let limit = limit_of(max, seconds);
+            let mut recent = Recent::default();
+            let (mut millis, mut sent, mut open) = (0, Vec::<Duration>::new(), None);
+            for (step, must_go) in steps {
+                millis += step;
+                let (now, now_utc) = at(millis);
+                let before = sent.iter().filter(|at| **at + limit.window > now).count();
+                match recent.decide(limit, must_go, now, now_utc) {
+                    Decision::Send => {
+                        prop_assert!(must_go || before < max as usize, "{before} of {max} were sent already");
+                        sent.push(now);
+                    }
+                    Decision::Fold(until) => {
+                        prop_assert!(!must_go, "it had to go");
+                        prop_assert!(before > 0, "nothing folds without a storm");
+                        let window = TimeDelta::from_std(limit.window).unwrap();
+                        prop_assert!(now_utc < until && until <= now_utc + window, "it waits a window at most");
+                        if let Some(open) = open.filter(|open| now_utc < *open) {
+                            prop_assert_eq!(until, open, "what is folded comes due together");
+                        }
+                        open = Some(until);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What follows an attempt: done, again later, or given up, and what is said about it. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use watchbell_domain::ChannelKind;
+use watchbell_domain::retry::{MAX_WAIT, RetrySchedule};
+
+use crate::channel::policy::Terms;
+use crate::job::{Attempt, Job, Outcome, State};
+use crate::senders::{Report, Verdict};
+
+/// So many waits that a chat asked for cost no retry.
+const FREE_WAITS: u32 = 10;
+/// By how much of it the shortest wait is lengthened at random, so that deliveries do not come back together.
+const FLOOR_JITTER: f64 = 0.25;
+
+/// The outcome of a job after an attempt, and whether its schedule is exhausted with it. `jitter` is a random number
+/// in [0, 1).
+pub(crate) fn follow_up(
+    job: Job,
+    attempt: Attempt,
+    terms: &Terms,
+    now: DateTime<Utc>,
+    jitter: f64,
+) -> (Outcome, bool) {
+    let tries = job.tries + 1;
+    let kind = job.route.kind;
+    let began = job.first_attempt_at.unwrap_or(attempt.started_at);
+    let test = job.event.test;
+    let report = &attempt.report;
+    let error = if report.error.is_empty() {
+        "the attempt failed"
+    } else {
+        report.error.as_str()
+    }
+    .to_owned();
+    let mut exhausted = false;
+    let mut outcome = match report.verdict {
+        Verdict::Delivered => job.ends(State::Delivered, "", now),
+        Verdict::Accepted => job.ends(
+            State::Delivered,
+            "handed over; the destination does not say when it is seen",
+            now,
+        ),
+        Verdict::Permanent => job.ends(State::Failed, error, now),
+        Verdict::Retryable { .. } if test => job.ends(State::Failed, error, now),
+        Verdict::Retryable { retry_after } => {
+            // Chats say exactly when to come again, and mean it as traffic control and not as a failure: for a few
+            // times, and as long as the schedule would last, such a wait costs none of its retries.
+            let throttled = is_throttle(kind, report);
+            let waits = attempt.number.saturating_sub(tries);
+            if let (true, Some(wait)) = (throttled, retry_after)
+                && waits < FREE_WAITS
+                && now - began < span(&terms.retry)
+            {
+                let due = now + delta(throttle(wait, waits, jitter));
+                let mut outcome = job.waits(State::Pending, again(&error, due), due);
+                outcome.attempt = Some(attempt);
+                return (outcome, false);
+            }
+            match terms.retry.next(tries, now, retry_after, jitter) {
+                Some(due) => job.waits(State::Pending, again(&error, due), due),
+                None => {
+                    exhausted = true;
+                    let message = format!("given up after {tries} attempts; the last answer: {error}");
+                    job.ends(State::Failed, message, now)
+                }
+            }
+        }
+    };
+    outcome.tries = tries;
+    outcome.attempt = Some(attempt);
+    (outcome, exhausted)
+}
+
+/// What is said of a failure while there is another try to come.
+fn again(error: &str, due: DateTime<Utc>) -> String {
+    let end = if error.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{error}{end} The next attempt is at {}.", due.format("%H:%M UTC"))
+}
+
+/// Whether a chat asks to send more slowly.
+fn is_throttle(kind: ChannelKind, report: &Report) -> bool {
+    report.status_code == 429 && matches!(kind, ChannelKind::Slack | ChannelKind::Teams)
+}
+
+/// How long to wait when a chat asks for `asked` after `waits` such waits: at least 1 s, 2 s, 4 s and so on up to 64 s, so
+/// that it does not set our pace by asking for nothing.
+fn throttle(asked: Duration, waits: u32, jitter: f64) -> Duration {
+    let floor = Duration::from_secs(1 << waits.min(6)).mul_f64(1.0 + FLOOR_JITTER * jitter);
+    asked.max(floor).min(MAX_WAIT)
+}
+
+/// How long the lane rests after an attempt whose receiver asked for `asked`.
+pub(crate) fn rest(job: &Job, report: &Report, asked: Duration, jitter: f64) -> Duration {
+    if is_throttle(job.route.kind, report) {
+        throttle(asked, job.attempts.saturating_sub(job.tries), jitter)
+    } else {
+        asked.min(MAX_WAIT)
+    }
+}
+
+/// Whether a channel is unhealthy now that a delivery's schedule is exhausted: nothing has got through to it since
+/// that delivery was first tried.
+pub(crate) fn breaks(last_success: Option<DateTime<Utc>>, first_attempt: DateTime<Utc>) -> bool {
+    last_success.is_none_or(|at| at < first_attempt)
+}
+
+/// How long a schedule lasts.
+fn span(schedule: &RetrySchedule) -> TimeDelta {
+    delta(schedule.waits().iter().sum())
+}
+
+fn delta(wait: Duration) -> TimeDelta {
+    TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX)
+}

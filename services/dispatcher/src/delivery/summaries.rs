@@ -1,0 +1,312 @@
+//! One message instead of many: gathers what storm control folded, and what quiet hours held for a channel that wants
+//! it in one piece, when it comes due. The summary is an event and a delivery of its own, made in the transaction that
+//! ties the others to it; from then on they end as it ends. A single one is sent as itself.
+
+use std::sync::OnceLock;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::DbErr;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+use watchbell_domain::ids::{DeliveryId, EventId, TeamId};
+use watchbell_domain::quiet_hours::QuietHours;
+use watchbell_domain::{Category, Severity};
+
+use crate::channel::cache::Known;
+use crate::encode;
+use crate::event::StoredEvent;
+use crate::job::{Outcome, State, Submission};
+use crate::lanes::LaneId;
+use crate::maintenance::health_reporter::plan;
+use crate::route::{Reason, Route};
+use crate::senders::summary::{Item, SUMMARY_TYPE, Summary, Why};
+use crate::state::Core;
+use crate::state::feed::Change;
+use crate::store::entities::deliveries;
+use crate::store::{Db, Gathered, GatheringLane, NewDelivery, Transaction, instant};
+
+/// Told by one summary.
+const MAX_TOLD: usize = 5_000;
+/// Listed by one summary; more are counted, and all are in the log.
+const MAX_LISTED: usize = 1_000;
+
+/// Makes summaries of what is due; when the next is due that may become one.
+pub(crate) async fn gather_due(core: &Core, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let mut next: Option<DateTime<Utc>> = None;
+    for lane in core.db.gathering_lanes_all_teams().await? {
+        for (why, due) in [(Why::Storm, lane.folded_due), (Why::QuietHours, lane.held_due)] {
+            match due {
+                Some(due) if due > now => next = Some(next.map_or(due, |next| next.min(due))),
+                Some(_) if why == Why::Storm || coalesces(core, &lane).await => {
+                    gather_all(core, &lane, why, now).await;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(next)
+}
+
+/// Whether what quiet hours held for a channel comes in one piece.
+async fn coalesces(core: &Core, lane: &GatheringLane) -> bool {
+    let Some(id) = lane.channel_id() else { return false };
+    match core.channels.channel(lane.team_id, id).await {
+        Ok(Known::There(terms)) => terms.quiet.as_ref().is_some_and(QuietHours::coalesce),
+        _ => false,
+    }
+}
+
+/// What goes wrong with one lane is no reason to stop for the others; what is folded waits for the next look.
+async fn gather_all(core: &Core, lane: &GatheringLane, why: Why, now: DateTime<Utc>) {
+    loop {
+        match gather(core, lane, why, now).await {
+            Ok(told) if told >= MAX_TOLD => {}
+            Ok(_) => return,
+            Err(error) => return tracing::warn!(%error, lane = %lane.lane.0, "no summary could be made"),
+        }
+    }
+}
+
+/// One round for one lane; how many were told by summaries.
+async fn gather(core: &Core, lane: &GatheringLane, why: Why, now: DateTime<Utc>) -> Result<usize, DbErr> {
+    let db = &core.db;
+    let state = match why {
+        Why::Storm => State::Folded,
+        Why::QuietHours => State::Held,
+    };
+    let transaction = db.begin().await?;
+    let rows = db
+        .gather(&transaction, lane.team_id, lane.lane, state, now, MAX_TOLD)
+        .await?;
+    let mut told = 0;
+    let mut news = Vec::new();
+    for (route, rows) in by_target(rows) {
+        if rows.len() < 2 {
+            // What is held goes by itself when it is due.
+            if why == Why::Storm {
+                db.unfold(&transaction, lane.team_id, rows[0].delivery.id).await?;
+            }
+            continue;
+        }
+        told += rows.len();
+        news.extend(tell(core, &transaction, lane.lane, &route, rows, why, now).await?);
+    }
+    db.commit(transaction).await?;
+    news.into_iter().for_each(|change| core.feed.changed(change));
+    Ok(told)
+}
+
+/// By who gets it: an email channel's mail goes to several people.
+fn by_target(rows: Vec<Gathered>) -> Vec<(Route, Vec<Gathered>)> {
+    let mut groups: Vec<(Route, Vec<Gathered>)> = Vec::new();
+    for row in rows {
+        let route = match row.delivery.parsed_route() {
+            Ok(route) => route,
+            Err(error) => {
+                tracing::error!(%error, "a delivery cannot be read");
+                continue;
+            }
+        };
+        let alike = |known: &Route| known.kind == route.kind && known.target == route.target;
+        match groups.iter_mut().find(|(known, _)| alike(known)) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push(((*route).clone(), vec![row])),
+        }
+    }
+    groups
+}
+
+/// Writes one summary and ties what it tells to it.
+async fn tell(
+    core: &Core,
+    transaction: &Transaction,
+    lane: LaneId,
+    route: &Route,
+    rows: Vec<Gathered>,
+    why: Why,
+    now: DateTime<Utc>,
+) -> Result<Vec<Change>, DbErr> {
+    let team = TeamId::from_uuid(rows[0].delivery.team_id);
+    let summary = summary(&rows, why);
+    let route = Route {
+        reason: Reason {
+            code: "summary".to_owned(),
+            sentence: summary.explanation(),
+            rule_id: String::new(),
+        },
+        mentions: vec![],
+        ..route.clone()
+    };
+    let event = event(core, team, &summary, now).map_err(|error| DbErr::Custom(error.to_string()))?;
+    let planned = plan(route, now).ok_or_else(|| DbErr::Custom("a route is no JSON".to_owned()))?;
+    let submission = Submission::new(event, vec![planned], false, oneshot::channel().0);
+    let planned = &submission.routes[0];
+    let delivery = NewDelivery {
+        id: planned.id,
+        event: &submission.event,
+        route: &planned.route,
+        route_json: &planned.json,
+        lane,
+        state: State::Pending,
+        owner: None,
+        created_at: submission.event.accepted_at,
+        replay_of: None,
+    };
+    let db = &core.db;
+    db.insert_events(transaction, &[&submission]).await?;
+    db.insert_deliveries(transaction, &[delivery]).await?;
+    let first_due = rows.iter().filter_map(|row| row.delivery.due_at).min();
+    db.put_first(transaction, team, planned.id, first_due.map_or(now, instant))
+        .await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.delivery.id).collect();
+    let message = format!("folded into the summary {}", planned.id);
+    let tied = db
+        .fold_into(transaction, team, &ids, planned.id, &message)
+        .await?;
+    if !core.feed.is_watched() {
+        return Ok(Vec::new());
+    }
+    let mut news = encode::new_deliveries(&submission);
+    news.extend(tied.iter().filter_map(|row| encode::row_changed(row).ok()));
+    Ok(news)
+}
+
+fn summary(rows: &[Gathered], why: Why) -> Summary {
+    let times = || rows.iter().map(|row| instant(row.delivery.created_at));
+    Summary {
+        why,
+        since: times().min().unwrap_or_default(),
+        until: times().max().unwrap_or_default(),
+        total: rows.len(),
+        items: rows.iter().take(MAX_LISTED).map(item).collect(),
+    }
+}
+
+fn item(row: &Gathered) -> Item {
+    let delivery = &row.delivery;
+    Item {
+        event_type: delivery.event_type.clone(),
+        severity: severity(delivery),
+        title: delivery.title.clone(),
+        url: row.url.clone(),
+        subject: row.subject.clone(),
+        occurred_at: row.occurred_at.unwrap_or_else(|| instant(delivery.created_at)),
+    }
+}
+
+fn severity(row: &deliveries::Model) -> Severity {
+    use watchbell_contracts::convert::FromWire;
+    let severity = Severity::from_wire(i32::from(row.severity));
+    severity.ok().flatten().unwrap_or(Severity::Info)
+}
+
+fn event(
+    core: &Core,
+    team_id: TeamId,
+    summary: &Summary,
+    now: DateTime<Utc>,
+) -> Result<StoredEvent, serde_json::Error> {
+    let now = now.trunc_subsecs(6);
+    Ok(StoredEvent {
+        team_id,
+        id: EventId::generate(now),
+        event_type: SUMMARY_TYPE.into(),
+        severity: summary.severity(),
+        category: Category::SystemNotification,
+        source: core.brand.source(),
+        occurred_at: now,
+        accepted_at: now,
+        title: summary.title(),
+        url: String::new(),
+        subject: String::new(),
+        data: serde_json::to_string(summary)?,
+        test: false,
+        traceparent: None,
+        email: None,
+        body: OnceLock::new(),
+    })
+}
+
+/// Whether this is the end of a summary.
+pub(crate) fn ends_summary(outcome: &Outcome) -> bool {
+    outcome.ended_at.is_some() && &*outcome.job.event.event_type == SUMMARY_TYPE
+}
+
+/// What summaries told ends with them, in the same transaction.
+pub(crate) async fn follow(
+    db: &Db,
+    transaction: &Transaction,
+    outcomes: &[Outcome],
+    finished: impl Fn(Uuid) -> bool,
+) -> Result<Vec<deliveries::Model>, DbErr> {
+    let mut followed = Vec::new();
+    for outcome in outcomes {
+        let job = &outcome.job;
+        if let Some(ended_at) = outcome.ended_at
+            && ends_summary(outcome)
+            && finished(job.id.as_uuid())
+        {
+            let team = job.team_id();
+            let rows = end(
+                db,
+                transaction,
+                team,
+                job.id,
+                outcome.state,
+                &outcome.message,
+                ended_at,
+            )
+            .await?;
+            followed.extend(rows);
+        }
+    }
+    Ok(followed)
+}
+
+/// Ends what summaries told that ended in another way: called off by somebody, or with their channel.
+pub(crate) async fn follow_the_rest(core: &Core) -> Result<(), DbErr> {
+    for summary in core.db.ended_summaries_all_teams().await? {
+        let (Some(state), Some(ended_at)) = (State::from_number(i32::from(summary.state)), summary.ended_at)
+        else {
+            continue;
+        };
+        let (team, id) = (
+            TeamId::from_uuid(summary.team_id),
+            DeliveryId::from_uuid(summary.id),
+        );
+        let (why, at) = (&summary.state_message, instant(ended_at));
+        let transaction = core.db.begin().await?;
+        let rows = end(&core.db, &transaction, team, id, state, why, at).await?;
+        core.db.commit(transaction).await?;
+        tell_watchers(core, &rows);
+    }
+    Ok(())
+}
+
+/// The news that deliveries have ended with their summary.
+pub(crate) fn tell_watchers(core: &Core, rows: &[deliveries::Model]) {
+    if core.feed.is_watched() {
+        let news = rows.iter().filter_map(|row| encode::row_changed(row).ok());
+        news.for_each(|change| core.feed.changed(change));
+    }
+}
+
+async fn end(
+    db: &Db,
+    transaction: &Transaction,
+    team: TeamId,
+    summary: DeliveryId,
+    state: State,
+    why: &str,
+    at: DateTime<Utc>,
+) -> Result<Vec<deliveries::Model>, DbErr> {
+    let (state, message) = match state {
+        State::Delivered => (State::Folded, format!("told by the summary {summary}")),
+        other => (
+            other,
+            format!("the summary {summary} that tells of it was not delivered: {why}"),
+        ),
+    };
+    db.end_folded(transaction, team, summary, state, &message, at)
+        .await
+}

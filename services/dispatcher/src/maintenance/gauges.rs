@@ -1,0 +1,37 @@
+//! What waits, counted now and then for whoever watches the installation.
+
+use std::sync::Arc;
+
+use sea_orm::DbErr;
+use watchbell_domain::ChannelKind;
+
+use crate::job::State;
+use crate::state::Core;
+
+/// The loop.
+pub(crate) struct Gauges {
+    pub(crate) core: Arc<Core>,
+}
+
+// === impl Gauges ===
+
+impl Gauges {
+    /// One count.
+    pub(crate) async fn tick(&self) -> Result<(), DbErr> {
+        let core = &self.core;
+        let (held, in_flight) = {
+            let lanes = core.lanes();
+            (lanes.held(), lanes.in_flight())
+        };
+        core.metrics.in_memory(held, in_flight);
+        let counts = core.db.waiting_counts_all_teams().await?;
+        // What has gone to nothing is said too, or the last number would stand for ever.
+        for kind in ChannelKind::ALL {
+            for state in [State::Pending, State::Held, State::Folded, State::Parked] {
+                let count = counts.get(&(*kind, state)).copied();
+                core.metrics.waiting(*kind, state, count.unwrap_or(0));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,190 @@
+//! Says that this replica lives, and frees what belongs to replicas that do not. Time is the database's, so that
+//! clocks which differ between machines take nobody's work away.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+use watchbell_runtime::ready::Condition;
+use watchbell_store::Backend;
+
+use crate::state::Core;
+
+/// Between two heartbeats.
+pub(crate) const BEAT: Duration = Duration::from_millis(500);
+/// The same on SQLite, where nobody waits for it and each costs a sync of the disk.
+const SQLITE_BEAT: Duration = Duration::from_secs(1);
+/// A replica silent for so long is dead, which includes its own predecessor on the same machine. Whoever is taken for
+/// dead wrongly goes on as another, and what it had under way may arrive twice; nothing is lost.
+const SILENCE: Duration = Duration::from_secs(3);
+/// Without a heartbeat for so long, the database cannot be used. More than a cut connection or a fail-over in order takes.
+const UNUSABLE: Duration = Duration::from_secs(5);
+
+/// The loop.
+pub(crate) struct Heartbeat {
+    core: Arc<Core>,
+    begun: Duration,
+    rhythm: Mutex<Rhythm>,
+}
+
+/// Tells health whether the database can be used. A heartbeat is the sign, and not a commit: it writes, too, and is tried
+/// again when nobody submits any more. A loop of its own, since a heartbeat may hang on a connection that is dead.
+pub(crate) struct Pulse {
+    pub(crate) heartbeat: Arc<Heartbeat>,
+    pub(crate) database: Condition,
+}
+
+/// When this replica's own heartbeats got through. Whoever was silent itself cannot tell who is dead: after the database
+/// was away, or the machine stood still, everybody looks dead to the first that is back.
+#[derive(Debug, Default)]
+struct Rhythm {
+    last: Option<Duration>,
+    /// The others have had time for a heartbeat by then.
+    judges_from: Duration,
+}
+
+// === impl Heartbeat ===
+
+impl Heartbeat {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            begun: core.clock.monotonic(),
+            core,
+            rhythm: Mutex::default(),
+        }
+    }
+
+    /// Enters this replica before it takes any lease. On SQLite whoever opens the database is the only one, so
+    /// everything a former process held is free at once.
+    pub(crate) async fn enter(core: &Core) -> Result<(), DbErr> {
+        if core.db.store().backend() == Backend::Sqlite {
+            let freed = core.db.release_everything_all_teams().await?;
+            if freed > 0 {
+                tracing::info!(deliveries = freed, "took over what the last process left");
+                core.metrics.takeover(freed);
+            }
+        }
+        core.db.enter_replica(core.owner()).await
+    }
+
+    /// Until the next beat.
+    pub(crate) fn pause(&self) -> Duration {
+        match self.core.db.store().backend() {
+            Backend::Postgres => BEAT,
+            Backend::Sqlite => SQLITE_BEAT,
+        }
+    }
+
+    /// One beat; how many leases of dead replicas were freed.
+    pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
+        let core = &self.core;
+        if !core.db.heartbeat(core.owner()).await? {
+            let (before, after) = (core.owner(), Uuid::now_v7());
+            // Entered first: leases of a replica that is not entered are free to everybody.
+            core.db.enter_replica(after).await?;
+            core.become_another(after);
+            tracing::warn!(%before, %after, "others took this replica for dead; it goes on as another");
+        }
+        if self.beaten() {
+            let silence = i64::try_from(SILENCE.as_micros()).unwrap_or(i64::MAX);
+            core.db.bury_silent_replicas(silence, core.owner()).await?;
+        }
+        let mut freed = 0;
+        for owner in core.db.dead_owners_all_teams().await? {
+            freed += self.free(owner).await?;
+        }
+        if freed > 0 {
+            core.metrics.takeover(freed);
+            core.sweep.notify_one();
+        }
+        Ok(freed)
+    }
+
+    fn beaten(&self) -> bool {
+        self.rhythm().beat(self.core.clock.monotonic())
+    }
+
+    /// Since when none got through.
+    fn silence(&self) -> Duration {
+        let last = self.rhythm().last.unwrap_or(self.begun);
+        self.core.clock.monotonic().saturating_sub(last)
+    }
+
+    fn rhythm(&self) -> MutexGuard<'_, Rhythm> {
+        self.rhythm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn free(&self, owner: Uuid) -> Result<u64, DbErr> {
+        let mut freed = 0;
+        loop {
+            let some = self.core.db.release_chunk_all_teams(owner).await?;
+            freed += some;
+            if some == 0 {
+                tracing::warn!(replica = %owner, deliveries = freed, "took over the work of a dead replica");
+                return Ok(freed);
+            }
+        }
+    }
+
+    /// Gives everything back and leaves: others need not wait for the silence.
+    pub(crate) async fn leave(&self) {
+        let core = &self.core;
+        let left = async {
+            while core.db.release_chunk_all_teams(core.owner()).await? > 0 {}
+            core.db.leave_replica(core.owner()).await
+        };
+        if let Err(error) = left.await {
+            tracing::warn!(%error, "leases were not given back; others take them over soon");
+        }
+    }
+}
+
+// === impl Pulse ===
+
+impl Pulse {
+    /// Looks once.
+    pub(crate) fn tick(&self) {
+        let silence = self.heartbeat.silence();
+        if silence < UNUSABLE {
+            self.database.up();
+        } else {
+            let seconds = silence.as_secs();
+            self.database
+                .down(format!("no heartbeat has got through for {seconds} s"));
+        }
+    }
+}
+
+// === impl Rhythm ===
+
+impl Rhythm {
+    /// Notes a heartbeat of our own; whether others may be judged by theirs.
+    fn beat(&mut self, now: Duration) -> bool {
+        // The last of another may be a beat older than ours.
+        let gap = self.last.replace(now).map(|last| now.saturating_sub(last));
+        if gap.is_some_and(|gap| gap > SILENCE - BEAT) {
+            self.judges_from = now + SILENCE;
+        }
+        now >= self.judges_from
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_silent_itself_judges_nobody_until_others_had_time_to_beat() {
+        let mut rhythm = Rhythm::default();
+        let mut beat = |seconds| rhythm.beat(Duration::from_secs(seconds));
+        assert!(beat(100), "a new replica may judge its predecessor");
+        assert!(beat(101));
+        assert!(beat(103), "some beats were missed");
+        assert!(!beat(106));
+        assert!(!beat(107));
+        assert!(!beat(108));
+        assert!(beat(109));
+        assert!(!beat(120), "and again");
+    }
+}

@@ -1,0 +1,108 @@
+//! Which deliveries this process has jobs for, wherever the jobs are: in a lane, under way, or waiting for the commit of
+//! their outcome. And the loop that gives back leases of which memory knows nothing: of an outcome that was committed
+//! and lost in a fail-over, of one that the database refuses, or of a commit that nobody settled. Otherwise such a
+//! delivery would wait for as long as this replica lives.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use crate::state::Core;
+
+/// Leases given back by one statement.
+const CHUNK: usize = 1000;
+
+/// Deliveries with a job in this process, and how many copies of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Holdings(Arc<Mutex<HashMap<Uuid, u32>>>);
+
+/// A part of a job, which makes its delivery known for as long as the job exists.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    id: Uuid,
+    holdings: Holdings,
+}
+
+/// The loop.
+pub(crate) struct Reconciler {
+    core: Arc<Core>,
+    /// Leases of which memory knew nothing at the last look. A row may be leased a moment before its job exists, so
+    /// that one look is not enough.
+    unknown: Mutex<HashSet<Uuid>>,
+}
+
+// === impl Holdings ===
+
+impl Holdings {
+    pub(crate) fn hold(&self, id: Uuid) -> Hold {
+        *self.lock().entry(id).or_default() += 1;
+        Hold {
+            id,
+            holdings: self.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Hold ===
+
+impl Clone for Hold {
+    fn clone(&self) -> Self {
+        self.holdings.hold(self.id)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut held = self.holdings.lock();
+        if let Some(copies) = held.get_mut(&self.id) {
+            *copies -= 1;
+            if *copies == 0 {
+                held.remove(&self.id);
+            }
+        }
+    }
+}
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            unknown: Mutex::default(),
+        }
+    }
+
+    /// One look; how many leases were given back.
+    pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
+        let core = &self.core;
+        let owner = core.owner();
+        let leased = core.db.leases_all_teams(owner).await?;
+        let orphans: Vec<Uuid> = {
+            let held = core.holdings.lock();
+            let now: HashSet<Uuid> = leased.into_iter().filter(|id| !held.contains_key(id)).collect();
+            drop(held);
+            let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = std::mem::replace(&mut *unknown, now);
+            unknown.intersection(&before).copied().collect()
+        };
+        let mut freed = 0;
+        for ids in orphans.chunks(CHUNK) {
+            freed += core.db.release(owner, ids).await?;
+        }
+        if freed > 0 {
+            tracing::warn!(
+                deliveries = freed,
+                "gave back leases of which this process knows nothing; what was delivered may arrive again"
+            );
+            core.sweep.notify_one();
+        }
+        Ok(freed)
+    }
+}

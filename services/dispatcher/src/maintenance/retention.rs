@@ -1,0 +1,112 @@
+//! Retention: what is older than was configured goes, a little at a time, so that deliveries never wait for it. How
+//! much at a time is found out: a stretch should take a hundredth of a second, and is followed by a rest four times as long.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use crate::state::Core;
+
+/// Rows of a stretch.
+const SMALLEST: i64 = 250;
+const LARGEST: i64 = 5_000;
+/// What a stretch should take.
+const STRETCH: Duration = Duration::from_millis(10);
+/// What a rest takes at least.
+const REST: Duration = Duration::from_millis(20);
+/// How often all answers are looked at again: a delivery may have been tried long after it was made.
+const ANSWERS: TimeDelta = TimeDelta::days(1);
+
+/// The loop.
+pub(crate) struct Purge {
+    core: Arc<Core>,
+    progress: Mutex<Progress>,
+}
+
+/// How far the present round has come, in each table; `None`: through.
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    rows: i64,
+    answers: Option<Uuid>,
+    answers_since: DateTime<Utc>,
+    deliveries: Option<Uuid>,
+    events: Option<i64>,
+    notifications: bool,
+}
+
+// === impl Purge ===
+
+impl Purge {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        let progress = Progress {
+            rows: SMALLEST,
+            answers: Some(Uuid::nil()),
+            answers_since: core.clock.now(),
+            deliveries: Some(Uuid::nil()),
+            events: Some(i64::MIN),
+            notifications: true,
+        };
+        Self {
+            core,
+            progress: Mutex::new(progress),
+        }
+    }
+
+    /// One stretch; how long to rest before the next, or `None` at the end of a round.
+    pub(crate) async fn tick(&self) -> Result<Option<Duration>, DbErr> {
+        let mut progress = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if !progress.is_under_way() {
+            progress.begin(self.core.clock.now());
+        }
+        let began = self.core.clock.monotonic();
+        self.purge(&mut progress).await?;
+        let took = self.core.clock.monotonic().saturating_sub(began);
+        progress.rows = match took {
+            took if took > STRETCH * 2 => (progress.rows / 2).max(SMALLEST),
+            took if took < STRETCH / 2 => (progress.rows * 2).min(LARGEST),
+            _ => progress.rows,
+        };
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        Ok(progress.is_under_way().then(|| (took * 4).max(REST)))
+    }
+
+    /// A stretch of one table: what carries others goes first.
+    async fn purge(&self, progress: &mut Progress) -> Result<(), DbErr> {
+        let (core, rows) = (&self.core, progress.rows);
+        let before = |days: u32| core.clock.now() - TimeDelta::days(i64::from(days));
+        let old = before(core.settings.keep_days);
+        if let Some(from) = progress.answers {
+            let answers = before(core.settings.keep_answers_days);
+            progress.answers = core.db.purge_answers_all_teams(from, answers, rows).await?;
+        } else if let Some(from) = progress.deliveries {
+            progress.deliveries = core.db.purge_deliveries_all_teams(from, old, rows).await?;
+        } else if let Some(from) = progress.events {
+            progress.events = core.db.purge_events_all_teams(from, old, rows).await?;
+        } else {
+            let gone = core.db.purge_notifications_all_teams(old, rows).await?;
+            progress.notifications = gone >= rows.unsigned_abs();
+        }
+        Ok(())
+    }
+}
+
+// === impl Progress ===
+
+impl Progress {
+    fn is_under_way(&self) -> bool {
+        self.answers.is_some() || self.deliveries.is_some() || self.events.is_some() || self.notifications
+    }
+
+    fn begin(&mut self, now: DateTime<Utc>) {
+        if now - self.answers_since >= ANSWERS {
+            self.answers = Some(Uuid::nil());
+            self.answers_since = now;
+        }
+        self.deliveries = Some(Uuid::nil());
+        self.events = Some(i64::MIN);
+        self.notifications = true;
+    }
+}

@@ -1,0 +1,122 @@
+//! What is parked does not wait in a lane, so somebody must look whether its reason has gone: the channel was
+//! activated, enabled again, or deleted, or there is somebody who gets receipts. This loop looks at every lane that has
+//! parked deliveries, now and then and whenever Config says that something has changed; and so it does for what quiet
+//! hours hold, and for what waits for a channel that is gone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sea_orm::DbErr;
+use watchbell_domain::ids::{ChannelId, TeamId};
+
+use crate::channel::cache::{Away, Known};
+use crate::delivery::precheck::DELETED;
+use crate::delivery::summaries::follow_the_rest;
+use crate::job::ParkedFor;
+use crate::maintenance::kept_receipts::tell_kept;
+use crate::maintenance::replan::replan;
+use crate::state::Core;
+
+/// Takes parked deliveries up again.
+pub(crate) struct Parking {
+    pub(crate) core: Arc<Core>,
+}
+
+// === impl Parking ===
+
+impl Parking {
+    /// One round; how many deliveries are due again.
+    pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
+        let db = &self.core.db;
+        let mut due = 0;
+        let parked = db.parked_lanes_all_teams().await?;
+        for (team, lane) in &parked {
+            due += self.look_at(*team, *lane).await?;
+        }
+        let parked: BTreeSet<_> = parked.into_iter().map(|(_, lane)| lane).collect();
+        let mut waiting = db.due_lanes_all_teams().await?;
+        waiting.extend(
+            db.gathering_lanes_all_teams()
+                .await?
+                .iter()
+                .map(|lane| (lane.team_id, lane.lane.0)),
+        );
+        for (team, lane) in waiting {
+            if !parked.contains(&lane) && matches!(self.terms(team, lane).await, Ok(Known::Gone)) {
+                self.cancel(team, lane).await?;
+            }
+        }
+        due += replan(&self.core).await?;
+        follow_the_rest(&self.core).await?;
+        if due > 0 {
+            self.core.sweep.notify_one();
+        }
+        Ok(due)
+    }
+
+    /// A lane is a channel's, or for mail to people the team's.
+    async fn terms(&self, team: TeamId, lane: uuid::Uuid) -> Result<Known, Away> {
+        if lane == team.as_uuid() {
+            self.core.channels.people(team).await
+        } else {
+            self.core.channels.channel(team, ChannelId::from_uuid(lane)).await
+        }
+    }
+
+    async fn look_at(&self, team: TeamId, lane: uuid::Uuid) -> Result<u64, DbErr> {
+        let core = &self.core;
+        let terms = match self.terms(team, lane).await {
+            Ok(Known::There(terms)) => terms,
+            Ok(Known::Gone) => {
+                self.cancel(team, lane).await?;
+                return Ok(0);
+            }
+            Err(Away) => return Ok(0),
+        };
+        if terms.paused {
+            return Ok(0);
+        }
+        let mut due = self.unpark(team, lane, ParkedFor::Paused).await?;
+        let recovers = match terms.channel_id {
+            // In an epoch in which nothing was ever reenabled there is nothing to recover.
+            Some(id) => terms.recover_parked && terms.epoch > 0 && !core.health.is_unhealthy(id, terms.epoch),
+            // The server that was unhealthy serves people no more.
+            None => true,
+        };
+        if recovers {
+            due += self.unpark(team, lane, ParkedFor::Unhealthy).await?;
+        }
+        if lane == team.as_uuid() {
+            if !terms.people.receipt_recipients().is_empty() {
+                due += self.unpark(team, lane, ParkedFor::NoRecipient).await?;
+            } else if core.db.has_parked(team, lane, ParkedFor::NoRecipient).await? {
+                tell_kept(core, team);
+            }
+        }
+        Ok(due)
+    }
+
+    /// In chunks, so that no statement holds its locks for long.
+    async fn unpark(&self, team: TeamId, lane: uuid::Uuid, why: ParkedFor) -> Result<u64, DbErr> {
+        let now = self.core.clock.now();
+        let mut all = 0;
+        loop {
+            let some = self.core.db.unpark_chunk(team, lane, why, now).await?;
+            all += some;
+            if some == 0 {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The same of what waits for a channel that is gone.
+    async fn cancel(&self, team: TeamId, lane: uuid::Uuid) -> Result<(), DbErr> {
+        let db = &self.core.db;
+        while db
+            .cancel_waiting_chunk(team, lane, DELETED, self.core.clock.now())
+            .await?
+            > 0
+        {}
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! A clock that was ahead and is set right. The database's clock is the machine's, and the story's is ahead of it.
+
+use chrono::TimeDelta;
+use watchbell_store::store_tests;
+
+use super::*;
+use crate::maintenance::clock_skew::SetBack;
+use crate::senders::{Report, Verdict};
+use crate::store::Migrator;
+
+/// An hour later than the database has it.
+fn ahead() -> DateTime<Utc> {
+    watchbell_domain::clock::SystemClock::shared().now() + TimeDelta::hours(1)
+}
+
+store_tests! {
+    migrator = Migrator;
+
+    async fn what_a_clock_that_was_ahead_has_written_is_not_late(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        rig.stage.clock.set(ahead());
+        let channel = rig.stage.channel("a");
+        rig.stage.receivers.answer(channel, Report::retryable("down", "the endpoint is down"));
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        rig.stage.clock.set(ahead() - TimeDelta::hours(1));
+        rig.pass(Duration::from_secs(120)).await;
+        assert_eq!(rig.states().await, [State::Pending], "two minutes by the clock that is right");
+
+        let set_back = SetBack { core: Arc::clone(&rig.core) };
+        assert_eq!(set_back.tick().await.unwrap(), 1);
+        assert_eq!(set_back.tick().await.unwrap(), 0, "once is enough");
+        rig.pass(Duration::from_secs(1)).await;
+        assert_eq!(rig.states().await, [State::Delivered]);
+    }
+
+    async fn what_waits_for_longer_than_a_clock_was_ahead_is_due_early_and_not_at_once(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        rig.stage.clock.set(ahead());
+        let channel = rig.stage.channel("a");
+        let wait = Some(Duration::from_secs(2 * 60 * 60));
+        let later = Report { verdict: Verdict::Retryable { retry_after: wait }, ..Report::retryable("busy", "later") };
+        rig.stage.receivers.answer(channel, later);
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        rig.stage.clock.set(ahead() - TimeDelta::hours(1));
+        let set_back = SetBack { core: Arc::clone(&rig.core) };
+        assert_eq!(set_back.tick().await.unwrap(), 1);
+        assert_eq!(set_back.tick().await.unwrap(), 0, "once is enough");
+        let due = rig.delivery().await.next_attempt_time.unwrap().seconds - rig.stage.now().timestamp();
+        assert!((3_500..=3_600).contains(&due), "{due} s");
+    }
+
+    async fn what_a_right_clock_has_written_waits_as_long_as_it_should(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        rig.stage.clock.set(ahead() - TimeDelta::hours(1));
+        let channel = rig.stage.channel("a");
+        rig.stage.receivers.answer(channel, Report::retryable("down", "the endpoint is down"));
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        let set_back = SetBack { core: Arc::clone(&rig.core) };
+        assert_eq!(set_back.tick().await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,141 @@
+//! What the loops of the Dispatcher share: the lanes in memory, the ways into the committer, and who this replica is.
+
+pub(crate) mod feed;
+pub(crate) mod submission_queue;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
+use watchbell_domain::brand::Brand;
+use watchbell_domain::clock::SharedClock;
+
+use crate::channel::cache::Channels;
+use crate::channel::mail_budget::Budgets;
+use crate::channel::storm::Storms;
+use crate::intake::backpressure::Pressure;
+use crate::job::{Job, Outcome};
+use crate::lanes::Lanes;
+use crate::maintenance::health_reporter::Health;
+use crate::maintenance::kept_receipts;
+use crate::maintenance::reconciler::Holdings;
+use crate::maintenance::replan::Plans;
+use crate::metrics::Metrics;
+use crate::senders::Carrier;
+use crate::settings::{MailPolicy, Settings};
+use crate::state::feed::Feed;
+use crate::state::submission_queue::{Intake, Turns};
+use crate::store::Db;
+
+/// Shared by everything in one replica.
+pub(crate) struct Core {
+    pub(crate) clock: SharedClock,
+    pub(crate) settings: Settings,
+    pub(crate) db: Db,
+    pub(crate) channels: Channels,
+    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) health: Health,
+    pub(crate) pressure: Pressure,
+    pub(crate) storms: Storms,
+    pub(crate) budgets: Budgets,
+    pub(crate) mail: MailPolicy,
+    pub(crate) brand: Arc<Brand>,
+    pub(crate) plans: Plans,
+    pub(crate) holdings: Holdings,
+    pub(crate) receipts_told: kept_receipts::Told,
+    pub(crate) feed: Feed,
+    pub(crate) metrics: Metrics,
+    /// A random number in [0, 1), so that what failed together does not come back together.
+    pub(crate) jitter: fn() -> f64,
+    /// Into the committer. Full: overloaded.
+    pub(crate) intake: Arc<Intake>,
+    /// Into the committer. Full: attempts wait with their slots, and nothing new is started.
+    pub(crate) outcomes: mpsc::Sender<Outcome>,
+    /// Something may be sent.
+    pub(crate) pump: Notify,
+    /// Something may be claimed.
+    pub(crate) sweep: Notify,
+    lanes: Mutex<Lanes<Job>>,
+    owner: Mutex<Uuid>,
+    /// Leases of commits of which nobody knows whether they took place.
+    doubtful: Mutex<Vec<(Uuid, Uuid)>>,
+}
+
+/// The parts of a core that its maker knows.
+pub(crate) struct Parts {
+    pub(crate) clock: SharedClock,
+    pub(crate) settings: Settings,
+    pub(crate) db: Db,
+    pub(crate) channels: Channels,
+    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) metrics: Metrics,
+    pub(crate) mail: MailPolicy,
+    pub(crate) brand: Arc<Brand>,
+    pub(crate) jitter: fn() -> f64,
+}
+
+// === impl Core ===
+
+impl Core {
+    /// A core, and the ends of its queues for the committer.
+    pub(crate) fn new(parts: Parts) -> (Arc<Self>, Turns, mpsc::Receiver<Outcome>) {
+        let (intake, submissions) = Intake::new(parts.settings.intake_queue);
+        let (outcomes, results) = mpsc::channel(parts.settings.outcome_queue);
+        let limits = parts.settings.limits();
+        let feed = Feed::new(parts.db.store());
+        let core = Self {
+            clock: parts.clock,
+            settings: parts.settings,
+            db: parts.db,
+            channels: parts.channels,
+            carrier: parts.carrier,
+            health: Health::default(),
+            pressure: Pressure::default(),
+            storms: Storms::default(),
+            budgets: Budgets::new(parts.mail.per_team_hour),
+            mail: parts.mail,
+            brand: parts.brand,
+            plans: Plans::default(),
+            holdings: Holdings::default(),
+            receipts_told: kept_receipts::Told::default(),
+            feed,
+            metrics: parts.metrics,
+            jitter: parts.jitter,
+            intake,
+            outcomes,
+            pump: Notify::new(),
+            sweep: Notify::new(),
+            lanes: Mutex::new(Lanes::new(limits)),
+            owner: Mutex::new(Uuid::now_v7()),
+            doubtful: Mutex::default(),
+        };
+        (Arc::new(core), submissions, results)
+    }
+
+    /// The lanes. Hold them briefly, and never across an await.
+    pub(crate) fn lanes(&self) -> MutexGuard<'_, Lanes<Job>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As whom this replica takes leases.
+    pub(crate) fn owner(&self) -> Uuid {
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Others have taken this replica for dead: from now on it is another one, and what it holds is theirs.
+    pub(crate) fn become_another(&self, id: Uuid) {
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = id;
+        self.lanes().retain(|job| job.owner == id);
+    }
+
+    /// Notes leases that may or may not have been taken; the sweeper gives them back.
+    pub(crate) fn doubt(&self, owner: Uuid, ids: impl IntoIterator<Item = Uuid>) {
+        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        doubtful.extend(ids.into_iter().map(|id| (owner, id)));
+    }
+
+    /// Those leases, to be given back.
+    pub(crate) fn take_doubtful(&self) -> Vec<(Uuid, Uuid)> {
+        std::mem::take(&mut *self.doubtful.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
