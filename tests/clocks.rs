@@ -6,7 +6,7 @@ use watchbell_contracts::{
     convert::timestamp,
     dispatcher::v1::{Delivery, DeliveryState, ListDeliveriesRequest},
 };
-use watchbell_domain::clock::{Clock as _, SystemClock};
+use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{Client, Faults, Ordeal, Platform, Serve, eventually, finding};

@@ -11,7 +11,7 @@ use prost_reflect::MethodDescriptor;
 use serde_json::json;
 use tonic::Code;
 use watchbell_contracts::config::v1::{ApiKey, CreateApiKeyRequest, DeleteApiKeyRequest, Role, Scope};
-use watchbell_domain::clock::{Clock as _, SystemClock};
+use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{IdentityProvider, SigningKey};
 
 use caller::{Answer, Caller, all_rpcs};

@@ -14,7 +14,7 @@ use watchbell_contracts::{
         GetUnreadCountRequest, ListEventsRequest, ListNotificationsRequest, MarkAllReadRequest, WatchRequest,
     },
 };
-use watchbell_domain::clock::{Clock as _, SystemClock};
+use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{IdentityProvider, SigningKey};
 
 use crate::harness::{

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::config::v1::Scope;
-use watchbell_domain::clock::{Clock as _, SystemClock};
+use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{Client, Process, Serve, finding};

@@ -11,7 +11,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use watchbell_domain::clock::{Clock as _, SystemClock};
+use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::SmtpStandIn;
 
 use crate::harness::{Database, Faults, Serve};

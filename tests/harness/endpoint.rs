@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1::{
     self as config, DeliveryPolicy, EventFilter, WebhookDestination, channel::Destination,
 };
-use watchbell_domain::{
+use watchbell_model::{
     clock::{Clock as _, SystemClock},
     ids::ChannelId,
 };

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use tonic::Code;
 use watchbell_contracts::dispatcher::v1::{DeliveryState, ListDeliveriesRequest};
-use watchbell_domain::{
+use watchbell_model::{
     clock::{Clock as _, SystemClock},
     ids::ChannelId,
 };

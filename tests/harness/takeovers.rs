@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
-use watchbell_domain::clock::{Clock as _, SystemClock};
+use watchbell_model::clock::{Clock as _, SystemClock};
 
 use super::rows::Rows;
 

@@ -1,8 +1,8 @@
 //! The keys that come with an installation. On a database without any key nobody could ever call, so its first one comes
 //! from the process: what it made at its first start, or what the operator chose. Either has every scope.
 
-use watchbell_domain::ids::KeyId;
-use watchbell_domain::secret::Secret;
+use watchbell_model::ids::KeyId;
+use watchbell_model::secret::Secret;
 use watchbell_runtime::auth::{Scope, hash_key};
 
 use crate::error::Result;

@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 use tonic::Status;
 use watchbell_contracts::api::{DispatcherApi, boxed};
 use watchbell_contracts::dispatcher::v1::{ChannelStats, GetChannelStatsRequest, SubmitRequest};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::{self, Problem};
 

@@ -1,8 +1,8 @@
 //! What can go wrong in Config, and how a caller is told.
 
 use sea_orm::DbErr;
-use watchbell_domain::unsubscribe::BadKeys;
-use watchbell_domain::violation::{Violations, reason as field};
+use watchbell_model::unsubscribe::BadKeys;
+use watchbell_model::violation::{Violations, reason as field};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::{StoreError, is_transient, is_unstorable_text};
 

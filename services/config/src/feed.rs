@@ -11,7 +11,7 @@ use tonic::Status;
 use uuid::Uuid;
 use watchbell_contracts::api::{BoxStream, boxed};
 use watchbell_contracts::config::v1::{FollowChangesRequest, FollowChangesResponse, WatchChangesResponse};
-use watchbell_domain::violation::reason;
+use watchbell_model::violation::reason;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::listen::Subscription;
 

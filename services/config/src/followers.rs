@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 use watchbell_store::Store;
 use watchbell_store::listen::Notice;
 

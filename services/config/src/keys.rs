@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use watchbell_domain::secret::Secret;
+use watchbell_model::secret::Secret;
 use zeroize::Zeroizing;
 
 /// What every key starts with, so that a leaked one is recognised by scanners.

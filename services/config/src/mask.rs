@@ -6,7 +6,7 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, Kind, ReflectMessage};
 use prost_types::FieldMask;
 use watchbell_contracts::json::descriptor;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
 
 /// `current`, with what `mask` names taken from `update`. `name` is the full name of the message's type, `field`

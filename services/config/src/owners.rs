@@ -12,8 +12,8 @@ use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::{
     Event, InboxTarget, PersonTarget, Reason, Route, event::Payload, route::Target,
 };
-use watchbell_domain::ids::{KeyId, TeamId};
-use watchbell_domain::{Category, ChannelKind, Role, Severity};
+use watchbell_model::ids::{KeyId, TeamId};
+use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::Principal;
 
 use crate::error::Result;

@@ -2,7 +2,7 @@
 //! gone is told to start over.
 
 use chrono::TimeDelta;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 use watchbell_store::Store;
 
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! Seals secrets anew after a change of the key, so that the old key can be dropped from the configuration.
 
 use uuid::Uuid;
-use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_model::ids::{ChannelId, TeamId};
 
 use crate::error::Result;
 use crate::sealing::RowIdentity;

@@ -11,8 +11,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use watchbell_domain::ids::{ChannelId, TeamId};
-use watchbell_domain::secret::Secret;
+use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::secret::Secret;
 use watchbell_runtime::settings::read;
 use zeroize::Zeroizing;
 

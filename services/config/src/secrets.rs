@@ -13,9 +13,9 @@ use watchbell_contracts::config::v1::{
     WebhookDestination, channel::Destination,
 };
 use watchbell_contracts::convert::{instant, timestamp};
-use watchbell_domain::secret::Secret;
-use watchbell_domain::signature::SigningSecret;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::secret::Secret;
+use watchbell_model::signature::SigningSecret;
+use watchbell_model::violation::{Violations, reason};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use watchbell_contracts::config::v1::{MemberSnapshot, Preference, TeamSnapshot};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_store::Store;
 
 use crate::error::Result;

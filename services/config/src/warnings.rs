@@ -3,9 +3,9 @@
 
 use sea_orm::ConnectionTrait;
 use watchbell_contracts::config::v1::{Channel, MentionRule, Rule, channel::Destination};
-use watchbell_domain::catalog::Catalog;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::pattern::{EventPattern, EventType};
+use watchbell_model::catalog::Catalog;
+use watchbell_model::ids::TeamId;
+use watchbell_model::pattern::{EventPattern, EventType};
 
 use crate::error::Result;
 use crate::store::event_types;

@@ -7,9 +7,9 @@ use watchbell_contracts::api::DispatcherApi;
 use watchbell_contracts::convert;
 use watchbell_contracts::dispatcher::v1::{AcceptedEvent, ListEventsRequest};
 use watchbell_contracts::event::v1::event::Payload;
-use watchbell_domain::Data;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::violation::Violations;
+use watchbell_model::Data;
+use watchbell_model::ids::TeamId;
+use watchbell_model::violation::Violations;
 use watchbell_runtime::auth::internal_request;
 
 use crate::error::{Error, Result};

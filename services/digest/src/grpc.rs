@@ -16,7 +16,7 @@ use crate::render::UNSUBSCRIBE_PLACEHOLDER;
 use crate::schedule::Due;
 use crate::store::{Run, State};
 use crate::summary::{Contributor, Figure, Figures};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 type Answer<T> = std::result::Result<Response<T>, Status>;
 

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
-use watchbell_domain::brand::Brand;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::brand::Brand;
+use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 use watchbell_store::{DatabaseSettings, Store, connect};

@@ -13,9 +13,9 @@ use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{GetEventRequest, RenderedEmail, SubmitRequest, SubmitResponse};
 use watchbell_contracts::event::v1 as event;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::vocabulary::{Category, Severity};
+use watchbell_model::brand::Brand;
+use watchbell_model::ids::TeamId;
+use watchbell_model::vocabulary::{Category, Severity};
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::{self, Problem};
 

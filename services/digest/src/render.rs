@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use minijinja::{AutoEscape, Environment, Value, context};
 use mrml::prelude::render::RenderOptions;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::text::line;
+use watchbell_model::brand::Brand;
+use watchbell_model::text::line;
 
 use crate::error::{Error, Result};
 use crate::schedule::Period;

@@ -8,7 +8,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use watchbell_domain::digest_settings::{CronSchedule, InvalidCron};
+use watchbell_model::digest_settings::{CronSchedule, InvalidCron};
 
 /// A cron in a zone.
 #[derive(Debug, Clone)]

@@ -11,8 +11,8 @@ use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use watchbell_contracts::config::v1::ListAllTeamsRequest;
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::config_feed::{ConfigFeed, Mark};
 

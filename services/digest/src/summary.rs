@@ -23,7 +23,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use watchbell_domain::text::line;
+use watchbell_model::text::line;
 
 use crate::schedule::Period;
 

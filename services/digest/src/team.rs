@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::event::v1 as event;
-use watchbell_domain::catalog::Catalog;
-use watchbell_domain::violation::Violations;
-use watchbell_domain::vocabulary::{Plan, Role, Topic};
+use watchbell_model::catalog::Catalog;
+use watchbell_model::violation::Violations;
+use watchbell_model::vocabulary::{Plan, Role, Topic};
 
 use crate::schedule::{Schedule, ScheduleError};
 

@@ -15,8 +15,8 @@ use tonic::{Code, Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, InboxApi};
 use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_domain::ids::{ChannelId, TeamId};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::{Principal, internal_request};
 use watchbell_runtime::problem::Problem;
 

@@ -7,8 +7,8 @@ use prost_types::Timestamp;
 use watchbell_contracts::convert::{FromWire, duration, structure, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
-use watchbell_domain::Data;
-use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
+use watchbell_model::Data;
+use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
 use crate::event::StoredEvent;
 use crate::job::{Attempt, Job, Outcome, State, Submission};

@@ -2,7 +2,7 @@
 
 use sea_orm::DbErr;
 use tonic::Status;
-use watchbell_domain::violation::{Violations, reason as field};
+use watchbell_model::violation::{Violations, reason as field};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::{StoreError, is_transient, is_unstorable_text};
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use watchbell_domain::ids::{EventId, TeamId};
-use watchbell_domain::{Category, Severity};
+use watchbell_model::ids::{EventId, TeamId};
+use watchbell_model::{Category, Severity};
 use watchbell_runtime::shares;
 
 /// Of jobs that share an event so many pay for it: when the others have gone, it takes so many times what is counted.

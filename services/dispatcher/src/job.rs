@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use watchbell_domain::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
+use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
 use watchbell_runtime::problem::Problem;
 use watchbell_runtime::shares::Share;
 

@@ -33,10 +33,10 @@ use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
 use watchbell_contracts::api::SnapshotApi;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::{Guard, HttpClient, SmtpSender};
+use watchbell_model::brand::Brand;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::TaskSet;
 use watchbell_store::Store;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
-use watchbell_domain::ChannelKind;
+use watchbell_model::ChannelKind;
 
 use crate::job::{Attempt, Job, Outcome, State};
 use crate::senders::Verdict;

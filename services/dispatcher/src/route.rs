@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 use watchbell_contracts::convert::FromWire;
 use watchbell_contracts::event::v1 as wire;
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{ChannelId, MemberId, TeamId};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::{ChannelId, MemberId, TeamId};
+use watchbell_model::violation::{Violations, reason};
 
 use crate::lanes::LaneId;
 

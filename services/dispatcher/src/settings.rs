@@ -2,9 +2,9 @@
 //! process on a small machine.
 
 use serde::Deserialize;
-use watchbell_domain::EmailAddress;
-use watchbell_domain::secret::Secret;
 use watchbell_egress::{Security, SmtpServer};
+use watchbell_model::EmailAddress;
+use watchbell_model::secret::Secret;
 use watchbell_store::DatabaseSettings;
 
 use crate::lanes::Limits;

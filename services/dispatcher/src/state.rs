@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::brand::Brand;
+use watchbell_model::clock::SharedClock;
 
 use crate::channel::cache::Channels;
 use crate::channel::mail_budget::Budgets;

@@ -21,7 +21,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use url::Url;
 use watchbell_contracts::api::{ChannelApi, InboxApi, PreferenceApi};
-use watchbell_domain::brand::Brand;
+use watchbell_model::brand::Brand;
 use watchbell_runtime::auth::AuthLayer;
 use watchbell_runtime::settings::read;
 

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use minijinja::{AutoEscape, Environment, Output, Value, context};
 use sha2::{Digest as _, Sha256};
-use watchbell_domain::brand::Brand;
-use watchbell_domain::text::reorders;
+use watchbell_model::brand::Brand;
+use watchbell_model::text::reorders;
 
 /// Two years; told to browsers that come by HTTPS only.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");

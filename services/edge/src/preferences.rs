@@ -13,8 +13,8 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::event::v1::Severity;
-use watchbell_domain::Severity as DomainSeverity;
-use watchbell_domain::brand::Brand;
+use watchbell_model::Severity as DomainSeverity;
+use watchbell_model::brand::Brand;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::Problem;
 

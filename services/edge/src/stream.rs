@@ -18,8 +18,8 @@ use tonic::{Code, Status};
 use watchbell_contracts::api::BoxStream;
 use watchbell_contracts::dispatcher::v1::{WatchRequest, WatchResponse};
 use watchbell_contracts::json::to_json;
-use watchbell_domain::ids::MemberId;
-use watchbell_domain::violation::reason;
+use watchbell_model::ids::MemberId;
+use watchbell_model::violation::reason;
 use watchbell_runtime::auth::{Admission, Principal, Session, internal_request, table};
 use watchbell_runtime::problem::Problem;
 

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, BodyStream};
 use sha2::Digest as _;
 use tower::ServiceExt as _;
 use watchbell_contracts::config::v1::PreferenceSetting;
-use watchbell_domain::brand::Brand;
+use watchbell_model::brand::Brand;
 use watchbell_runtime::auth::{AuthLayer, Session};
 use watchbell_runtime::settings::LimitSettings;
 use watchbell_testkit::TestClock;

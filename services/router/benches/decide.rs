@@ -9,7 +9,7 @@ use chrono::DateTime;
 use divan::{Bencher, counter::ItemsCount};
 use uuid::Uuid;
 use watchbell_contracts::convert::route_message;
-use watchbell_domain::{
+use watchbell_model::{
     catalog::Catalog,
     channel::{Channel, LaneLimits, StormLimit},
     event::Event,

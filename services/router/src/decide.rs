@@ -22,7 +22,7 @@ mod specification;
 
 use std::collections::{HashMap, HashSet};
 
-use watchbell_domain::{
+use watchbell_model::{
     catalog::EventTypeSpec,
     decision::{Decision, Outcome, Reason, Route, Stage, Target},
     event::Event,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tonic::Status;
-use watchbell_domain::violation::Violations;
+use watchbell_model::violation::Violations;
 use watchbell_runtime::{
     problem::{DEFAULT_RETRY, Problem},
     workshop::Busy,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use watchbell_contracts::{convert, router::v1::ExplainResponse};
-use watchbell_domain::{
+use watchbell_model::{
     decision::{Outcome, Route, Stage, Step, StepSubject},
     event::{Event, EventDraft},
     snapshot::TeamSnapshot,

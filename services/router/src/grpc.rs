@@ -15,7 +15,7 @@ use watchbell_contracts::{
         EmitStreamResponse, ExplainRequest, ExplainResponse, emit_result::Outcome,
     },
 };
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::{
     auth::{Budget, Principal},
     problem::{Problem, to_message, to_message_within},

@@ -4,7 +4,7 @@ use prost::Message;
 use watchbell_contracts::{
     convert, dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse,
 };
-use watchbell_domain::{
+use watchbell_model::{
     clock::SharedClock,
     event::{Event, EventDraft},
     ids::TeamId,

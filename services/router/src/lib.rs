@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 use watchbell_runtime::workshop::Workshop;

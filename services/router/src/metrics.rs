@@ -6,7 +6,7 @@ use opentelemetry::{
     metrics::{Counter, Meter},
 };
 
-use watchbell_domain::decision::Decision;
+use watchbell_model::decision::Decision;
 
 use crate::error::Error;
 

@@ -12,7 +12,7 @@ use watchbell_contracts::{
     config::v1::{self as config, GetTeamSnapshotRequest},
     convert,
 };
-use watchbell_domain::{
+use watchbell_model::{
     clock::SharedClock,
     ids::TeamId,
     snapshot::TeamSnapshot,

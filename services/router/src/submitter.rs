@@ -24,7 +24,7 @@ use watchbell_contracts::{
     api::DispatcherApi,
     dispatcher::v1::{SubmitRequest, SubmitResponse},
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::shares::{Shares, places};
 
 pub(crate) use self::link::LinkLoop;

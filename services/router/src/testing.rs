@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use watchbell_domain::{
+use watchbell_model::{
     catalog::Catalog,
     channel::{Channel, LaneLimits, StormLimit},
     decision::{Decision, Route, Target},

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 /// Places of 4 KiB that a team's events may take at once: enough for one transaction under way and the next to gather.
 const PLACES: usize = 1_024;

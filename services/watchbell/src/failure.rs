@@ -132,7 +132,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use watchbell_domain::Violations;
+    use watchbell_model::Violations;
     use watchbell_runtime::problem::Problem;
 
     fn rendered(problem: Problem) -> (String, u8) {

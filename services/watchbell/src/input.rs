@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use watchbell_contracts::config::v1::{HttpHeader, QuietWindow, StormControl, Weekday};
 use watchbell_contracts::convert;
-use watchbell_domain::data::MAX_LEVELS;
-use watchbell_domain::json;
-use watchbell_domain::secret::Secret;
+use watchbell_model::data::MAX_LEVELS;
+use watchbell_model::json;
+use watchbell_model::secret::Secret;
 use watchbell_runtime::settings::read;
 
 use crate::failure::{Failure, Outcome};
@@ -145,7 +145,7 @@ fn weekday(text: &str) -> Result<i32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_domain::{Category, Severity};
+    use watchbell_model::{Category, Severity};
 
     #[test]
     fn words_take_any_case_and_dashes() {

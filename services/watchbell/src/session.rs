@@ -21,8 +21,8 @@ use watchbell_contracts::dispatcher::v1::{
     dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
 };
 use watchbell_contracts::router::v1::router_service_client::RouterServiceClient;
-use watchbell_domain::clock::{SharedClock, SystemClock};
-use watchbell_domain::secret::Secret;
+use watchbell_model::clock::{SharedClock, SystemClock};
+use watchbell_model::secret::Secret;
 
 pub(crate) use names::every;
 pub(crate) use out::Out;

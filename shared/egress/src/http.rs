@@ -20,8 +20,8 @@ use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderName};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use watchbell_domain::header::is_of_connection;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::header::is_of_connection;
+use watchbell_model::ids::TeamId;
 
 use crate::guard::{GuardedUrl, Refusal};
 use crate::resolve::Guard;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use url::Host;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use crate::dns::DnsResolver;
 use crate::guard::{Demand, EgressPolicy, GuardedUrl, Refusal, bare_host};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 /// Look-ups of one team at once; more wait.
 const SHARE: usize = 16;

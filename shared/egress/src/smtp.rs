@@ -15,8 +15,8 @@ use std::time::Duration;
 use lettre::Address;
 use tokio::time;
 use tokio_rustls::TlsConnector;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::secret::Secret;
+use watchbell_model::ids::TeamId;
+use watchbell_model::secret::Secret;
 
 use crate::guard::Refusal;
 use crate::resolve::Guard;

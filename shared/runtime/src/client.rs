@@ -8,7 +8,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
-use watchbell_domain::secret::Secret;
+use watchbell_model::secret::Secret;
 
 use crate::server::{ServerError, identity, pem};
 use crate::settings::{Shared, TlsSettings};

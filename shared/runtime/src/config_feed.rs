@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use watchbell_contracts::api::SnapshotApi;
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::ids::TeamId;
 
 pub use self::follower::Follower;
 use crate::ready::Readiness;

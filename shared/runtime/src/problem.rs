@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
-use watchbell_domain::violation::Violations;
+use watchbell_model::violation::Violations;
 
 pub use reading::{Reading, from_message, from_status, to_message, to_message_within};
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 /// What one place holds, in bytes.
 pub const PLACE: usize = 4_096;

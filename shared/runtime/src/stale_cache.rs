@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::time::timeout;
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::ids::TeamId;
 
 use crate::config_feed::{ConfigFeed, Mark};
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use watchbell_domain::clock::Clock;
+use watchbell_model::clock::Clock;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]

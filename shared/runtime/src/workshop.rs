@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::Span;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use crate::problem::{DEFAULT_RETRY, Problem};
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::violation::{Violations, reason};
 
 /// Bytes of the checksum in front of a token's cursor.
 const CHECK: usize = 12;

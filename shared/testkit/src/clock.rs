@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use watchbell_domain::clock::{Clock, SharedClock};
+use watchbell_model::clock::{Clock, SharedClock};
 
 /// A settable clock. Clones show the same time.
 #[derive(Debug, Clone)]

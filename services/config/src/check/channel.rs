@@ -8,10 +8,10 @@ use watchbell_contracts::config::v1::{
     WebhookDestination, WebhookEnvelope, channel::Destination,
 };
 use watchbell_contracts::convert::{self, delivery, filter_message, span};
-use watchbell_domain::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS};
-use watchbell_domain::header::is_reserved;
-use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{ChannelKind, EmailAddress};
+use watchbell_model::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS};
+use watchbell_model::header::is_reserved;
+use watchbell_model::violation::{Violations, reason};
+use watchbell_model::{ChannelKind, EmailAddress};
 
 use super::words::{filter, name};
 use super::{Checked, addresses};

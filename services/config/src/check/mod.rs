@@ -9,12 +9,12 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use watchbell_contracts::config::v1::{ApiKey, DigestSettings, Member, Preference, Team};
 use watchbell_contracts::convert::{digest_settings, instant, optional, preference, words as wire_words};
-use watchbell_domain::digest_settings::MAX_RECIPIENTS;
-use watchbell_domain::mention::SlackUserId;
-use watchbell_domain::preference::Preference as Word;
-use watchbell_domain::rule::MAX_NAME_CHARS;
-use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{EmailAddress, Permission, Plan, Role, Topic};
+use watchbell_model::digest_settings::MAX_RECIPIENTS;
+use watchbell_model::mention::SlackUserId;
+use watchbell_model::preference::Preference as Word;
+use watchbell_model::rule::MAX_NAME_CHARS;
+use watchbell_model::violation::{Violations, reason};
+use watchbell_model::{EmailAddress, Permission, Plan, Role, Topic};
 use watchbell_runtime::auth::Scope;
 
 pub(crate) use channel::channel;

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use watchbell_contracts::config::v1::{MentionRule, Rule, SendAction, SilenceAction, rule::Action};
 use watchbell_contracts::convert::{self, FromWire, filter_message, mention_message, words};
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{ChannelId, MentionRuleId};
-use watchbell_domain::rule::MAX_CHANNELS;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::{ChannelId, MentionRuleId};
+use watchbell_model::rule::MAX_CHANNELS;
+use watchbell_model::violation::{Violations, reason};
 
 use super::Checked;
 use super::words::{filter, name};

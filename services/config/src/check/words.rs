@@ -2,10 +2,10 @@
 
 use watchbell_contracts::config::v1::{EventFilter, Scope as WireScope};
 use watchbell_contracts::convert;
-use watchbell_domain::expression::Expression;
-use watchbell_domain::filter::Filter;
-use watchbell_domain::rule::MAX_NAME_CHARS;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::expression::Expression;
+use watchbell_model::filter::Filter;
+use watchbell_model::rule::MAX_NAME_CHARS;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Scope;
 
 use super::Checked;

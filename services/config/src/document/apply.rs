@@ -1,6 +1,6 @@
 //! Does what a plan says, under the team's lock and in one transaction.
 
-use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 

@@ -10,9 +10,9 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert;
 use watchbell_contracts::event::v1::mention::Who;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::preference::Preference as Word;
-use watchbell_domain::{ChannelKind, Topic};
+use watchbell_model::ids::TeamId;
+use watchbell_model::preference::Preference as Word;
+use watchbell_model::{ChannelKind, Topic};
 
 use crate::error::{Error, Result};
 use crate::sealing::{Keyring, RowIdentity};

@@ -8,8 +8,8 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert::{FromWire, object};
 use watchbell_contracts::event::v1::{Mention, mention::Who};
-use watchbell_domain::preference::Preference as Word;
-use watchbell_domain::{Category, ChannelKind, Severity, SeveritySet};
+use watchbell_model::preference::Preference as Word;
+use watchbell_model::{Category, ChannelKind, Severity, SeveritySet};
 
 use super::tree::{Map, Tree};
 use super::words::{lower, print_span, print_window};

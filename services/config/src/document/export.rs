@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use watchbell_domain::{ChannelKind, Topic};
+use watchbell_model::{ChannelKind, Topic};
 use watchbell_runtime::problem::Problem;
 
 use super::current::Current;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use watchbell_contracts::config::v1::{SendAction, rule::Action};
 use watchbell_contracts::event::v1::mention::Who;
-use watchbell_domain::violation::Violations;
+use watchbell_model::violation::Violations;
 
 use super::tree::{Map, Tree};
 use super::{Desired, MentionDraft, desired, entry, text};

@@ -33,8 +33,8 @@ mod words;
 use std::collections::BTreeMap;
 
 use watchbell_contracts::config::v1::{Channel, DigestSettings, EventType, MentionRule, Rule};
-use watchbell_domain::preference::Preference as Word;
-use watchbell_domain::{ChannelKind, Topic};
+use watchbell_model::preference::Preference as Word;
+use watchbell_model::{ChannelKind, Topic};
 
 pub(crate) use apply::apply;
 pub(crate) use current::Current;

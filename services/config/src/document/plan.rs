@@ -5,9 +5,9 @@ use prost::Message;
 use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, ConfigChange, ConfigChangeAction, ConfigFieldChange,
 };
-use watchbell_domain::Topic;
-use watchbell_domain::ids::{ChannelId, MemberId, MentionRuleId, RuleId, TeamId};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::Topic;
+use watchbell_model::ids::{ChannelId, MemberId, MentionRuleId, RuleId, TeamId};
+use watchbell_model::violation::{Violations, reason};
 
 use super::current::Current;
 use super::plan_channels::Channels;

@@ -3,9 +3,9 @@
 use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, ConfigFieldChange, HttpHeader, SigningSecret, channel::Destination,
 };
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::ChannelId;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::ChannelId;
+use watchbell_model::violation::{Violations, reason};
 
 use super::current::{Current, CurrentChannel};
 use super::plan::{Admission, Context, Plan, Step};

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use watchbell_contracts::config::v1::{ConfigFieldChange, MentionRule, Rule, SendAction, rule::Action};
 use watchbell_contracts::event::v1::mention::Who;
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{MentionRuleId, RuleId};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::{MentionRuleId, RuleId};
+use watchbell_model::violation::{Violations, reason};
 
 use super::current::Current;
 use super::plan::{Context, Plan, Step};

@@ -6,8 +6,8 @@ use watchbell_contracts::config::v1::{
     WebhookEnvelope, channel::Destination,
 };
 use watchbell_contracts::convert::FromWire;
-use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{Category, ChannelKind, Severity};
+use watchbell_model::violation::{Violations, reason};
+use watchbell_model::{Category, ChannelKind, Severity};
 
 use super::ChannelDraft;
 use super::reader::{Item, Table};

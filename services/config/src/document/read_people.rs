@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use watchbell_contracts::config::v1::DigestSettings;
-use watchbell_domain::preference::Preference as Word;
-use watchbell_domain::violation::reason;
-use watchbell_domain::{EmailAddress, Severity, Topic};
+use watchbell_model::preference::Preference as Word;
+use watchbell_model::violation::reason;
+use watchbell_model::{EmailAddress, Severity, Topic};
 
 use super::PreferencesDraft;
 use super::read::in_document;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use prost_types::Duration;
 use serde_json::{Map, Value};
 use watchbell_contracts::convert::duration;
-use watchbell_domain::violation::{FieldViolation, Violations, reason};
+use watchbell_model::violation::{FieldViolation, Violations, reason};
 
 use super::words::parse_span;
 
@@ -277,7 +277,7 @@ impl<'a> Item<'a> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use watchbell_domain::Severity;
+    use watchbell_model::Severity;
 
     use super::*;
 

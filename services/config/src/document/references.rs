@@ -4,7 +4,7 @@
 //! reference. An export escapes what looks like one, so that it means the same when it is applied.
 
 use serde_json::Value;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::violation::{Violations, reason};
 
 use super::text;
 

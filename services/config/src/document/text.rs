@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
 
 /// The longest document, in bytes.

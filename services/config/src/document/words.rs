@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::Weekday as Day;
 use watchbell_contracts::config::v1::{QuietWindow, Weekday};
-use watchbell_domain::quiet_hours::LocalTime;
+use watchbell_model::quiet_hours::LocalTime;
 
 /// Units in nanoseconds, from the largest; days are read and never written.
 const UNITS: [(&str, u64); 7] = [

@@ -6,9 +6,9 @@ use watchbell_contracts::config::v1::{
     CreateApiKeyRequest, CreateApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse, ListApiKeysRequest,
     ListApiKeysResponse,
 };
-use watchbell_domain::Role;
-use watchbell_domain::ids::{KeyId, TeamId};
-use watchbell_domain::violation::reason as field;
+use watchbell_model::Role;
+use watchbell_model::ids::{KeyId, TeamId};
+use watchbell_model::violation::reason as field;
 use watchbell_runtime::auth::{Principal, Scope, hash_key};
 use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageRequest};

@@ -7,9 +7,9 @@ use watchbell_contracts::config::v1::{
     UpdateEventTypeRequest, UpdateEventTypeResponse,
 };
 use watchbell_contracts::convert::{self, event_type_message};
-use watchbell_domain::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES};
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::violation::reason;
+use watchbell_model::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES};
+use watchbell_model::ids::TeamId;
+use watchbell_model::violation::reason;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};

@@ -11,13 +11,13 @@ use watchbell_contracts::config::v1::{
     UpdateChannelResponse, channel::Destination, rule::Action,
 };
 use watchbell_contracts::convert::{optional, span, timestamp};
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{ChannelId, TeamId};
-use watchbell_domain::rule::MAX_CHANNELS as MAX_CHANNELS_OF_RULE;
-use watchbell_domain::secret::Secret;
-use watchbell_domain::signature::SigningSecret;
-use watchbell_domain::violation::{Violations, reason};
 use watchbell_egress::{Guard, Refusal};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::rule::MAX_CHANNELS as MAX_CHANNELS_OF_RULE;
+use watchbell_model::secret::Secret;
+use watchbell_model::signature::SigningSecret;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};

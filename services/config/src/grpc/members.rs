@@ -5,8 +5,8 @@ use watchbell_contracts::config::v1::{
     CreateMemberRequest, CreateMemberResponse, DeleteMemberRequest, DeleteMemberResponse, GetMemberRequest,
     GetMemberResponse, ListMembersRequest, ListMembersResponse, UpdateMemberRequest, UpdateMemberResponse,
 };
-use watchbell_domain::Role;
-use watchbell_domain::ids::MemberId;
+use watchbell_model::Role;
+use watchbell_model::ids::MemberId;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};

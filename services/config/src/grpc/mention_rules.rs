@@ -7,8 +7,8 @@ use watchbell_contracts::config::v1::{
     MentionRule, UpdateMentionRuleRequest, UpdateMentionRuleResponse,
 };
 use watchbell_contracts::event::v1::mention::Who;
-use watchbell_domain::ids::MentionRuleId;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ids::MentionRuleId;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 

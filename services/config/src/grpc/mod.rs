@@ -23,8 +23,8 @@ use watchbell_contracts::api::{
     BoxStream, CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi,
 };
 use watchbell_contracts::config::v1 as pb;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ids::TeamId;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::PageLimits;

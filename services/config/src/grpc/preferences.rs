@@ -5,9 +5,9 @@ use watchbell_contracts::config::v1::{
     UpdatePreferencesResponse,
 };
 use watchbell_contracts::convert::preference_message;
-use watchbell_domain::ids::{MemberId, TeamId};
-use watchbell_domain::preference::Preference as Word;
-use watchbell_domain::{Plan, Topic};
+use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::preference::Preference as Word;
+use watchbell_model::{Plan, Topic};
 use watchbell_runtime::auth::Principal;
 
 use super::id;

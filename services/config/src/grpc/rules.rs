@@ -6,8 +6,8 @@ use watchbell_contracts::config::v1::{
     GetRuleResponse, ListRulesRequest, ListRulesResponse, MoveRuleRequest, MoveRuleResponse, Rule,
     UpdateRuleRequest, UpdateRuleResponse,
 };
-use watchbell_domain::ids::{RuleId, TeamId};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ids::{RuleId, TeamId};
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, MAX_PAGE_BYTES, PageRequest};

@@ -8,11 +8,11 @@ use watchbell_contracts::config::v1::{
     InspectSlackInstallResponse, SlackDestination, channel::Destination,
 };
 use watchbell_contracts::convert::timestamp;
-use watchbell_domain::ids::{ChannelId, MemberId, TeamId};
-use watchbell_domain::rule::MAX_NAME_CHARS;
-use watchbell_domain::text::line;
-use watchbell_domain::violation::reason;
-use watchbell_domain::{ChannelKind, Permission};
+use watchbell_model::ids::{ChannelId, MemberId, TeamId};
+use watchbell_model::rule::MAX_NAME_CHARS;
+use watchbell_model::text::line;
+use watchbell_model::violation::reason;
+use watchbell_model::{ChannelKind, Permission};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{self, Problem};
 

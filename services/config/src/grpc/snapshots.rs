@@ -15,10 +15,10 @@ use watchbell_contracts::config::v1::{
     resolve_channel_request::Selector,
 };
 use watchbell_contracts::convert::{instant, required};
-use watchbell_domain::ids::ChannelId;
-use watchbell_domain::preference::Preference;
-use watchbell_domain::violation::{Violations, reason as field};
-use watchbell_domain::{ChannelKind, Plan, Role, Topic};
+use watchbell_model::ids::ChannelId;
+use watchbell_model::preference::Preference;
+use watchbell_model::violation::{Violations, reason as field};
+use watchbell_model::{ChannelKind, Plan, Role, Topic};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};

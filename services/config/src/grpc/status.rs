@@ -6,7 +6,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert::{FromWire, timestamp};
 use watchbell_contracts::dispatcher::v1::ChannelStats;
-use watchbell_domain::ChannelKind;
+use watchbell_model::ChannelKind;
 use watchbell_runtime::auth::Principal;
 
 use crate::error::Result;

@@ -6,10 +6,10 @@ use watchbell_contracts::config::v1::{
     ApplyTeamConfigRequest, ApplyTeamConfigResponse, ConfigChange, ConfigChangeAction,
     ExportTeamConfigRequest, ExportTeamConfigResponse,
 };
-use watchbell_domain::catalog::MAX_CUSTOM_TYPES;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::violation::{Violations, reason};
 use watchbell_egress::Guard;
+use watchbell_model::catalog::MAX_CUSTOM_TYPES;
+use watchbell_model::ids::TeamId;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{Problem, reason as problem_reason};
 

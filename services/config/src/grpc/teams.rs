@@ -5,7 +5,7 @@ use watchbell_contracts::config::v1::{
     CreateTeamRequest, CreateTeamResponse, DeleteTeamRequest, DeleteTeamResponse, GetTeamRequest,
     GetTeamResponse, ListTeamsRequest, ListTeamsResponse, UpdateTeamRequest, UpdateTeamResponse,
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::{Principal, Scope};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};

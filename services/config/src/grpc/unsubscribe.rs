@@ -10,11 +10,11 @@ use watchbell_contracts::config::v1::{
     UnsubscribeRequest, UnsubscribeResponse, channel::Destination,
 };
 use watchbell_contracts::convert;
-use watchbell_domain::ids::{ChannelId, MemberId};
-use watchbell_domain::preference::Preference as Word;
-use watchbell_domain::unsubscribe::{LinkId, Subscription, Unsubscribe};
-use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{EmailAddress, Topic};
+use watchbell_model::ids::{ChannelId, MemberId};
+use watchbell_model::preference::Preference as Word;
+use watchbell_model::unsubscribe::{LinkId, Subscription, Unsubscribe};
+use watchbell_model::violation::{Violations, reason};
+use watchbell_model::{EmailAddress, Topic};
 use watchbell_runtime::problem::Problem;
 
 use super::Anyone;

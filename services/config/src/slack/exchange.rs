@@ -9,7 +9,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use url::form_urlencoded;
-use watchbell_domain::secret::Secret;
+use watchbell_model::secret::Secret;
 use watchbell_runtime::problem::Problem;
 
 use super::SlackApp;

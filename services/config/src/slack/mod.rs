@@ -9,9 +9,9 @@ use std::fmt;
 
 use serde::Deserialize;
 use url::Url;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::secret::Secret;
 use watchbell_egress::{Guard, HttpClient};
+use watchbell_model::brand::Brand;
+use watchbell_model::secret::Secret;
 
 pub(crate) use exchange::Grant;
 pub(crate) use state::State;

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
-use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_model::ids::{MemberId, TeamId};
 
 use crate::error::Result;
 use crate::sealing::{Keyring, RowIdentity};

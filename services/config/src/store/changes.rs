@@ -11,7 +11,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::Store;
 

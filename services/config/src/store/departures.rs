@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
-use watchbell_domain::EmailAddress;
-use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_model::EmailAddress;
+use watchbell_model::ids::{ChannelId, TeamId};
 
 use super::entities::departure::{self, Column};
 use crate::error::Result;

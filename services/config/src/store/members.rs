@@ -7,8 +7,8 @@ use sea_orm::{
 use uuid::Uuid;
 use watchbell_contracts::config::v1::Member;
 use watchbell_contracts::convert::{FromWire, timestamp};
-use watchbell_domain::ids::{MemberId, TeamId};
-use watchbell_domain::{Permission, Role};
+use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::{Permission, Role};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::is_unique_violation;
 use watchbell_store::paging::{Page, PageRequest};

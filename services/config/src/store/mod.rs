@@ -19,7 +19,7 @@ pub(crate) mod teams;
 use chrono::{DateTime, Utc};
 pub use migrations::Migrator;
 use prost::Message;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 
 use crate::error::{Error, Result};
 

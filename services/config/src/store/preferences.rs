@@ -6,10 +6,10 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use watchbell_contracts::config::v1::{Preference as Message, PreferenceSetting};
 use watchbell_contracts::convert::{FromWire, preference_message};
-use watchbell_domain::ids::{MemberId, TeamId};
-use watchbell_domain::preference::Preference;
-use watchbell_domain::unsubscribe::LinkId;
-use watchbell_domain::{Severity, Topic};
+use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::preference::Preference;
+use watchbell_model::unsubscribe::LinkId;
+use watchbell_model::{Severity, Topic};
 
 use super::entities::preference;
 use super::{decode, join, split};

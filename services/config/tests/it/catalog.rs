@@ -8,7 +8,7 @@ use watchbell_contracts::config::v1::{
     CreateEventTypeRequest, DeleteEventTypeRequest, EventType, GetEventTypeRequest, ListEventTypesRequest,
     UpdateEventTypeRequest,
 };
-use watchbell_domain::catalog::Catalog;
+use watchbell_model::catalog::Catalog;
 use watchbell_store::store_tests;
 
 use crate::support::{Config, of_team, refused, violated};

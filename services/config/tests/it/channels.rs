@@ -14,7 +14,7 @@ use watchbell_contracts::config::v1::{
     resolve_channel_request::Selector, rule::Action,
 };
 use watchbell_contracts::event::v1::ChannelKind;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 

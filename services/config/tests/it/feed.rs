@@ -15,7 +15,7 @@ use watchbell_contracts::config::v1::{
     ApiKey, CreateApiKeyRequest, DeleteTeamRequest, FollowChangesRequest, FollowChangesResponse,
     GetTeamSnapshotRequest, Role, Scope, WatchChangesRequest, WatchChangesResponse,
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::{Backend, connect, store_tests};
 

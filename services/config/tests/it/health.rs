@@ -9,8 +9,8 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert::timestamp;
 use watchbell_contracts::event::v1::ChannelKind;
-use watchbell_domain::clock::Clock;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::clock::Clock;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 

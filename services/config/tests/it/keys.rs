@@ -9,10 +9,10 @@ use watchbell_contracts::config::v1::{
     ApiKey, AuthenticateRequest, CreateApiKeyRequest, DeleteApiKeyRequest, ListApiKeysRequest, Scope as Wire,
 };
 use watchbell_contracts::convert::timestamp;
-use watchbell_domain::Role;
-use watchbell_domain::clock::Clock;
-use watchbell_domain::ids::{MemberId, TeamId};
-use watchbell_domain::secret::Secret;
+use watchbell_model::Role;
+use watchbell_model::clock::Clock;
+use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::secret::Secret;
 use watchbell_runtime::auth::{Principal, Scope, hash_key, internal_request};
 use watchbell_store::store_tests;
 

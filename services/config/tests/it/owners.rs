@@ -13,9 +13,9 @@ use watchbell_contracts::config::v1::{
 use watchbell_contracts::convert::timestamp;
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::{event::Payload, route::Target};
-use watchbell_domain::Role;
-use watchbell_domain::clock::Clock;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::Role;
+use watchbell_model::clock::Clock;
+use watchbell_model::ids::TeamId;
 use watchbell_store::{Store, store_tests};
 
 use crate::dispatcher::DispatcherStandIn;

@@ -11,7 +11,7 @@ use watchbell_contracts::config::v1::{
     Preference, PreferenceSetting, Role, UpdateMemberRequest, UpdatePreferencesRequest,
 };
 use watchbell_contracts::event::v1::Severity;
-use watchbell_domain::Role as DomainRole;
+use watchbell_model::Role as DomainRole;
 use watchbell_store::store_tests;
 
 use watchbell_runtime::auth::{Grant, GrantedMembers, MemberVerifier, Principal, Scope};

@@ -9,7 +9,7 @@ use watchbell_contracts::config::v1::{
     SilenceAction, UpdateRuleRequest, rule::Action,
 };
 use watchbell_contracts::event::v1::{ChannelKind, Mention, mention::Who};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_store::store_tests;
 
 use crate::support::{Config, of_team, refused, violated};

@@ -15,9 +15,9 @@ use watchbell_contracts::config::v1::{
     Role as WireRole, SlackDestination, UpdateMemberRequest, channel::Destination,
     resolve_channel_request::Selector,
 };
-use watchbell_domain::Role;
-use watchbell_domain::ids::TeamId;
 use watchbell_egress::{EgressPolicy, Guard, HttpClient};
+use watchbell_model::Role;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::{Principal, Scope, internal_request};
 use watchbell_store::{Store, store_tests};
 use watchbell_testkit::SlackStandIn;

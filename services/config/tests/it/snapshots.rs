@@ -6,7 +6,7 @@ use watchbell_contracts::api::{PreferenceApi, SnapshotApi};
 use watchbell_contracts::config::v1::{
     ListOptOutsRequest, Preference, PreferenceSetting, Role, UpdatePreferencesRequest,
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 

@@ -14,11 +14,11 @@ use watchbell_contracts::config::v1::{
     Channel, CreateChannelRequest, CreateChannelResponse, CreateMemberRequest, CreateTeamRequest,
     EventFilter, Member, Role as WireRole, SlackDestination, Team, WebhookDestination, channel::Destination,
 };
-use watchbell_domain::Role;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::ids::{KeyId, MemberId, TeamId};
-use watchbell_domain::secret::Secret;
 use watchbell_egress::{EgressPolicy, Guard, Resolver};
+use watchbell_model::Role;
+use watchbell_model::brand::Brand;
+use watchbell_model::ids::{KeyId, MemberId, TeamId};
+use watchbell_model::secret::Secret;
 use watchbell_runtime::auth::{Principal, Scope};
 use watchbell_store::Store;
 use watchbell_testkit::TestClock;

@@ -10,9 +10,9 @@ use watchbell_contracts::config::v1::{
     ResolveChannelRequest, Role as WireRole, RotateWebhookSecretRequest, TeamSnapshot, UnsubscribeRequest,
     resolve_channel_request::Selector,
 };
-use watchbell_domain::ids::{MemberId, TeamId};
-use watchbell_domain::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
-use watchbell_domain::{Role, Topic};
+use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
+use watchbell_model::{Role, Topic};
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 

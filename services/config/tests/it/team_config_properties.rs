@@ -9,8 +9,8 @@ use uuid::Uuid;
 use watchbell_config::Migrator;
 use watchbell_contracts::config::v1::{Role, TeamSnapshot, channel::Destination, rule::Action};
 use watchbell_contracts::convert;
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{ChannelId, MentionRuleId, RuleId, TeamId};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::{ChannelId, MentionRuleId, RuleId, TeamId};
 use watchbell_store::store_tests;
 
 use crate::support::Config;

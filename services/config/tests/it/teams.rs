@@ -11,7 +11,7 @@ use watchbell_contracts::config::v1::{
     ListMentionRulesRequest, ListRulesRequest, ListTeamsRequest, Plan, Role, Team,
     UpdateComplianceRecipientsRequest, UpdateDigestSettingsRequest, UpdateTeamRequest,
 };
-use watchbell_domain::clock::Clock as _;
+use watchbell_model::clock::Clock as _;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 
@@ -43,7 +43,7 @@ store_tests! {
 
     async fn what_belongs_to_a_team_that_does_not_exist_is_not_found(store: Store) {
         let config = Config::on(&store);
-        let team_id = watchbell_domain::ids::TeamId::generate(config.clock.now()).to_string();
+        let team_id = watchbell_model::ids::TeamId::generate(config.clock.now()).to_string();
         macro_rules! not_found {
             ($($rpc:ident($request:ident)),+) => {$(
                 #[allow(clippy::needless_update, reason = "some requests have more fields")]

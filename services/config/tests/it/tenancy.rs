@@ -11,7 +11,7 @@ use watchbell_config::Migrator;
 use watchbell_contracts::api::{CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1 as pb;
 use watchbell_contracts::event::v1::{Mention, mention::Who};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 

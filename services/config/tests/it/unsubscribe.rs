@@ -9,9 +9,9 @@ use watchbell_contracts::config::v1::{
     UpdateChannelRequest, UpdateMemberRequest, UpdatePreferencesRequest, channel::Destination,
 };
 use watchbell_contracts::event::v1::Severity;
-use watchbell_domain::Topic;
-use watchbell_domain::ids::{MemberId, TeamId};
-use watchbell_domain::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
+use watchbell_model::Topic;
+use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
 use watchbell_store::store_tests;
 
 use crate::support::{Config, UNSUBSCRIBE_KEY, of_team, platform, violated};

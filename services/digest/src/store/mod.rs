@@ -7,7 +7,7 @@ mod migrations;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use watchbell_domain::ids::{DigestRunId, EventId, TeamId};
+use watchbell_model::ids::{DigestRunId, EventId, TeamId};
 use watchbell_store::{Store, is_unique_violation};
 
 use entity::{ActiveModel, Column, Entity, Model};

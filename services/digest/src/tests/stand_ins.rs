@@ -14,8 +14,8 @@ use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::*;
 use watchbell_contracts::event::v1 as event;
-use watchbell_domain::ids::{MemberId, TeamId};
-use watchbell_domain::vocabulary::Role;
+use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::vocabulary::Role;
 use watchbell_runtime::auth::Principal;
 
 type Answer<T> = Result<Response<T>, Status>;

@@ -3,10 +3,10 @@
 use tonic::Request;
 use watchbell_contracts::convert::{instant, words};
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_domain::Severity;
-use watchbell_domain::ids::EventId;
-use watchbell_domain::pattern::EventPattern;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::Severity;
+use watchbell_model::ids::EventId;
+use watchbell_model::pattern::EventPattern;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};

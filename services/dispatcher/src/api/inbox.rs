@@ -2,8 +2,8 @@
 
 use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_domain::ids::{MemberId, NotificationId, TeamId};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ids::{MemberId, NotificationId, TeamId};
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};

@@ -11,9 +11,9 @@ use watchbell_contracts::api::{BoxStream, boxed};
 use watchbell_contracts::convert::{data, instant, required};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1::{self as event_wire, event::Payload};
-use watchbell_domain::Data;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::Data;
+use watchbell_model::ids::TeamId;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::problem::{DEFAULT_RETRY, Problem};
 
 use super::internal;

@@ -9,10 +9,10 @@ use tonic::Request;
 use watchbell_contracts::config::v1::{self as config, channel::Destination};
 use watchbell_contracts::convert::{FromWire, object};
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_domain::catalog::{Catalog, RECEIPT};
-use watchbell_domain::ids::{ChannelId, DeliveryId, EventId, TeamId};
-use watchbell_domain::violation::{Violations, reason};
-use watchbell_domain::{Category, ChannelKind, Severity};
+use watchbell_model::catalog::{Catalog, RECEIPT};
+use watchbell_model::ids::{ChannelId, DeliveryId, EventId, TeamId};
+use watchbell_model::violation::{Violations, reason};
+use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::{Principal, Scope, internal_request};
 use watchbell_runtime::problem::Problem;
 

@@ -13,8 +13,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Status};
 use watchbell_contracts::api::{BoxStream, boxed};
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_domain::ids::{MemberId, NotificationId, TeamId};
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::ids::{MemberId, NotificationId, TeamId};
+use watchbell_model::violation::{Violations, reason};
 
 use super::{
     inbox::{is_member, member},

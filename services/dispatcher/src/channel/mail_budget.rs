@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use crate::channel::policy::Terms;
 use crate::route::Route;

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use watchbell_contracts::config::v1::{EmailDestination, ListOptOutsResponse};
-use watchbell_domain::catalog::RECEIPT;
-use watchbell_domain::ids::{ChannelId, MemberId};
+use watchbell_model::catalog::RECEIPT;
+use watchbell_model::ids::{ChannelId, MemberId};
 
 use crate::event::StoredEvent;
 use crate::route::{Route, Target};

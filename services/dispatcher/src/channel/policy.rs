@@ -6,12 +6,12 @@ use std::sync::{Arc, OnceLock};
 use chrono_tz::Tz;
 use watchbell_contracts::config::v1::{self as config, channel::Destination};
 use watchbell_contracts::convert::{self, FromWire, quiet_hours};
-use watchbell_domain::ChannelKind;
-use watchbell_domain::channel::{LaneLimits, StormLimit};
-use watchbell_domain::ids::{ChannelId, TeamId};
-use watchbell_domain::quiet_hours::QuietHours;
-use watchbell_domain::retry::RetrySchedule;
-use watchbell_domain::violation::Violations;
+use watchbell_model::ChannelKind;
+use watchbell_model::channel::{LaneLimits, StormLimit};
+use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::quiet_hours::QuietHours;
+use watchbell_model::retry::RetrySchedule;
+use watchbell_model::violation::Violations;
 
 use crate::channel::people::{People, Refusal, refuse_recipient};
 use crate::event::StoredEvent;
@@ -146,7 +146,7 @@ mod tests {
     use std::time::Duration;
 
     use chrono::{DateTime, Utc};
-    use watchbell_domain::Severity;
+    use watchbell_model::Severity;
 
     use super::*;
 

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sea_orm::DbErr;
 use watchbell_contracts::config::v1 as config;
-use watchbell_domain::channel::StormLimit;
-use watchbell_domain::{ChannelKind, Severity};
+use watchbell_model::channel::StormLimit;
+use watchbell_model::{ChannelKind, Severity};
 
 use crate::job::Job;
 use crate::lanes::LaneId;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use watchbell_domain::ChannelKind;
-use watchbell_domain::retry::{MAX_WAIT, RetrySchedule};
+use watchbell_model::ChannelKind;
+use watchbell_model::retry::{MAX_WAIT, RetrySchedule};
 
 use crate::channel::policy::Terms;
 use crate::job::{Attempt, Job, Outcome, State};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use watchbell_contracts::config::v1::channel::Destination;
-use watchbell_domain::ids::ChannelId;
+use watchbell_model::ids::ChannelId;
 
 use crate::channel::cache::{Away, Known};
 use crate::channel::people::{Refusal, lists};

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use watchbell_domain::ids::{AttemptId, ChannelId};
+use watchbell_model::ids::{AttemptId, ChannelId};
 use watchbell_runtime::telemetry::propagate;
 
 use crate::channel::policy::Terms;

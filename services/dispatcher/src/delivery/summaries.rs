@@ -8,9 +8,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use watchbell_domain::ids::{DeliveryId, EventId, TeamId};
-use watchbell_domain::quiet_hours::QuietHours;
-use watchbell_domain::{Category, Severity};
+use watchbell_model::ids::{DeliveryId, EventId, TeamId};
+use watchbell_model::quiet_hours::QuietHours;
+use watchbell_model::{Category, Severity};
 
 use crate::channel::cache::Known;
 use crate::encode;

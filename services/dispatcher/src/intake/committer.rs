@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{NotificationId, TeamId};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::{NotificationId, TeamId};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::is_transient;
 

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::TeamId;
 
 use crate::job::Submission;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sea_orm::DbErr;
-use watchbell_domain::ChannelKind;
+use watchbell_model::ChannelKind;
 
 use crate::job::State;
 use crate::state::Core;

@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 use tonic::Code;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::convert::{FromWire, timestamp};
-use watchbell_domain::brand::Brand;
-use watchbell_domain::ids::{ChannelId, DeliveryId, EventId, TeamId};
-use watchbell_domain::{Category, ChannelKind, Role, Severity};
+use watchbell_model::brand::Brand;
+use watchbell_model::ids::{ChannelId, DeliveryId, EventId, TeamId};
+use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::internal_request;
 
 use crate::channel::cache::Known;

@@ -6,8 +6,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use tokio::sync::oneshot;
-use watchbell_domain::ids::{EventId, TeamId};
-use watchbell_domain::{Category, ChannelKind, EmailAddress, Severity};
+use watchbell_model::ids::{EventId, TeamId};
+use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
 
 use crate::event::StoredEvent;
 use crate::job::Submission;

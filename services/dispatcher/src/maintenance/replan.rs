@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
-use watchbell_domain::Severity;
-use watchbell_domain::quiet_hours::QuietHours;
+use watchbell_model::Severity;
+use watchbell_model::quiet_hours::QuietHours;
 
 use crate::channel::cache::Known;
 use crate::job::State;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sea_orm::DbErr;
-use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_model::ids::{ChannelId, TeamId};
 
 use crate::channel::cache::{Away, Known};
 use crate::delivery::precheck::DELETED;

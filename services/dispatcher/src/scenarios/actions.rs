@@ -138,7 +138,7 @@ store_tests! {
         let by_key = |scopes: &[Scope], request: wire::SendTestRequest| {
             let mut request = tonic::Request::new(request);
             request.extensions_mut().insert(Principal::ApiKey {
-                key_id: watchbell_domain::ids::KeyId::generate(rig.stage.now()),
+                key_id: watchbell_model::ids::KeyId::generate(rig.stage.now()),
                 team_id: Some(rig.stage.team),
                 scopes: scopes.iter().copied().collect(),
             });

@@ -10,7 +10,7 @@ use crate::store::Migrator;
 
 /// An hour later than the database has it.
 fn ahead() -> DateTime<Utc> {
-    watchbell_domain::clock::SystemClock::shared().now() + TimeDelta::hours(1)
+    watchbell_model::clock::SystemClock::shared().now() + TimeDelta::hours(1)
 }
 
 store_tests! {

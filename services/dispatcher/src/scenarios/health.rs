@@ -3,7 +3,7 @@
 use watchbell_store::store_tests;
 
 use super::*;
-use watchbell_domain::ids::MemberId;
+use watchbell_model::ids::MemberId;
 
 use crate::maintenance::health_reporter::UNHEALTHY;
 use crate::senders::Report;

@@ -3,7 +3,7 @@
 use futures::{FutureExt, StreamExt};
 use tonic::Code;
 use watchbell_contracts::api::InboxApi;
-use watchbell_domain::ids::{MemberId, NotificationId};
+use watchbell_model::ids::{MemberId, NotificationId};
 use watchbell_runtime::auth::Principal;
 use watchbell_store::store_tests;
 
@@ -315,7 +315,7 @@ store_tests! {
         request.extensions_mut().insert(Principal::Member {
             member_id: ann,
             team_id: rig.stage.team,
-            role: watchbell_domain::Role::Member,
+            role: watchbell_model::Role::Member,
             manages_integrations: false,
         });
         assert_eq!(rig.service.get_unread_count(request).await.unwrap_err().code(), Code::NotFound);

@@ -192,7 +192,7 @@ store_tests! {
         rig.emit("e1", &[channel]).await;
         // As if the commit's answer had been lost: the row is ours, and we do not know.
         rig.core.lanes().retain(|_| false);
-        let id: watchbell_domain::ids::DeliveryId = rig.delivery().await.id.parse().unwrap();
+        let id: watchbell_model::ids::DeliveryId = rig.delivery().await.id.parse().unwrap();
         rig.core.doubt(rig.core.owner(), [id.as_uuid()]);
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered]);

@@ -45,7 +45,7 @@ async fn events(rig: &Rig, request: wire::ListEventsRequest) -> Vec<String> {
 fn of_team<T>(message: T, team: TeamId) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     request.extensions_mut().insert(Principal::ApiKey {
-        key_id: watchbell_domain::ids::KeyId::generate(DateTime::UNIX_EPOCH),
+        key_id: watchbell_model::ids::KeyId::generate(DateTime::UNIX_EPOCH),
         team_id: Some(team),
         scopes: Scopes::from_iter([Scope::DeliveriesWrite]),
     });
@@ -280,7 +280,7 @@ store_tests! {
 
     async fn stats_tell_of_mail_to_people_and_of_the_inbox_too(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let member = watchbell_domain::ids::MemberId::generate(rig.stage.now());
+        let member = watchbell_model::ids::MemberId::generate(rig.stage.now());
         let person = event_wire::PersonTarget {
             member_id: member.to_string(),
             address: "olga@example.com".to_owned(),

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use watchbell_domain::ids::MemberId;
+use watchbell_model::ids::MemberId;
 use watchbell_store::store_tests;
 
 use super::*;

@@ -13,9 +13,9 @@ use watchbell_contracts::api::{BoxStream, SnapshotApi};
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::convert::FromWire;
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::ids::{ChannelId, MemberId, TeamId};
-use watchbell_domain::{ChannelKind, Role};
+use watchbell_model::clock::SharedClock;
+use watchbell_model::ids::{ChannelId, MemberId, TeamId};
+use watchbell_model::{ChannelKind, Role};
 
 use crate::senders::{Carrier, Parcel, Report, ResolvedChannel, Via};
 

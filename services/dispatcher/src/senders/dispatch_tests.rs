@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use watchbell_contracts::config::v1::{ChannelSecrets, EmailDestination, HttpHeader, SigningSecret};
-use watchbell_domain::ChannelKind;
-use watchbell_domain::clock::SystemClock;
-use watchbell_domain::ids::{ChannelId, MemberId};
 use watchbell_egress::EgressPolicy;
+use watchbell_model::ChannelKind;
+use watchbell_model::clock::SystemClock;
+use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_testkit::{
     AfterData, Behaviour, Check, Reply, SlackReply, SlackStandIn, SmtpStandIn, TeamsReply, TeamsStandIn,
     WebhookReceiver,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use watchbell_domain::header::is_plain_signature;
+use watchbell_model::header::is_plain_signature;
 
 /// Names and values, secrets masked, as the JSON text that is stored: an array of pairs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,8 +24,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1 as config;
-use watchbell_domain::ids::{DeliveryId, TeamId};
 use watchbell_egress::{GuardedUrl, Refusal};
+use watchbell_model::ids::{DeliveryId, TeamId};
 
 pub(crate) use dispatch::{Outside, Senders};
 

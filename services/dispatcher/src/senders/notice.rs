@@ -10,7 +10,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use url::Url;
-use watchbell_domain::{Severity, json};
+use watchbell_model::{Severity, json};
 
 use super::text::{humanise, line};
 use crate::event::StoredEvent;

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use uuid::Uuid;
-use watchbell_domain::ids::{DeliveryId, TeamId};
-use watchbell_domain::{Category, Severity};
+use watchbell_model::ids::{DeliveryId, TeamId};
+use watchbell_model::{Category, Severity};
 
 use super::summary::{Item, SUMMARY_TYPE, Summary, Why};
 use crate::event::StoredEvent;

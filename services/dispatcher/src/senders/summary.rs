@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use watchbell_domain::Severity;
+use watchbell_model::Severity;
 
 use super::notice::time_text;
 use super::text::line;

@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use watchbell_domain::Severity;
-pub(crate) use watchbell_domain::text::line;
-use watchbell_domain::text::reorders;
+use watchbell_model::Severity;
+pub(crate) use watchbell_model::text::line;
+use watchbell_model::text::reorders;
 
 /// At most `max` characters, the last an ellipsis when something was left out.
 pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
-use watchbell_domain::{Category, ChannelKind, Severity};
+use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::problem::Problem;
 
 use crate::event::StoredEvent;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use watchbell_domain::clock::{Clock, SharedClock};
+use watchbell_model::clock::{Clock, SharedClock};
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_store::Store;
 

@@ -10,8 +10,8 @@ use chrono::TimeDelta;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 use watchbell_contracts::config::v1 as config;
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_store::Store;
 use watchbell_testkit::TestClock;
 
@@ -142,7 +142,7 @@ impl<'s> World<'s> {
     }
 
     fn note(&mut self, what: impl std::fmt::Display) {
-        let now = watchbell_domain::clock::Clock::monotonic(&self.clock);
+        let now = watchbell_model::clock::Clock::monotonic(&self.clock);
         self.trace.push(format!("{:7}ms  {what}", now.as_millis()));
     }
 

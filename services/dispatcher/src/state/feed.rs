@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use watchbell_contracts::dispatcher::v1::Delivery;
-use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_store::listen::{ChangeBus, Notice};
 use watchbell_store::{Backend, Store};
 

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
-use watchbell_domain::ids::{MemberId, NotificationId, TeamId};
+use watchbell_model::ids::{MemberId, NotificationId, TeamId};
 
 use super::batch::Batch;
 use super::{Db, micros};

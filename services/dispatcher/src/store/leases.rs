@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
-use watchbell_domain::catalog::RECEIPT;
-use watchbell_domain::ids::{DeliveryId, TeamId};
+use watchbell_model::catalog::RECEIPT;
+use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_runtime::shares::PLACE;
 
 use super::batch::Batch;

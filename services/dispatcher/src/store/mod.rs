@@ -25,7 +25,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
 use watchbell_contracts::convert::FromWire;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::direct::DirectTransaction;
@@ -191,7 +191,7 @@ impl entities::events::Model {
             id: self
                 .id
                 .parse()
-                .map_err(|error: watchbell_domain::ids::InvalidEventId| Corrupt {
+                .map_err(|error: watchbell_model::ids::InvalidEventId| Corrupt {
                     what: "id",
                     row: row.clone(),
                     why: error.to_string(),

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 use uuid::Uuid;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use super::batch::{Batch, Column};
 use super::transaction::{Columns as _, Transaction, Writing};

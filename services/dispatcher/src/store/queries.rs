@@ -7,9 +7,9 @@ use sea_orm::{
     sea_query::{Expr, LikeExpr},
 };
 use uuid::Uuid;
-use watchbell_domain::catalog::RECEIPT;
-use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
-use watchbell_domain::{ChannelKind, Severity};
+use watchbell_model::catalog::RECEIPT;
+use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_model::{ChannelKind, Severity};
 
 use super::batch::Batch;
 use super::entities::{attempts, channel_health, deliveries, events};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use super::batch::{Batch, Column};
 use super::transaction::{Transaction, Writing};

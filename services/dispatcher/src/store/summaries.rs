@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
 use sea_orm_migration::prelude::*;
 use uuid::Uuid;
-use watchbell_domain::Severity;
-use watchbell_domain::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_model::Severity;
+use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 
 use super::batch::Batch;
 use super::entities::deliveries;

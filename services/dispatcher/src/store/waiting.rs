@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sea_orm::DbErr;
 use watchbell_contracts::convert::FromWire;
-use watchbell_domain::ChannelKind;
+use watchbell_model::ChannelKind;
 
 use super::Db;
 use crate::job::State;

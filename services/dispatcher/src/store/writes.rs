@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use uuid::Uuid;
-use watchbell_domain::ids::{DeliveryId, NotificationId, TeamId};
+use watchbell_model::ids::{DeliveryId, NotificationId, TeamId};
 use watchbell_store::Backend;
 
 use super::batch::Batch;

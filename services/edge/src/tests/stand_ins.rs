@@ -10,7 +10,7 @@ use watchbell_contracts::api::{BoxStream, InboxApi, PreferenceApi, boxed};
 use watchbell_contracts::config::v1::*;
 use watchbell_contracts::dispatcher::v1::*;
 use watchbell_contracts::event::v1::Severity;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 use watchbell_runtime::auth::{
     Authenticator, Grant, KeyHash, MemberVerifier, Principal, Scope as KeyScope, hash_key,
 };
@@ -72,7 +72,7 @@ impl MemberVerifier for OneMember {
             principal: Principal::Member {
                 member_id: MEMBER.parse().unwrap(),
                 team_id: TEAM.parse().unwrap(),
-                role: watchbell_domain::Role::Member,
+                role: watchbell_model::Role::Member,
                 manages_integrations: false,
             },
             expires_at: Some(self.0.now() + chrono::TimeDelta::minutes(1)),

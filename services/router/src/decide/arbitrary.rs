@@ -8,7 +8,7 @@ use std::{
 use proptest::{collection::vec, option, prelude::*, sample};
 use serde_json::Map;
 use uuid::Uuid;
-use watchbell_domain::{
+use watchbell_model::{
     catalog::{AlertPolicy, EventTypeDefinition},
     channel::Channel,
     email::EmailAddress,

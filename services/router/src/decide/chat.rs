@@ -1,6 +1,6 @@
 //! Rules, and the default channels that alerts fall through to when no rule decides.
 
-use watchbell_domain::{
+use watchbell_model::{
     channel::Channel, email::EmailAddress, filter::Match, ids::ChannelId, mention::Mention, rule::Rule,
 };
 

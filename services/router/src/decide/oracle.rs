@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use watchbell_domain::{
+use watchbell_model::{
     event::Event,
     filter::Filter,
     ids::ChannelId,

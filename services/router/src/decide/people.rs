@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use watchbell_domain::{email::EmailAddress, preference::Preference, vocabulary::Topic};
+use watchbell_model::{email::EmailAddress, preference::Preference, vocabulary::Topic};
 
 use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;
-use watchbell_domain::{
+use watchbell_model::{
     catalog::RECEIPT,
     decision::{Decision, Outcome, Reason, Route, Stage, Target},
     email::EmailAddress,

@@ -1,6 +1,6 @@
 //! What users were promised of routing, written down as they read it: a team, an event, and who hears.
 
-use watchbell_domain::{
+use watchbell_model::{
     catalog::{Catalog, RECEIPT},
     event::Event,
     mention::{Mention, TeamsUser},
@@ -257,7 +257,7 @@ fn an_expression_can_look_into_the_data_and_counts_as_no_match_where_the_data_la
     let mut bare = event("finding.created");
     let mut data = bare.data.object().clone();
     data.remove("account");
-    bare.data = watchbell_domain::Data::of(data).unwrap();
+    bare.data = watchbell_model::Data::of(data).unwrap();
     told(&team, &bare, &[]);
 }
 

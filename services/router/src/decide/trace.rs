@@ -1,6 +1,6 @@
 //! What was considered on the way to a decision. Off for `Emit`, which pays nothing for it; on for `Explain`.
 
-use watchbell_domain::{
+use watchbell_model::{
     channel::Channel,
     decision::{Outcome, Stage, Step, StepSubject},
     member::Member,

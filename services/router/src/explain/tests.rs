@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use watchbell_contracts::{event::v1::ChannelKind as WireKind, router::v1::StepOutcome};
-use watchbell_domain::{
+use watchbell_model::{
     catalog::RECEIPT,
     quiet_hours::{QuietHours, Window},
     severities::SeveritySet,
@@ -101,7 +101,7 @@ fn conditions_that_fail_are_said_one_by_one() {
     finding.source = "cspm".to_owned();
     let mut data = finding.data.object().clone();
     data.remove("score");
-    finding.data = watchbell_domain::Data::of(data).unwrap();
+    finding.data = watchbell_model::Data::of(data).unwrap();
     let explanation = explain(&busy_team().build(), &finding, noon());
     insta::assert_snapshot!(read(&explanation));
 }

@@ -10,7 +10,7 @@ use watchbell_contracts::{
     dispatcher::v1::{SubmitRequest, SubmitResponse},
     event::v1::{Event as WireEvent, Severity, event::Payload, route::Target},
 };
-use watchbell_domain::ids::{KeyId, TeamId};
+use watchbell_model::ids::{KeyId, TeamId};
 use watchbell_runtime::{
     auth::{Scope, internal_request},
     config_feed::ConfigFeed,

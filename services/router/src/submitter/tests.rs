@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::shares::PLACE;
 
 use super::{PLACES, Submitter};

@@ -29,7 +29,7 @@ use watchbell_contracts::{
         WatchDeliveriesRequest, WatchDeliveriesResponse,
     },
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 type Answer<T> = Result<Response<T>, Status>;
 

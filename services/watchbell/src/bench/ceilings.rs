@@ -22,8 +22,8 @@ use watchbell_contracts::router::v1::{
     EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitStreamRequest, EmitStreamResponse,
     ExplainRequest, ExplainResponse,
 };
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::secret::Secret;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::secret::Secret;
 use watchbell_testkit::WebhookReceiver;
 
 use super::lab::{AT_ONCE, Lab};

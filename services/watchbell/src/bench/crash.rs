@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::secret::Secret;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::secret::Secret;
 use watchbell_testkit::{Behaviour, WebhookReceiver};
 
 use super::lab::{Lab, Site, Team, connect};

@@ -14,8 +14,8 @@ use watchbell_contracts::config::v1::{
     ApiKey, Channel, CreateApiKeyRequest, CreateChannelRequest, CreateTeamRequest, DeliveryPolicy,
     EventFilter, Plan as TeamPlan, Scope, Team as TeamMessage, UpdateChannelRequest, WebhookDestination,
 };
-use watchbell_domain::clock::{SharedClock, SystemClock};
-use watchbell_domain::secret::Secret;
+use watchbell_model::clock::{SharedClock, SystemClock};
+use watchbell_model::secret::Secret;
 use watchbell_testkit::{WebhookReceiver, WebhookReceiverBuilder};
 
 use crate::failure::{Failure, Outcome};

@@ -14,8 +14,8 @@ use watchbell_contracts::event::v1::{Event, Severity, event::Payload};
 use watchbell_contracts::router::v1::{
     EmitBatchRequest, EmitRequest, EmitResult, EmitStreamRequest, emit_result::Outcome as Ending,
 };
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::secret::Secret;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::secret::Secret;
 
 use super::lab::connect;
 use super::report::Latencies;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use watchbell_domain::clock::SystemClock;
+use watchbell_model::clock::SystemClock;
 
 use crate::failure::{Failure, Outcome};
 use crate::session::Out;

@@ -6,7 +6,7 @@ use watchbell_contracts::config::v1::{
     ListEventTypesRequest, ListEventTypesResponse, UpdateEventTypeRequest,
 };
 use watchbell_contracts::convert::{self, FromWire as _};
-use watchbell_domain::{Category, Severity};
+use watchbell_model::{Category, Severity};
 
 use super::{mask, present};
 use crate::failure::Outcome;

@@ -15,7 +15,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{DeliveryState, SendTestRequest};
-use watchbell_domain::ChannelKind;
+use watchbell_model::ChannelKind;
 
 use super::{mask, present};
 use crate::failure::{Failure, Outcome};

@@ -9,7 +9,7 @@ use watchbell_contracts::dispatcher::v1::{
     Attempt, CancelDeliveryRequest, Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest,
     ListDeliveriesResponse, RecoverRequest, ReplayRequest,
 };
-use watchbell_domain::ChannelKind;
+use watchbell_model::ChannelKind;
 
 use super::{present, yes};
 use crate::failure::Outcome;

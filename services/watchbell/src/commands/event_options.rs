@@ -9,7 +9,7 @@ use serde_json::{Map, Value, value::RawValue};
 use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::event::v1::{Event, event::Payload};
 use watchbell_contracts::json;
-use watchbell_domain::{Category, Data, Severity};
+use watchbell_model::{Category, Data, Severity};
 
 use crate::failure::{Failure, Outcome};
 use crate::input;
@@ -98,7 +98,7 @@ pub(crate) fn event_from_json(text: &str) -> Result<Event, String> {
     let mut fields = Map::new();
     for (name, text) in texts {
         let value =
-            watchbell_domain::json::parse(text.get(), 8).map_err(|error| format!("`{name}` {error}"))?;
+            watchbell_model::json::parse(text.get(), 8).map_err(|error| format!("`{name}` {error}"))?;
         fields.insert(name, value);
     }
     if let Some(Value::String(given)) = fields.get_mut("severity")

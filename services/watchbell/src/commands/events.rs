@@ -5,7 +5,7 @@ use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{
     AcceptedEvent, GetEventRequest, ListEventsRequest, ListEventsResponse,
 };
-use watchbell_domain::{Category, Severity};
+use watchbell_model::{Category, Severity};
 
 use super::{present, yes};
 use crate::failure::Outcome;

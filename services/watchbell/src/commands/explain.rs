@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use watchbell_contracts::convert::FromWire as _;
     use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route, route::Target};
-    use watchbell_domain::ChannelKind;
+    use watchbell_model::ChannelKind;
 
     #[test]
     fn it_reads_rule_by_rule_and_ends_with_who() {

@@ -3,7 +3,7 @@
 use clap::Args;
 use watchbell_contracts::config::v1::EventFilter;
 use watchbell_contracts::convert::FromWire as _;
-use watchbell_domain::{Category, Severity};
+use watchbell_model::{Category, Severity};
 
 use crate::input;
 use crate::text;

@@ -6,7 +6,7 @@ use watchbell_contracts::config::v1::{
     Member, UpdateMemberRequest,
 };
 use watchbell_contracts::convert::FromWire as _;
-use watchbell_domain::{Permission, Role};
+use watchbell_model::{Permission, Role};
 
 use super::{mask, present};
 use crate::failure::Outcome;

@@ -7,7 +7,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert::FromWire as _;
 use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
-use watchbell_domain::Severity;
+use watchbell_model::Severity;
 
 use super::{mask, present};
 use crate::failure::Outcome;

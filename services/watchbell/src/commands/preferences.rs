@@ -6,7 +6,7 @@ use watchbell_contracts::config::v1::{
     PreferenceSetting, UpdateComplianceRecipientsRequest, UpdatePreferencesRequest,
 };
 use watchbell_contracts::convert::FromWire as _;
-use watchbell_domain::Severity;
+use watchbell_model::Severity;
 
 use crate::failure::Outcome;
 use crate::input;

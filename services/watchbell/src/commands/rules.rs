@@ -8,7 +8,7 @@ use watchbell_contracts::config::v1::{
     SendAction, SilenceAction, UpdateRuleRequest, rule::Action,
 };
 use watchbell_contracts::convert::FromWire as _;
-use watchbell_domain::ChannelKind;
+use watchbell_model::ChannelKind;
 
 use super::filter_options::{self, FilterOptions};
 use super::{mask, present, yes};

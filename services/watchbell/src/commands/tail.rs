@@ -8,7 +8,7 @@ use tonic::Request;
 use watchbell_contracts::dispatcher::v1::{
     Delivery, DeliveryState, WatchDeliveriesRequest, WatchDeliveriesResponse,
 };
-use watchbell_domain::ids::ChannelId;
+use watchbell_model::ids::ChannelId;
 
 use crate::failure::Outcome;
 use crate::session::Session;
@@ -116,7 +116,7 @@ mod tests {
     use watchbell_contracts::convert::FromWire as _;
     use watchbell_contracts::dispatcher::v1::Attempt;
     use watchbell_contracts::event::v1::{ChannelTarget, Route, route::Target};
-    use watchbell_domain::ChannelKind;
+    use watchbell_model::ChannelKind;
 
     #[test]
     fn a_change_is_one_line() {

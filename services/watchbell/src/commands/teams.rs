@@ -6,7 +6,7 @@ use watchbell_contracts::config::v1::{
     UpdateTeamRequest,
 };
 use watchbell_contracts::convert::FromWire as _;
-use watchbell_domain::Plan;
+use watchbell_model::Plan;
 
 use super::{mask, present};
 use crate::failure::Outcome;

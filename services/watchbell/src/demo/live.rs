@@ -17,7 +17,7 @@ use watchbell_contracts::router::v1::{
     EmitRequest, EmitResponse, EmitStreamRequest, ExplainRequest, ExplanationStep, StepOutcome, emit_result,
 };
 
-use watchbell_domain::Severity;
+use watchbell_model::Severity;
 
 use super::scenario::{Step, Team};
 use super::stage::{Cast, Stage};

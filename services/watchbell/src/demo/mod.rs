@@ -15,8 +15,8 @@ mod verdict;
 use std::time::Duration;
 
 use clap::Args;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::catalog::Catalog;
+use watchbell_model::brand::Brand;
+use watchbell_model::catalog::Catalog;
 use watchbell_runtime::shutdown;
 
 use crate::failure::{Failure, Outcome};
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: DemoArgs) -> Outcome {
 
 /// Tells the story, and judges it.
 async fn tell(args: &DemoArgs, server: &Server, outside: &Outside, brand: &Brand, out: Out) -> Outcome {
-    let clock = watchbell_domain::clock::SystemClock::shared();
+    let clock = watchbell_model::clock::SystemClock::shared();
     let started = clock.monotonic();
     let stage = Stage::set(
         server.url(),
@@ -169,7 +169,7 @@ async fn full(step: &Step, live: &mut Live<'_>, stage: &Stage, out: Out) -> Outc
     let severity = step
         .severity
         .or_else(|| spec.map(|spec| spec.severity))
-        .unwrap_or(watchbell_domain::Severity::Info);
+        .unwrap_or(watchbell_model::Severity::Info);
     out.print(&show::event(step, severity, style))?;
     let answer = live.emit(step).await?;
     let names = &stage.cast(step.team).names;

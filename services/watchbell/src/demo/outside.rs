@@ -1,7 +1,7 @@
 //! The world outside: stand-ins on loopback that speak the real protocols.
 
 use watchbell_contracts::config::v1::{SmtpSecurity, SmtpServer};
-use watchbell_domain::brand::Brand;
+use watchbell_model::brand::Brand;
 use watchbell_testkit::{SlackStandIn, SmtpStandIn, TeamsStandIn, WebhookReceiver};
 
 use super::scenario::Place;

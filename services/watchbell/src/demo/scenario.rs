@@ -1,6 +1,6 @@
 //! What a story is made of: events, the places where they can arrive, and what must come of each.
 
-use watchbell_domain::Severity;
+use watchbell_model::Severity;
 
 use Place::{
     Adam, Alerts, Appsec, Cfo, Inbox, Incidents, Leadership, Officer, Olga, Sam, Scans, Siem, Soar,

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use watchbell_domain::secret::Secret;
+use watchbell_model::secret::Secret;
 
 use super::outside::Outside;
 use crate::failure::{Failure, Outcome};

@@ -8,7 +8,7 @@ use watchbell_contracts::convert::FromWire as _;
 use watchbell_contracts::dispatcher::v1::{AttemptOutcome, Delivery, DeliveryState};
 use watchbell_contracts::event::v1::{Reason, Route};
 use watchbell_contracts::router::v1::{EmitResponse, ExplanationStep, StepOutcome};
-use watchbell_domain::ChannelKind;
+use watchbell_model::ChannelKind;
 
 use super::scenario::{Place, Scene, Step, Team};
 use super::verdict::{Cell, Evidence, Verdict};
@@ -40,7 +40,7 @@ pub(super) fn scene(number: usize, scene: &Scene, style: Style) -> String {
 }
 
 /// An event that was just accepted.
-pub(super) fn event(step: &Step, severity: watchbell_domain::Severity, style: Style) -> String {
+pub(super) fn event(step: &Step, severity: watchbell_model::Severity, style: Style) -> String {
     format!(
         "\n  {}  {}  {}\n",
         style.bold(step.event_type),

@@ -13,9 +13,9 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::convert;
 use watchbell_contracts::event::v1::{Mention, Severity, mention::Who};
-use watchbell_domain::brand::Brand;
-use watchbell_domain::clock::SystemClock;
-use watchbell_domain::secret::Secret;
+use watchbell_model::brand::Brand;
+use watchbell_model::clock::SystemClock;
+use watchbell_model::secret::Secret;
 use watchbell_testkit::WebhookReceiver;
 
 use super::outside::Outside;

@@ -1,7 +1,7 @@
 //! The story that the demo tells, and what must come of it: every event, and every place that must hear of it. Written
 //! by hand from the product's documents, and not asked of the code that is shown, so that the demo can fail.
 
-use watchbell_domain::Severity::{Critical, High};
+use watchbell_model::Severity::{Critical, High};
 
 use super::outside::REFUSALS;
 use super::scenario::Place::{
@@ -285,8 +285,8 @@ pub(super) fn steps() -> impl Iterator<Item = &'static Step> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use watchbell_domain::Topic;
-    use watchbell_domain::catalog::Catalog;
+    use watchbell_model::Topic;
+    use watchbell_model::catalog::Catalog;
 
     use super::super::scenario::Place::{self, SoloIncidents};
     use super::*;

@@ -20,13 +20,13 @@ use watchbell_contracts::{
 };
 use watchbell_digest::Digest;
 use watchbell_dispatcher::{Dispatcher, OpenError};
-use watchbell_domain::{
+use watchbell_edge::Edge;
+use watchbell_egress::{Authorities, EgressPolicy, Guard};
+use watchbell_model::{
     clock::{SharedClock, SystemClock},
     secret::Secret,
     unsubscribe::UnsubscribeKeys,
 };
-use watchbell_edge::Edge;
-use watchbell_egress::{Authorities, EgressPolicy, Guard};
 use watchbell_router::Router;
 use watchbell_runtime::{
     auth::{AuthLayer, CachedKeys, ConfigKeys, GrantedMembers, jwt::MemberTokens},

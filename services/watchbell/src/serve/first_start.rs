@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use watchbell_config::keys;
-use watchbell_domain::secret::Secret;
+use watchbell_model::secret::Secret;
 use watchbell_runtime::settings::{Settings, SettingsError};
 
 use super::plan::ServiceName;

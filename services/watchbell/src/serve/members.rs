@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use watchbell_domain::clock::SharedClock;
 use watchbell_egress::{Guard, GuardedUrl, HttpClient};
+use watchbell_model::clock::SharedClock;
 use watchbell_runtime::auth::jwt::{KeyFile, KeySource, MAX_KEY_SET, MemberTokens, PATIENCE};
 use watchbell_runtime::problem::Cause;
 use watchbell_runtime::settings::{JwtSettings, SettingsError};

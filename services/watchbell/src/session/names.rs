@@ -7,8 +7,8 @@ use tonic::Status;
 use watchbell_contracts::config::v1::{
     Channel, ListChannelsRequest, ListMembersRequest, ListRulesRequest, ListTeamsRequest, Rule,
 };
-use watchbell_domain::ChannelKind;
-use watchbell_domain::ids::{ChannelId, MemberId, RuleId, TeamId};
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::{ChannelId, MemberId, RuleId, TeamId};
 
 use super::Session;
 use crate::failure::{Failure, Outcome};

@@ -1,7 +1,7 @@
 //! Colours, or none.
 
 use console::Style as Ansi;
-use watchbell_domain::Severity;
+use watchbell_model::Severity;
 
 /// How to set words apart. Off, it returns them unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

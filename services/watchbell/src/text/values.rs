@@ -10,7 +10,7 @@ use watchbell_contracts::config::v1::ChannelHealth;
 use watchbell_contracts::convert::FromWire;
 use watchbell_contracts::dispatcher::v1::{AttemptOutcome, DeliveryState};
 use watchbell_contracts::event::v1::{Mention, Route, mention::Who, route::Target};
-use watchbell_domain::{ChannelKind, Severity};
+use watchbell_model::{ChannelKind, Severity};
 
 /// An instant of the wire; `None` when it is absent or no instant.
 pub(crate) fn moment(wire: Option<&Timestamp>) -> Option<DateTime<Utc>> {

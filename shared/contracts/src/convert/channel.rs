@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use watchbell_domain::{
+use watchbell_model::{
     channel::{Channel, LaneLimits, StormLimit},
     filter::Filter,
     ids::{ChannelId, TeamId},

@@ -2,7 +2,7 @@
 //! message whose payload is the JSON text that it came as.
 
 use prost::bytes::Bytes;
-use watchbell_domain::{
+use watchbell_model::{
     data::{Data, InvalidData, MAX_BYTES},
     event::{Event, EventDraft},
     violation::Violations,

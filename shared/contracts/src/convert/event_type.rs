@@ -1,7 +1,7 @@
 //! Event types of the catalog.
 
 use serde_json::{Map, Value};
-use watchbell_domain::{
+use watchbell_model::{
     catalog::{AlertPolicy, EventTypeDefinition, EventTypeSpec},
     severities::SeveritySet,
     violation::{Violations, reason},

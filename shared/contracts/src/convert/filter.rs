@@ -1,6 +1,6 @@
 //! Filters: rules, webhook channels and triggers have one.
 
-use watchbell_domain::{
+use watchbell_model::{
     filter::{Filter, FilterDraft},
     violation::Violations,
 };

@@ -2,7 +2,7 @@
 
 use chrono::Weekday as Day;
 use chrono_tz::Tz;
-use watchbell_domain::{
+use watchbell_model::{
     quiet_hours::{QuietHours, Window},
     severities::SeveritySet,
     violation::{Violations, reason},

@@ -1,6 +1,6 @@
 //! Routes and their reasons on the way out, and the steps of an explanation.
 
-use watchbell_domain::decision::{Outcome, Reason, Route, Step, Target};
+use watchbell_model::decision::{Outcome, Reason, Route, Step, Target};
 
 use super::{FromWire as _, mention_message, timestamp};
 use crate::{

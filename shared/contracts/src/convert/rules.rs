@@ -1,6 +1,6 @@
 //! Rules and mention rules, as deciding sees them.
 
-use watchbell_domain::{
+use watchbell_model::{
     ids::{ChannelId, MentionRuleId, RuleId},
     mention::{Mention, MentionRule, TeamsUser},
     rule::{Rule, RuleAction},
@@ -23,7 +23,7 @@ pub fn rule(message: &wire::Rule) -> Result<Rule, Violations> {
     let filter = message
         .r#match
         .as_ref()
-        .map_or_else(|| Ok(watchbell_domain::filter::Filter::default()), filter);
+        .map_or_else(|| Ok(watchbell_model::filter::Filter::default()), filter);
     let filter = violations.take_under("match", filter);
     let action = match &message.action {
         None => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_domain::{
+use watchbell_model::{
     digest_settings::{CronSchedule, DigestSettings},
     ids::{MemberId, TeamId},
     member::Member,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use prost_types::{ListValue, Struct, Timestamp, Value, value::Kind};
 use serde_json::{Map, Number, Value as Json};
-use watchbell_domain::{
+use watchbell_model::{
     data::{Data, InvalidData},
     violation::{Violations, reason},
 };

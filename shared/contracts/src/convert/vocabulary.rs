@@ -1,6 +1,6 @@
 //! The closed vocabularies: enumerations of protobuf on one side, of the domain on the other.
 
-use watchbell_domain::{
+use watchbell_model::{
     violation::{Violations, reason},
     vocabulary::{Category, ChannelKind, Permission, Plan, Role, Severity},
 };

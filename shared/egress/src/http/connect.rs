@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tokio_rustls::TlsConnector;
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use super::connection::Connection;
 use super::origin::Origin;

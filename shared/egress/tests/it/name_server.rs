@@ -6,8 +6,8 @@ use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::proto::rr::Name;
 use std::sync::Arc;
 use tokio::task::JoinSet;
-use watchbell_domain::ids::TeamId;
 use watchbell_egress::{DnsResolver, EgressPolicy, Guard, Refusal};
+use watchbell_model::ids::TeamId;
 
 /// Serves A records until the test ends, and says which names it was asked for. `None` is silence; an empty list, no such
 /// name.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 
 use super::Principal;
 use crate::config_feed::ConfigFeed;

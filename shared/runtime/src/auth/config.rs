@@ -84,7 +84,7 @@ const fn scope(wire: WireScope) -> Option<Scope> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_domain::ids::{KeyId, TeamId};
+    use watchbell_model::ids::{KeyId, TeamId};
 
     fn record() -> ApiKey {
         ApiKey {

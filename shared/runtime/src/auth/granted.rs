@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use watchbell_contracts::api::TeamApi;
 use watchbell_contracts::config::v1::{GetMemberRequest, Permission};
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::ids::{MemberId, TeamId};
+use watchbell_model::clock::SharedClock;
+use watchbell_model::ids::{MemberId, TeamId};
 
 use super::{Grant, MemberVerifier, Principal, internal_request};
 use crate::config_feed::ConfigFeed;

@@ -15,8 +15,8 @@ use http::{Extensions, HeaderMap, Request, Response, header};
 use subtle::ConstantTimeEq;
 use tonic::Status;
 use tower::{Layer, Service};
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::secret::Secret;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::secret::Secret;
 
 use super::rate::{Budget, RateLimit};
 use super::rooms::{Rooms, network};

@@ -12,7 +12,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use tonic::Request;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 
 use super::Principal;
 use crate::problem::Problem;
@@ -163,7 +163,7 @@ mod tests {
     use crate::auth::Scopes;
     use crate::testing::ManualClock;
     use chrono::DateTime;
-    use watchbell_domain::ids::{KeyId, TeamId};
+    use watchbell_model::ids::{KeyId, TeamId};
 
     const ONE: NonZeroU32 = NonZeroU32::MIN;
 

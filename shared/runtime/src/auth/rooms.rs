@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use watchbell_domain::ids::{KeyId, MemberId, TeamId};
+use watchbell_model::ids::{KeyId, MemberId, TeamId};
 
 use super::Principal;
 use crate::problem::{DEFAULT_RETRY, Problem};

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
-use watchbell_domain::vocabulary::Role;
+use watchbell_model::vocabulary::Role;
 
 use super::{Principal, Scope};
 use crate::problem::{Problem, reason};
@@ -294,7 +294,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use chrono::DateTime;
-    use watchbell_domain::ids::{KeyId, MemberId, TeamId};
+    use watchbell_model::ids::{KeyId, MemberId, TeamId};
 
     fn described() -> BTreeSet<String> {
         let set = prost_types::FileDescriptorSet::decode(watchbell_contracts::FILE_DESCRIPTOR_SET).unwrap();

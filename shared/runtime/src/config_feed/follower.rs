@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::api::{BoxStream, SnapshotApi, boxed};
 use watchbell_contracts::config::v1::{FollowChangesRequest, FollowChangesResponse};
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 
 use super::{ConfigFeed, Link};
 use crate::auth::internal_request;

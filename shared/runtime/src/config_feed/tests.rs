@@ -14,7 +14,7 @@ use watchbell_contracts::config::v1::{
     ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
     WatchChangesRequest, WatchChangesResponse,
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use super::*;
 use crate::problem::{Problem, reason};

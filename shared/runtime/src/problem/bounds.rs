@@ -93,7 +93,7 @@ fn percent_encoded(character: char) -> usize {
 mod tests {
     use super::*;
     use crate::problem::{Problem, from_status};
-    use watchbell_domain::violation::{Violations, reason};
+    use watchbell_model::violation::{Violations, reason};
 
     fn many(count: usize, field: &str) -> Status {
         let mut violations = Violations::new();

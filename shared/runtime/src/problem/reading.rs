@@ -6,7 +6,7 @@ use std::time::Duration;
 use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
-use watchbell_domain::violation::{FieldViolation, Violations};
+use watchbell_model::violation::{FieldViolation, Violations};
 
 use super::bounds;
 

@@ -1,7 +1,7 @@
 //! What a caller sees of each problem, decoded from the status.
 
 use super::*;
-use watchbell_domain::violation::reason as field;
+use watchbell_model::violation::reason as field;
 
 fn status(problem: Problem) -> (Status, ErrorDetails) {
     let status = Status::from(problem);

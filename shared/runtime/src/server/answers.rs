@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::IntoResponse as _;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tonic::{Code, Status};
-use watchbell_domain::violation::reason as field;
+use watchbell_model::violation::reason as field;
 
 use crate::problem::Problem;
 

@@ -28,7 +28,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::Identity;
 use tower::{Layer as _, Service};
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 
 use crate::auth::AuthLayer;
 use crate::problem::Problem;

@@ -16,9 +16,9 @@ use tonic_health::pb::health_client::HealthClient;
 use watchbell_contracts::api::{self, BoxStream, InboxApi};
 use watchbell_contracts::dispatcher::v1 as dispatcher;
 use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClient;
-use watchbell_domain::clock::SystemClock;
-use watchbell_domain::ids::MemberId;
-use watchbell_domain::secret::Secret;
+use watchbell_model::clock::SystemClock;
+use watchbell_model::ids::MemberId;
+use watchbell_model::secret::Secret;
 
 use super::*;
 use crate::auth::{Authenticator, Grant, KeyHash, Principal, Scope, hash_key};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::secret::Secret;
+use watchbell_model::brand::Brand;
+use watchbell_model::secret::Secret;
 
 use super::{Settings, SettingsError, read};
 

@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::{Instrument, Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 
 use super::propagate;
 use crate::auth::table;

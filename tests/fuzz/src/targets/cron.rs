@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use watchbell_domain::digest_settings::CronSchedule;
+use watchbell_model::digest_settings::CronSchedule;
 
 use crate::input::{reads_back, three_parts};
 

@@ -9,12 +9,12 @@ use serde::de::IgnoredAny;
 use watchbell_contracts::convert::{event_draft, event_message, structure};
 use watchbell_contracts::dispatcher::v1::{AcceptedEvent, ListEventsResponse};
 use watchbell_contracts::event::v1::{self as wire, event::Payload};
-use watchbell_domain::catalog::{AlertPolicy, Catalog, EventTypeDefinition};
-use watchbell_domain::data::{MAX_BYTES, MAX_LEVELS};
-use watchbell_domain::event::Event;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::vocabulary::Category;
-use watchbell_domain::{Severity, Violations};
+use watchbell_model::catalog::{AlertPolicy, Catalog, EventTypeDefinition};
+use watchbell_model::data::{MAX_BYTES, MAX_LEVELS};
+use watchbell_model::event::Event;
+use watchbell_model::ids::TeamId;
+use watchbell_model::vocabulary::Category;
+use watchbell_model::{Severity, Violations};
 
 /// A type whose data may be anything.
 const ANY: &str = "fuzz.found";

@@ -1,6 +1,6 @@
 //! A CEL expression, `---`, an event's data as JSON.
 
-use watchbell_domain::expression::{Expression, Facts, MAX_SOURCE_CHARS};
+use watchbell_model::expression::{Expression, Facts, MAX_SOURCE_CHARS};
 
 use super::event::event_with;
 use crate::input::two_parts;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use watchbell_domain::clock::Clock;
+use watchbell_model::clock::Clock;
 use watchbell_runtime::auth::jwt::{KeySource, MemberTokens};
 use watchbell_runtime::auth::{MemberVerifier, Principal};
 use watchbell_runtime::problem::Cause;

@@ -1,7 +1,7 @@
 //! Quiet hours as JSON, `---`, an instant in seconds.
 
 use chrono::TimeDelta;
-use watchbell_domain::quiet_hours::QuietHours;
+use watchbell_model::quiet_hours::QuietHours;
 
 use super::cron::instant_of;
 use crate::input::two_parts;

@@ -1,9 +1,9 @@
 //! A JSON Schema, `---`, data.
 
 use serde_json::{Map, Value};
-use watchbell_domain::catalog::{AlertPolicy, EventTypeDefinition, EventTypeSpec};
-use watchbell_domain::vocabulary::Category;
-use watchbell_domain::{Data, Severity, Violations};
+use watchbell_model::catalog::{AlertPolicy, EventTypeDefinition, EventTypeSpec};
+use watchbell_model::vocabulary::Category;
+use watchbell_model::{Data, Severity, Violations};
 
 use crate::input::two_parts;
 

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use watchbell_domain::secret::Secret;
-use watchbell_domain::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
+use watchbell_model::secret::Secret;
+use watchbell_model::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
 
 static KEYS: LazyLock<UnsubscribeKeys> = LazyLock::new(|| keys("a key of enough bytes"));
 static OTHER_KEYS: LazyLock<UnsubscribeKeys> = LazyLock::new(|| keys("another key of enough bytes"));

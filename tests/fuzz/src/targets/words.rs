@@ -1,9 +1,9 @@
 //! Small texts: ids, patterns, addresses, severities, times of day. Each reads back as it is written.
 
-use watchbell_domain::ids::{ChannelId, EventId, MemberId, TeamId};
-use watchbell_domain::mention::{SlackGroupId, SlackUserId};
-use watchbell_domain::quiet_hours::LocalTime;
-use watchbell_domain::{EmailAddress, EventPattern, EventType};
+use watchbell_model::ids::{ChannelId, EventId, MemberId, TeamId};
+use watchbell_model::mention::{SlackGroupId, SlackUserId};
+use watchbell_model::quiet_hours::LocalTime;
+use watchbell_model::{EmailAddress, EventPattern, EventType};
 
 use crate::input::reads_back;
 

@@ -1,9 +1,9 @@
 //! The link at the foot of every email: how its reader stops getting it. Topics stop by one click (RFC 8058); receipts
 //! are records and link to the page where their recipient is changed; notices to Owners link to the settings.
 
-use watchbell_domain::Topic;
-use watchbell_domain::brand::Brand;
-use watchbell_domain::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
+use watchbell_model::Topic;
+use watchbell_model::brand::Brand;
+use watchbell_model::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
 
 use crate::event::StoredEvent;
 use crate::route::Target;
@@ -116,8 +116,8 @@ fn topic_words(topic: Topic) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use watchbell_domain::ids::{ChannelId, MemberId};
-    use watchbell_domain::secret::Secret;
+    use watchbell_model::ids::{ChannelId, MemberId};
+    use watchbell_model::secret::Secret;
 
     use super::*;
     use crate::event::RenderedEmail;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use minijinja::{AutoEscape, Environment, Value, context};
 use mrml::prelude::render::RenderOptions;
-use watchbell_domain::Severity;
-use watchbell_domain::brand::Brand;
+use watchbell_model::Severity;
+use watchbell_model::brand::Brand;
 
 use super::Footer;
 use crate::event::{RenderedEmail, StoredEvent};

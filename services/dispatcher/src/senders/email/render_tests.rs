@@ -1,6 +1,6 @@
 //! Snapshots of every family's email, and what hostile text may not do to them.
 
-use watchbell_domain::brand::Brand;
+use watchbell_model::brand::Brand;
 
 use super::*;
 use crate::senders::samples;
@@ -106,7 +106,7 @@ fn a_test_says_so() {
 #[test]
 fn every_type_of_the_catalog_renders_with_and_without_data() {
     let emails = Emails::new(Arc::new(brand())).unwrap();
-    for spec in watchbell_domain::catalog::Catalog::built_in().iter() {
+    for spec in watchbell_model::catalog::Catalog::built_in().iter() {
         for data in [spec.example.text().to_owned(), "{}".to_owned()] {
             let event = StoredEvent {
                 event_type: spec.event_type.as_str().into(),

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
-use watchbell_domain::brand::Brand;
+use watchbell_model::brand::Brand;
 
 use crate::event::StoredEvent;
 use crate::route::Mention;
@@ -295,7 +295,7 @@ mod tests {
             ..Brand::default()
         };
         let event = StoredEvent {
-            severity: watchbell_domain::Severity::Medium,
+            severity: watchbell_model::Severity::Medium,
             ..samples::event("finding.created")
         };
         let said = super::message(&event, &[], &brand).to_string();

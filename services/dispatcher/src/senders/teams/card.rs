@@ -6,8 +6,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use watchbell_domain::Severity;
-use watchbell_domain::brand::Brand;
+use watchbell_model::Severity;
+use watchbell_model::brand::Brand;
 
 use crate::event::StoredEvent;
 use crate::route::Mention;
@@ -323,7 +323,7 @@ mod tests {
             ..Brand::default()
         };
         let event = StoredEvent {
-            severity: watchbell_domain::Severity::Medium,
+            severity: watchbell_model::Severity::Medium,
             ..samples::event("finding.created")
         };
         let said = super::message(&event, &[], &brand).to_string();

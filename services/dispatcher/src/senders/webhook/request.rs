@@ -12,10 +12,10 @@ use ring::signature::Ed25519KeyPair;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use watchbell_contracts::config::v1::{self as config, WebhookEnvelope};
-use watchbell_domain::header::is_reserved;
-use watchbell_domain::payload::timestamp;
-use watchbell_domain::secret::Secret;
-use watchbell_domain::signature::{SigningSecret, plain_signature, standard_signatures};
+use watchbell_model::header::is_reserved;
+use watchbell_model::payload::timestamp;
+use watchbell_model::secret::Secret;
+use watchbell_model::signature::{SigningSecret, plain_signature, standard_signatures};
 
 use crate::event::StoredEvent;
 use crate::senders::logged::LoggedHeaders;

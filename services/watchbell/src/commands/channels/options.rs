@@ -7,7 +7,7 @@ use watchbell_contracts::config::v1::{
     Channel, DeliveryPolicy, EventFilter, QuietHours, QuietWindow, StormControl,
 };
 use watchbell_contracts::convert::{self, FromWire as _};
-use watchbell_domain::{Category, Severity};
+use watchbell_model::{Category, Severity};
 
 use crate::failure::{Failure, Outcome};
 use crate::input;

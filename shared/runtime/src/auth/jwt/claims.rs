@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
-use watchbell_domain::vocabulary::{Permission, Role};
+use watchbell_model::vocabulary::{Permission, Role};
 
 use super::Unfit;
 use crate::auth::{Grant, Principal};

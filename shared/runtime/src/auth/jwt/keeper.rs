@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 
 use super::Unfit;
 use super::keys::{KeySet, PublicKey};

@@ -12,7 +12,7 @@ mod token;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use watchbell_domain::clock::SharedClock;
+use watchbell_model::clock::SharedClock;
 
 pub use keeper::{KeyFile, KeyLoop, KeySource, MAX_KEY_SET, PATIENCE};
 

@@ -12,7 +12,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use watchbell_domain::vocabulary::Role;
+use watchbell_model::vocabulary::Role;
 use watchbell_testkit::SigningKey;
 
 use super::keys::{Algorithm, KeySet};

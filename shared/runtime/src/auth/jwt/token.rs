@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use watchbell_domain::json;
+use watchbell_model::json;
 
 use super::Unfit;
 use super::keys::{Algorithm, PublicKey};

@@ -8,9 +8,9 @@ use chrono::DateTime;
 use std::convert::Infallible;
 use tonic::Code;
 use tower::ServiceExt;
-use watchbell_domain::clock::Clock as _;
-use watchbell_domain::ids::{KeyId, TeamId};
-use watchbell_domain::vocabulary::Role;
+use watchbell_model::clock::Clock as _;
+use watchbell_model::ids::{KeyId, TeamId};
+use watchbell_model::vocabulary::Role;
 
 const EMIT: &str = "/watchbell.router.v1.RouterService/Emit";
 const SNAPSHOT: &str = "/watchbell.config.v1.SnapshotService/GetTeamSnapshot";

@@ -11,8 +11,8 @@ use http_body_util::BodyExt;
 use std::convert::Infallible;
 use tonic::Code;
 use tower::ServiceExt;
-use watchbell_domain::clock::Clock as _;
-use watchbell_domain::ids::KeyId;
+use watchbell_model::clock::Clock as _;
+use watchbell_model::ids::KeyId;
 
 fn settings() -> LimitSettings {
     LimitSettings {

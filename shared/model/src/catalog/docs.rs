@@ -17,8 +17,8 @@ const INTRODUCTION: &str = "\
 # Event types
 
 What backends can emit, and what happens when nobody has set anything up. This page is written from the catalog
-(`shared/domain/catalog/*.json` and `shared/domain/src/catalog/built_in.rs`) by `UPDATE_DOCS=1 cargo test -p
-watchbell-domain catalog`, and a test fails when the two differ.
+(`shared/model/catalog/*.json` and `shared/model/src/catalog/built_in.rs`) by `UPDATE_DOCS=1 cargo test -p
+watchbell-model catalog`, and a test fails when the two differ.
 
 `data` is checked against the type's JSON Schema: the fields below must have the form that is said, and further fields
 are welcome and travel along. A team can add types of its own with `CatalogService`.
@@ -231,7 +231,7 @@ fn the_page_of_event_types_says_what_the_catalog_says() {
     assert!(
         committed == page,
         "docs/events.md is not what the catalog says; write it with \
-         `UPDATE_DOCS=1 cargo test -p watchbell-domain catalog`"
+         `UPDATE_DOCS=1 cargo test -p watchbell-model catalog`"
     );
 }
 
