@@ -13,13 +13,13 @@ use watchbell_contracts::{
         self as config, CreateEventTypeRequest, EventFilter, UnsubscribeRequest, WebhookDestination,
         channel::Destination,
     },
-    convert,
     dispatcher::v1::{
         GetEventRequest, ListDeliveriesRequest, ListEventsRequest, WatchDeliveriesRequest, WatchRequest,
     },
     event::v1::{Event, event::Payload},
     router::v1::{EmitBatchRequest, EmitRequest},
 };
+use watchbell_model::convert;
 
 use self::siege::{Attacker, at_once, many, withstands};
 use crate::harness::finding;

@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use watchbell_contracts::{
     config::v1::DeliveryPolicy,
-    convert::timestamp,
     dispatcher::v1::{Delivery, DeliveryState, ListDeliveriesRequest},
 };
 use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_model::convert::timestamp;
 use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{Client, Faults, Ordeal, Platform, Serve, eventually, finding};

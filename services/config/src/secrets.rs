@@ -12,7 +12,7 @@ use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, EmailDestination, HttpHeader, SigningSecret as WireSecret, SmtpServer,
     WebhookDestination, channel::Destination,
 };
-use watchbell_contracts::convert::{instant, timestamp};
+use watchbell_model::convert::{instant, timestamp};
 use watchbell_model::secret::Secret;
 use watchbell_model::signature::SigningSecret;
 use watchbell_model::violation::{Violations, reason};

@@ -4,10 +4,10 @@
 use prost::Message;
 use tonic::{Code, Status};
 use watchbell_contracts::api::DispatcherApi;
-use watchbell_contracts::convert;
 use watchbell_contracts::dispatcher::v1::{AcceptedEvent, ListEventsRequest};
 use watchbell_contracts::event::v1::event::Payload;
 use watchbell_model::Data;
+use watchbell_model::convert;
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::Violations;
 use watchbell_runtime::auth::internal_request;

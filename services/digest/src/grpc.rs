@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::DigestApi;
-use watchbell_contracts::convert::timestamp;
 use watchbell_contracts::digest::v1 as wire;
+use watchbell_model::convert::timestamp;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1 as config;
-use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::event::v1 as event;
 use watchbell_model::catalog::Catalog;
+use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::violation::Violations;
 use watchbell_model::vocabulary::{Plan, Role, Topic};
 

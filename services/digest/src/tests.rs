@@ -91,7 +91,7 @@ store_tests! {
 
     async fn monday_morning_brings_one_digest_with_the_weeks_figures(store: Store) {
         let world = World::new();
-        let made = watchbell_contracts::convert::timestamp(at("2026-11-10T00:00:00Z"));
+        let made = watchbell_model::convert::timestamp(at("2026-11-10T00:00:00Z"));
         world.config.edit(|snapshot| snapshot.team.as_mut().unwrap().create_time = Some(made));
         let digest = world.replica(&store);
         let scheduler = digest.scheduler();
@@ -246,7 +246,7 @@ store_tests! {
 
     async fn a_team_gets_no_digest_of_the_time_before_it_was_made(store: Store) {
         let world = World::new();
-        let made = watchbell_contracts::convert::timestamp(at("2026-11-18T12:00:00Z"));
+        let made = watchbell_model::convert::timestamp(at("2026-11-18T12:00:00Z"));
         world.config.edit(|snapshot| snapshot.team.as_mut().unwrap().create_time = Some(made));
         let scheduler = world.replica(&store).scheduler();
         scheduler.tick(at("2026-11-18T12:01:00Z")).await.unwrap();

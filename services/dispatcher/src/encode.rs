@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
-use watchbell_contracts::convert::{FromWire, duration, structure, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::Data;
+use watchbell_model::convert::{FromWire, duration, structure, timestamp};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
 use crate::event::StoredEvent;

@@ -2,9 +2,9 @@
 //! the event and each delivery; what came in by `Submit` goes out unchanged by `GetDelivery`.
 
 use serde::{Deserialize, Serialize};
-use watchbell_contracts::convert::FromWire;
 use watchbell_contracts::event::v1 as wire;
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{ChannelId, MemberId, TeamId};
 use watchbell_model::violation::{Violations, reason};
 
@@ -129,7 +129,7 @@ impl Route {
     /// Reads a route; violations are named by fields under `route`.
     pub(crate) fn parse(route: wire::Route) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let kind = watchbell_contracts::convert::required::<ChannelKind>(route.kind, "kind", &mut violations);
+        let kind = watchbell_model::convert::required::<ChannelKind>(route.kind, "kind", &mut violations);
         let target = violations.take(parse_target(route.target));
         let mentions = route.mentions.into_iter().filter_map(parse_mention).collect();
         let (Some(kind), Some(target)) = (kind, target) else {

@@ -11,10 +11,10 @@ use tonic::Status;
 use watchbell_contracts::config::v1::{
     InspectUnsubscribeTokenResponse, Preference, PreferenceSetting, UnsubscribeRequest,
 };
-use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::event::v1::Severity;
 use watchbell_model::Severity as DomainSeverity;
 use watchbell_model::brand::Brand;
+use watchbell_model::convert::{self, FromWire as _};
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::Problem;
 

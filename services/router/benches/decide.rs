@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::DateTime;
 use divan::{Bencher, counter::ItemsCount};
 use uuid::Uuid;
-use watchbell_contracts::convert::route_message;
+use watchbell_model::convert::route_message;
 use watchbell_model::{
     catalog::Catalog,
     channel::{Channel, LaneLimits, StormLimit},

@@ -1,8 +1,9 @@
 //! Says who would get an event and why, rule by rule, and which deliveries would be held or parked.
 
 use chrono::{DateTime, Utc};
-use watchbell_contracts::{convert, router::v1::ExplainResponse};
+use watchbell_contracts::router::v1::ExplainResponse;
 use watchbell_model::{
+    convert,
     decision::{Outcome, Route, Stage, Step, StepSubject},
     event::{Event, EventDraft},
     snapshot::TeamSnapshot,

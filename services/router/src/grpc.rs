@@ -9,13 +9,15 @@ use tracing::Instrument as _;
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::{
     api::{BoxStream, RouterApi, boxed},
-    convert,
     router::v1::{
         EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest,
         EmitStreamResponse, ExplainRequest, ExplainResponse, emit_result::Outcome,
     },
 };
-use watchbell_model::violation::{Violations, reason};
+use watchbell_model::{
+    convert,
+    violation::{Violations, reason},
+};
 use watchbell_runtime::{
     auth::{Budget, Principal},
     problem::{Problem, to_message, to_message_within},

@@ -1,11 +1,10 @@
 //! What happens to an event between a caller's words and the Dispatcher's commit: validate, decide, submit.
 
 use prost::Message;
-use watchbell_contracts::{
-    convert, dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse,
-};
+use watchbell_contracts::{dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse};
 use watchbell_model::{
     clock::SharedClock,
+    convert,
     event::{Event, EventDraft},
     ids::TeamId,
     snapshot::TeamSnapshot,

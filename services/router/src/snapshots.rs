@@ -10,10 +10,10 @@ use tonic::{Code, Status};
 use watchbell_contracts::{
     api::SnapshotApi,
     config::v1::{self as config, GetTeamSnapshotRequest},
-    convert,
 };
 use watchbell_model::{
     clock::SharedClock,
+    convert,
     ids::TeamId,
     snapshot::TeamSnapshot,
     violation::{Violations, reason},

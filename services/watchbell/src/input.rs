@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use watchbell_contracts::config::v1::{HttpHeader, QuietWindow, StormControl, Weekday};
-use watchbell_contracts::convert;
+use watchbell_model::convert;
 use watchbell_model::data::MAX_LEVELS;
 use watchbell_model::json;
 use watchbell_model::secret::Secret;

@@ -1,9 +1,8 @@
-//! The contracts between services: messages and services generated from `proto/`, one object-safe trait for each
-//! service, and the conversions between messages and domain types. It decides nothing and does no I/O of its own.
+//! The contracts between services: the messages and services generated from `proto/`, their descriptors, and one
+//! object-safe trait for each service. It knows nothing of the model, which converts from and to its messages.
 
 pub mod api;
 pub mod codec;
-pub mod convert;
 pub mod json;
 
 /// The encoded `google.protobuf.FileDescriptorSet` of everything in `proto/`, for reflection.

@@ -7,8 +7,8 @@ use watchbell_contracts::config::v1::{
     Channel, EmailDestination, HttpHeader, QuietHours, SmtpSecurity, SmtpServer, StormControl,
     WebhookDestination, WebhookEnvelope, channel::Destination,
 };
-use watchbell_contracts::convert::{self, delivery, filter_message, span};
 use watchbell_model::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS};
+use watchbell_model::convert::{self, delivery, filter_message, span};
 use watchbell_model::header::is_reserved;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{ChannelKind, EmailAddress};

@@ -8,7 +8,7 @@ mod words;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use watchbell_contracts::config::v1::{ApiKey, DigestSettings, Member, Preference, Team};
-use watchbell_contracts::convert::{digest_settings, instant, optional, preference, words as wire_words};
+use watchbell_model::convert::{digest_settings, instant, optional, preference, words as wire_words};
 use watchbell_model::digest_settings::MAX_RECIPIENTS;
 use watchbell_model::mention::SlackUserId;
 use watchbell_model::preference::Preference as Word;

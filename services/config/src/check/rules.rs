@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use watchbell_contracts::config::v1::{MentionRule, Rule, SendAction, SilenceAction, rule::Action};
-use watchbell_contracts::convert::{self, FromWire, filter_message, mention_message, words};
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::{self, FromWire, filter_message, mention_message, words};
 use watchbell_model::ids::{ChannelId, MentionRuleId};
 use watchbell_model::rule::MAX_CHANNELS;
 use watchbell_model::violation::{Violations, reason};

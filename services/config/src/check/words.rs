@@ -1,7 +1,7 @@
 //! The small things that many checks share.
 
 use watchbell_contracts::config::v1::{EventFilter, Scope as WireScope};
-use watchbell_contracts::convert;
+use watchbell_model::convert;
 use watchbell_model::expression::Expression;
 use watchbell_model::filter::Filter;
 use watchbell_model::rule::MAX_NAME_CHARS;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, DigestSettings, EventType, MentionRule, Rule,
 };
-use watchbell_contracts::convert;
 use watchbell_contracts::event::v1::mention::Who;
+use watchbell_model::convert;
 use watchbell_model::ids::TeamId;
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::{ChannelKind, Topic};

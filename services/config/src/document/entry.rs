@@ -6,8 +6,8 @@ use watchbell_contracts::config::v1::{
     AlertWhen, Channel, DeliveryPolicy, DigestSettings, EventFilter, EventType, MentionRule, QuietHours,
     Rule, SmtpSecurity, SmtpServer, StormControl, WebhookEnvelope, channel::Destination, rule::Action,
 };
-use watchbell_contracts::convert::{FromWire, object};
 use watchbell_contracts::event::v1::{Mention, mention::Who};
+use watchbell_model::convert::{FromWire, object};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::{Category, ChannelKind, Severity, SeveritySet};
 

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use watchbell_contracts::config::v1::{
     AlertPolicy, AlertWhen, EventType, MentionRule, Rule, SendAction, SilenceAction, rule::Action,
 };
-use watchbell_contracts::convert::{self, FromWire, event_type_message, structure};
 use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
+use watchbell_model::convert::{self, FromWire, event_type_message, structure};
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};

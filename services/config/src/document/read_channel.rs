@@ -5,7 +5,7 @@ use watchbell_contracts::config::v1::{
     SlackDestination, SmtpSecurity, SmtpServer, StormControl, TeamsDestination, WebhookDestination,
     WebhookEnvelope, channel::Destination,
 };
-use watchbell_contracts::convert::FromWire;
+use watchbell_model::convert::FromWire;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};
 

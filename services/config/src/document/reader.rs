@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use prost_types::Duration;
 use serde_json::{Map, Value};
-use watchbell_contracts::convert::duration;
+use watchbell_model::convert::duration;
 use watchbell_model::violation::{FieldViolation, Violations, reason};
 
 use super::words::parse_span;

@@ -10,9 +10,9 @@ use watchbell_contracts::config::v1::{
     SetDefaultChannelRequest, SetDefaultChannelResponse, SmtpSecurity, SmtpServer, UpdateChannelRequest,
     UpdateChannelResponse, channel::Destination, rule::Action,
 };
-use watchbell_contracts::convert::{optional, span, timestamp};
 use watchbell_egress::{Guard, Refusal};
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::{optional, span, timestamp};
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::rule::MAX_CHANNELS as MAX_CHANNELS_OF_RULE;
 use watchbell_model::secret::Secret;

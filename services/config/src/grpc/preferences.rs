@@ -4,7 +4,7 @@ use watchbell_contracts::config::v1::{
     GetPreferencesRequest, GetPreferencesResponse, Preference, UpdatePreferencesRequest,
     UpdatePreferencesResponse,
 };
-use watchbell_contracts::convert::preference_message;
+use watchbell_model::convert::preference_message;
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::{Plan, Topic};

@@ -7,7 +7,7 @@ use watchbell_contracts::config::v1::{
     CompleteSlackInstallRequest, CompleteSlackInstallResponse, InspectSlackInstallRequest,
     InspectSlackInstallResponse, SlackDestination, channel::Destination,
 };
-use watchbell_contracts::convert::timestamp;
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{ChannelId, MemberId, TeamId};
 use watchbell_model::rule::MAX_NAME_CHARS;
 use watchbell_model::text::line;

@@ -14,7 +14,7 @@ use watchbell_contracts::config::v1::{
     ResolveDraftChannelResponse, WatchChangesRequest, WatchChangesResponse,
     resolve_channel_request::Selector,
 };
-use watchbell_contracts::convert::{instant, required};
+use watchbell_model::convert::{instant, required};
 use watchbell_model::ids::ChannelId;
 use watchbell_model::preference::Preference;
 use watchbell_model::violation::{Violations, reason as field};

@@ -4,9 +4,9 @@ use prost_types::Timestamp;
 use watchbell_contracts::config::v1::{
     ChannelHealth, GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
 };
-use watchbell_contracts::convert::{FromWire, timestamp};
 use watchbell_contracts::dispatcher::v1::ChannelStats;
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_runtime::auth::Principal;
 
 use crate::error::Result;

@@ -9,7 +9,7 @@ use watchbell_contracts::config::v1::{
     DigestSettings, InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference,
     UnsubscribeRequest, UnsubscribeResponse, channel::Destination,
 };
-use watchbell_contracts::convert;
+use watchbell_model::convert;
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::unsubscribe::{LinkId, Subscription, Unsubscribe};

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{ApiKey, Scope as WireScope};
-use watchbell_contracts::convert::timestamp;
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{KeyId, TeamId};
 use watchbell_runtime::auth::Scope;
 use watchbell_store::paging::{Page, PageRequest};

@@ -9,8 +9,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{Channel, ChannelHealth, channel::Destination};
-use watchbell_contracts::convert::{FromWire, timestamp};
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::is_unique_violation;

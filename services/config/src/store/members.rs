@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 use watchbell_contracts::config::v1::Member;
-use watchbell_contracts::convert::{FromWire, timestamp};
+use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::{Permission, Role};
 use watchbell_runtime::problem::Problem;

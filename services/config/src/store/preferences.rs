@@ -5,7 +5,7 @@ use prost::Message as _;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use watchbell_contracts::config::v1::{Preference as Message, PreferenceSetting};
-use watchbell_contracts::convert::{FromWire, preference_message};
+use watchbell_model::convert::{FromWire, preference_message};
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::preference::Preference;
 use watchbell_model::unsubscribe::LinkId;

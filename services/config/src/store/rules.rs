@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{MentionRule, Rule};
-use watchbell_contracts::convert::timestamp;
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{MentionRuleId, RuleId, TeamId};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{Page, PageRequest};

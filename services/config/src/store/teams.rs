@@ -7,8 +7,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{DigestSettings, Team};
-use watchbell_contracts::convert::{FromWire, timestamp};
 use watchbell_model::Plan;
+use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{Page, PageRequest};

@@ -7,9 +7,9 @@ use watchbell_contracts::config::v1::{
     Channel, ChannelHealth, GetChannelRequest, GetIntegrationStatusRequest, GetTeamSnapshotRequest,
     ReenableChannelRequest, ReportChannelHealthRequest,
 };
-use watchbell_contracts::convert::timestamp;
 use watchbell_contracts::event::v1::ChannelKind;
 use watchbell_model::clock::Clock;
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;

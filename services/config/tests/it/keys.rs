@@ -8,9 +8,9 @@ use watchbell_contracts::api::{SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1::{
     ApiKey, AuthenticateRequest, CreateApiKeyRequest, DeleteApiKeyRequest, ListApiKeysRequest, Scope as Wire,
 };
-use watchbell_contracts::convert::timestamp;
 use watchbell_model::Role;
 use watchbell_model::clock::Clock;
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::secret::Secret;
 use watchbell_runtime::auth::{Principal, Scope, hash_key, internal_request};

@@ -10,11 +10,11 @@ use watchbell_contracts::config::v1::{
     ApiKey, ApplyTeamConfigRequest, CreateApiKeyRequest, DeleteChannelRequest, Role as WireRole,
     RotateWebhookSecretRequest, Scope,
 };
-use watchbell_contracts::convert::timestamp;
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::{event::Payload, route::Target};
 use watchbell_model::Role;
 use watchbell_model::clock::Clock;
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
 use watchbell_store::{Store, store_tests};
 

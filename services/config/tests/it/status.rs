@@ -6,11 +6,11 @@ use watchbell_contracts::api::TeamApi;
 use watchbell_contracts::config::v1::{
     ChannelHealth, GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
 };
-use watchbell_contracts::convert::timestamp;
 use watchbell_contracts::dispatcher::v1::ChannelStats;
 use watchbell_contracts::event::v1::ChannelKind;
 use watchbell_egress::EgressPolicy;
 use watchbell_model::clock::Clock;
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
 use watchbell_store::store_tests;
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use watchbell_config::Migrator;
 use watchbell_contracts::config::v1::{Role, TeamSnapshot, channel::Destination, rule::Action};
-use watchbell_contracts::convert;
 use watchbell_model::ChannelKind;
+use watchbell_model::convert;
 use watchbell_model::ids::{ChannelId, MentionRuleId, RuleId, TeamId};
 use watchbell_store::store_tests;
 

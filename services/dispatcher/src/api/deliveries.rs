@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use tonic::Request;
-use watchbell_contracts::convert::{FromWire, instant, optional, timestamp};
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::convert::{FromWire, instant, optional, timestamp};
 use watchbell_model::ids::{ChannelId, DeliveryId, EventId, NotificationId, TeamId};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{ChannelKind, EventType};

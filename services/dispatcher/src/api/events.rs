@@ -1,9 +1,9 @@
 //! The events that were accepted.
 
 use tonic::Request;
-use watchbell_contracts::convert::{instant, words};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::Severity;
+use watchbell_model::convert::{instant, words};
 use watchbell_model::ids::EventId;
 use watchbell_model::pattern::EventPattern;
 use watchbell_model::violation::{Violations, reason};

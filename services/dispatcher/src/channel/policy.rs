@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use chrono_tz::Tz;
 use watchbell_contracts::config::v1::{self as config, channel::Destination};
-use watchbell_contracts::convert::{self, FromWire, quiet_hours};
 use watchbell_model::ChannelKind;
 use watchbell_model::channel::{LaneLimits, StormLimit};
+use watchbell_model::convert::{self, FromWire, quiet_hours};
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::retry::RetrySchedule;

@@ -190,7 +190,7 @@ pub(crate) fn limit(channel: &config::Channel, kind: ChannelKind) -> Option<Stor
         storm_control: channel.storm_control,
         ..config::Channel::default()
     };
-    match watchbell_contracts::convert::channel(&alone, Tz::UTC) {
+    match watchbell_model::convert::channel(&alone, Tz::UTC) {
         Ok(channel) => channel.storm,
         Err(_) => StormLimit::default_for(kind),
     }

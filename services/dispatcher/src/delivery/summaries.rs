@@ -195,7 +195,7 @@ fn item(row: &Gathered) -> Item {
 }
 
 fn severity(row: &deliveries::Model) -> Severity {
-    use watchbell_contracts::convert::FromWire;
+    use watchbell_model::convert::FromWire;
     let severity = Severity::from_wire(i32::from(row.severity));
     severity.ok().flatten().unwrap_or(Severity::Info)
 }

@@ -1,7 +1,7 @@
 //! The delivery log and the list of events: pages, filters, tenancy.
 
 use tonic::Code;
-use watchbell_contracts::convert::timestamp;
+use watchbell_model::convert::timestamp;
 use watchbell_runtime::auth::{Principal, Scope, Scopes};
 use watchbell_store::store_tests;
 

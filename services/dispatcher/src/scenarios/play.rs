@@ -12,8 +12,8 @@ use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, SnapshotApi};
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
-use watchbell_contracts::convert::FromWire;
 use watchbell_model::clock::SharedClock;
+use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{ChannelId, MemberId, TeamId};
 use watchbell_model::{ChannelKind, Role};
 

@@ -212,7 +212,7 @@ store_tests! {
         rig.stage.config.change(rig.stage.team, channel, |channel| {
             channel.storm_control = Some(config::StormControl {
                 max_messages: 1,
-                window: Some(watchbell_contracts::convert::duration(Duration::from_secs(60))),
+                window: Some(watchbell_model::convert::duration(Duration::from_secs(60))),
             });
         });
         for n in 0..3 {
@@ -307,7 +307,7 @@ store_tests! {
         rig.stage.config.change(rig.stage.team, channel, |channel| {
             channel.storm_control = Some(config::StormControl {
                 max_messages: 1,
-                window: Some(watchbell_contracts::convert::duration(Duration::from_secs(600))),
+                window: Some(watchbell_model::convert::duration(Duration::from_secs(600))),
             });
         });
         rig.emit("e1", &[channel]).await;

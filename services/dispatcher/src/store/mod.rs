@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
-use watchbell_contracts::convert::FromWire;
+use watchbell_model::convert::FromWire;
 use watchbell_model::ids::TeamId;
 use watchbell_store::{Backend, InlineTransaction, Store};
 

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use sea_orm::DbErr;
-use watchbell_contracts::convert::FromWire;
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::FromWire;
 
 use super::Db;
 use crate::job::State;

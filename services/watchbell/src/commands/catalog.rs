@@ -5,7 +5,7 @@ use watchbell_contracts::config::v1::{
     AlertPolicy, AlertWhen, CreateEventTypeRequest, DeleteEventTypeRequest, EventType, GetEventTypeRequest,
     ListEventTypesRequest, ListEventTypesResponse, UpdateEventTypeRequest,
 };
-use watchbell_contracts::convert::{self, FromWire as _};
+use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::{Category, Severity};
 
 use super::{mask, present};

@@ -13,9 +13,9 @@ use watchbell_contracts::config::v1::{
     ListChannelsResponse, ReenableChannelRequest, RotateWebhookSecretRequest, SetDefaultChannelRequest,
     UpdateChannelRequest,
 };
-use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{DeliveryState, SendTestRequest};
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::{self, FromWire as _};
 
 use super::{mask, present};
 use crate::failure::{Failure, Outcome};

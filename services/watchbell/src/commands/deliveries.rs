@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{
     Attempt, CancelDeliveryRequest, Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest,
     ListDeliveriesResponse, RecoverRequest, ReplayRequest,
 };
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::{self, FromWire as _};
 
 use super::{present, yes};
 use crate::failure::Outcome;

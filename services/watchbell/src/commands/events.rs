@@ -1,10 +1,10 @@
 //! `events`: what was accepted.
 
 use clap::{Args, Subcommand};
-use watchbell_contracts::convert::{self, FromWire as _};
 use watchbell_contracts::dispatcher::v1::{
     AcceptedEvent, GetEventRequest, ListEventsRequest, ListEventsResponse,
 };
+use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::{Category, Severity};
 
 use super::{present, yes};

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use watchbell_contracts::convert;
 use watchbell_contracts::event::v1::Event;
 use watchbell_contracts::router::v1::{ExplainRequest, ExplainResponse, ExplanationStep, StepOutcome};
+use watchbell_model::convert;
 
 use super::event_options::{EventOptions, event_from_json};
 use crate::failure::{Failure, Outcome};
@@ -145,9 +145,9 @@ fn outcome(number: i32, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contracts::convert::FromWire as _;
     use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route, route::Target};
     use watchbell_model::ChannelKind;
+    use watchbell_model::convert::FromWire as _;
 
     #[test]
     fn it_reads_rule_by_rule_and_ends_with_who() {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use watchbell_contracts::config::v1::EventFilter;
-use watchbell_contracts::convert::FromWire as _;
+use watchbell_model::convert::FromWire as _;
 use watchbell_model::{Category, Severity};
 
 use crate::input;

@@ -7,7 +7,7 @@ use watchbell_contracts::config::v1::{
     ApiKey, CreateApiKeyRequest, DeleteApiKeyRequest, ListApiKeysRequest, ListApiKeysResponse,
     Scope as WireScope,
 };
-use watchbell_contracts::convert;
+use watchbell_model::convert;
 use watchbell_runtime::auth::Scope;
 
 use super::present;

@@ -5,7 +5,7 @@ use watchbell_contracts::config::v1::{
     CreateMemberRequest, DeleteMemberRequest, GetMemberRequest, ListMembersRequest, ListMembersResponse,
     Member, UpdateMemberRequest,
 };
-use watchbell_contracts::convert::FromWire as _;
+use watchbell_model::convert::FromWire as _;
 use watchbell_model::{Permission, Role};
 
 use super::{mask, present};

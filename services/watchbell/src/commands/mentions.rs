@@ -5,9 +5,9 @@ use watchbell_contracts::config::v1::{
     CreateMentionRuleRequest, DeleteMentionRuleRequest, GetMentionRuleRequest, ListMentionRulesRequest,
     ListMentionRulesResponse, MentionRule, UpdateMentionRuleRequest,
 };
-use watchbell_contracts::convert::FromWire as _;
 use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
 use watchbell_model::Severity;
+use watchbell_model::convert::FromWire as _;
 
 use super::{mask, present};
 use crate::failure::Outcome;

@@ -5,8 +5,8 @@ use watchbell_contracts::config::v1::{
     GetComplianceRecipientsRequest, GetPreferencesRequest, GetPreferencesResponse, Preference,
     PreferenceSetting, UpdateComplianceRecipientsRequest, UpdatePreferencesRequest,
 };
-use watchbell_contracts::convert::FromWire as _;
 use watchbell_model::Severity;
+use watchbell_model::convert::FromWire as _;
 
 use crate::failure::Outcome;
 use crate::input;

@@ -7,8 +7,8 @@ use watchbell_contracts::config::v1::{
     CreateRuleRequest, DeleteRuleRequest, GetRuleRequest, ListRulesResponse, MoveRuleRequest, Rule,
     SendAction, SilenceAction, UpdateRuleRequest, rule::Action,
 };
-use watchbell_contracts::convert::FromWire as _;
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::FromWire as _;
 
 use super::filter_options::{self, FilterOptions};
 use super::{mask, present, yes};

@@ -113,10 +113,10 @@ fn readable(change: &WatchDeliveriesResponse, names: &HashMap<String, String>, s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contracts::convert::FromWire as _;
     use watchbell_contracts::dispatcher::v1::Attempt;
     use watchbell_contracts::event::v1::{ChannelTarget, Route, route::Target};
     use watchbell_model::ChannelKind;
+    use watchbell_model::convert::FromWire as _;
 
     #[test]
     fn a_change_is_one_line() {

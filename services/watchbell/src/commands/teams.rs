@@ -5,8 +5,8 @@ use watchbell_contracts::config::v1::{
     CreateTeamRequest, DeleteTeamRequest, GetTeamRequest, ListTeamsRequest, ListTeamsResponse, Team,
     UpdateTeamRequest,
 };
-use watchbell_contracts::convert::FromWire as _;
 use watchbell_model::Plan;
+use watchbell_model::convert::FromWire as _;
 
 use super::{mask, present};
 use crate::failure::Outcome;

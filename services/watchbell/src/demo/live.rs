@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Streaming};
-use watchbell_contracts::convert::FromWire as _;
 use watchbell_contracts::dispatcher::v1::{
     Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListNotificationsRequest,
     WatchDeliveriesRequest, WatchDeliveriesResponse,
@@ -16,6 +15,7 @@ use watchbell_contracts::event::v1::{Event, event::Payload};
 use watchbell_contracts::router::v1::{
     EmitRequest, EmitResponse, EmitStreamRequest, ExplainRequest, ExplanationStep, StepOutcome, emit_result,
 };
+use watchbell_model::convert::FromWire as _;
 
 use watchbell_model::Severity;
 

@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 
 use console::{measure_text_width, truncate_str};
-use watchbell_contracts::convert::FromWire as _;
 use watchbell_contracts::dispatcher::v1::{AttemptOutcome, Delivery, DeliveryState};
 use watchbell_contracts::event::v1::{Reason, Route};
 use watchbell_contracts::router::v1::{EmitResponse, ExplanationStep, StepOutcome};
 use watchbell_model::ChannelKind;
+use watchbell_model::convert::FromWire as _;
 
 use super::scenario::{Place, Scene, Step, Team};
 use super::verdict::{Cell, Evidence, Verdict};

@@ -11,10 +11,10 @@ use watchbell_contracts::config::v1::{
     SendAction, SilenceAction, SlackDestination, Team, TeamsDestination, UpdateComplianceRecipientsRequest,
     WebhookDestination, channel::Destination, rule::Action,
 };
-use watchbell_contracts::convert;
 use watchbell_contracts::event::v1::{Mention, Severity, mention::Who};
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SystemClock;
+use watchbell_model::convert;
 use watchbell_model::secret::Secret;
 use watchbell_testkit::WebhookReceiver;
 

@@ -232,7 +232,7 @@ fn same_name(name: &str, given: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contracts::convert::FromWire as _;
+    use watchbell_model::convert::FromWire as _;
 
     fn channel(id: &str, kind: ChannelKind, name: &str) -> Channel {
         Channel {

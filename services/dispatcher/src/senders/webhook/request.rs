@@ -300,7 +300,7 @@ mod tests {
     use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
     use serde_json::Value;
     use watchbell_contracts::config::v1 as config;
-    use watchbell_contracts::convert;
+    use watchbell_model::convert;
 
     use super::*;
     use crate::senders::samples;

@@ -6,7 +6,7 @@ use clap::Args;
 use watchbell_contracts::config::v1::{
     Channel, DeliveryPolicy, EventFilter, QuietHours, QuietWindow, StormControl,
 };
-use watchbell_contracts::convert::{self, FromWire as _};
+use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::{Category, Severity};
 
 use crate::failure::{Failure, Outcome};

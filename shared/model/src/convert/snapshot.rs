@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_model::{
+use crate::{
     digest_settings::{CronSchedule, DigestSettings},
     ids::{MemberId, TeamId},
     member::Member,
@@ -17,7 +17,7 @@ use super::{
     channel, channel::addresses, event_type::event_type_definition, mention_rule, optional, rule, time_zone,
     words,
 };
-use crate::config::v1::{self as wire, PreferenceSetting};
+use watchbell_contracts::config::v1::{self as wire, PreferenceSetting};
 
 /// A snapshot that can be asked.
 ///

@@ -1,9 +1,9 @@
 //! Routes and their reasons on the way out, and the steps of an explanation.
 
-use watchbell_model::decision::{Outcome, Reason, Route, Step, Target};
+use crate::decision::{Outcome, Reason, Route, Step, Target};
 
 use super::{FromWire as _, mention_message, timestamp};
-use crate::{
+use watchbell_contracts::{
     event::v1::{self as wire, route::Target as WireTarget},
     router::v1::{ExplanationStep, StepOutcome},
 };

@@ -1,15 +1,15 @@
 //! Event types of the catalog.
 
-use serde_json::{Map, Value};
-use watchbell_model::{
+use crate::{
     catalog::{AlertPolicy, EventTypeDefinition, EventTypeSpec},
     severities::SeveritySet,
     violation::{Violations, reason},
     vocabulary::{Category, Severity, Topic},
 };
+use serde_json::{Map, Value};
 
 use super::{FromWire as _, optional, structs::finite_object, structure, words};
-use crate::config::v1::{self as wire, AlertWhen};
+use watchbell_contracts::config::v1::{self as wire, AlertWhen};
 
 /// A definition whose schema compiles and whose example fits it.
 ///

@@ -1,15 +1,15 @@
 //! Quiet hours.
 
-use chrono::Weekday as Day;
-use chrono_tz::Tz;
-use watchbell_model::{
+use crate::{
     quiet_hours::{QuietHours, Window},
     severities::SeveritySet,
     violation::{Violations, reason},
 };
+use chrono::Weekday as Day;
+use chrono_tz::Tz;
 
 use super::words;
-use crate::config::v1::{self as wire, Weekday};
+use watchbell_contracts::config::v1::{self as wire, Weekday};
 
 /// Quiet hours in the zone they name, else in the team's; none when there is no window.
 ///

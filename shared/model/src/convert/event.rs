@@ -1,15 +1,15 @@
 //! Events. A message becomes a draft, which `Event::parse` then checks against the team's catalog; an event becomes a
 //! message whose payload is the JSON text that it came as.
 
-use prost::bytes::Bytes;
-use watchbell_model::{
+use crate::{
     data::{Data, InvalidData, MAX_BYTES},
     event::{Event, EventDraft},
     violation::Violations,
 };
+use prost::bytes::Bytes;
 
 use super::{FromWire as _, data, instant, optional, timestamp};
-use crate::event::v1::{self as wire, event::Payload};
+use watchbell_contracts::event::v1::{self as wire, event::Payload};
 
 /// What a caller worded, before the catalog is asked. Paths are those of the event's own fields.
 ///

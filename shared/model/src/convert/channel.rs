@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
-use watchbell_model::{
+use crate::{
     channel::{Channel, LaneLimits, StormLimit},
     filter::Filter,
     ids::{ChannelId, TeamId},
@@ -11,9 +10,10 @@ use watchbell_model::{
     violation::{Violations, reason},
     vocabulary::{ChannelHealth, ChannelKind},
 };
+use chrono_tz::Tz;
 
 use super::{filter, quiet_hours, required, span};
-use crate::config::v1::{self as wire, channel::Destination};
+use watchbell_contracts::config::v1::{self as wire, channel::Destination};
 
 /// A channel that Config keeps, with the defaults of its kind filled in.
 ///

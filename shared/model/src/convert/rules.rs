@@ -1,6 +1,6 @@
 //! Rules and mention rules, as deciding sees them.
 
-use watchbell_model::{
+use crate::{
     ids::{ChannelId, MentionRuleId, RuleId},
     mention::{Mention, MentionRule, TeamsUser},
     rule::{Rule, RuleAction},
@@ -8,7 +8,7 @@ use watchbell_model::{
 };
 
 use super::{channel::addresses, filter, words};
-use crate::{
+use watchbell_contracts::{
     config::v1::{self as wire, rule::Action},
     event::v1::{self as event, mention::Who},
 };
@@ -23,7 +23,7 @@ pub fn rule(message: &wire::Rule) -> Result<Rule, Violations> {
     let filter = message
         .r#match
         .as_ref()
-        .map_or_else(|| Ok(watchbell_model::filter::Filter::default()), filter);
+        .map_or_else(|| Ok(crate::filter::Filter::default()), filter);
     let filter = violations.take_under("match", filter);
     let action = match &message.action {
         None => {

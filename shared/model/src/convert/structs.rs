@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use prost_types::{ListValue, Struct, Timestamp, Value, value::Kind};
-use serde_json::{Map, Number, Value as Json};
-use watchbell_model::{
+use crate::{
     data::{Data, InvalidData},
     violation::{Violations, reason},
 };
+use chrono::{DateTime, Utc};
+use prost_types::{ListValue, Struct, Timestamp, Value, value::Kind};
+use serde_json::{Map, Number, Value as Json};
 
 /// A struct as the data of an event: its compact JSON.
 ///

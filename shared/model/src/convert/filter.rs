@@ -1,12 +1,12 @@
 //! Filters: rules, webhook channels and triggers have one.
 
-use watchbell_model::{
+use crate::{
     filter::{Filter, FilterDraft},
     violation::Violations,
 };
 
 use super::{FromWire as _, words};
-use crate::config::v1::EventFilter;
+use watchbell_contracts::config::v1::EventFilter;
 
 /// A filter that parses. Paths are those of the filter's own fields.
 ///
