@@ -6,6 +6,7 @@
 
 mod attacks;
 mod clocks;
+mod command_line;
 mod consistency;
 mod crash;
 mod database;

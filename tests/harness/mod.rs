@@ -24,7 +24,7 @@ pub(crate) use fault::Faults;
 pub(crate) use load::Load;
 pub(crate) use ordeal::Ordeal;
 pub(crate) use platform::Platform;
-pub(crate) use process::{Process, SERVICE_TOKEN, Serve};
+pub(crate) use process::{Process, SERVICE_TOKEN, Serve, binary};
 pub(crate) use wire::Wire;
 
 use std::{future::Future, time::Duration};

@@ -150,9 +150,7 @@ impl Serve {
     }
 
     fn command(&self) -> Command {
-        // Another build of the same binary may be tested, such as a release.
-        let binary = std::env::var("WATCHBELL_TEST_BINARY");
-        let binary = binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_watchbell").to_owned());
+        let binary = binary();
         let mut command = match self.address_space {
             None => Command::new(binary),
             Some(kibibytes) => {
@@ -186,6 +184,11 @@ impl Serve {
             .stdout(Stdio::null());
         command
     }
+}
+
+/// The binary that is tested: another build of it may be, such as a release.
+pub(crate) fn binary() -> String {
+    std::env::var("WATCHBELL_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_watchbell").to_owned())
 }
 
 /// Below the ports that systems give to outgoing connections, one of which could have it while a process is away.
