@@ -13,9 +13,16 @@ use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, Tea
 use crate::event::StoredEvent;
 use crate::job::{Attempt, Job, Outcome, State, Submission};
 use crate::senders::logged::LoggedHeaders;
-use crate::state::feed::Change;
 use crate::store::entities::{attempts, deliveries, events};
 use crate::store::{Corrupt, NotificationRow, instant};
+
+/// A delivery that was made or has changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) team_id: TeamId,
+    pub(crate) channel_id: Option<ChannelId>,
+    pub(crate) delivery: Arc<wire::Delivery>,
+}
 
 /// A delivery from its row, without attempts.
 pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrupt> {

@@ -1,6 +1,8 @@
 //! What moves between intake, lanes, attempts and the database: submissions on their way in, jobs in the lanes,
 //! outcomes on their way back.
 
+pub(crate) mod live_jobs;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -11,8 +13,8 @@ use watchbell_runtime::problem::Problem;
 use watchbell_runtime::shares::Share;
 
 use crate::event::StoredEvent;
+use crate::job::live_jobs::Hold;
 use crate::lanes::{LaneId, Weigh};
-use crate::maintenance::reconciler::Hold;
 use crate::route::Route;
 use crate::senders::{Report, Verdict};
 
@@ -187,6 +189,20 @@ impl Submission {
     /// The places that the job of each of its routes takes.
     pub(crate) fn places_of_each(&self) -> usize {
         self.event.places_shared(self.routes.len())
+    }
+}
+
+// === impl Planned ===
+
+impl Planned {
+    /// A route with the delivery that will carry it out. `None`: it does not serialise.
+    pub(crate) fn new(route: Route, now: DateTime<Utc>) -> Option<Self> {
+        let json = serde_json::to_string(&route).ok()?;
+        Some(Self {
+            id: DeliveryId::generate(now),
+            route: Arc::new(route),
+            json,
+        })
     }
 }
 

@@ -161,7 +161,7 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     tasks.spawn_fn(Stage::Intake, "dispatcher.health", |stop| async move {
         every(&health, &stop).await;
     });
-    let parking = Parking { core: shared() };
+    let parking = Parking::new(shared());
     tasks.spawn_fn(Stage::Intake, "dispatcher.parking", |stop| async move {
         every(&parking, &stop).await;
     });

@@ -167,7 +167,7 @@ impl Rig {
             sweeper: Sweeper::new(shared()),
             heartbeat: Arc::new(Heartbeat::new(shared())),
             health: HealthKeeper { core: shared() },
-            parking: Parking { core: shared() },
+            parking: Parking::new(shared()),
             service: Service { core: shared() },
             stage: stage.clone(),
             core,

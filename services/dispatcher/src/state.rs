@@ -1,6 +1,7 @@
 //! What the loops of the Dispatcher share: the lanes in memory, the ways into the committer, and who this replica is.
 
 pub(crate) mod feed;
+pub(crate) mod load;
 pub(crate) mod submission_queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,19 +12,18 @@ use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 
 use crate::channel::cache::Channels;
+use crate::channel::health::Health;
+use crate::channel::hold::Plans;
 use crate::channel::mail_budget::Budgets;
 use crate::channel::storm::Storms;
-use crate::intake::backpressure::Pressure;
+use crate::job::live_jobs::Holdings;
 use crate::job::{Job, Outcome};
 use crate::lanes::Lanes;
-use crate::maintenance::health_reporter::Health;
-use crate::maintenance::kept_receipts;
-use crate::maintenance::reconciler::Holdings;
-use crate::maintenance::replan::Plans;
 use crate::metrics::Metrics;
 use crate::senders::Carrier;
 use crate::settings::{MailPolicy, Settings};
 use crate::state::feed::Feed;
+use crate::state::load::Pressure;
 use crate::state::submission_queue::{Intake, Turns};
 use crate::store::Db;
 
@@ -42,7 +42,6 @@ pub(crate) struct Core {
     pub(crate) brand: Arc<Brand>,
     pub(crate) plans: Plans,
     pub(crate) holdings: Holdings,
-    pub(crate) receipts_told: kept_receipts::Told,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
     /// A random number in [0, 1), so that what failed together does not come back together.
@@ -97,7 +96,6 @@ impl Core {
             brand: parts.brand,
             plans: Plans::default(),
             holdings: Holdings::default(),
-            receipts_told: kept_receipts::Told::default(),
             feed,
             metrics: parts.metrics,
             jitter: parts.jitter,

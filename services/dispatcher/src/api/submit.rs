@@ -19,8 +19,7 @@ use watchbell_runtime::problem::{DEFAULT_RETRY, Problem};
 use super::internal;
 use crate::error::Error;
 use crate::event::{RenderedEmail, StoredEvent};
-use crate::job::{Committed, Submission};
-use crate::maintenance::health_reporter::plan;
+use crate::job::{Committed, Planned, Submission};
 use crate::route::Route;
 use crate::state::Core;
 use crate::state::submission_queue::Refused;
@@ -74,7 +73,10 @@ pub(super) async fn enter(
     at_once: bool,
 ) -> Result<Committed, Problem> {
     let now = event.accepted_at;
-    let routes = routes.into_iter().filter_map(|route| plan(route, now)).collect();
+    let routes = routes
+        .into_iter()
+        .filter_map(|route| Planned::new(route, now))
+        .collect();
     let (answer, committed) = oneshot::channel();
     let submission = Submission::new(event, routes, at_once, answer);
     core.intake

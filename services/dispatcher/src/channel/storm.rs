@@ -16,7 +16,7 @@ use watchbell_model::{ChannelKind, Severity};
 use crate::job::Job;
 use crate::lanes::LaneId;
 use crate::senders::summary::SUMMARY_TYPE;
-use crate::state::Core;
+use crate::store::Db;
 
 /// The longest window that a channel can have: what was sent earlier counts nowhere. Instants are counted from so long
 /// before this process began, so that what was sent before has one, too.
@@ -124,10 +124,19 @@ impl Recent {
 // === impl Storms ===
 
 impl Storms {
-    /// Until when a job that could go now is folded; `None` when it goes, which is counted.
-    pub(crate) async fn folds(&self, core: &Core, job: &Job, limit: StormLimit) -> Option<DateTime<Utc>> {
+    /// Until when a job that could go at `now`, which is `now_utc` by the calendar, is folded; `None` when it goes, which is
+    /// counted.
+    pub(crate) async fn folds(
+        &self,
+        db: &Db,
+        job: &Job,
+        limit: StormLimit,
+        now: Duration,
+        now_utc: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let now = LONGEST + now;
         if !self.lanes().contains_key(&job.lane) {
-            let recent = read(core, job, limit).await.unwrap_or_else(|error| {
+            let recent = read(db, job, limit, now, now_utc).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "nobody knows what was sent before; storm control begins to count anew");
                 Recent::default()
             });
@@ -135,15 +144,15 @@ impl Storms {
         }
         let mut lanes = self.lanes();
         let recent = lanes.entry(job.lane).or_default();
-        match recent.decide(limit, must_go(job), now(core), core.clock.now()) {
+        match recent.decide(limit, must_go(job), now, now_utc) {
             Decision::Send => None,
             Decision::Fold(until) => Some(until),
         }
     }
 
     /// Forgets channels that were sent nothing for longer than any window.
-    pub(crate) fn forget_idle(&self, core: &Core) {
-        let now = now(core);
+    pub(crate) fn forget_idle(&self, now: Duration) {
+        let now = LONGEST + now;
         self.lanes().retain(|_, recent| recent.matters(now));
     }
 
@@ -152,23 +161,23 @@ impl Storms {
     }
 }
 
-fn now(core: &Core) -> Duration {
-    LONGEST + core.clock.monotonic()
-}
-
 /// What the log says of a job's channel.
-async fn read(core: &Core, job: &Job, limit: StormLimit) -> Result<Recent, DbErr> {
+async fn read(
+    db: &Db,
+    job: &Job,
+    limit: StormLimit,
+    now: Duration,
+    now_utc: DateTime<Utc>,
+) -> Result<Recent, DbErr> {
     let Some(channel) = job.route.channel_id() else {
         return Ok(Recent::default());
     };
-    let now_utc = core.clock.now();
     let since = now_utc - TimeDelta::from_std(limit.window).unwrap_or_default();
-    let sent = core
-        .db
+    let sent = db
         .sent_since(job.team_id(), channel, since, limit.max_messages)
         .await?;
-    let until = core.db.folded_until(job.lane, now_utc).await?;
-    Ok(Recent::restored(&sent, until, limit, now(core), now_utc))
+    let until = db.folded_until(job.lane, now_utc).await?;
+    Ok(Recent::restored(&sent, until, limit, now, now_utc))
 }
 
 /// What is CRITICAL, what somebody asked for, and summaries themselves.

@@ -8,10 +8,10 @@ use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ids::ChannelId;
 
 use crate::channel::cache::{Away, Known};
+use crate::channel::hold::held_until;
 use crate::channel::people::{Refusal, lists};
 use crate::channel::policy::Terms;
 use crate::job::{Job, Outcome, ParkedFor, State};
-use crate::maintenance::replan::held_until;
 use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
 use crate::state::Core;
@@ -80,7 +80,10 @@ pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Terms>
         return stays(job.waits(State::Held, held_until(until), until));
     }
     if let Some(limit) = terms.storm
-        && let Some(until) = core.storms.folds(core, &job, limit).await
+        && let Some(until) = core
+            .storms
+            .folds(&core.db, &job, limit, core.clock.monotonic(), now)
+            .await
     {
         core.lanes().refund(job.lane);
         let message = format!("folded into a summary at {}", until.format("%H:%M UTC"));

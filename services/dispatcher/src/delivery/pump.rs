@@ -230,7 +230,7 @@ async fn conclude(
         true
     } else if exhausted {
         let first = outcome.first_attempt_at().unwrap_or(now);
-        match core.health.last_success(core, team, channel_id).await {
+        match core.health.last_success(&core.db, team, channel_id).await {
             Ok(last) => breaks(last, first),
             Err(error) => {
                 // The next delivery that ends like this will tell.

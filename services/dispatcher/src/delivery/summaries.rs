@@ -14,14 +14,13 @@ use watchbell_model::{Category, Severity};
 
 use crate::channel::cache::Known;
 use crate::encode;
+use crate::encode::Change;
 use crate::event::StoredEvent;
-use crate::job::{Outcome, State, Submission};
+use crate::job::{Outcome, Planned, State, Submission};
 use crate::lanes::LaneId;
-use crate::maintenance::health_reporter::plan;
 use crate::route::{Reason, Route};
 use crate::senders::summary::{Item, SUMMARY_TYPE, Summary, Why};
 use crate::state::Core;
-use crate::state::feed::Change;
 use crate::store::entities::deliveries;
 use crate::store::{Db, Gathered, GatheringLane, NewDelivery, Transaction, instant};
 
@@ -138,7 +137,7 @@ async fn tell(
         ..route.clone()
     };
     let event = event(core, team, &summary, now).map_err(|error| DbErr::Custom(error.to_string()))?;
-    let planned = plan(route, now).ok_or_else(|| DbErr::Custom("a route is no JSON".to_owned()))?;
+    let planned = Planned::new(route, now).ok_or_else(|| DbErr::Custom("a route is no JSON".to_owned()))?;
     let submission = Submission::new(event, vec![planned], false, oneshot::channel().0);
     let planned = &submission.routes[0];
     let delivery = NewDelivery {

@@ -2,16 +2,16 @@
 //! is its image in memory, refreshed every second, and the loop that tells Config and the Owners until they know.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use tonic::Code;
 use watchbell_contracts::config::v1 as config;
-use watchbell_model::brand::Brand;
 use watchbell_model::convert::{FromWire, timestamp};
-use watchbell_model::ids::{ChannelId, DeliveryId, EventId, TeamId};
+use watchbell_model::brand::Brand;
+use watchbell_model::ids::{ChannelId, EventId, TeamId};
 use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::internal_request;
 
@@ -27,63 +27,9 @@ use crate::store::{Noted, instant};
 /// The type of the event that tells the Owners.
 pub(crate) const UNHEALTHY: &str = "channel.unhealthy";
 
-/// What this replica knows of channels.
-#[derive(Debug, Default)]
-pub(crate) struct Health {
-    /// The epochs in which channels are unhealthy.
-    unhealthy: Mutex<HashMap<ChannelId, i64>>,
-    /// Results that are not in the database yet.
-    results: Mutex<HashMap<ChannelId, Noted>>,
-}
-
 /// Tells Config and the Owners, notes results, and sees what was enabled again.
 pub(crate) struct HealthKeeper {
     pub(crate) core: Arc<Core>,
-}
-
-// === impl Health ===
-
-impl Health {
-    /// Whether a channel in this epoch of its configuration is unhealthy.
-    pub(crate) fn is_unhealthy(&self, id: ChannelId, epoch: i64) -> bool {
-        self.unhealthy().get(&id).is_some_and(|broken| *broken >= epoch)
-    }
-
-    /// A channel turned unhealthy.
-    pub(crate) fn broke(&self, id: ChannelId, epoch: i64) {
-        let mut unhealthy = self.unhealthy();
-        let known = unhealthy.entry(id).or_insert(epoch);
-        *known = epoch.max(*known);
-    }
-
-    /// Something got through, or did not.
-    pub(crate) fn note(&self, team: TeamId, id: ChannelId, at: DateTime<Utc>, error: Option<&str>) {
-        let mut results = self.results();
-        let noted = results.entry(id).or_insert_with(|| Noted::new(team, id));
-        match error {
-            None => noted.success = noted.success.max(Some(at)),
-            Some(error) => noted.error = Some((error.to_owned(), at)),
-        }
-    }
-
-    /// When something last got through to a channel, on any replica (a second or so ago at the latest).
-    pub(crate) async fn last_success(
-        &self,
-        core: &Core,
-        team: TeamId,
-        id: ChannelId,
-    ) -> Result<Option<DateTime<Utc>>, DbErr> {
-        let here = self.results().get(&id).and_then(|noted| noted.success);
-        Ok(core.db.last_success(team, id).await?.max(here))
-    }
-
-    fn unhealthy(&self) -> MutexGuard<'_, HashMap<ChannelId, i64>> {
-        self.unhealthy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn results(&self) -> MutexGuard<'_, HashMap<ChannelId, Noted>> {
-        self.results.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 // === impl HealthKeeper ===
@@ -210,7 +156,7 @@ impl HealthKeeper {
         let routes = owners
             .into_iter()
             .chain([inbox()])
-            .filter_map(|route| plan(route, now))
+            .filter_map(|route| Planned::new(route, now))
             .collect();
         let submission = Submission::new(event, routes, false, answer);
         // Waiting for room or for the commit would stop this loop, and with it the image of what is unhealthy.
@@ -297,14 +243,4 @@ fn told() -> Reason {
         sentence: "Owners are told when a channel turns unhealthy.".to_owned(),
         rule_id: String::new(),
     }
-}
-
-/// A route with the delivery that will carry it out.
-pub(crate) fn plan(route: Route, now: DateTime<Utc>) -> Option<Planned> {
-    let json = serde_json::to_string(&route).ok()?;
-    Some(Planned {
-        id: DeliveryId::generate(now),
-        route: Arc::new(route),
-        json,
-    })
 }

@@ -10,8 +10,7 @@ use watchbell_model::ids::{EventId, TeamId};
 use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
 
 use crate::event::StoredEvent;
-use crate::job::Submission;
-use crate::maintenance::health_reporter::plan;
+use crate::job::{Planned, Submission};
 use crate::route::{OPERATOR, Reason, Route, Target};
 use crate::state::Core;
 
@@ -24,14 +23,10 @@ pub(crate) struct Told(Mutex<HashMap<TeamId, NaiveDate>>);
 
 /// Tells that a team's receipts are kept, once a day. The event's id makes a second telling a duplicate, whichever
 /// replica it comes from.
-pub(crate) fn tell_kept(core: &Core, team: TeamId) {
+pub(crate) fn tell_kept(core: &Core, told: &Told, team: TeamId) {
     let now = core.clock.now().trunc_subsecs(6);
     let today = now.date_naive();
-    let mut told = core
-        .receipts_told
-        .0
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut told = told.0.lock().unwrap_or_else(PoisonError::into_inner);
     if told.get(&team) == Some(&today) {
         return;
     }
@@ -39,7 +34,7 @@ pub(crate) fn tell_kept(core: &Core, team: TeamId) {
         return;
     };
     let routes = core.mail.operator.iter().map(to_operator).chain([to_inbox()]);
-    let planned = routes.filter_map(|route| plan(route, now)).collect();
+    let planned = routes.filter_map(|route| Planned::new(route, now)).collect();
     let submission = Submission::new(event, planned, false, oneshot::channel().0);
     // When there is no room now there is in the next round.
     if core.intake.try_send(submission).is_ok() {

@@ -1,10 +1,9 @@
-//! Which deliveries this process has jobs for, wherever the jobs are: in a lane, under way, or waiting for the commit of
-//! their outcome. And the loop that gives back leases of which memory knows nothing: of an outcome that was committed
+//! The loop that gives back leases of which memory knows nothing: of an outcome that was committed
 //! and lost in a fail-over, of one that the database refuses, or of a commit that nobody settled. Otherwise such a
 //! delivery would wait for as long as this replica lives.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::DbErr;
 use uuid::Uuid;
@@ -14,59 +13,12 @@ use crate::state::Core;
 /// Leases given back by one statement.
 const CHUNK: usize = 1000;
 
-/// Deliveries with a job in this process, and how many copies of it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Holdings(Arc<Mutex<HashMap<Uuid, u32>>>);
-
-/// A part of a job, which makes its delivery known for as long as the job exists.
-#[derive(Debug)]
-pub(crate) struct Hold {
-    id: Uuid,
-    holdings: Holdings,
-}
-
 /// The loop.
 pub(crate) struct Reconciler {
     core: Arc<Core>,
     /// Leases of which memory knew nothing at the last look. A row may be leased a moment before its job exists, so
     /// that one look is not enough.
     unknown: Mutex<HashSet<Uuid>>,
-}
-
-// === impl Holdings ===
-
-impl Holdings {
-    pub(crate) fn hold(&self, id: Uuid) -> Hold {
-        *self.lock().entry(id).or_default() += 1;
-        Hold {
-            id,
-            holdings: self.clone(),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Hold ===
-
-impl Clone for Hold {
-    fn clone(&self) -> Self {
-        self.holdings.hold(self.id)
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        let mut held = self.holdings.lock();
-        if let Some(copies) = held.get_mut(&self.id) {
-            *copies -= 1;
-            if *copies == 0 {
-                held.remove(&self.id);
-            }
-        }
-    }
 }
 
 // === impl Reconciler ===

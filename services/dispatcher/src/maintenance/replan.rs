@@ -1,77 +1,15 @@
 //! When somebody edits a channel's quiet hours, what is held already waits for the end of the new ones: until then, or
 //! not at all when they are gone.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use watchbell_model::Severity;
 use watchbell_model::quiet_hours::QuietHours;
 
 use crate::channel::cache::Known;
+use crate::channel::hold::{held_until, place};
 use crate::job::State;
-use crate::lanes::LaneId;
 use crate::state::Core;
 use crate::store::GatheringLane;
-
-/// How long after an edit something may still be held by what was known before it.
-const SETTLING: Duration = Duration::from_secs(30);
-
-/// By which quiet hours each lane was planned, and since when.
-#[derive(Debug, Default)]
-pub(crate) struct Plans {
-    lanes: Mutex<HashMap<LaneId, (Option<QuietHours>, Duration)>>,
-}
-
-// === impl Plans ===
-
-impl Plans {
-    /// Whether what is held is to be looked at: the quiet hours are others, or were until a moment ago.
-    fn is_stale(&self, lane: LaneId, quiet: Option<&QuietHours>, now: Duration) -> bool {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        match lanes.get(&lane) {
-            Some((known, since)) if known.as_ref() == quiet => now.saturating_sub(*since) < SETTLING,
-            _ => {
-                lanes.insert(lane, (quiet.cloned(), now));
-                true
-            }
-        }
-    }
-
-    fn forget(&self, lane: LaneId) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.remove(&lane);
-    }
-
-    fn keep_only(&self, held: &[GatheringLane]) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.retain(|lane, _| held.iter().any(|held| held.lane == *lane));
-    }
-}
-
-/// Where something that is held stands by those quiet hours, and when it is due.
-pub(crate) fn place(
-    quiet: Option<&QuietHours>,
-    severity: Severity,
-    now: DateTime<Utc>,
-) -> (State, DateTime<Utc>) {
-    let Some(quiet) = quiet else {
-        return (State::Pending, now);
-    };
-    match quiet.holds(severity, now) {
-        Some(until) => (State::Held, until),
-        // Still held, so that it comes in one piece with the others.
-        None if quiet.coalesce() => (State::Held, now),
-        None => (State::Pending, now),
-    }
-}
-
-/// Why something is held.
-pub(crate) fn held_until(until: DateTime<Utc>) -> String {
-    format!("held for quiet hours until {}", until.to_rfc3339())
-}
 
 /// Looks at every channel that holds something; how many deliveries have another time now.
 pub(crate) async fn replan(core: &Core) -> Result<u64, DbErr> {
@@ -125,36 +63,4 @@ async fn move_all(core: &Core, lane: &GatheringLane, quiet: Option<&QuietHours>)
         core.lanes().expect_backlog(lane.lane, now, now);
     }
     Ok(moved)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn nights(coalesce: bool) -> QuietHours {
-        let json = serde_json::json!({
-            "time_zone": "UTC",
-            "windows": [{ "weekdays": [], "start": "22:00", "end": "07:00" }],
-            "coalesce": coalesce,
-        });
-        serde_json::from_value(json).unwrap()
-    }
-
-    #[test]
-    fn what_is_held_goes_where_the_quiet_hours_of_now_say() {
-        let night: DateTime<Utc> = "2026-11-21T23:00:00Z".parse().unwrap();
-        let morning: DateTime<Utc> = "2026-11-22T07:00:00Z".parse().unwrap();
-        let high = Severity::High;
-        assert_eq!(place(None, high, night), (State::Pending, night));
-        assert_eq!(place(Some(&nights(false)), high, night), (State::Held, morning));
-        assert_eq!(
-            place(Some(&nights(false)), high, morning),
-            (State::Pending, morning)
-        );
-        assert_eq!(place(Some(&nights(true)), high, morning), (State::Held, morning));
-        assert_eq!(
-            place(Some(&nights(false)), Severity::Critical, night),
-            (State::Pending, night)
-        );
-    }
 }

@@ -5,14 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use sea_orm::DbErr;
-use uuid::Uuid;
 
 use crate::event::StoredEvent;
-use crate::store::Db;
 use crate::store::entities::deliveries;
-
-/// A team and an event's id.
-pub(crate) type EventKey = (Uuid, String);
+use crate::store::{Db, EventKey};
 
 /// The events that were read for claims, as long as a job has them.
 #[derive(Debug, Default)]

@@ -125,7 +125,7 @@ impl Sweeper {
         self.clear(backlogged, &due, asked);
         let (claims, enough) = self.begin(&due);
         sweep.more = !enough;
-        core.storms.forget_idle(&core);
+        core.storms.forget_idle(core.clock.monotonic());
         core.lanes().forget_idle(
             core.clock.monotonic().saturating_sub(IDLE),
             core.clock.monotonic(),

@@ -13,18 +13,26 @@ use crate::channel::cache::{Away, Known};
 use crate::delivery::precheck::DELETED;
 use crate::delivery::summaries::follow_the_rest;
 use crate::job::ParkedFor;
-use crate::maintenance::kept_receipts::tell_kept;
+use crate::maintenance::kept_receipts::{Told, tell_kept};
 use crate::maintenance::replan::replan;
 use crate::state::Core;
 
 /// Takes parked deliveries up again.
 pub(crate) struct Parking {
     pub(crate) core: Arc<Core>,
+    told: Told,
 }
 
 // === impl Parking ===
 
 impl Parking {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            told: Told::default(),
+        }
+    }
+
     /// One round; how many deliveries are due again.
     pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
         let db = &self.core.db;
@@ -90,7 +98,7 @@ impl Parking {
             if !terms.people.receipt_recipients().is_empty() {
                 due += self.unpark(team, lane, ParkedFor::NoRecipient).await?;
             } else if core.db.has_parked(team, lane, ParkedFor::NoRecipient).await? {
-                tell_kept(core, team);
+                tell_kept(core, &self.told, team);
             }
         }
         Ok(due)

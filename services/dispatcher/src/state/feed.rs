@@ -3,28 +3,21 @@
 //! that there is something suffices, and hints travel between replicas.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Notify, broadcast};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
-use watchbell_contracts::dispatcher::v1::Delivery;
-use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::ids::TeamId;
 use watchbell_store::listen::{ChangeBus, Notice};
 use watchbell_store::{Backend, Store};
+
+use crate::encode::Change;
 
 /// How many changes a watcher may be behind before it is told that it missed some.
 const BACKLOG: usize = 4096;
 /// The channel of the bus.
 const INBOX: &str = "inbox";
-
-/// A delivery that was made or has changed.
-#[derive(Debug, Clone)]
-pub(crate) struct Change {
-    pub(crate) team_id: TeamId,
-    pub(crate) channel_id: Option<ChannelId>,
-    pub(crate) delivery: Arc<Delivery>,
-}
 
 /// News.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! Rows of a batch as one parameter list of one statement: the rows of a SELECT that an INSERT or UPDATE takes from.
 //! How they get there differs: PostgreSQL unnests one array per column, SQLite reads one run of bytes, and texts as JSON.
 
+pub(super) mod arrays;
+mod packed;
+
 use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
-
-use super::{postgres, sqlite};
 
 /// Columns of equal length, each with its name.
 #[derive(Debug, Default)]
@@ -101,8 +102,8 @@ impl<'a> Batch<'a> {
     /// parameters, `$n` behind those of the rows, where they are named `{0}`, `{1}`, ….
     pub(super) fn statement(&self, backend: DbBackend, sql: &str, more: Vec<Value>) -> Statement {
         let (rows, mut values) = match backend {
-            DbBackend::Postgres => postgres::rows(self),
-            _ => sqlite::rows(self),
+            DbBackend::Postgres => arrays::rows(self),
+            _ => packed::rows(self),
         };
         let sql = self.complete(sql, &rows, values.len(), more.len());
         values.extend(more);

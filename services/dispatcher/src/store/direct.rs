@@ -10,8 +10,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 use watchbell_store::Store;
 
-use super::batch::{Batch, Column};
-use super::postgres;
+use super::batch::{Batch, Column, arrays};
 use super::transaction::{Columns, Writing};
 
 /// Dropped, it is rolled back.
@@ -49,7 +48,7 @@ impl Writing for DirectTransaction {
 
 fn statement(sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<(String, PgArguments), DbErr> {
     let used = batch.columns.len();
-    let sql = batch.complete(sql, &postgres::select(batch), used, more.len());
+    let sql = batch.complete(sql, &arrays::select(batch), used, more.len());
     let mut arguments = PgArguments::default();
     for (_, column) in &batch.columns {
         add(&mut arguments, column)?;

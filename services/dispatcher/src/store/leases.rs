@@ -9,17 +9,15 @@ use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 use watchbell_model::catalog::RECEIPT;
 use watchbell_model::ids::{DeliveryId, TeamId};
-use watchbell_runtime::shares::PLACE;
 
 use super::batch::Batch;
 use super::entities::{deliveries, events};
 use super::transaction::Transaction;
-use super::{Db, instant, micros, postgres, sqlite};
+use super::{Db, EventKey, instant, micros, postgres, sqlite};
 use crate::event::StoredEvent;
+use crate::job::live_jobs::Hold;
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
-use crate::maintenance::reconciler::Hold;
-use crate::maintenance::shared_events::EventKey;
 
 /// A lane with unleased rows.
 #[derive(Debug, Clone, Copy)]
@@ -70,15 +68,6 @@ const OWNERS: &str = "WITH RECURSIVE owner(id) AS (
         FROM owner WHERE owner.id IS NOT NULL
     )
     SELECT id FROM owner WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = owner.id)";
-
-/// SQL for the places that the event of delivery `d` takes in memory: about as many as [`StoredEvent::places`] counts, for
-/// a rendered email is stored as JSON.
-pub(super) fn places() -> String {
-    format!(
-        "1 + coalesce((SELECT octet_length(e.data) + coalesce(octet_length(e.email), 0)
-            FROM events e WHERE e.team_id = d.team_id AND e.id = d.event_id), 0) / {PLACE}"
-    )
-}
 
 // === impl Db ===
 

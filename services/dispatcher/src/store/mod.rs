@@ -24,8 +24,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
+use uuid::Uuid;
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::TeamId;
+use watchbell_runtime::shares::PLACE;
 use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::direct::DirectTransaction;
@@ -46,6 +48,9 @@ pub(crate) use writes::{NewDelivery, NewNotification, Patience};
 pub(crate) struct Db {
     store: Store,
 }
+
+/// A team and an event's id.
+pub(crate) type EventKey = (Uuid, String);
 
 /// A row that does not say what its column promises.
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +169,15 @@ fn word<T: FromWire>(number: i16, what: &'static str, row: &impl ToString) -> Re
 }
 
 /// The keys of events, as selected.
+/// SQL for the places that the event of delivery `d` takes in memory: about as many as [`StoredEvent::places`] counts, for
+/// a rendered email is stored as JSON.
+fn event_places() -> String {
+    format!(
+        "1 + coalesce((SELECT octet_length(e.data) + coalesce(octet_length(e.email), 0)
+            FROM events e WHERE e.team_id = d.team_id AND e.id = d.event_id), 0) / {PLACE}"
+    )
+}
+
 fn event_keys<R: Columns>(rows: &[R]) -> Result<HashSet<(TeamId, String)>, DbErr> {
     rows.iter()
         .map(|row| Ok((TeamId::from_uuid(row.uuid("team_id")?), row.text("id")?)))

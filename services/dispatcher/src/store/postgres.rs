@@ -1,84 +1,18 @@
-//! What PostgreSQL is told in its own way: batches as arrays that are unnested, claims under `SKIP LOCKED` for all
+//! PostgreSQL's own statements: claims under `SKIP LOCKED` for all
 //! lanes in one statement, the server's clock, and the locks that keep the cursors of an inbox in the order of commits.
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::ArrayType;
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use uuid::Uuid;
 use watchbell_model::ids::TeamId;
 
-use super::batch::{Batch, Column};
+use super::batch::Batch;
 use super::transaction::{Columns as _, Transaction, Writing};
-use super::{event_keys, leases};
+use super::{event_keys, event_places};
 
 /// Microseconds since 1970 by the server's clock.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
-
-/// The rows of a batch as a SELECT and its parameters. SeaORM's arrays have no NULL in them, so each type gives up one
-/// value that never occurs to stand for it.
-pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
-    let values = batch.columns.iter().map(|(_, column)| array(column));
-    (select(batch), values.collect())
-}
-
-/// That SELECT, whose parameters are one array for each column.
-pub(super) fn select(batch: &Batch<'_>) -> String {
-    let mut arrays = Vec::with_capacity(batch.columns.len());
-    let mut selected = Vec::with_capacity(batch.columns.len());
-    for (index, ((name, column), nullable)) in batch.columns.iter().zip(&batch.nullable).enumerate() {
-        let (sql_type, absent) = sql_type(column);
-        arrays.push(format!("${}::{sql_type}[]", index + 1));
-        selected.push(if *nullable {
-            format!("NULLIF({name}, {absent}) AS {name}")
-        } else {
-            (*name).to_owned()
-        });
-    }
-    format!(
-        "SELECT {} FROM UNNEST({}) AS u({})",
-        selected.join(", "),
-        arrays.join(", "),
-        batch.names()
-    )
-}
-
-/// A column's type, and what stands for NULL.
-fn sql_type(column: &Column<'_>) -> (&'static str, &'static str) {
-    match column {
-        Column::Uuid(_) => ("uuid", "'00000000-0000-0000-0000-000000000000'::uuid"),
-        Column::Text(_) => ("text", "''"),
-        Column::Big(_) => ("bigint", "'-9223372036854775808'::bigint"),
-        Column::Int(_) => ("integer", "NULL"),
-        Column::Small(_) => ("smallint", "'-32768'::smallint"),
-        Column::Bool(_) => ("boolean", "NULL"),
-    }
-}
-
-fn array(column: &Column<'_>) -> Value {
-    let (array_type, values): (_, Vec<Value>) = match column {
-        Column::Uuid(values) => (ArrayType::Uuid, each(values, Uuid::nil())),
-        Column::Text(values) => (ArrayType::String, each(values, "")),
-        Column::Big(values) => (ArrayType::BigInt, each(values, i64::MIN)),
-        Column::Int(values) => (
-            ArrayType::Int,
-            values.iter().map(|value| (*value).into()).collect(),
-        ),
-        Column::Small(values) => (ArrayType::SmallInt, each(values, i16::MIN)),
-        Column::Bool(values) => (
-            ArrayType::Bool,
-            values.iter().map(|value| (*value).into()).collect(),
-        ),
-    };
-    Value::Array(array_type, Some(Box::new(values)))
-}
-
-fn each<T: Copy + Into<Value>>(values: &[Option<T>], absent: T) -> Vec<Value> {
-    values
-        .iter()
-        .map(|value| value.unwrap_or(absent).into())
-        .collect()
-}
 
 /// Inserts events that are not there yet; the keys of those that were.
 pub(super) async fn insert_events<W: Writing>(
@@ -120,7 +54,7 @@ pub(super) async fn claim(
                 ) AS due
             ) AS taken WHERE taken.before < wanted.room
         ) RETURNING *",
-        leases::places()
+        event_places()
     );
     let statement = batch.statement(
         transaction.get_database_backend(),

@@ -1,0 +1,102 @@
+//! What quiet hours hold back: until when, and by which quiet hours that was decided.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use watchbell_domain::Severity;
+use watchbell_domain::quiet_hours::QuietHours;
+
+use crate::job::State;
+use crate::lanes::LaneId;
+use crate::store::GatheringLane;
+
+/// How long after an edit something may still be held by what was known before it.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// By which quiet hours each lane was planned, and since when.
+#[derive(Debug, Default)]
+pub(crate) struct Plans {
+    lanes: Mutex<HashMap<LaneId, (Option<QuietHours>, Duration)>>,
+}
+
+// === impl Plans ===
+
+impl Plans {
+    /// Whether what is held is to be looked at: the quiet hours are others, or were until a moment ago.
+    pub(crate) fn is_stale(&self, lane: LaneId, quiet: Option<&QuietHours>, now: Duration) -> bool {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        match lanes.get(&lane) {
+            Some((known, since)) if known.as_ref() == quiet => now.saturating_sub(*since) < SETTLING,
+            _ => {
+                lanes.insert(lane, (quiet.cloned(), now));
+                true
+            }
+        }
+    }
+
+    pub(crate) fn forget(&self, lane: LaneId) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.remove(&lane);
+    }
+
+    pub(crate) fn keep_only(&self, held: &[GatheringLane]) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|lane, _| held.iter().any(|held| held.lane == *lane));
+    }
+}
+
+/// Where something that is held stands by those quiet hours, and when it is due.
+pub(crate) fn place(
+    quiet: Option<&QuietHours>,
+    severity: Severity,
+    now: DateTime<Utc>,
+) -> (State, DateTime<Utc>) {
+    let Some(quiet) = quiet else {
+        return (State::Pending, now);
+    };
+    match quiet.holds(severity, now) {
+        Some(until) => (State::Held, until),
+        // Still held, so that it comes in one piece with the others.
+        None if quiet.coalesce() => (State::Held, now),
+        None => (State::Pending, now),
+    }
+}
+
+/// Why something is held.
+pub(crate) fn held_until(until: DateTime<Utc>) -> String {
+    format!("held for quiet hours until {}", until.to_rfc3339())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nights(coalesce: bool) -> QuietHours {
+        let json = serde_json::json!({
+            "time_zone": "UTC",
+            "windows": [{ "weekdays": [], "start": "22:00", "end": "07:00" }],
+            "coalesce": coalesce,
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn what_is_held_goes_where_the_quiet_hours_of_now_say() {
+        let night: DateTime<Utc> = "2026-11-21T23:00:00Z".parse().unwrap();
+        let morning: DateTime<Utc> = "2026-11-22T07:00:00Z".parse().unwrap();
+        let high = Severity::High;
+        assert_eq!(place(None, high, night), (State::Pending, night));
+        assert_eq!(place(Some(&nights(false)), high, night), (State::Held, morning));
+        assert_eq!(
+            place(Some(&nights(false)), high, morning),
+            (State::Pending, morning)
+        );
+        assert_eq!(place(Some(&nights(true)), high, morning), (State::Held, morning));
+        assert_eq!(
+            place(Some(&nights(false)), Severity::Critical, night),
+            (State::Pending, night)
+        );
+    }
+}

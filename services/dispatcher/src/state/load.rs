@@ -1,0 +1,115 @@
+//! Whether this process itself is what limits throughput: its processors, or the size of its commits.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+/// Processors are short when the runtime's threads have work for this share of the time, in percent.
+const SHORT: u64 = 85;
+/// The time over which that is measured.
+const WINDOW: Duration = Duration::from_millis(20);
+/// The database is what everybody waits for when a commit carries so much.
+const LARGE: usize = 256;
+/// A measurement says nothing after so long.
+const STALE: Duration = Duration::from_millis(200);
+/// How busy this process is.
+#[derive(Debug, Default)]
+pub(crate) struct Pressure {
+    processors: Mutex<Option<Measured>>,
+    /// The last large commit.
+    large_at: Mutex<Option<Duration>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    at: Duration,
+    /// Work of all threads until then.
+    work: Duration,
+    /// Percent of the time before.
+    busy: u64,
+}
+
+// === impl Pressure ===
+
+impl Pressure {
+    /// Measures again, when it is time to.
+    pub(crate) fn measure(&self, now: Duration) {
+        let metrics = Handle::current().metrics();
+        let threads = metrics.num_workers();
+        let work = || {
+            (0..threads)
+                .map(|thread| metrics.worker_total_busy_duration(thread))
+                .sum()
+        };
+        self.note(now, u32::try_from(threads).unwrap_or(1), work);
+    }
+
+    /// So many threads have worked for so long in all.
+    pub(crate) fn note(&self, now: Duration, threads: u32, work: impl FnOnce() -> Duration) {
+        let mut last = lock(&self.processors);
+        let Some(before) = *last else {
+            *last = Some(Measured {
+                at: now,
+                work: work(),
+                busy: 0,
+            });
+            return;
+        };
+        let elapsed = now.saturating_sub(before.at);
+        if elapsed < WINDOW {
+            return;
+        }
+        let work = work();
+        let worked = work.saturating_sub(before.work).as_micros();
+        let time = (elapsed * threads).as_micros().max(1);
+        let busy = u64::try_from(worked * 100 / time).unwrap_or(100);
+        *last = Some(Measured { at: now, work, busy });
+    }
+
+    /// A commit begins that carries so many submissions and outcomes.
+    pub(crate) fn commits(&self, now: Duration, things: usize) {
+        if things >= LARGE {
+            *lock(&self.large_at) = Some(now);
+        }
+    }
+
+    /// Whether it is this process, and no endpoint, that everything waits for.
+    pub(crate) fn is_high(&self, now: Duration) -> bool {
+        let fresh = |at: Duration| now.saturating_sub(at) < STALE;
+        let busy = lock(&self.processors).is_some_and(|last| last.busy >= SHORT && fresh(last.at));
+        busy || lock(&self.large_at).is_some_and(fresh)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn pressure_is_high_while_the_threads_have_hardly_a_pause() {
+        let pressure = Pressure::default();
+        pressure.note(Duration::ZERO, 2, || Duration::ZERO);
+        pressure.note(20 * MS, 2, || 36 * MS);
+        assert!(pressure.is_high(20 * MS), "36 of 40 ms");
+        pressure.note(30 * MS, 2, || panic!("it is too early to measure again"));
+        pressure.note(40 * MS, 2, || 56 * MS);
+        assert!(!pressure.is_high(40 * MS), "20 of 40 ms");
+    }
+
+    #[test]
+    fn pressure_is_high_after_a_large_commit_and_for_a_while() {
+        let pressure = Pressure::default();
+        pressure.commits(MS, 255);
+        assert!(!pressure.is_high(MS));
+        pressure.commits(MS, 256);
+        assert!(pressure.is_high(200 * MS));
+        assert!(!pressure.is_high(201 * MS));
+    }
+}
