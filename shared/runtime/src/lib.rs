@@ -5,7 +5,10 @@
 pub mod auth;
 pub mod client;
 pub mod config_feed;
+mod http_call;
 pub mod metrics;
+mod peer;
+mod principal;
 pub mod problem;
 pub mod ready;
 pub mod server;

@@ -15,7 +15,7 @@ pub struct Peer {
 
 /// Requests of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Activity(watch::Sender<Requests>);
+pub(crate) struct Activity(watch::Sender<Requests>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Requests {
@@ -25,12 +25,12 @@ struct Requests {
 
 /// A request that has not been answered to the end; its connection is not idle until this is dropped.
 #[derive(Debug)]
-pub(super) struct Open(Arc<Activity>);
+pub(crate) struct Open(Arc<Activity>);
 
 // === impl Peer ===
 
 impl Peer {
-    pub(super) fn new(address: SocketAddr, certified: bool, activity: Arc<Activity>) -> Self {
+    pub(crate) fn new(address: SocketAddr, certified: bool, activity: Arc<Activity>) -> Self {
         Self {
             address,
             certified,
@@ -50,7 +50,7 @@ impl Peer {
     }
 
     /// Counts a request of this connection.
-    pub(super) fn open(&self) -> Open {
+    pub(crate) fn open(&self) -> Open {
         self.activity.0.send_modify(|requests| {
             requests.begun = true;
             requests.open += 1;
@@ -63,17 +63,17 @@ impl Peer {
 
 impl Activity {
     /// Whether there was any request.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.0.borrow().begun
     }
 
     /// Whether no request is open.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.0.borrow().open == 0
     }
 
     /// Waits until no request has been open for so long.
-    pub(super) async fn idle(&self, span: std::time::Duration) {
+    pub(crate) async fn idle(&self, span: std::time::Duration) {
         let mut requests = self.0.subscribe();
         loop {
             // The sender lives as long as `self`.

@@ -20,11 +20,12 @@ use watchbell_model::secret::Secret;
 
 use super::rate::{Budget, RateLimit};
 use super::rooms::{Rooms, network};
-use super::session::Session;
+use super::session::{Session, StillGood};
 use super::table::{self, Access};
 use super::{Authenticator, Grant, KeyHash, Principal, hash_key};
+use crate::http_call::{is_probe, refused};
+use crate::peer::Peer;
 use crate::problem::{Problem, reason};
-use crate::server::{Peer, is_probe};
 use crate::settings::{LimitSettings, Shared};
 
 /// What every API key starts with.
@@ -65,7 +66,7 @@ pub struct AuthService<S> {
     auth: Arc<Auth>,
 }
 
-pub(super) struct Auth {
+struct Auth {
     clock: SharedClock,
     keys: Arc<dyn Authenticator>,
     members: Option<Arc<dyn MemberVerifier>>,
@@ -77,7 +78,7 @@ pub(super) struct Auth {
 
 /// What a call brought along.
 #[derive(Clone)]
-pub(super) enum Credential {
+enum Credential {
     None,
     /// A bearer token or API key.
     Token(Secret),
@@ -315,12 +316,20 @@ impl Auth {
         let left = expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
         Ok(Admission {
             principal,
-            session: Session::of(self, credential, access, left, place),
+            session: Session::of(self.still_good(credential, access), left, place),
+        })
+    }
+
+    /// The question that an open stream repeats.
+    fn still_good(self: Arc<Self>, credential: Credential, access: Access) -> StillGood {
+        Arc::new(move || {
+            let (auth, credential) = (Arc::clone(&self), credential.clone());
+            Box::pin(async move { auth.still_admits(&credential, access).await })
         })
     }
 
     /// Whether a stream that was opened with this credential may go on. Not known for now means yes.
-    pub(super) async fn still_admits(&self, credential: &Credential, access: Access) -> bool {
+    async fn still_admits(&self, credential: &Credential, access: Access) -> bool {
         let checked = match self.holder(credential).await {
             Ok(grant) => access.check(&grant.principal),
             Err(problem) => Err(problem),
@@ -413,7 +422,7 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let session = match self.auth.rooms.anonymous(peer(request.extensions())) {
             Ok(place) => Session::anonymous(place),
-            Err(problem) => return Box::pin(async { Ok(crate::server::refused(false, problem)) }),
+            Err(problem) => return Box::pin(async { Ok(refused(false, problem)) }),
         };
         let answer = self.inner.call(request.map(|body| session.measure(body)));
         Box::pin(async move {

@@ -13,9 +13,7 @@ use http::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Status;
 
-use super::layer::{Auth, Credential};
 use super::rooms::{CALL, Place};
-use super::table::Access;
 use crate::problem::{DEFAULT_RETRY, Problem};
 use crate::shares::PLACE;
 
@@ -33,11 +31,12 @@ struct Inner {
     credential: Option<Opened>,
 }
 
+/// Asks whether a credential is still good.
+pub(super) type StillGood = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
 /// A credential with which something was opened.
 struct Opened {
-    auth: Arc<Auth>,
-    credential: Credential,
-    access: Access,
+    still_good: StillGood,
     /// How long it is good for, when it has an end.
     valid_for: Option<Duration>,
 }
@@ -52,18 +51,10 @@ impl Session {
         }))
     }
 
-    pub(super) fn of(
-        auth: Arc<Auth>,
-        credential: Credential,
-        access: Access,
-        valid_for: Option<Duration>,
-        place: Option<Place>,
-    ) -> Self {
+    pub(super) fn of(still_good: StillGood, valid_for: Option<Duration>, place: Option<Place>) -> Self {
         // A service's token, or certificate, is good for as long as its process.
         let credential = place.is_some().then_some(Opened {
-            auth,
-            credential,
-            access,
+            still_good,
             valid_for,
         });
         Self(Arc::new(Inner { place, credential }))
@@ -116,7 +107,7 @@ impl Opened {
     async fn refused(&self) {
         loop {
             tokio::time::sleep(RECHECK).await;
-            if !self.auth.still_admits(&self.credential, self.access).await {
+            if !(self.still_good)().await {
                 return;
             }
         }

@@ -14,7 +14,7 @@ use watchbell_contracts::config::v1::{FollowChangesRequest, FollowChangesRespons
 use watchbell_model::clock::SharedClock;
 
 use super::{ConfigFeed, Link};
-use crate::auth::internal_request;
+use crate::principal::internal_request;
 use crate::ready::{Condition, PROCESS, Readiness};
 use crate::tasks::Loop;
 

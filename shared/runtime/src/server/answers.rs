@@ -1,31 +1,10 @@
-//! Answers in the caller's own language, and with details also where the gRPC library gave none.
+//! Details for statuses that the gRPC library made without any.
 
-use axum::body::Body;
-use axum::response::IntoResponse as _;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::HeaderMap;
 use tonic::{Code, Status};
 use watchbell_model::violation::reason as field;
 
 use crate::problem::Problem;
-
-/// A refusal as gRPC, or as plain HTTP.
-pub(crate) fn refused(grpc: bool, problem: Problem) -> Response<Body> {
-    if grpc {
-        return Status::from(problem).into_http();
-    }
-    let status = match problem {
-        Problem::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Problem::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
-        Problem::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let mut response = (status, format!("{problem}\n")).into_response();
-    if let Problem::Overloaded { retry_after } = problem {
-        let seconds = HeaderValue::from(retry_after.as_secs().max(1));
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    response
-}
 
 /// Mends a status in headers or trailers that the gRPC library made of a request that it could not read: it says OUT_OF_RANGE
 /// of a message that is too large, and INTERNAL, as if the fault were ours, of bytes that are no message. Statuses of

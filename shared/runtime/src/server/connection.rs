@@ -19,8 +19,8 @@ use tonic::service::Routes;
 use tower::{Service as _, ServiceExt as _};
 
 use super::connections::Connection;
-use super::peer::Peer;
 use super::web::WebService;
+use crate::peer::Peer;
 
 /// Time for the TLS handshake, and again for the preface of HTTP/2 or the headers of the first request.
 const OPENING: Duration = Duration::from_secs(10);

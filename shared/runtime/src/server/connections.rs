@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::peer::Activity;
 use crate::auth::network;
+use crate::peer::Activity;
 use crate::shares::{Share, Shares};
 
 /// All connections of a process.
@@ -111,8 +111,8 @@ impl Drop for Connection {
 
 #[cfg(test)]
 mod tests {
-    use super::super::peer::Peer;
     use super::*;
+    use crate::peer::Peer;
 
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()

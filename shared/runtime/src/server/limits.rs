@@ -19,9 +19,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tower::{Layer, Service};
 
-use super::answers::{self, refused};
-use super::peer::{Open, Peer};
+use super::answers;
 use crate::auth::Session;
+use crate::http_call::{is_grpc, is_probe, refused};
+use crate::peer::{Open, Peer};
 use crate::problem::{Problem, reason};
 use crate::settings::LimitSettings;
 
@@ -139,17 +140,6 @@ where
             }))
         })
     }
-}
-
-/// Whether somebody only asks how the process does. Whoever restarts what does not answer must not restart what is busy.
-pub(crate) fn is_probe(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz" | "/grpc.health.v1.Health/Check")
-}
-
-/// Whether a request is gRPC (gRPC-Web has been translated before).
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// `grpc-timeout`: up to eight digits and a unit (gRPC over HTTP/2).

@@ -7,7 +7,6 @@ mod connection;
 mod connections;
 mod limits;
 mod listen;
-mod peer;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -31,6 +30,7 @@ use tower::{Layer as _, Service};
 use watchbell_model::clock::SharedClock;
 
 use crate::auth::AuthLayer;
+use crate::http_call::is_grpc;
 use crate::problem::Problem;
 use crate::ready::{Failing, PROCESS, Readiness};
 use crate::settings::{LimitSettings, ServerSettings, TlsSettings};
@@ -40,9 +40,7 @@ use connection::Protocol;
 use connections::Connections;
 use listen::Door;
 
-pub(crate) use answers::refused;
-pub(crate) use limits::{is_grpc, is_probe};
-pub use peer::Peer;
+pub use crate::peer::Peer;
 
 /// Most connections of operators.
 const ADMIN_CONNECTIONS: usize = 64;

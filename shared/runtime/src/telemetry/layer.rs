@@ -23,8 +23,8 @@ use watchbell_model::clock::SharedClock;
 
 use super::propagate;
 use crate::auth::table;
+use crate::http_call::{is_grpc, is_probe};
 use crate::metrics::LATENCY_SECONDS;
-use crate::server::{is_grpc, is_probe};
 
 /// Traces and measures each call; see the module.
 #[derive(Clone)]
