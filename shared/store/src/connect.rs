@@ -9,62 +9,18 @@ use std::time::Duration;
 
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
-use sea_orm::{
-    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    DbErr, Statement,
-};
-use sha2::{Digest, Sha256};
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use tracing::log::LevelFilter;
+use sea_orm::{ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
+use tokio::sync::Mutex;
 
 use crate::inline::{Inline, InlineTransaction};
 use crate::listen::ChangeBus;
+use crate::options::{
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Backend, READER_PRAGMAS, STATEMENT_CACHE, WRITER_PRAGMAS, WRITER_TIMEOUT,
+    quiet,
+};
 use crate::postgres::{self, Following, Opened};
+use crate::turn::WriteTurn;
 use crate::{DatabaseSettings, Location, StoreError};
-
-/// How long a statement may wait for SQLite's write lock, held for a moment by another process, or by a transaction of ours
-/// whose owner has gone.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a caller waits for a free connection before the database counts as away.
-pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it waits for SQLite's only writer, which one transaction after the other may be before.
-const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection idle for longer is pinged before use; busy ones are not, which saves a round trip each.
-pub(crate) const PING_AFTER_IDLE: Duration = Duration::from_secs(10);
-/// Statements slower than this are worth a line in the log.
-pub(crate) const SLOW_STATEMENT: Duration = Duration::from_secs(1);
-/// SQLite's own cache of pages, in KiB (negative: sqlite.org/pragma.html#pragma_cache_size). There is one writer and many
-/// readers, which find the rest in the operating system's.
-const WRITER_CACHE: &str = "-8000";
-const READER_CACHE: &str = "-2000";
-/// Pages in the WAL before a commit copies what is not in the file yet ([`Store::checkpoint`]): 16 MB. With a quarter of
-/// it, the default, that happens several times a second under load; with four times as much it takes a commit 30 ms.
-const CHECKPOINT_PAGES: &str = "4000";
-/// What makes a connection to SQLite one that writes: each commit is on the disk before it is acknowledged.
-pub(crate) const WRITER_PRAGMAS: [(&str, &str); 6] = [
-    ("foreign_keys", "ON"),
-    ("temp_store", "MEMORY"),
-    ("cache_size", WRITER_CACHE),
-    ("wal_autocheckpoint", CHECKPOINT_PAGES),
-    ("journal_mode", "WAL"),
-    ("synchronous", "FULL"),
-];
-const READER_PRAGMAS: [(&str, &str); 3] = [
-    ("temp_store", "MEMORY"),
-    ("cache_size", READER_CACHE),
-    ("query_only", "ON"),
-];
-/// Prepared statements kept per connection.
-pub(crate) const STATEMENT_CACHE: usize = 256;
-
-/// Which database a [`Store`] talks to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    /// SQLite 3.35 or newer.
-    Sqlite,
-    /// PostgreSQL 13 or newer.
-    Postgres,
-}
 
 /// An open database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -86,10 +42,6 @@ struct Inner {
     /// PostgreSQL's, when there are several servers.
     _following: Option<Following>,
 }
-
-/// The right to write. SQLite has one writer at a time, and its own way of waiting is to sleep and try again.
-#[derive(Debug)]
-pub struct WriteTurn(#[expect(dead_code, reason = "it is held")] Option<OwnedMutexGuard<()>>);
 
 /// Opens the database; makes the file or the schema when it is absent. It does not migrate.
 ///
@@ -139,25 +91,6 @@ async fn connect_sqlite(settings: &DatabaseSettings, path: &Path) -> Result<Stor
     }))
 }
 
-/// Held until the transaction ends.
-pub(crate) async fn advisory_lock(transaction: &DatabaseTransaction, schema: &str) -> Result<(), DbErr> {
-    transaction
-        .execute_raw(Statement::from_sql_and_values(
-            sea_orm::DbBackend::Postgres,
-            "SELECT pg_advisory_xact_lock($1)",
-            [advisory_key(schema).into()],
-        ))
-        .await?;
-    Ok(())
-}
-
-/// Derived from the schema, so that services do not wait for one another.
-pub(crate) fn advisory_key(schema: &str) -> i64 {
-    let digest = Sha256::digest(format!("watchbell migrations of {schema}"));
-    let bytes = digest.iter().take(8);
-    bytes.fold(0_i64, |key, byte| (key << 8) | i64::from(*byte))
-}
-
 fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
     let path = path.to_owned();
     // The file name is set below: a path need not be a valid URL.
@@ -195,15 +128,6 @@ fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOpti
                 .fold(options, |options, (name, value)| options.pragma(*name, *value))
         });
     quiet(options)
-}
-
-/// No line per statement, and no SQL text in every span: only what is slow is worth reading.
-pub(crate) fn quiet(mut options: ConnectOptions) -> ConnectOptions {
-    options
-        .record_stmt_in_spans(false)
-        .sqlx_logging_level(LevelFilter::Off)
-        .sqlx_slow_statements_logging_settings(LevelFilter::Warn, SLOW_STATEMENT);
-    options
 }
 
 /// Only the owner may read what a team configured; SQLite gives `-wal` and `-shm` the file's own mode.

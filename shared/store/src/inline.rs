@@ -15,8 +15,8 @@ use sea_orm::sqlx::error::{DatabaseError, ErrorKind};
 use sea_orm::{DbErr, RuntimeErr, Statement, Value, sqlx};
 use uuid::Uuid;
 
-use crate::WriteTurn;
-use crate::connect::{BUSY_TIMEOUT, STATEMENT_CACHE, WRITER_PRAGMAS};
+use crate::options::{BUSY_TIMEOUT, STATEMENT_CACHE, WRITER_PRAGMAS};
+use crate::turn::WriteTurn;
 
 /// The connection.
 #[derive(Debug)]

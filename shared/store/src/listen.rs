@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-use crate::connect::ACQUIRE_TIMEOUT;
+use crate::options::ACQUIRE_TIMEOUT;
 
 /// How many notices a slow subscriber may be behind before it is told that it missed some.
 const BACKLOG: usize = 1024;

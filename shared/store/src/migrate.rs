@@ -7,7 +7,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::{MigratorTraitSelf, seaql_migrations};
 
-use crate::connect::advisory_lock;
+use crate::postgres::advisory_lock;
 use crate::{Location, Store, StoreError};
 
 /// What stands before the oldest migration that a release must know.

@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgSslMode};
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    Statement,
+};
+use sha2::{Digest, Sha256};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
-use crate::connect::{
-    ACQUIRE_TIMEOUT, PING_AFTER_IDLE, SLOW_STATEMENT, STATEMENT_CACHE, advisory_key, quiet,
-};
+use crate::options::{ACQUIRE_TIMEOUT, PING_AFTER_IDLE, SLOW_STATEMENT, STATEMENT_CACHE, quiet};
 use crate::{DatabaseSettings, StoreError};
 
 /// PostgreSQL ends a transaction whose owner says nothing for so long. A process that stands still, or whose machine is
@@ -171,6 +173,25 @@ async fn create_schema(connection: &mut PgConnection, schema: &str) -> Result<()
     let create = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
     transaction.execute(AssertSqlSafe(create)).await?;
     transaction.commit().await
+}
+
+/// Held until the transaction ends.
+pub(crate) async fn advisory_lock(transaction: &DatabaseTransaction, schema: &str) -> Result<(), DbErr> {
+    transaction
+        .execute_raw(Statement::from_sql_and_values(
+            sea_orm::DbBackend::Postgres,
+            "SELECT pg_advisory_xact_lock($1)",
+            [advisory_key(schema).into()],
+        ))
+        .await?;
+    Ok(())
+}
+
+/// Derived from the schema, so that services do not wait for one another.
+fn advisory_key(schema: &str) -> i64 {
+    let digest = Sha256::digest(format!("watchbell migrations of {schema}"));
+    let bytes = digest.iter().take(8);
+    bytes.fold(0_i64, |key, byte| (key << 8) | i64::from(*byte))
 }
 
 /// Points the pool at the primary, whichever of the servers it is, until the store is closed.
