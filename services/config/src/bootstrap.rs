@@ -58,7 +58,7 @@ impl Service {
             expire_time: None,
         };
         api_keys::insert(connection, row).await?;
-        change.finish(self, false).await?;
+        self.finish(change, false).await?;
         Ok(true)
     }
 }

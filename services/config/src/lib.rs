@@ -15,6 +15,7 @@ mod feed;
 mod followers;
 mod grpc;
 pub mod keys;
+mod loops;
 mod mask;
 mod owners;
 mod pruner;

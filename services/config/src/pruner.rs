@@ -6,7 +6,6 @@ use watchbell_model::clock::SharedClock;
 use watchbell_store::Store;
 
 use crate::error::Result;
-use crate::grpc::UNDO;
 use crate::store::{changes, departures};
 
 /// How long a change is kept: a follower that was away for longer reads everything again.
@@ -32,7 +31,7 @@ impl FeedPruner {
     /// # Errors
     /// The database's.
     pub async fn tick(&self) -> Result<u64> {
-        departures::prune_all_teams(self.store.writer(), self.clock.now() - UNDO).await?;
+        departures::prune_all_teams(self.store.writer(), self.clock.now() - departures::UNDO).await?;
         changes::prune_all_teams(&self.store, self.clock.now() - KEPT).await
     }
 }

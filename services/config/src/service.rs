@@ -1,7 +1,6 @@
-//! The service: what its handlers share, how it opens, and the loops that run beside it.
+//! The service: what its handlers and loops share, and how it opens.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -20,9 +19,6 @@ use watchbell_store::{DatabaseSettings, Store, connect};
 use crate::dispatcher::Link;
 use crate::error::Result;
 use crate::followers::Followers;
-use crate::owners::OwnerTeller;
-use crate::pruner::FeedPruner;
-use crate::resealer::Resealer;
 use crate::sealing::{Keyring, SealingSettings};
 use crate::slack::{SlackApp, SlackSettings};
 use crate::store::changes::Change;
@@ -120,37 +116,6 @@ impl Service {
         })
     }
 
-    /// Runs the loops until `shutdown`; then ends the open streams, so that a server can drain.
-    pub async fn run(&self, shutdown: CancellationToken) {
-        let pruner = FeedPruner::new(self.store().clone(), self.clock().clone());
-        let resealer = Resealer::new(self.clone());
-        let teller = OwnerTeller::new(self.clone());
-        tokio::join!(
-            self.followers().exchange(self.store(), &shutdown),
-            every(
-                Duration::from_secs(3600),
-                &shutdown,
-                "pruning the change feed",
-                || pruner.tick()
-            ),
-            every(
-                Duration::from_secs(3600),
-                &shutdown,
-                "sealing secrets anew",
-                || resealer.tick()
-            ),
-            every(Duration::from_secs(5), &shutdown, "telling Owners", || teller
-                .tick()),
-            every(
-                Duration::from_secs(3600),
-                &shutdown,
-                "forgetting what was told",
-                || { teller.prune() }
-            ),
-        );
-        self.inner.closing.cancel();
-    }
-
     /// Says where the Dispatcher is, which may open after Config: for how channels fare, and to tell Owners. The first
     /// one given stays.
     pub fn attach_dispatcher(&self, dispatcher: Arc<dyn DispatcherApi>) {
@@ -215,28 +180,18 @@ impl Service {
     pub(crate) async fn change(&self, team: TeamId) -> Result<Change> {
         Change::begin(self.store(), team, self.now()).await
     }
-}
 
-/// Calls `tick` at once and then every `pause`. A failure is logged and the next tick tries again: the database may
-/// be away, which is a state to wait in.
-async fn every<F, T>(
-    pause: Duration,
-    shutdown: &CancellationToken,
-    what: &'static str,
-    mut tick: impl FnMut() -> F,
-) where
-    F: Future<Output = Result<T>>,
-{
-    while shutdown
-        .run_until_cancelled(async {
-            if let Err(error) = tick().await {
-                tracing::warn!(%error, "{what} failed; it is tried again later");
-            }
-            tokio::time::sleep(pause).await;
-        })
-        .await
-        .is_some()
-    {}
+    /// Commits a change, announces it, and waits until the followers of the feed have acknowledged it; or, with
+    /// `validate_only`, rolls it back.
+    pub(crate) async fn finish(&self, change: Change, validate_only: bool) -> Result<()> {
+        if validate_only {
+            return change.roll_back().await;
+        }
+        let cursor = change.commit().await?;
+        self.followers().announce(self.store(), cursor).await;
+        self.followers().heeded(cursor).await;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

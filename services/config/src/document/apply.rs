@@ -4,7 +4,7 @@ use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 
-use super::plan::Step;
+use super::steps::Step;
 use crate::error::Result;
 use crate::owners;
 use crate::sealing::{Keyring, RowIdentity};

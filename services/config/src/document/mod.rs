@@ -18,6 +18,7 @@ mod entry;
 mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod paths;
 mod plan;
 mod plan_channels;
 mod plan_rules;
@@ -26,6 +27,7 @@ mod read_channel;
 mod read_people;
 mod reader;
 pub mod references;
+mod steps;
 mod text;
 mod tree;
 mod words;
@@ -39,10 +41,11 @@ use watchbell_model::{ChannelKind, Topic};
 pub(crate) use apply::apply;
 pub(crate) use current::Current;
 pub(crate) use export::export;
-pub(crate) use plan::{Admission, Plan, plan};
+pub(crate) use plan::plan;
 pub(crate) use read::desired;
 use read_channel::LeftOut;
 pub(crate) use read_channel::in_document;
+pub(crate) use steps::{Admission, Plan};
 
 use crate::warnings::Known;
 

@@ -8,7 +8,7 @@ use watchbell_model::ids::ChannelId;
 use watchbell_model::violation::{Violations, reason};
 
 use super::current::{Current, CurrentChannel};
-use super::plan::{Admission, Context, Plan, Step};
+use super::steps::{Admission, Context, Plan, Step};
 use super::{ChannelDraft, entry, in_document};
 use crate::secrets;
 use crate::store::entities::channel;

@@ -10,8 +10,8 @@ use watchbell_model::ids::{MentionRuleId, RuleId};
 use watchbell_model::violation::{Violations, reason};
 
 use super::current::Current;
-use super::plan::{Context, Plan, Step};
 use super::plan_channels::{Channels, Known};
+use super::steps::{Context, Plan, Step};
 use super::tree::{Map, Tree};
 use super::{ChannelRef, MentionDraft, RuleDraft, entry, plan_channels};
 use crate::store::entities::{mention_rule, rule};

@@ -14,7 +14,8 @@ use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};
 
-use super::read_channel::{channel, filter, renamed, wire};
+use super::paths::in_document;
+use super::read_channel::{channel, filter, wire};
 use super::read_people::{digest, preferences, recipients};
 use super::reader::{Item, Notes, Table};
 use super::{ChannelRef, Desired, MemberRef, MentionDraft, Placed, RuleDraft, references, text};
@@ -323,18 +324,6 @@ fn alert_policy(item: &Item<'_>) -> AlertPolicy {
         when: when.into(),
         severities,
     }
-}
-
-/// What a check says, at the paths of the document.
-pub(super) fn in_document(violations: Violations, names: &[(&str, &str)], path: &str) -> Violations {
-    let renamed: Violations = violations
-        .into_iter()
-        .map(|mut violation| {
-            violation.field = renamed(&violation.field, names);
-            violation
-        })
-        .collect();
-    renamed.under(path)
 }
 
 #[cfg(test)]

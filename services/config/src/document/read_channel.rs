@@ -10,6 +10,7 @@ use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};
 
 use super::ChannelDraft;
+use super::paths::renamed;
 use super::reader::{Item, Table};
 use super::words::parse_window;
 use crate::check;
@@ -112,21 +113,6 @@ pub(crate) fn in_document(violations: Violations) -> Violations {
             violation
         })
         .collect()
-}
-
-/// A path with its beginning renamed; a beginning ends where a name ends.
-pub(super) fn renamed(path: &str, names: &[(&str, &str)]) -> String {
-    for (from, to) in names {
-        if let Some(rest) = path.strip_prefix(from)
-            && (from.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
-        {
-            return match (to.is_empty(), rest.strip_prefix('.')) {
-                (true, Some(rest)) => rest.to_owned(),
-                _ => format!("{to}{rest}"),
-            };
-        }
-    }
-    path.to_owned()
 }
 
 /// A secret, if it is given.

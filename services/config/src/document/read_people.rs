@@ -9,7 +9,7 @@ use watchbell_model::violation::reason;
 use watchbell_model::{EmailAddress, Severity, Topic};
 
 use super::PreferencesDraft;
-use super::read::in_document;
+use super::paths::in_document;
 use super::reader::Item;
 use crate::check;
 

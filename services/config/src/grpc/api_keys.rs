@@ -76,7 +76,7 @@ pub(super) async fn create(
         room(count, MAX_KEYS, "API keys")?;
     }
     api_keys::insert(change.connection(), row).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(CreateApiKeyResponse {
         api_key: Some(api_key),
         key: key.expose().to_owned(),
@@ -101,7 +101,7 @@ pub(super) async fn delete(
         }
     }
     api_keys::delete(change.connection(), team, id).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(DeleteApiKeyResponse {})
 }
 

@@ -81,7 +81,7 @@ pub(super) async fn create(
     };
     row.configure(&event_type_message(&spec));
     event_types::insert(change.connection(), &row).await?;
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(CreateEventTypeResponse {
         event_type: Some(row.to_message()?),
     })
@@ -112,7 +112,7 @@ pub(super) async fn update(
     row.configure(&event_type_message(&spec));
     row.version += 1;
     event_types::update(change.connection(), &row).await?;
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(UpdateEventTypeResponse {
         event_type: Some(row.to_message()?),
     })
@@ -129,7 +129,7 @@ pub(super) async fn delete(
     let row = event_types::get(change.connection(), team, &request.name).await?;
     etag::check(&request.etag, row.version, "event type", &row.name)?;
     event_types::delete(change.connection(), team, &row.name).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(DeleteEventTypeResponse {})
 }
 

@@ -89,7 +89,7 @@ pub(super) async fn create(
     channels::insert(change.connection(), &mut row).await?;
     let channel = row.to_message(row.create_time)?;
     let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(CreateChannelResponse {
         channel: Some(channel),
         signing_secret: taken.made.filter(|_| !request.validate_only).unwrap_or_default(),
@@ -174,7 +174,7 @@ pub(super) async fn update(
         row.update_time = change.now();
         if channels::update_if(change.connection(), &row, read).await? {
             let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
-            change.finish(service, request.validate_only).await?;
+            service.finish(change, request.validate_only).await?;
             return Ok(UpdateChannelResponse {
                 channel: Some(row.to_message(service.now())?),
                 warnings,
@@ -216,7 +216,7 @@ pub(super) async fn delete(
     }
     owners::channels_removed(&change, &[&row], &caller).await?;
     channels::delete(change.connection(), &row).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(DeleteChannelResponse {})
 }
 
@@ -232,7 +232,7 @@ pub(super) async fn set_default(
     // Idempotent: what is so already changes nothing, and no snapshot.
     if !row.is_default {
         channels::set_default(change.connection(), &mut row).await?;
-        change.finish(service, false).await?;
+        service.finish(change, false).await?;
     }
     Ok(SetDefaultChannelResponse {
         channel: Some(row.to_message(service.now())?),
@@ -298,7 +298,7 @@ pub(super) async fn rotate_secret(
     row.version += 1;
     row.update_time = change.now();
     channels::update_if(change.connection(), &row, read).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(RotateWebhookSecretResponse {
         signing_secret: new.expose().to_owned(),
         old_secret_expire_time: Some(timestamp(until)),
@@ -322,7 +322,7 @@ pub(super) async fn reenable(
     row.version += 1;
     row.update_time = change.now();
     channels::update_health(change.connection(), &row).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(ReenableChannelResponse {
         channel: Some(row.to_message(service.now())?),
     })

@@ -82,7 +82,7 @@ pub(super) async fn create(
     };
     write(draft, &mut row);
     members::insert(change.connection(), &row).await?;
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(CreateMemberResponse {
         member: Some(row.to_message()?),
     })
@@ -115,7 +115,7 @@ pub(super) async fn update(
     row.version += 1;
     row.update_time = change.now();
     members::update(change.connection(), &row).await?;
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(UpdateMemberResponse {
         member: Some(row.to_message()?),
     })
@@ -134,7 +134,7 @@ pub(super) async fn delete(
     owners_by_owners(&caller, &[row.role()?])?;
     another_owner(&caller, &change, &row).await?;
     members::delete(change.connection(), team, id).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(DeleteMemberResponse {})
 }
 

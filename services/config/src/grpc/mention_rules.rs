@@ -83,7 +83,7 @@ pub(super) async fn create(
     let warnings = Known::read(change.connection(), team)
         .await?
         .of_mention_rule(&rule);
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(CreateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
         warnings,
@@ -117,7 +117,7 @@ pub(super) async fn update(
     let warnings = Known::read(change.connection(), team)
         .await?
         .of_mention_rule(&rule);
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(UpdateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
         warnings,
@@ -135,7 +135,7 @@ pub(super) async fn delete(
     let row = rules::get_mention(change.connection(), team, id).await?;
     etag::check(&request.etag, row.version, "mention rule", id)?;
     rules::delete_mention(change.connection(), team, id).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(DeleteMentionRuleResponse {})
 }
 

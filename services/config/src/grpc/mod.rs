@@ -16,8 +16,6 @@ mod team_settings;
 mod teams;
 mod unsubscribe;
 
-pub(crate) use unsubscribe::UNDO;
-
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{
     BoxStream, CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi,

@@ -49,7 +49,7 @@ pub(super) async fn update(
         }
     }
     let now = resolved(change.connection(), team, &row).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(UpdatePreferencesResponse { preferences: now })
 }
 

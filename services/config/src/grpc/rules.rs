@@ -86,7 +86,7 @@ pub(super) async fn create(
     order.insert(index, row.clone());
     rules::renumber(change.connection(), &mut order).await?;
     let warnings = Known::read(change.connection(), team).await?.of_rule(&rule);
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(CreateRuleResponse {
         rule: Some(row.to_message()?),
         warnings,
@@ -117,7 +117,7 @@ pub(super) async fn update(
     row.update_time = change.now();
     rules::update(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team).await?.of_rule(&rule);
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(UpdateRuleResponse {
         rule: Some(row.to_message()?),
         warnings,
@@ -137,7 +137,7 @@ pub(super) async fn delete(
     rules::delete(change.connection(), team, id).await?;
     let mut order = rules::all(change.connection(), team).await?;
     rules::renumber(change.connection(), &mut order).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(DeleteRuleResponse {})
 }
 
@@ -159,7 +159,7 @@ pub(super) async fn move_to(
     let row = order.remove(from);
     order.insert(index_of(request.position, order.len()), row);
     rules::renumber(change.connection(), &mut order).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     let bytes: usize = order.iter().map(|row| row.spec.len()).sum();
     let told = |row: &rule::Model| {
         let full = row.to_message()?;

@@ -227,7 +227,7 @@ async fn connect(service: &Service, team: TeamId, grant: &Grant) -> Result<(chan
             make(service, &change, &message, &secrets).await?
         }
     };
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok((row, reconnected))
 }
 

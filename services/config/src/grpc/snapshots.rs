@@ -170,7 +170,7 @@ pub(super) async fn report_health(
     row.health_message = message;
     row.health_time = Some(seen);
     channels::update_health(change.connection(), &row).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(ReportChannelHealthResponse {})
 }
 

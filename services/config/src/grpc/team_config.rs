@@ -67,7 +67,7 @@ pub(super) async fn apply(
         // Begun, the change has raised the revision by one; what was planned on another state is planned again.
         if teams::get(change.connection(), team).await?.revision == current.revision + 1 {
             document::apply(&change, team, service.keyring(), plan.steps, &caller).await?;
-            change.finish(service, false).await?;
+            service.finish(change, false).await?;
             answer.revision = current.revision + 1;
             return Ok(answer);
         }

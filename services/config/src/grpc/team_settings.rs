@@ -38,7 +38,7 @@ pub(super) async fn update_recipients(
     let mut settings = teams::settings(change.connection(), team).await?;
     settings.compliance_recipients = recipients.join("\n");
     teams::put_settings(change.connection(), settings).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(UpdateComplianceRecipientsResponse { recipients })
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn update_digest(
     row.digest_version += 1;
     let settings = row.digest()?;
     teams::put_settings(change.connection(), row).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(UpdateDigestSettingsResponse {
         settings: Some(settings),
     })

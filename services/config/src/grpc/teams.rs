@@ -66,7 +66,7 @@ pub(super) async fn create(
     let team = row.to_message()?;
     let change = Change::begin_new(service.store(), id, now).await?;
     teams::insert(change.connection(), row).await?;
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(CreateTeamResponse { team: Some(team) })
 }
 
@@ -101,7 +101,7 @@ pub(super) async fn update(
     row.version += 1;
     row.update_time = change.now();
     teams::update(change.connection(), &row).await?;
-    change.finish(service, request.validate_only).await?;
+    service.finish(change, request.validate_only).await?;
     Ok(UpdateTeamResponse {
         team: Some(row.to_message()?),
     })
@@ -117,6 +117,6 @@ pub(super) async fn delete(
     let row = teams::get(change.connection(), team).await?;
     etag::check(&request.etag, row.version, "team", team)?;
     teams::delete(change.connection(), team).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(DeleteTeamResponse {})
 }

@@ -3,7 +3,7 @@
 //! login. A token of an address that is no longer the member's does nothing, and whoever follows it is told so. Doing
 //! something twice is doing it once, and a program that follows the link of somebody gone is told that all is well.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use prost::Message;
 use watchbell_contracts::config::v1::{
     DigestSettings, InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference,
@@ -25,10 +25,7 @@ use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::departures::List;
 use crate::store::entities::{member, preference};
-use crate::store::{channels, members, preferences, teams};
-
-/// For how long a link takes back what it did.
-pub(crate) const UNDO: TimeDelta = TimeDelta::days(7);
+use crate::store::{channels, departures, members, preferences, teams};
 
 /// What is asked of a link.
 enum Asked {
@@ -99,7 +96,7 @@ pub(super) async fn unsubscribe(
     let done = async {
         let change = service.change(team).await?;
         let link = Link {
-            since: change.now() - UNDO,
+            since: change.now() - departures::UNDO,
             change: &change,
             id,
         };
@@ -119,7 +116,7 @@ pub(super) async fn unsubscribe(
         };
         // What changes nothing makes no new snapshot.
         if answer.changed {
-            change.finish(service, false).await?;
+            service.finish(change, false).await?;
         }
         Ok(answer)
     };

@@ -17,7 +17,6 @@ use watchbell_store::Store;
 
 use super::entities::{change, feed, team};
 use crate::error::{Error, Result};
-use crate::service::Service;
 
 /// The one row of the feed's table.
 const FEED: i32 = 1;
@@ -94,13 +93,13 @@ impl Change {
         self.now
     }
 
-    /// Makes the change lasting, announces it, and waits until the followers of the feed have heeded it; or, with
-    /// `validate_only`, undoes it.
-    pub(crate) async fn finish(self, service: &Service, validate_only: bool) -> Result<()> {
-        if validate_only {
-            self.transaction.rollback().await?;
-            return Ok(());
-        }
+    /// Rolls the change back.
+    pub(crate) async fn roll_back(self) -> Result<()> {
+        Ok(self.transaction.rollback().await?)
+    }
+
+    /// Commits the change; its cursor in the feed.
+    pub(crate) async fn commit(self) -> Result<i64> {
         feed::Entity::update_many()
             .col_expr(feed::Column::Head, Expr::col(feed::Column::Head).add(1))
             .filter(feed::Column::Id.eq(FEED))
@@ -120,9 +119,7 @@ impl Change {
         .exec_without_returning(&self.transaction)
         .await?;
         self.transaction.commit().await?;
-        service.followers().announce(service.store(), cursor).await;
-        service.followers().heeded(cursor).await;
-        Ok(())
+        Ok(cursor)
     }
 }
 

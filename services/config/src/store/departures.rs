@@ -1,7 +1,7 @@
 //! Addresses that left a list of recipients by the link of an email. A departure can be undone while it is young and
 //! while nothing but links has changed the list since.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use watchbell_model::EmailAddress;
@@ -9,6 +9,9 @@ use watchbell_model::ids::{ChannelId, TeamId};
 
 use super::entities::departure::{self, Column};
 use crate::error::Result;
+
+/// For how long a link takes back what it did.
+pub(crate) const UNDO: TimeDelta = TimeDelta::days(7);
 
 /// A list of recipients at a version of its row.
 #[derive(Debug, Clone)]

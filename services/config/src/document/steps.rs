@@ -1,0 +1,118 @@
+//! The steps from a team's configuration to what a document asks for, and the same in words.
+
+use chrono::{DateTime, Utc};
+use watchbell_contracts::config::v1::{
+    Channel, ChannelSecrets, ConfigChange, ConfigChangeAction, ConfigFieldChange,
+};
+use watchbell_domain::Topic;
+use watchbell_domain::ids::{ChannelId, MemberId, MentionRuleId, RuleId, TeamId};
+
+use super::tree::Map;
+use crate::store::entities::{channel, event_type, mention_rule, preference, rule, team_settings};
+
+/// One thing to do.
+pub(crate) enum Step {
+    InsertEventType(event_type::Model),
+    UpdateEventType(event_type::Model),
+    DeleteEventType(String),
+    InsertChannel {
+        row: channel::Model,
+        secrets: ChannelSecrets,
+    },
+    UpdateChannel {
+        row: channel::Model,
+        /// The version that was read.
+        read: i64,
+        /// When they differ.
+        secrets: Option<ChannelSecrets>,
+    },
+    DeleteChannel(channel::Model),
+    SetDefault(ChannelId),
+    InsertRule(rule::Model),
+    UpdateRule(rule::Model),
+    DeleteRule(RuleId),
+    /// All that are left, in the order that they get.
+    OrderRules(Vec<rule::Model>),
+    InsertMentionRule(mention_rule::Model),
+    UpdateMentionRule(mention_rule::Model),
+    DeleteMentionRule(MentionRuleId),
+    PutPreference(preference::Model),
+    DeletePreference(MemberId, Topic),
+    PutSettings(team_settings::Model),
+}
+
+/// A channel of which the egress guard is to be asked, if it leads somewhere new.
+pub(crate) struct Admission {
+    /// Where it stands in the document.
+    pub(crate) path: String,
+    /// With the URL that the document gives.
+    pub(crate) channel: Channel,
+    /// Which of the current ones it was.
+    pub(crate) before: Option<usize>,
+}
+
+/// What has to be done.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    /// The same in words, and in that order.
+    pub(crate) changes: Vec<ConfigChange>,
+    pub(crate) admissions: Vec<Admission>,
+    /// Whose preferences change.
+    pub(crate) members: Vec<MemberId>,
+}
+
+/// Whose configuration it is, and when it changes.
+#[derive(Clone, Copy)]
+pub(super) struct Context {
+    pub(super) team: TeamId,
+    pub(super) now: DateTime<Utc>,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    pub(super) fn create(
+        &mut self,
+        subject: String,
+        step: Step,
+        after: Map,
+        secrets: Vec<ConfigFieldChange>,
+    ) {
+        let mut fields = Map::default().changes_to(&after.without(&["name", "kind"]));
+        fields.extend(secrets);
+        self.step(ConfigChangeAction::Create, subject, fields, step);
+    }
+
+    pub(super) fn update(&mut self, subject: String, step: Step, fields: Vec<ConfigFieldChange>) {
+        self.step(ConfigChangeAction::Update, subject, fields, step);
+    }
+
+    pub(super) fn delete(&mut self, subject: String, step: Step) {
+        self.step(ConfigChangeAction::Delete, subject, Vec::new(), step);
+    }
+
+    fn step(
+        &mut self,
+        action: ConfigChangeAction,
+        subject: String,
+        fields: Vec<ConfigFieldChange>,
+        step: Step,
+    ) {
+        self.say(action, subject, fields);
+        self.steps.push(step);
+    }
+
+    pub(super) fn say(
+        &mut self,
+        action: ConfigChangeAction,
+        subject: String,
+        fields: Vec<ConfigFieldChange>,
+    ) {
+        self.changes.push(ConfigChange {
+            action: action.into(),
+            subject,
+            fields,
+        });
+    }
+}

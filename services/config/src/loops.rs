@@ -1,0 +1,68 @@
+//! The loops that run beside the service's handlers.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+use crate::owners::OwnerTeller;
+use crate::pruner::FeedPruner;
+use crate::resealer::Resealer;
+use crate::service::Service;
+
+// === impl Service ===
+
+impl Service {
+    /// Runs the loops until `shutdown`; then ends the open streams, so that a server can drain.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let pruner = FeedPruner::new(self.store().clone(), self.clock().clone());
+        let resealer = Resealer::new(self.clone());
+        let teller = OwnerTeller::new(self.clone());
+        tokio::join!(
+            self.followers().exchange(self.store(), &shutdown),
+            every(
+                Duration::from_secs(3600),
+                &shutdown,
+                "pruning the change feed",
+                || pruner.tick()
+            ),
+            every(
+                Duration::from_secs(3600),
+                &shutdown,
+                "sealing secrets anew",
+                || resealer.tick()
+            ),
+            every(Duration::from_secs(5), &shutdown, "telling Owners", || teller
+                .tick()),
+            every(
+                Duration::from_secs(3600),
+                &shutdown,
+                "forgetting what was told",
+                || { teller.prune() }
+            ),
+        );
+        self.closing().cancel();
+    }
+}
+
+/// Calls `tick` at once and then every `pause`. A failure is logged and the next tick tries again: the database may
+/// be away, which is a state to wait in.
+async fn every<F, T>(
+    pause: Duration,
+    shutdown: &CancellationToken,
+    what: &'static str,
+    mut tick: impl FnMut() -> F,
+) where
+    F: Future<Output = Result<T>>,
+{
+    while shutdown
+        .run_until_cancelled(async {
+            if let Err(error) = tick().await {
+                tracing::warn!(%error, "{what} failed; it is tried again later");
+            }
+            tokio::time::sleep(pause).await;
+        })
+        .await
+        .is_some()
+    {}
+}
