@@ -15,7 +15,7 @@ use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
 use super::{exists, id, internal, optional_channel, team};
-use crate::channel::cache::Known;
+use crate::channel::cache::Lookup;
 use crate::channel::people::Refusal;
 use crate::delivery::precheck::DELETED;
 use crate::encode;
@@ -168,8 +168,8 @@ async fn check_wanted(core: &Core, event: &StoredEvent, route: &Route) -> Result
     }
     core.channels.forget(event.team_id);
     let (reason, message) = match core.channels.of_route(event.team_id, route).await {
-        Ok(Known::Gone) => ("TARGET_GONE", DELETED.to_owned()),
-        Ok(Known::There(terms)) => match terms.refuse(event, route) {
+        Ok(Lookup::Deleted) => ("TARGET_GONE", DELETED.to_owned()),
+        Ok(Lookup::Found(policy)) => match policy.refuse(event, route) {
             Some(Refusal::Gone(message)) => ("TARGET_GONE", message),
             Some(Refusal::OptedOut {
                 message,
@@ -238,8 +238,8 @@ pub(super) async fn recover(
     check_carries(core, team, channel).await?;
     let mut recovered = recover_all(core, team, Some(channel), since).await?;
     // By the team's own mail server its people get their mail, too.
-    if let Ok(Known::There(terms)) = core.channels.people(team).await
-        && terms.channel_id == Some(channel)
+    if let Ok(Lookup::Found(policy)) = core.channels.people(team).await
+        && policy.channel_id == Some(channel)
     {
         recovered += recover_all(core, team, None, since).await?;
     }
@@ -270,21 +270,21 @@ async fn recover_all(
 /// What is recovered on a channel that does not carry would only be parked again.
 async fn check_carries(core: &Core, team: TeamId, id: ChannelId) -> Result<(), Error> {
     core.channels.forget(team);
-    let terms = match core.channels.channel(team, id).await {
-        Ok(Known::There(terms)) => terms,
-        Ok(Known::Gone) => return Err(Problem::not_found("channel", id).into()),
+    let policy = match core.channels.channel(team, id).await {
+        Ok(Lookup::Found(policy)) => policy,
+        Ok(Lookup::Deleted) => return Err(Problem::not_found("channel", id).into()),
         Err(_) => {
             return Err(Problem::unavailable("the channel's configuration cannot be read at present").into());
         }
     };
-    if core.health.is_unhealthy(id, terms.epoch) {
+    if core.health.is_unhealthy(id, policy.epoch) {
         return Err(Problem::Precondition {
             reason: "CHANNEL_UNHEALTHY",
             message: "the channel is unhealthy; enable it again first".to_owned(),
         }
         .into());
     }
-    if terms.paused {
+    if policy.paused {
         return Err(Problem::Precondition {
             reason: "CHANNEL_PAUSED",
             message: "the channel is paused; activate it first".to_owned(),

@@ -9,7 +9,7 @@ use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
 use super::id;
-use crate::channel::cache::Known;
+use crate::channel::cache::Lookup;
 use crate::encode;
 use crate::error::Error;
 use crate::state::Core;
@@ -36,7 +36,7 @@ pub(super) async fn member<T>(
 /// Whether somebody is in the team now, or was when Config last answered.
 pub(super) async fn is_member(core: &Core, team: TeamId, member: MemberId) -> Result<(), Error> {
     match core.channels.people(team).await {
-        Ok(Known::There(terms)) if terms.people.has(member) => Ok(()),
+        Ok(Lookup::Found(policy)) if policy.people.has(member) => Ok(()),
         Ok(_) => Err(Problem::not_found("member", member).into()),
         Err(_) => Err(Problem::unavailable("the team's members cannot be read at present").into()),
     }

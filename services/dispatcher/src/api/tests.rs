@@ -17,8 +17,8 @@ use watchbell_runtime::auth::{Principal, Scope, internal_request};
 use watchbell_runtime::problem::Problem;
 
 use super::{id, submit, team};
-use crate::channel::cache::Known;
-use crate::channel::policy::Terms;
+use crate::channel::cache::Lookup;
+use crate::channel::policy::ChannelPolicy;
 use crate::delivery::pump::attempt;
 use crate::encode;
 use crate::error::Error;
@@ -44,7 +44,7 @@ pub(super) async fn send_test(
     };
     let draft = request.channel.take();
     let unsaved = draft.is_some();
-    let (channel, terms) = match draft {
+    let (channel, policy) = match draft {
         Some(draft) if request.channel_id.is_empty() => {
             // What a draft leads to is checked as for saving it, and so is who asks.
             principal.require(Scope::ConfigWrite)?;
@@ -56,7 +56,7 @@ pub(super) async fn send_test(
         }
         None => resolve(core, team, id("channel_id", &request.channel_id)?).await?,
     };
-    let route = route(channel, &terms, &request.recipient)?;
+    let route = route(channel, &policy, &request.recipient)?;
     if event_type == RECEIPT && route.kind != ChannelKind::Email {
         let why = "receipts go by email and never anywhere else";
         return Err(Violations::one("event_type", reason::NOT_ALLOWED, why).into());
@@ -64,27 +64,27 @@ pub(super) async fn send_test(
     let event = synthetic(core, team, event_type, core.clock.now()).await?;
     if let Some(over) = core
         .budgets
-        .spend(&terms, &route, messages(&terms, &route), event.accepted_at)
+        .spend(&policy, &route, messages(&policy, &route), event.accepted_at)
     {
         let retry_after = (over.until - event.accepted_at).to_std().unwrap_or_default();
         return Err(Problem::Overloaded { retry_after }.into());
     }
     if unsaved {
-        return Ok(try_out(core, event, route, &terms).await);
+        return Ok(try_out(core, event, route, &policy).await);
     }
     let committed = submit::enter(core, event, vec![route], true).await?;
     match committed.jobs.into_iter().next() {
-        Some(job) => carry(core, job, terms).await,
+        Some(job) => carry(core, job, policy).await,
         None => Err(Problem::internal("a test was committed without anything to carry").into()),
     }
 }
 
-async fn resolve(core: &Core, team: TeamId, channel: ChannelId) -> Result<(ChannelId, Arc<Terms>), Error> {
+async fn resolve(core: &Core, team: TeamId, channel: ChannelId) -> Result<(ChannelId, Arc<ChannelPolicy>), Error> {
     // Somebody who has just saved a channel tests what was saved.
     core.channels.forget(team);
     match core.channels.channel(team, channel).await {
-        Ok(Known::There(terms)) => Ok((channel, terms)),
-        Ok(Known::Gone) => Err(Problem::not_found("channel", channel).into()),
+        Ok(Lookup::Found(policy)) => Ok((channel, policy)),
+        Ok(Lookup::Deleted) => Err(Problem::not_found("channel", channel).into()),
         Err(_) => Err(Problem::unavailable("the channel's configuration cannot be read at present").into()),
     }
 }
@@ -93,7 +93,7 @@ async fn resolve_draft(
     core: &Core,
     team: TeamId,
     draft: config::Channel,
-) -> Result<(ChannelId, Arc<Terms>), Error> {
+) -> Result<(ChannelId, Arc<ChannelPolicy>), Error> {
     if matches!(draft.destination, Some(Destination::InApp(_))) {
         let why = "the inbox needs no test before it is saved";
         return Err(Violations::one("channel.in_app", reason::NOT_ALLOWED, why).into());
@@ -114,11 +114,11 @@ async fn resolve_draft(
         .ok_or_else(|| Problem::internal("Config resolved a draft to nothing"))?;
     let id = channel.id.parse().map_err(Problem::internal)?;
     let secrets = resolved.secrets.unwrap_or_default();
-    Ok((id, Arc::new(Terms::of_channel(team, channel, secrets, None))))
+    Ok((id, Arc::new(ChannelPolicy::for_channel(team, channel, secrets, None))))
 }
 
 /// Sends by a channel that is not saved, and notes nothing of it.
-async fn try_out(core: &Core, event: StoredEvent, route: Route, terms: &Terms) -> wire::SendTestResponse {
+async fn try_out(core: &Core, event: StoredEvent, route: Route, policy: &ChannelPolicy) -> wire::SendTestResponse {
     let now = event.accepted_at;
     let event = Arc::new(event);
     let id = DeliveryId::generate(now);
@@ -138,15 +138,15 @@ async fn try_out(core: &Core, event: StoredEvent, route: Route, terms: &Terms) -
         replay_of: None,
         _hold: core.holdings.hold(id.as_uuid()),
     };
-    let outcome = attempt(core, job, terms).await;
+    let outcome = attempt(core, job, policy).await;
     wire::SendTestResponse {
         delivery: Some(encode::outcome_delivery(&outcome)),
     }
 }
 
 /// How many emails a test sends, if it sends emails.
-fn messages(terms: &Terms, route: &Route) -> usize {
-    match (&route.target, &terms.channel.via) {
+fn messages(policy: &ChannelPolicy, route: &Route) -> usize {
+    match (&route.target, &policy.channel.via) {
         (Target::Channel(_), Via::Channel { channel, .. }) => match &channel.destination {
             Some(Destination::Email(email)) => email.recipients.len(),
             _ => 0,
@@ -156,7 +156,7 @@ fn messages(terms: &Terms, route: &Route) -> usize {
 }
 
 /// Carries on even if the caller goes away meanwhile: what was sent must be noted.
-async fn carry(core: &Arc<Core>, job: Job, terms: Arc<Terms>) -> Result<wire::SendTestResponse, Error> {
+async fn carry(core: &Arc<Core>, job: Job, policy: Arc<ChannelPolicy>) -> Result<wire::SendTestResponse, Error> {
     let core = Arc::clone(core);
     if job.route.kind == ChannelKind::InApp {
         // In the inbox since the commit.
@@ -170,7 +170,7 @@ async fn carry(core: &Arc<Core>, job: Job, terms: Arc<Terms>) -> Result<wire::Se
         let (answer, committed) = oneshot::channel();
         let outcome = Outcome {
             answer: Some(answer),
-            ..attempt(&core, job, &terms).await
+            ..attempt(&core, job, &policy).await
         };
         let delivery = encode::outcome_delivery(&outcome);
         core.outcomes.send(outcome).await.ok()?;
@@ -187,10 +187,10 @@ async fn carry(core: &Arc<Core>, job: Job, terms: Arc<Terms>) -> Result<wire::Se
     }
 }
 
-fn route(channel: ChannelId, terms: &Terms, recipient: &str) -> Result<Route, Error> {
+fn route(channel: ChannelId, policy: &ChannelPolicy, recipient: &str) -> Result<Route, Error> {
     let Via::Channel {
         channel: configured, ..
-    } = &terms.channel.via
+    } = &policy.channel.via
     else {
         return Err(Problem::not_found("channel", channel).into());
     };

@@ -1,4 +1,4 @@
-//! Cache of channels' terms, as Config last gave them: asked for again once the change feed says that the team has changed,
+//! Cache of channels' policy, as Config last gave them: asked for again once the change feed says that the team has changed,
 //! and used as they are while Config is away. The data plane does not stop for the control plane.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use watchbell_runtime::problem::Problem;
 use watchbell_runtime::stale_cache::{Answer, StaleCache};
 
 use crate::channel::people::People;
-use crate::channel::policy::Terms;
+use crate::channel::policy::ChannelPolicy;
 use crate::route::Route;
 
 /// How long an answer is used before it is asked for again although nobody said that it changed.
@@ -30,21 +30,21 @@ const CAPACITY: u64 = 100_000;
 
 /// Config has never answered for this channel, and does not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Away;
+pub(crate) struct ConfigUnavailable;
 
 /// What Config says of a channel.
 #[derive(Debug, Clone)]
-pub(crate) enum Known {
+pub(crate) enum Lookup {
     /// It is there.
-    There(Arc<Terms>),
+    Found(Arc<ChannelPolicy>),
     /// It was deleted.
-    Gone,
+    Deleted,
 }
 
 /// The cache.
 pub(crate) struct Channels {
     config: Arc<dyn SnapshotApi>,
-    held: StaleCache<Key, Known, Status>,
+    held: StaleCache<Key, Lookup, Status>,
     /// Whether the platform has a mail server.
     platform_mail: bool,
     /// Told when some channel may have changed.
@@ -81,28 +81,28 @@ impl Channels {
     }
 
     /// By what a route goes.
-    pub(crate) async fn of_route(&self, team: TeamId, route: &Route) -> Result<Known, Away> {
+    pub(crate) async fn of_route(&self, team: TeamId, route: &Route) -> Result<Lookup, ConfigUnavailable> {
         match route.channel_id() {
             Some(id) => self.channel(team, id).await,
             None if route.is_notice() && self.platform_mail => Ok(match self.people(team).await? {
-                Known::There(terms) => Known::There(Arc::new(terms.for_notices())),
-                Known::Gone => Known::Gone,
+                Lookup::Found(policy) => Lookup::Found(Arc::new(policy.for_notices())),
+                Lookup::Deleted => Lookup::Deleted,
             }),
             None => self.people(team).await,
         }
     }
 
     /// A team's people, and by what they get their mail.
-    pub(crate) async fn people(&self, team: TeamId) -> Result<Known, Away> {
+    pub(crate) async fn people(&self, team: TeamId) -> Result<Lookup, ConfigUnavailable> {
         self.known(Key::Mail(team)).await
     }
 
     /// A configured channel.
-    pub(crate) async fn channel(&self, team: TeamId, id: ChannelId) -> Result<Known, Away> {
+    pub(crate) async fn channel(&self, team: TeamId, id: ChannelId) -> Result<Lookup, ConfigUnavailable> {
         self.known(Key::Channel(team, id)).await
     }
 
-    async fn known(&self, key: Key) -> Result<Known, Away> {
+    async fn known(&self, key: Key) -> Result<Lookup, ConfigUnavailable> {
         let (Key::Channel(team, _) | Key::Mail(team)) = key;
         let ask = async || {
             Ok(Answer {
@@ -114,13 +114,13 @@ impl Channels {
         };
         self.held.get(key, ask).await.map_err(|error| {
             tracing::warn!(?key, %error, "Config does not resolve a channel");
-            Away
+            ConfigUnavailable
         })
     }
 
-    async fn ask(&self, key: Key) -> Result<Known, Status> {
+    async fn ask(&self, key: Key) -> Result<Lookup, Status> {
         let known = self.resolve(key).await?;
-        let (Key::Mail(team), Known::There(terms)) = (key, &known) else {
+        let (Key::Mail(team), Lookup::Found(policy)) = (key, &known) else {
             return Ok(known);
         };
         let request = config::ListOptOutsRequest {
@@ -128,17 +128,17 @@ impl Channels {
         };
         let answer = self.config.list_opt_outs(internal_request(request)).await;
         match answer {
-            Ok(answer) => Ok(Known::There(Arc::new(Terms {
+            Ok(answer) => Ok(Lookup::Found(Arc::new(ChannelPolicy {
                 people: Arc::new(People::of(answer.into_inner())),
-                ..Terms::clone(terms)
+                ..ChannelPolicy::clone(policy)
             }))),
             // The team was deleted, and with it what its people said.
-            Err(status) if status.code() == Code::NotFound => Ok(Known::Gone),
+            Err(status) if status.code() == Code::NotFound => Ok(Lookup::Deleted),
             Err(status) => Err(status),
         }
     }
 
-    async fn resolve(&self, key: Key) -> Result<Known, Status> {
+    async fn resolve(&self, key: Key) -> Result<Lookup, Status> {
         let (team, selector) = match key {
             Key::Channel(team, id) => (team, Selector::ChannelId(id.to_string())),
             Key::Mail(team) => (team, Selector::DefaultOfKind(ChannelKind::Email.to_wire())),
@@ -151,9 +151,9 @@ impl Channels {
         let answer = match (answer, key) {
             (Ok(answer), _) => answer.into_inner(),
             (Err(status), Key::Mail(_)) if status.code() == Code::NotFound => {
-                return Ok(Known::There(Arc::new(Terms::of_platform_mail(team))));
+                return Ok(Lookup::Found(Arc::new(ChannelPolicy::for_platform_mail(team))));
             }
-            (Err(status), Key::Channel(..)) if status.code() == Code::NotFound => return Ok(Known::Gone),
+            (Err(status), Key::Channel(..)) if status.code() == Code::NotFound => return Ok(Lookup::Deleted),
             (Err(status), _) => return Err(status),
         };
         let channel = answer
@@ -161,13 +161,13 @@ impl Channels {
             .ok_or_else(|| Problem::internal("Config resolved a channel to nothing"))?;
         let secrets = answer.secrets.unwrap_or_default();
         if matches!(key, Key::Mail(_)) {
-            return Ok(Known::There(Arc::new(of_mail(team, channel, secrets))));
+            return Ok(Lookup::Found(Arc::new(mail_policy(team, channel, secrets))));
         }
         let zone = match &channel.quiet_hours {
             Some(quiet) if quiet.time_zone.is_empty() => self.zone(team).await?,
             _ => None,
         };
-        Ok(Known::There(Arc::new(Terms::of_channel(
+        Ok(Lookup::Found(Arc::new(ChannelPolicy::for_channel(
             team,
             channel,
             secrets,
@@ -207,14 +207,14 @@ impl Channels {
 
 /// A team's own mail server serves its people too, with the channel's pace and patience but without its quiet hours
 /// and storm control: those are the channel's, and people have preferences.
-fn of_mail(team: TeamId, channel: config::Channel, secrets: config::ChannelSecrets) -> Terms {
+fn mail_policy(team: TeamId, channel: config::Channel, secrets: config::ChannelSecrets) -> ChannelPolicy {
     let own = matches!(&channel.destination, Some(Destination::Email(email)) if email.smtp.is_some());
     if !own || channel.paused {
-        return Terms::of_platform_mail(team);
+        return ChannelPolicy::for_platform_mail(team);
     }
-    Terms {
+    ChannelPolicy {
         quiet: None,
         storm: None,
-        ..Terms::of_channel(team, channel, secrets, None)
+        ..ChannelPolicy::for_channel(team, channel, secrets, None)
     }
 }

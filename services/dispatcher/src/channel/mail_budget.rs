@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use watchbell_model::ids::TeamId;
 
-use crate::channel::policy::Terms;
+use crate::channel::policy::ChannelPolicy;
 use crate::route::Route;
 use crate::senders::Via;
 
@@ -43,19 +43,19 @@ impl Budgets {
         }
     }
 
-    /// Counts messages that are about to be sent on these terms, unless they are too many. Mail by a team's own server
+    /// Counts messages that are about to be sent on these policy, unless they are too many. Mail by a team's own server
     /// costs nothing, and notices of Watchbell's own do not either.
     pub(crate) fn spend(
         &self,
-        terms: &Terms,
+        policy: &ChannelPolicy,
         route: &Route,
         messages: usize,
         now: DateTime<Utc>,
     ) -> Option<Over> {
-        if !by_platform(&terms.channel.via) || route.is_notice() {
+        if !by_platform(&policy.channel.via) || route.is_notice() {
             return None;
         }
-        self.count(terms.channel.team_id, messages, now)
+        self.count(policy.channel.team_id, messages, now)
     }
 
     fn count(&self, team: TeamId, messages: usize, now: DateTime<Utc>) -> Option<Over> {

@@ -19,14 +19,14 @@ use crate::lanes::LanePolicy;
 use crate::route::Route;
 use crate::senders::{ResolvedChannel, Via};
 
-/// A channel's terms.
+/// A channel's policy.
 #[derive(Debug, Clone)]
-pub(crate) struct Terms {
+pub(crate) struct ChannelPolicy {
     /// For whoever carries.
     pub(crate) channel: ResolvedChannel,
     /// As people know it.
     pub(crate) name: String,
-    pub(crate) policy: LanePolicy,
+    pub(crate) lane: LanePolicy,
     pub(crate) retry: RetrySchedule,
     pub(crate) quiet: Option<QuietHours>,
     pub(crate) storm: Option<StormLimit>,
@@ -41,11 +41,11 @@ pub(crate) struct Terms {
     pub(crate) people: Arc<People>,
 }
 
-// === impl Terms ===
+// === impl ChannelPolicy ===
 
-impl Terms {
+impl ChannelPolicy {
     /// The platform's mail server, for people of teams without one of their own.
-    pub(crate) fn of_platform_mail(team_id: TeamId) -> Self {
+    pub(crate) fn for_platform_mail(team_id: TeamId) -> Self {
         Self {
             channel: ResolvedChannel {
                 team_id,
@@ -54,7 +54,7 @@ impl Terms {
                 url: OnceLock::new(),
             },
             name: "email".to_owned(),
-            policy: policy(LaneLimits::default_for(ChannelKind::Email), false, None),
+            lane: lane_policy(LaneLimits::default_for(ChannelKind::Email), false, None),
             retry: RetrySchedule::default(),
             quiet: None,
             storm: None,
@@ -70,11 +70,11 @@ impl Terms {
     pub(crate) fn for_notices(&self) -> Self {
         Self {
             people: Arc::clone(&self.people),
-            ..Self::of_platform_mail(self.channel.team_id)
+            ..Self::for_platform_mail(self.channel.team_id)
         }
     }
 
-    /// Why something is not to be sent on these terms, whatever was decided before.
+    /// Why something is not to be sent on these policy, whatever was decided before.
     pub(crate) fn refuse(&self, event: &StoredEvent, route: &Route) -> Option<Refusal> {
         if route.channel_id().is_none() {
             return self.people.refuse(event, route);
@@ -90,7 +90,7 @@ impl Terms {
 
     /// Of a channel. `zone` is the team's, for quiet hours that name none. What Config would not have let in (it
     /// checks on save) is passed over in favour of the default: an alert that goes out is better than none.
-    pub(crate) fn of_channel(
+    pub(crate) fn for_channel(
         team_id: TeamId,
         channel: config::Channel,
         secrets: config::ChannelSecrets,
@@ -112,7 +112,7 @@ impl Terms {
         }
         Self {
             name: channel.display_name.clone(),
-            policy: policy(limits, quiet.is_some(), channel.delivery.as_ref()),
+            lane: lane_policy(limits, quiet.is_some(), channel.delivery.as_ref()),
             retry,
             quiet,
             storm: crate::channel::storm::limit(&channel, kind),
@@ -135,7 +135,7 @@ impl Terms {
 }
 
 /// What was held comes in order: a channel with quiet hours gets one message after the other unless it says otherwise.
-fn policy(limits: LaneLimits, holds: bool, delivery: Option<&config::DeliveryPolicy>) -> LanePolicy {
+fn lane_policy(limits: LaneLimits, holds: bool, delivery: Option<&config::DeliveryPolicy>) -> LanePolicy {
     let own = delivery.is_some_and(|delivery| delivery.max_concurrency > 0);
     let concurrency = if holds && !own { 1 } else { limits.concurrency };
     LanePolicy::new(concurrency, limits.rate_per_second.unwrap_or_default())
@@ -150,24 +150,24 @@ mod tests {
 
     use super::*;
 
-    fn terms(channel: config::Channel, zone: Option<&str>) -> Terms {
+    fn policy(channel: config::Channel, zone: Option<&str>) -> ChannelPolicy {
         let team = TeamId::generate(DateTime::UNIX_EPOCH);
-        Terms::of_channel(team, channel, config::ChannelSecrets::default(), zone)
+        ChannelPolicy::for_channel(team, channel, config::ChannelSecrets::default(), zone)
     }
 
     #[test]
     fn a_plain_channel_gets_the_promised_defaults() {
-        let terms = terms(
+        let policy = policy(
             config::Channel {
                 kind: ChannelKind::Webhook.to_wire(),
                 ..Default::default()
             },
             None,
         );
-        assert_eq!(terms.retry, RetrySchedule::default());
-        assert_eq!(terms.policy, LanePolicy::new(8, 0.0));
-        assert_eq!(terms.channel.timeout, Duration::from_secs(15));
-        assert!(terms.quiet.is_none());
+        assert_eq!(policy.retry, RetrySchedule::default());
+        assert_eq!(policy.lane, LanePolicy::new(8, 0.0));
+        assert_eq!(policy.channel.timeout, Duration::from_secs(15));
+        assert!(policy.quiet.is_none());
     }
 
     #[test]
@@ -176,21 +176,21 @@ mod tests {
             kind: ChannelKind::Slack.to_wire(),
             ..Default::default()
         };
-        assert_eq!(terms(slack.clone(), None).policy, LanePolicy::new(1, 1.0));
+        assert_eq!(policy(slack.clone(), None).lane, LanePolicy::new(1, 1.0));
         let delivery = config::DeliveryPolicy {
             max_concurrency: 3,
             max_per_second: 2.0,
             ..Default::default()
         };
         assert_eq!(
-            terms(
+            policy(
                 config::Channel {
                     delivery: Some(delivery),
                     ..slack
                 },
                 None
             )
-            .policy,
+            .lane,
             LanePolicy::new(3, 2.0)
         );
     }
@@ -209,7 +209,7 @@ mod tests {
             quiet_hours: Some(quiet),
             ..Default::default()
         };
-        let quiet = terms(channel, Some("Europe/Berlin")).quiet.unwrap();
+        let quiet = policy(channel, Some("Europe/Berlin")).quiet.unwrap();
         let night: DateTime<Utc> = "2026-11-21T21:30:00Z".parse().unwrap();
         assert_eq!(
             quiet.holds(Severity::High, night).unwrap().to_rfc3339(),
@@ -229,7 +229,7 @@ mod tests {
             ..Default::default()
         };
         let team = TeamId::generate(DateTime::UNIX_EPOCH);
-        let terms = Terms::of_channel(team, config::Channel::default(), secrets, None);
-        assert!(!format!("{terms:?}").contains("hunter2"));
+        let policy = ChannelPolicy::for_channel(team, config::Channel::default(), secrets, None);
+        assert!(!format!("{policy:?}").contains("hunter2"));
     }
 }

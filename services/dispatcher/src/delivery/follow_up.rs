@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use watchbell_model::ChannelKind;
 use watchbell_model::retry::{MAX_WAIT, RetrySchedule};
 
-use crate::channel::policy::Terms;
+use crate::channel::policy::ChannelPolicy;
 use crate::job::{Attempt, Job, Outcome, State};
 use crate::senders::{Report, Verdict};
 
@@ -20,7 +20,7 @@ const FLOOR_JITTER: f64 = 0.25;
 pub(crate) fn follow_up(
     job: Job,
     attempt: Attempt,
-    terms: &Terms,
+    policy: &ChannelPolicy,
     now: DateTime<Utc>,
     jitter: f64,
 ) -> (Outcome, bool) {
@@ -52,14 +52,14 @@ pub(crate) fn follow_up(
             let waits = attempt.number.saturating_sub(tries);
             if let (true, Some(wait)) = (throttled, retry_after)
                 && waits < FREE_WAITS
-                && now - began < span(&terms.retry)
+                && now - began < span(&policy.retry)
             {
                 let due = now + delta(throttle(wait, waits, jitter));
                 let mut outcome = job.waits(State::Pending, again(&error, due), due);
                 outcome.attempt = Some(attempt);
                 return (outcome, false);
             }
-            match terms.retry.next(tries, now, retry_after, jitter) {
+            match policy.retry.next(tries, now, retry_after, jitter) {
                 Some(due) => job.waits(State::Pending, again(&error, due), due),
                 None => {
                     exhausted = true;

@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ids::ChannelId;
 
-use crate::channel::cache::{Away, Known};
+use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::channel::hold::held_until;
 use crate::channel::people::{Refusal, lists};
-use crate::channel::policy::Terms;
+use crate::channel::policy::ChannelPolicy;
 use crate::job::{Job, Outcome, ParkedFor, State};
 use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
@@ -21,14 +21,14 @@ const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
 /// What is said of deliveries to a channel that is gone.
 pub(crate) const DELETED: &str = "the channel was deleted";
 
-/// The job to try and the terms to try it on, or where it stands without an attempt.
-pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Terms>), Box<Outcome>> {
+/// The job to try and the policy to try it on, or where it stands without an attempt.
+pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<ChannelPolicy>), Box<Outcome>> {
     let now = core.clock.now();
     let stays = |outcome: Outcome| Err(Box::new(outcome));
-    let mut terms = match core.channels.of_route(job.team_id(), &job.route).await {
-        Ok(Known::There(terms)) => terms,
-        Ok(Known::Gone) => return stays(job.ends(State::Cancelled, DELETED, now)),
-        Err(Away) => {
+    let mut policy = match core.channels.of_route(job.team_id(), &job.route).await {
+        Ok(Lookup::Found(policy)) => policy,
+        Ok(Lookup::Deleted) => return stays(job.ends(State::Cancelled, DELETED, now)),
+        Err(ConfigUnavailable) => {
             let message = "waiting for the channel's configuration, which cannot be read at present";
             return stays(job.waits(State::Pending, message, now + CONFIG_AWAY));
         }
@@ -36,17 +36,17 @@ pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Terms>
     {
         let now = core.clock.monotonic();
         let mut lanes = core.lanes();
-        lanes.set_policy(job.lane, terms.policy, now);
+        lanes.set_policy(job.lane, policy.lane, now);
         // More may go at a time than was known when the pump went to sleep.
         if lanes.oversleeps(now) {
             core.pump.notify_one();
         }
     }
-    if let Some(refusal) = terms.refuse(&job.event, &job.route) {
+    if let Some(refusal) = policy.refuse(&job.event, &job.route) {
         match wanted_as_well(core, &job, &refusal).await {
             Some((route, of_channel)) => {
                 job.route = Arc::new(route);
-                terms = of_channel;
+                policy = of_channel;
             }
             None => {
                 core.lanes().refund(job.lane);
@@ -54,24 +54,24 @@ pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Terms>
             }
         }
     }
-    if job.route.target == Target::Receipts && terms.people.receipt_recipients().is_empty() {
+    if job.route.target == Target::Receipts && policy.people.receipt_recipients().is_empty() {
         core.lanes().refund(job.lane);
         let message = "kept until the team has a compliance recipient or an Owner";
         return stays(job.parks(ParkedFor::NoRecipient, message));
     }
-    if terms.paused {
+    if policy.paused {
         return stays(job.parks(ParkedFor::Paused, "parked because the channel is paused"));
     }
-    if let Some(id) = terms.channel_id
-        && core.health.is_unhealthy(id, terms.epoch)
+    if let Some(id) = policy.channel_id
+        && core.health.is_unhealthy(id, policy.epoch)
     {
         let message = format!(
             "parked because the channel {} is unhealthy; mend it, enable it again and recover",
-            terms.name
+            policy.name
         );
         return stays(job.parks(ParkedFor::Unhealthy, message));
     }
-    if let Some(until) = terms
+    if let Some(until) = policy
         .quiet
         .as_ref()
         .and_then(|quiet| quiet.holds(job.event.severity, now))
@@ -79,7 +79,7 @@ pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Terms>
         core.lanes().refund(job.lane);
         return stays(job.waits(State::Held, held_until(until), until));
     }
-    if let Some(limit) = terms.storm
+    if let Some(limit) = policy.storm
         && let Some(until) = core
             .storms
             .folds(&core.db, &job, limit, core.clock.monotonic(), now)
@@ -89,17 +89,17 @@ pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Terms>
         let message = format!("folded into a summary at {}", until.format("%H:%M UTC"));
         return stays(job.waits(State::Folded, message, until));
     }
-    if let Some(over) = core.budgets.spend(&terms, &job.route, 1, now) {
+    if let Some(over) = core.budgets.spend(&policy, &job.route, 1, now) {
         core.lanes().refund(job.lane);
         let until = over.until;
         return stays(job.waits(State::Pending, over.message(), until));
     }
-    Ok((job, terms))
+    Ok((job, policy))
 }
 
 /// The email channel by which mail goes whose member turned the topic off, as the next such event will: the channel is
 /// not paused and lists the address.
-async fn wanted_as_well(core: &Core, job: &Job, refusal: &Refusal) -> Option<(Route, Arc<Terms>)> {
+async fn wanted_as_well(core: &Core, job: &Job, refusal: &Refusal) -> Option<(Route, Arc<ChannelPolicy>)> {
     let Refusal::OptedOut {
         wanted_by: Some(id), ..
     } = refusal
@@ -109,19 +109,19 @@ async fn wanted_as_well(core: &Core, job: &Job, refusal: &Refusal) -> Option<(Ro
     let Target::Person { address, .. } = &job.route.target else {
         return None;
     };
-    let Ok(Known::There(terms)) = core.channels.channel(job.team_id(), *id).await else {
+    let Ok(Lookup::Found(policy)) = core.channels.channel(job.team_id(), *id).await else {
         return None;
     };
-    let Via::Channel { channel, .. } = &terms.channel.via else {
+    let Via::Channel { channel, .. } = &policy.channel.via else {
         return None;
     };
     let Some(Destination::Email(email)) = &channel.destination else {
         return None;
     };
-    if terms.paused || !lists(email, address) {
+    if policy.paused || !lists(email, address) {
         return None;
     }
-    Some((by_channel(*id, address, &terms.name, &job.route), terms))
+    Some((by_channel(*id, address, &policy.name, &job.route), policy))
 }
 
 fn by_channel(id: ChannelId, address: &str, name: &str, route: &Route) -> Route {

@@ -13,7 +13,7 @@ use tracing::Instrument;
 use watchbell_model::ids::{AttemptId, ChannelId};
 use watchbell_runtime::telemetry::propagate;
 
-use crate::channel::policy::Terms;
+use crate::channel::policy::ChannelPolicy;
 use crate::delivery::follow_up::{breaks, follow_up, rest};
 use crate::delivery::precheck::screen;
 use crate::job::{Attempt, Break, Job, Outcome};
@@ -129,13 +129,13 @@ async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
 
 async fn outcome(core: &Core, job: Job) -> Outcome {
     match screen(core, job).await {
-        Ok((job, terms)) => attempt(core, job, &terms).await,
+        Ok((job, policy)) => attempt(core, job, &policy).await,
         Err(stays) => *stays,
     }
 }
 
 /// One attempt and what follows from it.
-pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
+pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Outcome {
     let started_at = core.clock.now().trunc_subsecs(6);
     let began = core.clock.monotonic();
     let number = job.attempts + 1;
@@ -161,7 +161,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
         event: Arc::clone(&job.event),
         route: Arc::clone(&job.route),
         recipients: match job.route.target {
-            Target::Receipts => terms.people.receipt_recipients(),
+            Target::Receipts => policy.people.receipt_recipients(),
             _ => Vec::new(),
         },
         now: started_at,
@@ -169,10 +169,10 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
             .in_scope(propagate::traceparent)
             .or_else(|| job.event.traceparent.clone()),
     };
-    let carried = AssertUnwindSafe(core.carrier.carry(&parcel, &terms.channel))
+    let carried = AssertUnwindSafe(core.carrier.carry(&parcel, &policy.channel))
         .catch_unwind()
         .instrument(span);
-    let mut report = match tokio::time::timeout(terms.channel.timeout + GRACE, carried).await {
+    let mut report = match tokio::time::timeout(policy.channel.timeout + GRACE, carried).await {
         Ok(Ok(report)) => report,
         Ok(Err(_)) => Report::retryable("internal", "Watchbell failed while sending"),
         Err(_) => Report {
@@ -200,7 +200,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, terms: &Terms) -> Outcome {
         report,
     };
     core.metrics.attempt(&job, &attempt);
-    conclude(core, job, attempt, terms, now).await
+    conclude(core, job, attempt, policy, now).await
 }
 
 /// What follows, and what it means for the channel.
@@ -208,11 +208,11 @@ async fn conclude(
     core: &Core,
     job: Job,
     attempt: Attempt,
-    terms: &Terms,
+    policy: &ChannelPolicy,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Outcome {
     // Of mail to people it is the team's own server, if it has one.
-    let channel = terms.channel_id.filter(|_| !job.event.test);
+    let channel = policy.channel_id.filter(|_| !job.event.test);
     let team = job.team_id();
     let broken = attempt.report.channel_broken;
     if !job.event.test {
@@ -224,7 +224,7 @@ async fn conclude(
             core.health.note(team, server, now, error);
         }
     }
-    let (mut outcome, exhausted) = follow_up(job, attempt, terms, now, (core.jitter)());
+    let (mut outcome, exhausted) = follow_up(job, attempt, policy, now, (core.jitter)());
     let Some(channel_id) = channel else { return outcome };
     let unhealthy = if broken {
         true
@@ -245,7 +245,7 @@ async fn conclude(
         let message = outcome.message.clone();
         outcome.breaks = Some(Break {
             channel_id,
-            epoch: terms.epoch,
+            epoch: policy.epoch,
             at: now,
             message,
         });

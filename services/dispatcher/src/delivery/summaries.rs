@@ -12,7 +12,7 @@ use watchbell_model::ids::{DeliveryId, EventId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::{Category, Severity};
 
-use crate::channel::cache::Known;
+use crate::channel::cache::Lookup;
 use crate::encode;
 use crate::encode::Change;
 use crate::event::StoredEvent;
@@ -50,7 +50,7 @@ pub(crate) async fn gather_due(core: &Core, now: DateTime<Utc>) -> Result<Option
 async fn coalesces(core: &Core, lane: &GatheringLane) -> bool {
     let Some(id) = lane.channel_id() else { return false };
     match core.channels.channel(lane.team_id, id).await {
-        Ok(Known::There(terms)) => terms.quiet.as_ref().is_some_and(QuietHours::coalesce),
+        Ok(Lookup::Found(policy)) => policy.quiet.as_ref().is_some_and(QuietHours::coalesce),
         _ => false,
     }
 }

@@ -15,8 +15,8 @@ use watchbell_model::ids::{ChannelId, EventId, TeamId};
 use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::internal_request;
 
-use crate::channel::cache::Known;
-use crate::channel::policy::Terms;
+use crate::channel::cache::Lookup;
+use crate::channel::policy::ChannelPolicy;
 use crate::event::StoredEvent;
 use crate::job::{Planned, Submission};
 use crate::route::{Reason, Route, Target};
@@ -47,13 +47,13 @@ impl HealthKeeper {
                 ChannelId::from_uuid(row.channel_id),
             );
             match core.channels.channel(team, id).await {
-                Ok(Known::There(terms)) if terms.epoch > row.epoch => {
-                    core.db.mark_healthy(team, id, terms.epoch).await?;
+                Ok(Lookup::Found(policy)) if policy.epoch > row.epoch => {
+                    core.db.mark_healthy(team, id, policy.epoch).await?;
                     continue;
                 }
-                Ok(Known::There(terms)) => self.tell(team, id, &terms, &row).await?,
+                Ok(Lookup::Found(policy)) => self.tell(team, id, &policy, &row).await?,
                 // Nobody needs to hear of a channel that is gone; one we cannot ask about stays as it is.
-                Ok(Known::Gone) | Err(_) => {}
+                Ok(Lookup::Deleted) | Err(_) => {}
             }
             unhealthy.insert(id, row.epoch);
         }
@@ -86,11 +86,11 @@ impl HealthKeeper {
         &self,
         team: TeamId,
         id: ChannelId,
-        terms: &Terms,
+        policy: &ChannelPolicy,
         row: &channel_health::Model,
     ) -> Result<(), DbErr> {
         let reported = row.reported || self.report(team, id, row).await;
-        let told = row.told || self.tell_owners(team, id, terms, row).await;
+        let told = row.told || self.tell_owners(team, id, policy, row).await;
         if (reported, told) != (row.reported, row.told) {
             self.core
                 .db
@@ -129,7 +129,7 @@ impl HealthKeeper {
         &self,
         team: TeamId,
         id: ChannelId,
-        terms: &Terms,
+        policy: &ChannelPolicy,
         row: &channel_health::Model,
     ) -> bool {
         let request = config::GetTeamSnapshotRequest {
@@ -149,7 +149,7 @@ impl HealthKeeper {
             }
         };
         let now = self.core.clock.now();
-        let Some(event) = notice(&self.core.brand, team, id, terms, row, now) else {
+        let Some(event) = notice(&self.core.brand, team, id, policy, row, now) else {
             return true;
         };
         let (answer, committed) = oneshot::channel();
@@ -172,14 +172,14 @@ fn notice(
     brand: &Brand,
     team_id: TeamId,
     id: ChannelId,
-    terms: &Terms,
+    policy: &ChannelPolicy,
     row: &channel_health::Model,
     now: DateTime<Utc>,
 ) -> Option<StoredEvent> {
     let event_id: EventId = format!("{UNHEALTHY}:{id}:{}", row.epoch).parse().ok()?;
     let data = serde_json::json!({
         "channel_id": id.to_string(),
-        "channel": terms.name,
+        "channel": policy.name,
         "reason": row.message,
         "since": row.since.map(|since| instant(since).to_rfc3339()),
         "to_enable_again": format!("watchbell channels reenable {id} --recover"),
@@ -196,10 +196,10 @@ fn notice(
         accepted_at: now,
         title: format!(
             "The channel {} is unhealthy: nothing gets through any more",
-            terms.name
+            policy.name
         ),
         url: format!("{public}/settings/notifications"),
-        subject: terms.name.clone(),
+        subject: policy.name.clone(),
         data: data.to_string(),
         test: false,
         traceparent: None,

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 use watchbell_model::Severity;
 use watchbell_model::quiet_hours::QuietHours;
 
-use crate::channel::cache::Known;
+use crate::channel::cache::Lookup;
 use crate::channel::hold::{held_until, place};
 use crate::job::State;
 use crate::state::Core;
@@ -20,9 +20,9 @@ pub(crate) async fn replan(core: &Core) -> Result<u64, DbErr> {
     for lane in lanes {
         let Some(id) = lane.channel_id() else { continue };
         let quiet = match core.channels.channel(lane.team_id, id).await {
-            Ok(Known::There(terms)) => terms.quiet.clone(),
+            Ok(Lookup::Found(policy)) => policy.quiet.clone(),
             // It is called off as soon as it is due.
-            Ok(Known::Gone) => None,
+            Ok(Lookup::Deleted) => None,
             Err(_) => continue,
         };
         if core

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sea_orm::DbErr;
 use watchbell_model::ids::{ChannelId, TeamId};
 
-use crate::channel::cache::{Away, Known};
+use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::delivery::precheck::DELETED;
 use crate::delivery::summaries::follow_the_rest;
 use crate::job::ParkedFor;
@@ -50,7 +50,7 @@ impl Parking {
                 .map(|lane| (lane.team_id, lane.lane.0)),
         );
         for (team, lane) in waiting {
-            if !parked.contains(&lane) && matches!(self.terms(team, lane).await, Ok(Known::Gone)) {
+            if !parked.contains(&lane) && matches!(self.policy(team, lane).await, Ok(Lookup::Deleted)) {
                 self.cancel(team, lane).await?;
             }
         }
@@ -63,7 +63,7 @@ impl Parking {
     }
 
     /// A lane is a channel's, or for mail to people the team's.
-    async fn terms(&self, team: TeamId, lane: uuid::Uuid) -> Result<Known, Away> {
+    async fn policy(&self, team: TeamId, lane: uuid::Uuid) -> Result<Lookup, ConfigUnavailable> {
         if lane == team.as_uuid() {
             self.core.channels.people(team).await
         } else {
@@ -73,21 +73,21 @@ impl Parking {
 
     async fn look_at(&self, team: TeamId, lane: uuid::Uuid) -> Result<u64, DbErr> {
         let core = &self.core;
-        let terms = match self.terms(team, lane).await {
-            Ok(Known::There(terms)) => terms,
-            Ok(Known::Gone) => {
+        let policy = match self.policy(team, lane).await {
+            Ok(Lookup::Found(policy)) => policy,
+            Ok(Lookup::Deleted) => {
                 self.cancel(team, lane).await?;
                 return Ok(0);
             }
-            Err(Away) => return Ok(0),
+            Err(ConfigUnavailable) => return Ok(0),
         };
-        if terms.paused {
+        if policy.paused {
             return Ok(0);
         }
         let mut due = self.unpark(team, lane, ParkedFor::Paused).await?;
-        let recovers = match terms.channel_id {
+        let recovers = match policy.channel_id {
             // In an epoch in which nothing was ever reenabled there is nothing to recover.
-            Some(id) => terms.recover_parked && terms.epoch > 0 && !core.health.is_unhealthy(id, terms.epoch),
+            Some(id) => policy.recover_parked && policy.epoch > 0 && !core.health.is_unhealthy(id, policy.epoch),
             // The server that was unhealthy serves people no more.
             None => true,
         };
@@ -95,7 +95,7 @@ impl Parking {
             due += self.unpark(team, lane, ParkedFor::Unhealthy).await?;
         }
         if lane == team.as_uuid() {
-            if !terms.people.receipt_recipients().is_empty() {
+            if !policy.people.receipt_recipients().is_empty() {
                 due += self.unpark(team, lane, ParkedFor::NoRecipient).await?;
             } else if core.db.has_parked(team, lane, ParkedFor::NoRecipient).await? {
                 tell_kept(core, &self.told, team);
