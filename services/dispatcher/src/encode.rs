@@ -173,20 +173,20 @@ fn replay_of(job: &Job) -> String {
 }
 
 fn made(attempt: &Attempt) -> wire::Attempt {
-    let report = &attempt.report;
-    let headers = LoggedHeaders::pairs(report.request_headers.as_json());
+    let result = &attempt.result;
+    let headers = LoggedHeaders::pairs(result.request_headers.as_json());
     wire::Attempt {
         id: attempt.id.to_string(),
         number: i32::try_from(attempt.number).unwrap_or(i32::MAX),
         start_time: Some(timestamp(attempt.started_at)),
-        latency: Some(duration(report.latency)),
+        latency: Some(duration(result.latency)),
         outcome: i32::from(attempt.outcome()),
-        status_code: i32::from(report.status_code),
-        error: report.error.clone(),
-        error_code: report.error_code.clone(),
+        status_code: i32::from(result.status_code),
+        error: result.error.clone(),
+        error_code: result.error_code.clone(),
         request_headers: headers.into_iter().map(header).collect(),
-        response_body: report.response_body.clone(),
-        ambiguous: report.ambiguous,
+        response_body: result.response_body.clone(),
+        ambiguous: result.ambiguous,
     }
 }
 

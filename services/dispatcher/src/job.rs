@@ -16,7 +16,7 @@ use crate::event::StoredEvent;
 use crate::job::live_jobs::Hold;
 use crate::lanes::{LaneId, Weigh};
 use crate::route::Route;
-use crate::senders::{Report, Verdict};
+use crate::senders::{AttemptOutcome, AttemptResult};
 
 /// Where a delivery stands. The numbers are those of the contract and of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,7 +132,7 @@ pub(crate) struct Attempt {
     pub(crate) id: AttemptId,
     pub(crate) number: u32,
     pub(crate) started_at: DateTime<Utc>,
-    pub(crate) report: Report,
+    pub(crate) result: AttemptResult,
 }
 
 /// A channel that turns unhealthy.
@@ -265,11 +265,11 @@ impl Weigh for Job {
 impl Attempt {
     /// The outcome's number in the contract and in the tables.
     pub(crate) fn outcome(&self) -> i16 {
-        match self.report.verdict {
-            Verdict::Delivered => 1,
-            Verdict::Accepted => 2,
-            Verdict::Retryable { .. } => 3,
-            Verdict::Permanent => 4,
+        match self.result.outcome {
+            AttemptOutcome::Delivered => 1,
+            AttemptOutcome::Accepted => 2,
+            AttemptOutcome::Retryable { .. } => 3,
+            AttemptOutcome::Permanent => 4,
         }
     }
 }

@@ -50,7 +50,7 @@ pub use settings::{MailSecurity, MailSettings, Settings};
 use crate::channel::cache::Channels;
 use crate::intake::committer::Committer;
 use crate::maintenance::heartbeat::Heartbeat;
-use crate::senders::{Outside, Senders};
+use crate::senders::{SenderDeps, Senders};
 use crate::state::{Core, Parts};
 use crate::store::{Db, Migrator};
 
@@ -95,7 +95,7 @@ impl Dispatcher {
         let guard = outgoing.guard;
         let brand = Arc::new(outgoing.brand);
         let mail = outgoing.mail.policy();
-        let senders = Senders::new(Outside {
+        let senders = Senders::new(SenderDeps {
             http: HttpClient::new(guard.clone()),
             smtp: SmtpSender::new(guard.clone()),
             guard,
@@ -112,7 +112,7 @@ impl Dispatcher {
             clock: needs.clock,
             settings,
             db: Db::new(store),
-            carrier: Arc::new(senders),
+            transport: Arc::new(senders),
             metrics: metrics::Metrics::new(&needs.meter),
             mail,
             brand,

@@ -8,7 +8,7 @@ use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 use watchbell_model::ChannelKind;
 
 use crate::job::{Attempt, Job, Outcome, State};
-use crate::senders::Verdict;
+use crate::senders::AttemptOutcome;
 
 /// The instruments.
 #[derive(Debug)]
@@ -98,15 +98,15 @@ impl Metrics {
     }
 
     pub(crate) fn attempt(&self, job: &Job, attempt: &Attempt) {
-        let outcome = match attempt.report.verdict {
-            Verdict::Delivered => "delivered",
-            Verdict::Accepted => "accepted",
-            Verdict::Retryable { .. } => "retryable",
-            Verdict::Permanent => "permanent",
+        let outcome = match attempt.result.outcome {
+            AttemptOutcome::Delivered => "delivered",
+            AttemptOutcome::Accepted => "accepted",
+            AttemptOutcome::Retryable { .. } => "retryable",
+            AttemptOutcome::Permanent => "permanent",
         };
         let labels = [kind(job.route.kind), KeyValue::new("outcome", outcome)];
         self.attempts
-            .record(attempt.report.latency.as_secs_f64(), &labels);
+            .record(attempt.result.latency.as_secs_f64(), &labels);
     }
 
     pub(crate) fn outcome(&self, outcome: &Outcome) {

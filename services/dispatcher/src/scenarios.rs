@@ -152,7 +152,7 @@ impl Rig {
                 stage.clock.shared(),
                 true,
             ),
-            carrier: Arc::clone(&stage.receivers) as _,
+            transport: Arc::clone(&stage.receivers) as _,
             metrics: Metrics::new(&opentelemetry::global::meter("test")),
             mail: mail.policy(),
             brand: Arc::default(),

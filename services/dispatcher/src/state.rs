@@ -20,7 +20,7 @@ use crate::job::live_jobs::Holdings;
 use crate::job::{Job, Outcome};
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
-use crate::senders::Carrier;
+use crate::senders::Transport;
 use crate::settings::{MailPolicy, Settings};
 use crate::state::feed::Feed;
 use crate::state::load::Pressure;
@@ -33,7 +33,7 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) db: Db,
     pub(crate) channels: Channels,
-    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) health: Health,
     pub(crate) pressure: Pressure,
     pub(crate) storms: Storms,
@@ -66,7 +66,7 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) db: Db,
     pub(crate) channels: Channels,
-    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) metrics: Metrics,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
@@ -87,7 +87,7 @@ impl Core {
             settings: parts.settings,
             db: parts.db,
             channels: parts.channels,
-            carrier: parts.carrier,
+            transport: parts.transport,
             health: Health::default(),
             pressure: Pressure::default(),
             storms: Storms::default(),

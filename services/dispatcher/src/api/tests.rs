@@ -74,12 +74,16 @@ pub(super) async fn send_test(
     }
     let committed = submit::enter(core, event, vec![route], true).await?;
     match committed.jobs.into_iter().next() {
-        Some(job) => carry(core, job, policy).await,
+        Some(job) => send_now(core, job, policy).await,
         None => Err(Problem::internal("a test was committed without anything to carry").into()),
     }
 }
 
-async fn resolve(core: &Core, team: TeamId, channel: ChannelId) -> Result<(ChannelId, Arc<ChannelPolicy>), Error> {
+async fn resolve(
+    core: &Core,
+    team: TeamId,
+    channel: ChannelId,
+) -> Result<(ChannelId, Arc<ChannelPolicy>), Error> {
     // Somebody who has just saved a channel tests what was saved.
     core.channels.forget(team);
     match core.channels.channel(team, channel).await {
@@ -114,11 +118,19 @@ async fn resolve_draft(
         .ok_or_else(|| Problem::internal("Config resolved a draft to nothing"))?;
     let id = channel.id.parse().map_err(Problem::internal)?;
     let secrets = resolved.secrets.unwrap_or_default();
-    Ok((id, Arc::new(ChannelPolicy::for_channel(team, channel, secrets, None))))
+    Ok((
+        id,
+        Arc::new(ChannelPolicy::for_channel(team, channel, secrets, None)),
+    ))
 }
 
 /// Sends by a channel that is not saved, and notes nothing of it.
-async fn try_out(core: &Core, event: StoredEvent, route: Route, policy: &ChannelPolicy) -> wire::SendTestResponse {
+async fn try_out(
+    core: &Core,
+    event: StoredEvent,
+    route: Route,
+    policy: &ChannelPolicy,
+) -> wire::SendTestResponse {
     let now = event.accepted_at;
     let event = Arc::new(event);
     let id = DeliveryId::generate(now);
@@ -156,7 +168,11 @@ fn messages(policy: &ChannelPolicy, route: &Route) -> usize {
 }
 
 /// Carries on even if the caller goes away meanwhile: what was sent must be noted.
-async fn carry(core: &Arc<Core>, job: Job, policy: Arc<ChannelPolicy>) -> Result<wire::SendTestResponse, Error> {
+async fn send_now(
+    core: &Arc<Core>,
+    job: Job,
+    policy: Arc<ChannelPolicy>,
+) -> Result<wire::SendTestResponse, Error> {
     let core = Arc::clone(core);
     if job.route.kind == ChannelKind::InApp {
         // In the inbox since the commit.

@@ -8,7 +8,7 @@ use watchbell_model::retry::{MAX_WAIT, RetrySchedule};
 
 use crate::channel::policy::ChannelPolicy;
 use crate::job::{Attempt, Job, Outcome, State};
-use crate::senders::{Report, Verdict};
+use crate::senders::{AttemptOutcome, AttemptResult};
 
 /// So many waits that a chat asked for cost no retry.
 const FREE_WAITS: u32 = 10;
@@ -28,27 +28,27 @@ pub(crate) fn follow_up(
     let kind = job.route.kind;
     let began = job.first_attempt_at.unwrap_or(attempt.started_at);
     let test = job.event.test;
-    let report = &attempt.report;
-    let error = if report.error.is_empty() {
+    let result = &attempt.result;
+    let error = if result.error.is_empty() {
         "the attempt failed"
     } else {
-        report.error.as_str()
+        result.error.as_str()
     }
     .to_owned();
     let mut exhausted = false;
-    let mut outcome = match report.verdict {
-        Verdict::Delivered => job.ends(State::Delivered, "", now),
-        Verdict::Accepted => job.ends(
+    let mut outcome = match result.outcome {
+        AttemptOutcome::Delivered => job.ends(State::Delivered, "", now),
+        AttemptOutcome::Accepted => job.ends(
             State::Delivered,
             "handed over; the destination does not say when it is seen",
             now,
         ),
-        Verdict::Permanent => job.ends(State::Failed, error, now),
-        Verdict::Retryable { .. } if test => job.ends(State::Failed, error, now),
-        Verdict::Retryable { retry_after } => {
+        AttemptOutcome::Permanent => job.ends(State::Failed, error, now),
+        AttemptOutcome::Retryable { .. } if test => job.ends(State::Failed, error, now),
+        AttemptOutcome::Retryable { retry_after } => {
             // Chats say exactly when to come again, and mean it as traffic control and not as a failure: for a few
             // times, and as long as the schedule would last, such a wait costs none of its retries.
-            let throttled = is_throttle(kind, report);
+            let throttled = is_throttle(kind, result);
             let waits = attempt.number.saturating_sub(tries);
             if let (true, Some(wait)) = (throttled, retry_after)
                 && waits < FREE_WAITS
@@ -81,8 +81,8 @@ fn again(error: &str, due: DateTime<Utc>) -> String {
 }
 
 /// Whether a chat asks to send more slowly.
-fn is_throttle(kind: ChannelKind, report: &Report) -> bool {
-    report.status_code == 429 && matches!(kind, ChannelKind::Slack | ChannelKind::Teams)
+fn is_throttle(kind: ChannelKind, result: &AttemptResult) -> bool {
+    result.status_code == 429 && matches!(kind, ChannelKind::Slack | ChannelKind::Teams)
 }
 
 /// How long to wait when a chat asks for `asked` after `waits` such waits: at least 1 s, 2 s, 4 s and so on up to 64 s, so
@@ -93,8 +93,8 @@ fn throttle(asked: Duration, waits: u32, jitter: f64) -> Duration {
 }
 
 /// How long the lane rests after an attempt whose receiver asked for `asked`.
-pub(crate) fn rest(job: &Job, report: &Report, asked: Duration, jitter: f64) -> Duration {
-    if is_throttle(job.route.kind, report) {
+pub(crate) fn rest(job: &Job, result: &AttemptResult, asked: Duration, jitter: f64) -> Duration {
+    if is_throttle(job.route.kind, result) {
         throttle(asked, job.attempts.saturating_sub(job.tries), jitter)
     } else {
         asked.min(MAX_WAIT)

@@ -19,7 +19,7 @@ use crate::delivery::precheck::screen;
 use crate::job::{Attempt, Break, Job, Outcome};
 use crate::lanes::{LaneId, Weigh as _};
 use crate::route::Target;
-use crate::senders::{Parcel, Report, Verdict};
+use crate::senders::{AttemptOutcome, AttemptResult, Message};
 use crate::state::Core;
 
 /// Taken from the lanes at once.
@@ -27,7 +27,7 @@ const GULP: usize = 256;
 /// How long the pump sleeps.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(3600);
-/// What a carrier may take beyond the channel's time-out before it is given up from outside.
+/// What a transport may take beyond the channel's time-out before it is given up from outside.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The loop.
@@ -155,7 +155,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Ou
             propagate::link(&span, emitted);
         }
     }
-    let parcel = Parcel {
+    let outgoing = Message {
         delivery_id: job.id,
         attempt_number: number,
         event: Arc::clone(&job.event),
@@ -169,35 +169,35 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Ou
             .in_scope(propagate::traceparent)
             .or_else(|| job.event.traceparent.clone()),
     };
-    let carried = AssertUnwindSafe(core.carrier.carry(&parcel, &policy.channel))
+    let carried = AssertUnwindSafe(core.transport.send(&outgoing, &policy.channel))
         .catch_unwind()
         .instrument(span);
-    let mut report = match tokio::time::timeout(policy.channel.timeout + GRACE, carried).await {
-        Ok(Ok(report)) => report,
-        Ok(Err(_)) => Report::retryable("internal", "Watchbell failed while sending"),
-        Err(_) => Report {
+    let mut result = match tokio::time::timeout(policy.channel.timeout + GRACE, carried).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => AttemptResult::retryable("internal", "Watchbell failed while sending"),
+        Err(_) => AttemptResult {
             ambiguous: true,
-            ..Report::retryable("timeout", "no answer in time; it may have arrived all the same")
+            ..AttemptResult::retryable("timeout", "no answer in time; it may have arrived all the same")
         },
     };
-    if report.latency.is_zero() {
-        report.latency = core.clock.monotonic().saturating_sub(began);
+    if result.latency.is_zero() {
+        result.latency = core.clock.monotonic().saturating_sub(began);
     }
-    tidy(&mut report);
+    tidy(&mut result);
     let now = core.clock.now();
-    if let Verdict::Retryable {
+    if let AttemptOutcome::Retryable {
         retry_after: Some(wait),
-    } = report.verdict
+    } = result.outcome
     {
         let now = core.clock.monotonic();
-        let wait = rest(&job, &report, wait, (core.jitter)());
+        let wait = rest(&job, &result, wait, (core.jitter)());
         core.lanes().pause(job.lane, now + wait, now);
     }
     let attempt = Attempt {
         id: AttemptId::generate(started_at),
         number,
         started_at,
-        report,
+        result,
     };
     core.metrics.attempt(&job, &attempt);
     conclude(core, job, attempt, policy, now).await
@@ -214,11 +214,11 @@ async fn conclude(
     // Of mail to people it is the team's own server, if it has one.
     let channel = policy.channel_id.filter(|_| !job.event.test);
     let team = job.team_id();
-    let broken = attempt.report.channel_broken;
+    let broken = attempt.result.channel_broken;
     if !job.event.test {
         // What is noted of mail to people stands under its lane's id, which is the team's, and under its server's.
         let lane = ChannelId::from_uuid(job.lane.0);
-        let error = (!attempt.report.got_through()).then_some(attempt.report.error.as_str());
+        let error = (!attempt.result.got_through()).then_some(attempt.result.error.as_str());
         core.health.note(team, lane, now, error);
         if let Some(server) = channel.filter(|id| *id != lane) {
             core.health.note(team, server, now, error);
@@ -254,11 +254,11 @@ async fn conclude(
 }
 
 /// Bounds what a receiver can make us store, and takes out what databases do not take.
-fn tidy(report: &mut Report) {
+fn tidy(result: &mut AttemptResult) {
     for text in [
-        &mut report.error,
-        &mut report.error_code,
-        &mut report.response_body,
+        &mut result.error,
+        &mut result.error_code,
+        &mut result.response_body,
     ] {
         if text.contains('\0') {
             *text = text.replace('\0', "\u{fffd}");

@@ -87,7 +87,9 @@ impl Parking {
         let mut due = self.unpark(team, lane, ParkedFor::Paused).await?;
         let recovers = match policy.channel_id {
             // In an epoch in which nothing was ever reenabled there is nothing to recover.
-            Some(id) => policy.recover_parked && policy.epoch > 0 && !core.health.is_unhealthy(id, policy.epoch),
+            Some(id) => {
+                policy.recover_parked && policy.epoch > 0 && !core.health.is_unhealthy(id, policy.epoch)
+            }
             // The server that was unhealthy serves people no more.
             None => true,
         };

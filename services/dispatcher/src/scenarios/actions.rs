@@ -6,13 +6,13 @@ use watchbell_runtime::problem::from_status;
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::senders::Report;
+use crate::senders::AttemptResult;
 use crate::store::Migrator;
 
-fn down() -> Report {
-    Report {
+fn down() -> AttemptResult {
+    AttemptResult {
         status_code: 503,
-        ..Report::retryable("http.503", "the endpoint answered 503")
+        ..AttemptResult::retryable("http.503", "the endpoint answered 503")
     }
 }
 
@@ -70,7 +70,7 @@ store_tests! {
     async fn a_test_that_fails_is_not_tried_again_and_says_nothing_of_health(store: Store) {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");
-        let gone = Report { channel_broken: true, status_code: 410, ..Report::permanent("http.410", "gone") };
+        let gone = AttemptResult { channel_broken: true, status_code: 410, ..AttemptResult::permanent("http.410", "gone") };
         rig.stage.receivers.answer(channel, gone);
         assert_eq!(test(&mut rig, channel).await.unwrap().state, State::Failed as i32);
         rig.stage.receivers.answer(channel, down());
@@ -188,7 +188,7 @@ store_tests! {
     async fn recovery_takes_up_what_failed_since_a_time_with_a_new_schedule(store: Store) {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");
-        rig.stage.receivers.always(channel, Some(Report::permanent("http.410", "no")));
+        rig.stage.receivers.always(channel, Some(AttemptResult::permanent("http.410", "no")));
         rig.emit("old", &[channel]).await;
         rig.pass(Duration::from_secs(60)).await;
         let since = rig.stage.now();
@@ -211,7 +211,7 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");
         let begin = rig.stage.now();
-        let gone = Report { channel_broken: true, ..Report::permanent("http.410", "gone") };
+        let gone = AttemptResult { channel_broken: true, ..AttemptResult::permanent("http.410", "gone") };
         rig.stage.receivers.answer(channel, gone);
         rig.emit("e1", &[channel]).await;
         rig.settle().await;

@@ -5,7 +5,7 @@ use watchbell_store::store_tests;
 
 use super::*;
 use crate::maintenance::clock_skew::SetBack;
-use crate::senders::{Report, Verdict};
+use crate::senders::{AttemptOutcome, AttemptResult};
 use crate::store::Migrator;
 
 /// An hour later than the database has it.
@@ -20,7 +20,7 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         rig.stage.clock.set(ahead());
         let channel = rig.stage.channel("a");
-        rig.stage.receivers.answer(channel, Report::retryable("down", "the endpoint is down"));
+        rig.stage.receivers.answer(channel, AttemptResult::retryable("down", "the endpoint is down"));
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         rig.stage.clock.set(ahead() - TimeDelta::hours(1));
@@ -39,7 +39,7 @@ store_tests! {
         rig.stage.clock.set(ahead());
         let channel = rig.stage.channel("a");
         let wait = Some(Duration::from_secs(2 * 60 * 60));
-        let later = Report { verdict: Verdict::Retryable { retry_after: wait }, ..Report::retryable("busy", "later") };
+        let later = AttemptResult { outcome: AttemptOutcome::Retryable { retry_after: wait }, ..AttemptResult::retryable("busy", "later") };
         rig.stage.receivers.answer(channel, later);
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
@@ -55,7 +55,7 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         rig.stage.clock.set(ahead() - TimeDelta::hours(1));
         let channel = rig.stage.channel("a");
-        rig.stage.receivers.answer(channel, Report::retryable("down", "the endpoint is down"));
+        rig.stage.receivers.answer(channel, AttemptResult::retryable("down", "the endpoint is down"));
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         let set_back = SetBack { core: Arc::clone(&rig.core) };

@@ -6,13 +6,13 @@ use super::*;
 use watchbell_model::ids::MemberId;
 
 use crate::maintenance::health_reporter::UNHEALTHY;
-use crate::senders::Report;
+use crate::senders::AttemptResult;
 use crate::store::Migrator;
 
-fn down() -> Report {
-    Report {
+fn down() -> AttemptResult {
+    AttemptResult {
         status_code: 503,
-        ..Report::retryable("http.503", "the endpoint answered 503")
+        ..AttemptResult::retryable("http.503", "the endpoint answered 503")
     }
 }
 
@@ -158,7 +158,7 @@ store_tests! {
     async fn a_destination_that_is_gone_is_unhealthy_at_once(store: Store) {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("siem");
-        let gone = Report { channel_broken: true, status_code: 410, ..Report::permanent("http.410", "gone") };
+        let gone = AttemptResult { channel_broken: true, status_code: 410, ..AttemptResult::permanent("http.410", "gone") };
         rig.stage.receivers.answer(channel, gone);
         rig.emit("e1", &[channel]).await;
         rig.settle().await;

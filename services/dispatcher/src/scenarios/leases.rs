@@ -26,7 +26,7 @@ store_tests! {
         let mut second = Rig::on(&store, &stage).await;
         presume_dead(&first, &mut second).await;
         second.sweeper.tick().await.unwrap();
-        stage.receivers.answer(channel, crate::senders::Report::permanent("gone", "the first replica's answer"));
+        stage.receivers.answer(channel, crate::senders::AttemptResult::permanent("gone", "the first replica's answer"));
         gate.add_permits(1);
         first.pump.settle().await;
         assert_eq!(first.committer.tick().await, Round::Settled(1));

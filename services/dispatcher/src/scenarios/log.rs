@@ -6,7 +6,7 @@ use watchbell_runtime::auth::{Principal, Scope, Scopes};
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::senders::Report;
+use crate::senders::AttemptResult;
 use crate::store::Migrator;
 
 async fn list(rig: &Rig, request: wire::ListDeliveriesRequest) -> wire::ListDeliveriesResponse {
@@ -134,7 +134,7 @@ store_tests! {
     async fn filters_narrow_and_combine(store: Store) {
         let mut rig = Rig::new(&store).await;
         let (a, b) = (rig.stage.channel("a"), rig.stage.channel("b"));
-        rig.stage.receivers.always(b, Some(Report::permanent("no", "no")));
+        rig.stage.receivers.always(b, Some(AttemptResult::permanent("no", "no")));
         rig.emit("e0", &[a, b]).await;
         rig.pass(Duration::from_secs(10)).await;
         let between = rig.stage.now();
@@ -264,7 +264,7 @@ store_tests! {
     async fn channel_stats_tell_what_waits_and_what_went_wrong(store: Store) {
         let mut rig = Rig::new(&store).await;
         let (good, bad) = (rig.stage.channel("good"), rig.stage.channel("bad"));
-        rig.stage.receivers.always(bad, Some(Report::retryable("http.500", "it answered 500")));
+        rig.stage.receivers.always(bad, Some(AttemptResult::retryable("http.500", "it answered 500")));
         rig.emit("e1", &[good, bad]).await;
         rig.settle().await;
         rig.health.tick().await.unwrap();

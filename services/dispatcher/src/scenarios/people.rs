@@ -7,7 +7,7 @@ use watchbell_model::ids::MemberId;
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::senders::Report;
+use crate::senders::AttemptResult;
 use crate::store::Migrator;
 
 const ADDRESS: &str = "olga@example.com";
@@ -142,7 +142,7 @@ async fn emit(rig: &mut Rig, id: &str, route: event_wire::Route) {
 fn fails(rig: &Rig, count: usize) {
     let people = ChannelId::from_uuid(rig.stage.team.as_uuid());
     for _ in 0..count {
-        let down = Report::retryable("smtp.451", "the mail server answered 451");
+        let down = AttemptResult::retryable("smtp.451", "the mail server answered 451");
         rig.stage.receivers.answer(people, down);
     }
 }
@@ -159,7 +159,7 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let (left, moved, former) = (member(&rig, false), member(&rig, false), member(&rig, true));
         let channel = email_channel(&rig, "soc", &[ADDRESS, "other@example.com"]);
-        rig.stage.receivers.answer(channel, Report::retryable("smtp.451", "later"));
+        rig.stage.receivers.answer(channel, AttemptResult::retryable("smtp.451", "later"));
         fails(&rig, 4);
         emit(&mut rig, "left", to_member(left, "findings")).await;
         emit(&mut rig, "moved", to_member(moved, "findings")).await;
@@ -202,7 +202,7 @@ store_tests! {
     async fn what_waits_for_a_deleted_channel_is_called_off_at_once(store: Store) {
         let mut rig = Rig::new(&store).await;
         let (retried, held) = (rig.stage.channel("siem"), rig.stage.channel("night"));
-        rig.stage.receivers.always(retried, Some(Report::retryable("http.500", "down")));
+        rig.stage.receivers.always(retried, Some(AttemptResult::retryable("http.500", "down")));
         rig.stage.config.change(rig.stage.team, held, |channel| {
             let day = config::QuietWindow { weekdays: vec![], start: "00:00".to_owned(), end: "23:59".to_owned() };
             channel.quiet_hours = Some(config::QuietHours { windows: vec![day], ..Default::default() });
@@ -249,7 +249,7 @@ store_tests! {
         let olga = member(&rig, true);
         let server = own_server(&rig);
         let people = ChannelId::from_uuid(rig.stage.team.as_uuid());
-        let refused = Report::retryable("smtp.auth", "The mail server did not accept the account.");
+        let refused = AttemptResult::retryable("smtp.auth", "The mail server did not accept the account.");
         rig.stage.receivers.always(people, Some(refused));
         emit(&mut rig, "first", to_member(olga, "findings")).await;
         rig.settle().await;

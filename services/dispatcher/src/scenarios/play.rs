@@ -17,7 +17,7 @@ use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{ChannelId, MemberId, TeamId};
 use watchbell_model::{ChannelKind, Role};
 
-use crate::senders::{Carrier, Parcel, Report, ResolvedChannel, Via};
+use crate::senders::{AttemptResult, Message, ResolvedChannel, Transport, Via};
 
 /// A Config of channels.
 #[derive(Default)]
@@ -234,8 +234,8 @@ pub(super) struct Carried {
 /// Receivers that answer as they are told, else with success.
 pub(super) struct Receivers {
     clock: SharedClock,
-    answers: Mutex<HashMap<ChannelId, VecDeque<Report>>>,
-    always: Mutex<HashMap<ChannelId, Report>>,
+    answers: Mutex<HashMap<ChannelId, VecDeque<AttemptResult>>>,
+    always: Mutex<HashMap<ChannelId, AttemptResult>>,
     gates: Mutex<HashMap<ChannelId, Arc<Semaphore>>>,
     carried: watch::Sender<Vec<Carried>>,
 }
@@ -254,20 +254,20 @@ impl Receivers {
     }
 
     /// The next answer of a channel.
-    pub(super) fn answer(&self, channel: ChannelId, report: Report) {
+    pub(super) fn answer(&self, channel: ChannelId, result: AttemptResult) {
         self.answers
             .lock()
             .unwrap()
             .entry(channel)
             .or_default()
-            .push_back(report);
+            .push_back(result);
     }
 
     /// Every answer of a channel from now on; `None` for success.
-    pub(super) fn always(&self, channel: ChannelId, report: Option<Report>) {
+    pub(super) fn always(&self, channel: ChannelId, result: Option<AttemptResult>) {
         let mut always = self.always.lock().unwrap();
-        match report {
-            Some(report) => always.insert(channel, report),
+        match result {
+            Some(result) => always.insert(channel, result),
             None => always.remove(&channel),
         };
     }
@@ -300,27 +300,27 @@ impl Receivers {
 }
 
 #[async_trait]
-impl Carrier for Receivers {
-    async fn carry(&self, parcel: &Parcel, channel_of: &ResolvedChannel) -> Report {
+impl Transport for Receivers {
+    async fn send(&self, outgoing: &Message, channel_of: &ResolvedChannel) -> AttemptResult {
         use crate::route::Target;
-        let channel = parcel.route.channel_id();
-        let address = match &parcel.route.target {
+        let channel = outgoing.route.channel_id();
+        let address = match &outgoing.route.target {
             Target::Person { address, .. } | Target::Address { address, .. } => Some(address.clone()),
             _ => None,
         };
         let carried = Carried {
-            event: parcel.event.id.to_string(),
+            event: outgoing.event.id.to_string(),
             channel,
             address,
-            recipients: parcel.recipients.clone(),
+            recipients: outgoing.recipients.clone(),
             by_platform: channel_of.via == Via::PlatformMail,
-            number: parcel.attempt_number,
+            number: outgoing.attempt_number,
             at: self.clock.now(),
         };
         self.carried.send_modify(|all| all.push(carried));
         let code = if channel.is_some() { 200 } else { 250 };
         // Mail to people answers under its lane's id, which is the team's.
-        let channel = channel.unwrap_or_else(|| ChannelId::from_uuid(parcel.event.team_id.as_uuid()));
+        let channel = channel.unwrap_or_else(|| ChannelId::from_uuid(outgoing.event.team_id.as_uuid()));
         let gate = self.gates.lock().unwrap().get(&channel).cloned();
         if let Some(gate) = gate {
             gate.acquire().await.unwrap().forget();
@@ -332,6 +332,6 @@ impl Carrier for Receivers {
             .get_mut(&channel)
             .and_then(VecDeque::pop_front);
         let next = next.or_else(|| self.always.lock().unwrap().get(&channel).cloned());
-        next.unwrap_or_else(|| Report::delivered(code, Duration::from_millis(3)))
+        next.unwrap_or_else(|| AttemptResult::delivered(code, Duration::from_millis(3)))
     }
 }

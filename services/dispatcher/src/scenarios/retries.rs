@@ -5,15 +5,15 @@ use std::sync::atomic::Ordering;
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::senders::{Report, Verdict};
+use crate::senders::{AttemptOutcome, AttemptResult};
 use crate::store::Migrator;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn down() -> Report {
-    Report {
+fn down() -> AttemptResult {
+    AttemptResult {
         status_code: 503,
-        ..Report::retryable("http.503", "the endpoint answered 503")
+        ..AttemptResult::retryable("http.503", "the endpoint answered 503")
     }
 }
 
@@ -100,7 +100,7 @@ store_tests! {
     async fn what_cannot_succeed_is_not_tried_again(store: Store) {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");
-        rig.stage.receivers.answer(channel, Report::permanent("http.401", "the endpoint says the signature is wrong"));
+        rig.stage.receivers.answer(channel, AttemptResult::permanent("http.401", "the endpoint says the signature is wrong"));
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         rig.pass(Duration::from_secs(100_000)).await;
@@ -112,8 +112,8 @@ store_tests! {
     async fn a_channel_that_asks_to_wait_is_left_alone_so_long(store: Store) {
         let mut rig = Rig::new(&store).await;
         let (slow, other) = (rig.stage.channel("slow"), rig.stage.channel("other"));
-        let verdict = Verdict::Retryable { retry_after: Some(Duration::from_secs(600)) };
-        rig.stage.receivers.answer(slow, Report { verdict, status_code: 429, ..down() });
+        let outcome = AttemptOutcome::Retryable { retry_after: Some(Duration::from_secs(600)) };
+        rig.stage.receivers.answer(slow, AttemptResult { outcome, status_code: 429, ..down() });
         rig.emit("e1", &[slow]).await;
         rig.settle().await;
         rig.emit("e2", &[slow, other]).await;
@@ -129,8 +129,8 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let slack = ChannelId::generate(rig.stage.now());
         rig.stage.config.add(rig.stage.team, slack, ChannelKind::Slack, "#a");
-        let verdict = Verdict::Retryable { retry_after: Some(Duration::from_secs(70)) };
-        let throttled = Report { verdict, status_code: 429, ..down() };
+        let outcome = AttemptOutcome::Retryable { retry_after: Some(Duration::from_secs(70)) };
+        let throttled = AttemptResult { outcome, status_code: 429, ..down() };
         rig.stage.receivers.always(slack, Some(throttled));
         let route = event_wire::Route { kind: ChannelKind::Slack.to_wire(), ..to_channel(slack) };
         let request = wire::SubmitRequest { routes: vec![route], ..request(&rig.stage, "e1", &[]) };
@@ -150,8 +150,8 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let slack = ChannelId::generate(rig.stage.now());
         rig.stage.config.add(rig.stage.team, slack, ChannelKind::Slack, "#a");
-        let verdict = Verdict::Retryable { retry_after: Some(Duration::ZERO) };
-        rig.stage.receivers.always(slack, Some(Report { verdict, status_code: 429, ..down() }));
+        let outcome = AttemptOutcome::Retryable { retry_after: Some(Duration::ZERO) };
+        rig.stage.receivers.always(slack, Some(AttemptResult { outcome, status_code: 429, ..down() }));
         let route = event_wire::Route { kind: ChannelKind::Slack.to_wire(), ..to_channel(slack) };
         let request = wire::SubmitRequest { routes: vec![route], ..request(&rig.stage, "e1", &[]) };
         rig.submit(vec![request]).await;

@@ -3,7 +3,7 @@
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::senders::Report;
+use crate::senders::AttemptResult;
 use crate::senders::summary::{SUMMARY_TYPE, Summary, Why};
 use crate::store::Migrator;
 
@@ -245,7 +245,7 @@ store_tests! {
         let room = slack(&rig.stage);
         storm(&mut rig, room, 25).await;
         seconds(&mut rig, 30).await;
-        rig.stage.receivers.always(room, Some(Report::retryable("http.503", "Slack is down")));
+        rig.stage.receivers.always(room, Some(AttemptResult::retryable("http.503", "Slack is down")));
         for wait in [30, 60, 300, 1_800, 7_200, 43_200] {
             rig.pass(Duration::from_secs(wait)).await;
         }
@@ -281,7 +281,7 @@ store_tests! {
         let room = slack(&rig.stage);
         storm(&mut rig, room, 22).await;
         seconds(&mut rig, 30).await;
-        rig.stage.receivers.always(room, Some(Report::retryable("http.503", "Slack is down")));
+        rig.stage.receivers.always(room, Some(AttemptResult::retryable("http.503", "Slack is down")));
         seconds(&mut rig, 31).await;
         let (delivery, _) = only_summary(&rig).await;
         let request = wire::CancelDeliveryRequest { team_id: delivery.team_id, delivery_id: delivery.id };

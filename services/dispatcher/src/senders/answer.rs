@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use watchbell_egress::{Answer, SendError};
 
-use super::{MAX_RESPONSE, Report, Verdict};
+use super::{AttemptOutcome, AttemptResult, MAX_RESPONSE};
 
 /// Nobody may stop a lane for longer by one answer.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -15,7 +15,7 @@ const MIN_SECRET: usize = 6;
 
 /// An answer, as far as it matters.
 #[derive(Debug, Clone)]
-pub(crate) struct Heard {
+pub(crate) struct Response {
     /// The HTTP status.
     pub(crate) status: u16,
     /// The beginning of the body as text, without secrets.
@@ -26,73 +26,73 @@ pub(crate) struct Heard {
 
 /// Texts that must not appear in anything that is kept: URLs, secrets, header values.
 #[derive(Debug, Default)]
-pub(crate) struct Hidden(Vec<String>);
+pub(crate) struct Redactor(Vec<String>);
 
-// === impl Heard ===
+// === impl Response ===
 
-impl Heard {
+impl Response {
     /// Reads an answer that came at `now`.
-    pub(crate) fn of(answer: &Answer, now: DateTime<Utc>, hidden: &Hidden) -> Self {
+    pub(crate) fn new(answer: &Answer, now: DateTime<Utc>, redactor: &Redactor) -> Self {
         let retry_after = answer
             .headers
             .get("retry-after")
             .and_then(|value| value.to_str().ok());
         Self {
             status: answer.status.as_u16(),
-            body: hidden.taken_out_of(&answer.body_prefix),
+            body: redactor.redact(&answer.body_prefix),
             retry_after: retry_after.and_then(|text| wait(text, now)),
         }
     }
 
     /// Again, and not before it asks to.
-    pub(crate) fn later(&self) -> Verdict {
-        Verdict::Retryable {
+    pub(crate) fn retryable(&self) -> AttemptOutcome {
+        AttemptOutcome::Retryable {
             retry_after: self.retry_after,
         }
     }
 
-    /// A report on this answer.
-    pub(crate) fn report(
+    /// A result on this answer.
+    pub(crate) fn result(
         &self,
-        verdict: Verdict,
+        outcome: AttemptOutcome,
         code: impl Into<String>,
         error: impl Into<String>,
-    ) -> Report {
-        Report {
-            verdict,
+    ) -> AttemptResult {
+        AttemptResult {
+            outcome,
             error_code: code.into(),
             error: error.into(),
             response_body: self.body.clone(),
-            ..Report::delivered(self.status, Duration::ZERO)
+            ..AttemptResult::delivered(self.status, Duration::ZERO)
         }
     }
 }
 
 /// What a status means when nothing special is known about it: of 4xx only those that speak of time are worth
 /// another try, and everything else is.
-pub(crate) fn host_failure(heard: &Heard, prefix: &str, name: &str) -> Report {
-    let status = heard.status;
+pub(crate) fn host_failure(response: &Response, prefix: &str, name: &str) -> AttemptResult {
+    let status = response.status;
     let code = format!("{prefix}.http_{status}");
     match status {
-        300..=399 => heard.report(
-            heard.later(),
+        300..=399 => response.result(
+            response.retryable(),
             code,
             format!("{name} answered with a redirect ({status}), which is never followed: correct the URL."),
         ),
-        408 | 425 | 429 => heard.report(
-            heard.later(),
+        408 | 425 | 429 => response.result(
+            response.retryable(),
             code,
             format!("{name} asks to try again later ({status})."),
         ),
-        400..=499 => heard.report(
-            Verdict::Permanent,
+        400..=499 => response.result(
+            AttemptOutcome::Permanent,
             code,
             format!(
                 "{name} refused the message for good ({status}): check that the URL is still the right one."
             ),
         ),
-        _ => heard.report(
-            heard.later(),
+        _ => response.result(
+            response.retryable(),
             code,
             format!("{name} has a fault of its own ({status})."),
         ),
@@ -100,46 +100,46 @@ pub(crate) fn host_failure(heard: &Heard, prefix: &str, name: &str) -> Report {
 }
 
 /// What it means that no answer came.
-pub(crate) fn unanswered(error: &SendError) -> Report {
-    let mut report = match error {
-        SendError::Refused(refusal) => Report::permanent(
+pub(crate) fn from_send_error(error: &SendError) -> AttemptResult {
+    let mut result = match error {
+        SendError::Refused(refusal) => AttemptResult::permanent(
             format!("refused.{}", refusal.reason().to_ascii_lowercase()),
             format!("The address is not allowed: {refusal}. Use a public HTTPS address."),
         ),
-        SendError::Dns => Report::retryable(
+        SendError::Dns => AttemptResult::retryable(
             "dns",
             "The host name could not be resolved. Check it when this goes on.",
         ),
-        SendError::Connect(why) => Report::retryable(
+        SendError::Connect(why) => AttemptResult::retryable(
             "connect",
             format!("No connection could be opened ({why}). Is the endpoint up and reachable?"),
         ),
-        SendError::Tls(why) => Report::retryable(
+        SendError::Tls(why) => AttemptResult::retryable(
             "tls",
             format!("The TLS handshake failed ({why}). Check the endpoint's certificate."),
         ),
         SendError::TimeoutBeforeSent => {
-            Report::retryable("timeout", "The endpoint did not take the request in time.")
+            AttemptResult::retryable("timeout", "The endpoint did not take the request in time.")
         }
-        SendError::TimeoutAfterSent => Report::retryable(
+        SendError::TimeoutAfterSent => AttemptResult::retryable(
             "timeout",
             "The request was sent and no answer came in time: it may have arrived.",
         ),
-        SendError::Reset(_) => Report::retryable(
+        SendError::Reset(_) => AttemptResult::retryable(
             "reset",
             "The connection broke before the answer: the request may have arrived.",
         ),
-        SendError::Other(_) => Report::retryable("not_sent", "The request could not be sent."),
+        SendError::Other(_) => AttemptResult::retryable("not_sent", "The request could not be sent."),
     };
-    report.ambiguous = error.is_ambiguous();
-    report
+    result.ambiguous = error.is_ambiguous();
+    result
 }
 
-// === impl Hidden ===
+// === impl Redactor ===
 
-impl Hidden {
+impl Redactor {
     /// Hides a text. Very short ones are left alone.
-    pub(crate) fn hide(&mut self, secret: &str) {
+    pub(crate) fn add(&mut self, secret: &str) {
         if secret.len() >= MIN_SECRET {
             self.0.push(secret.to_owned());
         }
@@ -147,19 +147,19 @@ impl Hidden {
 
     /// Hides a URL: whole, without its origin, and the long parts of its path and query by themselves, since answers
     /// like to quote those.
-    pub(crate) fn hide_url(&mut self, url: &str) {
-        self.hide(url);
+    pub(crate) fn add_url(&mut self, url: &str) {
+        self.add(url);
         let Some(rest) = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')) else {
             return;
         };
-        self.hide(rest.1);
+        self.add(rest.1);
         for part in rest.1.split(['/', '?', '&', '=']).filter(|part| part.len() >= 16) {
-            self.hide(part);
+            self.add(part);
         }
     }
 
-    /// The beginning of a body as text, with `***` for everything hidden.
-    pub(crate) fn taken_out_of(&self, bytes: &[u8]) -> String {
+    /// The beginning of a body as text, with `***` for everything redactor.
+    pub(crate) fn redact(&self, bytes: &[u8]) -> String {
         let bytes = &bytes[..bytes.len().min(MAX_RESPONSE)];
         let mut text = String::from_utf8_lossy(bytes).replace('\0', "");
         for secret in &self.0 {
@@ -230,12 +230,12 @@ mod tests {
 
     #[test]
     fn secrets_are_taken_out_of_answers() {
-        let mut hidden = Hidden::default();
-        hidden.hide_url("https://hooks.slack.com/services/T000/B000/abcdefghijklmnopqrst");
-        hidden.hide("short");
-        hidden.hide("Bearer top-secret");
+        let mut redactor = Redactor::default();
+        redactor.add_url("https://hooks.slack.com/services/T000/B000/abcdefghijklmnopqrst");
+        redactor.add("short");
+        redactor.add("Bearer top-secret");
         assert_eq!(
-            hidden.taken_out_of(
+            redactor.redact(
                 b"no /services/T000/B000/abcdefghijklmnopqrst, abcdefghijklmnopqrst; Bearer top-secret; short\0"
             ),
             "no /***, ***; ***; short"
@@ -244,11 +244,11 @@ mod tests {
 
     #[test]
     fn a_secret_torn_by_the_cut_is_taken_out_too() {
-        let mut hidden = Hidden::default();
-        hidden.hide("0123456789abcdef");
+        let mut redactor = Redactor::default();
+        redactor.add("0123456789abcdef");
         let mut body = vec![b'x'; MAX_RESPONSE - 10];
         body.extend_from_slice(b"0123456789abcdef and more");
-        assert_eq!(hidden.taken_out_of(&body), "x".repeat(MAX_RESPONSE - 10));
+        assert_eq!(redactor.redact(&body), "x".repeat(MAX_RESPONSE - 10));
     }
 
     #[test]
@@ -266,14 +266,14 @@ mod tests {
             (SendError::Reset("eof".to_owned()), "reset", true),
             (SendError::Other("?".to_owned()), "not_sent", false),
         ] {
-            let report = unanswered(&error);
-            assert_eq!((report.error_code.as_str(), report.ambiguous), (code, ambiguous));
-            assert_eq!(report.verdict, Verdict::Retryable { retry_after: None });
+            let result = from_send_error(&error);
+            assert_eq!((result.error_code.as_str(), result.ambiguous), (code, ambiguous));
+            assert_eq!(result.outcome, AttemptOutcome::Retryable { retry_after: None });
         }
-        let report = unanswered(&SendError::Refused(watchbell_egress::guard::Refusal::Scheme));
+        let result = from_send_error(&SendError::Refused(watchbell_egress::guard::Refusal::Scheme));
         assert_eq!(
-            (report.verdict, report.error_code.as_str()),
-            (Verdict::Permanent, "refused.url_scheme")
+            (result.outcome, result.error_code.as_str()),
+            (AttemptOutcome::Permanent, "refused.url_scheme")
         );
     }
 }

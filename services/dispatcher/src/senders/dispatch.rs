@@ -1,4 +1,4 @@
-//! The carrier: chooses by what a parcel goes, sends it once, and turns whatever happens into a report. Nothing secret
+//! The transport: chooses by what a message goes, sends it once, and turns whatever happens into a result. Nothing secret
 //! gets into one: answers are searched for the channel's secrets, and headers that may hold some are masked.
 
 use std::collections::HashSet;
@@ -19,11 +19,11 @@ use watchbell_model::ids::DeliveryId;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 
-use super::answer::{Heard, Hidden, unanswered};
+use super::answer::{Redactor, Response, from_send_error};
 use super::email::{self, Emails, NotRendered, Sender};
 use super::logged::LoggedHeaders;
 use super::webhook::{Signers, Signing};
-use super::{Carrier, Parcel, Report, ResolvedChannel, Via, slack, teams, webhook};
+use super::{AttemptResult, Message, ResolvedChannel, Transport, Via, slack, teams, webhook};
 use crate::route::Target;
 
 /// How many recipients of one message are served at the same time.
@@ -32,9 +32,9 @@ const MAILS_AT_ONCE: usize = 4;
 const SUBMISSION_PORT: u16 = 587;
 const AGENT: &str = concat!("Watchbell/", env!("CARGO_PKG_VERSION"));
 
-/// What the senders need from outside.
+/// What the senders need from deps.
 #[derive(Debug, Clone)]
-pub(crate) struct Outside {
+pub(crate) struct SenderDeps {
     /// Judges every URL once more before it is dialled.
     pub(crate) guard: Guard,
     /// Slack, Teams and webhooks go by it.
@@ -54,7 +54,7 @@ pub(crate) struct Outside {
 /// Carries by Slack, Teams, email and webhooks.
 #[derive(Debug)]
 pub(crate) struct Senders {
-    outside: Outside,
+    deps: SenderDeps,
     emails: Emails,
     signature_header: HeaderName,
 }
@@ -72,42 +72,42 @@ impl Senders {
     ///
     /// # Errors
     /// When a template is broken, which only a change of the program can cause.
-    pub(crate) fn new(outside: Outside) -> Result<Self, NotRendered> {
-        let emails = Emails::new(Arc::clone(&outside.brand))?;
-        let signature_header = HeaderName::try_from(outside.brand.signature_header())
+    pub(crate) fn new(deps: SenderDeps) -> Result<Self, NotRendered> {
+        let emails = Emails::new(Arc::clone(&deps.brand))?;
+        let signature_header = HeaderName::try_from(deps.brand.signature_header())
             .unwrap_or(HeaderName::from_static("x-watchbell-signature"));
         Ok(Self {
-            outside,
+            deps,
             emails,
             signature_header,
         })
     }
 
-    async fn dispatch(&self, parcel: &Parcel, channel: &ResolvedChannel) -> Report {
+    async fn dispatch(&self, outgoing: &Message, channel: &ResolvedChannel) -> AttemptResult {
         let (configured, secrets) = match &channel.via {
-            Via::PlatformMail => return self.mail(parcel, channel, None).await,
+            Via::PlatformMail => return self.mail(outgoing, channel, None).await,
             Via::Channel { channel, secrets } => (channel, secrets),
         };
         match &configured.destination {
             Some(Destination::Slack(_)) => {
-                let message = slack::message(&parcel.event, &parcel.route.mentions, &self.outside.brand);
-                self.chat(parcel, channel, &secrets.url, &message, |heard, _| {
-                    slack::report(heard)
+                let message = slack::message(&outgoing.event, &outgoing.route.mentions, &self.deps.brand);
+                self.chat(outgoing, channel, &secrets.url, &message, |response, _| {
+                    slack::classify(response)
                 })
                 .await
             }
             Some(Destination::Teams(_)) => {
-                let message = teams::message(&parcel.event, &parcel.route.mentions, &self.outside.brand);
-                self.chat(parcel, channel, &secrets.url, &message, teams::report)
+                let message = teams::message(&outgoing.event, &outgoing.route.mentions, &self.deps.brand);
+                self.chat(outgoing, channel, &secrets.url, &message, teams::classify)
                     .await
             }
             Some(Destination::Webhook(destination)) => {
-                self.webhook(parcel, channel, destination, secrets).await
+                self.webhook(outgoing, channel, destination, secrets).await
             }
             Some(Destination::Email(destination)) => {
-                self.mail(parcel, channel, Some((destination, secrets))).await
+                self.mail(outgoing, channel, Some((destination, secrets))).await
             }
-            Some(Destination::InApp(_)) | None => Report::permanent(
+            Some(Destination::InApp(_)) | None => AttemptResult::permanent(
                 "no_destination",
                 "The channel has no destination that anything can be sent to. This is a fault of ours.",
             ),
@@ -117,12 +117,12 @@ impl Senders {
     /// Posts a message to a chat's webhook, whose whole URL is a secret.
     async fn chat(
         &self,
-        parcel: &Parcel,
+        outgoing: &Message,
         channel: &ResolvedChannel,
         url: &str,
         message: &Value,
-        judge: impl Fn(&Heard, &str) -> Report,
-    ) -> Report {
+        judge: impl Fn(&Response, &str) -> AttemptResult,
+    ) -> AttemptResult {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
@@ -130,145 +130,155 @@ impl Senders {
         for (name, value) in &headers {
             logged.push(name.as_str(), value.to_str().unwrap_or_default());
         }
-        let hidden = || {
-            let mut hidden = Hidden::default();
-            hidden.hide_url(url);
-            hidden
+        let redactor = || {
+            let mut redactor = Redactor::default();
+            redactor.add_url(url);
+            redactor
         };
-        let report = match self
-            .post(parcel, channel, url, headers, message.to_string().into(), hidden)
+        let result = match self
+            .post(
+                outgoing,
+                channel,
+                url,
+                headers,
+                message.to_string().into(),
+                redactor,
+            )
             .await
         {
-            Ok((heard, host)) => judge(&heard, &host),
-            Err(error) => unanswered(&error),
+            Ok((response, host)) => judge(&response, &host),
+            Err(error) => from_send_error(&error),
         };
-        Report {
+        AttemptResult {
             request_headers: logged,
-            ..report
+            ..result
         }
     }
 
     async fn webhook(
         &self,
-        parcel: &Parcel,
+        outgoing: &Message,
         channel: &ResolvedChannel,
         destination: &config::WebhookDestination,
         secrets: &config::ChannelSecrets,
-    ) -> Report {
-        let signers = Signers::of(secrets, destination.sign_ed25519, parcel.now);
+    ) -> AttemptResult {
+        let signers = Signers::of(secrets, destination.sign_ed25519, outgoing.now);
         if signers.is_empty() {
-            return Report::retryable(
+            return AttemptResult::retryable(
                 "webhook.no_secret",
                 "The channel has no signing secret, and nothing is sent unsigned: rotate its secret.",
             );
         }
         let post = async |signing| {
-            self.post_signed(parcel, channel, destination, secrets, signing)
+            self.post_signed(outgoing, channel, destination, secrets, signing)
                 .await
         };
-        let report = post(signers.first()).await;
+        let result = post(signers.first()).await;
         match signers.after_rotation() {
-            Some(signing) if report.status_code == StatusCode::UNAUTHORIZED.as_u16() => post(signing).await,
-            _ => report,
+            Some(signing) if result.status_code == StatusCode::UNAUTHORIZED.as_u16() => post(signing).await,
+            _ => result,
         }
     }
 
     async fn post_signed(
         &self,
-        parcel: &Parcel,
+        outgoing: &Message,
         channel: &ResolvedChannel,
         destination: &config::WebhookDestination,
         secrets: &config::ChannelSecrets,
         signing: Signing<'_>,
-    ) -> Report {
+    ) -> AttemptResult {
         let request = webhook::request(
-            &parcel.event,
+            &outgoing.event,
             destination,
             &secrets.headers,
             signing,
             &self.signature_header,
-            parcel.traceparent.as_deref(),
-            parcel.now,
+            outgoing.traceparent.as_deref(),
+            outgoing.now,
         );
         // An endpoint may echo what it got; a signature in the log could be used once more.
         let signatures = ["webhook-signature", self.signature_header.as_str()];
         let signatures = signatures.map(|name| request.headers.get(name).cloned());
-        let hidden = || {
-            let mut hidden = webhook_secrets(secrets);
+        let redactor = || {
+            let mut redactor = webhook_secrets(secrets);
             signatures
                 .iter()
                 .flatten()
                 .filter_map(|value| value.to_str().ok())
                 .flat_map(|value| value.split([' ', ',']))
-                .for_each(|signature| hidden.hide(signature));
-            hidden
+                .for_each(|signature| redactor.add(signature));
+            redactor
         };
         let answer = self
             .post(
-                parcel,
+                outgoing,
                 channel,
                 &secrets.url,
                 request.headers,
                 request.body,
-                hidden,
+                redactor,
             )
             .await;
-        let report = match answer {
-            Ok((heard, _)) => webhook::report(&heard),
-            Err(error) => unanswered(&error),
+        let result = match answer {
+            Ok((response, _)) => webhook::classify(&response),
+            Err(error) => from_send_error(&error),
         };
-        Report {
+        AttemptResult {
             request_headers: request.logged,
-            ..report
+            ..result
         }
     }
 
     /// One POST. The answer comes with the host that gave it.
     async fn post(
         &self,
-        parcel: &Parcel,
+        outgoing: &Message,
         channel: &ResolvedChannel,
         url: &str,
         headers: HeaderMap,
         body: Bytes,
-        hidden: impl FnOnce() -> Hidden,
-    ) -> Result<(Heard, String), SendError> {
-        let judged = channel.url.get_or_init(|| self.outside.guard.check_url(url));
+        redactor: impl FnOnce() -> Redactor,
+    ) -> Result<(Response, String), SendError> {
+        let judged = channel.url.get_or_init(|| self.deps.guard.check_url(url));
         let url = judged
             .as_ref()
             .map_err(|refusal| SendError::Refused(refusal.clone()))?;
         let answer = self
-            .outside
+            .deps
             .http
-            .on_behalf_of(parcel.event.team_id)
+            .on_behalf_of(outgoing.event.team_id)
             .post(url, headers, body, channel.timeout)
             .await?;
         // Most answers have nothing in them that could give anything away.
-        let hidden = if answer.body_prefix.is_empty() {
-            Hidden::default()
+        let redactor = if answer.body_prefix.is_empty() {
+            Redactor::default()
         } else {
-            hidden()
+            redactor()
         };
-        Ok((Heard::of(&answer, parcel.now, &hidden), url.host().to_owned()))
+        Ok((
+            Response::new(&answer, outgoing.now, &redactor),
+            url.host().to_owned(),
+        ))
     }
 
     /// One message for each recipient, so that a bad mailbox is nobody else's failure.
     async fn mail(
         &self,
-        parcel: &Parcel,
+        outgoing: &Message,
         channel: &ResolvedChannel,
         configured: Option<(&config::EmailDestination, &config::ChannelSecrets)>,
-    ) -> Report {
+    ) -> AttemptResult {
         let Some(mailer) = self.mailer(configured) else {
-            return Report::permanent(
+            return AttemptResult::permanent(
                 "smtp.no_server",
                 "No mail server is configured: set one for the platform, or add one to the team's email channel.",
             );
         };
-        let recipients: Vec<String> = match &parcel.route.target {
+        let recipients: Vec<String> = match &outgoing.route.target {
             Target::Person { address, .. } | Target::Address { address, .. } => vec![address.clone()],
             // Routes name recipients one by one; only a test goes to a whole channel.
-            Target::Receipts => parcel.recipients.clone(),
+            Target::Receipts => outgoing.recipients.clone(),
             Target::Channel(_) | Target::Inbox => {
                 let mut seen = HashSet::new();
                 let listed = configured
@@ -283,18 +293,18 @@ impl Senders {
         let several = recipients.len() > 1;
         let sent: Vec<_> = futures::stream::iter(recipients.into_iter().enumerate())
             .map(|(index, recipient)| {
-                let id = message_id(parcel.delivery_id, several.then_some(index));
+                let id = message_id(outgoing.delivery_id, several.then_some(index));
                 let mailer = &mailer;
                 async move {
-                    let report = self.mail_one(parcel, channel, mailer, &recipient, &id).await;
-                    (recipient, report)
+                    let result = self.mail_one(outgoing, channel, mailer, &recipient, &id).await;
+                    (recipient, result)
                 }
             })
             .buffered(MAILS_AT_ONCE)
             .collect()
             .await;
         email::worst(sent).unwrap_or_else(|| {
-            Report::permanent(
+            AttemptResult::permanent(
                 "smtp.no_recipient",
                 "The channel has no recipients: add at least one address.",
             )
@@ -303,32 +313,33 @@ impl Senders {
 
     async fn mail_one(
         &self,
-        parcel: &Parcel,
+        outgoing: &Message,
         channel: &ResolvedChannel,
         mailer: &Mailer,
         recipient: &str,
         id: &str,
-    ) -> Report {
-        let (event, route) = (&parcel.event, &parcel.route);
+    ) -> AttemptResult {
+        let (event, route) = (&outgoing.event, &outgoing.route);
         let footer = email::footer(
             event,
             &route.target,
             recipient,
-            &self.outside.brand,
-            &self.outside.unsubscribe,
+            &self.deps.brand,
+            &self.deps.unsubscribe,
         );
         let rendered = match self.emails.render(event, &route.reason.sentence, &footer) {
             Ok(rendered) => rendered,
             Err(error) => {
                 tracing::error!(%error, event_type = %event.event_type, "an email template does not render");
-                return Report::permanent(
+                return AttemptResult::permanent(
                     "email.not_rendered",
                     "The email could not be written. This is a fault of ours.",
                 );
             }
         };
-        let Some(raw) = email::message(&rendered, &mailer.sender, recipient, id, &footer, parcel.now) else {
-            return Report::permanent(
+        let Some(raw) = email::message(&rendered, &mailer.sender, recipient, id, &footer, outgoing.now)
+        else {
+            return AttemptResult::permanent(
                 "email.bad_address",
                 format!(
                     "`{}` or the sender's address `{}` is not an email address: correct it.",
@@ -341,15 +352,15 @@ impl Senders {
         logged.push("From", &mailer.sender.address);
         logged.push("To", recipient);
         logged.push("Subject", &rendered.subject);
-        let smtp = self.outside.smtp.clone().on_behalf_of(parcel.event.team_id);
+        let smtp = self.deps.smtp.clone().on_behalf_of(outgoing.event.team_id);
         let smtp = smtp.with_timeout(channel.timeout);
         let outcome = smtp
             .send(&mailer.server, &mailer.sender.address, recipient, raw)
             .await;
-        let report = email::report(outcome);
-        Report {
+        let result = email::classify(outcome);
+        AttemptResult {
             request_headers: logged,
-            ..report
+            ..result
         }
     }
 
@@ -358,7 +369,7 @@ impl Senders {
         &self,
         configured: Option<(&config::EmailDestination, &config::ChannelSecrets)>,
     ) -> Option<Mailer> {
-        let brand = &self.outside.brand;
+        let brand = &self.deps.brand;
         let named = |address: &str| Sender {
             name: brand.name.clone(),
             address: address.to_owned(),
@@ -366,7 +377,7 @@ impl Senders {
         let own = configured.and_then(|(destination, secrets)| Some((destination.smtp.as_ref()?, secrets)));
         let Some((own, secrets)) = own else {
             return Some(Mailer {
-                server: self.outside.platform_mail.clone()?,
+                server: self.deps.platform_mail.clone()?,
                 sender: named(&brand.from_address),
             });
         };
@@ -396,19 +407,19 @@ impl Senders {
 }
 
 /// What must not be seen in an answer of the endpoint.
-fn webhook_secrets(secrets: &config::ChannelSecrets) -> Hidden {
-    let mut hidden = Hidden::default();
-    hidden.hide_url(&secrets.url);
-    hidden.hide(&secrets.ed25519_private_key);
+fn webhook_secrets(secrets: &config::ChannelSecrets) -> Redactor {
+    let mut redactor = Redactor::default();
+    redactor.add_url(&secrets.url);
+    redactor.add(&secrets.ed25519_private_key);
     secrets
         .signing_secrets
         .iter()
-        .for_each(|secret| hidden.hide(&secret.secret));
+        .for_each(|secret| redactor.add(&secret.secret));
     secrets
         .headers
         .iter()
-        .for_each(|header| hidden.hide(&header.value));
-    hidden
+        .for_each(|header| redactor.add(&header.value));
+    redactor
 }
 
 /// The same in every attempt; each of several recipients has one of its own.
@@ -417,12 +428,12 @@ fn message_id(delivery: DeliveryId, index: Option<usize>) -> String {
 }
 
 #[async_trait]
-impl Carrier for Senders {
-    async fn carry(&self, parcel: &Parcel, channel: &ResolvedChannel) -> Report {
-        let started = self.outside.clock.monotonic();
-        let report = self.dispatch(parcel, channel).await;
-        let latency = self.outside.clock.monotonic().saturating_sub(started);
-        Report { latency, ..report }
+impl Transport for Senders {
+    async fn send(&self, outgoing: &Message, channel: &ResolvedChannel) -> AttemptResult {
+        let started = self.deps.clock.monotonic();
+        let result = self.dispatch(outgoing, channel).await;
+        let latency = self.deps.clock.monotonic().saturating_sub(started);
+        AttemptResult { latency, ..result }
     }
 }
 

@@ -16,9 +16,9 @@ use watchbell_testkit::{
 use super::*;
 use crate::event::StoredEvent;
 use crate::route::{Mention, Reason, Route};
-use crate::senders::{Verdict, samples};
+use crate::senders::{AttemptOutcome, samples};
 
-const LATER: Verdict = Verdict::Retryable { retry_after: None };
+const LATER: AttemptOutcome = AttemptOutcome::Retryable { retry_after: None };
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 fn senders(policy: EgressPolicy, platform_mail: Option<SmtpServer>) -> Senders {
@@ -28,7 +28,7 @@ fn senders(policy: EgressPolicy, platform_mail: Option<SmtpServer>) -> Senders {
         public_url: "https://bell.example.com".parse().unwrap(),
         ..Brand::default()
     };
-    Senders::new(Outside {
+    Senders::new(SenderDeps {
         http: HttpClient::new(guard.clone()),
         smtp: SmtpSender::new(guard.clone()),
         guard,
@@ -44,12 +44,12 @@ fn local() -> Senders {
     senders(EgressPolicy::allowing_loopback(), None)
 }
 
-fn parcel(event: StoredEvent, kind: ChannelKind, target: Target) -> Parcel {
+fn outgoing(event: StoredEvent, kind: ChannelKind, target: Target) -> Message {
     let reason = Reason {
         sentence: "You asked for it.".to_owned(),
         ..Reason::default()
     };
-    Parcel {
+    Message {
         delivery_id: samples::delivery(),
         attempt_number: 1,
         event: Arc::new(event),
@@ -65,8 +65,8 @@ fn parcel(event: StoredEvent, kind: ChannelKind, target: Target) -> Parcel {
     }
 }
 
-fn to_channel(event: StoredEvent, kind: ChannelKind) -> Parcel {
-    parcel(event, kind, Target::Channel(ChannelId::generate(samples::noon())))
+fn to_channel(event: StoredEvent, kind: ChannelKind) -> Message {
+    outgoing(event, kind, Target::Channel(ChannelId::generate(samples::noon())))
 }
 
 fn channel(destination: Destination, secrets: ChannelSecrets) -> ResolvedChannel {
@@ -142,9 +142,9 @@ fn mail_at(smtp: &SmtpStandIn, recipients: &[&str]) -> ResolvedChannel {
     channel(Destination::Email(destination), ChannelSecrets::default())
 }
 
-/// Neither the report nor anything in it may hold any of these.
-fn shows_none_of(report: &Report, secrets: &[&str]) {
-    let all = format!("{report:?}");
+/// Neither the result nor anything in it may hold any of these.
+fn shows_none_of(result: &AttemptResult, secrets: &[&str]) {
+    let all = format!("{result:?}");
     for secret in secrets {
         assert!(!all.contains(secret), "{secret} in {all}");
     }
@@ -165,13 +165,13 @@ async fn slack_takes_every_message_hostile_ones_and_summaries_included() {
             ..samples::event("scan.failed")
         },
     ] {
-        let mut parcel = to_channel(event, ChannelKind::Slack);
-        Arc::make_mut(&mut parcel.route).mentions =
+        let mut outgoing = to_channel(event, ChannelKind::Slack);
+        Arc::make_mut(&mut outgoing.route).mentions =
             vec![Mention::Here, Mention::SlackUser("U012AB3CD".to_owned())];
-        let report = local().carry(&parcel, &channel).await;
-        assert_eq!(report.verdict, Verdict::Delivered, "{report:?}");
-        assert_eq!((report.status_code, report.response_body.as_str()), (200, "ok"));
-        assert!(report.latency > Duration::ZERO);
+        let result = local().send(&outgoing, &channel).await;
+        assert_eq!(result.outcome, AttemptOutcome::Delivered, "{result:?}");
+        assert_eq!((result.status_code, result.response_body.as_str()), (200, "ok"));
+        assert!(result.latency > Duration::ZERO);
     }
     assert_eq!(slack.messages().len(), 4);
 }
@@ -181,29 +181,29 @@ async fn a_slack_url_is_a_secret_and_a_removed_webhook_breaks_the_channel() {
     let slack = SlackStandIn::start().await.unwrap();
     let url = slack.any_webhook_url();
     slack.revoke_webhook(&url);
-    let report = local()
-        .carry(
+    let result = local()
+        .send(
             &to_channel(samples::event("finding.created"), ChannelKind::Slack),
             &slack_at(&url),
         )
         .await;
     assert_eq!(
-        (report.verdict, report.channel_broken),
-        (Verdict::Permanent, true)
+        (result.outcome, result.channel_broken),
+        (AttemptOutcome::Permanent, true)
     );
-    assert_eq!(report.error_code, "slack.no_service");
-    shows_none_of(&report, &["/services/"]);
+    assert_eq!(result.error_code, "slack.no_service");
+    shows_none_of(&result, &["/services/"]);
 }
 
 #[tokio::test]
 async fn slacks_retry_after_is_passed_on() {
     let slack = SlackStandIn::start().await.unwrap();
     slack.reply_next(SlackReply::RateLimited(7));
-    let parcel = to_channel(samples::event("finding.created"), ChannelKind::Slack);
-    let report = local().carry(&parcel, &slack_at(&slack.any_webhook_url())).await;
+    let outgoing = to_channel(samples::event("finding.created"), ChannelKind::Slack);
+    let result = local().send(&outgoing, &slack_at(&slack.any_webhook_url())).await;
     assert_eq!(
-        report.verdict,
-        Verdict::Retryable {
+        result.outcome,
+        AttemptOutcome::Retryable {
             retry_after: Some(Duration::from_secs(7))
         }
     );
@@ -219,16 +219,16 @@ async fn teams_takes_every_card_by_both_doors() {
         samples::hostile(),
         samples::summary(2_000),
     ] {
-        let mut parcel = to_channel(event, ChannelKind::Teams);
+        let mut outgoing = to_channel(event, ChannelKind::Teams);
         let boss = Mention::TeamsUser {
             id: "boss@acme.example".to_owned(),
             name: "Boss".to_owned(),
         };
-        Arc::make_mut(&mut parcel.route).mentions = vec![boss];
-        let workflow = local().carry(&parcel, &teams_at(&teams.workflow_url())).await;
-        assert_eq!(workflow.verdict, Verdict::Accepted, "{workflow:?}");
-        let connector = local().carry(&parcel, &teams_at(&teams.connector_url())).await;
-        assert_eq!(connector.verdict, Verdict::Delivered, "{connector:?}");
+        Arc::make_mut(&mut outgoing.route).mentions = vec![boss];
+        let workflow = local().send(&outgoing, &teams_at(&teams.workflow_url())).await;
+        assert_eq!(workflow.outcome, AttemptOutcome::Accepted, "{workflow:?}");
+        let connector = local().send(&outgoing, &teams_at(&teams.connector_url())).await;
+        assert_eq!(connector.outcome, AttemptOutcome::Delivered, "{connector:?}");
     }
     assert_eq!(teams.messages().len(), 6);
     assert!(teams.messages().iter().all(|message| message.bytes < 20_000));
@@ -238,10 +238,10 @@ async fn teams_takes_every_card_by_both_doors() {
 async fn a_throttle_that_a_connector_hides_is_tried_again() {
     let teams = TeamsStandIn::start().await.unwrap();
     teams.reply_next(TeamsReply::HiddenError(429));
-    let parcel = to_channel(samples::event("finding.created"), ChannelKind::Teams);
-    let report = local().carry(&parcel, &teams_at(&teams.connector_url())).await;
+    let outgoing = to_channel(samples::event("finding.created"), ChannelKind::Teams);
+    let result = local().send(&outgoing, &teams_at(&teams.connector_url())).await;
     assert_eq!(
-        (report.verdict, report.error_code.as_str()),
+        (result.outcome, result.error_code.as_str()),
         (LATER, "teams.rate_limited")
     );
 }
@@ -256,9 +256,9 @@ async fn a_webhook_request_is_signed_as_an_independent_receiver_verifies() {
         &["another-live-secret", SECRET],
         &[("X-Tenant", "tenant-secret")],
     );
-    let parcel = to_channel(samples::event("finding.created"), ChannelKind::Webhook);
-    let report = local().carry(&parcel, &channel).await;
-    assert_eq!(report.verdict, Verdict::Delivered, "{report:?}");
+    let outgoing = to_channel(samples::event("finding.created"), ChannelKind::Webhook);
+    let result = local().send(&outgoing, &channel).await;
+    assert_eq!(result.outcome, AttemptOutcome::Delivered, "{result:?}");
     let received = &receiver.received()[0];
     assert_eq!(
         (received.signatures.brand, received.signatures.standard),
@@ -269,28 +269,28 @@ async fn a_webhook_request_is_signed_as_an_independent_receiver_verifies() {
     assert_eq!(received.headers["x-tenant"], "tenant-secret");
     assert_eq!(
         received.headers["traceparent"],
-        parcel.traceparent.as_deref().unwrap()
+        outgoing.traceparent.as_deref().unwrap()
     );
     assert_eq!(received.headers["user-agent"], AGENT);
-    shows_none_of(&report, &["tenant-secret", SECRET, "another-live-secret"]);
+    shows_none_of(&result, &["tenant-secret", SECRET, "another-live-secret"]);
 }
 
 #[tokio::test]
 async fn during_a_rotation_the_check_of_the_documents_passes_with_either_secret() {
     for (known, expected, requests) in [
-        ("the-oldest-secret", Verdict::Delivered, 1),
-        ("the-newest-secret", Verdict::Delivered, 2),
-        ("a-third-secret", Verdict::Permanent, 2),
+        ("the-oldest-secret", AttemptOutcome::Delivered, 1),
+        ("the-newest-secret", AttemptOutcome::Delivered, 2),
+        ("a-third-secret", AttemptOutcome::Permanent, 2),
     ] {
         let builder = WebhookReceiver::builder().secret(known).refusing_bad_signatures();
         let receiver = builder.start().await.unwrap();
         let channel = webhook_at(&receiver.url(), &["the-newest-secret", "the-oldest-secret"], &[]);
-        let parcel = to_channel(samples::event("finding.created"), ChannelKind::Webhook);
-        let report = local().carry(&parcel, &channel).await;
+        let outgoing = to_channel(samples::event("finding.created"), ChannelKind::Webhook);
+        let result = local().send(&outgoing, &channel).await;
         assert_eq!(
-            (report.verdict, receiver.count()),
+            (result.outcome, receiver.count()),
             (expected, requests),
-            "{known}: {report:?}"
+            "{known}: {result:?}"
         );
     }
 }
@@ -308,49 +308,49 @@ async fn an_endpoint_that_echoes_its_secrets_does_not_get_them_into_the_log() {
         .body(body),
     ));
     let channel = webhook_at(&url, &[SECRET], &[("Authorization", "Bearer tenant-secret")]);
-    let report = local()
-        .carry(
+    let result = local()
+        .send(
             &to_channel(samples::event("scan.failed"), ChannelKind::Webhook),
             &channel,
         )
         .await;
     assert_eq!(
-        (report.verdict, report.response_body.as_str()),
+        (result.outcome, result.response_body.as_str()),
         (LATER, "no: *** *** ***")
     );
-    shows_none_of(&report, &["tenant-secret", SECRET, "0123456789abcdef"]);
+    shows_none_of(&result, &["tenant-secret", SECRET, "0123456789abcdef"]);
 }
 
 #[tokio::test]
 async fn an_endpoint_that_echoes_its_signatures_does_not_get_them_into_the_log() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let channel = webhook_at(&receiver.url(), &[SECRET], &[]);
-    let parcel = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
-    local().carry(&parcel, &channel).await;
+    let outgoing = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    local().send(&outgoing, &channel).await;
     let got = receiver.received().remove(0).headers;
     let signatures =
         ["webhook-signature", "x-watchbell-signature"].map(|name| got[name].to_str().unwrap().to_owned());
     let body = format!("got {} and {}", signatures[0], signatures[1]);
     receiver.behave(Behaviour::Answer(Reply::default().body(body)));
-    let report = local().carry(&parcel, &channel).await;
-    assert_eq!(report.response_body, "got v1,*** and ***");
+    let result = local().send(&outgoing, &channel).await;
+    assert_eq!(result.response_body, "got v1,*** and ***");
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_a_gone_endpoint_breaks_the_channel() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let channel = webhook_at(&receiver.url(), &[SECRET], &[]);
-    let parcel = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    let outgoing = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
     receiver.behave(Behaviour::redirect(&receiver.url_at("/elsewhere")));
-    assert_eq!(local().carry(&parcel, &channel).await.verdict, LATER);
+    assert_eq!(local().send(&outgoing, &channel).await.outcome, LATER);
     assert_eq!(receiver.received_at("/elsewhere").len(), 0);
     receiver.behave(Behaviour::status(410));
-    assert!(local().carry(&parcel, &channel).await.channel_broken);
+    assert!(local().send(&outgoing, &channel).await.channel_broken);
     receiver.behave(Behaviour::retry_after(503, 90));
-    let wanted = Verdict::Retryable {
+    let wanted = AttemptOutcome::Retryable {
         retry_after: Some(Duration::from_secs(90)),
     };
-    assert_eq!(local().carry(&parcel, &channel).await.verdict, wanted);
+    assert_eq!(local().send(&outgoing, &channel).await.outcome, wanted);
 }
 
 #[tokio::test]
@@ -359,42 +359,42 @@ async fn a_timeout_after_the_request_was_sent_is_ambiguous() {
     receiver.behave(Behaviour::Hang);
     let mut channel = webhook_at(&receiver.url(), &[SECRET], &[]);
     channel.timeout = Duration::from_millis(200);
-    let report = local()
-        .carry(
+    let result = local()
+        .send(
             &to_channel(samples::event("scan.failed"), ChannelKind::Webhook),
             &channel,
         )
         .await;
     assert_eq!(
-        (report.verdict, report.ambiguous, report.status_code),
+        (result.outcome, result.ambiguous, result.status_code),
         (LATER, true, 0)
     );
-    assert_eq!(report.error_code, "timeout");
+    assert_eq!(result.error_code, "timeout");
 }
 
 #[tokio::test]
 async fn an_address_that_is_not_public_is_refused_for_good_and_not_dialled() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let strict = senders(EgressPolicy::default(), None);
-    let parcel = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
-    let report = strict
-        .carry(&parcel, &webhook_at(&receiver.url(), &[SECRET], &[]))
+    let outgoing = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    let result = strict
+        .send(&outgoing, &webhook_at(&receiver.url(), &[SECRET], &[]))
         .await;
-    assert_eq!(report.verdict, Verdict::Permanent);
-    assert!(report.error_code.starts_with("refused."), "{}", report.error_code);
-    shows_none_of(&report, &["/hook"]);
+    assert_eq!(result.outcome, AttemptOutcome::Permanent);
+    assert!(result.error_code.starts_with("refused."), "{}", result.error_code);
+    shows_none_of(&result, &["/hook"]);
     assert_eq!(receiver.count(), 0);
 }
 
 #[tokio::test]
 async fn nothing_is_sent_unsigned() {
     let receiver = WebhookReceiver::start().await.unwrap();
-    let parcel = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
-    let report = local()
-        .carry(&parcel, &webhook_at(&receiver.url(), &[], &[]))
+    let outgoing = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    let result = local()
+        .send(&outgoing, &webhook_at(&receiver.url(), &[], &[]))
         .await;
     assert_eq!(
-        (report.error_code.as_str(), receiver.count()),
+        (result.error_code.as_str(), receiver.count()),
         ("webhook.no_secret", 0)
     );
 }
@@ -414,18 +414,18 @@ fn person(address: &str) -> Target {
 #[tokio::test]
 async fn a_person_gets_one_message_by_the_teams_server_with_one_click_to_stop() {
     let smtp = SmtpStandIn::start().await.unwrap();
-    let parcel = parcel(
+    let outgoing = outgoing(
         samples::event("finding.created"),
         ChannelKind::Email,
         person("ann@example.com"),
     );
-    let report = local()
-        .carry(&parcel, &mail_at(&smtp, &["not@this.example"]))
+    let result = local()
+        .send(&outgoing, &mail_at(&smtp, &["not@this.example"]))
         .await;
     assert_eq!(
-        (report.verdict, report.status_code),
-        (Verdict::Accepted, 250),
-        "{report:?}"
+        (result.outcome, result.status_code),
+        (AttemptOutcome::Accepted, 250),
+        "{result:?}"
     );
     let mail = &smtp.received()[0];
     assert_eq!(
@@ -474,19 +474,22 @@ async fn without_a_server_of_the_teams_mail_goes_by_the_platforms() {
         address: "officer@example.com".to_owned(),
         channel: None,
     };
-    let parcel = parcel(
+    let outgoing = outgoing(
         samples::event("compliance.receipt.issued"),
         ChannelKind::Email,
         to,
     );
-    assert_eq!(platform.carry(&parcel, &channel).await.verdict, Verdict::Accepted);
+    assert_eq!(
+        platform.send(&outgoing, &channel).await.outcome,
+        AttemptOutcome::Accepted
+    );
     let mail = &smtp.received()[0];
     assert_eq!(mail.from, "alerts@bell.example.com");
     assert!(!mail.text().contains("List-Unsubscribe"), "a receipt is a record");
-    let report = local().carry(&parcel, &channel).await;
+    let result = local().send(&outgoing, &channel).await;
     assert_eq!(
-        (report.verdict, report.error_code.as_str()),
-        (Verdict::Permanent, "smtp.no_server")
+        (result.outcome, result.error_code.as_str()),
+        (AttemptOutcome::Permanent, "smtp.no_server")
     );
 }
 
@@ -503,22 +506,22 @@ async fn one_bad_mailbox_of_a_channel_blocks_no_other() {
             "lee@acme.example",
         ],
     );
-    let report = local()
-        .carry(
+    let result = local()
+        .send(
             &to_channel(samples::event("scan.failed"), ChannelKind::Email),
             &channel,
         )
         .await;
     assert_eq!(
-        (report.verdict, report.error_code.as_str()),
-        (Verdict::Permanent, "smtp.550")
+        (result.outcome, result.error_code.as_str()),
+        (AttemptOutcome::Permanent, "smtp.550")
     );
     assert!(
-        report
+        result
             .error
             .contains("2 of 3 recipients have it; not: gone@acme.example"),
         "{}",
-        report.error
+        result.error
     );
     assert_eq!(smtp.received().len(), 2);
     let ids: HashSet<_> = smtp
@@ -538,22 +541,22 @@ async fn a_mail_server_that_falls_silent_after_the_message_leaves_it_open() {
     smtp.after_next_data(AfterData::Hang);
     let mut channel = mail_at(&smtp, &[]);
     channel.timeout = Duration::from_millis(500);
-    let parcel = parcel(
+    let outgoing = outgoing(
         samples::event("scan.failed"),
         ChannelKind::Email,
         person("ann@example.com"),
     );
-    let report = local().carry(&parcel, &channel).await;
-    assert_eq!((report.verdict, report.ambiguous), (LATER, true));
+    let result = local().send(&outgoing, &channel).await;
+    assert_eq!((result.outcome, result.ambiguous), (LATER, true));
 }
 
 #[tokio::test]
 async fn hostile_event_text_reaches_the_mailbox_as_text() {
     let smtp = SmtpStandIn::start().await.unwrap();
-    let parcel = parcel(samples::hostile(), ChannelKind::Email, person("ann@example.com"));
+    let outgoing = outgoing(samples::hostile(), ChannelKind::Email, person("ann@example.com"));
     assert_eq!(
-        local().carry(&parcel, &mail_at(&smtp, &[])).await.verdict,
-        Verdict::Accepted
+        local().send(&outgoing, &mail_at(&smtp, &[])).await.outcome,
+        AttemptOutcome::Accepted
     );
     let raw = &smtp.received()[0].raw;
     let parsed = mail_parser::MessageParser::default().parse(raw).unwrap();

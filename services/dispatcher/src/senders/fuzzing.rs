@@ -6,12 +6,12 @@ use chrono::DateTime;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use watchbell_egress::Answer;
 
-use super::answer::{Heard, Hidden};
-use super::{Report, Verdict, slack, teams, webhook};
+use super::answer::{Redactor, Response};
+use super::{AttemptOutcome, AttemptResult, slack, teams, webhook};
 
 /// What an answer is taken for by one kind of channel.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Classification {
     /// `slack`, `teams`, `connector` (of Teams) or `webhook`.
     pub kind: &'static str,
     /// Delivered, or handed over.
@@ -30,7 +30,7 @@ pub struct Outcome {
 
 /// What each kind of channel at `url` takes an answer for.
 #[must_use]
-pub fn outcomes(status: u16, retry_after: &str, body: &[u8], url: &str) -> [Outcome; 4] {
+pub fn classifications(status: u16, retry_after: &str, body: &[u8], url: &str) -> [Classification; 4] {
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_str(retry_after) {
         headers.insert("retry-after", value);
@@ -43,31 +43,34 @@ pub fn outcomes(status: u16, retry_after: &str, body: &[u8], url: &str) -> [Outc
         http_version: Version::HTTP_11,
     };
     let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default();
-    let mut hidden = Hidden::default();
-    hidden.hide_url(url);
-    let heard = Heard::of(&answer, now, &hidden);
+    let mut redactor = Redactor::default();
+    redactor.add_url(url);
+    let response = Response::new(&answer, now, &redactor);
     [
-        outcome("slack", slack::report(&heard)),
-        outcome(
+        classification("slack", slack::classify(&response)),
+        classification(
             "teams",
-            teams::report(&heard, "prod-1.westeurope.logic.azure.com"),
+            teams::classify(&response, "prod-1.westeurope.logic.azure.com"),
         ),
-        outcome("connector", teams::report(&heard, "example.webhook.office.com")),
-        outcome("webhook", webhook::report(&heard)),
+        classification(
+            "connector",
+            teams::classify(&response, "example.webhook.office.com"),
+        ),
+        classification("webhook", webhook::classify(&response)),
     ]
 }
 
-fn outcome(kind: &'static str, report: Report) -> Outcome {
-    Outcome {
+fn classification(kind: &'static str, result: AttemptResult) -> Classification {
+    Classification {
         kind,
-        got_through: report.got_through(),
-        permanent: report.verdict == Verdict::Permanent,
-        retries_after: match report.verdict {
-            Verdict::Retryable { retry_after } => retry_after,
+        got_through: result.got_through(),
+        permanent: result.outcome == AttemptOutcome::Permanent,
+        retries_after: match result.outcome {
+            AttemptOutcome::Retryable { retry_after } => retry_after,
             _ => None,
         },
-        kept: report.response_body,
-        error_code: report.error_code,
-        error: report.error,
+        kept: result.response_body,
+        error_code: result.error_code,
+        error: result.error,
     }
 }

@@ -1,6 +1,6 @@
-//! The only part of the Dispatcher that talks to the outside. A [`Carrier`] makes one attempt and reports what came
+//! The only part of the Dispatcher that talks to the deps. A [`Transport`] makes one attempt and reports what came
 //! of it; whether and when there is another one is decided elsewhere. It neither retries nor follows redirects, and
-//! it never fails: whatever goes wrong is a [`Report`].
+//! it never fails: whatever goes wrong is a [`AttemptResult`].
 
 mod answer;
 mod dispatch;
@@ -27,7 +27,7 @@ use watchbell_contracts::config::v1 as config;
 use watchbell_egress::{GuardedUrl, Refusal};
 use watchbell_model::ids::{DeliveryId, TeamId};
 
-pub(crate) use dispatch::{Outside, Senders};
+pub(crate) use dispatch::{SenderDeps, Senders};
 
 use self::logged::LoggedHeaders;
 use crate::event::StoredEvent;
@@ -38,18 +38,18 @@ pub(crate) const MAX_RESPONSE: usize = 4096;
 
 /// Makes attempts.
 #[async_trait]
-pub(crate) trait Carrier: Send + Sync {
+pub(crate) trait Transport: Send + Sync {
     /// One attempt, within the channel's time-out.
-    async fn carry(&self, parcel: &Parcel, channel: &ResolvedChannel) -> Report;
+    async fn send(&self, outgoing: &Message, channel: &ResolvedChannel) -> AttemptResult;
 }
 
 /// What is carried.
 #[derive(Debug, Clone)]
-pub(crate) struct Parcel {
+pub(crate) struct Message {
     /// The same for every attempt: for a `Message-ID` that stays.
     pub(crate) delivery_id: DeliveryId,
     /// From 1.
-    #[cfg_attr(not(test), allow(dead_code, reason = "no carrier says it yet"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "no transport says it yet"))]
     pub(crate) attempt_number: u32,
     /// What is told.
     pub(crate) event: Arc<StoredEvent>,
@@ -93,9 +93,9 @@ pub(crate) enum Via {
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Report {
+pub(crate) struct AttemptResult {
     /// The answer in one word.
-    pub(crate) verdict: Verdict,
+    pub(crate) outcome: AttemptOutcome,
     /// The destination itself is gone: the channel is unhealthy at once.
     pub(crate) channel_broken: bool,
     /// The HTTP status or SMTP reply code; 0 when there was no answer.
@@ -116,7 +116,7 @@ pub(crate) struct Report {
 
 /// An attempt's answer in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum AttemptOutcome {
     /// The destination has it.
     Delivered,
     /// Handed over to a relay that answers before anybody has seen it.
@@ -145,13 +145,13 @@ impl fmt::Debug for ResolvedChannel {
     }
 }
 
-// === impl Report ===
+// === impl AttemptResult ===
 
-impl Report {
+impl AttemptResult {
     /// It got through.
     pub(crate) fn delivered(status_code: u16, latency: Duration) -> Self {
         Self {
-            verdict: Verdict::Delivered,
+            outcome: AttemptOutcome::Delivered,
             channel_broken: false,
             status_code,
             error_code: String::new(),
@@ -166,7 +166,7 @@ impl Report {
     /// It did not, and may later.
     pub(crate) fn retryable(code: impl Into<String>, error: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict::Retryable { retry_after: None },
+            outcome: AttemptOutcome::Retryable { retry_after: None },
             error_code: code.into(),
             error: error.into(),
             ..Self::delivered(0, Duration::ZERO)
@@ -176,13 +176,13 @@ impl Report {
     /// It did not and will not.
     pub(crate) fn permanent(code: impl Into<String>, error: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict::Permanent,
+            outcome: AttemptOutcome::Permanent,
             ..Self::retryable(code, error)
         }
     }
 
     /// Whether it got through, as far as anybody can tell.
     pub(crate) fn got_through(&self) -> bool {
-        matches!(self.verdict, Verdict::Delivered | Verdict::Accepted)
+        matches!(self.outcome, AttemptOutcome::Delivered | AttemptOutcome::Accepted)
     }
 }

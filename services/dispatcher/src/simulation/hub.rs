@@ -12,7 +12,7 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
-use crate::senders::{Carrier, Parcel, Report, ResolvedChannel};
+use crate::senders::{AttemptResult, Message, ResolvedChannel, Transport};
 use crate::store::Step;
 
 /// A loop of a replica, or an attempt.
@@ -66,7 +66,7 @@ pub(super) enum Fate {
     Fails,
     /// It happens, and nobody hears of it.
     Lost,
-    Reports(Report),
+    Reports(AttemptResult),
 }
 
 /// Somebody who waits.
@@ -98,29 +98,29 @@ tokio::task_local! {
 }
 
 /// Carries by asking the scheduler.
-pub(super) struct PlayedCarrier {
+pub(super) struct FakeTransport {
     pub(super) replica: usize,
 }
 
 #[async_trait]
-impl Carrier for PlayedCarrier {
-    async fn carry(&self, parcel: &Parcel, _: &ResolvedChannel) -> Report {
+impl Transport for FakeTransport {
+    async fn send(&self, outgoing: &Message, _: &ResolvedChannel) -> AttemptResult {
         let carrying = Carrying {
-            delivery: parcel.delivery_id.as_uuid(),
-            lane: parcel
+            delivery: outgoing.delivery_id.as_uuid(),
+            lane: outgoing
                 .route
                 .channel_id()
                 .map(|id| id.as_uuid())
                 .unwrap_or_default(),
-            first: parcel.attempt_number == 1,
+            first: outgoing.attempt_number == 1,
         };
         let actor = Actor {
             replica: self.replica,
             role: Role::Attempt,
         };
         match ask(actor, Wish::Carry(carrying)).await {
-            Fate::Reports(report) => report,
-            _ => unreachable!("an attempt ends with a report"),
+            Fate::Reports(result) => result,
+            _ => unreachable!("an attempt ends with a result"),
         }
     }
 }

@@ -10,7 +10,7 @@ use watchbell_model::clock::{Clock, SharedClock};
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_store::Store;
 
-use super::hub::{self, Actor, PlayedCarrier, Role};
+use super::hub::{self, Actor, FakeTransport, Role};
 use crate::channel::cache::Channels;
 use crate::delivery::pump::Pump;
 use crate::intake::committer::{Committer, Round};
@@ -72,7 +72,7 @@ impl Replica {
             clock,
             settings,
             db: Db::new(store.clone()),
-            carrier: Arc::new(PlayedCarrier { replica: number }),
+            transport: Arc::new(FakeTransport { replica: number }),
             metrics: Metrics::new(&opentelemetry::global::meter("simulation")),
             mail: MailSettings::default().policy(),
             brand: Arc::default(),

@@ -22,7 +22,7 @@ use super::replica::Replica;
 use super::rng::Rng;
 use super::temper::Temper;
 use crate::scenarios::play::PlayedConfig;
-use crate::senders::{Report, Verdict};
+use crate::senders::{AttemptOutcome, AttemptResult};
 use crate::settings::Settings;
 use crate::store::{Step, micros};
 
@@ -340,15 +340,15 @@ impl<'s> World<'s> {
                 if *failures < MAX_FAILURES && self.rng.percent(self.temper.refusals) {
                     *failures += 1;
                     let wait = [None, None, Some(Duration::from_secs(1))];
-                    Fate::Reports(Report {
+                    Fate::Reports(AttemptResult {
                         ambiguous: self.rng.percent(20),
-                        verdict: Verdict::Retryable {
+                        outcome: AttemptOutcome::Retryable {
                             retry_after: *self.rng.pick(&wait),
                         },
-                        ..Report::retryable("refused", "")
+                        ..AttemptResult::retryable("refused", "")
                     })
                 } else {
-                    Fate::Reports(Report::delivered(200, Duration::from_millis(1)))
+                    Fate::Reports(AttemptResult::delivered(200, Duration::from_millis(1)))
                 }
             }
             _ => Fate::Goes,
@@ -364,15 +364,15 @@ impl<'s> World<'s> {
         let fails = matches!(fate, Fate::Fails);
         let mut what = format!("r{} {:?}: {wish:?}", actor.replica, actor.role);
         match (&wish, &fate) {
-            (Wish::Carry(carrying), Fate::Reports(report)) => {
-                if report.got_through() || report.ambiguous {
-                    self.checks.arrives(carrying.delivery, report.got_through());
+            (Wish::Carry(carrying), Fate::Reports(result)) => {
+                if result.got_through() || result.ambiguous {
+                    self.checks.arrives(carrying.delivery, result.got_through());
                 }
                 what = format!(
                     "r{} sends {}: {:?}",
                     actor.replica,
                     name(carrying.delivery),
-                    report.verdict
+                    result.outcome
                 );
             }
             (Wish::Step(Step::Begin), Fate::Goes) => self.holder = Some(actor),

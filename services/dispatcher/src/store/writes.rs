@@ -272,28 +272,28 @@ impl Db {
             .big(
                 "latency_us",
                 made().map(|(_, attempt)| {
-                    i64::try_from(attempt.report.latency.as_micros()).unwrap_or(i64::MAX)
+                    i64::try_from(attempt.result.latency.as_micros()).unwrap_or(i64::MAX)
                 }),
             )
             .small("outcome", made().map(|(_, attempt)| attempt.outcome()))
             .int(
                 "status_code",
-                made().map(|(_, attempt)| i32::from(attempt.report.status_code)),
+                made().map(|(_, attempt)| i32::from(attempt.result.status_code)),
             )
-            .text("error", made().map(|(_, attempt)| attempt.report.error.as_str()))
+            .text("error", made().map(|(_, attempt)| attempt.result.error.as_str()))
             .text(
                 "error_code",
-                made().map(|(_, attempt)| attempt.report.error_code.as_str()),
+                made().map(|(_, attempt)| attempt.result.error_code.as_str()),
             )
             .text(
                 "request_headers",
-                made().map(|(_, attempt)| attempt.report.request_headers.as_json()),
+                made().map(|(_, attempt)| attempt.result.request_headers.as_json()),
             )
             .text(
                 "response_body",
-                made().map(|(_, attempt)| attempt.report.response_body.as_str()),
+                made().map(|(_, attempt)| attempt.result.response_body.as_str()),
             )
-            .bool("ambiguous", made().map(|(_, attempt)| attempt.report.ambiguous));
+            .bool("ambiguous", made().map(|(_, attempt)| attempt.result.ambiguous));
         // The same outcome comes again when nobody knows whether its commit took place.
         let sql =
             "INSERT INTO attempts ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use watchbell_dispatcher::fuzzing::{Outcome, outcomes};
+use watchbell_dispatcher::fuzzing::{Classification, classifications};
 
 use crate::input::three_parts;
 
@@ -23,8 +23,8 @@ pub(super) fn run(input: &[u8]) {
         return;
     }
     let url = format!("https://hooks.example.com/{SECRET}");
-    for outcome in outcomes(status, retry_after, body.as_bytes(), &url) {
-        let Outcome {
+    for outcome in classifications(status, retry_after, body.as_bytes(), &url) {
+        let Classification {
             kind,
             got_through,
             retries_after,

@@ -1,7 +1,7 @@
 //! Slack by incoming webhook: what is posted, and what Slack's answers mean.
 
+mod classify;
 mod message;
-mod verdict;
 
+pub(crate) use classify::classify;
 pub(crate) use message::message;
-pub(crate) use verdict::report;

@@ -1,7 +1,7 @@
 //! Microsoft Teams by webhook, Workflows and old connectors alike: what is posted, and what the answers mean.
 
 mod card;
-mod verdict;
+mod classify;
 
 pub(crate) use card::message;
-pub(crate) use verdict::report;
+pub(crate) use classify::classify;

@@ -1,7 +1,7 @@
 //! Webhooks: the signed request, and what an endpoint's answer means.
 
+mod classify;
 mod request;
-mod verdict;
 
+pub(crate) use classify::classify;
 pub(crate) use request::{Signers, Signing, request};
-pub(crate) use verdict::report;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::World;
-use crate::senders::Report;
+use crate::senders::AttemptResult;
 use crate::simulation::clients::Client;
 use crate::simulation::hub::{self, Fate, Wish};
 
@@ -29,7 +29,7 @@ impl World<'_> {
             if !open.is_empty() {
                 let (id, actor, wish) = self.rng.pick(&open).clone();
                 let fate = match &wish {
-                    Wish::Carry(_) => Fate::Reports(Report::delivered(200, Duration::from_millis(1))),
+                    Wish::Carry(_) => Fate::Reports(AttemptResult::delivered(200, Duration::from_millis(1))),
                     _ => Fate::Goes,
                 };
                 self.grant(id, actor, wish, fate).await?;

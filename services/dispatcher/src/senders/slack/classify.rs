@@ -1,8 +1,8 @@
 //! What Slack's answers mean. Success is 200 with the body `ok`; everything else is one of Slack's own error words,
 //! each told apart by whose fault it is and what to do about it.
 
-use crate::senders::answer::{Heard, host_failure};
-use crate::senders::{Report, Verdict};
+use crate::senders::answer::{Response, host_failure};
+use crate::senders::{AttemptOutcome, AttemptResult};
 
 /// What to do about an error word, and whether the webhook itself is gone.
 struct Meaning {
@@ -91,50 +91,50 @@ const FINAL: &[Meaning] = &[
 ];
 
 /// What came of a post.
-pub(crate) fn report(heard: &Heard) -> Report {
-    let body = heard.body.trim();
-    if heard.status == 200 && body == "ok" {
-        return heard.report(Verdict::Delivered, "", "");
+pub(crate) fn classify(response: &Response) -> AttemptResult {
+    let body = response.body.trim();
+    if response.status == 200 && body == "ok" {
+        return response.result(AttemptOutcome::Delivered, "", "");
     }
     if let Some(meaning) = FINAL
         .iter()
         .find(|meaning| meaning.word == body)
-        .filter(|_| heard.status >= 400)
+        .filter(|_| response.status >= 400)
     {
-        let mut report = heard.report(
-            Verdict::Permanent,
+        let mut result = response.result(
+            AttemptOutcome::Permanent,
             format!("slack.{}", meaning.word),
             meaning.sentence,
         );
-        report.channel_broken = meaning.broken;
-        return report;
+        result.channel_broken = meaning.broken;
+        return result;
     }
-    match heard.status {
-        200..=299 => heard.report(
-            heard.later(),
+    match response.status {
+        200..=299 => response.result(
+            response.retryable(),
             "slack.unexpected_answer",
             "Whoever answered is not Slack, or says something new: the answer was not `ok`.",
         ),
         410 => {
-            let mut report = heard.report(
-                Verdict::Permanent,
+            let mut result = response.result(
+                AttemptOutcome::Permanent,
                 "slack.gone",
                 "Slack says the webhook is gone for good: add the app again.",
             );
-            report.channel_broken = true;
-            report
+            result.channel_broken = true;
+            result
         }
-        429 => heard.report(
-            heard.later(),
+        429 => response.result(
+            response.retryable(),
             "slack.rate_limited",
             "Slack asks to send more slowly.",
         ),
-        500 if body == "rollup_error" => heard.report(
-            heard.later(),
+        500 if body == "rollup_error" => response.result(
+            response.retryable(),
             "slack.rollup_error",
             "Slack had an error of its own, and may have posted the message.",
         ),
-        _ => host_failure(heard, "slack", "Slack"),
+        _ => host_failure(response, "slack", "Slack"),
     }
 }
 
@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    fn heard(status: u16, body: &str) -> Heard {
-        Heard {
+    fn response(status: u16, body: &str) -> Response {
+        Response {
             status,
             body: body.to_owned(),
             retry_after: None,
@@ -157,10 +157,10 @@ mod tests {
         let table: Vec<String> = FINAL
             .iter()
             .map(|meaning| {
-                let report = report(&heard(404, meaning.word));
-                assert_eq!(report.verdict, Verdict::Permanent);
-                let health = if report.channel_broken { "broken" } else { "fine" };
-                format!("{} [{health}]: {}", report.error_code, report.error)
+                let result = classify(&response(404, meaning.word));
+                assert_eq!(result.outcome, AttemptOutcome::Permanent);
+                let health = if result.channel_broken { "broken" } else { "fine" };
+                format!("{} [{health}]: {}", result.error_code, result.error)
             })
             .collect();
         insta::assert_snapshot!(table.join("\n"));
@@ -168,50 +168,50 @@ mod tests {
 
     #[test]
     fn answers_have_their_verdicts() {
-        let later = Verdict::Retryable { retry_after: None };
-        for (status, body, verdict, broken) in [
-            (200, "ok", Verdict::Delivered, false),
-            (200, "ok\n", Verdict::Delivered, false),
+        let later = AttemptOutcome::Retryable { retry_after: None };
+        for (status, body, outcome, broken) in [
+            (200, "ok", AttemptOutcome::Delivered, false),
+            (200, "ok\n", AttemptOutcome::Delivered, false),
             (200, "<html>", later, false),
             (302, "", later, false),
-            (400, "invalid_payload", Verdict::Permanent, false),
-            (400, "something_new", Verdict::Permanent, false),
-            (403, "invalid_token", Verdict::Permanent, true),
-            (403, "", Verdict::Permanent, false),
-            (404, "no_service", Verdict::Permanent, true),
+            (400, "invalid_payload", AttemptOutcome::Permanent, false),
+            (400, "something_new", AttemptOutcome::Permanent, false),
+            (403, "invalid_token", AttemptOutcome::Permanent, true),
+            (403, "", AttemptOutcome::Permanent, false),
+            (404, "no_service", AttemptOutcome::Permanent, true),
             (408, "", later, false),
-            (410, "channel_is_archived", Verdict::Permanent, true),
-            (410, "", Verdict::Permanent, true),
-            (413, "", Verdict::Permanent, false),
+            (410, "channel_is_archived", AttemptOutcome::Permanent, true),
+            (410, "", AttemptOutcome::Permanent, true),
+            (413, "", AttemptOutcome::Permanent, false),
             (429, "rate_limited", later, false),
             (500, "rollup_error", later, false),
             (503, "", later, false),
         ] {
-            let report = report(&heard(status, body));
+            let result = classify(&response(status, body));
             assert_eq!(
-                (report.verdict, report.channel_broken),
-                (verdict, broken),
+                (result.outcome, result.channel_broken),
+                (outcome, broken),
                 "{status} {body}"
             );
-            assert_eq!(report.error.is_empty(), report.got_through(), "{status} {body}");
+            assert_eq!(result.error.is_empty(), result.got_through(), "{status} {body}");
             assert_eq!(
-                report.error_code.is_empty(),
-                report.got_through(),
+                result.error_code.is_empty(),
+                result.got_through(),
                 "{status} {body}"
             );
-            assert_eq!(report.status_code, status);
+            assert_eq!(result.status_code, status);
         }
     }
 
     #[test]
     fn slack_is_taken_at_its_word_on_when_to_come_back() {
-        let heard = Heard {
+        let response = Response {
             retry_after: Some(Duration::from_secs(17)),
-            ..heard(429, "rate_limited")
+            ..response(429, "rate_limited")
         };
-        let wanted = Verdict::Retryable {
+        let wanted = AttemptOutcome::Retryable {
             retry_after: Some(Duration::from_secs(17)),
         };
-        assert_eq!(report(&heard).verdict, wanted);
+        assert_eq!(classify(&response).outcome, wanted);
     }
 }

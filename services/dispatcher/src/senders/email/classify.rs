@@ -3,25 +3,25 @@
 
 use watchbell_egress::{SmtpAnswer, SmtpError};
 
-use crate::senders::{MAX_RESPONSE, Report, Verdict};
+use crate::senders::{AttemptOutcome, AttemptResult, MAX_RESPONSE};
 
 /// What came of handing one message over.
-pub(crate) fn report(outcome: Result<SmtpAnswer, SmtpError>) -> Report {
+pub(crate) fn classify(outcome: Result<SmtpAnswer, SmtpError>) -> AttemptResult {
     let error = match outcome {
         Ok(answer) => {
-            return Report {
-                verdict: Verdict::Accepted,
+            return AttemptResult {
+                outcome: AttemptOutcome::Accepted,
                 status_code: answer.code,
                 response_body: shortened(&answer.text),
-                ..Report::retryable("", "")
+                ..AttemptResult::retryable("", "")
             };
         }
         Err(error) => error,
     };
     let ambiguous = error.is_ambiguous();
-    let report = match error {
+    let result = match error {
         SmtpError::Permanent { code, text } => answered(
-            Report::permanent(
+            AttemptResult::permanent(
                 format!("smtp.{code}"),
                 match code {
                     550 | 551 | 553 => {
@@ -38,7 +38,7 @@ pub(crate) fn report(outcome: Result<SmtpAnswer, SmtpError>) -> Report {
             &text,
         ),
         SmtpError::Transient { code, text } => answered(
-            Report::retryable(
+            AttemptResult::retryable(
                 format!("smtp.{code}"),
                 "The mail server does not take the message now: its answer says why.",
             ),
@@ -46,13 +46,13 @@ pub(crate) fn report(outcome: Result<SmtpAnswer, SmtpError>) -> Report {
             &text,
         ),
         SmtpError::Timeout { after_data: false } => {
-            Report::retryable("timeout", "The mail server did not answer in time.")
+            AttemptResult::retryable("timeout", "The mail server did not answer in time.")
         }
-        SmtpError::Timeout { after_data: true } => Report::retryable(
+        SmtpError::Timeout { after_data: true } => AttemptResult::retryable(
             "timeout",
             "The message was sent and the mail server did not confirm it: it may have been delivered.",
         ),
-        SmtpError::Broken { after_data, detail } => Report::retryable(
+        SmtpError::Broken { after_data, detail } => AttemptResult::retryable(
             "reset",
             if after_data {
                 format!(
@@ -63,18 +63,20 @@ pub(crate) fn report(outcome: Result<SmtpAnswer, SmtpError>) -> Report {
                 format!("The connection to the mail server broke ({detail}).")
             },
         ),
-        SmtpError::Refused(refusal) => Report::permanent(
+        SmtpError::Refused(refusal) => AttemptResult::permanent(
             format!("refused.{}", refusal.reason().to_ascii_lowercase()),
             format!("The mail server's address is not allowed: {refusal}."),
         ),
-        SmtpError::Dns => Report::retryable("dns", "The mail server's name could not be resolved: check it."),
-        SmtpError::Connect(why) => Report::retryable(
+        SmtpError::Dns => {
+            AttemptResult::retryable("dns", "The mail server's name could not be resolved: check it.")
+        }
+        SmtpError::Connect(why) => AttemptResult::retryable(
             "connect",
             format!("No connection to the mail server could be opened ({why}): check host and port."),
         ),
         // Passwords get changed back, and an alert is worth another try.
         SmtpError::AuthRefused { code, text } => answered(
-            Report::retryable(
+            AttemptResult::retryable(
                 "smtp.auth",
                 format!(
                     "The mail server did not accept the account ({code} {text}): correct user and password, or use an \
@@ -84,26 +86,26 @@ pub(crate) fn report(outcome: Result<SmtpAnswer, SmtpError>) -> Report {
             code,
             &text,
         ),
-        SmtpError::AuthUnavailable(why) => Report::retryable(
+        SmtpError::AuthUnavailable(why) => AttemptResult::retryable(
             "smtp.auth",
             format!("There is no way to sign in to the mail server: {why}."),
         ),
-        SmtpError::Tls(why) => Report::retryable(
+        SmtpError::Tls(why) => AttemptResult::retryable(
             "tls",
             format!("No encrypted connection to the mail server ({why}): check port and security."),
         ),
         SmtpError::Unsendable(why) => {
-            Report::permanent("smtp.unsendable", format!("The message cannot be sent: {why}."))
+            AttemptResult::permanent("smtp.unsendable", format!("The message cannot be sent: {why}."))
         }
     };
-    Report { ambiguous, ..report }
+    AttemptResult { ambiguous, ..result }
 }
 
-fn answered(report: Report, code: u16, text: &str) -> Report {
-    Report {
+fn answered(result: AttemptResult, code: u16, text: &str) -> AttemptResult {
+    AttemptResult {
         status_code: code,
         response_body: shortened(text),
-        ..report
+        ..result
     }
 }
 
@@ -115,40 +117,40 @@ fn shortened(text: &str) -> String {
     text[..end].replace('\0', "")
 }
 
-/// One report on a message to several: the worst, where another try is worse than an end, since it is still owed.
+/// One result on a message to several: the worst, where another try is worse than an end, since it is still owed.
 /// It says whom it concerns.
-pub(crate) fn worst(reports: Vec<(String, Report)>) -> Option<Report> {
+pub(crate) fn worst(reports: Vec<(String, AttemptResult)>) -> Option<AttemptResult> {
     let all = reports.len();
-    let through = reports.iter().filter(|(_, report)| report.got_through()).count();
-    let badness = |report: &Report| match report.verdict {
-        Verdict::Delivered => 0,
-        Verdict::Accepted => 1,
-        Verdict::Permanent => 2,
-        Verdict::Retryable { .. } => 3,
+    let through = reports.iter().filter(|(_, result)| result.got_through()).count();
+    let badness = |result: &AttemptResult| match result.outcome {
+        AttemptOutcome::Delivered => 0,
+        AttemptOutcome::Accepted => 1,
+        AttemptOutcome::Permanent => 2,
+        AttemptOutcome::Retryable { .. } => 3,
     };
-    let ambiguous = reports.iter().any(|(_, report)| report.ambiguous);
+    let ambiguous = reports.iter().any(|(_, result)| result.ambiguous);
     let latency = reports
         .iter()
-        .map(|(_, report)| report.latency)
+        .map(|(_, result)| result.latency)
         .max()
         .unwrap_or_default();
     let failed: Vec<_> = reports
         .iter()
-        .filter(|(_, report)| !report.got_through())
+        .filter(|(_, result)| !result.got_through())
         .map(|(to, _)| to.clone())
         .collect();
-    let (_, mut report) = reports.into_iter().max_by_key(|(_, report)| badness(report))?;
+    let (_, mut result) = reports.into_iter().max_by_key(|(_, result)| badness(result))?;
     if all > 1 && !failed.is_empty() {
-        report.error = format!(
+        result.error = format!(
             "{} ({through} of {all} recipients have it; not: {})",
-            report.error,
+            result.error,
             failed.join(", ")
         );
     }
-    Some(Report {
+    Some(AttemptResult {
         ambiguous,
         latency,
-        ..report
+        ..result
     })
 }
 
@@ -156,7 +158,7 @@ pub(crate) fn worst(reports: Vec<(String, Report)>) -> Option<Report> {
 mod tests {
     use super::*;
 
-    const LATER: Verdict = Verdict::Retryable { retry_after: None };
+    const LATER: AttemptOutcome = AttemptOutcome::Retryable { retry_after: None };
 
     fn text() -> String {
         "words".to_owned()
@@ -164,13 +166,13 @@ mod tests {
 
     #[test]
     fn answers_have_their_verdicts() {
-        for (error, verdict, code, ambiguous) in [
+        for (error, outcome, code, ambiguous) in [
             (
                 SmtpError::Permanent {
                     code: 550,
                     text: text(),
                 },
-                Verdict::Permanent,
+                AttemptOutcome::Permanent,
                 "smtp.550",
                 false,
             ),
@@ -179,7 +181,7 @@ mod tests {
                     code: 554,
                     text: text(),
                 },
-                Verdict::Permanent,
+                AttemptOutcome::Permanent,
                 "smtp.554",
                 false,
             ),
@@ -236,74 +238,77 @@ mod tests {
             (SmtpError::Tls(text()), LATER, "tls", false),
             (
                 SmtpError::Unsendable("why"),
-                Verdict::Permanent,
+                AttemptOutcome::Permanent,
                 "smtp.unsendable",
                 false,
             ),
         ] {
-            let report = report(Err(error));
-            assert_eq!((report.verdict, report.ambiguous), (verdict, ambiguous), "{code}");
-            assert_eq!(report.error_code, code);
-            assert!(report.error.ends_with('.'), "{}", report.error);
+            let result = classify(Err(error));
+            assert_eq!((result.outcome, result.ambiguous), (outcome, ambiguous), "{code}");
+            assert_eq!(result.error_code, code);
+            assert!(result.error.ends_with('.'), "{}", result.error);
         }
     }
 
     #[test]
     fn a_refused_account_is_shown_with_the_servers_code_and_words() {
-        let report = report(Err(SmtpError::AuthRefused {
+        let result = classify(Err(SmtpError::AuthRefused {
             code: 535,
             text: "5.7.139 basic authentication is disabled".to_owned(),
         }));
         assert_eq!(
-            (report.status_code, report.response_body.as_str()),
+            (result.status_code, result.response_body.as_str()),
             (535, "5.7.139 basic authentication is disabled")
         );
         assert!(
-            report
+            result
                 .error
                 .contains("535 5.7.139 basic authentication is disabled"),
             "{}",
-            report.error
+            result.error
         );
     }
 
     #[test]
     fn handed_over_is_accepted_and_not_delivered() {
-        let report = report(Ok(SmtpAnswer {
+        let result = classify(Ok(SmtpAnswer {
             code: 250,
             text: "queued as 42".to_owned(),
         }));
-        assert_eq!((report.verdict, report.status_code), (Verdict::Accepted, 250));
         assert_eq!(
-            (report.response_body.as_str(), report.error.as_str()),
+            (result.outcome, result.status_code),
+            (AttemptOutcome::Accepted, 250)
+        );
+        assert_eq!(
+            (result.response_body.as_str(), result.error.as_str()),
             ("queued as 42", "")
         );
     }
 
     #[test]
     fn one_bad_mailbox_is_named_and_hides_no_success() {
-        let good = report(Ok(SmtpAnswer {
+        let good = classify(Ok(SmtpAnswer {
             code: 250,
             text: text(),
         }));
-        let bad = report(Err(SmtpError::Permanent {
+        let bad = classify(Err(SmtpError::Permanent {
             code: 550,
             text: text(),
         }));
-        let busy = report(Err(SmtpError::Transient {
+        let busy = classify(Err(SmtpError::Transient {
             code: 450,
             text: text(),
         }));
-        let name = |address: &str, report: &Report| (address.to_owned(), report.clone());
+        let name = |address: &str, result: &AttemptResult| (address.to_owned(), result.clone());
         let both = worst(vec![name("a@x", &good), name("b@x", &bad)]).unwrap();
-        assert_eq!(both.verdict, Verdict::Permanent);
+        assert_eq!(both.outcome, AttemptOutcome::Permanent);
         assert!(
             both.error.ends_with("(1 of 2 recipients have it; not: b@x)"),
             "{}",
             both.error
         );
         let all = worst(vec![name("a@x", &good), name("b@x", &bad), name("c@x", &busy)]).unwrap();
-        assert_eq!(all.verdict, LATER);
+        assert_eq!(all.outcome, LATER);
         assert_eq!(worst(vec![name("a@x", &good), name("b@x", &good)]).unwrap(), good);
         assert_eq!(worst(vec![]), None);
     }
