@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use watchbell_model::ids::{EventId, TeamId};
 use watchbell_model::{Category, Severity};
-use watchbell_runtime::shares;
+use watchbell_runtime::memory_budget;
 
 /// Of jobs that share an event so many pay for it: when the others have gone, it takes so many times what is counted.
 const SHARERS: usize = 4;
@@ -64,24 +64,24 @@ pub(crate) struct RenderedEmail {
 // === impl StoredEvent ===
 
 impl StoredEvent {
-    /// How many places it takes in memory, by what has no narrow bound: its payload, or its rendered email. The body of its
+    /// How many units it takes in memory, by what has no narrow bound: its payload, or its rendered email. The body of its
     /// webhook requests, made when the first is sent, takes about as much again and is not counted.
-    pub(crate) fn places(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let email = self.email.as_ref().map_or(0, |email| {
             email.subject.len() + email.text.len() + email.html.len()
         });
-        shares::places(self.data.len() + email)
+        memory_budget::units(self.data.len() + email)
     }
 
-    /// How many places each of so many jobs takes that share it: one, and a part of the event's others. However many share
+    /// How many units each of so many jobs takes that share it: one, and a part of the event's others. However many share
     /// it at first, the last few pay for it.
-    pub(crate) fn places_shared(&self, jobs: usize) -> usize {
-        1 + (self.places() - 1).div_ceil(jobs.clamp(1, SHARERS))
+    pub(crate) fn weight_shared_by(&self, jobs: usize) -> usize {
+        1 + (self.weight() - 1).div_ceil(jobs.clamp(1, SHARERS))
     }
 
     /// The same event for whoever only needs to know which it was.
     pub(crate) fn without_payload(self: Arc<Self>) -> Arc<Self> {
-        if self.places() == 1 {
+        if self.weight() == 1 {
             return self;
         }
         Arc::new(Self {

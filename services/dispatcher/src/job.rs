@@ -9,12 +9,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
+use watchbell_runtime::memory_budget::MemoryPermit;
 use watchbell_runtime::problem::Problem;
-use watchbell_runtime::shares::Share;
 
 use crate::event::StoredEvent;
 use crate::job::live_jobs::Hold;
-use crate::lanes::{LaneId, Weigh};
+use crate::lanes::{LaneId, Weighted};
 use crate::route::Route;
 use crate::senders::{AttemptOutcome, AttemptResult};
 
@@ -59,7 +59,7 @@ pub(crate) struct Submission {
     pub(crate) at_once: bool,
     pub(crate) answer: oneshot::Sender<Result<Committed, Problem>>,
     /// Of the room that is for what waits; see `intake`.
-    pub(crate) share: Option<Share>,
+    pub(crate) permit: Option<MemoryPermit>,
 }
 
 /// A route and the delivery that will carry it out.
@@ -88,7 +88,7 @@ pub(crate) struct Job {
     pub(crate) id: DeliveryId,
     pub(crate) event: Arc<StoredEvent>,
     /// Its part of the memory that the event takes, which jobs of other routes may share.
-    pub(crate) places: usize,
+    pub(crate) weight: usize,
     pub(crate) route: Arc<Route>,
     pub(crate) lane: LaneId,
     /// As whom this replica holds it.
@@ -182,13 +182,13 @@ impl Submission {
             routes,
             at_once,
             answer,
-            share: None,
+            permit: None,
         }
     }
 
-    /// The places that the job of each of its routes takes.
-    pub(crate) fn places_of_each(&self) -> usize {
-        self.event.places_shared(self.routes.len())
+    /// The units that the job of each of its routes takes.
+    pub(crate) fn weight_of_each(&self) -> usize {
+        self.event.weight_shared_by(self.routes.len())
     }
 }
 
@@ -254,9 +254,9 @@ impl Job {
     }
 }
 
-impl Weigh for Job {
-    fn places(&self) -> usize {
-        self.places
+impl Weighted for Job {
+    fn weight(&self) -> usize {
+        self.weight
     }
 }
 

@@ -6,7 +6,7 @@
 //! way. Both are shared by dynamic thresholds (Choudhury and Hahne, 1998): a lane may hold at most as much as is
 //! still free; in memory, an empty one has room for a job in any case. However many lanes are stuck, the next one moves.
 //!
-//! Memory is counted in places. A job takes one or, when its event is large, more ([`Weigh`]). What is let in begins in
+//! Memory is counted in units. A job takes one or, when its event is large, more ([`Weighted`]). What is let in begins in
 //! a free place, so that a lane's last job, and the only one of a lane, may reach beyond the bounds.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -36,9 +36,9 @@ pub(crate) struct LanePolicy {
 }
 
 /// Something that takes memory.
-pub(crate) trait Weigh {
-    /// How many places it takes, at least 1; always the same.
-    fn places(&self) -> usize;
+pub(crate) trait Weighted {
+    /// How many units it takes, at least 1; always the same.
+    fn weight(&self) -> usize;
 }
 
 /// What this process takes on.
@@ -58,7 +58,7 @@ pub(crate) struct Limits {
 pub(crate) struct Claim {
     pub(crate) lane: LaneId,
     /// Places for rows that may be claimed, the last of which may begin in the last place; may be 0.
-    pub(crate) room: usize,
+    pub(crate) units: usize,
 }
 
 /// When somebody began to look into the database. The answer tells of nothing that went there since, or is due later.
@@ -110,7 +110,7 @@ struct Lane<J> {
     spilling: usize,
     /// The count of the last of them.
     last_spill: u64,
-    place: Place,
+    schedule: Schedule,
     used_at: Duration,
     /// When an attempt last ended, or the lane began.
     moved_at: Duration,
@@ -119,7 +119,7 @@ struct Lane<J> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Schedule {
     Nowhere,
     Ring,
     Timer(Duration),
@@ -159,7 +159,7 @@ impl LanePolicy {
 
 // === impl Lanes ===
 
-impl<J: Weigh> Lanes<J> {
+impl<J: Weighted> Lanes<J> {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -180,16 +180,16 @@ impl<J: Weigh> Lanes<J> {
         self.closed = true;
     }
 
-    /// Asks to keep one new job of the lane, of so many places, in memory. When granted, [`Lanes::push`] or
+    /// Asks to keep one new job of the lane, of so many units, in memory. When granted, [`Lanes::push`] or
     /// [`Lanes::unreserve`] follows; when not, the row goes into the database without a lease and [`Lanes::spilled`]
     /// follows its commit.
-    pub(crate) fn reserve(&mut self, id: LaneId, places: usize, now: Duration) -> bool {
-        let room = self.room(id);
+    pub(crate) fn reserve(&mut self, id: LaneId, units: usize, now: Duration) -> bool {
+        let available = self.available(id);
         let lane = self.lane(id, now);
-        if !lane.is_backlogged(now) && room > 0 {
-            lane.load += places;
-            lane.reserved += places;
-            self.held += places;
+        if !lane.is_backlogged(now) && available > 0 {
+            lane.load += units;
+            lane.reserved += units;
+            self.held += units;
             return true;
         }
         lane.backlog = true;
@@ -197,13 +197,13 @@ impl<J: Weigh> Lanes<J> {
         false
     }
 
-    /// How many places of new jobs this lane should get now, when it is we who are behind: of a lane that moves, or that
+    /// How many units of new jobs this lane should get now, when it is we who are behind: of a lane that moves, or that
     /// is new, as many as it has; once the database holds jobs of it, half as many as have become free since this was
     /// asked, so that those become fewer. A lane that stands still loses nothing by what is taken in.
     pub(crate) fn headroom(&mut self, id: LaneId, now: Duration) -> usize {
-        let room = self.room(id);
+        let available = self.available(id);
         let Some(lane) = self.lanes.get_mut(&id) else {
-            return room;
+            return available;
         };
         let ended = std::mem::take(&mut lane.ended);
         if lane.moved_at + MOVING < now {
@@ -211,17 +211,17 @@ impl<J: Weigh> Lanes<J> {
         } else if lane.is_backlogged(now) {
             ended.div_ceil(2)
         } else {
-            room
+            available
         }
     }
 
-    /// Gives a reservation of so many places back.
-    pub(crate) fn unreserve(&mut self, id: LaneId, places: usize) {
+    /// Gives a reservation of so many units back.
+    pub(crate) fn unreserve(&mut self, id: LaneId, units: usize) {
         if let Some(lane) = self.lanes.get_mut(&id) {
-            let places = places.min(lane.reserved);
-            lane.reserved -= places;
-            lane.load -= places;
-            self.held -= places;
+            let units = units.min(lane.reserved);
+            lane.reserved -= units;
+            lane.load -= units;
+            self.held -= units;
         }
     }
 
@@ -236,13 +236,13 @@ impl<J: Weigh> Lanes<J> {
 
     /// Queues a job in the room that was reserved for it.
     pub(crate) fn push(&mut self, id: LaneId, job: J, now: Duration) {
-        let places = job.places();
+        let units = job.weight();
         let lane = self.lane(id, now);
-        let promised = places.min(lane.reserved);
+        let promised = units.min(lane.reserved);
         lane.reserved -= promised;
-        lane.load += places - promised;
+        lane.load += units - promised;
         lane.queue.push_back(job);
-        self.held += places - promised;
+        self.held += units - promised;
         self.enrol(id, now);
     }
 
@@ -253,7 +253,7 @@ impl<J: Weigh> Lanes<J> {
         {
             self.timers.pop_first();
             if let Some(lane) = self.lanes.get_mut(&id) {
-                lane.place = Place::Nowhere;
+                lane.schedule = Schedule::Idle;
             }
             self.enrol(id, now);
         }
@@ -265,11 +265,11 @@ impl<J: Weigh> Lanes<J> {
             let Some(lane) = self.lanes.get_mut(&id) else {
                 continue;
             };
-            lane.place = Place::Nowhere;
+            lane.schedule = Schedule::Idle;
             if lane.may_go(now) {
                 if lane.in_flight >= free {
                     // Free slots only get fewer in this call, so it need not be asked again.
-                    lane.place = Place::Ring;
+                    lane.schedule = Schedule::Ready;
                     over_share.push(id);
                     continue;
                 }
@@ -291,23 +291,23 @@ impl<J: Weigh> Lanes<J> {
         taken
     }
 
-    /// An attempt has ended; its job, of so many places, leaves memory. True when the database holds more of this lane
+    /// An attempt has ended; its job, of so many units, leaves memory. True when the database holds more of this lane
     /// and enough room has become free to go and get it.
-    pub(crate) fn completed(&mut self, id: LaneId, places: usize, now: Duration) -> bool {
+    pub(crate) fn completed(&mut self, id: LaneId, units: usize, now: Duration) -> bool {
         let per_lane = self.limits.per_lane;
         let Some(lane) = self.lanes.get_mut(&id) else {
             return false;
         };
         if lane.in_flight > 0 {
             lane.in_flight -= 1;
-            lane.load -= places;
+            lane.load -= units;
             self.in_flight -= 1;
-            self.held -= places;
+            self.held -= units;
             self.over_share = false;
         }
         lane.used_at = now;
         lane.moved_at = now;
-        lane.ended += places;
+        lane.ended += units;
         let hungry = lane.is_backlogged(now) && lane.load <= per_lane / 2;
         self.enrol(id, now);
         hungry
@@ -348,7 +348,7 @@ impl<J: Weigh> Lanes<J> {
         lane.backlog_from = Some(lane.backlog_from.map_or(at, |known| known.min(at)));
     }
 
-    /// Sets at most `max` places aside for rows of this lane that are due in the database. Until they are all in memory, new
+    /// Sets at most `max` units aside for rows of this lane that are due in the database. Until they are all in memory, new
     /// ones queue up behind them there.
     pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, now: Duration) -> Claim {
         let free = self.free();
@@ -362,25 +362,28 @@ impl<J: Weigh> Lanes<J> {
             max
         };
         // `held` grows with what is set aside, and so the threshold falls while the load rises.
-        let room = per_lane
+        let available = per_lane
             .saturating_sub(lane.load)
             .min(free.saturating_sub(lane.load).div_ceil(2))
             .max(usize::from(lane.load == 0))
             .min(max);
-        lane.load += room;
-        lane.reserved += room;
-        self.held += room;
-        Claim { lane: id, room }
+        lane.load += available;
+        lane.reserved += available;
+        self.held += available;
+        Claim {
+            lane: id,
+            units: available,
+        }
     }
 
     /// Queues what was claimed and gives the rest of the room back. Whether the database has more is for the next look to
     /// say: rows may have been locked by somebody else, or be counted otherwise there.
     pub(crate) fn finish_claim(&mut self, claim: &Claim, jobs: Vec<J>, now: Duration) {
-        let got = jobs.iter().map(Weigh::places).sum();
+        let got = jobs.iter().map(Weighted::weight).sum();
         for job in jobs {
             self.push(claim.lane, job, now);
         }
-        self.unreserve(claim.lane, claim.room.saturating_sub(got));
+        self.unreserve(claim.lane, claim.units.saturating_sub(got));
     }
 
     /// To be called before looking into the database, and before the instant by which what waits there is due.
@@ -411,7 +414,7 @@ impl<J: Weigh> Lanes<J> {
 
     /// Gives all the room of a claim back: it failed, and tells nothing about what the database holds.
     pub(crate) fn abandon_claim(&mut self, claim: &Claim) {
-        self.unreserve(claim.lane, claim.room);
+        self.unreserve(claim.lane, claim.units);
     }
 
     /// Whoever takes goes to sleep: until when, if nothing else wakes it.
@@ -445,7 +448,7 @@ impl<J: Weigh> Lanes<J> {
             let mut dropped = 0;
             lane.queue.retain(|job| {
                 let keeps = keep(job);
-                dropped += if keeps { 0 } else { job.places() };
+                dropped += if keeps { 0 } else { job.weight() };
                 keeps
             });
             lane.load -= dropped;
@@ -479,11 +482,11 @@ impl<J: Weigh> Lanes<J> {
         self.in_flight
     }
 
-    /// The places that a lane may still have for new jobs.
-    fn room(&self, id: LaneId) -> usize {
+    /// The units that a lane may still have for new jobs.
+    fn available(&self, id: LaneId) -> usize {
         let load = self.lanes.get(&id).map_or(0, |lane| lane.load);
-        let room = self.free().min(self.limits.per_lane).saturating_sub(load);
-        room.max(usize::from(load == 0))
+        let available = self.free().min(self.limits.per_lane).saturating_sub(load);
+        available.max(usize::from(load == 0))
     }
 
     fn free(&self) -> usize {
@@ -501,21 +504,21 @@ impl<J: Weigh> Lanes<J> {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
-        if lane.place == Place::Ring {
+        if lane.schedule == Schedule::Ready {
             return; // `take` looks again before anything goes.
         }
-        if let Place::Timer(at) = lane.place {
+        if let Schedule::At(at) = lane.schedule {
             self.timers.remove(&(at, id));
         }
-        lane.place = if !lane.has_work() {
-            Place::Nowhere
+        lane.schedule = if !lane.has_work() {
+            Schedule::Idle
         } else if lane.ready_at() > now {
             self.timers.insert((lane.ready_at(), id));
-            Place::Timer(lane.ready_at())
+            Schedule::At(lane.ready_at())
         } else {
             self.ring.push_back(id);
             self.over_share = false;
-            Place::Ring
+            Schedule::Ready
         };
     }
 }
@@ -536,7 +539,7 @@ impl<J> Lane<J> {
             backlog_from: None,
             spilling: 0,
             last_spill: 0,
-            place: Place::Nowhere,
+            schedule: Schedule::Idle,
             used_at: Duration::ZERO,
             moved_at: now,
             ended: 0,

@@ -10,11 +10,11 @@ use watchbell_runtime::tasks::{Stage, TaskSet};
 
 use crate::delivery::pump::Pump;
 use crate::intake::committer::Committer;
-use crate::maintenance::clock_skew::SetBack;
+use crate::maintenance::clock_skew::ClockSkewRepair;
 use crate::maintenance::durability::Durability;
 use crate::maintenance::gauges::Gauges;
 use crate::maintenance::health_reporter::HealthKeeper;
-use crate::maintenance::heartbeat::{BEAT, Heartbeat, Pulse};
+use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat, HeartbeatMonitor};
 use crate::maintenance::reconciler::Reconciler;
 use crate::maintenance::retention::Purge;
 use crate::maintenance::sweeper::Sweeper;
@@ -26,7 +26,7 @@ const HEALTH: Duration = Duration::from_secs(1);
 /// Between two looks at what is parked, when nothing has changed.
 const PARKING: Duration = Duration::from_secs(10);
 /// Between two looks for what a clock that was ahead has written.
-const SET_BACK: Duration = Duration::from_secs(10);
+const CLOCK_SKEW: Duration = Duration::from_secs(10);
 /// Between two looks for leases without a job.
 const RECONCILE: Duration = Duration::from_secs(30);
 /// Between two looks at how the database replicates.
@@ -78,12 +78,12 @@ impl Turn for Parking {
     }
 }
 
-impl Turn for SetBack {
-    const FIRST: Duration = SET_BACK;
+impl Turn for ClockSkewRepair {
+    const FIRST: Duration = CLOCK_SKEW;
 
     async fn turn(&self) -> Duration {
         note(self.tick().await, "looking for clocks that were ahead");
-        SET_BACK
+        CLOCK_SKEW
     }
 }
 
@@ -135,7 +135,7 @@ impl Turn for Purge {
 }
 
 impl Turn for Heartbeat {
-    const FIRST: Duration = BEAT;
+    const FIRST: Duration = HEARTBEAT_INTERVAL;
 
     async fn turn(&self) -> Duration {
         note(self.tick().await, "the heartbeat");
@@ -143,12 +143,12 @@ impl Turn for Heartbeat {
     }
 }
 
-impl Turn for Pulse {
-    const FIRST: Duration = BEAT;
+impl Turn for HeartbeatMonitor {
+    const FIRST: Duration = HEARTBEAT_INTERVAL;
 
     async fn turn(&self) -> Duration {
         self.tick();
-        BEAT
+        HEARTBEAT_INTERVAL
     }
 }
 
@@ -165,9 +165,9 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     tasks.spawn_fn(Stage::Intake, "dispatcher.parking", |stop| async move {
         every(&parking, &stop).await;
     });
-    let set_back = SetBack { core: shared() };
-    tasks.spawn_fn(Stage::Intake, "dispatcher.set_back", |stop| async move {
-        every(&set_back, &stop).await;
+    let clock_skew = ClockSkewRepair { core: shared() };
+    tasks.spawn_fn(Stage::Intake, "dispatcher.clock_skew", |stop| async move {
+        every(&clock_skew, &stop).await;
     });
     let gauges = Gauges { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.gauges", |stop| async move {
@@ -199,12 +199,12 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
         tasks.spawn_fn(Stage::Flush, "dispatcher.outcomes", |stop| outcomes.run(stop));
     }
     let heartbeat = Arc::new(Heartbeat::new(shared()));
-    let pulse = Pulse {
+    let monitor = HeartbeatMonitor {
         heartbeat: Arc::clone(&heartbeat),
         database: tasks.readiness().condition("dispatcher", "database"),
     };
-    tasks.spawn_fn(Stage::Close, "dispatcher.pulse", |stop| async move {
-        every(&pulse, &stop).await;
+    tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat_monitor", |stop| async move {
+        every(&monitor, &stop).await;
     });
     tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", |stop| async move {
         every(&*heartbeat, &stop).await;

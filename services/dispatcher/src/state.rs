@@ -13,7 +13,7 @@ use watchbell_model::clock::SharedClock;
 
 use crate::channel::cache::Channels;
 use crate::channel::health::Health;
-use crate::channel::hold::Plans;
+use crate::channel::hold::HoldPlans;
 use crate::channel::mail_budget::Budgets;
 use crate::channel::storm::Storms;
 use crate::job::live_jobs::Holdings;
@@ -40,7 +40,7 @@ pub(crate) struct Core {
     pub(crate) budgets: Budgets,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
-    pub(crate) plans: Plans,
+    pub(crate) hold_plans: HoldPlans,
     pub(crate) holdings: Holdings,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
@@ -57,7 +57,7 @@ pub(crate) struct Core {
     lanes: Mutex<Lanes<Job>>,
     owner: Mutex<Uuid>,
     /// Leases of commits of which nobody knows whether they took place.
-    doubtful: Mutex<Vec<(Uuid, Uuid)>>,
+    uncertain_leases: Mutex<Vec<(Uuid, Uuid)>>,
 }
 
 /// The parts of a core that its maker knows.
@@ -94,7 +94,7 @@ impl Core {
             budgets: Budgets::new(parts.mail.per_team_hour),
             mail: parts.mail,
             brand: parts.brand,
-            plans: Plans::default(),
+            hold_plans: HoldPlans::default(),
             holdings: Holdings::default(),
             feed,
             metrics: parts.metrics,
@@ -105,7 +105,7 @@ impl Core {
             sweep: Notify::new(),
             lanes: Mutex::new(Lanes::new(limits)),
             owner: Mutex::new(Uuid::now_v7()),
-            doubtful: Mutex::default(),
+            uncertain_leases: Mutex::default(),
         };
         (Arc::new(core), submissions, results)
     }
@@ -121,19 +121,27 @@ impl Core {
     }
 
     /// Others have taken this replica for dead: from now on it is another one, and what it holds is theirs.
-    pub(crate) fn become_another(&self, id: Uuid) {
+    pub(crate) fn begin_new_epoch(&self, id: Uuid) {
         *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = id;
         self.lanes().retain(|job| job.owner == id);
     }
 
     /// Notes leases that may or may not have been taken; the sweeper gives them back.
-    pub(crate) fn doubt(&self, owner: Uuid, ids: impl IntoIterator<Item = Uuid>) {
-        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
-        doubtful.extend(ids.into_iter().map(|id| (owner, id)));
+    pub(crate) fn record_uncertain_leases(&self, owner: Uuid, ids: impl IntoIterator<Item = Uuid>) {
+        let mut uncertain_leases = self
+            .uncertain_leases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        uncertain_leases.extend(ids.into_iter().map(|id| (owner, id)));
     }
 
     /// Those leases, to be given back.
-    pub(crate) fn take_doubtful(&self) -> Vec<(Uuid, Uuid)> {
-        std::mem::take(&mut *self.doubtful.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn take_uncertain_leases(&self) -> Vec<(Uuid, Uuid)> {
+        std::mem::take(
+            &mut *self
+                .uncertain_leases
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }

@@ -10,15 +10,15 @@ use watchbell_model::{
     snapshot::TeamSnapshot,
     violation::{Violations, reason},
 };
-use watchbell_runtime::{problem, shares::places, telemetry::propagate, workshop::Workshop};
+use watchbell_runtime::{memory_budget::units, problem, telemetry::propagate, workshop::Workshop};
 
 use crate::{
     decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns,
 };
 
-/// What an event costs, in places: of memory, and of its caller's rate.
+/// What an event costs, in units: of memory, and of its caller's rate.
 pub(crate) fn cost(event: Option<&wire::Event>) -> usize {
-    places(event.map_or(0, Message::encoded_len))
+    units(event.map_or(0, Message::encoded_len))
 }
 
 /// The way of an event through the Router.

@@ -25,7 +25,7 @@ use watchbell_contracts::{
     dispatcher::v1::{SubmitRequest, SubmitResponse},
 };
 use watchbell_model::ids::TeamId;
-use watchbell_runtime::shares::{Shares, places};
+use watchbell_runtime::memory_budget::{MemoryBudget, units};
 
 pub(crate) use self::link::LinkLoop;
 use self::{
@@ -38,16 +38,16 @@ use crate::error::Error;
 /// not waited for until its stream breaks.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// How much may wait for Dispatchers before callers are told to slow down, in places that teams share. A team's half is less
+/// How much may wait for Dispatchers before callers are told to slow down, in units that teams share. A team's half is less
 /// than what a Dispatcher takes of it: its digests and notices do not come by here, and have room there.
-const PLACES: usize = 12_288;
+const UNITS: usize = 12_288;
 
 /// Submits to the least busy Dispatcher that is there, and to one that has not reached Config only when there is no other.
 #[derive(Clone)]
 pub(crate) struct Submitter {
     links: Arc<[Arc<Link>]>,
     turn: Arc<AtomicUsize>,
-    room: Shares,
+    memory: MemoryBudget,
     answer: Duration,
 }
 
@@ -64,7 +64,7 @@ impl Submitter {
             Self {
                 links: links.into(),
                 turn: Arc::default(),
-                room: Shares::new(PLACES),
+                memory: MemoryBudget::new(UNITS),
                 answer: ANSWER,
             },
             loops,
@@ -73,7 +73,7 @@ impl Submitter {
 
     /// Commits an event of this team and its routes.
     pub(crate) async fn submit(&self, team: TeamId, request: SubmitRequest) -> Result<SubmitResponse, Error> {
-        let share = self.room.take(team, places(request.encoded_len()));
+        let share = self.memory.take(team, units(request.encoded_len()));
         let mut unsent = Unsent {
             request,
             share: share.ok_or(Error::Overloaded)?,

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchbell_model::ids::TeamId;
 
 /// Places of 4 KiB that a team's events may take at once: enough for one transaction under way and the next to gather.
-const PLACES: usize = 1_024;
+const UNITS: usize = 1_024;
 
 /// Number of teams after which those that have nothing under way are forgotten.
 const HOUSEKEEPING: usize = 1_024;
@@ -19,7 +19,7 @@ pub(crate) struct Turns(Arc<Mutex<HashMap<TeamId, Weak<Semaphore>>>>);
 
 /// Places of one event; dropped when it is answered.
 pub(crate) struct Turn {
-    _places: Option<OwnedSemaphorePermit>,
+    _units: Option<OwnedSemaphorePermit>,
     /// Keeps the team's bound known while anybody waits for it or is in it.
     _team: Arc<Semaphore>,
 }
@@ -27,13 +27,13 @@ pub(crate) struct Turn {
 // === impl Turns ===
 
 impl Turns {
-    /// Waits until the team has so many places for one event; more than all of them counts as all.
-    pub(crate) async fn take(&self, team: TeamId, places: usize) -> Turn {
+    /// Waits until the team has so many units for one event; more than all of them counts as all.
+    pub(crate) async fn take(&self, team: TeamId, units: usize) -> Turn {
         let bound = self.of(team);
-        let places = u32::try_from(places.min(PLACES)).unwrap_or(u32::MAX);
+        let units = u32::try_from(units.min(UNITS)).unwrap_or(u32::MAX);
         Turn {
             // It is never closed.
-            _places: Arc::clone(&bound).acquire_many_owned(places).await.ok(),
+            _units: Arc::clone(&bound).acquire_many_owned(units).await.ok(),
             _team: bound,
         }
     }
@@ -46,7 +46,7 @@ impl Turns {
         if teams.len() >= HOUSEKEEPING {
             teams.retain(|_, bound| bound.strong_count() > 0);
         }
-        let bound = Arc::new(Semaphore::new(PLACES));
+        let bound = Arc::new(Semaphore::new(UNITS));
         teams.insert(team, Arc::downgrade(&bound));
         bound
     }
@@ -63,7 +63,7 @@ mod tests {
         let turns = Turns::default();
         let team = || TeamId::generate(DateTime::UNIX_EPOCH);
         let (loud, quiet) = (team(), team());
-        let some = PLACES / 8;
+        let some = UNITS / 8;
         let mut taken: Vec<_> = (0..8)
             .filter_map(|_| turns.take(loud, some).now_or_never())
             .collect();
@@ -74,7 +74,7 @@ mod tests {
         assert!(turns.take(loud, 1).now_or_never().is_some());
         taken.clear();
         assert!(
-            turns.take(loud, 10 * PLACES).now_or_never().is_some(),
+            turns.take(loud, 10 * UNITS).now_or_never().is_some(),
             "larger than all of it"
         );
     }

@@ -53,7 +53,7 @@ use crate::warnings::Known;
 /// the others, so that what refers to it is not wrong as well.
 #[derive(Default)]
 pub(crate) struct Desired {
-    pub(crate) event_types: Option<Vec<Placed<EventType>>>,
+    pub(crate) event_types: Option<Vec<Located<EventType>>>,
     pub(crate) channels: Option<Vec<ChannelDraft>>,
     /// Some entry's kind or name cannot be told, so a name that no channel has may be that one's.
     has_unread_channels: bool,
@@ -82,7 +82,7 @@ pub(crate) fn warnings(current: &Current, desired: &Desired) -> Vec<String> {
 }
 
 /// A message and its place in the document.
-pub(crate) struct Placed<T> {
+pub(crate) struct Located<T> {
     path: String,
     message: T,
 }

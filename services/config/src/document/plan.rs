@@ -11,7 +11,7 @@ use super::current::Current;
 use super::plan_channels::Channels;
 use super::steps::{Context, Plan, Step};
 use super::tree::Map;
-use super::{Desired, Placed, entry, plan_channels, plan_rules};
+use super::{Desired, Located, entry, plan_channels, plan_rules};
 use crate::store::entities::{event_type, preference};
 
 /// Compares what is with what is asked for. The secrets of `current` must have been opened. Besides the plan, answers what
@@ -62,11 +62,11 @@ impl Plan {
     fn event_types(
         &mut self,
         current: &Current,
-        desired: &[Placed<watchbell_contracts::config::v1::EventType>],
+        desired: &[Located<watchbell_contracts::config::v1::EventType>],
         last: &mut Self,
         context: Context,
     ) {
-        for Placed { message, .. } in desired {
+        for Located { message, .. } in desired {
             let subject = format!("event type {}", message.name);
             let after = entry::event_type(message);
             match current

@@ -18,7 +18,7 @@ use super::paths::in_document;
 use super::read_channel::{channel, filter, wire};
 use super::read_people::{digest, preferences, recipients};
 use super::reader::{Item, Notes, Table};
-use super::{ChannelRef, Desired, MemberRef, MentionDraft, Placed, RuleDraft, references, text};
+use super::{ChannelRef, Desired, Located, MemberRef, MentionDraft, RuleDraft, references, text};
 use crate::check;
 
 /// The one version of the format there is.
@@ -260,7 +260,7 @@ fn mention(item: &Item<'_>) -> Mention {
     who.map_or(nobody, |who| Mention { who: Some(who) })
 }
 
-fn event_type(item: &Item<'_>) -> Option<Placed<EventType>> {
+fn event_type(item: &Item<'_>) -> Option<Located<EventType>> {
     let table = item.table()?;
     let fields = |key: &'static str| {
         let item = table.item(key)?;
@@ -297,7 +297,7 @@ fn event_type(item: &Item<'_>) -> Option<Placed<EventType>> {
         ("data_schema", "schema"),
     ];
     let checked = convert::event_type(&message).map_err(|wrong| in_document(wrong, &names, &path));
-    notes.take(checked).map(|spec| Placed {
+    notes.take(checked).map(|spec| Located {
         path,
         message: event_type_message(&spec),
     })

@@ -315,7 +315,7 @@ pub(super) async fn cancel(
         .cancel(team, id, owner, "called off", core.clock.now())
         .await;
     if let (Some(owner), Ok(false) | Err(_)) = (owner, &cancelled) {
-        core.doubt(owner, [id.as_uuid()]);
+        core.record_uncertain_leases(owner, [id.as_uuid()]);
     }
     if !cancelled? {
         return Err(not_cancelled(&row).into());

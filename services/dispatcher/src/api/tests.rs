@@ -136,7 +136,7 @@ async fn try_out(
     let id = DeliveryId::generate(now);
     let job = Job {
         id,
-        places: event.places_shared(1),
+        weight: event.weight_shared_by(1),
         lane: route
             .lane(event.team_id)
             .unwrap_or(LaneId(event.team_id.as_uuid())),

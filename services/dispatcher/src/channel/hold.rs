@@ -17,13 +17,13 @@ const SETTLING: Duration = Duration::from_secs(30);
 
 /// By which quiet hours each lane was planned, and since when.
 #[derive(Debug, Default)]
-pub(crate) struct Plans {
+pub(crate) struct HoldPlans {
     lanes: Mutex<HashMap<LaneId, (Option<QuietHours>, Duration)>>,
 }
 
-// === impl Plans ===
+// === impl HoldPlans ===
 
-impl Plans {
+impl HoldPlans {
     /// Whether what is held is to be looked at: the quiet hours are others, or were until a moment ago.
     pub(crate) fn is_stale(&self, lane: LaneId, quiet: Option<&QuietHours>, now: Duration) -> bool {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ impl Plans {
 }
 
 /// Where something that is held stands by those quiet hours, and when it is due.
-pub(crate) fn place(
+pub(crate) fn reschedule(
     quiet: Option<&QuietHours>,
     severity: Severity,
     now: DateTime<Utc>,
@@ -87,15 +87,21 @@ mod tests {
         let night: DateTime<Utc> = "2026-11-21T23:00:00Z".parse().unwrap();
         let morning: DateTime<Utc> = "2026-11-22T07:00:00Z".parse().unwrap();
         let high = Severity::High;
-        assert_eq!(place(None, high, night), (State::Pending, night));
-        assert_eq!(place(Some(&nights(false)), high, night), (State::Held, morning));
+        assert_eq!(reschedule(None, high, night), (State::Pending, night));
         assert_eq!(
-            place(Some(&nights(false)), high, morning),
+            reschedule(Some(&nights(false)), high, night),
+            (State::Held, morning)
+        );
+        assert_eq!(
+            reschedule(Some(&nights(false)), high, morning),
             (State::Pending, morning)
         );
-        assert_eq!(place(Some(&nights(true)), high, morning), (State::Held, morning));
         assert_eq!(
-            place(Some(&nights(false)), Severity::Critical, night),
+            reschedule(Some(&nights(true)), high, morning),
+            (State::Held, morning)
+        );
+        assert_eq!(
+            reschedule(Some(&nights(false)), Severity::Critical, night),
             (State::Pending, night)
         );
     }

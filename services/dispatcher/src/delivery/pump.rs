@@ -17,7 +17,7 @@ use crate::channel::policy::ChannelPolicy;
 use crate::delivery::follow_up::{breaks, follow_up, rest};
 use crate::delivery::precheck::screen;
 use crate::job::{Attempt, Break, Job, Outcome};
-use crate::lanes::{LaneId, Weigh as _};
+use crate::lanes::{LaneId, Weighted as _};
 use crate::route::Target;
 use crate::senders::{AttemptOutcome, AttemptResult, Message};
 use crate::state::Core;
@@ -99,11 +99,11 @@ impl Drop for Pump {
 /// costs less than a new one.
 async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
     loop {
-        let places = job.places();
+        let weight = job.weight();
         // A job of a former self belongs to others by now.
         if job.owner == core.owner() {
             let mut outcome = outcome(&core, job).await;
-            // It gives its places back before it is committed.
+            // It gives its units back before it is committed.
             outcome.job.event = outcome.job.event.without_payload();
             // Waits while the committer is behind, and so keeps its slot. It only fails when the process stops.
             let _ = core.outcomes.send(outcome).await;
@@ -111,7 +111,7 @@ async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
         let next = {
             let now = core.clock.monotonic();
             let mut lanes = core.lanes();
-            if lanes.completed(lane, places, now) {
+            if lanes.completed(lane, weight, now) {
                 core.sweep.notify_one();
             }
             let next = lanes.take(now, 1).pop();

@@ -126,11 +126,11 @@ impl<'c> Headroom<'c> {
                 .filter_map(|planned| planned.route.lane(team))
         };
         let full = lanes().find(|lane| *self.of(*lane) == 0);
-        let places = submission.places_of_each();
+        let weight = submission.weight_of_each();
         if full.is_none() {
             for lane in lanes() {
                 let left = self.of(lane);
-                *left = left.saturating_sub(places);
+                *left = left.saturating_sub(weight);
             }
         }
         full

@@ -71,12 +71,12 @@ pub(crate) enum Round {
 }
 
 /// Where a new delivery goes once it is committed.
-struct Placement {
+struct Reservation {
     submission: usize,
     planned: usize,
     lane: LaneId,
     /// Room was reserved for it in memory.
-    room: bool,
+    granted: bool,
 }
 
 /// What is written in one transaction.
@@ -228,9 +228,9 @@ impl Committer {
                 outcomes = batch.outcomes.len()
             );
             match self.commit(&batch).instrument(span).await {
-                Ok((written, placements)) => {
+                Ok((written, reservations)) => {
                     self.core.metrics.committed(size);
-                    self.settle(batch.submissions, batch.outcomes, &written, &placements);
+                    self.settle(batch.submissions, batch.outcomes, &written, &reservations);
                 }
                 Err(Refused::Inboxes(busy)) => {
                     batch.submissions = self.deferred.put_back(batch.submissions, &busy);
@@ -304,18 +304,18 @@ impl Committer {
     }
 
     /// One transaction. When it fails, no room is reserved in the lanes any more.
-    async fn commit(&self, batch: &Batch) -> Result<(Written, Vec<Placement>), Refused> {
-        let mut placements = Vec::new();
-        let result = self.write(batch, &mut placements).await;
+    async fn commit(&self, batch: &Batch) -> Result<(Written, Vec<Reservation>), Refused> {
+        let mut reservations = Vec::new();
+        let result = self.write(batch, &mut reservations).await;
         match result {
-            Ok(written) => Ok((written, placements)),
+            Ok(written) => Ok((written, reservations)),
             Err(error) => {
                 let mut lanes = self.core.lanes();
-                for placement in placements {
-                    let places = batch.submissions[placement.submission].places_of_each();
-                    match placement.room {
-                        true => lanes.unreserve(placement.lane, places),
-                        false => lanes.spilled(placement.lane),
+                for reservation in reservations {
+                    let weight = batch.submissions[reservation.submission].weight_of_each();
+                    match reservation.granted {
+                        true => lanes.unreserve(reservation.lane, weight),
+                        false => lanes.spilled(reservation.lane),
                     }
                 }
                 Err(error)
@@ -323,7 +323,7 @@ impl Committer {
         }
     }
 
-    async fn write(&self, batch: &Batch, placements: &mut Vec<Placement>) -> Result<Written, Refused> {
+    async fn write(&self, batch: &Batch, reservations: &mut Vec<Reservation>) -> Result<Written, Refused> {
         let db = &self.core.db;
         let mut written = Written {
             owner: self.core.owner(),
@@ -337,18 +337,18 @@ impl Committer {
         if outcomes.iter().any(summaries::ends_summary) {
             // What ends with a summary is read back.
             let transaction = db.begin().await?;
-            self.write_batch(&transaction, batch, placements, &mut written)
+            self.write_batch(&transaction, batch, reservations, &mut written)
                 .await?;
             let finished = |id| !written.lost.contains(&id);
             written.followed = summaries::follow(db, &transaction, outcomes, finished).await?;
             self.finish(transaction, &mut written).await?;
         } else if db.is_sqlite() {
             let transaction = db.begin_inline().await?;
-            self.write_through(transaction, batch, placements, &mut written)
+            self.write_through(transaction, batch, reservations, &mut written)
                 .await?;
         } else {
             let transaction = db.begin_direct().await?;
-            self.write_through(transaction, batch, placements, &mut written)
+            self.write_through(transaction, batch, reservations, &mut written)
                 .await?;
         }
         Ok(written)
@@ -358,24 +358,25 @@ impl Committer {
         &self,
         transaction: W,
         batch: &Batch,
-        placements: &mut Vec<Placement>,
+        reservations: &mut Vec<Reservation>,
         written: &mut Written,
     ) -> Result<(), Refused> {
-        self.write_batch(&transaction, batch, placements, written).await?;
+        self.write_batch(&transaction, batch, reservations, written)
+            .await?;
         Ok(self.finish(transaction, written).await?)
     }
 
     async fn finish<W: Writing>(&self, transaction: W, written: &mut Written) -> Result<(), DbErr> {
         let leased = std::mem::take(&mut written.leased);
         let committed = self.core.db.commit(transaction).await;
-        committed.inspect_err(|_| self.core.doubt(written.owner, leased))
+        committed.inspect_err(|_| self.core.record_uncertain_leases(written.owner, leased))
     }
 
     async fn write_batch<W: Writing>(
         &self,
         transaction: &W,
         batch: &Batch,
-        placements: &mut Vec<Placement>,
+        reservations: &mut Vec<Reservation>,
         written: &mut Written,
     ) -> Result<(), Refused> {
         let db = &self.core.db;
@@ -392,7 +393,7 @@ impl Committer {
         let mut notifications = Vec::new();
         if !submissions.is_empty() {
             notifications = self
-                .write_submissions(transaction, submissions, placements, written)
+                .write_submissions(transaction, submissions, reservations, written)
                 .await?;
         }
         if !outcomes.is_empty() {
@@ -420,7 +421,7 @@ impl Committer {
         &self,
         transaction: &W,
         submissions: &'s [Submission],
-        placements: &mut Vec<Placement>,
+        reservations: &mut Vec<Reservation>,
         written: &mut Written,
     ) -> Result<Vec<NewNotification<'s>>, DbErr> {
         let db = &self.core.db;
@@ -447,8 +448,8 @@ impl Committer {
         self.find_first_routes(transaction, submissions, &is_new, written)
             .await?;
 
-        self.place(submissions, &is_new, placements);
-        let mut rooms = placements.iter();
+        self.reserve(submissions, &is_new, reservations);
+        let mut in_order = reservations.iter();
         let mut deliveries = Vec::new();
         let mut notifications = Vec::new();
         for (submission, _) in submissions.iter().zip(&is_new).filter(|(_, is_new)| **is_new) {
@@ -459,7 +460,7 @@ impl Committer {
                 let owned = match lane {
                     None => false,
                     Some(_) if submission.at_once => true,
-                    Some(_) => rooms.next().is_some_and(|placement| placement.room),
+                    Some(_) => in_order.next().is_some_and(|reservation| reservation.granted),
                 };
                 if owned {
                     written.leased.push(planned.id.as_uuid());
@@ -523,22 +524,22 @@ impl Committer {
     }
 
     /// Asks the lanes for room, all at once.
-    fn place(&self, submissions: &[Submission], is_new: &[bool], placements: &mut Vec<Placement>) {
+    fn reserve(&self, submissions: &[Submission], is_new: &[bool], reservations: &mut Vec<Reservation>) {
         let now = self.core.clock.monotonic();
         let mut lanes = self.core.lanes();
         for (index, submission) in submissions.iter().enumerate() {
             if !is_new[index] || submission.at_once {
                 continue;
             }
-            let places = submission.places_of_each();
+            let weight = submission.weight_of_each();
             for (planned, route) in submission.routes.iter().enumerate() {
                 if let Some(lane) = route.route.lane(submission.event.team_id) {
-                    let room = lanes.reserve(lane, places, now);
-                    placements.push(Placement {
+                    let granted = lanes.reserve(lane, weight, now);
+                    reservations.push(Reservation {
                         submission: index,
                         planned,
                         lane,
-                        room,
+                        granted,
                     });
                 }
             }
@@ -551,13 +552,13 @@ impl Committer {
         submissions: Vec<Submission>,
         outcomes: Vec<Outcome>,
         written: &Written,
-        placements: &[Placement],
+        reservations: &[Reservation],
     ) {
         let core = &self.core;
         let job = |submission: &Submission, planned: usize, lane: LaneId| Job {
             id: submission.routes[planned].id,
             event: Arc::clone(&submission.event),
-            places: submission.places_of_each(),
+            weight: submission.weight_of_each(),
             route: Arc::clone(&submission.routes[planned].route),
             lane,
             owner: written.owner,
@@ -575,20 +576,20 @@ impl Committer {
             new.flat_map(|(_, submission)| encode::new_deliveries(submission))
                 .for_each(|change| core.feed.changed(change));
         }
-        if !placements.is_empty() {
+        if !reservations.is_empty() {
             let now = core.clock.monotonic();
             let mut lanes = core.lanes();
-            for placement in placements {
-                match placement.room {
+            for reservation in reservations {
+                match reservation.granted {
                     true => {
                         let job = job(
-                            &submissions[placement.submission],
-                            placement.planned,
-                            placement.lane,
+                            &submissions[reservation.submission],
+                            reservation.planned,
+                            reservation.lane,
                         );
-                        lanes.push(placement.lane, job, now);
+                        lanes.push(reservation.lane, job, now);
                     }
-                    false => lanes.spilled(placement.lane),
+                    false => lanes.spilled(reservation.lane),
                 }
             }
         }

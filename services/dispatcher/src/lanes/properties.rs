@@ -13,18 +13,18 @@ const LIMITS: Limits = Limits {
     in_flight: 12,
 };
 
-/// The most places that a job takes here.
+/// The most units that a job takes here.
 const LARGEST: usize = 3;
 
 /// A lane's and a number; of three jobs in a row one takes one place, one two, one three.
-impl Weigh for (u8, u64) {
-    fn places(&self) -> usize {
+impl Weighted for (u8, u64) {
+    fn weight(&self) -> usize {
         1 + (self.1 % LARGEST as u64) as usize
     }
 }
 
-impl Weigh for u8 {
-    fn places(&self) -> usize {
+impl Weighted for u8 {
+    fn weight(&self) -> usize {
         1
     }
 }
@@ -41,7 +41,7 @@ enum Step {
     Advance(u64),
     Policy(u8, u32, u32),
     Pause(u8, u64),
-    /// A claim of up to so many places, of rows of which some exist.
+    /// A claim of up to so many units, of rows of which some exist.
     Claim(u8, usize, usize),
 }
 
@@ -138,14 +138,14 @@ impl Account {
         {
             let job = jobs.remove(0);
             assert!(self.done.insert(job), "nothing is done twice");
-            lanes.completed(id(lane), (lane, job).places(), self.now);
+            lanes.completed(id(lane), (lane, job).weight(), self.now);
         }
     }
 
     fn step(&mut self, lanes: &mut Lanes<(u8, u64)>, step: &Step) {
         match *step {
             Step::Offer(lane) => {
-                if lanes.reserve(id(lane), (lane, self.next + 1).places(), self.now) {
+                if lanes.reserve(id(lane), (lane, self.next + 1).weight(), self.now) {
                     let job = self.enter(lane);
                     lanes.push(id(lane), (lane, job), self.now);
                 } else {
@@ -182,17 +182,17 @@ impl Account {
             Step::Claim(lane, max, exist) => {
                 let asked = lanes.ask(self.now);
                 let claim = lanes.begin_claim(id(lane), max, self.now);
-                assert!(claim.room <= max);
-                let mut places = 0;
+                assert!(claim.units <= max);
+                let mut units = 0;
                 let mut jobs = Vec::new();
                 // The last may begin in the last place.
-                while jobs.len() < exist && places < claim.room {
+                while jobs.len() < exist && units < claim.units {
                     let job = (lane, self.enter(lane));
-                    places += job.places();
+                    units += job.weight();
                     jobs.push(job);
                 }
                 lanes.finish_claim(&claim, jobs, self.now);
-                if places < claim.room {
+                if units < claim.units {
                     lanes.nothing_waits(id(lane), asked);
                 }
             }
@@ -205,7 +205,7 @@ impl Account {
             .under_way
             .iter()
             .flat_map(|(lane, jobs)| jobs.iter().map(|job| (*lane, *job)));
-        let held = waiting.chain(under_way).map(|job| job.places()).sum::<usize>();
+        let held = waiting.chain(under_way).map(|job| job.weight()).sum::<usize>();
         assert_eq!(held, lanes.held());
         assert_eq!(lanes.audit(LARGEST), Ok(()));
     }
@@ -339,7 +339,7 @@ fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
     let claim = lanes.begin_claim(id(1), 2, now);
-    assert_eq!(claim.room, 2);
+    assert_eq!(claim.units, 2);
     assert!(!lanes.reserve(id(1), 1, now), "a backlog is being fetched");
     lanes.finish_claim(&claim, vec![1, 2], now);
     assert!(!lanes.reserve(id(1), 1, now), "there may be more");
@@ -398,7 +398,7 @@ fn what_spills_from_a_commit_does_not_come_before_what_does_not() {
     assert!(!lanes.reserve(id(1), 1, now));
     lanes.unreserve(id(1), 1);
     assert_eq!(
-        lanes.begin_claim(id(1), 2, now).room,
+        lanes.begin_claim(id(1), 2, now).units,
         0,
         "it is committed, and the others are not in memory yet"
     );
@@ -406,7 +406,7 @@ fn what_spills_from_a_commit_does_not_come_before_what_does_not() {
         lanes.push(id(1), job as u8, now);
     }
     lanes.spilled(id(1));
-    assert_eq!(lanes.begin_claim(id(1), 2, now).room, 1);
+    assert_eq!(lanes.begin_claim(id(1), 2, now).units, 1);
 }
 
 #[test]
@@ -468,16 +468,16 @@ fn a_large_job_takes_more_room_and_begins_in_the_last_place() {
     let large = (1, 2);
     let granted = (0..10)
         .filter(|_| {
-            let room = lanes.reserve(id(1), large.places(), now);
-            if room {
+            let granted = lanes.reserve(id(1), large.weight(), now);
+            if granted {
                 lanes.push(id(1), large, now);
             }
-            room
+            granted
         })
         .count();
-    assert_eq!((granted, lanes.held()), (3, 9), "of eight places");
+    assert_eq!((granted, lanes.held()), (3, 9), "of eight units");
     assert_eq!(lanes.take(now, 1).len(), 1);
-    lanes.completed(id(1), large.places(), now);
+    lanes.completed(id(1), large.weight(), now);
     assert_eq!(lanes.held(), 6);
     lanes.retain(|_| false);
     assert_eq!((lanes.held(), lanes.audit(LARGEST)), (0, Ok(())));
@@ -492,7 +492,7 @@ fn a_claim_may_get_more_than_its_room() {
     assert_eq!(
         (lanes.held(), lanes.audit(LARGEST)),
         (6, Ok(())),
-        "six places for four"
+        "six units for four"
     );
 }
 
@@ -512,12 +512,12 @@ fn an_empty_lane_has_room_for_a_job_when_others_have_taken_everything() {
     assert!(lanes.held() >= LIMITS.total);
     assert!(lanes.reserve(id(100), 1, now), "a new job");
     assert!(!lanes.reserve(id(100), 1, now), "and no more");
-    assert_eq!(lanes.begin_claim(id(101), 10, now).room, 1, "or one that waited");
+    assert_eq!(lanes.begin_claim(id(101), 10, now).units, 1, "or one that waited");
     assert_eq!(lanes.audit(LARGEST), Ok(()));
 }
 
-impl<J: Weigh> Lanes<J> {
-    /// Whether the counters say what is there, when no job takes more than so many places.
+impl<J: Weighted> Lanes<J> {
+    /// Whether the counters say what is there, when no job takes more than so many units.
     pub(crate) fn audit(&self, largest: usize) -> Result<(), String> {
         let held: usize = self.lanes.values().map(|lane| lane.load).sum();
         let in_flight: usize = self.lanes.values().map(|lane| lane.in_flight).sum();
@@ -528,7 +528,7 @@ impl<J: Weigh> Lanes<J> {
             ));
         }
         for (id, lane) in &self.lanes {
-            let queued: usize = lane.queue.iter().map(Weigh::places).sum();
+            let queued: usize = lane.queue.iter().map(Weighted::weight).sum();
             let least = queued + lane.reserved + lane.in_flight;
             let most = queued + lane.reserved + lane.in_flight * largest;
             if !(least..=most).contains(&lane.load) {

@@ -13,17 +13,17 @@ use crate::state::Core;
 const TOLERANCE: Duration = Duration::from_secs(5);
 
 /// The loop.
-pub(crate) struct SetBack {
+pub(crate) struct ClockSkewRepair {
     pub(crate) core: Arc<Core>,
 }
 
-// === impl SetBack ===
+// === impl ClockSkewRepair ===
 
-impl SetBack {
+impl ClockSkewRepair {
     /// One look; how many deliveries are due earlier now.
     pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
         let tolerance = i64::try_from(TOLERANCE.as_micros()).unwrap_or(i64::MAX);
-        let moved = self.core.db.set_back_all_teams(tolerance).await?;
+        let moved = self.core.db.pull_forward_all_teams(tolerance).await?;
         if moved > 0 {
             tracing::warn!(
                 deliveries = moved,

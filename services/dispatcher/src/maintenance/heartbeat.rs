@@ -12,25 +12,25 @@ use watchbell_store::Backend;
 use crate::state::Core;
 
 /// Between two heartbeats.
-pub(crate) const BEAT: Duration = Duration::from_millis(500);
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
 /// The same on SQLite, where nobody waits for it and each costs a sync of the disk.
-const SQLITE_BEAT: Duration = Duration::from_secs(1);
+const SQLITE_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// A replica silent for so long is dead, which includes its own predecessor on the same machine. Whoever is taken for
 /// dead wrongly goes on as another, and what it had under way may arrive twice; nothing is lost.
-const SILENCE: Duration = Duration::from_secs(3);
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Without a heartbeat for so long, the database cannot be used. More than a cut connection or a fail-over in order takes.
-const UNUSABLE: Duration = Duration::from_secs(5);
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The loop.
 pub(crate) struct Heartbeat {
     core: Arc<Core>,
     begun: Duration,
-    rhythm: Mutex<Rhythm>,
+    history: Mutex<HeartbeatHistory>,
 }
 
 /// Tells health whether the database can be used. A heartbeat is the sign, and not a commit: it writes, too, and is tried
 /// again when nobody submits any more. A loop of its own, since a heartbeat may hang on a connection that is dead.
-pub(crate) struct Pulse {
+pub(crate) struct HeartbeatMonitor {
     pub(crate) heartbeat: Arc<Heartbeat>,
     pub(crate) database: Condition,
 }
@@ -38,10 +38,10 @@ pub(crate) struct Pulse {
 /// When this replica's own heartbeats got through. Whoever was silent itself cannot tell who is dead: after the database
 /// was away, or the machine stood still, everybody looks dead to the first that is back.
 #[derive(Debug, Default)]
-struct Rhythm {
+struct HeartbeatHistory {
     last: Option<Duration>,
     /// The others have had time for a heartbeat by then.
-    judges_from: Duration,
+    reaps_from: Duration,
 }
 
 // === impl Heartbeat ===
@@ -51,7 +51,7 @@ impl Heartbeat {
         Self {
             begun: core.clock.monotonic(),
             core,
-            rhythm: Mutex::default(),
+            history: Mutex::default(),
         }
     }
 
@@ -71,8 +71,8 @@ impl Heartbeat {
     /// Until the next beat.
     pub(crate) fn pause(&self) -> Duration {
         match self.core.db.store().backend() {
-            Backend::Postgres => BEAT,
-            Backend::Sqlite => SQLITE_BEAT,
+            Backend::Postgres => HEARTBEAT_INTERVAL,
+            Backend::Sqlite => SQLITE_HEARTBEAT_INTERVAL,
         }
     }
 
@@ -83,12 +83,12 @@ impl Heartbeat {
             let (before, after) = (core.owner(), Uuid::now_v7());
             // Entered first: leases of a replica that is not entered are free to everybody.
             core.db.enter_replica(after).await?;
-            core.become_another(after);
+            core.begin_new_epoch(after);
             tracing::warn!(%before, %after, "others took this replica for dead; it goes on as another");
         }
-        if self.beaten() {
-            let silence = i64::try_from(SILENCE.as_micros()).unwrap_or(i64::MAX);
-            core.db.bury_silent_replicas(silence, core.owner()).await?;
+        if self.may_reap() {
+            let silence = i64::try_from(HEARTBEAT_TIMEOUT.as_micros()).unwrap_or(i64::MAX);
+            core.db.reap_dead_replicas(silence, core.owner()).await?;
         }
         let mut freed = 0;
         for owner in core.db.dead_owners_all_teams().await? {
@@ -102,17 +102,17 @@ impl Heartbeat {
     }
 
     fn beaten(&self) -> bool {
-        self.rhythm().beat(self.core.clock.monotonic())
+        self.history().beat(self.core.clock.monotonic())
     }
 
     /// Since when none got through.
-    fn silence(&self) -> Duration {
-        let last = self.rhythm().last.unwrap_or(self.begun);
+    fn since_last(&self) -> Duration {
+        let last = self.history().last.unwrap_or(self.begun);
         self.core.clock.monotonic().saturating_sub(last)
     }
 
-    fn rhythm(&self) -> MutexGuard<'_, Rhythm> {
-        self.rhythm.lock().unwrap_or_else(PoisonError::into_inner)
+    fn history(&self) -> MutexGuard<'_, HeartbeatHistory> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn free(&self, owner: Uuid) -> Result<u64, DbErr> {
@@ -140,13 +140,13 @@ impl Heartbeat {
     }
 }
 
-// === impl Pulse ===
+// === impl HeartbeatMonitor ===
 
-impl Pulse {
+impl HeartbeatMonitor {
     /// Looks once.
     pub(crate) fn tick(&self) {
-        let silence = self.heartbeat.silence();
-        if silence < UNUSABLE {
+        let silence = self.heartbeat.since_last();
+        if silence < DATABASE_TIMEOUT {
             self.database.up();
         } else {
             let seconds = silence.as_secs();
@@ -156,17 +156,17 @@ impl Pulse {
     }
 }
 
-// === impl Rhythm ===
+// === impl HeartbeatHistory ===
 
-impl Rhythm {
+impl HeartbeatHistory {
     /// Notes a heartbeat of our own; whether others may be judged by theirs.
     fn beat(&mut self, now: Duration) -> bool {
         // The last of another may be a beat older than ours.
         let gap = self.last.replace(now).map(|last| now.saturating_sub(last));
-        if gap.is_some_and(|gap| gap > SILENCE - BEAT) {
-            self.judges_from = now + SILENCE;
+        if gap.is_some_and(|gap| gap > HEARTBEAT_TIMEOUT - HEARTBEAT_INTERVAL) {
+            self.reaps_from = now + HEARTBEAT_TIMEOUT;
         }
-        now >= self.judges_from
+        now >= self.reaps_from
     }
 }
 
@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn whoever_was_silent_itself_judges_nobody_until_others_had_time_to_beat() {
-        let mut rhythm = Rhythm::default();
-        let mut beat = |seconds| rhythm.beat(Duration::from_secs(seconds));
+        let mut history = HeartbeatHistory::default();
+        let mut beat = |seconds| history.beat(Duration::from_secs(seconds));
         assert!(beat(100), "a new replica may judge its predecessor");
         assert!(beat(101));
         assert!(beat(103), "some beats were missed");

@@ -6,7 +6,7 @@ use watchbell_model::Severity;
 use watchbell_model::quiet_hours::QuietHours;
 
 use crate::channel::cache::Lookup;
-use crate::channel::hold::{held_until, place};
+use crate::channel::hold::{held_until, reschedule};
 use crate::job::State;
 use crate::state::Core;
 use crate::store::GatheringLane;
@@ -15,7 +15,7 @@ use crate::store::GatheringLane;
 pub(crate) async fn replan(core: &Core) -> Result<u64, DbErr> {
     let mut lanes = core.db.gathering_lanes_all_teams().await?;
     lanes.retain(|lane| lane.held_due.is_some());
-    core.plans.keep_only(&lanes);
+    core.hold_plans.keep_only(&lanes);
     let mut moved = 0;
     for lane in lanes {
         let Some(id) = lane.channel_id() else { continue };
@@ -26,12 +26,12 @@ pub(crate) async fn replan(core: &Core) -> Result<u64, DbErr> {
             Err(_) => continue,
         };
         if core
-            .plans
+            .hold_plans
             .is_stale(lane.lane, quiet.as_ref(), core.clock.monotonic())
         {
             let some = move_all(core, &lane, quiet.as_ref())
                 .await
-                .inspect_err(|_| core.plans.forget(lane.lane))?;
+                .inspect_err(|_| core.hold_plans.forget(lane.lane))?;
             moved += some;
         }
     }
@@ -42,7 +42,7 @@ async fn move_all(core: &Core, lane: &GatheringLane, quiet: Option<&QuietHours>)
     let now = core.clock.now();
     let mut moved = 0;
     for severity in Severity::ALL.iter().copied() {
-        let (state, due) = place(quiet, severity, now);
+        let (state, due) = reschedule(quiet, severity, now);
         let message = match state {
             State::Held => held_until(due),
             _ => String::new(),

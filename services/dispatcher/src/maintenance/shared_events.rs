@@ -29,11 +29,11 @@ impl Held {
         Self { event, is_shared }
     }
 
-    /// The places that one more job of this event takes.
-    pub(crate) fn places_of_next(&mut self) -> usize {
+    /// The units that one more job of this event takes.
+    pub(crate) fn weight_of_next(&mut self) -> usize {
         match std::mem::replace(&mut self.is_shared, true) {
-            true => self.event.places_shared(usize::MAX),
-            false => self.event.places(),
+            true => self.event.weight_shared_by(usize::MAX),
+            false => self.event.weight(),
         }
     }
 }

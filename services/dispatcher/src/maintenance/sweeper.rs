@@ -22,7 +22,7 @@ const MAX_PER_LANE: usize = 1_000;
 /// The same when many lanes wait: a large event may take more, and not all lanes at once.
 const MIN_PER_LANE: usize = 16;
 /// Places for rows claimed at once.
-const MAX_PLACES: usize = 5_000;
+const MAX_UNITS: usize = 5_000;
 /// Between two looks when nothing else wakes the sweeper.
 pub(crate) const POLL: Duration = Duration::from_secs(1);
 /// Lanes that had nothing to do for so long are forgotten.
@@ -93,7 +93,7 @@ impl Sweeper {
     /// One look.
     pub(crate) async fn tick(&mut self) -> Result<Sweep, DbErr> {
         let core = Arc::clone(&self.core);
-        self.settle_doubts().await?;
+        self.release_uncertain().await?;
         let (asked, backlogged) = {
             let (lanes, now) = (core.lanes(), core.clock.monotonic());
             (lanes.ask(now), lanes.backlogged(now))
@@ -130,7 +130,7 @@ impl Sweeper {
             core.clock.monotonic().saturating_sub(IDLE),
             core.clock.monotonic(),
         );
-        if claims.iter().all(|claim| claim.room == 0) {
+        if claims.iter().all(|claim| claim.units == 0) {
             sweep.more = false;
             return Ok(sweep);
         }
@@ -170,19 +170,19 @@ impl Sweeper {
     /// that was not enough for all.
     fn begin(&mut self, due: &[LaneId]) -> (Vec<Claim>, bool) {
         let now = self.core.clock.monotonic();
-        let share = (MAX_PLACES / due.len().max(1)).clamp(MIN_PER_LANE, MAX_PER_LANE);
+        let share = (MAX_UNITS / due.len().max(1)).clamp(MIN_PER_LANE, MAX_PER_LANE);
         let served = self.served;
         let behind = due.iter().filter(|lane| **lane > served);
         let others = due.iter().filter(|lane| **lane <= served);
         let mut lanes = self.core.lanes();
-        let mut left = MAX_PLACES;
+        let mut left = MAX_UNITS;
         let mut claims = Vec::new();
         for lane in behind.chain(others) {
             if left == 0 {
                 return (claims, false);
             }
             let claim = lanes.begin_claim(*lane, share.min(left), now);
-            left -= claim.room;
+            left -= claim.units;
             self.served = *lane;
             claims.push(claim);
         }
@@ -198,8 +198,8 @@ impl Sweeper {
         let owner = core.owner();
         let wanted: Vec<(LaneId, usize)> = claims
             .iter()
-            .filter(|claim| claim.room > 0)
-            .map(|claim| (claim.lane, claim.room))
+            .filter(|claim| claim.units > 0)
+            .map(|claim| (claim.lane, claim.units))
             .collect();
         let transaction = core.db.begin().await?;
         let rows = core.db.claim_all_teams(&transaction, owner, &wanted, now).await?;
@@ -207,19 +207,19 @@ impl Sweeper {
         core.db
             .commit(transaction)
             .await
-            .inspect_err(|_| core.doubt(owner, ids()))?;
+            .inspect_err(|_| core.record_uncertain_leases(owner, ids()))?;
         let mut events = self
             .events
             .of(&core.db, &rows)
             .await
-            .inspect_err(|_| core.doubt(owner, ids()))?;
+            .inspect_err(|_| core.record_uncertain_leases(owner, ids()))?;
         let mut jobs: HashMap<LaneId, Vec<Job>> = HashMap::new();
         let mut lost = Vec::new();
         for row in &rows {
             let held = events.get_mut(&(row.team_id, row.event_id.clone()));
             let job = held.map(|held| {
-                let places = held.places_of_next();
-                row.job(&held.event, places, owner, core.holdings.hold(row.id))
+                let weight = held.weight_of_next();
+                row.job(&held.event, weight, owner, core.holdings.hold(row.id))
             });
             match job {
                 Some(Ok(job)) => jobs.entry(job.lane).or_default().push(job),
@@ -234,22 +234,22 @@ impl Sweeper {
             core.db
                 .give_up(owner, &lost, "the event is not kept any more", now)
                 .await
-                .inspect_err(|_| core.doubt(owner, ids()))?;
+                .inspect_err(|_| core.record_uncertain_leases(owner, ids()))?;
         }
         Ok(jobs)
     }
 
     /// Gives back the leases of commits that may or may not have taken place. It must come before the next claim,
     /// which could take them legitimately.
-    async fn settle_doubts(&self) -> Result<(), DbErr> {
+    async fn release_uncertain(&self) -> Result<(), DbErr> {
         let mut by_owner: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-        for (owner, id) in self.core.take_doubtful() {
+        for (owner, id) in self.core.take_uncertain_leases() {
             by_owner.entry(owner).or_default().push(id);
         }
         let mut failure = None;
         for (owner, ids) in by_owner {
             if let Err(error) = self.core.db.release(owner, &ids).await {
-                self.core.doubt(owner, ids);
+                self.core.record_uncertain_leases(owner, ids);
                 failure = Some(error);
             }
         }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::maintenance::clock_skew::SetBack;
+use crate::maintenance::clock_skew::ClockSkewRepair;
 use crate::senders::{AttemptOutcome, AttemptResult};
 use crate::store::Migrator;
 
@@ -27,9 +27,9 @@ store_tests! {
         rig.pass(Duration::from_secs(120)).await;
         assert_eq!(rig.states().await, [State::Pending], "two minutes by the clock that is right");
 
-        let set_back = SetBack { core: Arc::clone(&rig.core) };
-        assert_eq!(set_back.tick().await.unwrap(), 1);
-        assert_eq!(set_back.tick().await.unwrap(), 0, "once is enough");
+        let clock_skew = ClockSkewRepair { core: Arc::clone(&rig.core) };
+        assert_eq!(clock_skew.tick().await.unwrap(), 1);
+        assert_eq!(clock_skew.tick().await.unwrap(), 0, "once is enough");
         rig.pass(Duration::from_secs(1)).await;
         assert_eq!(rig.states().await, [State::Delivered]);
     }
@@ -44,9 +44,9 @@ store_tests! {
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         rig.stage.clock.set(ahead() - TimeDelta::hours(1));
-        let set_back = SetBack { core: Arc::clone(&rig.core) };
-        assert_eq!(set_back.tick().await.unwrap(), 1);
-        assert_eq!(set_back.tick().await.unwrap(), 0, "once is enough");
+        let clock_skew = ClockSkewRepair { core: Arc::clone(&rig.core) };
+        assert_eq!(clock_skew.tick().await.unwrap(), 1);
+        assert_eq!(clock_skew.tick().await.unwrap(), 0, "once is enough");
         let due = rig.delivery().await.next_attempt_time.unwrap().seconds - rig.stage.now().timestamp();
         assert!((3_500..=3_600).contains(&due), "{due} s");
     }
@@ -58,7 +58,7 @@ store_tests! {
         rig.stage.receivers.answer(channel, AttemptResult::retryable("down", "the endpoint is down"));
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
-        let set_back = SetBack { core: Arc::clone(&rig.core) };
-        assert_eq!(set_back.tick().await.unwrap(), 0);
+        let clock_skew = ClockSkewRepair { core: Arc::clone(&rig.core) };
+        assert_eq!(clock_skew.tick().await.unwrap(), 0);
     }
 }

@@ -91,7 +91,7 @@ store_tests! {
         let requests: Vec<_> = requests.collect();
         let answers = rig.submit(requests).await;
         let refused: Vec<_> = answers.iter().filter_map(|answer| answer.error.as_ref()).collect();
-        assert!(!refused.is_empty(), "five do not fit into two places");
+        assert!(!refused.is_empty(), "five do not fit into two units");
         for status in refused {
             assert_eq!(status.code, tonic::Code::ResourceExhausted as i32);
             let details = prost::Message::encode_to_vec(status);

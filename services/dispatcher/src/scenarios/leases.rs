@@ -1,11 +1,11 @@
 //! Whose work it is: fencing, takeover, and the way back from the database.
 
+use watchbell_runtime::memory_budget::UNIT_BYTES;
 use watchbell_runtime::ready::Readiness;
-use watchbell_runtime::shares::PLACE;
 use watchbell_store::store_tests;
 
 use super::*;
-use crate::maintenance::heartbeat::Pulse;
+use crate::maintenance::heartbeat::HeartbeatMonitor;
 use crate::maintenance::reconciler::Reconciler;
 use crate::maintenance::shared_events::SharedEvents;
 use crate::store::DeliveryFilter;
@@ -60,7 +60,7 @@ store_tests! {
         let rig = Rig::new(&store).await;
         let readiness = Readiness::new();
         let database = readiness.condition("dispatcher", "database");
-        let pulse = Pulse { heartbeat: Arc::clone(&rig.heartbeat), database };
+        let pulse = HeartbeatMonitor { heartbeat: Arc::clone(&rig.heartbeat), database };
         rig.heartbeat.tick().await.unwrap();
         store.writer().execute_unprepared("ALTER TABLE replicas RENAME TO elsewhere").await.unwrap();
         for second in 1..=6 {
@@ -165,8 +165,8 @@ store_tests! {
         let ids: Vec<_> = (0..12).map(|n| format!("e{n:02}")).collect();
         for id in &ids {
             let mut request = request(&stage, id, &[channel]);
-            // Of three places.
-            let data = format!("{{\"text\":\"{}\"}}", "x".repeat(2 * PLACE));
+            // Of three units.
+            let data = format!("{{\"text\":\"{}\"}}", "x".repeat(2 * UNIT_BYTES));
             request.event.as_mut().unwrap().payload = Some(event_wire::event::Payload::DataJson(data.into()));
             assert_eq!(rig.submit(vec![request]).await[0].error, None);
         }
@@ -193,7 +193,7 @@ store_tests! {
         // As if the commit's answer had been lost: the row is ours, and we do not know.
         rig.core.lanes().retain(|_| false);
         let id: watchbell_model::ids::DeliveryId = rig.delivery().await.id.parse().unwrap();
-        rig.core.doubt(rig.core.owner(), [id.as_uuid()]);
+        rig.core.record_uncertain_leases(rig.core.owner(), [id.as_uuid()]);
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered]);
     }

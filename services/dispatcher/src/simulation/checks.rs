@@ -10,7 +10,7 @@ use super::hub::{Actor, Carrying, Role};
 use crate::job::State;
 
 /// A replica may be buried after this silence, in microseconds.
-const SILENCE: i64 = 3_000_000;
+const HEARTBEAT_TIMEOUT: i64 = 3_000_000;
 
 /// A delivery as the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Checks {
         for (id, beat) in &self.replicas {
             if !replicas.contains_key(id) {
                 self.gone.insert(*id);
-                if !own.contains(id) && now - beat < SILENCE {
+                if !own.contains(id) && now - beat < HEARTBEAT_TIMEOUT {
                     return Err("a replica was buried that had not been silent for long".to_owned());
                 }
             }

@@ -14,7 +14,7 @@ use super::hub::{self, Actor, FakeTransport, Role};
 use crate::channel::cache::Channels;
 use crate::delivery::pump::Pump;
 use crate::intake::committer::{Committer, Round};
-use crate::maintenance::heartbeat::{BEAT, Heartbeat};
+use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
 use crate::maintenance::sweeper::{POLL, Sweeper};
 use crate::metrics::Metrics;
 use crate::scenarios::play::PlayedConfig;
@@ -175,7 +175,7 @@ async fn beat(core: Arc<Core>) {
     let heartbeat = Heartbeat::new(Arc::clone(&core));
     let never = tokio::sync::Notify::new();
     loop {
-        hub::turn(core.clock.monotonic() + BEAT, &never).await;
+        hub::turn(core.clock.monotonic() + HEARTBEAT_INTERVAL, &never).await;
         let _ = heartbeat.tick().await;
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use watchbell_model::ids::TeamId;
-use watchbell_runtime::shares::Shares;
+use watchbell_runtime::memory_budget::MemoryBudget;
 
 use crate::job::Submission;
 
@@ -18,7 +18,7 @@ const TURN: usize = 4;
 pub(crate) struct Intake {
     queues: Mutex<Queues>,
     arrived: Notify,
-    shares: Shares,
+    memory: MemoryBudget,
 }
 
 /// The committer's end. When it goes, so does everything that waits.
@@ -52,12 +52,12 @@ pub(crate) enum Refused {
 // === impl Intake ===
 
 impl Intake {
-    /// Room for so many places of events that wait or are being committed.
-    pub(crate) fn new(places: usize) -> (Arc<Self>, Turns) {
+    /// Room for so many units of events that wait or are being committed.
+    pub(crate) fn new(units: usize) -> (Arc<Self>, Turns) {
         let intake = Arc::new(Self {
             queues: Mutex::default(),
             arrived: Notify::new(),
-            shares: Shares::new(places.max(1)),
+            memory: MemoryBudget::new(units.max(1)),
         });
         (Arc::clone(&intake), Turns(intake))
     }
@@ -65,8 +65,8 @@ impl Intake {
     /// Queues a submission, which keeps its share of the room until it is dropped.
     pub(crate) fn try_send(&self, mut submission: Submission) -> Result<(), Refused> {
         let team = submission.event.team_id;
-        let share = self.shares.take(team, submission.event.places());
-        submission.share = Some(share.ok_or(Refused::Full)?);
+        let permit = self.memory.take(team, submission.event.weight());
+        submission.permit = Some(permit.ok_or(Refused::Full)?);
         let mut queues = self.queues();
         if queues.closed {
             return Err(Refused::Closed);
@@ -139,14 +139,14 @@ impl Queues {
         loop {
             let team = *self.turns.front()?;
             let queue = self.teams.get_mut(&team)?;
-            let places = queue.waiting.front()?.event.places();
-            if queue.credit < places {
+            let weight = queue.waiting.front()?.event.weight();
+            if queue.credit < weight {
                 // Its turn comes again, with more to spend.
                 queue.credit += TURN;
                 self.turns.rotate_left(1);
                 continue;
             }
-            queue.credit -= places;
+            queue.credit -= weight;
             let submission = queue.waiting.pop_front();
             if queue.waiting.is_empty() {
                 self.teams.remove(&team);
@@ -164,7 +164,7 @@ mod tests {
     use crate::senders::samples;
     use chrono::DateTime;
     use tokio::sync::oneshot;
-    use watchbell_runtime::shares::PLACE;
+    use watchbell_runtime::memory_budget::UNIT_BYTES;
 
     fn team() -> TeamId {
         TeamId::generate(DateTime::UNIX_EPOCH)
@@ -179,9 +179,9 @@ mod tests {
         Submission::new(event, Vec::new(), false, oneshot::channel().0)
     }
 
-    fn large(team_id: TeamId, id: &str, places: usize) -> Submission {
+    fn large(team_id: TeamId, id: &str, units: usize) -> Submission {
         let mut submission = submission(team_id, id);
-        Arc::get_mut(&mut submission.event).unwrap().data = "x".repeat((places - 1) * PLACE);
+        Arc::get_mut(&mut submission.event).unwrap().data = "x".repeat((units - 1) * UNIT_BYTES);
         submission
     }
 
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(
             heavy,
             [8, 21],
-            "12 places of the one, then 12 of the other: {order:?}"
+            "12 units of the one, then 12 of the other: {order:?}"
         );
     }
 

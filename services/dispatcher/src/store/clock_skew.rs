@@ -21,9 +21,9 @@ impl Db {
     /// Makes deliveries of all teams that were written by a clock more than `tolerance` microseconds ahead of the
     /// database's due as much earlier as it was ahead; how many those were. From then on they are due before the instant
     /// at which they say that they were written, which tells that it was done.
-    pub(crate) async fn set_back_all_teams(&self, tolerance: i64) -> Result<u64, DbErr> {
+    pub(crate) async fn pull_forward_all_teams(&self, tolerance: i64) -> Result<u64, DbErr> {
         let now = self.database_now();
-        let mut set_back = 0;
+        let mut clock_skew = 0;
         for (index, more) in WAITING {
             let ahead = self.ahead(index, more);
             // Nearly always there is nothing to do, and no need to ask the writer for it.
@@ -38,9 +38,9 @@ impl Db {
                  FROM late WHERE deliveries.id = late.id AND late.stamp > {now} + $1
                     AND deliveries.due_at >= late.stamp AND deliveries.lease_owner IS NULL"
             );
-            set_back += self.execute(sql, vec![tolerance.into()]).await?;
+            clock_skew += self.execute(sql, vec![tolerance.into()]).await?;
         }
-        Ok(set_back)
+        Ok(clock_skew)
     }
 
     /// What is not due yet, and when it says that it was written. Jumps from lane to lane along an index,

@@ -116,7 +116,7 @@ impl Db {
         Ok(!self.query(sql, values).await?.is_empty())
     }
 
-    /// Leases, oldest first, due rows of each lane: as many as begin within so many places in memory.
+    /// Leases, oldest first, due rows of each lane: as many as begin within so many units in memory.
     pub(crate) async fn claim_all_teams(
         &self,
         transaction: &Transaction,
@@ -248,7 +248,7 @@ impl Db {
 
     /// Removes the rows of other replicas that were silent for longer than `silence` microseconds. Never our own: whoever
     /// can ask is alive, however long it had to wait for the database.
-    pub(crate) async fn bury_silent_replicas(&self, silence: i64, us: Uuid) -> Result<u64, DbErr> {
+    pub(crate) async fn reap_dead_replicas(&self, silence: i64, us: Uuid) -> Result<u64, DbErr> {
         let sql = format!(
             "DELETE FROM replicas WHERE heartbeat_at < {} - $1 AND id <> $2",
             self.database_now()
@@ -324,14 +324,14 @@ impl deliveries::Model {
     pub(crate) fn job(
         &self,
         event: &Arc<StoredEvent>,
-        places: usize,
+        weight: usize,
         owner: Uuid,
         hold: Hold,
     ) -> Result<Job, super::Corrupt> {
         Ok(Job {
             id: DeliveryId::from_uuid(self.id),
             event: Arc::clone(event),
-            places,
+            weight,
             route: self.parsed_route()?,
             lane: LaneId(self.lane_id),
             owner,

@@ -27,7 +27,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use uuid::Uuid;
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::TeamId;
-use watchbell_runtime::shares::PLACE;
+use watchbell_runtime::memory_budget::UNIT_BYTES;
 use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::direct::DirectTransaction;
@@ -169,12 +169,12 @@ fn word<T: FromWire>(number: i16, what: &'static str, row: &impl ToString) -> Re
 }
 
 /// The keys of events, as selected.
-/// SQL for the places that the event of delivery `d` takes in memory: about as many as [`StoredEvent::places`] counts, for
+/// SQL for the units that the event of delivery `d` takes in memory: about as many as [`StoredEvent::weight`] counts, for
 /// a rendered email is stored as JSON.
-fn event_places() -> String {
+fn event_weight() -> String {
     format!(
         "1 + coalesce((SELECT octet_length(e.data) + coalesce(octet_length(e.email), 0)
-            FROM events e WHERE e.team_id = d.team_id AND e.id = d.event_id), 0) / {PLACE}"
+            FROM events e WHERE e.team_id = d.team_id AND e.id = d.event_id), 0) / {UNIT_BYTES}"
     )
 }
 

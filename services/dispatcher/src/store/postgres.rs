@@ -9,7 +9,7 @@ use watchbell_model::ids::TeamId;
 
 use super::batch::Batch;
 use super::transaction::{Columns as _, Transaction, Writing};
-use super::{event_keys, event_places};
+use super::{event_keys, event_weight};
 
 /// Microseconds since 1970 by the server's clock.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -32,7 +32,7 @@ pub(super) async fn insert_events<W: Writing>(
     event_keys(&transaction.read(sql, batch, &[]).await?)
 }
 
-/// Leases, for each lane, of its due rows as many as begin within so many places, oldest first.
+/// Leases, for each lane, of its due rows as many as begin within so many units, oldest first.
 pub(super) async fn claim(
     transaction: &Transaction,
     owner: Uuid,
@@ -46,15 +46,15 @@ pub(super) async fn claim(
     let sql = format!(
         "UPDATE deliveries SET lease_owner = {{0}} WHERE id IN (
             SELECT taken.id FROM ({{rows}}) AS wanted CROSS JOIN LATERAL (
-                SELECT due.id, sum(due.places) OVER (ORDER BY due.due_at, due.id) - due.places AS before FROM (
-                    SELECT d.id, d.due_at, {} AS places FROM deliveries d
+                SELECT due.id, sum(due.weight) OVER (ORDER BY due.due_at, due.id) - due.weight AS before FROM (
+                    SELECT d.id, d.due_at, {} AS weight FROM deliveries d
                     WHERE d.lane_id = wanted.lane_id AND d.lease_owner IS NULL AND d.state IN (1, 2)
                         AND d.due_at <= {{1}}
                     ORDER BY d.due_at, d.id LIMIT wanted.room FOR UPDATE OF d SKIP LOCKED
                 ) AS due
             ) AS taken WHERE taken.before < wanted.room
         ) RETURNING *",
-        event_places()
+        event_weight()
     );
     let statement = batch.statement(
         transaction.get_database_backend(),

@@ -9,7 +9,7 @@ use watchbell_model::ids::TeamId;
 
 use super::batch::Batch;
 use super::transaction::{Transaction, Writing};
-use super::{event_keys, event_places};
+use super::{event_keys, event_weight};
 
 /// Microseconds since 1970 by the machine's clock.
 pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
@@ -35,7 +35,7 @@ pub(super) async fn insert_events<W: Writing>(
     event_keys(&transaction.read(&known, batch, &[inserted]).await?)
 }
 
-/// Leases, for each lane, of its due rows as many as begin within so many places, oldest first.
+/// Leases, for each lane, of its due rows as many as begin within so many units, oldest first.
 pub(super) async fn claim(
     transaction: &Transaction,
     owner: Uuid,
@@ -45,14 +45,14 @@ pub(super) async fn claim(
     let sql = format!(
         "UPDATE deliveries SET lease_owner = $1 WHERE id IN (
             SELECT id FROM (
-                SELECT id, sum(places) OVER (ORDER BY due_at, id) - places AS before FROM (
-                    SELECT d.id, d.due_at, {} AS places FROM deliveries d
+                SELECT id, sum(weight) OVER (ORDER BY due_at, id) - weight AS before FROM (
+                    SELECT d.id, d.due_at, {} AS weight FROM deliveries d
                     WHERE d.lane_id = $2 AND d.lease_owner IS NULL AND d.state IN (1, 2) AND d.due_at <= $3
                     ORDER BY d.due_at, d.id LIMIT $4
                 )
             ) WHERE before < $4
         ) RETURNING *",
-        event_places()
+        event_weight()
     );
     let mut rows = Vec::new();
     for (lane, room) in claims {

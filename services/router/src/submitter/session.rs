@@ -14,7 +14,7 @@ use watchbell_contracts::{
     api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, boxed},
     dispatcher::v1::{SubmitRequest, SubmitResponse},
 };
-use watchbell_runtime::{auth::internal_request, shares::Share};
+use watchbell_runtime::{auth::internal_request, memory_budget::MemoryPermit};
 
 /// One stream.
 pub(super) struct Session {
@@ -35,13 +35,13 @@ struct State {
 /// A request, and its share of the room for what waits.
 pub(super) struct Unsent {
     pub(super) request: SubmitRequest,
-    pub(super) share: Share,
+    pub(super) share: MemoryPermit,
 }
 
 /// Somebody who waits for an answer. Whoever stops waiting keeps the share all the same: the request is on its way.
 struct Waiting {
     answered: oneshot::Sender<SubmitResponse>,
-    _share: Share,
+    _share: MemoryPermit,
 }
 
 /// The session takes no more. The request comes back for another.

@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_model::ids::TeamId;
-use watchbell_runtime::shares::PLACE;
+use watchbell_runtime::memory_budget::UNIT_BYTES;
 
-use super::{PLACES, Submitter};
+use super::{Submitter, UNITS};
 use crate::{
     error::Error,
     testing::{FakeDispatcher, FakeSession, until},
@@ -290,10 +290,10 @@ async fn a_team_that_has_too_much_waiting_is_told_to_slow_down_and_others_are_no
     let mut session = world.sessions().await.remove(0);
     // A large request takes the room of many.
     let large = SubmitRequest {
-        team_id: "x".repeat(63 * PLACE),
+        team_id: "x".repeat(63 * UNIT_BYTES),
         ..SubmitRequest::default()
     };
-    let most = PLACES / 2 / 64;
+    let most = UNITS / 2 / 64;
     let waiting: Vec<_> = (0..most).map(|_| world.submit_for(TEAM, large.clone())).collect();
     until(|| world.busy() == Some(most)).await;
     let more = || world.submitter.submit(TEAM, request("more"));

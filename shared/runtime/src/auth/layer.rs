@@ -18,8 +18,8 @@ use tower::{Layer, Service};
 use watchbell_model::clock::SharedClock;
 use watchbell_model::secret::Secret;
 
+use super::concurrency::{ConcurrencyLimits, network};
 use super::rate::{Budget, RateLimit};
-use super::rooms::{Rooms, network};
 use super::session::{Session, StillGood};
 use super::table::{self, Access};
 use super::{Authenticator, Grant, KeyHash, Principal, hash_key};
@@ -73,7 +73,7 @@ struct Auth {
     service_tokens: Vec<KeyHash>,
     trust_certificates: bool,
     rate: Arc<RateLimit>,
-    rooms: Rooms,
+    limits: ConcurrencyLimits,
 }
 
 /// What a call brought along.
@@ -110,7 +110,7 @@ impl AuthLayer {
                 service_tokens: Vec::new(),
                 trust_certificates: false,
                 rate: Arc::new(rate),
-                rooms: Rooms::new(limits),
+                limits: ConcurrencyLimits::new(limits),
             }),
         }
     }
@@ -251,7 +251,7 @@ where
         let credential = auth.credential(&request);
         Box::pin(async move {
             let admitted = if access == Access::Public {
-                auth.rooms
+                auth.limits
                     .anonymous(peer)
                     .map(|place| (None, Session::anonymous(place)))
             } else {
@@ -309,9 +309,9 @@ impl Auth {
         access.check(&principal)?;
         self.rate.charge(&principal, NonZeroU32::MIN)?;
         let place = if stays_open {
-            self.rooms.stream(&principal)?
+            self.limits.stream(&principal)?
         } else {
-            self.rooms.call(&principal)?
+            self.limits.call(&principal)?
         };
         let left = expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
         Ok(Admission {
@@ -346,7 +346,7 @@ impl Auth {
         if let Poll::Ready(known) = futures::poll!(holder.as_mut()) {
             return known;
         }
-        let _asking = self.rooms.credential(peer)?;
+        let _asking = self.limits.credential(peer)?;
         holder.await
     }
 
@@ -420,7 +420,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let session = match self.auth.rooms.anonymous(peer(request.extensions())) {
+        let session = match self.auth.limits.anonymous(peer(request.extensions())) {
             Ok(place) => Session::anonymous(place),
             Err(problem) => return Box::pin(async { Ok(refused(false, problem)) }),
         };

@@ -3,21 +3,21 @@
 //! Everything is denied unless a row of the table says otherwise.
 
 mod cache;
+mod concurrency;
 mod config;
 mod granted;
 pub mod jwt;
 mod layer;
 mod rate;
-mod rooms;
 mod session;
 pub mod table;
 
 pub use cache::{Authenticator, CachedKeys, Grant, KeyHash, hash_key};
+pub(crate) use concurrency::network;
 pub use config::ConfigKeys;
 pub use granted::GrantedMembers;
 pub use layer::{Admission, AuthLayer, AuthService, MemberVerifier};
 pub use rate::Budget;
-pub(crate) use rooms::network;
 pub use session::Session;
 
 pub use crate::principal::{Principal, Scope, Scopes, UnknownScope, internal_request};

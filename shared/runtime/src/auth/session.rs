@@ -13,9 +13,9 @@ use http::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Status;
 
-use super::rooms::{CALL, Place};
+use super::concurrency::{CALL, CallPermit};
+use crate::memory_budget::UNIT_BYTES;
 use crate::problem::{DEFAULT_RETRY, Problem};
-use crate::shares::PLACE;
 
 /// Pause between two questions whether the credential of an open stream is still good. Together with the time for which a
 /// key's answer is remembered it ends a deleted key's streams within 30 seconds.
@@ -27,7 +27,7 @@ const RECHECK: Duration = Duration::from_secs(5);
 pub struct Session(Arc<Inner>);
 
 struct Inner {
-    place: Option<Place>,
+    permit: Option<CallPermit>,
     credential: Option<Opened>,
 }
 
@@ -44,20 +44,20 @@ struct Opened {
 // === impl Session ===
 
 impl Session {
-    pub(super) fn anonymous(place: Place) -> Self {
+    pub(super) fn anonymous(permit: CallPermit) -> Self {
         Self(Arc::new(Inner {
-            place: Some(place),
+            permit: Some(permit),
             credential: None,
         }))
     }
 
-    pub(super) fn of(still_good: StillGood, valid_for: Option<Duration>, place: Option<Place>) -> Self {
+    pub(super) fn of(still_good: StillGood, valid_for: Option<Duration>, permit: Option<CallPermit>) -> Self {
         // A service's token, or certificate, is good for as long as its process.
-        let credential = place.is_some().then_some(Opened {
+        let credential = permit.is_some().then_some(Opened {
             still_good,
             valid_for,
         });
-        Self(Arc::new(Inner { place, credential }))
+        Self(Arc::new(Inner { permit, credential }))
     }
 
     /// Puts the session into an answer.
@@ -82,14 +82,14 @@ impl Session {
 
     /// A request's body that takes room for what has come of it.
     pub(super) fn measure(&self, body: Body) -> Body {
-        if self.0.place.is_none() {
+        if self.0.permit.is_none() {
             return body;
         }
         Body::new(Measured {
             body,
             session: self.clone(),
             bytes: 0,
-            places: CALL,
+            units: CALL,
         })
     }
 }
@@ -119,17 +119,17 @@ struct Measured {
     body: Body,
     session: Session,
     bytes: usize,
-    places: usize,
+    units: usize,
 }
 
 impl Measured {
     /// Takes room for so many bytes more, if there is any.
     fn fits(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
-        let needed = (self.bytes / PLACE).saturating_sub(self.places);
-        self.places += needed;
-        let place = self.session.0.place.as_ref();
-        needed == 0 || place.is_none_or(|place| place.grow(needed))
+        let needed = (self.bytes / UNIT_BYTES).saturating_sub(self.units);
+        self.units += needed;
+        let permit = self.session.0.permit.as_ref();
+        needed == 0 || permit.is_none_or(|permit| permit.grow(needed))
     }
 }
 

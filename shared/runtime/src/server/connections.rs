@@ -1,4 +1,4 @@
-//! The open connections: of one network at most as many as are still free ([`Shares`]). When a network has its share, its
+//! The open connections: of one network at most as many as are still free ([`MemoryBudget`]). When a network has its share, its
 //! next connection takes the place of one that carries no request, the oldest without any request first: connections that
 //! say nothing keep nobody out.
 
@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::network;
+use crate::memory_budget::{MemoryBudget, MemoryPermit};
 use crate::peer::Activity;
-use crate::shares::{Share, Shares};
 
 /// All connections of a process.
 #[derive(Debug)]
 pub(super) struct Connections {
-    shares: Shares<IpAddr>,
+    shares: MemoryBudget<IpAddr>,
     open: Mutex<Open>,
 }
 
@@ -29,7 +29,7 @@ struct Open {
 #[derive(Debug)]
 struct Entry {
     network: IpAddr,
-    place: Share<IpAddr>,
+    place: MemoryPermit<IpAddr>,
     activity: Arc<Activity>,
     replaced: CancellationToken,
 }
@@ -50,7 +50,7 @@ pub(super) struct Connection {
 impl Connections {
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
-            shares: Shares::new(most),
+            shares: MemoryBudget::new(most),
             open: Mutex::default(),
         })
     }
@@ -88,7 +88,7 @@ impl Connections {
 
 impl Open {
     /// The place of a connection of this network that carries no request.
-    fn replace(&mut self, network: IpAddr) -> Option<Share<IpAddr>> {
+    fn replace(&mut self, network: IpAddr) -> Option<MemoryPermit<IpAddr>> {
         let oldest = |without: fn(&Activity) -> bool| {
             let mut of_network = self.connections.iter();
             let found = of_network.find(|(_, entry)| entry.network == network && without(&entry.activity));

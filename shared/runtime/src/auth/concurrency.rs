@@ -1,4 +1,4 @@
-//! Room for concurrent calls and open streams, shared between their callers ([`crate::shares`]): a team has at most as
+//! Room for concurrent calls and open streams, shared between their callers ([`crate::memory_budget`]): a team has at most as
 //! much as is free, one of its keys or members at most as much as that leaves to the team, and what is anonymous has a
 //! small room of its own, shared between networks. A call takes room for itself and for what its body holds.
 
@@ -7,9 +7,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use watchbell_model::ids::{KeyId, MemberId, TeamId};
 
 use super::Principal;
+use crate::memory_budget::{MemoryBudget, MemoryPermit};
 use crate::problem::{DEFAULT_RETRY, Problem};
 use crate::settings::LimitSettings;
-use crate::shares::{Share, Shares};
 
 /// Places of a call itself, of 4 KiB each: its headers, its task and the first of its body.
 pub(super) const CALL: usize = 4;
@@ -30,26 +30,26 @@ pub(super) enum Owner {
 }
 
 /// Room of one call or stream.
-pub(super) type Place = Share<Owner>;
+pub(super) type CallPermit = MemoryPermit<Owner>;
 
 /// The room of a process.
 #[derive(Debug)]
-pub(super) struct Rooms {
-    calls: Shares<Owner>,
-    streams: Shares<Owner>,
-    anonymous: Shares<Owner>,
-    credentials: Shares<Owner>,
+pub(super) struct ConcurrencyLimits {
+    calls: MemoryBudget<Owner>,
+    streams: MemoryBudget<Owner>,
+    anonymous: MemoryBudget<Owner>,
+    credentials: MemoryBudget<Owner>,
 }
 
-// === impl Rooms ===
+// === impl ConcurrencyLimits ===
 
-impl Rooms {
+impl ConcurrencyLimits {
     pub(super) fn new(limits: &LimitSettings) -> Self {
         Self {
-            calls: Shares::new(limits.max_calls.saturating_mul(CALL)),
-            streams: Shares::new(limits.max_streams),
-            anonymous: Shares::new(ANONYMOUS * CALL),
-            credentials: Shares::new(CREDENTIALS),
+            calls: MemoryBudget::new(limits.max_calls.saturating_mul(CALL)),
+            streams: MemoryBudget::new(limits.max_streams),
+            anonymous: MemoryBudget::new(ANONYMOUS * CALL),
+            credentials: MemoryBudget::new(CREDENTIALS),
         }
     }
 
@@ -57,36 +57,40 @@ impl Rooms {
     ///
     /// # Errors
     /// `RESOURCE_EXHAUSTED` when the caller's share is taken.
-    pub(super) fn call(&self, principal: &Principal) -> Result<Option<Place>, Problem> {
+    pub(super) fn call(&self, principal: &Principal) -> Result<Option<CallPermit>, Problem> {
         take(&self.calls, principal, CALL)
     }
 
     /// Room for a stream that stays open.
     ///
     /// # Errors
-    /// As [`Rooms::call`].
-    pub(super) fn stream(&self, principal: &Principal) -> Result<Option<Place>, Problem> {
+    /// As [`ConcurrencyLimits::call`].
+    pub(super) fn stream(&self, principal: &Principal) -> Result<Option<CallPermit>, Problem> {
         take(&self.streams, principal, 1)
     }
 
     /// Room for a call or page of nobody in particular.
     ///
     /// # Errors
-    /// As [`Rooms::call`].
-    pub(super) fn anonymous(&self, peer: IpAddr) -> Result<Place, Problem> {
+    /// As [`ConcurrencyLimits::call`].
+    pub(super) fn anonymous(&self, peer: IpAddr) -> Result<CallPermit, Problem> {
         full_unless(self.anonymous.take(Owner::Network(peer), CALL))
     }
 
     /// Room for a question about a credential.
     ///
     /// # Errors
-    /// As [`Rooms::call`].
-    pub(super) fn credential(&self, peer: IpAddr) -> Result<Place, Problem> {
+    /// As [`ConcurrencyLimits::call`].
+    pub(super) fn credential(&self, peer: IpAddr) -> Result<CallPermit, Problem> {
         full_unless(self.credentials.take(Owner::Network(peer), 1))
     }
 }
 
-fn take(shares: &Shares<Owner>, principal: &Principal, places: usize) -> Result<Option<Place>, Problem> {
+fn take(
+    shares: &MemoryBudget<Owner>,
+    principal: &Principal,
+    units: usize,
+) -> Result<Option<CallPermit>, Problem> {
     let (team, caller) = match principal {
         Principal::Service => return Ok(None),
         Principal::ApiKey { key_id, team_id, .. } => (*team_id, Owner::Key(*key_id)),
@@ -94,15 +98,15 @@ fn take(shares: &Shares<Owner>, principal: &Principal, places: usize) -> Result<
             member_id, team_id, ..
         } => (Some(*team_id), Owner::Member(*member_id)),
     };
-    let place = match team {
-        Some(team) => shares.take_within(Owner::Team(team), caller, places),
-        None => shares.take(caller, places),
+    let permit = match team {
+        Some(team) => shares.take_within(Owner::Team(team), caller, units),
+        None => shares.take(caller, units),
     };
-    full_unless(place).map(Some)
+    full_unless(permit).map(Some)
 }
 
-fn full_unless(place: Option<Place>) -> Result<Place, Problem> {
-    place.ok_or(Problem::Overloaded {
+fn full_unless(permit: Option<CallPermit>) -> Result<CallPermit, Problem> {
+    permit.ok_or(Problem::Overloaded {
         retry_after: DEFAULT_RETRY,
     })
 }
@@ -130,8 +134,8 @@ mod tests {
         }
     }
 
-    fn rooms() -> Rooms {
-        Rooms::new(&LimitSettings {
+    fn limits() -> ConcurrencyLimits {
+        ConcurrencyLimits::new(&LimitSettings {
             max_calls: 100,
             max_streams: 100,
             ..LimitSettings::default()
@@ -140,37 +144,37 @@ mod tests {
 
     #[test]
     fn one_keys_calls_and_streams_leave_room_for_other_keys_teams_and_services() {
-        let rooms = rooms();
+        let limits = limits();
         let team = TeamId::generate(DateTime::UNIX_EPOCH);
         let (loud, sibling) = (key(Some(team)), key(Some(team)));
         let other = key(Some(TeamId::generate(DateTime::UNIX_EPOCH)));
-        for open in [Rooms::call, Rooms::stream] {
-            let taken: Vec<_> = std::iter::from_fn(|| open(&rooms, &loud).ok()).collect();
+        for open in [ConcurrencyLimits::call, ConcurrencyLimits::stream] {
+            let taken: Vec<_> = std::iter::from_fn(|| open(&limits, &loud).ok()).collect();
             assert!((30..40).contains(&taken.len()), "a third: {}", taken.len());
             for caller in [&sibling, &other, &key(None), &Principal::Service] {
-                assert!(open(&rooms, caller).is_ok());
+                assert!(open(&limits, caller).is_ok());
             }
         }
     }
 
     #[test]
     fn one_network_leaves_room_for_others_and_for_who_is_known() {
-        let rooms = rooms();
+        let limits = limits();
         let of = |text: &str| network(text.parse().unwrap());
-        let taken: Vec<_> = std::iter::from_fn(|| rooms.anonymous(of("192.0.2.1")).ok()).collect();
+        let taken: Vec<_> = std::iter::from_fn(|| limits.anonymous(of("192.0.2.1")).ok()).collect();
         assert_eq!(taken.len(), ANONYMOUS / 2);
         assert!(
-            rooms.anonymous(of("::ffff:192.0.2.1")).is_err(),
+            limits.anonymous(of("::ffff:192.0.2.1")).is_err(),
             "the same address"
         );
-        assert!(rooms.anonymous(of("192.0.2.2")).is_ok());
-        assert!(rooms.call(&key(None)).is_ok());
+        assert!(limits.anonymous(of("192.0.2.2")).is_ok());
+        assert!(limits.call(&key(None)).is_ok());
 
-        let taken: Vec<_> = std::iter::from_fn(|| rooms.anonymous(of("2001:db8:0:1::1")).ok()).collect();
+        let taken: Vec<_> = std::iter::from_fn(|| limits.anonymous(of("2001:db8:0:1::1")).ok()).collect();
         assert!(
-            !taken.is_empty() && rooms.anonymous(of("2001:db8:0:1::2")).is_err(),
+            !taken.is_empty() && limits.anonymous(of("2001:db8:0:1::2")).is_err(),
             "one /64"
         );
-        assert!(rooms.anonymous(of("2001:db8:0:2::1")).is_ok());
+        assert!(limits.anonymous(of("2001:db8:0:2::1")).is_ok());
     }
 }

@@ -1,0 +1,214 @@
+//! MemoryBudget of something bounded: memory, calls, connections. What there is is counted in units, and an owner has at most
+//! as many as are still free (a dynamic threshold: Choudhury and Hahne, 1998): whatever one owner takes, something is
+//! left for the next.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use watchbell_domain::ids::TeamId;
+
+/// What one unit holds, in bytes.
+pub const UNIT_BYTES: usize = 4_096;
+
+/// The units that something of so many bytes takes: one, and one more for each [`UNIT_BYTES`] that it fills.
+#[must_use]
+pub const fn units(bytes: usize) -> usize {
+    1 + bytes / UNIT_BYTES
+}
+
+/// Places that owners permit; teams, unless said otherwise.
+#[derive(Debug)]
+pub struct MemoryBudget<K: Eq + Hash + Copy = TeamId>(Arc<Inner<K>>);
+
+#[derive(Debug)]
+struct Inner<K> {
+    total: usize,
+    held: Mutex<Held<K>>,
+}
+
+#[derive(Debug)]
+struct Held<K> {
+    all: usize,
+    owners: HashMap<K, usize>,
+}
+
+/// Places that an owner has until this is dropped.
+#[derive(Debug)]
+pub struct MemoryPermit<K: Eq + Hash + Copy = TeamId> {
+    budget: MemoryBudget<K>,
+    owners: [Option<K>; 2],
+    units: Mutex<usize>,
+}
+
+// === impl MemoryBudget ===
+
+impl<K: Eq + Hash + Copy> MemoryBudget<K> {
+    /// MemoryBudget of `total` units.
+    #[must_use]
+    pub fn new(total: usize) -> Self {
+        Self(Arc::new(Inner {
+            total,
+            held: Mutex::new(Held {
+                all: 0,
+                owners: HashMap::new(),
+            }),
+        }))
+    }
+
+    /// So many units for an owner; `None` when it has as many as are free. What is granted begins in a free unit, so that
+    /// one permit may reach beyond the bound.
+    #[must_use]
+    pub fn take(&self, owner: K, units: usize) -> Option<MemoryPermit<K>> {
+        self.take_for([Some(owner), None], units)
+    }
+
+    /// The same for somebody who belongs to a group: the group has at most as many units as are free, and its member at
+    /// most as many as that leaves to the group.
+    #[must_use]
+    pub fn take_within(&self, group: K, member: K, units: usize) -> Option<MemoryPermit<K>> {
+        self.take_for([Some(group), Some(member)], units)
+    }
+
+    fn take_for(&self, owners: [Option<K>; 2], units: usize) -> Option<MemoryPermit<K>> {
+        let granted = self.held().grant(self.0.total, owners, units);
+        granted.then(|| MemoryPermit {
+            budget: self.clone(),
+            owners,
+            units: Mutex::new(units),
+        })
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held<K>> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Eq + Hash + Copy> Clone for MemoryBudget<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+// === impl Held ===
+
+impl<K: Eq + Hash + Copy> Held<K> {
+    fn grant(&mut self, total: usize, owners: [Option<K>; 2], units: usize) -> bool {
+        let mut free = total.saturating_sub(self.all);
+        for owner in owners.iter().flatten() {
+            let own = self.owners.get(owner).copied().unwrap_or(0);
+            if own >= free {
+                return false;
+            }
+            free -= own;
+        }
+        self.all += units;
+        for owner in owners.into_iter().flatten() {
+            *self.owners.entry(owner).or_default() += units;
+        }
+        true
+    }
+}
+
+// === impl MemoryPermit ===
+
+impl<K: Eq + Hash + Copy> MemoryPermit<K> {
+    /// So many units more, under the same condition as the first.
+    #[must_use]
+    pub fn grow(&self, by: usize) -> bool {
+        let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
+        let granted = self.budget.held().grant(self.budget.0.total, self.owners, by);
+        if granted {
+            *units += by;
+        }
+        granted
+    }
+}
+
+impl<K: Eq + Hash + Copy> Drop for MemoryPermit<K> {
+    fn drop(&mut self) {
+        let units = *self.units.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.budget.held();
+        held.all -= units;
+        for owner in self.owners.into_iter().flatten() {
+            if let Some(own) = held.owners.get_mut(&owner) {
+                *own -= units;
+                if *own == 0 {
+                    held.owners.remove(&owner);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn team() -> TeamId {
+        TeamId::generate(DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_team_has_at_most_as_much_as_is_free_and_the_next_always_finds_something() {
+        let budget = MemoryBudget::new(100);
+        let mut kept = Vec::new();
+        for granted in [50, 25, 13, 6, 3] {
+            let team = team();
+            let own: Vec<_> = std::iter::from_fn(|| budget.take(team, 1)).collect();
+            assert_eq!(own.len(), granted);
+            kept.push(own);
+        }
+        kept.clear();
+        assert!(
+            budget.held().owners.is_empty() && budget.held().all == 0,
+            "all is granted back"
+        );
+    }
+
+    #[test]
+    fn a_large_share_takes_what_many_small_ones_would() {
+        let budget = MemoryBudget::new(100);
+        let (one, other) = (team(), team());
+        let large = budget.take(one, 65).unwrap();
+        assert!(budget.take(one, 1).is_none());
+        let small = (0..18)
+            .map(|_| budget.take(other, 1).unwrap())
+            .collect::<Vec<_>>();
+        assert!(budget.take(other, 1).is_none(), "18 of the 17 that are left");
+        drop(large);
+        assert!(budget.take(one, 1).is_some() && budget.take(other, 1).is_some());
+        drop(small);
+    }
+
+    #[test]
+    fn whatever_is_larger_than_everything_fits_when_nothing_else_is_there() {
+        let budget = MemoryBudget::new(4);
+        let all = budget.take(team(), 65).unwrap();
+        assert!(budget.take(team(), 1).is_none());
+        drop(all);
+        assert!(budget.take(team(), 1).is_some());
+    }
+
+    #[test]
+    fn a_member_of_a_group_leaves_something_to_the_group_and_the_group_to_others() {
+        let budget = MemoryBudget::new(90);
+        let loud: Vec<_> = std::iter::from_fn(|| budget.take_within("team", "loud", 1)).collect();
+        assert_eq!(loud.len(), 30, "a third");
+        let quiet: Vec<_> = std::iter::from_fn(|| budget.take_within("team", "quiet", 1)).collect();
+        assert_eq!(quiet.len(), 10, "a third of what is left to the team");
+        let other: Vec<_> = std::iter::from_fn(|| budget.take("other", 1)).collect();
+        assert_eq!(other.len(), 25, "half of what is free");
+    }
+
+    #[test]
+    fn a_share_grows_only_into_what_is_free_and_gives_all_of_it_back() {
+        let budget = MemoryBudget::new(10);
+        let permit = budget.take("one", 1).unwrap();
+        assert!(permit.grow(4), "1 of the 9 that are free");
+        assert!(!permit.grow(1), "5 of the 5 that are free");
+        drop(permit);
+        assert_eq!(budget.held().all, 0);
+    }
+}
