@@ -11,7 +11,7 @@ use watchbell_model::convert::{FromWire, duration, structure, timestamp};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
 use crate::event::StoredEvent;
-use crate::job::{Attempt, Job, Outcome, State, Submission};
+use crate::job::{Attempt, Job, JobOutcome, State, Submission};
 use crate::senders::logged::LoggedHeaders;
 use crate::store::entities::{attempts, deliveries, events};
 use crate::store::{Corrupt, NotificationRow, instant};
@@ -142,7 +142,7 @@ pub(crate) fn new_deliveries(submission: &Submission) -> Vec<Change> {
 }
 
 /// The news that a delivery has changed.
-pub(crate) fn changed(outcome: &Outcome) -> Change {
+pub(crate) fn changed(outcome: &JobOutcome) -> Change {
     let job = &outcome.job;
     change(job.team_id(), job.route.channel_id(), outcome_delivery(outcome))
 }
@@ -154,7 +154,7 @@ pub(crate) fn row_changed(row: &deliveries::Model) -> Result<Change, Corrupt> {
 }
 
 /// A delivery after an outcome, with the attempt that led there.
-pub(crate) fn outcome_delivery(outcome: &Outcome) -> wire::Delivery {
+pub(crate) fn outcome_delivery(outcome: &JobOutcome) -> wire::Delivery {
     let job = &outcome.job;
     let mut delivery = skeleton(&job.event, job.id, job.created_at);
     delivery.route = Some((&*job.route).into());

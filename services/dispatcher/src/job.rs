@@ -13,7 +13,7 @@ use watchbell_runtime::memory_budget::MemoryPermit;
 use watchbell_runtime::problem::Problem;
 
 use crate::event::StoredEvent;
-use crate::job::live_jobs::Hold;
+use crate::job::live_jobs::JobGuard;
 use crate::lanes::{LaneId, Weighted};
 use crate::route::Route;
 use crate::senders::{AttemptOutcome, AttemptResult};
@@ -94,7 +94,7 @@ pub(crate) struct Job {
     /// As whom this replica holds it.
     pub(crate) owner: Uuid,
     /// Makes it known to who looks for leases without a job.
-    pub(crate) _hold: Hold,
+    pub(crate) _guard: JobGuard,
     /// Attempts so far.
     pub(crate) attempts: u32,
     /// Of these, in the present run of the retry schedule.
@@ -107,7 +107,7 @@ pub(crate) struct Job {
 
 /// Where a job stands from now on. Committing it gives the lease back.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct JobOutcome {
     pub(crate) job: Job,
     pub(crate) state: State,
     /// Why it stands there, for people.
@@ -214,8 +214,8 @@ impl Job {
     }
 
     /// Another place for this job, without an attempt.
-    pub(crate) fn stays(self, state: State, message: impl Into<String>) -> Outcome {
-        Outcome {
+    pub(crate) fn stays(self, state: State, message: impl Into<String>) -> JobOutcome {
+        JobOutcome {
             tries: self.tries,
             job: self,
             state,
@@ -230,24 +230,24 @@ impl Job {
     }
 
     /// As [`Job::stays`], to be looked at again later.
-    pub(crate) fn waits(self, state: State, message: impl Into<String>, due_at: DateTime<Utc>) -> Outcome {
-        Outcome {
+    pub(crate) fn waits(self, state: State, message: impl Into<String>, due_at: DateTime<Utc>) -> JobOutcome {
+        JobOutcome {
             due_at: Some(due_at),
             ..self.stays(state, message)
         }
     }
 
     /// The end of this job, without a (further) attempt.
-    pub(crate) fn ends(self, state: State, message: impl Into<String>, now: DateTime<Utc>) -> Outcome {
-        Outcome {
+    pub(crate) fn ends(self, state: State, message: impl Into<String>, now: DateTime<Utc>) -> JobOutcome {
+        JobOutcome {
             ended_at: Some(now),
             ..self.stays(state, message)
         }
     }
 
     /// Parked.
-    pub(crate) fn parks(self, why: ParkedFor, message: impl Into<String>) -> Outcome {
-        Outcome {
+    pub(crate) fn parks(self, why: ParkedFor, message: impl Into<String>) -> JobOutcome {
+        JobOutcome {
             parked_for: Some(why),
             ..self.stays(State::Parked, message)
         }

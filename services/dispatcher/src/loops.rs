@@ -1,5 +1,5 @@
-//! Which loops there are, how often they turn, and in which order they stop: first what brings work in, then the
-//! lanes, then the committer, and last what keeps our leases ours.
+//! Background loops of the Dispatcher, their intervals, and the order in which they stop: first those that bring work in,
+//! then the lanes, then the committer, and last the heartbeat, which keeps the leases.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,64 +13,64 @@ use crate::intake::committer::Committer;
 use crate::maintenance::clock_skew::ClockSkewRepair;
 use crate::maintenance::durability::Durability;
 use crate::maintenance::gauges::Gauges;
-use crate::maintenance::health_reporter::HealthKeeper;
+use crate::maintenance::health_reporter::HealthReporter;
 use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat, HeartbeatMonitor};
 use crate::maintenance::reconciler::Reconciler;
-use crate::maintenance::retention::Purge;
+use crate::maintenance::retention::Retention;
 use crate::maintenance::sweeper::Sweeper;
-use crate::maintenance::unparker::Parking;
+use crate::maintenance::unparker::Unparker;
 use crate::state::Core;
 
-/// Between two rounds of telling who does not know yet.
-const HEALTH: Duration = Duration::from_secs(1);
-/// Between two looks at what is parked, when nothing has changed.
-const PARKING: Duration = Duration::from_secs(10);
-/// Between two looks for what a clock that was ahead has written.
-const CLOCK_SKEW: Duration = Duration::from_secs(10);
-/// Between two looks for leases without a job.
-const RECONCILE: Duration = Duration::from_secs(30);
-/// Between two looks at how the database replicates.
-const DURABILITY: Duration = Duration::from_secs(300);
-/// Between two counts of what waits.
-const GAUGES: Duration = Duration::from_secs(15);
-/// Between two checkpoints of SQLite's.
-const CHECKPOINT: Duration = Duration::from_millis(200);
-/// After one that failed, as on a full disk.
-const CHECKPOINT_AFTER_FAULT: Duration = Duration::from_secs(10);
-/// Before the first round of retention: what a start has to do comes first.
-const PURGE_FIRST: Duration = Duration::from_secs(10);
+/// Between two rounds of reporting channels' health.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two checks of parked deliveries, unless Config changes.
+const UNPARK_INTERVAL: Duration = Duration::from_secs(10);
+/// Between two checks for due times written by a clock that ran fast.
+const CLOCK_SKEW_INTERVAL: Duration = Duration::from_secs(10);
+/// Between two checks for leases without a job.
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
+/// Between two checks of how the database replicates.
+const DURABILITY_INTERVAL: Duration = Duration::from_secs(300);
+/// Between two counts of waiting deliveries.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(15);
+/// Between two checkpoints of SQLite's WAL.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(200);
+/// After a checkpoint that failed, for example on a full disk.
+const CHECKPOINT_RETRY: Duration = Duration::from_secs(10);
+/// Before the first round of retention, so that a start is not slowed down.
+const RETENTION_DELAY: Duration = Duration::from_secs(10);
 /// Between two rounds of retention.
-const PURGE: Duration = Duration::from_secs(600);
+const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
 
-/// A loop whose work is one turn.
-trait Turn: Send + Sync + 'static {
-    /// Before the first turn.
+/// A task that a loop repeats.
+trait PeriodicTask: Send + Sync + 'static {
+    /// Delay before the first run.
     const FIRST: Duration;
 
-    /// Turns; how long to wait for the next.
-    fn turn(&self) -> impl Future<Output = Duration> + Send;
+    /// Runs once and returns the delay before the next run.
+    fn run_once(&self) -> impl Future<Output = Duration> + Send;
 
-    /// What makes the wait shorter.
+    /// Ends the delay early.
     fn wake(&self) -> Option<&Notify> {
         None
     }
 }
 
-impl Turn for HealthKeeper {
-    const FIRST: Duration = HEALTH;
+impl PeriodicTask for HealthReporter {
+    const FIRST: Duration = HEALTH_INTERVAL;
 
-    async fn turn(&self) -> Duration {
-        note(self.tick().await, "health");
-        HEALTH
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "health");
+        HEALTH_INTERVAL
     }
 }
 
-impl Turn for Parking {
-    const FIRST: Duration = PARKING;
+impl PeriodicTask for Unparker {
+    const FIRST: Duration = UNPARK_INTERVAL;
 
-    async fn turn(&self) -> Duration {
-        note(self.tick().await, "parking");
-        PARKING
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "unparker");
+        UNPARK_INTERVAL
     }
 
     fn wake(&self) -> Option<&Notify> {
@@ -78,92 +78,94 @@ impl Turn for Parking {
     }
 }
 
-impl Turn for ClockSkewRepair {
-    const FIRST: Duration = CLOCK_SKEW;
+impl PeriodicTask for ClockSkewRepair {
+    const FIRST: Duration = CLOCK_SKEW_INTERVAL;
 
-    async fn turn(&self) -> Duration {
-        note(self.tick().await, "looking for clocks that were ahead");
-        CLOCK_SKEW
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "clock skew repair");
+        CLOCK_SKEW_INTERVAL
     }
 }
 
-impl Turn for Reconciler {
-    const FIRST: Duration = RECONCILE;
+impl PeriodicTask for Reconciler {
+    const FIRST: Duration = RECONCILE_INTERVAL;
 
-    async fn turn(&self) -> Duration {
-        note(self.tick().await, "looking for leases without a job");
-        RECONCILE
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "lease reconciliation");
+        RECONCILE_INTERVAL
     }
 }
 
-impl Turn for Durability {
+impl PeriodicTask for Durability {
     const FIRST: Duration = Duration::ZERO;
 
-    async fn turn(&self) -> Duration {
-        note(self.tick().await, "looking at how the database replicates");
-        DURABILITY
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "durability check");
+        DURABILITY_INTERVAL
     }
 }
 
-impl Turn for Gauges {
-    const FIRST: Duration = GAUGES;
+impl PeriodicTask for Gauges {
+    const FIRST: Duration = GAUGE_INTERVAL;
 
-    async fn turn(&self) -> Duration {
-        note(self.tick().await, "counting what waits");
-        GAUGES
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "queue gauges");
+        GAUGE_INTERVAL
     }
 }
 
 /// Copies SQLite's WAL into its file before a commit has to.
 struct Checkpoints(Arc<Core>);
 
-impl Turn for Checkpoints {
-    const FIRST: Duration = CHECKPOINT;
+impl PeriodicTask for Checkpoints {
+    const FIRST: Duration = CHECKPOINT_INTERVAL;
 
-    async fn turn(&self) -> Duration {
-        let done = note(self.0.db.store().checkpoint().await, "a checkpoint");
-        done.map_or(CHECKPOINT_AFTER_FAULT, |()| CHECKPOINT)
+    async fn run_once(&self) -> Duration {
+        let done = log_failure(self.0.db.store().checkpoint().await, "checkpoint");
+        done.map_or(CHECKPOINT_RETRY, |()| CHECKPOINT_INTERVAL)
     }
 }
 
-impl Turn for Purge {
-    const FIRST: Duration = PURGE_FIRST;
+impl PeriodicTask for Retention {
+    const FIRST: Duration = RETENTION_DELAY;
 
-    async fn turn(&self) -> Duration {
-        note(self.tick().await, "retention").flatten().unwrap_or(PURGE)
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "retention")
+            .flatten()
+            .unwrap_or(RETENTION_INTERVAL)
     }
 }
 
-impl Turn for Heartbeat {
+impl PeriodicTask for Heartbeat {
     const FIRST: Duration = HEARTBEAT_INTERVAL;
 
-    async fn turn(&self) -> Duration {
-        note(self.tick().await, "the heartbeat");
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "heartbeat");
         self.pause()
     }
 }
 
-impl Turn for HeartbeatMonitor {
+impl PeriodicTask for HeartbeatMonitor {
     const FIRST: Duration = HEARTBEAT_INTERVAL;
 
-    async fn turn(&self) -> Duration {
+    async fn run_once(&self) -> Duration {
         self.tick();
         HEARTBEAT_INTERVAL
     }
 }
 
-/// Starts them all.
+/// Starts all loops.
 pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) {
     let shared = || Arc::clone(&core);
     let sweeper = Sweeper::new(shared());
     tasks.spawn_fn(Stage::Intake, "dispatcher.sweeper", |stop| sweeper.run(stop));
-    let health = HealthKeeper { core: shared() };
+    let health = HealthReporter { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.health", |stop| async move {
         every(&health, &stop).await;
     });
-    let parking = Parking::new(shared());
-    tasks.spawn_fn(Stage::Intake, "dispatcher.parking", |stop| async move {
-        every(&parking, &stop).await;
+    let unparker = Unparker::new(shared());
+    tasks.spawn_fn(Stage::Intake, "dispatcher.unparker", |stop| async move {
+        every(&unparker, &stop).await;
     });
     let clock_skew = ClockSkewRepair { core: shared() };
     tasks.spawn_fn(Stage::Intake, "dispatcher.clock_skew", |stop| async move {
@@ -181,9 +183,9 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     tasks.spawn_fn(Stage::Intake, "dispatcher.durability", |stop| async move {
         every(&durability, &stop).await;
     });
-    let purge = Purge::new(shared());
-    tasks.spawn_fn(Stage::Intake, "dispatcher.purge", |stop| async move {
-        every(&purge, &stop).await;
+    let retention = Retention::new(shared());
+    tasks.spawn_fn(Stage::Intake, "dispatcher.retention", |stop| async move {
+        every(&retention, &stop).await;
     });
     let pump = Pump::new(shared());
     tasks.spawn_fn(Stage::Drain, "dispatcher.pump", |stop| pump.run(stop));
@@ -219,12 +221,12 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     });
 }
 
-/// Turns until told to stop.
-async fn every<T: Turn>(turning: &T, stop: &CancellationToken) {
+/// Repeats a task until `stop`.
+async fn every<T: PeriodicTask>(task: &T, stop: &CancellationToken) {
     let mut pause = T::FIRST;
     loop {
         let woken = async {
-            match turning.wake() {
+            match task.wake() {
                 Some(wake) => wake.notified().await,
                 None => std::future::pending().await,
             }
@@ -234,13 +236,13 @@ async fn every<T: Turn>(turning: &T, stop: &CancellationToken) {
             () = woken => {}
             () = tokio::time::sleep(pause) => {}
         }
-        pause = turning.turn().await;
+        pause = task.run_once().await;
     }
 }
 
-/// An outage is a state to wait in, never a reason to end a loop.
+/// Logs a failure. The loop goes on: an outage ends by itself.
 fn note<T>(result: Result<T, sea_orm::DbErr>, what: &'static str) -> Option<T> {
     result
-        .inspect_err(|error| tracing::warn!(%error, what, "a round failed; it is tried again"))
+        .inspect_err(|error| tracing::warn!(%error, what, "a background task failed; it will be retried"))
         .ok()
 }

@@ -7,7 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 use watchbell_model::ChannelKind;
 
-use crate::job::{Attempt, Job, Outcome, State};
+use crate::job::{Attempt, Job, JobOutcome, State};
 use crate::senders::AttemptOutcome;
 
 /// The instruments.
@@ -109,7 +109,7 @@ impl Metrics {
             .record(attempt.result.latency.as_secs_f64(), &labels);
     }
 
-    pub(crate) fn outcome(&self, outcome: &Outcome) {
+    pub(crate) fn outcome(&self, outcome: &JobOutcome) {
         if outcome.state == State::Pending {
             return;
         }

@@ -38,12 +38,12 @@ use self::play::{PlayedConfig, Receivers};
 use crate::api::Service;
 use crate::channel::cache::Channels;
 use crate::delivery::pump::Pump;
-use crate::intake::committer::{Committer, Round};
+use crate::intake::committer::{BatchResult, Committer};
 use crate::job::State;
-use crate::maintenance::health_reporter::HealthKeeper;
+use crate::maintenance::health_reporter::HealthReporter;
 use crate::maintenance::heartbeat::Heartbeat;
 use crate::maintenance::sweeper::Sweeper;
-use crate::maintenance::unparker::Parking;
+use crate::maintenance::unparker::Unparker;
 use crate::metrics::Metrics;
 use crate::settings::{MailSettings, Settings};
 use crate::state::{Core, Parts};
@@ -59,8 +59,8 @@ struct Rig {
     pump: Pump,
     sweeper: Sweeper,
     heartbeat: Arc<Heartbeat>,
-    health: HealthKeeper,
-    parking: Parking,
+    health: HealthReporter,
+    unparker: Unparker,
     service: Service,
     stage: Stage,
 }
@@ -166,23 +166,23 @@ impl Rig {
             pump: Pump::new(shared()),
             sweeper: Sweeper::new(shared()),
             heartbeat: Arc::new(Heartbeat::new(shared())),
-            health: HealthKeeper { core: shared() },
-            parking: Parking::new(shared()),
+            health: HealthReporter { core: shared() },
+            unparker: Unparker::new(shared()),
             service: Service { core: shared() },
             stage: stage.clone(),
             core,
         }
     }
 
-    /// Turns every loop of the way of a delivery until there is nothing left to do now.
+    /// Runs every loop on the path of a delivery until nothing is left to do now.
     async fn settle(&mut self) {
         loop {
             let claimed = self.sweeper.tick().await.unwrap().claimed;
             let started = self.pump.tick();
             self.pump.settle().await;
             let committed = self.committer.tick().await;
-            assert_ne!(committed, Round::Failed, "the database is there");
-            if (committed, claimed, started) == (Round::Idle, 0, 0) {
+            assert_ne!(committed, BatchResult::Failed, "the database is there");
+            if (committed, claimed, started) == (BatchResult::Idle, 0, 0) {
                 return;
             }
         }

@@ -16,15 +16,15 @@ use crate::channel::health::Health;
 use crate::channel::hold::HoldPlans;
 use crate::channel::mail_budget::Budgets;
 use crate::channel::storm::Storms;
-use crate::job::live_jobs::Holdings;
-use crate::job::{Job, Outcome};
+use crate::job::live_jobs::LiveJobs;
+use crate::job::{Job, JobOutcome};
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
 use crate::senders::Transport;
 use crate::settings::{MailPolicy, Settings};
 use crate::state::feed::Feed;
-use crate::state::load::Pressure;
-use crate::state::submission_queue::{Intake, Turns};
+use crate::state::load::LoadMonitor;
+use crate::state::submission_queue::{SubmissionQueue, SubmissionReceiver};
 use crate::store::Db;
 
 /// Shared by everything in one replica.
@@ -35,21 +35,21 @@ pub(crate) struct Core {
     pub(crate) channels: Channels,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) health: Health,
-    pub(crate) pressure: Pressure,
+    pub(crate) load: LoadMonitor,
     pub(crate) storms: Storms,
     pub(crate) budgets: Budgets,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
     pub(crate) hold_plans: HoldPlans,
-    pub(crate) holdings: Holdings,
+    pub(crate) live_jobs: LiveJobs,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
     /// A random number in [0, 1), so that what failed together does not come back together.
     pub(crate) jitter: fn() -> f64,
     /// Into the committer. Full: overloaded.
-    pub(crate) intake: Arc<Intake>,
+    pub(crate) submissions: Arc<SubmissionQueue>,
     /// Into the committer. Full: attempts wait with their slots, and nothing new is started.
-    pub(crate) outcomes: mpsc::Sender<Outcome>,
+    pub(crate) outcomes: mpsc::Sender<JobOutcome>,
     /// Something may be sent.
     pub(crate) pump: Notify,
     /// Something may be claimed.
@@ -77,8 +77,8 @@ pub(crate) struct Parts {
 
 impl Core {
     /// A core, and the ends of its queues for the committer.
-    pub(crate) fn new(parts: Parts) -> (Arc<Self>, Turns, mpsc::Receiver<Outcome>) {
-        let (intake, submissions) = Intake::new(parts.settings.intake_queue);
+    pub(crate) fn new(parts: Parts) -> (Arc<Self>, SubmissionReceiver, mpsc::Receiver<JobOutcome>) {
+        let (submissions, receiver) = SubmissionQueue::new(parts.settings.intake_queue);
         let (outcomes, results) = mpsc::channel(parts.settings.outcome_queue);
         let limits = parts.settings.limits();
         let feed = Feed::new(parts.db.store());
@@ -89,17 +89,17 @@ impl Core {
             channels: parts.channels,
             transport: parts.transport,
             health: Health::default(),
-            pressure: Pressure::default(),
+            load: LoadMonitor::default(),
             storms: Storms::default(),
             budgets: Budgets::new(parts.mail.per_team_hour),
             mail: parts.mail,
             brand: parts.brand,
             hold_plans: HoldPlans::default(),
-            holdings: Holdings::default(),
+            live_jobs: LiveJobs::default(),
             feed,
             metrics: parts.metrics,
             jitter: parts.jitter,
-            intake,
+            submissions,
             outcomes,
             pump: Notify::new(),
             sweep: Notify::new(),
@@ -107,7 +107,7 @@ impl Core {
             owner: Mutex::new(Uuid::now_v7()),
             uncertain_leases: Mutex::default(),
         };
-        (Arc::new(core), submissions, results)
+        (Arc::new(core), receiver, results)
     }
 
     /// The lanes. Hold them briefly, and never across an await.

@@ -79,7 +79,7 @@ pub(super) async fn enter(
         .collect();
     let (answer, committed) = oneshot::channel();
     let submission = Submission::new(event, routes, at_once, answer);
-    core.intake
+    core.submissions
         .try_send(submission)
         .map_err(|refused| match refused {
             Refused::Full => Problem::Overloaded {

@@ -23,7 +23,7 @@ use crate::delivery::pump::attempt;
 use crate::encode;
 use crate::error::Error;
 use crate::event::StoredEvent;
-use crate::job::{Job, Outcome, State};
+use crate::job::{Job, JobOutcome, State};
 use crate::lanes::LaneId;
 use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
@@ -148,7 +148,7 @@ async fn try_out(
         first_attempt_at: None,
         created_at: now,
         replay_of: None,
-        _hold: core.holdings.hold(id.as_uuid()),
+        _guard: core.live_jobs.register(id.as_uuid()),
     };
     let outcome = attempt(core, job, policy).await;
     wire::SendTestResponse {
@@ -184,7 +184,7 @@ async fn send_now(
     }
     let carried = tokio::spawn(async move {
         let (answer, committed) = oneshot::channel();
-        let outcome = Outcome {
+        let outcome = JobOutcome {
             answer: Some(answer),
             ..attempt(&core, job, &policy).await
         };

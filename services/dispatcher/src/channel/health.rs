@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use watchbell_domain::ids::{ChannelId, TeamId};
 
-use crate::store::{Db, Noted};
+use crate::store::{Db, HealthSample};
 
 /// What this replica knows of channels.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Health {
     /// The epochs in which channels are unhealthy.
     unhealthy: Mutex<HashMap<ChannelId, i64>>,
     /// Results that are not in the database yet.
-    results: Mutex<HashMap<ChannelId, Noted>>,
+    results: Mutex<HashMap<ChannelId, HealthSample>>,
 }
 
 // === impl Health ===
@@ -28,7 +28,7 @@ impl Health {
     }
 
     /// A channel turned unhealthy.
-    pub(crate) fn broke(&self, id: ChannelId, epoch: i64) {
+    pub(crate) fn mark_unhealthy(&self, id: ChannelId, epoch: i64) {
         let mut unhealthy = self.unhealthy();
         let known = unhealthy.entry(id).or_insert(epoch);
         *known = epoch.max(*known);
@@ -37,10 +37,10 @@ impl Health {
     /// Something got through, or did not.
     pub(crate) fn note(&self, team: TeamId, id: ChannelId, at: DateTime<Utc>, error: Option<&str>) {
         let mut results = self.results();
-        let noted = results.entry(id).or_insert_with(|| Noted::new(team, id));
+        let sample = results.entry(id).or_insert_with(|| HealthSample::new(team, id));
         match error {
-            None => noted.success = noted.success.max(Some(at)),
-            Some(error) => noted.error = Some((error.to_owned(), at)),
+            None => sample.success = sample.success.max(Some(at)),
+            Some(error) => sample.error = Some((error.to_owned(), at)),
         }
     }
 
@@ -51,7 +51,7 @@ impl Health {
         team: TeamId,
         id: ChannelId,
     ) -> Result<Option<DateTime<Utc>>, DbErr> {
-        let here = self.results().get(&id).and_then(|noted| noted.success);
+        let here = self.results().get(&id).and_then(|sample| sample.success);
         Ok(db.last_success(team, id).await?.max(here))
     }
 
@@ -59,7 +59,7 @@ impl Health {
         self.unhealthy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn results(&self) -> MutexGuard<'_, HashMap<ChannelId, Noted>> {
+    pub(crate) fn results(&self) -> MutexGuard<'_, HashMap<ChannelId, HealthSample>> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

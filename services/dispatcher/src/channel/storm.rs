@@ -41,7 +41,7 @@ struct Folding {
 
 /// Whether a message of its own may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum StormDecision {
     /// It may, and is counted.
     Send,
     /// It is told by the summary at that time.
@@ -84,7 +84,7 @@ impl Recent {
         must_go: bool,
         now: Duration,
         now_utc: DateTime<Utc>,
-    ) -> Decision {
+    ) -> StormDecision {
         let max = limit.max_messages.max(1) as usize;
         while self.sent.front().is_some_and(|at| *at + limit.window <= now) {
             self.sent.pop_front();
@@ -95,7 +95,7 @@ impl Recent {
                 .folding
                 .filter(|folding| folding.limit == limit && now < folding.until);
             if let Some(folding) = self.folding {
-                return Decision::Fold(folding.until_utc);
+                return StormDecision::Fold(folding.until_utc);
             }
             if let Some(excess) = self.sent.len().checked_sub(max) {
                 let until = self.sent[excess] + limit.window;
@@ -106,14 +106,14 @@ impl Recent {
                     until,
                     until_utc,
                 });
-                return Decision::Fold(until_utc);
+                return StormDecision::Fold(until_utc);
             }
         }
         self.sent.push_back(now);
         while self.sent.len() > max {
             self.sent.pop_front();
         }
-        Decision::Send
+        StormDecision::Send
     }
 
     fn matters(&self, now: Duration) -> bool {
@@ -145,8 +145,8 @@ impl Storms {
         let mut lanes = self.lanes();
         let recent = lanes.entry(job.lane).or_default();
         match recent.decide(limit, must_go(job), now, now_utc) {
-            Decision::Send => None,
-            Decision::Fold(until) => Some(until),
+            StormDecision::Send => None,
+            StormDecision::Fold(until) => Some(until),
         }
     }
 
@@ -227,21 +227,21 @@ mod tests {
     fn what_exceeds_the_limit_waits_until_the_first_of_them_is_a_window_ago() {
         let mut recent = Recent::default();
         let mut ask = |millis: u64| recent.decide(limit_of(2, 60), false, at(millis).0, at(millis).1);
-        assert_eq!(ask(0), Decision::Send);
-        assert_eq!(ask(10_000), Decision::Send);
-        assert_eq!(ask(20_000), Decision::Fold(at(60_000).1));
-        assert_eq!(ask(59_999), Decision::Fold(at(60_000).1));
-        assert_eq!(ask(60_000), Decision::Send);
-        assert_eq!(ask(60_001), Decision::Fold(at(70_000).1));
+        assert_eq!(ask(0), StormDecision::Send);
+        assert_eq!(ask(10_000), StormDecision::Send);
+        assert_eq!(ask(20_000), StormDecision::Fold(at(60_000).1));
+        assert_eq!(ask(59_999), StormDecision::Fold(at(60_000).1));
+        assert_eq!(ask(60_000), StormDecision::Send);
+        assert_eq!(ask(60_001), StormDecision::Fold(at(70_000).1));
     }
 
     #[test]
     fn a_limit_that_is_raised_counts_at_once() {
         let mut recent = Recent::default();
         let mut ask = |max: u32| recent.decide(limit_of(max, 60), false, at(0).0, at(0).1);
-        assert_eq!(ask(1), Decision::Send);
-        assert_ne!(ask(1), Decision::Send);
-        assert_eq!(ask(2), Decision::Send);
+        assert_eq!(ask(1), StormDecision::Send);
+        assert_ne!(ask(1), StormDecision::Send);
+        assert_eq!(ask(2), StormDecision::Send);
     }
 
     proptest! {
@@ -259,11 +259,11 @@ mod tests {
                 let (now, now_utc) = at(millis);
                 let before = sent.iter().filter(|at| **at + limit.window > now).count();
                 match recent.decide(limit, must_go, now, now_utc) {
-                    Decision::Send => {
+                    StormDecision::Send => {
                         prop_assert!(must_go || before < max as usize, "{before} of {max} were sent already");
                         sent.push(now);
                     }
-                    Decision::Fold(until) => {
+                    StormDecision::Fold(until) => {
                         prop_assert!(!must_go, "it had to go");
                         prop_assert!(before > 0, "nothing folds without a storm");
                         let window = TimeDelta::from_std(limit.window).unwrap();

@@ -7,7 +7,7 @@ use watchbell_model::ChannelKind;
 use watchbell_model::retry::{MAX_WAIT, RetrySchedule};
 
 use crate::channel::policy::ChannelPolicy;
-use crate::job::{Attempt, Job, Outcome, State};
+use crate::job::{Attempt, Job, JobOutcome, State};
 use crate::senders::{AttemptOutcome, AttemptResult};
 
 /// So many waits that a chat asked for cost no retry.
@@ -23,7 +23,7 @@ pub(crate) fn follow_up(
     policy: &ChannelPolicy,
     now: DateTime<Utc>,
     jitter: f64,
-) -> (Outcome, bool) {
+) -> (JobOutcome, bool) {
     let tries = job.tries + 1;
     let kind = job.route.kind;
     let began = job.first_attempt_at.unwrap_or(attempt.started_at);

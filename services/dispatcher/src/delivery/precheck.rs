@@ -11,7 +11,7 @@ use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::channel::hold::held_until;
 use crate::channel::people::{Refusal, lists};
 use crate::channel::policy::ChannelPolicy;
-use crate::job::{Job, Outcome, ParkedFor, State};
+use crate::job::{Job, JobOutcome, ParkedFor, State};
 use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
 use crate::state::Core;
@@ -22,9 +22,9 @@ const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
 pub(crate) const DELETED: &str = "the channel was deleted";
 
 /// The job to try and the policy to try it on, or where it stands without an attempt.
-pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<ChannelPolicy>), Box<Outcome>> {
+pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<ChannelPolicy>), Box<JobOutcome>> {
     let now = core.clock.now();
-    let stays = |outcome: Outcome| Err(Box::new(outcome));
+    let stays = |outcome: JobOutcome| Err(Box::new(outcome));
     let mut policy = match core.channels.of_route(job.team_id(), &job.route).await {
         Ok(Lookup::Found(policy)) => policy,
         Ok(Lookup::Deleted) => return stays(job.ends(State::Cancelled, DELETED, now)),

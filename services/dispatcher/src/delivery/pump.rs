@@ -16,19 +16,19 @@ use watchbell_runtime::telemetry::propagate;
 use crate::channel::policy::ChannelPolicy;
 use crate::delivery::follow_up::{breaks, follow_up, rest};
 use crate::delivery::precheck::screen;
-use crate::job::{Attempt, Break, Job, Outcome};
+use crate::job::{Attempt, Break, Job, JobOutcome};
 use crate::lanes::{LaneId, Weighted as _};
 use crate::route::Target;
 use crate::senders::{AttemptOutcome, AttemptResult, Message};
 use crate::state::Core;
 
 /// Taken from the lanes at once.
-const GULP: usize = 256;
+const MAX_TAKE: usize = 256;
 /// How long the pump sleeps.
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_secs(3600);
+const MIN_SLEEP: Duration = Duration::from_millis(1);
+const MAX_SLEEP: Duration = Duration::from_secs(3600);
 /// What a transport may take beyond the channel's time-out before it is given up from outside.
-const GRACE: Duration = Duration::from_secs(5);
+const TRANSPORT_GRACE: Duration = Duration::from_secs(5);
 
 /// The loop.
 pub(crate) struct Pump {
@@ -51,7 +51,7 @@ impl Pump {
         let mut started = 0;
         loop {
             let now = self.core.clock.monotonic();
-            let jobs = self.core.lanes().take(now, GULP);
+            let jobs = self.core.lanes().take(now, MAX_TAKE);
             if jobs.is_empty() {
                 return started;
             }
@@ -77,7 +77,7 @@ impl Pump {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.core.pump.notified() => {}
-                () = tokio::time::sleep(sleep.clamp(SHORTEST, LONGEST)) => {}
+                () = tokio::time::sleep(sleep.clamp(MIN_SLEEP, MAX_SLEEP)) => {}
             }
         }
         self.core.lanes().close();
@@ -127,7 +127,7 @@ async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
     }
 }
 
-async fn outcome(core: &Core, job: Job) -> Outcome {
+async fn outcome(core: &Core, job: Job) -> JobOutcome {
     match screen(core, job).await {
         Ok((job, policy)) => attempt(core, job, &policy).await,
         Err(stays) => *stays,
@@ -135,7 +135,7 @@ async fn outcome(core: &Core, job: Job) -> Outcome {
 }
 
 /// One attempt and what follows from it.
-pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Outcome {
+pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> JobOutcome {
     let started_at = core.clock.now().trunc_subsecs(6);
     let began = core.clock.monotonic();
     let number = job.attempts + 1;
@@ -172,7 +172,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Ou
     let carried = AssertUnwindSafe(core.transport.send(&outgoing, &policy.channel))
         .catch_unwind()
         .instrument(span);
-    let mut result = match tokio::time::timeout(policy.channel.timeout + GRACE, carried).await {
+    let mut result = match tokio::time::timeout(policy.channel.timeout + TRANSPORT_GRACE, carried).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => AttemptResult::retryable("internal", "Watchbell failed while sending"),
         Err(_) => AttemptResult {
@@ -210,7 +210,7 @@ async fn conclude(
     attempt: Attempt,
     policy: &ChannelPolicy,
     now: chrono::DateTime<chrono::Utc>,
-) -> Outcome {
+) -> JobOutcome {
     // Of mail to people it is the team's own server, if it has one.
     let channel = policy.channel_id.filter(|_| !job.event.test);
     let team = job.team_id();

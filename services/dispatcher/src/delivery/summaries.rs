@@ -16,7 +16,7 @@ use crate::channel::cache::Lookup;
 use crate::encode;
 use crate::encode::Change;
 use crate::event::StoredEvent;
-use crate::job::{Outcome, Planned, State, Submission};
+use crate::job::{JobOutcome, Planned, State, Submission};
 use crate::lanes::LaneId;
 use crate::route::{Reason, Route};
 use crate::senders::summary::{Item, SUMMARY_TYPE, Summary, Why};
@@ -227,7 +227,7 @@ fn event(
 }
 
 /// Whether this is the end of a summary.
-pub(crate) fn ends_summary(outcome: &Outcome) -> bool {
+pub(crate) fn ends_summary(outcome: &JobOutcome) -> bool {
     outcome.ended_at.is_some() && &*outcome.job.event.event_type == SUMMARY_TYPE
 }
 
@@ -235,7 +235,7 @@ pub(crate) fn ends_summary(outcome: &Outcome) -> bool {
 pub(crate) async fn follow(
     db: &Db,
     transaction: &Transaction,
-    outcomes: &[Outcome],
+    outcomes: &[JobOutcome],
     finished: impl Fn(Uuid) -> bool,
 ) -> Result<Vec<deliveries::Model>, DbErr> {
     let mut followed = Vec::new();

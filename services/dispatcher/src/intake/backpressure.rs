@@ -12,50 +12,50 @@ use crate::lanes::LaneId;
 use crate::state::Core;
 
 /// How long a submission waits at most.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Submissions that wait at most: as many as one team may have under way.
 const MAX_WAITING: usize = 8_192;
 
 /// Submissions that wait, each for a lane.
 #[derive(Debug, Default)]
-pub(crate) struct Admission {
+pub(crate) struct Backpressure {
     waiting: BTreeMap<LaneId, VecDeque<(Duration, Submission)>>,
     count: usize,
 }
 
 /// What lanes may still get in this round.
-struct Headroom<'c> {
+struct LaneBudget<'c> {
     core: &'c Core,
     now: Duration,
     lanes: HashMap<LaneId, usize>,
 }
 
-// === impl Admission ===
+// === impl Backpressure ===
 
-impl Admission {
+impl Backpressure {
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// One round of letting in: `next` yields what is new, `admit` takes what may come in and says whether there can be
+    /// One round of letting in: `next` yields what is new, `take` takes what may come in and says whether there can be
     /// more. What waited comes first.
-    pub(crate) fn round(
+    pub(crate) fn admit(
         &mut self,
         core: &Core,
-        hurry: bool,
+        draining: bool,
         mut next: impl FnMut() -> Option<Submission>,
-        mut admit: impl FnMut(Submission) -> bool,
+        mut take: impl FnMut(Submission) -> bool,
     ) {
         let now = core.clock.monotonic();
-        let mut headroom = (!hurry && core.pressure.is_high(now)).then(|| Headroom::new(core, now));
+        let mut budget = (!draining && core.load.is_high(now)).then(|| LaneBudget::new(core, now));
         let lanes: Vec<LaneId> = self.waiting.keys().copied().collect();
         for lane in lanes {
             while let Some((since, submission)) = self.waiting.get(&lane).and_then(VecDeque::front) {
-                let patient = now < *since + PATIENCE;
-                let full = headroom
+                let may_wait = now < *since + MAX_WAIT;
+                let full = budget
                     .as_mut()
-                    .filter(|_| patient)
+                    .filter(|_| may_wait)
                     .and_then(|room| room.full(submission));
                 if full == Some(lane) {
                     break;
@@ -65,19 +65,19 @@ impl Admission {
                 };
                 match full {
                     Some(full) => self.push(full, since, submission),
-                    None if admit(submission) => {}
+                    None if take(submission) => {}
                     None => return,
                 }
             }
         }
         while let Some(submission) = next() {
-            let full = match &mut headroom {
-                Some(headroom) if self.count < MAX_WAITING => headroom.full(&submission),
+            let full = match &mut budget {
+                Some(budget) if self.count < MAX_WAITING => budget.full(&submission),
                 _ => None,
             };
             match full {
                 Some(lane) => self.push(lane, now, submission),
-                None if admit(submission) => {}
+                None if take(submission) => {}
                 None => return,
             }
         }
@@ -102,9 +102,9 @@ impl Admission {
     }
 }
 
-// === impl Headroom ===
+// === impl LaneBudget ===
 
-impl<'c> Headroom<'c> {
+impl<'c> LaneBudget<'c> {
     fn new(core: &'c Core, now: Duration) -> Self {
         Self {
             core,

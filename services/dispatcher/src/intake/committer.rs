@@ -18,13 +18,13 @@ use watchbell_store::is_transient;
 
 use crate::delivery::summaries;
 use crate::encode;
-use crate::intake::backpressure::Admission;
-use crate::intake::lock_wait::{Deferred, is_notice};
-use crate::job::{Committed, Job, Outcome, State, Submission};
+use crate::intake::backpressure::Backpressure;
+use crate::intake::lock_wait::{LockWaitQueue, is_notice};
+use crate::job::{Committed, Job, JobOutcome, State, Submission};
 use crate::lanes::LaneId;
 use crate::route::Route;
 use crate::state::Core;
-use crate::state::submission_queue::Turns;
+use crate::state::submission_queue::SubmissionReceiver;
 use crate::store::entities::deliveries;
 use crate::store::{NewDelivery, NewNotification, Patience, Writing};
 
@@ -37,7 +37,7 @@ const MAX_OUTCOMES: usize = 4000;
 /// Payloads of one transaction, in bytes; one more event may exceed it.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Between two looks at what is not taken in yet, when nothing else happens.
-const ADMISSION: Duration = Duration::from_millis(5);
+const BACKPRESSURE_POLL: Duration = Duration::from_millis(5);
 /// After a commit that failed.
 const BACK_OFF: Duration = Duration::from_millis(250);
 
@@ -45,23 +45,23 @@ const BACK_OFF: Duration = Duration::from_millis(250);
 pub(crate) struct Committer {
     core: Arc<Core>,
     /// None when another loop writes them; see [`Committer::split`].
-    intake: Option<Turns>,
+    intake: Option<SubmissionReceiver>,
     /// The same.
-    results: Option<mpsc::Receiver<Outcome>>,
+    results: Option<mpsc::Receiver<JobOutcome>>,
     /// What woke the loop.
     first: Option<Submission>,
-    admission: Admission,
+    backpressure: Backpressure,
     /// Those whose inbox is busy.
-    deferred: Deferred,
+    lock_waits: LockWaitQueue,
     /// Nobody waits any more, because the process stops.
-    hurry: bool,
+    draining: bool,
     /// Also those of a commit that failed: their leases keep them ours until it succeeds.
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<JobOutcome>,
 }
 
 /// What a round did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Round {
+pub(crate) enum BatchResult {
     /// There was nothing to do.
     Idle,
     /// So many submissions and outcomes were settled.
@@ -82,7 +82,7 @@ struct Reservation {
 /// What is written in one transaction.
 struct Batch {
     submissions: Vec<Submission>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<JobOutcome>,
     /// Its team's inbox was busy: its lock comes before everything that is written.
     deferred: bool,
 }
@@ -127,7 +127,7 @@ impl Batch {
         let more = Self {
             submissions: self.submissions.split_off(self.submissions.len().div_ceil(2)),
             outcomes: self.outcomes.split_off(self.outcomes.len() / 2),
-            deferred: self.deferred,
+            deferred: self.lock_waits,
         };
         [more, self]
     }
@@ -153,19 +153,27 @@ impl From<DbErr> for Refused {
 // === impl Committer ===
 
 impl Committer {
-    pub(crate) fn new(core: Arc<Core>, intake: Turns, results: mpsc::Receiver<Outcome>) -> Self {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        intake: SubmissionReceiver,
+        results: mpsc::Receiver<JobOutcome>,
+    ) -> Self {
         Self::of(core, Some(intake), Some(results))
     }
 
-    fn of(core: Arc<Core>, intake: Option<Turns>, results: Option<mpsc::Receiver<Outcome>>) -> Self {
+    fn of(
+        core: Arc<Core>,
+        intake: Option<SubmissionReceiver>,
+        results: Option<mpsc::Receiver<JobOutcome>>,
+    ) -> Self {
         Self {
             core,
             intake,
             results,
-            admission: Admission::default(),
+            backpressure: Backpressure::default(),
             first: None,
-            deferred: Deferred::default(),
-            hurry: false,
+            lock_waits: LockWaitQueue::default(),
+            draining: false,
             outcomes: Vec::new(),
         }
     }
@@ -181,39 +189,39 @@ impl Committer {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
             let stopping = stop.is_cancelled();
-            self.hurry = stopping;
-            self.core.pressure.measure(self.core.clock.monotonic());
+            self.draining = stopping;
+            self.core.load.measure(self.core.clock.monotonic());
             if self.outcomes.is_empty() && self.first.is_none() && !stopping {
                 tokio::select! {
                     submission = next_submission(&mut self.intake) => self.first = Some(submission),
                     outcome = next_outcome(&mut self.results) => self.outcomes.extend(outcome),
-                    () = tokio::time::sleep(ADMISSION), if !self.admission.is_empty() || !self.deferred.is_empty() => {}
+                    () = tokio::time::sleep(BACKPRESSURE_POLL), if !self.backpressure.is_empty() || !self.lock_waits.is_empty() => {}
                     () = stop.cancelled() => {}
                 }
             }
             match self.tick().await {
-                Round::Idle if stopping => return,
-                Round::Idle | Round::Settled(_) => {}
+                BatchResult::Idle if stopping => return,
+                BatchResult::Idle | BatchResult::Settled(_) => {}
                 // With the database away there is no flushing; whatever is leased moves to others.
-                Round::Failed if stopping => return,
-                Round::Failed => tokio::time::sleep(BACK_OFF).await,
+                BatchResult::Failed if stopping => return,
+                BatchResult::Failed => tokio::time::sleep(BACK_OFF).await,
             }
         }
     }
 
     /// Commits what has gathered.
-    pub(crate) async fn tick(&mut self) -> Round {
+    pub(crate) async fn tick(&mut self) -> BatchResult {
         let submissions = self.admit();
-        let submissions = self.deferred.keep(submissions);
+        let submissions = self.lock_waits.keep(submissions);
         let outcomes = self.gather();
         // A stack, because a batch that the database refuses is halved until the one at fault is alone.
-        let waiting = self.deferred.take(MAX_SUBMISSIONS).into_iter();
+        let waiting = self.lock_waits.take(MAX_SUBMISSIONS).into_iter();
         let mut batches: Vec<Batch> = waiting.map(Batch::deferred).collect();
         if submissions.is_empty() && outcomes.is_empty() && batches.is_empty() {
-            return Round::Idle;
+            return BatchResult::Idle;
         }
         let all = submissions.len() + outcomes.len();
-        self.core.pressure.commits(self.core.clock.monotonic(), all);
+        self.core.load.commit_started(self.core.clock.monotonic(), all);
         let mut failed = false;
         batches.push(Batch {
             submissions,
@@ -233,7 +241,7 @@ impl Committer {
                     self.settle(batch.submissions, batch.outcomes, &written, &reservations);
                 }
                 Err(Refused::Inboxes(busy)) => {
-                    batch.submissions = self.deferred.put_back(batch.submissions, &busy);
+                    batch.submissions = self.lock_waits.put_back(batch.submissions, &busy);
                     if !batch.is_empty() {
                         batches.push(batch);
                     }
@@ -255,15 +263,15 @@ impl Committer {
                 }
             }
         }
-        if self.hurry {
-            refuse(self.deferred.drain(), || {
+        if self.draining {
+            refuse(self.lock_waits.drain(), || {
                 Problem::unavailable("the inbox is busy")
             });
         }
         if failed {
-            Round::Failed
+            BatchResult::Failed
         } else {
-            Round::Settled(all)
+            BatchResult::Settled(all)
         }
     }
 
@@ -282,17 +290,18 @@ impl Committer {
         let (mut bytes, mut deliveries) = (0, 0);
         let intake = &mut self.intake;
         let next = || self.first.take().or_else(|| intake.as_mut()?.try_next());
-        self.admission.round(&self.core, self.hurry, next, |submission| {
-            bytes += submission.event.data.len();
-            deliveries += submission.routes.len();
-            submissions.push(submission);
-            submissions.len() < MAX_SUBMISSIONS && bytes < MAX_BYTES && deliveries < MAX_DELIVERIES
-        });
+        self.backpressure
+            .admit(&self.core, self.draining, next, |submission| {
+                bytes += submission.event.data.len();
+                deliveries += submission.routes.len();
+                submissions.push(submission);
+                submissions.len() < MAX_SUBMISSIONS && bytes < MAX_BYTES && deliveries < MAX_DELIVERIES
+            });
         submissions
     }
 
     /// The outcomes of this batch.
-    fn gather(&mut self) -> Vec<Outcome> {
+    fn gather(&mut self) -> Vec<JobOutcome> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         while outcomes.len() < MAX_OUTCOMES {
             let Some(outcome) = self.results.as_mut().and_then(|results| results.try_recv().ok()) else {
@@ -550,7 +559,7 @@ impl Committer {
     fn settle(
         &self,
         submissions: Vec<Submission>,
-        outcomes: Vec<Outcome>,
+        outcomes: Vec<JobOutcome>,
         written: &Written,
         reservations: &[Reservation],
     ) {
@@ -562,7 +571,7 @@ impl Committer {
             route: Arc::clone(&submission.routes[planned].route),
             lane,
             owner: written.owner,
-            _hold: core.holdings.hold(submission.routes[planned].id.as_uuid()),
+            _guard: core.live_jobs.register(submission.routes[planned].id.as_uuid()),
             attempts: 0,
             tries: 0,
             first_attempt_at: None,
@@ -632,12 +641,12 @@ impl Committer {
         }
     }
 
-    fn settle_outcome(&self, outcome: Outcome, written: &Written) {
+    fn settle_outcome(&self, outcome: JobOutcome, written: &Written) {
         let core = &self.core;
         let ours = !written.lost.contains(&outcome.job.id.as_uuid());
         if ours {
             if let Some(broken) = &outcome.breaks {
-                core.health.broke(broken.channel_id, broken.epoch);
+                core.health.mark_unhealthy(broken.channel_id, broken.epoch);
             }
             if let (Some(due), State::Held | State::Folded) = (outcome.due_at, outcome.state) {
                 let wait = (due - core.clock.now()).to_std().unwrap_or_default();
@@ -658,7 +667,7 @@ impl Committer {
 }
 
 /// Never, when another loop commits them.
-async fn next_submission(intake: &mut Option<Turns>) -> Submission {
+async fn next_submission(intake: &mut Option<SubmissionReceiver>) -> Submission {
     match intake {
         Some(intake) => intake.next().await,
         None => std::future::pending().await,
@@ -666,7 +675,7 @@ async fn next_submission(intake: &mut Option<Turns>) -> Submission {
 }
 
 /// The same.
-async fn next_outcome(results: &mut Option<mpsc::Receiver<Outcome>>) -> Option<Outcome> {
+async fn next_outcome(results: &mut Option<mpsc::Receiver<JobOutcome>>) -> Option<JobOutcome> {
     match results {
         Some(results) => results.recv().await,
         None => std::future::pending().await,

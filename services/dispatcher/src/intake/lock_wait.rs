@@ -10,11 +10,11 @@ use crate::job::Submission;
 
 /// Submissions that wait, of each team in the order in which they came.
 #[derive(Debug, Default)]
-pub(crate) struct Deferred(BTreeMap<TeamId, VecDeque<Submission>>);
+pub(crate) struct LockWaitQueue(BTreeMap<TeamId, VecDeque<Submission>>);
 
-// === impl Deferred ===
+// === impl LockWaitQueue ===
 
-impl Deferred {
+impl LockWaitQueue {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -8,23 +8,23 @@ use uuid::Uuid;
 
 /// Deliveries with a job in this process, and how many copies of it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Holdings(Arc<Mutex<HashMap<Uuid, u32>>>);
+pub(crate) struct LiveJobs(Arc<Mutex<HashMap<Uuid, u32>>>);
 
 /// A part of a job, which makes its delivery known for as long as the job exists.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub(crate) struct JobGuard {
     id: Uuid,
-    holdings: Holdings,
+    live_jobs: LiveJobs,
 }
 
-// === impl Holdings ===
+// === impl LiveJobs ===
 
-impl Holdings {
-    pub(crate) fn hold(&self, id: Uuid) -> Hold {
+impl LiveJobs {
+    pub(crate) fn register(&self, id: Uuid) -> JobGuard {
         *self.lock().entry(id).or_default() += 1;
-        Hold {
+        JobGuard {
             id,
-            holdings: self.clone(),
+            live_jobs: self.clone(),
         }
     }
 
@@ -33,17 +33,17 @@ impl Holdings {
     }
 }
 
-// === impl Hold ===
+// === impl JobGuard ===
 
-impl Clone for Hold {
+impl Clone for JobGuard {
     fn clone(&self) -> Self {
-        self.holdings.hold(self.id)
+        self.live_jobs.register(self.id)
     }
 }
 
-impl Drop for Hold {
+impl Drop for JobGuard {
     fn drop(&mut self) {
-        let mut held = self.holdings.lock();
+        let mut held = self.live_jobs.lock();
         if let Some(copies) = held.get_mut(&self.id) {
             *copies -= 1;
             if *copies == 0 {

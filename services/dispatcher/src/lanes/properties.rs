@@ -30,7 +30,7 @@ impl Weighted for u8 {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum Action {
     /// A new job, if there is room.
     Offer(u8),
     Take(usize),
@@ -45,17 +45,17 @@ enum Step {
     Claim(u8, usize, usize),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<Action>> {
     let lane = 0_u8..6;
     let step = prop_oneof![
-        5 => lane.clone().prop_map(Step::Offer),
-        4 => (1_usize..20).prop_map(Step::Take),
-        4 => lane.clone().prop_map(Step::Complete),
-        1 => lane.clone().prop_map(Step::Unsent),
-        2 => (1_u64..3000).prop_map(Step::Advance),
-        1 => (lane.clone(), 1_u32..6, 0_u32..8).prop_map(|(lane, at_once, rate)| Step::Policy(lane, at_once, rate)),
-        1 => (lane.clone(), 1_u64..5000).prop_map(|(lane, ms)| Step::Pause(lane, ms)),
-        1 => (lane, 0_usize..12, 0_usize..12).prop_map(|(lane, max, exist)| Step::Claim(lane, max, exist)),
+        5 => lane.clone().prop_map(Action::Offer),
+        4 => (1_usize..20).prop_map(Action::Take),
+        4 => lane.clone().prop_map(Action::Complete),
+        1 => lane.clone().prop_map(Action::Unsent),
+        2 => (1_u64..3000).prop_map(Action::Advance),
+        1 => (lane.clone(), 1_u32..6, 0_u32..8).prop_map(|(lane, at_once, rate)| Action::Policy(lane, at_once, rate)),
+        1 => (lane.clone(), 1_u64..5000).prop_map(|(lane, ms)| Action::Pause(lane, ms)),
+        1 => (lane, 0_usize..12, 0_usize..12).prop_map(|(lane, max, exist)| Action::Claim(lane, max, exist)),
     ];
     prop::collection::vec(step, 1..400)
 }
@@ -142,9 +142,9 @@ impl Account {
         }
     }
 
-    fn step(&mut self, lanes: &mut Lanes<(u8, u64)>, step: &Step) {
-        match *step {
-            Step::Offer(lane) => {
+    fn act(&mut self, lanes: &mut Lanes<(u8, u64)>, action: &Action) {
+        match *action {
+            Action::Offer(lane) => {
                 if lanes.reserve(id(lane), (lane, self.next + 1).weight(), self.now) {
                     let job = self.enter(lane);
                     lanes.push(id(lane), (lane, job), self.now);
@@ -152,11 +152,11 @@ impl Account {
                     lanes.spilled(id(lane));
                 }
             }
-            Step::Take(max) => {
+            Action::Take(max) => {
                 self.take(lanes, max);
             }
-            Step::Complete(lane) => self.complete(lanes, lane),
-            Step::Unsent(lane) => {
+            Action::Complete(lane) => self.complete(lanes, lane),
+            Action::Unsent(lane) => {
                 lanes.refund(id(lane));
                 let alone = self.under_way.get(&lane).is_some_and(|jobs| jobs.len() == 1);
                 if alone && self.policy(lane).concurrency == 1 {
@@ -164,8 +164,8 @@ impl Account {
                 }
                 self.complete(lanes, lane);
             }
-            Step::Advance(ms) => self.now += Duration::from_millis(ms),
-            Step::Policy(lane, concurrency, rate) => {
+            Action::Advance(ms) => self.now += Duration::from_millis(ms),
+            Action::Policy(lane, concurrency, rate) => {
                 let policy = LanePolicy::new(concurrency, f64::from(rate));
                 if self.policy(lane) != policy {
                     self.starts.remove(&lane);
@@ -173,13 +173,13 @@ impl Account {
                 self.policies.insert(lane, policy);
                 lanes.set_policy(id(lane), policy, self.now);
             }
-            Step::Pause(lane, ms) => {
+            Action::Pause(lane, ms) => {
                 let until = self.now + Duration::from_millis(ms);
                 let known = self.paused.entry(lane).or_default();
                 *known = until.max(*known);
                 lanes.pause(id(lane), until, self.now);
             }
-            Step::Claim(lane, max, exist) => {
+            Action::Claim(lane, max, exist) => {
                 let asked = lanes.ask(self.now);
                 let claim = lanes.begin_claim(id(lane), max, self.now);
                 assert!(claim.units <= max);
@@ -217,7 +217,7 @@ proptest! {
         let mut lanes = Lanes::new(LIMITS);
         let mut account = Account::default();
         for step in &steps {
-            account.step(&mut lanes, step);
+            account.act(&mut lanes, step);
         }
         // Let everything end: time passes only as `next_wake` says.
         let mut rounds = 0;

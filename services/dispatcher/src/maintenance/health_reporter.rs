@@ -22,19 +22,19 @@ use crate::job::{Planned, Submission};
 use crate::route::{Reason, Route, Target};
 use crate::state::Core;
 use crate::store::entities::channel_health;
-use crate::store::{Noted, instant};
+use crate::store::{HealthSample, instant};
 
 /// The type of the event that tells the Owners.
 pub(crate) const UNHEALTHY: &str = "channel.unhealthy";
 
 /// Tells Config and the Owners, notes results, and sees what was enabled again.
-pub(crate) struct HealthKeeper {
+pub(crate) struct HealthReporter {
     pub(crate) core: Arc<Core>,
 }
 
-// === impl HealthKeeper ===
+// === impl HealthReporter ===
 
-impl HealthKeeper {
+impl HealthReporter {
     /// One round.
     pub(crate) async fn tick(&self) -> Result<(), DbErr> {
         let core = &self.core;
@@ -62,20 +62,20 @@ impl HealthKeeper {
     }
 
     async fn write_results(&self) -> Result<(), DbErr> {
-        let mut results: Vec<Noted> = self.core.health.results().values().cloned().collect();
+        let mut results: Vec<HealthSample> = self.core.health.results().values().cloned().collect();
         if results.is_empty() {
             return Ok(());
         }
         // In one order everywhere, so that replicas do not lock one another out.
-        results.sort_by_key(|noted| noted.channel_id);
+        results.sort_by_key(|sample| sample.channel_id);
         for results in results.chunks(500) {
             self.core.db.note_results(results).await?;
         }
         // What came in meanwhile differs and stays.
         let mut kept = self.core.health.results();
-        for noted in &results {
-            if kept.get(&noted.channel_id) == Some(noted) {
-                kept.remove(&noted.channel_id);
+        for sample in &results {
+            if kept.get(&sample.channel_id) == Some(sample) {
+                kept.remove(&sample.channel_id);
             }
         }
         Ok(())
@@ -160,7 +160,7 @@ impl HealthKeeper {
             .collect();
         let submission = Submission::new(event, routes, false, answer);
         // Waiting for room or for the commit would stop this loop, and with it the image of what is unhealthy.
-        self.core.intake.try_send(submission).is_ok()
+        self.core.submissions.try_send(submission).is_ok()
             && matches!(
                 tokio::time::timeout(std::time::Duration::from_secs(5), committed).await,
                 Ok(Ok(Ok(_)))

@@ -37,7 +37,7 @@ pub(crate) fn tell_kept(core: &Core, told: &Told, team: TeamId) {
     let planned = routes.filter_map(|route| Planned::new(route, now)).collect();
     let submission = Submission::new(event, planned, false, oneshot::channel().0);
     // When there is no room now there is in the next round.
-    if core.intake.try_send(submission).is_ok() {
+    if core.submissions.try_send(submission).is_ok() {
         told.insert(team, today);
         tracing::warn!(%team, "receipts are kept: the team has neither a compliance recipient nor an Owner");
     }

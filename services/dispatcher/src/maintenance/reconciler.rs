@@ -37,7 +37,7 @@ impl Reconciler {
         let owner = core.owner();
         let leased = core.db.leases_all_teams(owner).await?;
         let orphans: Vec<Uuid> = {
-            let held = core.holdings.lock();
+            let held = core.live_jobs.lock();
             let now: HashSet<Uuid> = leased.into_iter().filter(|id| !held.contains_key(id)).collect();
             drop(held);
             let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,17 +11,17 @@ use uuid::Uuid;
 use crate::state::Core;
 
 /// Rows of a stretch.
-const SMALLEST: i64 = 250;
-const LARGEST: i64 = 5_000;
+const MIN_ROWS: i64 = 250;
+const MAX_ROWS: i64 = 5_000;
 /// What a stretch should take.
-const STRETCH: Duration = Duration::from_millis(10);
+const TARGET_CHUNK_TIME: Duration = Duration::from_millis(10);
 /// What a rest takes at least.
-const REST: Duration = Duration::from_millis(20);
+const MIN_PAUSE: Duration = Duration::from_millis(20);
 /// How often all answers are looked at again: a delivery may have been tried long after it was made.
-const ANSWERS: TimeDelta = TimeDelta::days(1);
+const ANSWERS_RESCAN: TimeDelta = TimeDelta::days(1);
 
 /// The loop.
-pub(crate) struct Purge {
+pub(crate) struct Retention {
     core: Arc<Core>,
     progress: Mutex<Progress>,
 }
@@ -37,12 +37,12 @@ struct Progress {
     notifications: bool,
 }
 
-// === impl Purge ===
+// === impl Retention ===
 
-impl Purge {
+impl Retention {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         let progress = Progress {
-            rows: SMALLEST,
+            rows: MIN_ROWS,
             answers: Some(Uuid::nil()),
             answers_since: core.clock.now(),
             deliveries: Some(Uuid::nil()),
@@ -65,12 +65,12 @@ impl Purge {
         self.purge(&mut progress).await?;
         let took = self.core.clock.monotonic().saturating_sub(began);
         progress.rows = match took {
-            took if took > STRETCH * 2 => (progress.rows / 2).max(SMALLEST),
-            took if took < STRETCH / 2 => (progress.rows * 2).min(LARGEST),
+            took if took > TARGET_CHUNK_TIME * 2 => (progress.rows / 2).max(MIN_ROWS),
+            took if took < TARGET_CHUNK_TIME / 2 => (progress.rows * 2).min(MAX_ROWS),
             _ => progress.rows,
         };
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
-        Ok(progress.is_under_way().then(|| (took * 4).max(REST)))
+        Ok(progress.is_under_way().then(|| (took * 4).max(MIN_PAUSE)))
     }
 
     /// A stretch of one table: what carries others goes first.
@@ -101,7 +101,7 @@ impl Progress {
     }
 
     fn begin(&mut self, now: DateTime<Utc>) {
-        if now - self.answers_since >= ANSWERS {
+        if now - self.answers_since >= ANSWERS_RESCAN {
             self.answers = Some(Uuid::nil());
             self.answers_since = now;
         }

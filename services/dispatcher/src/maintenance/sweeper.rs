@@ -219,7 +219,7 @@ impl Sweeper {
             let held = events.get_mut(&(row.team_id, row.event_id.clone()));
             let job = held.map(|held| {
                 let weight = held.weight_of_next();
-                row.job(&held.event, weight, owner, core.holdings.hold(row.id))
+                row.job(&held.event, weight, owner, core.live_jobs.register(row.id))
             });
             match job {
                 Some(Ok(job)) => jobs.entry(job.lane).or_default().push(job),

@@ -18,14 +18,14 @@ use crate::maintenance::replan::replan;
 use crate::state::Core;
 
 /// Takes parked deliveries up again.
-pub(crate) struct Parking {
+pub(crate) struct Unparker {
     pub(crate) core: Arc<Core>,
     told: Told,
 }
 
-// === impl Parking ===
+// === impl Unparker ===
 
-impl Parking {
+impl Unparker {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self {
             core,

@@ -20,7 +20,7 @@ async fn begin(store: &Store) -> (Rig, ChannelId) {
 
 /// A large commit has just begun.
 fn press(rig: &Rig) {
-    rig.core.pressure.commits(rig.core.clock.monotonic(), 1_000);
+    rig.core.load.commit_started(rig.core.clock.monotonic(), 1_000);
 }
 
 /// Asks for so many events; all have reached the committer.
@@ -29,11 +29,11 @@ async fn ask_for(
     events: usize,
     channel: ChannelId,
 ) -> Vec<oneshot::Receiver<wire::SubmitResponse>> {
-    let before = rig.core.intake.waiting();
+    let before = rig.core.submissions.waiting();
     let asked = (0..events)
         .map(|n| ask(rig, &format!("{channel}-{n}"), &[channel]))
         .collect();
-    while rig.core.intake.waiting() < before + events {
+    while rig.core.submissions.waiting() < before + events {
         tokio::task::yield_now().await;
     }
     asked

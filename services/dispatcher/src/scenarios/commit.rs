@@ -28,7 +28,7 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let channel = rig.stage.channel("a");
         let mut answered = ask(&rig, "e1", &[channel]);
-        while rig.core.intake.waiting() == 0 {
+        while rig.core.submissions.waiting() == 0 {
             tokio::task::yield_now().await;
         }
         assert!(answered.try_recv().is_err(), "it is only in the queue");
@@ -157,13 +157,13 @@ store_tests! {
         rig.pump.settle().await;
         own.close().await.unwrap();
         let answered = ask(&rig, "e2", &[channel]);
-        while rig.core.intake.waiting() == 0 {
+        while rig.core.submissions.waiting() == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(rig.committer.tick().await, Round::Failed);
+        assert_eq!(rig.committer.tick().await, BatchResult::Failed);
         let error = answered.await.unwrap().error.unwrap();
         assert_eq!(error.code, tonic::Code::Unavailable as i32);
-        assert_eq!(rig.committer.tick().await, Round::Failed, "the outcome is still there to be written");
+        assert_eq!(rig.committer.tick().await, BatchResult::Failed, "the outcome is still there to be written");
         assert_eq!(rig.core.lanes().held(), 0, "what was refused keeps no room");
         stage.clock.advance(Duration::from_secs(1));
     }

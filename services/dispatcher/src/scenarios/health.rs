@@ -27,7 +27,7 @@ async fn exhaust(rig: &mut Rig) {
 /// One round of telling, with the commits that it waits for.
 async fn tell(rig: &mut Rig) {
     let core = Arc::clone(&rig.core);
-    rig.during(async move { HealthKeeper { core }.tick().await.unwrap() })
+    rig.during(async move { HealthReporter { core }.tick().await.unwrap() })
         .await;
 }
 
@@ -126,7 +126,7 @@ store_tests! {
         rig.stage.receivers.always(channel, None);
         reenable(&rig, channel, false);
         tell(&mut rig).await;
-        rig.parking.tick().await.unwrap();
+        rig.unparker.tick().await.unwrap();
         rig.emit("e3", &[channel]).await;
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Failed, State::Parked, State::Delivered]);
@@ -142,14 +142,14 @@ store_tests! {
             rig.emit(id, &[channel]).await;
         }
         rig.settle().await;
-        rig.parking.tick().await.unwrap();
+        rig.unparker.tick().await.unwrap();
         rig.settle().await;
         assert_eq!(rig.states().await[1..], [State::Parked; 3], "not before it is enabled");
 
         rig.stage.receivers.always(channel, None);
         reenable(&rig, channel, true);
         tell(&mut rig).await;
-        assert_eq!(rig.parking.tick().await.unwrap(), 3);
+        assert_eq!(rig.unparker.tick().await.unwrap(), 3);
         rig.settle().await;
         assert_eq!(rig.states().await[1..], [State::Delivered; 3]);
         assert_eq!(rig.stage.receivers.events()[6..], ["e2", "e3", "e4"]);
@@ -193,12 +193,12 @@ store_tests! {
         }
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Parked; 2]);
-        rig.parking.tick().await.unwrap();
+        rig.unparker.tick().await.unwrap();
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Parked; 2]);
         rig.stage.config.change(rig.stage.team, channel, |channel| channel.paused = false);
         rig.core.channels.forget(rig.stage.team);
-        rig.parking.tick().await.unwrap();
+        rig.unparker.tick().await.unwrap();
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered; 2]);
         assert_eq!(rig.stage.receivers.events(), ["e1", "e2"]);
@@ -212,7 +212,7 @@ store_tests! {
         rig.settle().await;
         rig.stage.config.delete(rig.stage.team, channel);
         rig.core.channels.forget(rig.stage.team);
-        rig.parking.tick().await.unwrap();
+        rig.unparker.tick().await.unwrap();
         assert_eq!(rig.states().await, [State::Cancelled]);
     }
 }

@@ -265,7 +265,7 @@ store_tests! {
                 wire::SubmitRequest { routes: vec![to_inbox()], ..request(stage, id, &[]) }
             };
             let (mut first, free) = (ask_for(&rig, notice(&ours, "e1")), ask_for(&rig, notice(&other, "e2")));
-            while rig.core.intake.waiting() < 2 {
+            while rig.core.submissions.waiting() < 2 {
                 tokio::task::yield_now().await;
             }
             // In one batch, which is given up for the sake of the other team.
@@ -273,14 +273,14 @@ store_tests! {
             assert!(first.try_recv().is_err(), "nobody is told before the commit");
             assert!(!free.await.unwrap().duplicate);
             let second = ask_for(&rig, notice(&ours, "e3"));
-            while rig.core.intake.waiting() == 0 {
+            while rig.core.submissions.waiting() == 0 {
                 tokio::task::yield_now().await;
             }
             rig.committer.tick().await;
             assert!(first.try_recv().is_err());
 
             somebody.rollback().await.unwrap();
-            while rig.committer.tick().await != Round::Idle {}
+            while rig.committer.tick().await != BatchResult::Idle {}
             assert!(first.await.is_ok() && second.await.is_ok());
             assert_eq!(ids(&list(&rig, someone(&rig), false, false).await), ["e3", "e1"], "in their order");
         }

@@ -29,7 +29,7 @@ store_tests! {
         stage.receivers.answer(channel, crate::senders::AttemptResult::permanent("gone", "the first replica's answer"));
         gate.add_permits(1);
         first.pump.settle().await;
-        assert_eq!(first.committer.tick().await, Round::Settled(1));
+        assert_eq!(first.committer.tick().await, BatchResult::Settled(1));
         assert_eq!(second.states().await, [State::Pending], "the first replica's word does not count");
 
         gate.add_permits(1);

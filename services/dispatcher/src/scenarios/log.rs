@@ -323,12 +323,12 @@ store_tests! {
         both.routes.push(to_inbox());
         rig.submit(vec![both, request(&rig.stage, "gone", &[done])]).await;
         rig.settle().await;
-        let purge = crate::maintenance::retention::Purge::new(Arc::clone(&rig.core));
+        let retention = crate::maintenance::retention::Retention::new(Arc::clone(&rig.core));
         rig.stage.clock.advance(Duration::from_secs(91 * 86_400));
         rig.emit("new", &[done]).await;
         rig.settle().await;
 
-        while purge.tick().await.unwrap().is_some() {}
+        while retention.tick().await.unwrap().is_some() {}
         let left: Vec<_> = rig.deliveries().await.into_iter().map(|delivery| delivery.event_id).collect();
         assert_eq!(left, ["old", "new"], "the parked one and the new one");
         let mut kept = events(&rig, wire::ListEventsRequest::default()).await;
@@ -342,7 +342,7 @@ store_tests! {
         rig.emit("early", &[channel]).await;
         rig.emit("late", &[channel]).await;
         rig.settle().await;
-        let purge = crate::maintenance::retention::Purge::new(Arc::clone(&rig.core));
+        let retention = crate::maintenance::retention::Retention::new(Arc::clone(&rig.core));
         rig.stage.clock.advance(Duration::from_secs(31 * 86_400));
         let late = rig.stage.now().timestamp_micros() - 1;
         let tried = format!(
@@ -353,7 +353,7 @@ store_tests! {
 
         for (days, left) in [(0, vec!["", "answered"]), (31, vec!["", ""])] {
             rig.stage.clock.advance(Duration::from_secs(days * 86_400));
-            while purge.tick().await.unwrap().is_some() {}
+            while retention.tick().await.unwrap().is_some() {}
             let mut answers = Vec::new();
             for delivery in rig.deliveries().await {
                 answers.push(rig.get(&delivery.id).await.attempts[0].response_body.clone());

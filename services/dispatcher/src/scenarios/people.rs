@@ -214,7 +214,7 @@ store_tests! {
             rig.stage.config.delete(rig.stage.team, channel);
         }
         rig.core.channels.forget(rig.stage.team);
-        rig.parking.tick().await.unwrap();
+        rig.unparker.tick().await.unwrap();
         assert_eq!(rig.states().await, [State::Cancelled; 2]);
         assert_eq!(ended(&rig, "e1").await.1, "the channel was deleted");
         let id = rig.deliveries().await[0].id.clone();
@@ -270,7 +270,7 @@ store_tests! {
 
         rig.stage.receivers.always(people, None);
         let core = Arc::clone(&rig.core);
-        rig.during(async move { HealthKeeper { core }.tick().await.unwrap() }).await;
+        rig.during(async move { HealthReporter { core }.tick().await.unwrap() }).await;
         rig.settle().await;
         let notice = rig.stage.receivers.carried().pop().unwrap();
         assert!(notice.event.starts_with("channel.unhealthy"), "{notice:?}");
@@ -304,7 +304,7 @@ store_tests! {
             (State::Parked, "kept until the team has a compliance recipient or an Owner".to_owned())
         );
         for _ in 0..2 {
-            rig.parking.tick().await.unwrap();
+            rig.unparker.tick().await.unwrap();
             rig.settle().await;
         }
         let told = rig.deliveries().await.into_iter().filter(|delivery| delivery.event_type == "receipt.kept");
@@ -314,7 +314,7 @@ store_tests! {
 
         rig.stage.config.receipts_to(&["officer@example.com", "dpo@example.com"]);
         rig.core.channels.forget(rig.stage.team);
-        assert_eq!(rig.parking.tick().await.unwrap(), 1);
+        assert_eq!(rig.unparker.tick().await.unwrap(), 1);
         rig.settle().await;
         assert_eq!(ended(&rig, "receipt").await.0, State::Delivered);
         let sent = rig.stage.receivers.carried().pop().unwrap();

@@ -38,7 +38,7 @@ async fn attempts_have_as_long_to_end_as_the_stop_gives_them() {
     tokio::time::resume();
     gate.add_permits(1);
     pump.await.unwrap();
-    assert_eq!(rig.committer.tick().await, Round::Settled(1));
+    assert_eq!(rig.committer.tick().await, BatchResult::Settled(1));
 }
 
 store_tests! {

@@ -286,7 +286,7 @@ store_tests! {
         let (delivery, _) = only_summary(&rig).await;
         let request = wire::CancelDeliveryRequest { team_id: delivery.team_id, delivery_id: delivery.id };
         rig.service.cancel_delivery(internal_request(request)).await.unwrap();
-        rig.parking.tick().await.unwrap();
+        rig.unparker.tick().await.unwrap();
         assert_eq!(told(&rig, State::Cancelled).await.len(), 2);
     }
 
@@ -368,10 +368,10 @@ store_tests! {
         rig.emit("e2", &[channel]).await;
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Held; 2]);
-        assert_eq!(rig.parking.tick().await.unwrap(), 0, "nothing was edited");
+        assert_eq!(rig.unparker.tick().await.unwrap(), 0, "nothing was edited");
 
         edit(&rig, Some(quiet("12:00", false)));
-        assert_eq!(rig.parking.tick().await.unwrap(), 2);
+        assert_eq!(rig.unparker.tick().await.unwrap(), 2);
         rig.settle().await;
         let held = rig.deliveries().await;
         assert!(held[0].state_message.contains("until 2026-11-21T12:00:00"), "{}", held[0].state_message);
@@ -379,7 +379,7 @@ store_tests! {
         assert_eq!(rig.states().await, [State::Held; 2]);
 
         edit(&rig, None);
-        assert_eq!(rig.parking.tick().await.unwrap(), 2);
+        assert_eq!(rig.unparker.tick().await.unwrap(), 2);
         assert_eq!(rig.states().await, [State::Pending; 2]);
         rig.settle().await;
         assert_eq!(rig.stage.receivers.events(), ["e1", "e2"], "at once and in order");

@@ -44,7 +44,7 @@ impl Client {
         let (answer, waits) = oneshot::channel();
         let routes = self.lanes.iter().map(|lane| plan(*lane, planned)).collect();
         let submission = Submission::new(self.event(team, core), routes, false, answer);
-        self.waits = core.intake.try_send(submission).ok().map(|()| waits);
+        self.waits = core.submissions.try_send(submission).ok().map(|()| waits);
     }
 
     /// Whether it was told just now that its event is accepted.

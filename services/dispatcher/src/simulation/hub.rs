@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use crate::senders::{AttemptResult, Message, ResolvedChannel, Transport};
-use crate::store::Step;
+use crate::store::DbStep;
 
 /// A loop of a replica, or an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +44,7 @@ pub(super) enum Wish {
     Turn(Duration),
     /// The next turn of the committer, when something is queued for it.
     Batch,
-    Step(Step),
+    DbStep(DbStep),
     /// The answer to a step that was taken.
     Answer,
     Carry(Carrying),
@@ -166,17 +166,17 @@ pub(super) async fn batch() {
 }
 
 /// Takes a step into the database when the scheduler says so. Outside of a simulation, at once.
-pub(crate) async fn step<T>(step: Step, taken: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+pub(crate) async fn step<T>(step: DbStep, taken: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     let Ok(actor) = ACTOR.try_with(|actor| *actor) else {
         return taken.await;
     };
-    let lost = match ask(actor, Wish::Step(step)).await {
+    let lost = match ask(actor, Wish::DbStep(step)).await {
         Fate::Fails => return Err(away()),
         Fate::Lost => true,
         _ => false,
     };
     let result = taken.await;
-    if step != Step::Begin {
+    if step != DbStep::Begin {
         ask(actor, Wish::Answer).await;
     }
     match lost {

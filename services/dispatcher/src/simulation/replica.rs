@@ -13,7 +13,7 @@ use watchbell_store::Store;
 use super::hub::{self, Actor, FakeTransport, Role};
 use crate::channel::cache::Channels;
 use crate::delivery::pump::Pump;
-use crate::intake::committer::{Committer, Round};
+use crate::intake::committer::{BatchResult, Committer};
 use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
 use crate::maintenance::sweeper::{POLL, Sweeper};
 use crate::metrics::Metrics;
@@ -120,7 +120,7 @@ impl Replica {
     /// Whether a committer has something to do.
     pub(super) fn has_queued(&self, role: Role) -> bool {
         let outcomes = &self.core.outcomes;
-        let submissions = self.core.intake.waiting() > 0;
+        let submissions = self.core.submissions.waiting() > 0;
         let outcomes = outcomes.capacity() < outcomes.max_capacity();
         match role {
             Role::Outcomes => outcomes,
@@ -153,7 +153,7 @@ impl Replica {
 async fn commit(core: Arc<Core>, mut committer: Committer) {
     loop {
         hub::batch().await;
-        while committer.tick().await == Round::Failed {
+        while committer.tick().await == BatchResult::Failed {
             let never = tokio::sync::Notify::new();
             hub::turn(core.clock.monotonic() + BACK_OFF, &never).await;
         }

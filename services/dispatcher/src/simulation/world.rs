@@ -24,7 +24,7 @@ use super::temper::Temper;
 use crate::scenarios::play::PlayedConfig;
 use crate::senders::{AttemptOutcome, AttemptResult};
 use crate::settings::Settings;
-use crate::store::{Step, micros};
+use crate::store::{DbStep, micros};
 
 /// Quiet hours end a little later.
 const BEGIN: &str = "2026-11-21T08:59:55Z";
@@ -318,7 +318,7 @@ impl<'s> World<'s> {
                 && match wish {
                     Wish::Turn(at) => *at <= now,
                     Wish::Batch => replica.has_queued(actor.role),
-                    Wish::Step(Step::Begin | Step::Write) => free,
+                    Wish::DbStep(DbStep::Begin | DbStep::Write) => free,
                     _ => true,
                 }
         });
@@ -331,8 +331,10 @@ impl<'s> World<'s> {
             .iter()
             .any(|it| it.number == actor.replica && it.away);
         match wish {
-            Wish::Step(_) if away || self.rng.percent(self.temper.fails) => Fate::Fails,
-            Wish::Step(Step::Commit | Step::Write | Step::Read) if self.rng.percent(self.temper.lost) => {
+            Wish::DbStep(_) if away || self.rng.percent(self.temper.fails) => Fate::Fails,
+            Wish::DbStep(DbStep::Commit | DbStep::Write | DbStep::Read)
+                if self.rng.percent(self.temper.lost) =>
+            {
                 Fate::Lost
             }
             Wish::Carry(carrying) => {
@@ -375,15 +377,15 @@ impl<'s> World<'s> {
                     result.outcome
                 );
             }
-            (Wish::Step(Step::Begin), Fate::Goes) => self.holder = Some(actor),
+            (Wish::DbStep(DbStep::Begin), Fate::Goes) => self.holder = Some(actor),
             _ if lost || fails => what = format!("{what} → {fate:?}"),
             _ => {}
         }
         self.note(what);
         hub::grant(id, fate);
         hub::quiesce().await;
-        if let Wish::Step(step @ (Step::Commit | Step::Write)) = wish {
-            if step == Step::Commit {
+        if let Wish::DbStep(step @ (DbStep::Commit | DbStep::Write)) = wish {
+            if step == DbStep::Commit {
                 self.holder = None;
             }
             if !fails {

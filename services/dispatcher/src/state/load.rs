@@ -15,7 +15,7 @@ const LARGE: usize = 256;
 const STALE: Duration = Duration::from_millis(200);
 /// How busy this process is.
 #[derive(Debug, Default)]
-pub(crate) struct Pressure {
+pub(crate) struct LoadMonitor {
     processors: Mutex<Option<Measured>>,
     /// The last large commit.
     large_at: Mutex<Option<Duration>>,
@@ -30,9 +30,9 @@ struct Measured {
     busy: u64,
 }
 
-// === impl Pressure ===
+// === impl LoadMonitor ===
 
-impl Pressure {
+impl LoadMonitor {
     /// Measures again, when it is time to.
     pub(crate) fn measure(&self, now: Duration) {
         let metrics = Handle::current().metrics();
@@ -68,7 +68,7 @@ impl Pressure {
     }
 
     /// A commit begins that carries so many submissions and outcomes.
-    pub(crate) fn commits(&self, now: Duration, things: usize) {
+    pub(crate) fn commit_started(&self, now: Duration, things: usize) {
         if things >= LARGE {
             *lock(&self.large_at) = Some(now);
         }
@@ -93,23 +93,23 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn pressure_is_high_while_the_threads_have_hardly_a_pause() {
-        let pressure = Pressure::default();
-        pressure.note(Duration::ZERO, 2, || Duration::ZERO);
-        pressure.note(20 * MS, 2, || 36 * MS);
-        assert!(pressure.is_high(20 * MS), "36 of 40 ms");
-        pressure.note(30 * MS, 2, || panic!("it is too early to measure again"));
-        pressure.note(40 * MS, 2, || 56 * MS);
-        assert!(!pressure.is_high(40 * MS), "20 of 40 ms");
+    fn load_is_high_while_the_threads_have_hardly_a_pause() {
+        let load = LoadMonitor::default();
+        load.note(Duration::ZERO, 2, || Duration::ZERO);
+        load.note(20 * MS, 2, || 36 * MS);
+        assert!(load.is_high(20 * MS), "36 of 40 ms");
+        load.note(30 * MS, 2, || panic!("it is too early to measure again"));
+        load.note(40 * MS, 2, || 56 * MS);
+        assert!(!load.is_high(40 * MS), "20 of 40 ms");
     }
 
     #[test]
-    fn pressure_is_high_after_a_large_commit_and_for_a_while() {
-        let pressure = Pressure::default();
-        pressure.commits(MS, 255);
-        assert!(!pressure.is_high(MS));
-        pressure.commits(MS, 256);
-        assert!(pressure.is_high(200 * MS));
-        assert!(!pressure.is_high(201 * MS));
+    fn load_is_high_after_a_large_commit_and_for_a_while() {
+        let load = LoadMonitor::default();
+        load.commit_started(MS, 255);
+        assert!(!load.is_high(MS));
+        load.commit_started(MS, 256);
+        assert!(load.is_high(200 * MS));
+        assert!(!load.is_high(201 * MS));
     }
 }

@@ -15,14 +15,14 @@ use crate::job::Submission;
 const TURN: usize = 4;
 
 /// The way in.
-pub(crate) struct Intake {
+pub(crate) struct SubmissionQueue {
     queues: Mutex<Queues>,
     arrived: Notify,
     memory: MemoryBudget,
 }
 
 /// The committer's end. When it goes, so does everything that waits.
-pub(crate) struct Turns(Arc<Intake>);
+pub(crate) struct SubmissionReceiver(Arc<SubmissionQueue>);
 
 #[derive(Default)]
 struct Queues {
@@ -49,17 +49,17 @@ pub(crate) enum Refused {
     Closed,
 }
 
-// === impl Intake ===
+// === impl SubmissionQueue ===
 
-impl Intake {
+impl SubmissionQueue {
     /// Room for so many units of events that wait or are being committed.
-    pub(crate) fn new(units: usize) -> (Arc<Self>, Turns) {
-        let intake = Arc::new(Self {
+    pub(crate) fn new(units: usize) -> (Arc<Self>, SubmissionReceiver) {
+        let queue = Arc::new(Self {
             queues: Mutex::default(),
             arrived: Notify::new(),
             memory: MemoryBudget::new(units.max(1)),
         });
-        (Arc::clone(&intake), Turns(intake))
+        (Arc::clone(&queue), SubmissionReceiver(queue))
     }
 
     /// Queues a submission, which keeps its share of the room until it is dropped.
@@ -92,9 +92,9 @@ impl Intake {
     }
 }
 
-// === impl Turns ===
+// === impl SubmissionReceiver ===
 
-impl Turns {
+impl SubmissionReceiver {
     /// The next submission, if one waits.
     pub(crate) fn try_next(&mut self) -> Option<Submission> {
         self.0.queues().pop()
@@ -111,7 +111,7 @@ impl Turns {
     }
 }
 
-impl Drop for Turns {
+impl Drop for SubmissionReceiver {
     fn drop(&mut self) {
         let waiting = {
             let mut queues = self.0.queues();
@@ -185,36 +185,36 @@ mod tests {
         submission
     }
 
-    fn order(turns: &mut Turns) -> Vec<String> {
+    fn order(turns: &mut SubmissionReceiver) -> Vec<String> {
         let all = std::iter::from_fn(|| turns.try_next());
         all.map(|submission| submission.event.id.to_string()).collect()
     }
 
     #[test]
     fn teams_take_turns_and_each_keeps_its_order() {
-        let (intake, mut turns) = Intake::new(100);
+        let (queue, mut turns) = SubmissionQueue::new(100);
         let (loud, other) = (team(), team());
         for number in 0..10 {
-            intake.try_send(submission(loud, &format!("l{number}"))).unwrap();
+            queue.try_send(submission(loud, &format!("l{number}"))).unwrap();
         }
         for number in 0..6 {
-            intake.try_send(submission(other, &format!("o{number}"))).unwrap();
+            queue.try_send(submission(other, &format!("o{number}"))).unwrap();
         }
-        assert_eq!(intake.waiting(), 16);
+        assert_eq!(queue.waiting(), 16);
         let expected = "l0 l1 l2 l3 o0 o1 o2 o3 l4 l5 l6 l7 o4 o5 l8 l9";
         assert_eq!(order(&mut turns).join(" "), expected);
-        assert_eq!(intake.waiting(), 0);
+        assert_eq!(queue.waiting(), 0);
     }
 
     #[test]
     fn whoever_sends_large_events_has_fewer_turns() {
-        let (intake, mut turns) = Intake::new(1_000);
+        let (queue, mut turns) = SubmissionQueue::new(1_000);
         let (heavy, other) = (team(), team());
         for number in 0..2 {
-            intake.try_send(large(heavy, &format!("H{number}"), 12)).unwrap();
+            queue.try_send(large(heavy, &format!("H{number}"), 12)).unwrap();
         }
         for number in 0..24 {
-            intake.try_send(submission(other, &number.to_string())).unwrap();
+            queue.try_send(submission(other, &number.to_string())).unwrap();
         }
         let order = order(&mut turns);
         let heavy: Vec<_> = (0..order.len())
@@ -229,40 +229,40 @@ mod tests {
 
     #[test]
     fn a_flood_is_refused_while_others_still_get_in_and_what_is_taken_counts_until_it_is_settled() {
-        let (intake, mut turns) = Intake::new(10);
+        let (queue, mut turns) = SubmissionQueue::new(10);
         let (loud, other) = (team(), team());
-        let granted = (0..10).filter(|n| intake.try_send(submission(loud, &n.to_string())).is_ok());
+        let granted = (0..10).filter(|n| queue.try_send(submission(loud, &n.to_string())).is_ok());
         assert_eq!(granted.count(), 5);
         let first = turns.try_next().unwrap();
-        assert_eq!(intake.try_send(submission(loud, "more")), Err(Refused::Full));
-        assert_eq!(intake.try_send(submission(other, "other")), Ok(()));
+        assert_eq!(queue.try_send(submission(loud, "more")), Err(Refused::Full));
+        assert_eq!(queue.try_send(submission(other, "other")), Ok(()));
         drop(first);
         drop(turns.try_next());
-        assert_eq!(intake.try_send(submission(loud, "later")), Ok(()));
+        assert_eq!(queue.try_send(submission(loud, "later")), Ok(()));
     }
 
     #[test]
     fn a_large_event_takes_the_room_of_many() {
-        let (intake, _turns) = Intake::new(10);
-        intake.try_send(large(team(), "large", 9)).unwrap();
+        let (queue, _turns) = SubmissionQueue::new(10);
+        queue.try_send(large(team(), "large", 9)).unwrap();
         let small = team();
-        assert_eq!(intake.try_send(submission(small, "1")), Ok(()));
-        assert_eq!(intake.try_send(submission(small, "2")), Err(Refused::Full));
+        assert_eq!(queue.try_send(submission(small, "1")), Ok(()));
+        assert_eq!(queue.try_send(submission(small, "2")), Err(Refused::Full));
     }
 
     #[tokio::test]
     async fn whoever_waits_when_the_process_stops_is_told() {
-        let (intake, mut turns) = Intake::new(10);
+        let (queue, mut turns) = SubmissionQueue::new(10);
         let (answer, answered) = oneshot::channel();
         let event = samples::event("scan.failed");
-        intake
+        queue
             .try_send(Submission::new(event, Vec::new(), false, answer))
             .unwrap();
         let waits = turns.next().await;
-        intake.try_send(waits).unwrap();
+        queue.try_send(waits).unwrap();
         drop(turns);
         assert!(answered.await.is_err());
-        assert_eq!(intake.waiting(), 0);
-        assert_eq!(intake.try_send(submission(team(), "late")), Err(Refused::Closed));
+        assert_eq!(queue.waiting(), 0);
+        assert_eq!(queue.try_send(submission(team(), "late")), Err(Refused::Closed));
     }
 }

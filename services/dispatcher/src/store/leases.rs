@@ -15,7 +15,7 @@ use super::entities::{deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, EventKey, instant, micros, postgres, sqlite};
 use crate::event::StoredEvent;
-use crate::job::live_jobs::Hold;
+use crate::job::live_jobs::JobGuard;
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
 
@@ -326,7 +326,7 @@ impl deliveries::Model {
         event: &Arc<StoredEvent>,
         weight: usize,
         owner: Uuid,
-        hold: Hold,
+        guard: JobGuard,
     ) -> Result<Job, super::Corrupt> {
         Ok(Job {
             id: DeliveryId::from_uuid(self.id),
@@ -335,7 +335,7 @@ impl deliveries::Model {
             route: self.parsed_route()?,
             lane: LaneId(self.lane_id),
             owner,
-            _hold: hold,
+            _guard: guard,
             attempts: u32::try_from(self.attempt_count).unwrap_or(0),
             tries: u32::try_from(self.tries).unwrap_or(0),
             first_attempt_at: self.first_attempt_at.map(instant),

@@ -37,8 +37,8 @@ use crate::route::Route;
 
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
-pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, Noted};
-pub(crate) use step::Step;
+pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, HealthSample};
+pub(crate) use step::DbStep;
 pub(crate) use summaries::{Gathered, GatheringLane};
 pub(crate) use transaction::{Transaction, Writing};
 pub(crate) use writes::{NewDelivery, NewNotification, Patience};
@@ -78,7 +78,7 @@ impl Db {
             let inner = self.store.begin().await?;
             Ok(Transaction { inner, _turn: turn })
         };
-        step::step(Step::Begin, begun).await
+        step::step(DbStep::Begin, begun).await
     }
 
     /// Whether this is SQLite.
@@ -88,17 +88,17 @@ impl Db {
 
     /// For what commits many times a second, on SQLite; see [`Store::begin_inline`].
     pub(crate) async fn begin_inline(&self) -> Result<InlineTransaction, DbErr> {
-        step::step(Step::Begin, self.store.begin_inline()).await
+        step::step(DbStep::Begin, self.store.begin_inline()).await
     }
 
     /// The same on PostgreSQL.
     pub(crate) async fn begin_direct(&self) -> Result<DirectTransaction, DbErr> {
-        step::step(Step::Begin, DirectTransaction::begin(&self.store)).await
+        step::step(DbStep::Begin, DirectTransaction::begin(&self.store)).await
     }
 
     /// After an error nobody knows whether it took place.
     pub(crate) async fn commit<W: Writing>(&self, transaction: W) -> Result<(), DbErr> {
-        step::step(Step::Commit, transaction.commit()).await
+        step::step(DbStep::Commit, transaction.commit()).await
     }
 
     fn backend(&self) -> DbBackend {
@@ -130,7 +130,7 @@ impl Db {
             let _turn = self.store.turn().await?;
             self.store.writer().execute_raw(statement).await
         };
-        step::step(Step::Write, written).await
+        step::step(DbStep::Write, written).await
     }
 
     async fn query(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
@@ -138,7 +138,7 @@ impl Db {
     }
 
     async fn read(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        step::step(Step::Read, self.store.reader().query_all_raw(statement)).await
+        step::step(DbStep::Read, self.store.reader().query_all_raw(statement)).await
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct EventFilter {
 
 /// What a channel's attempts came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Noted {
+pub(crate) struct HealthSample {
     pub(crate) team_id: TeamId,
     pub(crate) channel_id: ChannelId,
     /// When something last got through.
@@ -104,9 +104,9 @@ const STATS: &str = "WITH RECURSIVE channel(id) AS (
         (SELECT COUNT(*) FROM waiting w WHERE w.lane_id = lane.id) AS waiting
     FROM lane LEFT JOIN channel_health h ON h.channel_id = lane.id AND h.team_id = $1";
 
-// === impl Noted ===
+// === impl HealthSample ===
 
-impl Noted {
+impl HealthSample {
     pub(crate) fn new(team_id: TeamId, channel_id: ChannelId) -> Self {
         Self {
             team_id,
@@ -362,7 +362,7 @@ impl Db {
     }
 
     /// Notes when something last got through to channels, and their newest failures. Each channel at most once.
-    pub(crate) async fn note_results(&self, results: &[Noted]) -> Result<(), DbErr> {
+    pub(crate) async fn note_results(&self, results: &[HealthSample]) -> Result<(), DbErr> {
         let later = match self.backend() {
             sea_orm::DbBackend::Postgres => "GREATEST",
             _ => "MAX",

@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum DbStep {
     Begin,
     Commit,
     /// A statement of its own, by the writer.
@@ -16,12 +16,12 @@ pub(crate) enum Step {
 }
 
 #[cfg(not(test))]
-pub(super) async fn step<T>(_: Step, taken: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+pub(super) async fn step<T>(_: DbStep, taken: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     taken.await
 }
 
 #[cfg(test)]
-pub(super) async fn step<T>(step: Step, taken: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+pub(super) async fn step<T>(step: DbStep, taken: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     crate::simulation::step(step, taken).await
 }
 

@@ -14,7 +14,7 @@ use super::batch::Batch;
 use super::transaction::{Columns, Writing};
 use super::{Db, micros, number, postgres, sqlite};
 use crate::event::StoredEvent;
-use crate::job::{Break, Outcome, State, Submission};
+use crate::job::{Break, JobOutcome, State, Submission};
 use crate::lanes::LaneId;
 use crate::route::Route;
 
@@ -207,7 +207,7 @@ impl Db {
     pub(crate) async fn finish<W: Writing>(
         &self,
         transaction: &W,
-        outcomes: &[Outcome],
+        outcomes: &[JobOutcome],
     ) -> Result<HashSet<Uuid>, DbErr> {
         let all = || outcomes.iter();
         let batch = Batch::new()
@@ -250,7 +250,7 @@ impl Db {
     pub(crate) async fn insert_attempts<W: Writing>(
         &self,
         transaction: &W,
-        outcomes: &[Outcome],
+        outcomes: &[JobOutcome],
     ) -> Result<(), DbErr> {
         let made = || {
             outcomes
@@ -343,9 +343,9 @@ fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-// === impl Outcome ===
+// === impl JobOutcome ===
 
-impl Outcome {
+impl JobOutcome {
     /// Attempts of the delivery, this one included.
     pub(crate) fn attempts(&self) -> u32 {
         self.job.attempts + u32::from(self.attempt.is_some())
