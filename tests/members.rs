@@ -18,7 +18,8 @@ use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{IdentityProvider, SigningKey};
 
 use crate::harness::{
-    Client, Database, PATIENCE, Process, Serve, eventually, finding, is_told_to_come_again, on_both_databases,
+    Client, Database, Process, Serve, WAIT_TIMEOUT, eventually, finding, is_told_to_come_again,
+    on_both_databases,
 };
 
 const ISSUER: &str = "https://id.example.com/";
@@ -339,7 +340,7 @@ fn a_stream_ends_when_the_token_that_opened_it_does() {
                 }
             };
             Some(
-                tokio::time::timeout(PATIENCE, ended)
+                tokio::time::timeout(WAIT_TIMEOUT, ended)
                     .await
                     .expect("the stream ends"),
             )

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use watchbell_testkit::{OtlpSink, WebhookReceiver};
 
-use crate::harness::{Client, PATIENCE, Serve, finding};
+use crate::harness::{Client, Serve, WAIT_TIMEOUT, finding};
 
 /// The trace id of a W3C `traceparent`: `00-<trace>-<span>-<flags>`.
 fn trace_id(traceparent: &str) -> String {
@@ -33,12 +33,12 @@ fn one_trace_leads_from_emit_through_the_commit_and_the_attempt_into_the_webhook
         let traceparent = received.headers["traceparent"].to_str().unwrap().to_owned();
         let trace = trace_id(&traceparent);
         let of_trace = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == trace;
-        sink.wait_for_span(PATIENCE, |span| {
+        sink.wait_for_span(WAIT_TIMEOUT, |span| {
             span.name == "attempt" && of_trace(&span.trace_id)
         })
         .await
         .unwrap();
-        sink.wait_for_span(PATIENCE, |span| {
+        sink.wait_for_span(WAIT_TIMEOUT, |span| {
             span.name.ends_with("RouterService/Emit") && of_trace(&span.trace_id)
         })
         .await

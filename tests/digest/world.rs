@@ -21,7 +21,7 @@ const FIRST_MONDAY: &str = "2031-01-13T09:00:00Z";
 /// How long a process lives that brings nothing about, to begin with.
 const IDLE: Duration = Duration::from_secs(2);
 /// A test waits no longer than this for one more digest.
-const PATIENCE: Duration = Duration::from_secs(90);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A process that is killed and started again.
 pub(super) struct Mortal {
@@ -185,8 +185,8 @@ impl World {
                 last = (have, moment);
             }
             assert!(
-                moment - last.1 < PATIENCE,
-                "{have} of {mailboxes} digests of week {week} came, and no other within {PATIENCE:?}, which were {} of \
+                moment - last.1 < WAIT_TIMEOUT,
+                "{have} of {mailboxes} digests of week {week} came, and no other within {WAIT_TIMEOUT:?}, which were {} of \
                  the test's time",
                 now - monday,
             );

@@ -11,7 +11,7 @@ use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Client, PATIENCE, eventually, finding, is_told_to_come_again};
+use super::{Client, WAIT_TIMEOUT, eventually, finding, is_told_to_come_again};
 
 const CALLERS: usize = 16;
 /// After which a caller gives a call up and makes it again.
@@ -103,10 +103,10 @@ impl Load {
                 ended.expect("no caller panics");
             }
         };
-        let ended = timeout(PATIENCE, ended).await;
+        let ended = timeout(WAIT_TIMEOUT, ended).await;
         assert!(
             ended.is_ok(),
-            "within {PATIENCE:?}: every call is answered in the end"
+            "within {WAIT_TIMEOUT:?}: every call is answered in the end"
         );
         std::mem::take(&mut *self.heard.lock().unwrap())
     }

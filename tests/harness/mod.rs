@@ -30,9 +30,9 @@ pub(crate) use wire::Wire;
 use std::{future::Future, time::Duration};
 
 /// How long anything may take before a test says that it did not happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Asks again and again until `ask` gives a value; fails after [`PATIENCE`] with `what` did not happen.
+/// Asks again and again until `ask` gives a value; fails after [`WAIT_TIMEOUT`] with `what` did not happen.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut ask: impl FnMut() -> F,
@@ -45,7 +45,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asking)
+    tokio::time::timeout(WAIT_TIMEOUT, asking)
         .await
-        .unwrap_or_else(|_| panic!("within {PATIENCE:?}: {what}"))
+        .unwrap_or_else(|_| panic!("within {WAIT_TIMEOUT:?}: {what}"))
 }

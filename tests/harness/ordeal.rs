@@ -17,7 +17,7 @@ use super::{Client, Database, Endpoint, Load, Platform, eventually, rows::Rows, 
 const ROUTES: usize = 3;
 /// How long after a fault what it interrupted may still arrive for the first time: requests that are with the system
 /// already, and what a replica sends before it learns that others took its work over.
-const AFTERGLOW: TimeDelta = TimeDelta::seconds(2);
+const GRACE: TimeDelta = TimeDelta::seconds(2);
 
 /// What it is made of.
 pub(crate) struct Ordeal {
@@ -194,7 +194,7 @@ impl Ordeal {
 impl Fault {
     /// Whether what arrived at the one time may arrive at the other because of this.
     fn explains(&self, first: DateTime<Utc>, again: DateTime<Utc>) -> bool {
-        first <= self.until + AFTERGLOW && again >= self.from
+        first <= self.until + GRACE && again >= self.from
     }
 }
 

@@ -15,7 +15,7 @@ use watchbell_model::clock::{Clock as _, SystemClock};
 use super::rows::Rows;
 
 /// Between two looks.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// From and until.
 type Span = (DateTime<Utc>, DateTime<Utc>);
@@ -51,7 +51,7 @@ impl Takeovers {
                     }
                     before = now;
                 }
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         });
         Self { seen, looking }

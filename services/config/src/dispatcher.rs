@@ -14,7 +14,7 @@ use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::{self, Problem};
 
 /// How long an admin waits for what only the Dispatcher knows.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STATS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a commit may take.
 const COMMIT: Duration = Duration::from_secs(10);
 
@@ -40,7 +40,7 @@ impl Link {
             team_id: team.to_string(),
         };
         let asked = self.0.get()?.get_channel_stats(internal_request(request));
-        match tokio::time::timeout(PATIENCE, asked).await {
+        match tokio::time::timeout(STATS_TIMEOUT, asked).await {
             Ok(Ok(answer)) => Some(answer.into_inner().channels),
             Ok(Err(status)) => {
                 tracing::warn!(%team, %status, "the Dispatcher does not say how channels fare");

@@ -16,14 +16,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use watchbell_model::clock::SharedClock;
 use watchbell_store::Store;
-use watchbell_store::listen::Notice;
+use watchbell_store::listen::BusEvent;
 
 /// The bus channel on which a replica announces a change that it has committed.
 pub(crate) const CHANGES: &str = "config_changes";
 /// The bus channel on which a replica says what its followers have heeded.
 const FOLLOWERS: &str = "config_followers";
 /// How long an answer waits for followers.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ACK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a replica with followers says that it has some.
 const BEAT: Duration = Duration::from_secs(5);
 /// How long a replica that said so is believed.
@@ -34,7 +34,7 @@ const BELIEVED: Duration = Duration::from_secs(15);
 pub(crate) struct Followers {
     replica: Uuid,
     clock: SharedClock,
-    patience: Duration,
+    ack_timeout: Duration,
     state: Arc<watch::Sender<State>>,
 }
 
@@ -86,7 +86,7 @@ impl Followers {
         Self {
             replica: Uuid::new_v4(),
             clock,
-            patience: PATIENCE,
+            ack_timeout: ACK_TIMEOUT,
             state: Arc::default(),
         }
     }
@@ -113,7 +113,7 @@ impl Followers {
     }
 
     /// Until every follower has heeded the change, or for a second.
-    pub(crate) async fn heeded(&self, cursor: i64) {
+    pub(crate) async fn acknowledged(&self, cursor: i64) {
         self.wait(cursor, |_| true).await;
     }
 
@@ -123,7 +123,7 @@ impl Followers {
             |(whose, heeded): &(Whose, &Heeded)| counts(*whose) && !heeded.late && heeded.cursor < cursor;
         let mut state = self.state.subscribe();
         let waiting = state.wait_for(|state| !state.all().any(|each| lacks(&each)));
-        if timeout(self.patience, waiting).await.is_ok() {
+        if timeout(self.ack_timeout, waiting).await.is_ok() {
             return;
         }
         tracing::warn!(
@@ -156,8 +156,8 @@ impl Followers {
             };
             let word = match notice {
                 None => return,
-                Some(Notice::MaybeMissed) => continue,
-                Some(Notice::Published(text)) => text.parse::<Word>(),
+                Some(BusEvent::MaybeMissed) => continue,
+                Some(BusEvent::Published(text)) => text.parse::<Word>(),
             };
             let Ok(Word { replica, cursor }) = word else {
                 continue;
@@ -285,13 +285,13 @@ mod tests {
     fn followers() -> Followers {
         Followers {
             // Nothing here is to wait in vain, however slow the machine.
-            patience: Duration::from_secs(600),
+            ack_timeout: Duration::from_secs(600),
             ..Followers::new(TestClock::default().shared())
         }
     }
 
     fn is_heeded(followers: &Followers, cursor: i64) -> bool {
-        followers.heeded(cursor).now_or_never().is_some()
+        followers.acknowledged(cursor).now_or_never().is_some()
     }
 
     #[tokio::test]
@@ -311,13 +311,13 @@ mod tests {
     #[tokio::test]
     async fn a_follower_that_does_not_answer_is_waited_for_once_and_again_after_it_has_answered() {
         let followers = Followers {
-            patience: Duration::ZERO,
+            ack_timeout: Duration::ZERO,
             ..followers()
         };
         let slow = followers.enter();
-        followers.heeded(1).await;
+        followers.acknowledged(1).await;
         let followers = Followers {
-            patience: Duration::from_secs(600),
+            ack_timeout: Duration::from_secs(600),
             ..followers
         };
         assert!(is_heeded(&followers, 2));
@@ -348,7 +348,7 @@ mod tests {
             }
             assert!(!is_heeded(&here, 7));
             follower.heed(7);
-            here.heeded(7).await;
+            here.acknowledged(7).await;
             stop.cancel();
             for exchange in exchanges {
                 exchange.await.unwrap();

@@ -41,7 +41,7 @@ pub struct OwnerTeller {
 }
 
 /// What is to be told.
-struct Notice<'a> {
+struct OwnerNotice<'a> {
     event_type: &'static str,
     /// What it is about, so that it is told once.
     about: String,
@@ -59,7 +59,7 @@ pub(crate) async fn channels_removed(
     let Some(first) = rows.first() else { return Ok(()) };
     let removed_by = who(change, by).await?;
     let name = &first.display_name;
-    let mut notice = Notice {
+    let mut notice = OwnerNotice {
         event_type: "channel.removed",
         about: first.channel_id().to_string(),
         title: format!("The {} {name} was removed", words(first.kind()?)),
@@ -227,10 +227,10 @@ fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
     }
 }
 
-fn secret_ending(row: &channel::Model) -> Option<Notice<'_>> {
+fn secret_ending(row: &channel::Model) -> Option<OwnerNotice<'_>> {
     let end = row.rotation_end?;
     let name = &row.display_name;
-    Some(Notice {
+    Some(OwnerNotice {
         event_type: "channel.secret_ending",
         about: format!("{}:{}", row.channel_id(), end.timestamp()),
         title: format!("The old signing secret of {name} stops signing on {}", said(end)),
@@ -243,13 +243,13 @@ fn secret_ending(row: &channel::Model) -> Option<Notice<'_>> {
     })
 }
 
-fn key_ending(row: &api_key::Model) -> Option<Notice<'_>> {
+fn key_ending(row: &api_key::Model) -> Option<OwnerNotice<'_>> {
     let end = row.expire_time?;
     if end - row.create_time < SHORT_LIFE {
         return None;
     }
     let (id, name) = (KeyId::from_uuid(row.id), &row.display_name);
-    Some(Notice {
+    Some(OwnerNotice {
         event_type: "api_key.ending",
         about: format!("{id}:{}", end.timestamp()),
         title: format!("The API key {name} expires on {}", said(end)),
@@ -266,9 +266,9 @@ fn said(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y, %H:%M UTC").to_string()
 }
 
-// === impl Notice ===
+// === impl OwnerNotice ===
 
-impl Notice<'_> {
+impl OwnerNotice<'_> {
     fn row(self, team: TeamId, now: DateTime<Utc>) -> owner_notice::Model {
         let event = Event {
             id: format!("{}:{}", self.event_type, self.about),

@@ -13,7 +13,7 @@ use watchbell_model::ids::TeamId;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::settings::read;
-use watchbell_runtime::workshop::Workshop;
+use watchbell_runtime::tenant_pool::TenantPool;
 use watchbell_store::{DatabaseSettings, Store, connect};
 
 use crate::dispatcher::Link;
@@ -67,7 +67,7 @@ struct Inner {
     brand: Brand,
     platform_mail: bool,
     slack: Option<SlackApp>,
-    workshop: Workshop,
+    tenant_pool: TenantPool,
 }
 
 // === impl Service ===
@@ -111,7 +111,7 @@ impl Service {
                 brand: settings.brand.clone(),
                 platform_mail: settings.platform_mail,
                 slack,
-                workshop: Workshop::new(),
+                tenant_pool: TenantPool::new(),
             }),
         })
     }
@@ -156,8 +156,8 @@ impl Service {
     }
 
     /// Where teams' schemas are compiled and tried.
-    pub(crate) fn workshop(&self) -> &Workshop {
-        &self.inner.workshop
+    pub(crate) fn tenant_pool(&self) -> &TenantPool {
+        &self.inner.tenant_pool
     }
 
     pub(crate) fn guard(&self) -> &Guard {
@@ -189,7 +189,7 @@ impl Service {
         }
         let cursor = change.commit().await?;
         self.followers().announce(self.store(), cursor).await;
-        self.followers().heeded(cursor).await;
+        self.followers().acknowledged(cursor).await;
         Ok(())
     }
 }

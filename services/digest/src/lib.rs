@@ -22,7 +22,7 @@ use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
-use watchbell_runtime::tasks::{Stage, TaskSet};
+use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
 use watchbell_store::{DatabaseSettings, Store, connect};
 
 pub use crate::error::{Error, Result};
@@ -75,7 +75,9 @@ impl Digest {
         store.migrate::<Migrator>().await?;
         let digest = Self::new(store, needs);
         let scheduler = digest.scheduler();
-        tasks.spawn_fn(Stage::Intake, "digest.cron", |shutdown| scheduler.run(shutdown));
+        tasks.spawn_fn(ShutdownPhase::Intake, "digest.cron", |shutdown| {
+            scheduler.run(shutdown)
+        });
         Ok(Arc::new(digest))
     }
 

@@ -32,7 +32,7 @@ pub const EVENT_TYPE: &str = "digest.weekly";
 /// How long until a digest that could not be submitted is tried again.
 const RETRY: TimeDelta = TimeDelta::minutes(1);
 /// How long the Dispatcher may take to commit.
-const PATIENCE: Duration = Duration::from_secs(60);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Makes digests.
 #[derive(Clone)]
@@ -205,7 +205,7 @@ impl Maker {
                 html: digest.mail.html,
             }),
         };
-        let answer = tokio::time::timeout(PATIENCE, self.submit(submission))
+        let answer = tokio::time::timeout(COMMIT_TIMEOUT, self.submit(submission))
             .await
             .map_err(|_| Error::Dispatcher(Status::deadline_exceeded("no commit in time")))??;
         // Of a digest that was submitted before, the first recipients are the ones who got it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use watchbell_runtime::tasks::{Stage, TaskSet};
+use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
 
 use crate::delivery::pump::Pump;
 use crate::intake::committer::Committer;
@@ -158,65 +158,93 @@ impl PeriodicTask for HeartbeatMonitor {
 pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) {
     let shared = || Arc::clone(&core);
     let sweeper = Sweeper::new(shared());
-    tasks.spawn_fn(Stage::Intake, "dispatcher.sweeper", |stop| sweeper.run(stop));
+    tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.sweeper", |stop| {
+        sweeper.run(stop)
+    });
     let health = HealthReporter { core: shared() };
-    tasks.spawn_fn(Stage::Intake, "dispatcher.health", |stop| async move {
+    tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.health", |stop| async move {
         every(&health, &stop).await;
     });
     let unparker = Unparker::new(shared());
-    tasks.spawn_fn(Stage::Intake, "dispatcher.unparker", |stop| async move {
+    tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.unparker", |stop| async move {
         every(&unparker, &stop).await;
     });
     let clock_skew = ClockSkewRepair { core: shared() };
-    tasks.spawn_fn(Stage::Intake, "dispatcher.clock_skew", |stop| async move {
-        every(&clock_skew, &stop).await;
-    });
+    tasks.spawn_fn(
+        ShutdownPhase::Intake,
+        "dispatcher.clock_skew",
+        |stop| async move {
+            every(&clock_skew, &stop).await;
+        },
+    );
     let gauges = Gauges { core: shared() };
-    tasks.spawn_fn(Stage::Intake, "dispatcher.gauges", |stop| async move {
+    tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.gauges", |stop| async move {
         every(&gauges, &stop).await;
     });
     let reconciler = Reconciler::new(shared());
-    tasks.spawn_fn(Stage::Intake, "dispatcher.reconciler", |stop| async move {
-        every(&reconciler, &stop).await;
-    });
+    tasks.spawn_fn(
+        ShutdownPhase::Intake,
+        "dispatcher.reconciler",
+        |stop| async move {
+            every(&reconciler, &stop).await;
+        },
+    );
     let durability = Durability { core: shared() };
-    tasks.spawn_fn(Stage::Intake, "dispatcher.durability", |stop| async move {
-        every(&durability, &stop).await;
-    });
+    tasks.spawn_fn(
+        ShutdownPhase::Intake,
+        "dispatcher.durability",
+        |stop| async move {
+            every(&durability, &stop).await;
+        },
+    );
     let retention = Retention::new(shared());
-    tasks.spawn_fn(Stage::Intake, "dispatcher.retention", |stop| async move {
+    tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.retention", |stop| async move {
         every(&retention, &stop).await;
     });
     let pump = Pump::new(shared());
-    tasks.spawn_fn(Stage::Drain, "dispatcher.pump", |stop| pump.run(stop));
+    tasks.spawn_fn(ShutdownPhase::Drain, "dispatcher.pump", |stop| pump.run(stop));
     if core.db.is_sqlite() {
-        tasks.spawn_blocking_fn(Stage::Flush, "dispatcher.committer", |stop| committer.run(stop));
-        let checkpoints = Checkpoints(shared());
-        tasks.spawn_fn(Stage::Close, "dispatcher.checkpoints", |stop| async move {
-            every(&checkpoints, &stop).await;
+        tasks.spawn_blocking_fn(ShutdownPhase::Flush, "dispatcher.committer", |stop| {
+            committer.run(stop)
         });
+        let checkpoints = Checkpoints(shared());
+        tasks.spawn_fn(
+            ShutdownPhase::Close,
+            "dispatcher.checkpoints",
+            |stop| async move {
+                every(&checkpoints, &stop).await;
+            },
+        );
     } else {
         let (submissions, outcomes) = committer.split();
-        tasks.spawn_fn(Stage::Flush, "dispatcher.committer", |stop| submissions.run(stop));
-        tasks.spawn_fn(Stage::Flush, "dispatcher.outcomes", |stop| outcomes.run(stop));
+        tasks.spawn_fn(ShutdownPhase::Flush, "dispatcher.committer", |stop| {
+            submissions.run(stop)
+        });
+        tasks.spawn_fn(ShutdownPhase::Flush, "dispatcher.outcomes", |stop| {
+            outcomes.run(stop)
+        });
     }
     let heartbeat = Arc::new(Heartbeat::new(shared()));
     let monitor = HeartbeatMonitor {
         heartbeat: Arc::clone(&heartbeat),
         database: tasks.readiness().condition("dispatcher", "database"),
     };
-    tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat_monitor", |stop| async move {
-        every(&monitor, &stop).await;
-    });
-    tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", |stop| async move {
+    tasks.spawn_fn(
+        ShutdownPhase::Close,
+        "dispatcher.heartbeat_monitor",
+        |stop| async move {
+            every(&monitor, &stop).await;
+        },
+    );
+    tasks.spawn_fn(ShutdownPhase::Close, "dispatcher.heartbeat", |stop| async move {
         every(&*heartbeat, &stop).await;
         heartbeat.leave().await;
     });
     let followed = shared();
-    tasks.spawn_fn(Stage::Close, "dispatcher.channels", |stop| async move {
+    tasks.spawn_fn(ShutdownPhase::Close, "dispatcher.channels", |stop| async move {
         followed.channels.follow(stop).await;
     });
-    tasks.spawn_fn(Stage::Close, "dispatcher.feed", |stop| async move {
+    tasks.spawn_fn(ShutdownPhase::Close, "dispatcher.feed", |stop| async move {
         core.feed.run(stop).await;
     });
 }

@@ -20,7 +20,7 @@ use watchbell_contracts::dispatcher::v1::{WatchRequest, WatchResponse};
 use watchbell_contracts::json::to_json;
 use watchbell_model::ids::MemberId;
 use watchbell_model::violation::reason;
-use watchbell_runtime::auth::{Admission, Principal, Session, internal_request, table};
+use watchbell_runtime::auth::{Admitted, Principal, Session, internal_request, table};
 use watchbell_runtime::problem::Problem;
 
 use crate::Edge;
@@ -78,7 +78,7 @@ impl Edge {
         request: &Parts,
     ) -> Result<(impl Stream<Item = Result<Event, Infallible>> + use<>, Session), Problem> {
         let access = table::access(WATCH).unwrap_or(table::Access::Internal);
-        let Admission { principal, session } = self.auth.admit_stream(request, access).await?;
+        let Admitted { principal, session } = self.auth.admit_stream(request, access).await?;
         let team = principal.team(&which.team_id)?;
         let member = member(&principal, &which.member_id)?;
         let after = position(which, &request.headers);

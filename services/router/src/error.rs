@@ -6,7 +6,7 @@ use tonic::Status;
 use watchbell_model::violation::Violations;
 use watchbell_runtime::{
     problem::{DEFAULT_RETRY, Problem},
-    workshop::Busy,
+    tenant_pool::Busy,
 };
 
 /// What can go wrong in the Router.

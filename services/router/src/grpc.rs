@@ -25,7 +25,7 @@ use watchbell_runtime::{
 
 use crate::{
     Router, explain,
-    intake::{self, cost},
+    pipeline::{self, cost},
 };
 
 /// The most events of one batch.
@@ -49,7 +49,7 @@ impl RouterApi for Router {
         // The call itself has been charged.
         budget.charge(cost(request.event.as_ref()) - 1)?;
         Ok(Response::new(
-            self.intake.accept(team, request.event, "event").await?,
+            self.pipeline.accept(team, request.event, "event").await?,
         ))
     }
 
@@ -71,7 +71,7 @@ impl RouterApi for Router {
             .enumerate()
             .map(async |(index, event)| {
                 let path = format!("events[{index}]");
-                result(match self.intake.accept(team, Some(event), &path).await {
+                result(match self.pipeline.accept(team, Some(event), &path).await {
                     Ok(response) => Outcome::Accepted(briefly(response, MAX_ROUTES / count)),
                     Err(error) => Outcome::Refused(to_message_within(error.into(), MAX_REFUSALS / count)),
                 })
@@ -87,7 +87,7 @@ impl RouterApi for Router {
     ) -> Result<Response<BoxStream<EmitStreamResponse>>, Status> {
         let principal = Principal::of(&request)?;
         let budget = Budget::of(&request);
-        let intake = self.intake.clone();
+        let pipeline = self.pipeline.clone();
         let charged = request.into_inner().then(move |request| {
             let budget = budget.clone();
             async move {
@@ -98,11 +98,11 @@ impl RouterApi for Router {
             }
         });
         let answers = charged.map(move |request| {
-            let intake = intake.clone();
+            let pipeline = pipeline.clone();
             let accepting = async move {
                 let request = request?;
                 let answer = match principal.team(&request.team_id) {
-                    Ok(team) => intake
+                    Ok(team) => pipeline
                         .accept(team, request.event, "event")
                         .await
                         .map_err(Status::from),
@@ -132,22 +132,22 @@ impl RouterApi for Router {
         let principal = Principal::of(&request)?;
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
-        let snapshot = self.intake.snapshots.of(team).await?;
+        let snapshot = self.pipeline.snapshots.of(team).await?;
         let mut violations = Violations::new();
         let at = convert::instant(request.at.as_ref(), "at", &mut violations);
         let without_data = request
             .event
             .as_ref()
             .is_some_and(|event| event.payload.is_none());
-        let Some(mut draft) = violations.take(intake::draft(request.event, "event")) else {
+        let Some(mut draft) = violations.take(pipeline::draft(request.event, "event")) else {
             return Err(Problem::Invalid(violations).into());
         };
         let example_data = without_data && explain::take_example(&snapshot, &mut draft);
-        let at = at.unwrap_or_else(|| self.intake.clock.now());
+        let at = at.unwrap_or_else(|| self.pipeline.clock.now());
         let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
-        let intake = self.intake.clone();
+        let pipeline = self.pipeline.clone();
         let explain = move || {
-            let event = violations.take(intake.parse(draft, &snapshot, "event"));
+            let event = violations.take(pipeline.parse(draft, &snapshot, "event"));
             let explained = event.map(|event| ExplainResponse {
                 example_data,
                 ..explain::explain(&snapshot, &event, at)
@@ -155,8 +155,8 @@ impl RouterApi for Router {
             explained.filter(|_| violations.is_empty()).ok_or(violations)
         };
         let explained = if heavy {
-            self.intake
-                .workshop
+            self.pipeline
+                .tenant_pool
                 .run(team, explain)
                 .await
                 .map_err(Problem::from)?

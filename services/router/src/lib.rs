@@ -6,11 +6,11 @@ mod decide;
 mod error;
 mod explain;
 mod grpc;
-mod intake;
 mod metrics;
+mod pipeline;
 mod snapshots;
 mod submitter;
-mod turns;
+mod team_budgets;
 
 #[cfg(test)]
 mod testing;
@@ -22,14 +22,17 @@ use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{Stage, TaskSet};
-use watchbell_runtime::workshop::Workshop;
+use watchbell_runtime::tenant_pool::TenantPool;
 
 pub use crate::decide::decide;
-use crate::{intake::Intake, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns};
+use crate::{
+    metrics::Metrics, pipeline::EmitPipeline, snapshots::Snapshots, submitter::Submitter,
+    team_budgets::TeamBudgets,
+};
 
 /// The service.
 pub struct Router {
-    intake: Intake,
+    pipeline: EmitPipeline,
 }
 
 /// What the Router needs of others.
@@ -57,16 +60,18 @@ impl Router {
         let snapshots = Snapshots::new(needs.config, needs.feed, needs.clock.clone());
         let (submitter, links) = Submitter::new(needs.dispatchers);
         for link in links {
-            tasks.spawn_fn(Stage::Intake, "router.submitter", |shutdown| link.run(shutdown));
+            tasks.spawn_fn(Stage::EmitPipeline, "router.submitter", |shutdown| {
+                link.run(shutdown)
+            });
         }
         Arc::new(Self {
-            intake: Intake {
+            pipeline: EmitPipeline {
                 clock: needs.clock,
                 snapshots,
                 submitter,
-                turns: Turns::default(),
+                budgets: TeamBudgets::default(),
                 metrics: Metrics::new(&needs.meter),
-                workshop: Workshop::new(),
+                tenant_pool: TenantPool::new(),
             },
         })
     }

@@ -27,7 +27,7 @@ use crate::ready::Readiness;
 /// How many teams' changes are told apart; when there are more, everything counts as changed.
 const TEAMS: usize = 100_000;
 /// How long to wait while the feed is being opened.
-const PATIENCE: Duration = Duration::from_secs(2);
+const OPENING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The changes that were told so far; cheap to clone, every clone sees the same.
 #[derive(Debug, Clone)]
@@ -142,7 +142,7 @@ impl ConfigFeed {
             let mut link = self.link.subscribe();
             let settled = link.wait_for(|link| *link != Link::Opening);
             // Nobody is listening to the feed so long after: that is the same as away.
-            let _ = timeout(PATIENCE, settled).await;
+            let _ = timeout(OPENING_TIMEOUT, settled).await;
         }
         *self.link.borrow() == Link::Open
     }

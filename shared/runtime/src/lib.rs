@@ -18,8 +18,8 @@ pub mod shutdown;
 pub mod stale_cache;
 pub mod tasks;
 pub mod telemetry;
+pub mod tenant_pool;
 #[cfg(test)]
 mod testing;
-pub mod workshop;
 
 pub use problem::Problem;

@@ -15,9 +15,9 @@ use watchbell_model::ids::TeamId;
 use crate::config_feed::{ConfigFeed, Mark};
 
 /// How long a question may take when there is an older answer to fall back to, and when there is none.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+const ANSWER_TIMEOUT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 /// How long an older answer is used without another question, after Config did not give the next.
-const REST: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct StaleCache<K, V, E> {
@@ -131,8 +131,12 @@ where
             _ => {}
         }
         let mark = self.feed.mark();
-        let patience = if held.is_some() { PATIENCE.0 } else { PATIENCE.1 };
-        let failure = match timeout(patience, ask()).await {
+        let limit = if held.is_some() {
+            ANSWER_TIMEOUT.0
+        } else {
+            ANSWER_TIMEOUT.1
+        };
+        let failure = match timeout(limit, ask()).await {
             Ok(Ok(answer)) => {
                 let value = answer.value.clone();
                 let at = self.clock.monotonic();
@@ -143,7 +147,7 @@ where
             Err(_) => Unanswered::TimedOut,
         };
         asking.last_failure = Some(failure.clone());
-        asking.not_before = self.clock.monotonic() + REST;
+        asking.not_before = self.clock.monotonic() + RETRY_DELAY;
         entry.failures.fetch_add(1, Ordering::AcqRel);
         match held {
             Some(held) => {
@@ -326,7 +330,7 @@ mod tests {
         }
         assert_eq!(world.asked(), 2, "it is left alone for a while");
         world.becomes(Ok(2));
-        world.clock.advance(REST);
+        world.clock.advance(RETRY_DELAY);
         assert_eq!(world.get().await, Ok(2));
         world.becomes(Err("away"));
         world.clock.advance(Duration::from_secs(600));

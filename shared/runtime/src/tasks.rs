@@ -25,7 +25,7 @@ pub trait Loop: Send + Sized + 'static {
 
 /// When a loop is stopped; earlier stages have ended before later ones are asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum ShutdownPhase {
     /// Takes in new work: sweepers, feeds, cron.
     Intake,
     /// Carries out what was taken in: lanes.
@@ -48,9 +48,9 @@ struct StageTasks {
     tasks: Vec<(&'static str, JoinHandle<()>)>,
 }
 
-// === impl Stage ===
+// === impl ShutdownPhase ===
 
-impl Stage {
+impl ShutdownPhase {
     /// In order, each with its share of the time there is for stopping.
     const SHARES: [(Self, f64); 4] = [
         (Self::Intake, 0.2),
@@ -79,12 +79,12 @@ impl TaskSet {
     }
 
     /// Starts a loop that must run until it is stopped.
-    pub fn spawn<L: Loop>(&mut self, stage: Stage, task: L) {
+    pub fn spawn<L: Loop>(&mut self, stage: ShutdownPhase, task: L) {
         self.spawn_fn(stage, L::NAME, |shutdown| task.run(shutdown));
     }
 
     /// Like [`TaskSet::spawn`], for a loop that is not worth a type.
-    pub fn spawn_fn<F, R>(&mut self, stage: Stage, name: &'static str, run: F)
+    pub fn spawn_fn<F, R>(&mut self, stage: ShutdownPhase, name: &'static str, run: F)
     where
         F: FnOnce(CancellationToken) -> R,
         R: Future<Output = ()> + Send + 'static,
@@ -114,7 +114,7 @@ impl TaskSet {
     }
 
     /// The same for a loop that blocks the thread it is on: it gets one to itself.
-    pub fn spawn_blocking_fn<F, R>(&mut self, stage: Stage, name: &'static str, run: F)
+    pub fn spawn_blocking_fn<F, R>(&mut self, stage: ShutdownPhase, name: &'static str, run: F)
     where
         F: FnOnce(CancellationToken) -> R,
         R: Future<Output = ()> + Send + 'static,
@@ -130,7 +130,7 @@ impl TaskSet {
     /// The names of the loops that had to be dropped.
     pub async fn shutdown(self, deadline: Duration) -> Result<(), Vec<&'static str>> {
         let mut dropped = Vec::new();
-        for ((stage, share), group) in Stage::SHARES.into_iter().zip(self.stages) {
+        for ((stage, share), group) in ShutdownPhase::SHARES.into_iter().zip(self.stages) {
             tracing::debug!(?stage, tasks = group.tasks.len(), "stopping");
             group.stop.cancel();
             let limit = tokio::time::sleep(deadline.mul_f64(share));
@@ -215,10 +215,22 @@ mod tests {
     async fn a_stage_ends_before_the_next_is_asked_to() {
         let ended = Ended::default();
         let mut tasks = TaskSet::new(Readiness::new());
-        tasks.spawn_fn(Stage::Close, "dispatcher.heartbeat", slow("heartbeat", &ended));
-        tasks.spawn_fn(Stage::Drain, "dispatcher.lanes", slow("lanes", &ended));
-        tasks.spawn_fn(Stage::Flush, "dispatcher.flusher", slow("flusher", &ended));
-        tasks.spawn_fn(Stage::Intake, "dispatcher.sweeper", slow("sweeper", &ended));
+        tasks.spawn_fn(
+            ShutdownPhase::Close,
+            "dispatcher.heartbeat",
+            slow("heartbeat", &ended),
+        );
+        tasks.spawn_fn(ShutdownPhase::Drain, "dispatcher.lanes", slow("lanes", &ended));
+        tasks.spawn_fn(
+            ShutdownPhase::Flush,
+            "dispatcher.flusher",
+            slow("flusher", &ended),
+        );
+        tasks.spawn_fn(
+            ShutdownPhase::Intake,
+            "dispatcher.sweeper",
+            slow("sweeper", &ended),
+        );
         tasks.shutdown(Duration::from_secs(60)).await.unwrap();
         assert_eq!(
             *ended.lock().unwrap(),
@@ -230,9 +242,17 @@ mod tests {
     async fn a_loop_that_does_not_stop_is_dropped_and_the_others_still_get_their_chance() {
         let ended = Ended::default();
         let mut tasks = TaskSet::new(Readiness::new());
-        tasks.spawn_fn(Stage::Intake, "dispatcher.stuck", |_| std::future::pending());
-        tasks.spawn_fn(Stage::Drain, "dispatcher.also_stuck", |_| std::future::pending());
-        tasks.spawn_fn(Stage::Flush, "dispatcher.flusher", slow("flusher", &ended));
+        tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.stuck", |_| {
+            std::future::pending()
+        });
+        tasks.spawn_fn(ShutdownPhase::Drain, "dispatcher.also_stuck", |_| {
+            std::future::pending()
+        });
+        tasks.spawn_fn(
+            ShutdownPhase::Flush,
+            "dispatcher.flusher",
+            slow("flusher", &ended),
+        );
         let dropped = tasks.shutdown(Duration::from_millis(50)).await.unwrap_err();
         assert_eq!(dropped, ["dispatcher.stuck", "dispatcher.also_stuck"]);
         assert_eq!(*ended.lock().unwrap(), ["flusher"]);
@@ -260,7 +280,7 @@ mod tests {
         let (told, dropped) = oneshot::channel();
         let (begun, begins) = std::sync::mpsc::channel();
         let mut tasks = TaskSet::new(Readiness::new());
-        tasks.spawn_blocking_fn(Stage::Flush, "dispatcher.committer", |_| async move {
+        tasks.spawn_blocking_fn(ShutdownPhase::Flush, "dispatcher.committer", |_| async move {
             let _told = Told(Some(told));
             begun.send(thread::current().name().map(str::to_owned)).unwrap();
             std::future::pending::<()>().await;
@@ -277,7 +297,7 @@ mod tests {
     async fn a_panic_on_a_loops_own_thread_is_not_hidden() {
         let readiness = Readiness::new();
         let mut tasks = TaskSet::new(readiness.clone());
-        tasks.spawn_blocking_fn(Stage::Flush, "dispatcher.committer", |_| async {
+        tasks.spawn_blocking_fn(ShutdownPhase::Flush, "dispatcher.committer", |_| async {
             panic!("a bug")
         });
         while readiness.failing().is_empty() {
@@ -290,8 +310,8 @@ mod tests {
     async fn a_loop_that_panics_or_ends_makes_its_area_unready() {
         let readiness = Readiness::new();
         let mut tasks = TaskSet::new(readiness.clone());
-        tasks.spawn(Stage::Intake, Panics);
-        tasks.spawn_fn(Stage::Intake, "digest.cron", |_| std::future::ready(()));
+        tasks.spawn(ShutdownPhase::Intake, Panics);
+        tasks.spawn_fn(ShutdownPhase::Intake, "digest.cron", |_| std::future::ready(()));
         while readiness.failing().len() < 2 {
             tokio::task::yield_now().await;
         }

@@ -19,7 +19,7 @@ use crate::options::{
     quiet,
 };
 use crate::postgres::{self, Following, Opened};
-use crate::turn::WriteTurn;
+use crate::write_permit::WritePermit;
 use crate::{DatabaseSettings, Location, StoreError};
 
 /// An open database. Cheap to clone.
@@ -36,7 +36,7 @@ struct Inner {
     writer: DatabaseConnection,
     bus: ChangeBus,
     /// Whose turn it is to write to SQLite.
-    turns: Arc<Mutex<()>>,
+    write_lock: Arc<Mutex<()>>,
     /// SQLite's, on the thread of whoever asks.
     inline: Option<Arc<Inline>>,
     /// PostgreSQL's, when there are several servers.
@@ -58,7 +58,7 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<Store, StoreError> {
                 reader: pool.clone(),
                 bus: ChangeBus::postgres(pool.clone(), &schema),
                 writer: pool,
-                turns: Arc::default(),
+                write_lock: Arc::default(),
                 inline: None,
                 _following: following,
             }))
@@ -85,7 +85,7 @@ async fn connect_sqlite(settings: &DatabaseSettings, path: &Path) -> Result<Stor
         reader,
         writer,
         bus: ChangeBus::in_process(),
-        turns: Arc::default(),
+        write_lock: Arc::default(),
         inline: Some(Arc::new(Inline::new(path))),
         _following: None,
     }))
@@ -178,13 +178,13 @@ impl Store {
     ///
     /// # Errors
     /// Nobody gave it back in time.
-    pub async fn turn(&self) -> Result<WriteTurn, DbErr> {
+    pub async fn write_permit(&self) -> Result<WritePermit, DbErr> {
         if self.inner.backend == Backend::Postgres {
-            return Ok(WriteTurn(None));
+            return Ok(WritePermit(None));
         }
-        let turn = Arc::clone(&self.inner.turns).lock_owned();
-        match tokio::time::timeout(WRITER_TIMEOUT, turn).await {
-            Ok(turn) => Ok(WriteTurn(Some(turn))),
+        let permit = Arc::clone(&self.inner.write_lock).lock_owned();
+        match tokio::time::timeout(WRITER_TIMEOUT, permit).await {
+            Ok(permit) => Ok(WritePermit(Some(permit))),
             Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
         }
     }
@@ -198,7 +198,7 @@ impl Store {
             let why = "only SQLite works on the caller's thread";
             return Err(DbErr::Custom(why.to_owned()));
         };
-        InlineTransaction::begin(inline, self.turn().await?)
+        InlineTransaction::begin(inline, self.write_permit().await?)
     }
 
     /// Which database this is.
@@ -247,7 +247,7 @@ impl Store {
         self.inner.bus.close();
         self.inner.reader.close_by_ref().await?;
         if let Some(inline) = &self.inner.inline {
-            let _turn = self.turn().await?;
+            let _permit = self.write_permit().await?;
             inline.close();
             self.inner.writer.close_by_ref().await?;
         }

@@ -16,7 +16,7 @@ use sea_orm::{DbErr, RuntimeErr, Statement, Value, sqlx};
 use uuid::Uuid;
 
 use crate::options::{BUSY_TIMEOUT, STATEMENT_CACHE, WRITER_PRAGMAS};
-use crate::turn::WriteTurn;
+use crate::write_permit::WritePermit;
 
 /// The connection.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ enum Slot {
 #[derive(Debug)]
 pub struct InlineTransaction {
     inline: Arc<Inline>,
-    _turn: WriteTurn,
+    _permit: WritePermit,
 }
 
 /// One row that was read.
@@ -108,12 +108,12 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 impl InlineTransaction {
     /// Takes the write lock.
-    pub(crate) fn begin(inline: &Arc<Inline>, turn: WriteTurn) -> Result<Self, DbErr> {
+    pub(crate) fn begin(inline: &Arc<Inline>, permit: WritePermit) -> Result<Self, DbErr> {
         inline.open()?;
         inline.with(|connection| connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute())?;
         Ok(Self {
             inline: Arc::clone(inline),
-            _turn: turn,
+            _permit: permit,
         })
     }
 
@@ -349,10 +349,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
         let inline = store.begin_inline().await.unwrap();
-        let mut turn = Box::pin(store.turn());
-        assert!(futures::poll!(&mut turn).is_pending());
+        let mut permit = Box::pin(store.write_permit());
+        assert!(futures::poll!(&mut permit).is_pending());
         inline.commit().unwrap();
-        turn.await.unwrap();
+        permit.await.unwrap();
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ mod postgres;
 mod settings;
 pub mod testing;
 mod transaction;
-mod turn;
+mod write_permit;
 
 pub use connect::{Store, connect};
 pub use durability::Risk;
@@ -26,4 +26,4 @@ pub use error::{StoreError, is_transient, is_unique_violation, is_unstorable_tex
 pub use inline::{InlineRow, InlineTransaction};
 pub use options::Backend;
 pub use settings::{DatabaseSettings, Location};
-pub use turn::WriteTurn;
+pub use write_permit::WritePermit;

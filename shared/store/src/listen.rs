@@ -26,7 +26,7 @@ const SEPARATOR: char = '\n';
 
 /// What a subscriber hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum BusEvent {
     /// Somebody published this payload.
     Published(Arc<str>),
     /// Notices may have been lost (a reconnection, or a subscriber that is far behind): look at the database.
@@ -40,7 +40,7 @@ pub struct ChangeBus {
     remote: Option<Arc<Remote>>,
 }
 
-/// A stream of [`Notice`]s of one channel. It ends when the store is closed.
+/// A stream of [`BusEvent`]s of one channel. It ends when the store is closed.
 #[derive(Debug)]
 pub struct Subscription {
     channel: Arc<str>,
@@ -110,7 +110,7 @@ impl ChangeBus {
         Ok(())
     }
 
-    /// Subscribes to a channel from now on. On PostgreSQL the first item is [`Notice::MaybeMissed`] when the
+    /// Subscribes to a channel from now on. On PostgreSQL the first item is [`BusEvent::MaybeMissed`] when the
     /// connection that listens had yet to be made. Must be called within a Tokio runtime.
     pub fn subscribe(&self, channel: &str) -> Subscription {
         let messages = BroadcastStream::new(self.local.subscribe());
@@ -219,15 +219,15 @@ async fn listen_once(
 
 impl Subscription {
     /// The next notice; `None` when the store is closed.
-    pub async fn recv(&mut self) -> Option<Notice> {
+    pub async fn recv(&mut self) -> Option<BusEvent> {
         self.next().await
     }
 }
 
 impl Stream for Subscription {
-    type Item = Notice;
+    type Item = BusEvent;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notice>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BusEvent>> {
         loop {
             let message = match self.messages.poll_next_unpin(cx) {
                 Poll::Pending => return Poll::Pending,
@@ -236,10 +236,10 @@ impl Stream for Subscription {
             match message {
                 None | Some(Ok(Message::Closed)) => return Poll::Ready(None),
                 Some(Err(BroadcastStreamRecvError::Lagged(_)) | Ok(Message::MaybeMissed)) => {
-                    return Poll::Ready(Some(Notice::MaybeMissed));
+                    return Poll::Ready(Some(BusEvent::MaybeMissed));
                 }
                 Some(Ok(Message::Published { channel, payload })) if channel == self.channel => {
-                    return Poll::Ready(Some(Notice::Published(payload)));
+                    return Poll::Ready(Some(BusEvent::Published(payload)));
                 }
                 Some(Ok(Message::Published { .. })) => {}
             }

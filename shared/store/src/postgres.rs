@@ -34,11 +34,11 @@ const PLANNER: [(&str, &str); 3] = [
     ("random_page_cost", "1.1"),
 ];
 /// How long one of several servers may take to answer before the next is tried.
-const ANSWER: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two looks whether the primary still is one.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two rounds of looking for a primary.
-const SEARCH: Duration = Duration::from_millis(250);
+const SEARCH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A pool of connections to the primary.
 pub(crate) struct Opened {
@@ -133,7 +133,7 @@ fn plain_on_loopback(options: PgConnectOptions) -> PgConnectOptions {
 /// The first server that takes writes. Without one, a standby that answers tells more than a server that does not.
 async fn primary(servers: &[PgConnectOptions]) -> Result<(usize, PgConnection), StoreError> {
     let patience = if servers.len() > 1 {
-        ANSWER
+        ANSWER_TIMEOUT
     } else {
         ACQUIRE_TIMEOUT
     };
@@ -202,8 +202,11 @@ async fn follow(
     mut connection: PgConnection,
 ) {
     loop {
-        while matches!(timeout(ANSWER, takes_writes(&mut connection)).await, Ok(Ok(true))) {
-            tokio::time::sleep(LOOK).await;
+        while matches!(
+            timeout(ANSWER_TIMEOUT, takes_writes(&mut connection)).await,
+            Ok(Ok(true))
+        ) {
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         let found = loop {
             match primary(&servers).await {
@@ -211,7 +214,7 @@ async fn follow(
                     connection = found;
                     break index;
                 }
-                Err(_) => tokio::time::sleep(SEARCH).await,
+                Err(_) => tokio::time::sleep(SEARCH_INTERVAL).await,
             }
         };
         if found != current {

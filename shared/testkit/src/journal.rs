@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long `wait_for` waits before it says what is missing.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was awaited did not arrive in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,7 +98,7 @@ mod tests {
         let journal = std::sync::Arc::new(Journal::new("letters"));
         let waiting = tokio::spawn({
             let journal = std::sync::Arc::clone(&journal);
-            async move { journal.wait_for(2, PATIENCE).await }
+            async move { journal.wait_for(2, WAIT_TIMEOUT).await }
         });
         journal.push('a');
         journal.push('b');

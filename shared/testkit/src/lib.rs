@@ -19,7 +19,7 @@ mod webhook;
 
 pub use clock::TestClock;
 pub use identity::{IdentityProvider, SigningKey};
-pub use journal::{NotArrived, PATIENCE};
+pub use journal::{NotArrived, WAIT_TIMEOUT};
 pub use otlp::OtlpSink;
 pub use raw::{RawEndpoint, Step};
 pub use slack::{SlackMessage, SlackReply, SlackStandIn};

@@ -26,7 +26,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
-use crate::journal::{Journal, NotArrived, PATIENCE};
+use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
 use crate::loopback::Loopback;
 
 /// A collector on loopback.
@@ -122,9 +122,9 @@ impl OtlpSink {
     /// Waits until `n` spans have arrived.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for_spans(&self, n: usize) -> Result<Vec<Span>, NotArrived> {
-        self.collected.spans.wait_for(n, PATIENCE).await
+        self.collected.spans.wait_for(n, WAIT_TIMEOUT).await
     }
 
     /// Waits until a span has arrived that `wanted` accepts, and returns all spans so far.
@@ -158,17 +158,17 @@ impl OtlpSink {
     /// Waits until `n` metrics have arrived.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for_metrics(&self, n: usize) -> Result<Vec<Metric>, NotArrived> {
-        self.collected.metrics.wait_for(n, PATIENCE).await
+        self.collected.metrics.wait_for(n, WAIT_TIMEOUT).await
     }
 
     /// Waits until `n` log records have arrived.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for_logs(&self, n: usize) -> Result<Vec<LogRecord>, NotArrived> {
-        self.collected.logs.wait_for(n, PATIENCE).await
+        self.collected.logs.wait_for(n, WAIT_TIMEOUT).await
     }
 }
 

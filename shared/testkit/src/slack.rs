@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 
-use crate::journal::{Journal, NotArrived, PATIENCE};
+use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
 use crate::loopback::{Loopback, text};
 
 /// A message that reached the stand-in.
@@ -173,9 +173,9 @@ impl SlackStandIn {
     /// Waits until `n` messages have been shown.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for(&self, n: usize) -> Result<Vec<SlackMessage>, NotArrived> {
-        self.wait_for_within(n, PATIENCE).await
+        self.wait_for_within(n, WAIT_TIMEOUT).await
     }
 
     /// Waits until `n` messages have been shown.
@@ -189,9 +189,9 @@ impl SlackStandIn {
     /// Waits until `n` requests have come in, refused ones included.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for_requests(&self, n: usize) -> Result<Vec<SlackMessage>, NotArrived> {
-        self.state.received.wait_for(n, PATIENCE).await
+        self.state.received.wait_for(n, WAIT_TIMEOUT).await
     }
 }
 

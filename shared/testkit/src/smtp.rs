@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio_rustls::TlsAcceptor;
 
-use crate::journal::{Journal, NotArrived, PATIENCE};
+use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
 use crate::loopback::Loopback;
 use crate::tls::PrivateAuthority;
 use conversation::Conversation;
@@ -195,9 +195,9 @@ impl SmtpStandIn {
     /// Waits until `n` messages have been taken over.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for(&self, n: usize) -> Result<Vec<Mail>, NotArrived> {
-        self.wait_for_within(n, PATIENCE).await
+        self.wait_for_within(n, WAIT_TIMEOUT).await
     }
 
     /// Waits until `n` messages have been taken over.

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::journal::{Journal, NotArrived, PATIENCE};
+use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
 use crate::loopback::{Loopback, json as json_response, text};
 
 /// Teams' limit for a message after it has expanded the card.
@@ -153,9 +153,9 @@ impl TeamsStandIn {
     /// Waits until `n` cards have been shown.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for(&self, n: usize) -> Result<Vec<TeamsMessage>, NotArrived> {
-        self.wait_for_within(n, PATIENCE).await
+        self.wait_for_within(n, WAIT_TIMEOUT).await
     }
 
     /// Waits until `n` cards have been shown.
@@ -169,9 +169,9 @@ impl TeamsStandIn {
     /// Waits until `n` requests have come in, whatever became of them.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for_requests(&self, n: usize) -> Result<Vec<TeamsMessage>, NotArrived> {
-        self.state.received.wait_for(n, PATIENCE).await
+        self.state.received.wait_for(n, WAIT_TIMEOUT).await
     }
 }
 

@@ -22,7 +22,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 
-use crate::journal::{Journal, NotArrived, PATIENCE};
+use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
 use crate::loopback::Loopback;
 pub use behaviour::{Behaviour, Reply, Script};
 use behaviour::{Dropped, ReplyBody};
@@ -221,9 +221,9 @@ impl WebhookReceiver {
     /// Waits until `n` requests have arrived.
     ///
     /// # Errors
-    /// When they have not after [`PATIENCE`].
+    /// When they have not after [`WAIT_TIMEOUT`].
     pub async fn wait_for(&self, n: usize) -> Result<Vec<Received>, NotArrived> {
-        self.wait_for_within(n, PATIENCE).await
+        self.wait_for_within(n, WAIT_TIMEOUT).await
     }
 
     /// Waits until `n` requests have arrived.

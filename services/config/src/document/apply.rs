@@ -4,7 +4,7 @@ use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 
-use super::steps::Step;
+use super::steps::PlanStep;
 use crate::error::Result;
 use crate::owners;
 use crate::sealing::{Keyring, RowIdentity};
@@ -20,11 +20,11 @@ pub(crate) async fn apply(
     change: &Change,
     team: TeamId,
     keyring: &Keyring,
-    steps: Vec<Step>,
+    steps: Vec<PlanStep>,
     by: &Principal,
 ) -> Result<()> {
     let removed = steps.iter().filter_map(|step| match step {
-        Step::DeleteChannel(row) => Some(row),
+        PlanStep::DeleteChannel(row) => Some(row),
         _ => None,
     });
     owners::channels_removed(change, &removed.collect::<Vec<_>>(), by).await?;
@@ -34,18 +34,18 @@ pub(crate) async fn apply(
     Ok(())
 }
 
-async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: Step) -> Result<()> {
+async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: PlanStep) -> Result<()> {
     let connection = change.connection();
     match step {
-        Step::InsertEventType(row) => event_types::insert(connection, &row).await,
-        Step::UpdateEventType(row) => event_types::update(connection, &row).await,
-        Step::DeleteEventType(name) => event_types::delete(connection, team, &name).await,
-        Step::InsertChannel { mut row, secrets } => {
+        PlanStep::InsertEventType(row) => event_types::insert(connection, &row).await,
+        PlanStep::UpdateEventType(row) => event_types::update(connection, &row).await,
+        PlanStep::DeleteEventType(name) => event_types::delete(connection, team, &name).await,
+        PlanStep::InsertChannel { mut row, secrets } => {
             let identity = RowIdentity::channel(team, row.channel_id());
             row.secrets = secrets::seal(keyring, identity, &secrets)?;
             channels::insert(connection, &mut row).await
         }
-        Step::UpdateChannel {
+        PlanStep::UpdateChannel {
             mut row,
             read,
             secrets,
@@ -63,22 +63,24 @@ async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: Step) -> R
             }
             .into())
         }
-        Step::DeleteChannel(row) => {
+        PlanStep::DeleteChannel(row) => {
             // It may have become the default meanwhile, or ceased to be.
             let row = channels::get(connection, team, row.channel_id()).await?;
             channels::delete(connection, &row).await
         }
-        Step::SetDefault(id) => set_default(change, team, id).await,
-        Step::InsertRule(row) => rules::insert(connection, &row).await,
-        Step::UpdateRule(row) => rules::update(connection, &row).await,
-        Step::DeleteRule(id) => rules::delete(connection, team, id).await,
-        Step::OrderRules(mut order) => rules::renumber(connection, &mut order).await,
-        Step::InsertMentionRule(row) => rules::insert_mention(connection, &row).await,
-        Step::UpdateMentionRule(row) => rules::update_mention(connection, &row).await,
-        Step::DeleteMentionRule(id) => rules::delete_mention(connection, team, id).await,
-        Step::PutPreference(row) => preferences::put(connection, row).await,
-        Step::DeletePreference(member, topic) => preferences::delete(connection, team, member, topic).await,
-        Step::PutSettings(row) => teams::put_settings(connection, row).await,
+        PlanStep::SetDefault(id) => set_default(change, team, id).await,
+        PlanStep::InsertRule(row) => rules::insert(connection, &row).await,
+        PlanStep::UpdateRule(row) => rules::update(connection, &row).await,
+        PlanStep::DeleteRule(id) => rules::delete(connection, team, id).await,
+        PlanStep::OrderRules(mut order) => rules::renumber(connection, &mut order).await,
+        PlanStep::InsertMentionRule(row) => rules::insert_mention(connection, &row).await,
+        PlanStep::UpdateMentionRule(row) => rules::update_mention(connection, &row).await,
+        PlanStep::DeleteMentionRule(id) => rules::delete_mention(connection, team, id).await,
+        PlanStep::PutPreference(row) => preferences::put(connection, row).await,
+        PlanStep::DeletePreference(member, topic) => {
+            preferences::delete(connection, team, member, topic).await
+        }
+        PlanStep::PutSettings(row) => teams::put_settings(connection, row).await,
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) use plan::plan;
 pub(crate) use read::desired;
 use read_channel::LeftOut;
 pub(crate) use read_channel::in_document;
-pub(crate) use steps::{Admission, Plan};
+pub(crate) use steps::{ConfigPlan, GuardCheck};
 
 use crate::warnings::Known;
 

@@ -9,7 +9,7 @@ use watchbell_model::violation::{Violations, reason};
 
 use super::current::Current;
 use super::plan_channels::Channels;
-use super::steps::{Context, Plan, Step};
+use super::steps::{ConfigPlan, Context, PlanStep};
 use super::tree::Map;
 use super::{Desired, Located, entry, plan_channels, plan_rules};
 use crate::store::entities::{event_type, preference};
@@ -22,11 +22,11 @@ pub(crate) fn plan(
     desired: &Desired,
     team: TeamId,
     now: DateTime<Utc>,
-) -> (Plan, Violations) {
+) -> (ConfigPlan, Violations) {
     let context = Context { team, now };
-    let mut plan = Plan::default();
+    let mut plan = ConfigPlan::default();
     // What must wait until nothing needs it any more.
-    let mut last = Plan::default();
+    let mut last = ConfigPlan::default();
     let mut violations = Violations::new();
     if let Some(event_types) = &desired.event_types {
         plan.event_types(current, event_types, &mut last, context);
@@ -56,9 +56,9 @@ pub(crate) fn plan(
     (plan, violations)
 }
 
-// === impl Plan ===
+// === impl ConfigPlan ===
 
-impl Plan {
+impl ConfigPlan {
     fn event_types(
         &mut self,
         current: &Current,
@@ -82,7 +82,7 @@ impl Plan {
                         version: 1,
                     };
                     row.configure(message);
-                    self.create(subject, Step::InsertEventType(row), after, Vec::new());
+                    self.create(subject, PlanStep::InsertEventType(row), after, Vec::new());
                 }
                 Some((row, was)) => {
                     let fields = entry::event_type(was).changes_to(&after);
@@ -90,7 +90,7 @@ impl Plan {
                         let mut row = row.clone();
                         row.configure(message);
                         row.version += 1;
-                        self.update(subject, Step::UpdateEventType(row), fields);
+                        self.update(subject, PlanStep::UpdateEventType(row), fields);
                     }
                 }
             }
@@ -98,7 +98,7 @@ impl Plan {
         for (row, _) in &current.event_types {
             if !desired.iter().any(|draft| draft.message.name == row.name) {
                 let subject = format!("event type {}", row.name);
-                last.delete(subject, Step::DeleteEventType(row.name.clone()));
+                last.delete(subject, PlanStep::DeleteEventType(row.name.clone()));
             }
         }
     }
@@ -142,7 +142,7 @@ impl Plan {
             }
         }
         if settings != current.settings {
-            self.steps.push(Step::PutSettings(settings));
+            self.steps.push(PlanStep::PutSettings(settings));
         }
     }
 
@@ -168,10 +168,10 @@ impl Plan {
                 before = before.with_some(topic.as_str(), was.map(entry::preference));
                 after = after.with_some(topic.as_str(), word.map(entry::preference));
                 steps.push(match word {
-                    None => Step::DeletePreference(member.member_id(), *topic),
+                    None => PlanStep::DeletePreference(member.member_id(), *topic),
                     Some(word) => {
                         let row = preference::Model::of(context.team, member.member_id(), *topic, word);
-                        Step::PutPreference(row)
+                        PlanStep::PutPreference(row)
                     }
                 });
             }

@@ -8,7 +8,7 @@ use watchbell_model::ids::ChannelId;
 use watchbell_model::violation::{Violations, reason};
 
 use super::current::{Current, CurrentChannel};
-use super::steps::{Admission, Context, Plan, Step};
+use super::steps::{ConfigPlan, Context, GuardCheck, PlanStep};
 use super::{ChannelDraft, entry, in_document};
 use crate::secrets;
 use crate::store::entities::channel;
@@ -39,8 +39,8 @@ pub(super) fn present(current: &Current) -> Vec<Known> {
 
 /// Plans the channels; answers those that there will be.
 pub(super) fn channels(
-    plan: &mut Plan,
-    last: &mut Plan,
+    plan: &mut ConfigPlan,
+    last: &mut ConfigPlan,
     current: &Current,
     drafts: &[ChannelDraft],
     context: Context,
@@ -63,7 +63,7 @@ pub(super) fn channels(
         if is_default {
             defaults.push(id);
         }
-        plan.admissions.push(Admission {
+        plan.guard_checks.push(GuardCheck {
             path: draft.path.clone(),
             channel: draft.message.clone(),
             before: found,
@@ -79,11 +79,11 @@ pub(super) fn channels(
     }
     for was in &current.channels {
         if !drafts.iter().any(|draft| draft.is(was)) {
-            last.delete(Known::of(was).subject(), Step::DeleteChannel(was.row.clone()));
+            last.delete(Known::of(was).subject(), PlanStep::DeleteChannel(was.row.clone()));
         }
     }
     // The first of a kind becomes its default by itself, and the next in line when it goes: so this comes last.
-    last.steps.extend(defaults.into_iter().map(Step::SetDefault));
+    last.steps.extend(defaults.into_iter().map(PlanStep::SetDefault));
     known
 }
 
@@ -157,7 +157,7 @@ fn secrets_of(
 }
 
 fn create(
-    plan: &mut Plan,
+    plan: &mut ConfigPlan,
     draft: &ChannelDraft,
     id: ChannelId,
     message: &Channel,
@@ -186,12 +186,12 @@ fn create(
     };
     row.configure(message);
     let fields = secret_changes(message, &ChannelSecrets::default(), &secrets);
-    let step = Step::InsertChannel { row, secrets };
+    let step = PlanStep::InsertChannel { row, secrets };
     plan.create(draft.subject(), step, entry::channel(message, is_default), fields);
 }
 
 fn update(
-    plan: &mut Plan,
+    plan: &mut ConfigPlan,
     draft: &ChannelDraft,
     was: &CurrentChannel,
     message: &Channel,
@@ -212,7 +212,7 @@ fn update(
     row.configure(message);
     row.version += 1;
     row.update_time = context.now;
-    let step = Step::UpdateChannel {
+    let step = PlanStep::UpdateChannel {
         row,
         read: was.row.version,
         secrets: (secrets != was.secrets).then_some(secrets),

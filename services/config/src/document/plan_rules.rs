@@ -11,14 +11,14 @@ use watchbell_model::violation::{Violations, reason};
 
 use super::current::Current;
 use super::plan_channels::{Channels, Known};
-use super::steps::{Context, Plan, Step};
+use super::steps::{ConfigPlan, Context, PlanStep};
 use super::tree::{Map, Tree};
 use super::{ChannelRef, MentionDraft, RuleDraft, entry, plan_channels};
 use crate::store::entities::{mention_rule, rule};
 
 /// Plans the rules; those that a document names send to `channels`.
 pub(super) fn rules(
-    plan: &mut Plan,
+    plan: &mut ConfigPlan,
     current: &Current,
     drafts: &[RuleDraft],
     channels: Channels<'_>,
@@ -48,7 +48,7 @@ pub(super) fn rules(
                 };
                 row.configure(&message);
                 order.push(row.clone());
-                plan.create(subject, Step::InsertRule(row), after, Vec::new());
+                plan.create(subject, PlanStep::InsertRule(row), after, Vec::new());
             }
             Some((index, (row, was))) => {
                 let mut fields = entry::rule(was, |id| called(id, &present)).changes_to(&after);
@@ -67,7 +67,7 @@ pub(super) fn rules(
                     });
                 }
                 if !fields.is_empty() {
-                    plan.update(subject, Step::UpdateRule(row), fields);
+                    plan.update(subject, PlanStep::UpdateRule(row), fields);
                 }
             }
         }
@@ -76,11 +76,11 @@ pub(super) fn rules(
         if !found.contains(&Some(index)) {
             plan.delete(
                 format!("rule {}", was.display_name),
-                Step::DeleteRule(row.rule_id()),
+                PlanStep::DeleteRule(row.rule_id()),
             );
         }
     }
-    plan.steps.push(Step::OrderRules(order));
+    plan.steps.push(PlanStep::OrderRules(order));
 }
 
 /// Which present rule each draft means: the first of its name that no draft before it means.
@@ -227,7 +227,7 @@ fn named(draft: &MentionDraft, current: &Current, violations: &mut Violations) -
 
 /// Plans the mention rules. Their order means nothing.
 pub(super) fn mentions(
-    plan: &mut Plan,
+    plan: &mut ConfigPlan,
     current: &Current,
     desired: &[MentionDraft],
     context: Context,
@@ -272,7 +272,7 @@ pub(super) fn mentions(
                     update_time: context.now,
                 };
                 row.configure(rule);
-                plan.create(subject, Step::InsertMentionRule(row), after, Vec::new());
+                plan.create(subject, PlanStep::InsertMentionRule(row), after, Vec::new());
             }
             Some(index) => {
                 let (row, _, before) = left.swap_remove(index);
@@ -280,13 +280,17 @@ pub(super) fn mentions(
                 row.configure(rule);
                 row.version += 1;
                 row.update_time = context.now;
-                plan.update(subject, Step::UpdateMentionRule(row), before.changes_to(&after));
+                plan.update(
+                    subject,
+                    PlanStep::UpdateMentionRule(row),
+                    before.changes_to(&after),
+                );
             }
         }
     }
     for (row, was, _) in left {
         let subject = format!("mention rule {}", was.types.join(", "));
-        plan.delete(subject, Step::DeleteMentionRule(row.rule_id()));
+        plan.delete(subject, PlanStep::DeleteMentionRule(row.rule_id()));
     }
 }
 

@@ -11,7 +11,7 @@ use super::tree::Map;
 use crate::store::entities::{channel, event_type, mention_rule, preference, rule, team_settings};
 
 /// One thing to do.
-pub(crate) enum Step {
+pub(crate) enum PlanStep {
     InsertEventType(event_type::Model),
     UpdateEventType(event_type::Model),
     DeleteEventType(String),
@@ -42,7 +42,7 @@ pub(crate) enum Step {
 }
 
 /// A channel of which the egress guard is to be asked, if it leads somewhere new.
-pub(crate) struct Admission {
+pub(crate) struct GuardCheck {
     /// Where it stands in the document.
     pub(crate) path: String,
     /// With the URL that the document gives.
@@ -53,11 +53,11 @@ pub(crate) struct Admission {
 
 /// What has to be done.
 #[derive(Default)]
-pub(crate) struct Plan {
-    pub(crate) steps: Vec<Step>,
+pub(crate) struct ConfigPlan {
+    pub(crate) steps: Vec<PlanStep>,
     /// The same in words, and in that order.
     pub(crate) changes: Vec<ConfigChange>,
-    pub(crate) admissions: Vec<Admission>,
+    pub(crate) guard_checks: Vec<GuardCheck>,
     /// Whose preferences change.
     pub(crate) members: Vec<MemberId>,
 }
@@ -69,13 +69,13 @@ pub(super) struct Context {
     pub(super) now: DateTime<Utc>,
 }
 
-// === impl Plan ===
+// === impl ConfigPlan ===
 
-impl Plan {
+impl ConfigPlan {
     pub(super) fn create(
         &mut self,
         subject: String,
-        step: Step,
+        step: PlanStep,
         after: Map,
         secrets: Vec<ConfigFieldChange>,
     ) {
@@ -84,11 +84,11 @@ impl Plan {
         self.step(ConfigChangeAction::Create, subject, fields, step);
     }
 
-    pub(super) fn update(&mut self, subject: String, step: Step, fields: Vec<ConfigFieldChange>) {
+    pub(super) fn update(&mut self, subject: String, step: PlanStep, fields: Vec<ConfigFieldChange>) {
         self.step(ConfigChangeAction::Update, subject, fields, step);
     }
 
-    pub(super) fn delete(&mut self, subject: String, step: Step) {
+    pub(super) fn delete(&mut self, subject: String, step: PlanStep) {
         self.step(ConfigChangeAction::Delete, subject, Vec::new(), step);
     }
 
@@ -97,7 +97,7 @@ impl Plan {
         action: ConfigChangeAction,
         subject: String,
         fields: Vec<ConfigFieldChange>,
-        step: Step,
+        step: PlanStep,
     ) {
         self.say(action, subject, fields);
         self.steps.push(step);

@@ -136,7 +136,7 @@ pub(super) async fn delete(
 /// Compiles a schema and tries it on its example, aside.
 async fn compiled(service: &Service, team: TeamId, event_type: EventType) -> Result<EventTypeSpec> {
     let compile = move || convert::event_type(&event_type);
-    let compiled = service.workshop().run(team, compile).await;
+    let compiled = service.tenant_pool().run(team, compile).await;
     checked("event_type", compiled.map_err(Problem::from)?)
 }
 

@@ -16,7 +16,7 @@ use watchbell_runtime::problem::{Problem, reason as problem_reason};
 use super::channels::{MAX_CHANNELS, admit};
 use super::mention_rules::MAX_MENTION_RULES;
 use super::rules::MAX_RULES;
-use crate::document::{self, Admission, Current, Desired, Plan};
+use crate::document::{self, ConfigPlan, Current, Desired, GuardCheck};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::teams;
@@ -36,7 +36,9 @@ pub(super) async fn apply(
     let team = caller.team(&request.team_id)?;
     let guard = service.guard().on_behalf_of(team);
     let document = request.document;
-    let reading = service.workshop().run(team, move || document::desired(&document));
+    let reading = service
+        .tenant_pool()
+        .run(team, move || document::desired(&document));
     let (desired, mut unreadable) = reading.await.map_err(Problem::from)?;
     unreadable.extend(room(&desired));
     if request.expected_revision < 0 {
@@ -51,7 +53,7 @@ pub(super) async fn apply(
         let (plan, impossible) = document::plan(&current, &desired, team, service.now());
         let mut violations = unreadable.clone();
         violations.extend_unsaid(impossible);
-        violations.extend_unsaid(refusals(&guard, &current, &plan.admissions).await);
+        violations.extend_unsaid(refusals(&guard, &current, &plan.guard_checks).await);
         violations.into_result(())?;
         their_own(&caller, &plan)?;
         let mut answer = ApplyTeamConfigResponse {
@@ -176,7 +178,7 @@ fn room(desired: &Desired) -> Violations {
 }
 
 /// Members say for themselves alone what they want by email; keys that may write do for everybody.
-fn their_own(caller: &Principal, plan: &Plan) -> Result<()> {
+fn their_own(caller: &Principal, plan: &ConfigPlan) -> Result<()> {
     if plan.members.iter().all(|member| caller.acts_for(*member).is_ok()) {
         return Ok(());
     }
@@ -189,9 +191,9 @@ fn their_own(caller: &Principal, plan: &Plan) -> Result<()> {
 }
 
 /// Asks the egress guard of every channel that leads somewhere new.
-async fn refusals(guard: &Guard, current: &Current, admissions: &[Admission]) -> Violations {
+async fn refusals(guard: &Guard, current: &Current, guard_checks: &[GuardCheck]) -> Violations {
     let mut refusals = Violations::new();
-    for some in admissions.chunks(LOOK_UPS) {
+    for some in guard_checks.chunks(LOOK_UPS) {
         let asked = some.iter().map(async |admission| {
             let before = admission.before.and_then(|index| current.before(index));
             let refused = admit(guard, &admission.channel, before.as_ref()).await;

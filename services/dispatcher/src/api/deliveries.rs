@@ -26,7 +26,7 @@ use crate::lanes::LaneId;
 use crate::route::Route;
 use crate::state::Core;
 use crate::store::entities::deliveries;
-use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Patience, Transaction};
+use crate::store::{self, ChannelStats, DeliveryFilter, LockWait, NewDelivery, NewNotification, Transaction};
 
 /// A name that may be left out. One that cannot be one is a violation: not every database takes any text as a filter.
 fn named<T>(text: String, field: &str, violations: &mut Violations) -> Option<String>
@@ -211,7 +211,7 @@ async fn insert_replay(
             event,
         };
         let team = HashSet::from([event.team_id]);
-        let busy = core.db.lock_inboxes(transaction, &team, Patience::Some).await?;
+        let busy = core.db.lock_inboxes(transaction, &team, LockWait::Some).await?;
         if !busy.is_empty() {
             return Err(Problem::unavailable("the inbox is busy").into());
         }

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::state::Core;
 
 /// Notifications read at once.
-const GULP: i64 = 200;
+const MAX_TAKE: i64 = 200;
 /// A quiet stream says so, for whoever sits between; and looks whether a hint was lost.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Between the cursor and the id of a position.
@@ -204,7 +204,7 @@ impl InboxStream {
             let rows = self
                 .core
                 .db
-                .notifications_after(self.team, self.member, self.position.cursor, GULP)
+                .notifications_after(self.team, self.member, self.position.cursor, MAX_TAKE)
                 .await?;
             for row in rows {
                 self.position = Position {

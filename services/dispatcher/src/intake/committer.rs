@@ -26,7 +26,7 @@ use crate::route::Route;
 use crate::state::Core;
 use crate::state::submission_queue::SubmissionReceiver;
 use crate::store::entities::deliveries;
-use crate::store::{NewDelivery, NewNotification, Patience, Writing};
+use crate::store::{LockWait, NewDelivery, NewNotification, WriteTransaction};
 
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 1000;
@@ -363,7 +363,7 @@ impl Committer {
         Ok(written)
     }
 
-    async fn write_through<W: Writing>(
+    async fn write_through<W: WriteTransaction>(
         &self,
         transaction: W,
         batch: &Batch,
@@ -375,13 +375,13 @@ impl Committer {
         Ok(self.finish(transaction, written).await?)
     }
 
-    async fn finish<W: Writing>(&self, transaction: W, written: &mut Written) -> Result<(), DbErr> {
+    async fn finish<W: WriteTransaction>(&self, transaction: W, written: &mut Written) -> Result<(), DbErr> {
         let leased = std::mem::take(&mut written.leased);
         let committed = self.core.db.commit(transaction).await;
         committed.inspect_err(|_| self.core.record_uncertain_leases(written.owner, leased))
     }
 
-    async fn write_batch<W: Writing>(
+    async fn write_batch<W: WriteTransaction>(
         &self,
         transaction: &W,
         batch: &Batch,
@@ -397,7 +397,7 @@ impl Committer {
         if batch.deferred {
             let teams = submissions.iter().filter(|submission| is_notice(submission));
             let teams = teams.map(|submission| submission.event.team_id).collect();
-            Refused::if_busy(db.lock_inboxes(transaction, &teams, Patience::None).await?)?;
+            Refused::if_busy(db.lock_inboxes(transaction, &teams, LockWait::None).await?)?;
         }
         let mut notifications = Vec::new();
         if !submissions.is_empty() {
@@ -418,7 +418,7 @@ impl Committer {
         }
         if !notifications.is_empty() {
             // The locks come last, so that they are held for no longer than the commit takes.
-            let busy = db.lock_inboxes(transaction, &written.notified, Patience::Some);
+            let busy = db.lock_inboxes(transaction, &written.notified, LockWait::Some);
             Refused::if_busy(busy.await?)?;
             db.insert_notifications(transaction, &notifications).await?;
         }
@@ -426,7 +426,7 @@ impl Committer {
     }
 
     /// Writes submissions; the rows for inboxes that are still to be inserted.
-    async fn write_submissions<'s, W: Writing>(
+    async fn write_submissions<'s, W: WriteTransaction>(
         &self,
         transaction: &W,
         submissions: &'s [Submission],
@@ -505,7 +505,7 @@ impl Committer {
         Ok(notifications)
     }
 
-    async fn find_first_routes<W: Writing>(
+    async fn find_first_routes<W: WriteTransaction>(
         &self,
         transaction: &W,
         submissions: &[Submission],

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use watchbell_model::ids::TeamId;
-use watchbell_store::listen::{ChangeBus, Notice};
+use watchbell_store::listen::{BusEvent, ChangeBus};
 use watchbell_store::{Backend, Store};
 
 use crate::encode::Change;
@@ -96,8 +96,8 @@ impl Feed {
                 () = stop.cancelled() => return,
                 () = self.tell.notified() => self.tell_others().await,
                 notice = heard.next() => match notice {
-                    Some(Notice::Published(team)) => drop(self.inboxes.send(team.parse().ok())),
-                    Some(Notice::MaybeMissed) => drop(self.inboxes.send(None)),
+                    Some(BusEvent::Published(team)) => drop(self.inboxes.send(team.parse().ok())),
+                    Some(BusEvent::MaybeMissed) => drop(self.inboxes.send(None)),
                     None => return,
                 },
             }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use watchbell_store::Store;
 
 use super::batch::{Batch, Column, arrays};
-use super::transaction::{Columns, Writing};
+use super::transaction::{ReadRow, WriteTransaction};
 
 /// Dropped, it is rolled back.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl DirectTransaction {
     }
 }
 
-impl Writing for DirectTransaction {
+impl WriteTransaction for DirectTransaction {
     type Row = PgRow;
 
     async fn commit(self) -> Result<(), DbErr> {
@@ -79,7 +79,7 @@ fn failed(error: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
-impl Columns for PgRow {
+impl ReadRow for PgRow {
     fn text(&self, column: &str) -> Result<String, DbErr> {
         self.try_get(column).map_err(failed)
     }

@@ -31,7 +31,7 @@ use watchbell_runtime::memory_budget::UNIT_BYTES;
 use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::direct::DirectTransaction;
-use self::transaction::Columns;
+use self::transaction::ReadRow;
 use crate::event::StoredEvent;
 use crate::route::Route;
 
@@ -40,8 +40,8 @@ pub(crate) use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, HealthSample};
 pub(crate) use step::DbStep;
 pub(crate) use summaries::{Gathered, GatheringLane};
-pub(crate) use transaction::{Transaction, Writing};
-pub(crate) use writes::{NewDelivery, NewNotification, Patience};
+pub(crate) use transaction::{Transaction, WriteTransaction};
+pub(crate) use writes::{LockWait, NewDelivery, NewNotification};
 
 /// The Dispatcher's tables.
 #[derive(Debug, Clone)]
@@ -74,9 +74,12 @@ impl Db {
 
     pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
         let begun = async {
-            let turn = self.store.turn().await?;
+            let permit = self.store.write_permit().await?;
             let inner = self.store.begin().await?;
-            Ok(Transaction { inner, _turn: turn })
+            Ok(Transaction {
+                inner,
+                _permit: permit,
+            })
         };
         step::step(DbStep::Begin, begun).await
     }
@@ -97,7 +100,7 @@ impl Db {
     }
 
     /// After an error nobody knows whether it took place.
-    pub(crate) async fn commit<W: Writing>(&self, transaction: W) -> Result<(), DbErr> {
+    pub(crate) async fn commit<W: WriteTransaction>(&self, transaction: W) -> Result<(), DbErr> {
         step::step(DbStep::Commit, transaction.commit()).await
     }
 
@@ -127,7 +130,7 @@ impl Db {
 
     async fn write(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let written = async {
-            let _turn = self.store.turn().await?;
+            let _permit = self.store.write_permit().await?;
             self.store.writer().execute_raw(statement).await
         };
         step::step(DbStep::Write, written).await
@@ -178,7 +181,7 @@ fn event_weight() -> String {
     )
 }
 
-fn event_keys<R: Columns>(rows: &[R]) -> Result<HashSet<(TeamId, String)>, DbErr> {
+fn event_keys<R: ReadRow>(rows: &[R]) -> Result<HashSet<(TeamId, String)>, DbErr> {
     rows.iter()
         .map(|row| Ok((TeamId::from_uuid(row.uuid("team_id")?), row.text("id")?)))
         .collect()

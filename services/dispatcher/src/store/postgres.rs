@@ -8,14 +8,14 @@ use uuid::Uuid;
 use watchbell_model::ids::TeamId;
 
 use super::batch::Batch;
-use super::transaction::{Columns as _, Transaction, Writing};
+use super::transaction::{ReadRow as _, Transaction, WriteTransaction};
 use super::{event_keys, event_weight};
 
 /// Microseconds since 1970 by the server's clock.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 /// Inserts events that are not there yet; the keys of those that were.
-pub(super) async fn insert_events<W: Writing>(
+pub(super) async fn insert_events<W: WriteTransaction>(
     transaction: &W,
     batch: &Batch<'_>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
@@ -65,7 +65,7 @@ pub(super) async fn claim(
 }
 
 /// Takes the locks of these teams' inboxes, until the end of the transaction; those that somebody else has.
-pub(super) async fn lock_inboxes<W: Writing>(
+pub(super) async fn lock_inboxes<W: WriteTransaction>(
     transaction: &W,
     teams: &HashSet<TeamId>,
 ) -> Result<HashSet<TeamId>, DbErr> {

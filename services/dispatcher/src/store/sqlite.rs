@@ -8,14 +8,14 @@ use uuid::Uuid;
 use watchbell_model::ids::TeamId;
 
 use super::batch::Batch;
-use super::transaction::{Transaction, Writing};
+use super::transaction::{Transaction, WriteTransaction};
 use super::{event_keys, event_weight};
 
 /// Microseconds since 1970 by the machine's clock.
 pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
 /// Inserts events that are not there yet; the keys of those that were.
-pub(super) async fn insert_events<W: Writing>(
+pub(super) async fn insert_events<W: WriteTransaction>(
     transaction: &W,
     batch: &Batch<'_>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {

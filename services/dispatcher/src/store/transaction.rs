@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
 use uuid::Uuid;
-use watchbell_store::{InlineRow, InlineTransaction, WriteTurn};
+use watchbell_store::{InlineRow, InlineTransaction, WritePermit};
 
 use super::batch::Batch;
 
@@ -12,12 +12,12 @@ use super::batch::Batch;
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(super) inner: DatabaseTransaction,
-    pub(super) _turn: WriteTurn,
+    pub(super) _permit: WritePermit,
 }
 
 /// A transaction of whichever kind.
-pub(crate) trait Writing: Sync + Sized {
-    type Row: Columns;
+pub(crate) trait WriteTransaction: Sync + Sized {
+    type Row: ReadRow;
 
     /// After an error nobody knows whether it took place.
     fn commit(self) -> impl Future<Output = Result<(), DbErr>> + Send;
@@ -40,7 +40,7 @@ pub(crate) trait Writing: Sync + Sized {
 }
 
 /// A row of what a transaction reads.
-pub(crate) trait Columns {
+pub(crate) trait ReadRow {
     fn text(&self, column: &str) -> Result<String, DbErr>;
 
     fn uuid(&self, column: &str) -> Result<Uuid, DbErr>;
@@ -54,7 +54,7 @@ impl Deref for Transaction {
     }
 }
 
-impl Writing for Transaction {
+impl WriteTransaction for Transaction {
     type Row = QueryResult;
 
     async fn commit(self) -> Result<(), DbErr> {
@@ -72,7 +72,7 @@ impl Writing for Transaction {
     }
 }
 
-impl Writing for InlineTransaction {
+impl WriteTransaction for InlineTransaction {
     type Row = InlineRow;
 
     async fn commit(self) -> Result<(), DbErr> {
@@ -92,7 +92,7 @@ fn values(more: &[i64]) -> Vec<Value> {
     more.iter().copied().map(Value::from).collect()
 }
 
-impl Columns for QueryResult {
+impl ReadRow for QueryResult {
     fn text(&self, column: &str) -> Result<String, DbErr> {
         self.try_get("", column)
     }
@@ -102,7 +102,7 @@ impl Columns for QueryResult {
     }
 }
 
-impl Columns for InlineRow {
+impl ReadRow for InlineRow {
     fn text(&self, column: &str) -> Result<String, DbErr> {
         self.text(column)
     }

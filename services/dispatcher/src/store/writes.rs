@@ -11,7 +11,7 @@ use watchbell_model::ids::{DeliveryId, NotificationId, TeamId};
 use watchbell_store::Backend;
 
 use super::batch::Batch;
-use super::transaction::{Columns, Writing};
+use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, micros, number, postgres, sqlite};
 use crate::event::StoredEvent;
 use crate::job::{Break, JobOutcome, State, Submission};
@@ -43,7 +43,7 @@ pub(crate) struct NewNotification<'a> {
 /// How often a lock that somebody else has is asked for again, [`LOCKED`] later.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
-pub(crate) enum Patience {
+pub(crate) enum LockWait {
     None = 0,
     Some = 10,
 }
@@ -55,7 +55,7 @@ const LOCKED: Duration = Duration::from_millis(2);
 
 impl Db {
     /// Inserts events that are not there yet, each id once; tells which were there already.
-    pub(crate) async fn insert_events<W: Writing>(
+    pub(crate) async fn insert_events<W: WriteTransaction>(
         &self,
         transaction: &W,
         submissions: &[&Submission],
@@ -94,7 +94,7 @@ impl Db {
     }
 
     /// The routes, as JSON, that events were first accepted with.
-    pub(crate) async fn first_routes<W: Writing>(
+    pub(crate) async fn first_routes<W: WriteTransaction>(
         &self,
         transaction: &W,
         events: &[(TeamId, &str)],
@@ -114,7 +114,7 @@ impl Db {
     }
 
     /// Inserts deliveries.
-    pub(crate) async fn insert_deliveries<W: Writing>(
+    pub(crate) async fn insert_deliveries<W: WriteTransaction>(
         &self,
         transaction: &W,
         rows: &[NewDelivery<'_>],
@@ -156,19 +156,19 @@ impl Db {
 
     /// Takes the locks of teams' inboxes, until the end of the transaction. Cursors are given out under this lock, so that
     /// whoever has seen a cursor has seen every smaller one of its team, whichever replica wrote it. Whoever holds it
-    /// commits next: it is waited for a moment, unless `patience` is [`Patience::None`]. Tells which are still somebody
+    /// commits next: it is waited for a moment, unless `wait` is [`LockWait::None`]. Tells which are still somebody
     /// else's.
-    pub(crate) async fn lock_inboxes<W: Writing>(
+    pub(crate) async fn lock_inboxes<W: WriteTransaction>(
         &self,
         transaction: &W,
         teams: &HashSet<TeamId>,
-        patience: Patience,
+        wait: LockWait,
     ) -> Result<HashSet<TeamId>, DbErr> {
         if teams.is_empty() || self.is_sqlite() {
             return Ok(HashSet::new());
         }
         let mut busy = postgres::lock_inboxes(transaction, teams).await?;
-        for _ in 0..patience as u8 {
+        for _ in 0..wait as u8 {
             if busy.is_empty() {
                 break;
             }
@@ -179,7 +179,7 @@ impl Db {
     }
 
     /// Inserts rows of the inbox, whose lock the transaction holds.
-    pub(crate) async fn insert_notifications<W: Writing>(
+    pub(crate) async fn insert_notifications<W: WriteTransaction>(
         &self,
         transaction: &W,
         rows: &[NewNotification<'_>],
@@ -204,7 +204,7 @@ impl Db {
 
     /// Moves deliveries on and gives their leases back, each only if it is still leased as the job says. Tells which
     /// do not stand now as their outcomes say.
-    pub(crate) async fn finish<W: Writing>(
+    pub(crate) async fn finish<W: WriteTransaction>(
         &self,
         transaction: &W,
         outcomes: &[JobOutcome],
@@ -247,7 +247,7 @@ impl Db {
     }
 
     /// Inserts the attempts of outcomes. They took place, whoever holds the lease now.
-    pub(crate) async fn insert_attempts<W: Writing>(
+    pub(crate) async fn insert_attempts<W: WriteTransaction>(
         &self,
         transaction: &W,
         outcomes: &[JobOutcome],
@@ -302,7 +302,7 @@ impl Db {
     }
 
     /// Notes that a channel is unhealthy, unless a newer epoch is known.
-    pub(crate) async fn mark_unhealthy<W: Writing>(
+    pub(crate) async fn mark_unhealthy<W: WriteTransaction>(
         &self,
         transaction: &W,
         team: TeamId,

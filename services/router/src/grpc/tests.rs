@@ -71,7 +71,7 @@ impl World {
     }
 
     async fn until_open(&self) {
-        let submitter = &self.router.intake.submitter;
+        let submitter = &self.router.pipeline.submitter;
         until(|| submitter.is_open()).await;
     }
 }
@@ -562,13 +562,13 @@ async fn what_takes_long_to_check_waits_for_its_teams_turn_and_what_does_not_goe
 
     // Another piece of the team's work has the turn.
     let ((began, has_begun), (end, ends)) = (oneshot::channel(), std::sync::mpsc::channel::<()>());
-    let workshop = world.router.intake.workshop.clone();
+    let tenant_pool = world.router.pipeline.tenant_pool.clone();
     let before = tokio::spawn(async move {
         let work = move || {
             let _ = began.send(());
             let _ = ends.recv();
         };
-        workshop.run(team_id(), work).await
+        tenant_pool.run(team_id(), work).await
     });
     has_begun.await.unwrap();
     let mut heavy = deploy(500);

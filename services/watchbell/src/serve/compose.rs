@@ -35,7 +35,7 @@ use watchbell_runtime::{
     ready::Readiness,
     server::{Server, ServerError},
     settings::{EgressSettings, SettingsError},
-    tasks::{Stage, TaskSet},
+    tasks::{ShutdownPhase, TaskSet},
     telemetry::{Telemetry, TelemetryError},
 };
 use watchbell_store::Store;
@@ -159,7 +159,7 @@ impl Composition {
     async fn know_members(&mut self) -> Result<(), StartError> {
         if let Some(jwt) = &self.plan.shared.auth.jwt {
             let tokens = members::tokens(jwt, self.guard.clone(), self.clock.clone()).await?;
-            self.tasks.spawn(Stage::Close, tokens.key_loop());
+            self.tasks.spawn(ShutdownPhase::Close, tokens.jwks_refresher());
             self.members = Some(Arc::new(tokens));
         }
         Ok(())
@@ -183,7 +183,7 @@ impl Composition {
         let admin_key = self.admin_key(&config).await?;
         let looping = config.clone();
         self.tasks
-            .spawn_fn(Stage::Close, "config.upkeep", |shutdown| async move {
+            .spawn_fn(ShutdownPhase::Close, "config.upkeep", |shutdown| async move {
                 looping.run(shutdown).await;
             });
         self.stores.push(config.store().clone());
@@ -217,7 +217,7 @@ impl Composition {
     fn follow_config(&mut self) -> Result<ControlPlane, StartError> {
         let config = self.snapshots()?;
         let (feed, follower) = ConfigFeed::new(config.clone(), &self.readiness, self.clock.clone());
-        self.tasks.spawn(Stage::Close, follower);
+        self.tasks.spawn(ShutdownPhase::Close, follower);
         Ok(ControlPlane { config, feed })
     }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use watchbell_egress::{Guard, GuardedUrl, HttpClient};
-use watchbell_model::clock::SharedClock;
-use watchbell_runtime::auth::jwt::{KeyFile, KeySource, MAX_KEY_SET, MemberTokens, PATIENCE};
+use watchbell_runtime::auth::jwt::{FETCH_TIMEOUT, KeyFile, KeySource, MAX_KEY_SET, MemberTokens};
 use watchbell_runtime::problem::Cause;
 use watchbell_runtime::settings::{JwtSettings, SettingsError};
 
@@ -50,7 +49,10 @@ impl KeySource for KeyUrl {
     async fn fetch(&self) -> Result<Vec<u8>, Cause> {
         let json = HeaderValue::from_static("application/json, application/jwk-set+json");
         let headers = HeaderMap::from_iter([(header::ACCEPT, json)]);
-        let answer = self.http.get(&self.url, headers, PATIENCE, MAX_KEY_SET).await;
+        let answer = self
+            .http
+            .get(&self.url, headers, FETCH_TIMEOUT, MAX_KEY_SET)
+            .await;
         let answer = answer.map_err(|error| format!("{}: {error}", self.url))?;
         if answer.status != StatusCode::OK {
             return Err(format!("{} answered {}", self.url, answer.status.as_u16()).into());

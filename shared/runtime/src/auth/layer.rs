@@ -46,7 +46,7 @@ pub trait MemberVerifier: Send + Sync {
 }
 
 /// Somebody who may come in.
-pub struct Admission {
+pub struct Admitted {
     /// Who.
     pub principal: Principal,
     /// What the answer holds; see [`Session::attach`].
@@ -169,7 +169,7 @@ impl AuthLayer {
     ///
     /// # Errors
     /// As [`AuthLayer::admit`].
-    pub async fn admit_stream(&self, request: &Parts, access: Access) -> Result<Admission, Problem> {
+    pub async fn admit_stream(&self, request: &Parts, access: Access) -> Result<Admitted, Problem> {
         self.admit_parts(request, access, true).await
     }
 
@@ -178,7 +178,7 @@ impl AuthLayer {
         request: &Parts,
         access: Access,
         stays_open: bool,
-    ) -> Result<Admission, Problem> {
+    ) -> Result<Admitted, Problem> {
         let credential = match bearer(&request.headers) {
             Some(token) => Credential::Token(Secret::from(token)),
             None => Credential::None,
@@ -301,7 +301,7 @@ impl Auth {
         access: Access,
         peer: IpAddr,
         stays_open: bool,
-    ) -> Result<Admission, Problem> {
+    ) -> Result<Admitted, Problem> {
         let Grant {
             principal,
             expires_at,
@@ -314,7 +314,7 @@ impl Auth {
             self.limits.call(&principal)?
         };
         let left = expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
-        Ok(Admission {
+        Ok(Admitted {
             principal,
             session: Session::of(self.still_good(credential, access), left, place),
         })

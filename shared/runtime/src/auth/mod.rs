@@ -16,7 +16,7 @@ pub use cache::{Authenticator, CachedKeys, Grant, KeyHash, hash_key};
 pub(crate) use concurrency::network;
 pub use config::ConfigKeys;
 pub use granted::GrantedMembers;
-pub use layer::{Admission, AuthLayer, AuthService, MemberVerifier};
+pub use layer::{Admitted, AuthLayer, AuthService, MemberVerifier};
 pub use rate::Budget;
 pub use session::Session;
 

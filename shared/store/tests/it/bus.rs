@@ -1,20 +1,20 @@
 //! Notices between replicas.
 
-use watchbell_store::listen::Notice;
+use watchbell_store::listen::BusEvent;
 use watchbell_store::{Backend, connect, store_tests};
 
 store_tests! {
     async fn a_subscriber_hears_its_channel_in_order_and_no_other(store: Store) {
         let mut heard = store.bus().subscribe("teams");
         if store.backend() == Backend::Postgres {
-            assert_eq!(heard.recv().await, Some(Notice::MaybeMissed), "LISTEN takes hold");
+            assert_eq!(heard.recv().await, Some(BusEvent::MaybeMissed), "LISTEN takes hold");
         }
         store.bus().publish("other", "0").await.unwrap();
         for payload in ["1", "two\nlines", ""] {
             store.bus().publish("teams", payload).await.unwrap();
         }
         for payload in ["1", "two\nlines", ""] {
-            assert_eq!(heard.recv().await, Some(Notice::Published(payload.into())));
+            assert_eq!(heard.recv().await, Some(BusEvent::Published(payload.into())));
         }
     }
 
@@ -22,9 +22,9 @@ store_tests! {
         if store.backend() == Backend::Postgres {
             let replica = connect(store.settings()).await.unwrap();
             let mut heard = replica.bus().subscribe("teams");
-            assert_eq!(heard.recv().await, Some(Notice::MaybeMissed));
+            assert_eq!(heard.recv().await, Some(BusEvent::MaybeMissed));
             store.bus().publish("teams", "7").await.unwrap();
-            assert_eq!(heard.recv().await, Some(Notice::Published("7".into())));
+            assert_eq!(heard.recv().await, Some(BusEvent::Published("7".into())));
             replica.close().await.unwrap();
         }
     }
@@ -33,19 +33,19 @@ store_tests! {
         if store.backend() == Backend::Postgres {
             use sea_orm::ConnectionTrait;
             let mut heard = store.bus().subscribe("teams");
-            assert_eq!(heard.recv().await, Some(Notice::MaybeMissed));
+            assert_eq!(heard.recv().await, Some(BusEvent::MaybeMissed));
             let channel = format!("LISTEN \"watchbell_{}\"", store.settings().schema);
             let kill = format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = '{channel}'"
             );
             store.writer().execute_unprepared(&kill).await.unwrap();
-            assert_eq!(heard.recv().await, Some(Notice::MaybeMissed));
+            assert_eq!(heard.recv().await, Some(BusEvent::MaybeMissed));
             loop {
                 // Each notice before LISTEN takes hold again is lost; the subscriber is told, and asks again.
                 store.bus().publish("teams", "8").await.unwrap();
                 match heard.recv().await {
-                    Some(Notice::Published(payload)) => break assert_eq!(&*payload, "8"),
-                    other => assert_eq!(other, Some(Notice::MaybeMissed)),
+                    Some(BusEvent::Published(payload)) => break assert_eq!(&*payload, "8"),
+                    other => assert_eq!(other, Some(BusEvent::MaybeMissed)),
                 }
             }
         }
@@ -56,7 +56,7 @@ store_tests! {
         let mut heard = replica.bus().subscribe("teams");
         replica.close().await.unwrap();
         while let Some(notice) = heard.recv().await {
-            assert_eq!(notice, Notice::MaybeMissed);
+            assert_eq!(notice, BusEvent::MaybeMissed);
         }
     }
 
@@ -66,8 +66,8 @@ store_tests! {
             for _ in 0..2000 {
                 store.bus().publish("teams", "x").await.unwrap();
             }
-            assert_eq!(heard.recv().await, Some(Notice::MaybeMissed));
-            assert_eq!(heard.recv().await, Some(Notice::Published("x".into())));
+            assert_eq!(heard.recv().await, Some(BusEvent::MaybeMissed));
+            assert_eq!(heard.recv().await, Some(BusEvent::Published("x".into())));
         }
     }
 }

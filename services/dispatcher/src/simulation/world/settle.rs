@@ -8,7 +8,7 @@ use crate::simulation::clients::Client;
 use crate::simulation::hub::{self, Fate, Wish};
 
 /// Simulated time in which everything comes to rest.
-const PATIENCE: Duration = Duration::from_secs(60);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl World<'_> {
     /// Goes on until everything is at rest.
@@ -17,7 +17,7 @@ impl World<'_> {
         for replica in &mut self.replicas {
             (replica.paused, replica.away) = (false, false);
         }
-        let end = self.now() + PATIENCE;
+        let end = self.now() + SETTLE_TIMEOUT;
         loop {
             if self.replicas.is_empty() {
                 self.start().await?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 use watchbell_model::vocabulary::{Permission, Role};
 
-use super::Unfit;
+use super::TokenError;
 use crate::auth::{Grant, Principal};
 use crate::settings::{ClaimNames, JwtSettings};
 
@@ -31,13 +31,13 @@ impl Rules {
     }
 
     /// Whose token it is, and until when.
-    pub(super) fn judge(&self, claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Grant, Unfit> {
+    pub(super) fn judge(&self, claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Grant, TokenError> {
         let expires_at = times(claims, now)?;
         if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
-            return Err(Unfit::Claim("iss"));
+            return Err(TokenError::Claim("iss"));
         }
         if !claims.get("aud").is_some_and(|aud| names(aud, &self.audience)) {
-            return Err(Unfit::Claim("aud"));
+            return Err(TokenError::Claim("aud"));
         }
         let role = word(claims, &self.names.role, "role")?;
         Ok(Grant {
@@ -52,15 +52,15 @@ impl Rules {
     }
 
     /// By role or by grant. Permissions that are not Watchbell's are no fault: the list may be shared with others.
-    fn may(&self, claims: &Map<String, Value>, role: Role, wanted: Permission) -> Result<bool, Unfit> {
+    fn may(&self, claims: &Map<String, Value>, role: Role, wanted: Permission) -> Result<bool, TokenError> {
         let granted = match claims.get(&self.names.permissions) {
             None => &[],
             Some(Value::Array(granted)) => granted.as_slice(),
-            Some(_) => return Err(Unfit::Claim("permissions")),
+            Some(_) => return Err(TokenError::Claim("permissions")),
         };
         let granted = granted
             .iter()
-            .map(|word| word.as_str().ok_or(Unfit::Claim("permissions")))
+            .map(|word| word.as_str().ok_or(TokenError::Claim("permissions")))
             .collect::<Result<Vec<_>, _>>()?;
         let is_granted = granted.into_iter().any(|word| word.parse() == Ok(wanted));
         Ok(is_granted || role.permissions().contains(&wanted))
@@ -68,19 +68,19 @@ impl Rules {
 }
 
 /// RFC 7519 §4.1.4 to §4.1.6. The moment from which on the token is refused; `None` when no calendar has it.
-fn times(claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Unfit> {
+fn times(claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, TokenError> {
     let seconds = |at: DateTime<Utc>| at.timestamp_micros() as f64 / 1e6;
     let date = |name| match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or(Unfit::Claim(name)),
+        Some(value) => value.as_f64().map(Some).ok_or(TokenError::Claim(name)),
     };
-    let exp = date("exp")?.ok_or(Unfit::Claim("exp"))?;
+    let exp = date("exp")?.ok_or(TokenError::Claim("exp"))?;
     if exp <= seconds(now - LEEWAY) {
-        return Err(Unfit::Expired);
+        return Err(TokenError::Expired);
     }
     for name in ["nbf", "iat"] {
         if date(name)?.is_some_and(|from| from > seconds(now + LEEWAY)) {
-            return Err(Unfit::TooEarly);
+            return Err(TokenError::TooEarly);
         }
     }
     let milliseconds = (exp * 1e3).ceil() as i64;
@@ -100,8 +100,8 @@ fn word<T: std::str::FromStr>(
     claims: &Map<String, Value>,
     name: &str,
     setting: &'static str,
-) -> Result<T, Unfit> {
+) -> Result<T, TokenError> {
     let text = claims.get(name).and_then(Value::as_str);
     text.and_then(|text| text.parse().ok())
-        .ok_or(Unfit::Claim(setting))
+        .ok_or(TokenError::Claim(setting))
 }

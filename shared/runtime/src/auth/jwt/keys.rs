@@ -10,7 +10,7 @@ use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponent
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Unfit;
+use super::TokenError;
 
 /// The lengths of RSA keys that are taken, in bits: shorter ones are weak, longer ones cost time.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -127,14 +127,14 @@ impl KeySet {
     }
 
     /// The one key that a token may be checked by. A token that names no key does not choose among several.
-    pub(super) fn find(&self, algorithm: Algorithm, id: Option<&str>) -> Result<&PublicKey, Unfit> {
+    pub(super) fn find(&self, algorithm: Algorithm, id: Option<&str>) -> Result<&PublicKey, TokenError> {
         let mut fitting = self.keys.iter().filter(|(its_id, key)| {
             key.algorithm() == algorithm && id.is_none_or(|id| its_id.as_deref() == Some(id))
         });
         match (fitting.next(), fitting.next()) {
             (Some((_, key)), None) => Ok(key),
-            (None, _) => Err(Unfit::NoKey),
-            (Some(_), Some(_)) => Err(Unfit::WhichKey),
+            (None, _) => Err(TokenError::NoKey),
+            (Some(_), Some(_)) => Err(TokenError::WhichKey),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! algorithm is its own, issuer and audience must be ours, and no key that a token brings along is ever looked at.
 
 mod claims;
-mod keeper;
+mod jwks;
 mod keys;
 #[cfg(test)]
 mod tests;
@@ -14,10 +14,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use watchbell_model::clock::SharedClock;
 
-pub use keeper::{KeyFile, KeyLoop, KeySource, MAX_KEY_SET, PATIENCE};
+pub use jwks::{FETCH_TIMEOUT, JwksRefresher, KeyFile, KeySource, MAX_KEY_SET};
 
 use self::claims::Rules;
-use self::keeper::Keeper;
+use self::jwks::JwksCache;
 use self::token::Token;
 use super::{Grant, MemberVerifier};
 use crate::problem::{Problem, reason};
@@ -26,13 +26,13 @@ use crate::settings::JwtSettings;
 /// Checks tokens by the keys of one identity provider.
 pub struct MemberTokens {
     rules: Rules,
-    keeper: Arc<Keeper>,
+    jwks: Arc<JwksCache>,
     clock: SharedClock,
 }
 
 /// Why a token is refused. The log is told at `debug`; callers only hear that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Unfit {
+enum TokenError {
     #[error("it is no signed token in the compact form")]
     Malformed,
     #[error("its `typ` says that it is something else")]
@@ -59,28 +59,28 @@ enum Unfit {
 // === impl MemberTokens ===
 
 impl MemberTokens {
-    /// Tokens that `settings` describe, by the keys of `source`. No key is known before [`KeyLoop`] runs.
+    /// Tokens that `settings` describe, by the keys of `source`. No key is known before [`JwksRefresher`] runs.
     pub fn new(settings: &JwtSettings, source: Arc<dyn KeySource>, clock: SharedClock) -> Self {
         Self {
             rules: Rules::new(settings),
-            keeper: Arc::new(Keeper::new(source, clock.clone())),
+            jwks: Arc::new(JwksCache::new(source, clock.clone())),
             clock,
         }
     }
 
     /// The loop that reads the keys.
     #[must_use]
-    pub fn key_loop(&self) -> KeyLoop {
-        KeyLoop::new(Arc::clone(&self.keeper))
+    pub fn jwks_refresher(&self) -> JwksRefresher {
+        JwksRefresher::new(Arc::clone(&self.jwks))
     }
 
     /// Whose token it is, or why it is refused.
-    async fn judge(&self, token: &str) -> Result<Result<Grant, Unfit>, Problem> {
+    async fn judge(&self, token: &str) -> Result<Result<Grant, TokenError>, Problem> {
         let token = match Token::parse(token) {
             Ok(token) => token,
             Err(unfit) => return Ok(Err(unfit)),
         };
-        let key = self.keeper.key(&token).await?;
+        let key = self.jwks.key(&token).await?;
         let claims = key.and_then(|key| token.claims(&key));
         Ok(claims.and_then(|claims| self.rules.judge(&claims, self.clock.now())))
     }

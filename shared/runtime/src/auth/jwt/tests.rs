@@ -116,15 +116,15 @@ impl World {
     /// The same with the loop that reads the keys.
     fn running() -> Self {
         let world = Self::new();
-        tokio::spawn(world.tokens.key_loop().run(world.stop.clone()));
+        tokio::spawn(world.tokens.jwks_refresher().run(world.stop.clone()));
         world
     }
 
     async fn refresh(&self) -> Duration {
-        self.tokens.keeper.tick().await
+        self.tokens.jwks.tick().await
     }
 
-    async fn judge(&self, token: &str) -> Result<Grant, Unfit> {
+    async fn judge(&self, token: &str) -> Result<Grant, TokenError> {
         self.tokens.judge(token).await.unwrap()
     }
 

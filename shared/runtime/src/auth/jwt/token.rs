@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use watchbell_model::json;
 
-use super::Unfit;
+use super::TokenError;
 use super::keys::{Algorithm, PublicKey};
 
 /// The types of tokens that are taken: a JWT (RFC 7519 §5.1) and an access token (RFC 9068 §2.1). A token that does not
@@ -31,23 +31,25 @@ pub(super) struct Token<'a> {
 // === impl Token ===
 
 impl<'a> Token<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, Unfit> {
-        let (signed, signature) = text.rsplit_once('.').ok_or(Unfit::Malformed)?;
-        let (header, claims) = signed.split_once('.').ok_or(Unfit::Malformed)?;
+    pub(super) fn parse(text: &'a str) -> Result<Self, TokenError> {
+        let (signed, signature) = text.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
         let header = object(&decoded(header)?)?;
         // What is critical must be understood (RFC 7515 §4.1.11), and there is nothing that would be.
         if header.contains_key("crit") {
-            return Err(Unfit::Critical);
+            return Err(TokenError::Critical);
         }
         let word = |name| match header.get(name) {
             None => Ok(None),
             Some(Value::String(word)) => Ok(Some(word.as_str())),
-            Some(_) => Err(Unfit::Malformed),
+            Some(_) => Err(TokenError::Malformed),
         };
         if word("typ")?.is_some_and(|of| !is_taken(of)) {
-            return Err(Unfit::Type);
+            return Err(TokenError::Type);
         }
-        let algorithm = word("alg")?.and_then(Algorithm::of).ok_or(Unfit::Algorithm)?;
+        let algorithm = word("alg")?
+            .and_then(Algorithm::of)
+            .ok_or(TokenError::Algorithm)?;
         Ok(Self {
             algorithm,
             key_id: word("kid")?.map(str::to_owned),
@@ -58,9 +60,9 @@ impl<'a> Token<'a> {
     }
 
     /// What it claims, when it was signed with this key.
-    pub(super) fn claims(&self, key: &PublicKey) -> Result<Map<String, Value>, Unfit> {
+    pub(super) fn claims(&self, key: &PublicKey) -> Result<Map<String, Value>, TokenError> {
         if !key.has_signed(self.signed.as_bytes(), &self.signature) {
-            return Err(Unfit::Signature);
+            return Err(TokenError::Signature);
         }
         object(&self.claims)
     }
@@ -75,14 +77,14 @@ fn is_taken(of: &str) -> bool {
     TYPES.iter().any(|taken| taken.eq_ignore_ascii_case(short))
 }
 
-fn decoded(part: &str) -> Result<Vec<u8>, Unfit> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Unfit::Malformed)
+fn decoded(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
 }
 
-fn object(json: &[u8]) -> Result<Map<String, Value>, Unfit> {
-    let text = std::str::from_utf8(json).map_err(|_| Unfit::Malformed)?;
+fn object(json: &[u8]) -> Result<Map<String, Value>, TokenError> {
+    let text = std::str::from_utf8(json).map_err(|_| TokenError::Malformed)?;
     match json::parse(text, MAX_LEVELS) {
         Ok(Value::Object(object)) => Ok(object),
-        _ => Err(Unfit::Malformed),
+        _ => Err(TokenError::Malformed),
     }
 }

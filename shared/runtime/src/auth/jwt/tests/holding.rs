@@ -90,13 +90,13 @@ async fn without_a_provider_members_are_told_to_wait_until_there_is_one() {
     let world = World::new();
     world.provider.goes_away();
     assert_eq!(world.refresh().await, Duration::from_secs(5), "when to try again");
-    tokio::spawn(world.tokens.key_loop().run(world.stop.clone()));
+    tokio::spawn(world.tokens.jwks_refresher().run(world.stop.clone()));
     let token = world.ed.token(&claims());
     assert!(world.is_told_to_wait(&token).await);
     assert!(world.is_told_to_wait(&token).await);
     assert_eq!(
         world.judge("nonsense").await,
-        Err(Unfit::Malformed),
+        Err(TokenError::Malformed),
         "what no key could mend is refused"
     );
     world.provider.publish(&[&world.ed]);
@@ -125,7 +125,7 @@ async fn the_keys_that_are_known_are_used_for_a_day_while_the_provider_is_away()
         assert_eq!(world.refresh().await, Duration::from_secs(5));
         assert!(world.accepts(&token).await);
     }
-    tokio::spawn(world.tokens.key_loop().run(world.stop.clone()));
+    tokio::spawn(world.tokens.jwks_refresher().run(world.stop.clone()));
     assert!(world.is_told_to_wait(&unknown).await, "it may be a good one");
     world.clock.advance(Duration::from_secs(6 * 60 * 60));
     world.refresh().await;
@@ -157,7 +157,7 @@ async fn a_file_is_read_anew_each_time_and_must_be_there_at_first() {
 #[tokio::test]
 async fn the_loop_ends_when_it_is_told_to() {
     let world = World::new();
-    let running = tokio::spawn(world.tokens.key_loop().run(world.stop.clone()));
+    let running = tokio::spawn(world.tokens.jwks_refresher().run(world.stop.clone()));
     assert!(world.accepts(&world.ed.token(&claims())).await);
     world.stop.cancel();
     running.await.unwrap();

@@ -81,14 +81,14 @@ fn an_id_chooses_the_key_and_without_one_only_one_key_may_fit() {
         both.find(Algorithm::Rs256, Some("a")).is_ok(),
         "one id, of two kinds"
     );
-    assert_eq!(both.find(Algorithm::Rs256, Some("b")), Err(Unfit::NoKey));
-    assert_eq!(both.find(Algorithm::EdDsa, None), Err(Unfit::WhichKey));
+    assert_eq!(both.find(Algorithm::Rs256, Some("b")), Err(TokenError::NoKey));
+    assert_eq!(both.find(Algorithm::EdDsa, None), Err(TokenError::WhichKey));
     assert!(both.find(Algorithm::Rs256, None).is_ok());
     let twice = set(&json!([named("a"), named("a")]));
-    assert_eq!(twice.find(Algorithm::EdDsa, Some("a")), Err(Unfit::WhichKey));
+    assert_eq!(twice.find(Algorithm::EdDsa, Some("a")), Err(TokenError::WhichKey));
     let nameless = set(&json!([SigningKey::ed25519("a").nameless().jwk()]));
     assert!(nameless.find(Algorithm::EdDsa, None).is_ok());
-    assert_eq!(nameless.find(Algorithm::EdDsa, Some("a")), Err(Unfit::NoKey));
+    assert_eq!(nameless.find(Algorithm::EdDsa, Some("a")), Err(TokenError::NoKey));
 }
 
 /// The examples of RFC 7515 §A.2 and RFC 8037 §A.4.
@@ -123,5 +123,5 @@ fn the_examples_of_the_standards_verify() {
     );
     let token = Token::parse(eddsa).unwrap();
     let claims = token.claims(set.find(token.algorithm, None).unwrap());
-    assert_eq!(claims, Err(Unfit::Malformed), "signed, and no JSON");
+    assert_eq!(claims, Err(TokenError::Malformed), "signed, and no JSON");
 }

@@ -29,35 +29,38 @@ async fn a_header_that_is_wrong_in_one_thing_is_refused() {
     let good = json!({"alg": "EdDSA", "kid": "ed"});
     assert!(world.accepts(&world.ed.token_with(&good, &claims())).await);
     for (header, why) in [
-        (json!({"kid": "ed"}), Unfit::Algorithm),
-        (json!({"alg": 1, "kid": "ed"}), Unfit::Malformed),
-        (json!({"alg": "none", "kid": "ed"}), Unfit::Algorithm),
-        (json!({"alg": "eddsa", "kid": "ed"}), Unfit::Algorithm),
-        (json!({"alg": "ES256", "kid": "ed"}), Unfit::Algorithm),
-        (json!({"alg": "HS256", "kid": "ed"}), Unfit::Algorithm),
-        (json!({"alg": "RS256", "kid": "ed"}), Unfit::NoKey),
-        (json!({"alg": "EdDSA", "kid": "rsa"}), Unfit::NoKey),
-        (json!({"alg": "EdDSA", "kid": "Ed"}), Unfit::NoKey),
-        (json!({"alg": "EdDSA", "kid": ""}), Unfit::NoKey),
-        (json!({"alg": "EdDSA", "kid": ["ed"]}), Unfit::Malformed),
+        (json!({"kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": 1, "kid": "ed"}), TokenError::Malformed),
+        (json!({"alg": "none", "kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": "eddsa", "kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": "ES256", "kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": "HS256", "kid": "ed"}), TokenError::Algorithm),
+        (json!({"alg": "RS256", "kid": "ed"}), TokenError::NoKey),
+        (json!({"alg": "EdDSA", "kid": "rsa"}), TokenError::NoKey),
+        (json!({"alg": "EdDSA", "kid": "Ed"}), TokenError::NoKey),
+        (json!({"alg": "EdDSA", "kid": ""}), TokenError::NoKey),
+        (json!({"alg": "EdDSA", "kid": ["ed"]}), TokenError::Malformed),
         (
             json!({"alg": "EdDSA", "kid": "ed", "crit": ["exp"], "exp": 1}),
-            Unfit::Critical,
+            TokenError::Critical,
         ),
         (
             json!({"alg": "EdDSA", "kid": "ed", "crit": ["b64"], "b64": false}),
-            Unfit::Critical,
+            TokenError::Critical,
         ),
         (
             json!({"alg": "EdDSA", "kid": "ed", "crit": null}),
-            Unfit::Critical,
+            TokenError::Critical,
         ),
         (
             json!({"alg": "EdDSA", "kid": "ed", "typ": "logout+jwt"}),
-            Unfit::Type,
+            TokenError::Type,
         ),
-        (json!({"alg": "EdDSA", "kid": "ed", "typ": 1}), Unfit::Malformed),
-        (json!(["EdDSA", "ed"]), Unfit::Malformed),
+        (
+            json!({"alg": "EdDSA", "kid": "ed", "typ": 1}),
+            TokenError::Malformed,
+        ),
+        (json!(["EdDSA", "ed"]), TokenError::Malformed),
     ] {
         let token = world.ed.token_with(&header, &claims());
         assert_eq!(world.judge(&token).await, Err(why), "{header}");
@@ -65,7 +68,7 @@ async fn a_header_that_is_wrong_in_one_thing_is_refused() {
     }
     for (alg, kid) in [("RS384", "rsa"), ("RS512", "rsa"), ("PS256", "rsa")] {
         let token = world.rsa.token_with(&json!({"alg": alg, "kid": kid}), &claims());
-        assert_eq!(world.judge(&token).await, Err(Unfit::Algorithm), "{alg}");
+        assert_eq!(world.judge(&token).await, Err(TokenError::Algorithm), "{alg}");
     }
     for typ in ["JWT", "jwt", "at+jwt", "application/at+jwt", "APPLICATION/JWT"] {
         let token = world
@@ -96,12 +99,12 @@ async fn what_is_no_compact_form_is_refused() {
         format!("{}.{payload}.{signature}", encoded("EdDSA")),
         format!("{}.{payload}.{signature}", encoded([0xff, 0xfe])),
     ] {
-        assert_eq!(world.judge(&text).await, Err(Unfit::Malformed), "{text}");
+        assert_eq!(world.judge(&text).await, Err(TokenError::Malformed), "{text}");
     }
     for payload in ["[]", "null", "\"member\"", ""] {
         let signed = format!("{header}.{}", encoded(payload));
         let token = format!("{signed}.{}", encoded(world.ed.sign(signed.as_bytes())));
-        assert_eq!(world.judge(&token).await, Err(Unfit::Malformed), "{payload}");
+        assert_eq!(world.judge(&token).await, Err(TokenError::Malformed), "{payload}");
     }
 }
 
@@ -128,12 +131,12 @@ async fn a_signature_is_of_the_key_and_of_all_that_is_signed() {
         format!("{signed}.{}", of_other_claims.rsplit_once('.').unwrap().1),
         of_another,
     ] {
-        assert_eq!(world.judge(&token).await, Err(Unfit::Signature), "{token}");
+        assert_eq!(world.judge(&token).await, Err(TokenError::Signature), "{token}");
     }
     let rsa = world.rsa.token(&claims());
     let (signed, _) = rsa.rsplit_once('.').unwrap();
     let token = format!("{signed}.{}", encoded(vec![1; 256]));
-    assert_eq!(world.judge(&token).await, Err(Unfit::Signature));
+    assert_eq!(world.judge(&token).await, Err(TokenError::Signature));
 }
 
 /// RFC 8725 §2.1: the public key taken for the secret of an HMAC.
@@ -148,7 +151,7 @@ async fn a_public_key_is_nobodys_secret() {
         jwk["n"].as_str().unwrap().into(),
     ] {
         let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &secret);
-        for (alg, why) in [("HS256", Unfit::Algorithm), ("RS256", Unfit::Signature)] {
+        for (alg, why) in [("HS256", TokenError::Algorithm), ("RS256", TokenError::Signature)] {
             let header = json!({"alg": alg, "kid": "rsa"});
             let signed = format!(
                 "{}.{}",
@@ -178,7 +181,7 @@ async fn a_key_that_a_token_brings_along_is_not_looked_at() {
         let mut header = json!({"alg": "EdDSA", "kid": "ed"});
         header[name] = value;
         let token = impostor.token_with(&header, &claims());
-        assert_eq!(world.judge(&token).await, Err(Unfit::Signature), "{name}");
+        assert_eq!(world.judge(&token).await, Err(TokenError::Signature), "{name}");
         assert!(
             world.accepts(&world.ed.token_with(&header, &claims())).await,
             "{name} is no harm by itself"
@@ -220,13 +223,17 @@ async fn a_claim_that_is_wrong_is_refused() {
         let token = world.ed.token(&but(name, wrong.clone()));
         assert_eq!(
             world.judge(&token).await,
-            Err(Unfit::Claim(name)),
+            Err(TokenError::Claim(name)),
             "{name}: {wrong}"
         );
     }
     for name in ["exp", "iss", "aud", "team_id", "member_id", "role"] {
         let token = world.ed.token(&without(name));
-        assert_eq!(world.judge(&token).await, Err(Unfit::Claim(name)), "no {name}");
+        assert_eq!(
+            world.judge(&token).await,
+            Err(TokenError::Claim(name)),
+            "no {name}"
+        );
     }
     for name in ["nbf", "iat", "permissions"] {
         assert!(
@@ -249,16 +256,16 @@ async fn clocks_may_be_a_minute_apart() {
     for (name, moment, expected) in [
         ("exp", json!(NOW - 59), Ok(())),
         ("exp", json!(NOW as f64 - 59.5), Ok(())),
-        ("exp", json!(NOW - 60), Err(Unfit::Expired)),
-        ("exp", json!(NOW as f64 - 60.001), Err(Unfit::Expired)),
-        ("exp", json!(0), Err(Unfit::Expired)),
-        ("exp", json!(-1e300), Err(Unfit::Expired)),
+        ("exp", json!(NOW - 60), Err(TokenError::Expired)),
+        ("exp", json!(NOW as f64 - 60.001), Err(TokenError::Expired)),
+        ("exp", json!(0), Err(TokenError::Expired)),
+        ("exp", json!(-1e300), Err(TokenError::Expired)),
         ("exp", json!(1e300), Ok(())),
         ("nbf", json!(NOW + 60), Ok(())),
-        ("nbf", json!(NOW as f64 + 60.001), Err(Unfit::TooEarly)),
-        ("nbf", json!(NOW + 61), Err(Unfit::TooEarly)),
+        ("nbf", json!(NOW as f64 + 60.001), Err(TokenError::TooEarly)),
+        ("nbf", json!(NOW + 61), Err(TokenError::TooEarly)),
         ("iat", json!(NOW + 60), Ok(())),
-        ("iat", json!(NOW + 61), Err(Unfit::TooEarly)),
+        ("iat", json!(NOW + 61), Err(TokenError::TooEarly)),
     ] {
         let token = world.ed.token(&but(name, moment.clone()));
         assert_eq!(world.judge(&token).await.map(drop), expected, "{name}: {moment}");
@@ -303,7 +310,7 @@ async fn claims_are_read_under_the_names_that_they_are_given() {
     world.refresh().await;
     assert_eq!(
         world.judge(&world.ed.token(&claims())).await,
-        Err(Unfit::Claim("role"))
+        Err(TokenError::Claim("role"))
     );
     let mut claims = claims();
     claims["https://example.com/team"] = json!(TEAM);

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use watchbell_model::clock::SharedClock;
 
-use super::Unfit;
+use super::TokenError;
 use super::keys::{KeySet, PublicKey};
 use super::token::Token;
 use crate::problem::{Cause, Chain, Problem};
@@ -30,7 +30,7 @@ const ON_DEMAND: Duration = Duration::from_secs(30);
 /// How long keys are used that cannot be read again.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long reading them may take, and how long a caller waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a provider's keys are read.
 #[async_trait]
@@ -47,10 +47,10 @@ pub trait KeySource: Send + Sync {
 pub struct KeyFile(PathBuf);
 
 /// The loop that reads the keys.
-pub struct KeyLoop(Arc<Keeper>);
+pub struct JwksRefresher(Arc<JwksCache>);
 
 /// The keys, and how they are doing.
-pub(super) struct Keeper {
+pub(super) struct JwksCache {
     source: Arc<dyn KeySource>,
     clock: SharedClock,
     state: Mutex<State>,
@@ -99,15 +99,15 @@ impl KeySource for KeyFile {
     }
 }
 
-// === impl KeyLoop ===
+// === impl JwksRefresher ===
 
-impl KeyLoop {
-    pub(super) fn new(keeper: Arc<Keeper>) -> Self {
-        Self(keeper)
+impl JwksRefresher {
+    pub(super) fn new(jwks: Arc<JwksCache>) -> Self {
+        Self(jwks)
     }
 }
 
-impl Loop for KeyLoop {
+impl Loop for JwksRefresher {
     const NAME: &'static str = "auth.keys";
 
     async fn run(self, shutdown: CancellationToken) {
@@ -124,9 +124,9 @@ impl Loop for KeyLoop {
     }
 }
 
-// === impl Keeper ===
+// === impl JwksCache ===
 
-impl Keeper {
+impl JwksCache {
     pub(super) fn new(source: Arc<dyn KeySource>, clock: SharedClock) -> Self {
         Self {
             source,
@@ -148,20 +148,20 @@ impl Keeper {
     ///
     /// # Errors
     /// `UNAVAILABLE` when it cannot be said whether there is such a key.
-    pub(super) async fn key(&self, token: &Token<'_>) -> Result<Result<PublicKey, Unfit>, Problem> {
+    pub(super) async fn key(&self, token: &Token<'_>) -> Result<Result<PublicKey, TokenError>, Problem> {
         let find = |set: &KeySet| set.find(token.algorithm, token.key_id.as_deref()).cloned();
         let found = self.known().map(|set| find(&set));
-        if let Some(found @ (Ok(_) | Err(Unfit::WhichKey))) = found {
+        if let Some(found @ (Ok(_) | Err(TokenError::WhichKey))) = found {
             return Ok(found);
         }
         let is_current = self.read_again().await;
         match self.known().map(|set| find(&set)) {
-            Some(Err(Unfit::NoKey)) | None if !is_current => Err(Problem::Unavailable {
+            Some(Err(TokenError::NoKey)) | None if !is_current => Err(Problem::Unavailable {
                 retry_after: RETRY,
                 message: "the keys of members' tokens cannot be read at the moment".to_owned(),
             }),
             Some(found) => Ok(found),
-            None => Ok(Err(Unfit::NoKey)),
+            None => Ok(Err(TokenError::NoKey)),
         }
     }
 
@@ -186,7 +186,7 @@ impl Keeper {
             state.awaited
         };
         let reading = ended.wait_for(|ended| *ended >= awaited);
-        matches!(tokio::time::timeout(PATIENCE, reading).await, Ok(Ok(_))) && !self.state().failing
+        matches!(tokio::time::timeout(FETCH_TIMEOUT, reading).await, Ok(Ok(_))) && !self.state().failing
     }
 
     /// Reads the keys once; how long to wait before the next time.
@@ -203,9 +203,9 @@ impl Keeper {
     }
 
     async fn read(&self) -> Result<KeySet, Cause> {
-        let document = tokio::time::timeout(PATIENCE, self.source.fetch())
+        let document = tokio::time::timeout(FETCH_TIMEOUT, self.source.fetch())
             .await
-            .map_err(|_| format!("no answer within {PATIENCE:?}"))??;
+            .map_err(|_| format!("no answer within {FETCH_TIMEOUT:?}"))??;
         parse(&document)
     }
 

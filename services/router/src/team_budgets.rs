@@ -15,23 +15,23 @@ const HOUSEKEEPING: usize = 1_024;
 
 /// The teams' bounds. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Turns(Arc<Mutex<HashMap<TeamId, Weak<Semaphore>>>>);
+pub(crate) struct TeamBudgets(Arc<Mutex<HashMap<TeamId, Weak<Semaphore>>>>);
 
 /// Places of one event; dropped when it is answered.
-pub(crate) struct Turn {
+pub(crate) struct TeamPermit {
     _units: Option<OwnedSemaphorePermit>,
     /// Keeps the team's bound known while anybody waits for it or is in it.
     _team: Arc<Semaphore>,
 }
 
-// === impl Turns ===
+// === impl TeamBudgets ===
 
-impl Turns {
+impl TeamBudgets {
     /// Waits until the team has so many units for one event; more than all of them counts as all.
-    pub(crate) async fn take(&self, team: TeamId, units: usize) -> Turn {
+    pub(crate) async fn take(&self, team: TeamId, units: usize) -> TeamPermit {
         let bound = self.of(team);
         let units = u32::try_from(units.min(UNITS)).unwrap_or(u32::MAX);
-        Turn {
+        TeamPermit {
             // It is never closed.
             _units: Arc::clone(&bound).acquire_many_owned(units).await.ok(),
             _team: bound,
@@ -60,21 +60,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_teams_events_wait_for_one_another_and_no_other_teams_for_them() {
-        let turns = Turns::default();
+        let budgets = TeamBudgets::default();
         let team = || TeamId::generate(DateTime::UNIX_EPOCH);
         let (loud, quiet) = (team(), team());
         let some = UNITS / 8;
         let mut taken: Vec<_> = (0..8)
-            .filter_map(|_| turns.take(loud, some).now_or_never())
+            .filter_map(|_| budgets.take(loud, some).now_or_never())
             .collect();
         assert_eq!(taken.len(), 8);
-        assert!(turns.take(loud, 1).now_or_never().is_none());
-        assert!(turns.take(quiet, 65).now_or_never().is_some());
+        assert!(budgets.take(loud, 1).now_or_never().is_none());
+        assert!(budgets.take(quiet, 65).now_or_never().is_some());
         taken.pop();
-        assert!(turns.take(loud, 1).now_or_never().is_some());
+        assert!(budgets.take(loud, 1).now_or_never().is_some());
         taken.clear();
         assert!(
-            turns.take(loud, 10 * UNITS).now_or_never().is_some(),
+            budgets.take(loud, 10 * UNITS).now_or_never().is_some(),
             "larger than all of it"
         );
     }

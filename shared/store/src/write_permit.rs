@@ -4,4 +4,4 @@ use tokio::sync::OwnedMutexGuard;
 
 /// The right to write. SQLite has one writer at a time, and its own way of waiting is to sleep and try again.
 #[derive(Debug)]
-pub struct WriteTurn(#[expect(dead_code, reason = "it is held")] pub(crate) Option<OwnedMutexGuard<()>>);
+pub struct WritePermit(#[expect(dead_code, reason = "it is held")] pub(crate) Option<OwnedMutexGuard<()>>);

@@ -10,10 +10,11 @@ use watchbell_model::{
     snapshot::TeamSnapshot,
     violation::{Violations, reason},
 };
-use watchbell_runtime::{memory_budget::units, problem, telemetry::propagate, workshop::Workshop};
+use watchbell_runtime::{memory_budget::units, problem, telemetry::propagate, tenant_pool::TenantPool};
 
 use crate::{
-    decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns,
+    decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter,
+    team_budgets::TeamBudgets,
 };
 
 /// What an event costs, in units: of memory, and of its caller's rate.
@@ -23,18 +24,18 @@ pub(crate) fn cost(event: Option<&wire::Event>) -> usize {
 
 /// The way of an event through the Router.
 #[derive(Clone)]
-pub(crate) struct Intake {
+pub(crate) struct EmitPipeline {
     pub(crate) clock: SharedClock,
     pub(crate) snapshots: Snapshots,
     pub(crate) submitter: Submitter,
-    pub(crate) turns: Turns,
+    pub(crate) budgets: TeamBudgets,
     pub(crate) metrics: Metrics,
-    pub(crate) workshop: Workshop,
+    pub(crate) tenant_pool: TenantPool,
 }
 
-// === impl Intake ===
+// === impl EmitPipeline ===
 
-impl Intake {
+impl EmitPipeline {
     /// Accepts one event: answers once it is on disk. Violations are under `path`.
     pub(crate) async fn accept(
         &self,
@@ -42,7 +43,7 @@ impl Intake {
         event: Option<wire::Event>,
         path: &str,
     ) -> Result<EmitResponse, Error> {
-        let _turn = self.turns.take(team, cost(event.as_ref())).await;
+        let _turn = self.budgets.take(team, cost(event.as_ref())).await;
         let accepted = self.try_accept(team, event, path).await;
         if let Err(error) = &accepted {
             self.metrics.refused(error);
@@ -80,10 +81,10 @@ impl Intake {
         let snapshot = self.snapshots.of(team).await?;
         let draft = draft(event, path)?;
         let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
-        let (intake, path) = (self.clone(), path.to_owned());
-        let decide = move || intake.decide_draft(team, draft, &snapshot, &path);
+        let (pipeline, path) = (self.clone(), path.to_owned());
+        let decide = move || pipeline.decide_draft(team, draft, &snapshot, &path);
         if heavy {
-            self.workshop.run(team, decide).await?
+            self.tenant_pool.run(team, decide).await?
         } else {
             decide()
         }

@@ -15,13 +15,13 @@ use watchbell_model::ids::TeamId;
 use crate::problem::{DEFAULT_RETRY, Problem};
 
 /// How long a piece of work may wait for its turn.
-const PATIENCE: Duration = Duration::from_secs(3);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many pieces of one team may wait.
 const MAX_WAITING: usize = 1_000;
 
 /// Does work of tenants on threads of its own. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Workshop {
+pub struct TenantPool {
     threads: Arc<Semaphore>,
     teams: Arc<Mutex<HashMap<TeamId, Team>>>,
 }
@@ -47,16 +47,16 @@ impl From<Busy> for Problem {
 }
 
 /// A piece of work, from its coming until it is done or given up.
-struct Piece<'w> {
-    workshop: &'w Workshop,
+struct Piece<'p> {
+    tenant_pool: &'p TenantPool,
     team: TeamId,
     turn: Arc<Semaphore>,
 }
 
-// === impl Workshop ===
+// === impl TenantPool ===
 
-impl Workshop {
-    /// A workshop with a thread for every two processors.
+impl TenantPool {
+    /// A pool with a thread for every two processors.
     #[must_use]
     pub fn new() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -90,7 +90,7 @@ impl Workshop {
             let turn = turn.acquire_owned().await;
             (turn, threads.acquire_owned().await)
         };
-        let permits = timeout(PATIENCE, begin).await.map_err(|_| Busy)?;
+        let permits = timeout(QUEUE_TIMEOUT, begin).await.map_err(|_| Busy)?;
         let span = Span::current();
         let done = tokio::task::spawn_blocking(move || {
             let _permits = permits;
@@ -116,14 +116,14 @@ impl Workshop {
         }
         entry.pieces += 1;
         Ok(Piece {
-            workshop: self,
+            tenant_pool: self,
             team,
             turn: Arc::clone(&entry.turn),
         })
     }
 }
 
-impl Default for Workshop {
+impl Default for TenantPool {
     fn default() -> Self {
         Self::new()
     }
@@ -131,7 +131,11 @@ impl Default for Workshop {
 
 impl Drop for Piece<'_> {
     fn drop(&mut self) {
-        let mut teams = self.workshop.teams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut teams = self
+            .tenant_pool
+            .teams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Entry::Occupied(mut entry) = teams.entry(self.team) {
             entry.get_mut().pieces -= 1;
             if entry.get().pieces == 0 {
@@ -156,18 +160,18 @@ mod tests {
 
     /// Begins a piece that says when it has begun and ends when it is let.
     async fn begin(
-        workshop: &Workshop,
+        tenant_pool: &TenantPool,
         team: TeamId,
     ) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Busy>>) {
         let (began, has_begun) = oneshot::channel();
         let (end, ends) = mpsc::channel();
-        let workshop = workshop.clone();
+        let tenant_pool = tenant_pool.clone();
         let piece = tokio::spawn(async move {
             let work = move || {
                 let _ = began.send(());
                 let _ = ends.recv();
             };
-            workshop.run(team, work).await
+            tenant_pool.run(team, work).await
         });
         has_begun.await.unwrap();
         (end, piece)
@@ -175,52 +179,52 @@ mod tests {
 
     #[tokio::test]
     async fn a_team_has_one_piece_of_work_at_a_time_and_delays_no_other() {
-        let workshop = Workshop::with_threads(2);
-        let (end, first) = begin(&workshop, team(1)).await;
+        let tenant_pool = TenantPool::with_threads(2);
+        let (end, first) = begin(&tenant_pool, team(1)).await;
         let order = Arc::new(AtomicUsize::new(0));
         let second = tokio::spawn({
-            let (workshop, order) = (workshop.clone(), Arc::clone(&order));
+            let (tenant_pool, order) = (tenant_pool.clone(), Arc::clone(&order));
             async move {
-                workshop
+                tenant_pool
                     .run(team(1), move || order.fetch_add(1, Ordering::SeqCst))
                     .await
             }
         });
         let counted = Arc::clone(&order);
-        let other = workshop
+        let other = tenant_pool
             .run(team(2), move || counted.fetch_add(1, Ordering::SeqCst))
             .await;
         assert_eq!(other, Ok(0));
         end.send(()).unwrap();
         assert_eq!(first.await.unwrap(), Ok(()));
         assert_eq!(second.await.unwrap(), Ok(1));
-        assert!(workshop.teams.lock().unwrap().is_empty());
+        assert!(tenant_pool.teams.lock().unwrap().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_too_long_is_told_to_come_again() {
-        let workshop = Workshop::with_threads(1);
-        let (end, first) = begin(&workshop, team(1)).await;
+        let tenant_pool = TenantPool::with_threads(1);
+        let (end, first) = begin(&tenant_pool, team(1)).await;
         for waiting in [team(1), team(2)] {
-            let workshop = workshop.clone();
-            let waiting = tokio::spawn(async move { workshop.run(waiting, || ()).await });
+            let tenant_pool = tenant_pool.clone();
+            let waiting = tokio::spawn(async move { tenant_pool.run(waiting, || ()).await });
             tokio::task::yield_now().await;
-            tokio::time::advance(PATIENCE * 2).await;
+            tokio::time::advance(QUEUE_TIMEOUT * 2).await;
             assert_eq!(waiting.await.unwrap(), Err(Busy));
         }
         end.send(()).unwrap();
         assert_eq!(first.await.unwrap(), Ok(()));
-        assert_eq!(workshop.run(team(2), || ()).await, Ok(()));
+        assert_eq!(tenant_pool.run(team(2), || ()).await, Ok(()));
     }
 
     #[tokio::test]
     async fn a_piece_that_panics_gives_its_turn_back() {
-        let workshop = Workshop::with_threads(1);
+        let tenant_pool = TenantPool::with_threads(1);
         let broken = tokio::spawn({
-            let workshop = workshop.clone();
-            async move { workshop.run(team(1), || panic!("broken")).await }
+            let tenant_pool = tenant_pool.clone();
+            async move { tenant_pool.run(team(1), || panic!("broken")).await }
         });
         assert!(broken.await.unwrap_err().is_panic());
-        assert_eq!(workshop.run(team(1), || 7).await, Ok(7));
+        assert_eq!(tenant_pool.run(team(1), || 7).await, Ok(7));
     }
 }
