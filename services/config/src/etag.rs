@@ -3,7 +3,7 @@
 use watchbell_runtime::problem::Problem;
 
 /// The etag of a version.
-pub(crate) fn of(version: i64) -> String {
+pub(crate) fn from_version(version: i64) -> String {
     format!("v{version}")
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn check(
     resource: &'static str,
     name: impl std::fmt::Display,
 ) -> Result<(), Problem> {
-    if given.is_empty() || given == of(version) {
+    if given.is_empty() || given == from_version(version) {
         return Ok(());
     }
     Err(Problem::StaleEtag {

@@ -69,14 +69,14 @@ pub(crate) async fn follow(
                         return Ok(look?.map(|look| (message(&look), (follower, requests, ticket))));
                     }
                     request = requests.next() => match request {
-                        Some(Ok(request)) => ticket.heed(request.cursor),
+                        Some(Ok(request)) => ticket.acknowledge(request.cursor),
                         _ => return Ok(None),
                     },
                 }
             }
         },
     );
-    Ok(boxed(looks.map_err(told)))
+    Ok(boxed(looks.map_err(into_status)))
 }
 
 /// Answers each change after a cursor, or from now on when it is 0. The first answer only says where the feed stands.
@@ -92,7 +92,7 @@ pub(crate) async fn watch(service: &Service, after: i64) -> Result<BoxStream<Wat
         let rows = look.map(|look| stream::iter(one_by_one(&look, first, after != 0)));
         Ok::<_, Error>(rows.map(|rows| (rows, follower)))
     });
-    Ok(boxed(looks.try_flatten().map_err(told)))
+    Ok(boxed(looks.try_flatten().map_err(into_status)))
 }
 
 // === impl Follower ===
@@ -184,6 +184,6 @@ fn one_by_one(look: &Look, first: bool, resumes: bool) -> Vec<Result<WatchChange
     position.into_iter().chain(changes).map(Ok).collect()
 }
 
-fn told(error: Error) -> Status {
+fn into_status(error: Error) -> Status {
     Problem::from(error).into()
 }

@@ -1,9 +1,9 @@
-//! Who follows the change feed, and how far each follower has heeded it. A change is answered only when every follower
-//! that is connected has heeded it, whichever replica it is connected to, so that what was answered binds every event
+//! Who follows the change feed, and how far each follower has acknowledged it. A change is answered only when every follower
+//! that is connected has acknowledged it, whichever replica it is connected to, so that what was answered binds every event
 //! emitted afterwards. A follower that does not answer for a second is not waited for again until it does.
 //!
 //! Replicas tell one another on the store's bus what they have changed, that they have followers, and what these have
-//! heeded. A notice that is lost costs one answer a second.
+//! acknowledged. A notice that is lost costs one answer a second.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -20,14 +20,14 @@ use watchbell_store::listen::BusEvent;
 
 /// The bus channel on which a replica announces a change that it has committed.
 pub(crate) const CHANGES: &str = "config_changes";
-/// The bus channel on which a replica says what its followers have heeded.
+/// The bus channel on which a replica says what its followers have acknowledged.
 const FOLLOWERS: &str = "config_followers";
 /// How long an answer waits for followers.
 const ACK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a replica with followers says that it has some.
-const BEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a replica that said so is believed.
-const BELIEVED: Duration = Duration::from_secs(15);
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The followers of this replica and the replicas that have some; cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,14 +47,14 @@ pub(crate) struct Ticket {
 
 #[derive(Debug, Default)]
 struct State {
-    here: HashMap<Uuid, Heeded>,
+    here: HashMap<Uuid, Acknowledged>,
     elsewhere: HashMap<Uuid, Replica>,
-    /// The newest change of another replica, which wants to hear when it is heeded here.
+    /// The newest change of another replica, which wants to hear when it is acknowledged here.
     asked: i64,
 }
 
 #[derive(Debug, Default)]
-struct Heeded {
+struct Acknowledged {
     cursor: i64,
     /// It did not answer in time: nobody waits for it.
     late: bool,
@@ -62,19 +62,19 @@ struct Heeded {
 
 /// To which replica a follower is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    Ours,
-    Theirs,
+enum Location {
+    Here,
+    Elsewhere,
 }
 
 #[derive(Debug)]
 struct Replica {
-    heeded: Heeded,
-    heard_at: Duration,
+    acknowledged: Acknowledged,
+    last_heartbeat: Duration,
 }
 
 /// A notice of the bus: a replica and a cursor.
-struct Word {
+struct PeerCursor {
     replica: Uuid,
     cursor: i64,
 }
@@ -94,14 +94,14 @@ impl Followers {
     /// Adds a follower, which answers wait for from now on. Call it before the follower's first look at the feed.
     pub(crate) async fn join(&self, store: &Store) -> Ticket {
         let ticket = self.enter();
-        self.tell(store, FOLLOWERS, 0).await;
+        self.publish(store, FOLLOWERS, 0).await;
         ticket
     }
 
     fn enter(&self) -> Ticket {
         let id = Uuid::new_v4();
         self.state.send_modify(|state| {
-            state.here.insert(id, Heeded::default());
+            state.here.insert(id, Acknowledged::default());
         });
         let state = Arc::clone(&self.state);
         Ticket { id, state }
@@ -109,18 +109,19 @@ impl Followers {
 
     /// Announces a committed change to followers and other replicas.
     pub(crate) async fn announce(&self, store: &Store, cursor: i64) {
-        self.tell(store, CHANGES, cursor).await;
+        self.publish(store, CHANGES, cursor).await;
     }
 
-    /// Until every follower has heeded the change, or for a second.
+    /// Until every follower has acknowledged the change, or for a second.
     pub(crate) async fn acknowledged(&self, cursor: i64) {
         self.wait(cursor, |_| true).await;
     }
 
     /// Waits for those followers to whom `counts` applies.
-    async fn wait(&self, cursor: i64, counts: impl Fn(Whose) -> bool) {
-        let lacks =
-            |(whose, heeded): &(Whose, &Heeded)| counts(*whose) && !heeded.late && heeded.cursor < cursor;
+    async fn wait(&self, cursor: i64, counts: impl Fn(Location) -> bool) {
+        let lacks = |(whose, acknowledged): &(Location, &Acknowledged)| {
+            counts(*whose) && !acknowledged.late && acknowledged.cursor < cursor
+        };
         let mut state = self.state.subscribe();
         let waiting = state.wait_for(|state| !state.all().any(|each| lacks(&each)));
         if timeout(self.ack_timeout, waiting).await.is_ok() {
@@ -128,11 +129,11 @@ impl Followers {
         }
         tracing::warn!(
             cursor,
-            "a follower of the change feed has not heeded a change in time"
+            "a follower of the change feed has not acknowledged a change in time"
         );
         self.state.send_modify(|state| {
-            for (whose, heeded) in state.all_mut() {
-                heeded.late |= lacks(&(whose, heeded));
+            for (whose, acknowledged) in state.all_mut() {
+                acknowledged.late |= lacks(&(whose, acknowledged));
             }
         });
     }
@@ -157,33 +158,33 @@ impl Followers {
             let word = match notice {
                 None => return,
                 Some(BusEvent::MaybeMissed) => continue,
-                Some(BusEvent::Published(text)) => text.parse::<Word>(),
+                Some(BusEvent::Published(text)) => text.parse::<PeerCursor>(),
             };
-            let Ok(Word { replica, cursor }) = word else {
+            let Ok(PeerCursor { replica, cursor }) = word else {
                 continue;
             };
             if replica == self.replica {
                 continue;
             }
-            let heard_at = self.clock.monotonic();
+            let last_heartbeat = self.clock.monotonic();
             self.state.send_modify(|state| {
                 if is_change {
                     state.asked = cursor;
                     return;
                 }
                 let other = state.elsewhere.entry(replica).or_insert(Replica {
-                    heeded: Heeded::default(),
-                    heard_at,
+                    acknowledged: Acknowledged::default(),
+                    last_heartbeat,
                 });
-                other.heard_at = heard_at;
+                other.last_heartbeat = last_heartbeat;
                 if cursor != 0 {
-                    other.heeded = Heeded { cursor, late: false };
+                    other.acknowledged = Acknowledged { cursor, late: false };
                 }
             });
         }
     }
 
-    /// Says what is heeded here when another replica has made a change.
+    /// Says what is acknowledged here when another replica has made a change.
     async fn reply(&self, store: &Store) {
         let mut state = self.state.subscribe();
         let mut replied = 0;
@@ -195,28 +196,28 @@ impl Followers {
             else {
                 return;
             };
-            self.wait(asked, |whose| whose == Whose::Ours).await;
-            self.tell(store, FOLLOWERS, asked).await;
+            self.wait(asked, |whose| whose == Location::Here).await;
+            self.publish(store, FOLLOWERS, asked).await;
             replied = asked;
         }
     }
 
     async fn beat(&self, store: &Store) {
         loop {
-            tokio::time::sleep(BEAT).await;
+            tokio::time::sleep(HEARTBEAT_INTERVAL).await;
             let now = self.clock.monotonic();
             self.state.send_modify(|state| {
                 state
                     .elsewhere
-                    .retain(|_, replica| now.saturating_sub(replica.heard_at) < BELIEVED);
+                    .retain(|_, replica| now.saturating_sub(replica.last_heartbeat) < HEARTBEAT_TIMEOUT);
             });
             if !self.state.borrow().here.is_empty() {
-                self.tell(store, FOLLOWERS, 0).await;
+                self.publish(store, FOLLOWERS, 0).await;
             }
         }
     }
 
-    async fn tell(&self, store: &Store, channel: &str, cursor: i64) {
+    async fn publish(&self, store: &Store, channel: &str, cursor: i64) {
         let text = format!("{} {cursor}", self.replica);
         if let Err(error) = store.bus().publish(channel, &text).await {
             // The change is made, and those who follow the feed also poll it.
@@ -228,10 +229,10 @@ impl Followers {
 // === impl Ticket ===
 
 impl Ticket {
-    /// The follower has heeded everything up to a cursor.
-    pub(crate) fn heed(&self, cursor: i64) {
+    /// The follower has acknowledged everything up to a cursor.
+    pub(crate) fn acknowledge(&self, cursor: i64) {
         self.state.send_modify(|state| {
-            state.here.insert(self.id, Heeded { cursor, late: false });
+            state.here.insert(self.id, Acknowledged { cursor, late: false });
         });
     }
 }
@@ -247,22 +248,28 @@ impl Drop for Ticket {
 // === impl State ===
 
 impl State {
-    fn all(&self) -> impl Iterator<Item = (Whose, &Heeded)> {
-        let ours = self.here.values().map(|heeded| (Whose::Ours, heeded));
+    fn all(&self) -> impl Iterator<Item = (Location, &Acknowledged)> {
+        let ours = self
+            .here
+            .values()
+            .map(|acknowledged| (Location::Here, acknowledged));
         let theirs = self.elsewhere.values();
-        ours.chain(theirs.map(|replica| (Whose::Theirs, &replica.heeded)))
+        ours.chain(theirs.map(|replica| (Location::Elsewhere, &replica.acknowledged)))
     }
 
-    fn all_mut(&mut self) -> impl Iterator<Item = (Whose, &mut Heeded)> {
-        let ours = self.here.values_mut().map(|heeded| (Whose::Ours, heeded));
+    fn all_mut(&mut self) -> impl Iterator<Item = (Location, &mut Acknowledged)> {
+        let ours = self
+            .here
+            .values_mut()
+            .map(|acknowledged| (Location::Here, acknowledged));
         let theirs = self.elsewhere.values_mut();
-        ours.chain(theirs.map(|replica| (Whose::Theirs, &mut replica.heeded)))
+        ours.chain(theirs.map(|replica| (Location::Elsewhere, &mut replica.acknowledged)))
     }
 }
 
-// === impl Word ===
+// === impl PeerCursor ===
 
-impl FromStr for Word {
+impl FromStr for PeerCursor {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -300,9 +307,9 @@ mod tests {
         assert!(is_heeded(&followers, 1), "nobody follows");
         let (one, other) = (followers.enter(), followers.enter());
         assert!(!is_heeded(&followers, 1));
-        one.heed(1);
+        one.acknowledge(1);
         assert!(!is_heeded(&followers, 1));
-        other.heed(2);
+        other.acknowledge(2);
         assert!(is_heeded(&followers, 1) && !is_heeded(&followers, 2));
         drop(one);
         assert!(is_heeded(&followers, 2), "who has left is not waited for");
@@ -321,7 +328,7 @@ mod tests {
             ..followers
         };
         assert!(is_heeded(&followers, 2));
-        slow.heed(2);
+        slow.acknowledge(2);
         assert!(is_heeded(&followers, 2) && !is_heeded(&followers, 3));
     }
 
@@ -340,14 +347,14 @@ mod tests {
             let (mut known, mut asked) = (here.state.subscribe(), there.state.subscribe());
             let pause = Duration::from_millis(20);
             while timeout(pause, known.wait_for(|state| !state.elsewhere.is_empty())).await.is_err() {
-                there.tell(&store, FOLLOWERS, 0).await;
+                there.publish(&store, FOLLOWERS, 0).await;
             }
             assert!(!is_heeded(&here, 7));
             while timeout(pause, asked.wait_for(|state| state.asked == 7)).await.is_err() {
                 here.announce(&store, 7).await;
             }
             assert!(!is_heeded(&here, 7));
-            follower.heed(7);
+            follower.acknowledge(7);
             here.acknowledged(7).await;
             stop.cancel();
             for exchange in exchanges {

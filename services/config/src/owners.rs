@@ -57,24 +57,24 @@ pub(crate) async fn channels_removed(
     by: &Principal,
 ) -> Result<()> {
     let Some(first) = rows.first() else { return Ok(()) };
-    let removed_by = who(change, by).await?;
+    let removed_by = actor_name(change, by).await?;
     let name = &first.display_name;
     let mut notice = OwnerNotice {
         event_type: "channel.removed",
         about: first.channel_id().to_string(),
-        title: format!("The {} {name} was removed", words(first.kind()?)),
+        title: format!("The {} {name} was removed", kind_name(first.kind()?)),
         subject: name,
         data: json!({
             "channel": name,
             "channel_id": first.channel_id().to_string(),
-            "kind": words(first.kind()?),
+            "kind": kind_name(first.kind()?),
             "removed_by": removed_by,
         }),
     };
     if rows.len() > 1 {
         let named = rows.iter().take(MAX_NAMED);
         let mut names = named
-            .map(|row| Ok(format!("{} ({})", row.display_name, words(row.kind()?))))
+            .map(|row| Ok(format!("{} ({})", row.display_name, kind_name(row.kind()?))))
             .collect::<Result<Vec<_>>>()?;
         if rows.len() > MAX_NAMED {
             names.push(format!("and {} more", rows.len() - MAX_NAMED));
@@ -86,7 +86,7 @@ pub(crate) async fn channels_removed(
     owner_notices::insert(change.connection(), notice.row(change.team(), change.now())).await
 }
 
-fn words(kind: ChannelKind) -> &'static str {
+fn kind_name(kind: ChannelKind) -> &'static str {
     match kind {
         ChannelKind::Slack => "Slack channel",
         ChannelKind::Teams => "Teams channel",
@@ -97,7 +97,7 @@ fn words(kind: ChannelKind) -> &'static str {
 }
 
 /// Who did it, in words; empty when there is nothing to say.
-async fn who(change: &Change, by: &Principal) -> Result<String> {
+async fn actor_name(change: &Change, by: &Principal) -> Result<String> {
     Ok(match by {
         Principal::Service => String::new(),
         Principal::Member { member_id, .. } => members::find(change.connection(), change.team(), *member_id)
@@ -128,7 +128,7 @@ impl OwnerTeller {
         if !self.service.dispatcher().is_attached() {
             return Ok(0);
         }
-        self.note().await?;
+        self.record_expiring().await?;
         let mut told = 0;
         let (reader, writer) = (self.service.store().reader(), self.service.store().writer());
         for row in owner_notices::untold_all_teams(reader, BATCH).await? {
@@ -159,7 +159,7 @@ impl OwnerTeller {
     }
 
     /// Makes rows of what is about to end and has none yet.
-    async fn note(&self) -> Result<()> {
+    async fn record_expiring(&self) -> Result<()> {
         let now = self.service.now();
         let reader = self.service.store().reader();
         let mut ending = Vec::new();
@@ -233,7 +233,10 @@ fn secret_ending(row: &channel::Model) -> Option<OwnerNotice<'_>> {
     Some(OwnerNotice {
         event_type: "channel.secret_ending",
         about: format!("{}:{}", row.channel_id(), end.timestamp()),
-        title: format!("The old signing secret of {name} stops signing on {}", said(end)),
+        title: format!(
+            "The old signing secret of {name} stops signing on {}",
+            format_time(end)
+        ),
         subject: name,
         data: json!({
             "channel": name,
@@ -252,7 +255,7 @@ fn key_ending(row: &api_key::Model) -> Option<OwnerNotice<'_>> {
     Some(OwnerNotice {
         event_type: "api_key.ending",
         about: format!("{id}:{}", end.timestamp()),
-        title: format!("The API key {name} expires on {}", said(end)),
+        title: format!("The API key {name} expires on {}", format_time(end)),
         subject: name,
         data: json!({
             "api_key": name,
@@ -262,7 +265,7 @@ fn key_ending(row: &api_key::Model) -> Option<OwnerNotice<'_>> {
     })
 }
 
-fn said(at: DateTime<Utc>) -> String {
+fn format_time(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y, %H:%M UTC").to_string()
 }
 

@@ -26,7 +26,7 @@ impl DigestApi for Digest {
         &self,
         request: Request<wire::PreviewDigestRequest>,
     ) -> Answer<wire::PreviewDigestResponse> {
-        let principal = Principal::of(&request)?;
+        let principal = Principal::from_request(&request)?;
         let team = principal.team(&request.into_inner().team_id)?;
         let answer = self.preview(team).await.map_err(Problem::from)?;
         Ok(Response::new(answer))
@@ -36,7 +36,7 @@ impl DigestApi for Digest {
         &self,
         request: Request<wire::SendDigestRequest>,
     ) -> Answer<wire::SendDigestResponse> {
-        let principal = Principal::of(&request)?;
+        let principal = Principal::from_request(&request)?;
         let team = principal.team(&request.into_inner().team_id)?;
         let answer = self.send(team).await.map_err(Problem::from)?;
         Ok(Response::new(answer))
@@ -46,10 +46,10 @@ impl DigestApi for Digest {
         &self,
         request: Request<wire::ListDigestRunsRequest>,
     ) -> Answer<wire::ListDigestRunsResponse> {
-        let principal = Principal::of(&request)?;
+        let principal = Principal::from_request(&request)?;
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
-        let filters = FiltersHash::of("ListDigestRuns").with(team);
+        let filters = FiltersHash::for_method("ListDigestRuns").with(team);
         let page: PageRequest<i64> = PageRequest::parse(
             request.page_size,
             &request.page_token,

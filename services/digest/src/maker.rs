@@ -63,7 +63,7 @@ impl Maker {
             .await
             .map_err(Error::Config)?
             .into_inner();
-        Ok(Team::of(&response.snapshot.unwrap_or_default()))
+        Ok(Team::from_snapshot(&response.snapshot.unwrap_or_default()))
     }
 
     /// The digest of a period as it would be sent at `made_at`.

@@ -97,7 +97,7 @@ struct Words {
 /// # Errors
 /// Only for a defect of the templates.
 pub fn render(digest: Digest<'_>, brand: &Brand) -> Result<Mail> {
-    let words = Words::of(digest.period);
+    let words = Words::new(digest.period);
     let team = line(digest.team);
     let subject = subject(&team, words, digest.figures);
     let context = context! {
@@ -290,7 +290,7 @@ fn lists(words: Words, figures: &Figures) -> Vec<List> {
 
 impl Words {
     /// A week is a week with a change of the clocks, too.
-    fn of(period: Period) -> Self {
+    fn new(period: Period) -> Self {
         let off = (period.end - period.start - TimeDelta::days(7)).abs();
         if off <= TimeDelta::hours(3) {
             Self {

@@ -52,7 +52,7 @@ pub(crate) struct Recipient {
 // === impl Team ===
 
 impl Team {
-    pub(crate) fn of(snapshot: &config::TeamSnapshot) -> Self {
+    pub(crate) fn from_snapshot(snapshot: &config::TeamSnapshot) -> Self {
         let team = snapshot.team.clone().unwrap_or_default();
         let settings = snapshot.digest.clone().unwrap_or_default();
         Self {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     fn addresses(snapshot: &config::TeamSnapshot) -> Vec<String> {
-        Team::of(snapshot)
+        Team::from_snapshot(snapshot)
             .recipients()
             .iter()
             .map(|recipient| recipient.address.clone())
@@ -261,7 +261,7 @@ mod tests {
             member("cat", Role::Admin, None),
             member("dan", Role::Member, Some(On)),
         ];
-        let team = Team::of(&snapshot(members, &[]));
+        let team = Team::from_snapshot(&snapshot(members, &[]));
         let people: Vec<_> = team
             .recipients()
             .iter()
@@ -294,7 +294,7 @@ mod tests {
             ],
         );
         assert_eq!(addresses(&snapshot), ["Boss@example.org", "CAT@example.com"]);
-        let team = Team::of(&snapshot);
+        let team = Team::from_snapshot(&snapshot);
         assert!(matches!(
             team.recipients()[0].route().target,
             Some(event::route::Target::Address(_))
@@ -308,21 +308,31 @@ mod tests {
     #[test]
     fn whoever_gets_none_is_told_why() {
         let mut snapshot = snapshot(vec![member("ann", Role::Owner, None)], &[]);
-        assert_eq!(Team::of(&snapshot).reason_to_skip(), None);
+        assert_eq!(Team::from_snapshot(&snapshot).reason_to_skip(), None);
         snapshot.team.as_mut().unwrap().set_plan(config::Plan::Enterprise);
-        assert_eq!(Team::of(&snapshot).reason_to_skip(), None);
+        assert_eq!(Team::from_snapshot(&snapshot).reason_to_skip(), None);
         snapshot.digest.as_mut().unwrap().paused = true;
-        assert!(Team::of(&snapshot).reason_to_skip().unwrap().contains("paused"));
+        assert!(
+            Team::from_snapshot(&snapshot)
+                .reason_to_skip()
+                .unwrap()
+                .contains("paused")
+        );
         snapshot.team.as_mut().unwrap().set_plan(config::Plan::Free);
         assert!(
-            Team::of(&snapshot)
+            Team::from_snapshot(&snapshot)
                 .reason_to_skip()
                 .unwrap()
                 .contains("TEAM plan")
         );
         assert_eq!(addresses(&snapshot), [""; 0]);
         let nobody = config::TeamSnapshot::default();
-        assert!(Team::of(&nobody).reason_to_skip().unwrap().contains("Nobody"));
+        assert!(
+            Team::from_snapshot(&nobody)
+                .reason_to_skip()
+                .unwrap()
+                .contains("Nobody")
+        );
     }
 
     #[test]

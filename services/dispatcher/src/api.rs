@@ -31,7 +31,7 @@ pub struct Service {
 
 /// The team that a request is about.
 fn team<T>(request: &Request<T>, team_id: &str) -> Result<TeamId, Problem> {
-    Principal::of(request)?.team(team_id)
+    Principal::from_request(request)?.team(team_id)
 }
 
 /// Whether the team that a caller named exists, asked when nothing was found of it. While Config cannot say, it does.
@@ -55,7 +55,7 @@ async fn exists(core: &Core, principal: Principal, team: TeamId) -> Result<(), P
 
 /// Calls of other services only.
 fn internal<T>(request: &Request<T>) -> Result<(), Problem> {
-    match Principal::of(request)? {
+    match Principal::from_request(request)? {
         Principal::Service => Ok(()),
         _ => Err(Problem::Denied {
             reason: watchbell_runtime::problem::reason::INTERNAL_ONLY,

@@ -164,7 +164,7 @@ pub(crate) fn outcome_delivery(outcome: &JobOutcome) -> wire::Delivery {
     delivery.next_attempt_time = outcome.due_at.map(timestamp);
     delivery.end_time = outcome.ended_at.map(timestamp);
     delivery.replay_of = replay_of(job);
-    delivery.attempts = outcome.attempt.iter().map(made).collect();
+    delivery.attempts = outcome.attempt.iter().map(attempt_of_outcome).collect();
     delivery
 }
 
@@ -172,7 +172,7 @@ fn replay_of(job: &Job) -> String {
     job.replay_of.map(|id| id.to_string()).unwrap_or_default()
 }
 
-fn made(attempt: &Attempt) -> wire::Attempt {
+fn attempt_of_outcome(attempt: &Attempt) -> wire::Attempt {
     let result = &attempt.result;
     let headers = LoggedHeaders::pairs(result.request_headers.as_json());
     wire::Attempt {

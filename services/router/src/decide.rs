@@ -141,7 +141,8 @@ impl Deciding<'_> {
             let (kind, about) = (Some(channel.kind), About::channel(channel));
             if !channel.enabled {
                 let why = || "The webhook is paused.".to_owned();
-                self.trace.say(Stage::Webhook, kind, about, Outcome::Rests, why);
+                self.trace
+                    .record(Stage::Webhook, kind, about, Outcome::Rests, why);
                 continue;
             }
             match channel.filter.matches_facts(&self.facts) {
@@ -150,13 +151,14 @@ impl Deciding<'_> {
                         // Config refuses a webhook without patterns; to guess that it means all would send everything.
                         let why = || "The webhook subscribes to nothing.".to_owned();
                         self.trace
-                            .say(Stage::Webhook, kind, about, Outcome::PassedOver, why);
+                            .record(Stage::Webhook, kind, about, Outcome::PassedOver, why);
                         continue;
                     };
                     let reason = Reason::Subscription { pattern };
-                    self.trace.say(Stage::Webhook, kind, about, Outcome::Routed, || {
-                        reason.to_string()
-                    });
+                    self.trace
+                        .record(Stage::Webhook, kind, about, Outcome::Routed, || {
+                            reason.to_string()
+                        });
                     let target = Target::Channel {
                         id: channel.id,
                         kind: channel.kind,
@@ -166,7 +168,7 @@ impl Deciding<'_> {
                 Match::No(mismatch) => {
                     let why = || channel.filter.sentence(&mismatch, self.event);
                     self.trace
-                        .say(Stage::Webhook, kind, about, Outcome::PassedOver, why);
+                        .record(Stage::Webhook, kind, about, Outcome::PassedOver, why);
                 }
             }
         }

@@ -42,8 +42,8 @@ const STREAM_WINDOW: usize = 512;
 #[async_trait::async_trait]
 impl RouterApi for Router {
     async fn emit(&self, request: Request<EmitRequest>) -> Result<Response<EmitResponse>, Status> {
-        let principal = Principal::of(&request)?;
-        let budget = Budget::of(&request);
+        let principal = Principal::from_request(&request)?;
+        let budget = Budget::from_request(&request);
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
         // The call itself has been charged.
@@ -57,8 +57,8 @@ impl RouterApi for Router {
         &self,
         request: Request<EmitBatchRequest>,
     ) -> Result<Response<EmitBatchResponse>, Status> {
-        let principal = Principal::of(&request)?;
-        let budget = Budget::of(&request);
+        let principal = Principal::from_request(&request)?;
+        let budget = Budget::from_request(&request);
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
         check_batch(&request).map_err(Problem::Invalid)?;
@@ -85,8 +85,8 @@ impl RouterApi for Router {
         &self,
         request: Request<BoxStream<EmitStreamRequest>>,
     ) -> Result<Response<BoxStream<EmitStreamResponse>>, Status> {
-        let principal = Principal::of(&request)?;
-        let budget = Budget::of(&request);
+        let principal = Principal::from_request(&request)?;
+        let budget = Budget::from_request(&request);
         let pipeline = self.pipeline.clone();
         let charged = request.into_inner().then(move |request| {
             let budget = budget.clone();
@@ -129,10 +129,10 @@ impl RouterApi for Router {
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
-        let principal = Principal::of(&request)?;
+        let principal = Principal::from_request(&request)?;
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
-        let snapshot = self.pipeline.snapshots.of(team).await?;
+        let snapshot = self.pipeline.snapshots.get(team).await?;
         let mut violations = Violations::new();
         let at = convert::instant(request.at.as_ref(), "at", &mut violations);
         let without_data = request

@@ -78,7 +78,7 @@ impl EmitPipeline {
         event: Option<wire::Event>,
         path: &str,
     ) -> Result<(String, SubmitRequest), Error> {
-        let snapshot = self.snapshots.of(team).await?;
+        let snapshot = self.snapshots.get(team).await?;
         let draft = draft(event, path)?;
         let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
         let (pipeline, path) = (self.clone(), path.to_owned());

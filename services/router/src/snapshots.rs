@@ -54,7 +54,7 @@ impl Snapshots {
 
     /// The team's snapshot, with every change that Config has answered before this call; an older one only while Config
     /// does not answer.
-    pub(crate) async fn of(&self, team: TeamId) -> Result<Arc<TeamSnapshot>, Error> {
+    pub(crate) async fn get(&self, team: TeamId) -> Result<Arc<TeamSnapshot>, Error> {
         let answer = self.held.get(team, || self.fetch(team)).await;
         answer
             .map_err(|unanswered| match unanswered {

@@ -29,7 +29,7 @@ pub(crate) struct TeamPermit {
 impl TeamBudgets {
     /// Waits until the team has so many units for one event; more than all of them counts as all.
     pub(crate) async fn take(&self, team: TeamId, units: usize) -> TeamPermit {
-        let bound = self.of(team);
+        let bound = self.budget(team);
         let units = u32::try_from(units.min(UNITS)).unwrap_or(u32::MAX);
         TeamPermit {
             // It is never closed.
@@ -38,7 +38,7 @@ impl TeamBudgets {
         }
     }
 
-    fn of(&self, team: TeamId) -> Arc<Semaphore> {
+    fn budget(&self, team: TeamId) -> Arc<Semaphore> {
         let mut teams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bound) = teams.get(&team).and_then(Weak::upgrade) {
             return bound;

@@ -67,7 +67,7 @@ impl ConfigFeed {
     /// until Config was reached once, or when Config refuses this process's service token.
     #[must_use]
     pub fn new(config: Arc<dyn SnapshotApi>, readiness: &Readiness, clock: SharedClock) -> (Self, Follower) {
-        let feed = Self::of(Link::Opening);
+        let feed = Self::with_link(Link::Opening);
         let follower = Follower::new(feed.clone(), config, readiness, clock);
         (feed, follower)
     }
@@ -75,10 +75,10 @@ impl ConfigFeed {
     /// A feed that is open and has no follower: for tests, which call [`ConfigFeed::tell`].
     #[must_use]
     pub fn told_by_hand() -> Self {
-        Self::of(Link::Open)
+        Self::with_link(Link::Open)
     }
 
-    fn of(link: Link) -> Self {
+    fn with_link(link: Link) -> Self {
         Self {
             told: Arc::default(),
             link: Arc::new(watch::Sender::new(link)),

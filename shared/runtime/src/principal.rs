@@ -146,7 +146,7 @@ impl Principal {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when nobody did.
-    pub fn of<T>(request: &Request<T>) -> Result<Self, Problem> {
+    pub fn from_request<T>(request: &Request<T>) -> Result<Self, Problem> {
         request
             .extensions()
             .get()
@@ -341,7 +341,10 @@ mod tests {
 
     #[test]
     fn an_internal_request_is_a_services_and_a_bare_one_nobodys() {
-        assert_eq!(Principal::of(&internal_request(())).unwrap(), Principal::Service);
-        assert!(Principal::of(&Request::new(())).is_err());
+        assert_eq!(
+            Principal::from_request(&internal_request(())).unwrap(),
+            Principal::Service
+        );
+        assert!(Principal::from_request(&Request::new(())).is_err());
     }
 }

@@ -50,9 +50,9 @@ pub async fn check<M: MigratorTrait>(store: &Store, released: &Released) {
         .execute_unprepared(made)
         .await
         .expect("the released schema");
-    let before = Shape::of(store).await;
+    let before = Shape::read(store).await;
     store.migrate::<M>().await.expect("the new migrations run on it");
-    let after = Shape::of(store).await;
+    let after = Shape::read(store).await;
     let mut broken = before.broken_by(&after);
     if store.backend() == Backend::Postgres {
         let statements = released.statements.split(";\n\n").map(str::trim);
@@ -78,7 +78,7 @@ pub async fn check<M: MigratorTrait>(store: &Store, released: &Released) {
 // === impl Shape ===
 
 impl Shape {
-    async fn of(store: &Store) -> Self {
+    async fn read(store: &Store) -> Self {
         let (columns, constraints) = match store.backend() {
             Backend::Sqlite => (
                 "SELECT m.name AS t, p.name AS c, p.type AS k, p.\"notnull\" = 1 AS n, p.dflt_value IS NOT NULL AS d

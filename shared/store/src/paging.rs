@@ -65,8 +65,8 @@ impl Default for PageLimits {
 // === impl FiltersHash ===
 
 impl FiltersHash {
-    /// Begins with the name of the method: `FiltersHash::of("ListChannels").with(team).with(kind)`.
-    pub fn of(method: &str) -> Self {
+    /// Begins with the name of the method: `FiltersHash::for_method("ListChannels").with(team).with(kind)`.
+    pub fn for_method(method: &str) -> Self {
         Self(Sha256::new()).with(method)
     }
 
@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn filters(team: &str) -> FiltersHash {
-        FiltersHash::of("List").with(team)
+        FiltersHash::for_method("List").with(team)
     }
 
     fn numbers(request: &PageRequest<u32>, of: u32) -> Page<u32> {

@@ -79,7 +79,7 @@ impl Current {
             channels: channels::all(connection, team)
                 .await?
                 .into_iter()
-                .map(|row| CurrentChannel::of(row, now))
+                .map(|row| CurrentChannel::from_row(row, now))
                 .collect::<Result<_>>()?,
             rules: with_message(rules::all(connection, team).await?, rule::Model::to_message)?,
             mentions: with_message(
@@ -153,7 +153,7 @@ fn with_message<R, M>(rows: Vec<R>, message: impl Fn(&R) -> Result<M>) -> Result
 // === impl CurrentChannel ===
 
 impl CurrentChannel {
-    fn of(row: channel::Model, now: DateTime<Utc>) -> Result<Self> {
+    fn from_row(row: channel::Model, now: DateTime<Utc>) -> Result<Self> {
         Ok(Self {
             kind: row.kind()?,
             message: row.to_message(now)?,

@@ -170,7 +170,7 @@ impl ConfigPlan {
                 steps.push(match word {
                     None => PlanStep::DeletePreference(member.member_id(), *topic),
                     Some(word) => {
-                        let row = preference::Model::of(context.team, member.member_id(), *topic, word);
+                        let row = preference::Model::new(context.team, member.member_id(), *topic, word);
                         PlanStep::PutPreference(row)
                     }
                 });

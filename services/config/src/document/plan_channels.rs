@@ -34,7 +34,7 @@ pub(super) struct Channels<'k> {
 
 /// The channels that there are.
 pub(super) fn present(current: &Current) -> Vec<Known> {
-    current.channels.iter().map(Known::of).collect()
+    current.channels.iter().map(Known::from_current).collect()
 }
 
 /// Plans the channels; answers those that there will be.
@@ -79,7 +79,10 @@ pub(super) fn channels(
     }
     for was in &current.channels {
         if !drafts.iter().any(|draft| draft.is(was)) {
-            last.delete(Known::of(was).subject(), PlanStep::DeleteChannel(was.row.clone()));
+            last.delete(
+                Known::from_current(was).subject(),
+                PlanStep::DeleteChannel(was.row.clone()),
+            );
         }
     }
     // The first of a kind becomes its default by itself, and the next in line when it goes: so this comes last.
@@ -287,7 +290,7 @@ impl ChannelDraft {
 // === impl Known ===
 
 impl Known {
-    fn of(channel: &CurrentChannel) -> Self {
+    fn from_current(channel: &CurrentChannel) -> Self {
         Self {
             id: channel.row.channel_id().to_string(),
             kind: channel.kind,

@@ -38,7 +38,7 @@ pub(crate) fn desired(document: &str) -> (Desired, Violations) {
 }
 
 fn sections(notes: &Notes, value: &Value) -> Desired {
-    let Some(table) = Table::of(notes, "document", value) else {
+    let Some(table) = Table::new(notes, "document", value) else {
         return Desired::default();
     };
     if table

@@ -65,7 +65,7 @@ impl Notes {
 
 impl<'a> Table<'a> {
     /// A mapping; nothing after a note when it is something else.
-    pub(super) fn of(notes: &'a Notes, path: impl Into<String>, value: &'a Value) -> Option<Self> {
+    pub(super) fn new(notes: &'a Notes, path: impl Into<String>, value: &'a Value) -> Option<Self> {
         let path = path.into();
         match value {
             Value::Object(fields) => Some(Self {
@@ -245,7 +245,7 @@ impl<'a> Item<'a> {
     }
 
     pub(super) fn table(&self) -> Option<Table<'a>> {
-        Table::of(self.notes, self.path.clone(), self.value)
+        Table::new(self.notes, self.path.clone(), self.value)
     }
 
     pub(super) fn items(&self) -> Vec<Item<'a>> {
@@ -293,7 +293,7 @@ mod tests {
             "later": null,
         });
         let notes = Notes::default();
-        let table = Table::of(&notes, "rules[2]", &value).unwrap();
+        let table = Table::new(&notes, "rules[2]", &value).unwrap();
         assert_eq!(table.text("name"), "");
         assert_eq!(
             table.words::<Severity>("severity"),

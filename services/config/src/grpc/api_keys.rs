@@ -13,7 +13,7 @@ use watchbell_runtime::auth::{Principal, Scope, hash_key};
 use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, given, id, room};
+use super::{PAGE, checked, ensure_capacity, id, required};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
@@ -33,7 +33,7 @@ pub(super) async fn list(
         teams::get(service.store().reader(), team).await?;
     }
     let name = team.map(|team| team.to_string()).unwrap_or_default();
-    let filters = FiltersHash::of("ListApiKeys").with(name);
+    let filters = FiltersHash::for_method("ListApiKeys").with(name);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = api_keys::list(service.store().reader(), team, &page)
         .await?
@@ -53,7 +53,7 @@ pub(super) async fn create(
     let now = service.now();
     let draft = checked(
         "api_key",
-        check::api_key(&given(request.api_key, "api_key")?, now),
+        check::api_key(&required(request.api_key, "api_key")?, now),
     )?;
     for scope in &draft.scopes {
         may_grant(&caller, team, *scope)?;
@@ -73,7 +73,7 @@ pub(super) async fn create(
     let change = change(service, team).await?;
     if team.is_some() {
         let count = api_keys::count(change.connection(), team).await?;
-        room(count, MAX_KEYS, "API keys")?;
+        ensure_capacity(count, MAX_KEYS, "API keys")?;
     }
     api_keys::insert(change.connection(), row).await?;
     service.finish(change, false).await?;

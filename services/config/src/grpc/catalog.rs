@@ -14,7 +14,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, existing, given, room};
+use super::{PAGE, checked, ensure_capacity, existing, required};
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::entities::event_type;
@@ -27,7 +27,7 @@ pub(super) async fn list(
     request: ListEventTypesRequest,
 ) -> Result<ListEventTypesResponse> {
     let team = existing(service, &caller, &request.team_id).await?;
-    let filters = FiltersHash::of("ListEventTypes").with(team);
+    let filters = FiltersHash::for_method("ListEventTypes").with(team);
     let page = PageRequest::<String>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let mut types: Vec<EventType> = Catalog::built_in().iter().map(event_type_message).collect();
     for row in event_types::all(service.store().reader(), team).await? {
@@ -69,10 +69,10 @@ pub(super) async fn create(
     request: CreateEventTypeRequest,
 ) -> Result<CreateEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
-    let spec = compiled(service, team, given(request.event_type, "event_type")?).await?;
+    let spec = compiled(service, team, required(request.event_type, "event_type")?).await?;
     let change = service.change(team).await?;
     let count = event_types::all(change.connection(), team).await?.len();
-    room(count as u64, MAX_CUSTOM_TYPES as u64, "event types of its own")?;
+    ensure_capacity(count as u64, MAX_CUSTOM_TYPES as u64, "event types of its own")?;
     let mut row = event_type::Model {
         team_id: team.as_uuid(),
         name: spec.event_type.to_string(),
@@ -93,7 +93,7 @@ pub(super) async fn update(
     request: UpdateEventTypeRequest,
 ) -> Result<UpdateEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
-    let update = given(request.event_type, "event_type")?;
+    let update = required(request.event_type, "event_type")?;
     not_built_in("event_type.name", &update.name)?;
     let read = event_types::get(service.store().reader(), team, &update.name).await?;
     etag::check(&update.etag, read.version, "event type", &read.name)?;

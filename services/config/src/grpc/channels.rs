@@ -22,7 +22,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, existing, given, id, room};
+use super::{PAGE, checked, ensure_capacity, existing, id, required};
 use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::secrets::{self, Before, Rotation, Taken};
@@ -46,7 +46,9 @@ pub(super) async fn list(
     let team = existing(service, &caller, &request.team_id).await?;
     let mut violations = Violations::new();
     let kind = optional::<ChannelKind>(request.kind, "kind", &mut violations);
-    let filters = FiltersHash::of("ListChannels").with(team).with(request.kind);
+    let filters = FiltersHash::for_method("ListChannels")
+        .with(team)
+        .with(request.kind);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters);
     let Some(page) = violations.take(page).filter(|_| violations.is_empty()) else {
         return Err(violations.into());
@@ -81,7 +83,7 @@ pub(super) async fn create(
     let team = caller.team(&request.team_id)?;
     let (mut row, taken) = draft(service, team, request.channel).await?;
     let change = service.change(team).await?;
-    room(
+    ensure_capacity(
         channels::count(change.connection(), team).await?,
         MAX_CHANNELS,
         "channels",
@@ -104,7 +106,7 @@ pub(super) async fn draft(
     channel: Option<Channel>,
 ) -> Result<(channel::Model, Taken)> {
     teams::get(service.store().reader(), team).await?;
-    let draft = given(channel, "channel")?;
+    let draft = required(channel, "channel")?;
     let (channel, kind, taken) = checked(
         "channel",
         examine(&service.guard().on_behalf_of(team), &draft, None).await,
@@ -141,7 +143,7 @@ pub(super) async fn update(
     request: UpdateChannelRequest,
 ) -> Result<UpdateChannelResponse> {
     let team = caller.team(&request.team_id)?;
-    let update = given(request.channel, "channel")?;
+    let update = required(request.channel, "channel")?;
     let id: ChannelId = id("channel.id", &update.id)?;
     let guard = service.guard().on_behalf_of(team);
     for _ in 0..TRIES {

@@ -11,7 +11,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, existing, given, id, room};
+use super::{PAGE, checked, ensure_capacity, existing, id, required};
 use crate::check::{self, MemberDraft};
 use crate::error::Result;
 use crate::service::Service;
@@ -28,7 +28,7 @@ pub(super) async fn list(
     request: ListMembersRequest,
 ) -> Result<ListMembersResponse> {
     let team = existing(service, &caller, &request.team_id).await?;
-    let filters = FiltersHash::of("ListMembers").with(team);
+    let filters = FiltersHash::for_method("ListMembers").with(team);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = members::list(service.store().reader(), team, &page)
         .await?
@@ -58,10 +58,10 @@ pub(super) async fn create(
     request: CreateMemberRequest,
 ) -> Result<CreateMemberResponse> {
     let team = caller.team(&request.team_id)?;
-    let draft = checked("member", check::member(&given(request.member, "member")?))?;
+    let draft = checked("member", check::member(&required(request.member, "member")?))?;
     owners_by_owners(&caller, &[draft.role])?;
     let change = service.change(team).await?;
-    room(
+    ensure_capacity(
         members::count(change.connection(), team).await?,
         MAX_MEMBERS,
         "members",
@@ -94,7 +94,7 @@ pub(super) async fn update(
     request: UpdateMemberRequest,
 ) -> Result<UpdateMemberResponse> {
     let team = caller.team(&request.team_id)?;
-    let update = given(request.member, "member")?;
+    let update = required(request.member, "member")?;
     let id: MemberId = id("member.id", &update.id)?;
     let change = service.change(team).await?;
     let mut row = members::get(change.connection(), team, id).await?;

@@ -12,7 +12,7 @@ use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, existing, given, id, room};
+use super::{PAGE, checked, ensure_capacity, existing, id, required};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
@@ -29,7 +29,7 @@ pub(super) async fn list(
     request: ListMentionRulesRequest,
 ) -> Result<ListMentionRulesResponse> {
     let team = existing(service, &caller, &request.team_id).await?;
-    let filters = FiltersHash::of("ListMentionRules").with(team);
+    let filters = FiltersHash::for_method("ListMentionRules").with(team);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = rules::list_mentions(service.store().reader(), team, &page).await?;
     let page = page.try_map(|row| row.to_message())?;
@@ -60,10 +60,10 @@ pub(super) async fn create(
     let team = caller.team(&request.team_id)?;
     let rule = checked(
         "mention_rule",
-        check::mention_rule(&given(request.mention_rule, "mention_rule")?),
+        check::mention_rule(&required(request.mention_rule, "mention_rule")?),
     )?;
     let change = service.change(team).await?;
-    room(
+    ensure_capacity(
         rules::count_mentions(change.connection(), team).await?,
         MAX_MENTION_RULES,
         "mention rules",
@@ -96,7 +96,7 @@ pub(super) async fn update(
     request: UpdateMentionRuleRequest,
 ) -> Result<UpdateMentionRuleResponse> {
     let team = caller.team(&request.team_id)?;
-    let update = given(request.mention_rule, "mention_rule")?;
+    let update = required(request.mention_rule, "mention_rule")?;
     let id: MentionRuleId = id("mention_rule.id", &update.id)?;
     let change = service.change(team).await?;
     let mut row = rules::get_mention(change.connection(), team, id).await?;

@@ -36,12 +36,12 @@ const PAGE: PageLimits = PageLimits::new(50, 1000);
 
 /// Who a handler needs to know.
 trait Caller: Sized {
-    fn of<T>(request: &Request<T>) -> std::result::Result<Self, Problem>;
+    fn from_request<T>(request: &Request<T>) -> std::result::Result<Self, Problem>;
 }
 
 impl Caller for Principal {
-    fn of<T>(request: &Request<T>) -> std::result::Result<Self, Problem> {
-        Principal::of(request)
+    fn from_request<T>(request: &Request<T>) -> std::result::Result<Self, Problem> {
+        Principal::from_request(request)
     }
 }
 
@@ -49,7 +49,7 @@ impl Caller for Principal {
 struct Anyone;
 
 impl Caller for Anyone {
-    fn of<T>(_request: &Request<T>) -> std::result::Result<Self, Problem> {
+    fn from_request<T>(_request: &Request<T>) -> std::result::Result<Self, Problem> {
         Ok(Self)
     }
 }
@@ -61,8 +61,8 @@ macro_rules! rpcs {
         impl $api for Service {
             $(
                 async fn $rpc(&self, request: Request<$request>) -> std::result::Result<Response<$response>, Status> {
-                    let caller = Caller::of(&request)?;
-                    $handler(self, caller, request.into_inner()).await.map(Response::new).map_err(told)
+                    let caller = Caller::from_request(&request)?;
+                    $handler(self, caller, request.into_inner()).await.map(Response::new).map_err(into_status)
                 }
             )+
         }
@@ -174,12 +174,12 @@ fn internal(caller: &Principal) -> Result<()> {
     }
 }
 
-fn told(err: Error) -> Status {
+fn into_status(err: Error) -> Status {
     Problem::from(err).into()
 }
 
 /// The message that a request must carry.
-fn given<T>(message: Option<T>, field: &str) -> Result<T> {
+fn required<T>(message: Option<T>, field: &str) -> Result<T> {
     message.ok_or_else(|| Problem::invalid(field, reason::REQUIRED, "must be given").into())
 }
 
@@ -202,7 +202,7 @@ fn checked<T>(field: &str, result: std::result::Result<T, Violations>) -> Result
 }
 
 /// That a team may have one more.
-fn room(count: u64, limit: u64, what: &'static str) -> Result<()> {
+fn ensure_capacity(count: u64, limit: u64, what: &'static str) -> Result<()> {
     if count < limit {
         return Ok(());
     }

@@ -22,7 +22,7 @@ pub(super) async fn get(
     caller: Principal,
     request: GetPreferencesRequest,
 ) -> Result<GetPreferencesResponse> {
-    let (team, member) = whose(&caller, &request.team_id, &request.member_id)?;
+    let (team, member) = team_and_member(&caller, &request.team_id, &request.member_id)?;
     let connection = service.store().reader();
     let row = members::get(connection, team, member).await?;
     Ok(GetPreferencesResponse {
@@ -35,7 +35,7 @@ pub(super) async fn update(
     caller: Principal,
     request: UpdatePreferencesRequest,
 ) -> Result<UpdatePreferencesResponse> {
-    let (team, member) = whose(&caller, &request.team_id, &request.member_id)?;
+    let (team, member) = team_and_member(&caller, &request.team_id, &request.member_id)?;
     let said = check::preferences(&request.preferences)?;
     let change = service.change(team).await?;
     let row = members::get(change.connection(), team, member).await?;
@@ -43,7 +43,7 @@ pub(super) async fn update(
         match word {
             None => preferences::delete(change.connection(), team, member, topic).await?,
             Some(word) => {
-                let row = preference::Model::of(team, member, topic, word);
+                let row = preference::Model::new(team, member, topic, word);
                 preferences::put(change.connection(), row).await?;
             }
         }
@@ -53,7 +53,7 @@ pub(super) async fn update(
     Ok(UpdatePreferencesResponse { preferences: now })
 }
 
-fn whose(caller: &Principal, team: &str, member: &str) -> Result<(TeamId, MemberId)> {
+fn team_and_member(caller: &Principal, team: &str, member: &str) -> Result<(TeamId, MemberId)> {
     let team = caller.team(team)?;
     let member: MemberId = id("member_id", member)?;
     caller.acts_for(member)?;

@@ -13,7 +13,7 @@ use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, MAX_PAGE_BYTES, PageRequest};
 
 use super::channels::routable;
-use super::{PAGE, checked, existing, given, id, room};
+use super::{PAGE, checked, ensure_capacity, existing, id, required};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::rule;
@@ -29,7 +29,7 @@ pub(super) async fn list(
     request: ListRulesRequest,
 ) -> Result<ListRulesResponse> {
     let team = existing(service, &caller, &request.team_id).await?;
-    let filters = FiltersHash::of("ListRules").with(team);
+    let filters = FiltersHash::for_method("ListRules").with(team);
     let page = PageRequest::<i32>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = rules::list(service.store().reader(), team, &page)
         .await?
@@ -59,7 +59,7 @@ pub(super) async fn create(
     request: CreateRuleRequest,
 ) -> Result<CreateRuleResponse> {
     let team = caller.team(&request.team_id)?;
-    let draft = given(request.rule, "rule")?;
+    let draft = required(request.rule, "rule")?;
     let rule = examine(service.store().reader(), team, &draft).await?;
     let change = service.change(team).await?;
     // Again, now that nobody can delete one.
@@ -68,7 +68,7 @@ pub(super) async fn create(
         routable(change.connection(), team, &rule).await?.into_result(()),
     )?;
     let mut order = rules::all(change.connection(), team).await?;
-    room(order.len() as u64, MAX_RULES, "rules")?;
+    ensure_capacity(order.len() as u64, MAX_RULES, "rules")?;
     let now = change.now();
     let mut row = rule::Model {
         id: RuleId::generate(now).as_uuid(),
@@ -99,7 +99,7 @@ pub(super) async fn update(
     request: UpdateRuleRequest,
 ) -> Result<UpdateRuleResponse> {
     let team = caller.team(&request.team_id)?;
-    let update = given(request.rule, "rule")?;
+    let update = required(request.rule, "rule")?;
     let id: RuleId = id("rule.id", &update.id)?;
     let change = service.change(team).await?;
     let mut row = rules::get(change.connection(), team, id).await?;
@@ -161,7 +161,7 @@ pub(super) async fn move_to(
     rules::renumber(change.connection(), &mut order).await?;
     service.finish(change, false).await?;
     let bytes: usize = order.iter().map(|row| row.spec.len()).sum();
-    let told = |row: &rule::Model| {
+    let to_message = |row: &rule::Model| {
         let full = row.to_message()?;
         if bytes <= MAX_PAGE_BYTES || row.id == id.as_uuid() {
             return Ok(full);
@@ -174,7 +174,7 @@ pub(super) async fn move_to(
             ..Rule::default()
         })
     };
-    let rules = order.iter().map(told).collect::<Result<_>>()?;
+    let rules = order.iter().map(to_message).collect::<Result<_>>()?;
     Ok(MoveRuleResponse { rules })
 }
 

@@ -17,7 +17,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{self, Problem};
 
 use super::channels::{MAX_CHANNELS, admit};
-use super::{id, internal, room};
+use super::{ensure_capacity, id, internal};
 use crate::check;
 use crate::error::Result;
 use crate::sealing::RowIdentity;
@@ -255,7 +255,7 @@ async fn make(
     secrets: &ChannelSecrets,
 ) -> Result<channel::Model> {
     let count = channels::count(change.connection(), change.team()).await?;
-    room(count, MAX_CHANNELS, "channels")?;
+    ensure_capacity(count, MAX_CHANNELS, "channels")?;
     let id = ChannelId::generate(change.now());
     let identity = RowIdentity::channel(change.team(), id);
     let mut row = channel::Model {

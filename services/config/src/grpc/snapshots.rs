@@ -180,7 +180,7 @@ pub(super) async fn list_all_teams(
     request: ListAllTeamsRequest,
 ) -> Result<ListAllTeamsResponse> {
     internal(&caller)?;
-    let filters = FiltersHash::of("ListAllTeams");
+    let filters = FiltersHash::for_method("ListAllTeams");
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = teams::list_all_teams(service.store().reader(), &page).await?;
     let page = page.try_map(|row| row.to_message())?;

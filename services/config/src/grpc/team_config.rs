@@ -40,7 +40,7 @@ pub(super) async fn apply(
         .tenant_pool()
         .run(team, move || document::desired(&document));
     let (desired, mut unreadable) = reading.await.map_err(Problem::from)?;
-    unreadable.extend(room(&desired));
+    unreadable.extend(limit_violations(&desired));
     if request.expected_revision < 0 {
         unreadable.add("expected_revision", reason::OUT_OF_RANGE, "must not be negative");
     }
@@ -150,7 +150,7 @@ async fn read(service: &Service, team: TeamId) -> Result<Current> {
     Ok(current)
 }
 
-fn room(desired: &Desired) -> Violations {
+fn limit_violations(desired: &Desired) -> Violations {
     let mut violations = Violations::new();
     for (section, count, limit) in [
         (

@@ -8,7 +8,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_runtime::auth::Principal;
 
-use super::{checked, existing, given};
+use super::{checked, existing, required};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::teams;
@@ -61,7 +61,7 @@ pub(super) async fn update_digest(
     request: UpdateDigestSettingsRequest,
 ) -> Result<UpdateDigestSettingsResponse> {
     let team = caller.team(&request.team_id)?;
-    let update = given(request.settings, "settings")?;
+    let update = required(request.settings, "settings")?;
     let change = service.change(team).await?;
     let mut row = teams::settings(change.connection(), team).await?;
     etag::check(&update.etag, row.digest_version, "digest settings", team)?;

@@ -10,7 +10,7 @@ use watchbell_runtime::auth::{Principal, Scope};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, given};
+use super::{PAGE, checked, required};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
@@ -23,7 +23,7 @@ pub(super) async fn list(
     _caller: Principal,
     request: ListTeamsRequest,
 ) -> Result<ListTeamsResponse> {
-    let filters = FiltersHash::of("ListTeams");
+    let filters = FiltersHash::for_method("ListTeams");
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let page = teams::list_all_teams(service.store().reader(), &page).await?;
     let page = page.try_map(|row| row.to_message())?;
@@ -50,7 +50,7 @@ pub(super) async fn create(
     _caller: Principal,
     request: CreateTeamRequest,
 ) -> Result<CreateTeamResponse> {
-    let draft = checked("team", check::team(&given(request.team, "team")?))?;
+    let draft = checked("team", check::team(&required(request.team, "team")?))?;
     let now = service.now();
     let id = TeamId::generate(now);
     let row = team::Model {
@@ -75,7 +75,7 @@ pub(super) async fn update(
     caller: Principal,
     request: UpdateTeamRequest,
 ) -> Result<UpdateTeamResponse> {
-    let update = given(request.team, "team")?;
+    let update = required(request.team, "team")?;
     let team = caller.team(&update.id)?;
     let change = service.change(team).await?;
     let mut row = teams::get(change.connection(), team).await?;

@@ -208,7 +208,7 @@ impl Link<'_> {
         word: Word,
         now: Option<&preference::Model>,
     ) -> Result<bool> {
-        let new = preference::Model::of(self.change.team(), member, topic, word);
+        let new = preference::Model::new(self.change.team(), member, topic, word);
         if now.is_some_and(|now| (now.setting, &now.severities) == (new.setting, &new.severities)) {
             return Ok(false);
         }
@@ -236,7 +236,7 @@ impl Link<'_> {
         match word.map_err(|err| Error::corrupt("preferences", err))? {
             (_, None) => preferences::delete(connection, team, member, topic).await?,
             (_, Some(word)) => {
-                preferences::put(connection, preference::Model::of(team, member, topic, word)).await?;
+                preferences::put(connection, preference::Model::new(team, member, topic, word)).await?;
             }
         }
         Ok(true)

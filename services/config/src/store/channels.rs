@@ -57,7 +57,7 @@ impl channel::Model {
             health_message: self.health_message.clone(),
             health_epoch: self.health_epoch,
             recover_parked: self.recover_parked,
-            etag: etag::of(self.version),
+            etag: etag::from_version(self.version),
             create_time: Some(timestamp(self.create_time)),
             update_time: Some(timestamp(self.update_time)),
             ..spec

@@ -21,7 +21,7 @@ impl event_type::Model {
         Ok(EventType {
             name: self.name.clone(),
             built_in: false,
-            etag: etag::of(self.version),
+            etag: etag::from_version(self.version),
             ..decode("event_types", &self.spec)?
         })
     }

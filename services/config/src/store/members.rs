@@ -41,7 +41,7 @@ impl member::Model {
             role: self.role()?.to_wire(),
             slack_user_id: self.slack_user_id.clone(),
             permissions: permissions.into_iter().map(FromWire::to_wire).collect(),
-            etag: etag::of(self.version),
+            etag: etag::from_version(self.version),
             create_time: Some(timestamp(self.create_time)),
             update_time: Some(timestamp(self.update_time)),
         })

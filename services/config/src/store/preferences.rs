@@ -21,7 +21,7 @@ const TABLE: &str = "preferences";
 
 impl preference::Model {
     /// A member's own word.
-    pub(crate) fn of(team: TeamId, member: MemberId, topic: Topic, word: Preference) -> Self {
+    pub(crate) fn new(team: TeamId, member: MemberId, topic: Topic, word: Preference) -> Self {
         let message = preference_message(topic, word, false);
         let severities = match word {
             Preference::Severities(severities) => join(severities.iter()),

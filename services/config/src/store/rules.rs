@@ -29,7 +29,7 @@ impl rule::Model {
             id: self.rule_id().to_string(),
             team_id: TeamId::from_uuid(self.team_id).to_string(),
             position: self.position,
-            etag: etag::of(self.version),
+            etag: etag::from_version(self.version),
             create_time: Some(timestamp(self.create_time)),
             update_time: Some(timestamp(self.update_time)),
             ..decode("rules", &self.spec)?
@@ -137,7 +137,7 @@ impl mention_rule::Model {
         Ok(MentionRule {
             id: self.rule_id().to_string(),
             team_id: TeamId::from_uuid(self.team_id).to_string(),
-            etag: etag::of(self.version),
+            etag: etag::from_version(self.version),
             create_time: Some(timestamp(self.create_time)),
             update_time: Some(timestamp(self.update_time)),
             ..decode("mention_rules", &self.spec)?

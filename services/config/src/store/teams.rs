@@ -33,7 +33,7 @@ impl team::Model {
             display_name: self.display_name.clone(),
             plan: parse::<Plan>(TABLE, &self.plan)?.to_wire(),
             time_zone: self.time_zone.clone(),
-            etag: etag::of(self.version),
+            etag: etag::from_version(self.version),
             create_time: Some(timestamp(self.create_time)),
             update_time: Some(timestamp(self.update_time)),
         })
@@ -112,7 +112,7 @@ impl team_settings::Model {
 
     pub(crate) fn digest(&self) -> Result<DigestSettings> {
         let mut digest: DigestSettings = super::decode("team_settings", &self.digest)?;
-        digest.etag = etag::of(self.digest_version);
+        digest.etag = etag::from_version(self.digest_version);
         Ok(digest)
     }
 }

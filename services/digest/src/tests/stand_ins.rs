@@ -71,7 +71,7 @@ impl SnapshotApi for ConfigStandIn {
         &self,
         request: Request<config::GetTeamSnapshotRequest>,
     ) -> Answer<config::GetTeamSnapshotResponse> {
-        assert_eq!(Principal::of(&request).ok(), Some(Principal::Service));
+        assert_eq!(Principal::from_request(&request).ok(), Some(Principal::Service));
         let snapshot = self.snapshot();
         if snapshot.team.as_ref().unwrap().id != request.into_inner().team_id {
             return Err(Status::not_found("no such team"));

@@ -44,7 +44,7 @@ pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListDeliveriesRequest>,
 ) -> Result<wire::ListDeliveriesResponse, Error> {
-    let principal = Principal::of(&request)?;
+    let principal = Principal::from_request(&request)?;
     let team = principal.team(&request.get_ref().team_id)?;
     let request = request.into_inner();
     let mut violations = Violations::new();
@@ -58,7 +58,7 @@ pub(super) async fn list(
         start: instant(request.start_time.as_ref(), "start_time", &mut violations),
         end: instant(request.end_time.as_ref(), "end_time", &mut violations),
     };
-    let hash = FiltersHash::of("ListDeliveries")
+    let hash = FiltersHash::for_method("ListDeliveries")
         .with(team)
         .with(format!("{filter:?}"));
     let page = PageRequest::<uuid::Uuid>::parse(

@@ -25,7 +25,7 @@ pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListEventsRequest>,
 ) -> Result<wire::ListEventsResponse, Error> {
-    let principal = Principal::of(&request)?;
+    let principal = Principal::from_request(&request)?;
     let team = principal.team(&request.get_ref().team_id)?;
     let request = request.into_inner();
     let mut violations = Violations::new();
@@ -45,7 +45,7 @@ pub(super) async fn list(
         types: request.types,
         include_tests: request.include_tests,
     };
-    let hash = FiltersHash::of("ListEvents")
+    let hash = FiltersHash::for_method("ListEvents")
         .with(team)
         .with(format!("{filter:?}"));
     let page = PageRequest::<(i64, String)>::parse(

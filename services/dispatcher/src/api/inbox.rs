@@ -25,7 +25,7 @@ pub(super) async fn member<T>(
     team: &str,
     member: &str,
 ) -> Result<(TeamId, MemberId), Error> {
-    let principal = Principal::of(request)?;
+    let principal = Principal::from_request(request)?;
     let team = principal.team(team)?;
     let member = id("member_id", member)?;
     principal.acts_for(member)?;
@@ -54,7 +54,7 @@ pub(super) async fn list(
     )
     .await?;
     let request = request.into_inner();
-    let hash = FiltersHash::of("ListNotifications")
+    let hash = FiltersHash::for_method("ListNotifications")
         .with(team)
         .with(member)
         .with(request.unread_only)

@@ -36,11 +36,11 @@ pub(super) fn submit(
     let core = Arc::clone(core);
     let answers = request
         .into_inner()
-        .map(move |message| one(Arc::clone(&core), message));
+        .map(move |message| submit_one(Arc::clone(&core), message));
     Ok(boxed(answers.buffer_unordered(IN_FLIGHT)))
 }
 
-async fn one(
+async fn submit_one(
     core: Arc<Core>,
     message: Result<wire::SubmitRequest, Status>,
 ) -> Result<wire::SubmitResponse, Status> {

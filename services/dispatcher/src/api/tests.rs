@@ -36,7 +36,7 @@ pub(super) async fn send_test(
     request: Request<wire::SendTestRequest>,
 ) -> Result<wire::SendTestResponse, Error> {
     let team = team(&request, &request.get_ref().team_id)?;
-    let principal = Principal::of(&request)?;
+    let principal = Principal::from_request(&request)?;
     let mut request = request.into_inner();
     let event_type = match request.event_type.as_str() {
         "" => DEFAULT_TYPE,

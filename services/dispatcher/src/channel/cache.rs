@@ -129,7 +129,7 @@ impl Channels {
         let answer = self.config.list_opt_outs(internal_request(request)).await;
         match answer {
             Ok(answer) => Ok(Lookup::Found(Arc::new(ChannelPolicy {
-                people: Arc::new(People::of(answer.into_inner())),
+                people: Arc::new(People::from_response(answer.into_inner())),
                 ..ChannelPolicy::clone(policy)
             }))),
             // The team was deleted, and with it what its people said.

@@ -10,7 +10,7 @@ use watchbell_domain::quiet_hours::QuietHours;
 
 use crate::job::State;
 use crate::lanes::LaneId;
-use crate::store::GatheringLane;
+use crate::store::SummaryLane;
 
 /// How long after an edit something may still be held by what was known before it.
 const SETTLING: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ impl HoldPlans {
         lanes.remove(&lane);
     }
 
-    pub(crate) fn keep_only(&self, held: &[GatheringLane]) {
+    pub(crate) fn keep_only(&self, held: &[SummaryLane]) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.retain(|lane, _| held.iter().any(|held| held.lane == *lane));
     }

@@ -44,7 +44,7 @@ pub(crate) enum Refusal {
 
 impl People {
     /// As Config tells them.
-    pub(crate) fn of(answer: ListOptOutsResponse) -> Self {
+    pub(crate) fn from_response(answer: ListOptOutsResponse) -> Self {
         let mut members = HashMap::new();
         for mailbox in answer.members {
             match mailbox.member_id.parse() {

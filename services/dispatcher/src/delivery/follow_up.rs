@@ -55,12 +55,12 @@ pub(crate) fn follow_up(
                 && now - began < span(&policy.retry)
             {
                 let due = now + delta(throttle(wait, waits, jitter));
-                let mut outcome = job.waits(State::Pending, again(&error, due), due);
+                let mut outcome = job.waits(State::Pending, retry_message(&error, due), due);
                 outcome.attempt = Some(attempt);
                 return (outcome, false);
             }
             match policy.retry.next(tries, now, retry_after, jitter) {
-                Some(due) => job.waits(State::Pending, again(&error, due), due),
+                Some(due) => job.waits(State::Pending, retry_message(&error, due), due),
                 None => {
                     exhausted = true;
                     let message = format!("given up after {tries} attempts; the last answer: {error}");
@@ -75,7 +75,7 @@ pub(crate) fn follow_up(
 }
 
 /// What is said of a failure while there is another try to come.
-fn again(error: &str, due: DateTime<Utc>) -> String {
+fn retry_message(error: &str, due: DateTime<Utc>) -> String {
     let end = if error.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{error}{end} The next attempt is at {}.", due.format("%H:%M UTC"))
 }
@@ -93,7 +93,7 @@ fn throttle(asked: Duration, waits: u32, jitter: f64) -> Duration {
 }
 
 /// How long the lane rests after an attempt whose receiver asked for `asked`.
-pub(crate) fn rest(job: &Job, result: &AttemptResult, asked: Duration, jitter: f64) -> Duration {
+pub(crate) fn lane_pause(job: &Job, result: &AttemptResult, asked: Duration, jitter: f64) -> Duration {
     if is_throttle(job.route.kind, result) {
         throttle(asked, job.attempts.saturating_sub(job.tries), jitter)
     } else {

@@ -14,7 +14,7 @@ use watchbell_model::ids::{AttemptId, ChannelId};
 use watchbell_runtime::telemetry::propagate;
 
 use crate::channel::policy::ChannelPolicy;
-use crate::delivery::follow_up::{breaks, follow_up, rest};
+use crate::delivery::follow_up::{breaks, follow_up, lane_pause};
 use crate::delivery::precheck::screen;
 use crate::job::{Attempt, Break, Job, JobOutcome};
 use crate::lanes::{LaneId, Weighted as _};
@@ -190,7 +190,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
     } = result.outcome
     {
         let now = core.clock.monotonic();
-        let wait = rest(&job, &result, wait, (core.jitter)());
+        let wait = lane_pause(&job, &result, wait, (core.jitter)());
         core.lanes().pause(job.lane, now + wait, now);
     }
     let attempt = Attempt {

@@ -22,22 +22,22 @@ use crate::route::{Reason, Route};
 use crate::senders::summary::{Item, SUMMARY_TYPE, Summary, Why};
 use crate::state::Core;
 use crate::store::entities::deliveries;
-use crate::store::{Db, Gathered, GatheringLane, NewDelivery, Transaction, instant};
+use crate::store::{Db, NewDelivery, SummaryItem, SummaryLane, Transaction, instant};
 
 /// Told by one summary.
-const MAX_TOLD: usize = 5_000;
+const MAX_COLLECTED: usize = 5_000;
 /// Listed by one summary; more are counted, and all are in the log.
 const MAX_LISTED: usize = 1_000;
 
 /// Makes summaries of what is due; when the next is due that may become one.
-pub(crate) async fn gather_due(core: &Core, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, DbErr> {
+pub(crate) async fn collect_due(core: &Core, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, DbErr> {
     let mut next: Option<DateTime<Utc>> = None;
-    for lane in core.db.gathering_lanes_all_teams().await? {
+    for lane in core.db.summary_lanes_all_teams().await? {
         for (why, due) in [(Why::Storm, lane.folded_due), (Why::QuietHours, lane.held_due)] {
             match due {
                 Some(due) if due > now => next = Some(next.map_or(due, |next| next.min(due))),
                 Some(_) if why == Why::Storm || coalesces(core, &lane).await => {
-                    gather_all(core, &lane, why, now).await;
+                    collect_lane(core, &lane, why, now).await;
                 }
                 _ => {}
             }
@@ -47,7 +47,7 @@ pub(crate) async fn gather_due(core: &Core, now: DateTime<Utc>) -> Result<Option
 }
 
 /// Whether what quiet hours held for a channel comes in one piece.
-async fn coalesces(core: &Core, lane: &GatheringLane) -> bool {
+async fn coalesces(core: &Core, lane: &SummaryLane) -> bool {
     let Some(id) = lane.channel_id() else { return false };
     match core.channels.channel(lane.team_id, id).await {
         Ok(Lookup::Found(policy)) => policy.quiet.as_ref().is_some_and(QuietHours::coalesce),
@@ -56,10 +56,10 @@ async fn coalesces(core: &Core, lane: &GatheringLane) -> bool {
 }
 
 /// What goes wrong with one lane is no reason to stop for the others; what is folded waits for the next look.
-async fn gather_all(core: &Core, lane: &GatheringLane, why: Why, now: DateTime<Utc>) {
+async fn collect_lane(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) {
     loop {
-        match gather(core, lane, why, now).await {
-            Ok(told) if told >= MAX_TOLD => {}
+        match collect(core, lane, why, now).await {
+            Ok(collected) if collected >= MAX_COLLECTED => {}
             Ok(_) => return,
             Err(error) => return tracing::warn!(%error, lane = %lane.lane.0, "no summary could be made"),
         }
@@ -67,7 +67,7 @@ async fn gather_all(core: &Core, lane: &GatheringLane, why: Why, now: DateTime<U
 }
 
 /// One round for one lane; how many were told by summaries.
-async fn gather(core: &Core, lane: &GatheringLane, why: Why, now: DateTime<Utc>) -> Result<usize, DbErr> {
+async fn collect(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) -> Result<usize, DbErr> {
     let db = &core.db;
     let state = match why {
         Why::Storm => State::Folded,
@@ -75,10 +75,10 @@ async fn gather(core: &Core, lane: &GatheringLane, why: Why, now: DateTime<Utc>)
     };
     let transaction = db.begin().await?;
     let rows = db
-        .gather(&transaction, lane.team_id, lane.lane, state, now, MAX_TOLD)
+        .collect_for_summary(&transaction, lane.team_id, lane.lane, state, now, MAX_COLLECTED)
         .await?;
-    let mut told = 0;
-    let mut news = Vec::new();
+    let mut collected = 0;
+    let mut changes = Vec::new();
     for (route, rows) in by_target(rows) {
         if rows.len() < 2 {
             // What is held goes by itself when it is due.
@@ -87,17 +87,17 @@ async fn gather(core: &Core, lane: &GatheringLane, why: Why, now: DateTime<Utc>)
             }
             continue;
         }
-        told += rows.len();
-        news.extend(tell(core, &transaction, lane.lane, &route, rows, why, now).await?);
+        collected += rows.len();
+        changes.extend(create_summary(core, &transaction, lane.lane, &route, rows, why, now).await?);
     }
     db.commit(transaction).await?;
-    news.into_iter().for_each(|change| core.feed.changed(change));
-    Ok(told)
+    changes.into_iter().for_each(|change| core.feed.changed(change));
+    Ok(collected)
 }
 
 /// By who gets it: an email channel's mail goes to several people.
-fn by_target(rows: Vec<Gathered>) -> Vec<(Route, Vec<Gathered>)> {
-    let mut groups: Vec<(Route, Vec<Gathered>)> = Vec::new();
+fn by_target(rows: Vec<SummaryItem>) -> Vec<(Route, Vec<SummaryItem>)> {
+    let mut groups: Vec<(Route, Vec<SummaryItem>)> = Vec::new();
     for row in rows {
         let route = match row.delivery.parsed_route() {
             Ok(route) => route,
@@ -116,12 +116,12 @@ fn by_target(rows: Vec<Gathered>) -> Vec<(Route, Vec<Gathered>)> {
 }
 
 /// Writes one summary and ties what it tells to it.
-async fn tell(
+async fn create_summary(
     core: &Core,
     transaction: &Transaction,
     lane: LaneId,
     route: &Route,
-    rows: Vec<Gathered>,
+    rows: Vec<SummaryItem>,
     why: Why,
     now: DateTime<Utc>,
 ) -> Result<Vec<Change>, DbErr> {
@@ -165,12 +165,12 @@ async fn tell(
     if !core.feed.is_watched() {
         return Ok(Vec::new());
     }
-    let mut news = encode::new_deliveries(&submission);
-    news.extend(tied.iter().filter_map(|row| encode::row_changed(row).ok()));
-    Ok(news)
+    let mut changes = encode::new_deliveries(&submission);
+    changes.extend(tied.iter().filter_map(|row| encode::row_changed(row).ok()));
+    Ok(changes)
 }
 
-fn summary(rows: &[Gathered], why: Why) -> Summary {
+fn summary(rows: &[SummaryItem], why: Why) -> Summary {
     let times = || rows.iter().map(|row| instant(row.delivery.created_at));
     Summary {
         why,
@@ -181,7 +181,7 @@ fn summary(rows: &[Gathered], why: Why) -> Summary {
     }
 }
 
-fn item(row: &Gathered) -> Item {
+fn item(row: &SummaryItem) -> Item {
     let delivery = &row.delivery;
     Item {
         event_type: delivery.event_type.clone(),
@@ -231,14 +231,14 @@ pub(crate) fn ends_summary(outcome: &JobOutcome) -> bool {
     outcome.ended_at.is_some() && &*outcome.job.event.event_type == SUMMARY_TYPE
 }
 
-/// What summaries told ends with them, in the same transaction.
-pub(crate) async fn follow(
+/// What summaries collected ends with them, in the same transaction.
+pub(crate) async fn close_with_summary(
     db: &Db,
     transaction: &Transaction,
     outcomes: &[JobOutcome],
     finished: impl Fn(Uuid) -> bool,
 ) -> Result<Vec<deliveries::Model>, DbErr> {
-    let mut followed = Vec::new();
+    let mut closed = Vec::new();
     for outcome in outcomes {
         let job = &outcome.job;
         if let Some(ended_at) = outcome.ended_at
@@ -256,14 +256,14 @@ pub(crate) async fn follow(
                 ended_at,
             )
             .await?;
-            followed.extend(rows);
+            closed.extend(rows);
         }
     }
-    Ok(followed)
+    Ok(closed)
 }
 
-/// Ends what summaries told that ended in another way: called off by somebody, or with their channel.
-pub(crate) async fn follow_the_rest(core: &Core) -> Result<(), DbErr> {
+/// Ends what summaries collected that ended in another way: called off by somebody, or with their channel.
+pub(crate) async fn close_remaining(core: &Core) -> Result<(), DbErr> {
     for summary in core.db.ended_summaries_all_teams().await? {
         let (Some(state), Some(ended_at)) = (State::from_number(i32::from(summary.state)), summary.ended_at)
         else {
@@ -277,16 +277,16 @@ pub(crate) async fn follow_the_rest(core: &Core) -> Result<(), DbErr> {
         let transaction = core.db.begin().await?;
         let rows = end(&core.db, &transaction, team, id, state, why, at).await?;
         core.db.commit(transaction).await?;
-        tell_watchers(core, &rows);
+        notify_watchers(core, &rows);
     }
     Ok(())
 }
 
 /// The news that deliveries have ended with their summary.
-pub(crate) fn tell_watchers(core: &Core, rows: &[deliveries::Model]) {
+pub(crate) fn notify_watchers(core: &Core, rows: &[deliveries::Model]) {
     if core.feed.is_watched() {
-        let news = rows.iter().filter_map(|row| encode::row_changed(row).ok());
-        news.for_each(|change| core.feed.changed(change));
+        let changes = rows.iter().filter_map(|row| encode::row_changed(row).ok());
+        changes.for_each(|change| core.feed.changed(change));
     }
 }
 

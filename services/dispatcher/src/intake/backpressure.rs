@@ -125,18 +125,18 @@ impl<'c> LaneBudget<'c> {
                 .iter()
                 .filter_map(|planned| planned.route.lane(team))
         };
-        let full = lanes().find(|lane| *self.of(*lane) == 0);
+        let full = lanes().find(|lane| *self.available(*lane) == 0);
         let weight = submission.weight_of_each();
         if full.is_none() {
             for lane in lanes() {
-                let left = self.of(lane);
+                let left = self.available(lane);
                 *left = left.saturating_sub(weight);
             }
         }
         full
     }
 
-    fn of(&mut self, lane: LaneId) -> &mut usize {
+    fn available(&mut self, lane: LaneId) -> &mut usize {
         let (core, now) = (self.core, self.now);
         self.lanes
             .entry(lane)

@@ -104,7 +104,7 @@ struct Written {
     /// Deliveries whose outcome does not count, because somebody else holds them.
     lost: HashSet<Uuid>,
     /// What summaries told and ended with them.
-    followed: Vec<deliveries::Model>,
+    closed: Vec<deliveries::Model>,
     notified: HashSet<TeamId>,
 }
 
@@ -158,10 +158,10 @@ impl Committer {
         intake: SubmissionReceiver,
         results: mpsc::Receiver<JobOutcome>,
     ) -> Self {
-        Self::of(core, Some(intake), Some(results))
+        Self::with_queues(core, Some(intake), Some(results))
     }
 
-    fn of(
+    fn with_queues(
         core: Arc<Core>,
         intake: Option<SubmissionReceiver>,
         results: Option<mpsc::Receiver<JobOutcome>>,
@@ -181,8 +181,8 @@ impl Committer {
     /// Two loops, one for submissions and one for outcomes. A database that takes several transactions at a time works
     /// on one while the other is on its way.
     pub(crate) fn split(self) -> (Self, Self) {
-        let submissions = Self::of(Arc::clone(&self.core), self.intake, None);
-        (submissions, Self::of(self.core, None, self.results))
+        let submissions = Self::with_queues(Arc::clone(&self.core), self.intake, None);
+        (submissions, Self::with_queues(self.core, None, self.results))
     }
 
     /// Commits until told to stop, then what is still in its queues.
@@ -339,7 +339,7 @@ impl Committer {
             leased: Vec::new(),
             first_routes: HashMap::new(),
             lost: HashSet::new(),
-            followed: Vec::new(),
+            closed: Vec::new(),
             notified: HashSet::new(),
         };
         let outcomes = &batch.outcomes;
@@ -349,7 +349,7 @@ impl Committer {
             self.write_batch(&transaction, batch, reservations, &mut written)
                 .await?;
             let finished = |id| !written.lost.contains(&id);
-            written.followed = summaries::follow(db, &transaction, outcomes, finished).await?;
+            written.closed = summaries::close_with_summary(db, &transaction, outcomes, finished).await?;
             self.finish(transaction, &mut written).await?;
         } else if db.is_sqlite() {
             let transaction = db.begin_inline().await?;
@@ -604,7 +604,7 @@ impl Committer {
         }
         core.pump.notify_one();
         core.feed.notified(written.notified.iter().copied());
-        summaries::tell_watchers(core, &written.followed);
+        summaries::notify_watchers(core, &written.closed);
         for (index, submission) in submissions.into_iter().enumerate() {
             let mut committed = Committed {
                 duplicate: false,

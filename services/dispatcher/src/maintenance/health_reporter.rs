@@ -51,7 +51,7 @@ impl HealthReporter {
                     core.db.mark_healthy(team, id, policy.epoch).await?;
                     continue;
                 }
-                Ok(Lookup::Found(policy)) => self.tell(team, id, &policy, &row).await?,
+                Ok(Lookup::Found(policy)) => self.report_pending(team, id, &policy, &row).await?,
                 // Nobody needs to hear of a channel that is gone; one we cannot ask about stays as it is.
                 Ok(Lookup::Deleted) | Err(_) => {}
             }
@@ -82,7 +82,7 @@ impl HealthReporter {
     }
 
     /// Tells those who do not know yet. What fails now is tried again in the next round.
-    async fn tell(
+    async fn report_pending(
         &self,
         team: TeamId,
         id: ChannelId,
@@ -221,7 +221,7 @@ fn owners(snapshot: config::TeamSnapshot) -> Vec<Route> {
                     topic: String::new(),
                     channel: None,
                 },
-                reason: told(),
+                reason: owner_reason(),
                 mentions: vec![],
             })
         })
@@ -232,12 +232,12 @@ fn inbox() -> Route {
     Route {
         kind: ChannelKind::InApp,
         target: Target::Inbox,
-        reason: told(),
+        reason: owner_reason(),
         mentions: vec![],
     }
 }
 
-fn told() -> Reason {
+fn owner_reason() -> Reason {
     Reason {
         code: "channel_unhealthy".to_owned(),
         sentence: "Owners are told when a channel turns unhealthy.".to_owned(),

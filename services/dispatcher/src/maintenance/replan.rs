@@ -9,11 +9,11 @@ use crate::channel::cache::Lookup;
 use crate::channel::hold::{held_until, reschedule};
 use crate::job::State;
 use crate::state::Core;
-use crate::store::GatheringLane;
+use crate::store::SummaryLane;
 
 /// Looks at every channel that holds something; how many deliveries have another time now.
 pub(crate) async fn replan(core: &Core) -> Result<u64, DbErr> {
-    let mut lanes = core.db.gathering_lanes_all_teams().await?;
+    let mut lanes = core.db.summary_lanes_all_teams().await?;
     lanes.retain(|lane| lane.held_due.is_some());
     core.hold_plans.keep_only(&lanes);
     let mut moved = 0;
@@ -38,7 +38,7 @@ pub(crate) async fn replan(core: &Core) -> Result<u64, DbErr> {
     Ok(moved)
 }
 
-async fn move_all(core: &Core, lane: &GatheringLane, quiet: Option<&QuietHours>) -> Result<u64, DbErr> {
+async fn move_all(core: &Core, lane: &SummaryLane, quiet: Option<&QuietHours>) -> Result<u64, DbErr> {
     let now = core.clock.now();
     let mut moved = 0;
     for severity in Severity::ALL.iter().copied() {

@@ -42,7 +42,7 @@ impl Held {
 
 impl SharedEvents {
     /// The events of deliveries, from memory or read. One that is not there has been removed.
-    pub(crate) async fn of(
+    pub(crate) async fn load(
         &mut self,
         db: &Db,
         rows: &[deliveries::Model],

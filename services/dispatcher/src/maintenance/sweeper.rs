@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::delivery::summaries::gather_due;
+use crate::delivery::summaries::collect_due;
 use crate::job::Job;
 use crate::lanes::{Asked, Claim, LaneId};
 use crate::maintenance::shared_events::SharedEvents;
@@ -100,7 +100,7 @@ impl Sweeper {
         };
         // One instant for both: what is told together must not be claimed one by one.
         let now = core.clock.now();
-        let gathering = gather_due(&core, now).await?;
+        let gathering = collect_due(&core, now).await?;
         let waiting = core.db.waiting_lanes_all_teams().await?;
         let mut sweep = Sweep {
             next_due: waiting
@@ -123,7 +123,7 @@ impl Sweeper {
                 .unwrap_or_default(),
         );
         self.clear(backlogged, &due, asked);
-        let (claims, enough) = self.begin(&due);
+        let (claims, enough) = self.begin_claims(&due);
         sweep.more = !enough;
         core.storms.forget_idle(core.clock.monotonic());
         core.lanes().forget_idle(
@@ -168,7 +168,7 @@ impl Sweeper {
 
     /// Room in the lanes for what is due: an equal share for each, as far as one statement should reach. False when
     /// that was not enough for all.
-    fn begin(&mut self, due: &[LaneId]) -> (Vec<Claim>, bool) {
+    fn begin_claims(&mut self, due: &[LaneId]) -> (Vec<Claim>, bool) {
         let now = self.core.clock.monotonic();
         let share = (MAX_UNITS / due.len().max(1)).clamp(MIN_PER_LANE, MAX_PER_LANE);
         let served = self.served;
@@ -210,7 +210,7 @@ impl Sweeper {
             .inspect_err(|_| core.record_uncertain_leases(owner, ids()))?;
         let mut events = self
             .events
-            .of(&core.db, &rows)
+            .load(&core.db, &rows)
             .await
             .inspect_err(|_| core.record_uncertain_leases(owner, ids()))?;
         let mut jobs: HashMap<LaneId, Vec<Job>> = HashMap::new();

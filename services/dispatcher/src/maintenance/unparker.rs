@@ -11,7 +11,7 @@ use watchbell_model::ids::{ChannelId, TeamId};
 
 use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::delivery::precheck::DELETED;
-use crate::delivery::summaries::follow_the_rest;
+use crate::delivery::summaries::close_remaining;
 use crate::job::ParkedFor;
 use crate::maintenance::kept_receipts::{Told, tell_kept};
 use crate::maintenance::replan::replan;
@@ -44,7 +44,7 @@ impl Unparker {
         let parked: BTreeSet<_> = parked.into_iter().map(|(_, lane)| lane).collect();
         let mut waiting = db.due_lanes_all_teams().await?;
         waiting.extend(
-            db.gathering_lanes_all_teams()
+            db.summary_lanes_all_teams()
                 .await?
                 .iter()
                 .map(|lane| (lane.team_id, lane.lane.0)),
@@ -55,7 +55,7 @@ impl Unparker {
             }
         }
         due += replan(&self.core).await?;
-        follow_the_rest(&self.core).await?;
+        close_remaining(&self.core).await?;
         if due > 0 {
             self.core.sweep.notify_one();
         }

@@ -150,11 +150,11 @@ store_tests! {
         let db = &rig.core.db;
         let rows = db.deliveries(rig.stage.team, &DeliveryFilter::default(), 10).await.unwrap();
         let mut events = SharedEvents::default();
-        let one = events.of(db, &rows[..1]).await.unwrap().into_values().next().unwrap();
-        let other = events.of(db, &rows[1..]).await.unwrap().into_values().next().unwrap();
+        let one = events.load(db, &rows[..1]).await.unwrap().into_values().next().unwrap();
+        let other = events.load(db, &rows[1..]).await.unwrap().into_values().next().unwrap();
         assert!(Arc::ptr_eq(&one.event, &other.event), "it is not read twice");
         drop((one, other));
-        assert_eq!(events.of(db, &[]).await.unwrap().len(), 0);
+        assert_eq!(events.load(db, &[]).await.unwrap().len(), 0);
         assert_eq!(events.held(), 0, "what no job has any more is forgotten");
     }
 

@@ -64,7 +64,7 @@ async fn summaries(rig: &Rig) -> Vec<(wire::Delivery, Summary)> {
                 .event(rig.stage.team, &delivery.event_id)
                 .await
                 .unwrap();
-            let summary = Summary::of(&event.unwrap().event().unwrap()).unwrap();
+            let summary = Summary::from_event(&event.unwrap().event().unwrap()).unwrap();
             summaries.push((rig.get(&delivery.id).await, summary));
         }
     }

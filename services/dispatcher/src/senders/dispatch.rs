@@ -162,7 +162,7 @@ impl Senders {
         destination: &config::WebhookDestination,
         secrets: &config::ChannelSecrets,
     ) -> AttemptResult {
-        let signers = Signers::of(secrets, destination.sign_ed25519, outgoing.now);
+        let signers = Signers::new(secrets, destination.sign_ed25519, outgoing.now);
         if signers.is_empty() {
             return AttemptResult::retryable(
                 "webhook.no_secret",

@@ -69,7 +69,7 @@ pub(crate) enum FactValue {
 
 impl Notice {
     /// The notice of an event. Data that is no object has no facts.
-    pub(crate) fn of(event: &StoredEvent) -> Self {
+    pub(crate) fn from_event(event: &StoredEvent) -> Self {
         let type_words = humanise(&event.event_type);
         let title = line(&event.title);
         let (facts, more_facts) = facts(event);
@@ -130,7 +130,7 @@ pub(crate) fn plain_data(event: &StoredEvent) -> BTreeMap<String, Value> {
     };
     members(&event.data)
         .into_iter()
-        .filter_map(|(name, text)| Some((name, Told::of(text).and_then(clean)?)))
+        .filter_map(|(name, text)| Some((name, Told::parse(text).and_then(clean)?)))
         .collect()
 }
 
@@ -186,7 +186,7 @@ fn facts(event: &StoredEvent) -> (Vec<Fact>, usize) {
         .into_iter()
         .filter(|(name, _)| !name.eq_ignore_ascii_case("severity"))
         .filter_map(|(name, text)| {
-            let text = match Told::of(text)? {
+            let text = match Told::parse(text)? {
                 Told::Text(text) if said.contains(&text.as_str()) => return None,
                 Told::Text(text) => {
                     if let Some(at) = instant(&text) {
@@ -283,7 +283,7 @@ enum Told<'t> {
 
 impl<'t> Told<'t> {
     /// Arrays and nulls tell nothing.
-    fn of(text: &'t RawValue) -> Option<Self> {
+    fn parse(text: &'t RawValue) -> Option<Self> {
         let text = text.get();
         match text.as_bytes().first()? {
             b'"' => serde_json::from_str(text).ok().map(Self::Text),
@@ -309,7 +309,7 @@ mod tests {
             data: data.to_owned(),
             ..samples::event("finding.created")
         };
-        Notice::of(&event)
+        Notice::from_event(&event)
             .facts
             .into_iter()
             .map(|fact| (fact.name, fact.value.text()))
@@ -358,14 +358,14 @@ mod tests {
             title: "The title".to_owned(),
             ..samples::event("finding.created")
         };
-        assert_eq!(Notice::of(&event).facts.len(), 1);
+        assert_eq!(Notice::from_event(&event).facts.len(), 1);
     }
 
     #[test]
     fn what_is_left_out_is_counted() {
         let data: serde_json::Map<_, _> = (0..14).map(|n| (format!("fact_{n}"), Value::from(n))).collect();
         let data = serde_json::to_string(&data).unwrap();
-        let notice = Notice::of(&StoredEvent {
+        let notice = Notice::from_event(&StoredEvent {
             data,
             ..samples::event("finding.created")
         });

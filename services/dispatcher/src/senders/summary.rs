@@ -61,7 +61,7 @@ pub(crate) struct Item {
 
 impl Summary {
     /// The summary that an event carries, if it carries one.
-    pub(crate) fn of(event: &StoredEvent) -> Option<Self> {
+    pub(crate) fn from_event(event: &StoredEvent) -> Option<Self> {
         if &*event.event_type != SUMMARY_TYPE {
             return None;
         }

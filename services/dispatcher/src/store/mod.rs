@@ -39,7 +39,7 @@ pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, HealthSample};
 pub(crate) use step::DbStep;
-pub(crate) use summaries::{Gathered, GatheringLane};
+pub(crate) use summaries::{SummaryItem, SummaryLane};
 pub(crate) use transaction::{Transaction, WriteTransaction};
 pub(crate) use writes::{LockWait, NewDelivery, NewNotification};
 

@@ -18,7 +18,7 @@ use crate::senders::summary::SUMMARY_TYPE;
 
 /// A lane in which something waits to be told together, or may.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct GatheringLane {
+pub(crate) struct SummaryLane {
     pub(crate) lane: LaneId,
     pub(crate) team_id: TeamId,
     /// When the first that quiet hours hold is due.
@@ -29,7 +29,7 @@ pub(crate) struct GatheringLane {
 
 /// A delivery and what a summary says of its event.
 #[derive(Debug)]
-pub(crate) struct Gathered {
+pub(crate) struct SummaryItem {
     pub(crate) delivery: deliveries::Model,
     pub(crate) url: String,
     pub(crate) subject: String,
@@ -58,9 +58,9 @@ const GATHERING: &str = "WITH RECURSIVE lane(id) AS (
             AND d.state IN (2, 4) AND d.lane_id = lane.id AND d.state = 4 ORDER BY d.due_at LIMIT 1) AS folded_due
     FROM lane WHERE lane.id IS NOT NULL";
 
-// === impl GatheringLane ===
+// === impl SummaryLane ===
 
-impl GatheringLane {
+impl SummaryLane {
     /// The channel, unless it is the lane of mail to people.
     pub(crate) fn channel_id(&self) -> Option<ChannelId> {
         (self.lane.0 != self.team_id.as_uuid()).then(|| ChannelId::from_uuid(self.lane.0))
@@ -150,7 +150,7 @@ impl Db {
     }
 
     /// The lanes of all teams in which something waits to be told together, or may.
-    pub(crate) async fn gathering_lanes_all_teams(&self) -> Result<Vec<GatheringLane>, DbErr> {
+    pub(crate) async fn summary_lanes_all_teams(&self) -> Result<Vec<SummaryLane>, DbErr> {
         let rows = self.query(GATHERING, vec![]).await?;
         rows.iter()
             .map(|row| {
@@ -159,7 +159,7 @@ impl Db {
                 let lane = LaneId(row.try_get("", "lane_id")?);
                 let due = |column| Ok::<_, DbErr>(row.try_get::<Option<i64>>("", column)?.map(instant));
                 let (held_due, folded_due) = (due("held_due")?, due("folded_due")?);
-                Ok(team.map(|team| GatheringLane {
+                Ok(team.map(|team| SummaryLane {
                     lane,
                     team_id: TeamId::from_uuid(team),
                     held_due,
@@ -172,7 +172,7 @@ impl Db {
 
     /// Up to so many rows of a lane that are due and may be told together, oldest first. Nobody else gathers them
     /// until the end of the transaction.
-    pub(crate) async fn gather(
+    pub(crate) async fn collect_for_summary(
         &self,
         transaction: &Transaction,
         team: TeamId,
@@ -180,7 +180,7 @@ impl Db {
         state: State,
         now: DateTime<Utc>,
         limit: usize,
-    ) -> Result<Vec<Gathered>, DbErr> {
+    ) -> Result<Vec<SummaryItem>, DbErr> {
         let lock = match self.backend() {
             DbBackend::Postgres => "FOR UPDATE OF d",
             _ => "",
@@ -211,7 +211,7 @@ impl Db {
                         .map(Option::unwrap_or_default)
                 };
                 let occurred_at: Option<i64> = row.try_get("", "event_occurred_at")?;
-                Ok(Gathered {
+                Ok(SummaryItem {
                     delivery: deliveries::Model::from_query_result(row, "")?,
                     url: text("event_url")?,
                     subject: text("event_subject")?,

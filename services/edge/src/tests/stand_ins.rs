@@ -174,7 +174,7 @@ impl PreferenceApi for PreferencesStandIn {
         &self,
         request: Request<InspectUnsubscribeTokenRequest>,
     ) -> Answer<InspectUnsubscribeTokenResponse> {
-        self.check(Principal::of(&request), &request.get_ref().token)?;
+        self.check(Principal::from_request(&request), &request.get_ref().token)?;
         if self.outdated.load(Ordering::SeqCst) {
             return Ok(Response::new(InspectUnsubscribeTokenResponse {
                 masked_address: "a***@example.com".to_owned(),
@@ -202,7 +202,7 @@ impl PreferenceApi for PreferencesStandIn {
     }
 
     async fn unsubscribe(&self, request: Request<UnsubscribeRequest>) -> Answer<UnsubscribeResponse> {
-        self.check(Principal::of(&request), &request.get_ref().token)?;
+        self.check(Principal::from_request(&request), &request.get_ref().token)?;
         if self.outdated.load(Ordering::SeqCst) {
             return Ok(Response::new(UnsubscribeResponse::default()));
         }
@@ -345,7 +345,7 @@ impl InboxApi for InboxStandIn {
     }
 
     async fn watch(&self, request: Request<WatchRequest>) -> Answer<BoxStream<WatchResponse>> {
-        assert_eq!(Principal::of(&request).ok(), Some(Principal::Service));
+        assert_eq!(Principal::from_request(&request).ok(), Some(Principal::Service));
         let request = request.into_inner();
         known(&request.member_id)?;
         let held = self.holds.lock().unwrap().clone();

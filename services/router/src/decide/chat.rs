@@ -49,7 +49,7 @@ impl Deciding<'_> {
         }
         let applied = snapshot.plan.applies_rules();
         if !applied {
-            self.trace.say(Stage::Plan, None, None, Outcome::Rests, || {
+            self.trace.record(Stage::Plan, None, None, Outcome::Rests, || {
                 let plan = snapshot.plan;
                 format!("Rules need the TEAM plan or above; on {plan} they are kept but not applied.")
             });
@@ -217,7 +217,8 @@ impl Deciding<'_> {
         outcome: Outcome,
         why: impl FnOnce() -> String,
     ) {
-        self.trace.say(Stage::Rule, kind, About::rule(rule), outcome, why);
+        self.trace
+            .record(Stage::Rule, kind, About::rule(rule), outcome, why);
     }
 
     pub(super) fn default_channels(&mut self, ruled: &Ruled) {
@@ -226,7 +227,7 @@ impl Deciding<'_> {
             let Some(channel) = snapshot.default_channel(kind) else {
                 // A team that does not use the kind need not read of it.
                 if snapshot.channels_of(kind).next().is_some() && !ruled.said[index] {
-                    self.trace.say(
+                    self.trace.record(
                         Stage::DefaultChannel,
                         Some(kind),
                         None,
@@ -292,7 +293,8 @@ impl Deciding<'_> {
 
     fn default_step(&mut self, channel: &Channel, outcome: Outcome, why: impl FnOnce() -> String) {
         let (kind, about) = (Some(channel.kind), About::channel(channel));
-        self.trace.say(Stage::DefaultChannel, kind, about, outcome, why);
+        self.trace
+            .record(Stage::DefaultChannel, kind, about, outcome, why);
     }
 
     /// Of a member the Slack user; nobody when the member has left or has none.

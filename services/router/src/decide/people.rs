@@ -21,17 +21,19 @@ impl Deciding<'_> {
             }
         }
         if self.routes.is_empty() {
-            self.trace.say(Stage::Receipt, EMAIL, None, Outcome::Routed, || {
-                Reason::ReceiptKept.to_string()
-            });
+            self.trace
+                .record(Stage::Receipt, EMAIL, None, Outcome::Routed, || {
+                    Reason::ReceiptKept.to_string()
+                });
             self.route_alone(Target::Receipts, Reason::ReceiptKept);
         }
     }
 
     fn receipt_to(&mut self, address: &EmailAddress, about: About<'_>, reason: Reason) {
-        self.trace.say(Stage::Receipt, EMAIL, about, Outcome::Routed, || {
-            reason.to_string()
-        });
+        self.trace
+            .record(Stage::Receipt, EMAIL, about, Outcome::Routed, || {
+                reason.to_string()
+            });
         let address = address.clone();
         self.route(
             Target::Address {
@@ -45,7 +47,7 @@ impl Deciding<'_> {
     pub(super) fn people(&mut self) {
         let Some((spec, topic)) = self.spec.and_then(|spec| Some((spec, spec.topic?))) else {
             self.trace
-                .say(Stage::Preference, EMAIL, None, Outcome::PassedOver, || {
+                .record(Stage::Preference, EMAIL, None, Outcome::PassedOver, || {
                     format!("No email topic covers {}.", self.event.event_type)
                 });
             return;
@@ -57,7 +59,7 @@ impl Deciding<'_> {
             if wanted.wants(severity, failure) {
                 let by_default = by_default();
                 let reason = Reason::Preference { topic, by_default };
-                self.trace.say(
+                self.trace.record(
                     Stage::Preference,
                     EMAIL,
                     About::member(member),
@@ -72,7 +74,7 @@ impl Deciding<'_> {
                 };
                 self.route_alone(target, reason);
             } else {
-                self.trace.say(
+                self.trace.record(
                     Stage::Preference,
                     EMAIL,
                     About::member(member),
@@ -103,7 +105,7 @@ impl Deciding<'_> {
         }
         let channel = self.snapshot.default_channel(ChannelKind::InApp);
         if let Some(channel) = channel.filter(|channel| !channel.enabled) {
-            self.trace.say(
+            self.trace.record(
                 Stage::Inbox,
                 INBOX,
                 About::channel(channel),
@@ -111,14 +113,14 @@ impl Deciding<'_> {
                 || "The inbox is paused.".to_owned(),
             );
         } else if self.alerts_by_default() {
-            self.trace.say(Stage::Inbox, INBOX, None, Outcome::Routed, || {
+            self.trace.record(Stage::Inbox, INBOX, None, Outcome::Routed, || {
                 Reason::AlertsByDefault.to_string()
             });
             self.route(Target::Inbox, Reason::AlertsByDefault);
         } else {
             let event = self.event;
             self.trace
-                .say(Stage::Inbox, INBOX, None, Outcome::PassedOver, || no_alert(event));
+                .record(Stage::Inbox, INBOX, None, Outcome::PassedOver, || no_alert(event));
         }
     }
 }

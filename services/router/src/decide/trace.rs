@@ -32,7 +32,7 @@ impl Trace {
     }
 
     /// Notes a step. Its sentence is made only when somebody reads it.
-    pub(super) fn say<'a>(
+    pub(super) fn record<'a>(
         &mut self,
         stage: Stage,
         kind: Option<ChannelKind>,

@@ -29,7 +29,7 @@ impl World {
     }
 
     async fn revision(&self) -> i64 {
-        self.snapshots.of(team_id()).await.unwrap().revision
+        self.snapshots.get(team_id()).await.unwrap().revision
     }
 
     /// Config has the revision, and the feed tells of it.
@@ -96,7 +96,7 @@ async fn when_config_does_not_give_the_next_the_old_one_serves() {
 async fn a_team_never_seen_is_unavailable_while_config_is_away() {
     let world = World::new();
     world.config.set(team_id(), Err(Status::unavailable("away")));
-    let refused = Status::from(world.snapshots.of(team_id()).await.unwrap_err());
+    let refused = Status::from(world.snapshots.get(team_id()).await.unwrap_err());
     let reading = watchbell_runtime::problem::from_status(&refused);
     assert_eq!(reading.code, Code::Unavailable);
     assert!(reading.retry_after.is_some());
@@ -112,11 +112,11 @@ async fn an_unknown_team_is_remembered_briefly_and_until_the_feed_tells_of_it() 
         .config
         .set(team_id(), Err(Status::not_found("no such team")));
     for _ in 0..10 {
-        assert_eq!(code(world.snapshots.of(team_id()).await), Code::NotFound);
+        assert_eq!(code(world.snapshots.get(team_id()).await), Code::NotFound);
     }
     assert_eq!(world.config.fetches(), 1);
     world.clock.advance(UNKNOWN_TEAM);
-    assert_eq!(code(world.snapshots.of(team_id()).await), Code::NotFound);
+    assert_eq!(code(world.snapshots.get(team_id()).await), Code::NotFound);
     assert_eq!(world.config.fetches(), 2);
     world.moves_on_to(1);
     assert_eq!(world.revision().await, 1);
@@ -128,8 +128,8 @@ async fn a_team_that_is_deleted_is_gone() {
     world.revision().await;
     world.config.set(team_id(), Err(Status::not_found("deleted")));
     world.feed.tell(Some(team_id()));
-    assert_eq!(code(world.snapshots.of(team_id()).await), Code::NotFound);
-    assert_eq!(code(world.snapshots.of(team_id()).await), Code::NotFound);
+    assert_eq!(code(world.snapshots.get(team_id()).await), Code::NotFound);
+    assert_eq!(code(world.snapshots.get(team_id()).await), Code::NotFound);
     assert_eq!(world.config.fetches(), 2);
 }
 
@@ -169,7 +169,7 @@ async fn a_snapshot_with_anything_of_another_team_is_refused() {
     ] {
         let world = World::new();
         world.config.set(team_id(), Ok(wrong));
-        assert_eq!(code(world.snapshots.of(team_id()).await), Code::Internal);
+        assert_eq!(code(world.snapshots.get(team_id()).await), Code::Internal);
     }
     let world = World::new();
     world.config.set(team_id(), Ok(good));

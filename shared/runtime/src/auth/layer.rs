@@ -316,7 +316,7 @@ impl Auth {
         let left = expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
         Ok(Admitted {
             principal,
-            session: Session::of(self.still_good(credential, access), left, place),
+            session: Session::new(self.still_good(credential, access), left, place),
         })
     }
 

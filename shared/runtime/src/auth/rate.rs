@@ -102,7 +102,7 @@ impl Budget {
     }
 
     /// The budget of whoever made this request.
-    pub fn of<T>(request: &Request<T>) -> Self {
+    pub fn from_request<T>(request: &Request<T>) -> Self {
         request.extensions().get().cloned().unwrap_or_default()
     }
 

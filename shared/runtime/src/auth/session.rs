@@ -51,7 +51,11 @@ impl Session {
         }))
     }
 
-    pub(super) fn of(still_good: StillGood, valid_for: Option<Duration>, permit: Option<CallPermit>) -> Self {
+    pub(super) fn new(
+        still_good: StillGood,
+        valid_for: Option<Duration>,
+        permit: Option<CallPermit>,
+    ) -> Self {
         // A service's token, or certificate, is good for as long as its process.
         let credential = permit.is_some().then_some(Opened {
             still_good,

@@ -70,7 +70,7 @@ impl InboxApi for Inbox {
         &self,
         request: GrpcRequest<dispatcher::GetUnreadCountRequest>,
     ) -> Answer<dispatcher::GetUnreadCountResponse> {
-        let principal = Principal::of(&request)?;
+        let principal = Principal::from_request(&request)?;
         let unread_count = if principal == Principal::Service { 1 } else { 2 };
         Ok(GrpcResponse::new(dispatcher::GetUnreadCountResponse {
             unread_count,

@@ -108,9 +108,9 @@ impl Emails {
         if let Some(email) = &event.email {
             return Ok(with_footer(email, reason, footer));
         }
-        match Summary::of(event) {
+        match Summary::from_event(event) {
             Some(summary) => self.render_summary(&summary, reason, footer),
-            None => self.render_notice(&Notice::of(event), event, reason, footer),
+            None => self.render_notice(&Notice::from_event(event), event, reason, footer),
         }
     }
 

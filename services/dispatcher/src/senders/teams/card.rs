@@ -29,9 +29,9 @@ const URL: usize = 3_000;
 
 /// The JSON to post.
 pub(crate) fn message(event: &StoredEvent, mentions: &[Mention], brand: &Brand) -> Value {
-    match Summary::of(event) {
+    match Summary::from_event(event) {
         Some(summary) => summary_message(&summary, mentions, brand),
-        None => notice_message(&Notice::of(event), mentions, brand),
+        None => notice_message(&Notice::from_event(event), mentions, brand),
     }
 }
 

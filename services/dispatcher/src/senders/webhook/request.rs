@@ -128,7 +128,7 @@ fn message_id(id: &str) -> Cow<'_, str> {
 
 impl Signers {
     /// The secrets of a channel that are live at `now`.
-    pub(crate) fn of(secrets: &config::ChannelSecrets, sign_ed25519: bool, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(secrets: &config::ChannelSecrets, sign_ed25519: bool, now: DateTime<Utc>) -> Self {
         let live = |secret: &&config::SigningSecret| {
             secret.expire_time.is_none_or(|at| {
                 DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).unwrap_or(0))
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_request() {
-        let signers = Signers::of(
+        let signers = Signers::new(
             &secrets(&[("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", None)]),
             false,
             samples::noon(),
@@ -385,7 +385,7 @@ mod tests {
         let request = build(
             &config::WebhookDestination::default(),
             &[],
-            &Signers::of(&all, false, samples::noon()),
+            &Signers::new(&all, false, samples::noon()),
         );
         let standard = request.headers["webhook-signature"].to_str().unwrap();
         assert_eq!(standard.split(' ').count(), 2);
@@ -437,7 +437,7 @@ mod tests {
                 ed25519_private_key: format!("whsk_{}", BASE64_STANDARD.encode(bytes)),
                 ..secrets(&[("the-new-secret", None)])
             };
-            let signers = Signers::of(&secrets, true, samples::noon());
+            let signers = Signers::new(&secrets, true, samples::noon());
             let request = build(&config::WebhookDestination::default(), &[], &signers);
             let header = request.headers["webhook-signature"].to_str().unwrap();
             let signature = header

@@ -45,14 +45,19 @@ impl Rules {
                 member_id: word(claims, &self.names.member_id, "member_id")?,
                 team_id: word(claims, &self.names.team_id, "team_id")?,
                 role,
-                manages_integrations: self.may(claims, role, Permission::ManageIntegrations)?,
+                manages_integrations: self.allows(claims, role, Permission::ManageIntegrations)?,
             },
             expires_at,
         })
     }
 
     /// By role or by grant. Permissions that are not Watchbell's are no fault: the list may be shared with others.
-    fn may(&self, claims: &Map<String, Value>, role: Role, wanted: Permission) -> Result<bool, TokenError> {
+    fn allows(
+        &self,
+        claims: &Map<String, Value>,
+        role: Role,
+        wanted: Permission,
+    ) -> Result<bool, TokenError> {
         let granted = match claims.get(&self.names.permissions) {
             None => &[],
             Some(Value::Array(granted)) => granted.as_slice(),

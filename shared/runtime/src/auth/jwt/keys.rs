@@ -67,7 +67,7 @@ struct Jwk {
 
 impl Algorithm {
     /// By its name in a header or in a key.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         match name {
             "EdDSA" => Some(Self::EdDsa),
             "RS256" => Some(Self::Rs256),
@@ -166,7 +166,7 @@ impl Jwk {
             }
             _ => return None,
         };
-        let for_it = |name| Algorithm::of(name) == Some(key.algorithm());
+        let for_it = |name| Algorithm::from_name(name) == Some(key.algorithm());
         self.alg.as_deref().is_none_or(for_it).then_some((self.kid, key))
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Token<'a> {
             return Err(TokenError::Type);
         }
         let algorithm = word("alg")?
-            .and_then(Algorithm::of)
+            .and_then(Algorithm::from_name)
             .ok_or(TokenError::Algorithm)?;
         Ok(Self {
             algorithm,
