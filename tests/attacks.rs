@@ -5,21 +5,24 @@
 mod inputs;
 mod siege;
 
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
-use tonic::{Code, Request, client::Grpc, transport::Endpoint};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tonic::client::Grpc;
+use tonic::transport::Endpoint;
+use tonic::{Code, Request};
 use tonic_prost::ProstCodec;
-use watchbell_contracts::{
-    config::v1::{
-        self as config, CreateEventTypeRequest, EventFilter, UnsubscribeRequest, WebhookDestination,
-        channel::Destination,
-    },
-    dispatcher::v1::{
-        GetEventRequest, ListDeliveriesRequest, ListEventsRequest, WatchDeliveriesRequest, WatchRequest,
-    },
-    event::v1::{Event, event::Payload},
-    router::v1::{EmitBatchRequest, EmitRequest},
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{
+    CreateEventTypeRequest, EventFilter, UnsubscribeRequest, WebhookDestination,
 };
 use watchbell_model::convert;
+use watchbell_contracts::dispatcher::v1::{
+    GetEventRequest, ListDeliveriesRequest, ListEventsRequest, WatchDeliveriesRequest, WatchRequest,
+};
+use watchbell_contracts::event::v1::Event;
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::router::v1::{EmitBatchRequest, EmitRequest};
 
 use self::siege::{Attacker, at_once, many, withstands};
 use crate::harness::finding;

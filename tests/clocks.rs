@@ -1,12 +1,10 @@
 //! A wall clock that is set forward and back by an hour while the process runs.
 
 use chrono::TimeDelta;
-use watchbell_contracts::{
-    config::v1::DeliveryPolicy,
-    dispatcher::v1::{Delivery, DeliveryState, ListDeliveriesRequest},
-};
-use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_contracts::config::v1::DeliveryPolicy;
 use watchbell_model::convert::timestamp;
+use watchbell_contracts::dispatcher::v1::{Delivery, DeliveryState, ListDeliveriesRequest};
+use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{Client, Faults, Ordeal, Platform, Serve, eventually, finding};

@@ -2,11 +2,12 @@
 
 use futures::future::join_all;
 use tonic::Code;
-use watchbell_contracts::{
-    config::v1::{self as config, Scope},
-    event::v1::{Event, event::Payload, route::Target},
-    router::v1::EmitResponse,
-};
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::Scope;
+use watchbell_contracts::event::v1::Event;
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::route::Target;
+use watchbell_contracts::router::v1::EmitResponse;
 use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{Client, Database, Platform, Serve, eventually, finding, on_both_databases};

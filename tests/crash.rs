@@ -1,6 +1,8 @@
 //! What was accepted is delivered, whatever dies when.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use watchbell_testkit::WebhookReceiver;

@@ -1,6 +1,7 @@
 //! PostgreSQL goes away and comes back under load. Nobody starts anything again: processes wait, and go on.
 
-use crate::harness::{Browser, Ordeal, Platform, cut_connections, database::on_cluster, eventually, text};
+use crate::harness::database::on_cluster;
+use crate::harness::{Browser, Ordeal, Platform, cut_connections, eventually, text};
 
 /// Restarts, by turns in order and as after a crash.
 const RESTARTS: usize = 4;

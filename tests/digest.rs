@@ -6,18 +6,17 @@
 
 mod world;
 
-use std::{collections::BTreeSet, io::Write as _};
+use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::{StreamExt as _, future::join_all, stream};
-use watchbell_contracts::{
-    config::v1::{
-        CreateMemberRequest, CreateTeamRequest, DigestSettings, Member, Role, Team,
-        UpdateDigestSettingsRequest,
-    },
-    digest::v1::{DigestRunState, ListDigestRunsRequest},
-    dispatcher::v1::{DeliveryState, ListDeliveriesRequest, ListEventsRequest},
+use futures::future::join_all;
+use futures::{StreamExt as _, stream};
+use watchbell_contracts::config::v1::{
+    CreateMemberRequest, CreateTeamRequest, DigestSettings, Member, Role, Team, UpdateDigestSettingsRequest,
 };
+use watchbell_contracts::digest::v1::{DigestRunState, ListDigestRunsRequest};
+use watchbell_contracts::dispatcher::v1::{DeliveryState, ListDeliveriesRequest, ListEventsRequest};
 
 use crate::harness::{Client, Serve, eventually};
 use world::{Mortal, World, monday};

@@ -1,13 +1,9 @@
 //! A full disk under SQLite. Nothing is accepted that is not on it, nothing that was accepted is lost, and when there is
 //! room again everything goes on by itself.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use watchbell_contracts::dispatcher::v1::{DeliveryState, GetEventRequest, ListDeliveriesRequest};
 use watchbell_testkit::WebhookReceiver;

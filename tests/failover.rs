@@ -2,7 +2,8 @@
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 
-use crate::harness::{Browser, Ordeal, Platform, database::on_pair, eventually, signal, text};
+use crate::harness::database::on_pair;
+use crate::harness::{Browser, Ordeal, Platform, eventually, signal, text};
 
 #[test]
 fn a_fail_over_loses_nothing_that_was_accepted_where_commits_wait_for_a_standby() {

@@ -1,14 +1,13 @@
 //! An integration's whole life: added by Slack's own pages, used, looked at, removed; and what Owners hear of it.
 
 use http::StatusCode;
-use watchbell_contracts::{
-    config::v1::{
-        self as config, BeginSlackInstallRequest, ChannelHealth, CreateMemberRequest, DeleteChannelRequest,
-        GetIntegrationStatusRequest, IntegrationStatus, ListChannelsRequest, Member, Role,
-    },
-    dispatcher::v1::{ListDeliveriesRequest, ListNotificationsRequest},
-    event::v1::ChannelKind,
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::{
+    BeginSlackInstallRequest, ChannelHealth, CreateMemberRequest, DeleteChannelRequest,
+    GetIntegrationStatusRequest, IntegrationStatus, ListChannelsRequest, Member, Role,
 };
+use watchbell_contracts::dispatcher::v1::{ListDeliveriesRequest, ListNotificationsRequest};
+use watchbell_contracts::event::v1::ChannelKind;
 use watchbell_egress::Answer;
 use watchbell_testkit::SlackStandIn;
 

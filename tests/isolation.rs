@@ -1,10 +1,8 @@
 //! Nothing crosses a team, and no key does more than its scopes say.
 
 use tonic::Code;
-use watchbell_contracts::{
-    config::v1::{GetChannelRequest, ListChannelsRequest, ListTeamsRequest, Scope},
-    dispatcher::v1::{GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest},
-};
+use watchbell_contracts::config::v1::{GetChannelRequest, ListChannelsRequest, ListTeamsRequest, Scope};
+use watchbell_contracts::dispatcher::v1::{GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest};
 use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{Client, Serve, eventually, finding, on_both_databases};

@@ -2,19 +2,23 @@
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use watchbell_contracts::{
-    config::v1::{
-        self as config, Channel, CreateMemberRequest, EventFilter, Member, SendAction, SlackDestination,
-        UpdateChannelRequest, WebhookDestination, channel::Destination, rule::Action,
-    },
-    digest::v1::ListDigestRunsRequest,
-    dispatcher::v1::{
-        AttemptOutcome, DeliveryState, GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest,
-        ListEventsRequest, ReplayRequest, SendTestRequest,
-    },
-    event::v1::{ChannelKind, Event, Severity, event::Payload, route::Target},
-    router::v1::{EmitBatchRequest, EmitStreamRequest, ExplainRequest, emit_result::Outcome},
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::rule::Action;
+use watchbell_contracts::config::v1::{
+    Channel, CreateMemberRequest, EventFilter, Member, SendAction, SlackDestination, UpdateChannelRequest,
+    WebhookDestination,
 };
+use watchbell_contracts::digest::v1::ListDigestRunsRequest;
+use watchbell_contracts::dispatcher::v1::{
+    AttemptOutcome, DeliveryState, GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest,
+    ListEventsRequest, ReplayRequest, SendTestRequest,
+};
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::route::Target;
+use watchbell_contracts::event::v1::{ChannelKind, Event, Severity};
+use watchbell_contracts::router::v1::emit_result::Outcome;
+use watchbell_contracts::router::v1::{EmitBatchRequest, EmitStreamRequest, ExplainRequest};
 use watchbell_testkit::{SlackStandIn, WebhookReceiver};
 
 use crate::harness::{Client, Serve, eventually, finding, on_both_databases};

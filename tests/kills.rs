@@ -1,9 +1,11 @@
 //! `kill -9` at random moments, of any process and while it starts too, under load. `WATCHBELL_TEST_KILLS` says how
 //! many; `WATCHBELL_TEST_SEED` repeats a run's choices, though not its timing.
 
-use std::{io::Write as _, time::Duration};
+use std::io::Write as _;
+use std::time::Duration;
 
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 use crate::harness::{CONCURRENCY, Database, Ordeal, Platform};
 

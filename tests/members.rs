@@ -4,15 +4,14 @@
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use watchbell_contracts::{
-    config::v1::{
-        self as config, CreateApiKeyRequest, CreateMemberRequest, GetChannelRequest, GetPreferencesRequest,
-        ListChannelsRequest, ListTeamsRequest, Member, Role, Scope, UpdateTeamRequest,
-        snapshot_service_client::SnapshotServiceClient,
-    },
-    dispatcher::v1::{
-        GetUnreadCountRequest, ListEventsRequest, ListNotificationsRequest, MarkAllReadRequest, WatchRequest,
-    },
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::snapshot_service_client::SnapshotServiceClient;
+use watchbell_contracts::config::v1::{
+    CreateApiKeyRequest, CreateMemberRequest, GetChannelRequest, GetPreferencesRequest, ListChannelsRequest,
+    ListTeamsRequest, Member, Role, Scope, UpdateTeamRequest,
+};
+use watchbell_contracts::dispatcher::v1::{
+    GetUnreadCountRequest, ListEventsRequest, ListNotificationsRequest, MarkAllReadRequest, WatchRequest,
 };
 use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{IdentityProvider, SigningKey};

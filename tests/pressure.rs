@@ -1,20 +1,18 @@
 //! More than there is room for. Every queue is bounded, whoever exceeds one is told when to come again, and one team's flood
 //! takes nothing from another's alerts.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prost::Message as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
-use watchbell_contracts::{
-    config::v1::{DeliveryPolicy, Scope},
-    event::v1::{Event, event::Payload},
-    router::v1::{EmitBatchRequest, EmitResult, EmitStreamRequest, emit_result::Outcome},
-};
+use watchbell_contracts::config::v1::{DeliveryPolicy, Scope};
+use watchbell_contracts::event::v1::Event;
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::router::v1::emit_result::Outcome;
+use watchbell_contracts::router::v1::{EmitBatchRequest, EmitResult, EmitStreamRequest};
 use watchbell_testkit::{Behaviour, WebhookReceiver};
 
 use crate::harness::{Client, Serve, eventually, finding, is_told_to_come_again};

@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use watchbell_contracts::{
-    config::v1::DeliveryPolicy,
-    dispatcher::v1::{AttemptOutcome, Delivery, DeliveryState},
-};
+use watchbell_contracts::config::v1::DeliveryPolicy;
+use watchbell_contracts::dispatcher::v1::{AttemptOutcome, Delivery, DeliveryState};
 use watchbell_testkit::{Behaviour, RawEndpoint, Step, WebhookReceiver};
 
 use crate::harness::{Client, Serve, eventually, finding};

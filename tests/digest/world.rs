@@ -1,16 +1,15 @@
 //! Processes that die and live again in a time of the test's own, and the mails that they send.
 
-use std::{
-    cell::Cell,
-    collections::{BTreeMap, BTreeSet},
-    io::Write as _,
-    ops::Range,
-    time::Duration,
-};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::ops::Range;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::SmtpStandIn;
 

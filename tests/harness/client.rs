@@ -1,27 +1,29 @@
 //! A caller with a key, and the calls that every suite makes.
 
-use tonic::{
-    Code, Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
-};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
-use watchbell_contracts::{
-    config::v1::{
-        self as config, ApiKey, CreateApiKeyRequest, DeliveryPolicy, EventFilter, Scope, WebhookDestination,
-        catalog_service_client::CatalogServiceClient, channel::Destination,
-        channel_service_client::ChannelServiceClient, preference_service_client::PreferenceServiceClient,
-        routing_service_client::RoutingServiceClient, team_service_client::TeamServiceClient,
-    },
-    digest::v1::digest_service_client::DigestServiceClient,
-    dispatcher::v1::{
-        Delivery, GetDeliveryRequest, ListDeliveriesRequest,
-        dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
-    },
-    event::v1::{Event, Severity, event::Payload},
-    router::v1::{EmitRequest, EmitResponse, router_service_client::RouterServiceClient},
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::catalog_service_client::CatalogServiceClient;
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
+use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
+use watchbell_contracts::config::v1::routing_service_client::RoutingServiceClient;
+use watchbell_contracts::config::v1::team_service_client::TeamServiceClient;
+use watchbell_contracts::config::v1::{
+    ApiKey, CreateApiKeyRequest, DeliveryPolicy, EventFilter, Scope, WebhookDestination,
 };
+use watchbell_contracts::digest::v1::digest_service_client::DigestServiceClient;
+use watchbell_contracts::dispatcher::v1::dispatcher_service_client::DispatcherServiceClient;
+use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClient;
+use watchbell_contracts::dispatcher::v1::{Delivery, GetDeliveryRequest, ListDeliveriesRequest};
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::{Event, Severity};
+use watchbell_contracts::router::v1::router_service_client::RouterServiceClient;
+use watchbell_contracts::router::v1::{EmitRequest, EmitResponse};
 
 use super::Process;
 

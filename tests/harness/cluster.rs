@@ -1,11 +1,9 @@
 //! A PostgreSQL of a test's own, which it may stop as it likes.
 
-use std::{
-    io::Write as _,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection};
 use tempfile::TempDir;

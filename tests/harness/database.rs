@@ -1,6 +1,8 @@
 //! The database of a test: a directory of SQLite files, or schemas of a PostgreSQL that are dropped afterwards.
 
-use std::{future::Future, panic::AssertUnwindSafe, path::Path};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
 
 use futures::FutureExt as _;
 use sea_orm::ConnectionTrait as _;

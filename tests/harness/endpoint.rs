@@ -1,19 +1,15 @@
 //! A webhook endpoint that notes when each event arrived.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use watchbell_contracts::config::v1::{
-    self as config, DeliveryPolicy, EventFilter, WebhookDestination, channel::Destination,
-};
-use watchbell_model::{
-    clock::{Clock as _, SystemClock},
-    ids::ChannelId,
-};
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{DeliveryPolicy, EventFilter, WebhookDestination};
+use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_model::ids::ChannelId;
 use watchbell_testkit::{Behaviour, WebhookReceiver};
 
 use super::Client;

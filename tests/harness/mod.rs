@@ -27,7 +27,8 @@ pub(crate) use platform::Platform;
 pub(crate) use process::{Process, SERVICE_TOKEN, Serve, binary};
 pub(crate) use wire::Wire;
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
+use std::time::Duration;
 
 /// How long anything may take before a test says that it did not happen.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);

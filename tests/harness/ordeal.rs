@@ -6,12 +6,12 @@ use std::io::Write as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use tonic::Code;
 use watchbell_contracts::dispatcher::v1::{DeliveryState, ListDeliveriesRequest};
-use watchbell_model::{
-    clock::{Clock as _, SystemClock},
-    ids::ChannelId,
-};
+use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_model::ids::ChannelId;
 
-use super::{Client, Database, Endpoint, Load, Platform, eventually, rows::Rows, takeovers::Takeovers};
+use super::rows::Rows;
+use super::takeovers::Takeovers;
+use super::{Client, Database, Endpoint, Load, Platform, eventually};
 
 /// Deliveries of each event: one to each endpoint, and one into the inbox.
 const ROUTES: usize = 3;

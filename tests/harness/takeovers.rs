@@ -1,11 +1,9 @@
 //! Replicas that others take for dead. It also happens to one that lives, on a machine that is too busy to let it beat; what
 //! it had under way may arrive twice then.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::task::JoinHandle;

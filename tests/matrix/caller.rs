@@ -1,18 +1,16 @@
 //! Calls of any RPC with any credential, by the descriptors alone.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _, prost::Message as _};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
-use tonic::{
-    Code, Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::{Channel, Endpoint},
-};
+use prost_reflect::prost::Message as _;
+use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
 use watchbell_contracts::json;
 
 use crate::harness::Process;

@@ -1,11 +1,14 @@
 //! What a team has of everything, and requests that name it.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use prost_reflect::{DynamicMessage, prost::Message as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use prost_reflect::DynamicMessage;
+use prost_reflect::prost::Message as _;
 use serde_json::Value;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::dispatcher::v1::{ListDeliveriesRequest, ListNotificationsRequest};
-use watchbell_contracts::event::v1::{Mention, mention::Who};
+use watchbell_contracts::event::v1::Mention;
+use watchbell_contracts::event::v1::mention::Who;
 use watchbell_runtime::auth::hash_key;
 
 use crate::harness::{Client, eventually, finding};

@@ -6,22 +6,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
-use divan::{Bencher, counter::ItemsCount};
+use divan::Bencher;
+use divan::counter::ItemsCount;
 use uuid::Uuid;
 use watchbell_model::convert::route_message;
-use watchbell_model::{
-    catalog::Catalog,
-    channel::{Channel, LaneLimits, StormLimit},
-    event::Event,
-    filter::{Filter, FilterDraft},
-    ids::{ChannelId, MemberId, RuleId, TeamId},
-    member::Member,
-    preference::Preference,
-    retry::RetrySchedule,
-    rule::{Rule, RuleAction},
-    snapshot::{SnapshotParts, TeamSnapshot},
-    vocabulary::{ChannelHealth, ChannelKind, Role, Severity, Topic},
-};
+use watchbell_model::catalog::Catalog;
+use watchbell_model::channel::{Channel, LaneLimits, StormLimit};
+use watchbell_model::event::Event;
+use watchbell_model::filter::{Filter, FilterDraft};
+use watchbell_model::ids::{ChannelId, MemberId, RuleId, TeamId};
+use watchbell_model::member::Member;
+use watchbell_model::preference::Preference;
+use watchbell_model::retry::RetrySchedule;
+use watchbell_model::rule::{Rule, RuleAction};
+use watchbell_model::snapshot::{SnapshotParts, TeamSnapshot};
+use watchbell_model::vocabulary::{ChannelHealth, ChannelKind, Role, Severity, Topic};
 use watchbell_router::decide;
 
 fn main() {

@@ -22,18 +22,16 @@ mod specification;
 
 use std::collections::{HashMap, HashSet};
 
-use watchbell_model::{
-    catalog::EventTypeSpec,
-    decision::{Decision, Outcome, Reason, Route, Stage, Target},
-    event::Event,
-    expression::Facts,
-    filter::Match,
-    ids::ChannelId,
-    preference,
-    rule::RuleAction,
-    snapshot::TeamSnapshot,
-    vocabulary::ChannelKind,
-};
+use watchbell_model::catalog::EventTypeSpec;
+use watchbell_model::decision::{Decision, Outcome, Reason, Route, Stage, Target};
+use watchbell_model::event::Event;
+use watchbell_model::expression::Facts;
+use watchbell_model::filter::Match;
+use watchbell_model::ids::ChannelId;
+use watchbell_model::preference;
+use watchbell_model::rule::RuleAction;
+use watchbell_model::snapshot::TeamSnapshot;
+use watchbell_model::vocabulary::ChannelKind;
 
 use trace::{About, Trace};
 

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use tonic::Status;
 use watchbell_model::violation::Violations;
-use watchbell_runtime::{
-    problem::{DEFAULT_RETRY, Problem},
-    tenant_pool::Busy,
-};
+use watchbell_runtime::problem::{DEFAULT_RETRY, Problem};
+use watchbell_runtime::tenant_pool::Busy;
 
 /// What can go wrong in the Router.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -1,14 +1,12 @@
 //! Says who would get an event and why, rule by rule, and which deliveries would be held or parked.
 
 use chrono::{DateTime, Utc};
+use watchbell_model::convert;
 use watchbell_contracts::router::v1::ExplainResponse;
-use watchbell_model::{
-    convert,
-    decision::{Outcome, Route, Stage, Step, StepSubject},
-    event::{Event, EventDraft},
-    snapshot::TeamSnapshot,
-    vocabulary::ChannelHealth,
-};
+use watchbell_model::decision::{Outcome, Route, Stage, Step, StepSubject};
+use watchbell_model::event::{Event, EventDraft};
+use watchbell_model::snapshot::TeamSnapshot;
+use watchbell_model::vocabulary::ChannelHealth;
 
 use crate::decide::decide_and_explain;
 

@@ -2,31 +2,25 @@
 
 use std::future::ready;
 
-use futures::{FutureExt as _, StreamExt as _, future::join_all};
+use futures::future::join_all;
+use futures::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
+use watchbell_contracts::api::{BoxStream, RouterApi, boxed};
+use watchbell_contracts::convert;
 use watchbell_contracts::event::v1::route::Target;
-use watchbell_contracts::{
-    api::{BoxStream, RouterApi, boxed},
-    router::v1::{
-        EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest,
-        EmitStreamResponse, ExplainRequest, ExplainResponse, emit_result::Outcome,
-    },
+use watchbell_contracts::router::v1::emit_result::Outcome;
+use watchbell_contracts::router::v1::{
+    EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest,
+    EmitStreamResponse, ExplainRequest, ExplainResponse,
 };
-use watchbell_model::{
-    convert,
-    violation::{Violations, reason},
-};
-use watchbell_runtime::{
-    auth::{Budget, Principal},
-    problem::{Problem, to_message, to_message_within},
-};
+use watchbell_model::violation::{Violations, reason};
+use watchbell_runtime::auth::{Budget, Principal};
+use watchbell_runtime::problem::{Problem, to_message, to_message_within};
 
-use crate::{
-    Router, explain,
-    pipeline::{self, cost},
-};
+use crate::pipeline::cost;
+use crate::{Router, explain, pipeline};
 
 /// The most events of one batch.
 const MAX_BATCH: usize = 1_000;

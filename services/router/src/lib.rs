@@ -25,10 +25,11 @@ use watchbell_runtime::tasks::{Stage, TaskSet};
 use watchbell_runtime::tenant_pool::TenantPool;
 
 pub use crate::decide::decide;
-use crate::{
-    metrics::Metrics, pipeline::EmitPipeline, snapshots::Snapshots, submitter::Submitter,
-    team_budgets::TeamBudgets,
-};
+use crate::metrics::Metrics;
+use crate::pipeline::EmitPipeline;
+use crate::snapshots::Snapshots;
+use crate::submitter::Submitter;
+use crate::team_budgets::TeamBudgets;
 
 /// The service.
 pub struct Router {

@@ -1,10 +1,8 @@
 //! What the Router counts: the events that it turns away. Those that are accepted, and duplicates, are the Dispatcher's
 //! to count, which commits them.
 
-use opentelemetry::{
-    KeyValue,
-    metrics::{Counter, Meter},
-};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Meter};
 
 use watchbell_model::decision::Decision;
 

@@ -1,21 +1,26 @@
 //! What happens to an event between a caller's words and the Dispatcher's commit: validate, decide, submit.
 
 use prost::Message;
-use watchbell_contracts::{dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse};
-use watchbell_model::{
-    clock::SharedClock,
-    convert,
-    event::{Event, EventDraft},
-    ids::TeamId,
-    snapshot::TeamSnapshot,
-    violation::{Violations, reason},
-};
-use watchbell_runtime::{memory_budget::units, problem, telemetry::propagate, tenant_pool::TenantPool};
+use watchbell_model::convert;
+use watchbell_contracts::dispatcher::v1::SubmitRequest;
+use watchbell_contracts::event::v1 as wire;
+use watchbell_contracts::router::v1::EmitResponse;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::event::{Event, EventDraft};
+use watchbell_model::ids::TeamId;
+use watchbell_model::snapshot::TeamSnapshot;
+use watchbell_model::violation::{Violations, reason};
+use watchbell_runtime::memory_budget::units;
+use watchbell_runtime::problem;
+use watchbell_runtime::telemetry::propagate;
+use watchbell_runtime::tenant_pool::TenantPool;
 
-use crate::{
-    decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter,
-    team_budgets::TeamBudgets,
-};
+use crate::decide::decide;
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::snapshots::Snapshots;
+use crate::submitter::Submitter;
+use crate::team_budgets::TeamBudgets;
 
 /// What an event costs, in units: of memory, and of its caller's rate.
 pub(crate) fn cost(event: Option<&wire::Event>) -> usize {

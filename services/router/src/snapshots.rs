@@ -4,25 +4,21 @@
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::{Code, Status};
-use watchbell_contracts::{
-    api::SnapshotApi,
-    config::v1::{self as config, GetTeamSnapshotRequest},
-};
-use watchbell_model::{
-    clock::SharedClock,
-    convert,
-    ids::TeamId,
-    snapshot::TeamSnapshot,
-    violation::{Violations, reason},
-};
-use watchbell_runtime::{
-    auth::internal_request,
-    config_feed::ConfigFeed,
-    stale_cache::{Answer, StaleCache, Unanswered},
-};
+use watchbell_contracts::api::SnapshotApi;
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
+use watchbell_model::convert;
+use watchbell_model::clock::SharedClock;
+use watchbell_model::ids::TeamId;
+use watchbell_model::snapshot::TeamSnapshot;
+use watchbell_model::violation::{Violations, reason};
+use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::config_feed::ConfigFeed;
+use watchbell_runtime::stale_cache::{Answer, StaleCache, Unanswered};
 
 use crate::error::Error;
 

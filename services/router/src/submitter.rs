@@ -9,29 +9,21 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::time::timeout;
 
 use prost::Message as _;
-use watchbell_contracts::{
-    api::DispatcherApi,
-    dispatcher::v1::{SubmitRequest, SubmitResponse},
-};
+use watchbell_contracts::api::DispatcherApi;
+use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::memory_budget::{MemoryBudget, units};
 
+use self::link::Link;
 pub(crate) use self::link::LinkLoop;
-use self::{
-    link::Link,
-    session::{Closed, Session, Unsent},
-};
+use self::session::{Closed, Session, Unsent};
 use crate::error::Error;
 
 /// How long a Dispatcher may take to answer. One that stands still, or cannot reach its database and is not told so, is

@@ -2,30 +2,26 @@
 
 mod peers;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use watchbell_model::{
-    catalog::Catalog,
-    channel::{Channel, LaneLimits, StormLimit},
-    decision::{Decision, Route, Target},
-    event::Event,
-    filter::{Filter, FilterDraft},
-    ids::{ChannelId, EventId, MemberId, MentionRuleId, RuleId, TeamId},
-    member::Member,
-    mention::{Mention, MentionRule},
-    pattern::EventPattern,
-    preference::Preference,
-    retry::RetrySchedule,
-    rule::{Rule, RuleAction},
-    severities::SeveritySet,
-    snapshot::{SnapshotParts, TeamSnapshot},
-    vocabulary::{Category, ChannelHealth, ChannelKind, Plan, Role, Severity, Topic},
-};
+use watchbell_model::catalog::Catalog;
+use watchbell_model::channel::{Channel, LaneLimits, StormLimit};
+use watchbell_model::decision::{Decision, Route, Target};
+use watchbell_model::event::Event;
+use watchbell_model::filter::{Filter, FilterDraft};
+use watchbell_model::ids::{ChannelId, EventId, MemberId, MentionRuleId, RuleId, TeamId};
+use watchbell_model::member::Member;
+use watchbell_model::mention::{Mention, MentionRule};
+use watchbell_model::pattern::EventPattern;
+use watchbell_model::preference::Preference;
+use watchbell_model::retry::RetrySchedule;
+use watchbell_model::rule::{Rule, RuleAction};
+use watchbell_model::severities::SeveritySet;
+use watchbell_model::snapshot::{SnapshotParts, TeamSnapshot};
+use watchbell_model::vocabulary::{Category, ChannelHealth, ChannelKind, Plan, Role, Severity, Topic};
 
 pub(crate) use peers::{FakeConfig, FakeDispatcher, FakeSession, wire_team};
 

@@ -1,29 +1,27 @@
 //! Whole teams and events by chance: few names, so that things meet.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use proptest::{collection::vec, option, prelude::*, sample};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::{option, sample};
 use serde_json::Map;
 use uuid::Uuid;
-use watchbell_model::{
-    catalog::{AlertPolicy, EventTypeDefinition},
-    channel::Channel,
-    email::EmailAddress,
-    event::Event,
-    expression::Expression,
-    filter::Filter,
-    ids::{ChannelId, MemberId, MentionRuleId, RuleId},
-    member::Member,
-    mention::{Mention, MentionRule, TeamsUser},
-    preference::Preference,
-    rule::{Rule, RuleAction},
-    severities::SeveritySet,
-    snapshot::SnapshotParts,
-    vocabulary::{Category, ChannelKind, Plan, Role, Severity, Topic},
-};
+use watchbell_model::catalog::{AlertPolicy, EventTypeDefinition};
+use watchbell_model::channel::Channel;
+use watchbell_model::email::EmailAddress;
+use watchbell_model::event::Event;
+use watchbell_model::expression::Expression;
+use watchbell_model::filter::Filter;
+use watchbell_model::ids::{ChannelId, MemberId, MentionRuleId, RuleId};
+use watchbell_model::member::Member;
+use watchbell_model::mention::{Mention, MentionRule, TeamsUser};
+use watchbell_model::preference::Preference;
+use watchbell_model::rule::{Rule, RuleAction};
+use watchbell_model::severities::SeveritySet;
+use watchbell_model::snapshot::SnapshotParts;
+use watchbell_model::vocabulary::{Category, ChannelKind, Plan, Role, Severity, Topic};
 
 use super::oracle::EXPRESSIONS;
 use crate::testing::{channel, event, team_id};

@@ -1,8 +1,11 @@
 //! Rules, and the default channels that alerts fall through to when no rule decides.
 
-use watchbell_model::{
-    channel::Channel, email::EmailAddress, filter::Match, ids::ChannelId, mention::Mention, rule::Rule,
-};
+use watchbell_model::channel::Channel;
+use watchbell_model::email::EmailAddress;
+use watchbell_model::filter::Match;
+use watchbell_model::ids::ChannelId;
+use watchbell_model::mention::Mention;
+use watchbell_model::rule::Rule;
 
 use super::{About, ChannelKind, Deciding, Outcome, Reason, RuleAction, Stage, Target, no_alert};
 

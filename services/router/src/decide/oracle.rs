@@ -3,14 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use watchbell_model::{
-    event::Event,
-    filter::Filter,
-    ids::ChannelId,
-    rule::{Rule, RuleAction},
-    snapshot::{SnapshotParts, TeamSnapshot},
-    vocabulary::{ChannelKind, Plan, Severity},
-};
+use watchbell_model::event::Event;
+use watchbell_model::filter::Filter;
+use watchbell_model::ids::ChannelId;
+use watchbell_model::rule::{Rule, RuleAction};
+use watchbell_model::snapshot::{SnapshotParts, TeamSnapshot};
+use watchbell_model::vocabulary::{ChannelKind, Plan, Severity};
 
 /// Expressions whose meaning the oracle knows.
 pub(super) const EXPRESSIONS: [&str; 4] = [

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use watchbell_model::{email::EmailAddress, preference::Preference, vocabulary::Topic};
+use watchbell_model::email::EmailAddress;
+use watchbell_model::preference::Preference;
+use watchbell_model::vocabulary::Topic;
 
 use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference};
 

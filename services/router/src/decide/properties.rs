@@ -3,23 +3,19 @@
 use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;
-use watchbell_model::{
-    catalog::RECEIPT,
-    decision::{Decision, Outcome, Reason, Route, Stage, Target},
-    email::EmailAddress,
-    event::Event,
-    filter::Filter,
-    ids::{ChannelId, RuleId},
-    preference,
-    rule::{Rule, RuleAction},
-    snapshot::{SnapshotParts, TeamSnapshot},
-    vocabulary::{ChannelKind, Plan},
-};
+use watchbell_model::catalog::RECEIPT;
+use watchbell_model::decision::{Decision, Outcome, Reason, Route, Stage, Target};
+use watchbell_model::email::EmailAddress;
+use watchbell_model::event::Event;
+use watchbell_model::filter::Filter;
+use watchbell_model::ids::{ChannelId, RuleId};
+use watchbell_model::preference;
+use watchbell_model::rule::{Rule, RuleAction};
+use watchbell_model::snapshot::{SnapshotParts, TeamSnapshot};
+use watchbell_model::vocabulary::{ChannelKind, Plan};
 
-use super::{
-    arbitrary::{any_event, filter, no_receipt, rule, team},
-    decide, decide_and_explain, oracle,
-};
+use super::arbitrary::{any_event, filter, no_receipt, rule, team};
+use super::{decide, decide_and_explain, oracle};
 
 const CHATS: [ChannelKind; 2] = [ChannelKind::Slack, ChannelKind::Teams];
 

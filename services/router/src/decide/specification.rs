@@ -1,18 +1,13 @@
 //! What users were promised of routing, written down as they read it: a team, an event, and who hears.
 
-use watchbell_model::{
-    catalog::{Catalog, RECEIPT},
-    event::Event,
-    mention::{Mention, TeamsUser},
-    preference::Preference,
-    severities::SeveritySet,
-    snapshot::TeamSnapshot,
-    vocabulary::{
-        Category, ChannelHealth, ChannelKind, Plan, Role,
-        Severity::{self, Critical, High, Info, Low, Medium},
-        Topic,
-    },
-};
+use watchbell_model::catalog::{Catalog, RECEIPT};
+use watchbell_model::event::Event;
+use watchbell_model::mention::{Mention, TeamsUser};
+use watchbell_model::preference::Preference;
+use watchbell_model::severities::SeveritySet;
+use watchbell_model::snapshot::TeamSnapshot;
+use watchbell_model::vocabulary::Severity::{Critical, High, Info, Low, Medium};
+use watchbell_model::vocabulary::{Category, ChannelHealth, ChannelKind, Plan, Role, Severity, Topic};
 
 use super::{Target, decide, decide_and_explain};
 use crate::testing::{Also as _, Team, at, event, everything, heard, types};

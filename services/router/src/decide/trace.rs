@@ -1,12 +1,10 @@
 //! What was considered on the way to a decision. Off for `Emit`, which pays nothing for it; on for `Explain`.
 
-use watchbell_model::{
-    channel::Channel,
-    decision::{Outcome, Stage, Step, StepSubject},
-    member::Member,
-    rule::Rule,
-    vocabulary::ChannelKind,
-};
+use watchbell_model::channel::Channel;
+use watchbell_model::decision::{Outcome, Stage, Step, StepSubject};
+use watchbell_model::member::Member;
+use watchbell_model::rule::Rule;
+use watchbell_model::vocabulary::ChannelKind;
 
 /// Steps, if anybody wants them.
 pub(super) struct Trace(Option<Vec<Step>>);

@@ -1,12 +1,11 @@
 use std::fmt::Write as _;
 
-use watchbell_contracts::{event::v1::ChannelKind as WireKind, router::v1::StepOutcome};
-use watchbell_model::{
-    catalog::RECEIPT,
-    quiet_hours::{QuietHours, Window},
-    severities::SeveritySet,
-    vocabulary::{ChannelKind, Plan, Role, Severity},
-};
+use watchbell_contracts::event::v1::ChannelKind as WireKind;
+use watchbell_contracts::router::v1::StepOutcome;
+use watchbell_model::catalog::RECEIPT;
+use watchbell_model::quiet_hours::{QuietHours, Window};
+use watchbell_model::severities::SeveritySet;
+use watchbell_model::vocabulary::{ChannelKind, Plan, Role, Severity};
 
 use super::*;
 use crate::testing::{Also as _, Team, at, event, everything, noon, types};

@@ -2,29 +2,26 @@ use std::sync::{Arc, Mutex};
 
 use chrono::DateTime;
 use futures::{StreamExt as _, poll, stream};
-use opentelemetry::metrics::{MeterProvider as _, noop::NoopMeterProvider};
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::metrics::noop::NoopMeterProvider;
 use tokio::sync::oneshot;
 use tonic::Code;
-use watchbell_contracts::{
-    config::v1::EventType,
-    dispatcher::v1::{SubmitRequest, SubmitResponse},
-    event::v1::{Event as WireEvent, Severity, event::Payload, route::Target},
-};
+use watchbell_contracts::config::v1::EventType;
+use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::route::Target;
+use watchbell_contracts::event::v1::{Event as WireEvent, Severity};
 use watchbell_model::ids::{KeyId, TeamId};
-use watchbell_runtime::{
-    auth::{Scope, internal_request},
-    config_feed::ConfigFeed,
-    problem::{Reading, from_message, from_status},
-    ready::Readiness,
-    tasks::TaskSet,
-};
+use watchbell_runtime::auth::{Scope, internal_request};
+use watchbell_runtime::config_feed::ConfigFeed;
+use watchbell_runtime::problem::{Reading, from_message, from_status};
+use watchbell_runtime::ready::Readiness;
+use watchbell_runtime::tasks::TaskSet;
 use watchbell_testkit::TestClock;
 
 use super::*;
-use crate::{
-    Needs,
-    testing::{FakeConfig, FakeDispatcher, FakeSession, team_id, until, wire_team},
-};
+use crate::Needs;
+use crate::testing::{FakeConfig, FakeDispatcher, FakeSession, team_id, until, wire_team};
 
 struct World {
     router: Arc<Router>,

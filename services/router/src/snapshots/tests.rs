@@ -1,7 +1,6 @@
 use futures::future::join_all;
-use watchbell_contracts::config::v1::{
-    Channel, Member, MemberSnapshot, SlackDestination, channel::Destination,
-};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{Channel, Member, MemberSnapshot, SlackDestination};
 use watchbell_testkit::TestClock;
 
 use super::*;

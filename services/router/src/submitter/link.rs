@@ -1,12 +1,11 @@
 //! Keeping a stream to one Dispatcher open: again when it breaks, and anew before the server ends it for its age, so
 //! that nobody's submission is in flight at that moment.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::{task::JoinSet, time::timeout};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use watchbell_contracts::api::DispatcherApi;
 

@@ -1,20 +1,17 @@
 //! One stream to a Dispatcher, from opening to break, and who waits for which of its answers.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use watchbell_contracts::{
-    api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, boxed},
-    dispatcher::v1::{SubmitRequest, SubmitResponse},
-};
-use watchbell_runtime::{auth::internal_request, memory_budget::MemoryPermit};
+use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, boxed};
+use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
+use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::memory_budget::MemoryPermit;
 
 /// One stream.
 pub(super) struct Session {

@@ -9,10 +9,8 @@ use watchbell_model::ids::TeamId;
 use watchbell_runtime::memory_budget::UNIT_BYTES;
 
 use super::{Submitter, UNITS};
-use crate::{
-    error::Error,
-    testing::{FakeDispatcher, FakeSession, until},
-};
+use crate::error::Error;
+use crate::testing::{FakeDispatcher, FakeSession, until};
 
 struct World {
     dispatchers: Vec<std::sync::Arc<FakeDispatcher>>,

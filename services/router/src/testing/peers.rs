@@ -1,33 +1,27 @@
 //! Config and Dispatcher as a test scripts them.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status};
-use watchbell_contracts::{
-    api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, SnapshotApi, boxed},
-    config::v1::{
-        AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
-        GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
-        ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
-        ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest,
-        ResolveDraftChannelResponse, Team, TeamSnapshot, WatchChangesRequest, WatchChangesResponse,
-    },
-    dispatcher::v1::{
-        CancelDeliveryRequest, CancelDeliveryResponse, GetChannelStatsRequest, GetChannelStatsResponse,
-        GetDeliveryRequest, GetDeliveryResponse, GetEventRequest, GetEventResponse, ListDeliveriesRequest,
-        ListDeliveriesResponse, ListEventsRequest, ListEventsResponse, RecoverRequest, RecoverResponse,
-        ReplayRequest, ReplayResponse, SendTestRequest, SendTestResponse, SubmitRequest, SubmitResponse,
-        WatchDeliveriesRequest, WatchDeliveriesResponse,
-    },
+use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, SnapshotApi, boxed};
+use watchbell_contracts::config::v1::{
+    AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
+    GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
+    ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
+    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
+    Team, TeamSnapshot, WatchChangesRequest, WatchChangesResponse,
+};
+use watchbell_contracts::dispatcher::v1::{
+    CancelDeliveryRequest, CancelDeliveryResponse, GetChannelStatsRequest, GetChannelStatsResponse,
+    GetDeliveryRequest, GetDeliveryResponse, GetEventRequest, GetEventResponse, ListDeliveriesRequest,
+    ListDeliveriesResponse, ListEventsRequest, ListEventsResponse, RecoverRequest, RecoverResponse,
+    ReplayRequest, ReplayResponse, SendTestRequest, SendTestResponse, SubmitRequest, SubmitResponse,
+    WatchDeliveriesRequest, WatchDeliveriesResponse,
 };
 use watchbell_model::ids::TeamId;
 
