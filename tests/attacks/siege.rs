@@ -1,8 +1,8 @@
 //! What another team notices while one team attacks: its events go on being accepted, and soon.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -46,7 +46,7 @@ struct Victim {
 pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
     // One at a time: what is measured is one attack.
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock();
     crate::harness::database::on_sqlite(async |database| {
         let process = Serve::all(&database).address_space(ADDRESS_SPACE).start().await;
         let admin = Client::admin(&process);
@@ -123,13 +123,13 @@ impl Attacker {
     /// Notes a refusal, to be judged afterwards.
     pub(super) fn note<T>(&self, answer: Result<T, Status>) {
         if let Err(status) = answer {
-            self.refusals.lock().unwrap().push(status);
+            self.refusals.lock().push(status);
         }
     }
 
     /// Every refusal says what the caller did, or when to come again. What the attacker's own end broke off says neither.
     fn was_refused_properly(&self) {
-        for status in &*self.refusals.lock().unwrap() {
+        for status in &*self.refusals.lock() {
             let fine = match status.code() {
                 Code::InvalidArgument
                 | Code::NotFound

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 use http::{HeaderMap, HeaderValue, header};
 use watchbell_egress::{Answer, EgressPolicy, Guard, HttpClient};

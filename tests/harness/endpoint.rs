@@ -1,10 +1,11 @@
 //! A webhook endpoint that notes when each event arrived.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{DeliveryPolicy, EventFilter, WebhookDestination};
@@ -39,7 +40,7 @@ impl Endpoint {
                     .to_str()
                     .expect("ids are ASCII")
                     .to_owned();
-                noting.lock().unwrap().entry(id).or_default().push(clock.now());
+                noting.lock().entry(id).or_default().push(clock.now());
             })
             .start()
             .await
@@ -76,11 +77,11 @@ impl Endpoint {
 
     /// How many different events have arrived.
     pub(crate) fn distinct(&self) -> usize {
-        self.arrivals.lock().unwrap().len()
+        self.arrivals.lock().len()
     }
 
     /// When each event arrived, in order.
     pub(crate) fn arrivals(&self) -> HashMap<String, Vec<DateTime<Utc>>> {
-        self.arrivals.lock().unwrap().clone()
+        self.arrivals.lock().clone()
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -60,11 +61,7 @@ impl Load {
                     for client in clients.by_ref() {
                         let answer = timeout(DEADLINE, client.emit(&team, finding(&id))).await;
                         let answer = answer.unwrap_or_else(|late| Err(Status::from_error(Box::new(late))));
-                        if heard
-                            .lock()
-                            .unwrap()
-                            .note(&id, answer.map(|answer| answer.duplicate))
-                        {
+                        if heard.lock().note(&id, answer.map(|answer| answer.duplicate)) {
                             break;
                         }
                         tokio::time::sleep(PAUSE).await;
@@ -77,12 +74,12 @@ impl Load {
 
     /// Events accepted so far.
     pub(crate) fn accepted(&self) -> usize {
-        self.heard.lock().unwrap().accepted.len()
+        self.heard.lock().accepted.len()
     }
 
     /// Refusals so far.
     pub(crate) fn refused(&self) -> usize {
-        self.heard.lock().unwrap().refused
+        self.heard.lock().refused
     }
 
     /// Waits until so many more are accepted.
@@ -107,7 +104,7 @@ impl Load {
             ended.is_ok(),
             "within {WAIT_TIMEOUT:?}: every call is answered in the end"
         );
-        std::mem::take(&mut *self.heard.lock().unwrap())
+        std::mem::take(&mut *self.heard.lock())
     }
 }
 

@@ -2,10 +2,11 @@
 //! it had under way may arrive twice then.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 use watchbell_model::clock::{Clock as _, SystemClock};
@@ -45,7 +46,7 @@ impl Takeovers {
                     if now.len() == replicas
                         && let Some(since) = missing_since.take()
                     {
-                        noting.lock().unwrap().push((since, looked));
+                        noting.lock().push((since, looked));
                     }
                     before = now;
                 }
@@ -57,7 +58,7 @@ impl Takeovers {
 
     /// Those so far.
     pub(crate) fn seen(&self) -> Vec<Span> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().clone()
     }
 }
 

@@ -3,11 +3,12 @@
 //! feed says whose settings to look at again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, stream};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use watchbell_contracts::config::v1::ListAllTeamsRequest;
@@ -182,8 +183,8 @@ impl Scheduler {
         Ok(due)
     }
 
-    fn looks(&self) -> std::sync::MutexGuard<'_, HashMap<TeamId, Look>> {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn looks(&self) -> parking_lot::MutexGuard<'_, HashMap<TeamId, Look>> {
+        self.looks.lock()
     }
 }
 

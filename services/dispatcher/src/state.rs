@@ -4,8 +4,9 @@ pub(crate) mod feed;
 pub(crate) mod load;
 pub(crate) mod submission_queue;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 use watchbell_model::brand::Brand;
@@ -112,36 +113,28 @@ impl Core {
 
     /// The lanes. Hold them briefly, and never across an await.
     pub(crate) fn lanes(&self) -> MutexGuard<'_, Lanes<Job>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lanes.lock()
     }
 
     /// As whom this replica takes leases.
     pub(crate) fn owner(&self) -> Uuid {
-        *self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.owner.lock()
     }
 
     /// Others have taken this replica for dead: from now on it is another one, and what it holds is theirs.
     pub(crate) fn begin_new_epoch(&self, id: Uuid) {
-        *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = id;
+        *self.owner.lock() = id;
         self.lanes().retain(|job| job.owner == id);
     }
 
     /// Notes leases that may or may not have been taken; the sweeper gives them back.
     pub(crate) fn record_uncertain_leases(&self, owner: Uuid, ids: impl IntoIterator<Item = Uuid>) {
-        let mut uncertain_leases = self
-            .uncertain_leases
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut uncertain_leases = self.uncertain_leases.lock();
         uncertain_leases.extend(ids.into_iter().map(|id| (owner, id)));
     }
 
     /// Those leases, to be given back.
     pub(crate) fn take_uncertain_leases(&self) -> Vec<(Uuid, Uuid)> {
-        std::mem::take(
-            &mut *self
-                .uncertain_leases
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        std::mem::take(&mut *self.uncertain_leases.lock())
     }
 }

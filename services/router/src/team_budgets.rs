@@ -2,8 +2,9 @@
 //! here, before anything is parsed, so that other teams' events find threads and transactions that are not full of them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchbell_model::ids::TeamId;
 
@@ -39,7 +40,7 @@ impl TeamBudgets {
     }
 
     fn budget(&self, team: TeamId) -> Arc<Semaphore> {
-        let mut teams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut teams = self.0.lock();
         if let Some(bound) = teams.get(&team).and_then(Weak::upgrade) {
             return bound;
         }

@@ -4,8 +4,9 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use watchbell_domain::ids::TeamId;
 
 /// What one unit holds, in bytes.
@@ -80,7 +81,7 @@ impl<K: Eq + Hash + Copy> MemoryBudget<K> {
     }
 
     fn held(&self) -> MutexGuard<'_, Held<K>> {
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.held.lock()
     }
 }
 
@@ -116,7 +117,7 @@ impl<K: Eq + Hash + Copy> MemoryPermit<K> {
     /// So many units more, under the same condition as the first.
     #[must_use]
     pub fn grow(&self, by: usize) -> bool {
-        let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut units = self.units.lock();
         let granted = self.budget.held().grant(self.budget.0.total, self.owners, by);
         if granted {
             *units += by;
@@ -127,7 +128,7 @@ impl<K: Eq + Hash + Copy> MemoryPermit<K> {
 
 impl<K: Eq + Hash + Copy> Drop for MemoryPermit<K> {
     fn drop(&mut self) {
-        let units = *self.units.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let units = *self.units.get_mut();
         let mut held = self.budget.held();
         held.all -= units;
         for owner in self.owners.into_iter().flatten() {

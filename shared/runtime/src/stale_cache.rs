@@ -3,11 +3,12 @@
 //! the last answer goes on being used.
 
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::ids::TeamId;
@@ -192,11 +193,11 @@ impl<V, E> Default for Entry<V, E> {
 
 impl<V: Clone, E> Entry<V, E> {
     fn held(&self) -> Option<Held<V>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.held.lock().clone()
     }
 
     fn hold(&self, held: Held<V>) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        *self.held.lock() = Some(held);
     }
 }
 
@@ -245,7 +246,7 @@ mod tests {
 
         async fn get(&self) -> Result<usize, Unanswered<String>> {
             let ask = || async {
-                let answer = self.config.lock().unwrap().clone();
+                let answer = self.config.lock().clone();
                 self.asked.fetch_add(1, Ordering::SeqCst);
                 self.gate.acquire().await.unwrap().forget();
                 answer.map(|value| Answer {
@@ -259,7 +260,7 @@ mod tests {
         }
 
         fn becomes(&self, answer: Result<usize, &str>) {
-            *self.config.lock().unwrap() = answer.map_err(ToOwned::to_owned);
+            *self.config.lock() = answer.map_err(ToOwned::to_owned);
         }
 
         fn asked(&self) -> usize {

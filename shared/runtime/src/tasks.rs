@@ -190,7 +190,9 @@ async fn on_its_own_thread(name: &'static str, run: impl Future<Output = ()> + S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
 
     type Ended = Arc<Mutex<Vec<&'static str>>>;
 
@@ -206,7 +208,7 @@ mod tests {
                 for _ in 0..10 {
                     tokio::task::yield_now().await;
                 }
-                ended.lock().unwrap().push(name);
+                ended.lock().push(name);
             })
         }
     }
@@ -232,10 +234,7 @@ mod tests {
             slow("sweeper", &ended),
         );
         tasks.shutdown(Duration::from_secs(60)).await.unwrap();
-        assert_eq!(
-            *ended.lock().unwrap(),
-            ["sweeper", "lanes", "flusher", "heartbeat"]
-        );
+        assert_eq!(*ended.lock(), ["sweeper", "lanes", "flusher", "heartbeat"]);
     }
 
     #[tokio::test]
@@ -255,7 +254,7 @@ mod tests {
         );
         let dropped = tasks.shutdown(Duration::from_millis(50)).await.unwrap_err();
         assert_eq!(dropped, ["dispatcher.stuck", "dispatcher.also_stuck"]);
-        assert_eq!(*ended.lock().unwrap(), ["flusher"]);
+        assert_eq!(*ended.lock(), ["flusher"]);
     }
 
     struct Panics;

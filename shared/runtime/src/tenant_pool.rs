@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::Span;
@@ -106,7 +107,7 @@ impl TenantPool {
     }
 
     fn enter(&self, team: TeamId) -> Result<Piece<'_>, Busy> {
-        let mut teams = self.teams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut teams = self.teams.lock();
         let entry = teams.entry(team).or_insert_with(|| Team {
             turn: Arc::new(Semaphore::new(1)),
             pieces: 0,
@@ -131,11 +132,7 @@ impl Default for TenantPool {
 
 impl Drop for Piece<'_> {
     fn drop(&mut self) {
-        let mut teams = self
-            .tenant_pool
-            .teams
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut teams = self.tenant_pool.teams.lock();
         if let Entry::Occupied(mut entry) = teams.entry(self.team) {
             entry.get_mut().pieces -= 1;
             if entry.get().pieces == 0 {
@@ -198,7 +195,7 @@ mod tests {
         end.send(()).unwrap();
         assert_eq!(first.await.unwrap(), Ok(()));
         assert_eq!(second.await.unwrap(), Ok(1));
-        assert!(tenant_pool.teams.lock().unwrap().is_empty());
+        assert!(tenant_pool.teams.lock().is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,9 +1,10 @@
 //! What the tests of this crate share.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use watchbell_model::clock::Clock;
 
 /// A clock that stands still until it is moved.
@@ -16,7 +17,7 @@ impl ManualClock {
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap() += by;
+        *self.0.lock() += by;
     }
 }
 
@@ -26,6 +27,6 @@ impl Clock for ManualClock {
     }
 
     fn monotonic(&self) -> Duration {
-        *self.0.lock().unwrap()
+        *self.0.lock()
     }
 }

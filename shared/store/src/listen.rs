@@ -3,11 +3,12 @@
 //! a record: it may be lost, and a subscriber is told when some may have been, so that it looks for itself.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 use tokio::sync::broadcast;
@@ -136,7 +137,7 @@ impl ChangeBus {
 impl Remote {
     /// Starts the listening task unless it runs.
     fn listen(&self, local: &broadcast::Sender<Message>) {
-        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listener = self.listener.lock();
         if listener.as_ref().is_none_or(AbortHandle::is_finished) {
             let task = listen_for_ever(self.pool.clone(), self.name.clone(), local.clone());
             *listener = Some(tokio::spawn(task).abort_handle());
@@ -144,12 +145,7 @@ impl Remote {
     }
 
     fn stop(&self) {
-        if let Some(task) = self
-            .listener
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
+        if let Some(task) = self.listener.lock().take() {
             task.abort();
         }
     }

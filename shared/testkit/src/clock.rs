@@ -1,9 +1,10 @@
 //! A clock that stands still until a test moves it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use watchbell_model::clock::{Clock, SharedClock};
 
 /// A settable clock. Clones show the same time.
@@ -60,7 +61,7 @@ impl TestClock {
     }
 
     fn lock(&self) -> MutexGuard<'_, Time> {
-        self.time.lock().unwrap_or_else(PoisonError::into_inner)
+        self.time.lock()
     }
 }
 

@@ -1,8 +1,8 @@
 //! What arrived, in order, and how to wait for it without sleeping.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -85,7 +85,7 @@ impl<T: Clone> Journal<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<T>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 }
 

@@ -2,11 +2,12 @@
 //! of it. Each script is for one connection; connections beyond the last script are served as HTTP wants it.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -95,11 +96,7 @@ impl RawEndpoint {
         let server = Loopback::accept(listener, address, move |stream| {
             let state = Arc::clone(&serving);
             async move {
-                let script = state
-                    .scripts
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .next();
+                let script = state.scripts.lock().next();
                 let mut conversation = Conversation::new(stream, state);
                 // Either way it is over.
                 let _ = match script {

@@ -8,13 +8,14 @@ mod oauth;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 
 use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
@@ -197,7 +198,7 @@ impl SlackStandIn {
 
 impl State {
     fn rules(&self) -> MutexGuard<'_, Rules> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+        self.script.lock()
     }
 
     async fn handle(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {

@@ -7,10 +7,11 @@ mod conversation;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio_rustls::TlsAcceptor;
 
 use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
@@ -280,7 +281,7 @@ impl SmtpStandInBuilder {
 
 impl State {
     fn rules(&self) -> MutexGuard<'_, Rules> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+        self.script.lock()
     }
 
     /// The scripted reply for a recipient, used up by one.

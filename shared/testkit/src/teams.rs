@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
@@ -131,11 +132,7 @@ impl TeamsStandIn {
 
     /// Answers the next request like this. Several are used up in order.
     pub fn reply_next(&self, reply: TeamsReply) {
-        self.state
-            .replies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(reply);
+        self.state.replies.lock().push_back(reply);
     }
 
     /// Every request.
@@ -186,11 +183,7 @@ impl State {
             return text(StatusCode::METHOD_NOT_ALLOWED, "");
         }
         let body: Option<Value> = serde_json::from_slice(request.body()).ok();
-        let scripted = self
-            .replies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
+        let scripted = self.replies.lock().pop_front();
         if scripted == Some(TeamsReply::Hang) {
             self.record(flavour, &request, body, 0, Some("never answered".to_owned()));
             return std::future::pending().await;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 
 use crate::journal::{Journal, NotArrived, WAIT_TIMEOUT};
@@ -139,11 +140,7 @@ impl WebhookReceiver {
 
     /// Verifies signatures with this secret too from now on.
     pub fn expect_secret(&self, secret: impl Into<String>) {
-        self.state
-            .secrets
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(secret.into());
+        self.state.secrets.write().push(secret.into());
     }
 
     /// Behaves like this from now on, wherever no path's own behaviour says otherwise.
@@ -329,7 +326,7 @@ impl State {
         if self.count_only {
             self.received.tick();
         } else {
-            let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+            let secrets = self.secrets.read();
             let signatures = signatures::verify(&secrets, &self.brand_header, &head.headers, &body);
             drop(secrets);
             if self.refuses && signatures.brand != Check::Valid {
@@ -360,7 +357,7 @@ impl State {
     }
 
     fn scripts(&self) -> MutexGuard<'_, Scripts> {
-        self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scripts.lock()
     }
 }
 
@@ -415,7 +412,7 @@ impl Arrivals {
 }
 
 fn lock(shard: &Mutex<HashMap<String, u32>>) -> MutexGuard<'_, HashMap<String, u32>> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+    shard.lock()
 }
 
 /// `event.id`, and nothing else of the body is built.

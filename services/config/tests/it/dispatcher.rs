@@ -1,10 +1,11 @@
 //! A Dispatcher as far as Config knows it: says how channels fare, and takes events each once.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use parking_lot::Mutex;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, DispatcherApi, boxed};
 use watchbell_contracts::dispatcher::v1::*;
@@ -36,7 +37,7 @@ impl DispatcherStandIn {
     }
 
     pub(crate) fn fares(&self, stats: Vec<ChannelStats>) {
-        *self.0.stats.lock().unwrap() = stats;
+        *self.0.stats.lock() = stats;
     }
 
     pub(crate) fn away(&self, away: bool) {
@@ -45,7 +46,7 @@ impl DispatcherStandIn {
 
     /// What was submitted, duplicates left out.
     pub(crate) fn taken(&self) -> Vec<SubmitRequest> {
-        self.0.taken.lock().unwrap().clone()
+        self.0.taken.lock().clone()
     }
 
     fn check(&self, principal: Option<&Principal>) -> Result<(), Status> {
@@ -57,7 +58,7 @@ impl DispatcherStandIn {
     }
 
     fn take(&self, request: SubmitRequest) -> SubmitResponse {
-        let mut taken = self.0.taken.lock().unwrap();
+        let mut taken = self.0.taken.lock();
         let id = |request: &SubmitRequest| request.event.as_ref().map(|event| event.id.clone());
         let duplicate = taken.iter().any(|other| id(other) == id(&request));
         let sequence = request.sequence;
@@ -90,7 +91,7 @@ impl DispatcherApi for DispatcherStandIn {
         request: Request<GetChannelStatsRequest>,
     ) -> Answer<GetChannelStatsResponse> {
         self.check(request.extensions().get())?;
-        let channels = self.0.stats.lock().unwrap().clone();
+        let channels = self.0.stats.lock().clone();
         Ok(Response::new(GetChannelStatsResponse { channels }))
     }
 

@@ -1,12 +1,13 @@
 //! Config and the Dispatcher as far as the Digest calls them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, DispatcherApi, SnapshotApi, boxed};
@@ -57,11 +58,11 @@ impl ConfigStandIn {
     }
 
     pub(super) fn edit(&self, edit: impl FnOnce(&mut config::TeamSnapshot)) {
-        edit(&mut self.snapshot.lock().unwrap());
+        edit(&mut self.snapshot.lock());
     }
 
     fn snapshot(&self) -> config::TeamSnapshot {
-        self.snapshot.lock().unwrap().clone()
+        self.snapshot.lock().clone()
     }
 }
 
@@ -197,17 +198,17 @@ impl DispatcherStandIn {
             accept_time: Some(convert::timestamp(accepted)),
             ..Default::default()
         };
-        self.events.lock().unwrap().push((team.to_string(), event));
+        self.events.lock().push((team.to_string(), event));
     }
 
     /// Every submission there was.
     pub(super) fn submitted(&self) -> Vec<SubmitRequest> {
-        self.submitted.lock().unwrap().clone()
+        self.submitted.lock().clone()
     }
 
     /// The ids of what was committed, in order.
     pub(super) fn accepted(&self) -> Vec<String> {
-        self.order.lock().unwrap().clone()
+        self.order.lock().clone()
     }
 
     pub(super) fn away(&self, away: bool) {
@@ -262,17 +263,17 @@ impl DispatcherStandIn {
 
     fn commit(&self, request: SubmitRequest) -> Result<SubmitResponse, Status> {
         let id = request.event.clone().unwrap().id;
-        let mut accepted = self.accepted.lock().unwrap();
+        let mut accepted = self.accepted.lock();
         let duplicate = accepted.contains_key(&id);
         let routes = accepted
             .entry(id.clone())
             .or_insert_with(|| request.routes.clone())
             .clone();
         if !duplicate {
-            self.order.lock().unwrap().push(id);
+            self.order.lock().push(id);
         }
         let sequence = request.sequence;
-        self.submitted.lock().unwrap().push(request);
+        self.submitted.lock().push(request);
         if self.die_after_commit.load(Ordering::SeqCst) {
             return Err(Status::unknown("the connection broke"));
         }
@@ -319,7 +320,6 @@ impl DispatcherApi for DispatcherStandIn {
         let mut events: Vec<_> = self
             .events
             .lock()
-            .unwrap()
             .iter()
             .filter(|(team, event)| {
                 *team == request.team_id
@@ -349,7 +349,7 @@ impl DispatcherApi for DispatcherStandIn {
 
     async fn get_event(&self, request: Request<GetEventRequest>) -> Answer<GetEventResponse> {
         let id = request.into_inner().event_id;
-        match self.accepted.lock().unwrap().get(&id) {
+        match self.accepted.lock().get(&id) {
             Some(routes) => {
                 let event = AcceptedEvent {
                     routes: routes.clone(),

@@ -2,9 +2,9 @@
 //! database yet.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
 use watchbell_domain::ids::{ChannelId, TeamId};
 
@@ -56,10 +56,10 @@ impl Health {
     }
 
     pub(crate) fn unhealthy(&self) -> MutexGuard<'_, HashMap<ChannelId, i64>> {
-        self.unhealthy.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unhealthy.lock()
     }
 
     pub(crate) fn results(&self) -> MutexGuard<'_, HashMap<ChannelId, HealthSample>> {
-        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+        self.results.lock()
     }
 }

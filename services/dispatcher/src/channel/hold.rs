@@ -1,10 +1,10 @@
 //! What quiet hours hold back: until when, and by which quiet hours that was decided.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use watchbell_domain::Severity;
 use watchbell_domain::quiet_hours::QuietHours;
 
@@ -26,7 +26,7 @@ pub(crate) struct HoldPlans {
 impl HoldPlans {
     /// Whether what is held is to be looked at: the quiet hours are others, or were until a moment ago.
     pub(crate) fn is_stale(&self, lane: LaneId, quiet: Option<&QuietHours>, now: Duration) -> bool {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.lanes.lock();
         match lanes.get(&lane) {
             Some((known, since)) if known.as_ref() == quiet => now.saturating_sub(*since) < SETTLING,
             _ => {
@@ -37,12 +37,12 @@ impl HoldPlans {
     }
 
     pub(crate) fn forget(&self, lane: LaneId) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.lanes.lock();
         lanes.remove(&lane);
     }
 
     pub(crate) fn keep_only(&self, held: &[SummaryLane]) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.lanes.lock();
         lanes.retain(|lane, _| held.iter().any(|held| held.lane == *lane));
     }
 }

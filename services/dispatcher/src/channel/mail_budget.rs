@@ -3,9 +3,9 @@
 //! each replica on its own, and anew after a restart.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use parking_lot::Mutex;
 use watchbell_model::ids::TeamId;
 
 use crate::channel::policy::ChannelPolicy;
@@ -60,7 +60,7 @@ impl Budgets {
 
     fn count(&self, team: TeamId, messages: usize, now: DateTime<Utc>) -> Option<Over> {
         let begin = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
-        let mut hour = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hour = self.spent.lock();
         if hour.begin != begin {
             *hour = Hour {
                 begin,

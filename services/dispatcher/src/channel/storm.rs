@@ -3,11 +3,11 @@
 //! replica for itself, and begins with what the log says: a storm goes on over a restart.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
 use watchbell_contracts::config::v1 as config;
 use watchbell_model::channel::StormLimit;
@@ -157,7 +157,7 @@ impl Storms {
     }
 
     fn lanes(&self) -> MutexGuard<'_, HashMap<LaneId, Recent>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lanes.lock()
     }
 }
 

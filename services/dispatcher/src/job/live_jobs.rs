@@ -2,8 +2,9 @@
 //! their outcome.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 /// Deliveries with a job in this process, and how many copies of it.
@@ -29,7 +30,7 @@ impl LiveJobs {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

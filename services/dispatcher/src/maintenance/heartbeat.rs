@@ -1,9 +1,10 @@
 //! Says that this replica lives, and frees what belongs to replicas that do not. Time is the database's, so that
 //! clocks which differ between machines take nobody's work away.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
 use uuid::Uuid;
 use watchbell_runtime::ready::Condition;
@@ -112,7 +113,7 @@ impl Heartbeat {
     }
 
     fn history(&self) -> MutexGuard<'_, HeartbeatHistory> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        self.history.lock()
     }
 
     async fn free(&self, owner: Uuid) -> Result<u64, DbErr> {

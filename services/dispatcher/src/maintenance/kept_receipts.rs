@@ -2,9 +2,10 @@
 //! told once a day: the team's inbox, and by mail the operator.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use watchbell_model::ids::{EventId, TeamId};
 use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
@@ -26,7 +27,7 @@ pub(crate) struct Told(Mutex<HashMap<TeamId, NaiveDate>>);
 pub(crate) fn tell_kept(core: &Core, told: &Told, team: TeamId) {
     let now = core.clock.now().trunc_subsecs(6);
     let today = now.date_naive();
-    let mut told = told.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut told = told.0.lock();
     if told.get(&team) == Some(&today) {
         return;
     }

@@ -3,8 +3,9 @@
 //! delivery would wait for as long as this replica lives.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ impl Reconciler {
             let held = core.live_jobs.lock();
             let now: HashSet<Uuid> = leased.into_iter().filter(|id| !held.contains_key(id)).collect();
             drop(held);
-            let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut unknown = self.unknown.lock();
             let before = std::mem::replace(&mut *unknown, now);
             unknown.intersection(&before).copied().collect()
         };

@@ -1,10 +1,11 @@
 //! Retention: what is older than was configured goes, a little at a time, so that deliveries never wait for it. How
 //! much at a time is found out: a stretch should take a hundredth of a second, and is followed by a rest four times as long.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ impl Retention {
 
     /// One stretch; how long to rest before the next, or `None` at the end of a round.
     pub(crate) async fn tick(&self) -> Result<Option<Duration>, DbErr> {
-        let mut progress = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = *self.progress.lock();
         if !progress.is_under_way() {
             progress.begin(self.core.clock.now());
         }
@@ -69,7 +70,7 @@ impl Retention {
             took if took < TARGET_CHUNK_TIME / 2 => (progress.rows * 2).min(MAX_ROWS),
             _ => progress.rows,
         };
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        *self.progress.lock() = progress;
         Ok(progress.is_under_way().then(|| (took * 4).max(MIN_PAUSE)))
     }
 

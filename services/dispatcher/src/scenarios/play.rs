@@ -1,12 +1,13 @@
 //! The outside, played: a Config that holds channels, and receivers that answer as a story says.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, SnapshotApi};
@@ -42,20 +43,20 @@ impl PlayedConfig {
             display_name: name.to_owned(),
             ..Default::default()
         };
-        self.channels.lock().unwrap().insert((team, id), channel);
+        self.channels.lock().insert((team, id), channel);
     }
 
     pub(crate) fn change(&self, team: TeamId, id: ChannelId, change: impl FnOnce(&mut config::Channel)) {
-        change(self.channels.lock().unwrap().get_mut(&(team, id)).unwrap());
+        change(self.channels.lock().get_mut(&(team, id)).unwrap());
     }
 
     pub(super) fn delete(&self, team: TeamId, id: ChannelId) {
-        self.channels.lock().unwrap().remove(&(team, id));
+        self.channels.lock().remove(&(team, id));
     }
 
     /// A member turns a topic off.
     pub(super) fn opt_out(&self, member: MemberId, topic: &str) {
-        self.opt_outs.lock().unwrap().push(config::OptOut {
+        self.opt_outs.lock().push(config::OptOut {
             member_id: member.to_string(),
             topics: vec![topic.to_owned()],
         });
@@ -64,7 +65,7 @@ impl PlayedConfig {
     /// Somebody is a member from now on, under this address.
     pub(super) fn join(&self, member: MemberId, email: &str, is_owner: bool) {
         self.leave(member);
-        self.people.lock().unwrap().members.push(config::Mailbox {
+        self.people.lock().members.push(config::Mailbox {
             member_id: member.to_string(),
             email: email.to_owned(),
             is_owner,
@@ -73,7 +74,7 @@ impl PlayedConfig {
 
     /// A member was removed.
     pub(super) fn leave(&self, member: MemberId) {
-        let mut people = self.people.lock().unwrap();
+        let mut people = self.people.lock();
         people
             .members
             .retain(|mailbox| mailbox.member_id != member.to_string());
@@ -82,12 +83,12 @@ impl PlayedConfig {
     /// Sets who gets receipts.
     pub(super) fn receipts_to(&self, recipients: &[&str]) {
         let recipients = recipients.iter().map(|&address| address.to_owned()).collect();
-        self.people.lock().unwrap().compliance_recipients = recipients;
+        self.people.lock().compliance_recipients = recipients;
     }
 
     /// Makes an email channel the team's mail server.
     pub(super) fn mail_by(&self, channel: ChannelId) {
-        *self.mail_server.lock().unwrap() = Some(channel);
+        *self.mail_server.lock() = Some(channel);
     }
 
     fn here(&self) -> Result<(), Status> {
@@ -112,10 +113,9 @@ impl SnapshotApi for PlayedConfig {
             _ => self
                 .mail_server
                 .lock()
-                .unwrap()
                 .ok_or_else(|| Status::not_found("no default"))?,
         };
-        let channels = self.channels.lock().unwrap();
+        let channels = self.channels.lock();
         let channel = channels.get(&(team, id)).cloned();
         let channel = channel.ok_or_else(|| Status::not_found("no such channel"))?;
         let answer = config::ResolveChannelResponse {
@@ -146,7 +146,7 @@ impl SnapshotApi for PlayedConfig {
             }),
             preferences: vec![],
         };
-        let members = self.people.lock().unwrap().members.clone();
+        let members = self.people.lock().members.clone();
         let snapshot = config::TeamSnapshot {
             members: members.into_iter().map(member).collect(),
             ..Default::default()
@@ -161,7 +161,7 @@ impl SnapshotApi for PlayedConfig {
         request: Request<config::ReportChannelHealthRequest>,
     ) -> Result<Response<config::ReportChannelHealthResponse>, Status> {
         self.here()?;
-        self.reports.lock().unwrap().push(request.into_inner());
+        self.reports.lock().push(request.into_inner());
         Ok(Response::new(config::ReportChannelHealthResponse {}))
     }
 
@@ -205,8 +205,8 @@ impl SnapshotApi for PlayedConfig {
     ) -> Result<Response<config::ListOptOutsResponse>, Status> {
         self.here()?;
         Ok(Response::new(config::ListOptOutsResponse {
-            opt_outs: self.opt_outs.lock().unwrap().clone(),
-            ..self.people.lock().unwrap().clone()
+            opt_outs: self.opt_outs.lock().clone(),
+            ..self.people.lock().clone()
         }))
     }
 
@@ -255,17 +255,12 @@ impl Receivers {
 
     /// The next answer of a channel.
     pub(super) fn answer(&self, channel: ChannelId, result: AttemptResult) {
-        self.answers
-            .lock()
-            .unwrap()
-            .entry(channel)
-            .or_default()
-            .push_back(result);
+        self.answers.lock().entry(channel).or_default().push_back(result);
     }
 
     /// Every answer of a channel from now on; `None` for success.
     pub(super) fn always(&self, channel: ChannelId, result: Option<AttemptResult>) {
-        let mut always = self.always.lock().unwrap();
+        let mut always = self.always.lock();
         match result {
             Some(result) => always.insert(channel, result),
             None => always.remove(&channel),
@@ -275,7 +270,7 @@ impl Receivers {
     /// A channel that answers only when the gate is given permits.
     pub(super) fn gate(&self, channel: ChannelId) -> Arc<Semaphore> {
         let gate = Arc::new(Semaphore::new(0));
-        self.gates.lock().unwrap().insert(channel, Arc::clone(&gate));
+        self.gates.lock().insert(channel, Arc::clone(&gate));
         gate
     }
 
@@ -321,17 +316,16 @@ impl Transport for Receivers {
         let code = if channel.is_some() { 200 } else { 250 };
         // Mail to people answers under its lane's id, which is the team's.
         let channel = channel.unwrap_or_else(|| ChannelId::from_uuid(outgoing.event.team_id.as_uuid()));
-        let gate = self.gates.lock().unwrap().get(&channel).cloned();
+        let gate = self.gates.lock().get(&channel).cloned();
         if let Some(gate) = gate {
             gate.acquire().await.unwrap().forget();
         }
         let next = self
             .answers
             .lock()
-            .unwrap()
             .get_mut(&channel)
             .and_then(VecDeque::pop_front);
-        let next = next.or_else(|| self.always.lock().unwrap().get(&channel).cloned());
+        let next = next.or_else(|| self.always.lock().get(&channel).cloned());
         next.unwrap_or_else(|| AttemptResult::delivered(code, Duration::from_millis(3)))
     }
 }

@@ -18,7 +18,7 @@ mod rng;
 mod temper;
 mod world;
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use sea_orm::ConnectionTrait;
@@ -87,13 +87,13 @@ impl Search {
             if let Err(why) = result {
                 self.end.store(0, Ordering::Relaxed);
                 let trace = world.trace;
-                self.broken.lock().unwrap().push(Broken { seed, why, trace });
+                self.broken.lock().push(Broken { seed, why, trace });
             }
         }
     }
 
     fn conclude(self) {
-        let broken = self.broken.into_inner().unwrap();
+        let broken = self.broken.into_inner();
         if let Some(Broken { seed, why, trace }) = broken.into_iter().min_by_key(|broken| broken.seed) {
             let trace = trace.join("\n");
             panic!("{trace}\n\n{why}\n\nTo see it again: WATCHBELL_SIMULATION_SEED={seed}");

@@ -3,8 +3,8 @@
 //! that there is something suffices, and hints travel between replicas.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -68,10 +68,7 @@ impl Feed {
         for team in teams {
             let _ = self.inboxes.send(Some(team));
             if self.shared {
-                self.untold
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(team);
+                self.untold.lock().insert(team);
                 told = true;
             }
         }
@@ -106,7 +103,7 @@ impl Feed {
 
     /// What was new while the last hint was on its way goes with the next.
     async fn tell_others(&self) {
-        let teams = std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner));
+        let teams = std::mem::take(&mut *self.untold.lock());
         for team in teams {
             if let Err(error) = self.bus.publish(INBOX, &team.to_string()).await {
                 // Watchers look for themselves now and then.

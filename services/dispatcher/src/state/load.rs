@@ -1,8 +1,8 @@
 //! Whether this process itself is what limits throughput: its processors, or the size of its commits.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 
 /// Processors are short when the runtime's threads have work for this share of the time, in percent.
@@ -83,7 +83,7 @@ impl LoadMonitor {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //! takes, which teams share.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::memory_budget::MemoryBudget;
@@ -88,7 +89,7 @@ impl SubmissionQueue {
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queues.lock()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Config and the Dispatcher as far as the Edge calls them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
+use parking_lot::Mutex;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, InboxApi, PreferenceApi, boxed};
 use watchbell_contracts::config::v1::*;
@@ -128,7 +129,6 @@ impl PreferencesStandIn {
     pub(super) fn setting(&self, topic: &str) -> PreferenceSetting {
         self.preferences
             .lock()
-            .unwrap()
             .iter()
             .find(|preference| preference.topic == topic)
             .unwrap()
@@ -140,7 +140,7 @@ impl PreferencesStandIn {
     }
 
     pub(super) fn updated(&self) -> Vec<String> {
-        self.updated.lock().unwrap().clone()
+        self.updated.lock().clone()
     }
 
     pub(super) fn away(&self, away: bool) {
@@ -193,7 +193,7 @@ impl PreferenceApi for PreferencesStandIn {
             masked_address: "a***@example.com".to_owned(),
             topic: "weekly_digest".to_owned(),
             preferences: if is_member {
-                self.preferences.lock().unwrap().clone()
+                self.preferences.lock().clone()
             } else {
                 Vec::new()
             },
@@ -208,11 +208,11 @@ impl PreferenceApi for PreferencesStandIn {
         }
         self.changes.fetch_add(1, Ordering::SeqCst);
         let request = request.into_inner();
-        let mut preferences = self.preferences.lock().unwrap();
+        let mut preferences = self.preferences.lock();
         let mut topics = Vec::new();
         if !request.preferences.is_empty() {
             for changed in request.preferences {
-                self.updated.lock().unwrap().push(changed.topic.clone());
+                self.updated.lock().push(changed.topic.clone());
                 let place = preferences.iter_mut().find(|now| now.topic == changed.topic);
                 *place.unwrap() = changed;
             }
@@ -298,11 +298,11 @@ impl InboxStandIn {
     }
 
     pub(super) fn holds(&self, cursors: &[i64]) {
-        *self.holds.lock().unwrap() = cursors.to_vec();
+        *self.holds.lock() = cursors.to_vec();
     }
 
     pub(super) fn brings(&self, cursors: &[i64]) {
-        *self.brings.lock().unwrap() = cursors.to_vec();
+        *self.brings.lock() = cursors.to_vec();
     }
 
     pub(super) fn stays_open(&self) {
@@ -311,7 +311,7 @@ impl InboxStandIn {
 
     /// Team, member and position of each watch.
     pub(super) fn watched(&self) -> Vec<(String, String, String)> {
-        self.watched.lock().unwrap().clone()
+        self.watched.lock().clone()
     }
 }
 
@@ -348,12 +348,11 @@ impl InboxApi for InboxStandIn {
         assert_eq!(Principal::from_request(&request).ok(), Some(Principal::Service));
         let request = request.into_inner();
         known(&request.member_id)?;
-        let held = self.holds.lock().unwrap().clone();
+        let held = self.holds.lock().clone();
         let reset =
             !request.after.is_empty() && !held.iter().any(|cursor| position(*cursor) == request.after);
         self.watched
             .lock()
-            .unwrap()
             .push((request.team_id, request.member_id, request.after));
         let first = WatchResponse {
             position: held
@@ -371,7 +370,7 @@ impl InboxApi for InboxStandIn {
             ..first.clone()
         };
         let mut answers = vec![Ok(first), Ok(heartbeat)];
-        for cursor in self.brings.lock().unwrap().iter() {
+        for cursor in self.brings.lock().iter() {
             answers.push(Ok(WatchResponse {
                 notification: Some(notification(*cursor)),
                 position: position(*cursor),

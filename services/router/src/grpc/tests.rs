@@ -1,9 +1,10 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chrono::DateTime;
 use futures::{StreamExt as _, poll, stream};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::metrics::noop::NoopMeterProvider;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tonic::Code;
 use watchbell_contracts::config::v1::EventType;
@@ -183,7 +184,7 @@ async fn an_event_without_an_id_gets_one() {
         .await;
     let id = answer.unwrap().into_inner().event_id;
     assert!(id.starts_with("evt_"), "{id}");
-    assert_eq!(committed.lock().unwrap()[0].event.as_ref().unwrap().id, id);
+    assert_eq!(committed.lock()[0].event.as_ref().unwrap().id, id);
 }
 
 #[tokio::test]
@@ -202,7 +203,7 @@ async fn every_violation_is_answered_under_its_own_path_and_nothing_is_submitted
     );
     let refused = refusal(world.router.emit(by_key(team_id(), emit(None)))).await;
     assert_eq!(fields(&refused), ["event"]);
-    assert!(committed.lock().unwrap().is_empty());
+    assert!(committed.lock().is_empty());
 }
 
 #[tokio::test]
@@ -219,7 +220,7 @@ async fn data_is_submitted_byte_for_byte() {
         .emit(by_key(team_id(), emit(Some(event))))
         .await
         .unwrap();
-    let submitted = committed.lock().unwrap()[0].event.clone().unwrap().payload;
+    let submitted = committed.lock()[0].event.clone().unwrap().payload;
     assert_eq!(submitted, json(text));
 }
 
@@ -271,7 +272,7 @@ async fn data_that_would_not_come_back_as_it_is_is_refused() {
             (Code::InvalidArgument, vec![field])
         );
     }
-    assert!(committed.lock().unwrap().is_empty());
+    assert!(committed.lock().is_empty());
 }
 
 #[tokio::test]
@@ -323,7 +324,7 @@ async fn nobody_emits_without_a_name_or_for_another_team() {
     assert_eq!(refused.code, Code::NotFound);
     let services = refusal(world.router.emit(internal_request(emit(Some(finding("e")))))).await;
     assert_eq!(fields(&services), ["team_id"]);
-    assert!(committed.lock().unwrap().is_empty());
+    assert!(committed.lock().is_empty());
 }
 
 #[tokio::test]
@@ -407,7 +408,7 @@ async fn a_batch_answers_each_event_in_its_place() {
         ]
     );
     assert_eq!(fields(outcomes[3].as_ref().unwrap_err()), ["events[3].type"]);
-    assert_eq!(committed.lock().unwrap().len(), 2);
+    assert_eq!(committed.lock().len(), 2);
 }
 
 #[tokio::test]
@@ -435,7 +436,7 @@ async fn a_batch_has_one_to_a_thousand_events_and_at_most_4_mib() {
         let refused = from_status(&emit_batch(events).await.unwrap_err());
         assert_eq!(fields(&refused), vec!["events"; violations]);
     }
-    assert_eq!(committed.lock().unwrap().len(), 1_000);
+    assert_eq!(committed.lock().len(), 1_000);
 }
 
 #[tokio::test]
@@ -530,7 +531,7 @@ async fn explain_says_who_would_get_it_and_sends_nothing() {
     let refused = refusal(explain(wrong(), Some(never))).await;
     assert_eq!(fields(&refused)[0], "at");
     assert_eq!(refused.violations.len(), 5);
-    assert!(committed.lock().unwrap().is_empty());
+    assert!(committed.lock().is_empty());
 }
 
 #[tokio::test]

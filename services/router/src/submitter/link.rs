@@ -1,9 +1,10 @@
 //! Keeping a stream to one Dispatcher open: again when it breaks, and anew before the server ends it for its age, so
 //! that nobody's submission is in flight at that moment.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -47,8 +48,8 @@ impl Link {
         std::mem::replace(&mut *self.lock(), session)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Session>>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Option<Arc<Session>>> {
+        self.session.lock()
     }
 }
 

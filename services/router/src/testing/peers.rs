@@ -1,10 +1,11 @@
 //! Config and Dispatcher as a test scripts them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status};
@@ -65,7 +66,7 @@ impl FakeConfig {
 
     /// What it answers of the team from now on.
     pub(crate) fn set(&self, team: TeamId, answer: Result<TeamSnapshot, Status>) {
-        self.answers.lock().unwrap().insert(team.to_string(), answer);
+        self.answers.lock().insert(team.to_string(), answer);
     }
 
     /// How many fetches have begun.
@@ -92,7 +93,7 @@ impl SnapshotApi for FakeConfig {
         self.fetches.fetch_add(1, Ordering::SeqCst);
         let team = request.into_inner().team_id;
         // Read first, answered when let through: what Config saw may be old by the time it arrives.
-        let answer = self.answers.lock().unwrap().get(&team).cloned();
+        let answer = self.answers.lock().get(&team).cloned();
         self.gate.acquire().await.unwrap().forget();
         let snapshot = answer.unwrap_or_else(|| Err(Status::not_found("no such team")))?;
         Ok(Response::new(GetTeamSnapshotResponse {
@@ -195,7 +196,7 @@ impl FakeDispatcher {
                 let mut session = dispatcher.session().await;
                 while let Some(request) = session.request().await {
                     session.commit(&request);
-                    kept.lock().unwrap().push(request);
+                    kept.lock().push(request);
                 }
             }
         });

@@ -113,8 +113,10 @@ impl<A: Authenticator> Authenticator for CachedKeys<A> {
 mod tests {
     use super::*;
     use crate::testing::ManualClock;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::sync::{Arc, Mutex};
+
+    use parking_lot::Mutex;
 
     #[derive(Clone, Copy)]
     enum Config {
@@ -133,7 +135,7 @@ mod tests {
         async fn authenticate(&self, _: KeyHash) -> Result<Grant, Problem> {
             self.asked.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
-            match *self.config.lock().unwrap() {
+            match *self.config.lock() {
                 Config::Knows(expires_at) => Ok(Grant {
                     principal: Principal::Service,
                     expires_at,
@@ -171,7 +173,7 @@ mod tests {
         }
 
         fn turns(&self, config: Config) {
-            *self.fake.config.lock().unwrap() = config;
+            *self.fake.config.lock() = config;
         }
 
         async fn accepts(&self) -> bool {

@@ -1,4 +1,4 @@
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -97,7 +97,7 @@ impl World {
 
     async fn stop(self) {
         self.shutdown.cancel();
-        let running = self.running.lock().unwrap().take().unwrap();
+        let running = self.running.lock().take().unwrap();
         running.await.unwrap();
     }
 }

@@ -297,11 +297,12 @@ impl Drop for Answer {
 mod tests {
     use super::*;
     use std::convert::Infallible;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use opentelemetry::trace::{SpanKind, TracerProvider as _};
     use opentelemetry_sdk::error::OTelSdkResult;
     use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+    use parking_lot::Mutex;
     use tower::ServiceExt;
     use tracing_subscriber::Registry;
     use tracing_subscriber::layer::SubscriberExt;
@@ -315,7 +316,7 @@ mod tests {
 
     impl SpanExporter for Spans {
         async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-            self.0.lock().unwrap().extend(batch);
+            self.0.lock().extend(batch);
             Ok(())
         }
     }
@@ -354,7 +355,7 @@ mod tests {
                 .await
                 .unwrap(),
         );
-        spans.0.lock().unwrap().clone()
+        spans.0.lock().clone()
     }
 
     fn attribute(span: &SpanData, key: &str) -> Option<String> {

@@ -181,9 +181,10 @@ mod tests {
         ExportTraceServiceRequest, ExportTraceServiceResponse,
     };
     use opentelemetry_proto::tonic::trace::v1::Span;
+    use parking_lot::Mutex;
     use serde_json::Value;
     use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
     use tokio::sync::mpsc;
     use tonic::{Request, Response, Status};
 
@@ -192,7 +193,7 @@ mod tests {
 
     impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+            self.0.lock().write(bytes)
         }
 
         fn flush(&mut self) -> std::io::Result<()> {
@@ -202,7 +203,7 @@ mod tests {
 
     impl Written {
         fn lines(&self) -> Vec<Value> {
-            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            let text = String::from_utf8(self.0.lock().clone()).unwrap();
             text.lines()
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect()

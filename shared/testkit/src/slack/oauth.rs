@@ -1,7 +1,6 @@
 //! Slack's OAuth v2: the user approves at once, and a code can be redeemed once.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +8,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, LOCATION};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
@@ -154,7 +154,7 @@ impl Desk {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

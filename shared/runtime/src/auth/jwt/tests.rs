@@ -1,6 +1,6 @@
 //! Tokens that must be taken, and those that must not: each of these differs from a good one in one thing.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -55,11 +55,11 @@ impl Provider {
     }
 
     fn says(&self, document: impl Into<Vec<u8>>) {
-        *self.document.lock().unwrap() = Some(document.into());
+        *self.document.lock() = Some(document.into());
     }
 
     fn goes_away(&self) {
-        *self.document.lock().unwrap() = None;
+        *self.document.lock() = None;
     }
 
     fn asked(&self) -> usize {
@@ -72,7 +72,7 @@ impl KeySource for Provider {
     async fn fetch(&self) -> Result<Vec<u8>, Cause> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.answers.acquire().await?.forget();
-        let document = self.document.lock().unwrap().clone();
+        let document = self.document.lock().clone();
         document.ok_or_else(|| "away".into())
     }
 }
