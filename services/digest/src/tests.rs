@@ -1,6 +1,6 @@
 //! The whole service against stand-ins of Config and the Dispatcher, on both databases.
 
-mod stand_ins;
+mod fakes;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use watchbell_store::{Store, connect, store_tests};
 use watchbell_testkit::TestClock;
 
 use crate::{Digest, Migrator, Needs};
-use stand_ins::{ConfigStandIn, DispatcherStandIn};
+use fakes::{ConfigStandIn, DispatcherStandIn};
 
 const MONDAY: &str = "2026-11-16T08:00:00Z";
 

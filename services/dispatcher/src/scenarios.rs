@@ -5,13 +5,13 @@ mod actions;
 mod admission;
 mod clock_skew;
 mod commit;
+pub(crate) mod fakes;
 mod health;
 mod inbox;
 mod lanes;
 mod leases;
 mod log;
 mod people;
-pub(crate) mod play;
 mod retries;
 mod running;
 mod storms;
@@ -34,7 +34,7 @@ use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_store::{Backend, Store};
 use watchbell_testkit::TestClock;
 
-use self::play::{PlayedConfig, Receivers};
+use self::fakes::{FakeConfig, Receivers};
 use crate::api::Service;
 use crate::channel::cache::Channels;
 use crate::delivery::pump::Pump;
@@ -62,21 +62,21 @@ struct Rig {
     health: HealthReporter,
     unparker: Unparker,
     service: Service,
-    stage: Stage,
+    env: TestEnv,
 }
 
 /// What replicas of one story have in common.
 #[derive(Clone)]
-struct Stage {
+struct TestEnv {
     clock: TestClock,
-    config: Arc<PlayedConfig>,
+    config: Arc<FakeConfig>,
     receivers: Arc<Receivers>,
     team: TeamId,
 }
 
-// === impl Stage ===
+// === impl TestEnv ===
 
-impl Stage {
+impl TestEnv {
     fn new() -> Self {
         let clock = TestClock::parse(BEGIN).unwrap();
         let team = TeamId::generate(clock.shared().now());
@@ -117,42 +117,42 @@ impl Stage {
 impl Rig {
     /// A replica that begins a story.
     async fn new(store: &Store) -> Self {
-        Self::on(store, &Stage::new()).await
+        Self::on(store, &TestEnv::new()).await
     }
 
     /// A replica that joins one.
-    async fn on(store: &Store, stage: &Stage) -> Self {
-        Self::with(store, stage, |_| {}).await
+    async fn on(store: &Store, env: &TestEnv) -> Self {
+        Self::with(store, env, |_| {}).await
     }
 
-    async fn with(store: &Store, stage: &Stage, adjust: impl FnOnce(&mut Settings)) -> Self {
+    async fn with(store: &Store, env: &TestEnv, adjust: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(store.settings().clone());
         adjust(&mut settings);
         let mail = MailSettings {
             operator_address: "ops@platform.example".parse().ok(),
             ..MailSettings::default()
         };
-        Self::of(store, stage, settings, &mail).await
+        Self::of(store, env, settings, &mail).await
     }
 
-    async fn with_mail(store: &Store, stage: &Stage, adjust: impl FnOnce(&mut MailSettings)) -> Self {
+    async fn with_mail(store: &Store, env: &TestEnv, adjust: impl FnOnce(&mut MailSettings)) -> Self {
         let mut mail = MailSettings::default();
         adjust(&mut mail);
-        Self::of(store, stage, Settings::new(store.settings().clone()), &mail).await
+        Self::of(store, env, Settings::new(store.settings().clone()), &mail).await
     }
 
-    async fn of(store: &Store, stage: &Stage, settings: Settings, mail: &MailSettings) -> Self {
+    async fn of(store: &Store, env: &TestEnv, settings: Settings, mail: &MailSettings) -> Self {
         let parts = Parts {
-            clock: stage.clock.shared(),
+            clock: env.clock.shared(),
             settings,
             db: Db::new(store.clone()),
             channels: Channels::new(
-                Arc::clone(&stage.config) as _,
+                Arc::clone(&env.config) as _,
                 ConfigFeed::told_by_hand(),
-                stage.clock.shared(),
+                env.clock.shared(),
                 true,
             ),
-            transport: Arc::clone(&stage.receivers) as _,
+            transport: Arc::clone(&env.receivers) as _,
             metrics: Metrics::new(&opentelemetry::global::meter("test")),
             mail: mail.policy(),
             brand: Arc::default(),
@@ -169,7 +169,7 @@ impl Rig {
             health: HealthReporter { core: shared() },
             unparker: Unparker::new(shared()),
             service: Service { core: shared() },
-            stage: stage.clone(),
+            env: env.clone(),
             core,
         }
     }
@@ -190,7 +190,7 @@ impl Rig {
 
     /// Moves time and lets everything happen that is due by then.
     async fn pass(&mut self, time: Duration) {
-        self.stage.clock.advance(time);
+        self.env.clock.advance(time);
         self.settle().await;
     }
 
@@ -225,7 +225,7 @@ impl Rig {
 
     /// Submits one event to channels.
     async fn emit(&mut self, id: &str, channels: &[ChannelId]) -> wire::SubmitResponse {
-        let request = request(&self.stage, id, channels);
+        let request = request(&self.env, id, channels);
         let answer = self.submit(vec![request]).await.remove(0);
         assert_eq!(answer.error, None);
         answer
@@ -234,7 +234,7 @@ impl Rig {
     /// All deliveries of the story's team, oldest first.
     async fn deliveries(&self) -> Vec<wire::Delivery> {
         let request = wire::ListDeliveriesRequest {
-            team_id: self.stage.team.to_string(),
+            team_id: self.env.team.to_string(),
             page_size: 1000,
             ..Default::default()
         };
@@ -256,7 +256,7 @@ impl Rig {
 
     async fn get(&self, id: &str) -> wire::Delivery {
         let request = wire::GetDeliveryRequest {
-            team_id: self.stage.team.to_string(),
+            team_id: self.env.team.to_string(),
             delivery_id: id.to_owned(),
         };
         self.service
@@ -278,24 +278,24 @@ impl Rig {
 }
 
 /// A request to submit an event of HIGH severity.
-fn request(stage: &Stage, id: &str, channels: &[ChannelId]) -> wire::SubmitRequest {
+fn request(env: &TestEnv, id: &str, channels: &[ChannelId]) -> wire::SubmitRequest {
     wire::SubmitRequest {
         sequence: 0,
-        team_id: stage.team.to_string(),
-        event: Some(event(stage, id)),
+        team_id: env.team.to_string(),
+        event: Some(event(env, id)),
         routes: channels.iter().map(|channel| to_channel(*channel)).collect(),
         traceparent: String::new(),
         email: None,
     }
 }
 
-fn event(stage: &Stage, id: &str) -> event_wire::Event {
+fn event(env: &TestEnv, id: &str) -> event_wire::Event {
     event_wire::Event {
         id: id.to_owned(),
         r#type: "finding.created".to_owned(),
         severity: Severity::High.to_wire(),
         category: Category::SecurityAlert.to_wire(),
-        occurred_at: Some(timestamp(stage.now())),
+        occurred_at: Some(timestamp(env.now())),
         title: format!("Finding {id}"),
         payload: Some(event_wire::event::Payload::DataJson(
             br#"{"n":1}"#.to_vec().into(),
@@ -340,7 +340,7 @@ async fn presume_dead(dead: &Rig, by: &mut Rig) {
 
 /// Asks without waiting for the answer.
 fn ask(rig: &Rig, id: &str, channels: &[ChannelId]) -> oneshot::Receiver<wire::SubmitResponse> {
-    ask_for(rig, request(&rig.stage, id, channels))
+    ask_for(rig, request(&rig.env, id, channels))
 }
 
 fn ask_for(rig: &Rig, request: wire::SubmitRequest) -> oneshot::Receiver<wire::SubmitResponse> {

@@ -5,12 +5,12 @@
 mod answer;
 mod dispatch;
 mod email;
+#[cfg(test)]
+pub(crate) mod fixtures;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub(crate) mod logged;
 mod notice;
-#[cfg(test)]
-pub(crate) mod samples;
 mod slack;
 pub(crate) mod summary;
 mod teams;

@@ -12,24 +12,24 @@
 
 mod checks;
 mod clients;
-mod hub;
+mod cluster;
+mod fault_profile;
 mod replica;
 mod rng;
-mod temper;
-mod world;
+mod scheduler;
 
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use uuid::Uuid;
 use watchbell_store::{DatabaseSettings, Store};
 
-use self::world::World;
+use self::cluster::Cluster;
 use crate::store::Migrator;
 
-pub(crate) use hub::{database_now, step};
+pub(crate) use scheduler::{database_now, step};
 
 /// Schedules that every test run looks at; `.ci/run` looks at more.
 const SCHEDULES: u64 = 1_000;
@@ -81,12 +81,12 @@ impl Search {
             if seed >= self.end.load(Ordering::Relaxed) {
                 return;
             }
-            let mut world = World::new(store, seed);
-            let result = world.run().await;
-            self.steps.fetch_add(world.steps, Ordering::Relaxed);
+            let mut cluster = Cluster::new(store, seed);
+            let result = cluster.run().await;
+            self.steps.fetch_add(cluster.steps, Ordering::Relaxed);
             if let Err(why) = result {
                 self.end.store(0, Ordering::Relaxed);
-                let trace = world.trace;
+                let trace = cluster.trace;
                 self.broken.lock().push(Broken { seed, why, trace });
             }
         }

@@ -1,7 +1,7 @@
 //! The routes as browsers and mail programs meet them, before stand-ins of Config and the Dispatcher.
 
+mod fakes;
 mod slack;
-mod stand_ins;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use watchbell_runtime::settings::LimitSettings;
 use watchbell_testkit::TestClock;
 
 use crate::{Edge, EdgeSettings, Needs, router};
-use stand_ins::{
+use fakes::{
     COLLEAGUE, InboxStandIn, MEMBER, OTHER_MEMBER, OneKey, OneMember, PreferencesStandIn, TEAM, TOKEN,
 };
 

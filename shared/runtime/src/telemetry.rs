@@ -173,6 +173,9 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
     use super::*;
     use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
         TraceService, TraceServiceServer,
@@ -183,8 +186,6 @@ mod tests {
     use opentelemetry_proto::tonic::trace::v1::Span;
     use parking_lot::Mutex;
     use serde_json::Value;
-    use std::io::Write;
-    use std::sync::Arc;
     use tokio::sync::mpsc;
     use tonic::{Request, Response, Status};
 

@@ -18,7 +18,7 @@ fn down() -> AttemptResult {
 
 async fn test(rig: &mut Rig, channel: ChannelId) -> Result<wire::Delivery, tonic::Status> {
     let request = wire::SendTestRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         channel_id: channel.to_string(),
         ..Default::default()
     };
@@ -31,7 +31,7 @@ async fn test(rig: &mut Rig, channel: ChannelId) -> Result<wire::Delivery, tonic
 
 async fn recover(rig: &Rig, channel: ChannelId, since: DateTime<Utc>) -> Result<i64, tonic::Status> {
     let request = wire::RecoverRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         channel_id: channel.to_string(),
         start_time: Some(timestamp(since)),
     };
@@ -41,7 +41,7 @@ async fn recover(rig: &Rig, channel: ChannelId, since: DateTime<Utc>) -> Result<
 
 async fn cancel(rig: &Rig, id: &str) -> Result<wire::Delivery, tonic::Status> {
     let request = wire::CancelDeliveryRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         delivery_id: id.to_owned(),
     };
     let answer = rig.service.cancel_delivery(internal_request(request)).await?;
@@ -53,32 +53,32 @@ store_tests! {
 
     async fn a_test_answers_with_its_attempt_at_once(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         // Neither a queue in the lane nor quiet hours nor a pause keep a test waiting.
-        rig.stage.config.change(rig.stage.team, channel, |channel| channel.paused = true);
+        rig.env.config.change(rig.env.team, channel, |channel| channel.paused = true);
         let delivery = test(&mut rig, channel).await.unwrap();
         assert!(delivery.test);
         assert_eq!(delivery.state, State::Delivered as i32);
         assert_eq!(delivery.attempts.len(), 1);
         let stored = rig.get(&delivery.id).await;
         assert_eq!(stored.attempts, delivery.attempts, "and it is in the log");
-        let list = wire::ListEventsRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let list = wire::ListEventsRequest { team_id: rig.env.team.to_string(), ..Default::default() };
         let events = rig.service.list_events(internal_request(list)).await.unwrap().into_inner().events;
         assert!(events.is_empty(), "tests are no facts");
     }
 
     async fn a_test_that_fails_is_not_tried_again_and_says_nothing_of_health(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         let gone = AttemptResult { channel_broken: true, status_code: 410, ..AttemptResult::permanent("http.410", "gone") };
-        rig.stage.receivers.answer(channel, gone);
+        rig.env.receivers.answer(channel, gone);
         assert_eq!(test(&mut rig, channel).await.unwrap().state, State::Failed as i32);
-        rig.stage.receivers.answer(channel, down());
+        rig.env.receivers.answer(channel, down());
         let failed = test(&mut rig, channel).await.unwrap();
         assert_eq!(failed.state, State::Failed as i32);
         assert_eq!(failed.attempts[0].error, "the endpoint answered 503");
         rig.pass(Duration::from_secs(100_000)).await;
-        assert_eq!(rig.stage.receivers.carried().len(), 2);
+        assert_eq!(rig.env.receivers.carried().len(), 2);
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         assert_eq!(rig.states().await[2], State::Delivered);
@@ -86,11 +86,11 @@ store_tests! {
 
     async fn a_test_of_an_unknown_type_or_channel_is_refused(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let nowhere = ChannelId::generate(rig.stage.now());
+        let nowhere = ChannelId::generate(rig.env.now());
         assert_eq!(test(&mut rig, nowhere).await.unwrap_err().code(), Code::NotFound);
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         let request = wire::SendTestRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             channel_id: channel.to_string(),
             event_type: "no.such.type".to_owned(),
             ..Default::default()
@@ -101,9 +101,9 @@ store_tests! {
 
     async fn a_test_to_somebody_else_than_the_channel_is_refused(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         let request = wire::SendTestRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             channel_id: channel.to_string(),
             recipient: "ann@example.com".to_owned(),
             ..Default::default()
@@ -113,7 +113,7 @@ store_tests! {
         let status = answer.unwrap_err();
         let violations = from_status(&status).violations;
         assert_eq!(violations.iter().map(|wrong| wrong.field.as_str()).collect::<Vec<_>>(), ["recipient"]);
-        assert!(rig.stage.receivers.carried().is_empty());
+        assert!(rig.env.receivers.carried().is_empty());
     }
 
     async fn a_channel_can_be_tested_before_it_is_saved_and_nothing_is_stored(store: Store) {
@@ -125,7 +125,7 @@ store_tests! {
             ..Default::default()
         };
         let request = wire::SendTestRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             channel: Some(draft),
             ..Default::default()
         };
@@ -133,13 +133,13 @@ store_tests! {
         let delivery = answer.delivery.unwrap();
         assert_eq!((delivery.state, delivery.attempts.len()), (State::Delivered as i32, 1));
         assert!(rig.deliveries().await.is_empty());
-        assert_eq!(rig.stage.receivers.carried().len(), 1);
+        assert_eq!(rig.env.receivers.carried().len(), 1);
 
         let by_key = |scopes: &[Scope], request: wire::SendTestRequest| {
             let mut request = tonic::Request::new(request);
             request.extensions_mut().insert(Principal::ApiKey {
-                key_id: watchbell_model::ids::KeyId::generate(rig.stage.now()),
-                team_id: Some(rig.stage.team),
+                key_id: watchbell_model::ids::KeyId::generate(rig.env.now()),
+                team_id: Some(rig.env.team),
                 scopes: scopes.iter().copied().collect(),
             });
             request
@@ -148,59 +148,59 @@ store_tests! {
         assert_eq!(refused.code(), Code::PermissionDenied, "as for saving one");
         let allowed = by_key(&[Scope::DeliveriesWrite, Scope::ConfigWrite], request.clone());
         rig.service.send_test(allowed).await.unwrap();
-        let both = wire::SendTestRequest { channel_id: ChannelId::generate(rig.stage.now()).to_string(), ..request };
+        let both = wire::SendTestRequest { channel_id: ChannelId::generate(rig.env.now()).to_string(), ..request };
         let refused = rig.service.send_test(internal_request(both)).await.unwrap_err();
         assert_eq!(from_status(&refused).violations.iter().next().unwrap().field, "channel");
     }
 
     async fn a_receipt_is_not_tested_in_a_chat(store: Store) {
         let rig = Rig::new(&store).await;
-        let channel = ChannelId::generate(rig.stage.now());
-        rig.stage.config.add(rig.stage.team, channel, ChannelKind::Slack, "#alerts");
+        let channel = ChannelId::generate(rig.env.now());
+        rig.env.config.add(rig.env.team, channel, ChannelKind::Slack, "#alerts");
         let request = wire::SendTestRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             channel_id: channel.to_string(),
             event_type: "compliance.receipt.issued".to_owned(),
             ..Default::default()
         };
         let refused = rig.service.send_test(internal_request(request)).await.unwrap_err();
         assert_eq!(from_status(&refused).violations.iter().next().unwrap().field, "event_type");
-        assert!(rig.stage.receivers.carried().is_empty() && rig.deliveries().await.is_empty());
+        assert!(rig.env.receivers.carried().is_empty() && rig.deliveries().await.is_empty());
     }
 
     async fn a_replay_sends_the_same_event_as_a_new_delivery(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         let original = rig.delivery().await;
-        rig.stage.clock.advance(Duration::from_secs(1));
+        rig.env.clock.advance(Duration::from_secs(1));
         let request =
-            wire::ReplayRequest { team_id: rig.stage.team.to_string(), delivery_id: original.id.clone() };
+            wire::ReplayRequest { team_id: rig.env.team.to_string(), delivery_id: original.id.clone() };
         let replay = rig.service.replay(internal_request(request)).await.unwrap().into_inner().delivery.unwrap();
         assert_eq!(replay.replay_of, original.id);
         assert_eq!(replay.route, original.route);
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered; 2]);
-        assert_eq!(rig.stage.receivers.events(), ["e1", "e1"]);
+        assert_eq!(rig.env.receivers.events(), ["e1", "e1"]);
     }
 
     async fn recovery_takes_up_what_failed_since_a_time_with_a_new_schedule(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
-        rig.stage.receivers.always(channel, Some(AttemptResult::permanent("http.410", "no")));
+        let channel = rig.env.channel("a");
+        rig.env.receivers.always(channel, Some(AttemptResult::permanent("http.410", "no")));
         rig.emit("old", &[channel]).await;
         rig.pass(Duration::from_secs(60)).await;
-        let since = rig.stage.now();
+        let since = rig.env.now();
         for id in ["e1", "e2"] {
             rig.emit(id, &[channel]).await;
         }
         rig.settle().await;
-        rig.stage.receivers.always(channel, Some(down()));
+        rig.env.receivers.always(channel, Some(down()));
         assert_eq!(recover(&rig, channel, since).await.unwrap(), 2);
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Failed, State::Pending, State::Pending]);
-        rig.stage.receivers.always(channel, None);
+        rig.env.receivers.always(channel, None);
         rig.pass(Duration::from_secs(60)).await;
         assert_eq!(rig.states().await, [State::Failed, State::Delivered, State::Delivered]);
         assert_eq!(rig.deliveries().await[1].attempt_count, 3, "attempts go on counting");
@@ -209,15 +209,15 @@ store_tests! {
 
     async fn recovery_waits_until_the_channel_is_enabled(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
-        let begin = rig.stage.now();
+        let channel = rig.env.channel("a");
+        let begin = rig.env.now();
         let gone = AttemptResult { channel_broken: true, ..AttemptResult::permanent("http.410", "gone") };
-        rig.stage.receivers.answer(channel, gone);
+        rig.env.receivers.answer(channel, gone);
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         let status = recover(&rig, channel, begin).await.unwrap_err();
         assert_eq!(from_status(&status).reason.as_deref(), Some("CHANNEL_UNHEALTHY"));
-        rig.stage.config.change(rig.stage.team, channel, |channel| channel.health_epoch += 1);
+        rig.env.config.change(rig.env.team, channel, |channel| channel.health_epoch += 1);
         assert_eq!(recover(&rig, channel, begin).await.unwrap(), 1);
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered]);
@@ -225,8 +225,8 @@ store_tests! {
 
     async fn what_waits_can_be_called_off_and_what_ended_cannot(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
-        rig.stage.receivers.answer(channel, down());
+        let channel = rig.env.channel("a");
+        rig.env.receivers.answer(channel, down());
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         let id = rig.delivery().await.id;
@@ -234,19 +234,19 @@ store_tests! {
         assert_eq!(cancelled.state, State::Cancelled as i32);
         assert_eq!(cancelled.attempts.len(), 1);
         rig.pass(Duration::from_secs(100)).await;
-        assert_eq!(rig.stage.receivers.carried().len(), 1, "it is not tried any more");
+        assert_eq!(rig.env.receivers.carried().len(), 1, "it is not tried any more");
         let status = cancel(&rig, &id).await.unwrap_err();
         assert_eq!(from_status(&status).reason.as_deref(), Some("DELIVERY_ENDED"));
     }
 
     async fn what_queues_in_memory_can_be_called_off_and_what_is_being_sent_cannot(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.ordered("a");
-        let gate = rig.stage.receivers.gate(channel);
+        let channel = rig.env.ordered("a");
+        let gate = rig.env.receivers.gate(channel);
         rig.emit("first", &[channel]).await;
         rig.emit("second", &[channel]).await;
         rig.pump.tick();
-        rig.stage.receivers.until(1).await;
+        rig.env.receivers.until(1).await;
         let all = rig.deliveries().await;
         let status = cancel(&rig, &all[0].id).await.unwrap_err();
         assert_eq!(from_status(&status).reason.as_deref(), Some("DELIVERY_IN_FLIGHT"));

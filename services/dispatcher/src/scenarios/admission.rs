@@ -9,10 +9,10 @@ use crate::store::Migrator;
 
 /// A replica whose lanes hold four jobs, and a channel that has just got one.
 async fn begin(store: &Store) -> (Rig, ChannelId) {
-    let mut rig = Rig::with(store, &Stage::new(), |settings| settings.max_jobs_per_lane = 4).await;
+    let mut rig = Rig::with(store, &TestEnv::new(), |settings| settings.max_jobs_per_lane = 4).await;
     // Later than lanes are forgotten.
-    rig.stage.clock.advance(Duration::from_secs(3600));
-    let busy = rig.stage.channel("busy");
+    rig.env.clock.advance(Duration::from_secs(3600));
+    let busy = rig.env.channel("busy");
     rig.emit("first", &[busy]).await;
     rig.settle().await;
     (rig, busy)
@@ -62,7 +62,7 @@ store_tests! {
     async fn a_lane_that_moves_gets_what_it_has_room_for_and_the_rest_waits(store: Store) {
         let (mut rig, busy) = begin(&store).await;
         press(&rig);
-        let other = rig.stage.channel("other");
+        let other = rig.env.channel("other");
         let asked = ask_for(&rig, 6, busy).await;
         let another = ask_for(&rig, 1, other).await;
         rig.committer.tick().await;
@@ -83,7 +83,7 @@ store_tests! {
         rig.committer.tick().await;
         let waiting = answered(asked, 4).await;
         for _ in 0..20 {
-            rig.stage.clock.advance(Duration::from_millis(50));
+            rig.env.clock.advance(Duration::from_millis(50));
             press(&rig);
             // Others' attempts end all the time, but no room is left by it.
             let lane = LaneId(busy.as_uuid());
@@ -96,7 +96,7 @@ store_tests! {
 
     async fn a_lane_that_stands_still_is_no_reason_to_wait(store: Store) {
         let (mut rig, busy) = begin(&store).await;
-        rig.stage.clock.advance(Duration::from_millis(200));
+        rig.env.clock.advance(Duration::from_millis(200));
         press(&rig);
         let asked = ask_for(&rig, 20, busy).await;
         rig.committer.tick().await;
@@ -118,8 +118,8 @@ store_tests! {
         rig.committer.tick().await;
         let waiting = answered(waiting, 4).await;
         // Nothing is short any more, and more than a batch has waited.
-        rig.stage.clock.advance(Duration::from_millis(300));
-        let other = rig.stage.channel("other");
+        rig.env.clock.advance(Duration::from_millis(300));
+        let other = rig.env.channel("other");
         let late = ask_for(&rig, 2, other).await;
         let stop = CancellationToken::new();
         let running = tokio::spawn(rig.committer.run(stop.clone()));

@@ -18,12 +18,12 @@ store_tests! {
 
     async fn what_a_clock_that_was_ahead_has_written_is_not_late(store: Store) {
         let mut rig = Rig::new(&store).await;
-        rig.stage.clock.set(ahead());
-        let channel = rig.stage.channel("a");
-        rig.stage.receivers.answer(channel, AttemptResult::retryable("down", "the endpoint is down"));
+        rig.env.clock.set(ahead());
+        let channel = rig.env.channel("a");
+        rig.env.receivers.answer(channel, AttemptResult::retryable("down", "the endpoint is down"));
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
-        rig.stage.clock.set(ahead() - TimeDelta::hours(1));
+        rig.env.clock.set(ahead() - TimeDelta::hours(1));
         rig.pass(Duration::from_secs(120)).await;
         assert_eq!(rig.states().await, [State::Pending], "two minutes by the clock that is right");
 
@@ -36,26 +36,26 @@ store_tests! {
 
     async fn what_waits_for_longer_than_a_clock_was_ahead_is_due_early_and_not_at_once(store: Store) {
         let mut rig = Rig::new(&store).await;
-        rig.stage.clock.set(ahead());
-        let channel = rig.stage.channel("a");
+        rig.env.clock.set(ahead());
+        let channel = rig.env.channel("a");
         let wait = Some(Duration::from_secs(2 * 60 * 60));
         let later = AttemptResult { outcome: AttemptOutcome::Retryable { retry_after: wait }, ..AttemptResult::retryable("busy", "later") };
-        rig.stage.receivers.answer(channel, later);
+        rig.env.receivers.answer(channel, later);
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
-        rig.stage.clock.set(ahead() - TimeDelta::hours(1));
+        rig.env.clock.set(ahead() - TimeDelta::hours(1));
         let clock_skew = ClockSkewRepair { core: Arc::clone(&rig.core) };
         assert_eq!(clock_skew.tick().await.unwrap(), 1);
         assert_eq!(clock_skew.tick().await.unwrap(), 0, "once is enough");
-        let due = rig.delivery().await.next_attempt_time.unwrap().seconds - rig.stage.now().timestamp();
+        let due = rig.delivery().await.next_attempt_time.unwrap().seconds - rig.env.now().timestamp();
         assert!((3_500..=3_600).contains(&due), "{due} s");
     }
 
     async fn what_a_right_clock_has_written_waits_as_long_as_it_should(store: Store) {
         let mut rig = Rig::new(&store).await;
-        rig.stage.clock.set(ahead() - TimeDelta::hours(1));
-        let channel = rig.stage.channel("a");
-        rig.stage.receivers.answer(channel, AttemptResult::retryable("down", "the endpoint is down"));
+        rig.env.clock.set(ahead() - TimeDelta::hours(1));
+        let channel = rig.env.channel("a");
+        rig.env.receivers.answer(channel, AttemptResult::retryable("down", "the endpoint is down"));
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         let clock_skew = ClockSkewRepair { core: Arc::clone(&rig.core) };

@@ -32,12 +32,12 @@ async fn tell(rig: &mut Rig) {
 }
 
 fn reenable(rig: &Rig, channel: ChannelId, recover: bool) {
-    rig.stage.config.change(rig.stage.team, channel, |channel| {
+    rig.env.config.change(rig.env.team, channel, |channel| {
         channel.health_epoch += 1;
         channel.recover_parked = recover;
         channel.health = config::ChannelHealth::Healthy.into();
     });
-    rig.core.channels.forget(rig.stage.team);
+    rig.core.channels.forget(rig.env.team);
 }
 
 store_tests! {
@@ -45,26 +45,26 @@ store_tests! {
 
     async fn a_channel_to_which_nothing_gets_through_is_unhealthy_and_parks(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
-        rig.stage.receivers.always(channel, Some(down()));
+        let channel = rig.env.channel("siem");
+        rig.env.receivers.always(channel, Some(down()));
         rig.emit("e1", &[channel]).await;
         exhaust(&mut rig).await;
         rig.emit("e2", &[channel]).await;
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Failed, State::Parked]);
-        assert_eq!(rig.stage.receivers.carried().len(), 6, "what is parked is not tried");
+        assert_eq!(rig.env.receivers.carried().len(), 6, "what is parked is not tried");
     }
 
     async fn a_channel_that_something_got_through_to_meanwhile_stays_healthy(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
-        rig.stage.receivers.answer(channel, down());
+        let channel = rig.env.channel("siem");
+        rig.env.receivers.answer(channel, down());
         rig.emit("bad", &[channel]).await;
         rig.settle().await;
         rig.emit("good", &[channel]).await;
         rig.settle().await;
         rig.health.tick().await.unwrap();
-        rig.stage.receivers.always(channel, Some(down()));
+        rig.env.receivers.always(channel, Some(down()));
         exhaust(&mut rig).await;
         rig.emit("e3", &[channel]).await;
         rig.settle().await;
@@ -73,27 +73,27 @@ store_tests! {
 
     async fn config_and_the_owners_are_told_once(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
-        rig.stage.receivers.always(channel, Some(down()));
-        rig.stage.config.join(MemberId::generate(rig.stage.now()), "olga@example.com", true);
-        rig.stage.config.join(MemberId::generate(rig.stage.now()), "ada@example.com", false);
+        let channel = rig.env.channel("siem");
+        rig.env.receivers.always(channel, Some(down()));
+        rig.env.config.join(MemberId::generate(rig.env.now()), "olga@example.com", true);
+        rig.env.config.join(MemberId::generate(rig.env.now()), "ada@example.com", false);
         rig.emit("e1", &[channel]).await;
         exhaust(&mut rig).await;
         for _ in 0..3 {
             tell(&mut rig).await;
             rig.settle().await;
         }
-        let reports = rig.stage.config.reports.lock().unwrap().clone();
+        let reports = rig.env.config.reports.lock().unwrap().clone();
         assert_eq!(reports.len(), 1);
         assert_eq!(reports[0].channel_id, channel.to_string());
         assert_eq!(reports[0].health(), config::ChannelHealth::Unhealthy);
-        let mails: Vec<_> = rig.stage.receivers.carried().into_iter().filter_map(|carried| carried.address).collect();
+        let mails: Vec<_> = rig.env.receivers.carried().into_iter().filter_map(|carried| carried.address).collect();
         assert_eq!(mails, ["olga@example.com"], "the Owner and nobody else");
         let told: Vec<_> =
             rig.deliveries().await.into_iter().filter(|delivery| delivery.event_type == UNHEALTHY).collect();
         assert_eq!(told.len(), 2, "by email and in the inbox");
         assert!(told[0].event_title.contains("siem"));
-        let event = rig.core.db.event(rig.stage.team, &told[0].event_id).await.unwrap().unwrap();
+        let event = rig.core.db.event(rig.env.team, &told[0].event_id).await.unwrap().unwrap();
         assert_eq!(event.source, "watchbell", "the brand's own");
         assert_eq!(event.url, "http://localhost:7700/settings/notifications");
         assert!(event.data.contains(&format!("watchbell channels reenable {channel} --recover")), "{}", event.data);
@@ -102,28 +102,28 @@ store_tests! {
 
     async fn nobody_is_forgotten_while_config_is_away(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
-        rig.stage.receivers.always(channel, Some(down()));
+        let channel = rig.env.channel("siem");
+        rig.env.receivers.always(channel, Some(down()));
         rig.emit("e1", &[channel]).await;
         exhaust(&mut rig).await;
-        rig.stage.config.away.store(true, std::sync::atomic::Ordering::Relaxed);
+        rig.env.config.away.store(true, std::sync::atomic::Ordering::Relaxed);
         tell(&mut rig).await;
-        assert!(rig.stage.config.reports.lock().unwrap().is_empty());
-        rig.stage.config.away.store(false, std::sync::atomic::Ordering::Relaxed);
+        assert!(rig.env.config.reports.lock().unwrap().is_empty());
+        rig.env.config.away.store(false, std::sync::atomic::Ordering::Relaxed);
         tell(&mut rig).await;
-        assert_eq!(rig.stage.config.reports.lock().unwrap().len(), 1);
+        assert_eq!(rig.env.config.reports.lock().unwrap().len(), 1);
     }
 
     async fn enabling_again_resumes_and_leaves_the_parked_ones_unless_asked(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
-        rig.stage.receivers.always(channel, Some(down()));
+        let channel = rig.env.channel("siem");
+        rig.env.receivers.always(channel, Some(down()));
         rig.emit("e1", &[channel]).await;
         exhaust(&mut rig).await;
         rig.emit("e2", &[channel]).await;
         rig.settle().await;
 
-        rig.stage.receivers.always(channel, None);
+        rig.env.receivers.always(channel, None);
         reenable(&rig, channel, false);
         tell(&mut rig).await;
         rig.unparker.tick().await.unwrap();
@@ -134,8 +134,8 @@ store_tests! {
 
     async fn enabling_again_with_recovery_delivers_what_was_parked_in_order(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.ordered("siem");
-        rig.stage.receivers.always(channel, Some(down()));
+        let channel = rig.env.ordered("siem");
+        rig.env.receivers.always(channel, Some(down()));
         rig.emit("e1", &[channel]).await;
         exhaust(&mut rig).await;
         for id in ["e2", "e3", "e4"] {
@@ -146,20 +146,20 @@ store_tests! {
         rig.settle().await;
         assert_eq!(rig.states().await[1..], [State::Parked; 3], "not before it is enabled");
 
-        rig.stage.receivers.always(channel, None);
+        rig.env.receivers.always(channel, None);
         reenable(&rig, channel, true);
         tell(&mut rig).await;
         assert_eq!(rig.unparker.tick().await.unwrap(), 3);
         rig.settle().await;
         assert_eq!(rig.states().await[1..], [State::Delivered; 3]);
-        assert_eq!(rig.stage.receivers.events()[6..], ["e2", "e3", "e4"]);
+        assert_eq!(rig.env.receivers.events()[6..], ["e2", "e3", "e4"]);
     }
 
     async fn a_destination_that_is_gone_is_unhealthy_at_once(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
+        let channel = rig.env.channel("siem");
         let gone = AttemptResult { channel_broken: true, status_code: 410, ..AttemptResult::permanent("http.410", "gone") };
-        rig.stage.receivers.answer(channel, gone);
+        rig.env.receivers.answer(channel, gone);
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         rig.emit("e2", &[channel]).await;
@@ -168,26 +168,26 @@ store_tests! {
     }
 
     async fn every_replica_knows_and_a_restart_forgets_nothing(store: Store) {
-        let stage = Stage::new();
-        let mut first = Rig::on(&store, &stage).await;
-        let channel = stage.channel("siem");
-        stage.receivers.always(channel, Some(down()));
+        let env = TestEnv::new();
+        let mut first = Rig::on(&store, &env).await;
+        let channel = env.channel("siem");
+        env.receivers.always(channel, Some(down()));
         first.emit("e1", &[channel]).await;
         exhaust(&mut first).await;
         drop(first);
-        let mut second = Rig::on(&store, &stage).await;
+        let mut second = Rig::on(&store, &env).await;
         tell(&mut second).await;
         second.settle().await;
-        let before = stage.receivers.carried().len();
+        let before = env.receivers.carried().len();
         second.emit("e2", &[channel]).await;
         second.settle().await;
-        assert_eq!(stage.receivers.carried().len(), before);
+        assert_eq!(env.receivers.carried().len(), before);
     }
 
     async fn a_paused_channel_parks_and_goes_on_when_it_is_activated(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.ordered("siem");
-        rig.stage.config.change(rig.stage.team, channel, |channel| channel.paused = true);
+        let channel = rig.env.ordered("siem");
+        rig.env.config.change(rig.env.team, channel, |channel| channel.paused = true);
         for id in ["e1", "e2"] {
             rig.emit(id, &[channel]).await;
         }
@@ -196,22 +196,22 @@ store_tests! {
         rig.unparker.tick().await.unwrap();
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Parked; 2]);
-        rig.stage.config.change(rig.stage.team, channel, |channel| channel.paused = false);
-        rig.core.channels.forget(rig.stage.team);
+        rig.env.config.change(rig.env.team, channel, |channel| channel.paused = false);
+        rig.core.channels.forget(rig.env.team);
         rig.unparker.tick().await.unwrap();
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered; 2]);
-        assert_eq!(rig.stage.receivers.events(), ["e1", "e2"]);
+        assert_eq!(rig.env.receivers.events(), ["e1", "e2"]);
     }
 
     async fn what_is_parked_for_a_deleted_channel_is_called_off(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
-        rig.stage.config.change(rig.stage.team, channel, |channel| channel.paused = true);
+        let channel = rig.env.channel("siem");
+        rig.env.config.change(rig.env.team, channel, |channel| channel.paused = true);
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
-        rig.stage.config.delete(rig.stage.team, channel);
-        rig.core.channels.forget(rig.stage.team);
+        rig.env.config.delete(rig.env.team, channel);
+        rig.core.channels.forget(rig.env.team);
         rig.unparker.tick().await.unwrap();
         assert_eq!(rig.states().await, [State::Cancelled]);
     }

@@ -13,23 +13,23 @@ use crate::store::Migrator;
 async fn notify(rig: &mut Rig, id: &str) {
     let request = wire::SubmitRequest {
         routes: vec![to_inbox()],
-        ..request(&rig.stage, id, &[])
+        ..request(&rig.env, id, &[])
     };
     assert_eq!(rig.submit(vec![request]).await[0].error, None);
 }
 
 fn someone(rig: &Rig) -> MemberId {
-    let member = MemberId::generate(rig.stage.now());
-    rig.stage
+    let member = MemberId::generate(rig.env.now());
+    rig.env
         .config
         .join(member, &format!("{member}@example.com"), false);
-    rig.core.channels.forget(rig.stage.team);
+    rig.core.channels.forget(rig.env.team);
     member
 }
 
 async fn list(rig: &Rig, member: MemberId, unread_only: bool, archived: bool) -> Vec<wire::Notification> {
     let mut request = wire::ListNotificationsRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         member_id: member.to_string(),
         page_size: 2,
         unread_only,
@@ -54,7 +54,7 @@ async fn list(rig: &Rig, member: MemberId, unread_only: bool, archived: bool) ->
 
 async fn unread(rig: &Rig, member: MemberId) -> i64 {
     let request = wire::GetUnreadCountRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         member_id: member.to_string(),
     };
     rig.service
@@ -77,7 +77,7 @@ type Stream = watchbell_contracts::api::BoxStream<wire::WatchResponse>;
 /// A stream after a position, or from now on, and its first response.
 async fn watch(rig: &Rig, member: MemberId, after: &str) -> (wire::WatchResponse, Stream) {
     let request = wire::WatchRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         member_id: member.to_string(),
         after: after.to_owned(),
         ..Default::default()
@@ -97,17 +97,17 @@ store_tests! {
         let ann = someone(&rig);
         notify(&mut rig, "e1").await;
         let request = wire::WatchRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             member_id: ann.to_string(),
             ..Default::default()
         };
         let mut stream = rig.service.watch(internal_request(request)).await.unwrap().into_inner();
         stream.next().await.unwrap().unwrap();
         assert_eq!(unread(&rig, ann).await, 1);
-        rig.stage.config.leave(ann);
-        rig.core.channels.forget(rig.stage.team);
+        rig.env.config.leave(ann);
+        rig.core.channels.forget(rig.env.team);
         let request = wire::GetUnreadCountRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             member_id: ann.to_string(),
         };
         let refused = rig.service.get_unread_count(internal_request(request)).await.unwrap_err();
@@ -129,9 +129,9 @@ store_tests! {
 
     async fn an_event_with_two_ways_into_the_inbox_is_one_row(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("in-app");
+        let channel = rig.env.channel("in-app");
         let by_rule = event_wire::Route { kind: ChannelKind::InApp.to_wire(), ..to_channel(channel) };
-        let request = wire::SubmitRequest { routes: vec![to_inbox(), by_rule], ..request(&rig.stage, "e1", &[]) };
+        let request = wire::SubmitRequest { routes: vec![to_inbox(), by_rule], ..request(&rig.env, "e1", &[]) };
         rig.submit(vec![request]).await;
         let member = someone(&rig);
         assert_eq!(list(&rig, member, false, false).await.len(), 1);
@@ -146,7 +146,7 @@ store_tests! {
         }
         let all = list(&rig, ann, false, false).await;
         let mark = wire::MarkReadRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             member_id: ann.to_string(),
             notification_ids: vec![all[0].id.clone()],
         };
@@ -154,7 +154,7 @@ store_tests! {
         assert_eq!(answer.unread_count, 2);
         assert_eq!(rig.service.mark_read(internal_request(mark)).await.unwrap().into_inner().unread_count, 2);
         let archive = wire::ArchiveRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             member_id: ann.to_string(),
             notification_ids: vec![all[1].id.clone()],
         };
@@ -177,7 +177,7 @@ store_tests! {
         notify(&mut rig, "e1").await;
         notify(&mut rig, "e2").await;
         let request =
-            wire::MarkAllReadRequest { team_id: rig.stage.team.to_string(), member_id: member.to_string() };
+            wire::MarkAllReadRequest { team_id: rig.env.team.to_string(), member_id: member.to_string() };
         rig.service.mark_all_read(internal_request(request)).await.unwrap();
         assert_eq!(unread(&rig, member).await, 0);
         notify(&mut rig, "e3").await;
@@ -225,7 +225,7 @@ store_tests! {
         }
         let (newest, _) = watch(&rig, member, "").await;
         let cursor: i64 = newest.position.split('.').next().unwrap().parse().unwrap();
-        let elsewhere = format!("{cursor}.{}", NotificationId::generate(rig.stage.now()));
+        let elsewhere = format!("{cursor}.{}", NotificationId::generate(rig.env.now()));
         for gone in ["99999999999", &elsewhere] {
             let (begun, mut stream) = watch(&rig, member, gone).await;
             assert!(begun.reset, "{gone}");
@@ -238,7 +238,7 @@ store_tests! {
         assert!(watch(&rig, member, &(cursor - 1).to_string()).await.0.reset);
         assert!(!watch(&rig, member, &cursor.to_string()).await.0.reset, "a cursor alone may be known");
         let request = wire::WatchRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             member_id: member.to_string(),
             after_cursor: 1_000_000_000,
             ..Default::default()
@@ -253,16 +253,16 @@ store_tests! {
     async fn an_inbox_that_somebody_locks_delays_no_other_team(store: Store) {
         if store.backend() == Backend::Postgres {
             let mut rig = Rig::new(&store).await;
-            let ours = rig.stage.clone();
-            let other = Stage { team: TeamId::generate(ours.now()), ..ours.clone() };
+            let ours = rig.env.clone();
+            let other = TestEnv { team: TeamId::generate(ours.now()), ..ours.clone() };
             let somebody = store.begin().await.unwrap();
             let team = ours.team.as_uuid();
             let lock =
                 format!("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.inbox.{team}', 0))");
             somebody.execute_unprepared(&lock).await.unwrap();
 
-            let notice = |stage: &Stage, id: &str| {
-                wire::SubmitRequest { routes: vec![to_inbox()], ..request(stage, id, &[]) }
+            let notice = |env: &TestEnv, id: &str| {
+                wire::SubmitRequest { routes: vec![to_inbox()], ..request(env, id, &[]) }
             };
             let (mut first, free) = (ask_for(&rig, notice(&ours, "e1")), ask_for(&rig, notice(&other, "e2")));
             while rig.core.submissions.waiting() < 2 {
@@ -288,10 +288,10 @@ store_tests! {
 
     async fn a_stream_on_another_replica_hears_too(store: Store) {
         if store.backend() == Backend::Postgres {
-            let stage = Stage::new();
-            let mut here = Rig::on(&store, &stage).await;
+            let env = TestEnv::new();
+            let mut here = Rig::on(&store, &env).await;
             let other = watchbell_store::connect(store.settings()).await.unwrap();
-            let there = Rig::on(&other, &stage).await;
+            let there = Rig::on(&other, &env).await;
             let stop = tokio_util::sync::CancellationToken::new();
             for core in [Arc::clone(&here.core), Arc::clone(&there.core)] {
                 let stop = stop.clone();
@@ -314,7 +314,7 @@ store_tests! {
             tonic::Request::new(wire::GetUnreadCountRequest { team_id: String::new(), member_id: bob.to_string() });
         request.extensions_mut().insert(Principal::Member {
             member_id: ann,
-            team_id: rig.stage.team,
+            team_id: rig.env.team,
             role: watchbell_model::Role::Member,
             manages_integrations: false,
         });

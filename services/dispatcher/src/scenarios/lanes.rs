@@ -10,15 +10,15 @@ store_tests! {
 
     async fn a_slow_endpoint_delays_nobody_else(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let (slow, fast) = (rig.stage.channel("slow"), rig.stage.channel("fast"));
-        let gate = rig.stage.receivers.gate(slow);
+        let (slow, fast) = (rig.env.channel("slow"), rig.env.channel("fast"));
+        let gate = rig.env.receivers.gate(slow);
         for n in 0..50 {
             rig.emit(&format!("slow{n}"), &[slow]).await;
         }
         for n in 0..20 {
             rig.emit(&format!("fast{n}"), &[fast]).await;
         }
-        let receivers = Arc::clone(&rig.stage.receivers);
+        let receivers = Arc::clone(&rig.env.receivers);
         let done = || receivers.carried().iter().filter(|carried| carried.channel == Some(fast)).count();
         while done() < 20 {
             rig.pump.tick();
@@ -35,14 +35,14 @@ store_tests! {
     }
 
     async fn a_full_lane_leaves_room_for_others(store: Store) {
-        let stage = Stage::new();
-        let mut rig = Rig::with(&store, &stage, |settings| {
+        let env = TestEnv::new();
+        let mut rig = Rig::with(&store, &env, |settings| {
             settings.max_jobs = 20;
             settings.max_jobs_per_lane = 15;
         })
         .await;
-        let (loud, other) = (stage.channel("loud"), stage.channel("other"));
-        let _gate = stage.receivers.gate(loud);
+        let (loud, other) = (env.channel("loud"), env.channel("other"));
+        let _gate = env.receivers.gate(loud);
         for n in 0..40 {
             rig.emit(&format!("loud{n}"), &[loud]).await;
         }
@@ -52,22 +52,22 @@ store_tests! {
 
     async fn one_slack_message_a_second(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let slack = ChannelId::generate(rig.stage.now());
-        rig.stage.config.add(rig.stage.team, slack, ChannelKind::Slack, "#a");
+        let slack = ChannelId::generate(rig.env.now());
+        rig.env.config.add(rig.env.team, slack, ChannelKind::Slack, "#a");
         for n in 0..3 {
             let route = event_wire::Route { kind: ChannelKind::Slack.to_wire(), ..to_channel(slack) };
-            let request = wire::SubmitRequest { routes: vec![route], ..request(&rig.stage, &format!("e{n}"), &[]) };
+            let request = wire::SubmitRequest { routes: vec![route], ..request(&rig.env, &format!("e{n}"), &[]) };
             rig.submit(vec![request]).await;
         }
         rig.settle().await;
         // Before the channel is known there is no rate; the second goes by it.
-        let first = rig.stage.receivers.carried().len();
+        let first = rig.env.receivers.carried().len();
         assert!(first <= 2, "{first}");
         for _ in first..3 {
             rig.pass(Duration::from_secs(1)).await;
         }
         assert_eq!(rig.states().await, [State::Delivered; 3]);
-        let at: Vec<_> = rig.stage.receivers.carried().iter().map(|carried| carried.at).collect();
+        let at: Vec<_> = rig.env.receivers.carried().iter().map(|carried| carried.at).collect();
         assert!(at[2] - at[1] >= chrono::TimeDelta::seconds(1));
     }
 }

@@ -15,18 +15,18 @@ store_tests! {
     migrator = Migrator;
 
     async fn a_replica_whose_lease_was_taken_cannot_complete_the_row(store: Store) {
-        let stage = Stage::new();
-        let mut first = Rig::on(&store, &stage).await;
-        let channel = stage.channel("a");
+        let env = TestEnv::new();
+        let mut first = Rig::on(&store, &env).await;
+        let channel = env.channel("a");
         first.emit("e1", &[channel]).await;
-        let gate = stage.receivers.gate(channel);
+        let gate = env.receivers.gate(channel);
         first.pump.tick();
-        stage.receivers.until(1).await;
+        env.receivers.until(1).await;
 
-        let mut second = Rig::on(&store, &stage).await;
+        let mut second = Rig::on(&store, &env).await;
         presume_dead(&first, &mut second).await;
         second.sweeper.tick().await.unwrap();
-        stage.receivers.answer(channel, crate::senders::AttemptResult::permanent("gone", "the first replica's answer"));
+        env.receivers.answer(channel, crate::senders::AttemptResult::permanent("gone", "the first replica's answer"));
         gate.add_permits(1);
         first.pump.settle().await;
         assert_eq!(first.committer.tick().await, BatchResult::Settled(1));
@@ -40,11 +40,11 @@ store_tests! {
     }
 
     async fn the_work_of_a_silent_replica_moves(store: Store) {
-        let stage = Stage::new();
-        let mut silent = Rig::on(&store, &stage).await;
-        let channel = stage.channel("a");
+        let env = TestEnv::new();
+        let mut silent = Rig::on(&store, &env).await;
+        let channel = env.channel("a");
         silent.emit("e1", &[channel]).await;
-        let mut other = Rig::on(&store, &stage).await;
+        let mut other = Rig::on(&store, &env).await;
         if store.backend() == Backend::Postgres {
             other.heartbeat.tick().await.unwrap();
             other.settle().await;
@@ -53,7 +53,7 @@ store_tests! {
         presume_dead(&silent, &mut other).await;
         other.settle().await;
         assert_eq!(other.states().await, [State::Delivered]);
-        assert_eq!(stage.receivers.events(), ["e1"]);
+        assert_eq!(env.receivers.events(), ["e1"]);
     }
 
     async fn health_tells_of_a_database_that_is_away_until_it_is_back(store: Store) {
@@ -64,7 +64,7 @@ store_tests! {
         rig.heartbeat.tick().await.unwrap();
         store.writer().execute_unprepared("ALTER TABLE replicas RENAME TO elsewhere").await.unwrap();
         for second in 1..=6 {
-            rig.stage.clock.advance(Duration::from_secs(1));
+            rig.env.clock.advance(Duration::from_secs(1));
             rig.heartbeat.tick().await.unwrap_err();
             pulse.tick();
             assert_eq!(readiness.is_serving(), second < 5, "after {second} s");
@@ -78,19 +78,19 @@ store_tests! {
     }
 
     async fn after_the_database_was_away_nobody_is_taken_for_dead_at_once(store: Store) {
-        let stage = Stage::new();
-        let mut silent = Rig::on(&store, &stage).await;
-        let channel = stage.channel("a");
+        let env = TestEnv::new();
+        let mut silent = Rig::on(&store, &env).await;
+        let channel = env.channel("a");
         silent.emit("e1", &[channel]).await;
-        let mut other = Rig::on(&store, &stage).await;
+        let mut other = Rig::on(&store, &env).await;
         other.heartbeat.tick().await.unwrap();
-        stage.clock.advance(Duration::from_secs(60));
+        env.clock.advance(Duration::from_secs(60));
         presume_dead(&silent, &mut other).await;
         if store.backend() == Backend::Postgres {
             other.settle().await;
             assert_eq!(other.states().await, [State::Pending], "it may have been silent for the same reason");
             for _ in 0..3 {
-                stage.clock.advance(Duration::from_secs(1));
+                env.clock.advance(Duration::from_secs(1));
                 other.heartbeat.tick().await.unwrap();
             }
         }
@@ -99,56 +99,56 @@ store_tests! {
     }
 
     async fn a_replica_taken_for_dead_goes_on_as_another_and_drops_what_it_held(store: Store) {
-        let stage = Stage::new();
-        let mut first = Rig::on(&store, &stage).await;
-        let channel = stage.channel("a");
+        let env = TestEnv::new();
+        let mut first = Rig::on(&store, &env).await;
+        let channel = env.channel("a");
         first.emit("e1", &[channel]).await;
         let before = first.core.owner();
-        let mut second = Rig::on(&store, &stage).await;
+        let mut second = Rig::on(&store, &env).await;
         presume_dead(&first, &mut second).await;
         second.settle().await;
         first.heartbeat.tick().await.unwrap();
         assert_ne!(first.core.owner(), before);
         assert_eq!(first.core.lanes().held(), 0);
         assert_eq!(first.pump.tick(), 0, "what it held is not sent again");
-        assert_eq!(stage.receivers.events(), ["e1"]);
+        assert_eq!(env.receivers.events(), ["e1"]);
         first.emit("e2", &[channel]).await;
         first.settle().await;
         assert_eq!(first.states().await, [State::Delivered; 2], "and it works on");
     }
 
     async fn a_replica_that_leaves_gives_everything_back_at_once(store: Store) {
-        let stage = Stage::new();
-        let mut leaving = Rig::on(&store, &stage).await;
-        let channel = stage.channel("a");
+        let env = TestEnv::new();
+        let mut leaving = Rig::on(&store, &env).await;
+        let channel = env.channel("a");
         leaving.emit("e1", &[channel]).await;
         leaving.heartbeat.leave().await;
-        let mut next = Rig::on(&store, &stage).await;
+        let mut next = Rig::on(&store, &env).await;
         next.settle().await;
         assert_eq!(next.states().await, [State::Delivered]);
     }
 
     async fn what_finds_no_room_waits_in_the_database_and_keeps_its_order(store: Store) {
-        let stage = Stage::new();
-        let mut rig = Rig::with(&store, &stage, |settings| settings.max_jobs_per_lane = 3).await;
-        let channel = stage.ordered("a");
+        let env = TestEnv::new();
+        let mut rig = Rig::with(&store, &env, |settings| settings.max_jobs_per_lane = 3).await;
+        let channel = env.ordered("a");
         let ids: Vec<_> = (0..40).map(|n| format!("e{n:02}")).collect();
         for id in &ids {
             rig.emit(id, &[channel]).await;
         }
         assert!(rig.core.lanes().held() <= 3);
         rig.settle().await;
-        assert_eq!(stage.receivers.events(), ids);
+        assert_eq!(env.receivers.events(), ids);
         rig.emit("e40", &[channel]).await;
         assert_eq!(rig.core.lanes().held(), 1, "with the backlog gone, new ones go straight to memory again");
     }
 
     async fn lanes_that_claim_one_event_share_it(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channels = [rig.stage.channel("a"), rig.stage.channel("b")];
+        let channels = [rig.env.channel("a"), rig.env.channel("b")];
         rig.emit("e1", &channels).await;
         let db = &rig.core.db;
-        let rows = db.deliveries(rig.stage.team, &DeliveryFilter::default(), 10).await.unwrap();
+        let rows = db.deliveries(rig.env.team, &DeliveryFilter::default(), 10).await.unwrap();
         let mut events = SharedEvents::default();
         let one = events.load(db, &rows[..1]).await.unwrap().into_values().next().unwrap();
         let other = events.load(db, &rows[1..]).await.unwrap().into_values().next().unwrap();
@@ -159,12 +159,12 @@ store_tests! {
     }
 
     async fn large_events_take_the_room_of_many_and_keep_their_order(store: Store) {
-        let stage = Stage::new();
-        let mut rig = Rig::with(&store, &stage, |settings| settings.max_jobs_per_lane = 5).await;
-        let channel = stage.ordered("a");
+        let env = TestEnv::new();
+        let mut rig = Rig::with(&store, &env, |settings| settings.max_jobs_per_lane = 5).await;
+        let channel = env.ordered("a");
         let ids: Vec<_> = (0..12).map(|n| format!("e{n:02}")).collect();
         for id in &ids {
-            let mut request = request(&stage, id, &[channel]);
+            let mut request = request(&env, id, &[channel]);
             // Of three units.
             let data = format!("{{\"text\":\"{}\"}}", "x".repeat(2 * UNIT_BYTES));
             request.event.as_mut().unwrap().payload = Some(event_wire::event::Payload::DataJson(data.into()));
@@ -172,7 +172,7 @@ store_tests! {
         }
         assert_eq!(rig.core.lanes().held(), 6, "two events, of which the second begins in the fourth place");
         let mut most = 0;
-        while stage.receivers.events().len() < ids.len() {
+        while env.receivers.events().len() < ids.len() {
             rig.sweeper.tick().await.unwrap();
             most = most.max(rig.core.lanes().held());
             rig.pump.tick();
@@ -181,14 +181,14 @@ store_tests! {
             rig.committer.tick().await;
         }
         assert_eq!(most, 6, "and the same of those that waited in the database");
-        assert_eq!(stage.receivers.events(), ids);
+        assert_eq!(env.receivers.events(), ids);
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Delivered; 12]);
     }
 
     async fn leases_of_a_commit_in_doubt_are_given_back(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         rig.emit("e1", &[channel]).await;
         // As if the commit's answer had been lost: the row is ours, and we do not know.
         rig.core.lanes().retain(|_| false);
@@ -201,7 +201,7 @@ store_tests! {
     async fn a_lease_that_memory_has_forgotten_is_given_back_at_the_second_look(store: Store) {
         let mut rig = Rig::new(&store).await;
         let reconciler = Reconciler::new(Arc::clone(&rig.core));
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         rig.emit("e1", &[channel]).await;
         // As if a fail-over had lost the commit of its outcome: the row is ours, and the job has ended.
         rig.core.lanes().retain(|_| false);
@@ -214,16 +214,16 @@ store_tests! {
     async fn what_memory_knows_keeps_its_lease_however_long_it_takes(store: Store) {
         let mut rig = Rig::new(&store).await;
         let reconciler = Reconciler::new(Arc::clone(&rig.core));
-        let (slow, full) = (rig.stage.ordered("slow"), rig.stage.ordered("full"));
-        let gate = rig.stage.receivers.gate(slow);
+        let (slow, full) = (rig.env.ordered("slow"), rig.env.ordered("full"));
+        let gate = rig.env.receivers.gate(slow);
         for id in ["under-way", "queued"] {
             rig.emit(id, &[slow]).await;
         }
         rig.pump.tick();
-        rig.stage.receivers.until(1).await;
+        rig.env.receivers.until(1).await;
         rig.emit("not-committed", &[full]).await;
         rig.pump.tick();
-        rig.stage.receivers.until(2).await;
+        rig.env.receivers.until(2).await;
         for _ in 0..3 {
             assert_eq!(reconciler.tick().await.unwrap(), 0);
         }
@@ -234,7 +234,7 @@ store_tests! {
 
     async fn an_outcome_that_the_database_refuses_fails_its_delivery(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         rig.emit("e1", &[channel]).await;
         rig.pump.tick();
         rig.pump.settle().await;
@@ -246,21 +246,21 @@ store_tests! {
     }
 
     async fn one_look_finds_every_lane_that_waits(store: Store) {
-        let stage = Stage::new();
-        let mut writer = Rig::on(&store, &stage).await;
+        let env = TestEnv::new();
+        let mut writer = Rig::on(&store, &env).await;
         let mut requests = Vec::new();
         for lane in 0..30 {
-            let channel = stage.channel(&format!("c{lane}"));
+            let channel = env.channel(&format!("c{lane}"));
             for n in 0..3 {
-                requests.push(request(&stage, &format!("e{lane}.{n}"), &[channel]));
+                requests.push(request(&env, &format!("e{lane}.{n}"), &[channel]));
             }
         }
         writer.submit(requests).await;
         writer.heartbeat.leave().await;
-        let mut rig = Rig::on(&store, &stage).await;
+        let mut rig = Rig::on(&store, &env).await;
         let waiting = rig.core.db.waiting_lanes_all_teams().await.unwrap();
         assert_eq!(waiting.len(), 30);
-        assert!(waiting.iter().all(|lane| lane.due_at == stage.now()));
+        assert!(waiting.iter().all(|lane| lane.due_at == env.now()));
         assert_eq!(rig.sweeper.tick().await.unwrap().claimed, 90);
     }
 }

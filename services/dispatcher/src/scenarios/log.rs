@@ -11,7 +11,7 @@ use crate::store::Migrator;
 
 async fn list(rig: &Rig, request: wire::ListDeliveriesRequest) -> wire::ListDeliveriesResponse {
     let request = wire::ListDeliveriesRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         ..request
     };
     rig.service
@@ -23,7 +23,7 @@ async fn list(rig: &Rig, request: wire::ListDeliveriesRequest) -> wire::ListDeli
 
 async fn events(rig: &Rig, request: wire::ListEventsRequest) -> Vec<String> {
     let mut request = wire::ListEventsRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         ..request
     };
     let mut ids = Vec::new();
@@ -58,14 +58,14 @@ store_tests! {
     async fn a_page_of_large_events_is_shorter_and_nothing_is_left_out(store: Store) {
         let mut rig = Rig::new(&store).await;
         for n in 0..5 {
-            let mut request = request(&rig.stage, &format!("e{n}"), &[]);
+            let mut request = request(&rig.env, &format!("e{n}"), &[]);
             // What takes the most room as a struct: 250 KB of single digits, and one small event between.
             let data = format!("{{\"a\":[{}1]}}", "1,".repeat(if n == 2 { 1 } else { 125_000 }));
             request.event.as_mut().unwrap().payload = Some(event_wire::event::Payload::DataJson(data.into()));
             assert_eq!(rig.submit(vec![request]).await[0].error, None);
-            rig.stage.clock.advance(Duration::from_millis(3));
+            rig.env.clock.advance(Duration::from_millis(3));
         }
-        let mut request = wire::ListEventsRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let mut request = wire::ListEventsRequest { team_id: rig.env.team.to_string(), ..Default::default() };
         let mut pages = Vec::new();
         loop {
             let answer = rig.service.list_events(internal_request(request.clone())).await.unwrap().into_inner();
@@ -84,12 +84,12 @@ store_tests! {
         let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
         let texts = [r#" {"n": 1.10, "big": 123456789012345678901234567890} "#.to_owned(), nested(32), nested(60)];
         for (n, text) in texts.iter().enumerate() {
-            let mut request = request(&rig.stage, &format!("e{n}"), &[]);
+            let mut request = request(&rig.env, &format!("e{n}"), &[]);
             request.event.as_mut().unwrap().payload = Some(event_wire::event::Payload::DataJson(text.clone().into()));
             assert_eq!(rig.submit(vec![request]).await[0].error, None);
-            rig.stage.clock.advance(Duration::from_millis(3));
+            rig.env.clock.advance(Duration::from_millis(3));
         }
-        let request = wire::ListEventsRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let request = wire::ListEventsRequest { team_id: rig.env.team.to_string(), ..Default::default() };
         let page = rig.service.list_events(internal_request(request)).await.unwrap().into_inner();
         let page: wire::ListEventsResponse = prost::Message::decode(prost::Message::encode_to_vec(&page).as_slice()).unwrap();
         let read: Vec<_> = page.events.iter().rev().map(|event| event.data_json.as_str()).collect();
@@ -100,7 +100,7 @@ store_tests! {
 
     async fn an_id_that_cannot_be_one_is_the_callers_fault(store: Store) {
         let rig = Rig::new(&store).await;
-        let team_id = rig.stage.team.to_string();
+        let team_id = rig.env.team.to_string();
         let get = wire::GetEventRequest { team_id: team_id.clone(), event_id: "a\0".to_owned() };
         assert_eq!(rig.service.get_event(internal_request(get)).await.unwrap_err().code(), Code::InvalidArgument);
         for (event_id, event_type) in [("a\0", ""), ("", "a.b\0")] {
@@ -112,10 +112,10 @@ store_tests! {
 
     async fn pages_come_newest_first_and_end(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         for n in 0..7 {
             rig.emit(&format!("e{n}"), &[channel]).await;
-            rig.stage.clock.advance(Duration::from_millis(3));
+            rig.env.clock.advance(Duration::from_millis(3));
         }
         let mut seen = Vec::new();
         let mut token = String::new();
@@ -133,11 +133,11 @@ store_tests! {
 
     async fn filters_narrow_and_combine(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let (a, b) = (rig.stage.channel("a"), rig.stage.channel("b"));
-        rig.stage.receivers.always(b, Some(AttemptResult::permanent("no", "no")));
+        let (a, b) = (rig.env.channel("a"), rig.env.channel("b"));
+        rig.env.receivers.always(b, Some(AttemptResult::permanent("no", "no")));
         rig.emit("e0", &[a, b]).await;
         rig.pass(Duration::from_secs(10)).await;
-        let between = rig.stage.now();
+        let between = rig.env.now();
         rig.pass(Duration::from_secs(10)).await;
         rig.emit("e1", &[a, b]).await;
         rig.settle().await;
@@ -162,15 +162,15 @@ store_tests! {
 
     async fn another_team_sees_and_moves_nothing(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         rig.emit("e1", &[channel]).await;
         rig.settle().await;
         let id = rig.delivery().await.id;
-        let stranger = TeamId::generate(rig.stage.now());
+        let stranger = TeamId::generate(rig.env.now());
         let own = wire::ListDeliveriesRequest::default();
         let page = rig.service.list_deliveries(of_team(own, stranger)).await.unwrap().into_inner();
         assert!(page.deliveries.is_empty());
-        let named = wire::ListDeliveriesRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let named = wire::ListDeliveriesRequest { team_id: rig.env.team.to_string(), ..Default::default() };
         let status = rig.service.list_deliveries(of_team(named, stranger)).await.unwrap_err();
         assert_eq!(status.code(), Code::NotFound);
         let get = wire::GetDeliveryRequest { team_id: String::new(), delivery_id: id.clone() };
@@ -185,8 +185,8 @@ store_tests! {
 
     async fn only_services_submit_and_a_nobody_does_nothing(store: Store) {
         let rig = Rig::new(&store).await;
-        let requests = boxed(futures::stream::iter([Ok(request(&rig.stage, "e1", &[]))]));
-        let status = rig.service.submit(of_team(requests, rig.stage.team)).await.err().unwrap();
+        let requests = boxed(futures::stream::iter([Ok(request(&rig.env, "e1", &[]))]));
+        let status = rig.service.submit(of_team(requests, rig.env.team)).await.err().unwrap();
         assert_eq!(status.code(), Code::PermissionDenied);
         let nobody = tonic::Request::new(wire::ListDeliveriesRequest::default());
         assert_eq!(rig.service.list_deliveries(nobody).await.unwrap_err().code(), Code::Unauthenticated);
@@ -194,13 +194,13 @@ store_tests! {
 
     async fn a_page_token_of_another_query_is_refused(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         for n in 0..3 {
             rig.emit(&format!("e{n}"), &[channel]).await;
         }
         let page = list(&rig, wire::ListDeliveriesRequest { page_size: 1, ..Default::default() }).await;
         let request = wire::ListDeliveriesRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             page_token: page.next_page_token,
             event_type: "finding.created".into(),
             ..Default::default()
@@ -220,12 +220,12 @@ store_tests! {
         .into_iter()
         .enumerate()
         {
-            let mut request = request(&rig.stage, &format!("e{n}"), &[]);
+            let mut request = request(&rig.env, &format!("e{n}"), &[]);
             let event = request.event.as_mut().unwrap();
             event.r#type = event_type.to_owned();
             event.severity = severity.to_wire();
             rig.submit(vec![request]).await;
-            rig.stage.clock.advance(Duration::from_secs(1));
+            rig.env.clock.advance(Duration::from_secs(1));
         }
         let all = wire::ListEventsRequest::default;
         assert_eq!(events(&rig, wire::ListEventsRequest { page_size: 1, ..all() }).await, ["e3", "e2", "e1", "e0"]);
@@ -234,11 +234,11 @@ store_tests! {
         assert_eq!(events(&rig, wire::ListEventsRequest { types: exact, ..all() }).await, ["e2", "e1"]);
         let high = vec![Severity::High.to_wire()];
         assert_eq!(events(&rig, wire::ListEventsRequest { severities: high, ..all() }).await, ["e2", "e0"]);
-        let end = Some(timestamp(rig.stage.now() - chrono::TimeDelta::seconds(2)));
+        let end = Some(timestamp(rig.env.now() - chrono::TimeDelta::seconds(2)));
         assert_eq!(events(&rig, wire::ListEventsRequest { end_time: end, ..all() }).await, ["e1", "e0"]);
-        let accept_start_time = Some(timestamp(rig.stage.now()));
-        let mut late = request(&rig.stage, "late", &[]);
-        late.event.as_mut().unwrap().occurred_at = Some(timestamp(rig.stage.now() - chrono::TimeDelta::days(9)));
+        let accept_start_time = Some(timestamp(rig.env.now()));
+        let mut late = request(&rig.env, "late", &[]);
+        late.event.as_mut().unwrap().occurred_at = Some(timestamp(rig.env.now() - chrono::TimeDelta::days(9)));
         rig.submit(vec![late]).await;
         assert_eq!(events(&rig, wire::ListEventsRequest { accept_start_time, ..all() }).await, ["late"]);
     }
@@ -246,11 +246,11 @@ store_tests! {
     async fn watchers_hear_of_their_team_and_channel(store: Store) {
         use futures::StreamExt;
         let mut rig = Rig::new(&store).await;
-        let (a, b) = (rig.stage.channel("a"), rig.stage.channel("b"));
+        let (a, b) = (rig.env.channel("a"), rig.env.channel("b"));
         let watch = wire::WatchDeliveriesRequest { team_id: String::new(), channel_id: a.to_string() };
-        let request = of_team(watch, rig.stage.team);
+        let request = of_team(watch, rig.env.team);
         let mut changes = rig.service.watch_deliveries(request).await.unwrap().into_inner();
-        let others = of_team(wire::WatchDeliveriesRequest::default(), TeamId::generate(rig.stage.now()));
+        let others = of_team(wire::WatchDeliveriesRequest::default(), TeamId::generate(rig.env.now()));
         let mut elsewhere = rig.service.watch_deliveries(others).await.unwrap().into_inner();
         rig.emit("e1", &[b, a]).await;
         rig.settle().await;
@@ -263,40 +263,40 @@ store_tests! {
 
     async fn channel_stats_tell_what_waits_and_what_went_wrong(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let (good, bad) = (rig.stage.channel("good"), rig.stage.channel("bad"));
-        rig.stage.receivers.always(bad, Some(AttemptResult::retryable("http.500", "it answered 500")));
+        let (good, bad) = (rig.env.channel("good"), rig.env.channel("bad"));
+        rig.env.receivers.always(bad, Some(AttemptResult::retryable("http.500", "it answered 500")));
         rig.emit("e1", &[good, bad]).await;
         rig.settle().await;
         rig.health.tick().await.unwrap();
-        let request = wire::GetChannelStatsRequest { team_id: rig.stage.team.to_string() };
+        let request = wire::GetChannelStatsRequest { team_id: rig.env.team.to_string() };
         let stats = rig.service.get_channel_stats(internal_request(request)).await.unwrap().into_inner().channels;
         let of = |id: ChannelId| stats.iter().find(|stats| stats.channel_id == id.to_string()).unwrap();
         assert_eq!(stats.len(), 2);
         assert_eq!(of(good).waiting_count, 0);
-        assert_eq!(of(good).last_success_time, Some(timestamp(rig.stage.now())));
+        assert_eq!(of(good).last_success_time, Some(timestamp(rig.env.now())));
         assert_eq!((of(bad).waiting_count, of(bad).last_error.as_str()), (1, "it answered 500"));
-        assert_eq!(of(bad).oldest_waiting_time, Some(timestamp(rig.stage.now())));
+        assert_eq!(of(bad).oldest_waiting_time, Some(timestamp(rig.env.now())));
     }
 
     async fn stats_tell_of_mail_to_people_and_of_the_inbox_too(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let member = watchbell_model::ids::MemberId::generate(rig.stage.now());
+        let member = watchbell_model::ids::MemberId::generate(rig.env.now());
         let person = event_wire::PersonTarget {
             member_id: member.to_string(),
             address: "olga@example.com".to_owned(),
             topic: "findings".to_owned(),
             channel_id: String::new(),
         };
-        rig.stage.config.join(member, "olga@example.com", false);
+        rig.env.config.join(member, "olga@example.com", false);
         let to_person = event_wire::Route {
             kind: ChannelKind::Email.to_wire(),
             target: Some(event_wire::route::Target::Person(person)),
             ..Default::default()
         };
-        let told = wire::SubmitRequest { routes: vec![to_person, to_inbox()], ..request(&rig.stage, "e1", &[]) };
+        let told = wire::SubmitRequest { routes: vec![to_person, to_inbox()], ..request(&rig.env, "e1", &[]) };
         rig.submit(vec![told]).await;
         let stats = async |rig: &Rig| {
-            let request = wire::GetChannelStatsRequest { team_id: rig.stage.team.to_string() };
+            let request = wire::GetChannelStatsRequest { team_id: rig.env.team.to_string() };
             let mut stats = rig.service.get_channel_stats(internal_request(request)).await.unwrap().into_inner().channels;
             assert!(stats.iter().all(|stats| stats.channel_id.is_empty()));
             stats.sort_by_key(|stats| stats.kind);
@@ -304,27 +304,27 @@ store_tests! {
         };
         let before = stats(&rig).await;
         assert_eq!((before[0].kind, before[0].waiting_count), (ChannelKind::Email.to_wire(), 1), "in memory");
-        assert_eq!(before[0].oldest_waiting_time, Some(timestamp(rig.stage.now())));
+        assert_eq!(before[0].oldest_waiting_time, Some(timestamp(rig.env.now())));
         rig.settle().await;
         rig.health.tick().await.unwrap();
         let after = stats(&rig).await;
         assert_eq!(after.len(), 2);
         assert_eq!((after[0].waiting_count, after[0].oldest_waiting_time), (0, None));
         for stats in after {
-            assert_eq!(stats.last_success_time, Some(timestamp(rig.stage.now())));
+            assert_eq!(stats.last_success_time, Some(timestamp(rig.env.now())));
         }
     }
 
     async fn what_is_old_goes_and_what_waits_stays(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let (done, paused) = (rig.stage.channel("done"), rig.stage.channel("paused"));
-        rig.stage.config.change(rig.stage.team, paused, |channel| channel.paused = true);
-        let mut both = request(&rig.stage, "old", &[done, paused]);
+        let (done, paused) = (rig.env.channel("done"), rig.env.channel("paused"));
+        rig.env.config.change(rig.env.team, paused, |channel| channel.paused = true);
+        let mut both = request(&rig.env, "old", &[done, paused]);
         both.routes.push(to_inbox());
-        rig.submit(vec![both, request(&rig.stage, "gone", &[done])]).await;
+        rig.submit(vec![both, request(&rig.env, "gone", &[done])]).await;
         rig.settle().await;
         let retention = crate::maintenance::retention::Retention::new(Arc::clone(&rig.core));
-        rig.stage.clock.advance(Duration::from_secs(91 * 86_400));
+        rig.env.clock.advance(Duration::from_secs(91 * 86_400));
         rig.emit("new", &[done]).await;
         rig.settle().await;
 
@@ -338,13 +338,13 @@ store_tests! {
 
     async fn answers_go_before_deliveries_and_those_of_late_attempts_later(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("a");
+        let channel = rig.env.channel("a");
         rig.emit("early", &[channel]).await;
         rig.emit("late", &[channel]).await;
         rig.settle().await;
         let retention = crate::maintenance::retention::Retention::new(Arc::clone(&rig.core));
-        rig.stage.clock.advance(Duration::from_secs(31 * 86_400));
-        let late = rig.stage.now().timestamp_micros() - 1;
+        rig.env.clock.advance(Duration::from_secs(31 * 86_400));
+        let late = rig.env.now().timestamp_micros() - 1;
         let tried = format!(
             "UPDATE attempts SET response_body = 'answered', started_at = CASE WHEN delivery_id IN
                 (SELECT id FROM deliveries WHERE event_id = 'late') THEN {late} ELSE started_at END"
@@ -352,7 +352,7 @@ store_tests! {
         store.writer().execute_unprepared(&tried).await.unwrap();
 
         for (days, left) in [(0, vec!["", "answered"]), (31, vec!["", ""])] {
-            rig.stage.clock.advance(Duration::from_secs(days * 86_400));
+            rig.env.clock.advance(Duration::from_secs(days * 86_400));
             while retention.tick().await.unwrap().is_some() {}
             let mut answers = Vec::new();
             for delivery in rig.deliveries().await {
@@ -365,7 +365,7 @@ store_tests! {
 
     async fn what_waits_is_counted_by_kind_and_state(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channels = [rig.stage.channel("a"), rig.stage.channel("b")];
+        let channels = [rig.env.channel("a"), rig.env.channel("b")];
         let waiting = [State::Pending, State::Held, State::Folded, State::Parked];
         for (index, state) in waiting.into_iter().enumerate() {
             rig.emit(&format!("e{index}"), &channels).await;

@@ -39,9 +39,9 @@ fn to_address() -> event_wire::Route {
 
 /// A member of the story's address.
 fn member(rig: &Rig, is_owner: bool) -> MemberId {
-    let member = MemberId::generate(rig.stage.now());
-    rig.stage.config.join(member, ADDRESS, is_owner);
-    rig.core.channels.forget(rig.stage.team);
+    let member = MemberId::generate(rig.env.now());
+    rig.env.config.join(member, ADDRESS, is_owner);
+    rig.core.channels.forget(rig.env.team);
     member
 }
 
@@ -54,15 +54,15 @@ fn to_recipient(channel: ChannelId) -> event_wire::Route {
 
 /// An email channel with recipients, by the platform's mail server.
 fn email_channel(rig: &Rig, name: &str, recipients: &[&str]) -> ChannelId {
-    let id = ChannelId::generate(rig.stage.now());
-    rig.stage.config.add(rig.stage.team, id, ChannelKind::Email, name);
+    let id = ChannelId::generate(rig.env.now());
+    rig.env.config.add(rig.env.team, id, ChannelKind::Email, name);
     set_recipients(rig, id, recipients);
     id
 }
 
 fn set_recipients(rig: &Rig, channel: ChannelId, recipients: &[&str]) {
     let recipients: Vec<_> = recipients.iter().map(|&address| address.to_owned()).collect();
-    rig.stage.config.change(rig.stage.team, channel, |channel| {
+    rig.env.config.change(rig.env.team, channel, |channel| {
         let smtp = match &channel.destination {
             Some(config::channel::Destination::Email(email)) => email.smtp.clone(),
             _ => None,
@@ -70,27 +70,27 @@ fn set_recipients(rig: &Rig, channel: ChannelId, recipients: &[&str]) {
         let email = config::EmailDestination { recipients, smtp };
         channel.destination = Some(config::channel::Destination::Email(email));
     });
-    rig.core.channels.forget(rig.stage.team);
+    rig.core.channels.forget(rig.env.team);
 }
 
 /// The team's own mail server.
 fn own_server(rig: &Rig) -> ChannelId {
     let id = email_channel(rig, "our server", &[]);
-    rig.stage.config.change(rig.stage.team, id, |channel| {
+    rig.env.config.change(rig.env.team, id, |channel| {
         let email = config::EmailDestination {
             recipients: vec![],
             smtp: Some(config::SmtpServer::default()),
         };
         channel.destination = Some(config::channel::Destination::Email(email));
     });
-    rig.stage.config.mail_by(id);
-    rig.core.channels.forget(rig.stage.team);
+    rig.env.config.mail_by(id);
+    rig.core.channels.forget(rig.env.team);
     id
 }
 
 async fn replay(rig: &Rig, id: &str) -> Result<(), tonic::Status> {
     let request = wire::ReplayRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         delivery_id: id.to_owned(),
     };
     rig.service.replay(internal_request(request)).await.map(drop)
@@ -98,9 +98,9 @@ async fn replay(rig: &Rig, id: &str) -> Result<(), tonic::Status> {
 
 async fn recover(rig: &Rig, channel: ChannelId) -> i64 {
     let request = wire::RecoverRequest {
-        team_id: rig.stage.team.to_string(),
+        team_id: rig.env.team.to_string(),
         channel_id: channel.to_string(),
-        start_time: Some(timestamp(rig.stage.now() - chrono::TimeDelta::days(7))),
+        start_time: Some(timestamp(rig.env.now() - chrono::TimeDelta::days(7))),
     };
     let answer = rig.service.recover(internal_request(request)).await;
     answer.unwrap().into_inner().recovered_count
@@ -117,7 +117,7 @@ async fn ended(rig: &Rig, event: &str) -> (State, String) {
 }
 
 fn receipt(rig: &Rig, id: &str, target: event_wire::route::Target) -> wire::SubmitRequest {
-    let request = request(&rig.stage, id, &[]);
+    let request = request(&rig.env, id, &[]);
     let event = event_wire::Event {
         r#type: "compliance.receipt.issued".to_owned(),
         ..request.event.clone().unwrap()
@@ -133,23 +133,23 @@ fn receipt(rig: &Rig, id: &str, target: event_wire::route::Target) -> wire::Subm
 async fn emit(rig: &mut Rig, id: &str, route: event_wire::Route) {
     let request = wire::SubmitRequest {
         routes: vec![route],
-        ..request(&rig.stage, id, &[])
+        ..request(&rig.env, id, &[])
     };
     rig.submit(vec![request]).await;
 }
 
 /// The next so many mails to people do not get through.
 fn fails(rig: &Rig, count: usize) {
-    let people = ChannelId::from_uuid(rig.stage.team.as_uuid());
+    let people = ChannelId::from_uuid(rig.env.team.as_uuid());
     for _ in 0..count {
         let down = AttemptResult::retryable("smtp.451", "the mail server answered 451");
-        rig.stage.receivers.answer(people, down);
+        rig.env.receivers.answer(people, down);
     }
 }
 
 fn opt_out(rig: &Rig, member: MemberId) {
-    rig.stage.config.opt_out(member, "findings");
-    rig.core.channels.forget(rig.stage.team);
+    rig.env.config.opt_out(member, "findings");
+    rig.core.channels.forget(rig.env.team);
 }
 
 store_tests! {
@@ -159,26 +159,26 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let (left, moved, former) = (member(&rig, false), member(&rig, false), member(&rig, true));
         let channel = email_channel(&rig, "soc", &[ADDRESS, "other@example.com"]);
-        rig.stage.receivers.answer(channel, AttemptResult::retryable("smtp.451", "later"));
+        rig.env.receivers.answer(channel, AttemptResult::retryable("smtp.451", "later"));
         fails(&rig, 4);
         emit(&mut rig, "left", to_member(left, "findings")).await;
         emit(&mut rig, "moved", to_member(moved, "findings")).await;
         emit(&mut rig, "notice", to_member(former, "")).await;
         emit(&mut rig, "listed", to_recipient(channel)).await;
         let to_officer = event_wire::AddressTarget { address: ADDRESS.to_owned(), channel_id: String::new() };
-        rig.stage.config.receipts_to(&[ADDRESS]);
-        rig.core.channels.forget(rig.stage.team);
+        rig.env.config.receipts_to(&[ADDRESS]);
+        rig.core.channels.forget(rig.env.team);
         let issued = receipt(&rig, "receipt", event_wire::route::Target::Address(to_officer));
         rig.submit(vec![issued]).await;
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Pending; 5]);
 
-        rig.stage.config.leave(left);
-        rig.stage.config.join(moved, "elsewhere@example.com", false);
-        rig.stage.config.join(former, ADDRESS, false);
-        rig.stage.config.receipts_to(&["officer@example.com"]);
+        rig.env.config.leave(left);
+        rig.env.config.join(moved, "elsewhere@example.com", false);
+        rig.env.config.join(former, ADDRESS, false);
+        rig.env.config.receipts_to(&["officer@example.com"]);
         set_recipients(&rig, channel, &["other@example.com"]);
-        let before = rig.stage.receivers.carried().len();
+        let before = rig.env.receivers.carried().len();
         rig.pass(Duration::from_secs(60)).await;
         for (event, why) in [
             ("left", "The member was removed from the team."),
@@ -196,14 +196,14 @@ store_tests! {
         }
         assert_eq!(recover(&rig, channel).await, 0);
         rig.settle().await;
-        assert_eq!(rig.stage.receivers.carried().len(), before, "and nobody was sent anything");
+        assert_eq!(rig.env.receivers.carried().len(), before, "and nobody was sent anything");
     }
 
     async fn what_waits_for_a_deleted_channel_is_called_off_at_once(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let (retried, held) = (rig.stage.channel("siem"), rig.stage.channel("night"));
-        rig.stage.receivers.always(retried, Some(AttemptResult::retryable("http.500", "down")));
-        rig.stage.config.change(rig.stage.team, held, |channel| {
+        let (retried, held) = (rig.env.channel("siem"), rig.env.channel("night"));
+        rig.env.receivers.always(retried, Some(AttemptResult::retryable("http.500", "down")));
+        rig.env.config.change(rig.env.team, held, |channel| {
             let day = config::QuietWindow { weekdays: vec![], start: "00:00".to_owned(), end: "23:59".to_owned() };
             channel.quiet_hours = Some(config::QuietHours { windows: vec![day], ..Default::default() });
         });
@@ -211,9 +211,9 @@ store_tests! {
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Pending, State::Held]);
         for channel in [retried, held] {
-            rig.stage.config.delete(rig.stage.team, channel);
+            rig.env.config.delete(rig.env.team, channel);
         }
-        rig.core.channels.forget(rig.stage.team);
+        rig.core.channels.forget(rig.env.team);
         rig.unparker.tick().await.unwrap();
         assert_eq!(rig.states().await, [State::Cancelled; 2]);
         assert_eq!(ended(&rig, "e1").await.1, "the channel was deleted");
@@ -237,7 +237,7 @@ store_tests! {
         emit(&mut rig, "wanted", both()).await;
         rig.settle().await;
         assert_eq!(ended(&rig, "wanted").await.0, State::Delivered);
-        assert_eq!(rig.stage.receivers.carried()[0].channel, Some(channel), "whose link unsubscribes from the channel");
+        assert_eq!(rig.env.receivers.carried()[0].channel, Some(channel), "whose link unsubscribes from the channel");
         set_recipients(&rig, channel, &["somebody@else.example"]);
         emit(&mut rig, "unwanted", both()).await;
         rig.settle().await;
@@ -248,9 +248,9 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         let olga = member(&rig, true);
         let server = own_server(&rig);
-        let people = ChannelId::from_uuid(rig.stage.team.as_uuid());
+        let people = ChannelId::from_uuid(rig.env.team.as_uuid());
         let refused = AttemptResult::retryable("smtp.auth", "The mail server did not accept the account.");
-        rig.stage.receivers.always(people, Some(refused));
+        rig.env.receivers.always(people, Some(refused));
         emit(&mut rig, "first", to_member(olga, "findings")).await;
         rig.settle().await;
         for wait in [60, 300, 1_800, 7_200, 43_200] {
@@ -268,26 +268,26 @@ store_tests! {
             assert!(why.contains("our server is unhealthy"), "{why}");
         }
 
-        rig.stage.receivers.always(people, None);
+        rig.env.receivers.always(people, None);
         let core = Arc::clone(&rig.core);
         rig.during(async move { HealthReporter { core }.tick().await.unwrap() }).await;
         rig.settle().await;
-        let notice = rig.stage.receivers.carried().pop().unwrap();
+        let notice = rig.env.receivers.carried().pop().unwrap();
         assert!(notice.event.starts_with("channel.unhealthy"), "{notice:?}");
         assert!(notice.by_platform, "never by the server that is broken");
 
-        rig.stage.config.change(rig.stage.team, server, |channel| channel.health_epoch += 1);
-        rig.core.channels.forget(rig.stage.team);
+        rig.env.config.change(rig.env.team, server, |channel| channel.health_epoch += 1);
+        rig.core.channels.forget(rig.env.team);
         rig.health.tick().await.unwrap();
         assert_eq!(recover(&rig, server).await, 3);
         rig.core.lanes().set_policy(
-            crate::lanes::LaneId(rig.stage.team.as_uuid()),
+            crate::lanes::LaneId(rig.env.team.as_uuid()),
             crate::lanes::LanePolicy::new(1, 0.0),
-            rig.stage.clock.shared().monotonic(),
+            rig.env.clock.shared().monotonic(),
         );
-        let before = rig.stage.receivers.carried().len();
+        let before = rig.env.receivers.carried().len();
         rig.settle().await;
-        let sent = rig.stage.receivers.carried().split_off(before);
+        let sent = rig.env.receivers.carried().split_off(before);
         let events: Vec<_> = sent.iter().map(|carried| carried.event.as_str()).collect();
         assert_eq!((events[0], events.len()), ("receipt", 3), "{events:?}");
         assert!(sent.iter().all(|carried| !carried.by_platform));
@@ -310,20 +310,20 @@ store_tests! {
         let told = rig.deliveries().await.into_iter().filter(|delivery| delivery.event_type == "receipt.kept");
         let told: Vec<_> = told.map(|delivery| delivery.route.unwrap().kind()).collect();
         assert_eq!(told, [event_wire::ChannelKind::Email, event_wire::ChannelKind::InApp], "once each");
-        assert_eq!(rig.stage.receivers.carried()[0].address.as_deref(), Some("ops@platform.example"));
+        assert_eq!(rig.env.receivers.carried()[0].address.as_deref(), Some("ops@platform.example"));
 
-        rig.stage.config.receipts_to(&["officer@example.com", "dpo@example.com"]);
-        rig.core.channels.forget(rig.stage.team);
+        rig.env.config.receipts_to(&["officer@example.com", "dpo@example.com"]);
+        rig.core.channels.forget(rig.env.team);
         assert_eq!(rig.unparker.tick().await.unwrap(), 1);
         rig.settle().await;
         assert_eq!(ended(&rig, "receipt").await.0, State::Delivered);
-        let sent = rig.stage.receivers.carried().pop().unwrap();
+        let sent = rig.env.receivers.carried().pop().unwrap();
         assert_eq!(sent.recipients, ["officer@example.com", "dpo@example.com"]);
     }
 
     async fn mail_over_a_teams_budget_waits_for_the_next_hour_and_none_is_lost(store: Store) {
-        let stage = Stage::new();
-        let mut rig = Rig::with_mail(&store, &stage, |mail| mail.max_per_team_hour = 2).await;
+        let env = TestEnv::new();
+        let mut rig = Rig::with_mail(&store, &env, |mail| mail.max_per_team_hour = 2).await;
         let strangers = email_channel(&rig, "strangers", &[ADDRESS]);
         for event in ["e1", "e2", "e3"] {
             emit(&mut rig, event, to_recipient(strangers)).await;
@@ -339,7 +339,7 @@ store_tests! {
             "held until 10:00 UTC: the team has used up its 2 emails an hour by the platform's mail server"
         );
         let request = wire::SendTestRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             channel_id: strangers.to_string(),
             ..Default::default()
         };
@@ -361,7 +361,7 @@ store_tests! {
         assert_eq!(rig.states().await, [State::Pending; 4]);
         opt_out(&rig, olga);
         rig.pass(Duration::from_secs(60)).await;
-        let mut again = rig.stage.receivers.events().split_off(4);
+        let mut again = rig.env.receivers.events().split_off(4);
         again.sort_unstable();
         assert_eq!(again, ["address", "member", "topic"], "everything else still goes");
         for delivery in rig.deliveries().await {
@@ -379,25 +379,25 @@ store_tests! {
         opt_out(&rig, olga);
         emit(&mut rig, "e1", to_member(olga, "findings")).await;
         rig.settle().await;
-        rig.stage.config.away.store(true, Ordering::Relaxed);
-        rig.stage.clock.advance(Duration::from_secs(3600));
+        rig.env.config.away.store(true, Ordering::Relaxed);
+        rig.env.clock.advance(Duration::from_secs(3600));
         emit(&mut rig, "e2", to_member(olga, "findings")).await;
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Cancelled; 2]);
-        assert!(rig.stage.receivers.carried().is_empty());
+        assert!(rig.env.receivers.carried().is_empty());
     }
 
     async fn a_mail_is_not_sent_before_it_is_known_whether_it_is_wanted(store: Store) {
         let mut rig = Rig::new(&store).await;
         let olga = member(&rig, false);
-        rig.stage.config.away.store(true, Ordering::Relaxed);
+        rig.env.config.away.store(true, Ordering::Relaxed);
         opt_out(&rig, olga);
         emit(&mut rig, "e1", to_member(olga, "findings")).await;
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Pending]);
-        rig.stage.config.away.store(false, Ordering::Relaxed);
+        rig.env.config.away.store(false, Ordering::Relaxed);
         rig.pass(Duration::from_secs(5)).await;
         assert_eq!(rig.delivery().await.state_message, REFUSED);
-        assert!(rig.stage.receivers.carried().is_empty());
+        assert!(rig.env.receivers.carried().is_empty());
     }
 }

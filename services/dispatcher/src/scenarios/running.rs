@@ -15,10 +15,10 @@ async fn attempts_have_as_long_to_end_as_the_stop_gives_them() {
     let settings = DatabaseSettings::sqlite(directory.path().join("test.db"));
     let store = watchbell_store::connect(&settings).await.unwrap();
     store.migrate::<Migrator>().await.unwrap();
-    let stage = Stage::new();
-    let mut rig = Rig::on(&store, &stage).await;
-    let channel = stage.channel("a");
-    stage.config.change(stage.team, channel, |channel| {
+    let env = TestEnv::new();
+    let mut rig = Rig::on(&store, &env).await;
+    let channel = env.channel("a");
+    env.config.change(env.team, channel, |channel| {
         channel.delivery = Some(config::DeliveryPolicy {
             timeout: Some(prost_types::Duration {
                 seconds: 30,
@@ -28,10 +28,10 @@ async fn attempts_have_as_long_to_end_as_the_stop_gives_them() {
         });
     });
     rig.emit("e1", &[channel]).await;
-    let gate = stage.receivers.gate(channel);
+    let gate = env.receivers.gate(channel);
     let stop = CancellationToken::new();
     let pump = tokio::spawn(rig.pump.run(stop.clone()));
-    stage.receivers.until(1).await;
+    env.receivers.until(1).await;
     stop.cancel();
     tokio::time::pause();
     tokio::time::sleep(Duration::from_secs(25)).await;
@@ -45,9 +45,9 @@ store_tests! {
     migrator = Migrator;
 
     async fn running_loops_deliver_and_an_orderly_stop_leaves_nothing_behind(store: Store) {
-        let stage = Stage::new();
-        let rig = Rig::with(&store, &stage, |settings| settings.max_jobs_per_lane = 4).await;
-        let channel = stage.channel("a");
+        let env = TestEnv::new();
+        let rig = Rig::with(&store, &env, |settings| settings.max_jobs_per_lane = 4).await;
+        let channel = env.channel("a");
         let readiness = Readiness::new();
         let mut tasks = TaskSet::new(readiness.clone());
         let core = Arc::clone(&rig.core);
@@ -57,17 +57,17 @@ store_tests! {
             assert_eq!(answer.await.unwrap().error, None);
         }
         // More than the lane takes into memory: the sweeper brings the rest.
-        stage.receivers.until(20).await;
+        env.receivers.until(20).await;
 
         // What is still queued when the process stops belongs to nobody afterwards, and waits for the next one.
-        let gate = stage.receivers.gate(channel);
+        let gate = env.receivers.gate(channel);
         let service = Service { core: Arc::clone(&core) };
-        let requests = (0..3).map(|n| Ok(request(&stage, &format!("late{n}"), &[channel]))).collect::<Vec<_>>();
+        let requests = (0..3).map(|n| Ok(request(&env, &format!("late{n}"), &[channel]))).collect::<Vec<_>>();
         let mut late = service.submit(internal_request(boxed(futures::stream::iter(requests)))).await.unwrap().into_inner();
         while let Some(answer) = futures::StreamExt::next(&mut late).await {
             assert_eq!(answer.unwrap().error, None);
         }
-        stage.receivers.until(21).await;
+        env.receivers.until(21).await;
         gate.add_permits(100);
         tasks.shutdown(Duration::from_secs(20)).await.unwrap();
         assert!(readiness.is_serving());
@@ -75,7 +75,7 @@ store_tests! {
         let backend = store.writer().get_database_backend();
         let row = store.reader().query_one_raw(sea_orm::Statement::from_string(backend, leased)).await.unwrap().unwrap();
         assert_eq!(row.try_get::<i64>("", "n").unwrap(), 0);
-        let mut next = Rig::on(&store, &stage).await;
+        let mut next = Rig::on(&store, &env).await;
         next.settle().await;
         assert!(next.states().await.iter().all(|state| *state == State::Delivered));
     }

@@ -9,9 +9,9 @@ use crate::store::Migrator;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn slack(stage: &Stage) -> ChannelId {
-    let id = ChannelId::generate(stage.now());
-    stage.config.add(stage.team, id, ChannelKind::Slack, "#alerts");
+fn slack(env: &TestEnv) -> ChannelId {
+    let id = ChannelId::generate(env.now());
+    env.config.add(env.team, id, ChannelKind::Slack, "#alerts");
     id
 }
 
@@ -28,20 +28,20 @@ fn quiet(until: &str, coalesce: bool) -> config::QuietHours {
     }
 }
 
-fn to_slack(stage: &Stage, id: &str, channel: ChannelId) -> wire::SubmitRequest {
+fn to_slack(env: &TestEnv, id: &str, channel: ChannelId) -> wire::SubmitRequest {
     let route = event_wire::Route {
         kind: ChannelKind::Slack.to_wire(),
         ..to_channel(channel)
     };
     wire::SubmitRequest {
         routes: vec![route],
-        ..request(stage, id, &[])
+        ..request(env, id, &[])
     }
 }
 
 /// Submits that many events to a room, `e0` and so on.
 async fn storm(rig: &mut Rig, channel: ChannelId, count: usize) {
-    let requests = (0..count).map(|n| to_slack(&rig.stage, &format!("e{n}"), channel));
+    let requests = (0..count).map(|n| to_slack(&rig.env, &format!("e{n}"), channel));
     let requests = requests.collect();
     rig.submit(requests).await;
     rig.settle().await;
@@ -58,12 +58,7 @@ async fn summaries(rig: &Rig) -> Vec<(wire::Delivery, Summary)> {
     let mut summaries = Vec::new();
     for delivery in rig.deliveries().await {
         if delivery.event_type == SUMMARY_TYPE {
-            let event = rig
-                .core
-                .db
-                .event(rig.stage.team, &delivery.event_id)
-                .await
-                .unwrap();
+            let event = rig.core.db.event(rig.env.team, &delivery.event_id).await.unwrap();
             let summary = Summary::from_event(&event.unwrap().event().unwrap()).unwrap();
             summaries.push((rig.get(&delivery.id).await, summary));
         }
@@ -100,116 +95,116 @@ store_tests! {
     migrator = Migrator;
 
     async fn a_storm_goes_on_over_restarts(store: Store) {
-        let stage = Stage::new();
-        let room = slack(&stage);
+        let env = TestEnv::new();
+        let room = slack(&env);
         let (mut sent, mut folded) = (0, 0);
         // Short of the limit, beyond it, and while what is folded waits.
         for (count, more, wait) in [(15, 15, 16), (15, 5, 10), (5, 0, 2)] {
-            let mut rig = Rig::on(&store, &stage).await;
-            let requests = (0..count).map(|n| to_slack(&stage, &format!("{sent}-{folded}-{n}"), room));
+            let mut rig = Rig::on(&store, &env).await;
+            let requests = (0..count).map(|n| to_slack(&env, &format!("{sent}-{folded}-{n}"), room));
             rig.submit(requests.collect()).await;
             seconds(&mut rig, wait).await;
             (sent, folded) = (sent + more, folded + count - more);
-            assert_eq!(stage.receivers.carried().len(), sent);
+            assert_eq!(env.receivers.carried().len(), sent);
             assert_eq!(told(&rig, State::Folded).await.len(), folded);
             rig.heartbeat.leave().await;
         }
-        let mut rig = Rig::on(&store, &stage).await;
+        let mut rig = Rig::on(&store, &env).await;
         seconds(&mut rig, 40).await;
         assert_eq!(only_summary(&rig).await.1.total, folded);
     }
 
     async fn a_storm_is_twenty_messages_and_a_summary_of_the_rest_and_critical_passes(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let room = slack(&rig.stage);
+        let room = slack(&rig.env);
         storm(&mut rig, room, 25).await;
         seconds(&mut rig, 30).await;
-        assert_eq!(rig.stage.receivers.carried().len(), 20);
+        assert_eq!(rig.env.receivers.carried().len(), 20);
         let folded = told(&rig, State::Folded).await;
         assert_eq!(folded.len(), 5);
         assert!(folded.iter().all(|delivery| delivery.state_message == "folded into a summary at 09:01 UTC"));
         assert!(folded.iter().all(|delivery| delivery.next_attempt_time.is_some() && delivery.end_time.is_none()));
 
-        let mut urgent = to_slack(&rig.stage, "urgent", room);
+        let mut urgent = to_slack(&rig.env, "urgent", room);
         urgent.event.as_mut().unwrap().severity = Severity::Critical.to_wire();
         rig.submit(vec![urgent]).await;
         seconds(&mut rig, 2).await;
-        assert_eq!(rig.stage.receivers.events()[20..], ["urgent"], "what is CRITICAL is never folded");
+        assert_eq!(rig.env.receivers.events()[20..], ["urgent"], "what is CRITICAL is never folded");
 
         seconds(&mut rig, 40).await;
         let (delivery, summary) = only_summary(&rig).await;
         assert_eq!(delivery.state, State::Delivered as i32);
         assert_eq!((summary.why, summary.total), (Why::Storm, 5));
         assert_eq!(titles(&summary), LAST_FIVE);
-        assert_eq!(rig.stage.receivers.carried().len(), 22);
+        assert_eq!(rig.env.receivers.carried().len(), 22);
         let folded = told(&rig, State::Folded).await;
         assert_eq!(folded.len(), 5);
         for folded in folded {
             assert!(folded.end_time.is_some(), "told is done");
             assert_eq!(folded.state_message, format!("told by the summary {}", delivery.id));
         }
-        let list = wire::ListEventsRequest { team_id: rig.stage.team.to_string(), ..Default::default() };
+        let list = wire::ListEventsRequest { team_id: rig.env.team.to_string(), ..Default::default() };
         let events = rig.service.list_events(internal_request(list)).await.unwrap().into_inner().events;
         assert!(events.iter().all(|event| event.event.as_ref().unwrap().r#type != SUMMARY_TYPE));
     }
 
     async fn folding_costs_none_of_the_rooms_pace(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let room = slack(&rig.stage);
+        let room = slack(&rig.env);
         storm(&mut rig, room, 200).await;
         seconds(&mut rig, 25).await;
         assert_eq!(told(&rig, State::Folded).await.len(), 180, "at one a second it would take minutes");
         seconds(&mut rig, 40).await;
         let (delivery, summary) = only_summary(&rig).await;
         assert_eq!((delivery.state, summary.total), (State::Delivered as i32, 180));
-        assert_eq!(rig.stage.receivers.carried().len(), 21);
+        assert_eq!(rig.env.receivers.carried().len(), 21);
     }
 
     async fn what_was_folded_survives_a_crash_before_and_after_its_summary_was_made(store: Store) {
-        let stage = Stage::new();
-        let mut first = Rig::on(&store, &stage).await;
-        let room = slack(&stage);
+        let env = TestEnv::new();
+        let mut first = Rig::on(&store, &env).await;
+        let room = slack(&env);
         storm(&mut first, room, 25).await;
         seconds(&mut first, 30).await;
-        let mut second = Rig::on(&store, &stage).await;
+        let mut second = Rig::on(&store, &env).await;
         presume_dead(&first, &mut second).await;
         drop(first);
         assert_eq!(told(&second, State::Folded).await.len(), 5);
 
-        stage.clock.advance(Duration::from_secs(30));
+        env.clock.advance(Duration::from_secs(30));
         assert_eq!(second.sweeper.tick().await.unwrap().claimed, 1, "the summary, made and not sent");
-        let mut third = Rig::on(&store, &stage).await;
+        let mut third = Rig::on(&store, &env).await;
         presume_dead(&second, &mut third).await;
         drop(second);
         seconds(&mut third, 2).await;
         let (delivery, summary) = only_summary(&third).await;
         assert_eq!(delivery.state, State::Delivered as i32);
         assert_eq!(titles(&summary), LAST_FIVE);
-        assert_eq!(stage.receivers.carried().len(), 21);
+        assert_eq!(env.receivers.carried().len(), 21);
     }
 
     async fn two_replicas_that_look_at_once_make_one_summary(store: Store) {
-        let stage = Stage::new();
-        let mut first = Rig::on(&store, &stage).await;
-        let room = slack(&stage);
+        let env = TestEnv::new();
+        let mut first = Rig::on(&store, &env).await;
+        let room = slack(&env);
         storm(&mut first, room, 25).await;
         seconds(&mut first, 30).await;
-        let mut second = Rig::on(&store, &stage).await;
-        stage.clock.advance(Duration::from_secs(30));
+        let mut second = Rig::on(&store, &env).await;
+        env.clock.advance(Duration::from_secs(30));
         let (one, other) = tokio::join!(first.sweeper.tick(), second.sweeper.tick());
         assert!(one.unwrap().claimed + other.unwrap().claimed <= 1);
         seconds(&mut first, 2).await;
         seconds(&mut second, 2).await;
         let (delivery, summary) = only_summary(&second).await;
         assert_eq!((delivery.state, summary.total), (State::Delivered as i32, 5));
-        assert_eq!(stage.receivers.carried().len(), 21);
+        assert_eq!(env.receivers.carried().len(), 21);
     }
 
     async fn mail_that_is_folded_stays_with_its_recipient(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = ChannelId::generate(rig.stage.now());
-        rig.stage.config.add(rig.stage.team, channel, ChannelKind::Email, "on call");
-        rig.stage.config.change(rig.stage.team, channel, |channel| {
+        let channel = ChannelId::generate(rig.env.now());
+        rig.env.config.add(rig.env.team, channel, ChannelKind::Email, "on call");
+        rig.env.config.change(rig.env.team, channel, |channel| {
             channel.storm_control = Some(config::StormControl {
                 max_messages: 1,
                 window: Some(watchbell_model::convert::duration(Duration::from_secs(60))),
@@ -225,46 +220,46 @@ store_tests! {
                 ..Default::default()
             };
             let routes = vec![to("ada@example.com"), to("bob@example.com")];
-            let request = wire::SubmitRequest { routes, ..request(&rig.stage, &format!("e{n}"), &[]) };
+            let request = wire::SubmitRequest { routes, ..request(&rig.env, &format!("e{n}"), &[]) };
             rig.submit(vec![request]).await;
             rig.settle().await;
         }
-        assert_eq!(rig.stage.receivers.carried().len(), 1);
+        assert_eq!(rig.env.receivers.carried().len(), 1);
         rig.pass(Duration::from_secs(60)).await;
         let all = summaries(&rig).await;
         let mut totals: Vec<usize> = all.iter().map(|(_, summary)| summary.total).collect();
         totals.sort_unstable();
         assert_eq!(totals, [2, 3], "one to each, of what was folded for each");
-        let mut told: Vec<_> = rig.stage.receivers.carried().into_iter().skip(1).map(|mail| mail.address).collect();
+        let mut told: Vec<_> = rig.env.receivers.carried().into_iter().skip(1).map(|mail| mail.address).collect();
         told.sort();
         assert_eq!(told, [Some("ada@example.com".to_owned()), Some("bob@example.com".to_owned())]);
     }
 
     async fn a_summary_is_tried_as_any_message_and_what_it_tells_fails_and_recovers_with_it(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let room = slack(&rig.stage);
+        let room = slack(&rig.env);
         storm(&mut rig, room, 25).await;
         seconds(&mut rig, 30).await;
-        rig.stage.receivers.always(room, Some(AttemptResult::retryable("http.503", "Slack is down")));
+        rig.env.receivers.always(room, Some(AttemptResult::retryable("http.503", "Slack is down")));
         for wait in [30, 60, 300, 1_800, 7_200, 43_200] {
             rig.pass(Duration::from_secs(wait)).await;
         }
         let (delivery, summary) = only_summary(&rig).await;
         assert_eq!((delivery.state, delivery.attempts.len()), (State::Failed as i32, 6));
         assert_eq!(titles(&summary), LAST_FIVE);
-        let mut carried = rig.stage.receivers.events().split_off(20);
+        let mut carried = rig.env.receivers.events().split_off(20);
         carried.dedup();
         assert_eq!(carried, std::slice::from_ref(&delivery.event_id), "the same message each time");
         let failed = told(&rig, State::Failed).await;
         assert_eq!(failed.len(), 5);
         assert!(failed[0].state_message.contains("Slack is down"), "{}", failed[0].state_message);
 
-        rig.stage.receivers.always(room, None);
-        rig.stage.config.change(rig.stage.team, room, |channel| channel.health_epoch += 1);
-        rig.core.channels.forget(rig.stage.team);
+        rig.env.receivers.always(room, None);
+        rig.env.config.change(rig.env.team, room, |channel| channel.health_epoch += 1);
+        rig.core.channels.forget(rig.env.team);
         rig.health.tick().await.unwrap();
         let request = wire::RecoverRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             channel_id: room.to_string(),
             start_time: Some(timestamp(BEGIN.parse().unwrap())),
         };
@@ -278,10 +273,10 @@ store_tests! {
 
     async fn what_a_summary_tells_is_called_off_with_it(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let room = slack(&rig.stage);
+        let room = slack(&rig.env);
         storm(&mut rig, room, 22).await;
         seconds(&mut rig, 30).await;
-        rig.stage.receivers.always(room, Some(AttemptResult::retryable("http.503", "Slack is down")));
+        rig.env.receivers.always(room, Some(AttemptResult::retryable("http.503", "Slack is down")));
         seconds(&mut rig, 31).await;
         let (delivery, _) = only_summary(&rig).await;
         let request = wire::CancelDeliveryRequest { team_id: delivery.team_id, delivery_id: delivery.id };
@@ -292,19 +287,19 @@ store_tests! {
 
     async fn the_only_one_that_was_folded_is_sent_as_itself(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let room = slack(&rig.stage);
+        let room = slack(&rig.env);
         storm(&mut rig, room, 21).await;
         seconds(&mut rig, 30).await;
         assert_eq!(told(&rig, State::Folded).await.len(), 1);
         seconds(&mut rig, 31).await;
-        assert_eq!(rig.stage.receivers.events()[20..], ["e20"]);
+        assert_eq!(rig.env.receivers.events()[20..], ["e20"]);
         assert_eq!(rig.states().await, [State::Delivered; 21]);
     }
 
     async fn a_room_has_the_limit_it_was_given_and_replays_are_never_folded(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.channel("siem");
-        rig.stage.config.change(rig.stage.team, channel, |channel| {
+        let channel = rig.env.channel("siem");
+        rig.env.config.change(rig.env.team, channel, |channel| {
             channel.storm_control = Some(config::StormControl {
                 max_messages: 1,
                 window: Some(watchbell_model::convert::duration(Duration::from_secs(600))),
@@ -317,20 +312,20 @@ store_tests! {
         let folded = told(&rig, State::Folded).await;
         assert_eq!(folded[0].state_message, "folded into a summary at 09:10 UTC");
         let replay = wire::ReplayRequest {
-            team_id: rig.stage.team.to_string(),
+            team_id: rig.env.team.to_string(),
             delivery_id: folded[0].id.clone(),
         };
         rig.service.replay(internal_request(replay)).await.unwrap();
         rig.settle().await;
-        assert_eq!(rig.stage.receivers.events(), ["e1", "e2"]);
+        assert_eq!(rig.env.receivers.events(), ["e1", "e2"]);
         assert_eq!(rig.states().await, [State::Delivered, State::Folded, State::Delivered]);
     }
 
     async fn what_quiet_hours_held_comes_as_one_summary_in_order_if_the_channel_coalesces(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let (many, single) = (rig.stage.channel("many"), rig.stage.channel("single"));
+        let (many, single) = (rig.env.channel("many"), rig.env.channel("single"));
         for channel in [many, single] {
-            rig.stage.config.change(rig.stage.team, channel, |channel| {
+            rig.env.config.change(rig.env.team, channel, |channel| {
                 channel.quiet_hours = Some(quiet("17:00", true));
             });
         }
@@ -340,13 +335,13 @@ store_tests! {
             rig.pass(Duration::from_secs(600)).await;
         }
         assert_eq!(rig.states().await, [State::Held; 4]);
-        rig.stage.clock.set("2026-11-21T17:00:00Z".parse().unwrap());
+        rig.env.clock.set("2026-11-21T17:00:00Z".parse().unwrap());
         rig.emit("later", &[many]).await;
         rig.settle().await;
         let (delivery, summary) = only_summary(&rig).await;
         assert_eq!(summary.why, Why::QuietHours);
         assert_eq!(titles(&summary), ["Finding e1", "Finding e2", "Finding e3"]);
-        let carried = rig.stage.receivers.carried();
+        let carried = rig.env.receivers.carried();
         let events = |id: ChannelId| {
             let of = carried.iter().filter(|carried| carried.channel == Some(id));
             of.map(|carried| carried.event.clone()).collect::<Vec<_>>()
@@ -358,10 +353,10 @@ store_tests! {
 
     async fn an_edit_of_quiet_hours_reaches_what_they_hold_already(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let channel = rig.stage.ordered("a");
+        let channel = rig.env.ordered("a");
         let edit = |rig: &Rig, quiet: Option<config::QuietHours>| {
-            rig.stage.config.change(rig.stage.team, channel, |channel| channel.quiet_hours = quiet);
-            rig.core.channels.forget(rig.stage.team);
+            rig.env.config.change(rig.env.team, channel, |channel| channel.quiet_hours = quiet);
+            rig.core.channels.forget(rig.env.team);
         };
         edit(&rig, Some(quiet("17:00", false)));
         rig.emit("e1", &[channel]).await;
@@ -382,6 +377,6 @@ store_tests! {
         assert_eq!(rig.unparker.tick().await.unwrap(), 2);
         assert_eq!(rig.states().await, [State::Pending; 2]);
         rig.settle().await;
-        assert_eq!(rig.stage.receivers.events(), ["e1", "e2"], "at once and in order");
+        assert_eq!(rig.env.receivers.events(), ["e1", "e2"], "at once and in order");
     }
 }

@@ -16,7 +16,7 @@ use watchbell_testkit::{
 use super::*;
 use crate::event::StoredEvent;
 use crate::route::{Mention, Reason, Route};
-use crate::senders::{AttemptOutcome, samples};
+use crate::senders::{AttemptOutcome, fixtures};
 
 const LATER: AttemptOutcome = AttemptOutcome::Retryable { retry_after: None };
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -50,7 +50,7 @@ fn outgoing(event: StoredEvent, kind: ChannelKind, target: Target) -> Message {
         ..Reason::default()
     };
     Message {
-        delivery_id: samples::delivery(),
+        delivery_id: fixtures::delivery(),
         attempt_number: 1,
         event: Arc::new(event),
         route: Arc::new(Route {
@@ -60,13 +60,17 @@ fn outgoing(event: StoredEvent, kind: ChannelKind, target: Target) -> Message {
             mentions: Vec::new(),
         }),
         recipients: Vec::new(),
-        now: samples::noon(),
+        now: fixtures::noon(),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     }
 }
 
 fn to_channel(event: StoredEvent, kind: ChannelKind) -> Message {
-    outgoing(event, kind, Target::Channel(ChannelId::generate(samples::noon())))
+    outgoing(
+        event,
+        kind,
+        Target::Channel(ChannelId::generate(fixtures::noon())),
+    )
 }
 
 fn channel(destination: Destination, secrets: ChannelSecrets) -> ResolvedChannel {
@@ -75,7 +79,7 @@ fn channel(destination: Destination, secrets: ChannelSecrets) -> ResolvedChannel
         ..config::Channel::default()
     };
     ResolvedChannel {
-        team_id: samples::team(),
+        team_id: fixtures::team(),
         via: Via::Channel {
             channel: Box::new(channel),
             secrets: Box::new(secrets),
@@ -157,12 +161,12 @@ async fn slack_takes_every_message_hostile_ones_and_summaries_included() {
     let slack = SlackStandIn::start().await.unwrap();
     let channel = slack_at(&slack.any_webhook_url());
     for event in [
-        samples::event("finding.created"),
-        samples::hostile(),
-        samples::summary(2_000),
+        fixtures::event("finding.created"),
+        fixtures::hostile(),
+        fixtures::summary(2_000),
         StoredEvent {
             test: true,
-            ..samples::event("scan.failed")
+            ..fixtures::event("scan.failed")
         },
     ] {
         let mut outgoing = to_channel(event, ChannelKind::Slack);
@@ -183,7 +187,7 @@ async fn a_slack_url_is_a_secret_and_a_removed_webhook_breaks_the_channel() {
     slack.revoke_webhook(&url);
     let result = local()
         .send(
-            &to_channel(samples::event("finding.created"), ChannelKind::Slack),
+            &to_channel(fixtures::event("finding.created"), ChannelKind::Slack),
             &slack_at(&url),
         )
         .await;
@@ -199,7 +203,7 @@ async fn a_slack_url_is_a_secret_and_a_removed_webhook_breaks_the_channel() {
 async fn slacks_retry_after_is_passed_on() {
     let slack = SlackStandIn::start().await.unwrap();
     slack.reply_next(SlackReply::RateLimited(7));
-    let outgoing = to_channel(samples::event("finding.created"), ChannelKind::Slack);
+    let outgoing = to_channel(fixtures::event("finding.created"), ChannelKind::Slack);
     let result = local().send(&outgoing, &slack_at(&slack.any_webhook_url())).await;
     assert_eq!(
         result.outcome,
@@ -215,9 +219,9 @@ async fn slacks_retry_after_is_passed_on() {
 async fn teams_takes_every_card_by_both_doors() {
     let teams = TeamsStandIn::start().await.unwrap();
     for event in [
-        samples::event("finding.created"),
-        samples::hostile(),
-        samples::summary(2_000),
+        fixtures::event("finding.created"),
+        fixtures::hostile(),
+        fixtures::summary(2_000),
     ] {
         let mut outgoing = to_channel(event, ChannelKind::Teams);
         let boss = Mention::TeamsUser {
@@ -238,7 +242,7 @@ async fn teams_takes_every_card_by_both_doors() {
 async fn a_throttle_that_a_connector_hides_is_tried_again() {
     let teams = TeamsStandIn::start().await.unwrap();
     teams.reply_next(TeamsReply::HiddenError(429));
-    let outgoing = to_channel(samples::event("finding.created"), ChannelKind::Teams);
+    let outgoing = to_channel(fixtures::event("finding.created"), ChannelKind::Teams);
     let result = local().send(&outgoing, &teams_at(&teams.connector_url())).await;
     assert_eq!(
         (result.outcome, result.error_code.as_str()),
@@ -256,7 +260,7 @@ async fn a_webhook_request_is_signed_as_an_independent_receiver_verifies() {
         &["another-live-secret", SECRET],
         &[("X-Tenant", "tenant-secret")],
     );
-    let outgoing = to_channel(samples::event("finding.created"), ChannelKind::Webhook);
+    let outgoing = to_channel(fixtures::event("finding.created"), ChannelKind::Webhook);
     let result = local().send(&outgoing, &channel).await;
     assert_eq!(result.outcome, AttemptOutcome::Delivered, "{result:?}");
     let received = &receiver.received()[0];
@@ -285,7 +289,7 @@ async fn during_a_rotation_the_check_of_the_documents_passes_with_either_secret(
         let builder = WebhookReceiver::builder().secret(known).refusing_bad_signatures();
         let receiver = builder.start().await.unwrap();
         let channel = webhook_at(&receiver.url(), &["the-newest-secret", "the-oldest-secret"], &[]);
-        let outgoing = to_channel(samples::event("finding.created"), ChannelKind::Webhook);
+        let outgoing = to_channel(fixtures::event("finding.created"), ChannelKind::Webhook);
         let result = local().send(&outgoing, &channel).await;
         assert_eq!(
             (result.outcome, receiver.count()),
@@ -310,7 +314,7 @@ async fn an_endpoint_that_echoes_its_secrets_does_not_get_them_into_the_log() {
     let channel = webhook_at(&url, &[SECRET], &[("Authorization", "Bearer tenant-secret")]);
     let result = local()
         .send(
-            &to_channel(samples::event("scan.failed"), ChannelKind::Webhook),
+            &to_channel(fixtures::event("scan.failed"), ChannelKind::Webhook),
             &channel,
         )
         .await;
@@ -325,7 +329,7 @@ async fn an_endpoint_that_echoes_its_secrets_does_not_get_them_into_the_log() {
 async fn an_endpoint_that_echoes_its_signatures_does_not_get_them_into_the_log() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let channel = webhook_at(&receiver.url(), &[SECRET], &[]);
-    let outgoing = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    let outgoing = to_channel(fixtures::event("scan.failed"), ChannelKind::Webhook);
     local().send(&outgoing, &channel).await;
     let got = receiver.received().remove(0).headers;
     let signatures =
@@ -340,7 +344,7 @@ async fn an_endpoint_that_echoes_its_signatures_does_not_get_them_into_the_log()
 async fn a_redirect_is_not_followed_and_a_gone_endpoint_breaks_the_channel() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let channel = webhook_at(&receiver.url(), &[SECRET], &[]);
-    let outgoing = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    let outgoing = to_channel(fixtures::event("scan.failed"), ChannelKind::Webhook);
     receiver.behave(Behaviour::redirect(&receiver.url_at("/elsewhere")));
     assert_eq!(local().send(&outgoing, &channel).await.outcome, LATER);
     assert_eq!(receiver.received_at("/elsewhere").len(), 0);
@@ -361,7 +365,7 @@ async fn a_timeout_after_the_request_was_sent_is_ambiguous() {
     channel.timeout = Duration::from_millis(200);
     let result = local()
         .send(
-            &to_channel(samples::event("scan.failed"), ChannelKind::Webhook),
+            &to_channel(fixtures::event("scan.failed"), ChannelKind::Webhook),
             &channel,
         )
         .await;
@@ -376,7 +380,7 @@ async fn a_timeout_after_the_request_was_sent_is_ambiguous() {
 async fn an_address_that_is_not_public_is_refused_for_good_and_not_dialled() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let strict = senders(EgressPolicy::default(), None);
-    let outgoing = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    let outgoing = to_channel(fixtures::event("scan.failed"), ChannelKind::Webhook);
     let result = strict
         .send(&outgoing, &webhook_at(&receiver.url(), &[SECRET], &[]))
         .await;
@@ -389,7 +393,7 @@ async fn an_address_that_is_not_public_is_refused_for_good_and_not_dialled() {
 #[tokio::test]
 async fn nothing_is_sent_unsigned() {
     let receiver = WebhookReceiver::start().await.unwrap();
-    let outgoing = to_channel(samples::event("scan.failed"), ChannelKind::Webhook);
+    let outgoing = to_channel(fixtures::event("scan.failed"), ChannelKind::Webhook);
     let result = local()
         .send(&outgoing, &webhook_at(&receiver.url(), &[], &[]))
         .await;
@@ -402,7 +406,7 @@ async fn nothing_is_sent_unsigned() {
 // === email ===
 
 fn person(address: &str) -> Target {
-    let member = MemberId::generate(samples::noon());
+    let member = MemberId::generate(fixtures::noon());
     Target::Person {
         member,
         address: address.to_owned(),
@@ -415,7 +419,7 @@ fn person(address: &str) -> Target {
 async fn a_person_gets_one_message_by_the_teams_server_with_one_click_to_stop() {
     let smtp = SmtpStandIn::start().await.unwrap();
     let outgoing = outgoing(
-        samples::event("finding.created"),
+        fixtures::event("finding.created"),
         ChannelKind::Email,
         person("ann@example.com"),
     );
@@ -439,7 +443,7 @@ async fn a_person_gets_one_message_by_the_teams_server_with_one_click_to_stop() 
     );
     assert_eq!(
         parsed.message_id(),
-        Some(format!("{}@acme.example", samples::delivery()).as_str())
+        Some(format!("{}@acme.example", fixtures::delivery()).as_str())
     );
     let text = mail.text();
     assert!(text.contains("List-Unsubscribe: <https://bell.example.com/unsubscribe?token="));
@@ -465,7 +469,7 @@ async fn without_a_server_of_the_teams_mail_goes_by_the_platforms() {
     };
     let platform = senders(EgressPolicy::allowing_loopback(), Some(server));
     let channel = ResolvedChannel {
-        team_id: samples::team(),
+        team_id: fixtures::team(),
         via: Via::PlatformMail,
         timeout: Duration::from_secs(5),
         url: OnceLock::new(),
@@ -475,7 +479,7 @@ async fn without_a_server_of_the_teams_mail_goes_by_the_platforms() {
         channel: None,
     };
     let outgoing = outgoing(
-        samples::event("compliance.receipt.issued"),
+        fixtures::event("compliance.receipt.issued"),
         ChannelKind::Email,
         to,
     );
@@ -508,7 +512,7 @@ async fn one_bad_mailbox_of_a_channel_blocks_no_other() {
     );
     let result = local()
         .send(
-            &to_channel(samples::event("scan.failed"), ChannelKind::Email),
+            &to_channel(fixtures::event("scan.failed"), ChannelKind::Email),
             &channel,
         )
         .await;
@@ -542,7 +546,7 @@ async fn a_mail_server_that_falls_silent_after_the_message_leaves_it_open() {
     let mut channel = mail_at(&smtp, &[]);
     channel.timeout = Duration::from_millis(500);
     let outgoing = outgoing(
-        samples::event("scan.failed"),
+        fixtures::event("scan.failed"),
         ChannelKind::Email,
         person("ann@example.com"),
     );
@@ -553,7 +557,7 @@ async fn a_mail_server_that_falls_silent_after_the_message_leaves_it_open() {
 #[tokio::test]
 async fn hostile_event_text_reaches_the_mailbox_as_text() {
     let smtp = SmtpStandIn::start().await.unwrap();
-    let outgoing = outgoing(samples::hostile(), ChannelKind::Email, person("ann@example.com"));
+    let outgoing = outgoing(fixtures::hostile(), ChannelKind::Email, person("ann@example.com"));
     assert_eq!(
         local().send(&outgoing, &mail_at(&smtp, &[])).await.outcome,
         AttemptOutcome::Accepted
@@ -565,5 +569,8 @@ async fn hostile_event_text_reaches_the_mailbox_as_text() {
         parsed.to().unwrap().first().unwrap().address(),
         Some("ann@example.com")
     );
-    assert_eq!(parsed.date().unwrap().to_timestamp(), samples::noon().timestamp());
+    assert_eq!(
+        parsed.date().unwrap().to_timestamp(),
+        fixtures::noon().timestamp()
+    );
 }

@@ -302,12 +302,12 @@ impl<'t> Told<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::senders::samples;
+    use crate::senders::fixtures;
 
     fn facts_of(data: &str) -> Vec<(String, String)> {
         let event = StoredEvent {
             data: data.to_owned(),
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         };
         Notice::from_event(&event)
             .facts
@@ -356,7 +356,7 @@ mod tests {
         let event = StoredEvent {
             data: r#"{"severity":"HIGH","name":"The title","place":"here"}"#.to_owned(),
             title: "The title".to_owned(),
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         };
         assert_eq!(Notice::from_event(&event).facts.len(), 1);
     }
@@ -367,7 +367,7 @@ mod tests {
         let data = serde_json::to_string(&data).unwrap();
         let notice = Notice::from_event(&StoredEvent {
             data,
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         });
         assert_eq!((notice.facts.len(), notice.more_facts), (10, 4));
     }

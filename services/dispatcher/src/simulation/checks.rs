@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 use watchbell_store::Store;
 
-use super::hub::{Actor, Carrying, Role};
+use super::scheduler::{Actor, Carrying, Role};
 use crate::job::State;
 
 /// A replica may be buried after this silence, in microseconds.

@@ -10,14 +10,14 @@ use watchbell_model::clock::{Clock, SharedClock};
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_store::Store;
 
-use super::hub::{self, Actor, FakeTransport, Role};
+use super::scheduler::{self, Actor, FakeTransport, Role};
 use crate::channel::cache::Channels;
 use crate::delivery::pump::Pump;
 use crate::intake::committer::{BatchResult, Committer};
 use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
 use crate::maintenance::sweeper::{POLL, Sweeper};
 use crate::metrics::Metrics;
-use crate::scenarios::play::PlayedConfig;
+use crate::scenarios::fakes::FakeConfig;
 use crate::settings::{MailSettings, Settings};
 use crate::state::{Core, Parts};
 use crate::store::Db;
@@ -63,7 +63,7 @@ impl Replica {
         number: usize,
         store: &Store,
         settings: Settings,
-        config: Arc<PlayedConfig>,
+        config: Arc<FakeConfig>,
         (clock, skew): (SharedClock, TimeDelta),
     ) -> Self {
         let clock: SharedClock = Arc::new(Skewed { clock, by: skew });
@@ -108,7 +108,7 @@ impl Replica {
             replica: self.number,
             role,
         };
-        self.tasks.spawn(hub::act(actor, loops));
+        self.tasks.spawn(scheduler::act(actor, loops));
     }
 
     /// Whether submissions and outcomes are committed by a loop each, as on PostgreSQL, or by one, as on SQLite. That the
@@ -132,13 +132,13 @@ impl Replica {
     /// Everything stops where it is.
     pub(super) async fn crash(mut self) {
         self.tasks.shutdown().await;
-        hub::forget(self.number);
+        scheduler::forget(self.number);
     }
 
     /// The loops stop, and leases are given back.
     pub(super) async fn leave(&mut self) {
         self.tasks.shutdown().await;
-        hub::forget(self.number);
+        scheduler::forget(self.number);
         let heartbeat = Heartbeat::new(Arc::clone(&self.core));
         self.spawn(Role::Leaving, async move { heartbeat.leave().await });
     }
@@ -152,10 +152,10 @@ impl Replica {
 
 async fn commit(core: Arc<Core>, mut committer: Committer) {
     loop {
-        hub::batch().await;
+        scheduler::batch().await;
         while committer.tick().await == BatchResult::Failed {
             let never = tokio::sync::Notify::new();
-            hub::turn(core.clock.monotonic() + BACK_OFF, &never).await;
+            scheduler::turn(core.clock.monotonic() + BACK_OFF, &never).await;
         }
     }
 }
@@ -167,7 +167,7 @@ async fn sweep(core: Arc<Core>) {
             Ok(sweep) => sweep.pause(core.clock.now()),
             Err(_) => POLL,
         };
-        hub::turn(core.clock.monotonic() + pause, &core.sweep).await;
+        scheduler::turn(core.clock.monotonic() + pause, &core.sweep).await;
     }
 }
 
@@ -175,7 +175,7 @@ async fn beat(core: Arc<Core>) {
     let heartbeat = Heartbeat::new(Arc::clone(&core));
     let never = tokio::sync::Notify::new();
     loop {
-        hub::turn(core.clock.monotonic() + HEARTBEAT_INTERVAL, &never).await;
+        scheduler::turn(core.clock.monotonic() + HEARTBEAT_INTERVAL, &never).await;
         let _ = heartbeat.tick().await;
     }
 }
@@ -185,6 +185,6 @@ async fn pump(core: Arc<Core>) {
     loop {
         pump.tick();
         let until = core.lanes().sleep_until(core.clock.monotonic());
-        hub::turn(until, &core.pump).await;
+        scheduler::turn(until, &core.pump).await;
     }
 }

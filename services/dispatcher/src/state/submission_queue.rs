@@ -162,7 +162,7 @@ impl Queues {
 mod tests {
     use super::*;
     use crate::event::StoredEvent;
-    use crate::senders::samples;
+    use crate::senders::fixtures;
     use chrono::DateTime;
     use tokio::sync::oneshot;
     use watchbell_runtime::memory_budget::UNIT_BYTES;
@@ -175,7 +175,7 @@ mod tests {
         let event = StoredEvent {
             team_id,
             id: id.parse().unwrap(),
-            ..samples::event("scan.failed")
+            ..fixtures::event("scan.failed")
         };
         Submission::new(event, Vec::new(), false, oneshot::channel().0)
     }
@@ -255,7 +255,7 @@ mod tests {
     async fn whoever_waits_when_the_process_stops_is_told() {
         let (queue, mut turns) = SubmissionQueue::new(10);
         let (answer, answered) = oneshot::channel();
-        let event = samples::event("scan.failed");
+        let event = fixtures::event("scan.failed");
         queue
             .try_send(Submission::new(event, Vec::new(), false, answer))
             .unwrap();

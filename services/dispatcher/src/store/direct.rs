@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::event::StoredEvent;
     use crate::job::Submission;
-    use crate::senders::samples;
+    use crate::senders::fixtures;
     use crate::store::{Db, Migrator};
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
             for (id, commits) in [("commits", true), ("rolls-back", false)] {
                 let event = StoredEvent {
                     id: id.parse().unwrap(),
-                    ..samples::event("scan.failed")
+                    ..fixtures::event("scan.failed")
                 };
                 let submission = Submission::new(event, Vec::new(), false, oneshot::channel().0);
                 let events = [&submission];

@@ -10,7 +10,7 @@ use watchbell_runtime::problem::Problem;
 
 use super::{Answer as Page, Body, World};
 use crate::cookie::Cookies;
-use crate::tests::stand_ins::TEAM;
+use crate::tests::fakes::TEAM;
 
 const AUTHORIZE: &str = "https://slack.com/oauth/v2/authorize?client_id=1.2&state=good";
 

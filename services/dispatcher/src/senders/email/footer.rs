@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
     use crate::event::RenderedEmail;
-    use crate::senders::samples;
+    use crate::senders::fixtures;
 
     fn keys() -> UnsubscribeKeys {
         UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap()
@@ -148,14 +148,14 @@ mod tests {
             .strip_prefix("https://bell.example.com/unsubscribe?token=")
             .unwrap();
         let what = keys().verify(token).unwrap();
-        assert_eq!(what.team, samples::team());
+        assert_eq!(what.team, fixtures::team());
         assert!(footer.one_click);
         what.subscription
     }
 
     #[test]
     fn a_members_link_stops_the_topic_of_the_email() {
-        let member = MemberId::generate(samples::noon());
+        let member = MemberId::generate(fixtures::noon());
         for topic in Topic::ALL {
             let target = Target::Person {
                 member,
@@ -163,7 +163,7 @@ mod tests {
                 topic: topic.as_str().to_owned(),
                 channel: None,
             };
-            let footer = of(&samples::event("finding.created"), &target);
+            let footer = of(&fixtures::event("finding.created"), &target);
             assert_eq!(
                 opened(&footer),
                 Subscription::Topic {
@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_channels_recipient_and_a_digests_leave_the_list() {
-        let channel = ChannelId::generate(samples::noon());
+        let channel = ChannelId::generate(fixtures::noon());
         let address = "ann@example.com".parse().unwrap();
-        let footer = of(&samples::event("finding.created"), &address_of(Some(channel)));
+        let footer = of(&fixtures::event("finding.created"), &address_of(Some(channel)));
         assert_eq!(
             opened(&footer),
             Subscription::ChannelRecipient { channel, address }
@@ -192,7 +192,7 @@ mod tests {
         };
         let digest = StoredEvent {
             email: Some(email),
-            ..samples::event("digest.weekly")
+            ..fixtures::event("digest.weekly")
         };
         let address = "ann@example.com".parse().unwrap();
         let footer = of(&digest, &address_of(None));
@@ -203,9 +203,9 @@ mod tests {
     fn a_test_has_no_link_that_could_be_undone() {
         let test = StoredEvent {
             test: true,
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         };
-        let footer = of(&test, &address_of(Some(ChannelId::generate(samples::noon()))));
+        let footer = of(&test, &address_of(Some(ChannelId::generate(fixtures::noon()))));
         assert!(
             !footer.one_click && !footer.url.contains("token"),
             "{}",
@@ -215,8 +215,8 @@ mod tests {
 
     #[test]
     fn receipts_and_notices_have_a_page_and_no_one_click() {
-        let receipt = samples::event("compliance.receipt.issued");
-        let member = MemberId::generate(samples::noon());
+        let receipt = fixtures::event("compliance.receipt.issued");
+        let member = MemberId::generate(fixtures::noon());
         let owner = Target::Person {
             member,
             address: "ann@example.com".to_owned(),
@@ -231,7 +231,7 @@ mod tests {
             );
             assert!(!footer.one_click);
         }
-        let footer = of(&samples::event("channel.unhealthy"), &owner);
+        let footer = of(&fixtures::event("channel.unhealthy"), &owner);
         assert_eq!(
             (footer.url.as_str(), footer.one_click),
             ("https://bell.example.com/settings/notifications", false)

@@ -100,7 +100,7 @@ mod tests {
     use mail_parser::MessageParser;
 
     use super::*;
-    use crate::senders::samples;
+    use crate::senders::fixtures;
 
     fn email(subject: &str) -> RenderedEmail {
         RenderedEmail {
@@ -121,8 +121,8 @@ mod tests {
             name: "Wätchbell".to_owned(),
             address: "alerts@bell.example.com".to_owned(),
         };
-        let id = samples::delivery().to_string();
-        message(email, &sender, "ann@example.com", &id, &footer, samples::noon())
+        let id = fixtures::delivery().to_string();
+        message(email, &sender, "ann@example.com", &id, &footer, fixtures::noon())
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
                     .to_owned()
             })
             .collect();
-        assert_eq!(ids[0], format!("{}@bell.example.com", samples::delivery()));
+        assert_eq!(ids[0], format!("{}@bell.example.com", fixtures::delivery()));
         assert_eq!(ids[0], ids[1]);
     }
 
@@ -210,7 +210,7 @@ mod tests {
         };
         for to in ["", "nobody", "a@b\r\nBcc: c@d", "a b@c"] {
             assert_eq!(
-                message(&email("x"), &sender, to, "id", &footer, samples::noon()),
+                message(&email("x"), &sender, to, "id", &footer, fixtures::noon()),
                 None,
                 "{to}"
             );

@@ -3,7 +3,7 @@
 use watchbell_model::brand::Brand;
 
 use super::*;
-use crate::senders::samples;
+use crate::senders::fixtures;
 
 fn brand() -> Brand {
     Brand {
@@ -57,7 +57,7 @@ macro_rules! families {
     ($($test:ident: $event_type:literal,)+) => {$(
         #[test]
         fn $test() {
-            insta::assert_snapshot!(shown(&rendered(&samples::event($event_type))));
+            insta::assert_snapshot!(shown(&rendered(&fixtures::event($event_type))));
         }
     )+};
 }
@@ -80,12 +80,12 @@ families! {
 
 #[test]
 fn a_summary() {
-    insta::assert_snapshot!(shown(&rendered(&samples::summary(5))));
+    insta::assert_snapshot!(shown(&rendered(&fixtures::summary(5))));
 }
 
 #[test]
 fn a_summary_of_very_many_counts_the_rest_and_is_shown_whole() {
-    let email = rendered(&samples::summary(2_000));
+    let email = rendered(&fixtures::summary(2_000));
     assert!(email.text.contains("+1900 more") && email.html.contains("+1900 more"));
     assert!(email.html.len() < 102_000, "{}", email.html.len());
 }
@@ -94,7 +94,7 @@ fn a_summary_of_very_many_counts_the_rest_and_is_shown_whole() {
 fn a_test_says_so() {
     let email = rendered(&StoredEvent {
         test: true,
-        ..samples::event("finding.created")
+        ..fixtures::event("finding.created")
     });
     assert_eq!(
         email.subject,
@@ -112,7 +112,7 @@ fn every_type_of_the_catalog_renders_with_and_without_data() {
                 event_type: spec.event_type.as_str().into(),
                 title: spec.title.clone(),
                 data,
-                ..samples::event("finding.created")
+                ..fixtures::event("finding.created")
             };
             let email = emails.render(&event, "", &footer()).unwrap();
             for text in [&email.text, &email.html] {
@@ -139,7 +139,7 @@ fn the_logo_takes_the_place_of_the_name() {
     };
     let emails = Emails::new(Arc::new(brand)).unwrap();
     let html = emails
-        .render(&samples::event("finding.created"), "", &footer())
+        .render(&fixtures::event("finding.created"), "", &footer())
         .unwrap()
         .html;
     assert!(html.contains("cdn.example.com") && html.contains("alt=\"Watchbell\""));
@@ -147,7 +147,7 @@ fn the_logo_takes_the_place_of_the_name() {
 
 #[test]
 fn hostile_text_is_only_text() {
-    let email = rendered(&samples::hostile());
+    let email = rendered(&fixtures::hostile());
     let html = email.html.to_ascii_lowercase();
     for forbidden in [
         "<script",
@@ -171,7 +171,7 @@ fn hostile_text_is_only_text() {
 
 #[test]
 fn nothing_is_fetched_when_the_email_is_opened() {
-    let html = rendered(&samples::event("finding.created")).html;
+    let html = rendered(&fixtures::event("finding.created")).html;
     for fetched in ["<img", "@import", "url(", "<link"] {
         assert!(!html.contains(fetched), "{fetched}");
     }
@@ -185,7 +185,7 @@ fn an_email_rendered_elsewhere_gets_the_readers_own_link() {
             text: text.to_owned(),
             html: html.to_owned(),
         }),
-        ..samples::event("digest.weekly")
+        ..fixtures::event("digest.weekly")
     };
     let email = rendered(&given("Week.\n", "<html><body><p>Week.</p></body></html>"));
     assert_eq!(email.subject, "Your week Bcc: x");

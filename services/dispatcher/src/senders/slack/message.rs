@@ -268,7 +268,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::senders::samples;
+    use crate::senders::fixtures;
 
     fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
         super::message(event, mentions, &Brand::default())
@@ -285,7 +285,7 @@ mod tests {
                 name: "y".to_owned(),
             },
         ];
-        insta::assert_json_snapshot!(message(&samples::event("finding.created"), &mentions));
+        insta::assert_json_snapshot!(message(&fixtures::event("finding.created"), &mentions));
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         };
         let event = StoredEvent {
             severity: watchbell_model::Severity::Medium,
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         };
         let said = super::message(&event, &[], &brand).to_string();
         assert!(said.contains("Moderate") && !said.contains("Medium  "), "{said}");
@@ -306,7 +306,7 @@ mod tests {
     fn a_test_says_so() {
         let event = StoredEvent {
             test: true,
-            ..samples::event("scan.failed")
+            ..fixtures::event("scan.failed")
         };
         insta::assert_json_snapshot!(message(&event, &[]));
     }
@@ -318,19 +318,19 @@ mod tests {
             source: String::new(),
             url: String::new(),
             data: "{}".to_owned(),
-            ..samples::event("account.plan.changed")
+            ..fixtures::event("account.plan.changed")
         };
         insta::assert_json_snapshot!(message(&event, &[]));
     }
 
     #[test]
     fn a_summary() {
-        insta::assert_json_snapshot!(message(&samples::summary(3), &[Mention::Here]));
+        insta::assert_json_snapshot!(message(&fixtures::summary(3), &[Mention::Here]));
     }
 
     #[test]
     fn a_summary_of_very_many_counts_what_it_leaves_out() {
-        let message = message(&samples::summary(2_000), &[]);
+        let message = message(&fixtures::summary(2_000), &[]);
         check(&message);
         let blocks = message["attachments"][0]["blocks"].as_array().unwrap();
         let shown: usize = blocks
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn hostile_text_creates_no_mention_and_no_link() {
-        let message = message(&samples::hostile(), &[]);
+        let message = message(&fixtures::hostile(), &[]);
         check(&message);
         for text in texts(&message) {
             let rest = text.replace("<!date^", "");
@@ -384,7 +384,7 @@ mod tests {
             subject: "*s* `s`".to_owned(),
             source: "*o*".to_owned(),
             data: json!({"*key*\u{202e}": "*v* ~v~ _v_ `v`\u{202e}"}).to_string(),
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         };
         let message = message(&event, &[]);
         for text in texts(&message["attachments"]) {
@@ -465,7 +465,7 @@ mod tests {
         #[test]
         fn whatever_an_event_says_the_limits_hold(title in ".{0,300}", value in "[<>&a]{0,3000}", name in ".{0,90}") {
             let data = json!({name: value.clone(), "x": value}).to_string();
-            let event = StoredEvent { title, data, ..samples::event("finding.created") };
+            let event = StoredEvent { title, data, ..fixtures::event("finding.created") };
             check(&message(&event, &[]));
         }
 

@@ -297,7 +297,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::senders::samples;
+    use crate::senders::fixtures;
 
     fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
         super::message(event, mentions, &Brand::default())
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn a_finding() {
         let mentions = [boss(), Mention::Here, Mention::SlackUser("U1".to_owned())];
-        insta::assert_json_snapshot!(message(&samples::event("finding.created"), &mentions));
+        insta::assert_json_snapshot!(message(&fixtures::event("finding.created"), &mentions));
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
         };
         let event = StoredEvent {
             severity: watchbell_model::Severity::Medium,
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         };
         let said = super::message(&event, &[], &brand).to_string();
         assert!(said.contains("Moderate") && !said.contains("Medium  "), "{said}");
@@ -334,7 +334,7 @@ mod tests {
     fn a_test_says_so() {
         let event = StoredEvent {
             test: true,
-            ..samples::event("scan.failed")
+            ..fixtures::event("scan.failed")
         };
         insta::assert_json_snapshot!(message(&event, &[]));
     }
@@ -346,19 +346,19 @@ mod tests {
             source: String::new(),
             url: String::new(),
             data: "{}".to_owned(),
-            ..samples::event("account.plan.changed")
+            ..fixtures::event("account.plan.changed")
         };
         insta::assert_json_snapshot!(message(&event, &[]));
     }
 
     #[test]
     fn a_summary() {
-        insta::assert_json_snapshot!(message(&samples::summary(3), &[boss()]));
+        insta::assert_json_snapshot!(message(&fixtures::summary(3), &[boss()]));
     }
 
     #[test]
     fn a_summary_of_very_many_stays_in_its_budget_and_counts_the_rest() {
-        let message = message(&samples::summary(2_000), &[]);
+        let message = message(&fixtures::summary(2_000), &[]);
         assert!(size(&message) <= BUDGET, "{}", size(&message));
         let body = message["attachments"][0]["content"]["body"].as_array().unwrap();
         let shown = body.len() - 3;
@@ -371,7 +371,7 @@ mod tests {
 
     #[test]
     fn hostile_text_is_only_text() {
-        let message = message(&samples::hostile(), &[boss()]);
+        let message = message(&fixtures::hostile(), &[boss()]);
         assert!(size(&message) <= BUDGET, "{}", size(&message));
         insta::assert_json_snapshot!(message["attachments"][0]["content"]["body"][2]["facts"][0]);
         let text = message.to_string();
@@ -429,7 +429,7 @@ mod tests {
                 (0..names).map(|n| (format!("{n}{title}"), Value::from(value.clone()))).collect();
             let data = serde_json::to_string(&data).unwrap();
             let url = format!("https://x.example/{}", "a".repeat(2_000));
-            let event = StoredEvent { title, subject, data, url, ..samples::event("finding.created") };
+            let event = StoredEvent { title, subject, data, url, ..fixtures::event("finding.created") };
             let mentions = vec![boss(); 30];
             prop_assert!(size(&message(&event, &mentions)) <= BUDGET);
         }

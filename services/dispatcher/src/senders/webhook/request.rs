@@ -303,13 +303,13 @@ mod tests {
     use watchbell_model::convert;
 
     use super::*;
-    use crate::senders::samples;
+    use crate::senders::fixtures;
 
     fn secrets(texts: &[(&str, Option<i64>)]) -> config::ChannelSecrets {
         let signing_secrets = texts.iter().map(|(secret, expires_in)| config::SigningSecret {
             secret: (*secret).to_owned(),
             expire_time: expires_in
-                .map(|seconds| convert::timestamp(samples::noon() + chrono::TimeDelta::seconds(seconds))),
+                .map(|seconds| convert::timestamp(fixtures::noon() + chrono::TimeDelta::seconds(seconds))),
         });
         config::ChannelSecrets {
             signing_secrets: signing_secrets.collect(),
@@ -331,7 +331,7 @@ mod tests {
             .collect();
         let brand = HeaderName::from_static("x-watchbell-signature");
         let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-        let event = samples::event("finding.created");
+        let event = fixtures::event("finding.created");
         request(
             &event,
             destination,
@@ -339,7 +339,7 @@ mod tests {
             signers.first(),
             &brand,
             traceparent,
-            samples::noon(),
+            fixtures::noon(),
         )
     }
 
@@ -355,7 +355,7 @@ mod tests {
         let signers = Signers::new(
             &secrets(&[("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", None)]),
             false,
-            samples::noon(),
+            fixtures::noon(),
         );
         let request = build(
             &config::WebhookDestination::default(),
@@ -385,7 +385,7 @@ mod tests {
         let request = build(
             &config::WebhookDestination::default(),
             &[],
-            &Signers::new(&all, false, samples::noon()),
+            &Signers::new(&all, false, fixtures::noon()),
         );
         let standard = request.headers["webhook-signature"].to_str().unwrap();
         assert_eq!(standard.split(' ').count(), 2);
@@ -437,7 +437,7 @@ mod tests {
                 ed25519_private_key: format!("whsk_{}", BASE64_STANDARD.encode(bytes)),
                 ..secrets(&[("the-new-secret", None)])
             };
-            let signers = Signers::new(&secrets, true, samples::noon());
+            let signers = Signers::new(&secrets, true, fixtures::noon());
             let request = build(&config::WebhookDestination::default(), &[], &signers);
             let header = request.headers["webhook-signature"].to_str().unwrap();
             let signature = header
@@ -445,7 +445,7 @@ mod tests {
                 .find_map(|one| one.strip_prefix("v1a,"))
                 .unwrap();
             let signature = BASE64_STANDARD.decode(signature).unwrap();
-            let mut content = format!("evt-4711.{}.", samples::noon().timestamp()).into_bytes();
+            let mut content = format!("evt-4711.{}.", fixtures::noon().timestamp()).into_bytes();
             content.extend_from_slice(&request.body);
             UnparsedPublicKey::new(&ED25519, pair.public_key())
                 .verify(&content, &signature)
@@ -466,14 +466,14 @@ mod tests {
         let stored = StoredEvent {
             event_type: "finding.created".into(),
             source: "cs\"pm\u{1f4a5}".to_owned(),
-            occurred_at: samples::noon() + chrono::TimeDelta::milliseconds(250),
+            occurred_at: fixtures::noon() + chrono::TimeDelta::milliseconds(250),
             data: r#"{"z": [1.10, -0], "$serde_json::private::RawValue": "[1]", "a": "<&>\u00e4"}"#
                 .to_owned(),
             title: "Public bucket".to_owned(),
             url: "https://app.example.com/1?a=b".to_owned(),
             subject: String::new(),
             test: true,
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         };
         let ours = body(&stored);
         let expected = concat!(
@@ -491,7 +491,7 @@ mod tests {
     fn data_that_is_no_json_is_not_passed_on() {
         let stored = StoredEvent {
             data: "{\"a\":".to_owned(),
-            ..samples::event("finding.created")
+            ..fixtures::event("finding.created")
         };
         let body: Value = serde_json::from_slice(&body(&stored)).unwrap();
         assert_eq!(body["data"], Value::Null);

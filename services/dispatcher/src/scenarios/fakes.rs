@@ -22,7 +22,7 @@ use crate::senders::{AttemptResult, Message, ResolvedChannel, Transport, Via};
 
 /// A Config of channels.
 #[derive(Default)]
-pub(crate) struct PlayedConfig {
+pub(crate) struct FakeConfig {
     channels: Mutex<HashMap<(TeamId, ChannelId), config::Channel>>,
     opt_outs: Mutex<Vec<config::OptOut>>,
     people: Mutex<config::ListOptOutsResponse>,
@@ -32,9 +32,9 @@ pub(crate) struct PlayedConfig {
     pub(super) reports: Mutex<Vec<config::ReportChannelHealthRequest>>,
 }
 
-// === impl PlayedConfig ===
+// === impl FakeConfig ===
 
-impl PlayedConfig {
+impl FakeConfig {
     pub(crate) fn add(&self, team: TeamId, id: ChannelId, kind: ChannelKind, name: &str) {
         let channel = config::Channel {
             id: id.to_string(),
@@ -100,7 +100,7 @@ impl PlayedConfig {
 }
 
 #[async_trait]
-impl SnapshotApi for PlayedConfig {
+impl SnapshotApi for FakeConfig {
     async fn resolve_channel(
         &self,
         request: Request<config::ResolveChannelRequest>,

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::World;
+use super::Cluster;
 use crate::senders::AttemptResult;
 use crate::simulation::clients::Client;
-use crate::simulation::hub::{self, Fate, Wish};
+use crate::simulation::scheduler::{self, Request, StepResult};
 
 /// Simulated time in which everything comes to rest.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-impl World<'_> {
+impl Cluster<'_> {
     /// Goes on until everything is at rest.
     pub(super) async fn settle(&mut self) -> Result<(), String> {
         self.note("from here on nothing goes wrong");
@@ -27,12 +27,14 @@ impl World<'_> {
             }
             let open = self.open();
             if !open.is_empty() {
-                let (id, actor, wish) = self.rng.pick(&open).clone();
-                let fate = match &wish {
-                    Wish::Carry(_) => Fate::Reports(AttemptResult::delivered(200, Duration::from_millis(1))),
-                    _ => Fate::Goes,
+                let (id, actor, request) = self.rng.pick(&open).clone();
+                let fate = match &request {
+                    Request::Carry(_) => {
+                        StepResult::Reports(AttemptResult::delivered(200, Duration::from_millis(1)))
+                    }
+                    _ => StepResult::Goes,
                 };
-                self.grant(id, actor, wish, fate).await?;
+                self.grant(id, actor, request, fate).await?;
                 continue;
             }
             let Some(unrest) = self.unrest() else {
@@ -65,10 +67,12 @@ impl World<'_> {
     /// Until something may happen again.
     fn wait(&mut self) {
         let now = self.now();
-        let turns = hub::pending().into_iter().filter_map(|(_, _, wish)| match wish {
-            Wish::Turn(at) if at > now && at < Duration::MAX => Some(at - now),
-            _ => None,
-        });
+        let turns = scheduler::pending()
+            .into_iter()
+            .filter_map(|(_, _, request)| match request {
+                Request::Turn(at) if at > now && at < Duration::MAX => Some(at - now),
+                _ => None,
+            });
         let by = turns.min().unwrap_or(Duration::from_secs(1));
         self.advance(by.max(Duration::from_millis(1)));
         self.note("time passes");

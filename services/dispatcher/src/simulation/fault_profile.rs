@@ -4,7 +4,7 @@ use super::rng::Rng;
 
 /// How this schedule goes: what goes wrong, in percent or by weight, and how narrow it is.
 #[derive(Debug)]
-pub(super) struct Temper {
+pub(super) struct FaultProfile {
     pub(super) replicas: usize,
     pub(super) events: usize,
     pub(super) steps: usize,
@@ -14,7 +14,7 @@ pub(super) struct Temper {
     pub(super) crashes: usize,
     pub(super) pauses: usize,
     pub(super) outages: usize,
-    pub(super) leaps: usize,
+    pub(super) time_jumps: usize,
     pub(super) skew_ms: i64,
     pub(super) per_lane: usize,
     pub(super) total: usize,
@@ -22,11 +22,11 @@ pub(super) struct Temper {
     pub(super) outcomes: usize,
 }
 
-// === impl Temper ===
+// === impl FaultProfile ===
 
-impl Temper {
+impl FaultProfile {
     /// Drawn, so that each schedule exercises something else.
-    pub(super) fn of(rng: &mut Rng) -> Self {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
         let mut among = |of: &[usize]| *rng.pick(of);
         Self {
             replicas: among(&[1, 2, 2, 3]),
@@ -38,7 +38,7 @@ impl Temper {
             crashes: among(&[0, 0, 1, 2]),
             pauses: among(&[0, 0, 1, 2]),
             outages: among(&[0, 0, 1]),
-            leaps: among(&[0, 0, 10, 30]),
+            time_jumps: among(&[0, 0, 10, 30]),
             skew_ms: among(&[0, 0, 3, 1500]) as i64,
             per_lane: among(&[1, 2, 4]),
             total: among(&[2, 4, 8]),

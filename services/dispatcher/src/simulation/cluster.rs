@@ -17,11 +17,11 @@ use watchbell_testkit::TestClock;
 
 use super::checks::{Checks, name};
 use super::clients::Client;
-use super::hub::{self, Actor, Carrying, Fate, Role, Wish};
+use super::fault_profile::FaultProfile;
 use super::replica::Replica;
 use super::rng::Rng;
-use super::temper::Temper;
-use crate::scenarios::play::PlayedConfig;
+use super::scheduler::{self, Actor, Carrying, Request, Role, StepResult};
+use crate::scenarios::fakes::FakeConfig;
 use crate::senders::{AttemptOutcome, AttemptResult};
 use crate::settings::Settings;
 use crate::store::{DbStep, micros};
@@ -34,13 +34,13 @@ const MAX_FAILURES: u32 = 4;
 /// More than any schedule needs.
 const MAX_STEPS: usize = 20_000;
 
-/// The world of one schedule.
-pub(super) struct World<'s> {
+/// The cluster of one schedule.
+pub(super) struct Cluster<'s> {
     store: &'s Store,
     rng: Rng,
-    temper: Temper,
+    faults: FaultProfile,
     clock: TestClock,
-    config: Arc<PlayedConfig>,
+    config: Arc<FakeConfig>,
     team: TeamId,
     channels: HashMap<Uuid, usize>,
     lanes: Vec<ChannelId>,
@@ -51,7 +51,7 @@ pub(super) struct World<'s> {
     failures: HashMap<Uuid, u32>,
     /// Who has a transaction open.
     holder: Option<Actor>,
-    /// The newest wish whose attempt has been looked at.
+    /// The newest request whose attempt has been looked at.
     seen: u64,
     checks: Checks,
     /// Steps granted.
@@ -59,15 +59,15 @@ pub(super) struct World<'s> {
     pub(super) trace: Vec<String>,
 }
 
-// === impl World ===
+// === impl Cluster ===
 
-impl<'s> World<'s> {
+impl<'s> Cluster<'s> {
     pub(super) fn new(store: &'s Store, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let clock = TestClock::parse(BEGIN).unwrap();
-        let mut world = Self {
+        let mut cluster = Self {
             store,
-            temper: Temper::of(&mut rng),
+            faults: FaultProfile::draw(&mut rng),
             team: TeamId::from_uuid(Uuid::from_u128(1)),
             clock,
             config: Arc::default(),
@@ -85,10 +85,10 @@ impl<'s> World<'s> {
             trace: Vec::new(),
             rng,
         };
-        for number in 0..world.rng.below(3) + 1 {
-            world.add_channel(number);
+        for number in 0..cluster.rng.below(3) + 1 {
+            cluster.add_channel(number);
         }
-        world
+        cluster
     }
 
     fn add_channel(&mut self, number: usize) {
@@ -119,24 +119,24 @@ impl<'s> World<'s> {
 
     /// Runs the schedule to its end.
     pub(super) async fn run(&mut self) -> Result<(), String> {
-        hub::clear();
+        scheduler::clear();
         self.tell_time();
-        self.trace.push(format!("{:?}", self.temper));
+        self.trace.push(format!("{:?}", self.faults));
         for table in ["deliveries", "events", "attempts", "replicas", "channel_health"] {
             let sql = format!("DELETE FROM {table}");
             self.store.writer().execute_unprepared(&sql).await.unwrap();
         }
-        for _ in 0..self.temper.replicas {
+        for _ in 0..self.faults.replicas {
             self.start().await?;
         }
-        for _ in 0..self.temper.steps {
+        for _ in 0..self.faults.steps {
             self.step().await?;
         }
         let result = self.settle().await;
         for replica in self.replicas.drain(..) {
             replica.crash().await;
         }
-        hub::clear();
+        scheduler::clear();
         result?;
         self.checks.conclude()
     }
@@ -151,7 +151,7 @@ impl<'s> World<'s> {
     }
 
     fn tell_time(&self) {
-        hub::set_database_now(micros(self.clock.shared().now()));
+        scheduler::set_database_now(micros(self.clock.shared().now()));
     }
 
     fn advance(&mut self, by: Duration) {
@@ -161,14 +161,14 @@ impl<'s> World<'s> {
 
     /// Something happens.
     async fn step(&mut self) -> Result<(), String> {
-        let temper = &self.temper;
-        let (crashes, pauses, outages) = (temper.crashes, temper.pauses, temper.outages);
+        let faults = &self.faults;
+        let (crashes, pauses, outages) = (faults.crashes, faults.pauses, faults.outages);
         let dice = self.rng.below(100);
         match dice {
             0..10 => self.submit(),
             10..20 => {
-                let leaps = self.rng.percent(self.temper.leaps);
-                let waits: &[u64] = if leaps {
+                let time_jumps = self.rng.percent(self.faults.time_jumps);
+                let waits: &[u64] = if time_jumps {
                     &[1000, 2000, 4000, 7000]
                 } else {
                     &[1, 5, 100, 250, 500]
@@ -184,7 +184,7 @@ impl<'s> World<'s> {
                     0..2 if self.rng.below(3) < crashes => self.crash().await?,
                     2..4 if self.rng.below(3) < pauses => self.pause(),
                     4 if self.rng.below(3) < outages => self.outage(),
-                    5 if self.replicas.len() < self.temper.replicas && self.holder.is_none() => {
+                    5 if self.replicas.len() < self.faults.replicas && self.holder.is_none() => {
                         self.start().await?;
                     }
                     _ => self.go().await?,
@@ -199,11 +199,11 @@ impl<'s> World<'s> {
         let number = self.started;
         self.started += 1;
         let mut settings = Settings::new(self.store.settings().clone());
-        settings.max_jobs_per_lane = self.temper.per_lane;
-        settings.max_jobs = self.temper.total;
-        settings.max_attempts_in_flight = self.temper.in_flight;
-        settings.outcome_queue = self.temper.outcomes;
-        let skew = TimeDelta::milliseconds(self.temper.skew_ms * (number % 3) as i64);
+        settings.max_jobs_per_lane = self.faults.per_lane;
+        settings.max_jobs = self.faults.total;
+        settings.max_attempts_in_flight = self.faults.in_flight;
+        settings.outcome_queue = self.faults.outcomes;
+        let skew = TimeDelta::milliseconds(self.faults.skew_ms * (number % 3) as i64);
         let clock = (self.clock.shared(), skew);
         let config = Arc::clone(&self.config);
         let replica = Replica::start(number, self.store, settings, config, clock).await;
@@ -274,7 +274,7 @@ impl<'s> World<'s> {
         let again = self.clients.iter().position(Client::is_idle);
         let client = match again {
             Some(index) => index,
-            None if self.clients.len() < self.temper.events => {
+            None if self.clients.len() < self.faults.events => {
                 let mut lanes = self.lanes.clone();
                 lanes.retain(|_| self.rng.percent(70));
                 self.clients.push(Client::new(self.clients.len(), lanes));
@@ -301,48 +301,48 @@ impl<'s> World<'s> {
         if open.is_empty() {
             return Ok(());
         }
-        let (id, actor, wish) = self.rng.pick(&open).clone();
-        let fate = self.fate(actor, &wish);
-        self.grant(id, actor, wish, fate).await
+        let (id, actor, request) = self.rng.pick(&open).clone();
+        let fate = self.fate(actor, &request);
+        self.grant(id, actor, request, fate).await
     }
 
-    fn open(&self) -> Vec<(u64, Actor, Wish)> {
+    fn open(&self) -> Vec<(u64, Actor, Request)> {
         let now = self.now();
-        let mut open = hub::pending();
-        open.retain(|(_, actor, wish)| {
+        let mut open = scheduler::pending();
+        open.retain(|(_, actor, request)| {
             let Some(replica) = self.replicas.iter().find(|it| it.number == actor.replica) else {
                 return false;
             };
             let free = self.holder.is_none_or(|holder| holder == *actor);
             !replica.paused
-                && match wish {
-                    Wish::Turn(at) => *at <= now,
-                    Wish::Batch => replica.has_queued(actor.role),
-                    Wish::DbStep(DbStep::Begin | DbStep::Write) => free,
+                && match request {
+                    Request::Turn(at) => *at <= now,
+                    Request::Batch => replica.has_queued(actor.role),
+                    Request::DbStep(DbStep::Begin | DbStep::Write) => free,
                     _ => true,
                 }
         });
         open
     }
 
-    fn fate(&mut self, actor: Actor, wish: &Wish) -> Fate {
+    fn fate(&mut self, actor: Actor, request: &Request) -> StepResult {
         let away = self
             .replicas
             .iter()
             .any(|it| it.number == actor.replica && it.away);
-        match wish {
-            Wish::DbStep(_) if away || self.rng.percent(self.temper.fails) => Fate::Fails,
-            Wish::DbStep(DbStep::Commit | DbStep::Write | DbStep::Read)
-                if self.rng.percent(self.temper.lost) =>
+        match request {
+            Request::DbStep(_) if away || self.rng.percent(self.faults.fails) => StepResult::Fails,
+            Request::DbStep(DbStep::Commit | DbStep::Write | DbStep::Read)
+                if self.rng.percent(self.faults.lost) =>
             {
-                Fate::Lost
+                StepResult::Lost
             }
-            Wish::Carry(carrying) => {
+            Request::Carry(carrying) => {
                 let failures = self.failures.entry(carrying.delivery).or_default();
-                if *failures < MAX_FAILURES && self.rng.percent(self.temper.refusals) {
+                if *failures < MAX_FAILURES && self.rng.percent(self.faults.refusals) {
                     *failures += 1;
                     let wait = [None, None, Some(Duration::from_secs(1))];
-                    Fate::Reports(AttemptResult {
+                    StepResult::Reports(AttemptResult {
                         ambiguous: self.rng.percent(20),
                         outcome: AttemptOutcome::Retryable {
                             retry_after: *self.rng.pick(&wait),
@@ -350,23 +350,29 @@ impl<'s> World<'s> {
                         ..AttemptResult::retryable("refused", "")
                     })
                 } else {
-                    Fate::Reports(AttemptResult::delivered(200, Duration::from_millis(1)))
+                    StepResult::Reports(AttemptResult::delivered(200, Duration::from_millis(1)))
                 }
             }
-            _ => Fate::Goes,
+            _ => StepResult::Goes,
         }
     }
 
-    async fn grant(&mut self, id: u64, actor: Actor, wish: Wish, fate: Fate) -> Result<(), String> {
+    async fn grant(
+        &mut self,
+        id: u64,
+        actor: Actor,
+        request: Request,
+        fate: StepResult,
+    ) -> Result<(), String> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
             return Err("it goes round and round".to_owned());
         }
-        let lost = matches!(fate, Fate::Lost);
-        let fails = matches!(fate, Fate::Fails);
-        let mut what = format!("r{} {:?}: {wish:?}", actor.replica, actor.role);
-        match (&wish, &fate) {
-            (Wish::Carry(carrying), Fate::Reports(result)) => {
+        let lost = matches!(fate, StepResult::Lost);
+        let fails = matches!(fate, StepResult::Fails);
+        let mut what = format!("r{} {:?}: {request:?}", actor.replica, actor.role);
+        match (&request, &fate) {
+            (Request::Carry(carrying), StepResult::Reports(result)) => {
                 if result.got_through() || result.ambiguous {
                     self.checks.arrives(carrying.delivery, result.got_through());
                 }
@@ -377,14 +383,14 @@ impl<'s> World<'s> {
                     result.outcome
                 );
             }
-            (Wish::DbStep(DbStep::Begin), Fate::Goes) => self.holder = Some(actor),
+            (Request::DbStep(DbStep::Begin), StepResult::Goes) => self.holder = Some(actor),
             _ if lost || fails => what = format!("{what} → {fate:?}"),
             _ => {}
         }
         self.note(what);
-        hub::grant(id, fate);
-        hub::quiesce().await;
-        if let Wish::DbStep(step @ (DbStep::Commit | DbStep::Write)) = wish {
+        scheduler::grant(id, fate);
+        scheduler::quiesce().await;
+        if let Request::DbStep(step @ (DbStep::Commit | DbStep::Write)) = request {
             if step == DbStep::Commit {
                 self.holder = None;
             }
@@ -412,13 +418,15 @@ impl<'s> World<'s> {
 
     /// Looks at everything that is not in the database.
     async fn after(&mut self) -> Result<(), String> {
-        hub::quiesce().await;
+        scheduler::quiesce().await;
         self.hear()?;
         self.replicas.retain_mut(|replica| !replica.has_left());
-        let pending = hub::pending();
+        let pending = scheduler::pending();
         let mut under_way: HashMap<(usize, Uuid), usize> = HashMap::new();
-        for (id, actor, wish) in &pending {
-            let Wish::Carry(carrying) = wish else { continue };
+        for (id, actor, request) in &pending {
+            let Request::Carry(carrying) = request else {
+                continue;
+            };
             let among = under_way.entry((actor.replica, carrying.lane)).or_default();
             *among += 1;
             if *among > self.channels[&carrying.lane] {
@@ -432,9 +440,9 @@ impl<'s> World<'s> {
         for replica in &self.replicas {
             let audit = replica.core.lanes().audit(1);
             audit.map_err(|why| format!("the lanes of r{}: {why}", replica.number))?;
-            let asleep = |(_, actor, wish): &(u64, Actor, Wish)| {
+            let asleep = |(_, actor, request): &(u64, Actor, Request)| {
                 let pump = actor.replica == replica.number && actor.role == Role::Pump;
-                pump && matches!(wish, Wish::Turn(at) if *at > Duration::ZERO)
+                pump && matches!(request, Request::Turn(at) if *at > Duration::ZERO)
             };
             if pending.iter().any(asleep) && replica.core.lanes().oversleeps(self.now()) {
                 return Err(format!("the pump of r{} oversleeps", replica.number));

@@ -39,7 +39,7 @@ pub(super) struct Actor {
 
 /// What for.
 #[derive(Debug, Clone)]
-pub(super) enum Wish {
+pub(super) enum Request {
     /// The next turn of a loop, at this monotonic instant at the earliest.
     Turn(Duration),
     /// The next turn of the committer, when something is queued for it.
@@ -60,7 +60,7 @@ pub(super) struct Carrying {
 
 /// What becomes of it.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(super) enum StepResult {
     Goes,
     /// Nothing happens, and that is what is heard.
     Fails,
@@ -72,12 +72,12 @@ pub(super) enum Fate {
 /// Somebody who waits.
 pub(super) struct Pending {
     pub(super) actor: Actor,
-    pub(super) wish: Wish,
-    grant: oneshot::Sender<Fate>,
+    pub(super) request: Request,
+    grant: oneshot::Sender<StepResult>,
 }
 
 #[derive(Default)]
-struct Hub {
+struct Scheduler {
     /// By the order in which they asked.
     pending: BTreeMap<u64, Pending>,
     asked: u64,
@@ -88,7 +88,7 @@ struct Hub {
 }
 
 thread_local! {
-    static HUB: RefCell<Hub> = RefCell::default();
+    static SCHEDULER: RefCell<Scheduler> = RefCell::default();
     /// Told when nobody runs any more.
     static IDLE: Arc<Notify> = Arc::default();
 }
@@ -118,8 +118,8 @@ impl Transport for FakeTransport {
             replica: self.replica,
             role: Role::Attempt,
         };
-        match ask(actor, Wish::Carry(carrying)).await {
-            Fate::Reports(result) => result,
+        match ask(actor, Request::Carry(carrying)).await {
+            StepResult::Reports(result) => result,
             _ => unreachable!("an attempt ends with a result"),
         }
     }
@@ -127,7 +127,7 @@ impl Transport for FakeTransport {
 
 /// A loop of a replica, which runs from now on.
 pub(super) fn act(actor: Actor, loops: impl Future<Output = ()>) -> impl Future<Output = ()> {
-    with(|hub| hub.running.push(actor));
+    with(|scheduler| scheduler.running.push(actor));
     async move {
         ACTOR.scope(actor, loops).await;
         rests(|running| *running == actor);
@@ -140,9 +140,9 @@ pub(super) fn forget(replica: usize) {
 }
 
 fn rests(who: impl Fn(&Actor) -> bool) {
-    let idle = with(|hub| {
-        hub.running.retain(|running| !who(running));
-        hub.running.is_empty()
+    let idle = with(|scheduler| {
+        scheduler.running.retain(|running| !who(running));
+        scheduler.running.is_empty()
     });
     if idle {
         IDLE.with(|idle| idle.notify_one());
@@ -155,14 +155,14 @@ pub(super) async fn turn(at: Duration, notify: &Notify) {
     tokio::select! {
         biased;
         () = notify.notified() => {}
-        _ = ask(actor, Wish::Turn(at)) => return,
+        _ = ask(actor, Request::Turn(at)) => return,
     }
-    ask(actor, Wish::Turn(Duration::ZERO)).await;
+    ask(actor, Request::Turn(Duration::ZERO)).await;
 }
 
 /// Waits until there is something to commit.
 pub(super) async fn batch() {
-    ask(ACTOR.get(), Wish::Batch).await;
+    ask(ACTOR.get(), Request::Batch).await;
 }
 
 /// Takes a step into the database when the scheduler says so. Outside of a simulation, at once.
@@ -170,14 +170,14 @@ pub(crate) async fn step<T>(step: DbStep, taken: impl Future<Output = Result<T, 
     let Ok(actor) = ACTOR.try_with(|actor| *actor) else {
         return taken.await;
     };
-    let lost = match ask(actor, Wish::DbStep(step)).await {
-        Fate::Fails => return Err(away()),
-        Fate::Lost => true,
+    let lost = match ask(actor, Request::DbStep(step)).await {
+        StepResult::Fails => return Err(away()),
+        StepResult::Lost => true,
         _ => false,
     };
     let result = taken.await;
     if step != DbStep::Begin {
-        ask(actor, Wish::Answer).await;
+        ask(actor, Request::Answer).await;
     }
     match lost {
         true => Err(away()),
@@ -187,7 +187,7 @@ pub(crate) async fn step<T>(step: DbStep, taken: impl Future<Output = Result<T, 
 
 /// The database's clock, on the thread of a simulation.
 pub(crate) fn database_now() -> Option<Cow<'static, str>> {
-    let now = with(|hub| hub.now)?;
+    let now = with(|scheduler| scheduler.now)?;
     Some(Cow::Owned(now.to_string()))
 }
 
@@ -197,22 +197,29 @@ fn away() -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(sqlx::Error::Io(gone))))
 }
 
-async fn ask(actor: Actor, wish: Wish) -> Fate {
+async fn ask(actor: Actor, request: Request) -> StepResult {
     let (grant, granted) = oneshot::channel();
-    with(|hub| {
-        hub.asked += 1;
-        hub.pending.insert(hub.asked, Pending { actor, wish, grant });
+    with(|scheduler| {
+        scheduler.asked += 1;
+        scheduler.pending.insert(
+            scheduler.asked,
+            Pending {
+                actor,
+                request,
+                grant,
+            },
+        );
     });
     rests(|running| *running == actor);
     match granted.await {
         Ok(fate) => fate,
-        // The world has ended.
+        // The cluster has ended.
         Err(_) => std::future::pending().await,
     }
 }
 
-fn with<T>(look: impl FnOnce(&mut Hub) -> T) -> T {
-    HUB.with_borrow_mut(look)
+fn with<T>(look: impl FnOnce(&mut Scheduler) -> T) -> T {
+    SCHEDULER.with_borrow_mut(look)
 }
 
 // === for the scheduler ===
@@ -224,24 +231,24 @@ pub(super) fn clear() {
 }
 
 pub(super) fn set_database_now(micros: i64) {
-    with(|hub| hub.now = Some(micros));
+    with(|scheduler| scheduler.now = Some(micros));
 }
 
 /// Everybody who waits, in the order in which they asked.
-pub(super) fn pending() -> Vec<(u64, Actor, Wish)> {
-    with(|hub| {
-        hub.pending.retain(|_, pending| !pending.grant.is_closed());
-        let all = hub.pending.iter();
-        all.map(|(id, pending)| (*id, pending.actor, pending.wish.clone()))
+pub(super) fn pending() -> Vec<(u64, Actor, Request)> {
+    with(|scheduler| {
+        scheduler.pending.retain(|_, pending| !pending.grant.is_closed());
+        let all = scheduler.pending.iter();
+        all.map(|(id, pending)| (*id, pending.actor, pending.request.clone()))
             .collect()
     })
 }
 
 /// Grants what somebody waits for.
-pub(super) fn grant(id: u64, fate: Fate) {
-    if let Some(pending) = with(|hub| hub.pending.remove(&id)) {
+pub(super) fn grant(id: u64, fate: StepResult) {
+    if let Some(pending) = with(|scheduler| scheduler.pending.remove(&id)) {
         if pending.actor.role != Role::Attempt {
-            with(|hub| hub.running.push(pending.actor));
+            with(|scheduler| scheduler.running.push(pending.actor));
         }
         let _ = pending.grant.send(fate);
     }
@@ -251,13 +258,13 @@ pub(super) fn grant(id: u64, fate: Fate) {
 pub(super) async fn quiesce() {
     let idle = IDLE.with(Arc::clone);
     loop {
-        while with(|hub| !hub.running.is_empty()) {
+        while with(|scheduler| !scheduler.running.is_empty()) {
             idle.notified().await;
         }
-        let asked = with(|hub| hub.asked);
+        let asked = with(|scheduler| scheduler.asked);
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
-        if with(|hub| hub.running.is_empty() && hub.asked == asked) {
+        if with(|scheduler| scheduler.running.is_empty() && scheduler.asked == asked) {
             return;
         }
     }
