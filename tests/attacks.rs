@@ -16,13 +16,13 @@ use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
     CreateEventTypeRequest, EventFilter, UnsubscribeRequest, WebhookDestination,
 };
-use watchbell_model::convert;
 use watchbell_contracts::dispatcher::v1::{
     GetEventRequest, ListDeliveriesRequest, ListEventsRequest, WatchDeliveriesRequest, WatchRequest,
 };
 use watchbell_contracts::event::v1::Event;
 use watchbell_contracts::event::v1::event::Payload;
 use watchbell_contracts::router::v1::{EmitBatchRequest, EmitRequest};
+use watchbell_model::convert;
 
 use self::siege::{Attacker, at_once, many, withstands};
 use crate::harness::finding;

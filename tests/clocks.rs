@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use watchbell_contracts::config::v1::DeliveryPolicy;
-use watchbell_model::convert::timestamp;
 use watchbell_contracts::dispatcher::v1::{Delivery, DeliveryState, ListDeliveriesRequest};
 use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_model::convert::timestamp;
 use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{Client, Faults, Ordeal, Platform, Serve, eventually, finding};

@@ -1,8 +1,8 @@
 //! Says who would get an event and why, rule by rule, and which deliveries would be held or parked.
 
 use chrono::{DateTime, Utc};
-use watchbell_model::convert;
 use watchbell_contracts::router::v1::ExplainResponse;
+use watchbell_model::convert;
 use watchbell_model::decision::{Outcome, Route, Stage, Step, StepSubject};
 use watchbell_model::event::{Event, EventDraft};
 use watchbell_model::snapshot::TeamSnapshot;

@@ -8,13 +8,13 @@ use prost::Message as _;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 use watchbell_contracts::api::{BoxStream, RouterApi, boxed};
-use watchbell_contracts::convert;
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::router::v1::emit_result::Outcome;
 use watchbell_contracts::router::v1::{
     EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest,
     EmitStreamResponse, ExplainRequest, ExplainResponse,
 };
+use watchbell_model::convert;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::{Budget, Principal};
 use watchbell_runtime::problem::{Problem, to_message, to_message_within};

@@ -1,11 +1,11 @@
 //! What happens to an event between a caller's words and the Dispatcher's commit: validate, decide, submit.
 
 use prost::Message;
-use watchbell_model::convert;
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1 as wire;
 use watchbell_contracts::router::v1::EmitResponse;
 use watchbell_model::clock::SharedClock;
+use watchbell_model::convert;
 use watchbell_model::event::{Event, EventDraft};
 use watchbell_model::ids::TeamId;
 use watchbell_model::snapshot::TeamSnapshot;

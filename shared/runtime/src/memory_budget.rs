@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 /// What one unit holds, in bytes.
 pub const UNIT_BYTES: usize = 4_096;

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use tonic::Request;
-use watchbell_domain::ids::{KeyId, MemberId, TeamId};
-use watchbell_domain::violation::reason as field;
-use watchbell_domain::vocabulary::Role;
+use watchbell_model::ids::{KeyId, MemberId, TeamId};
+use watchbell_model::violation::reason as field;
+use watchbell_model::vocabulary::Role;
 
 use crate::problem::{Problem, reason};
 

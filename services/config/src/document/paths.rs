@@ -1,6 +1,6 @@
 //! Paths of violations: from the fields of a message to the keys of a document.
 
-use watchbell_domain::violation::Violations;
+use watchbell_model::violation::Violations;
 
 /// A path with its beginning renamed; a beginning ends where a name ends.
 pub(super) fn renamed(path: &str, names: &[(&str, &str)]) -> String {

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, ConfigChange, ConfigChangeAction, ConfigFieldChange,
 };
-use watchbell_domain::Topic;
-use watchbell_domain::ids::{ChannelId, MemberId, MentionRuleId, RuleId, TeamId};
+use watchbell_model::Topic;
+use watchbell_model::ids::{ChannelId, MemberId, MentionRuleId, RuleId, TeamId};
 
 use super::tree::Map;
 use crate::store::entities::{channel, event_type, mention_rule, preference, rule, team_settings};

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
-use watchbell_domain::ids::{ChannelId, TeamId};
+use watchbell_model::ids::{ChannelId, TeamId};
 
 use crate::store::{Db, HealthSample};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use watchbell_domain::Severity;
-use watchbell_domain::quiet_hours::QuietHours;
+use watchbell_model::Severity;
+use watchbell_model::quiet_hours::QuietHours;
 
 use crate::job::State;
 use crate::lanes::LaneId;
