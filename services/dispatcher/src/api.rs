@@ -1,5 +1,5 @@
-//! The two services as callers see them. A handler takes the principal, parses, calls one function of the domain or
-//! the store, and encodes; the work is in the files beside this one, one for each resource.
+//! The Dispatcher's gRPC services. A handler takes the principal, parses the request, calls the domain or the store,
+//! and encodes the answer. Each resource has a file in `api/`.
 
 mod deliveries;
 mod events;
@@ -34,7 +34,8 @@ fn team<T>(request: &Request<T>, team_id: &str) -> Result<TeamId, Problem> {
     Principal::from_request(request)?.team(team_id)
 }
 
-/// Whether the team that a caller named exists, asked when nothing was found of it. While Config cannot say, it does.
+/// Checks that the team of a request exists; called when a query found nothing. While Config is unavailable the team
+/// counts as existing.
 async fn exists(core: &Core, principal: Principal, team: TeamId) -> Result<(), Problem> {
     if principal.own_team().is_some() {
         return Ok(());

@@ -1,4 +1,5 @@
-//! What is known of a channel in memory: its policy, as Config last gave it, and what was sent to it lately.
+//! Channel state in memory, without I/O loops: policies as Config last returned them, health, holds, storms and mail
+//! budgets.
 
 pub(crate) mod cache;
 pub(crate) mod health;

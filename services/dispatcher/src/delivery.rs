@@ -1,4 +1,4 @@
-//! The way of a delivery out of its lane: the checks before an attempt, the attempt, and what follows from it.
+//! Delivery from a lane to its outcome: the checks before an attempt, the attempt, and its consequences.
 
 pub(crate) mod follow_up;
 pub(crate) mod precheck;

@@ -87,7 +87,8 @@ pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, 
 }
 
 fn event(event: &StoredEvent) -> event_wire::Event {
-    // What was stored before data had its bounds may be more than a struct carries, and must not spoil a page.
+    // Data stored before the current bounds may exceed what a `Struct` can hold; one such event must not fail a whole
+    // page.
     let data = event.data.parse::<Data>().ok();
     event_wire::Event {
         id: event.id.to_string(),

@@ -1,4 +1,4 @@
-//! What can go wrong in the Dispatcher, and what callers are told of it.
+//! Errors of the Dispatcher, and their translation for callers.
 
 use sea_orm::DbErr;
 use tonic::Status;
@@ -8,10 +8,10 @@ use watchbell_store::{StoreError, is_transient, is_unstorable_text};
 
 use crate::store::Corrupt;
 
-/// A call that cannot be answered as asked.
+/// An error of a call.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database said no, or nothing.
+    /// A database error, or a database that does not answer.
     #[error("the database: {0}")]
     Database(#[from] DbErr),
     /// A row that cannot be read.

@@ -1,5 +1,5 @@
-//! An event as the Dispatcher keeps and carries it. Its payload stays the JSON text that came in: nothing on the way
-//! parses it again, and whatever is made of an event for many deliveries is made once and shared.
+//! An accepted event. Its payload stays the JSON text that was received: nothing parses it again, and renderings are
+//! made once and shared by all deliveries of the event.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,17 +10,18 @@ use watchbell_model::ids::{EventId, TeamId};
 use watchbell_model::{Category, Severity};
 use watchbell_runtime::memory_budget;
 
-/// Of jobs that share an event so many pay for it: when the others have gone, it takes so many times what is counted.
+/// Number of jobs that together pay for a shared event. When the others have ended, the event takes up to this many
+/// times the counted memory.
 const SHARERS: usize = 4;
 
 /// An accepted event.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredEvent {
-    /// Whose.
+    /// The owner.
     pub(crate) team_id: TeamId,
     /// Unique in the team; the receiver's idempotency key.
     pub(crate) id: EventId,
-    /// `finding.created`
+    /// For example `finding.created`.
     pub(crate) event_type: Arc<str>,
     /// How bad it is.
     pub(crate) severity: Severity,
@@ -34,15 +35,15 @@ pub(crate) struct StoredEvent {
     pub(crate) accepted_at: DateTime<Utc>,
     /// One line.
     pub(crate) title: String,
-    /// Where to look closer; may be empty.
+    /// Link to details; may be empty.
     pub(crate) url: String,
-    /// What it is about; may be empty.
+    /// Affected object; may be empty.
     pub(crate) subject: String,
     /// The payload: the JSON text of one object.
     pub(crate) data: String,
-    /// Made by `SendTest`.
+    /// Created by `SendTest`.
     pub(crate) test: bool,
-    /// Of whoever emitted it.
+    /// W3C Trace Context of the caller that emitted it.
     pub(crate) traceparent: Option<String>,
     /// Used instead of a rendering of the event.
     pub(crate) email: Option<RenderedEmail>,
@@ -64,8 +65,8 @@ pub(crate) struct RenderedEmail {
 // === impl StoredEvent ===
 
 impl StoredEvent {
-    /// How many units it takes in memory, by what has no narrow bound: its payload, or its rendered email. The body of its
-    /// webhook requests, made when the first is sent, takes about as much again and is not counted.
+    /// Memory of the event in units: the parts without a narrow bound, which are the payload and a rendered email.
+    /// The webhook body, made for the first request, takes about as much again and is not counted.
     pub(crate) fn weight(&self) -> usize {
         let email = self.email.as_ref().map_or(0, |email| {
             email.subject.len() + email.text.len() + email.html.len()
@@ -73,13 +74,13 @@ impl StoredEvent {
         memory_budget::units(self.data.len() + email)
     }
 
-    /// How many units each of so many jobs takes that share it: one, and a part of the event's others. However many share
-    /// it at first, the last few pay for it.
+    /// Memory of one of `jobs` jobs that share the event, in units: one, and a share of the rest. At most [`SHARERS`]
+    /// jobs divide the rest, so that the last remaining jobs still account for it.
     pub(crate) fn weight_shared_by(&self, jobs: usize) -> usize {
         1 + (self.weight() - 1).div_ceil(jobs.clamp(1, SHARERS))
     }
 
-    /// The same event for whoever only needs to know which it was.
+    /// The same event without payload, email and webhook body.
     pub(crate) fn without_payload(self: Arc<Self>) -> Arc<Self> {
         if self.weight() == 1 {
             return self;

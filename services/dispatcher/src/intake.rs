@@ -1,4 +1,4 @@
-//! The way of submissions and outcomes into the database: group commit with backpressure.
+//! Intake of submissions and outcomes: group commit with backpressure.
 
 pub(crate) mod backpressure;
 pub(crate) mod committer;

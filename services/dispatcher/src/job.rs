@@ -1,5 +1,5 @@
-//! What moves between intake, lanes, attempts and the database: submissions on their way in, jobs in the lanes,
-//! outcomes on their way back.
+//! Types that move between intake, lanes, attempts and the database: submissions on the way in, jobs in the lanes,
+//! outcomes on the way back.
 
 pub(crate) mod live_jobs;
 
@@ -18,7 +18,7 @@ use crate::lanes::{LaneId, Weighted};
 use crate::route::Route;
 use crate::senders::{AttemptOutcome, AttemptResult};
 
-/// Where a delivery stands. The numbers are those of the contract and of the tables.
+/// State of a delivery. The numbers are those of the contract and of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i16)]
 pub(crate) enum State {
@@ -26,27 +26,27 @@ pub(crate) enum State {
     Pending = 1,
     /// Waiting for quiet hours to end.
     Held = 2,
-    /// Kept, not tried.
+    /// Kept, and not tried until its reason has gone.
     Parked = 3,
-    /// Told by a summary.
+    /// Part of a summary.
     Folded = 4,
-    /// Done.
+    /// Delivered or handed over.
     Delivered = 5,
     /// Given up.
     Failed = 6,
-    /// Called off.
+    /// Cancelled.
     Cancelled = 7,
 }
 
-/// Why a delivery is parked, which decides what takes it up again.
+/// Why a delivery is parked, which decides when it is resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
 pub(crate) enum ParkedFor {
-    /// Until somebody activates the channel.
+    /// Until the channel is activated.
     Paused = 1,
-    /// Until the channel is enabled again and somebody asks to recover.
+    /// Until the channel is re-enabled with a request to recover.
     Unhealthy = 2,
-    /// A receipt, until there is somebody who gets it.
+    /// A receipt, until the team has a recipient.
     NoRecipient = 3,
 }
 
@@ -55,10 +55,10 @@ pub(crate) enum ParkedFor {
 pub(crate) struct Submission {
     pub(crate) event: Arc<StoredEvent>,
     pub(crate) routes: Vec<Planned>,
-    /// Keep its deliveries leased, but out of the lanes: whoever submitted it carries them.
+    /// Keep the deliveries leased and out of the lanes: the submitter sends them itself.
     pub(crate) at_once: bool,
     pub(crate) answer: oneshot::Sender<Result<Committed, Problem>>,
-    /// Of the room that is for what waits; see `intake`.
+    /// Its part of the memory budget of the submission queue.
     pub(crate) permit: Option<MemoryPermit>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Committed {
     pub(crate) duplicate: bool,
     /// The routes stored: with a duplicate the first ones.
     pub(crate) routes: Vec<Arc<Route>>,
-    /// With `at_once`: what is to be carried.
+    /// With `at_once`: the jobs to send.
     pub(crate) jobs: Vec<Job>,
 }
 
@@ -87,13 +87,13 @@ pub(crate) struct Committed {
 pub(crate) struct Job {
     pub(crate) id: DeliveryId,
     pub(crate) event: Arc<StoredEvent>,
-    /// Its part of the memory that the event takes, which jobs of other routes may share.
+    /// Its share of the event's memory, in units.
     pub(crate) weight: usize,
     pub(crate) route: Arc<Route>,
     pub(crate) lane: LaneId,
     /// As whom this replica holds it.
     pub(crate) owner: Uuid,
-    /// Makes it known to who looks for leases without a job.
+    /// Registers the job, so that its lease is not reconciled away.
     pub(crate) _guard: JobGuard,
     /// Attempts so far.
     pub(crate) attempts: u32,
@@ -105,12 +105,12 @@ pub(crate) struct Job {
     pub(crate) replay_of: Option<DeliveryId>,
 }
 
-/// Where a job stands from now on. Committing it gives the lease back.
+/// The new state of a job. Committing it releases the lease.
 #[derive(Debug)]
 pub(crate) struct JobOutcome {
     pub(crate) job: Job,
     pub(crate) state: State,
-    /// Why it stands there, for people.
+    /// Explanation of the state, shown to users.
     pub(crate) message: String,
     pub(crate) parked_for: Option<ParkedFor>,
     /// Attempts of the present run of the retry schedule, this one included if it counts.
@@ -120,13 +120,13 @@ pub(crate) struct JobOutcome {
     pub(crate) ended_at: Option<DateTime<Utc>>,
     /// The attempt that led here, if there was one.
     pub(crate) attempt: Option<Attempt>,
-    /// The channel turns unhealthy with it.
+    /// The attempt makes the channel unhealthy.
     pub(crate) breaks: Option<Break>,
-    /// Told whether it was committed under our lease.
+    /// Receives whether it was committed under our lease.
     pub(crate) answer: Option<oneshot::Sender<bool>>,
 }
 
-/// One try.
+/// One attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     pub(crate) id: AttemptId,
@@ -135,7 +135,7 @@ pub(crate) struct Attempt {
     pub(crate) result: AttemptResult,
 }
 
-/// A channel that turns unhealthy.
+/// A channel that becomes unhealthy.
 #[derive(Debug, Clone)]
 pub(crate) struct Break {
     pub(crate) channel_id: ChannelId,
@@ -148,7 +148,7 @@ pub(crate) struct Break {
 // === impl State ===
 
 impl State {
-    /// All of them.
+    /// All states.
     pub(crate) const ALL: [Self; 7] = [
         Self::Pending,
         Self::Held,
@@ -186,7 +186,7 @@ impl Submission {
         }
     }
 
-    /// The units that the job of each of its routes takes.
+    /// Memory of the job of each route, in units.
     pub(crate) fn weight_of_each(&self) -> usize {
         self.event.weight_shared_by(self.routes.len())
     }
@@ -213,7 +213,7 @@ impl Job {
         self.event.team_id
     }
 
-    /// Another place for this job, without an attempt.
+    /// Moves the job to another state without an attempt.
     pub(crate) fn stays(self, state: State, message: impl Into<String>) -> JobOutcome {
         JobOutcome {
             tries: self.tries,
@@ -245,7 +245,7 @@ impl Job {
         }
     }
 
-    /// Parked.
+    /// Parks the job.
     pub(crate) fn parks(self, why: ParkedFor, message: impl Into<String>) -> JobOutcome {
         JobOutcome {
             parked_for: Some(why),

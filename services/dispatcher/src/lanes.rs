@@ -1,13 +1,13 @@
-//! What may be sent now? Lanes own the order, concurrency, rate and pauses of every channel, and the bounds of what
-//! this process keeps in memory. They are plain data: no I/O, no clock (`now` is the monotonic time of the caller),
-//! no wall time. Round-robin between lanes, first in first out within one.
+//! Scheduling of deliveries. Lanes own the order, concurrency, rate and pauses of every channel, and the bounds of
+//! what this process keeps in memory. They are plain data: no I/O and no clock; `now` is the caller's monotonic time.
+//! Round-robin between lanes, first in first out within one.
 //!
-//! Two shared resources could let one loud or stuck channel delay the rest: memory and the slots for attempts under
-//! way. Both are shared by dynamic thresholds (Choudhury and Hahne, 1998): a lane may hold at most as much as is
-//! still free; in memory, an empty one has room for a job in any case. However many lanes are stuck, the next one moves.
+//! Two shared resources could let one loud or stuck channel delay the rest: memory, and the slots for running
+//! attempts. Both are shared by dynamic thresholds (Choudhury and Hahne, 1998): a lane may hold at most as much as is
+//! still free; an empty lane always has memory for one job. So however many lanes are stuck, the next one proceeds.
 //!
-//! Memory is counted in units. A job takes one or, when its event is large, more ([`Weighted`]). What is let in begins in
-//! a free place, so that a lane's last job, and the only one of a lane, may reach beyond the bounds.
+//! Memory is counted in units. A job takes one, or more when its event is large ([`Weighted`]). A job is admitted if
+//! at least one unit is free, so the last job of a lane may exceed the limit.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! The Dispatcher: owns events, deliveries, attempts and the in-app inbox, and is the only part of Watchbell that
-//! talks to the outside. An accepted event is delivered at least once to every route, whatever process dies when:
-//! nobody is told "accepted" before the commit, and what is committed belongs to a living replica or is taken over.
+//! talks to the outside. An accepted event is delivered at least once to every route, whichever process dies when:
+//! callers are answered only after the commit, and committed work belongs to a living replica or is taken over.
 //!
-//! The way of an event: `api/submit` parses it, the `committer` stores it, the `lanes` say when it may go, the `pump`
-//! carries it, `follow_up` says what comes next, and the `committer` notes that. What cannot go now waits in the
-//! database, from where the `sweeper` brings it back.
+//! The path of an event: `api/submit` parses it, `intake` stores it, the `lanes` schedule it, `delivery` sends it and
+//! decides what follows, and `intake` stores the outcome. Deliveries that cannot be sent now wait in the database,
+//! from where the sweeper in `maintenance` brings them back.
 
 mod api;
 mod channel;

@@ -268,7 +268,7 @@ async fn every<T: PeriodicTask>(task: &T, stop: &CancellationToken) {
     }
 }
 
-/// Logs a failure. The loop goes on: an outage ends by itself.
+/// Logs a failure. The loop continues, because an outage ends by itself.
 fn log_failure<T>(result: Result<T, sea_orm::DbErr>, what: &'static str) -> Option<T> {
     result
         .inspect_err(|error| tracing::warn!(%error, what, "a background task failed; it will be retried"))

@@ -1,5 +1,5 @@
-//! What the Dispatcher counts and measures. Labels are kinds and outcomes, never teams or channels: a label for each
-//! tenant would cost more than the deliveries.
+//! Metrics of the Dispatcher. Labels are kinds and outcomes, never teams or channels: a label per tenant would cost
+//! more than the deliveries.
 
 use std::time::Duration;
 

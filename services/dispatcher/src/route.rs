@@ -1,5 +1,5 @@
-//! A decision as the Dispatcher keeps it: who gets an event, by what kind of channel, and why. Stored as JSON beside
-//! the event and each delivery; what came in by `Submit` goes out unchanged by `GetDelivery`.
+//! A route as the Dispatcher stores it: the target, the kind of channel, and the reason. It is JSON beside the event
+//! and each delivery; `GetDelivery` returns it as `Submit` received it.
 
 use serde::{Deserialize, Serialize};
 use watchbell_contracts::event::v1 as wire;
@@ -16,18 +16,18 @@ pub(crate) struct Route {
     /// The kind of channel that carries it.
     #[serde(rename = "k")]
     pub(crate) kind: ChannelKind,
-    /// Who gets it.
+    /// The target.
     #[serde(rename = "t")]
     pub(crate) target: Target,
-    /// Why.
+    /// The reason.
     #[serde(rename = "r", default)]
     pub(crate) reason: Reason,
-    /// Who is called by name in a chat message.
+    /// People and groups mentioned in a chat message.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) mentions: Vec<Mention>,
 }
 
-/// Who gets it.
+/// Target of a route.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
@@ -35,13 +35,14 @@ pub(crate) enum Target {
     Channel(ChannelId),
     /// A member, by email.
     Person {
-        /// Who.
+        /// The member.
         member: MemberId,
         /// The address at the time of the decision.
         address: String,
-        /// What the member can turn off.
+        /// The topic that the member can turn off; empty for notices.
         topic: String,
-        /// An email channel that wants it as well, whatever the member says of the topic.
+        /// An email channel that lists the same address, and still gets the event when the member has turned the
+        /// topic off.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         channel: Option<ChannelId>,
     },
@@ -55,17 +56,17 @@ pub(crate) enum Target {
     },
     /// The team's inbox.
     Inbox,
-    /// Whoever gets the team's receipts when it is sent, by email.
+    /// The team's receipt recipients at the time of sending, by email.
     Receipts,
 }
 
 /// Why a route was taken.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reason {
-    /// A stable word.
+    /// A stable code.
     #[serde(rename = "c")]
     pub(crate) code: String,
-    /// The same as one sentence.
+    /// The reason as one sentence.
     #[serde(rename = "s")]
     pub(crate) sentence: String,
     /// `rul_…`, or empty.
@@ -73,7 +74,7 @@ pub(crate) struct Reason {
     pub(crate) rule_id: String,
 }
 
-/// Somebody called by name.
+/// A mention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mention {
@@ -87,7 +88,7 @@ pub(crate) enum Mention {
     TeamsUser {
         /// Microsoft Entra object id or user principal name.
         id: String,
-        /// The name shown.
+        /// The displayed name.
         name: String,
     },
 }
@@ -107,8 +108,8 @@ impl Route {
         }
     }
 
-    /// Whether it is a notice of Watchbell's own: to Owners, who cannot turn it off, or to the operator. Those go by the
-    /// platform's mail server, since they may be about the team's.
+    /// Whether it is one of Watchbell's own notices: to Owners, who cannot turn it off, or to the operator. Notices
+    /// use the platform's mail server, because they may be about the team's own.
     pub(crate) fn is_notice(&self) -> bool {
         match &self.target {
             Target::Person { topic, .. } => topic.is_empty(),

@@ -1,6 +1,5 @@
-//! The only part of the Dispatcher that talks to the deps. A [`Transport`] makes one attempt and reports what came
-//! of it; whether and when there is another one is decided elsewhere. It neither retries nor follows redirects, and
-//! it never fails: whatever goes wrong is a [`AttemptResult`].
+//! Sending. A [`Transport`] makes one attempt and returns its [`AttemptResult`]; retries are decided elsewhere. It
+//! does not follow redirects, and it never fails: every failure is a result.
 
 mod answer;
 mod dispatch;

@@ -13,7 +13,7 @@ use crate::lanes::Limits;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Its own database.
+    /// Database of this service.
     pub database: DatabaseSettings,
     /// Jobs of one lane in memory; one counts once, and once more for each 4 KiB of its event's payload.
     #[serde(default = "defaults::per_lane")]
@@ -21,11 +21,11 @@ pub struct Settings {
     /// Jobs of all lanes in memory, counted likewise.
     #[serde(default = "defaults::total")]
     pub max_jobs: usize,
-    /// Attempts under way at the same time.
+    /// Concurrent attempts.
     #[serde(default = "defaults::in_flight")]
     pub max_attempts_in_flight: usize,
-    /// Submissions that may wait for a commit, counted as jobs are; a team's are at most as many as still have room. Beyond
-    /// it callers are told to come again.
+    /// Submissions that may wait for a commit, counted like jobs; one team may use at most half of what is free.
+    /// Above it callers get `RESOURCE_EXHAUSTED`.
     #[serde(default = "defaults::intake")]
     pub intake_queue: usize,
     /// Outcomes that may wait for a commit; beyond it nothing new is started.
@@ -45,28 +45,28 @@ pub struct Settings {
 pub struct MailSettings {
     /// Host name or address.
     pub host: String,
-    /// 587 when absent.
+    /// Default 587.
     pub port: Option<u16>,
     /// The account that sends; empty for none.
     pub username: String,
-    /// Its password.
+    /// Password of the account.
     pub password: Option<Secret>,
     /// How the connection is encrypted.
     pub security: MailSecurity,
     /// Messages that one team may send by it in an hour; the rest waits for the next. Notices do not count.
     pub max_per_team_hour: u32,
-    /// Who is told what a team without an Owner must know, such as a receipt that nobody gets.
+    /// Address for notices that a team without an Owner cannot get, for example about a kept receipt.
     pub operator_address: Option<EmailAddress>,
 }
 
-/// What there is to know of the platform's mail besides how to reach its server.
+/// Policy of the platform's mail, besides the connection to its server.
 #[derive(Debug, Clone)]
 pub(crate) struct MailPolicy {
     /// Whether there is a server.
     pub(crate) is_set: bool,
     /// Messages of one team in an hour.
     pub(crate) per_team_hour: u32,
-    /// Who is told what a team without an Owner must know.
+    /// Address for notices that a team without an Owner cannot get.
     pub(crate) operator: Option<EmailAddress>,
 }
 

@@ -1,4 +1,5 @@
-//! What the loops of the Dispatcher share: the lanes in memory, the ways into the committer, and who this replica is.
+//! State shared by the loops of one replica: the lanes in memory, the queues of the committer, and the replica's
+//! identity.
 
 pub(crate) mod feed;
 pub(crate) mod load;
@@ -57,11 +58,11 @@ pub(crate) struct Core {
     pub(crate) sweep: Notify,
     lanes: Mutex<Lanes<Job>>,
     owner: Mutex<Uuid>,
-    /// Leases of commits of which nobody knows whether they took place.
+    /// Leases of commits whose result is unknown.
     uncertain_leases: Mutex<Vec<(Uuid, Uuid)>>,
 }
 
-/// The parts of a core that its maker knows.
+/// Parts of a [`Core`] that its creator provides.
 pub(crate) struct Parts {
     pub(crate) clock: SharedClock,
     pub(crate) settings: Settings,
@@ -116,12 +117,13 @@ impl Core {
         self.lanes.lock()
     }
 
-    /// As whom this replica takes leases.
+    /// The identity under which this replica takes leases.
     pub(crate) fn owner(&self) -> Uuid {
         *self.owner.lock()
     }
 
-    /// Others have taken this replica for dead: from now on it is another one, and what it holds is theirs.
+    /// Changes the identity after other replicas took this one for dead. Jobs of the former identity are dropped;
+    /// others own them now.
     pub(crate) fn begin_new_epoch(&self, id: Uuid) {
         *self.owner.lock() = id;
         self.lanes().retain(|job| job.owner == id);

@@ -1,5 +1,5 @@
-//! The Dispatcher's own database: events, deliveries, attempts, the inbox, leases and what is known of channels. The
-//! hot path writes in batches, one statement for each table (`batch`); reads and single rows go by the entities.
+//! The Dispatcher's database: events, deliveries, attempts, the inbox, leases and channel health. The hot path writes
+//! in batches, one statement for each table (`batch`); reads and single rows use the entities.
 
 mod batch;
 mod clock_skew;
@@ -94,12 +94,12 @@ impl Db {
         step::step(DbStep::Begin, self.store.begin_inline()).await
     }
 
-    /// The same on PostgreSQL.
+    /// Begins such a transaction on PostgreSQL.
     pub(crate) async fn begin_direct(&self) -> Result<DirectTransaction, DbErr> {
         step::step(DbStep::Begin, DirectTransaction::begin(&self.store)).await
     }
 
-    /// After an error nobody knows whether it took place.
+    /// Commits. After an error the result is unknown.
     pub(crate) async fn commit<W: WriteTransaction>(&self, transaction: W) -> Result<(), DbErr> {
         step::step(DbStep::Commit, transaction.commit()).await
     }

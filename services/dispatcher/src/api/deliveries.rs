@@ -28,7 +28,7 @@ use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{self, ChannelStats, DeliveryFilter, LockWait, NewDelivery, NewNotification, Transaction};
 
-/// A name that may be left out. One that cannot be one is a violation: not every database takes any text as a filter.
+/// Parses an optional name. An invalid one is a violation, because not every database accepts every text as a filter.
 fn named<T>(text: String, field: &str, violations: &mut Violations) -> Option<String>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
@@ -161,7 +161,8 @@ pub(super) async fn replay(
     })
 }
 
-/// Who was removed hears nothing, by a replay neither. While Config is away the delivery itself finds out.
+/// Refuses a replay to a removed member or recipient. While Config is unavailable the delivery itself is checked
+/// again.
 async fn check_wanted(core: &Core, event: &StoredEvent, route: &Route) -> Result<(), Error> {
     if route.kind == ChannelKind::InApp {
         return Ok(());
@@ -175,7 +176,7 @@ async fn check_wanted(core: &Core, event: &StoredEvent, route: &Route) -> Result
                 message,
                 wanted_by: None,
             }) => ("OPTED_OUT", message),
-            // Whether the channel still wants it is asked when it is sent.
+            // Whether the channel still wants it is checked when it is sent.
             Some(Refusal::OptedOut { .. }) | None => return Ok(()),
         },
         Err(_) => return Ok(()),
@@ -267,7 +268,7 @@ async fn recover_all(
     }
 }
 
-/// What is recovered on a channel that does not carry would only be parked again.
+/// Refuses a recovery on a channel that cannot send, because the deliveries would only be parked again.
 async fn check_carries(core: &Core, team: TeamId, id: ChannelId) -> Result<(), Error> {
     core.channels.forget(team);
     let policy = match core.channels.channel(team, id).await {
@@ -347,7 +348,7 @@ pub(super) async fn channel_stats(
     let team = team(&request, &request.get_ref().team_id)?;
     let stats = core.db.channel_stats(team).await?;
     let channels = stats.into_iter().map(|stats| fares(core, team, stats));
-    // A team whose people have never got mail has a lane for it all the same, of which there is nothing to say.
+    // Teams have a lane for mail to people even if no mail was ever sent; it has no stats.
     let told = |stats: &wire::ChannelStats| {
         !stats.channel_id.is_empty()
             || stats.waiting_count > 0
@@ -359,7 +360,7 @@ pub(super) async fn channel_stats(
     })
 }
 
-/// What the database says, and what waits in memory besides.
+/// Stats of a channel: those of the database, and the deliveries waiting in memory.
 fn fares(core: &Core, team: TeamId, stats: ChannelStats) -> wire::ChannelStats {
     let lane = LaneId(stats.channel_id.unwrap_or(team.as_uuid()));
     let (here, first) = if i32::from(stats.kind) == ChannelKind::InApp.to_wire() {

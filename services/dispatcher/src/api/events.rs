@@ -17,8 +17,8 @@ use crate::error::Error;
 use crate::state::Core;
 use crate::store::EventFilter;
 
-/// What the events of one page hold, in bytes. As a `google.protobuf.Struct` payloads take up to six times as many, and a
-/// client takes messages of 4 MiB unless it is told otherwise.
+/// Bytes of payloads on one page. As a `google.protobuf.Struct` payloads take up to six times as much, and clients
+/// accept messages of up to 4 MiB by default.
 const MAX_PAGE_BYTES: i64 = 512 * 1024;
 
 pub(super) async fn list(

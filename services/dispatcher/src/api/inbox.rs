@@ -18,7 +18,7 @@ use crate::store::InboxFilter;
 /// The most ids of one request.
 const MAX_IDS: usize = 1000;
 
-/// Whose inbox, checked against who asks. Who was removed from the team reads nothing of it any more.
+/// The member whose inbox is read, checked against the caller. A removed member reads nothing any more.
 pub(super) async fn member<T>(
     core: &Core,
     request: &Request<T>,
@@ -33,7 +33,7 @@ pub(super) async fn member<T>(
     Ok((team, member))
 }
 
-/// Whether somebody is in the team now, or was when Config last answered.
+/// Whether the member is in the team now, or was when Config last answered.
 pub(super) async fn is_member(core: &Core, team: TeamId, member: MemberId) -> Result<(), Error> {
     match core.channels.people(team).await {
         Ok(Lookup::Found(policy)) if policy.people.has(member) => Ok(()),

@@ -24,8 +24,8 @@ use crate::route::Route;
 use crate::state::Core;
 use crate::state::submission_queue::Refused;
 
-/// Submissions of one stream that may wait for their commits at the same time: more than a Router lets wait, so that
-/// none waits where it would have to wait for another team's.
+/// Submissions of one stream that may wait for their commits concurrently: more than a Router allows, so that one
+/// team's submissions never wait behind another's here.
 const IN_FLIGHT: usize = 16_384;
 
 pub(super) fn submit(
@@ -159,7 +159,7 @@ fn parse_event(
         severity,
         category,
         source: clean(event.source),
-        // What the database keeps, so that a first attempt and a retry after a restart say the same.
+        // Truncated to the precision of the database, so that a first attempt and a retry after a restart are equal.
         occurred_at: occurred_at.trunc_subsecs(6),
         accepted_at: now.trunc_subsecs(6),
         title: clean(event.title),

@@ -1,5 +1,5 @@
-//! What changes, as it changes. Deliveries are news of this replica and may be missed (a watcher that is too slow is
-//! told); notifications are read from their table from a position on, so none is missed and none comes twice.
+//! Streams of changes. Changes of deliveries are those of this replica and may be missed (a slow watcher is
+//! notified); notifications are read from their table from a position on, so that none is missed or repeated.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -26,7 +26,7 @@ use crate::state::Core;
 
 /// Notifications read at once.
 const MAX_TAKE: i64 = 200;
-/// A quiet stream says so, for whoever sits between; and looks whether a hint was lost.
+/// Interval of messages on a quiet stream, for proxies, and of checks for lost hints.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Between the cursor and the id of a position.
 const SEPARATOR: char = '.';
@@ -61,8 +61,8 @@ pub(super) fn deliveries(
     Ok(boxed(watched))
 }
 
-/// A place in a team's inbox: behind a notification, or before all. A cursor alone is not enough: a database that was
-/// restored from a backup gives the same ones out again.
+/// A position in a team's inbox: after a notification, or before all. A cursor alone is not enough, because a
+/// database restored from a backup assigns the same cursors again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Position {
     cursor: i64,
@@ -92,7 +92,7 @@ pub(super) async fn inbox(
     )
     .await?;
     let after = Position::asked(request.get_ref())?;
-    // Hints first, the table second: what comes in between is hinted at.
+    // Subscribe to hints before reading the table, so that a notification in between causes a hint.
     let hints = core.feed.inboxes();
     let known = match &after {
         Some(after) => after.is_known(core, team).await?,
@@ -129,7 +129,7 @@ pub(super) async fn inbox(
 // === impl Position ===
 
 impl Position {
-    /// What a request goes on after, unless it begins now.
+    /// The position after which a request continues; `None`: from now on.
     fn asked(request: &wire::WatchRequest) -> Result<Option<Self>, Violations> {
         if !request.after.is_empty() {
             let malformed = |_| {
@@ -152,7 +152,7 @@ impl Position {
         }
     }
 
-    /// Whether it is a place in this inbox.
+    /// Whether the position is part of this inbox.
     async fn is_known(&self, core: &Core, team: TeamId) -> Result<bool, Error> {
         if self.cursor == 0 {
             return Ok(true);
@@ -161,7 +161,7 @@ impl Position {
         Ok(there.is_some() && (self.id.is_none() || self.id == there))
     }
 
-    /// Behind everything.
+    /// The position after the newest notification.
     async fn newest(core: &Core, team: TeamId) -> Result<Self, Error> {
         let newest = core.db.newest_notification(team).await?;
         let (cursor, id) = newest.map_or((0, None), |(cursor, id)| (cursor, Some(id)));
@@ -199,7 +199,7 @@ impl InboxStream {
             if let Some(response) = self.ready.pop_front() {
                 return Ok(Some(response));
             }
-            // Asked in every round, so that a stream ends with the membership.
+            // Checked in every round, so that a stream ends with the membership.
             is_member(&self.core, self.team, self.member).await?;
             let rows = self
                 .core

@@ -1,5 +1,5 @@
-//! Cache of channels' policy, as Config last gave them: asked for again once the change feed says that the team has changed,
-//! and used as they are while Config is away. The data plane does not stop for the control plane.
+//! Cache of channel policies. A policy is loaded again after the change feed reported a change of the team, and used
+//! as it is while Config is unavailable: the data plane does not depend on the control plane.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::channel::people::People;
 use crate::channel::policy::ChannelPolicy;
 use crate::route::Route;
 
-/// How long an answer is used before it is asked for again although nobody said that it changed.
+/// How long an answer is used although no change was reported.
 const FRESH: Duration = Duration::from_secs(300);
 /// How many answers are held; the least used go first.
 const CAPACITY: u64 = 100_000;
@@ -32,29 +32,29 @@ const CAPACITY: u64 = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConfigUnavailable;
 
-/// What Config says of a channel.
+/// Answer of Config about a channel.
 #[derive(Debug, Clone)]
 pub(crate) enum Lookup {
-    /// It is there.
+    /// The channel exists.
     Found(Arc<ChannelPolicy>),
-    /// It was deleted.
+    /// The channel was deleted.
     Deleted,
 }
 
-/// The cache.
+/// Cache of channel policies.
 pub(crate) struct Channels {
     config: Arc<dyn SnapshotApi>,
     held: StaleCache<Key, Lookup, Status>,
     /// Whether the platform has a mail server.
     platform_mail: bool,
-    /// Told when some channel may have changed.
+    /// Notified when a channel may have changed.
     pub(crate) changed: Notify,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Channel(TeamId, ChannelId),
-    /// By what a team's people get their mail, and who of them may get which.
+    /// The mail server for a team's people, and which mail they accept.
     Mail(TeamId),
 }
 
@@ -75,12 +75,12 @@ impl Channels {
         }
     }
 
-    /// Config itself, for what is not cached here.
+    /// Config's client, for calls that are not cached here.
     pub(crate) fn config(&self) -> &dyn SnapshotApi {
         &*self.config
     }
 
-    /// By what a route goes.
+    /// The policy for a route.
     pub(crate) async fn of_route(&self, team: TeamId, route: &Route) -> Result<Lookup, ConfigUnavailable> {
         match route.channel_id() {
             Some(id) => self.channel(team, id).await,
@@ -97,7 +97,7 @@ impl Channels {
         self.known(Key::Mail(team)).await
     }
 
-    /// A configured channel.
+    /// The policy of a configured channel.
     pub(crate) async fn channel(&self, team: TeamId, id: ChannelId) -> Result<Lookup, ConfigUnavailable> {
         self.known(Key::Channel(team, id)).await
     }
@@ -132,7 +132,7 @@ impl Channels {
                 people: Arc::new(People::from_response(answer.into_inner())),
                 ..ChannelPolicy::clone(policy)
             }))),
-            // The team was deleted, and with it what its people said.
+            // The team was deleted, and its preferences with it.
             Err(status) if status.code() == Code::NotFound => Ok(Lookup::Deleted),
             Err(status) => Err(status),
         }
@@ -194,7 +194,7 @@ impl Channels {
         self.held.feed().tell(Some(team));
     }
 
-    /// Passes on what the change feed tells until told to stop.
+    /// Forwards changes of the feed to `changed` until `stop`.
     pub(crate) async fn follow(&self, stop: CancellationToken) {
         let feed = self.held.feed();
         let mut mark = feed.mark();

@@ -10,7 +10,7 @@ use watchbell_model::ids::{ChannelId, TeamId};
 
 use crate::store::{Db, HealthSample};
 
-/// What this replica knows of channels.
+/// Health of channels as this replica knows it.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     /// The epochs in which channels are unhealthy.
@@ -27,7 +27,7 @@ impl Health {
         self.unhealthy().get(&id).is_some_and(|broken| *broken >= epoch)
     }
 
-    /// A channel turned unhealthy.
+    /// Marks a channel as unhealthy.
     pub(crate) fn mark_unhealthy(&self, id: ChannelId, epoch: i64) {
         let mut unhealthy = self.unhealthy();
         let known = unhealthy.entry(id).or_insert(epoch);

@@ -12,7 +12,7 @@ use crate::job::State;
 use crate::lanes::LaneId;
 use crate::store::SummaryLane;
 
-/// How long after an edit something may still be held by what was known before it.
+/// How long after an edit a delivery may still be held by the former quiet hours.
 const SETTLING: Duration = Duration::from_secs(30);
 
 /// By which quiet hours each lane was planned, and since when.
@@ -24,7 +24,7 @@ pub(crate) struct HoldPlans {
 // === impl HoldPlans ===
 
 impl HoldPlans {
-    /// Whether what is held is to be looked at: the quiet hours are others, or were until a moment ago.
+    /// Whether held deliveries must be rescheduled: the quiet hours have changed, or did a moment ago.
     pub(crate) fn is_stale(&self, lane: LaneId, quiet: Option<&QuietHours>, now: Duration) -> bool {
         let mut lanes = self.lanes.lock();
         match lanes.get(&lane) {
@@ -47,7 +47,7 @@ impl HoldPlans {
     }
 }
 
-/// Where something that is held stands by those quiet hours, and when it is due.
+/// The state and due time of a held delivery under these quiet hours.
 pub(crate) fn reschedule(
     quiet: Option<&QuietHours>,
     severity: Severity,

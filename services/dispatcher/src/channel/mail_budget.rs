@@ -1,6 +1,5 @@
-//! How much mail a team may send by the platform's server: so many messages an hour. A team that names strangers as
-//! recipients must not use up the server's good name. What is over it waits for the next hour. Counted in memory, for
-//! each replica on its own, and anew after a restart.
+//! Hourly budget of a team's mail through the platform's mail server, which protects the server's reputation. Mail
+//! over the budget waits for the next hour. Counted in memory, per replica, from zero after a restart.
 
 use std::collections::HashMap;
 
@@ -12,7 +11,7 @@ use crate::channel::policy::ChannelPolicy;
 use crate::route::Route;
 use crate::senders::Via;
 
-/// What the teams have sent in the present hour.
+/// Messages of all teams in the current hour.
 #[derive(Debug)]
 pub(crate) struct Budgets {
     per_hour: u32,
@@ -93,7 +92,7 @@ fn by_platform(via: &Via) -> bool {
 // === impl Over ===
 
 impl Over {
-    /// For people.
+    /// Explanation for users.
     pub(crate) fn message(&self) -> String {
         format!(
             "held until {}: the team has used up its {} emails an hour by the platform's mail server",

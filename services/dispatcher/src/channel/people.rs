@@ -1,5 +1,5 @@
-//! Who of a team may be mailed, and about what. Routes are decided when an event is emitted, but mail may wait for long:
-//! who is in the team, under which address, and what they want at the time of sending is what counts.
+//! Members and recipients of a team. Routes are decided when an event is emitted, but mail may wait for long:
+//! membership, address and preferences at the time of sending decide.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use watchbell_model::ids::{ChannelId, MemberId};
 use crate::event::StoredEvent;
 use crate::route::{Route, Target};
 
-/// A team's members, what they turned off, and who gets its receipts and its digest.
+/// A team's members with their opt-outs, its receipt recipients and its digest recipients.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct People {
     members: HashMap<MemberId, Person>,
@@ -24,7 +24,7 @@ pub(crate) struct People {
 struct Person {
     address: String,
     is_owner: bool,
-    /// Topics.
+    /// Topics turned off.
     off: HashSet<String>,
 }
 
@@ -33,7 +33,7 @@ struct Person {
 pub(crate) enum Refusal {
     /// Whom it was for has left, has another address or was taken off.
     Gone(String),
-    /// The member turned the topic off. An email channel may want it all the same.
+    /// The member turned the topic off. An email channel may still want it.
     OptedOut {
         message: String,
         wanted_by: Option<ChannelId>,
@@ -43,7 +43,7 @@ pub(crate) enum Refusal {
 // === impl People ===
 
 impl People {
-    /// As Config tells them.
+    /// From Config's answer.
     pub(crate) fn from_response(answer: ListOptOutsResponse) -> Self {
         let mut members = HashMap::new();
         for mailbox in answer.members {
@@ -76,12 +76,12 @@ impl People {
         }
     }
 
-    /// Whether somebody is in the team.
+    /// Whether a member is in the team.
     pub(crate) fn has(&self, member: MemberId) -> bool {
         self.members.contains_key(&member)
     }
 
-    /// Who gets the team's receipts: its recipients, else its Owners.
+    /// Recipients of the team's receipts: those configured, else its Owners.
     pub(crate) fn receipt_recipients(&self) -> Vec<String> {
         if !self.receipts.is_empty() {
             return self.receipts.clone();
@@ -146,8 +146,8 @@ impl People {
     }
 }
 
-/// Why a mail by an email channel is not to be sent any more, if it is not. A test of a channel without recipients goes
-/// where it was asked to.
+/// Why mail of an email channel must not be sent any more, if so. A test of a channel without recipients goes to the
+/// requested address.
 pub(crate) fn refuse_recipient(
     channel: &EmailDestination,
     event: &StoredEvent,
@@ -181,7 +181,7 @@ fn key(address: &str) -> String {
 // === impl Refusal ===
 
 impl Refusal {
-    /// For people.
+    /// Explanation for users.
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Gone(message) | Self::OptedOut { message, .. } => message,

@@ -1,5 +1,5 @@
-//! How a channel wants its deliveries carried out: what its configuration says, with every default filled in. Made
-//! once when a channel is resolved, so that nothing is parsed for a delivery.
+//! Channel policies: a channel's configuration with every default filled in. Parsed once when a channel is resolved,
+//! so that deliveries need no parsing.
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,12 +19,12 @@ use crate::lanes::LanePolicy;
 use crate::route::Route;
 use crate::senders::{ResolvedChannel, Via};
 
-/// A channel's policy.
+/// Policy of a channel.
 #[derive(Debug, Clone)]
 pub(crate) struct ChannelPolicy {
-    /// For whoever carries.
+    /// What a transport needs.
     pub(crate) channel: ResolvedChannel,
-    /// As people know it.
+    /// The displayed name.
     pub(crate) name: String,
     pub(crate) lane: LanePolicy,
     pub(crate) retry: RetrySchedule,
@@ -33,11 +33,11 @@ pub(crate) struct ChannelPolicy {
     pub(crate) paused: bool,
     /// Grows when the channel is enabled again.
     pub(crate) epoch: i64,
-    /// Whether the last re-enabling asked to recover what was parked.
+    /// Whether the last re-enabling requested recovery of parked deliveries.
     pub(crate) recover_parked: bool,
-    /// The channel by whose configuration it is carried; none by the platform's mail server.
+    /// The channel whose configuration is used; `None` for the platform's mail server.
     pub(crate) channel_id: Option<ChannelId>,
-    /// Who may be mailed; only of mail that goes to people and not by a channel of its own.
+    /// Members and recipients; only for mail to people.
     pub(crate) people: Arc<People>,
 }
 
@@ -134,7 +134,8 @@ impl ChannelPolicy {
     }
 }
 
-/// What was held comes in order: a channel with quiet hours gets one message after the other unless it says otherwise.
+/// Lane policy of a channel. A channel with quiet hours sends one message at a time unless configured otherwise, so
+/// that held deliveries are sent in order.
 fn lane_policy(limits: LaneLimits, holds: bool, delivery: Option<&config::DeliveryPolicy>) -> LanePolicy {
     let own = delivery.is_some_and(|delivery| delivery.max_concurrency > 0);
     let concurrency = if holds && !own { 1 } else { limits.concurrency };

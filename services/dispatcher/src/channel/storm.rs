@@ -1,6 +1,6 @@
-//! Storm control: a channel that people read gets so many messages in a stretch of time, and what comes beyond that is
-//! told by one summary when the stretch is over. The decision is pure; what was sent is counted in memory, by each
-//! replica for itself, and begins with what the log says: a storm goes on over a restart.
+//! Storm control: a chat channel gets at most a number of messages per window; the rest of the window is folded into
+//! one summary. The decision is pure. Sent messages are counted in memory, per replica, starting from the delivery
+//! log, so that a storm continues over a restart.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -18,16 +18,16 @@ use crate::lanes::LaneId;
 use crate::senders::summary::SUMMARY_TYPE;
 use crate::store::Db;
 
-/// The longest window that a channel can have: what was sent earlier counts nowhere. Instants are counted from so long
-/// before this process began, so that what was sent before has one, too.
+/// The longest possible window; earlier messages do not count. Instants are offset by it, so that messages sent
+/// before this process began have one, too.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// What a channel was sent of late.
+/// Messages recently sent to a channel.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     /// When, oldest first; never more than the limit.
     sent: VecDeque<Duration>,
-    /// What is folded now waits until then.
+    /// The current fold, if any.
     folding: Option<Folding>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Recent {
 struct Folding {
     limit: StormLimit,
     until: Duration,
-    /// The same by the calendar: one instant for all that is folded, so that it comes due together.
+    /// The same instant in UTC: one for all folded messages, so that they come due together.
     until_utc: DateTime<Utc>,
 }
 
@@ -44,11 +44,11 @@ struct Folding {
 pub(crate) enum StormDecision {
     /// It may, and is counted.
     Send,
-    /// It is told by the summary at that time.
+    /// It is folded into the summary at that time.
     Fold(DateTime<Utc>),
 }
 
-/// What all channels were sent of late.
+/// Messages recently sent to all channels.
 #[derive(Debug, Default)]
 pub(crate) struct Storms {
     lanes: Mutex<HashMap<LaneId, Recent>>,
@@ -57,7 +57,7 @@ pub(crate) struct Storms {
 // === impl Recent ===
 
 impl Recent {
-    /// What the log says of a channel: when it was sent something, oldest first, and until when what is folded waits.
+    /// From the delivery log: when messages were sent, oldest first, and until when messages are folded.
     fn restored(
         sent: &[DateTime<Utc>],
         until: Option<DateTime<Utc>>,
@@ -90,7 +90,7 @@ impl Recent {
             self.sent.pop_front();
         }
         if !must_go {
-            // A limit that was changed begins anew.
+            // A changed limit starts a new window.
             self.folding = self
                 .folding
                 .filter(|folding| folding.limit == limit && now < folding.until);
@@ -161,7 +161,7 @@ impl Storms {
     }
 }
 
-/// What the log says of a job's channel.
+/// Reads a channel's recent messages from the delivery log.
 async fn read(
     db: &Db,
     job: &Job,
@@ -180,7 +180,7 @@ async fn read(
     Ok(Recent::restored(&sent, until, limit, now, now_utc))
 }
 
-/// What is CRITICAL, what somebody asked for, and summaries themselves.
+/// Whether a message is never folded: CRITICAL events, tests, replays, and summaries.
 fn must_go(job: &Job) -> bool {
     let event = &job.event;
     event.severity == Severity::Critical
@@ -191,7 +191,7 @@ fn must_go(job: &Job) -> bool {
 
 /// A channel's limit: its own, else its kind's.
 pub(crate) fn limit(channel: &config::Channel, kind: ChannelKind) -> Option<StormLimit> {
-    // Only what this needs, so that nothing else that is not understood takes the limit away.
+    // Only the needed fields, so that an unknown value elsewhere does not disable the limit.
     let alone = config::Channel {
         id: channel.id.clone(),
         team_id: channel.team_id.clone(),

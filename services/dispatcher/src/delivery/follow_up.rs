@@ -1,4 +1,4 @@
-//! What follows an attempt: done, again later, or given up, and what is said about it. Pure.
+//! Consequences of an attempt: the delivery ends, is retried, or is given up, with its explanation. Pure.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::channel::policy::ChannelPolicy;
 use crate::job::{Attempt, Job, JobOutcome, State};
 use crate::senders::{AttemptOutcome, AttemptResult};
 
-/// So many waits that a chat asked for cost no retry.
+/// Number of waits requested by a chat that do not count as retries.
 const FREE_WAITS: u32 = 10;
 /// By how much of it the shortest wait is lengthened at random, so that deliveries do not come back together.
 const FLOOR_JITTER: f64 = 0.25;
@@ -74,7 +74,7 @@ pub(crate) fn follow_up(
     (outcome, exhausted)
 }
 
-/// What is said of a failure while there is another try to come.
+/// Explanation of a failure that will be retried.
 fn retry_message(error: &str, due: DateTime<Utc>) -> String {
     let end = if error.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{error}{end} The next attempt is at {}.", due.format("%H:%M UTC"))
@@ -85,14 +85,14 @@ fn is_throttle(kind: ChannelKind, result: &AttemptResult) -> bool {
     result.status_code == 429 && matches!(kind, ChannelKind::Slack | ChannelKind::Teams)
 }
 
-/// How long to wait when a chat asks for `asked` after `waits` such waits: at least 1 s, 2 s, 4 s and so on up to 64 s, so
-/// that it does not set our pace by asking for nothing.
+/// Wait after a chat asked for `asked` and `waits` such waits went before: at least 1 s, 2 s, 4 s and so on up to 64
+/// s, so that a receiver cannot force fast retries.
 fn throttle(asked: Duration, waits: u32, jitter: f64) -> Duration {
     let floor = Duration::from_secs(1 << waits.min(6)).mul_f64(1.0 + FLOOR_JITTER * jitter);
     asked.max(floor).min(MAX_WAIT)
 }
 
-/// How long the lane rests after an attempt whose receiver asked for `asked`.
+/// How long the lane pauses after the receiver asked for `asked`.
 pub(crate) fn lane_pause(job: &Job, result: &AttemptResult, asked: Duration, jitter: f64) -> Duration {
     if is_throttle(job.route.kind, result) {
         throttle(asked, job.attempts.saturating_sub(job.tries), jitter)

@@ -1,5 +1,5 @@
-//! What is asked of a delivery right before it is tried: whether its target is still there and wants it, whether its
-//! channel carries, and whether it may go now. The answer holds for this moment, however long ago the route was decided.
+//! Checks right before an attempt: the target still exists and wants the delivery, the channel can send, and it may
+//! send now. They use the present configuration, however long ago the route was decided.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::state::Core;
 
 /// What cannot be tried because Config has never answered for its channel is looked at again after so long.
 const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
-/// What is said of deliveries to a channel that is gone.
+/// Explanation for deliveries to a deleted channel.
 pub(crate) const DELETED: &str = "the channel was deleted";
 
-/// The job to try and the policy to try it on, or where it stands without an attempt.
+/// Returns the job with its channel's policy, or its outcome without an attempt.
 pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<ChannelPolicy>), Box<JobOutcome>> {
     let now = core.clock.now();
     let stays = |outcome: JobOutcome| Err(Box::new(outcome));
@@ -97,8 +97,8 @@ pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Channe
     Ok((job, policy))
 }
 
-/// The email channel by which mail goes whose member turned the topic off, as the next such event will: the channel is
-/// not paused and lists the address.
+/// The email channel that still wants a mail whose member turned the topic off: it is not paused and lists the
+/// address.
 async fn wanted_as_well(core: &Core, job: &Job, refusal: &Refusal) -> Option<(Route, Arc<ChannelPolicy>)> {
     let Refusal::OptedOut {
         wanted_by: Some(id), ..

@@ -1,5 +1,5 @@
-//! Takes from the lanes what may go now and carries it. Each attempt is a task of its own, so nothing waits for
-//! anything else; how many there are is the lanes' decision.
+//! Takes due jobs from the lanes and sends them. Each attempt runs in a task of its own, so that attempts do not wait
+//! for one another; the lanes limit their number.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ const MAX_TAKE: usize = 256;
 /// How long the pump sleeps.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
 const MAX_SLEEP: Duration = Duration::from_secs(3600);
-/// What a transport may take beyond the channel's time-out before it is given up from outside.
+/// Time that a transport may take beyond the channel's time-out before it is cancelled.
 const TRANSPORT_GRACE: Duration = Duration::from_secs(5);
 
-/// The loop.
+/// Loop that starts attempts.
 pub(crate) struct Pump {
     core: Arc<Core>,
     attempts: JoinSet<()>,
@@ -62,12 +62,12 @@ impl Pump {
         }
     }
 
-    /// Waits until everything under way has ended.
+    /// Waits until all running attempts have ended.
     pub(crate) async fn settle(&mut self) {
         while self.attempts.join_next().await.is_some() {}
     }
 
-    /// Pumps until told to stop; then what is under way may end, for as long as whoever stops it waits.
+    /// Starts attempts until `stop`; then running attempts may end, within the grace period of the shutdown.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             self.tick();
@@ -95,8 +95,7 @@ impl Drop for Pump {
     }
 }
 
-/// Carries a job from its lane to its outcome, and then whichever is next in turn: a task that goes on
-/// costs less than a new one.
+/// Sends a job, then takes the next ready job: continuing a task is cheaper than starting one.
 async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
     loop {
         let weight = job.weight();
@@ -139,8 +138,8 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
     let started_at = core.clock.now().trunc_subsecs(6);
     let began = core.clock.monotonic();
     let number = job.attempts + 1;
-    // A span costs an attempt more than all its bookkeeping: in a trace that nobody keeps, only who debugs has it. The
-    // receiver is told of the trace all the same.
+    // A span costs more than the rest of an attempt. In a trace that is not sampled, it exists at debug level only;
+    // the receiver gets the trace context in any case.
     let kept = job.event.traceparent.as_deref().is_none_or(propagate::is_sampled);
     let span = if kept {
         tracing::info_span!("attempt", delivery = %job.id, kind = %job.route.kind, number)
@@ -203,7 +202,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
     conclude(core, job, attempt, policy, now).await
 }
 
-/// What follows, and what it means for the channel.
+/// Decides what follows an attempt, for the delivery and for its channel.
 async fn conclude(
     core: &Core,
     job: Job,
@@ -216,7 +215,8 @@ async fn conclude(
     let team = job.team_id();
     let broken = attempt.result.channel_broken;
     if !job.event.test {
-        // What is noted of mail to people stands under its lane's id, which is the team's, and under its server's.
+        // Results of mail to people are recorded under the lane's id, which is the team's, and under the mail
+        // server's channel.
         let lane = ChannelId::from_uuid(job.lane.0);
         let error = (!attempt.result.got_through()).then_some(attempt.result.error.as_str());
         core.health.note(team, lane, now, error);
@@ -233,7 +233,7 @@ async fn conclude(
         match core.health.last_success(&core.db, team, channel_id).await {
             Ok(last) => breaks(last, first),
             Err(error) => {
-                // The next delivery that ends like this will tell.
+                // The next delivery that fails like this repeats the check.
                 tracing::warn!(%error, channel = %channel_id, "nobody knows whether the channel is healthy");
                 false
             }
@@ -253,7 +253,7 @@ async fn conclude(
     outcome
 }
 
-/// Bounds what a receiver can make us store, and takes out what databases do not take.
+/// Bounds the texts of a receiver, and replaces characters that databases refuse.
 fn tidy(result: &mut AttemptResult) {
     for text in [
         &mut result.error,

@@ -24,12 +24,12 @@ use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{Db, NewDelivery, SummaryItem, SummaryLane, Transaction, instant};
 
-/// Told by one summary.
+/// Deliveries in one summary.
 const MAX_COLLECTED: usize = 5_000;
 /// Listed by one summary; more are counted, and all are in the log.
 const MAX_LISTED: usize = 1_000;
 
-/// Makes summaries of what is due; when the next is due that may become one.
+/// Creates the summaries that are due; returns when the next may be due.
 pub(crate) async fn collect_due(core: &Core, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, DbErr> {
     let mut next: Option<DateTime<Utc>> = None;
     for lane in core.db.summary_lanes_all_teams().await? {
@@ -55,7 +55,7 @@ async fn coalesces(core: &Core, lane: &SummaryLane) -> bool {
     }
 }
 
-/// What goes wrong with one lane is no reason to stop for the others; what is folded waits for the next look.
+/// Collects one lane. A failure does not stop the other lanes; the rest is collected in the next round.
 async fn collect_lane(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) {
     loop {
         match collect(core, lane, why, now).await {
@@ -66,7 +66,7 @@ async fn collect_lane(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<U
     }
 }
 
-/// One round for one lane; how many were told by summaries.
+/// One round for one lane; returns how many deliveries were summarised.
 async fn collect(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) -> Result<usize, DbErr> {
     let db = &core.db;
     let state = match why {
@@ -81,7 +81,7 @@ async fn collect(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) 
     let mut changes = Vec::new();
     for (route, rows) in by_target(rows) {
         if rows.len() < 2 {
-            // What is held goes by itself when it is due.
+            // A held delivery is claimed by itself when it is due.
             if why == Why::Storm {
                 db.unfold(&transaction, lane.team_id, rows[0].delivery.id).await?;
             }
@@ -95,7 +95,7 @@ async fn collect(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) 
     Ok(collected)
 }
 
-/// By who gets it: an email channel's mail goes to several people.
+/// Groups rows by target: mail of one email channel goes to several people.
 fn by_target(rows: Vec<SummaryItem>) -> Vec<(Route, Vec<SummaryItem>)> {
     let mut groups: Vec<(Route, Vec<SummaryItem>)> = Vec::new();
     for row in rows {
@@ -115,7 +115,7 @@ fn by_target(rows: Vec<SummaryItem>) -> Vec<(Route, Vec<SummaryItem>)> {
     groups
 }
 
-/// Writes one summary and ties what it tells to it.
+/// Writes one summary and ties its deliveries to it.
 async fn create_summary(
     core: &Core,
     transaction: &Transaction,
@@ -231,7 +231,7 @@ pub(crate) fn ends_summary(outcome: &JobOutcome) -> bool {
     outcome.ended_at.is_some() && &*outcome.job.event.event_type == SUMMARY_TYPE
 }
 
-/// What summaries collected ends with them, in the same transaction.
+/// Ends the deliveries of ended summaries, in the same transaction.
 pub(crate) async fn close_with_summary(
     db: &Db,
     transaction: &Transaction,
@@ -262,7 +262,7 @@ pub(crate) async fn close_with_summary(
     Ok(closed)
 }
 
-/// Ends what summaries collected that ended in another way: called off by somebody, or with their channel.
+/// Ends the deliveries of summaries that ended without an outcome: cancelled by a user, or with their channel.
 pub(crate) async fn close_remaining(core: &Core) -> Result<(), DbErr> {
     for summary in core.db.ended_summaries_all_teams().await? {
         let (Some(state), Some(ended_at)) = (State::from_number(i32::from(summary.state)), summary.ended_at)

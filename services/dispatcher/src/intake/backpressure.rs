@@ -1,8 +1,8 @@
-//! When it is this process that everything waits for, events are taken in no faster than they are sent. What finds no
-//! room in a lane goes by way of the database and costs twice, so that taking more would make everything slower, the
-//! sending of what was taken before too. Whoever emits for such a lane waits a little for the answer; nobody else does.
+//! Backpressure. While the process itself is the bottleneck, submissions are admitted no faster than deliveries are
+//! sent: a delivery that finds no memory in its lane goes through the database and costs twice, which would slow
+//! everything down. Only callers of full lanes wait, for up to [`MAX_WAIT`].
 //!
-//! A slow endpoint is no reason to wait: what it cannot take yet is what the database is for.
+//! A slow endpoint causes no backpressure: its deliveries wait in the database.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::state::Core;
 
 /// How long a submission waits at most.
 const MAX_WAIT: Duration = Duration::from_secs(1);
-/// Submissions that wait at most: as many as one team may have under way.
+/// Waiting submissions: as many as one team may have in flight.
 const MAX_WAITING: usize = 8_192;
 
 /// Submissions that wait, each for a lane.
@@ -33,13 +33,13 @@ struct LaneBudget<'c> {
 // === impl Backpressure ===
 
 impl Backpressure {
-    /// Whether nothing waits.
+    /// Whether no submission waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// One round of letting in: `next` yields what is new, `take` takes what may come in and says whether there can be
-    /// more. What waited comes first.
+    /// Admits submissions: those that wait first, then new ones from `next`. `take` accepts one and returns whether
+    /// there may be more.
     pub(crate) fn admit(
         &mut self,
         core: &Core,
@@ -113,7 +113,7 @@ impl<'c> LaneBudget<'c> {
         }
     }
 
-    /// A lane that this submission has to wait for; when there is none, its room is counted as taken.
+    /// The full lane that a submission must wait for. `None`: its memory is counted as taken.
     fn full(&mut self, submission: &Submission) -> Option<LaneId> {
         if submission.at_once {
             return None;

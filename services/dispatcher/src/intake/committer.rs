@@ -1,6 +1,6 @@
-//! The group commit. A loop gathers what is written on the hot path, submissions and outcomes, and writes what has
-//! gathered in one transaction; while that is under way the next batch gathers. Nobody is told "accepted" before the
-//! commit. SQLite has one such loop for both, PostgreSQL one for each.
+//! Group commit. A loop writes the submissions and outcomes that have gathered in one transaction; meanwhile the next
+//! batch gathers. Callers are answered only after the commit. SQLite has one such loop for both, PostgreSQL one for
+//! each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -30,41 +30,41 @@ use crate::store::{LockWait, NewDelivery, NewNotification, WriteTransaction};
 
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 1000;
-/// Deliveries of one transaction; one more event may exceed it. Beyond some thousand a batch only takes memory.
+/// Deliveries of one transaction; one more event may exceed it. Larger batches take memory without saving time.
 const MAX_DELIVERIES: usize = 3000;
 /// Outcomes of one transaction.
 const MAX_OUTCOMES: usize = 4000;
 /// Payloads of one transaction, in bytes; one more event may exceed it.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// Between two looks at what is not taken in yet, when nothing else happens.
+/// Interval of checks for waiting submissions, when nothing else happens.
 const BACKPRESSURE_POLL: Duration = Duration::from_millis(5);
 /// After a commit that failed.
 const BACK_OFF: Duration = Duration::from_millis(250);
 
-/// The loop.
+/// Loop of the group commit.
 pub(crate) struct Committer {
     core: Arc<Core>,
     /// None when another loop writes them; see [`Committer::split`].
     intake: Option<SubmissionReceiver>,
-    /// The same.
+    /// None when another loop writes them.
     results: Option<mpsc::Receiver<JobOutcome>>,
     /// What woke the loop.
     first: Option<Submission>,
     backpressure: Backpressure,
-    /// Those whose inbox is busy.
+    /// Submissions whose inbox is locked.
     lock_waits: LockWaitQueue,
-    /// Nobody waits any more, because the process stops.
+    /// The process stops: submissions no longer wait.
     draining: bool,
     /// Also those of a commit that failed: their leases keep them ours until it succeeds.
     outcomes: Vec<JobOutcome>,
 }
 
-/// What a round did.
+/// Result of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BatchResult {
     /// There was nothing to do.
     Idle,
-    /// So many submissions and outcomes were settled.
+    /// Number of settled submissions and outcomes.
     Settled(usize),
     /// The database was not there; outcomes are kept.
     Failed,
@@ -75,11 +75,11 @@ struct Reservation {
     submission: usize,
     planned: usize,
     lane: LaneId,
-    /// Room was reserved for it in memory.
+    /// Memory was reserved for it.
     granted: bool,
 }
 
-/// What is written in one transaction.
+/// Contents of one transaction.
 struct Batch {
     submissions: Vec<Submission>,
     outcomes: Vec<JobOutcome>,
@@ -90,20 +90,20 @@ struct Batch {
 /// Why a transaction was given up.
 enum Refused {
     Database(DbErr),
-    /// Somebody else has the locks of these inboxes.
+    /// Other transactions hold the locks of these inboxes.
     Inboxes(HashSet<TeamId>),
 }
 
-/// What a transaction found out.
+/// Results of a transaction.
 struct Written {
     owner: Uuid,
     /// Deliveries that this replica leases.
     leased: Vec<Uuid>,
     /// For each submission that was a duplicate, the first routes.
     first_routes: HashMap<usize, Vec<Arc<Route>>>,
-    /// Deliveries whose outcome does not count, because somebody else holds them.
+    /// Deliveries whose outcome was not stored, because another replica holds them.
     lost: HashSet<Uuid>,
-    /// What summaries told and ended with them.
+    /// Deliveries that ended with their summary.
     closed: Vec<deliveries::Model>,
     notified: HashSet<TeamId>,
 }
@@ -178,14 +178,14 @@ impl Committer {
         }
     }
 
-    /// Two loops, one for submissions and one for outcomes. A database that takes several transactions at a time works
-    /// on one while the other is on its way.
+    /// Splits the committer into one loop for submissions and one for outcomes. A database with concurrent
+    /// transactions works on one while the other is on its way.
     pub(crate) fn split(self) -> (Self, Self) {
         let submissions = Self::with_queues(Arc::clone(&self.core), self.intake, None);
         (submissions, Self::with_queues(self.core, None, self.results))
     }
 
-    /// Commits until told to stop, then what is still in its queues.
+    /// Commits until `stop`, then drains its queues.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
             let stopping = stop.is_cancelled();
@@ -202,14 +202,14 @@ impl Committer {
             match self.tick().await {
                 BatchResult::Idle if stopping => return,
                 BatchResult::Idle | BatchResult::Settled(_) => {}
-                // With the database away there is no flushing; whatever is leased moves to others.
+                // Without the database nothing can be flushed; other replicas take the leases over.
                 BatchResult::Failed if stopping => return,
                 BatchResult::Failed => tokio::time::sleep(BACK_OFF).await,
             }
         }
     }
 
-    /// Commits what has gathered.
+    /// Commits one batch.
     pub(crate) async fn tick(&mut self) -> BatchResult {
         let submissions = self.admit();
         let submissions = self.lock_waits.keep(submissions);
@@ -275,7 +275,7 @@ impl Committer {
         }
     }
 
-    /// Fails a delivery whose outcome the database refuses: if it were tried again, it would be refused again.
+    /// Fails a delivery whose outcome the database refuses, because a retry would be refused again.
     async fn give_up(&self, job: &Job) {
         let (id, now) = (job.id.as_uuid(), self.core.clock.now());
         let why = "what came of the last attempt could not be stored";
@@ -312,7 +312,7 @@ impl Committer {
         outcomes
     }
 
-    /// One transaction. When it fails, no room is reserved in the lanes any more.
+    /// Runs one transaction. When it fails, its reservations in the lanes are released.
     async fn commit(&self, batch: &Batch) -> Result<(Written, Vec<Reservation>), Refused> {
         let mut reservations = Vec::new();
         let result = self.write(batch, &mut reservations).await;
@@ -417,7 +417,7 @@ impl Committer {
             }
         }
         if !notifications.is_empty() {
-            // The locks come last, so that they are held for no longer than the commit takes.
+            // The locks are taken last, so that they are held only during the commit.
             let busy = db.lock_inboxes(transaction, &written.notified, LockWait::Some);
             Refused::if_busy(busy.await?)?;
             db.insert_notifications(transaction, &notifications).await?;
@@ -441,7 +441,7 @@ impl Committer {
                 .or_insert(index);
         }
         let mut unique: Vec<&Submission> = first.values().map(|index| &submissions[*index]).collect();
-        // In one order everywhere: replicas that insert the same ids must not lock one another out.
+        // In the same order everywhere, so that replicas inserting the same ids do not deadlock.
         unique.sort_by(|a, b| (a.event.team_id, &a.event.id).cmp(&(b.event.team_id, &b.event.id)));
         let known = db.insert_events(transaction, &unique).await?;
         let is_new = |index: usize, submission: &Submission| {
@@ -474,7 +474,7 @@ impl Committer {
                 if owned {
                     written.leased.push(planned.id.as_uuid());
                 }
-                // However many routes lead into the inbox, one row tells of the event.
+                // An event has one row in the inbox, however many routes lead there.
                 if planned.route.kind == ChannelKind::InApp && !std::mem::replace(&mut notified, true) {
                     notifications.push(NewNotification {
                         id: NotificationId::generate(event.accepted_at),
@@ -532,7 +532,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Asks the lanes for room, all at once.
+    /// Reserves memory in the lanes for all new deliveries at once.
     fn reserve(&self, submissions: &[Submission], is_new: &[bool], reservations: &mut Vec<Reservation>) {
         let now = self.core.clock.monotonic();
         let mut lanes = self.core.lanes();
@@ -578,7 +578,7 @@ impl Committer {
             created_at: submission.event.accepted_at,
             replay_of: None,
         };
-        // Before anything may be sent: nobody is to hear what became of a delivery and then that it was made.
+        // Before anything is sent, so that watchers see a delivery's creation before its end.
         if core.feed.is_watched() {
             let new = submissions.iter().enumerate();
             let new = new.filter(|(index, _)| !written.first_routes.contains_key(index));
@@ -633,7 +633,7 @@ impl Committer {
                 }
             }
             core.metrics.accepted(committed.duplicate);
-            // Whoever asked may have gone; it was committed all the same.
+            // The caller may have disconnected; the submission is committed in any case.
             let _ = submission.answer.send(Ok(committed));
         }
         for outcome in outcomes {
@@ -674,7 +674,7 @@ async fn next_submission(intake: &mut Option<SubmissionReceiver>) -> Submission 
     }
 }
 
-/// The same.
+/// None when another loop commits them.
 async fn next_outcome(results: &mut Option<mpsc::Receiver<JobOutcome>>) -> Option<JobOutcome> {
     match results {
         Some(results) => results.recv().await,

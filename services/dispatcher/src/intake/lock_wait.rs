@@ -1,5 +1,5 @@
-//! Submissions whose team's inbox is locked by somebody else, another replica for one. They are tried again, each team by
-//! itself, while the events of other teams go on.
+//! Submissions whose team's inbox is locked by another transaction, for example of another replica. They are retried
+//! per team, while the events of other teams proceed.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -36,8 +36,7 @@ impl LockWaitQueue {
         others
     }
 
-    /// Puts the submissions of a batch aside that would go into these inboxes, before what waits already; gives the others
-    /// back.
+    /// Puts the submissions of a batch for these inboxes back, before those that wait already; returns the others.
     pub(crate) fn put_back(
         &mut self,
         submissions: Vec<Submission>,
@@ -55,7 +54,7 @@ impl LockWaitQueue {
         others
     }
 
-    /// One batch for each team, of at most so many submissions.
+    /// Takes one batch per team, of at most `max` submissions.
     pub(crate) fn take(&mut self, max: usize) -> Vec<Vec<Submission>> {
         let batches = self.0.values_mut().map(|waiting| {
             let some = waiting.len().min(max);
@@ -66,7 +65,7 @@ impl LockWaitQueue {
         batches
     }
 
-    /// Everything that waits.
+    /// Takes everything.
     pub(crate) fn drain(&mut self) -> Vec<Submission> {
         std::mem::take(&mut self.0).into_values().flatten().collect()
     }

@@ -1,5 +1,5 @@
-//! Which deliveries this process has jobs for, wherever the jobs are: in a lane, under way, or waiting for the commit of
-//! their outcome.
+//! Registry of the deliveries with a job in this process, wherever the job is: in a lane, running, or waiting for the
+//! commit of its outcome.
 
 use std::collections::HashMap;
 use std::sync::Arc;

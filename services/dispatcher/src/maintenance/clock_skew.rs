@@ -1,6 +1,6 @@
-//! Clocks that are set back. Waits are kept as instants, so that they outlive processes; an instant that was reckoned by
-//! a clock an hour ahead would come an hour late once the clock is right. What such a clock has written is due earlier
-//! by as much. A clock that is set forward, or back from right to wrong, makes what waits due early, and never late.
+//! Repair after clock skew. Due times are stored as instants; due times written by a clock that ran fast would be
+//! late by its skew once it is corrected, so they are pulled forward by it. A clock that is set forward makes waiting
+//! deliveries due early, never late.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::state::Core;
 /// Clocks of machines that are looked after differ by less.
 const TOLERANCE: Duration = Duration::from_secs(5);
 
-/// The loop.
+/// Loop that repairs due times.
 pub(crate) struct ClockSkewRepair {
     pub(crate) core: Arc<Core>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct ClockSkewRepair {
 // === impl ClockSkewRepair ===
 
 impl ClockSkewRepair {
-    /// One look; how many deliveries are due earlier now.
+    /// Runs once; returns how many deliveries were pulled forward.
     pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
         let tolerance = i64::try_from(TOLERANCE.as_micros()).unwrap_or(i64::MAX);
         let moved = self.core.db.pull_forward_all_teams(tolerance).await?;

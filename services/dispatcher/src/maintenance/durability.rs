@@ -1,4 +1,4 @@
-//! Tells the operator, in the log and by a gauge, when events that are accepted may be lost with the database's primary.
+//! Warns the operator, by the log and a gauge, when a fail-over of the database may lose accepted events.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 
 use crate::state::Core;
 
-/// The loop.
+/// Loop that checks the database's replication.
 pub(crate) struct Durability {
     pub(crate) core: Arc<Core>,
 }
@@ -14,7 +14,7 @@ pub(crate) struct Durability {
 // === impl Durability ===
 
 impl Durability {
-    /// One look; whether there is a risk.
+    /// Runs once; returns whether there is a risk.
     pub(crate) async fn tick(&self) -> Result<bool, DbErr> {
         let risk = self.core.db.store().risk().await?;
         if let Some(risk) = &risk {

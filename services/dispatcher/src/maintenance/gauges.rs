@@ -1,4 +1,4 @@
-//! What waits, counted now and then for whoever watches the installation.
+//! Gauges of waiting deliveries.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use watchbell_model::ChannelKind;
 use crate::job::State;
 use crate::state::Core;
 
-/// The loop.
+/// Loop that updates the gauges.
 pub(crate) struct Gauges {
     pub(crate) core: Arc<Core>,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Gauges {
 // === impl Gauges ===
 
 impl Gauges {
-    /// One count.
+    /// Runs once.
     pub(crate) async fn tick(&self) -> Result<(), DbErr> {
         let core = &self.core;
         let (held, in_flight) = {
@@ -25,7 +25,7 @@ impl Gauges {
         };
         core.metrics.in_memory(held, in_flight);
         let counts = core.db.waiting_counts_all_teams().await?;
-        // What has gone to nothing is said too, or the last number would stand for ever.
+        // Zero is recorded, too; else the last value would remain.
         for kind in ChannelKind::ALL {
             for state in [State::Pending, State::Held, State::Folded, State::Parked] {
                 let count = counts.get(&(*kind, state)).copied();

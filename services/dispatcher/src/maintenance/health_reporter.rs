@@ -1,5 +1,5 @@
-//! Which channels are unhealthy, and who knows of it. The row in the database is the truth that replicas share; this
-//! is its image in memory, refreshed every second, and the loop that tells Config and the Owners until they know.
+//! Loop that refreshes the health of channels from the database, where all replicas share it, and reports unhealthy
+//! channels to Config and the Owners.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -24,10 +24,10 @@ use crate::state::Core;
 use crate::store::entities::channel_health;
 use crate::store::{HealthSample, instant};
 
-/// The type of the event that tells the Owners.
+/// Type of the event for the Owners.
 pub(crate) const UNHEALTHY: &str = "channel.unhealthy";
 
-/// Tells Config and the Owners, notes results, and sees what was enabled again.
+/// Loop that reports health, stores results, and detects re-enabled channels.
 pub(crate) struct HealthReporter {
     pub(crate) core: Arc<Core>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct HealthReporter {
 // === impl HealthReporter ===
 
 impl HealthReporter {
-    /// One round.
+    /// Runs once.
     pub(crate) async fn tick(&self) -> Result<(), DbErr> {
         let core = &self.core;
         self.write_results().await?;
@@ -52,7 +52,7 @@ impl HealthReporter {
                     continue;
                 }
                 Ok(Lookup::Found(policy)) => self.report_pending(team, id, &policy, &row).await?,
-                // Nobody needs to hear of a channel that is gone; one we cannot ask about stays as it is.
+                // A deleted channel needs no report; the health of an unresolved one stays as it is.
                 Ok(Lookup::Deleted) | Err(_) => {}
             }
             unhealthy.insert(id, row.epoch);
@@ -71,7 +71,7 @@ impl HealthReporter {
         for results in results.chunks(500) {
             self.core.db.note_results(results).await?;
         }
-        // What came in meanwhile differs and stays.
+        // Results recorded meanwhile differ and stay.
         let mut kept = self.core.health.results();
         for sample in &results {
             if kept.get(&sample.channel_id) == Some(sample) {
@@ -81,7 +81,7 @@ impl HealthReporter {
         Ok(())
     }
 
-    /// Tells those who do not know yet. What fails now is tried again in the next round.
+    /// Reports a channel to Config and the Owners, if not done yet. A failure is retried in the next round.
     async fn report_pending(
         &self,
         team: TeamId,
@@ -159,7 +159,8 @@ impl HealthReporter {
             .filter_map(|route| Planned::new(route, now))
             .collect();
         let submission = Submission::new(event, routes, false, answer);
-        // Waiting for room or for the commit would stop this loop, and with it the image of what is unhealthy.
+        // `try_send`, because waiting for memory or for the commit would stop this loop and the refresh of channels'
+        // health.
         self.core.submissions.try_send(submission).is_ok()
             && matches!(
                 tokio::time::timeout(std::time::Duration::from_secs(5), committed).await,

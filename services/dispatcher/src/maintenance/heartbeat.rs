@@ -1,5 +1,5 @@
-//! Says that this replica lives, and frees what belongs to replicas that do not. Time is the database's, so that
-//! clocks which differ between machines take nobody's work away.
+//! Heartbeats of replicas, and the take-over of dead replicas' leases. Time is the database's, so that skew between
+//! machines takes no leases away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,30 +14,32 @@ use crate::state::Core;
 
 /// Between two heartbeats.
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
-/// The same on SQLite, where nobody waits for it and each costs a sync of the disk.
+/// Between two heartbeats on SQLite, where no other replica waits for them and each costs an fsync.
 const SQLITE_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
-/// A replica silent for so long is dead, which includes its own predecessor on the same machine. Whoever is taken for
-/// dead wrongly goes on as another, and what it had under way may arrive twice; nothing is lost.
+/// A replica without a heartbeat for this long is dead; this includes a predecessor on the same machine. A replica
+/// that was wrongly taken for dead continues under a new id; its running attempts may be repeated, and nothing is
+/// lost.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Without a heartbeat for so long, the database cannot be used. More than a cut connection or a fail-over in order takes.
+/// Without a heartbeat for this long, the database counts as unavailable: longer than a lost connection or a planned
+/// fail-over takes.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The loop.
+/// Loop of the heartbeat.
 pub(crate) struct Heartbeat {
     core: Arc<Core>,
     begun: Duration,
     history: Mutex<HeartbeatHistory>,
 }
 
-/// Tells health whether the database can be used. A heartbeat is the sign, and not a commit: it writes, too, and is tried
-/// again when nobody submits any more. A loop of its own, since a heartbeat may hang on a connection that is dead.
+/// Readiness condition of the database. Heartbeats are its measure, not commits: they write as well, and go on when
+/// no events come in. It has its own loop, because a heartbeat may hang on a dead connection.
 pub(crate) struct HeartbeatMonitor {
     pub(crate) heartbeat: Arc<Heartbeat>,
     pub(crate) database: Condition,
 }
 
-/// When this replica's own heartbeats got through. Whoever was silent itself cannot tell who is dead: after the database
-/// was away, or the machine stood still, everybody looks dead to the first that is back.
+/// When this replica's heartbeats succeeded. A replica that was silent itself cannot tell which others are dead:
+/// after an outage of the database all look dead to the first that is back.
 #[derive(Debug, Default)]
 struct HeartbeatHistory {
     last: Option<Duration>,
@@ -56,8 +58,8 @@ impl Heartbeat {
         }
     }
 
-    /// Enters this replica before it takes any lease. On SQLite whoever opens the database is the only one, so
-    /// everything a former process held is free at once.
+    /// Registers this replica before it takes any lease. On SQLite only one process opens the database, so all leases
+    /// of its predecessor are released at once.
     pub(crate) async fn enter(core: &Core) -> Result<(), DbErr> {
         if core.db.store().backend() == Backend::Sqlite {
             let freed = core.db.release_everything_all_teams().await?;
@@ -144,7 +146,7 @@ impl Heartbeat {
 // === impl HeartbeatMonitor ===
 
 impl HeartbeatMonitor {
-    /// Looks once.
+    /// Runs once.
     pub(crate) fn tick(&self) {
         let silence = self.heartbeat.since_last();
         if silence < DATABASE_TIMEOUT {

@@ -1,5 +1,5 @@
-//! Receipts that nobody gets: the team has neither a compliance recipient nor an Owner. They are kept, and somebody is
-//! told once a day: the team's inbox, and by mail the operator.
+//! Notices about kept receipts: the team has neither a compliance recipient nor an Owner. A notice is sent once a
+//! day, to the team's inbox and by mail to the operator.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -15,15 +15,14 @@ use crate::job::{Planned, Submission};
 use crate::route::{OPERATOR, Reason, Route, Target};
 use crate::state::Core;
 
-/// The type of the event that tells of them.
+/// Type of the event.
 pub(crate) const KEPT: &str = "receipt.kept";
 
-/// The days on which teams were told last.
+/// Days on which teams were last notified.
 #[derive(Debug, Default)]
 pub(crate) struct Told(Mutex<HashMap<TeamId, NaiveDate>>);
 
-/// Tells that a team's receipts are kept, once a day. The event's id makes a second telling a duplicate, whichever
-/// replica it comes from.
+/// Sends the notice, once a day. Its event id makes a second one, by any replica, a duplicate.
 pub(crate) fn tell_kept(core: &Core, told: &Told, team: TeamId) {
     let now = core.clock.now().trunc_subsecs(6);
     let today = now.date_naive();
@@ -37,7 +36,7 @@ pub(crate) fn tell_kept(core: &Core, told: &Told, team: TeamId) {
     let routes = core.mail.operator.iter().map(to_operator).chain([to_inbox()]);
     let planned = routes.filter_map(|route| Planned::new(route, now)).collect();
     let submission = Submission::new(event, planned, false, oneshot::channel().0);
-    // When there is no room now there is in the next round.
+    // If the queue is full, the next round tries again.
     if core.submissions.try_send(submission).is_ok() {
         told.insert(team, today);
         tracing::warn!(%team, "receipts are kept: the team has neither a compliance recipient nor an Owner");

@@ -1,6 +1,6 @@
-//! The loop that gives back leases of which memory knows nothing: of an outcome that was committed
-//! and lost in a fail-over, of one that the database refuses, or of a commit that nobody settled. Otherwise such a
-//! delivery would wait for as long as this replica lives.
+//! Loop that releases leases without a job in memory: of an outcome whose commit was lost in a fail-over, of one that
+//! the database refuses, or of a commit that was never settled. Without it such a delivery would wait for as long as
+//! this replica lives.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::state::Core;
 /// Leases given back by one statement.
 const CHUNK: usize = 1000;
 
-/// The loop.
+/// Loop that compares leases with live jobs.
 pub(crate) struct Reconciler {
     core: Arc<Core>,
-    /// Leases of which memory knew nothing at the last look. A row may be leased a moment before its job exists, so
-    /// that one look is not enough.
+    /// Leases without a job in the last round. A row may be leased a moment before its job exists, so one round is
+    /// not enough.
     unknown: Mutex<HashSet<Uuid>>,
 }
 
@@ -32,7 +32,7 @@ impl Reconciler {
         }
     }
 
-    /// One look; how many leases were given back.
+    /// Runs once; returns how many leases were released.
     pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
         let core = &self.core;
         let owner = core.owner();

@@ -1,5 +1,4 @@
-//! When somebody edits a channel's quiet hours, what is held already waits for the end of the new ones: until then, or
-//! not at all when they are gone.
+//! Rescheduling of held deliveries after a channel's quiet hours were edited or removed.
 
 use sea_orm::DbErr;
 use watchbell_model::Severity;
@@ -11,7 +10,7 @@ use crate::job::State;
 use crate::state::Core;
 use crate::store::SummaryLane;
 
-/// Looks at every channel that holds something; how many deliveries have another time now.
+/// Checks every channel with held deliveries; returns how many were rescheduled.
 pub(crate) async fn replan(core: &Core) -> Result<u64, DbErr> {
     let mut lanes = core.db.summary_lanes_all_teams().await?;
     lanes.retain(|lane| lane.held_due.is_some());

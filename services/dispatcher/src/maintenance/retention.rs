@@ -1,5 +1,5 @@
-//! Retention: what is older than was configured goes, a little at a time, so that deliveries never wait for it. How
-//! much at a time is found out: a stretch should take a hundredth of a second, and is followed by a rest four times as long.
+//! Retention: deletes old rows in small chunks, so that deliveries are not delayed. The size of a chunk adapts to a
+//! target of 10 ms, followed by a pause four times as long as the chunk took.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::state::Core;
 /// Rows of a stretch.
 const MIN_ROWS: i64 = 250;
 const MAX_ROWS: i64 = 5_000;
-/// What a stretch should take.
+/// Target duration of a chunk.
 const TARGET_CHUNK_TIME: Duration = Duration::from_millis(10);
-/// What a rest takes at least.
+/// Minimum pause between chunks.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
 /// How often all answers are looked at again: a delivery may have been tried long after it was made.
 const ANSWERS_RESCAN: TimeDelta = TimeDelta::days(1);
 
-/// The loop.
+/// Loop of retention.
 pub(crate) struct Retention {
     core: Arc<Core>,
     progress: Mutex<Progress>,

@@ -1,5 +1,5 @@
-//! Events that jobs in memory share. Of an event with many routes each lane claims its own, at its own time; whoever comes
-//! while another's job is still there need not read the event again, nor keep it twice.
+//! Events shared by jobs in memory. Each lane claims its own deliveries of an event, at its own time; while a job of
+//! the event exists, later claims share it instead of reading it again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -29,7 +29,7 @@ impl Held {
         Self { event, is_shared }
     }
 
-    /// The units that one more job of this event takes.
+    /// Memory of one more job of this event, in units.
     pub(crate) fn weight_of_next(&mut self) -> usize {
         match std::mem::replace(&mut self.is_shared, true) {
             true => self.event.weight_shared_by(usize::MAX),

@@ -1,5 +1,5 @@
-//! Brings what waits in the database back into memory: retries that are due, holds that have ended, what found no
-//! room, and what a dead replica left behind. One look costs a step per lane, whatever the number of rows.
+//! Sweeper: claims due deliveries from the database into memory: retries, ended holds, deliveries that found no
+//! memory, and those of dead replicas. One round costs one index step per lane, whatever the number of rows.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,29 +19,30 @@ use crate::state::Core;
 
 /// Places for rows of one lane claimed at once.
 const MAX_PER_LANE: usize = 1_000;
-/// The same when many lanes wait: a large event may take more, and not all lanes at once.
+/// Minimum units for one lane when many lanes wait. A large event may take more; then not all lanes are served in one
+/// round.
 const MIN_PER_LANE: usize = 16;
 /// Places for rows claimed at once.
 const MAX_UNITS: usize = 5_000;
-/// Between two looks when nothing else wakes the sweeper.
+/// Between two rounds when nothing wakes the sweeper.
 pub(crate) const POLL: Duration = Duration::from_secs(1);
 /// Lanes that had nothing to do for so long are forgotten.
 const IDLE: Duration = Duration::from_secs(600);
 
-/// The loop.
+/// Loop that claims due deliveries.
 pub(crate) struct Sweeper {
     core: Arc<Core>,
-    /// The last lane that was served: when there is not enough for all, the next look begins behind it.
+    /// The last lane that was served; the next round starts after it.
     served: LaneId,
     events: SharedEvents,
 }
 
-/// What a look found.
+/// Result of a round.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sweep {
     /// Rows now in memory.
     pub(crate) claimed: usize,
-    /// There may be more that is due, and room for it.
+    /// There may be more due deliveries, and memory for them.
     pub(crate) more: bool,
     /// When the next row is due.
     pub(crate) next_due: Option<DateTime<Utc>>,
@@ -50,7 +51,7 @@ pub(crate) struct Sweep {
 // === impl Sweep ===
 
 impl Sweep {
-    /// Until the next look, when nothing else wakes the sweeper.
+    /// Until the next round, unless the sweeper is woken.
     pub(crate) fn pause(&self, now: DateTime<Utc>) -> Duration {
         if self.more {
             return Duration::ZERO;
@@ -71,7 +72,7 @@ impl Sweeper {
         }
     }
 
-    /// Sweeps until told to stop.
+    /// Sweeps until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let core = Arc::clone(&self.core);
         while !stop.is_cancelled() {
@@ -90,7 +91,7 @@ impl Sweeper {
         }
     }
 
-    /// One look.
+    /// Runs one round.
     pub(crate) async fn tick(&mut self) -> Result<Sweep, DbErr> {
         let core = Arc::clone(&self.core);
         self.release_uncertain().await?;
@@ -98,7 +99,7 @@ impl Sweeper {
             let (lanes, now) = (core.lanes(), core.clock.monotonic());
             (lanes.ask(now), lanes.backlogged(now))
         };
-        // One instant for both: what is told together must not be claimed one by one.
+        // One instant for both, so that deliveries of one summary are not claimed separately.
         let now = core.clock.now();
         let gathering = collect_due(&core, now).await?;
         let waiting = core.db.waiting_lanes_all_teams().await?;
@@ -144,7 +145,7 @@ impl Sweeper {
                     lanes.finish_claim(claim, jobs, now);
                 }
                 drop(lanes);
-                // The next look says of which lanes that was all.
+                // The next round finds out which lanes are empty.
                 sweep.more |= sweep.claimed > 0;
                 core.pump.notify_one();
                 Ok(sweep)
@@ -166,8 +167,8 @@ impl Sweeper {
         }
     }
 
-    /// Room in the lanes for what is due: an equal share for each, as far as one statement should reach. False when
-    /// that was not enough for all.
+    /// Reserves memory in the lanes for due deliveries: an equal share per lane, up to the limit of one statement.
+    /// Returns false when it was not enough for all lanes.
     fn begin_claims(&mut self, due: &[LaneId]) -> (Vec<Claim>, bool) {
         let now = self.core.clock.monotonic();
         let share = (MAX_UNITS / due.len().max(1)).clamp(MIN_PER_LANE, MAX_PER_LANE);
@@ -239,8 +240,8 @@ impl Sweeper {
         Ok(jobs)
     }
 
-    /// Gives back the leases of commits that may or may not have taken place. It must come before the next claim,
-    /// which could take them legitimately.
+    /// Releases leases of commits whose result is unknown. It must run before the next claim, which could take them
+    /// legitimately.
     async fn release_uncertain(&self) -> Result<(), DbErr> {
         let mut by_owner: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
         for (owner, id) in self.core.take_uncertain_leases() {

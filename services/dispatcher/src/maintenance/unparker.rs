@@ -1,7 +1,6 @@
-//! What is parked does not wait in a lane, so somebody must look whether its reason has gone: the channel was
-//! activated, enabled again, or deleted, or there is somebody who gets receipts. This loop looks at every lane that has
-//! parked deliveries, now and then and whenever Config says that something has changed; and so it does for what quiet
-//! hours hold, and for what waits for a channel that is gone.
+//! Loop that resumes parked deliveries when the reason has gone: the channel was activated, re-enabled or deleted, or
+//! the team has a receipt recipient. It also reschedules held deliveries, and cancels deliveries of deleted channels.
+//! It runs periodically and whenever Config reports a change.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::maintenance::kept_receipts::{Told, tell_kept};
 use crate::maintenance::replan::replan;
 use crate::state::Core;
 
-/// Takes parked deliveries up again.
+/// Loop that resumes parked deliveries.
 pub(crate) struct Unparker {
     pub(crate) core: Arc<Core>,
     told: Told,
@@ -119,7 +118,7 @@ impl Unparker {
         }
     }
 
-    /// The same of what waits for a channel that is gone.
+    /// Cancels all waiting deliveries of a lane, in chunks.
     async fn cancel(&self, team: TeamId, lane: uuid::Uuid) -> Result<(), DbErr> {
         let db = &self.core.db;
         while db
