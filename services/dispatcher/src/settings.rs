@@ -24,8 +24,8 @@ pub struct Settings {
     /// Concurrent attempts.
     #[serde(default = "defaults::in_flight")]
     pub max_attempts_in_flight: usize,
-    /// Submissions that may wait for a commit, counted like jobs; one team may use at most half of what is free.
-    /// Above it callers get `RESOURCE_EXHAUSTED`.
+    /// Submissions that may wait for a commit, counted like jobs; one team may use at most as much as is still
+    /// free. Above it callers get `RESOURCE_EXHAUSTED`.
     #[serde(default = "defaults::intake")]
     pub intake_queue: usize,
     /// Outcomes that may wait for a commit; beyond it nothing new is started.

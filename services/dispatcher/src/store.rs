@@ -171,9 +171,8 @@ fn word<T: FromWire>(number: i16, what: &'static str, row: &impl ToString) -> Re
     }
 }
 
-/// The keys of events, as selected.
-/// SQL for the units that the event of delivery `d` takes in memory: about as many as [`StoredEvent::weight`] counts, for
-/// a rendered email is stored as JSON.
+/// SQL of the memory that the event of delivery `d` takes, in units: about what [`StoredEvent::weight`] counts, since a
+/// rendered email is stored as JSON.
 fn event_weight() -> String {
     format!(
         "1 + coalesce((SELECT octet_length(e.data) + coalesce(octet_length(e.email), 0)
@@ -181,6 +180,7 @@ fn event_weight() -> String {
     )
 }
 
+/// The keys of selected events.
 fn event_keys<R: ReadRow>(rows: &[R]) -> Result<HashSet<(TeamId, String)>, DbErr> {
     rows.iter()
         .map(|row| Ok((TeamId::from_uuid(row.uuid("team_id")?), row.text("id")?)))

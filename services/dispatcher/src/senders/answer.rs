@@ -1,5 +1,5 @@
-//! What came back, in the words that all HTTP destinations share: answers with everything secret taken out, the wait
-//! that was asked for, and what it means when there is no answer at all.
+//! Responses of HTTP destinations, with all secrets redacted; the requested wait; and the meaning of a missing
+//! response.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use watchbell_egress::{Answer, SendError};
 
 use super::{AttemptOutcome, AttemptResult, MAX_RESPONSE};
 
-/// Nobody may stop a lane for longer by one answer.
+/// Longest pause of a lane that one response can cause.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// A shorter text is no secret, and taking it out would only garble.
 const MIN_SECRET: usize = 6;
@@ -20,7 +20,7 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     /// The beginning of the body as text, without secrets.
     pub(crate) body: String,
-    /// How long it asks to wait.
+    /// The wait that it asks for.
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -44,7 +44,7 @@ impl Response {
         }
     }
 
-    /// Again, and not before it asks to.
+    /// Retryable, not before the requested time.
     pub(crate) fn retryable(&self) -> AttemptOutcome {
         AttemptOutcome::Retryable {
             retry_after: self.retry_after,
@@ -68,8 +68,8 @@ impl Response {
     }
 }
 
-/// What a status means when nothing special is known about it: of 4xx only those that speak of time are worth
-/// another try, and everything else is.
+/// The meaning of a status without a specific rule: of 4xx only 408, 425 and 429 are retryable; so are redirects and
+/// 5xx.
 pub(crate) fn host_failure(response: &Response, prefix: &str, name: &str) -> AttemptResult {
     let status = response.status;
     let code = format!("{prefix}.http_{status}");
@@ -99,7 +99,7 @@ pub(crate) fn host_failure(response: &Response, prefix: &str, name: &str) -> Att
     }
 }
 
-/// What it means that no answer came.
+/// The meaning of a request without a response.
 pub(crate) fn from_send_error(error: &SendError) -> AttemptResult {
     let mut result = match error {
         SendError::Refused(refusal) => AttemptResult::permanent(
@@ -168,7 +168,7 @@ impl Redactor {
             }
         }
         if bytes.len() == MAX_RESPONSE {
-            // What was cut off may have been cut off within a secret.
+            // The end may cut off a secret.
             let text_len = text.len();
             let torn = self.0.iter().filter_map(|secret| {
                 (MIN_SECRET..secret.len())

@@ -1,5 +1,5 @@
-//! The transport: chooses by what a message goes, sends it once, and turns whatever happens into a result. Nothing secret
-//! gets into one: answers are searched for the channel's secrets, and headers that may hold some are masked.
+//! The transport: sends a message by its kind of channel, once, and turns every failure into a result. Results hold
+//! no secret: responses are searched for the channel's secrets, and headers that may hold some are masked.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use super::webhook::{Signers, Signing};
 use super::{AttemptResult, Message, ResolvedChannel, Transport, Via, slack, teams, webhook};
 use crate::route::Target;
 
-/// How many recipients of one message are served at the same time.
+/// Recipients of one message that are served concurrently.
 const MAILS_AT_ONCE: usize = 4;
 /// RFC 6409 §3.1.
 const SUBMISSION_PORT: u16 = 587;
 const AGENT: &str = concat!("Watchbell/", env!("CARGO_PKG_VERSION"));
 
-/// What the senders need from deps.
+/// Dependencies of the senders.
 #[derive(Debug, Clone)]
 pub(crate) struct SenderDeps {
     /// Judges every URL once more before it is dialled.
@@ -41,7 +41,7 @@ pub(crate) struct SenderDeps {
     pub(crate) http: HttpClient,
     /// Mail goes by it.
     pub(crate) smtp: SmtpSender,
-    /// For latencies.
+    /// Clock for latencies.
     pub(crate) clock: SharedClock,
     /// Under which name we speak.
     pub(crate) brand: Arc<Brand>,
@@ -59,7 +59,7 @@ pub(crate) struct Senders {
     signature_header: HeaderName,
 }
 
-/// A mail server and who writes by it.
+/// A mail server and its sender address.
 struct Mailer {
     server: SmtpServer,
     sender: Sender,
@@ -114,7 +114,7 @@ impl Senders {
         }
     }
 
-    /// Posts a message to a chat's webhook, whose whole URL is a secret.
+    /// Posts to a chat's incoming webhook, whose whole URL is a secret.
     async fn chat(
         &self,
         outgoing: &Message,
@@ -197,7 +197,7 @@ impl Senders {
             outgoing.traceparent.as_deref(),
             outgoing.now,
         );
-        // An endpoint may echo what it got; a signature in the log could be used once more.
+        // An endpoint may echo its request; a logged signature could be replayed.
         let signatures = ["webhook-signature", self.signature_header.as_str()];
         let signatures = signatures.map(|name| request.headers.get(name).cloned());
         let redactor = || {
@@ -250,7 +250,7 @@ impl Senders {
             .on_behalf_of(outgoing.event.team_id)
             .post(url, headers, body, channel.timeout)
             .await?;
-        // Most answers have nothing in them that could give anything away.
+        // Most responses are empty and need no redaction.
         let redactor = if answer.body_prefix.is_empty() {
             Redactor::default()
         } else {
@@ -262,7 +262,7 @@ impl Senders {
         ))
     }
 
-    /// One message for each recipient, so that a bad mailbox is nobody else's failure.
+    /// Sends one message per recipient, so that a bad mailbox fails alone.
     async fn mail(
         &self,
         outgoing: &Message,
@@ -406,7 +406,7 @@ impl Senders {
     }
 }
 
-/// What must not be seen in an answer of the endpoint.
+/// Secrets of a webhook that a response must not reveal.
 fn webhook_secrets(secrets: &config::ChannelSecrets) -> Redactor {
     let mut redactor = Redactor::default();
     redactor.add_url(&secrets.url);
@@ -422,7 +422,7 @@ fn webhook_secrets(secrets: &config::ChannelSecrets) -> Redactor {
     redactor
 }
 
-/// The same in every attempt; each of several recipients has one of its own.
+/// `Message-ID` of a mail: the same in every attempt, and different for each recipient.
 fn message_id(delivery: DeliveryId, index: Option<usize>) -> String {
     index.map_or_else(|| delivery.to_string(), |index| format!("{delivery}.{index}"))
 }

@@ -1,5 +1,5 @@
-//! Email: what is said (`render`), to whom it may be turned off (`footer`), how that becomes a message of RFC 5322
-//! (`message`), and what a mail server's answer means (`classify`).
+//! Email: content (`render`), unsubscribe footer (`footer`), the message of RFC 5322 (`message`), and the meaning of
+//! a mail server's reply (`classify`).
 
 mod classify;
 mod footer;

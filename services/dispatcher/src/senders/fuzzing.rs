@@ -9,18 +9,18 @@ use watchbell_egress::Answer;
 use super::answer::{Redactor, Response};
 use super::{AttemptOutcome, AttemptResult, slack, teams, webhook};
 
-/// What an answer is taken for by one kind of channel.
+/// How one kind of channel classifies a response.
 #[derive(Debug)]
 pub struct Classification {
     /// `slack`, `teams`, `connector` (of Teams) or `webhook`.
     pub kind: &'static str,
     /// Delivered, or handed over.
     pub got_through: bool,
-    /// Never tried again.
+    /// Never retried.
     pub permanent: bool,
-    /// The wait that the answer asks for.
+    /// The requested wait.
     pub retries_after: Option<Duration>,
-    /// What the delivery log keeps of the body.
+    /// The part of the body that the delivery log keeps.
     pub kept: String,
     /// A stable word, or nothing.
     pub error_code: String,
@@ -28,7 +28,7 @@ pub struct Classification {
     pub error: String,
 }
 
-/// What each kind of channel at `url` takes an answer for.
+/// Classifies a response for each kind of channel at `url`.
 #[must_use]
 pub fn classifications(status: u16, retry_after: &str, body: &[u8], url: &str) -> [Classification; 4] {
     let mut headers = HeaderMap::new();

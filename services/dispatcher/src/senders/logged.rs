@@ -8,15 +8,15 @@ use watchbell_model::header::is_plain_signature;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoggedHeaders(String);
 
-/// What is shown of a signature: enough to compare two by eye, and not enough to send the request once more.
+/// Visible characters of a signature: enough to compare two by eye, too few to replay the request.
 const SIGNATURE_PREFIX: usize = 8;
-/// What the headers of a webhook request take, in bytes.
+/// Usual size of a webhook's headers, in bytes.
 const USUAL: usize = 512;
 
 // === impl LoggedHeaders ===
 
 impl LoggedHeaders {
-    /// Room for the headers of one request.
+    /// Empty headers with capacity for one request.
     pub(crate) fn new() -> Self {
         let mut json = String::with_capacity(USUAL);
         json.push_str("[]");
@@ -40,7 +40,7 @@ impl LoggedHeaders {
         &self.0
     }
 
-    /// Names and values of what is stored. Signatures that older versions stored in full are masked as well.
+    /// Names and values from their stored form. Signatures that older versions stored in full are masked as well.
     pub(crate) fn pairs(json: &str) -> Vec<(String, String)> {
         let mut pairs: Vec<(String, String)> = serde_json::from_str(json).unwrap_or_default();
         for (name, value) in &mut pairs {
@@ -58,7 +58,7 @@ impl Default for LoggedHeaders {
     }
 }
 
-/// A signature's beginning; other headers as they are. What is masked already stays so.
+/// Masks a signature except for its beginning; other headers stay as they are.
 fn masked<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
     if !name.eq_ignore_ascii_case("webhook-signature") && !is_plain_signature(name) {
         return Cow::Borrowed(value);

@@ -1,5 +1,5 @@
-//! What a message says, whatever carries it: the event's own words made clean, and the telling facts of its data.
-//! Renderers for people start from here; webhooks do not, they carry the event as it is.
+//! Content of a chat message or email: the event's texts, cleaned, and the relevant facts of its data. Webhooks do
+//! not use it; they carry the event as it is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,17 +15,17 @@ use watchbell_model::{Severity, json};
 use super::text::{humanise, line};
 use crate::event::StoredEvent;
 
-/// Facts that are shown at most; what is beyond them is counted.
+/// Facts shown at most; further ones are counted.
 pub(crate) const MAX_FACTS: usize = 10;
-/// A fact longer than this helps nobody in a message.
+/// Longer facts are cut.
 const MAX_VALUE_CHARS: usize = 2_000;
 
-/// An event, ready to be told to people.
+/// An event, prepared for people.
 #[derive(Debug, Clone)]
 pub(crate) struct Notice {
-    /// `finding.created`
+    /// For example `finding.created`.
     pub(crate) event_type: String,
-    /// `Finding created`
+    /// For example `Finding created`.
     pub(crate) type_words: String,
     /// How bad it is.
     pub(crate) severity: Severity,
@@ -43,20 +43,20 @@ pub(crate) struct Notice {
     pub(crate) facts: Vec<Fact>,
     /// How many facts there were besides.
     pub(crate) more_facts: usize,
-    /// Made by `SendTest`.
+    /// Created by `SendTest`.
     pub(crate) test: bool,
 }
 
 /// One fact of the data.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fact {
-    /// `Finding ID`
+    /// For example `Finding ID`.
     pub(crate) name: String,
-    /// What it is.
+    /// The value.
     pub(crate) value: FactValue,
 }
 
-/// What a fact is.
+/// Value of a fact.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum FactValue {
     /// A clean line, never empty.
@@ -105,7 +105,7 @@ impl FactValue {
     }
 }
 
-/// An instant for readers whose zone is not known: `21 Nov 2026, 07:43 UTC`.
+/// An instant for readers whose zone is unknown: `21 Nov 2026, 07:43 UTC`.
 pub(crate) fn time_text(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y, %H:%M UTC").to_string()
 }
@@ -134,7 +134,7 @@ pub(crate) fn plain_data(event: &StoredEvent) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Names that tell most, in the order in which people want to read them.
+/// Names of the most relevant facts, in display order.
 const TELLING: &[&str] = &[
     "name",
     "headline",
@@ -172,7 +172,7 @@ fn rank(name: &str) -> usize {
         name.strip_prefix(telling)
             .is_some_and(|rest| rest.is_empty() || rest == "_name" || rest == "_title")
     });
-    // Ids tell machines more than people.
+    // Ids come last.
     known.unwrap_or(if name.ends_with("_id") || name == "id" {
         1_000
     } else {
@@ -246,8 +246,7 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
 }
 
-/// The members of a JSON object that may be facts, in its own order, as the texts that they are: a number is told with
-/// the digits that it came with.
+/// The members of a JSON object, in its own order, as raw texts, so that a number keeps its digits.
 fn members(json: &str) -> Vec<(String, &RawValue)> {
     struct Members;
     impl<'de> Visitor<'de> for Members {
@@ -272,7 +271,7 @@ fn members(json: &str) -> Vec<(String, &RawValue)> {
         .unwrap_or_default()
 }
 
-/// What a member tells, read from its text.
+/// Value of a member, read from its text.
 enum Told<'t> {
     Text(String),
     Bool(bool),
@@ -282,7 +281,7 @@ enum Told<'t> {
 }
 
 impl<'t> Told<'t> {
-    /// Arrays and nulls tell nothing.
+    /// `None` for arrays and nulls.
     fn parse(text: &'t RawValue) -> Option<Self> {
         let text = text.get();
         match text.as_bytes().first()? {

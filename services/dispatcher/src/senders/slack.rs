@@ -1,4 +1,4 @@
-//! Slack by incoming webhook: what is posted, and what Slack's answers mean.
+//! Slack by incoming webhook: the message, and the meaning of Slack's responses.
 
 mod classify;
 mod message;

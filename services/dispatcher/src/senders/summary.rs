@@ -1,5 +1,5 @@
-//! One message instead of many: what quiet hours held or storm control folded. It travels as the data of an event of
-//! type [`SUMMARY_TYPE`], which the Dispatcher makes itself and nobody can emit.
+//! Summaries: one message for deliveries that quiet hours held or storm control folded. A summary is the data of an
+//! event of type [`SUMMARY_TYPE`], which only the Dispatcher creates.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::event::StoredEvent;
 /// The type of the event that carries a [`Summary`].
 pub(crate) const SUMMARY_TYPE: &str = "notifications.summary";
 
-/// What was not told one by one.
+/// Summarised deliveries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// Why it was not.
@@ -27,20 +27,20 @@ pub(crate) struct Summary {
     pub(crate) items: Vec<Item>,
 }
 
-/// Why something was not told one by one.
+/// Why deliveries were summarised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
     /// The channel's quiet hours held it.
     QuietHours,
-    /// There was more of it than the channel takes.
+    /// More messages than the channel's storm limit.
     Storm,
 }
 
-/// One of them.
+/// One summarised delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Item {
-    /// `finding.created`
+    /// For example `finding.created`.
     #[serde(rename = "type")]
     pub(crate) event_type: String,
     /// How bad it is.

@@ -1,4 +1,4 @@
-//! Microsoft Teams by webhook, Workflows and old connectors alike: what is posted, and what the answers mean.
+//! Microsoft Teams by webhook, for Workflows and old connectors: the message, and the meaning of the responses.
 
 mod card;
 mod classify;

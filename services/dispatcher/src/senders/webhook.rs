@@ -1,4 +1,4 @@
-//! Webhooks: the signed request, and what an endpoint's answer means.
+//! Webhooks: the signed request, and the meaning of an endpoint's response.
 
 mod classify;
 mod request;

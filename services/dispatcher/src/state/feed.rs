@@ -1,6 +1,6 @@
-//! News for those who watch: deliveries as they change, and inboxes that have something new. News of deliveries is
-//! made only while somebody listens, and only of what this replica does; an inbox is read from its table, so a hint
-//! that there is something suffices, and hints travel between replicas.
+//! Feed for watchers: changes of deliveries, and hints about inboxes. Changes of deliveries are built only while
+//! somebody watches, and only for deliveries of this replica. Inboxes are read from their table, so a hint suffices;
+//! hints are shared between replicas.
 
 use std::collections::HashSet;
 
@@ -14,12 +14,12 @@ use watchbell_store::{Backend, Store};
 
 use crate::encode::Change;
 
-/// How many changes a watcher may be behind before it is told that it missed some.
+/// Changes that a watcher may lag behind before it misses some and is notified.
 const BACKLOG: usize = 4096;
 /// The channel of the bus.
 const INBOX: &str = "inbox";
 
-/// News.
+/// Channels to the watchers.
 #[derive(Debug)]
 pub(crate) struct Feed {
     deliveries: broadcast::Sender<Change>,
@@ -27,7 +27,7 @@ pub(crate) struct Feed {
     inboxes: broadcast::Sender<Option<TeamId>>,
     bus: ChangeBus,
     shared: bool,
-    /// Teams whose news other replicas have not been told yet.
+    /// Teams of hints that other replicas have not received yet.
     untold: Mutex<HashSet<TeamId>>,
     tell: Notify,
 }
@@ -53,7 +53,7 @@ impl Feed {
 
     /// A delivery was made or has changed.
     pub(crate) fn changed(&self, change: Change) {
-        // Nobody listening is no error.
+        // It fails when no watcher exists, which is no error.
         let _ = self.deliveries.send(change);
     }
 
@@ -82,7 +82,7 @@ impl Feed {
         self.inboxes.subscribe()
     }
 
-    /// Passes hints on to the other replicas and takes theirs, until told to stop.
+    /// Exchanges hints with the other replicas until `stop`.
     pub(crate) async fn run(&self, stop: CancellationToken) {
         if !self.shared {
             return stop.cancelled().await;
@@ -101,12 +101,12 @@ impl Feed {
         }
     }
 
-    /// What was new while the last hint was on its way goes with the next.
+    /// Sends hints to the other replicas. New ones gather while it runs.
     async fn tell_others(&self) {
         let teams = std::mem::take(&mut *self.untold.lock());
         for team in teams {
             if let Err(error) = self.bus.publish(INBOX, &team.to_string()).await {
-                // Watchers look for themselves now and then.
+                // Watchers also poll.
                 return tracing::warn!(%error, "other replicas were not told of new notifications");
             }
         }

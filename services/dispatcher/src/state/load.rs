@@ -11,7 +11,7 @@ const SHORT: u64 = 85;
 const WINDOW: Duration = Duration::from_millis(20);
 /// The database is what everybody waits for when a commit carries so much.
 const LARGE: usize = 256;
-/// A measurement says nothing after so long.
+/// Age at which a measurement is ignored.
 const STALE: Duration = Duration::from_millis(200);
 /// How busy this process is.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl LoadMonitor {
         self.note(now, u32::try_from(threads).unwrap_or(1), work);
     }
 
-    /// So many threads have worked for so long in all.
+    /// Records the total busy time of `threads` threads.
     pub(crate) fn note(&self, now: Duration, threads: u32, work: impl FnOnce() -> Duration) {
         let mut last = lock(&self.processors);
         let Some(before) = *last else {
@@ -67,7 +67,7 @@ impl LoadMonitor {
         *last = Some(Measured { at: now, work, busy });
     }
 
-    /// A commit begins that carries so many submissions and outcomes.
+    /// Records the start of a commit of `things` submissions and outcomes.
     pub(crate) fn commit_started(&self, now: Duration, things: usize) {
         if things >= LARGE {
             *lock(&self.large_at) = Some(now);

@@ -1,6 +1,6 @@
-//! What waits for the group commit. Teams take turns, so that no event waits for another team's flood, by what their
-//! events weigh (deficit round robin: Shreedhar and Varghese, 1996). What waits is bounded by the memory that it
-//! takes, which teams share.
+//! Fair queue of submissions per team, bounded by memory. Teams are served by deficit round robin (Shreedhar and
+//! Varghese, 1996) by the weight of their events, so that one team's flood delays no other team. Teams share a memory
+//! budget.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use watchbell_runtime::memory_budget::MemoryBudget;
 
 use crate::job::Submission;
 
-/// Places that a team takes in its turn.
+/// Units that a team may spend per round.
 const TURN: usize = 4;
 
-/// The way in.
+/// Sending end of the queue.
 pub(crate) struct SubmissionQueue {
     queues: Mutex<Queues>,
     arrived: Notify,
@@ -33,7 +33,7 @@ struct Queues {
     closed: bool,
 }
 
-/// What waits of one team.
+/// Queue of one team.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Submission>,
@@ -53,7 +53,7 @@ pub(crate) enum Refused {
 // === impl SubmissionQueue ===
 
 impl SubmissionQueue {
-    /// Room for so many units of events that wait or are being committed.
+    /// A queue for `units` of events that wait or are being committed.
     pub(crate) fn new(units: usize) -> (Arc<Self>, SubmissionReceiver) {
         let queue = Arc::new(Self {
             queues: Mutex::default(),
@@ -63,7 +63,7 @@ impl SubmissionQueue {
         (Arc::clone(&queue), SubmissionReceiver(queue))
     }
 
-    /// Queues a submission, which keeps its share of the room until it is dropped.
+    /// Queues a submission, which holds its part of the budget until it is dropped.
     pub(crate) fn try_send(&self, mut submission: Submission) -> Result<(), Refused> {
         let team = submission.event.team_id;
         let permit = self.memory.take(team, submission.event.weight());
@@ -78,7 +78,7 @@ impl SubmissionQueue {
         Ok(())
     }
 
-    /// Submissions that nobody has taken.
+    /// Number of queued submissions.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.queues()
@@ -101,7 +101,7 @@ impl SubmissionReceiver {
         self.0.queues().pop()
     }
 
-    /// The next submission.
+    /// Waits for the next submission.
     pub(crate) async fn next(&mut self) -> Submission {
         loop {
             if let Some(submission) = self.try_next() {
@@ -120,7 +120,7 @@ impl Drop for SubmissionReceiver {
             queues.turns.clear();
             std::mem::take(&mut queues.teams)
         };
-        // Whoever waits for an answer learns of it now.
+        // Callers waiting for an answer get an error.
         drop(waiting);
     }
 }
@@ -142,7 +142,7 @@ impl Queues {
             let queue = self.teams.get_mut(&team)?;
             let weight = queue.waiting.front()?.event.weight();
             if queue.credit < weight {
-                // Its turn comes again, with more to spend.
+                // The team may spend more in the next round.
                 queue.credit += TURN;
                 self.turns.rotate_left(1);
                 continue;

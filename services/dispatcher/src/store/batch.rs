@@ -1,5 +1,5 @@
-//! Rows of a batch as one parameter list of one statement: the rows of a SELECT that an INSERT or UPDATE takes from.
-//! How they get there differs: PostgreSQL unnests one array per column, SQLite reads one run of bytes, and texts as JSON.
+//! A batch: rows as parameters of one statement, as the rows of a SELECT for an INSERT or UPDATE. PostgreSQL unnests
+//! one array per column; SQLite reads one binary blob, and texts from JSON.
 
 pub(super) mod arrays;
 mod packed;
@@ -84,7 +84,7 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// How many rows.
+    /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.columns.first().map_or(0, |(_, column)| column.len())
     }
@@ -98,8 +98,8 @@ impl<'a> Batch<'a> {
             .join(", ")
     }
 
-    /// A statement whose `{rows}` is a SELECT of this batch's rows and `{names}` their names; `more` are further
-    /// parameters, `$n` behind those of the rows, where they are named `{0}`, `{1}`, ….
+    /// A statement in which `{rows}` is a SELECT of this batch's rows and `{names}` are its columns; `more` are
+    /// further parameters, named `{0}`, `{1}`, ….
     pub(super) fn statement(&self, backend: DbBackend, sql: &str, more: Vec<Value>) -> Statement {
         let (rows, mut values) = match backend {
             DbBackend::Postgres => arrays::rows(self),

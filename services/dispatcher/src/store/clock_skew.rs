@@ -1,12 +1,11 @@
-//! Rows that were written by a clock that was ahead. They tell by themselves: they were made, or last tried, at an
-//! instant that has not come yet.
+//! Detection of rows written by a clock that ran fast: they were created, or last tried, in the future.
 
 use sea_orm::DbErr;
 
 use super::Db;
 
-/// The conditions of the partial indexes, and whose waits are spans of time. What quiet hours hold waits for an hour of
-/// the day, which a clock that was set right says right.
+/// Conditions of the partial indexes of rows whose waits are durations. Quiet hours wait for a time of day instead,
+/// which a corrected clock computes correctly.
 const WAITING: [(&str, &str); 2] = [
     ("d.lease_owner IS NULL AND d.state IN (1, 2)", "AND d.state = 1"),
     (
@@ -18,9 +17,9 @@ const WAITING: [(&str, &str); 2] = [
 // === impl Db ===
 
 impl Db {
-    /// Makes deliveries of all teams that were written by a clock more than `tolerance` microseconds ahead of the
-    /// database's due as much earlier as it was ahead; how many those were. From then on they are due before the instant
-    /// at which they say that they were written, which tells that it was done.
+    /// Pulls deliveries of all teams forward that were written by a clock more than `tolerance` microseconds ahead of
+    /// the database's, by its skew; returns their number. Their due time is then before their write time, which marks
+    /// them as repaired.
     pub(crate) async fn pull_forward_all_teams(&self, tolerance: i64) -> Result<u64, DbErr> {
         let now = self.database_now();
         let mut clock_skew = 0;
@@ -43,8 +42,8 @@ impl Db {
         Ok(clock_skew)
     }
 
-    /// What is not due yet, and when it says that it was written. Jumps from lane to lane along an index,
-    /// so that what is due costs nothing.
+    /// Rows that are not due yet, with their write time. Jumps from lane to lane along an index, so that due rows
+    /// cost nothing.
     fn ahead(&self, index: &str, more: &str) -> String {
         let now = self.database_now();
         format!(

@@ -63,7 +63,7 @@ pub(crate) mod deliveries {
         pub(crate) replay_of: Option<Uuid>,
         pub(crate) test: bool,
         pub(crate) title: String,
-        /// The delivery of the summary that tells of it.
+        /// The delivery of the summary that it belongs to.
         pub(crate) folded_into: Option<Uuid>,
     }
 
@@ -73,7 +73,7 @@ pub(crate) mod deliveries {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Tries of deliveries.
+/// Attempts of deliveries.
 pub(crate) mod attempts {
     use sea_orm::entity::prelude::*;
 
@@ -102,7 +102,7 @@ pub(crate) mod attempts {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What the Dispatcher knows of channels.
+/// Health of channels.
 pub(crate) mod channel_health {
     use sea_orm::entity::prelude::*;
 

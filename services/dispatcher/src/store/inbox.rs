@@ -164,7 +164,7 @@ impl Db {
         self.mark(team, member, ids, "read_at", now).await
     }
 
-    /// Puts notifications away.
+    /// Archives notifications.
     pub(crate) async fn archive(
         &self,
         team: TeamId,

@@ -1,5 +1,5 @@
-//! Who works on what. A row belongs to the replica named by `lease_owner`; a replica is alive while its heartbeat, by
-//! the database's clock, is fresh. Whatever belongs to nobody alive is freed.
+//! Leases. A row belongs to the replica named by `lease_owner`; a replica is alive while its heartbeat, by the
+//! database's clock, is fresh. Leases of dead replicas are released.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl Db {
         let rows = self.query(lanes_of(condition), vec![]).await?;
         rows.iter()
             .map(|row| {
-                // The second is NULL when the last row has gone meanwhile.
+                // The team is NULL when the last row of the lane has gone meanwhile.
                 let team: Option<Uuid> = row.try_get("", "team_id")?;
                 Ok(team.map(TeamId::from_uuid).zip(Some(row.try_get("", "lane_id")?)))
             })
@@ -116,7 +116,7 @@ impl Db {
         Ok(!self.query(sql, values).await?.is_empty())
     }
 
-    /// Leases, oldest first, due rows of each lane: as many as begin within so many units in memory.
+    /// Leases due rows of each lane, oldest first, up to so many units of memory.
     pub(crate) async fn claim_all_teams(
         &self,
         transaction: &Transaction,
@@ -211,7 +211,7 @@ impl Db {
         self.execute(sql, vec![owner.into(), CHUNK.into()]).await
     }
 
-    /// Gives every lease back. SQLite only: there, whoever opens the database is the only one.
+    /// Releases all leases. SQLite only, where one process opens the database.
     pub(crate) async fn release_everything_all_teams(&self) -> Result<u64, DbErr> {
         self.execute("DELETE FROM replicas", vec![]).await?;
         self.execute(
@@ -221,7 +221,7 @@ impl Db {
         .await
     }
 
-    /// Enters a replica.
+    /// Registers a replica.
     pub(crate) async fn enter_replica(&self, id: Uuid) -> Result<(), DbErr> {
         let sql = format!(
             "INSERT INTO replicas (id, heartbeat_at) VALUES ($1, {})",
@@ -230,7 +230,7 @@ impl Db {
         self.execute(sql, vec![id.into()]).await.map(|_| ())
     }
 
-    /// One heartbeat; false when the replica's row is gone: others take it for dead.
+    /// Records a heartbeat; returns false when other replicas took this one for dead and removed its row.
     pub(crate) async fn heartbeat(&self, id: Uuid) -> Result<bool, DbErr> {
         let sql = format!(
             "UPDATE replicas SET heartbeat_at = {} WHERE id = $1",
@@ -246,8 +246,8 @@ impl Db {
             .map(|_| ())
     }
 
-    /// Removes the rows of other replicas that were silent for longer than `silence` microseconds. Never our own: whoever
-    /// can ask is alive, however long it had to wait for the database.
+    /// Removes the rows of other replicas without a heartbeat for `silence` microseconds. Never its own: a replica
+    /// that runs this is alive, however long it waited for the database.
     pub(crate) async fn reap_dead_replicas(&self, silence: i64, us: Uuid) -> Result<u64, DbErr> {
         let sql = format!(
             "DELETE FROM replicas WHERE heartbeat_at < {} - $1 AND id <> $2",
@@ -285,7 +285,7 @@ impl Db {
         self.execute(sql, values).await
     }
 
-    /// Calls off up to a thousand deliveries of a lane that wait in any way and that nobody has leased.
+    /// Cancels up to a thousand waiting, unleased deliveries of a lane.
     pub(crate) async fn cancel_waiting_chunk(
         &self,
         team: TeamId,

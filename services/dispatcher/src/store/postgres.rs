@@ -24,15 +24,14 @@ pub(super) async fn insert_events<W: WriteTransaction>(
     if inserted == batch.len() as u64 {
         return Ok(HashSet::new());
     }
-    // A row names the transaction that made it, but for savepoints, of which there are none. One that is gone by now was
-    // there as well.
+    // `xmin` names the inserting transaction (there are no savepoints). A row deleted meanwhile existed before, too.
     let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
         LEFT JOIN events e ON e.team_id = b.team_id AND e.id = b.id
         WHERE e.xmin IS DISTINCT FROM pg_current_xact_id()::xid";
     event_keys(&transaction.read(sql, batch, &[]).await?)
 }
 
-/// Leases, for each lane, of its due rows as many as begin within so many units, oldest first.
+/// Leases due rows of each lane, oldest first, up to so many units.
 pub(super) async fn claim(
     transaction: &Transaction,
     owner: Uuid,
@@ -64,7 +63,7 @@ pub(super) async fn claim(
     transaction.query_all_raw(statement).await
 }
 
-/// Takes the locks of these teams' inboxes, until the end of the transaction; those that somebody else has.
+/// Takes the locks of these teams' inboxes until the end of the transaction; returns those that others hold.
 pub(super) async fn lock_inboxes<W: WriteTransaction>(
     transaction: &W,
     teams: &HashSet<TeamId>,

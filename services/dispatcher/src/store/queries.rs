@@ -1,4 +1,4 @@
-//! Reads for the delivery log, and changes of single deliveries that somebody asked for.
+//! Reads of the delivery log, and changes of single deliveries on request.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -46,7 +46,7 @@ pub(crate) struct EventFilter {
     pub(crate) include_tests: bool,
 }
 
-/// What a channel's attempts came to.
+/// Results of a channel's attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HealthSample {
     pub(crate) team_id: TeamId,
@@ -74,8 +74,8 @@ pub(crate) struct ChannelStats {
 const BYTES: &str = "CAST(octet_length(data) + octet_length(routes) + octet_length(url) + octet_length(title)
     + octet_length(subject) AS BIGINT)";
 
-/// Jumps from channel to channel of a team, then looks at each one's unleased and parked rows; and at those of the
-/// team's mail to people, whose lane has the team's own id.
+/// Jumps from channel to channel of a team, then reads each one's unleased and parked rows, and those of mail to
+/// people, whose lane has the team's id.
 const STATS: &str = "WITH RECURSIVE channel(id) AS (
         SELECT * FROM (SELECT channel_id FROM deliveries WHERE team_id = $1 AND channel_id IS NOT NULL
             ORDER BY channel_id LIMIT 1) AS first
@@ -142,7 +142,7 @@ impl Db {
                     .map(|event_type| Column::EventType.eq(event_type)),
             )
             .add_option(filter.kind.map(|kind| Column::Kind.eq(number(kind))))
-            // Ids begin with their time, which lets the index skip what is too old or too new.
+            // Ids begin with their time, so that the index skips rows outside the period.
             .add_option(filter.start.map(|at| {
                 Column::Id
                     .gte(first_id(at))
@@ -193,7 +193,7 @@ impl Db {
         events.all(self.store.reader()).await
     }
 
-    /// How many of these events, from the first, have so many bytes together at most.
+    /// How many of these events, from the first, fit into `bytes` together.
     pub(crate) async fn events_within(
         &self,
         team: TeamId,
@@ -223,8 +223,8 @@ impl Db {
             .await
     }
 
-    /// Takes up to a thousand failed or parked deliveries up again, as if they were new and receipts first: those of a
-    /// channel, or of mail to people.
+    /// Resumes up to a thousand failed or parked deliveries of a channel, or of mail to people, as if they were new,
+    /// receipts first.
     pub(crate) async fn recover_chunk(
         &self,
         team: TeamId,
@@ -257,8 +257,8 @@ impl Db {
         self.execute(sql, values).await
     }
 
-    /// Calls off a delivery that waits and that nobody has leased, or that `owner` has leased and let go of. False
-    /// when it is otherwise.
+    /// Cancels a waiting delivery that is unleased, or that `owner` holds outside its lanes. Returns false for any
+    /// other.
     pub(crate) async fn cancel(
         &self,
         team: TeamId,
@@ -290,7 +290,7 @@ impl Db {
         Ok(stats)
     }
 
-    /// The inbox takes everything at once: all there is to know is when it last did.
+    /// The inbox delivers at once; its only stat is the time of the last delivery.
     async fn inbox_stats(&self, team: TeamId) -> Result<Option<ChannelStats>, DbErr> {
         let newest = "SELECT created_at FROM notifications WHERE team_id = $1 ORDER BY cursor DESC LIMIT 1";
         let rows = self.query(newest, vec![team.as_uuid().into()]).await?;
@@ -340,7 +340,7 @@ impl Db {
         Ok(())
     }
 
-    /// Notes that Config, or the Owners, know of a channel's state in an epoch.
+    /// Records that Config, or the Owners, were informed of a channel's health in an epoch.
     pub(crate) async fn mark_known(
         &self,
         team: TeamId,
@@ -433,7 +433,7 @@ fn select_events(team: TeamId, filter: &EventFilter) -> Select<events::Entity> {
         .add(Column::TeamId.eq(team.as_uuid()))
         .add_option(before)
         .add_option((!filter.types.is_empty()).then_some(types))
-        // A summary is a way of telling, no fact of its own; whoever asks for it by name gets it.
+        // Summaries are messages and not facts; they are listed only on request of their type.
         .add_option(
             (!filter.types.iter().any(|pattern| pattern == SUMMARY_TYPE))
                 .then(|| Column::EventType.ne(SUMMARY_TYPE)),

@@ -1,5 +1,5 @@
-//! What retention removes, a stretch of a table at a time. A stretch is so many rows in the order of their time, however
-//! many of them may go: nothing is passed over twice in a round, and no statement runs long.
+//! Deletion of old rows, in chunks of a table. A chunk is a number of rows in the order of time, however many of them
+//! are deleted: a round visits every row once, and no statement runs long.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, TryGetable, Value};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::queries::first_id;
 use super::{Db, micros};
 
-/// Ended, and nobody holds it.
+/// Ended and unleased.
 const GONE: &str = "state IN (4, 5, 6, 7) AND lease_owner IS NULL AND ended_at IS NOT NULL";
 
 // === impl Db ===
@@ -70,8 +70,8 @@ impl Db {
         self.execute(notifications, values()).await
     }
 
-    /// Empties what was answered to the first `limit` attempts of all teams behind the delivery `from`, as far as they
-    /// began before. The last delivery looked at, or `None` when there are no more.
+    /// Empties the responses of the first `limit` attempts of all teams after the delivery `from` that began before
+    /// the bound. Returns the last delivery of the chunk, or `None` at the end.
     pub(crate) async fn purge_answers_all_teams(
         &self,
         from: Uuid,
@@ -91,7 +91,7 @@ impl Db {
         Ok(last)
     }
 
-    /// Where a stretch of `limit` rows ends, if there are so many.
+    /// The last row of a chunk of `limit` rows; `None` when there are fewer.
     async fn last_of<T: TryGetable>(
         &self,
         sql: &str,

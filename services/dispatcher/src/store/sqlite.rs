@@ -1,4 +1,4 @@
-//! SQLite's own statements: claims lane by lane (there is nobody to race with: one process, one writer), and the
+//! SQLite's own statements: claims lane by lane (with one process and one writer there are no races), and the
 //! machine's clock.
 
 use std::collections::HashSet;
@@ -29,13 +29,13 @@ pub(super) async fn insert_events<W: WriteTransaction>(
     if inserted == 0 {
         return event_keys(&transaction.read(known, batch, &[]).await?);
     }
-    // Row ids are given out one after the other: those inserted now are the last so many.
+    // Row ids ascend, so the inserted rows are the last ones.
     let known = format!("{known} WHERE e.rowid <= last_insert_rowid() - {{0}}");
     let inserted = i64::try_from(inserted).unwrap_or(i64::MAX);
     event_keys(&transaction.read(&known, batch, &[inserted]).await?)
 }
 
-/// Leases, for each lane, of its due rows as many as begin within so many units, oldest first.
+/// Leases due rows of each lane, oldest first, up to so many units.
 pub(super) async fn claim(
     transaction: &Transaction,
     owner: Uuid,

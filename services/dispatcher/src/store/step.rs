@@ -1,11 +1,11 @@
-//! Every step of this replica into the database on the way of a delivery. Tests that own the schedule decide when one is
-//! taken, and whether its answer is heard.
+//! Steps of this replica into the database. The simulation decides when a step is taken, and whether its answer
+//! arrives.
 
 use std::borrow::Cow;
 
 use sea_orm::DbErr;
 
-/// What a step does.
+/// Kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DbStep {
     Begin,

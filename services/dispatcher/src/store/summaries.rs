@@ -1,5 +1,5 @@
-//! What waits to be told together, what a summary tells, and the migration that brought both. Rows that wait are the
-//! unleased ones in the states HELD and FOLDED with a due time; rows that a summary tells have none, but name it.
+//! Rows of summaries, and their migration. Waiting rows are the unleased ones in the states HELD and FOLDED with a
+//! due time; rows of a summary have no due time and name the summary.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
@@ -16,7 +16,7 @@ use crate::job::State;
 use crate::lanes::LaneId;
 use crate::senders::summary::SUMMARY_TYPE;
 
-/// A lane in which something waits to be told together, or may.
+/// A lane with deliveries that may be summarised.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SummaryLane {
     pub(crate) lane: LaneId,
@@ -27,7 +27,7 @@ pub(crate) struct SummaryLane {
     pub(crate) folded_due: Option<DateTime<Utc>>,
 }
 
-/// A delivery and what a summary says of its event.
+/// A delivery, and its event's part of a summary.
 #[derive(Debug)]
 pub(crate) struct SummaryItem {
     pub(crate) delivery: deliveries::Model,
@@ -149,12 +149,12 @@ impl Db {
             .transpose()
     }
 
-    /// The lanes of all teams in which something waits to be told together, or may.
+    /// The lanes of all teams with deliveries that may be summarised.
     pub(crate) async fn summary_lanes_all_teams(&self) -> Result<Vec<SummaryLane>, DbErr> {
         let rows = self.query(GATHERING, vec![]).await?;
         rows.iter()
             .map(|row| {
-                // The second is NULL when the last such row has gone meanwhile.
+                // The team is NULL when the last such row has gone meanwhile.
                 let team: Option<Uuid> = row.try_get("", "team_id")?;
                 let lane = LaneId(row.try_get("", "lane_id")?);
                 let due = |column| Ok::<_, DbErr>(row.try_get::<Option<i64>>("", column)?.map(instant));
@@ -170,8 +170,8 @@ impl Db {
             .collect()
     }
 
-    /// Up to so many rows of a lane that are due and may be told together, oldest first. Nobody else gathers them
-    /// until the end of the transaction.
+    /// Takes up to `max` due rows of a lane that may be summarised, oldest first. Other transactions cannot take them
+    /// before the end of this one.
     pub(crate) async fn collect_for_summary(
         &self,
         transaction: &Transaction,
@@ -221,7 +221,7 @@ impl Db {
             .collect()
     }
 
-    /// Ties deliveries to the summary that tells of them: from now on they wait for nothing else.
+    /// Ties deliveries to their summary. They wait for nothing else from then on.
     pub(crate) async fn fold_into(
         &self,
         transaction: &Transaction,
@@ -240,7 +240,7 @@ impl Db {
         models(&rows)
     }
 
-    /// Lets a delivery go by itself that was to be folded: it has stayed the only one.
+    /// Releases the only folded delivery of a fold, to be sent by itself.
     pub(crate) async fn unfold(
         &self,
         transaction: &Transaction,
@@ -253,7 +253,7 @@ impl Db {
         Ok(())
     }
 
-    /// Puts a summary before everything that came due when what it tells did, or later.
+    /// Sorts a summary before everything that came due with its deliveries, or later.
     pub(crate) async fn put_first(
         &self,
         transaction: &Transaction,
@@ -271,7 +271,7 @@ impl Db {
         Ok(())
     }
 
-    /// Ends what a summary tells.
+    /// Ends the deliveries of a summary.
     pub(crate) async fn end_folded(
         &self,
         transaction: &Transaction,
@@ -294,7 +294,7 @@ impl Db {
         models(&rows)
     }
 
-    /// Some summaries of all teams that have ended while what they tell has not.
+    /// Some ended summaries of all teams whose deliveries have not ended.
     pub(crate) async fn ended_summaries_all_teams(&self) -> Result<Vec<deliveries::Model>, DbErr> {
         let sql = "SELECT s.* FROM (SELECT DISTINCT folded_into FROM deliveries
                 WHERE folded_into IS NOT NULL AND ended_at IS NULL) AS told
@@ -317,7 +317,7 @@ impl Db {
         self.execute(sql, values).await
     }
 
-    /// Gives up to a thousand held deliveries of a lane and a severity another place and time.
+    /// Moves up to a thousand held deliveries of a lane and a severity to another state and due time.
     pub(crate) async fn move_held_chunk(
         &self,
         team: TeamId,

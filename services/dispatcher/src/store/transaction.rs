@@ -1,4 +1,5 @@
-//! What the committer writes by, and what is common to the ways it does.
+//! Transactions of the committer: by the driver, inline on SQLite's thread, or direct on PostgreSQL, behind one
+//! trait.
 
 use std::ops::Deref;
 
@@ -19,7 +20,7 @@ pub(crate) struct Transaction {
 pub(crate) trait WriteTransaction: Sync + Sized {
     type Row: ReadRow;
 
-    /// After an error nobody knows whether it took place.
+    /// Commits. After an error the result is unknown.
     fn commit(self) -> impl Future<Output = Result<(), DbErr>> + Send;
 
     /// Runs a statement that writes, made as [`Batch::statement`] makes it; how many rows it wrote.
@@ -39,7 +40,7 @@ pub(crate) trait WriteTransaction: Sync + Sized {
     ) -> impl Future<Output = Result<Vec<Self::Row>, DbErr>> + Send;
 }
 
-/// A row of what a transaction reads.
+/// A row that a transaction reads.
 pub(crate) trait ReadRow {
     fn text(&self, column: &str) -> Result<String, DbErr>;
 

@@ -1,5 +1,5 @@
-//! How much waits. Each lane is counted by index alone and up to a bound, so that a look costs about as much with ten
-//! million rows as with one.
+//! Numbers of waiting deliveries. Each lane is counted by index alone and up to a bound, so that the cost does not
+//! depend on the number of rows.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use watchbell_model::convert::FromWire;
 use super::Db;
 use crate::job::State;
 
-/// Nobody waits for a more exact number.
+/// Bound of the count per lane.
 pub(crate) const MOST_PER_LANE: i64 = 100_000;
 
 /// The conditions of the partial indexes: pending or held, parked, held or folded.
@@ -28,7 +28,7 @@ impl Db {
         let held = self.count(GATHERING, "AND d.state = 2").await?;
         let mut counts = HashMap::new();
         for (kind, due) in due {
-            // What is held is due as well, at another time.
+            // Held deliveries have a due time, too.
             let held = held.get(&kind).copied().unwrap_or_default();
             counts.insert((kind, State::Pending), (due - held).max(0));
         }
@@ -44,7 +44,7 @@ impl Db {
         Ok(counts)
     }
 
-    /// Jumps from lane to lane along an index, and counts what `more` says of each.
+    /// Jumps from lane to lane along an index, and counts each lane by `more`.
     async fn count(&self, index: &str, more: &str) -> Result<HashMap<ChannelKind, i64>, DbErr> {
         let sql = format!(
             "WITH RECURSIVE lane(id) AS (

@@ -1,4 +1,4 @@
-//! What the committer writes in one transaction: one statement for each table, however many rows.
+//! Writes of the committer in one transaction: one statement for each table, whatever the number of rows.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(crate) struct NewNotification<'a> {
     pub(crate) event: &'a StoredEvent,
 }
 
-/// How often a lock that somebody else has is asked for again, [`LOCKED`] later.
+/// How often a lock held by another transaction is tried again, [`LOCKED`] apart.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
 pub(crate) enum LockWait {
@@ -54,7 +54,7 @@ const LOCKED: Duration = Duration::from_millis(2);
 // === impl Db ===
 
 impl Db {
-    /// Inserts events that are not there yet, each id once; tells which were there already.
+    /// Inserts new events, each id once; returns the keys that existed already.
     pub(crate) async fn insert_events<W: WriteTransaction>(
         &self,
         transaction: &W,
@@ -86,7 +86,7 @@ impl Db {
             .text("routes", routes.iter().map(String::as_str))
             .text_opt("traceparent", events().map(|event| event.traceparent.as_deref()))
             .text_opt("email", emails.iter().map(Option::as_deref));
-        // Only the exceptions come back: a row to read costs about as much as a row to write.
+        // Only existing keys are read back: reading a row costs about as much as writing one.
         match self.store.backend() {
             Backend::Sqlite => sqlite::insert_events(transaction, &batch).await,
             Backend::Postgres => postgres::insert_events(transaction, &batch).await,
@@ -154,10 +154,10 @@ impl Db {
         Ok(())
     }
 
-    /// Takes the locks of teams' inboxes, until the end of the transaction. Cursors are given out under this lock, so that
-    /// whoever has seen a cursor has seen every smaller one of its team, whichever replica wrote it. Whoever holds it
-    /// commits next: it is waited for a moment, unless `wait` is [`LockWait::None`]. Tells which are still somebody
-    /// else's.
+    /// Takes the locks of teams' inboxes until the end of the transaction. Cursors are assigned under this lock, so
+    /// that a reader that has seen a cursor has seen every smaller one of its team, whichever replica wrote it. A
+    /// holder is about to commit: it is waited for briefly, unless `wait` is [`LockWait::None`]. Returns the locks
+    /// that others still hold.
     pub(crate) async fn lock_inboxes<W: WriteTransaction>(
         &self,
         transaction: &W,
@@ -202,8 +202,8 @@ impl Db {
         Ok(())
     }
 
-    /// Moves deliveries on and gives their leases back, each only if it is still leased as the job says. Tells which
-    /// do not stand now as their outcomes say.
+    /// Stores outcomes and releases their leases, each only if the lease still is the job's. Returns the deliveries
+    /// whose outcome was not stored.
     pub(crate) async fn finish<W: WriteTransaction>(
         &self,
         transaction: &W,
@@ -235,7 +235,8 @@ impl Db {
         if moved == outcomes.len() as u64 {
             return Ok(HashSet::new());
         }
-        // Somebody else moved some. What a commit had moved already whose answer was lost stands as it says.
+        // Others may have moved some. A delivery that an earlier commit with a lost answer has moved counts as
+        // stored.
         let sql = "SELECT b.id AS id FROM ({rows}) AS b WHERE NOT EXISTS (SELECT 1 FROM deliveries d
             WHERE d.id = b.id AND d.lease_owner IS NULL AND d.state = b.state AND d.state_message = b.state_message
                 AND d.attempt_count = b.attempt_count AND d.tries = b.tries
@@ -246,7 +247,7 @@ impl Db {
         rows.iter().map(|row| row.uuid("id")).collect()
     }
 
-    /// Inserts the attempts of outcomes. They took place, whoever holds the lease now.
+    /// Inserts the attempts of outcomes. They happened, whoever holds the lease now.
     pub(crate) async fn insert_attempts<W: WriteTransaction>(
         &self,
         transaction: &W,
@@ -294,7 +295,7 @@ impl Db {
                 made().map(|(_, attempt)| attempt.result.response_body.as_str()),
             )
             .bool("ambiguous", made().map(|(_, attempt)| attempt.result.ambiguous));
-        // The same outcome comes again when nobody knows whether its commit took place.
+        // The same outcome is written again after a commit with an unknown result.
         let sql =
             "INSERT INTO attempts ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
         transaction.run(sql, &batch, &[]).await?;

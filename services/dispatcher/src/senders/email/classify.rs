@@ -1,11 +1,11 @@
-//! What a mail server's answer means. 250 is accepted: handed over, not seen. A 5xx reply is final and a 4xx is not
-//! (RFC 5321 §4.2.1); whose fault it is follows from the code.
+//! Meaning of a mail server's reply. 250 is accepted: handed over, not seen. A 5xx reply is final and a 4xx is not
+//! (RFC 5321 §4.2.1); the code tells whose fault it is.
 
 use watchbell_egress::{SmtpAnswer, SmtpError};
 
 use crate::senders::{AttemptOutcome, AttemptResult, MAX_RESPONSE};
 
-/// What came of handing one message over.
+/// Classifies the result of handing one message over.
 pub(crate) fn classify(outcome: Result<SmtpAnswer, SmtpError>) -> AttemptResult {
     let error = match outcome {
         Ok(answer) => {
@@ -117,8 +117,8 @@ fn shortened(text: &str) -> String {
     text[..end].replace('\0', "")
 }
 
-/// One result on a message to several: the worst, where another try is worse than an end, since it is still owed.
-/// It says whom it concerns.
+/// The result of a message to several recipients: the worst of theirs. A retryable failure is worse than a final one,
+/// because the message is still owed. The error names the recipient.
 pub(crate) fn worst(reports: Vec<(String, AttemptResult)>) -> Option<AttemptResult> {
     let all = reports.len();
     let through = reports.iter().filter(|(_, result)| result.got_through()).count();

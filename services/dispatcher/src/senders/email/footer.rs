@@ -11,9 +11,9 @@ use crate::route::Target;
 /// A visible link, which one-click programs may use as well or may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Footer {
-    /// What the link says.
+    /// Text of the link.
     pub(crate) label: String,
-    /// Where it leads.
+    /// Target of the link.
     pub(crate) url: String,
     /// Whether a POST to it unsubscribes.
     pub(crate) one_click: bool,
@@ -54,7 +54,7 @@ pub(crate) fn footer(
 }
 
 fn subscription(event: &StoredEvent, target: &Target, recipient: &str) -> Option<(Subscription, String)> {
-    // Whoever asks for a test chooses where it goes: nobody is subscribed by it, so its link must undo nothing.
+    // The caller of a test chooses the recipient, who is not subscribed by it; its link must change nothing.
     if event.test {
         return None;
     }

@@ -1,5 +1,5 @@
-//! A rendered email as a message of RFC 5322 for one recipient. What stays the same in every retry says so: the
-//! `Message-ID` comes from the delivery, so that a message that arrived twice is recognised as one.
+//! A rendered email as a message of RFC 5322 for one recipient. Its `Message-ID` comes from the delivery and is the
+//! same in every retry, so that mail clients recognise duplicates.
 
 use std::time::SystemTime;
 
@@ -14,21 +14,21 @@ use super::Footer;
 use crate::event::RenderedEmail;
 use crate::senders::text::{cut, line};
 
-/// RFC 5322 §2.1.1 allows 998 characters on a line; nobody reads so many.
+/// Characters of a subject; RFC 5322 §2.1.1 allows 998 on a line.
 const SUBJECT: usize = 250;
 /// Bytes of one encoded word, which has at most 75 characters (RFC 2047 §2).
 const ENCODED: usize = 45;
 
-/// Who it is from.
+/// The sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sender {
-    /// The name shown.
+    /// The displayed name.
     pub(crate) name: String,
     /// The address, which is the envelope's too.
     pub(crate) address: String,
 }
 
-/// The message's bytes. `id` is the same for every attempt; `None` when an address is none.
+/// The message's bytes. `id` is the same for every attempt; `None` when an address is invalid.
 pub(crate) fn message(
     email: &RenderedEmail,
     sender: &Sender,
@@ -60,8 +60,8 @@ pub(crate) fn message(
     builder.multipart(parts).ok().map(|message| message.formatted())
 }
 
-/// The subject. What is ASCII goes as it is, except for what looks like an encoded word (RFC 2047 §2): a reader would decode
-/// it to something that nobody wrote, so the whole is encoded once more.
+/// The subject. ASCII stays as it is, unless it looks like an encoded word (RFC 2047 §2), which a mail client would
+/// decode; then the whole subject is encoded.
 fn subject(text: &str) -> HeaderValue {
     let name = HeaderName::new_from_ascii_str("Subject");
     if !text.contains("=?") {

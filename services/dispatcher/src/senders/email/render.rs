@@ -1,7 +1,7 @@
-//! An event as an email: subject, text and HTML. One layout, written in MJML and compiled once, serves every family of
-//! events; a family says what happened in a sentence of its own, what to do, and what its button is called.
+//! An event as an email: subject, text and HTML. One layout, written in MJML and compiled once, serves all families
+//! of events; a family adds its own sentence, advice and button.
 //!
-//! Event text is escaped by the template engine wherever it enters the HTML; nothing from an event is ever a template.
+//! The template engine escapes event text wherever it enters the HTML; text of an event is never a template.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub(crate) struct Emails {
     brand: Arc<Brand>,
 }
 
-/// What a family says of its own.
+/// Texts of one family.
 #[derive(Default)]
 struct Words {
     lead: String,
@@ -72,7 +72,7 @@ impl Emails {
     /// Compiles all templates.
     pub(crate) fn new(brand: Arc<Brand>) -> Result<Self, NotRendered> {
         let layout = mrml::parse(include_str!("templates/layout.mjml")).map_err(not_rendered)?;
-        // No fonts from elsewhere: opening an alert tells nobody.
+        // No remote fonts: opening an alert must not be observable.
         let options = RenderOptions {
             fonts: HashMap::new(),
             ..RenderOptions::default()
@@ -98,7 +98,7 @@ impl Emails {
         Ok(Self { templates, brand })
     }
 
-    /// The email that tells of an event, or the one that it brings along.
+    /// The email of an event: rendered here, or the one that it carries.
     pub(crate) fn render(
         &self,
         event: &StoredEvent,
@@ -299,7 +299,7 @@ fn family(event_type: &str) -> &'static str {
     }
 }
 
-/// Where to look when the event itself does not say: the document that its data names.
+/// The link of an event without `url`: the document that its data names.
 fn data_link(event: &StoredEvent) -> Option<String> {
     let data = plain_data(event);
     ["document_url", "report_url", "link"]
@@ -347,7 +347,7 @@ fn tidy(text: &str) -> String {
     tidied
 }
 
-/// An email that was rendered elsewhere, once for all who get it, with the link of this one.
+/// An email rendered elsewhere for all recipients, with this recipient's unsubscribe link.
 fn with_footer(email: &RenderedEmail, reason: &str, footer: &Footer) -> RenderedEmail {
     let (label, url, reason) = (line(&footer.label), &footer.url, line(reason));
     let escape = |text: &str| html_escape::encode_safe(text).into_owned();

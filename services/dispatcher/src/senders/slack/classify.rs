@@ -1,10 +1,10 @@
-//! What Slack's answers mean. Success is 200 with the body `ok`; everything else is one of Slack's own error words,
-//! each told apart by whose fault it is and what to do about it.
+//! Meaning of Slack's responses. Success is 200 with the body `ok`; each of Slack's error words says whose fault it
+//! is and what to do.
 
 use crate::senders::answer::{Response, host_failure};
 use crate::senders::{AttemptOutcome, AttemptResult};
 
-/// What to do about an error word, and whether the webhook itself is gone.
+/// Advice for an error word, and whether the webhook itself is gone.
 struct Meaning {
     word: &'static str,
     broken: bool,
@@ -90,7 +90,7 @@ const FINAL: &[Meaning] = &[
     ),
 ];
 
-/// What came of a post.
+/// Classifies the response to a post.
 pub(crate) fn classify(response: &Response) -> AttemptResult {
     let body = response.body.trim();
     if response.status == 200 && body == "ok" {

@@ -1,7 +1,8 @@
 //! An event as a Slack message: Block Kit, with the severity as the colour of a bar beside it.
 //!
-//! Event text can create no mention, no link and no formatting: `&`, `<` and `>` are escaped, `verbatim` keeps Slack from
-//! finding names in what is left, and the marks of mrkdwn stand between zero-width spaces, where they mark nothing. Every limit of Slack's is kept by cutting with an ellipsis, counted after escaping.
+//! Event text can create no mention, no link and no formatting: `&`, `<` and `>` are escaped, `verbatim` stops Slack
+//! from detecting names, and zero-width spaces around mrkdwn's marks disable them. Texts are cut to Slack's limits
+//! with an ellipsis, counted after escaping.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -145,7 +146,7 @@ fn item_line(item: &Item, brand: &Brand) -> String {
     )
 }
 
-/// Mentions and title stand free; the rest is beside the bar.
+/// Mentions and title are outside the bar; the rest is beside it.
 fn envelope(title: &str, fallback: &str, color: &str, details: &[Value], mentions: &[Mention]) -> Value {
     let mut blocks = Vec::new();
     let called = called(mentions);
@@ -168,7 +169,7 @@ fn envelope(title: &str, fallback: &str, color: &str, details: &[Value], mention
     })
 }
 
-/// The only place that writes a mention.
+/// Mentions in Slack's syntax. No other function writes any.
 fn called(mentions: &[Mention]) -> String {
     let is_id =
         |id: &str| !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -216,8 +217,8 @@ fn date(at: DateTime<Utc>) -> String {
     )
 }
 
-/// Text that Slack takes for nothing but text, of at most `max` characters as Slack counts them. Slack has no escape for
-/// the marks of its formatting; one that stands alone formats nothing, and is left as it is for whoever copies it.
+/// Escapes text, to at most `max` characters as Slack counts them. Slack has no escape for its formatting marks; a
+/// single mark formats nothing and is left as it is.
 fn escape(text: &str, max: usize) -> String {
     let paired = |mark: char| text.matches(mark).nth(1).is_some();
     let paired = ['*', '~', '`', '_'].map(|mark| (mark, paired(mark)));
@@ -246,7 +247,7 @@ fn escape(text: &str, max: usize) -> String {
         previous = Some(c);
         let size = entity.map_or(1, |entity| entity.chars().count());
         if size > room {
-            // Full: make room for the ellipsis.
+            // Full: remove characters for the ellipsis.
             if room == 0 {
                 escaped.truncate(last_but_one);
             }

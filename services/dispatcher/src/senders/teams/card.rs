@@ -1,8 +1,8 @@
 //! An event as an Adaptive Card 1.4 in the `message` envelope.
 //!
-//! Teams' limit of 28 KB holds after it has expanded the card, so a card stays under [`BUDGET`]: facts are shortened
-//! and dropped, and the card says how many. Event text goes into rich text, where Teams knows no markdown; facts have
-//! only markdown, so there it is neutralised. Neither can write an `<at>`.
+//! Teams' limit of 28 KB applies after it has expanded the card, so a card stays under [`BUDGET`]: facts are
+//! shortened and dropped, and the card says how many. Event text goes into rich text, where Teams applies no
+//! markdown; facts are always markdown, so there it is neutralised. Neither can create an `<at>`.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -161,7 +161,7 @@ fn item_row(item: &Item, brand: &Brand) -> Value {
 }
 
 fn footnote(source: &str, at: DateTime<Utc>) -> Value {
-    // Only a text block knows the reader's clock; the source, which is the event's, must not be in it.
+    // Only a text block can show the reader's local time; event text must stay out of it.
     let mut time = json!({
         "type": "TextBlock", "text": local_time(at), "isSubtle": true, "size": "Small", "wrap": true, "spacing": "None",
     });
@@ -199,7 +199,7 @@ fn local_time(at: DateTime<Utc>) -> String {
     format!("{{{{DATE({at}, SHORT)}}}}, {{{{TIME({at})}}}}")
 }
 
-/// Text in a place that reads markdown: what would start some is escaped, `<at>` and date functions are broken up.
+/// Neutralises text for a markdown field: marks are escaped, `<at>` and date functions are broken up.
 fn neutral(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut previous = ' ';
@@ -269,7 +269,7 @@ fn envelope(fallback: &str, body: Vec<Value>, actions: &[Value], mentions: &[Men
     })
 }
 
-/// The only place that writes a mention: the words in the text, and the person they stand for.
+/// A mention: its text and its entity. No other function writes any.
 fn called(mention: &Mention) -> Option<(String, Value)> {
     let Mention::TeamsUser { id, name } = mention else {
         return None;

@@ -1,11 +1,11 @@
-//! What Teams' answers mean. Workflows say 202, or 2xx without a body: taken over, not seen. Old connectors say 200 and
-//! `1`; anything else in the body is a failure, a throttle redactor in it included. Any other body comes from somebody who
-//! is not Teams (a proxy, a sign-in page).
+//! Meaning of Teams' responses. Workflows answer 202, or 2xx without a body: accepted, not seen. Old connectors
+//! answer 200 and `1`; any other body is a failure, possibly with a throttle's status in it. A body of another kind
+//! does not come from Teams (a proxy, a sign-in page).
 
 use crate::senders::answer::{Response, host_failure};
 use crate::senders::{AttemptOutcome, AttemptResult};
 
-/// What came of a post to `host`.
+/// Classifies the response of `host` to a post.
 pub(crate) fn classify(response: &Response, host: &str) -> AttemptResult {
     let body = response.body.trim();
     match response.status {

@@ -1,10 +1,10 @@
-//! What an endpoint's answer means. 2xx is delivered; 401 says that the signature did not verify, and is never tried
-//! again; 410 says to stop; everything else is tried again, redirects included, which are never followed.
+//! Meaning of an endpoint's response. 2xx is delivered; 401 says that the signature did not verify, and is final; 410
+//! is final; everything else is retried, redirects included, which are never followed.
 
 use crate::senders::answer::Response;
 use crate::senders::{AttemptOutcome, AttemptResult};
 
-/// What came of a post.
+/// Classifies the response to a post.
 pub(crate) fn classify(response: &Response) -> AttemptResult {
     let status = response.status;
     let code = format!("webhook.http_{status}");

@@ -1,5 +1,5 @@
-//! The request that a webhook endpoint gets: a body that is the same for every endpoint and attempt, and headers that
-//! prove where it comes from. Pure: the attempt's time and the secrets are handed in.
+//! Webhook requests: a body that is the same for every endpoint and attempt, and signed headers. Pure: the attempt's
+//! time and the secrets are parameters.
 
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// What is posted, and the headers as the delivery log may show them.
+/// The request, and the headers as the delivery log shows them.
 pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -43,11 +43,11 @@ pub(crate) struct Signers {
     ed25519: Option<Ed25519KeyPair>,
 }
 
-/// Who signs one request.
+/// The signers of one request.
 #[derive(Clone, Copy)]
 pub(crate) struct Signing<'s> {
     signers: &'s Signers,
-    /// Makes the plain signature, whose header has room for one.
+    /// Secret of the plain signature; its header holds only one.
     plain: Option<&'s SigningSecret>,
 }
 
@@ -153,8 +153,8 @@ impl Signers {
         self.hmac.is_empty() && self.ed25519.is_none()
     }
 
-    /// With the oldest live secret in the plain signature: during a rotation that is what a receiver knows that was not
-    /// changed yet.
+    /// Signs the plain header with the oldest live secret, which a receiver knows during a rotation even if it was
+    /// not updated yet.
     pub(crate) fn first(&self) -> Signing<'_> {
         Signing {
             signers: self,
@@ -273,7 +273,7 @@ fn cloud_event(event: &StoredEvent) -> Bytes {
     let cloud_event = CloudEvent {
         specversion: "1.0",
         id: event.id.as_str(),
-        // `+` stands for a space in forms only; this is a path.
+        // `+` is a space in forms only; this is a path.
         source: format!("/teams/{}/{}", event.team_id, source.replace('+', "%20")),
         event_type: &event.event_type,
         time: timestamp(event.occurred_at),
@@ -290,7 +290,7 @@ fn cloud_event(event: &StoredEvent) -> Bytes {
     serde_json::to_vec(&cloud_event).unwrap_or_default().into()
 }
 
-/// The data as the text that it is. It was checked when it was accepted; what is no JSON all the same is not passed on.
+/// The data as its text. It was validated when it was accepted; invalid JSON from an older release is not passed on.
 fn data(event: &StoredEvent) -> &RawValue {
     serde_json::from_str(&event.data).unwrap_or(RawValue::NULL)
 }

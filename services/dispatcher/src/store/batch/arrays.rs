@@ -13,7 +13,7 @@ pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
     (select(batch), values.collect())
 }
 
-/// That SELECT, whose parameters are one array for each column.
+/// The SELECT of a batch, with one array parameter per column.
 pub(crate) fn select(batch: &Batch<'_>) -> String {
     let mut arrays = Vec::with_capacity(batch.columns.len());
     let mut selected = Vec::with_capacity(batch.columns.len());
@@ -34,7 +34,7 @@ pub(crate) fn select(batch: &Batch<'_>) -> String {
     )
 }
 
-/// A column's type, and what stands for NULL.
+/// Type of a column, and its stand-in for NULL.
 fn sql_type(column: &Column<'_>) -> (&'static str, &'static str) {
     match column {
         Column::Uuid(_) => ("uuid", "'00000000-0000-0000-0000-000000000000'::uuid"),

@@ -4,8 +4,8 @@ use sea_orm::Value;
 
 use super::{Batch, Column};
 
-/// The rows of a batch as a SELECT and its parameters. What has one width goes as one run of bytes, in which a value is
-/// found by its place: looking it up in JSON takes SQLite about six times as long. Texts go as JSON. As on
+/// The rows of a batch as a SELECT and its parameters. Columns of fixed width go as one blob, in which a value is
+/// found by its position: reading it from JSON takes SQLite about six times as long. Texts go as JSON. As on
 /// PostgreSQL, one value of each type that never occurs stands for NULL.
 pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
     let width: usize = batch.columns.iter().map(|(_, column)| column.width()).sum();
@@ -100,7 +100,7 @@ mod element {
     pub(super) const SIZE_WITHIN: usize = 11;
 }
 
-/// An array of whatever `fill` writes. Its size takes four bytes, since it is known only afterwards.
+/// Writes an array; its size takes four bytes, since it is known only afterwards.
 fn array(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     out.push(element::SIZE_4 | element::ARRAY);
     out.extend_from_slice(&[0; 4]);
