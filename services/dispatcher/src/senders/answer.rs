@@ -158,7 +158,7 @@ impl Redactor {
         }
     }
 
-    /// The beginning of a body as text, with `***` for everything redactor.
+    /// The beginning of a body as text, with `***` for every secret.
     pub(crate) fn redact(&self, bytes: &[u8]) -> String {
         let bytes = &bytes[..bytes.len().min(MAX_RESPONSE)];
         let mut text = String::from_utf8_lossy(bytes).replace('\0', "");

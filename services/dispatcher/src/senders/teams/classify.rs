@@ -63,17 +63,17 @@ fn connector_failure(response: &Response, body: &str) -> AttemptResult {
         Some(429) => response.result(
             response.retryable(),
             "teams.rate_limited",
-            "Teams asks to send more slowly (redactor in an answer of 200).",
+            "Teams asks to send more slowly (hidden in an answer of 200).",
         ),
         Some(status @ 500..) => response.result(
             response.retryable(),
             format!("teams.hidden_{status}"),
-            format!("Teams had a fault of its own ({status}, redactor in an answer of 200)."),
+            format!("Teams had a fault of its own ({status}, hidden in an answer of 200)."),
         ),
         Some(status) => response.result(
             AttemptOutcome::Permanent,
             format!("teams.hidden_{status}"),
-            format!("Teams refused the card ({status}, redactor in an answer of 200)."),
+            format!("Teams refused the card ({status}, hidden in an answer of 200)."),
         ),
         None => response.result(
             AttemptOutcome::Permanent,
