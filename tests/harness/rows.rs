@@ -47,7 +47,7 @@ impl Rows {
         self.number("SELECT COUNT(*) AS n FROM deliveries").await
     }
 
-    /// Replicas that count as alive, unless the database is away.
+    /// Replicas that count as alive, unless the database is unavailable.
     pub(crate) async fn replicas(&self) -> Option<HashSet<Uuid>> {
         let rows = self.ask("SELECT id FROM replicas").await.ok()?;
         Some(rows.iter().map(|row| row.try_get("", "id").unwrap()).collect())

@@ -47,7 +47,7 @@ impl Link {
                 None
             }
             Err(_) => {
-                tracing::warn!(%team, "the Dispatcher does not say in time how channels fare");
+                tracing::warn!(%team, "channel stats timed out");
                 None
             }
         }

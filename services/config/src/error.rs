@@ -68,11 +68,11 @@ impl From<Error> for Problem {
         match err {
             Error::Problem(problem) => problem,
             Error::Store(StoreError::Db(ref db)) if is_transient(db) => {
-                tracing::warn!(error = %err, "the database is away or busy");
-                Problem::unavailable("the configuration database is away or busy")
+                tracing::warn!(error = %err, "the database is unavailable or busy");
+                Problem::unavailable("the configuration database is unavailable or busy")
             }
             Error::Store(StoreError::Db(ref db)) if is_unstorable_text(db) => {
-                Problem::invalid("", field::MALFORMED, "no text may hold the character U+0000")
+                Problem::invalid("", field::MALFORMED, "must not contain the character U+0000")
             }
             Error::Store(_) | Error::Sealing(_) | Error::UnsubscribeKeys(_) | Error::Corrupt { .. } => {
                 Problem::internal(err)

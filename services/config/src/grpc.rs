@@ -208,7 +208,7 @@ fn ensure_capacity(count: u64, limit: u64, what: &'static str) -> Result<()> {
     }
     Err(Problem::Precondition {
         reason: "LIMIT_REACHED",
-        message: format!("a team has at most {limit} {what}"),
+        message: format!("a team may have at most {limit} {what}"),
     }
     .into())
 }

@@ -137,10 +137,10 @@ impl OwnerTeller {
             match self.service.dispatcher().submit(request).await {
                 Ok(()) => told += 1,
                 Err(status) if status.code() == Code::InvalidArgument => {
-                    tracing::error!(%team, notice = row.id, %status, "the Dispatcher does not take a notice to Owners");
+                    tracing::error!(%team, notice = row.id, %status, "the Dispatcher refused a notice to Owners");
                 }
                 Err(status) => {
-                    tracing::warn!(%team, notice = row.id, %status, "Owners are told later");
+                    tracing::warn!(%team, notice = row.id, %status, "notifying Owners failed; it will be retried");
                     return Ok(told);
                 }
             }
@@ -212,8 +212,14 @@ impl OwnerTeller {
 
 fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
     let (code, sentence) = match event.r#type.as_str() {
-        "channel.removed" => ("channel_removed", "Owners are told when a channel is removed."),
-        _ => ("secret_ending", "Owners are told before a secret or a key ends."),
+        "channel.removed" => (
+            "channel_removed",
+            "Owners are notified when a channel is removed.",
+        ),
+        _ => (
+            "secret_ending",
+            "Owners are notified before a secret or a key expires.",
+        ),
     };
     Route {
         kind: kind.to_wire(),

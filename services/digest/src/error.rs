@@ -51,8 +51,8 @@ impl From<Error> for Problem {
         match error {
             Error::Problem(problem) => problem,
             Error::Store(StoreError::Db(ref db)) if is_transient(db) => {
-                tracing::warn!(%error, "the database is away or busy");
-                Self::unavailable("the digest database is away or busy")
+                tracing::warn!(%error, "the database is unavailable or busy");
+                Self::unavailable("the digest database is unavailable or busy")
             }
             Error::Config(status) => Self::from_upstream("config", status),
             Error::Dispatcher(status) => Self::from_upstream("dispatcher", status),

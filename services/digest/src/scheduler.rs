@@ -71,7 +71,7 @@ impl Scheduler {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 outcome = self.tick(self.clock.now()) => if let Err(error) = outcome {
-                    tracing::warn!(%error, "digests cannot be made now");
+                    tracing::warn!(%error, "digests cannot be created at the moment");
                 },
             }
             tokio::select! {
@@ -128,7 +128,7 @@ impl Scheduler {
             Ok(team) => next_look(&team, now),
             Err(Error::Config(status)) if status.code() == Code::NotFound => return,
             Err(error) => {
-                tracing::warn!(team = %id, %error, "a digest could not be made");
+                tracing::warn!(team = %id, %error, "a digest could not be created");
                 now + RETRY
             }
         };

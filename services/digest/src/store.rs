@@ -265,7 +265,7 @@ impl TryFrom<Model> for Run {
                 start: row.period_start,
                 end: row.period_end,
             },
-            state: state.ok_or_else(|| Error::Corrupt(format!("no state is called {:?}", row.state)))?,
+            state: state.ok_or_else(|| Error::Corrupt(format!("unknown state {:?}", row.state)))?,
             recipients: row.recipients.lines().map(str::to_owned).collect(),
             message: row.message,
             create_time: row.create_time,

@@ -58,11 +58,11 @@ impl From<Error> for Problem {
         match error {
             Error::Refused(problem) => problem,
             Error::Database(error) if is_transient(&error) => {
-                tracing::warn!(%error, "the database is away");
-                Self::unavailable("the database is away")
+                tracing::warn!(%error, "the database is unavailable");
+                Self::unavailable("the database is unavailable")
             }
             Error::Database(error) if is_unstorable_text(&error) => {
-                Self::invalid("", field::MALFORMED, "no text may hold the character U+0000")
+                Self::invalid("", field::MALFORMED, "must not contain the character U+0000")
             }
             error => Self::internal(error),
         }

@@ -68,7 +68,7 @@ impl Metrics {
             overdue: meter
                 .f64_gauge("watchbell.queue.oldest_due")
                 .with_unit("s")
-                .with_description("How long the oldest due delivery has waited in the database for room")
+                .with_description("Age of the oldest due delivery that waits in the database for memory")
                 .build(),
             at_risk: meter
                 .u64_gauge("watchbell.database.at_risk")

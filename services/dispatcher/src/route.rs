@@ -145,7 +145,7 @@ impl Route {
             violations.add(
                 "target",
                 reason::NOT_ALLOWED,
-                "does not go with the kind of channel",
+                "does not match the kind of channel",
             );
         }
         let reason = route.reason.unwrap_or_default();

@@ -31,7 +31,7 @@ struct Inner {
 
 /// Pages that cannot be made: a defect of a template, or a brand that no header can carry.
 #[derive(Debug, thiserror::Error)]
-#[error("pages cannot be made: {0}")]
+#[error("pages cannot be rendered: {0}")]
 pub struct PageError(String);
 
 /// A page of a few sentences and buttons.
@@ -128,7 +128,7 @@ impl Pages {
         let mut response = match made {
             Ok(html) => (status, Html(html)).into_response(),
             Err(error) => {
-                tracing::error!(%error, template, "a page could not be made");
+                tracing::error!(%error, template, "a page could not be rendered");
                 (StatusCode::INTERNAL_SERVER_ERROR, Body::empty()).into_response()
             }
         };

@@ -264,7 +264,7 @@ impl Edge {
                 },
             );
         }
-        tracing::warn!(code = ?status.code(), message = status.message(), "preferences cannot be had");
+        tracing::warn!(code = ?status.code(), message = status.message(), "preferences are unavailable");
         let notice = Notice {
             heading: text::AWAY_HEADING.to_owned(),
             paragraphs: vec![text::AWAY.to_owned()],

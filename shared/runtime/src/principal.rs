@@ -210,9 +210,9 @@ impl Principal {
         // A person has a role and permissions; scopes are a key's.
         let message = match (self, scope) {
             (Self::Member { .. }, Scope::Emit | Scope::Platform) => {
-                "this is not for members: it takes an API key of the platform".to_owned()
+                "this call is not for members: it needs an API key of the platform".to_owned()
             }
-            (Self::Member { .. }, _) => "this takes the permission to manage integrations \
+            (Self::Member { .. }, _) => "this call needs the permission to manage integrations \
                 (MANAGE_INTEGRATIONS), which Owners and Admins have: ask one of them"
                 .to_owned(),
             _ => format!("this call needs the scope `{scope}`"),

@@ -36,7 +36,7 @@ struct Team {
 
 /// More waits than can be done soon: nothing was begun, and the same may be asked again later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the team's schemas and expressions have more to do than can be done soon")]
+#[error("the team's schemas and expressions are overloaded")]
 pub struct Busy;
 
 impl From<Busy> for Problem {

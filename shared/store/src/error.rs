@@ -74,7 +74,7 @@ fn hint(error: &DbErr) -> &'static str {
     }
 }
 
-/// Whether the same call may succeed later without anybody changing anything: the database is away, starting,
+/// Whether the same call may succeed later without anybody changing anything: the database is unavailable, starting,
 /// failing over, full or busy, or a transaction lost a race that the database asks to repeat.
 ///
 /// An outage is a state to wait in, never a reason to drop work or to end a loop.

@@ -222,7 +222,7 @@ async fn follow(
             tracing::warn!(
                 host = server.get_host(),
                 port = server.get_port(),
-                "another PostgreSQL server takes writes now"
+                "failed over to another PostgreSQL primary"
             );
             pool.set_connect_options(server);
             current = found;

@@ -177,7 +177,7 @@ async fn may_install(
     Err(Problem::Denied {
         reason: problem::reason::MISSING_SCOPE,
         message: format!(
-            "this takes the permission to manage integrations ({wanted}), which Owners and Admins have"
+            "this call needs the permission to manage integrations ({wanted}), which Owners and Admins have"
         ),
     }
     .into())

@@ -141,7 +141,7 @@ pub(super) async fn replay(
         .await?
         .ok_or(Problem::Precondition {
             reason: "EVENT_GONE",
-            message: "the event is not kept any more, so it cannot be sent again".to_owned(),
+            message: "the event was deleted by retention, so it cannot be sent again".to_owned(),
         })?;
     let event = Arc::new(event.event()?);
     let route = original.parsed_route()?;
@@ -275,13 +275,15 @@ async fn check_carries(core: &Core, team: TeamId, id: ChannelId) -> Result<(), E
         Ok(Lookup::Found(policy)) => policy,
         Ok(Lookup::Deleted) => return Err(Problem::not_found("channel", id).into()),
         Err(_) => {
-            return Err(Problem::unavailable("the channel's configuration cannot be read at present").into());
+            return Err(
+                Problem::unavailable("the channel's configuration is unavailable at the moment").into(),
+            );
         }
     };
     if core.health.is_unhealthy(id, policy.epoch) {
         return Err(Problem::Precondition {
             reason: "CHANNEL_UNHEALTHY",
-            message: "the channel is unhealthy; enable it again first".to_owned(),
+            message: "the channel is unhealthy; re-enable it first".to_owned(),
         }
         .into());
     }

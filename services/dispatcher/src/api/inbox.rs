@@ -38,7 +38,7 @@ pub(super) async fn is_member(core: &Core, team: TeamId, member: MemberId) -> Re
     match core.channels.people(team).await {
         Ok(Lookup::Found(policy)) if policy.people.has(member) => Ok(()),
         Ok(_) => Err(Problem::not_found("member", member).into()),
-        Err(_) => Err(Problem::unavailable("the team's members cannot be read at present").into()),
+        Err(_) => Err(Problem::unavailable("the team's members are unavailable at the moment").into()),
     }
 }
 

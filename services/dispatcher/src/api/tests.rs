@@ -89,7 +89,9 @@ async fn resolve(
     match core.channels.channel(team, channel).await {
         Ok(Lookup::Found(policy)) => Ok((channel, policy)),
         Ok(Lookup::Deleted) => Err(Problem::not_found("channel", channel).into()),
-        Err(_) => Err(Problem::unavailable("the channel's configuration cannot be read at present").into()),
+        Err(_) => {
+            Err(Problem::unavailable("the channel's configuration is unavailable at the moment").into())
+        }
     }
 }
 

@@ -136,7 +136,7 @@ impl Position {
                 Violations::one(
                     "after",
                     reason::MALFORMED,
-                    "must be a position that a response gave",
+                    "must be a position from an earlier response",
                 )
             };
             return request.after.parse().map(Some).map_err(malformed);

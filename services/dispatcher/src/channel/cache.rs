@@ -113,7 +113,7 @@ impl Channels {
             })
         };
         self.held.get(key, ask).await.map_err(|error| {
-            tracing::warn!(?key, %error, "Config does not resolve a channel");
+            tracing::warn!(?key, %error, "Config could not resolve a channel");
             ConfigUnavailable
         })
     }
@@ -158,7 +158,7 @@ impl Channels {
         };
         let channel = answer
             .channel
-            .ok_or_else(|| Problem::internal("Config resolved a channel to nothing"))?;
+            .ok_or_else(|| Problem::internal("Config returned no channel"))?;
         let secrets = answer.secrets.unwrap_or_default();
         if matches!(key, Key::Mail(_)) {
             return Ok(Lookup::Found(Arc::new(mail_policy(team, channel, secrets))));

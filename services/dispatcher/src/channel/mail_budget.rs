@@ -95,7 +95,7 @@ impl Over {
     /// Explanation for users.
     pub(crate) fn message(&self) -> String {
         format!(
-            "held until {}: the team has used up its {} emails an hour by the platform's mail server",
+            "held until {}: the team has used its {} emails per hour through the platform's mail server",
             self.until.format("%H:%M UTC"),
             self.per_hour
         )

@@ -56,7 +56,7 @@ impl People {
                     };
                     members.insert(member, person);
                 }
-                Err(_) => tracing::warn!(member = mailbox.member_id, "a mailbox is of no member"),
+                Err(_) => tracing::warn!(member = mailbox.member_id, "a mailbox belongs to no member"),
             }
         }
         for opt_out in answer.opt_outs {
@@ -106,7 +106,7 @@ impl People {
                     return gone("The member was removed from the team.");
                 };
                 if key(&person.address) != key(address) {
-                    return gone("The member has another address now.");
+                    return gone("The member's address has changed.");
                 }
                 // Without a topic it is a notice to Owners.
                 if topic.is_empty() && !person.is_owner {
@@ -120,7 +120,7 @@ impl People {
                 }
                 let named = self.digest.is_empty() || self.digest.contains(&key(address));
                 if event.email.is_some() && !named {
-                    return gone("The address was taken off the digest's recipients.");
+                    return gone("The address was removed from the digest's recipients.");
                 }
                 None
             }
@@ -133,13 +133,13 @@ impl People {
                 if listed || self.members.values().any(is_owner) {
                     return None;
                 }
-                gone("The address no longer gets the team's receipts.")
+                gone("The address is no longer a recipient of the team's receipts.")
             }
             Target::Address {
                 address,
                 channel: None,
             } if event.email.is_some() && !self.digest.contains(&key(address)) => {
-                gone("The address was taken off the digest's recipients.")
+                gone("The address was removed from the digest's recipients.")
             }
             Target::Address { .. } | Target::Channel(_) | Target::Inbox | Target::Receipts => None,
         }
@@ -164,7 +164,7 @@ pub(crate) fn refuse_recipient(
         return None;
     }
     Some(Refusal::Gone(
-        "The address was taken off the channel's recipients.".to_owned(),
+        "The address was removed from the channel's recipients.".to_owned(),
     ))
 }
 

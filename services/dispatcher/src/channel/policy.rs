@@ -108,7 +108,7 @@ impl ChannelPolicy {
         let quiet = channel.quiet_hours.as_ref().map(|quiet| quiet_hours(quiet, zone));
         let quiet = quiet.and_then(|quiet| violations.take(quiet)).flatten();
         if !violations.is_empty() {
-            tracing::warn!(channel = channel.id, %violations, "a channel's configuration is not understood in full");
+            tracing::warn!(channel = channel.id, %violations, "a channel's configuration is only partly understood; defaults are used for the rest");
         }
         Self {
             name: channel.display_name.clone(),

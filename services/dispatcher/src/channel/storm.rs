@@ -137,7 +137,7 @@ impl Storms {
         let now = LONGEST + now;
         if !self.lanes().contains_key(&job.lane) {
             let recent = read(db, job, limit, now, now_utc).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "nobody knows what was sent before; storm control begins to count anew");
+                tracing::warn!(%error, "the delivery log is unavailable; storm control starts counting from zero");
                 Recent::default()
             });
             self.lanes().entry(job.lane).or_insert(recent);

@@ -40,7 +40,7 @@ pub(crate) fn follow_up(
         AttemptOutcome::Delivered => job.ends(State::Delivered, "", now),
         AttemptOutcome::Accepted => job.ends(
             State::Delivered,
-            "handed over; the destination does not say when it is seen",
+            "accepted; the destination does not report when it is seen",
             now,
         ),
         AttemptOutcome::Permanent => job.ends(State::Failed, error, now),
@@ -63,7 +63,7 @@ pub(crate) fn follow_up(
                 Some(due) => job.waits(State::Pending, retry_message(&error, due), due),
                 None => {
                     exhausted = true;
-                    let message = format!("given up after {tries} attempts; the last answer: {error}");
+                    let message = format!("given up after {tries} attempts; the last error: {error}");
                     job.ends(State::Failed, message, now)
                 }
             }

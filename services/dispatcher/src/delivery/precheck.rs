@@ -29,7 +29,7 @@ pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Channe
         Ok(Lookup::Found(policy)) => policy,
         Ok(Lookup::Deleted) => return stays(job.ends(State::Cancelled, DELETED, now)),
         Err(ConfigUnavailable) => {
-            let message = "waiting for the channel's configuration, which cannot be read at present";
+            let message = "waiting for the channel's configuration, which is unavailable at the moment";
             return stays(job.waits(State::Pending, message, now + CONFIG_AWAY));
         }
     };
@@ -66,7 +66,7 @@ pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<Channe
         && core.health.is_unhealthy(id, policy.epoch)
     {
         let message = format!(
-            "parked because the channel {} is unhealthy; mend it, enable it again and recover",
+            "parked because the channel {} is unhealthy; fix it, re-enable it, then recover",
             policy.name
         );
         return stays(job.parks(ParkedFor::Unhealthy, message));

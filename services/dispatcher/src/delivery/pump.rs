@@ -90,7 +90,7 @@ impl Drop for Pump {
     fn drop(&mut self) {
         let attempts = self.attempts.len();
         if attempts > 0 {
-            tracing::warn!(attempts, "attempts are given up; they will be made again");
+            tracing::warn!(attempts, "running attempts were abandoned; they will be repeated");
         }
     }
 }
@@ -176,7 +176,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
         Ok(Err(_)) => AttemptResult::retryable("internal", "Watchbell failed while sending"),
         Err(_) => AttemptResult {
             ambiguous: true,
-            ..AttemptResult::retryable("timeout", "no answer in time; it may have arrived all the same")
+            ..AttemptResult::retryable("timeout", "no response in time; it may have arrived")
         },
     };
     if result.latency.is_zero() {
@@ -234,7 +234,7 @@ async fn conclude(
             Ok(last) => breaks(last, first),
             Err(error) => {
                 // The next delivery that fails like this repeats the check.
-                tracing::warn!(%error, channel = %channel_id, "nobody knows whether the channel is healthy");
+                tracing::warn!(%error, channel = %channel_id, "the channel's health could not be determined");
                 false
             }
         }

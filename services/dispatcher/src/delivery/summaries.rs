@@ -137,7 +137,8 @@ async fn create_summary(
         ..route.clone()
     };
     let event = event(core, team, &summary, now).map_err(|error| DbErr::Custom(error.to_string()))?;
-    let planned = Planned::new(route, now).ok_or_else(|| DbErr::Custom("a route is no JSON".to_owned()))?;
+    let planned =
+        Planned::new(route, now).ok_or_else(|| DbErr::Custom("a route does not serialise".to_owned()))?;
     let submission = Submission::new(event, vec![planned], false, oneshot::channel().0);
     let planned = &submission.routes[0];
     let delivery = NewDelivery {
@@ -300,11 +301,8 @@ async fn end(
     at: DateTime<Utc>,
 ) -> Result<Vec<deliveries::Model>, DbErr> {
     let (state, message) = match state {
-        State::Delivered => (State::Folded, format!("told by the summary {summary}")),
-        other => (
-            other,
-            format!("the summary {summary} that tells of it was not delivered: {why}"),
-        ),
+        State::Delivered => (State::Folded, format!("included in the summary {summary}")),
+        other => (other, format!("its summary {summary} was not delivered: {why}")),
     };
     db.end_folded(transaction, team, summary, state, &message, at)
         .await

@@ -249,7 +249,9 @@ impl Committer {
                 Err(Refused::Database(error)) if is_transient(&error) => {
                     tracing::warn!(%error, "a commit failed");
                     failed = true;
-                    refuse(batch.submissions, || Problem::unavailable("the database is away"));
+                    refuse(batch.submissions, || {
+                        Problem::unavailable("the database is unavailable")
+                    });
                     self.outcomes.extend(batch.outcomes);
                 }
                 Err(Refused::Database(_)) if size > 1 => batches.extend(batch.halved()),
@@ -278,9 +280,9 @@ impl Committer {
     /// Fails a delivery whose outcome the database refuses, because a retry would be refused again.
     async fn give_up(&self, job: &Job) {
         let (id, now) = (job.id.as_uuid(), self.core.clock.now());
-        let why = "what came of the last attempt could not be stored";
+        let why = "the result of the last attempt could not be stored";
         if let Err(error) = self.core.db.give_up(job.owner, &[id], why, now).await {
-            tracing::error!(%error, delivery = %job.id, "nor can it be given up");
+            tracing::error!(%error, delivery = %job.id, "the delivery could not be failed either");
         }
     }
 
@@ -657,7 +659,7 @@ impl Committer {
                 core.feed.changed(encode::changed(&outcome));
             }
         } else {
-            tracing::warn!(delivery = %outcome.job.id, "another replica has taken this delivery over meanwhile");
+            tracing::warn!(delivery = %outcome.job.id, "another replica has taken this delivery over");
         }
         core.metrics.outcome(&outcome);
         if let Some(answer) = outcome.answer {

@@ -27,7 +27,7 @@ impl ClockSkewRepair {
         if moved > 0 {
             tracing::warn!(
                 deliveries = moved,
-                "a clock was ahead: what waited for it is due earlier"
+                "clock skew repaired: due times written by a fast clock were pulled forward"
             );
             self.core.sweep.notify_one();
         }

@@ -118,7 +118,7 @@ impl HealthReporter {
         {
             Ok(_) => true,
             Err(status) => {
-                tracing::warn!(channel = %id, %status, "Config was not told that a channel is unhealthy");
+                tracing::warn!(channel = %id, %status, "reporting an unhealthy channel to Config failed");
                 status.code() == Code::NotFound
             }
         }
@@ -144,7 +144,7 @@ impl HealthReporter {
         {
             Ok(answer) => owners(answer.into_inner().snapshot.unwrap_or_default()),
             Err(status) => {
-                tracing::warn!(channel = %id, %status, "the Owners were not told that a channel is unhealthy");
+                tracing::warn!(channel = %id, %status, "notifying the Owners of an unhealthy channel failed");
                 return status.code() == Code::NotFound;
             }
         };
@@ -196,7 +196,7 @@ fn notice(
         occurred_at: now,
         accepted_at: now,
         title: format!(
-            "The channel {} is unhealthy: nothing gets through any more",
+            "The channel {} is unhealthy: deliveries no longer get through",
             policy.name
         ),
         url: format!("{public}/settings/notifications"),
@@ -241,7 +241,7 @@ fn inbox() -> Route {
 fn owner_reason() -> Reason {
     Reason {
         code: "channel_unhealthy".to_owned(),
-        sentence: "Owners are told when a channel turns unhealthy.".to_owned(),
+        sentence: "Owners are notified when a channel becomes unhealthy.".to_owned(),
         rule_id: String::new(),
     }
 }

@@ -64,7 +64,7 @@ impl Heartbeat {
         if core.db.store().backend() == Backend::Sqlite {
             let freed = core.db.release_everything_all_teams().await?;
             if freed > 0 {
-                tracing::info!(deliveries = freed, "took over what the last process left");
+                tracing::info!(deliveries = freed, "released the leases of the previous process");
                 core.metrics.takeover(freed);
             }
         }
@@ -87,7 +87,7 @@ impl Heartbeat {
             // Entered first: leases of a replica that is not entered are free to everybody.
             core.db.enter_replica(after).await?;
             core.begin_new_epoch(after);
-            tracing::warn!(%before, %after, "others took this replica for dead; it goes on as another");
+            tracing::warn!(%before, %after, "other replicas took this one for dead; it continues under a new id");
         }
         if self.may_reap() {
             let silence = i64::try_from(HEARTBEAT_TIMEOUT.as_micros()).unwrap_or(i64::MAX);
@@ -124,7 +124,7 @@ impl Heartbeat {
             let some = self.core.db.release_chunk_all_teams(owner).await?;
             freed += some;
             if some == 0 {
-                tracing::warn!(replica = %owner, deliveries = freed, "took over the work of a dead replica");
+                tracing::warn!(replica = %owner, deliveries = freed, "released the leases of a dead replica");
                 return Ok(freed);
             }
         }
@@ -138,7 +138,7 @@ impl Heartbeat {
             core.db.leave_replica(core.owner()).await
         };
         if let Err(error) = left.await {
-            tracing::warn!(%error, "leases were not given back; others take them over soon");
+            tracing::warn!(%error, "leases were not released; other replicas take them over soon");
         }
     }
 }
@@ -154,7 +154,7 @@ impl HeartbeatMonitor {
         } else {
             let seconds = silence.as_secs();
             self.database
-                .down(format!("no heartbeat has got through for {seconds} s"));
+                .down(format!("no heartbeat has succeeded for {seconds} s"));
         }
     }
 }

@@ -47,7 +47,7 @@ fn event(core: &Core, team_id: TeamId, now: DateTime<Utc>) -> Option<StoredEvent
     let id: EventId = format!("{KEPT}:{}", now.format("%Y-%m-%d")).parse().ok()?;
     let data = serde_json::json!({
         "team_id": team_id.to_string(),
-        "what_to_do": "Set a compliance recipient, or make a member an Owner: the receipts go out by themselves then.",
+        "what_to_do": "Set a compliance recipient, or make a member an Owner: the receipts are then sent automatically.",
     });
     Some(StoredEvent {
         team_id,
@@ -76,7 +76,7 @@ fn to_operator(address: &EmailAddress) -> Route {
             address: address.to_string(),
             channel: None,
         },
-        reason: reason(OPERATOR, "The operator is told what no Owner can be told."),
+        reason: reason(OPERATOR, "The operator gets notices for teams without an Owner."),
         mentions: vec![],
     }
 }
@@ -85,7 +85,10 @@ fn to_inbox() -> Route {
     Route {
         kind: ChannelKind::InApp,
         target: Target::Inbox,
-        reason: reason("receipt_kept", "The team is told when nobody gets its receipts."),
+        reason: reason(
+            "receipt_kept",
+            "The team is notified when its receipts have no recipient.",
+        ),
         mentions: vec![],
     }
 }

@@ -52,7 +52,7 @@ impl Reconciler {
         if freed > 0 {
             tracing::warn!(
                 deliveries = freed,
-                "gave back leases of which this process knows nothing; what was delivered may arrive again"
+                "released leases without a job in memory; their deliveries may arrive again"
             );
             core.sweep.notify_one();
         }

@@ -233,7 +233,7 @@ impl Sweeper {
         }
         if !lost.is_empty() {
             core.db
-                .give_up(owner, &lost, "the event is not kept any more", now)
+                .give_up(owner, &lost, "the event was deleted by retention", now)
                 .await
                 .inspect_err(|_| core.record_uncertain_leases(owner, ids()))?;
         }

@@ -242,7 +242,7 @@ store_tests! {
         rig.committer.tick().await;
         store.writer().execute_unprepared("ALTER TABLE elsewhere RENAME TO attempts").await.unwrap();
         assert_eq!(rig.states().await, [State::Failed], "and it is not leased for ever");
-        assert_eq!(rig.delivery().await.state_message, "what came of the last attempt could not be stored");
+        assert_eq!(rig.delivery().await.state_message, "the result of the last attempt could not be stored");
     }
 
     async fn one_look_finds_every_lane_that_waits(store: Store) {

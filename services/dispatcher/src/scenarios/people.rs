@@ -182,10 +182,10 @@ store_tests! {
         rig.pass(Duration::from_secs(60)).await;
         for (event, why) in [
             ("left", "The member was removed from the team."),
-            ("moved", "The member has another address now."),
+            ("moved", "The member's address has changed."),
             ("notice", "The member is no longer an Owner."),
-            ("listed", "The address was taken off the channel's recipients."),
-            ("receipt", "The address no longer gets the team's receipts."),
+            ("listed", "The address was removed from the channel's recipients."),
+            ("receipt", "The address is no longer a recipient of the team's receipts."),
         ] {
             assert_eq!(ended(&rig, event).await, (State::Cancelled, why.to_owned()), "{event}");
         }

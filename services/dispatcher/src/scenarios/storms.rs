@@ -141,7 +141,7 @@ store_tests! {
         assert_eq!(folded.len(), 5);
         for folded in folded {
             assert!(folded.end_time.is_some(), "told is done");
-            assert_eq!(folded.state_message, format!("told by the summary {}", delivery.id));
+            assert_eq!(folded.state_message, format!("included in the summary {}", delivery.id));
         }
         let list = wire::ListEventsRequest { team_id: rig.env.team.to_string(), ..Default::default() };
         let events = rig.service.list_events(internal_request(list)).await.unwrap().into_inner().events;

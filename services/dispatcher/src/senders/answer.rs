@@ -82,19 +82,17 @@ pub(crate) fn host_failure(response: &Response, prefix: &str, name: &str) -> Att
         408 | 425 | 429 => response.result(
             response.retryable(),
             code,
-            format!("{name} asks to try again later ({status})."),
+            format!("{name} asked to try again later ({status})."),
         ),
         400..=499 => response.result(
             AttemptOutcome::Permanent,
             code,
-            format!(
-                "{name} refused the message for good ({status}): check that the URL is still the right one."
-            ),
+            format!("{name} refused the message permanently ({status}): check the URL."),
         ),
         _ => response.result(
             response.retryable(),
             code,
-            format!("{name} has a fault of its own ({status})."),
+            format!("{name} had an internal error ({status})."),
         ),
     }
 }
@@ -108,7 +106,7 @@ pub(crate) fn from_send_error(error: &SendError) -> AttemptResult {
         ),
         SendError::Dns => AttemptResult::retryable(
             "dns",
-            "The host name could not be resolved. Check it when this goes on.",
+            "The host name could not be resolved. Check it if this persists.",
         ),
         SendError::Connect(why) => AttemptResult::retryable(
             "connect",
@@ -119,15 +117,15 @@ pub(crate) fn from_send_error(error: &SendError) -> AttemptResult {
             format!("The TLS handshake failed ({why}). Check the endpoint's certificate."),
         ),
         SendError::TimeoutBeforeSent => {
-            AttemptResult::retryable("timeout", "The endpoint did not take the request in time.")
+            AttemptResult::retryable("timeout", "The endpoint did not accept the request in time.")
         }
         SendError::TimeoutAfterSent => AttemptResult::retryable(
             "timeout",
-            "The request was sent and no answer came in time: it may have arrived.",
+            "The request was sent, but no response came in time: it may have arrived.",
         ),
         SendError::Reset(_) => AttemptResult::retryable(
             "reset",
-            "The connection broke before the answer: the request may have arrived.",
+            "The connection broke before the response: the request may have arrived.",
         ),
         SendError::Other(_) => AttemptResult::retryable("not_sent", "The request could not be sent."),
     };

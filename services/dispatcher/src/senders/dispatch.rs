@@ -109,7 +109,7 @@ impl Senders {
             }
             Some(Destination::InApp(_)) | None => AttemptResult::permanent(
                 "no_destination",
-                "The channel has no destination that anything can be sent to. This is a fault of ours.",
+                "The channel has no usable destination. This is a bug in Watchbell.",
             ),
         }
     }
@@ -166,7 +166,7 @@ impl Senders {
         if signers.is_empty() {
             return AttemptResult::retryable(
                 "webhook.no_secret",
-                "The channel has no signing secret, and nothing is sent unsigned: rotate its secret.",
+                "The channel has no signing secret, and unsigned requests are never sent: rotate its secret.",
             );
         }
         let post = async |signing| {
@@ -330,10 +330,10 @@ impl Senders {
         let rendered = match self.emails.render(event, &route.reason.sentence, &footer) {
             Ok(rendered) => rendered,
             Err(error) => {
-                tracing::error!(%error, event_type = %event.event_type, "an email template does not render");
+                tracing::error!(%error, event_type = %event.event_type, "an email template failed to render");
                 return AttemptResult::permanent(
                     "email.not_rendered",
-                    "The email could not be written. This is a fault of ours.",
+                    "The email could not be rendered. This is a bug in Watchbell.",
                 );
             }
         };

@@ -34,7 +34,7 @@ fn known(principal: Option<&Principal>, state: &str) -> Result<(), Status> {
         "good" => Ok(()),
         "late" => Err(stopped("SLACK_STATE_EXPIRED", "it took too long")),
         "used" => Err(stopped("SLACK_STATE_USED", "it has been ended already")),
-        "away" => Err(Problem::unavailable("the database is away").into()),
+        "away" => Err(Problem::unavailable("the database is unavailable").into()),
         "demoted" => Err(Status::permission_denied("not any more")),
         _ => Err(Problem::invalid("state", "MALFORMED", "is not valid").into()),
     }

@@ -113,7 +113,7 @@ impl LinkLoop {
             .await
             .is_err()
         {
-            tracing::warn!("the Dispatcher did not answer everything in time");
+            tracing::warn!("the Dispatcher did not answer all submissions in time");
         }
     }
 }

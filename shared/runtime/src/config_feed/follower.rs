@@ -158,7 +158,7 @@ impl Loop for Follower {
             self.feed.set(Link::Away);
             self.complain(&status);
             if was_open {
-                tracing::warn!(code = ?status.code(), "Config is away; going on with what is known");
+                tracing::warn!(code = ?status.code(), "Config is unavailable; cached configuration stays in use");
                 wait = FIRST_WAIT;
             }
             if shutdown

@@ -24,14 +24,12 @@ pub(crate) fn classify(outcome: Result<SmtpAnswer, SmtpError>) -> AttemptResult 
             AttemptResult::permanent(
                 format!("smtp.{code}"),
                 match code {
-                    550 | 551 | 553 => {
-                        "The mail server knows no such mailbox, or takes no mail for it: correct the address."
-                    }
-                    552 => "The mailbox is full, or the message too large for it.",
+                    550 | 551 | 553 => "The mailbox does not exist or accepts no mail: correct the address.",
+                    552 => "The mailbox is full, or the message is too large for it.",
                     530 | 535 => {
-                        "The mail server asks for an account or refuses it: correct user and password."
+                        "The mail server requires or refuses the account: correct user and password."
                     }
-                    _ => "The mail server refused the message for good: its answer says why.",
+                    _ => "The mail server refused the message permanently: see its reply.",
                 },
             ),
             code,
@@ -40,7 +38,7 @@ pub(crate) fn classify(outcome: Result<SmtpAnswer, SmtpError>) -> AttemptResult 
         SmtpError::Transient { code, text } => answered(
             AttemptResult::retryable(
                 format!("smtp.{code}"),
-                "The mail server does not take the message now: its answer says why.",
+                "The mail server does not accept the message at the moment: see its reply.",
             ),
             code,
             &text,
@@ -50,7 +48,7 @@ pub(crate) fn classify(outcome: Result<SmtpAnswer, SmtpError>) -> AttemptResult 
         }
         SmtpError::Timeout { after_data: true } => AttemptResult::retryable(
             "timeout",
-            "The message was sent and the mail server did not confirm it: it may have been delivered.",
+            "The message was sent, but the mail server did not confirm it: it may have been delivered.",
         ),
         SmtpError::Broken { after_data, detail } => AttemptResult::retryable(
             "reset",

@@ -30,23 +30,23 @@ const fn gone(word: &'static str, sentence: &'static str) -> Meaning {
 const FINAL: &[Meaning] = &[
     ours(
         "invalid_payload",
-        "Slack could not read the message. This is a fault of ours; the channel is fine.",
+        "Slack could not read the message. This is a bug in Watchbell; the channel is fine.",
     ),
     ours(
         "no_text",
-        "Slack says the message has no text. This is a fault of ours; the channel is fine.",
+        "Slack says the message has no text. This is a bug in Watchbell; the channel is fine.",
     ),
     ours(
         "invalid_blocks",
-        "Slack refused the message's layout. This is a fault of ours; the channel is fine.",
+        "Slack refused the message's layout. This is a bug in Watchbell; the channel is fine.",
     ),
     ours(
         "too_many_attachments",
-        "Slack says the message has too many attachments. This is a fault of ours; the channel is fine.",
+        "Slack says the message has too many attachments. This is a bug in Watchbell; the channel is fine.",
     ),
     ours(
         "user_not_found",
-        "Slack knows no such user: the webhook posts to somebody who is gone. Pick another channel.",
+        "Slack does not know the user to whom the webhook posts. Pick another channel.",
     ),
     ours(
         "channel_not_found",
@@ -58,7 +58,7 @@ const FINAL: &[Meaning] = &[
     ),
     ours(
         "posting_to_general_channel_denied",
-        "Only some people may post to the general channel: pick another, or ask a workspace admin.",
+        "Posting to the general channel is restricted: pick another channel, or ask a workspace admin.",
     ),
     gone(
         "no_service",
@@ -66,7 +66,7 @@ const FINAL: &[Meaning] = &[
     ),
     gone(
         "no_service_id",
-        "Slack says the webhook's address is incomplete: copy it again, or add the app again.",
+        "Slack says the webhook's URL is incomplete: copy it again, or add the app again.",
     ),
     gone(
         "no_active_hooks",
@@ -74,7 +74,7 @@ const FINAL: &[Meaning] = &[
     ),
     gone(
         "no_team",
-        "Slack says the workspace is gone: add the app to another workspace.",
+        "Slack says the workspace does not exist any more: add the app to another workspace.",
     ),
     gone(
         "team_disabled",
@@ -82,7 +82,7 @@ const FINAL: &[Meaning] = &[
     ),
     gone(
         "invalid_token",
-        "Slack says the webhook's address is not valid any more: add the app again.",
+        "Slack says the webhook's URL is no longer valid: add the app again.",
     ),
     gone(
         "channel_is_archived",
@@ -113,13 +113,13 @@ pub(crate) fn classify(response: &Response) -> AttemptResult {
         200..=299 => response.result(
             response.retryable(),
             "slack.unexpected_answer",
-            "Whoever answered is not Slack, or says something new: the answer was not `ok`.",
+            "The response does not look like Slack's: it was not `ok`.",
         ),
         410 => {
             let mut result = response.result(
                 AttemptOutcome::Permanent,
                 "slack.gone",
-                "Slack says the webhook is gone for good: add the app again.",
+                "Slack says the webhook was permanently removed: add the app again.",
             );
             result.channel_broken = true;
             result
@@ -127,12 +127,12 @@ pub(crate) fn classify(response: &Response) -> AttemptResult {
         429 => response.result(
             response.retryable(),
             "slack.rate_limited",
-            "Slack asks to send more slowly.",
+            "Slack rate-limits this channel.",
         ),
         500 if body == "rollup_error" => response.result(
             response.retryable(),
             "slack.rollup_error",
-            "Slack had an error of its own, and may have posted the message.",
+            "Slack had an internal error, and may have posted the message.",
         ),
         _ => host_failure(response, "slack", "Slack"),
     }

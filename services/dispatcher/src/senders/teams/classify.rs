@@ -40,7 +40,7 @@ pub(crate) fn classify(response: &Response, host: &str) -> AttemptResult {
             result.channel_broken = true;
             result
         }
-        429 => response.result(response.retryable(), "teams.rate_limited", "Teams asks to send more slowly."),
+        429 => response.result(response.retryable(), "teams.rate_limited", "Teams rate-limits this channel."),
         _ => host_failure(response, "teams", "Teams"),
     }
 }
@@ -63,17 +63,17 @@ fn connector_failure(response: &Response, body: &str) -> AttemptResult {
         Some(429) => response.result(
             response.retryable(),
             "teams.rate_limited",
-            "Teams asks to send more slowly (hidden in an answer of 200).",
+            "Teams rate-limits this channel (reported in a 200 response).",
         ),
         Some(status @ 500..) => response.result(
             response.retryable(),
             format!("teams.hidden_{status}"),
-            format!("Teams had a fault of its own ({status}, hidden in an answer of 200)."),
+            format!("Teams had an internal error ({status}, reported in a 200 response)."),
         ),
         Some(status) => response.result(
             AttemptOutcome::Permanent,
             format!("teams.hidden_{status}"),
-            format!("Teams refused the card ({status}, hidden in an answer of 200)."),
+            format!("Teams refused the card ({status}, reported in a 200 response)."),
         ),
         None => response.result(
             AttemptOutcome::Permanent,

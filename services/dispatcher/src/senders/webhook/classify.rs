@@ -31,7 +31,7 @@ pub(crate) fn classify(response: &Response) -> AttemptResult {
             code,
             format!("The endpoint answered with a redirect ({status}), which is never followed: correct the URL."),
         ),
-        429 => response.result(response.retryable(), code, "The endpoint asks to send more slowly (429)."),
+        429 => response.result(response.retryable(), code, "The endpoint rate-limits requests (429)."),
         400..=499 => response.result(
             response.retryable(),
             code,
@@ -40,7 +40,7 @@ pub(crate) fn classify(response: &Response) -> AttemptResult {
         _ => response.result(
             response.retryable(),
             code,
-            format!("The endpoint has a fault of its own ({status})."),
+            format!("The endpoint had an internal error ({status})."),
         ),
     }
 }

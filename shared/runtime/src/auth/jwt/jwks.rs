@@ -159,7 +159,7 @@ impl JwksCache {
         match self.known().map(|set| find(&set)) {
             Some(Err(TokenError::NoKey)) | None if !is_current => Err(Problem::Unavailable {
                 retry_after: RETRY,
-                message: "the keys of members' tokens cannot be read at the moment".to_owned(),
+                message: "the keys of members' tokens are unavailable at the moment".to_owned(),
             }),
             Some(found) => Ok(found),
             None => Ok(Err(TokenError::NoKey)),
@@ -206,7 +206,7 @@ impl JwksCache {
     async fn read(&self) -> Result<KeySet, Cause> {
         let document = tokio::time::timeout(FETCH_TIMEOUT, self.source.fetch())
             .await
-            .map_err(|_| format!("no answer within {FETCH_TIMEOUT:?}"))??;
+            .map_err(|_| format!("no response within {FETCH_TIMEOUT:?}"))??;
         parse(&document)
     }
 
@@ -231,9 +231,9 @@ impl State {
             Ok(set) => {
                 let is_news = self.failing || self.known.as_ref().is_none_or(|(last, _)| **last != set);
                 if is_news && set.len() == 0 {
-                    tracing::warn!(keys = %set, "the keys of members' tokens were read, and none is of use");
+                    tracing::warn!(keys = %set, "the key set for members' tokens was loaded, but has no usable key");
                 } else if is_news {
-                    tracing::info!(keys = %set, "the keys of members' tokens were read");
+                    tracing::info!(keys = %set, "the key set for members' tokens was loaded");
                 }
                 self.failing = false;
                 self.known = Some((Arc::new(set), now));
@@ -245,16 +245,16 @@ impl State {
                 let is_stale = |read_at: &Duration| now.saturating_sub(*read_at) >= STALE;
                 match &self.known {
                     Some((_, read_at)) if is_stale(read_at) => {
-                        tracing::error!(%why, "the keys of members' tokens could not be read for a day: members are refused");
+                        tracing::error!(%why, "the key set for members' tokens could not be loaded for a day: members are refused");
                         self.known = None;
                     }
                     Some(_) if is_news => {
-                        tracing::warn!(%why, "the keys of members' tokens cannot be read; those that are known stay in use for a day");
+                        tracing::warn!(%why, "the key set for members' tokens cannot be loaded; known keys stay in use for a day");
                     }
                     None if is_news => {
-                        tracing::warn!(%why, "the keys of members' tokens cannot be read: members are refused until they can");
+                        tracing::warn!(%why, "the key set for members' tokens cannot be loaded: members are refused until then");
                     }
-                    _ => tracing::debug!(%why, "the keys of members' tokens still cannot be read"),
+                    _ => tracing::debug!(%why, "the key set for members' tokens still cannot be loaded"),
                 }
                 RETRY
             }
