@@ -1,6 +1,6 @@
-//! Who calls, and what they may do. The gRPC layer ([`AuthLayer`]) turns a credential into a [`Principal`] before any
-//! handler runs and asks the one [`table`] whether this RPC is for it; handlers then settle which team is meant.
-//! Everything is denied unless a row of the table says otherwise.
+//! Authentication and authorisation. The gRPC layer ([`AuthLayer`]) turns a credential into a [`Principal`] before
+//! any handler runs, and checks the [`table`] of RPCs; handlers then check the team. Everything is denied unless a
+//! row of the table allows it.
 
 mod cache;
 mod concurrency;

@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(3);
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(10));
 
-/// A channel to another service; what the generated clients are made over.
+/// A channel to another service, for the generated clients.
 pub type ServiceChannel = InterceptedService<Channel, Outbound>;
 
 /// A channel that cannot be made.
@@ -30,7 +30,7 @@ pub enum ClientError {
     Address {
         /// The address.
         url: String,
-        /// Why not.
+        /// The cause.
         source: tonic::transport::Error,
     },
     /// The service token has characters that no header can carry.
@@ -47,10 +47,10 @@ pub struct Outbound {
     token: Option<MetadataValue<Ascii>>,
 }
 
-/// A channel to the service at `url` (one of `shared.peers`). Connects when first used.
+/// A channel to the service at `url` (one of `shared.peers`). It connects on first use.
 ///
 /// # Errors
-/// When the URL, the token or the TLS files cannot be used; never because the service is away.
+/// An unusable URL, token or TLS file; never an unavailable service.
 pub fn connect(url: &str, shared: &Shared) -> Result<ServiceChannel, ClientError> {
     let outbound = Outbound::new(shared.auth.service_token.as_ref())?;
     let channel = channel(url, shared.peers.tls.as_ref())?;

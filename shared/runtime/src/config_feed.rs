@@ -1,10 +1,10 @@
-//! What this process knows of changes in Config. One follower per process keeps the change feed open; caches take a
-//! [`Mark`] before they ask Config, and their answer is current until the feed tells of a later change. Config answers
-//! a change only after its followers have heeded it, so that a cache that asks [`ConfigFeed::is_current`] never decides
-//! by what was replaced before the event came.
+//! Change feed of Config, one follower per process. Caches take a [`Mark`] before they load from Config, and the
+//! loaded value is current until the feed reports a later change. Config answers a change only after its followers
+//! have acknowledged it, so a cache that checks [`ConfigFeed::is_current`] never uses a value that was replaced
+//! before the event was emitted.
 //!
-//! While the feed is being opened nobody knows what is current, and callers wait for a moment. Once it cannot be opened,
-//! Config is away, and caches go on with what they hold.
+//! While the feed is being opened, callers wait briefly, because nothing is known to be current. When it cannot be
+//! opened, Config counts as unavailable, and caches keep using their values.
 
 mod follower;
 

@@ -1,4 +1,4 @@
-//! What the layers of a server ask of an HTTP request, and how they refuse one.
+//! Classification of HTTP requests for the layers of a server, and refusals.
 
 use axum::body::Body;
 use axum::response::IntoResponse as _;
@@ -26,7 +26,7 @@ pub(crate) fn refused(grpc: bool, problem: Problem) -> Response<Body> {
     response
 }
 
-/// Whether somebody only asks how the process does. Whoever restarts what does not answer must not restart what is busy.
+/// Whether the request is a health probe. Probes bypass limits: a busy process must not be restarted.
 pub(crate) fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | "/grpc.health.v1.Health/Check")
 }

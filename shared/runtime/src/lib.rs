@@ -1,6 +1,6 @@
-//! What every service of Watchbell does the same way: reading its settings, saying what it does (logs, traces, metrics),
-//! letting callers in or not, answering failures, listening, calling its peers, doing the work of tenants' programs aside,
-//! running its background loops and stopping them in order. It knows nothing of what any service is for.
+//! Functions common to all services of Watchbell: settings, telemetry (logs, traces, metrics), authentication,
+//! errors, servers and clients, a thread pool for tenants' programs, background loops and orderly shutdown. It knows
+//! no service.
 
 pub mod auth;
 pub mod client;

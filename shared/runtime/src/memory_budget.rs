@@ -1,6 +1,6 @@
-//! MemoryBudget of something bounded: memory, calls, connections. What there is is counted in units, and an owner has at most
-//! as many as are still free (a dynamic threshold: Choudhury and Hahne, 1998): whatever one owner takes, something is
-//! left for the next.
+//! Budgets of a bounded resource: memory, calls, connections. The resource is counted in units, and an owner may hold
+//! at most as many as are still free (a dynamic threshold: Choudhury and Hahne, 1998), so that the next owner always
+//! finds some.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,13 +12,13 @@ use watchbell_model::ids::TeamId;
 /// What one unit holds, in bytes.
 pub const UNIT_BYTES: usize = 4_096;
 
-/// The units that something of so many bytes takes: one, and one more for each [`UNIT_BYTES`] that it fills.
+/// Memory of `bytes` bytes, in units: one, and one more for each [`UNIT_BYTES`].
 #[must_use]
 pub const fn units(bytes: usize) -> usize {
     1 + bytes / UNIT_BYTES
 }
 
-/// Places that owners permit; teams, unless said otherwise.
+/// Budget of units, shared by owners; teams by default.
 #[derive(Debug)]
 pub struct MemoryBudget<K: Eq + Hash + Copy = TeamId>(Arc<Inner<K>>);
 
@@ -57,15 +57,15 @@ impl<K: Eq + Hash + Copy> MemoryBudget<K> {
         }))
     }
 
-    /// So many units for an owner; `None` when it has as many as are free. What is granted begins in a free unit, so that
-    /// one permit may reach beyond the bound.
+    /// Takes units for an owner; `None` when it holds as many as are free. One free unit suffices, so that one permit
+    /// may exceed the budget.
     #[must_use]
     pub fn take(&self, owner: K, units: usize) -> Option<MemoryPermit<K>> {
         self.take_for([Some(owner), None], units)
     }
 
-    /// The same for somebody who belongs to a group: the group has at most as many units as are free, and its member at
-    /// most as many as that leaves to the group.
+    /// Takes units for a member of a group: the group may hold at most as many as are free, and the member at most as
+    /// many as remain for the group.
     #[must_use]
     pub fn take_within(&self, group: K, member: K, units: usize) -> Option<MemoryPermit<K>> {
         self.take_for([Some(group), Some(member)], units)
@@ -114,7 +114,7 @@ impl<K: Eq + Hash + Copy> Held<K> {
 // === impl MemoryPermit ===
 
 impl<K: Eq + Hash + Copy> MemoryPermit<K> {
-    /// So many units more, under the same condition as the first.
+    /// Takes more units, under the same condition as the first.
     #[must_use]
     pub fn grow(&self, by: usize) -> bool {
         let mut units = self.units.lock();

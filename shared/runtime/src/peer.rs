@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Who is at the other end of a connection. Cheap to clone.
+/// The remote end of a connection. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Peer {
     address: SocketAddr,
@@ -38,7 +38,7 @@ impl Peer {
         }
     }
 
-    /// Its address.
+    /// The remote address.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address

@@ -1,4 +1,4 @@
-//! Who calls, and what it may do.
+//! Principals: the caller of a request, and what it may do.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use watchbell_model::vocabulary::Role;
 
 use crate::problem::{Problem, reason};
 
-/// What a key may do. A team's key has it in its team, a platform key in every team.
+/// A permission of a key. A team's key has it in its team, a platform key in every team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Scope {
@@ -33,7 +33,7 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scopes(u8);
 
-/// Who calls.
+/// The caller of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Principal {
     /// A backend or an operator with an API key.
@@ -42,7 +42,7 @@ pub enum Principal {
         key_id: KeyId,
         /// The team it is bound to; `None` for a platform key.
         team_id: Option<TeamId>,
-        /// What it may do.
+        /// Its permissions.
         scopes: Scopes,
     },
     /// A signed-in user of the platform.
@@ -63,7 +63,7 @@ pub enum Principal {
 // === impl Scope ===
 
 impl Scope {
-    /// All of them.
+    /// All scopes.
     pub const ALL: [Self; 7] = [
         Self::Emit,
         Self::ConfigRead,
@@ -142,10 +142,10 @@ impl FromIterator<Scope> for Scopes {
 // === impl Principal ===
 
 impl Principal {
-    /// Who made this request, as the auth layer (or [`internal_request`]) noted it.
+    /// The caller of a request, as set by the auth layer (or [`internal_request`]).
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when nobody did.
+    /// `UNAUTHENTICATED` without a caller.
     pub fn from_request<T>(request: &Request<T>) -> Result<Self, Problem> {
         request
             .extensions()
@@ -185,7 +185,7 @@ impl Principal {
         }
     }
 
-    /// Whether the principal may do what the scope stands for.
+    /// Whether the principal has the permission.
     #[must_use]
     pub fn allows(&self, scope: Scope) -> bool {
         match self {
@@ -202,7 +202,7 @@ impl Principal {
     }
 
     /// # Errors
-    /// `PERMISSION_DENIED` when [`Principal::allows`] says no.
+    /// `PERMISSION_DENIED` when [`Principal::allows`] is false.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
         if self.allows(scope) {
             return Ok(());
@@ -223,10 +223,11 @@ impl Principal {
         })
     }
 
-    /// That the principal may act for this member: keys with the scope for everybody, members for themselves only.
+    /// Checks that the principal may act for a member: keys with the scope for all members, members for themselves
+    /// only.
     ///
     /// # Errors
-    /// `NOT_FOUND` for somebody else.
+    /// `NOT_FOUND` for another member.
     pub fn acts_for(&self, member: MemberId) -> Result<(), Problem> {
         match self {
             Self::Member { member_id, .. } if *member_id != member => {
@@ -237,8 +238,8 @@ impl Principal {
     }
 }
 
-/// A request of this process to itself: it carries [`Principal::Service`]. Over the network the service token says the
-/// same (see `client`).
+/// A request of this process to itself: it carries [`Principal::Service`]. Over the network the service token does
+/// the same (see `client`).
 pub fn internal_request<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(Principal::Service);

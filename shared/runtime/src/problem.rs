@@ -1,6 +1,6 @@
-//! The one vocabulary of failures that leaves a service. A [`Problem`] becomes a `tonic::Status` whose details follow
-//! `google.rpc` (`BadRequest`, `ErrorInfo`, `ResourceInfo`, `RetryInfo`), so that programs read the details and people
-//! the message. [`from_status`] reads such a status back for the command line and for callers of other services.
+//! Errors of all services' calls. A [`Problem`] becomes a `tonic::Status` whose details follow `google.rpc`
+//! (`BadRequest`, `ErrorInfo`, `ResourceInfo`, `RetryInfo`): the details are for programs, the message is for people.
+//! [`from_status`] parses such a status, for the command line and for callers of other services.
 
 mod bounds;
 mod reading;
@@ -18,7 +18,7 @@ pub use reading::{Reading, from_message, from_status, to_message, to_message_wit
 /// The `domain` of every `ErrorInfo`.
 pub const DOMAIN: &str = "watchbell";
 
-/// How long a caller waits before it asks again when nothing better is known.
+/// Default delay before a retry.
 pub const DEFAULT_RETRY: Duration = Duration::from_secs(1);
 
 /// The stable reasons of `ErrorInfo` that this module gives by itself.
@@ -29,33 +29,33 @@ pub mod reason {
     pub const NOT_FOUND: &str = "NOT_FOUND";
     /// A resource of that name exists.
     pub const ALREADY_EXISTS: &str = "ALREADY_EXISTS";
-    /// Stands for violations that were left out because the answer would not fit.
+    /// Stands for violations that were omitted because the answer would not fit.
     pub const MORE: &str = "MORE";
     /// The resource has changed since its etag was read.
     pub const STALE_ETAG: &str = "STALE_ETAG";
-    /// The caller asks for more than its share.
+    /// The caller has used up its share.
     pub const OVERLOADED: &str = "OVERLOADED";
     /// The request is larger than its bound.
     pub const TOO_LARGE: &str = "TOO_LARGE";
-    /// Something this service needs is away; the same call may succeed later.
+    /// A dependency of this service is unavailable; the same call may succeed later.
     pub const UNAVAILABLE: &str = "UNAVAILABLE";
     /// The call took longer than its deadline.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     /// No such RPC is served here.
     pub const UNKNOWN_METHOD: &str = "UNKNOWN_METHOD";
-    /// A fault of the service; the log knows more.
+    /// A bug or fault of the service; see its log.
     pub const INTERNAL: &str = "INTERNAL";
     /// The call carries no credential.
     pub const MISSING_CREDENTIAL: &str = "MISSING_CREDENTIAL";
     /// The credential is unknown, revoked or expired.
     pub const INVALID_CREDENTIAL: &str = "INVALID_CREDENTIAL";
-    /// The API key that another service asks about is unknown, deleted or expired.
+    /// The API key in the request is unknown, deleted or expired.
     pub const UNKNOWN_KEY: &str = "UNKNOWN_KEY";
     /// The credential lacks the scope that the RPC needs.
     pub const MISSING_SCOPE: &str = "MISSING_SCOPE";
     /// The RPC is for other services of Watchbell only.
     pub const INTERNAL_ONLY: &str = "INTERNAL_ONLY";
-    /// The server is going away; connect again.
+    /// The server is shutting down; connect again.
     pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
     /// The stream has reached its age; open a new one.
     pub const STREAM_AGE: &str = "STREAM_AGE";
@@ -64,13 +64,13 @@ pub mod reason {
 /// A cause that is logged and never answered.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
-/// What went wrong, as a caller may know it.
+/// An error as callers may see it.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// `INVALID_ARGUMENT`: every violation at once.
     #[error("the request is invalid: {0}")]
     Invalid(#[source] Violations),
-    /// `NOT_FOUND`. Also what a caller is told of a resource of another team.
+    /// `NOT_FOUND`; also for a resource of another team.
     #[error("{resource} {name:?} does not exist")]
     NotFound {
         /// The kind of resource, `channel`.
@@ -94,14 +94,14 @@ pub enum Problem {
         /// Its id or name.
         name: String,
     },
-    /// `ABORTED`: somebody else has changed what this would replace. Read it again and decide anew.
+    /// `ABORTED`: the resource was changed meanwhile. Read it again and decide anew.
     #[error("{message}{}", listed(differences))]
     Conflict {
         /// A stable code, `CONFIG_MOVED`.
         reason: &'static str,
         /// A sentence for a person.
         message: String,
-        /// What the same request would change now, a line each.
+        /// What the same request would change now, one line each.
         differences: Vec<String>,
     },
     /// `FAILED_PRECONDITION`: not until something else is done first.
@@ -132,7 +132,8 @@ pub enum Problem {
         /// When to try again.
         retry_after: Duration,
     },
-    /// `RESOURCE_EXHAUSTED` without `RetryInfo`: for messages too large to parse; otherwise a violation says it better.
+    /// `RESOURCE_EXHAUSTED` without `RetryInfo`: for messages too large to parse; otherwise a violation is more
+    /// precise.
     #[error("{message}")]
     TooLarge {
         /// How large it is and may be.
@@ -167,7 +168,7 @@ pub enum Problem {
     /// An answer of another service that concerns the caller, passed on with its details.
     #[error("{0}")]
     Relayed(Box<Status>),
-    /// `INTERNAL`: the cause is logged, the answer does not tell it.
+    /// `INTERNAL`: the cause is logged and not part of the answer.
     #[error("an internal error; it has been logged")]
     Internal(#[source] Cause),
 }
@@ -188,12 +189,12 @@ impl Problem {
         }
     }
 
-    /// A fault whose cause belongs in the log alone.
+    /// An internal error, whose cause is logged only.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }
 
-    /// Something needed is away; [`DEFAULT_RETRY`] is proposed.
+    /// An unavailable dependency, with [`DEFAULT_RETRY`].
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::Unavailable {
             retry_after: DEFAULT_RETRY,
@@ -201,9 +202,9 @@ impl Problem {
         }
     }
 
-    /// What the caller of this service may hear when `service`, which it had to ask, answered `status`. Answers about
-    /// the request itself are passed on; a service that is away makes this one unavailable; faults, and refusals of
-    /// this service's own identity, are internal.
+    /// The error for the caller after the upstream `service` answered `status`. Errors about the request itself are
+    /// passed on; an unavailable upstream makes this service unavailable; faults, and refusals of this service's own
+    /// identity, are internal.
     #[must_use]
     pub fn from_upstream(service: &'static str, status: Status) -> Self {
         match status.code() {

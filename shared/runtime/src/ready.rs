@@ -1,6 +1,6 @@
-//! Whether the parts of this process can serve. Whoever depends on something that can go away (a database, a loop that
-//! must run) holds a [`Condition`] and flips it; gRPC health, its `Watch` and `/readyz` follow at once. What only another
-//! start can mend is told apart: then `/healthz` fails, too.
+//! Readiness of the parts of a process. A part with a dependency that may fail (a database, a loop that must run)
+//! holds a [`Condition`] and sets it; gRPC health, its `Watch` and `/readyz` follow at once. Failures that only a
+//! restart can repair also fail `/healthz`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,7 +36,7 @@ struct Fault {
     for_good: bool,
 }
 
-/// The state of all conditions; cheap to clone, every clone sees the same.
+/// All conditions; clones share one state.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     state: watch::Sender<State>,
@@ -52,9 +52,9 @@ pub struct Condition {
 /// A condition that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failing {
-    /// Which part, `dispatcher`.
+    /// The part, for example `dispatcher`.
     pub area: &'static str,
-    /// What is missing, `database`.
+    /// The dependency, for example `database`.
     pub what: &'static str,
     /// Why, as the owner of the condition put it.
     pub why: String,
@@ -65,7 +65,7 @@ pub struct Failing {
 // === impl Readiness ===
 
 impl Readiness {
-    /// Everything holds.
+    /// No condition yet.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -117,13 +117,13 @@ impl Readiness {
         failing.collect()
     }
 
-    /// Whether everything holds.
+    /// Whether all conditions hold.
     #[must_use]
     pub fn is_serving(&self) -> bool {
         self.state.borrow().status("") == Some(ServingStatus::Serving)
     }
 
-    /// Lets health answer for a gRPC service by its full name.
+    /// Adds a gRPC service, by its full name, to gRPC health.
     pub(crate) fn serves(&self, service: &'static str) {
         self.state.send_modify(|state| state.services.push(service));
     }
@@ -165,7 +165,7 @@ impl State {
 // === impl Condition ===
 
 impl Condition {
-    /// It holds.
+    /// Sets the condition to true.
     pub fn up(&self) {
         self.set(None);
     }
@@ -178,8 +178,8 @@ impl Condition {
         }));
     }
 
-    /// It does not hold and never will again in this process, which is better started anew. Not for what comes back by
-    /// itself: a start does not mend a database that is away.
+    /// Sets the condition to false for the rest of the process, which should be restarted. Not for outages that end
+    /// by themselves: a restart does not repair an unavailable database.
     pub fn lost(&self, why: impl fmt::Display) {
         self.set(Some(Fault {
             why: why.to_string(),

@@ -1,6 +1,7 @@
-//! The one way a process listens: gRPC, gRPC-Web and plain HTTP/1.1 on one port, with health and reflection, behind the same
-//! trace, limits and authentication everywhere; and metrics and the causes of failing health on a second one for operators. [`Server::bind`] takes the ports, so that their addresses are
-//! known before anything is served; [`Bound::serve`] serves until it is told to stop, lets calls end, and returns.
+//! Server of a process: gRPC, gRPC-Web and plain HTTP/1.1 on one port, with health and reflection, behind the same
+//! trace, limits and authentication; metrics and the causes of failing health are on a second port for operators.
+//! [`Server::bind`] takes the ports, so that their addresses are known before anything is served; [`Bound::serve`]
+//! serves until shutdown, lets calls end, and returns.
 
 mod answers;
 mod connection;

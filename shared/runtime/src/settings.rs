@@ -1,7 +1,7 @@
-//! Configuration: defaults, then what the process proposes, then a TOML file, then environment variables (`WATCHBELL__SERVER__ADDRESS` sets
-//! `server.address`), then the command line; the later wins. Each service owns a section and its type; the sections
-//! that all share are in [`Shared`]. Errors name the key and where it was set, and never repeat what was set, since it
-//! may be a secret.
+//! Settings: defaults, then the process's own values, then a TOML file, then environment variables
+//! (`WATCHBELL__SERVER__ADDRESS` sets `server.address`), then the command line; later sources win. Each service owns
+//! a section and its type; common sections are in [`Shared`]. Errors name the key and its source, and never the
+//! value, which may be a secret.
 
 mod error;
 pub mod read;
@@ -20,14 +20,14 @@ pub use shared::{
     ServerSettings, Shared, TelemetrySettings, TlsSettings,
 };
 
-/// What the environment variables start with.
+/// Prefix of environment variables.
 const ENV_PREFIX: &str = "WATCHBELL__";
 
 const FROM_PROCESS: &str = "process";
 const FROM_ENV: &str = "environment";
 const FROM_COMMAND_LINE: &str = "command line";
 
-/// Gathers the sources.
+/// Loader of settings from several sources.
 #[derive(Debug, Clone, Default)]
 pub struct Loader {
     proposed: Dict,
@@ -45,7 +45,7 @@ pub struct Settings {
 // === impl Loader ===
 
 impl Loader {
-    /// No source yet.
+    /// A loader without sources.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -122,8 +122,8 @@ impl Loader {
     }
 }
 
-/// Puts a text at a dotted key. Texts stay texts: a password of digits keeps its leading zero, and typed fields turn
-/// the text into what they need.
+/// Sets a dotted key to a text. Texts stay texts: a password of digits keeps its leading zero, and typed fields
+/// convert the text.
 fn put(dict: &mut Dict, key: &str, value: String) {
     match key.split_once('.') {
         None => {
@@ -191,11 +191,11 @@ impl Settings {
         Shared::read(self)
     }
 
-    /// Refuses top-level keys that nobody reads, so that a misspelt section is not silently ignored. `services` are the
-    /// sections besides those of [`Shared`].
+    /// Refuses unknown top-level keys, so that a misspelt section is not ignored. `services` are the sections besides
+    /// those of [`Shared`].
     ///
     /// # Errors
-    /// Naming the first unknown key.
+    /// Names the first unknown key.
     pub fn refuse_unknown(&self, services: &[&str]) -> Result<(), SettingsError> {
         let known: Vec<&str> = Shared::SECTIONS.iter().chain(services).copied().collect();
         let all: Dict = self

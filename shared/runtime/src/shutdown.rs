@@ -1,5 +1,5 @@
-//! From signals to one token. SIGTERM and SIGINT ask for an orderly stop; a second one stops at once, for whoever
-//! sits in front of a terminal and has no patience left.
+//! Shutdown by signals. The first SIGTERM or SIGINT starts an orderly shutdown; a second one ends the process at
+//! once.
 
 use std::io;
 

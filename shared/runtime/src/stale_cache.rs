@@ -1,6 +1,6 @@
-//! Cache of Config's answers. An answer is used until the change feed tells of a later change, or until it is too old;
-//! then one caller asks and the others wait, so that nobody decides by what is known to be replaced. While Config is away
-//! the last answer goes on being used.
+//! Cache of Config's answers (stale-while-unavailable, single flight). An entry is used until the change feed reports
+//! a later change, or until it is too old; then one caller loads it while the others wait, so that no caller uses a
+//! replaced value. While Config is unavailable the old entry stays in use.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const ANSWER_TIMEOUT: (Duration, Duration) = (Duration::from_secs(2), Duration::
 /// How long an older answer is used without another question, after Config did not give the next.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// See the module.
+/// Cache of Config's answers; see the module.
 pub struct StaleCache<K, V, E> {
     feed: ConfigFeed,
     clock: SharedClock,
@@ -32,11 +32,11 @@ pub struct StaleCache<K, V, E> {
 pub struct Answer<V> {
     /// The answer.
     pub value: V,
-    /// Whose changes replace it: a team's, or those of the platform's keys.
+    /// The team whose changes invalidate it; `None`: those of the platform's keys.
     pub of: Option<TeamId>,
     /// How long it is used without another question.
     pub fresh: Duration,
-    /// How long it is used while Config is away.
+    /// How long it is used while Config is unavailable.
     pub stale: Duration,
 }
 
@@ -56,7 +56,7 @@ struct Entry<V, E> {
     asking: tokio::sync::Mutex<Asking<E>>,
 }
 
-/// What the one caller who asks needs to know of those before.
+/// State of the loads of one key.
 struct Asking<E> {
     last_failure: Option<Unanswered<E>>,
     not_before: Duration,
@@ -87,7 +87,7 @@ where
         }
     }
 
-    /// What the answers follow.
+    /// The feed that invalidates entries.
     #[must_use]
     pub const fn feed(&self) -> &ConfigFeed {
         &self.feed
@@ -112,7 +112,7 @@ where
         let failures = entry.failures.load(Ordering::Acquire);
         let mut asking = match (entry.asking.try_lock(), &held) {
             (Ok(asking), _) => asking,
-            // It is only old, nothing is known to have changed: that somebody asks is enough.
+            // The entry is only old, and not known to be replaced: use it while another caller loads.
             (Err(_), Some(held)) if self.is_current(held) && self.is_usable(held) => {
                 return Ok(held.answer.value.clone());
             }

@@ -1,6 +1,6 @@
-//! The background loops of a process, owned in one place and stopped in order: first those that take work in, then
-//! those that drain it, then those that write down what came of it, then the rest. A loop that dies is not hidden: it
-//! is logged, health says NOT_SERVING, and `/healthz` asks for another start.
+//! Background loops of a process, owned in one place and stopped in order: first those that take work in, then those
+//! that do it, then those that store results, then the rest. A loop that dies is logged, fails health, and fails
+//! `/healthz`, which asks for a restart.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,23 +14,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ready::Readiness;
 
-/// A background loop. It runs until `shutdown` is cancelled, then finishes what it has begun and returns.
+/// A background loop. It runs until `shutdown` is cancelled, then finishes its work and returns.
 pub trait Loop: Send + Sized + 'static {
-    /// What the log and `/readyz` call it, `dispatcher.sweeper`; the part before the dot is its area of health.
+    /// Name in the log and in `/readyz`, for example `dispatcher.sweeper`; the part before the dot is its area of
+    /// health.
     const NAME: &'static str;
 
     /// Runs to the end.
     fn run(self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send;
 }
 
-/// When a loop is stopped; earlier stages have ended before later ones are asked to.
+/// Phase of the shutdown in which a loop is stopped; phases run one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShutdownPhase {
-    /// Takes in new work: sweepers, feeds, cron.
+    /// Loops that take in work: sweepers, feeds, cron.
     Intake,
-    /// Carries out what was taken in: lanes.
+    /// Loops that do the work: lanes.
     Drain,
-    /// Writes down what came of it.
+    /// Loops that store results.
     Flush,
     /// Everything that the others need: heartbeats, connections.
     Close,
@@ -63,7 +64,7 @@ impl ShutdownPhase {
 // === impl TaskSet ===
 
 impl TaskSet {
-    /// No loop yet; faults are told to `readiness`.
+    /// No loop yet; faults are reported to `readiness`.
     #[must_use]
     pub fn new(readiness: Readiness) -> Self {
         Self {
@@ -72,7 +73,7 @@ impl TaskSet {
         }
     }
 
-    /// To whom faults are told.
+    /// Readiness, to which faults are reported.
     #[must_use]
     pub const fn readiness(&self) -> &Readiness {
         &self.readiness
@@ -96,7 +97,7 @@ impl TaskSet {
         let running = tokio::spawn(run(stop.clone()));
         let abort = running.abort_handle();
         let watched = tokio::spawn(async move {
-            // Dropping the watcher (an aborted stop) takes the loop along.
+            // Dropping the watcher (an aborted shutdown) aborts the loop.
             let _guard = AbortOnDrop(abort);
             match running.await {
                 Ok(()) if stop.is_cancelled() => tracing::debug!(task = name, "stopped"),
@@ -113,7 +114,7 @@ impl TaskSet {
         group.tasks.push((name, watched));
     }
 
-    /// The same for a loop that blocks the thread it is on: it gets one to itself.
+    /// Spawns a loop that blocks its thread: it gets a thread of its own.
     pub fn spawn_blocking_fn<F, R>(&mut self, stage: ShutdownPhase, name: &'static str, run: F)
     where
         F: FnOnce(CancellationToken) -> R,
@@ -122,12 +123,11 @@ impl TaskSet {
         self.spawn_fn(stage, name, |stop| on_its_own_thread(name, run(stop)));
     }
 
-    /// Stops all loops, stage by stage, within `deadline` altogether. Each stage has its share of it, so that a loop that
-    /// does not stop cannot keep the outcomes of others from being written down. What has not ended by then is dropped
-    /// where it stands.
+    /// Stops all loops, phase by phase, within `deadline`. Each phase has its share of it, so that a stuck loop
+    /// cannot keep others from storing their results. Loops that have not ended by then are dropped.
     ///
     /// # Errors
-    /// The names of the loops that had to be dropped.
+    /// The names of the dropped loops.
     pub async fn shutdown(self, deadline: Duration) -> Result<(), Vec<&'static str>> {
         let mut dropped = Vec::new();
         for ((stage, share), group) in ShutdownPhase::SHARES.into_iter().zip(self.stages) {
@@ -164,7 +164,7 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Runs to the end, a panic included; dropped, it takes what runs along at its next rest.
+/// Runs a future on its own thread, and returns a panic as an error. Dropping it drops the future at its next await.
 async fn on_its_own_thread(name: &'static str, run: impl Future<Output = ()> + Send + 'static) {
     let runtime = Handle::current();
     let (mut ending, ended) = oneshot::channel();

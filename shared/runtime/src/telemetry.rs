@@ -1,6 +1,6 @@
-//! Logs, traces and metrics of a process. [`Telemetry::start`] sets them up once, [`Telemetry::stop`] sends what has not
-//! been sent. Log lines carry the ids of their trace; traces go to an OTLP collector when one is configured and are
-//! handed on to callers and callees either way.
+//! Logs, traces and metrics of a process. [`Telemetry::start`] sets them up once, [`Telemetry::stop`] flushes them.
+//! Log lines carry trace ids; traces are exported by OTLP when a collector is configured, and propagated to callees
+//! in any case.
 
 mod layer;
 mod log;
@@ -102,7 +102,7 @@ impl Telemetry {
             .build();
         let mut tracer = SdkTracerProvider::builder().with_resource(resource.clone());
         let mut metric_exporter = None;
-        // Without a collector spans still have ids, for logs and for whoever is called, but nothing is recorded.
+        // Without a collector spans still have ids, for logs and for callees, but are not recorded.
         let mut root = Sampler::AlwaysOff;
         if let Some(endpoint) = endpoint {
             root = Sampler::TraceIdRatioBased(sample_ratio);
@@ -146,9 +146,9 @@ impl Telemetry {
         &self.metrics
     }
 
-    /// Sends what has not been sent; waits for the collector a few seconds at most. Blocks, so call it last.
+    /// Flushes telemetry; waits for the collector a few seconds at most. Blocks, so call it last.
     pub fn stop(self) {
-        // A collector that is away is no reason to fail when stopping; the exporters have logged it.
+        // An unavailable collector must not fail a shutdown; the exporters have logged it.
         let _ = self.tracer.shutdown_with_timeout(FLUSH);
         let _ = self.metrics.provider().shutdown_with_timeout(FLUSH);
     }

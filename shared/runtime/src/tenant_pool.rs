@@ -1,6 +1,6 @@
-//! Work that a tenant's programs cause (checking data against a schema, matching patterns, evaluating expressions) and that
-//! may take tens of milliseconds, off the threads that serve everybody. A few threads do it, one piece at a time for each
-//! team, so that a team delays itself alone; who would wait too long is told to come again.
+//! Thread pool for tenants' programs: validating data against schemas, matching patterns, evaluating expressions.
+//! Such work may take tens of milliseconds and must not block the threads that serve other callers. The pool runs one
+//! task of a team at a time, so that a team delays only itself; tasks that would wait too long are refused.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -34,7 +34,7 @@ struct Team {
     pieces: usize,
 }
 
-/// More waits than can be done soon: nothing was begun, and the same may be asked again later.
+/// The pool is overloaded: the task was not started, and may be repeated later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the team's schemas and expressions are overloaded")]
 pub struct Busy;
@@ -71,13 +71,13 @@ impl TenantPool {
         }
     }
 
-    /// Does a piece of work when it is the team's turn. What was begun is finished although nobody waits for it.
+    /// Runs a task in the team's turn. A started task is finished even if its caller is gone.
     ///
     /// # Errors
-    /// When it cannot be begun soon.
+    /// When it cannot be started soon.
     ///
     /// # Panics
-    /// As the work does.
+    /// When the task panics.
     pub async fn run<T: Send + 'static>(
         &self,
         team: TeamId,
@@ -87,7 +87,7 @@ impl TenantPool {
         let turn = Arc::clone(&piece.turn);
         let threads = Arc::clone(&self.threads);
         let begin = async {
-            // The team's turn first: of a thread's queue no team has more than one place.
+            // The team's turn first, so that a team has at most one task in the queue for threads.
             let turn = turn.acquire_owned().await;
             (turn, threads.acquire_owned().await)
         };

@@ -1,7 +1,6 @@
-//! Cache of API keys, so that Config is not asked for each call. An answer is fresh for less than half a minute and until
-//! the change feed tells of a change, so a deleted key stops working at once where the feed is heard and within 30
-//! seconds everywhere; while Config is away the last answer stays good for an hour at most, so that the data plane works
-//! on. Keys are looked up, and remembered, by their SHA-256 only.
+//! Cache of API keys. An entry is fresh for less than half a minute, and until the change feed reports a change: a
+//! deleted key is refused at once where the feed is open, and within 30 seconds everywhere. While Config is
+//! unavailable an entry stays valid for an hour at most. Keys are looked up and stored by their SHA-256 only.
 
 use std::time::Duration;
 
@@ -24,20 +23,20 @@ pub fn hash_key(key: &str) -> KeyHash {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// Whoever knows which keys there are.
+/// Source of API keys.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
-    /// Whose key this is.
+    /// The grant of a key.
     ///
     /// # Errors
-    /// [`Problem::Unauthenticated`] when it is nobody's (any more); anything else when that cannot be said now.
+    /// [`Problem::Unauthenticated`] when the key is not valid; any other error when that cannot be determined now.
     async fn authenticate(&self, key: KeyHash) -> Result<Grant, Problem>;
 }
 
-/// What a key, or a member's token, stands for.
+/// What a key, or a member's token, grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
-    /// Who calls with it.
+    /// The caller.
     pub principal: Principal,
     /// When it stops working, if ever.
     pub expires_at: Option<DateTime<Utc>>,
@@ -46,26 +45,26 @@ pub struct Grant {
 /// How long a known key is used without another question. With a question that is answered in time, a key that ended is
 /// refused within 30 seconds even where the change feed is not heard.
 pub(super) const KNOWN: Duration = Duration::from_secs(20);
-/// How long a key is nobody's without another question.
+/// How long an unknown key stays unknown without another lookup.
 const UNKNOWN: Duration = Duration::from_secs(5);
-/// How long a known key is good while Config cannot be asked.
+/// How long a known key stays valid while Config is unavailable.
 const AWAY: Duration = Duration::from_secs(60 * 60);
 
-/// How many keys are remembered; a key takes about 300 bytes.
+/// Number of cached keys; one takes about 300 bytes.
 const CAPACITY: u64 = 100_000;
 
 /// An [`Authenticator`] that remembers the answers of another.
 pub struct CachedKeys<A> {
     inner: A,
     clock: SharedClock,
-    /// `None`: nobody's key.
+    /// `None`: an unknown key.
     answers: StaleCache<KeyHash, Option<Grant>, String>,
 }
 
 // === impl CachedKeys ===
 
 impl<A: Authenticator> CachedKeys<A> {
-    /// Remembers what `inner` says until `feed` tells of a change.
+    /// Caches the answers of `inner` until `feed` reports a change.
     pub fn new(inner: A, feed: ConfigFeed, clock: SharedClock) -> Self {
         Self {
             inner,

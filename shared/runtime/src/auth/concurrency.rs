@@ -1,6 +1,6 @@
-//! Room for concurrent calls and open streams, shared between their callers ([`crate::memory_budget`]): a team has at most as
-//! much as is free, one of its keys or members at most as much as that leaves to the team, and what is anonymous has a
-//! small room of its own, shared between networks. A call takes room for itself and for what its body holds.
+//! Limits of concurrent calls and open streams, by memory budgets ([`crate::memory_budget`]): a team may use at most
+//! as much as is free, one of its keys or members at most as much as remains for the team. Anonymous calls have a
+//! small budget of their own, shared between networks. A call is charged for itself and for the size of its body.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -17,10 +17,10 @@ pub(super) const CALL: usize = 4;
 /// Public calls and pages at once. Their bodies are counted like those of other calls, and they are smaller.
 const ANONYMOUS: usize = 1_024;
 
-/// Credentials at once that somebody else has to be asked about.
+/// Credentials that are verified with another service concurrently.
 const CREDENTIALS: usize = 256;
 
-/// Who takes room.
+/// Owner of permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Owner {
     Team(TeamId),
@@ -29,10 +29,10 @@ pub(super) enum Owner {
     Network(IpAddr),
 }
 
-/// Room of one call or stream.
+/// Permit of one call or stream.
 pub(super) type CallPermit = MemoryPermit<Owner>;
 
-/// The room of a process.
+/// Budgets of a process.
 #[derive(Debug)]
 pub(super) struct ConcurrencyLimits {
     calls: MemoryBudget<Owner>,
@@ -53,15 +53,15 @@ impl ConcurrencyLimits {
         }
     }
 
-    /// Room for a call; services are not counted.
+    /// A permit for a call; services are not limited.
     ///
     /// # Errors
-    /// `RESOURCE_EXHAUSTED` when the caller's share is taken.
+    /// `RESOURCE_EXHAUSTED` when the caller's share is used up.
     pub(super) fn call(&self, principal: &Principal) -> Result<Option<CallPermit>, Problem> {
         take(&self.calls, principal, CALL)
     }
 
-    /// Room for a stream that stays open.
+    /// A permit for an open stream.
     ///
     /// # Errors
     /// As [`ConcurrencyLimits::call`].
@@ -69,7 +69,7 @@ impl ConcurrencyLimits {
         take(&self.streams, principal, 1)
     }
 
-    /// Room for a call or page of nobody in particular.
+    /// A permit for an anonymous call or page.
     ///
     /// # Errors
     /// As [`ConcurrencyLimits::call`].
@@ -77,7 +77,7 @@ impl ConcurrencyLimits {
         full_unless(self.anonymous.take(Owner::Network(peer), CALL))
     }
 
-    /// Room for a question about a credential.
+    /// A permit for verifying a credential.
     ///
     /// # Errors
     /// As [`ConcurrencyLimits::call`].

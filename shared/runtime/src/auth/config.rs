@@ -1,4 +1,4 @@
-//! API keys as Config knows them.
+//! API keys from Config.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use watchbell_contracts::config::v1::{ApiKey, AuthenticateRequest, Scope as Wire
 use super::{Authenticator, Grant, KeyHash, Principal, Scope, internal_request};
 use crate::problem::{Problem, from_status, reason};
 
-/// Asks Config for each key; put a [`super::CachedKeys`] before it.
+/// Looks up each key in Config; put a [`super::CachedKeys`] before it.
 pub struct ConfigKeys(Arc<dyn SnapshotApi>);
 
 // === impl ConfigKeys ===
 
 impl ConfigKeys {
-    /// Asks this Config, wherever it lives.
+    /// Uses this Config, local or remote.
     pub fn new(config: Arc<dyn SnapshotApi>) -> Self {
         Self(config)
     }
@@ -39,13 +39,13 @@ impl Authenticator for ConfigKeys {
                     reason: reason::UNKNOWN_KEY,
                 })
             }
-            // Whatever else is refused is this process's own credential, which says nothing of the key.
+            // Any other refusal concerns this process's own credential, and says nothing about the key.
             Err(status) => Err(Problem::from_upstream("config", status)),
         }
     }
 }
 
-/// A record of a key, if it makes sense. A scope that this version does not know grants nothing.
+/// The grant of a key's record, if it is valid. Scopes that this version does not know grant nothing.
 fn grant(key: &ApiKey) -> Option<Grant> {
     let team_id = match key.team_id.as_str() {
         "" => None,

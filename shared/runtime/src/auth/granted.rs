@@ -15,15 +15,15 @@ use crate::config_feed::ConfigFeed;
 use crate::problem::Problem;
 use crate::stale_cache::{Answer, StaleCache};
 
-/// How long an answer is used without another question. With a question that is answered in time, a permission that is
-/// taken back is gone within 30 seconds even where the change feed is not heard.
+/// How long an answer is used without another lookup. A withdrawn permission ends within 30 seconds even where the
+/// change feed is not open.
 const FRESH: Duration = Duration::from_secs(25);
-/// How long an answer is good while Config cannot be asked.
+/// How long an answer stays valid while Config is unavailable.
 const AWAY: Duration = Duration::from_secs(60 * 60);
 /// How many members are remembered, of some 300 bytes each.
 const CAPACITY: u64 = 100_000;
 
-/// A [`MemberVerifier`] that adds what Config has granted to what the token says.
+/// A [`MemberVerifier`] that adds permissions granted in Config to those of the token.
 pub struct GrantedMembers {
     tokens: Arc<dyn MemberVerifier>,
     config: Arc<dyn TeamApi>,
@@ -33,7 +33,8 @@ pub struct GrantedMembers {
 // === impl GrantedMembers ===
 
 impl GrantedMembers {
-    /// Members by their tokens, and by this Config, whose answers are remembered until `feed` tells of a change.
+    /// Verifies tokens by `members`, and adds the permissions of Config, which are cached until `feed` reports a
+    /// change.
     pub fn new(
         tokens: Arc<dyn MemberVerifier>,
         config: Arc<dyn TeamApi>,

@@ -1,6 +1,6 @@
-//! The tokens of signed-in users (JWT, RFC 7519), made by the platform's identity provider and judged by the keys that it
-//! publishes (RFC 7517): EdDSA with Ed25519 (RFC 8037) or RS256, and nothing else. As RFC 8725 advises, the key says which
-//! algorithm is its own, issuer and audience must be ours, and no key that a token brings along is ever looked at.
+//! Tokens of signed-in users (JWT, RFC 7519), issued by the platform's identity provider and verified with the keys
+//! that it publishes (RFC 7517): EdDSA with Ed25519 (RFC 8037) or RS256, and nothing else. As RFC 8725 advises, the
+//! key determines the algorithm, issuer and audience must match, and keys inside a token are ignored.
 
 mod claims;
 mod jwks;

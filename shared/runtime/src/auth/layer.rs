@@ -1,6 +1,6 @@
-//! Admission of calls: reads the credential, finds out whose it is, asks the table, charges the call, takes room for it,
-//! and only then lets it in with its [`Principal`]. What is public gets room among the anonymous. Refusals are proper gRPC
-//! answers with details.
+//! Admission of calls: reads the credential, looks up the principal, checks the table, charges the rate limit, takes
+//! a permit, and then passes the request on with its [`Principal`]. Public RPCs take a permit of the anonymous
+//! budget. Refusals are proper gRPC answers with details.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
@@ -34,22 +34,21 @@ const KEY_PREFIX: &str = "wbk_";
 /// No credential is longer than this, in bytes.
 const MAX_CREDENTIAL: usize = 8 * 1024;
 
-/// Whoever can check the tokens of signed-in users.
+/// Verifier of signed-in users' tokens.
 #[async_trait]
 pub trait MemberVerifier: Send + Sync {
-    /// Whose token this is, a [`Principal::Member`], and until when.
+    /// The grant of a token: a [`Principal::Member`], and its expiry.
     ///
     /// # Errors
-    /// [`Problem::Unauthenticated`] for a token that is not valid (any more); anything else when that cannot be said
-    /// now.
+    /// [`Problem::Unauthenticated`] for an invalid token; any other error when that cannot be determined now.
     async fn verify(&self, token: &str) -> Result<Grant, Problem>;
 }
 
-/// Somebody who may come in.
+/// An admitted caller.
 pub struct Admitted {
-    /// Who.
+    /// The caller.
     pub principal: Principal,
-    /// What the answer holds; see [`Session::attach`].
+    /// Session of the answer; see [`Session::attach`].
     pub session: Session,
 }
 
@@ -59,7 +58,7 @@ pub struct AuthLayer {
     auth: Arc<Auth>,
 }
 
-/// See [`AuthLayer`].
+/// Service of [`AuthLayer`].
 #[derive(Clone)]
 pub struct AuthService<S> {
     inner: S,
@@ -76,7 +75,7 @@ struct Auth {
     limits: ConcurrencyLimits,
 }
 
-/// What a call brought along.
+/// Credential of a call.
 #[derive(Clone)]
 enum Credential {
     None,
@@ -89,7 +88,7 @@ enum Credential {
 // === impl Grant ===
 
 impl Grant {
-    /// What the service token, or a service's certificate, stands for.
+    /// Grant of the service token, or of a service's certificate.
     const SERVICE: Self = Self {
         principal: Principal::Service,
         expires_at: None,
@@ -138,14 +137,14 @@ impl AuthLayer {
         layer
     }
 
-    /// Whoever brings this token is a service of Watchbell. There may be several, while one replaces another.
+    /// Accepts a service token. There may be several during a rotation.
     #[must_use]
     pub fn service_token(self, token: &Secret) -> Self {
         let hash = (!token.is_empty()).then(|| hash_key(token.expose()));
         self.with(|auth| auth.service_tokens.extend(hash))
     }
 
-    /// Whoever brings a client certificate that the server's TLS has verified is a service of Watchbell.
+    /// Accepts client certificates that the server's TLS has verified as services.
     #[must_use]
     pub fn trust_client_certificates(self) -> Self {
         self.with(|auth| auth.trust_certificates = true)
@@ -157,15 +156,15 @@ impl AuthLayer {
         self.with(|auth| auth.members = Some(members))
     }
 
-    /// Admits what is no gRPC call, when its caller may do what `access` asks; who that is.
+    /// Admits a plain HTTP request whose caller has `access`; returns the caller.
     ///
     /// # Errors
-    /// As a gRPC call would be refused. A client certificate is not looked at.
+    /// As for a gRPC call. Client certificates are not used.
     pub async fn admit(&self, request: &Parts, access: Access) -> Result<Principal, Problem> {
         Ok(self.admit_parts(request, access, false).await?.principal)
     }
 
-    /// The same for what stays open, such as a stream of server-sent events.
+    /// Admits a request whose answer stays open, such as server-sent events.
     ///
     /// # Errors
     /// As [`AuthLayer::admit`].
@@ -190,7 +189,7 @@ impl AuthLayer {
             .await
     }
 
-    /// The layer of plain HTTP routes: they have room among the anonymous, until they are [admitted](Self::admit_stream).
+    /// The layer of plain HTTP routes: they use the anonymous budget until they are [admitted](Self::admit_stream).
     pub(crate) fn pages(&self) -> PageLayer {
         PageLayer {
             auth: Arc::clone(&self.auth),
@@ -340,7 +339,7 @@ impl Auth {
         )
     }
 
-    /// Whose credential this is. What is not known at once takes room among the questions of its network.
+    /// The grant of a credential. A lookup that does not complete at once takes a permit of its network.
     async fn grant(&self, credential: &Credential, peer: IpAddr) -> Result<Grant, Problem> {
         let mut holder = std::pin::pin!(self.holder(credential));
         if let Poll::Ready(known) = futures::poll!(holder.as_mut()) {
@@ -367,7 +366,7 @@ impl Auth {
             return Err(refused);
         }
         let hash = hash_key(token);
-        // Comparing hashes of one length gives away neither the token's text nor its length.
+        // Comparing hashes of equal length reveals neither the token nor its length.
         let is = |service: &KeyHash| bool::from(service.ct_eq(&hash));
         if self.service_tokens.iter().any(is) {
             return Ok(Grant::SERVICE);
@@ -382,13 +381,13 @@ impl Auth {
     }
 }
 
-/// See [`AuthLayer::pages`].
+/// Layer of plain HTTP routes; see [`AuthLayer::pages`].
 #[derive(Clone)]
 pub(crate) struct PageLayer {
     auth: Arc<Auth>,
 }
 
-/// See [`PageLayer`].
+/// Service of [`PageLayer`].
 #[derive(Clone)]
 pub(crate) struct PageService<S> {
     inner: S,
@@ -427,7 +426,7 @@ where
         let answer = self.inner.call(request.map(|body| session.measure(body)));
         Box::pin(async move {
             let response = answer.await?;
-            // A stream that was admitted as somebody's has a session of its own.
+            // An admitted stream has a session of its own.
             if response.extensions().get::<Session>().is_some() {
                 return Ok(response);
             }
@@ -436,7 +435,7 @@ where
     }
 }
 
-/// The network of whoever sent this; one and the same for what came over no connection.
+/// The network of the sender; one network for requests without a connection.
 fn peer(extensions: &Extensions) -> IpAddr {
     let address = extensions.get::<Peer>().map(|peer| peer.address().ip());
     network(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))

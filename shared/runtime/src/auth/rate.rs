@@ -34,8 +34,8 @@ pub(super) struct RateLimit {
     checks: AtomicU32,
 }
 
-/// Budget of the caller of one request, for handlers that know what the request costs. A request that did not come
-/// through authentication has no limit.
+/// Rate limit of one request's caller, for handlers that know the request's cost. A request without authentication
+/// has no limit.
 #[derive(Clone, Default)]
 pub struct Budget(Option<(Arc<RateLimit>, Principal)>);
 
@@ -46,7 +46,7 @@ struct Monotonic(SharedClock);
 // === impl RateLimit ===
 
 impl RateLimit {
-    /// `per_second` in the long run, `burst` at once; twice as much for a team.
+    /// `per_second` on average, `burst` at once; twice as much for a team.
     pub(super) fn new(per_second: NonZeroU32, burst: NonZeroU32, clock: SharedClock) -> Self {
         let clock = Monotonic(clock);
         let limiter = |times: NonZeroU32| {
@@ -63,10 +63,10 @@ impl RateLimit {
         }
     }
 
-    /// Charges what a call costs; more than a burst counts as a burst, since it would never fit.
+    /// Charges the cost of a call; more than a burst counts as a burst, since it would never fit.
     ///
     /// # Errors
-    /// `RESOURCE_EXHAUSTED`, saying when it fits.
+    /// `RESOURCE_EXHAUSTED`, with the time when it fits.
     pub(super) fn charge(&self, principal: &Principal, cost: NonZeroU32) -> Result<(), Problem> {
         let caller = match principal {
             Principal::ApiKey { key_id, .. } => key_id.as_uuid().as_u128(),
@@ -101,15 +101,15 @@ impl Budget {
         Self(Some((rate, principal)))
     }
 
-    /// The budget of whoever made this request.
+    /// The rate limit of a request's caller.
     pub fn from_request<T>(request: &Request<T>) -> Self {
         request.extensions().get().cloned().unwrap_or_default()
     }
 
-    /// Charges what the request costs beyond the call itself.
+    /// Charges the cost beyond that of the call itself.
     ///
     /// # Errors
-    /// `RESOURCE_EXHAUSTED`, saying when it fits.
+    /// `RESOURCE_EXHAUSTED`, with the time when it fits.
     pub fn charge(&self, cost: usize) -> Result<(), Problem> {
         match (&self.0, NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX))) {
             (Some((rate, principal)), Some(cost)) => rate.charge(principal, cost),
@@ -117,7 +117,7 @@ impl Budget {
         }
     }
 
-    /// The same for a message of a stream, which waits until it fits: its sender is slowed by flow control.
+    /// Charges a message of a stream, and waits until it fits: flow control then slows its sender down.
     pub async fn charge_when_it_fits(&self, cost: usize) {
         while let Err(Problem::Overloaded { retry_after }) = self.charge(cost) {
             tokio::time::sleep(retry_after).await;

@@ -1,5 +1,5 @@
-//! What an answer holds until it ends: its caller's room, and the credential that it was opened with. A stream must not
-//! outlive its credential, so that is asked about again every few seconds.
+//! Session of an answer until it ends: its permit, and the credential that opened it. A stream must not outlive its
+//! credential, so the credential is checked again every few seconds.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::problem::{DEFAULT_RETRY, Problem};
 /// key's answer is remembered it ends a deleted key's streams within 30 seconds.
 const RECHECK: Duration = Duration::from_secs(5);
 
-/// What an answer holds. As an extension of the answer it lives until the answer's body has ended, and ends it when the
-/// credential is good no longer.
+/// Session of an answer. It is an extension of the answer, lives until the answer's body has ended, and ends the body
+/// when the credential is no longer valid.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
@@ -31,7 +31,7 @@ struct Inner {
     credential: Option<Opened>,
 }
 
-/// Asks whether a credential is still good.
+/// Checks again whether a credential is valid.
 pub(super) type StillGood = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// A credential with which something was opened.
@@ -84,7 +84,7 @@ impl Session {
         })
     }
 
-    /// A request's body that takes room for what has come of it.
+    /// A request's body whose size is charged to the permit.
     pub(super) fn measure(&self, body: Body) -> Body {
         if self.0.permit.is_none() {
             return body;
@@ -118,7 +118,7 @@ impl Opened {
     }
 }
 
-/// See [`Session::measure`].
+/// A body charged to a permit; see [`Session::measure`].
 struct Measured {
     body: Body,
     session: Session,
@@ -127,7 +127,7 @@ struct Measured {
 }
 
 impl Measured {
-    /// Takes room for so many bytes more, if there is any.
+    /// Charges `bytes` more, if they fit.
     fn fits(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
         let needed = (self.bytes / UNIT_BYTES).saturating_sub(self.units);

@@ -1,5 +1,5 @@
-//! The one table of who may call what. An RPC without a row is refused, and a test walks the descriptors of every
-//! service so that none can be forgotten here and none stays after it is gone.
+//! Access table of all RPCs. An RPC without a row is refused; a test walks the descriptors of every service and finds
+//! missing and stale rows.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use watchbell_model::vocabulary::Role;
 use super::{Principal, Scope};
 use crate::problem::{Problem, reason};
 
-/// What an RPC asks of its caller.
+/// Requirement of an RPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// This scope.
@@ -22,7 +22,7 @@ pub enum Access {
     Administer,
     /// Another service of Watchbell.
     Internal,
-    /// Nothing: the call carries its own proof (a signed token), or gives away nothing.
+    /// Nothing: the call carries its own proof (a signed token), or reveals nothing.
     Public,
 }
 
@@ -82,7 +82,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("RotateWebhookSecret", WRITE),
             ("ReenableChannel", WRITE),
             ("BeginSlackInstall", WRITE),
-            // The Edge asks on behalf of a browser whose proof is the state.
+            // Called by the Edge for a browser, whose proof is the state.
             ("InspectSlackInstall", Internal),
             ("CompleteSlackInstall", Internal),
         ],
@@ -192,9 +192,9 @@ const PUBLIC_SERVICES: &[&str] = &[
 pub struct Rpc {
     /// `package.Service`.
     pub service: &'static str,
-    /// Its name.
+    /// The method's name.
     pub method: &'static str,
-    /// What it asks of its caller.
+    /// Its requirement.
     pub access: Access,
     /// Whether the caller sends many messages.
     pub client_streams: bool,
@@ -252,7 +252,7 @@ pub fn is_public(path: &str) -> bool {
     service.is_some_and(|(service, _)| PUBLIC_SERVICES.contains(&service))
 }
 
-/// What `/package.Service/Rpc` asks of its caller; `None` when no row allows anybody.
+/// The requirement of `/package.Service/Rpc`; `None` without a row.
 #[must_use]
 pub fn access(path: &str) -> Option<Access> {
     match rpc(path) {
@@ -264,10 +264,10 @@ pub fn access(path: &str) -> Option<Access> {
 // === impl Access ===
 
 impl Access {
-    /// Whether this caller may.
+    /// Checks a caller.
     ///
     /// # Errors
-    /// `PERMISSION_DENIED`, saying what is missing.
+    /// `PERMISSION_DENIED`, naming the missing permission.
     pub fn check(self, principal: &Principal) -> Result<(), Problem> {
         match (self, principal) {
             (_, Principal::Service) | (Public, _) | (Own(_), Principal::Member { .. }) => Ok(()),

@@ -1,4 +1,4 @@
-//! The loop that keeps the change feed open and acknowledges what it tells.
+//! Loop that keeps the change feed open and acknowledges changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub struct Follower {
     config: Arc<dyn SnapshotApi>,
     clock: SharedClock,
     reached: Condition,
-    /// The last answer that was heeded, from where a broken feed goes on.
+    /// The last acknowledged answer, from where a broken feed continues.
     last: FollowChangesResponse,
     complained_at: Option<Duration>,
 }
@@ -89,11 +89,11 @@ impl Follower {
                     ..FollowChangesRequest::default()
                 };
                 self.last = change;
-                // When nobody takes it the answers have ended, too.
+                // If the receiver is gone, the answers have ended, too.
                 let _ = heeded.send(request);
                 next = changes.next().await;
             }
-            // What changes until the feed is open again is not told, so nothing may be taken for current.
+            // Changes are missed until the feed is open again, so nothing counts as current.
             self.feed.set(Link::Opening);
             tokio::time::sleep(REOPENING).await;
         }
@@ -126,7 +126,7 @@ impl Follower {
         }
     }
 
-    /// Says why the feed cannot be opened.
+    /// Logs why the feed cannot be opened.
     fn complain(&mut self, status: &Status) {
         if !matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied) {
             tracing::debug!(code = ?status.code(), "Config's change feed cannot be opened");

@@ -1,21 +1,21 @@
 //! Size limits of a status. gRPC clients refuse answers whose metadata exceeds 8 KiB, in which the details appear in
-//! base64 and the message percent-encoded; a status over its limit is shortened and says how much was left out.
+//! base64 and the message percent-encoded; a status over its limit is shortened and says how much was omitted.
 
 use tonic::Status;
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-/// Limit of the serialised details of any status, in bytes. The message within takes at most a quarter of it.
+/// Limit of the serialised details of any status, in bytes. The message takes at most a quarter of it.
 pub(super) const MAX_DETAILS: usize = 4_096;
 
 /// Limits of the texts of one violation, and of the name of a resource, in bytes.
 const MAX_FIELD: usize = 256;
 const MAX_DESCRIPTION: usize = 512;
 
-/// Bytes that a violation takes besides its texts (protobuf tags and lengths), and the details besides violations.
+/// Bytes of a violation besides its texts (protobuf tags and lengths), and of the details besides violations.
 const OVERHEAD: usize = 16;
 const RESERVE: usize = 256;
 
-/// The same status within `limit` bytes of details.
+/// Shortens a status to `limit` bytes of details.
 pub(super) fn shorten(status: Status, limit: usize) -> Status {
     let message = cut(status.message(), limit / 4, percent_encoded);
     if message.len() == status.message().len() && status.details().len() <= limit {
@@ -39,7 +39,7 @@ pub(super) fn shorten(status: Status, limit: usize) -> Status {
     Status::with_error_details(status.code(), message, ErrorDetails::new())
 }
 
-/// As many violations as fit into `room`, and how many there are besides. The first always fits.
+/// As many violations as fit into `room` bytes, and the number of the others. The first always fits.
 fn violations(all: &[FieldViolation], room: usize) -> Vec<FieldViolation> {
     let mut kept = Vec::new();
     let mut taken = 0;
@@ -62,7 +62,7 @@ fn violations(all: &[FieldViolation], room: usize) -> Vec<FieldViolation> {
     kept
 }
 
-/// The beginning of a text that takes at most `limit`, with a mark where it was cut.
+/// The beginning of a text within `limit`, with an ellipsis.
 fn cut(text: &str, limit: usize, size: fn(char) -> usize) -> String {
     let mut taken = 0;
     let mut fits = text.char_indices().take_while(|(_, character)| {

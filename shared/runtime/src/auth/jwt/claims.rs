@@ -1,4 +1,4 @@
-//! What a token must claim, and whom that makes of its bearer. A pure decision: the signature has been checked before.
+//! Claims of a token, and the member that they identify. Pure: the signature was verified before.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::settings::{ClaimNames, JwtSettings};
 /// How far the provider's clock and this one may be apart.
 const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
-/// What the settings ask of claims.
+/// Expected claims, from the settings.
 #[derive(Debug)]
 pub(super) struct Rules {
     issuer: String,
@@ -30,7 +30,7 @@ impl Rules {
         }
     }
 
-    /// Whose token it is, and until when.
+    /// The member of a token, and its expiry.
     pub(super) fn judge(&self, claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<Grant, TokenError> {
         let expires_at = times(claims, now)?;
         if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {

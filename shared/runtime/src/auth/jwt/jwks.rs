@@ -1,6 +1,5 @@
-//! Holding the provider's keys: they are read in the background by one loop, which a token with a key that is not known
-//! can ask to read again at once. The keys that are known are used while the provider is away, for a day; a process that
-//! has never got any refuses members until it has.
+//! Cache of the provider's keys (JWKS). A background loop refreshes them; a token with an unknown key triggers a
+//! refresh. Known keys are used for a day while the provider is unavailable; a process without keys refuses members.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ use crate::tasks::Loop;
 /// No key set is longer, in bytes.
 pub const MAX_KEY_SET: usize = 64 * 1024;
 
-/// How old keys become before they are read again: a key that the provider takes back is trusted no longer than this.
+/// Interval of refreshes: a withdrawn key is trusted no longer than this.
 const REFRESH: Duration = Duration::from_secs(10 * 60);
 /// When to try again after they could not be read.
 const RETRY: Duration = Duration::from_secs(5);
@@ -67,7 +66,7 @@ struct State {
     failing: bool,
     /// How many readings have begun.
     begun: u64,
-    /// The reading that whoever misses a key waits for.
+    /// The refresh that callers with an unknown key wait for.
     awaited: u64,
     asked_at: Option<Duration>,
 }
@@ -75,8 +74,8 @@ struct State {
 // === impl KeyFile ===
 
 impl KeyFile {
-    /// The file at this path, which must hold a key set now: unlike a provider that is away, one that is missing is a
-    /// mistake.
+    /// The file at this path, which must hold a key set now: an unavailable provider may come back, a missing file is
+    /// a mistake.
     ///
     /// # Errors
     /// Why it does not.
@@ -92,7 +91,7 @@ impl KeySource for KeyFile {
     async fn fetch(&self) -> Result<Vec<u8>, Cause> {
         let mut document = Vec::new();
         let file = tokio::fs::File::open(&self.0).await?;
-        // One byte more tells a longer file from one that just fits.
+        // One more byte distinguishes a longer file from one that just fits.
         file.take(MAX_KEY_SET as u64 + 1)
             .read_to_end(&mut document)
             .await?;
@@ -136,7 +135,7 @@ impl JwksCache {
                 known: None,
                 failing: false,
                 begun: 0,
-                // Whoever comes early waits for the first.
+                // The first callers wait for the first load.
                 awaited: 1,
                 asked_at: None,
             }),
@@ -145,10 +144,10 @@ impl JwksCache {
         }
     }
 
-    /// The key that this token is to be checked by. For one that is not known the keys are read again, if that is due.
+    /// The key for a token. An unknown key triggers a refresh, if one is due.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when it cannot be said whether there is such a key.
+    /// `UNAVAILABLE` when it is unknown whether there is such a key.
     pub(super) async fn key(&self, token: &Token<'_>) -> Result<Result<PublicKey, TokenError>, Problem> {
         let find = |set: &KeySet| set.find(token.algorithm, token.key_id.as_deref()).cloned();
         let found = self.known().map(|set| find(&set));
@@ -170,7 +169,7 @@ impl JwksCache {
         self.state().known.as_ref().map(|(set, _)| Arc::clone(set))
     }
 
-    /// Waits for the keys to be read again, unless that was asked for a moment ago. Whether the last reading went well.
+    /// Waits for a refresh, unless one was triggered a moment ago. Returns whether the last refresh succeeded.
     async fn read_again(&self) -> bool {
         let mut ended = self.ended.subscribe();
         let awaited = {
@@ -225,7 +224,7 @@ fn parse(document: &[u8]) -> Result<KeySet, Cause> {
 // === impl State ===
 
 impl State {
-    /// What came of a reading; how long to wait before the next. A state is said once, when it begins.
+    /// Stores the result of a refresh; returns the delay before the next. Only changes of state are logged.
     fn take(&mut self, read: Result<KeySet, Cause>, now: Duration) -> Duration {
         match read {
             Ok(set) => {

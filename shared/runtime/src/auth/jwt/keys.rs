@@ -1,6 +1,5 @@
-//! A set of public keys (JWKS, RFC 7517 §5), and which of them a token is checked by. Keys that are of no use here are
-//! left out, as the RFC asks; those that are left say themselves which algorithm they are for, so that no token can have
-//! one used for another.
+//! A set of public keys (JWKS, RFC 7517 §5), and the key for a token. Unusable keys are ignored, as the RFC asks;
+//! each remaining key determines its algorithm, so that no token can use it with another.
 
 use std::fmt;
 
@@ -43,7 +42,7 @@ pub(super) struct KeySet {
     pub(super) left_out: usize,
 }
 
-/// What is no key set.
+/// An invalid key set.
 #[derive(Debug, thiserror::Error)]
 #[error("not a JSON object with a list of `keys`")]
 pub(super) struct NoKeySet;
@@ -175,7 +174,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// A number, most significant byte first. Some write a zero before it, although RFC 7518 §6.3.1.1 tells them not to.
+/// A number, most significant byte first. Some providers add a leading zero, although RFC 7518 §6.3.1.1 forbids it.
 fn number(text: &str) -> Option<Vec<u8>> {
     let mut number = decoded(text)?;
     let zeros = number.iter().take_while(|byte| **byte == 0).count();

@@ -1,5 +1,5 @@
-//! A token taken apart (RFC 7515 §7.1, the compact form). Of the header only what says how to check the signature is
-//! read; the claims are not given out before it is checked.
+//! A parsed token (RFC 7515 §7.1, the compact form). Only the header fields for verifying the signature are read;
+//! claims are available after verification only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,18 +10,17 @@ use watchbell_model::json;
 use super::TokenError;
 use super::keys::{Algorithm, PublicKey};
 
-/// The types of tokens that are taken: a JWT (RFC 7519 §5.1) and an access token (RFC 9068 §2.1). A token that does not
-/// say what it is is taken, too.
+/// Accepted types of tokens: JWT (RFC 7519 §5.1) and access token (RFC 9068 §2.1), or none.
 const TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
 /// How deep headers and claims may nest.
 const MAX_LEVELS: usize = 16;
 
-/// A token whose signature nobody has looked at.
+/// A token with an unverified signature.
 #[derive(Debug)]
 pub(super) struct Token<'a> {
     pub(super) algorithm: Algorithm,
-    /// Which key it says that it was signed with.
+    /// Id of the key that it names.
     pub(super) key_id: Option<String>,
     signed: &'a str,
     claims: Vec<u8>,
@@ -35,7 +34,7 @@ impl<'a> Token<'a> {
         let (signed, signature) = text.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
         let header = object(&decoded(header)?)?;
-        // What is critical must be understood (RFC 7515 §4.1.11), and there is nothing that would be.
+        // Critical extensions must be understood (RFC 7515 §4.1.11), and none is.
         if header.contains_key("crit") {
             return Err(TokenError::Critical);
         }
@@ -59,7 +58,7 @@ impl<'a> Token<'a> {
         })
     }
 
-    /// What it claims, when it was signed with this key.
+    /// The claims, if the signature is valid for this key.
     pub(super) fn claims(&self, key: &PublicKey) -> Result<Map<String, Value>, TokenError> {
         if !key.has_signed(self.signed.as_bytes(), &self.signature) {
             return Err(TokenError::Signature);
