@@ -6,8 +6,8 @@ use watchbell_model::violation::reason as field;
 
 use crate::problem::Problem;
 
-/// Mends a status in headers or trailers that the gRPC library made of a request that it could not read: it says OUT_OF_RANGE
-/// of a message that is too large, and INTERNAL, as if the fault were ours, of bytes that are no message. Statuses of
+/// Completes a status that the gRPC library created for a request that it could not read: it answers OUT_OF_RANGE for
+/// a message that is too large, and INTERNAL, as if the service had failed, for bytes that do not decode. Statuses of
 /// handlers have details and stay as they are.
 pub(super) fn explain(headers: &mut HeaderMap) {
     if headers.get("grpc-status").is_none_or(|code| code == "0")

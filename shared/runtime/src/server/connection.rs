@@ -1,5 +1,5 @@
-//! One connection: TLS if it is configured, then HTTP/1.1 or HTTP/2, whichever its first bytes say. A connection must say
-//! something useful soon, is closed when it has been idle for long, and is told to go when the server stops.
+//! One connection: TLS if configured, then HTTP/1.1 or HTTP/2, detected from its first bytes. A connection must send
+//! a request soon, is closed after a long idle time, and is closed gracefully at shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,13 +34,13 @@ const IDLE: Duration = Duration::from_secs(5 * 60);
 /// Time that a connection has for its farewell.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// How often an idle HTTP/2 connection is asked whether it lives, and how long it may take to say so.
+/// Interval of HTTP/2 keep-alive pings on an idle connection, and the time-out of their answer.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
 /// Bound of a request's headers, in bytes.
 const MAX_HEADERS: u32 = 16 * 1024;
 
-/// Bound of what is read ahead of an HTTP/1.1 request, its headers included, in bytes.
+/// Bytes read ahead of an HTTP/1.1 request, including its headers.
 const HTTP1_BUFFER: usize = 64 * 1024;
 
 /// Length of what every HTTP/2 connection begins with (RFC 9113 §3.4), in bytes.

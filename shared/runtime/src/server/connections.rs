@@ -1,6 +1,6 @@
-//! The open connections: of one network at most as many as are still free ([`MemoryBudget`]). When a network has its share, its
-//! next connection takes the place of one that carries no request, the oldest without any request first: connections that
-//! say nothing keep nobody out.
+//! Open connections: one network may have at most as many as are still free ([`MemoryBudget`]). When its share is
+//! used up, a new connection replaces one that carries no request, preferably the oldest that never had one, so that
+//! silent connections keep no caller out.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +23,7 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    /// By age.
+    /// Ordered by age.
     connections: BTreeMap<u64, Entry>,
 }
 
@@ -35,12 +35,12 @@ struct Entry {
     replaced: CancellationToken,
 }
 
-/// A connection that has a place; dropping it gives the place back.
+/// A permit for a connection; dropping it releases the permit.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) address: SocketAddr,
     pub(super) activity: Arc<Activity>,
-    /// Cancelled when another connection has taken the place.
+    /// Cancelled when another connection replaces this one.
     pub(super) replaced: CancellationToken,
     number: u64,
     of: Arc<Connections>,
@@ -56,7 +56,7 @@ impl Connections {
         })
     }
 
-    /// A place for a connection from this address, if there is one.
+    /// A permit for a connection from this address, if there is one.
     pub(super) fn admit(self: &Arc<Self>, address: SocketAddr) -> Option<Connection> {
         let network = network(address.ip());
         let mut open = self.open();
@@ -88,7 +88,7 @@ impl Connections {
 // === impl Open ===
 
 impl Open {
-    /// The place of a connection of this network that carries no request.
+    /// Takes the permit of a connection of this network that carries no request.
     fn replace(&mut self, network: IpAddr) -> Option<MemoryPermit<IpAddr>> {
         let oldest = |without: fn(&Activity) -> bool| {
             let mut of_network = self.connections.iter();

@@ -29,10 +29,10 @@ use crate::settings::LimitSettings;
 /// Time for the body of a request that is answered once it has come.
 const BODY: Duration = Duration::from_secs(10);
 
-/// How long a stream may be silent after a stop was asked for before it is ended.
+/// How long a stream may be silent during shutdown before it is ended.
 const STREAM_DRAIN: Duration = Duration::from_millis(500);
 
-/// How long a stream may go on after a stop was asked for, busy or not.
+/// How long a stream may continue during shutdown.
 const STREAM_STOP: Duration = Duration::from_millis(1_500);
 
 /// Puts the limits before a router.
@@ -44,7 +44,7 @@ pub(super) struct LimitLayer {
     drain: Duration,
 }
 
-/// See [`LimitLayer`].
+/// Service of [`LimitLayer`].
 #[derive(Clone)]
 pub(super) struct LimitService<S> {
     inner: S,
@@ -161,7 +161,7 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-/// A request's body that notes when all of it has come, or nobody wants it any more.
+/// A request's body that records when it was received completely or dropped.
 struct Arriving {
     body: Body,
     arrived: Arc<AtomicBool>,
@@ -215,7 +215,7 @@ struct Limited {
     body: Body,
     deadline: Option<(Pin<Box<Sleep>>, Duration)>,
     age: Duration,
-    /// What it holds, and the credential that it was opened with.
+    /// Its permit and credential.
     session: Option<Session>,
     drain: Duration,
     stop: CancellationToken,
@@ -224,15 +224,15 @@ struct Limited {
     ended: bool,
 }
 
-/// The time that is left to a stream after a stop was asked for: while it is silent, and in all.
+/// Timers of a stream during shutdown: for silence, and in total.
 type Drain = (Pin<Box<Sleep>>, Pin<Box<Sleep>>);
 
-/// What a body that makes its caller wait is measured against.
+/// Idle time-out of a body that makes its caller wait.
 struct Idle {
     age: Pin<Box<Sleep>>,
     credential: Option<BoxFuture<'static, ()>>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Both run from the stop on, the first anew with each message.
+    /// Both start at shutdown; the first restarts with each message.
     drain: Option<Drain>,
 }
 

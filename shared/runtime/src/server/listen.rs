@@ -1,4 +1,5 @@
-//! Accepting connections, never more than the process has descriptors for. When descriptors run out all the same, accepting pauses instead of spinning.
+//! Accept loop. It never accepts more connections than the process has descriptors for; when descriptors run out, it
+//! pauses instead of spinning.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +12,13 @@ use tokio_util::task::TaskTracker;
 use super::connection::Protocol;
 use super::connections::Connections;
 
-/// Most connections, whatever the number of descriptors: each takes some ten KiB.
+/// Maximum number of connections, whatever the number of descriptors: each takes some ten KiB.
 const MAX_CONNECTIONS: usize = 16_384;
 
 /// Pause after the operating system had no descriptor or memory for a connection; doubled up to a second.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
-/// What a process listens with.
+/// A listening socket with its limits.
 pub(super) struct Door {
     pub(super) listener: TcpListener,
     pub(super) protocol: Protocol,
@@ -27,7 +28,7 @@ pub(super) struct Door {
 // === impl Door ===
 
 impl Door {
-    /// Accepts until `stop`, then lets go of the port and waits until all connections have ended.
+    /// Accepts until `stop`, then closes the port and waits until all connections have ended.
     pub(super) async fn serve(self, stop: CancellationToken) {
         let Self {
             listener,
@@ -46,12 +47,12 @@ impl Door {
                     pause = PAUSE.0;
                     // Fails only for a connection that is broken already.
                     let _ = stream.set_nodelay(true);
-                    // Without a place the connection is closed at once.
+                    // Without a permit the connection is closed at once.
                     if let Some(connection) = connections.admit(address) {
                         serving.spawn(protocol.clone().serve(stream, connection, stop.clone()));
                     }
                 }
-                // The caller was gone before it was accepted.
+                // The peer disconnected before it was accepted.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     if pause == PAUSE.0 {

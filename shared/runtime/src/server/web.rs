@@ -1,6 +1,5 @@
-//! gRPC-Web for browsers, on the same port as everything else. Only requests that say they are gRPC-Web go through its
-//! translation, since it refuses any other HTTP/1.1 request. Pages of configured origins may call (CORS); a browser keeps
-//! pages of other origins from it.
+//! gRPC-Web for browsers, on the same port. Only gRPC-Web requests pass through its translation, which refuses any
+//! other HTTP/1.1 request. Pages of configured origins may call (CORS); browsers block all others.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +10,7 @@ use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt};
 
-/// What a page may send, and may read of an answer.
+/// Headers that a page may send, and read of an answer.
 const ALLOWED: &str = "authorization, content-type, grpc-timeout, last-event-id, traceparent, tracestate, x-api-key, \
                        x-grpc-web, x-user-agent";
 const EXPOSED: &str = "grpc-message, grpc-status, grpc-status-details-bin";
@@ -19,13 +18,13 @@ const EXPOSED: &str = "grpc-message, grpc-status, grpc-status-details-bin";
 /// How long a browser remembers that it may, in seconds.
 const REMEMBERED: &str = "7200";
 
-/// Translates gRPC-Web and lets everything else pass.
+/// Translates gRPC-Web and passes everything else on.
 #[derive(Clone)]
 pub(super) struct WebLayer {
     origins: Arc<[String]>,
 }
 
-/// See [`WebLayer`].
+/// Service of [`WebLayer`].
 #[derive(Clone)]
 pub(super) struct WebService<S> {
     inner: S,
@@ -111,7 +110,7 @@ where
     }
 }
 
-/// The answer to a browser that asks whether a page of this origin may call.
+/// The answer to a CORS preflight request.
 fn may(origin: HeaderValue) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,5 +1,4 @@
-//! What is wrong with the settings: the key, where it was set and what would do instead. Values are left out, because
-//! any of them may be a secret.
+//! Errors of settings: the key, its source, and what is expected. Values are omitted, because any may be a secret.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ pub struct SettingsError {
     pub key: String,
     /// Where it was set.
     pub origin: Origin,
-    /// What is wrong. Never holds the value.
+    /// The error. Never holds the value.
     pub message: String,
 }
 
@@ -55,7 +54,7 @@ fn key_and_space(key: &str) -> String {
 // === impl SettingsError ===
 
 impl SettingsError {
-    /// A key whose value makes no sense.
+    /// An invalid value of a key.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             key: key.into(),
@@ -72,7 +71,7 @@ impl SettingsError {
         }
     }
 
-    /// The parser's complaint without its excerpt of the file, whose lines all have a bar.
+    /// The parser's message without its excerpt of the file, whose lines all have a bar.
     pub(super) fn syntax(path: &Path, error: &impl fmt::Display) -> Self {
         let complaint = error.to_string();
         let place = complaint

@@ -1,6 +1,6 @@
-//! How values are written in settings: durations with a unit, lists also as one text with commas (an environment
-//! variable knows nothing else). For `#[serde(deserialize_with = "…")]` in the sections of services. The complaints say
-//! what is expected and never repeat the value.
+//! Formats of values in settings: durations with a unit; lists, also as one text with commas (environment variables
+//! have only texts). For `#[serde(deserialize_with = "…")]` in the sections of services. Errors say what is expected
+//! and never repeat the value.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,7 +20,7 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
         .ok_or_else(|| de::Error::custom("must be a duration like `250ms`, `30s`, `5m`, `2h` or `90d`"))
 }
 
-/// See [`duration`].
+/// Serde helper; see [`duration`].
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();

@@ -1,4 +1,4 @@
-//! The sections that every service reads the same way.
+//! Sections of the settings that all services share.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -35,16 +35,16 @@ pub struct Shared {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
-    /// Where to listen; port 0 takes a free one. Loopback unless said otherwise.
+    /// Listening address; port 0 takes a free one. Default: loopback.
     pub address: SocketAddr,
-    /// Where operators find `/metrics` and the causes of `/readyz`; loopback, and 1,000 above the port of `address`, unless
-    /// said otherwise.
+    /// Address of `/metrics` and the causes of `/readyz` for operators. Default: loopback, 1,000 above the port of
+    /// `address`.
     pub admin_address: Option<SocketAddr>,
-    /// How long calls and streams may take to end after a stop was asked for, and then the loops, half of it those that
-    /// drain: [`crate::tasks::Stage`].
+    /// How long calls and streams may take to end at shutdown, and then the loops, half of it those that drain:
+    /// [`crate::tasks::ShutdownPhase`].
     #[serde(deserialize_with = "read::duration")]
     pub shutdown_grace: Duration,
-    /// Origins whose pages may call by gRPC-Web, `https://app.example.com`. Pages of others cannot.
+    /// Origins whose pages may call by gRPC-Web, for example `https://app.example.com`.
     #[serde(deserialize_with = "read::list")]
     pub web_origins: Vec<String>,
     /// `[server.tls]`; plain text without it.
@@ -59,8 +59,8 @@ pub struct TlsSettings {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-    /// The authority of the services themselves: at a server, whoever shows a certificate of it is a service of
-    /// Watchbell; at a client, the authority that peers are checked against.
+    /// The services' own certificate authority: a server accepts clients with a certificate of it as services of
+    /// Watchbell; a client verifies its peers against it.
     pub service_authority: Option<PathBuf>,
 }
 
@@ -109,9 +109,9 @@ pub struct LimitSettings {
     /// Calls of one key or member in the long run, and twice as many of a team. Each event beyond the first of a call counts
     /// as a call, and so does each 4 KiB of an event.
     pub calls_per_second: NonZeroU32,
-    /// The same at once.
+    /// Calls at once.
     pub burst: NonZeroU32,
-    /// Calls under way in the process, with 16 KiB of body each. A team has at most as many as are free.
+    /// Concurrent calls of the process, with 16 KiB of body each. A team may use at most as many as are free.
     pub max_calls: usize,
     /// Streams open in the process: watched inboxes and deliveries, and streams of events. A team has at most as many as
     /// are free.
@@ -126,7 +126,7 @@ pub struct LimitSettings {
     pub max_stream_age: Duration,
 }
 
-/// Who is who.
+/// Authentication.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthSettings {
@@ -139,7 +139,7 @@ pub struct AuthSettings {
     pub jwt: Option<JwtSettings>,
 }
 
-/// Whose tokens sign users in, and what they say.
+/// The identity provider of signed-in users, and its claims.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtSettings {
@@ -149,14 +149,14 @@ pub struct JwtSettings {
     pub jwks_file: Option<PathBuf>,
     /// The `iss` of its tokens, letter by letter.
     pub issuer: String,
-    /// What the `aud` of its tokens must name.
+    /// Required `aud` of its tokens.
     pub audience: String,
     /// `[auth.jwt.claims]`
     #[serde(default)]
     pub claims: ClaimNames,
 }
 
-/// Under which names tokens say who a user is.
+/// Names of the claims that identify a user.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClaimNames {

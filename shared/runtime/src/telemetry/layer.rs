@@ -33,14 +33,14 @@ pub struct TraceLayer {
     clock: SharedClock,
 }
 
-/// See [`TraceLayer`].
+/// Service of [`TraceLayer`].
 #[derive(Clone)]
 pub struct TraceService<S> {
     inner: S,
     layer: TraceLayer,
 }
 
-/// A call under way.
+/// A call in progress.
 struct Call {
     span: Span,
     duration: Histogram<f64>,
@@ -65,7 +65,7 @@ impl TraceLayer {
         Self { duration, clock }
     }
 
-    /// The call that a request is; `None` for what is not worth a span: health, reflection, metrics.
+    /// The call of a request; `None` for requests without a span: health, reflection, metrics.
     fn call<B>(&self, request: &Request<B>) -> Option<Call> {
         let path = request.uri().path();
         let grpc = is_grpc(request.headers());
@@ -163,7 +163,7 @@ impl Call {
             self.end(Cow::Owned(status.as_str().to_owned()), status.is_server_error());
             return response;
         }
-        // An answer without a body says its status in the headers.
+        // An answer without a body has its status in the headers.
         if let Some(code) = code(response.headers()) {
             self.end_with(code);
             return response;
@@ -245,7 +245,7 @@ const fn name(code: Code) -> &'static str {
     }
 }
 
-/// An answer being sent; its call ends with its trailers, or when the caller goes away.
+/// An answer being sent; its call ends with its trailers, or when the caller disconnects.
 struct Answer {
     body: Body,
     call: Option<Call>,

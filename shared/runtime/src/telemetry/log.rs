@@ -1,5 +1,5 @@
-//! Log lines as JSON, one object each, with the ids of the trace they belong to, so that a line leads to its trace and
-//! back. What the spans around a line know (the RPC, the team) is in `span`.
+//! Log lines as JSON objects, with the ids of their trace. Fields of the enclosing spans (the RPC, the team) are in
+//! `span`.
 
 use std::{fmt, io, str};
 
@@ -19,8 +19,8 @@ use tracing_subscriber::registry::LookupSpan;
 /// Formats events as JSON. Its layer must use [`Members`] for spans.
 pub(super) struct JsonLines;
 
-/// Formats a span's fields as members of a JSON object, each after a comma: what is recorded later is only appended, and
-/// nothing is read again before a line is written in the span. Most spans end without one.
+/// Formats a span's fields as members of a JSON object, each after a comma: later fields are only appended, and most
+/// spans end without any log line.
 pub(super) struct Members;
 
 #[derive(Serialize)]
@@ -123,7 +123,7 @@ struct Member<'w> {
 
 impl Member<'_> {
     fn put(&mut self, field: &Field, value: impl Serialize) {
-        // These tell the tracer something; a reader has the RPC's name, kind and status in other fields.
+        // These fields are for the tracer; a reader has the RPC's name, kind and status in other fields.
         if field.name().starts_with("otel.") {
             return;
         }

@@ -59,7 +59,7 @@ pub fn link(span: &Span, traceparent: &str) {
     }
 }
 
-/// Whether somebody keeps the trace of a `traceparent`.
+/// Whether the trace of a `traceparent` is sampled.
 #[must_use]
 pub fn is_sampled(traceparent: &str) -> bool {
     parse(traceparent).is_some_and(|span| span.is_sampled())
@@ -109,7 +109,7 @@ struct MetadataOf<'a>(&'a mut MetadataMap);
 
 impl Injector for MetadataOf<'_> {
     fn set(&mut self, key: &str, value: String) {
-        // An empty `tracestate` says nothing.
+        // An empty `tracestate` is ignored.
         if value.is_empty() {
             return;
         }
