@@ -1,11 +1,11 @@
-//! Who hears of an event. One pure function of the team's snapshot and the event: no clock, no I/O, so that the same
-//! question has the same answer wherever and whenever it is asked.
+//! Routing decision. One pure function of the team's snapshot and the event: no clock, no I/O, so that the same input
+//! gives the same decision everywhere.
 //!
-//! The order: a receipt goes by email and nowhere else. For Slack and Teams, each on its own, rules are asked in order
-//! and the first that says something of the kind decides, unless it says `continue`; if none does, the kind's default
-//! channel is asked. A rule says nothing of a kind when it names none of its channels, or paused ones alone. The default
-//! email channel is asked when no rule sends it to an email channel. Then webhooks, people's email preferences and the
-//! inbox, which rules do not silence.
+//! The order: a receipt goes by email and nowhere else. For Slack and Teams, separately, rules are evaluated in
+//! order, and the first that names a channel of the kind decides, unless it says `continue`; without one, the kind's
+//! default channel decides. A rule says nothing about a kind when it names none of its channels, or only paused ones.
+//! The default email channel is used when no rule sends the event to an email channel. Then come webhooks, members'
+//! email preferences and the inbox, which rules do not silence.
 
 mod chat;
 mod people;

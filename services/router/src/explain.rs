@@ -1,4 +1,4 @@
-//! Says who would get an event and why, rule by rule, and which deliveries would be held or parked.
+//! Explanation of a decision, rule by rule, with deliveries that would be held or parked.
 
 use chrono::{DateTime, Utc};
 use watchbell_contracts::router::v1::ExplainResponse;
@@ -10,7 +10,7 @@ use watchbell_model::vocabulary::ChannelHealth;
 
 use crate::decide::decide_and_explain;
 
-/// Puts the catalog's example in place of data that was not given; whether there is one.
+/// Uses the catalog's example for missing data; returns whether there is one.
 pub(crate) fn take_example(snapshot: &TeamSnapshot, draft: &mut EventDraft) -> bool {
     let Some(spec) = snapshot.catalog.get(&draft.event_type) else {
         return false;

@@ -26,11 +26,11 @@ use crate::{Router, explain, pipeline};
 const MAX_BATCH: usize = 1_000;
 /// The largest batch, in bytes as encoded.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// Bound of what an answer to a batch says of refused events, in bytes.
+/// Bytes of refusals in the answer to a batch.
 const MAX_REFUSALS: usize = 1024 * 1024;
-/// Bound of what an answer to a batch lists of routes, in bytes.
+/// Bytes of routes in the answer to a batch.
 const MAX_ROUTES: usize = 2 * 1024 * 1024;
-/// How many events of one stream may be on their way at the same time.
+/// Events of one stream that are processed concurrently.
 const STREAM_WINDOW: usize = 512;
 
 #[async_trait::async_trait]
@@ -110,7 +110,7 @@ impl RouterApi for Router {
                     result: Some(result(outcome)),
                 })
             };
-            // Each has its own task, so that deciding goes on while the caller reads no answers.
+            // Each has its own task, so that decisions proceed while the caller does not read answers.
             tokio::spawn(accepting.in_current_span())
                 .map(|joined| joined.unwrap_or_else(|lost| Err(Problem::internal(lost).into())))
         });

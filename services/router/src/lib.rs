@@ -1,6 +1,6 @@
-//! The Router takes events, decides who hears of them, and submits event and decision to the Dispatcher. It holds
-//! nothing but the team snapshots that Config gave it, and keeps working on those while Config is away. `Emit` answers
-//! only after the Dispatcher has committed.
+//! The Router accepts events, decides who gets them, and submits event and decision to the Dispatcher. It is
+//! stateless except for cached team snapshots, and keeps using them while Config is unavailable. `Emit` answers only
+//! after the Dispatcher has committed.
 
 mod decide;
 mod error;

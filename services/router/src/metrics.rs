@@ -1,5 +1,4 @@
-//! What the Router counts: the events that it turns away. Those that are accepted, and duplicates, are the Dispatcher's
-//! to count, which commits them.
+//! Metrics of the Router: refused events. The Dispatcher, which commits, counts accepted events and duplicates.
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Meter};

@@ -22,12 +22,12 @@ use crate::snapshots::Snapshots;
 use crate::submitter::Submitter;
 use crate::team_budgets::TeamBudgets;
 
-/// What an event costs, in units: of memory, and of its caller's rate.
+/// Cost of an event in units, for its memory and its caller's rate limit.
 pub(crate) fn cost(event: Option<&wire::Event>) -> usize {
     units(event.map_or(0, Message::encoded_len))
 }
 
-/// The way of an event through the Router.
+/// Path of an event through the Router.
 #[derive(Clone)]
 pub(crate) struct EmitPipeline {
     pub(crate) clock: SharedClock,
@@ -75,7 +75,7 @@ impl EmitPipeline {
         })
     }
 
-    /// The event's id, and what is to be committed. Nothing else is kept until then: parsed, an event takes several times
+    /// The event's id, and the submission. Nothing else is kept until the commit: a parsed event takes several times
     /// the memory of its text.
     async fn decide(
         &self,
@@ -104,7 +104,7 @@ impl EmitPipeline {
     ) -> Result<(String, SubmitRequest), Error> {
         let event = self.parse(draft, snapshot, path)?;
         let traceparent = propagate::traceparent();
-        // As with attempts: in a trace that nobody keeps, only who debugs has the span.
+        // As for attempts: in a trace that is not sampled, the span exists at debug level only.
         let span = if traceparent.as_deref().is_none_or(propagate::is_sampled) {
             tracing::info_span!("decide", %team, event = %event.id, revision = snapshot.revision)
         } else {
@@ -136,7 +136,7 @@ impl EmitPipeline {
     }
 }
 
-/// What a message words.
+/// The draft of a message.
 pub(crate) fn draft(event: Option<wire::Event>, path: &str) -> Result<EventDraft, Violations> {
     let Some(message) = event else {
         return Err(Violations::one(path, reason::REQUIRED, "must be given"));

@@ -1,5 +1,5 @@
-//! The team snapshots that the Router decides by: fetched from Config when first asked for and again once the change feed
-//! says that the team has changed, or after some minutes; used as they are while Config is away.
+//! Cache of team snapshots: loaded from Config on first use, and again after the change feed reported a change of the
+//! team, or after some minutes; used as they are while Config is unavailable.
 
 #[cfg(test)]
 mod tests;

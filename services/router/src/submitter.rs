@@ -1,7 +1,7 @@
-//! Hands decisions to the Dispatcher. One long-lived stream to each Dispatcher carries the submissions of all callers,
-//! so that an `Emit` costs a message and not a call. A submission is answered after the commit, or told that no
-//! Dispatcher could be asked; one that was in flight on a stream that broke may have been committed, and repeating it
-//! is safe because event ids are unique.
+//! Submission of decisions to the Dispatchers. One long-lived stream to each Dispatcher carries the submissions of
+//! all callers, so that an `Emit` costs a message and not a call. A submission is answered after the commit, or with
+//! an error when no Dispatcher is available. A submission in flight on a broken stream may have been committed;
+//! repeating it is safe, because event ids are unique.
 
 mod link;
 mod session;

@@ -1,5 +1,5 @@
-//! A bound for each team of what is between its arrival and its commit. Batches and streams of one team wait for one another
-//! here, before anything is parsed, so that other teams' events find threads and transactions that are not full of them.
+//! Budgets of a team's events between arrival and commit. Batches and streams of one team wait here, before anything
+//! is parsed, so that other teams' events find free threads and transactions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchbell_model::ids::TeamId;
 
-/// Places of 4 KiB that a team's events may take at once: enough for one transaction under way and the next to gather.
+/// Units of 4 KiB that a team's events may take at once: enough for one transaction in flight and the next to gather.
 const UNITS: usize = 1_024;
 
-/// Number of teams after which those that have nothing under way are forgotten.
+/// Number of teams above which idle ones are dropped.
 const HOUSEKEEPING: usize = 1_024;
 
 /// The teams' bounds. Cheap to clone.
@@ -28,7 +28,7 @@ pub(crate) struct TeamPermit {
 // === impl TeamBudgets ===
 
 impl TeamBudgets {
-    /// Waits until the team has so many units for one event; more than all of them counts as all.
+    /// Waits for the units of one event; more than all of them counts as all.
     pub(crate) async fn take(&self, team: TeamId, units: usize) -> TeamPermit {
         let bound = self.budget(team);
         let units = u32::try_from(units.min(UNITS)).unwrap_or(u32::MAX);

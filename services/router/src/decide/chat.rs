@@ -15,16 +15,16 @@ const KINDS: [ChannelKind; 3] = [ChannelKind::Slack, ChannelKind::Teams, Channel
 /// Something of each of them.
 type OfKinds = [bool; KINDS.len()];
 
-/// What the rules have settled, for each kind.
+/// What the rules have decided, for each kind.
 #[derive(Debug, Default)]
 pub(super) struct Ruled {
-    /// A rule said something: the default channel is not asked.
+    /// A rule applied: the default channel is not used.
     said: OfKinds,
-    /// A rule said the last word: later rules are not asked about the kind. Of email there is none: every rule adds.
+    /// A rule was final: later rules do not apply to the kind. Never for email, where every rule adds.
     closed: OfKinds,
 }
 
-/// An email channel without recipients only says by what server mail goes.
+/// An email channel without recipients only configures the mail server.
 fn nobody(channel: &Channel) -> bool {
     channel.kind == ChannelKind::Email && channel.recipients.is_empty()
 }
@@ -105,9 +105,9 @@ impl Deciding<'_> {
         spoke
     }
 
-    /// The kinds of chat of which the rule spoke: those of which it names a channel that can get the event. A channel
-    /// that is paused or was deleted takes nothing, so the next rules and the default channel are asked instead of
-    /// nobody. An unhealthy channel counts: what is for it waits for it.
+    /// The kinds of chat to which the rule applied: those of which it names a channel that can get the event. Paused
+    /// and deleted channels do not count, so that the next rules and the default channel apply. An unhealthy channel
+    /// counts; its deliveries wait.
     fn send(&mut self, rule: &Rule, channels: &[ChannelId], ruled: &Ruled) -> OfKinds {
         let mut spoke = OfKinds::default();
         let mut named = OfKinds::default();
@@ -187,9 +187,9 @@ impl Deciding<'_> {
         }
     }
 
-    /// The recipients of an email channel who do not get the event already: from an earlier rule, or as members who
-    /// asked for it themselves, in an email that no quiet hours hold and that one click turns off. Of those it is noted
-    /// that the channel wants it as well, for when they turn it off before it is sent.
+    /// The recipients of an email channel who do not get the event yet: from an earlier rule, or as members who asked
+    /// for it themselves, by mail without quiet hours and with an unsubscribe link. For the latter it is recorded
+    /// that the channel wants the mail, too, in case they turn it off before it is sent.
     fn recipients(&mut self, channel: &Channel) -> Vec<EmailAddress> {
         if channel.recipients.is_empty() {
             return Vec::new();
@@ -300,7 +300,7 @@ impl Deciding<'_> {
             .record(Stage::DefaultChannel, kind, about, outcome, why);
     }
 
-    /// Of a member the Slack user; nobody when the member has left or has none.
+    /// Resolves a member to the Slack user; `None` when the member has left or has none.
     fn called(&self, mention: &Mention) -> Option<Mention> {
         match mention {
             Mention::Member(id) => {
@@ -311,7 +311,7 @@ impl Deciding<'_> {
         }
     }
 
-    /// Who is called by name in a message of that kind: each once, in the order of the rules.
+    /// The mentions in a message of that kind: each once, in the order of the rules.
     pub(super) fn mentions(&self, kind: ChannelKind) -> Vec<Mention> {
         let mut mentions: Vec<Mention> = Vec::new();
         if !kind.is_chat() {

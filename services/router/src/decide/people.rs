@@ -1,4 +1,4 @@
-//! Receipts, the emails that members asked for, and the inbox: what rules add to and never take away.
+//! Receipts, the emails that members asked for, and the inbox: routes that rules extend and never remove.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,8 @@ const EMAIL: Option<ChannelKind> = Some(ChannelKind::Email);
 const INBOX: Option<ChannelKind> = Some(ChannelKind::InApp);
 
 impl Deciding<'_> {
-    /// To the recipients that the team set, else to its Owners, and to nobody else. Without either it is kept for them.
+    /// Routes a receipt to the configured recipients, else to the Owners. Without either it is kept until there is
+    /// one.
     pub(super) fn receipt(&mut self) {
         for address in &self.snapshot.compliance_recipients {
             self.receipt_to(address, About::named(address.as_str()), Reason::ReceiptRecipient);
@@ -100,7 +101,7 @@ impl Deciding<'_> {
         asked.map(|member| member.email.key()).collect()
     }
 
-    /// What alerts by default, unless the team paused its inbox. What a rule sends there is there already.
+    /// Routes default alerts to the inbox, unless the team paused it. Routes of rules are there already.
     pub(super) fn inbox(&mut self) {
         if self.shared.contains(&Target::Inbox) {
             return;

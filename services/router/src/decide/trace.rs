@@ -1,4 +1,4 @@
-//! What was considered on the way to a decision. Off for `Emit`, which pays nothing for it; on for `Explain`.
+//! Steps of a decision. Disabled for `Emit`, where it costs nothing; enabled for `Explain`.
 
 use watchbell_model::channel::Channel;
 use watchbell_model::decision::{Outcome, Stage, Step, StepSubject};
@@ -9,7 +9,7 @@ use watchbell_model::vocabulary::ChannelKind;
 /// Steps, if anybody wants them.
 pub(super) struct Trace(Option<Vec<Step>>);
 
-/// Whom a step asks.
+/// Subject of a step.
 #[derive(Clone, Copy)]
 pub(super) enum About<'a> {
     Rule(&'a Rule),
@@ -29,7 +29,7 @@ impl Trace {
         Self(Some(Vec::new()))
     }
 
-    /// Notes a step. Its sentence is made only when somebody reads it.
+    /// Records a step. Its sentence is built only when recording is enabled.
     pub(super) fn record<'a>(
         &mut self,
         stage: Stage,

@@ -1,5 +1,5 @@
-//! Keeping a stream to one Dispatcher open: again when it breaks, and anew before the server ends it for its age, so
-//! that nobody's submission is in flight at that moment.
+//! Connection to one Dispatcher: reopens its stream when it breaks, and replaces it before the server ends it for its
+//! age, so that no submission is in flight at that moment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use super::session::Session;
 /// The wait before a broken stream is opened again; doubles up to [`LONGEST_WAIT`] while nothing is answered.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// How old a stream gets before the next takes over. Servers end streams at an hour unless they are set up otherwise.
+/// Age at which a stream is replaced. Servers end streams after an hour by default.
 const AGE: Duration = Duration::from_secs(300);
-/// The same while the Dispatcher does not know Config: the next stream may find that it does.
+/// Age of a stream to a Dispatcher without Config; the next stream may find it connected.
 const AGE_WITHOUT_CONFIG: Duration = Duration::from_secs(1);
 /// How long answers are waited for at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The way to one Dispatcher.
+/// Connection to one Dispatcher.
 #[derive(Default)]
 pub(super) struct Link {
-    /// Absent while there is no stream.
+    /// `None` while there is no stream.
     session: Mutex<Option<Arc<Session>>>,
 }
 
@@ -98,7 +98,7 @@ impl LinkLoop {
                         wait = FIRST_WAIT;
                     }
                 }
-                // A stream that has come of age goes on until there is another.
+                // An old stream continues until there is another.
                 Err(status) => tracing::warn!(code = ?status.code(), "the Dispatcher cannot be reached"),
             }
             tokio::select! {

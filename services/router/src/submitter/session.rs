@@ -1,4 +1,4 @@
-//! One stream to a Dispatcher, from opening to break, and who waits for which of its answers.
+//! One stream to a Dispatcher, with the callers that wait for its answers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,25 +24,26 @@ pub(super) struct Session {
 }
 
 struct State {
-    /// Where requests go; gone when the session takes no more. How many there are is bounded by their shares.
+    /// Sender of requests; `None` when the session takes no more. Their permits bound their number.
     requests: Option<mpsc::UnboundedSender<SubmitRequest>>,
     waiting: HashMap<u64, Waiting>,
     sequence: u64,
 }
 
-/// A request, and its share of the room for what waits.
+/// A request with its memory permit.
 pub(super) struct Unsent {
     pub(super) request: SubmitRequest,
     pub(super) share: MemoryPermit,
 }
 
-/// Somebody who waits for an answer. Whoever stops waiting keeps the share all the same: the request is on its way.
+/// A caller that waits for an answer. The permit is held even if the caller stops waiting, because the request is in
+/// flight.
 struct Waiting {
     answered: oneshot::Sender<SubmitResponse>,
     _share: MemoryPermit,
 }
 
-/// The session takes no more. The request comes back for another.
+/// The session takes no more requests. The request is returned for another session.
 pub(super) struct Closed(pub(super) Box<Unsent>);
 
 // === impl Session ===
@@ -71,7 +72,7 @@ impl Session {
 
     /// Sends a request; the answer is dropped when the stream breaks first.
     pub(super) fn send(&self, unsent: Unsent) -> Result<oneshot::Receiver<SubmitResponse>, Closed> {
-        // All under one lock: a session that ends in between would leave somebody waiting for ever.
+        // Under one lock, so that no caller waits for a session that has ended.
         let mut state = self.lock();
         let sequence = state.sequence;
         let Some(requests) = &state.requests else {
@@ -93,7 +94,7 @@ impl Session {
         Ok(answer)
     }
 
-    /// Whether the Dispatcher can deliver what it takes.
+    /// Whether the Dispatcher has reached Config and can deliver.
     pub(super) const fn knows_config(&self) -> bool {
         self.knows_config
     }
@@ -104,19 +105,19 @@ impl Session {
         state.requests.as_ref().map(|_| state.waiting.len())
     }
 
-    /// Takes no more requests. What was sent is still answered, and then the Dispatcher ends the stream.
+    /// Stops taking requests. Sent requests are still answered; then the Dispatcher ends the stream.
     pub(super) fn retire(&self) {
         self.lock().requests = None;
     }
 
-    /// Hands out answers until the stream ends; whoever waits then learns that none will come.
+    /// Distributes answers until the stream ends; the remaining callers get an error.
     pub(super) async fn read(self: Arc<Self>, mut answers: BoxStream<SubmitResponse>) {
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(response) => {
                     let waiting = self.lock().waiting.remove(&response.sequence);
                     if let Some(waiting) = waiting {
-                        // The caller may have gone; its event is committed all the same.
+                        // The caller may have disconnected; its event is committed in any case.
                         let _ = waiting.answered.send(response);
                     }
                 }
