@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use watchbell_runtime::tasks::repeat;
 
 use crate::error::Result;
 use crate::owners::OwnerTeller;
@@ -26,18 +27,15 @@ impl Service {
                 "pruning the change feed",
                 || pruner.tick()
             ),
-            every(
-                Duration::from_secs(3600),
-                &shutdown,
-                "sealing secrets anew",
-                || resealer.tick()
-            ),
-            every(Duration::from_secs(5), &shutdown, "telling Owners", || teller
+            every(Duration::from_secs(3600), &shutdown, "resealing secrets", || {
+                resealer.tick()
+            }),
+            every(Duration::from_secs(5), &shutdown, "notifying Owners", || teller
                 .tick()),
             every(
                 Duration::from_secs(3600),
                 &shutdown,
-                "forgetting what was told",
+                "pruning notices to Owners",
                 || { teller.prune() }
             ),
         );
@@ -45,8 +43,7 @@ impl Service {
     }
 }
 
-/// Calls `tick` at once and then every `pause`. A failure is logged and the next tick tries again: the database may
-/// be away, which is a state to wait in.
+/// Calls `tick` at once and then every `pause`. A failure is logged and retried with the next call.
 async fn every<F, T>(
     pause: Duration,
     shutdown: &CancellationToken,
@@ -55,14 +52,17 @@ async fn every<F, T>(
 ) where
     F: Future<Output = Result<T>>,
 {
-    while shutdown
-        .run_until_cancelled(async {
-            if let Err(error) = tick().await {
-                tracing::warn!(%error, "{what} failed; it is tried again later");
+    let task = || {
+        let tick = tick();
+        async move {
+            if let Err(error) = tick.await {
+                tracing::warn!(%error, "{what} failed; it will be retried");
             }
-            tokio::time::sleep(pause).await;
-        })
-        .await
-        .is_some()
-    {}
+            pause
+        }
+    };
+    // A long run is not waited for.
+    shutdown
+        .run_until_cancelled(repeat(shutdown, Duration::ZERO, None, task))
+        .await;
 }

@@ -262,7 +262,7 @@ store_tests! {
         let now = at(MONDAY) + TimeDelta::minutes(2);
         scheduler.tick(now).await.unwrap();
         world.config.edit(|snapshot| snapshot.digest.as_mut().unwrap().cron = "*/10 * * * *".to_owned());
-        digest.feed.tell(Some(world.team));
+        digest.feed.record_change(Some(world.team));
         scheduler.tick(now + TimeDelta::minutes(10)).await.unwrap();
         assert_eq!(world.dispatcher.accepted().len(), 2);
     }

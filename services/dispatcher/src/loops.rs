@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
+use watchbell_runtime::tasks::{ShutdownPhase, TaskSet, repeat};
 
 use crate::delivery::pump::Pump;
 use crate::intake::committer::Committer;
@@ -249,23 +249,8 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     });
 }
 
-/// Repeats a task until `stop`.
 async fn every<T: PeriodicTask>(task: &T, stop: &CancellationToken) {
-    let mut pause = T::FIRST;
-    loop {
-        let woken = async {
-            match task.wake() {
-                Some(wake) => wake.notified().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = woken => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-        pause = task.run_once().await;
-    }
+    repeat(stop, T::FIRST, task.wake(), || task.run_once()).await;
 }
 
 /// Logs a failure. The loop continues, because an outage ends by itself.

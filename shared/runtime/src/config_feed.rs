@@ -99,7 +99,7 @@ impl ConfigFeed {
     }
 
     /// Something of this team, or of the platform's keys, has changed.
-    pub fn tell(&self, of: Option<TeamId>) {
+    pub fn record_change(&self, of: Option<TeamId>) {
         self.told.send_modify(|told| {
             told.now.0 += 1;
             if told.of.len() >= TEAMS {

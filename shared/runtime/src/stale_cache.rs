@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(world.get().await, Ok(1));
         world.becomes(Ok(2));
         assert_eq!(world.get().await, Ok(1), "nobody said that it changed");
-        world.cache.feed().tell(None);
+        world.cache.feed().record_change(None);
         world.gate.forget_permits(1_000);
         let burst = join_all((0..1_000).map(|_| world.get()));
         let (answers, ()) = tokio::join!(burst, async {
@@ -298,7 +298,7 @@ mod tests {
         let (early, late) = tokio::join!(world.get(), async {
             world.until_asked(1).await;
             world.becomes(Ok(2));
-            world.cache.feed().tell(None);
+            world.cache.feed().record_change(None);
             let (late, ()) = tokio::join!(world.get(), async { world.gate.add_permits(1_000) });
             late
         });
@@ -325,7 +325,7 @@ mod tests {
         let world = World::new();
         assert_eq!(world.get().await, Ok(1));
         world.becomes(Err("away"));
-        world.cache.feed().tell(None);
+        world.cache.feed().record_change(None);
         for _ in 0..10 {
             assert_eq!(world.get().await, Ok(1));
         }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,33 @@ pub trait Loop: Send + Sized + 'static {
 
     /// Runs to the end.
     fn run(self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send;
+}
+
+/// Repeats a task until `stop`: first after `first`, then after the delay that it returned, or as soon as `wake` is
+/// notified. A run that has begun is finished.
+pub async fn repeat<F>(
+    stop: &CancellationToken,
+    first: Duration,
+    wake: Option<&Notify>,
+    mut task: impl FnMut() -> F,
+) where
+    F: Future<Output = Duration>,
+{
+    let mut delay = first;
+    loop {
+        let woken = async {
+            match wake {
+                Some(wake) => wake.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = woken => {}
+            () = tokio::time::sleep(delay) => {}
+        }
+        delay = task().await;
+    }
 }
 
 /// Phase of the shutdown in which a loop is stopped; phases run one after the other.

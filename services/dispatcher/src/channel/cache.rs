@@ -191,7 +191,7 @@ impl Channels {
 
     /// Something of this team has changed: ask again before the next use.
     pub(crate) fn forget(&self, team: TeamId) {
-        self.held.feed().tell(Some(team));
+        self.held.feed().record_change(Some(team));
     }
 
     /// Forwards changes of the feed to `changed` until `stop`.

@@ -22,7 +22,10 @@ const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
 pub(crate) const DELETED: &str = "the channel was deleted";
 
 /// Returns the job with its channel's policy, or its outcome without an attempt.
-pub(crate) async fn screen(core: &Core, mut job: Job) -> Result<(Job, Arc<ChannelPolicy>), Box<JobOutcome>> {
+pub(crate) async fn precheck(
+    core: &Core,
+    mut job: Job,
+) -> Result<(Job, Arc<ChannelPolicy>), Box<JobOutcome>> {
     let now = core.clock.now();
     let stays = |outcome: JobOutcome| Err(Box::new(outcome));
     let mut policy = match core.channels.of_route(job.team_id(), &job.route).await {

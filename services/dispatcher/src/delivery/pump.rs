@@ -15,7 +15,7 @@ use watchbell_runtime::telemetry::propagate;
 
 use crate::channel::policy::ChannelPolicy;
 use crate::delivery::follow_up::{breaks, follow_up, lane_pause};
-use crate::delivery::precheck::screen;
+use crate::delivery::precheck::precheck;
 use crate::job::{Attempt, Break, Job, JobOutcome};
 use crate::lanes::{LaneId, Weighted as _};
 use crate::route::Target;
@@ -127,7 +127,7 @@ async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
 }
 
 async fn outcome(core: &Core, job: Job) -> JobOutcome {
-    match screen(core, job).await {
+    match precheck(core, job).await {
         Ok((job, policy)) => attempt(core, job, &policy).await,
         Err(stays) => *stays,
     }

@@ -20,14 +20,14 @@ pub(crate) const KEPT: &str = "receipt.kept";
 
 /// Days on which teams were last notified.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<HashMap<TeamId, NaiveDate>>);
+pub(crate) struct LastNotices(Mutex<HashMap<TeamId, NaiveDate>>);
 
 /// Sends the notice, once a day. Its event id makes a second one, by any replica, a duplicate.
-pub(crate) fn tell_kept(core: &Core, told: &Told, team: TeamId) {
+pub(crate) fn notify_kept(core: &Core, last_notices: &LastNotices, team: TeamId) {
     let now = core.clock.now().trunc_subsecs(6);
     let today = now.date_naive();
-    let mut told = told.0.lock();
-    if told.get(&team) == Some(&today) {
+    let mut last_notices = last_notices.0.lock();
+    if last_notices.get(&team) == Some(&today) {
         return;
     }
     let Some(event) = event(core, team, now) else {
@@ -38,7 +38,7 @@ pub(crate) fn tell_kept(core: &Core, told: &Told, team: TeamId) {
     let submission = Submission::new(event, planned, false, oneshot::channel().0);
     // If the queue is full, the next round tries again.
     if core.submissions.try_send(submission).is_ok() {
-        told.insert(team, today);
+        last_notices.insert(team, today);
         tracing::warn!(%team, "receipts are kept: the team has neither a compliance recipient nor an Owner");
     }
 }

@@ -12,14 +12,14 @@ use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::delivery::precheck::DELETED;
 use crate::delivery::summaries::close_remaining;
 use crate::job::ParkedFor;
-use crate::maintenance::kept_receipts::{Told, tell_kept};
+use crate::maintenance::kept_receipts::{LastNotices, notify_kept};
 use crate::maintenance::replan::replan;
 use crate::state::Core;
 
 /// Loop that resumes parked deliveries.
 pub(crate) struct Unparker {
     pub(crate) core: Arc<Core>,
-    told: Told,
+    last_notices: LastNotices,
 }
 
 // === impl Unparker ===
@@ -28,7 +28,7 @@ impl Unparker {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self {
             core,
-            told: Told::default(),
+            last_notices: LastNotices::default(),
         }
     }
 
@@ -99,7 +99,7 @@ impl Unparker {
             if !policy.people.receipt_recipients().is_empty() {
                 due += self.unpark(team, lane, ParkedFor::NoRecipient).await?;
             } else if core.db.has_parked(team, lane, ParkedFor::NoRecipient).await? {
-                tell_kept(core, &self.told, team);
+                notify_kept(core, &self.last_notices, team);
             }
         }
         Ok(due)

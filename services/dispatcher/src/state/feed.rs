@@ -28,8 +28,8 @@ pub(crate) struct Feed {
     bus: ChangeBus,
     shared: bool,
     /// Teams of hints that other replicas have not received yet.
-    untold: Mutex<HashSet<TeamId>>,
-    tell: Notify,
+    unsent: Mutex<HashSet<TeamId>>,
+    share: Notify,
 }
 
 // === impl Feed ===
@@ -41,8 +41,8 @@ impl Feed {
             inboxes: broadcast::channel(BACKLOG).0,
             bus: store.bus().clone(),
             shared: store.backend() == Backend::Postgres,
-            untold: Mutex::default(),
-            tell: Notify::new(),
+            unsent: Mutex::default(),
+            share: Notify::new(),
         }
     }
 
@@ -64,16 +64,16 @@ impl Feed {
 
     /// These teams' inboxes have something new.
     pub(crate) fn notified(&self, teams: impl IntoIterator<Item = TeamId>) {
-        let mut told = false;
+        let mut pending = false;
         for team in teams {
             let _ = self.inboxes.send(Some(team));
             if self.shared {
-                self.untold.lock().insert(team);
-                told = true;
+                self.unsent.lock().insert(team);
+                pending = true;
             }
         }
-        if told {
-            self.tell.notify_one();
+        if pending {
+            self.share.notify_one();
         }
     }
 
@@ -91,7 +91,7 @@ impl Feed {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.tell.notified() => self.tell_others().await,
+                () = self.share.notified() => self.share_hints().await,
                 notice = heard.next() => match notice {
                     Some(BusEvent::Published(team)) => drop(self.inboxes.send(team.parse().ok())),
                     Some(BusEvent::MaybeMissed) => drop(self.inboxes.send(None)),
@@ -102,8 +102,8 @@ impl Feed {
     }
 
     /// Sends hints to the other replicas. New ones gather while it runs.
-    async fn tell_others(&self) {
-        let teams = std::mem::take(&mut *self.untold.lock());
+    async fn share_hints(&self) {
+        let teams = std::mem::take(&mut *self.unsent.lock());
         for team in teams {
             if let Err(error) = self.bus.publish(INBOX, &team.to_string()).await {
                 // Watchers also poll.

@@ -34,7 +34,7 @@ impl World {
     /// Config has the revision, and the feed tells of it.
     fn moves_on_to(&self, revision: i64) {
         self.config.set(team_id(), Ok(wire_team(team_id(), revision)));
-        self.feed.tell(Some(team_id()));
+        self.feed.record_change(Some(team_id()));
     }
 }
 
@@ -73,7 +73,7 @@ async fn a_change_of_another_team_fetches_nothing() {
     world.revision().await;
     world
         .feed
-        .tell(Some("team_00000000000000000000000009".parse().unwrap()));
+        .record_change(Some("team_00000000000000000000000009".parse().unwrap()));
     assert_eq!((world.revision().await, world.config.fetches()), (1, 1));
 }
 
@@ -126,7 +126,7 @@ async fn a_team_that_is_deleted_is_gone() {
     let world = World::new();
     world.revision().await;
     world.config.set(team_id(), Err(Status::not_found("deleted")));
-    world.feed.tell(Some(team_id()));
+    world.feed.record_change(Some(team_id()));
     assert_eq!(code(world.snapshots.get(team_id()).await), Code::NotFound);
     assert_eq!(code(world.snapshots.get(team_id()).await), Code::NotFound);
     assert_eq!(world.config.fetches(), 2);

@@ -200,7 +200,7 @@ mod tests {
         let world = World::new(Config::Knows(None));
         assert!(world.accepts().await);
         world.turns(Config::Refuses);
-        world.feed.tell(None);
+        world.feed.record_change(None);
         assert!(!world.accepts().await);
     }
 

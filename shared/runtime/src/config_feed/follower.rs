@@ -117,17 +117,17 @@ impl Follower {
         }
         for team in &change.team_ids {
             match team.parse() {
-                Ok(team) => self.feed.tell(Some(team)),
+                Ok(team) => self.feed.record_change(Some(team)),
                 Err(_) => self.feed.tell_all(),
             }
         }
         if change.platform_keys_changed {
-            self.feed.tell(None);
+            self.feed.record_change(None);
         }
     }
 
     /// Logs why the feed cannot be opened.
-    fn complain(&mut self, status: &Status) {
+    fn log_failure(&mut self, status: &Status) {
         if !matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied) {
             tracing::debug!(code = ?status.code(), "Config's change feed cannot be opened");
             return;
@@ -156,7 +156,7 @@ impl Loop for Follower {
         let mut wait = FIRST_WAIT;
         while let Some((status, was_open)) = shutdown.run_until_cancelled(self.follow()).await {
             self.feed.set(Link::Away);
-            self.complain(&status);
+            self.log_failure(&status);
             if was_open {
                 tracing::warn!(code = ?status.code(), "Config is unavailable; cached configuration stays in use");
                 wait = FIRST_WAIT;

@@ -225,11 +225,11 @@ fn changes_of_very_many_teams_become_changes_of_all() {
     let feed = ConfigFeed::told_by_hand();
     let mark = feed.mark();
     for number in 0..TEAMS as u128 {
-        feed.tell(Some(team(number)));
+        feed.record_change(Some(team(number)));
     }
     let other = Some(team(u128::from(u32::MAX)));
     assert!(feed.is_current(other, mark));
-    feed.tell(None);
+    feed.record_change(None);
     assert!(!feed.is_current(other, mark) && feed.is_current(other, feed.mark()));
 }
 

@@ -16,7 +16,7 @@ use super::TokenError;
 use super::keys::{KeySet, PublicKey};
 use super::token::Token;
 use crate::problem::{Cause, Chain, Problem};
-use crate::tasks::Loop;
+use crate::tasks::{Loop, repeat};
 
 /// No key set is longer, in bytes.
 pub const MAX_KEY_SET: usize = 64 * 1024;
@@ -111,16 +111,10 @@ impl Loop for JwksRefresher {
     const NAME: &'static str = "auth.keys";
 
     async fn run(self, shutdown: CancellationToken) {
-        let running = async {
-            loop {
-                let pause = self.0.tick().await;
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = self.0.asked.notified() => {}
-                }
-            }
-        };
-        shutdown.run_until_cancelled(running).await;
+        let jwks = &*self.0;
+        let refreshing = repeat(&shutdown, Duration::ZERO, Some(&jwks.asked), || jwks.tick());
+        // A refresh is not waited for.
+        shutdown.run_until_cancelled(refreshing).await;
     }
 }
 
