@@ -32,7 +32,7 @@ const OPENING_TIMEOUT: Duration = Duration::from_secs(2);
 /// The changes that were told so far; cheap to clone, every clone sees the same.
 #[derive(Debug, Clone)]
 pub struct ConfigFeed {
-    told: Arc<watch::Sender<Told>>,
+    changes: Arc<watch::Sender<Changes>>,
     link: Arc<watch::Sender<Link>>,
 }
 
@@ -41,7 +41,7 @@ pub struct ConfigFeed {
 pub struct Mark(u64);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Changes {
     now: Mark,
     /// When everything last counted as changed.
     all: Mark,
@@ -54,7 +54,7 @@ struct Told {
 enum Link {
     /// It is being opened.
     Opening,
-    /// It is open, and all that has changed before was told.
+    /// It is open, and all that has changed before was changes.
     Open,
     /// It could not be opened.
     Away,
@@ -80,7 +80,7 @@ impl ConfigFeed {
 
     fn with_link(link: Link) -> Self {
         Self {
-            told: Arc::default(),
+            changes: Arc::default(),
             link: Arc::new(watch::Sender::new(link)),
         }
     }
@@ -88,42 +88,42 @@ impl ConfigFeed {
     /// The present moment. Take it before asking Config: the answer holds all that changed up to it.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        self.told.borrow().now
+        self.changes.borrow().now
     }
 
     /// Whether nothing of this team (of the platform's keys, when `None`) has changed since the mark.
     #[must_use]
     pub fn is_current(&self, of: Option<TeamId>, mark: Mark) -> bool {
-        let told = self.told.borrow();
-        told.all <= mark && told.of.get(&of).is_none_or(|changed| *changed <= mark)
+        let changes = self.changes.borrow();
+        changes.all <= mark && changes.of.get(&of).is_none_or(|changed| *changed <= mark)
     }
 
     /// Something of this team, or of the platform's keys, has changed.
     pub fn record_change(&self, of: Option<TeamId>) {
-        self.told.send_modify(|told| {
-            told.now.0 += 1;
-            if told.of.len() >= TEAMS {
-                told.of.clear();
-                told.all = told.now;
+        self.changes.send_modify(|changes| {
+            changes.now.0 += 1;
+            if changes.of.len() >= TEAMS {
+                changes.of.clear();
+                changes.all = changes.now;
             }
-            told.of.insert(of, told.now);
+            changes.of.insert(of, changes.now);
         });
     }
 
     /// Anything may have changed.
     fn tell_all(&self) {
-        self.told.send_modify(|told| {
-            told.now.0 += 1;
-            told.all = told.now;
-            told.of.clear();
+        self.changes.send_modify(|changes| {
+            changes.now.0 += 1;
+            changes.all = changes.now;
+            changes.of.clear();
         });
     }
 
     /// Until something changes after the mark; answers the moment of the newest change.
     pub async fn changed_since(&self, mark: Mark) -> Mark {
-        let mut told = self.told.subscribe();
-        match told.wait_for(|told| told.now > mark).await {
-            Ok(told) => told.now,
+        let mut changes = self.changes.subscribe();
+        match changes.wait_for(|changes| changes.now > mark).await {
+            Ok(changes) => changes.now,
             // The sender lives as long as `self`.
             Err(_) => mark,
         }

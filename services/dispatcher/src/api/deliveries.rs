@@ -349,21 +349,21 @@ pub(super) async fn channel_stats(
     internal(&request)?;
     let team = team(&request, &request.get_ref().team_id)?;
     let stats = core.db.channel_stats(team).await?;
-    let channels = stats.into_iter().map(|stats| fares(core, team, stats));
+    let channels = stats.into_iter().map(|stats| channel_stats(core, team, stats));
     // Teams have a lane for mail to people even if no mail was ever sent; it has no stats.
-    let told = |stats: &wire::ChannelStats| {
+    let has_stats = |stats: &wire::ChannelStats| {
         !stats.channel_id.is_empty()
             || stats.waiting_count > 0
             || stats.last_success_time.is_some()
             || stats.last_error_time.is_some()
     };
     Ok(wire::GetChannelStatsResponse {
-        channels: channels.filter(told).collect(),
+        channels: channels.filter(has_stats).collect(),
     })
 }
 
 /// Stats of a channel: those of the database, and the deliveries waiting in memory.
-fn fares(core: &Core, team: TeamId, stats: ChannelStats) -> wire::ChannelStats {
+fn channel_stats(core: &Core, team: TeamId, stats: ChannelStats) -> wire::ChannelStats {
     let lane = LaneId(stats.channel_id.unwrap_or(team.as_uuid()));
     let (here, first) = if i32::from(stats.kind) == ChannelKind::InApp.to_wire() {
         (0, None)

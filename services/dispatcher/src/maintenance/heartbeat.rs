@@ -90,8 +90,8 @@ impl Heartbeat {
             tracing::warn!(%before, %after, "other replicas took this one for dead; it continues under a new id");
         }
         if self.may_reap() {
-            let silence = i64::try_from(HEARTBEAT_TIMEOUT.as_micros()).unwrap_or(i64::MAX);
-            core.db.reap_dead_replicas(silence, core.owner()).await?;
+            let timeout = i64::try_from(HEARTBEAT_TIMEOUT.as_micros()).unwrap_or(i64::MAX);
+            core.db.reap_dead_replicas(timeout, core.owner()).await?;
         }
         let mut freed = 0;
         for owner in core.db.dead_owners_all_teams().await? {
@@ -105,7 +105,7 @@ impl Heartbeat {
     }
 
     fn beaten(&self) -> bool {
-        self.history().beat(self.core.clock.monotonic())
+        self.history().record(self.core.clock.monotonic())
     }
 
     /// Since when none got through.
@@ -130,7 +130,7 @@ impl Heartbeat {
         }
     }
 
-    /// Gives everything back and leaves: others need not wait for the silence.
+    /// Gives everything back and leaves: others need not wait for the elapsed.
     pub(crate) async fn leave(&self) {
         let core = &self.core;
         let left = async {
@@ -148,11 +148,11 @@ impl Heartbeat {
 impl HeartbeatMonitor {
     /// Runs once.
     pub(crate) fn tick(&self) {
-        let silence = self.heartbeat.since_last();
-        if silence < DATABASE_TIMEOUT {
+        let elapsed = self.heartbeat.since_last();
+        if elapsed < DATABASE_TIMEOUT {
             self.database.up();
         } else {
-            let seconds = silence.as_secs();
+            let seconds = elapsed.as_secs();
             self.database
                 .down(format!("no heartbeat has succeeded for {seconds} s"));
         }
@@ -163,7 +163,7 @@ impl HeartbeatMonitor {
 
 impl HeartbeatHistory {
     /// Notes a heartbeat of our own; whether others may be judged by theirs.
-    fn beat(&mut self, now: Duration) -> bool {
+    fn record(&mut self, now: Duration) -> bool {
         // The last of another may be a beat older than ours.
         let gap = self.last.replace(now).map(|last| now.saturating_sub(last));
         if gap.is_some_and(|gap| gap > HEARTBEAT_TIMEOUT - HEARTBEAT_INTERVAL) {
@@ -180,14 +180,14 @@ mod tests {
     #[test]
     fn whoever_was_silent_itself_judges_nobody_until_others_had_time_to_beat() {
         let mut history = HeartbeatHistory::default();
-        let mut beat = |seconds| history.beat(Duration::from_secs(seconds));
-        assert!(beat(100), "a new replica may judge its predecessor");
-        assert!(beat(101));
-        assert!(beat(103), "some beats were missed");
-        assert!(!beat(106));
-        assert!(!beat(107));
-        assert!(!beat(108));
-        assert!(beat(109));
-        assert!(!beat(120), "and again");
+        let mut record = |seconds| history.record(Duration::from_secs(seconds));
+        assert!(record(100), "a new replica may judge its predecessor");
+        assert!(record(101));
+        assert!(record(103), "some beats were missed");
+        assert!(!record(106));
+        assert!(!record(107));
+        assert!(!record(108));
+        assert!(record(109));
+        assert!(!record(120), "and again");
     }
 }

@@ -87,8 +87,8 @@ impl Retention {
         } else if let Some(from) = progress.events {
             progress.events = core.db.purge_events_all_teams(from, old, rows).await?;
         } else {
-            let gone = core.db.purge_notifications_all_teams(old, rows).await?;
-            progress.notifications = gone >= rows.unsigned_abs();
+            let deleted = core.db.purge_notifications_all_teams(old, rows).await?;
+            progress.notifications = deleted >= rows.unsigned_abs();
         }
         Ok(())
     }

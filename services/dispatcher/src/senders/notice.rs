@@ -119,18 +119,18 @@ pub(crate) fn web_url(text: &str) -> Option<Url> {
 
 /// The scalars of the data by their own names, clean and in words, for sentences: instants in UTC, `Yes` and `No`.
 pub(crate) fn plain_data(event: &StoredEvent) -> BTreeMap<String, Value> {
-    let clean = |told| match told {
-        Told::Text(text) => Some(match instant(&text) {
+    let clean = |value| match value {
+        FieldValue::Text(text) => Some(match instant(&text) {
             Some(at) => time_text(at).into(),
             None => line(&text).chars().take(300).collect::<String>().into(),
         }),
-        Told::Bool(yes) => Some(if yes { "Yes" } else { "No" }.into()),
-        Told::Number(digits) => json::parse(digits, 0).ok(),
-        Told::Object(_) => None,
+        FieldValue::Bool(yes) => Some(if yes { "Yes" } else { "No" }.into()),
+        FieldValue::Number(digits) => json::parse(digits, 0).ok(),
+        FieldValue::Object(_) => None,
     };
     members(&event.data)
         .into_iter()
-        .filter_map(|(name, text)| Some((name, Told::parse(text).and_then(clean)?)))
+        .filter_map(|(name, text)| Some((name, FieldValue::parse(text).and_then(clean)?)))
         .collect()
 }
 
@@ -181,14 +181,14 @@ fn rank(name: &str) -> usize {
 }
 
 fn facts(event: &StoredEvent) -> (Vec<Fact>, usize) {
-    let said = [event.title.as_str(), event.url.as_str(), event.subject.as_str()];
+    let already = [event.title.as_str(), event.url.as_str(), event.subject.as_str()];
     let mut found: Vec<(usize, Fact)> = members(&event.data)
         .into_iter()
         .filter(|(name, _)| !name.eq_ignore_ascii_case("severity"))
         .filter_map(|(name, text)| {
-            let text = match Told::parse(text)? {
-                Told::Text(text) if said.contains(&text.as_str()) => return None,
-                Told::Text(text) => {
+            let text = match FieldValue::parse(text)? {
+                FieldValue::Text(text) if already.contains(&text.as_str()) => return None,
+                FieldValue::Text(text) => {
                     if let Some(at) = instant(&text) {
                         let fact = Fact {
                             name: humanise(&name),
@@ -198,9 +198,9 @@ fn facts(event: &StoredEvent) -> (Vec<Fact>, usize) {
                     }
                     line(&text).chars().take(MAX_VALUE_CHARS).collect()
                 }
-                Told::Bool(yes) => if yes { "Yes" } else { "No" }.to_owned(),
-                Told::Number(digits) => digits.chars().take(MAX_VALUE_CHARS).collect(),
-                Told::Object(counts) => tally(&counts)?,
+                FieldValue::Bool(yes) => if yes { "Yes" } else { "No" }.to_owned(),
+                FieldValue::Number(digits) => digits.chars().take(MAX_VALUE_CHARS).collect(),
+                FieldValue::Object(counts) => tally(&counts)?,
             };
             let fact = Fact {
                 name: humanise(&name),
@@ -227,15 +227,15 @@ fn tally(counts: &Map<String, Value>) -> Option<String> {
         return None;
     }
     counted.sort_by_key(|(name, _)| std::cmp::Reverse(name.parse::<Severity>().ok()));
-    let told: Vec<_> = counted
+    let shown: Vec<_> = counted
         .iter()
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{count} {}", line(name).chars().take(40).collect::<String>()))
         .collect();
-    Some(if told.is_empty() {
+    Some(if shown.is_empty() {
         "none".to_owned()
     } else {
-        told.join(", ")
+        shown.join(", ")
     })
 }
 
@@ -272,7 +272,7 @@ fn members(json: &str) -> Vec<(String, &RawValue)> {
 }
 
 /// Value of a member, read from its text.
-enum Told<'t> {
+enum FieldValue<'t> {
     Text(String),
     Bool(bool),
     /// Its digits.
@@ -280,7 +280,7 @@ enum Told<'t> {
     Object(Map<String, Value>),
 }
 
-impl<'t> Told<'t> {
+impl<'t> FieldValue<'t> {
     /// `None` for arrays and nulls.
     fn parse(text: &'t RawValue) -> Option<Self> {
         let text = text.get();

@@ -87,12 +87,12 @@ impl Feed {
         if !self.shared {
             return stop.cancelled().await;
         }
-        let mut heard = self.bus.subscribe(INBOX);
+        let mut events = self.bus.subscribe(INBOX);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.share.notified() => self.share_hints().await,
-                notice = heard.next() => match notice {
+                event = events.next() => match event {
                     Some(BusEvent::Published(team)) => drop(self.inboxes.send(team.parse().ok())),
                     Some(BusEvent::MaybeMissed) => drop(self.inboxes.send(None)),
                     None => return,

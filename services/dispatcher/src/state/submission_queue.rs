@@ -186,14 +186,14 @@ mod tests {
         submission
     }
 
-    fn order(turns: &mut SubmissionReceiver) -> Vec<String> {
-        let all = std::iter::from_fn(|| turns.try_next());
+    fn order(receiver: &mut SubmissionReceiver) -> Vec<String> {
+        let all = std::iter::from_fn(|| receiver.try_next());
         all.map(|submission| submission.event.id.to_string()).collect()
     }
 
     #[test]
     fn teams_take_turns_and_each_keeps_its_order() {
-        let (queue, mut turns) = SubmissionQueue::new(100);
+        let (queue, mut receiver) = SubmissionQueue::new(100);
         let (loud, other) = (team(), team());
         for number in 0..10 {
             queue.try_send(submission(loud, &format!("l{number}"))).unwrap();
@@ -203,13 +203,13 @@ mod tests {
         }
         assert_eq!(queue.waiting(), 16);
         let expected = "l0 l1 l2 l3 o0 o1 o2 o3 l4 l5 l6 l7 o4 o5 l8 l9";
-        assert_eq!(order(&mut turns).join(" "), expected);
+        assert_eq!(order(&mut receiver).join(" "), expected);
         assert_eq!(queue.waiting(), 0);
     }
 
     #[test]
     fn whoever_sends_large_events_has_fewer_turns() {
-        let (queue, mut turns) = SubmissionQueue::new(1_000);
+        let (queue, mut receiver) = SubmissionQueue::new(1_000);
         let (heavy, other) = (team(), team());
         for number in 0..2 {
             queue.try_send(large(heavy, &format!("H{number}"), 12)).unwrap();
@@ -217,7 +217,7 @@ mod tests {
         for number in 0..24 {
             queue.try_send(submission(other, &number.to_string())).unwrap();
         }
-        let order = order(&mut turns);
+        let order = order(&mut receiver);
         let heavy: Vec<_> = (0..order.len())
             .filter(|at| order[*at].starts_with('H'))
             .collect();
@@ -230,21 +230,21 @@ mod tests {
 
     #[test]
     fn a_flood_is_refused_while_others_still_get_in_and_what_is_taken_counts_until_it_is_settled() {
-        let (queue, mut turns) = SubmissionQueue::new(10);
+        let (queue, mut receiver) = SubmissionQueue::new(10);
         let (loud, other) = (team(), team());
         let granted = (0..10).filter(|n| queue.try_send(submission(loud, &n.to_string())).is_ok());
         assert_eq!(granted.count(), 5);
-        let first = turns.try_next().unwrap();
+        let first = receiver.try_next().unwrap();
         assert_eq!(queue.try_send(submission(loud, "more")), Err(Refused::Full));
         assert_eq!(queue.try_send(submission(other, "other")), Ok(()));
         drop(first);
-        drop(turns.try_next());
+        drop(receiver.try_next());
         assert_eq!(queue.try_send(submission(loud, "later")), Ok(()));
     }
 
     #[test]
     fn a_large_event_takes_the_room_of_many() {
-        let (queue, _turns) = SubmissionQueue::new(10);
+        let (queue, _receiver) = SubmissionQueue::new(10);
         queue.try_send(large(team(), "large", 9)).unwrap();
         let small = team();
         assert_eq!(queue.try_send(submission(small, "1")), Ok(()));
@@ -253,15 +253,15 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_when_the_process_stops_is_told() {
-        let (queue, mut turns) = SubmissionQueue::new(10);
+        let (queue, mut receiver) = SubmissionQueue::new(10);
         let (answer, answered) = oneshot::channel();
         let event = fixtures::event("scan.failed");
         queue
             .try_send(Submission::new(event, Vec::new(), false, answer))
             .unwrap();
-        let waits = turns.next().await;
+        let waits = receiver.next().await;
         queue.try_send(waits).unwrap();
-        drop(turns);
+        drop(receiver);
         assert!(answered.await.is_err());
         assert_eq!(queue.waiting(), 0);
         assert_eq!(queue.try_send(submission(team(), "late")), Err(Refused::Closed));

@@ -246,14 +246,14 @@ impl Db {
             .map(|_| ())
     }
 
-    /// Removes the rows of other replicas without a heartbeat for `silence` microseconds. Never its own: a replica
+    /// Removes the rows of other replicas without a heartbeat for `timeout` microseconds. Never its own: a replica
     /// that runs this is alive, however long it waited for the database.
-    pub(crate) async fn reap_dead_replicas(&self, silence: i64, us: Uuid) -> Result<u64, DbErr> {
+    pub(crate) async fn reap_dead_replicas(&self, timeout: i64, us: Uuid) -> Result<u64, DbErr> {
         let sql = format!(
             "DELETE FROM replicas WHERE heartbeat_at < {} - $1 AND id <> $2",
             self.database_now()
         );
-        self.execute(sql, vec![silence.into(), us.into()]).await
+        self.execute(sql, vec![timeout.into(), us.into()]).await
     }
 
     /// Owners of leases that are no living replica.
