@@ -51,7 +51,7 @@ impl World {
             Needs {
                 clock: self.clock.shared(),
                 config: self.config.clone(),
-                feed: ConfigFeed::told_by_hand(),
+                feed: ConfigFeed::manual(),
                 dispatcher: self.dispatcher.clone(),
                 brand: Brand::default(),
             },

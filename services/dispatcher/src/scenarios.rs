@@ -148,7 +148,7 @@ impl Rig {
             db: Db::new(store.clone()),
             channels: Channels::new(
                 Arc::clone(&env.config) as _,
-                ConfigFeed::told_by_hand(),
+                ConfigFeed::manual(),
                 env.clock.shared(),
                 true,
             ),

@@ -74,7 +74,7 @@ impl ConfigFeed {
 
     /// A feed that is open and has no follower: for tests, which call [`ConfigFeed::tell`].
     #[must_use]
-    pub fn told_by_hand() -> Self {
+    pub fn manual() -> Self {
         Self::with_link(Link::Open)
     }
 

@@ -236,7 +236,7 @@ mod tests {
         fn new() -> Self {
             let clock = ManualClock::shared();
             Self {
-                cache: StaleCache::new(ConfigFeed::told_by_hand(), clock.clone(), 10),
+                cache: StaleCache::new(ConfigFeed::manual(), clock.clone(), 10),
                 clock,
                 config: Mutex::new(Ok(1)),
                 asked: AtomicUsize::new(0),

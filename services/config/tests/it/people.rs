@@ -63,7 +63,7 @@ store_tests! {
         let members = GrantedMembers::new(
             Arc::new(Token(principal)),
             teams,
-            ConfigFeed::told_by_hand(),
+            ConfigFeed::manual(),
             config.clock.shared(),
         );
         let manages = async || members.verify("").await.unwrap().principal.allows(Scope::ConfigWrite);

@@ -349,7 +349,7 @@ pub(super) async fn channel_stats(
     internal(&request)?;
     let team = team(&request, &request.get_ref().team_id)?;
     let stats = core.db.channel_stats(team).await?;
-    let channels = stats.into_iter().map(|stats| channel_stats(core, team, stats));
+    let channels = stats.into_iter().map(|stats| stats_with_memory(core, team, stats));
     // Teams have a lane for mail to people even if no mail was ever sent; it has no stats.
     let has_stats = |stats: &wire::ChannelStats| {
         !stats.channel_id.is_empty()
@@ -363,7 +363,7 @@ pub(super) async fn channel_stats(
 }
 
 /// Stats of a channel: those of the database, and the deliveries waiting in memory.
-fn channel_stats(core: &Core, team: TeamId, stats: ChannelStats) -> wire::ChannelStats {
+fn stats_with_memory(core: &Core, team: TeamId, stats: ChannelStats) -> wire::ChannelStats {
     let lane = LaneId(stats.channel_id.unwrap_or(team.as_uuid()));
     let (here, first) = if i32::from(stats.kind) == ChannelKind::InApp.to_wire() {
         (0, None)

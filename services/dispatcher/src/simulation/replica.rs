@@ -68,7 +68,7 @@ impl Replica {
     ) -> Self {
         let clock: SharedClock = Arc::new(Skewed { clock, by: skew });
         let parts = Parts {
-            channels: Channels::new(config, ConfigFeed::told_by_hand(), Arc::clone(&clock), true),
+            channels: Channels::new(config, ConfigFeed::manual(), Arc::clone(&clock), true),
             clock,
             settings,
             db: Db::new(store.clone()),

@@ -40,7 +40,7 @@ impl World {
         let needs = Needs {
             clock: TestClock::default().shared(),
             config: config.clone(),
-            feed: ConfigFeed::told_by_hand(),
+            feed: ConfigFeed::manual(),
             dispatchers: vec![dispatcher.clone()],
             meter: NoopMeterProvider::new().meter("test"),
         };

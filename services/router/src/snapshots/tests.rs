@@ -18,7 +18,7 @@ impl World {
         let config = FakeConfig::new();
         config.set(team_id(), Ok(wire_team(team_id(), 1)));
         let clock = TestClock::default();
-        let feed = ConfigFeed::told_by_hand();
+        let feed = ConfigFeed::manual();
         Self {
             snapshots: Snapshots::new(config.clone(), feed.clone(), clock.shared()),
             config,

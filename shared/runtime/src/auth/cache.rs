@@ -161,7 +161,7 @@ mod tests {
                 asked: AtomicU32::new(0),
             });
             let clock = ManualClock::shared();
-            let feed = ConfigFeed::told_by_hand();
+            let feed = ConfigFeed::manual();
             let keys = CachedKeys::new(Arc::clone(&fake), feed.clone(), clock.clone());
             Self {
                 fake,

@@ -222,7 +222,7 @@ async fn a_service_token_that_config_refuses_is_told_from_an_absent_config() {
 
 #[test]
 fn changes_of_very_many_teams_become_changes_of_all() {
-    let feed = ConfigFeed::told_by_hand();
+    let feed = ConfigFeed::manual();
     let mark = feed.mark();
     for number in 0..TEAMS as u128 {
         feed.record_change(Some(team(number)));
