@@ -24,19 +24,19 @@ use watchbell_model::ids::TeamId;
 pub use self::follower::Follower;
 use crate::ready::Readiness;
 
-/// How many teams' changes are told apart; when there are more, everything counts as changed.
+/// Number of teams whose changes are tracked separately; above it, everything counts as changed.
 const TEAMS: usize = 100_000;
-/// How long to wait while the feed is being opened.
+/// How long callers wait while the feed is being opened.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The changes that were told so far; cheap to clone, every clone sees the same.
+/// Changes reported so far; clones share one state.
 #[derive(Debug, Clone)]
 pub struct ConfigFeed {
     changes: Arc<watch::Sender<Changes>>,
     link: Arc<watch::Sender<Link>>,
 }
 
-/// A moment in the order of changes; see [`ConfigFeed::mark`].
+/// A position in the order of changes; see [`ConfigFeed::mark`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(u64);
 
@@ -54,7 +54,7 @@ struct Changes {
 enum Link {
     /// It is being opened.
     Opening,
-    /// It is open, and all that has changed before was changes.
+    /// It is open, and all earlier changes were recorded.
     Open,
     /// It could not be opened.
     Away,
@@ -72,7 +72,7 @@ impl ConfigFeed {
         (feed, follower)
     }
 
-    /// A feed that is open and has no follower: for tests, which call [`ConfigFeed::tell`].
+    /// A feed that is open and has no follower: for tests, which call [`ConfigFeed::record_change`].
     #[must_use]
     pub fn manual() -> Self {
         Self::with_link(Link::Open)
@@ -98,7 +98,7 @@ impl ConfigFeed {
         changes.all <= mark && changes.of.get(&of).is_none_or(|changed| *changed <= mark)
     }
 
-    /// Something of this team, or of the platform's keys, has changed.
+    /// Records a change of this team, or of the platform's keys.
     pub fn record_change(&self, of: Option<TeamId>) {
         self.changes.send_modify(|changes| {
             changes.now.0 += 1;
@@ -110,7 +110,7 @@ impl ConfigFeed {
         });
     }
 
-    /// Anything may have changed.
+    /// Records that anything may have changed.
     fn tell_all(&self) {
         self.changes.send_modify(|changes| {
             changes.now.0 += 1;
@@ -119,7 +119,7 @@ impl ConfigFeed {
         });
     }
 
-    /// Until something changes after the mark; answers the moment of the newest change.
+    /// Waits for a change after the mark; returns the newest mark.
     pub async fn changed_since(&self, mark: Mark) -> Mark {
         let mut changes = self.changes.subscribe();
         match changes.wait_for(|changes| changes.now > mark).await {
@@ -136,7 +136,7 @@ impl ConfigFeed {
         *self.link.borrow() == Link::Open || self.mark() > Mark::default()
     }
 
-    /// Whether Config can be asked. Waits while the feed is being opened, for two seconds at most.
+    /// Whether Config is available. Waits while the feed is being opened, for two seconds at most.
     pub async fn is_reachable(&self) -> bool {
         if *self.link.borrow() == Link::Opening {
             let mut link = self.link.subscribe();
