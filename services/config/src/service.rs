@@ -3,50 +3,24 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use watchbell_contracts::api::DispatcherApi;
 use watchbell_egress::Guard;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::ids::TeamId;
-use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
-use watchbell_runtime::settings::read;
 use watchbell_runtime::tenant_pool::TenantPool;
-use watchbell_store::{DatabaseSettings, Store, connect};
+use watchbell_store::{Store, connect};
 
 use crate::dispatcher::Link;
 use crate::error::Result;
 use crate::followers::Followers;
-use crate::sealing::{Keyring, SealingSettings};
-use crate::slack::{SlackApp, SlackSettings};
+use crate::sealing::Keyring;
+use crate::settings::Settings;
+use crate::slack::SlackApp;
 use crate::store::changes::Change;
 use crate::store::{self, Migrator};
-
-/// How Config is configured.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Its own database.
-    pub database: DatabaseSettings,
-    /// The keys that seal channels' secrets. A key must be there when the service opens.
-    #[serde(default)]
-    pub sealing: SealingSettings,
-    /// The keys of the links in emails: the one that the Dispatchers sign with, then those that still verify. Without
-    /// any, no link is valid.
-    #[serde(default, deserialize_with = "read::list")]
-    pub unsubscribe_keys: Vec<Secret>,
-    /// The platform's Slack app; without it there is no "Add to Slack".
-    #[serde(default)]
-    pub slack: Option<SlackSettings>,
-    /// Under which name, and at which address, pages are served. The composing process puts it in.
-    #[serde(skip)]
-    pub brand: Brand,
-    /// Whether the platform has a mail server of its own. The composing process puts it in.
-    #[serde(skip)]
-    pub platform_mail: bool,
-}
 
 /// Config. Implements every API of the control plane; cheap to clone.
 #[derive(Debug, Clone)]
@@ -191,43 +165,5 @@ impl Service {
         self.followers().announce(self.store(), cursor).await;
         self.followers().acknowledged(cursor).await;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use watchbell_runtime::settings::{Loader, SettingsError};
-
-    use super::*;
-
-    fn read(variable: &str, value: &str) -> std::result::Result<Settings, SettingsError> {
-        let variables = [("DATABASE__URL", "sqlite::memory:"), (variable, value)];
-        let variables =
-            variables.map(|(name, value)| (format!("WATCHBELL__CONFIG__{name}"), value.to_owned()));
-        Loader::new().env(variables).load().unwrap().required("config")
-    }
-
-    #[test]
-    fn older_keys_may_come_by_the_environment() {
-        let keys = ["first=", "second="].map(Secret::from);
-        let sealing = read("SEALING__OLDER_KEYS", "first=, second=").unwrap();
-        assert_eq!(sealing.sealing.older_keys, keys);
-        let unsubscribe = read("UNSUBSCRIBE_KEYS", "first=,second=").unwrap();
-        assert_eq!(unsubscribe.unsubscribe_keys, keys);
-        let none = read("SEALING__OLDER_KEYS", "").unwrap();
-        assert!(none.sealing.older_keys.is_empty() && none.unsubscribe_keys.is_empty());
-    }
-
-    #[test]
-    fn an_older_key_that_is_none_is_not_shown() {
-        let mut settings = read("SEALING__OLDER_KEYS", "hunter2").unwrap();
-        settings.sealing.key = Keyring::generate_key();
-        let said = Keyring::new(&settings.sealing).unwrap_err().to_string();
-        assert!(
-            said.contains("sealing key") && !said.contains("hunter2"),
-            "{said}"
-        );
-        let said = read("SEALING__OLDER_KEYS__X", "hunter2").unwrap_err().to_string();
-        assert!(said.contains("older_keys") && !said.contains("hunter2"), "{said}");
     }
 }

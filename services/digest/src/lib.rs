@@ -11,32 +11,25 @@ mod maker;
 pub mod render;
 pub mod schedule;
 mod scheduler;
+mod settings;
 mod store;
 pub mod summary;
 mod team;
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
-use watchbell_store::{DatabaseSettings, Store, connect};
+use watchbell_store::{Store, connect};
 
 pub use crate::error::{Error, Result};
 pub use crate::maker::EVENT_TYPE;
+pub use crate::settings::Settings;
 pub use crate::store::Migrator;
 use crate::{maker::Maker, scheduler::Scheduler, store::Runs};
-
-/// The section `[digest]` of the settings.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Its own database.
-    pub database: DatabaseSettings,
-}
 
 /// What the Digest needs of others.
 pub struct Needs {

@@ -6,6 +6,7 @@
 mod cookie;
 mod page;
 mod preferences;
+mod settings;
 mod settings_pages;
 mod slack;
 mod stream;
@@ -13,36 +14,21 @@ mod text;
 mod unsubscribe;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use serde::Deserialize;
-use url::Url;
 use watchbell_contracts::api::{ChannelApi, InboxApi, PreferenceApi};
 use watchbell_model::brand::Brand;
 use watchbell_runtime::auth::AuthLayer;
-use watchbell_runtime::settings::read;
 
 use crate::cookie::Cookies;
 pub use crate::page::PageError;
 use crate::page::Pages;
+pub use crate::settings::Settings;
 
 /// No form is larger, in bytes.
 const MAX_FORM: usize = 64 * 1024;
-
-/// The section `[edge]` of the settings.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EdgeSettings {
-    /// Where members change notifications in the platform itself. Links of receipts and notices lead there; without it
-    /// a page says where to look.
-    pub platform_settings_url: Option<Url>,
-    /// How often an inbox stream in which nothing happens gives a sign of life.
-    #[serde(deserialize_with = "read::duration")]
-    pub heartbeat: Duration,
-}
 
 /// What the Edge needs of others.
 pub struct Needs {
@@ -63,7 +49,7 @@ pub struct Needs {
 /// What all routes share. Cheap to clone.
 #[derive(Clone)]
 pub struct Edge {
-    settings: Arc<EdgeSettings>,
+    settings: Arc<Settings>,
     preferences: Arc<dyn PreferenceApi>,
     channels: Arc<dyn ChannelApi>,
     inbox: Arc<dyn InboxApi>,
@@ -103,7 +89,7 @@ impl Edge {
     ///
     /// # Errors
     /// A brand that no page or header can carry.
-    pub fn new(settings: EdgeSettings, needs: Needs) -> Result<Self, PageError> {
+    pub fn new(settings: Settings, needs: Needs) -> Result<Self, PageError> {
         Ok(Self {
             settings: Arc::new(settings),
             preferences: needs.preferences,
@@ -114,15 +100,6 @@ impl Edge {
             cookies: Cookies::new(&needs.brand.public_url),
             origins: needs.web_origins.into(),
         })
-    }
-}
-
-impl Default for EdgeSettings {
-    fn default() -> Self {
-        Self {
-            platform_settings_url: None,
-            heartbeat: Duration::from_secs(15),
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use watchbell_runtime::auth::{AuthLayer, Session};
 use watchbell_runtime::settings::LimitSettings;
 use watchbell_testkit::TestClock;
 
-use crate::{Edge, EdgeSettings, Needs, router};
+use crate::{Edge, Needs, Settings, router};
 use fakes::{
     COLLEAGUE, InboxStandIn, MEMBER, OTHER_MEMBER, OneKey, OneMember, PreferencesStandIn, TEAM, TOKEN,
 };
@@ -32,10 +32,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self::with(EdgeSettings::default(), Brand::default())
+        Self::with(Settings::default(), Brand::default())
     }
 
-    fn with(settings: EdgeSettings, brand: Brand) -> Self {
+    fn with(settings: Settings, brand: Brand) -> Self {
         let preferences = PreferencesStandIn::new();
         let inbox = InboxStandIn::new();
         let clock = TestClock::default().shared();
@@ -281,7 +281,7 @@ async fn the_brand_is_the_configured_one() {
         public_url: "https://bell.example.com".parse().unwrap(),
         ..Brand::default()
     };
-    let page = World::with(EdgeSettings::default(), brand)
+    let page = World::with(Settings::default(), brand)
         .get(&link("/unsubscribe"))
         .await;
     page.says("Qor &amp; Trace");
@@ -376,9 +376,9 @@ async fn links_of_receipts_lead_to_the_platform_or_say_where_to_look() {
         .says("Compliance");
     let url = "https://app.example.com/account/notifications/".parse().ok();
     let world = World::with(
-        EdgeSettings {
+        Settings {
             platform_settings_url: url,
-            ..EdgeSettings::default()
+            ..Settings::default()
         },
         Brand::default(),
     );

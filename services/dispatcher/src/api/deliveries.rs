@@ -349,7 +349,9 @@ pub(super) async fn channel_stats(
     internal(&request)?;
     let team = team(&request, &request.get_ref().team_id)?;
     let stats = core.db.channel_stats(team).await?;
-    let channels = stats.into_iter().map(|stats| stats_with_memory(core, team, stats));
+    let channels = stats
+        .into_iter()
+        .map(|stats| stats_with_memory(core, team, stats));
     // Teams have a lane for mail to people even if no mail was ever sent; it has no stats.
     let has_stats = |stats: &wire::ChannelStats| {
         !stats.channel_id.is_empty()
