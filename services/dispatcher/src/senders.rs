@@ -2,7 +2,6 @@
 //! does not follow redirects, and it never fails: every failure is a result.
 
 mod answer;
-mod dispatch;
 mod email;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -14,6 +13,7 @@ mod slack;
 pub(crate) mod summary;
 mod teams;
 mod text;
+mod transport;
 mod webhook;
 
 use std::fmt;
@@ -26,7 +26,7 @@ use watchbell_contracts::config::v1 as config;
 use watchbell_egress::{GuardedUrl, Refusal};
 use watchbell_model::ids::{DeliveryId, TeamId};
 
-pub(crate) use dispatch::{SenderDeps, Senders};
+pub(crate) use transport::{SenderDeps, Senders};
 
 use self::logged::LoggedHeaders;
 use crate::event::StoredEvent;
@@ -48,7 +48,7 @@ pub(crate) struct Message {
     /// The same for every attempt: for a `Message-ID` that stays.
     pub(crate) delivery_id: DeliveryId,
     /// From 1.
-    #[cfg_attr(not(test), allow(dead_code, reason = "no transport says it yet"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "only tests read it"))]
     pub(crate) attempt_number: u32,
     /// What is told.
     pub(crate) event: Arc<StoredEvent>,

@@ -83,7 +83,7 @@ impl Senders {
         })
     }
 
-    async fn dispatch(&self, outgoing: &Message, channel: &ResolvedChannel) -> AttemptResult {
+    async fn send_by_kind(&self, outgoing: &Message, channel: &ResolvedChannel) -> AttemptResult {
         let (configured, secrets) = match &channel.via {
             Via::PlatformMail => return self.mail(outgoing, channel, None).await,
             Via::Channel { channel, secrets } => (channel, secrets),
@@ -431,12 +431,12 @@ fn message_id(delivery: DeliveryId, index: Option<usize>) -> String {
 impl Transport for Senders {
     async fn send(&self, outgoing: &Message, channel: &ResolvedChannel) -> AttemptResult {
         let started = self.deps.clock.monotonic();
-        let result = self.dispatch(outgoing, channel).await;
+        let result = self.send_by_kind(outgoing, channel).await;
         let latency = self.deps.clock.monotonic().saturating_sub(started);
         AttemptResult { latency, ..result }
     }
 }
 
 #[cfg(test)]
-#[path = "dispatch_tests.rs"]
+#[path = "transport_tests.rs"]
 mod tests;
