@@ -10,18 +10,18 @@ use sea_orm_migration::MigratorTrait;
 
 use crate::{Backend, Store};
 
-/// What a release has left.
+/// Schema and statements that a release left behind.
 #[derive(Debug, Clone, Copy)]
 pub struct Released {
     /// SQL that makes its schema on SQLite.
     pub sqlite: &'static str,
-    /// The same on PostgreSQL.
+    /// The schema on PostgreSQL.
     pub postgres: &'static str,
     /// The statements that it sends to PostgreSQL, each ended by a semicolon and an empty line.
     pub statements: &'static str,
 }
 
-/// Tables by what an INSERT or UPDATE that does not know of a change would trip over.
+/// Tables, as far as an INSERT or UPDATE of an older release depends on them.
 #[derive(Debug, Clone, Default)]
 struct Shape {
     columns: BTreeMap<(String, String), Column>,
@@ -57,7 +57,7 @@ pub async fn check<M: MigratorTrait>(store: &Store, released: &Released) {
     if store.backend() == Backend::Postgres {
         let statements = released.statements.split(";\n\n").map(str::trim);
         for statement in statements.filter(|statement| !statement.is_empty()) {
-            // Only parsed and analysed; what an INSERT needs beyond that the shape has told.
+            // Only parsed and analysed; the shape covers the rest of an INSERT.
             let transaction = store.begin().await.expect("a transaction");
             let prepare = format!("PREPARE released AS {statement}");
             match transaction.execute_unprepared(&prepare).await {
@@ -123,7 +123,7 @@ impl Shape {
         }
     }
 
-    /// What a release that knows this shape cannot do any more with another.
+    /// What a release that knows this shape can no longer do with another.
     fn broken_by(&self, after: &Self) -> Vec<String> {
         let mut broken = Vec::new();
         let tables: BTreeSet<&String> = self.columns.keys().map(|(table, _)| table).collect();

@@ -1,7 +1,6 @@
-//! Opening a database in the one shape that all services use. SQLite has one writer at a time: a connection of the
-//! driver's, or one on the thread of whoever commits without pause (`inline`), in turns, because they would only wait for
-//! each other's lock; and a pool of readers that never block them (WAL). PostgreSQL gets one pool (`postgres`).
-//! Either way a commit is on disk before it is acknowledged.
+//! Opening of databases, the same for all services. SQLite has one writer at a time: a connection of the driver's, or
+//! one on the caller's thread (`inline`), which take turns by a write permit; and a pool of readers, which the writer
+//! never blocks (WAL). PostgreSQL has one pool (`postgres`). In both a commit is on disk before it is acknowledged.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,9 +34,9 @@ struct Inner {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     bus: ChangeBus,
-    /// Whose turn it is to write to SQLite.
+    /// Lock for writing to SQLite.
     write_lock: Arc<Mutex<()>>,
-    /// SQLite's, on the thread of whoever asks.
+    /// SQLite's connection on the caller's thread.
     inline: Option<Arc<Inline>>,
     /// PostgreSQL's, when there are several servers.
     _following: Option<Following>,
@@ -68,7 +67,7 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<Store, StoreError> {
 
 async fn connect_sqlite(settings: &DatabaseSettings, path: &Path) -> Result<Store, StoreError> {
     create_private_file(path)?;
-    // The writer goes first: it turns WAL on, which readers cannot.
+    // The writer goes first: it enables WAL, which readers cannot.
     let unusable = |error| StoreError::Sqlite {
         path: path.display().to_string(),
         error,
@@ -107,8 +106,9 @@ fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOpti
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)
         .map_sqlx_sqlite_before_acquire(|connection, _| {
-            // On a full disk SQLite rolls back by itself; the driver's own ROLLBACK then fails, and it believes for ever to
-            // be in a transaction. What came next would be a savepoint in one that nobody commits.
+            // On a full disk SQLite rolls back by itself; the driver's own ROLLBACK then fails, and the driver
+            // considers the connection to be in a transaction for ever. Its next transaction would be a savepoint
+            // that is never committed.
             let usable = !connection.is_in_transaction();
             Box::pin(std::future::ready(Ok(usable)))
         })
@@ -130,7 +130,7 @@ fn sqlite_options(path: &Path, connections: u32, read_only: bool) -> ConnectOpti
     quiet(options)
 }
 
-/// Only the owner may read what a team configured; SQLite gives `-wal` and `-shm` the file's own mode.
+/// Creates the file, readable only by its owner. SQLite gives `-wal` and `-shm` the file's mode.
 fn create_private_file(path: &Path) -> Result<(), StoreError> {
     let fail = |source| StoreError::File {
         path: path.display().to_string(),
@@ -163,7 +163,7 @@ impl Store {
         }
     }
 
-    /// Connections to read by. On SQLite they refuse to write, and see what was committed when each query begins.
+    /// Connections for reading. On SQLite they refuse writes, and see the state at the beginning of each query.
     pub fn reader(&self) -> &DatabaseConnection {
         &self.inner.reader
     }
@@ -173,11 +173,11 @@ impl Store {
         &self.inner.writer
     }
 
-    /// Waits for the right to write, where only one may at a time. Who writes a single statement to a database that others
-    /// write to by [`Store::begin_inline`] asks for it first.
+    /// Waits for the permission to write, on SQLite. A single statement outside a transaction takes it first, when
+    /// others use [`Store::begin_inline`].
     ///
     /// # Errors
-    /// Nobody gave it back in time.
+    /// It was not released in time.
     pub async fn write_permit(&self) -> Result<WritePermit, DbErr> {
         if self.inner.backend == Backend::Postgres {
             return Ok(WritePermit(None));
@@ -189,10 +189,10 @@ impl Store {
         }
     }
 
-    /// Begins a transaction whose statements block the thread they are on, in its turn.
+    /// Begins a transaction whose statements block the caller's thread, under a write permit.
     ///
     /// # Errors
-    /// The database's; see [`crate::is_transient`]. PostgreSQL has no such thing.
+    /// The database's; see [`crate::is_transient`]. PostgreSQL does not support it.
     pub async fn begin_inline(&self) -> Result<InlineTransaction, DbErr> {
         let Some(inline) = &self.inner.inline else {
             let why = "only SQLite works on the caller's thread";
@@ -206,17 +206,17 @@ impl Store {
         self.inner.backend
     }
 
-    /// What the store was opened with; opening it again gives a second replica.
+    /// The settings of the store; opening it again with them gives a second replica.
     pub fn settings(&self) -> &DatabaseSettings {
         &self.inner.settings
     }
 
-    /// The way to tell other replicas of the same service that something changed.
+    /// The bus for notifying other replicas of the same service.
     pub fn bus(&self) -> &ChangeBus {
         &self.inner.bus
     }
 
-    /// Asks the database for a sign of life; for readiness checks.
+    /// Runs a trivial query, for readiness checks.
     ///
     /// # Errors
     /// The database's.
@@ -224,8 +224,8 @@ impl Store {
         self.inner.reader.execute_unprepared("SELECT 1").await.map(|_| ())
     }
 
-    /// Copies what the WAL holds into SQLite's file, beside whoever reads and writes; PostgreSQL does so by itself. A commit
-    /// that finds the WAL full then has little left to copy.
+    /// Copies the WAL into SQLite's file while others read and write; PostgreSQL does so by itself. A commit that
+    /// finds the WAL full then has little left to copy.
     ///
     /// # Errors
     /// The database's.
@@ -239,7 +239,7 @@ impl Store {
         }
     }
 
-    /// Closes all connections, after what is running on them; every later call fails. SQLite folds its WAL in.
+    /// Closes all connections after their running statements; later calls fail. SQLite merges its WAL.
     ///
     /// # Errors
     /// The database's.

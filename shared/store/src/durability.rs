@@ -1,5 +1,5 @@
-//! Whether what PostgreSQL acknowledges outlives its primary. With standbys that replicate asynchronously a fail-over
-//! loses the last commits, and nobody is told.
+//! Check whether commits that PostgreSQL has acknowledged survive a fail-over. With asynchronous standbys the last
+//! commits are lost silently.
 
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
 
@@ -20,7 +20,7 @@ pub enum Risk {
     Unreplicated {
         /// How many there are.
         standbys: i64,
-        /// The setting that says so.
+        /// The responsible setting.
         setting: &'static str,
     },
 }
@@ -28,8 +28,8 @@ pub enum Risk {
 // === impl Store ===
 
 impl Store {
-    /// Why a commit that is acknowledged now may be lost; `None` when nothing says so. SQLite has one disk, and is asked to
-    /// write to it. What replicates below PostgreSQL, as some clouds do, is not seen.
+    /// Why an acknowledged commit may be lost; `None` when no risk is known. SQLite writes to one disk,
+    /// synchronously. Replication below PostgreSQL, as in some clouds, is not visible.
     ///
     /// # Errors
     /// The database's.

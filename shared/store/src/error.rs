@@ -1,10 +1,10 @@
-//! What can go wrong with a database, sorted by what a caller can do about it: wait and try again
-//! (transient), tell the user that the name is taken (unique violation), or report a defect (the rest).
+//! Errors of databases, by what a caller can do: retry later (transient), report that the name is taken (unique
+//! violation), or report a defect (the rest).
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 use thiserror::Error;
 
-/// The disk, or whatever lies between, did not do what it was asked (sqlite.org/rescode.html).
+/// An I/O error (sqlite.org/rescode.html).
 const SQLITE_IOERR: i32 = 10;
 
 /// A database that could not be opened or migrated.
@@ -17,9 +17,9 @@ pub enum StoreError {
     /// The file or its directory could not be made.
     #[error("database file {path}: {source}")]
     File {
-        /// The path concerned.
+        /// The path.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The SQLite file cannot be used: it is none, or its disk is full or faulty.
@@ -27,10 +27,10 @@ pub enum StoreError {
     Sqlite {
         /// The file.
         path: String,
-        /// What SQLite said.
+        /// SQLite's error.
         error: DbErr,
     },
-    /// A newer release has taken away what this one needs.
+    /// A newer release has removed what this one needs.
     #[error(
         "a newer Watchbell has migrated the database ({migration}), and this release is too old for it: start a newer one"
     )]
@@ -38,13 +38,13 @@ pub enum StoreError {
         /// The migration that did.
         migration: String,
     },
-    /// Only a standby answers, or a server that is fenced; a fail-over may be under way.
+    /// Only a standby or a fenced server answers; a fail-over may be in progress.
     #[error("database: {host} is read-only, and no other server answers: Watchbell needs the primary")]
     ReadOnly {
         /// The server that answers.
         host: String,
     },
-    /// The database said no, or did not answer.
+    /// A database error, or a database that does not answer.
     #[error("database: {0}")]
     Db(#[from] DbErr),
 }
@@ -60,7 +60,7 @@ impl StoreError {
     }
 }
 
-/// SQLite tells of a full disk in several ways, and only in one of them in so many words.
+/// SQLite reports a full disk by several codes, of which only one says so.
 fn hint(error: &DbErr) -> &'static str {
     let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
         return "";
@@ -74,10 +74,10 @@ fn hint(error: &DbErr) -> &'static str {
     }
 }
 
-/// Whether the same call may succeed later without anybody changing anything: the database is unavailable, starting,
-/// failing over, full or busy, or a transaction lost a race that the database asks to repeat.
+/// Whether the same call may succeed later without a change: the database is unavailable, starting, failing over,
+/// full or busy, or a transaction lost a race and must be repeated.
 ///
-/// An outage is a state to wait in, never a reason to drop work or to end a loop.
+/// An outage ends by itself; never drop work or end a loop because of it.
 pub fn is_transient(err: &DbErr) -> bool {
     match err {
         DbErr::ConnectionAcquire(_) => true,
@@ -99,7 +99,7 @@ pub fn is_unstorable_text(err: &DbErr) -> bool {
         .is_some_and(|code| code == "22021")
 }
 
-/// Whether a row with the same key is there already.
+/// Whether a row with the same key exists.
 pub fn is_unique_violation(err: &DbErr) -> bool {
     matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }

@@ -1,7 +1,6 @@
-//! A transaction on the thread that asks for it. SQLite's driver has a thread for each connection, and each statement is
-//! a way there and back: two threads that wake one another cost more than most statements do. Whoever commits thousands
-//! of times a second does so by a connection of its own, right where it is called; that blocks its thread for as long
-//! as the disk takes, so it should have one to itself.
+//! SQLite transactions on the caller's thread. SQLite's driver has a thread for each connection, and waking it costs
+//! more than most statements. A caller that commits thousands of times a second uses its own connection instead; it
+//! blocks its thread during disk writes, so it should have a thread of its own.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -121,7 +120,7 @@ impl InlineTransaction {
     /// Commits.
     ///
     /// # Errors
-    /// The database's. Nobody knows then whether it took place.
+    /// The database's; the result is then unknown.
     pub fn commit(self) -> Result<(), DbErr> {
         self.inline
             .with(|connection| connection.prepare_cached("COMMIT")?.raw_execute())

@@ -1,9 +1,9 @@
-//! What every service does the same way with its database: connecting, migrating, paging, telling
-//! replicas that something changed, and testing on both backends. SQLite is the embedded default,
-//! PostgreSQL the one to grow into; a service's entities and tests are the same on both.
+//! Database functions common to all services: connecting, migrating, paging, notifying replicas, and testing on both
+//! backends. SQLite is the embedded default, PostgreSQL is for larger installations; a service's entities and tests
+//! are the same on both.
 //!
-//! It knows no table. Statements that differ between the backends live in the service that owns the
-//! table, one module per backend.
+//! It knows no table. Statements that differ between the backends are in the service that owns the table, in one
+//! module per backend.
 
 pub mod compatibility;
 mod connect;

@@ -1,6 +1,6 @@
-//! Telling the replicas of a service that something changed. Over PostgreSQL it is LISTEN/NOTIFY on one
-//! connection per store; on SQLite, which has one process, it is a channel in memory. A notice is a hint and not
-//! a record: it may be lost, and a subscriber is told when some may have been, so that it looks for itself.
+//! Bus between the replicas of a service. On PostgreSQL it is LISTEN/NOTIFY on one connection per store; on SQLite,
+//! which has one process, a channel in memory. A message is a hint and not a record: it may be lost, and subscribers
+//! are notified of possible losses, so that they check the database.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use crate::options::ACQUIRE_TIMEOUT;
 
-/// How many notices a slow subscriber may be behind before it is told that it missed some.
+/// Messages that a slow subscriber may lag behind before it misses some.
 const BACKLOG: usize = 1024;
 /// How long the listener waits before it tries a lost database again: doubled up to the second.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Between the channel and the payload of a notice on the wire.
 const SEPARATOR: char = '\n';
 
-/// What a subscriber hears.
+/// Event of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BusEvent {
-    /// Somebody published this payload.
+    /// A published payload.
     Published(Arc<str>),
-    /// Notices may have been lost (a reconnection, or a subscriber that is far behind): look at the database.
+    /// Messages may have been lost (a reconnection, or a slow subscriber): check the database.
     MaybeMissed,
 }
 
@@ -83,14 +83,14 @@ impl ChangeBus {
         }
     }
 
-    /// Tells every subscriber of `channel`, in this process and in the other replicas. Call it after the commit
-    /// that it speaks of. The payload must stay under 7 KB: an id or a number, not a document.
+    /// Publishes to every subscriber of `channel`, in this process and in the other replicas. Call it after the
+    /// commit. The payload must stay under 7 KB: an id or a number, not a document.
     ///
     /// # Errors
-    /// The database's. The change itself is committed by then, so log it and go on: subscribers also poll.
+    /// The database's. The change is committed by then, so log the error and continue: subscribers also poll.
     pub async fn publish(&self, channel: &str, payload: &str) -> Result<(), DbErr> {
         let Some(remote) = &self.remote else {
-            // Nobody listening is no error.
+            // It fails without subscribers, which is no error.
             let _ = self.local.send(Message::Published {
                 channel: channel.into(),
                 payload: payload.into(),

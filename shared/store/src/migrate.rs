@@ -10,15 +10,14 @@ use sea_orm_migration::{MigratorTraitSelf, seaql_migrations};
 use crate::postgres::advisory_lock;
 use crate::{Location, Store, StoreError};
 
-/// What stands before the oldest migration that a release must know.
+/// Precedes the oldest migration that a release must know.
 const NEEDS: &str = "_needs_";
 
 // === impl Store ===
 
 impl Store {
-    /// Brings the tables up to date: all pending migrations in one transaction, under a lock, so that replicas
-    /// may start at the same time and a failed migration leaves nothing behind. What a newer release has migrated
-    /// is left alone.
+    /// Runs all pending migrations in one transaction, under a lock, so that replicas may start at the same time and
+    /// a failed migration changes nothing. Migrations of a newer release stay.
     ///
     /// # Errors
     /// The database's, a migration's own, or [`StoreError::Newer`].
@@ -47,7 +46,7 @@ impl Store {
     }
 }
 
-/// The applied migrations that this release does not know and works with.
+/// The applied migrations of newer releases with which this release is compatible.
 fn newer(known: &[String], applied: Vec<seaql_migrations::Model>) -> Result<Vec<String>, StoreError> {
     let mut newer = Vec::new();
     for seaql_migrations::Model { version, .. } in applied {
@@ -64,7 +63,7 @@ fn newer(known: &[String], applied: Vec<seaql_migrations::Model>) -> Result<Vec<
     Ok(newer)
 }
 
-/// A release's own migrations, and in the place of each newer one a name.
+/// A release's own migrations, and placeholders for newer ones.
 struct Tolerant {
     own: fn() -> Vec<Box<dyn MigrationTrait>>,
     newer: Vec<String>,

@@ -1,4 +1,4 @@
-//! How connections are opened: time-outs, caches, and what SQLite is told.
+//! Connection options: time-outs, caches, and SQLite's pragmas.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ pub enum Backend {
     Postgres,
 }
 
-/// How long a statement may wait for SQLite's write lock, held for a moment by another process, or by a transaction of ours
-/// whose owner has gone.
+/// How long a statement waits for SQLite's write lock, held briefly by another process or by an abandoned
+/// transaction.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a caller waits for a free connection before the database counts as away.
+/// How long a caller waits for a free connection before the database counts as unavailable.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it waits for SQLite's only writer, which one transaction after the other may be before.
 pub(crate) const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,8 +29,8 @@ pub(crate) const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 /// readers, which find the rest in the operating system's.
 pub(crate) const WRITER_CACHE: &str = "-8000";
 pub(crate) const READER_CACHE: &str = "-2000";
-/// Pages in the WAL before a commit copies what is not in the file yet ([`Store::checkpoint`]): 16 MB. With a quarter of
-/// it, the default, that happens several times a second under load; with four times as much it takes a commit 30 ms.
+/// Pages in the WAL before a commit checkpoints it ([`crate::Store::checkpoint`]): 16 MB. With a quarter of it, the
+/// default, that happens several times a second under load; with four times as much it delays a commit by 30 ms.
 pub(crate) const CHECKPOINT_PAGES: &str = "4000";
 /// What makes a connection to SQLite one that writes: each commit is on the disk before it is acknowledged.
 pub(crate) const WRITER_PRAGMAS: [(&str, &str); 6] = [
@@ -49,7 +49,7 @@ pub(crate) const READER_PRAGMAS: [(&str, &str); 3] = [
 /// Prepared statements kept per connection.
 pub(crate) const STATEMENT_CACHE: usize = 256;
 
-/// No line per statement, and no SQL text in every span: only what is slow is worth reading.
+/// Disables logging of statements, except for slow ones, and SQL texts in spans.
 pub(crate) fn quiet(mut options: ConnectOptions) -> ConnectOptions {
     options
         .record_stmt_in_spans(false)

@@ -12,7 +12,7 @@ use watchbell_model::violation::{Violations, reason};
 /// Bytes of the checksum in front of a token's cursor.
 const CHECK: usize = 12;
 
-/// What the rows of a page hold at most, in bytes: gRPC clients take answers of 4 MiB unless they are told otherwise.
+/// Bytes of the rows of a page: gRPC clients accept messages of up to 4 MiB by default.
 pub const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// How many items a page may have.
@@ -33,7 +33,7 @@ pub struct FiltersHash(Sha256);
 pub struct PageRequest<C> {
     /// Items wanted: between 1 and the maximum.
     pub size: u32,
-    /// Where the last page ended; `None` asks for the first page.
+    /// The end of the last page; `None` for the first page.
     pub after: Option<C>,
     filters: FiltersHash,
 }
@@ -43,14 +43,14 @@ pub struct PageRequest<C> {
 pub struct Page<T> {
     /// The items, in the query's order.
     pub items: Vec<T>,
-    /// Asks for the next page; empty when this is the last.
+    /// Token of the next page; empty on the last page.
     pub next_page_token: String,
 }
 
 // === impl PageLimits ===
 
 impl PageLimits {
-    /// `default` items unless told otherwise, never more than `max`.
+    /// Limits with a `default` and a `max` number of items.
     pub const fn new(default: u32, max: u32) -> Self {
         Self { default, max }
     }
@@ -70,7 +70,7 @@ impl FiltersHash {
         Self(Sha256::new()).with(method)
     }
 
-    /// Adds whatever narrows the query, always in the same order, absent filters included.
+    /// Adds a filter of the query, always in the same order, absent filters included.
     #[must_use]
     pub fn with(mut self, filter: impl std::fmt::Display) -> Self {
         let text = filter.to_string();
@@ -129,19 +129,18 @@ impl<C: Serialize + DeserializeOwned> PageRequest<C> {
         violations.into_result(Self { size, after, filters })
     }
 
-    /// How many rows to ask the database for: one more than wanted, which tells whether another page follows.
+    /// Number of rows to query: one more than wanted, which shows whether another page follows.
     pub fn limit(&self) -> u64 {
         u64::from(self.size) + 1
     }
 
-    /// Makes the page one of at most so many rows, though at least of one: of rows that are large, fewer than were asked for
-    /// (AIP-158 lets a page be shorter).
+    /// Shortens the page to `rows` rows, but at least one: large rows make shorter pages (allowed by AIP-158).
     pub fn shorten(&mut self, rows: usize) {
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);
         self.size = self.size.min(rows.max(1));
     }
 
-    /// The same, shortened to the first rows that fit into [`MAX_PAGE_BYTES`], by what each takes in the answer.
+    /// Shortens the page to the first rows that fit into [`MAX_PAGE_BYTES`], by their size in the answer.
     #[must_use]
     pub fn within(&self, sizes: impl IntoIterator<Item = usize>) -> Self
     where
@@ -183,7 +182,7 @@ impl<C: Serialize + DeserializeOwned> PageRequest<C> {
 // === impl Page ===
 
 impl<T> Page<T> {
-    /// The same page of other items.
+    /// Converts the items.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
         Page {
             items: self.items.into_iter().map(convert).collect(),
@@ -191,7 +190,7 @@ impl<T> Page<T> {
         }
     }
 
-    /// The same page of other items, unless one cannot be converted.
+    /// Converts the items.
     ///
     /// # Errors
     /// The first of the conversion's.

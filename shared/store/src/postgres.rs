@@ -1,6 +1,6 @@
-//! Connecting to PostgreSQL. Of the servers that the URL names, in its order, only one that takes writes is used: a
-//! standby would answer reads with what it knows. A connection to a server that does not take writes any more is closed
-//! when it comes back, and with several servers the pool follows the primary wherever it goes.
+//! Connections to PostgreSQL. Of the servers in the URL, in order, only one that accepts writes is used: a standby
+//! would answer reads with old data. A connection to a server that became read-only is closed when it is returned,
+//! and with several servers the pool follows the primary.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use tracing::log::LevelFilter;
 use crate::options::{ACQUIRE_TIMEOUT, PING_AFTER_IDLE, SLOW_STATEMENT, STATEMENT_CACHE, quiet};
 use crate::{DatabaseSettings, StoreError};
 
-/// PostgreSQL ends a transaction whose owner says nothing for so long. A process that stands still, or whose machine is
-/// gone without a word, would otherwise keep the rows locked that the others write.
+/// PostgreSQL ends a transaction whose client is silent for this long. Otherwise a stalled process, or a machine that
+/// is gone without a word, would keep its row locks.
 const STALLED: (&str, &str) = ("idle_in_transaction_session_timeout", "3s");
 /// What PostgreSQL's planner is told. Batches look costly to it, and it would compile each for 30 ms to run it for one. And
 /// it would keep the plan of a prepared statement: made while a table was empty, that goes on to read all of it, or by
@@ -35,7 +35,7 @@ const PLANNER: [(&str, &str); 3] = [
 ];
 /// How long one of several servers may take to answer before the next is tried.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two looks whether the primary still is one.
+/// Interval of checks whether the primary still is one.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two rounds of looking for a primary.
 const SEARCH_INTERVAL: Duration = Duration::from_millis(250);
@@ -130,7 +130,8 @@ fn plain_on_loopback(options: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
-/// The first server that takes writes. Without one, a standby that answers tells more than a server that does not.
+/// The first server that accepts writes. Without one, the error of a standby is more helpful than that of an
+/// unreachable server.
 async fn primary(servers: &[PgConnectOptions]) -> Result<(usize, PgConnection), StoreError> {
     let patience = if servers.len() > 1 {
         ANSWER_TIMEOUT

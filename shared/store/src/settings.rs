@@ -1,5 +1,4 @@
-//! Where a service keeps its rows: one URL, one schema, one pool size. Parsed once, so that the rest
-//! of the crate never looks at a URL again; a password in it is never printed.
+//! Database settings of a service: URL, schema and pool size. Parsed once; a password in the URL is never printed.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -39,7 +38,7 @@ fn default_pool_size() -> u32 {
     10
 }
 
-/// A checked [`DatabaseSettings`].
+/// A validated [`DatabaseSettings`].
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     /// A SQLite file.
@@ -81,10 +80,10 @@ impl DatabaseSettings {
         self
     }
 
-    /// Checks the URL and the schema name.
+    /// Validates the URL and the schema name.
     ///
     /// # Errors
-    /// [`StoreError::Settings`] says what is wrong, without the URL's password.
+    /// [`StoreError::Settings`], without the URL's password.
     pub fn location(&self) -> Result<Location, StoreError> {
         if self.pool_size == 0 {
             return Err(StoreError::Settings(
@@ -148,7 +147,8 @@ fn shown(urls: &[String]) -> String {
     format!("{scheme}://{user}{secret}{at}{hosts}{rest}")
 }
 
-/// One URL for each host. `target_session_attrs` says what Watchbell does in any case and the driver does not know.
+/// One URL for each host. `target_session_attrs` is dropped: it is Watchbell's behaviour anyway, and the driver does
+/// not know it.
 fn postgres_urls(text: &str) -> Result<Vec<String>, StoreError> {
     let wrong = |why: &str| StoreError::Settings(why.to_owned());
     let unusable = || wrong("the database URL must be `sqlite:PATH` or `postgres://…`");

@@ -1,6 +1,6 @@
-//! Beginning transactions. Whoever asks for one may go away at any moment: a caller hangs up, and the future that serves
-//! it is dropped. PostgreSQL's driver then forgets a BEGIN that it has sent, and whoever is next on that connection works
-//! in a transaction that nobody commits. So a transaction begins in a task of its own, which nobody drops.
+//! Begin of transactions. A caller may disconnect at any moment, and its future is dropped. PostgreSQL's driver then
+//! forgets a BEGIN that it has sent, and the next user of the connection would work in a transaction that is never
+//! committed. So a transaction begins in a task of its own, which is never dropped.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use tracing::Instrument as _;
 use crate::{Backend, Store};
 
 impl Store {
-    /// Begins a transaction that writes. On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): a
-    /// transaction that reads first and writes later could otherwise fail in the middle.
+    /// Begins a writing transaction. On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): a transaction
+    /// that first reads and then writes could otherwise fail in the middle.
     ///
     /// # Errors
     /// The database's; see [`crate::is_transient`].
@@ -29,7 +29,7 @@ impl Store {
         to_the_end(async move { writer.begin_with_options(options).await }).await
     }
 
-    /// Begins a transaction by PostgreSQL's driver alone, for whoever sends so much that each copy counts.
+    /// Begins a transaction of PostgreSQL's driver, for callers that send large batches and avoid copies.
     ///
     /// # Errors
     /// The database's; see [`crate::is_transient`].
@@ -57,7 +57,7 @@ impl Store {
     }
 }
 
-/// A transaction that nobody waits for any more is rolled back when it is dropped.
+/// Runs to the end even if the caller is gone; its result is then dropped, which rolls a transaction back.
 async fn to_the_end<T: Send + 'static>(
     begin: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
