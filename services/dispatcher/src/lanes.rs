@@ -31,37 +31,37 @@ pub(crate) struct LanePolicy {
     pub(crate) concurrency: usize,
     /// Between two attempts at a steady pace; zero for no limit.
     pub(crate) interval: Duration,
-    /// Attempts that may start together after a rest.
+    /// Attempts that may start together after a pause.
     pub(crate) burst: u32,
 }
 
-/// Something that takes memory.
+/// A job that takes memory.
 pub(crate) trait Weighted {
-    /// How many units it takes, at least 1; always the same.
+    /// Its memory in units, at least 1; always the same.
     fn weight(&self) -> usize;
 }
 
-/// What this process takes on.
+/// Limits of this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Places of one lane's jobs in memory, waiting or under way.
+    /// Units of one lane's jobs in memory, waiting or running.
     pub(crate) per_lane: usize,
-    /// Places of all lanes' jobs in memory.
+    /// Units of all lanes' jobs in memory.
     pub(crate) total: usize,
-    /// Attempts under way at the same time.
+    /// Concurrent attempts.
     pub(crate) in_flight: usize,
 }
 
-/// Room set aside in a lane for rows that are being claimed from the database.
+/// Memory reserved in a lane for rows that are being claimed from the database.
 #[derive(Debug)]
 #[must_use = "give it back by `finish_claim`"]
 pub(crate) struct Claim {
     pub(crate) lane: LaneId,
-    /// Places for rows that may be claimed, the last of which may begin in the last place; may be 0.
+    /// Units for rows to be claimed; one free unit suffices for the last row. May be 0.
     pub(crate) units: usize,
 }
 
-/// When somebody began to look into the database. The answer tells of nothing that went there since, or is due later.
+/// Start of a look into the database. Its result says nothing about rows that went there since, or are due later.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
     spills: u64,
@@ -73,20 +73,20 @@ pub(crate) struct Asked {
 pub(crate) struct Lanes<J> {
     limits: Limits,
     lanes: HashMap<LaneId, Lane<J>>,
-    /// Lanes with something to send now, in turn.
+    /// Lanes with something to send now, in round-robin order.
     ring: VecDeque<LaneId>,
     /// Lanes that wait for an instant.
     timers: BTreeSet<(Duration, LaneId)>,
-    /// Places of jobs queued, under way, or promised room.
+    /// Units of queued and running jobs, and reserved ones.
     held: usize,
     in_flight: usize,
-    /// Counts rows that found no room and are in the database now.
+    /// Counts rows that found no memory and are in the database now.
     spills: u64,
-    /// Each lane in turn has more than its share of the slots, until an attempt ends or another lane comes.
+    /// All ready lanes have used up their share of the slots, until an attempt ends or another lane becomes ready.
     over_share: bool,
-    /// Until when whoever takes sleeps, unless it is woken; `None` while it is awake.
+    /// Until when the pump sleeps, unless it is woken; `None` while it is awake.
     alarm: Option<Duration>,
-    /// Nothing is taken any more.
+    /// Closed: nothing is taken any more.
     closed: bool,
 }
 
@@ -94,9 +94,9 @@ pub(crate) struct Lanes<J> {
 struct Lane<J> {
     queue: VecDeque<J>,
     in_flight: usize,
-    /// Places of what is queued, under way, or promised room.
+    /// Units of queued and running jobs, and reserved ones.
     load: usize,
-    /// Places promised to rows that are being committed or claimed.
+    /// Units reserved for rows that are being committed or claimed.
     reserved: usize,
     policy: LanePolicy,
     /// When the next attempt would be due at a steady pace (the generic cell rate algorithm).
@@ -104,7 +104,7 @@ struct Lane<J> {
     paused_until: Duration,
     /// The database holds rows of this lane that come first.
     backlog: bool,
-    /// From this instant on it will.
+    /// The instant from which it will.
     backlog_from: Option<Duration>,
     /// Rows on their way into the database without a lease.
     spilling: usize,
@@ -112,9 +112,9 @@ struct Lane<J> {
     last_spill: u64,
     schedule: Schedule,
     used_at: Duration,
-    /// When an attempt last ended, or the lane began.
+    /// When an attempt last ended, or the lane was created.
     moved_at: Duration,
-    /// Attempts that have ended since somebody asked.
+    /// Attempts that have ended since the last call of [`Lanes::headroom`].
     ended: usize,
 }
 
@@ -128,7 +128,7 @@ enum Schedule {
 // === impl LanePolicy ===
 
 impl LanePolicy {
-    /// Before the channel is known: one after the other, so that no limit of the channel's can be broken.
+    /// Policy of an unknown channel: one attempt at a time, which breaks no channel's limit.
     pub(crate) const UNKNOWN: Self = Self {
         concurrency: 1,
         interval: Duration::ZERO,
@@ -143,7 +143,7 @@ impl LanePolicy {
         } else {
             Duration::ZERO
         };
-        // One second's worth may go together, but never more than the channel takes at a time.
+        // The burst is one second's worth, but at most the concurrency.
         let burst = if limited {
             (per_second as u32).clamp(1, concurrency.max(1))
         } else {
@@ -175,14 +175,13 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// Gives nothing to send from now on; what is under way may end.
+    /// Stops sending: nothing is taken from now on; running attempts may end.
     pub(crate) fn close(&mut self) {
         self.closed = true;
     }
 
-    /// Asks to keep one new job of the lane, of so many units, in memory. When granted, [`Lanes::push`] or
-    /// [`Lanes::unreserve`] follows; when not, the row goes into the database without a lease and [`Lanes::spilled`]
-    /// follows its commit.
+    /// Reserves memory for one new job of the lane. When granted, [`Lanes::push`] or [`Lanes::unreserve`] follows;
+    /// when not, the row goes into the database without a lease, and [`Lanes::spilled`] follows its commit.
     pub(crate) fn reserve(&mut self, id: LaneId, units: usize, now: Duration) -> bool {
         let available = self.available(id);
         let lane = self.lane(id, now);
@@ -197,9 +196,9 @@ impl<J: Weighted> Lanes<J> {
         false
     }
 
-    /// How many units of new jobs this lane should get now, when it is we who are behind: of a lane that moves, or that
-    /// is new, as many as it has; once the database holds jobs of it, half as many as have become free since this was
-    /// asked, so that those become fewer. A lane that stands still loses nothing by what is taken in.
+    /// Units that new jobs of this lane should take now, under backpressure. A lane that moves, or is new, gets what
+    /// is free; once the database holds jobs of it, half of what has become free since the last call, so that the
+    /// backlog shrinks. A stalled lane is not limited: admission does not slow it down.
     pub(crate) fn headroom(&mut self, id: LaneId, now: Duration) -> usize {
         let available = self.available(id);
         let Some(lane) = self.lanes.get_mut(&id) else {
@@ -215,7 +214,7 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// Gives a reservation of so many units back.
+    /// Releases a reservation.
     pub(crate) fn unreserve(&mut self, id: LaneId, units: usize) {
         if let Some(lane) = self.lanes.get_mut(&id) {
             let units = units.min(lane.reserved);
@@ -225,7 +224,7 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// A row that found no room was committed, or given up.
+    /// Records that a row without memory was committed, or given up.
     pub(crate) fn spilled(&mut self, id: LaneId) {
         self.spills += 1;
         if let Some(lane) = self.lanes.get_mut(&id) {
@@ -234,7 +233,7 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// Queues a job in the room that was reserved for it.
+    /// Queues a job in its reservation.
     pub(crate) fn push(&mut self, id: LaneId, job: J, now: Duration) {
         let units = job.weight();
         let lane = self.lane(id, now);
@@ -246,7 +245,7 @@ impl<J: Weighted> Lanes<J> {
         self.enrol(id, now);
     }
 
-    /// What may be sent now, at most `max` jobs. Each is under way until [`Lanes::completed`].
+    /// Takes up to `max` jobs that may be sent now. Each is running until [`Lanes::completed`].
     pub(crate) fn take(&mut self, now: Duration, max: usize) -> Vec<(LaneId, J)> {
         while let Some((at, id)) = self.timers.first().copied()
             && at <= now
@@ -268,7 +267,7 @@ impl<J: Weighted> Lanes<J> {
             lane.schedule = Schedule::Idle;
             if lane.may_go(now) {
                 if lane.in_flight >= free {
-                    // Free slots only get fewer in this call, so it need not be asked again.
+                    // Free slots only decrease in this call, so the lane need not be checked again.
                     lane.schedule = Schedule::Ready;
                     over_share.push(id);
                     continue;
@@ -284,15 +283,15 @@ impl<J: Weighted> Lanes<J> {
             self.enrol(id, now);
         }
         self.over_share = self.ring.is_empty();
-        // They were first in turn and stay so.
+        // They keep their position at the front.
         for id in over_share.into_iter().rev() {
             self.ring.push_front(id);
         }
         taken
     }
 
-    /// An attempt has ended; its job, of so many units, leaves memory. True when the database holds more of this lane
-    /// and enough room has become free to go and get it.
+    /// Ends an attempt: its job leaves memory. Returns true when the database holds more of this lane and enough
+    /// memory is free to claim it.
     pub(crate) fn completed(&mut self, id: LaneId, units: usize, now: Duration) -> bool {
         let per_lane = self.limits.per_lane;
         let Some(lane) = self.lanes.get_mut(&id) else {
@@ -313,8 +312,8 @@ impl<J: Weighted> Lanes<J> {
         hungry
     }
 
-    /// What was taken from this lane is not sent after all: the next need not wait for its sake. Where several go at
-    /// a time nobody knows any more whether the pace still counts it, and there it is not given back.
+    /// Undoes the pacing of a job that is not sent after all. With several concurrent attempts it is unknown whether
+    /// the pace still counts it; then nothing is undone.
     pub(crate) fn refund(&mut self, id: LaneId) {
         if let Some(lane) = self.lanes.get_mut(&id)
             && lane.in_flight == 1
@@ -324,44 +323,45 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// How the channel wants to be treated from now on. What is under way stays so.
+    /// Sets the lane's policy. Running attempts are not affected.
     pub(crate) fn set_policy(&mut self, id: LaneId, policy: LanePolicy, now: Duration) {
         let lane = self.lane(id, now);
         if lane.policy != policy {
             lane.policy = policy;
-            // A pace that was slower must not bind for longer than the new one would.
+            // A slower pace of before must not bind for longer than the new one would.
             lane.steady = lane.steady.min(now + policy.interval * policy.burst);
             self.enrol(id, now);
         }
     }
 
-    /// Starts nothing in this lane before `until`.
+    /// Pauses the lane until `until`.
     pub(crate) fn pause(&mut self, id: LaneId, until: Duration, now: Duration) {
         let lane = self.lane(id, now);
         lane.paused_until = lane.paused_until.max(until);
         self.enrol(id, now);
     }
 
-    /// From `at` on, the database holds rows of this lane that come before new ones: what was held for quiet hours.
+    /// Announces that from `at` on the database holds rows of this lane that come before new ones: held deliveries.
     pub(crate) fn expect_backlog(&mut self, id: LaneId, at: Duration, now: Duration) {
         let lane = self.lane(id, now);
         lane.backlog_from = Some(lane.backlog_from.map_or(at, |known| known.min(at)));
     }
 
-    /// Sets at most `max` units aside for rows of this lane that are due in the database. Until they are all in memory, new
-    /// ones queue up behind them there.
+    /// Reserves at most `max` units for due rows of this lane in the database. Until all are in memory, new rows
+    /// queue up behind them there.
     pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, now: Duration) -> Claim {
         let free = self.free();
         let per_lane = self.limits.per_lane;
         let lane = self.lane(id, now);
         lane.backlog = true;
-        // The first of a commit are on their way into memory, the rest into the database: those must not come first.
+        // The first rows of a commit are on their way into memory, the rest into the database; the rest must not
+        // overtake them.
         let max = if lane.reserved > 0 && lane.spilling > 0 {
             0
         } else {
             max
         };
-        // `held` grows with what is set aside, and so the threshold falls while the load rises.
+        // `held` grows with the reservation, so the threshold falls while the load rises.
         let available = per_lane
             .saturating_sub(lane.load)
             .min(free.saturating_sub(lane.load).div_ceil(2))
@@ -376,8 +376,8 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// Queues what was claimed and gives the rest of the room back. Whether the database has more is for the next look to
-    /// say: rows may have been locked by somebody else, or be counted otherwise there.
+    /// Queues claimed jobs and releases the rest of the reservation. The next look determines whether the database
+    /// has more: rows may have been locked by another transaction, or be counted differently there.
     pub(crate) fn finish_claim(&mut self, claim: &Claim, jobs: Vec<J>, now: Duration) {
         let got = jobs.iter().map(Weighted::weight).sum();
         for job in jobs {
@@ -386,7 +386,8 @@ impl<J: Weighted> Lanes<J> {
         self.unreserve(claim.lane, claim.units.saturating_sub(got));
     }
 
-    /// To be called before looking into the database, and before the instant by which what waits there is due.
+    /// Marks the start of a look into the database; call it before reading, and before choosing the instant of due
+    /// rows.
     pub(crate) fn ask(&self, now: Duration) -> Asked {
         Asked {
             spills: self.spills,
@@ -400,8 +401,8 @@ impl<J: Weighted> Lanes<J> {
         lanes.map(|(id, _)| *id).collect()
     }
 
-    /// The database holds nothing of this lane that is due. It is believed only if nothing went there since it was
-    /// asked.
+    /// Records that the database holds no due row of this lane. Ignored if a row went there since the start of the
+    /// look.
     pub(crate) fn nothing_waits(&mut self, id: LaneId, asked: Asked) {
         if let Some(lane) = self.lanes.get_mut(&id)
             && lane.spilling == 0
@@ -412,25 +413,25 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// Gives all the room of a claim back: it failed, and tells nothing about what the database holds.
+    /// Releases the reservation of a failed claim, which says nothing about the database.
     pub(crate) fn abandon_claim(&mut self, claim: &Claim) {
         self.unreserve(claim.lane, claim.units);
     }
 
-    /// Whoever takes goes to sleep: until when, if nothing else wakes it.
+    /// The pump goes to sleep; returns until when, unless it is woken.
     pub(crate) fn sleep_until(&mut self, now: Duration) -> Duration {
         let alarm = self.next_wake(now).unwrap_or(Duration::MAX);
         self.alarm = Some(alarm);
         alarm
     }
 
-    /// Whether whoever takes sleeps for longer than the lanes would have it.
+    /// Whether the pump would sleep for too long.
     pub(crate) fn oversleeps(&self, now: Duration) -> bool {
         let wake = self.next_wake(now);
         self.alarm.is_some_and(|alarm| wake.is_some_and(|at| at < alarm))
     }
 
-    /// When something may go that may not now; `now` when something may already.
+    /// When a job may be sent next; `now` when one may already.
     fn next_wake(&self, now: Duration) -> Option<Duration> {
         if self.in_flight >= self.limits.in_flight {
             return None;
@@ -442,7 +443,7 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// Drops the jobs for which `keep` is false, as long as they are not under way.
+    /// Drops the jobs for which `keep` is false, unless they are running.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&J) -> bool) {
         for lane in self.lanes.values_mut() {
             let mut dropped = 0;
@@ -456,13 +457,13 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// Forgets lanes that had nothing to do since `since`.
+    /// Drops lanes that were idle since `since`.
     pub(crate) fn forget_idle(&mut self, since: Duration, now: Duration) {
         self.lanes
             .retain(|_, lane| lane.used_at > since || !lane.is_idle(now));
     }
 
-    /// Jobs of a lane that wait.
+    /// Number of waiting jobs of a lane.
     pub(crate) fn queued(&self, id: LaneId) -> usize {
         self.lanes.get(&id).map_or(0, |lane| lane.queue.len())
     }
@@ -472,17 +473,17 @@ impl<J: Weighted> Lanes<J> {
         self.lanes.get(&id)?.queue.front()
     }
 
-    /// Places of jobs queued, under way, or promised room.
+    /// Units of queued and running jobs, and reserved ones.
     pub(crate) fn held(&self) -> usize {
         self.held
     }
 
-    /// Attempts under way.
+    /// Running attempts.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// The units that a lane may still have for new jobs.
+    /// Units that a lane may still take for new jobs.
     fn available(&self, id: LaneId) -> usize {
         let load = self.lanes.get(&id).map_or(0, |lane| lane.load);
         let available = self.free().min(self.limits.per_lane).saturating_sub(load);
@@ -499,7 +500,7 @@ impl<J: Weighted> Lanes<J> {
         lane
     }
 
-    /// Puts a lane where its state belongs: in turn, waiting for an instant, or nowhere.
+    /// Schedules a lane by its state: ready, at an instant, or idle.
     fn enrol(&mut self, id: LaneId, now: Duration) {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;

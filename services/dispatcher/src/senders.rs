@@ -50,11 +50,11 @@ pub(crate) struct Message {
     /// From 1.
     #[cfg_attr(not(test), allow(dead_code, reason = "only tests read it"))]
     pub(crate) attempt_number: u32,
-    /// What is told.
+    /// The event.
     pub(crate) event: Arc<StoredEvent>,
     /// To whom, and why.
     pub(crate) route: Arc<Route>,
-    /// The addresses of a receipt that goes to whoever gets them; empty of everything else.
+    /// Recipients of a receipt that goes to the team's current recipients; else empty.
     pub(crate) recipients: Vec<String>,
     /// When the attempt begins; for timestamps in messages and for which secrets are live.
     pub(crate) now: DateTime<Utc>,
@@ -122,7 +122,7 @@ pub(crate) enum AttemptOutcome {
     Accepted,
     /// Did not get through, and may be tried again.
     Retryable {
-        /// The destination asked to wait at least so long; the whole lane does.
+        /// Minimum wait requested by the destination; the whole lane pauses.
         retry_after: Option<Duration>,
     },
     /// Did not get through, and trying again would not help.

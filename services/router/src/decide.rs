@@ -75,7 +75,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
     }
 }
 
-/// Why nobody hears of it unasked.
+/// Why the event does not alert by default.
 fn no_alert(event: &Event) -> String {
     format!(
         "{} does not alert by default at {}.",
@@ -93,7 +93,7 @@ struct Deciding<'a> {
     routes: Vec<Route>,
     /// Those targets of the routes that can be reached in more than one way.
     shared: HashSet<Target>,
-    /// The mailboxes that get it already, by [`EmailAddress::key`]. Nobody gets the same email twice.
+    /// Mailboxes that get the event already, by [`EmailAddress::key`], so that no recipient gets it twice.
     mailed: HashSet<String>,
     /// The email channels that want it for mailboxes of members who asked for it themselves, by the same key.
     wanted_as_well: HashMap<String, ChannelId>,

@@ -24,7 +24,7 @@ use crate::error::Error;
 
 /// How many teams are held; the least used go first.
 const TEAMS: u64 = 10_000;
-/// How long a snapshot is used before it is fetched again although nobody said that it changed.
+/// How long a snapshot is used although no change was reported.
 const FRESH: Duration = Duration::from_secs(5 * 60);
 /// How long "there is no such team" is believed, so that a stranger's loop does not become Config's.
 const UNKNOWN_TEAM: Duration = Duration::from_secs(5);
@@ -88,7 +88,7 @@ impl Snapshots {
     }
 }
 
-/// The snapshot that a message says. A team's own event types take time to compile, and nobody else is to wait for that.
+/// The snapshot of a message. Compiling a team's event types takes time, so it runs on a blocking thread.
 async fn compiled(message: config::TeamSnapshot) -> Result<TeamSnapshot, Violations> {
     if message.event_types.is_empty() {
         return convert::snapshot(&message);

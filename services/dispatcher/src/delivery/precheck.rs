@@ -16,7 +16,7 @@ use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
 use crate::state::Core;
 
-/// What cannot be tried because Config has never answered for its channel is looked at again after so long.
+/// Delay of deliveries whose channel could never be resolved.
 const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
 /// Explanation for deliveries to a deleted channel.
 pub(crate) const DELETED: &str = "the channel was deleted";

@@ -84,7 +84,7 @@ impl Heartbeat {
         let core = &self.core;
         if !core.db.heartbeat(core.owner()).await? {
             let (before, after) = (core.owner(), Uuid::now_v7());
-            // Entered first: leases of a replica that is not entered are free to everybody.
+            // Registered first: leases of an unregistered replica are released by others.
             core.db.enter_replica(after).await?;
             core.begin_new_epoch(after);
             tracing::warn!(%before, %after, "other replicas took this one for dead; it continues under a new id");

@@ -26,7 +26,7 @@ const MIN_PER_LANE: usize = 16;
 const MAX_UNITS: usize = 5_000;
 /// Between two rounds when nothing wakes the sweeper.
 pub(crate) const POLL: Duration = Duration::from_secs(1);
-/// Lanes that had nothing to do for so long are forgotten.
+/// Lanes that were idle for longer are dropped.
 const IDLE: Duration = Duration::from_secs(600);
 
 /// Loop that claims due deliveries.

@@ -5,14 +5,15 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 
-/// Processors are short when the runtime's threads have work for this share of the time, in percent.
+/// Busy share of the runtime's threads at which processors count as the bottleneck, in percent.
 const SHORT: u64 = 85;
-/// The time over which that is measured.
+/// Time over which that is measured.
 const WINDOW: Duration = Duration::from_millis(20);
-/// The database is what everybody waits for when a commit carries so much.
+/// Size of a commit at which the database counts as the bottleneck.
 const LARGE: usize = 256;
 /// Age at which a measurement is ignored.
 const STALE: Duration = Duration::from_millis(200);
+
 /// How busy this process is.
 #[derive(Debug, Default)]
 pub(crate) struct LoadMonitor {
