@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Request, Response};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -21,7 +21,7 @@ use tower::{Layer, Service};
 
 use super::answers;
 use crate::auth::Session;
-use crate::http_call::{is_grpc, is_probe, refused};
+use crate::http_call::{is_grpc, refused};
 use crate::peer::{Open, Peer};
 use crate::problem::{Problem, reason};
 use crate::settings::LimitSettings;

@@ -7,6 +7,7 @@ use crate::testing::ManualClock;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
+use http::header;
 use http_body_util::BodyExt;
 use std::convert::Infallible;
 use tonic::Code;
