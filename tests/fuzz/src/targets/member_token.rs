@@ -138,7 +138,7 @@ fn tokens_by(keys: Vec<u8>) -> (MemberTokens, JoinHandle<()>) {
     )
     .unwrap();
     let tokens = MemberTokens::new(&settings, Arc::new(Published(keys)), Arc::new(Standing));
-    let reading = tokens.key_loop().run(CancellationToken::new());
+    let reading = tokens.jwks_refresher().run(CancellationToken::new());
     let reading = RUNTIME.lock().unwrap().spawn(reading);
     (tokens, reading)
 }

@@ -30,7 +30,7 @@ pub(super) fn run(input: &[u8]) {
 }
 
 fn filters(kind: &str) -> FiltersHash {
-    FiltersHash::of("ListThings").with(kind)
+    FiltersHash::for_method("ListThings").with(kind)
 }
 
 fn parse(token: &str, filters: FiltersHash) -> Option<Option<Cursor>> {
