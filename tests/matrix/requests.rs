@@ -190,6 +190,7 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         "SnapshotService/ReportChannelHealth",
         r#"{"team_id": "$team", "channel_id": "$channel", "health": "CHANNEL_HEALTH_HEALTHY"}"#,
     ),
+    ("SnapshotService/ReportExpressionFailures", r#"{"team_id": "$team"}"#),
     ("SnapshotService/ListAllTeams", "{}"),
     ("SnapshotService/ListOptOuts", r#"{"team_id": "$team"}"#),
     (

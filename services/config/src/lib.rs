@@ -11,6 +11,7 @@ mod dispatcher;
 mod document;
 mod error;
 mod etag;
+mod expressions;
 mod feed;
 mod followers;
 mod grpc;

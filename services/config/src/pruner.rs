@@ -6,8 +6,9 @@ use watchbell_model::clock::SharedClock;
 use watchbell_store::Store;
 
 use crate::error::Result;
+use crate::expressions::SHOWN;
 use crate::grpc::UNDO;
-use crate::store::{changes, departures};
+use crate::store::{changes, departures, expression_failures};
 
 /// How long a change is kept: a follower that was away for longer reads everything again.
 const KEPT: TimeDelta = TimeDelta::days(7);
@@ -33,6 +34,7 @@ impl FeedPruner {
     /// The database's.
     pub async fn tick(&self) -> Result<u64> {
         departures::prune_all_teams(self.store.writer(), self.clock.now() - UNDO).await?;
+        expression_failures::prune_all_teams(self.store.writer(), self.clock.now() - SHOWN).await?;
         changes::prune_all_teams(&self.store, self.clock.now() - KEPT).await
     }
 }

@@ -24,10 +24,10 @@ use std::collections::{HashMap, HashSet};
 
 use watchbell_model::{
     catalog::EventTypeSpec,
-    decision::{Decision, Outcome, Reason, Route, Stage, Target},
+    decision::{Decision, FailedExpression, FilterOwner, Outcome, Reason, Route, Stage, Target},
     event::Event,
     expression::Facts,
-    filter::Match,
+    filter::{Filter, Match, Mismatch},
     ids::ChannelId,
     preference,
     rule::RuleAction,
@@ -59,6 +59,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
         shared: HashSet::new(),
         mailed: HashSet::new(),
         wanted_as_well: HashMap::new(),
+        failed_expressions: Vec::new(),
         trace,
     };
     if deciding.spec.is_some_and(EventTypeSpec::is_receipt) {
@@ -73,7 +74,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
     Decision {
         routes: deciding.routes,
         steps: deciding.trace.into_steps(),
-        failed_expressions: deciding.facts.failures(),
+        failed_expressions: deciding.failed_expressions,
     }
 }
 
@@ -99,6 +100,7 @@ struct Deciding<'a> {
     mailed: HashSet<String>,
     /// The email channels that want it for mailboxes of members who asked for it themselves, by the same key.
     wanted_as_well: HashMap<String, ChannelId>,
+    failed_expressions: Vec<FailedExpression>,
     trace: Trace,
 }
 
@@ -131,6 +133,16 @@ impl Deciding<'_> {
         });
     }
 
+    /// What a filter says of the event. An expression that fails is noted.
+    fn ask(&mut self, filter: &Filter, owner: FilterOwner) -> Match {
+        let answer = filter.matches_facts(&self.facts);
+        if let Match::No(Mismatch::ExpressionFailed(error)) = &answer {
+            let error = error.clone();
+            self.failed_expressions.push(FailedExpression { owner, error });
+        }
+        answer
+    }
+
     fn alerts_by_default(&self) -> bool {
         self.spec
             .is_some_and(|spec| spec.alert_policy.applies(self.event.severity))
@@ -144,7 +156,7 @@ impl Deciding<'_> {
                 self.trace.say(Stage::Webhook, kind, about, Outcome::Rests, why);
                 continue;
             }
-            match channel.filter.matches_facts(&self.facts) {
+            match self.ask(&channel.filter, FilterOwner::Channel(channel.id)) {
                 Match::Yes => {
                     let Some(pattern) = channel.filter.matching_pattern(self.event).cloned() else {
                         // Config refuses a webhook without patterns; to guess that it means all would send everything.

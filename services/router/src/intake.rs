@@ -13,7 +13,8 @@ use watchbell_model::{
 use watchbell_runtime::{problem, shares::places, telemetry::propagate, workshop::Workshop};
 
 use crate::{
-    decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns,
+    decide::decide, error::Error, failures::Failures, metrics::Metrics, snapshots::Snapshots,
+    submitter::Submitter, turns::Turns,
 };
 
 /// What an event costs, in places: of memory, and of its caller's rate.
@@ -29,6 +30,7 @@ pub(crate) struct Intake {
     pub(crate) submitter: Submitter,
     pub(crate) turns: Turns,
     pub(crate) metrics: Metrics,
+    pub(crate) failures: Failures,
     pub(crate) workshop: Workshop,
 }
 
@@ -106,6 +108,8 @@ impl Intake {
         };
         let decision = span.in_scope(|| decide(snapshot, &event));
         self.metrics.failed_expressions(&decision);
+        self.failures
+            .note(team, &decision.failed_expressions, self.clock.now());
         let event_id = event.id.to_string();
         let request = SubmitRequest {
             sequence: 0,

@@ -5,6 +5,7 @@
 mod decide;
 mod error;
 mod explain;
+mod failures;
 mod grpc;
 mod intake;
 mod metrics;
@@ -25,7 +26,14 @@ use watchbell_runtime::tasks::{Stage, TaskSet};
 use watchbell_runtime::workshop::Workshop;
 
 pub use crate::decide::decide;
-use crate::{intake::Intake, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns};
+use crate::{
+    failures::{Failures, Reporter},
+    intake::Intake,
+    metrics::Metrics,
+    snapshots::Snapshots,
+    submitter::Submitter,
+    turns::Turns,
+};
 
 /// The service.
 pub struct Router {
@@ -54,6 +62,11 @@ impl Router {
 
     /// Opens the service and starts its loops.
     pub fn open(needs: Needs, tasks: &mut TaskSet) -> Arc<Self> {
+        let failures = Failures::default();
+        tasks.spawn(
+            Stage::Flush,
+            Reporter::new(failures.clone(), needs.config.clone()),
+        );
         let snapshots = Snapshots::new(needs.config, needs.feed, needs.clock.clone());
         let (submitter, links) = Submitter::new(needs.dispatchers);
         for link in links {
@@ -66,6 +79,7 @@ impl Router {
                 submitter,
                 turns: Turns::default(),
                 metrics: Metrics::new(&needs.meter),
+                failures,
                 workshop: Workshop::new(),
             },
         })

@@ -119,14 +119,6 @@ impl Expression {
 
     /// Whether it holds. An error counts as no match; the caller reports it.
     pub fn matches(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
-        let asked = self.ask(facts);
-        if asked.is_err() {
-            facts.note_failure();
-        }
-        asked
-    }
-
-    fn ask(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
         let value = facts.seen_for(self.cost)?;
         // The interpreter is somebody else's and the expression a tenant's: a panic must not take a batch with it.
         let outcome = catch_unwind(AssertUnwindSafe(|| {

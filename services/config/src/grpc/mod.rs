@@ -153,6 +153,8 @@ rpcs!(SnapshotApi {
     authenticate(pb::AuthenticateRequest) -> pb::AuthenticateResponse = snapshots::authenticate;
     report_channel_health(pb::ReportChannelHealthRequest) -> pb::ReportChannelHealthResponse
         = snapshots::report_health;
+    report_expression_failures(pb::ReportExpressionFailuresRequest) -> pb::ReportExpressionFailuresResponse
+        = snapshots::report_expression_failures;
     list_all_teams(pb::ListAllTeamsRequest) -> pb::ListAllTeamsResponse = snapshots::list_all_teams;
     list_opt_outs(pb::ListOptOutsRequest) -> pb::ListOptOutsResponse = snapshots::list_opt_outs;
 });

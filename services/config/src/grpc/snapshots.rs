@@ -10,7 +10,7 @@ use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse,
     GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
     ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut, ReportChannelHealthRequest,
-    ReportChannelHealthResponse, ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest,
+    ReportChannelHealthResponse, ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest,
     ResolveDraftChannelResponse, WatchChangesRequest, WatchChangesResponse,
     resolve_channel_request::Selector,
 };
@@ -28,7 +28,7 @@ use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::service::Service;
 use crate::store::{api_keys, channels, members, now, parse, preferences, teams};
-use crate::{feed, secrets, snapshot};
+use crate::{expressions, feed, secrets, snapshot};
 
 const PAGE: PageLimits = PageLimits::new(100, 1000);
 /// The longest word on a channel's health that is kept, in characters.
@@ -172,6 +172,22 @@ pub(super) async fn report_health(
     channels::update_health(change.connection(), &row).await?;
     change.finish(service, false).await?;
     Ok(ReportChannelHealthResponse {})
+}
+
+pub(super) async fn report_expression_failures(
+    service: &Service,
+    caller: Principal,
+    request: ReportExpressionFailuresRequest,
+) -> Result<ReportExpressionFailuresResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    if request.failures.len() > expressions::MAX_REPORTED {
+        let why = format!("must have at most {} entries", expressions::MAX_REPORTED);
+        return Err(Problem::invalid("failures", field::TOO_LONG, why).into());
+    }
+    teams::get(service.store().reader(), team).await?;
+    expressions::note(service, team, &request.failures).await?;
+    Ok(ReportExpressionFailuresResponse {})
 }
 
 pub(super) async fn list_all_teams(

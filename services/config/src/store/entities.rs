@@ -350,3 +350,34 @@ pub(crate) mod owner_notice {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// How often an expression failed on a day.
+pub(crate) mod expression_failure {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "expression_failures")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) team_id: Uuid,
+        /// The id of the channel or rule, `rul_…`.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) owner: String,
+        /// In UTC, `2026-11-26`.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) day: String,
+        /// The expression that failed: another one starts anew.
+        pub(crate) expression: String,
+        pub(crate) count: i64,
+        /// Why it failed last, in words.
+        pub(crate) error: String,
+        pub(crate) last_time: DateTimeUtc,
+        /// Whether the Owners' notice of it is noted.
+        pub(crate) told: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -17,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(Installs),
             Box::new(Nonces),
             Box::new(Links),
+            Box::new(ExpressionFailures),
         ]
     }
 }
@@ -146,6 +147,38 @@ impl MigrationTrait for Links {
             .foreign_key(&mut of_team("departures"))
             .take();
         manager.create_table(departures).await
+    }
+}
+
+/// Expressions that failed at evaluation, for each day.
+struct ExpressionFailures;
+
+impl MigrationName for ExpressionFailures {
+    fn name(&self) -> &'static str {
+        "m0005_expression_failures"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for ExpressionFailures {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let failures = Table::create()
+            .table("expression_failures")
+            .col(uuid("team_id"))
+            .col(string("owner"))
+            .col(string("day"))
+            .col(text("expression"))
+            .col(big_integer("count"))
+            .col(text("error"))
+            .col(timestamp_with_time_zone("last_time"))
+            .col(boolean("told"))
+            .primary_key(Index::create().col("team_id").col("owner").col("day"))
+            .foreign_key(&mut of_team("expression_failures"))
+            .take();
+        manager.create_table(failures).await?;
+        let untold = "CREATE INDEX expression_failures_untold ON expression_failures (team_id) WHERE NOT told";
+        manager.get_connection().execute_unprepared(untold).await?;
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod api_keys;
 pub(crate) mod changes;
 pub(crate) mod channels;
 pub(crate) mod event_types;
+pub(crate) mod expression_failures;
 pub(crate) mod members;
 pub(crate) mod owner_notices;
 pub(crate) mod preferences;

@@ -118,6 +118,13 @@ pub(crate) fn event(event_type: &str) -> StoredEvent {
             r#"{"channel":"siem","channel_id":"chn_01h455vb4pex5vsknk084sn02q",
                 "stops_signing_at":"2026-11-22T12:00:00+00:00"}"#,
         ),
+        "expression.failed" => (
+            Severity::Medium,
+            "The expression of the rule “Production only” failed",
+            "Production only",
+            r#"{"owner":"rule “Production only”","owner_id":"rul_01h455vb4pex5vsknk084sn02q",
+                "error":"No such key: score","expression":"event.data.score > 7"}"#,
+        ),
         "api_key.ending" => (
             Severity::Medium,
             "The API key terraform expires on 28 Nov 2026, 12:00 UTC",

@@ -4,7 +4,7 @@ use watchbell_model::{
     channel::Channel, email::EmailAddress, filter::Match, ids::ChannelId, mention::Mention, rule::Rule,
 };
 
-use super::{About, ChannelKind, Deciding, Outcome, Reason, RuleAction, Stage, Target, no_alert};
+use super::{About, ChannelKind, Deciding, FilterOwner, Outcome, Reason, RuleAction, Stage, Target, no_alert};
 
 /// The kinds for which default channels exist, each on its own.
 const KINDS: [ChannelKind; 3] = [ChannelKind::Slack, ChannelKind::Teams, ChannelKind::Email];
@@ -62,7 +62,7 @@ impl Deciding<'_> {
             } else if !rule.enabled {
                 self.rule_step(rule, None, Outcome::Rests, || "The rule is paused.".to_owned());
             } else {
-                match rule.filter.matches_facts(&self.facts) {
+                match self.ask(&rule.filter, FilterOwner::Rule(rule.id)) {
                     Match::Yes => self.apply(rule, &mut ruled),
                     Match::No(mismatch) => {
                         let event = self.event;
@@ -257,7 +257,7 @@ impl Deciding<'_> {
     fn default_channel(&mut self, channel: &Channel) {
         let event = self.event;
         let reason = match &channel.triggers {
-            Some(triggers) => match triggers.matches_facts(&self.facts) {
+            Some(triggers) => match self.ask(triggers, FilterOwner::Channel(channel.id)) {
                 Match::Yes => Reason::DefaultChannelTriggers,
                 Match::No(mismatch) => {
                     return self.default_step(channel, Outcome::PassedOver, || {

@@ -139,6 +139,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("ResolveDraftChannel", Internal),
             ("Authenticate", Internal),
             ("ReportChannelHealth", Internal),
+            ("ReportExpressionFailures", Internal),
             ("ListAllTeams", Internal),
             ("ListOptOuts", Internal),
         ],
