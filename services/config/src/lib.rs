@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod check;
+mod confirmations;
 mod dispatcher;
 mod document;
 mod error;
@@ -28,6 +29,7 @@ mod snapshot;
 mod store;
 mod warnings;
 
+pub use confirmations::ConfirmationAsker;
 #[cfg(feature = "fuzzing")]
 pub use document::fuzzing;
 pub use document::references;

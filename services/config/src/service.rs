@@ -17,6 +17,7 @@ use watchbell_runtime::settings::read;
 use watchbell_runtime::workshop::Workshop;
 use watchbell_store::{DatabaseSettings, Store, connect};
 
+use crate::confirmations::ConfirmationAsker;
 use crate::dispatcher::Link;
 use crate::error::Result;
 use crate::followers::Followers;
@@ -50,6 +51,14 @@ pub struct Settings {
     /// Whether the platform has a mail server of its own. The composing process puts it in.
     #[serde(skip)]
     pub platform_mail: bool,
+    /// Whether recipients outside the domains of a team's members get mail by the platform's server only once they have
+    /// confirmed that they want it.
+    #[serde(default = "yes")]
+    pub confirm_recipients: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Config. Implements every API of the control plane; cheap to clone.
@@ -70,6 +79,7 @@ struct Inner {
     dispatcher: Link,
     brand: Brand,
     platform_mail: bool,
+    confirm_recipients: bool,
     slack: Option<SlackApp>,
     workshop: Workshop,
 }
@@ -114,6 +124,7 @@ impl Service {
                 dispatcher: Link::default(),
                 brand: settings.brand.clone(),
                 platform_mail: settings.platform_mail,
+                confirm_recipients: settings.confirm_recipients,
                 slack,
                 workshop: Workshop::new(),
             }),
@@ -125,6 +136,7 @@ impl Service {
         let pruner = FeedPruner::new(self.store().clone(), self.clock().clone());
         let resealer = Resealer::new(self.clone());
         let teller = OwnerTeller::new(self.clone());
+        let asker = ConfirmationAsker::new(self.clone());
         tokio::join!(
             self.followers().exchange(self.store(), &shutdown),
             every(
@@ -141,6 +153,14 @@ impl Service {
             ),
             every(Duration::from_secs(5), &shutdown, "telling Owners", || teller
                 .tick()),
+            every(Duration::from_secs(5), &shutdown, "asking recipients", || asker
+                .tick()),
+            every(
+                Duration::from_secs(3600),
+                &shutdown,
+                "forgetting recipients",
+                || asker.prune()
+            ),
             every(
                 Duration::from_secs(3600),
                 &shutdown,
@@ -184,6 +204,12 @@ impl Service {
 
     pub(crate) fn platform_mail(&self) -> bool {
         self.inner.platform_mail
+    }
+
+    /// Whether new recipients outside a team are asked first. Without a mail server of the platform's, teams mail by their
+    /// own, and there is nothing to ask by.
+    pub(crate) fn confirms_recipients(&self) -> bool {
+        self.inner.confirm_recipients && self.inner.platform_mail
     }
 
     pub(crate) fn slack(&self) -> Option<&SlackApp> {

@@ -25,6 +25,7 @@ use std::collections::{HashMap, HashSet};
 use watchbell_model::{
     catalog::EventTypeSpec,
     decision::{Decision, FailedExpression, FilterOwner, Outcome, Reason, Route, Stage, Target},
+    email::EmailAddress,
     event::Event,
     expression::Facts,
     filter::{Filter, Match, Mismatch},
@@ -84,6 +85,11 @@ fn no_alert(event: &Event) -> String {
         "{} does not alert by default at {}.",
         event.event_type, event.severity
     )
+}
+
+/// Why a recipient gets nothing.
+fn unconfirmed(address: &EmailAddress) -> String {
+    format!("{address} was asked to confirm, and gets nothing until then.")
 }
 
 /// A decision under way.

@@ -7,6 +7,7 @@ mod channels;
 mod members;
 mod mention_rules;
 mod preferences;
+mod recipients;
 mod rules;
 mod slack;
 mod snapshots;
@@ -133,6 +134,11 @@ rpcs!(PreferenceApi {
     inspect_unsubscribe_token(pb::InspectUnsubscribeTokenRequest) -> pb::InspectUnsubscribeTokenResponse
         = unsubscribe::inspect;
     unsubscribe(pb::UnsubscribeRequest) -> pb::UnsubscribeResponse = unsubscribe::unsubscribe;
+    inspect_recipient_confirmation(pb::InspectRecipientConfirmationRequest)
+        -> pb::InspectRecipientConfirmationResponse = recipients::inspect;
+    confirm_recipient(pb::ConfirmRecipientRequest) -> pb::ConfirmRecipientResponse = recipients::confirm;
+    resend_recipient_confirmation(pb::ResendRecipientConfirmationRequest)
+        -> pb::ResendRecipientConfirmationResponse = recipients::resend;
 });
 
 rpcs!(CatalogApi {

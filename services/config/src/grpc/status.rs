@@ -9,6 +9,7 @@ use watchbell_model::ChannelKind;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_runtime::auth::Principal;
 
+use crate::confirmations::{Listed, Unconfirmed};
 use crate::error::Result;
 use crate::expressions;
 use crate::service::Service;
@@ -25,6 +26,9 @@ pub(super) async fn get(
     let rows = channels::all(service.store().reader(), team).await?;
     let stats = service.dispatcher().stats(team).await;
     let expression_failures = expressions::failing(service, team).await?;
+    let reader = service.store().reader();
+    let listed = Listed::read(reader, team).await?;
+    let unconfirmed_recipients = Unconfirmed::read(reader, team).await?.listed(&listed);
     let integrations = ChannelKind::ALL
         .iter()
         .map(|kind| {
@@ -41,6 +45,7 @@ pub(super) async fn get(
         integrations,
         dispatcher_away: stats.is_none(),
         expression_failures,
+        unconfirmed_recipients,
     })
 }
 

@@ -381,3 +381,33 @@ pub(crate) mod expression_failure {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// Recipients outside a team's domains, and whether they have confirmed that they want its emails.
+pub(crate) mod confirmation {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "confirmations")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) team_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) address_key: String,
+        pub(crate) address: String,
+        /// The address without its tag, `ann@example.com` of `ann+1@example.com`.
+        pub(crate) mailbox: String,
+        /// In the link: an older asking's link confirms nothing.
+        pub(crate) nonce: Uuid,
+        pub(crate) ask_time: DateTimeUtc,
+        pub(crate) confirm_time: Option<DateTimeUtc>,
+        pub(crate) sent_count: i32,
+        pub(crate) send_time: Option<DateTimeUtc>,
+        /// Whether an email is still to be sent.
+        pub(crate) due: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

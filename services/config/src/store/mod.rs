@@ -8,6 +8,7 @@ mod migrations;
 pub(crate) mod api_keys;
 pub(crate) mod changes;
 pub(crate) mod channels;
+pub(crate) mod confirmations;
 pub(crate) mod event_types;
 pub(crate) mod expression_failures;
 pub(crate) mod members;

@@ -78,6 +78,7 @@ impl Config {
             slack: None,
             brand: Brand::default(),
             platform_mail: false,
+            confirm_recipients: true,
         };
         adjust(&mut settings);
         let guard = Guard::with_resolver(policy, Arc::new(Names));

@@ -4,7 +4,10 @@ use watchbell_model::{
     channel::Channel, email::EmailAddress, filter::Match, ids::ChannelId, mention::Mention, rule::Rule,
 };
 
-use super::{About, ChannelKind, Deciding, FilterOwner, Outcome, Reason, RuleAction, Stage, Target, no_alert};
+use super::{
+    About, ChannelKind, Deciding, FilterOwner, Outcome, Reason, RuleAction, Stage, Target, no_alert,
+    unconfirmed,
+};
 
 /// The kinds for which default channels exist, each on its own.
 const KINDS: [ChannelKind; 3] = [ChannelKind::Slack, ChannelKind::Teams, ChannelKind::Email];
@@ -24,6 +27,15 @@ pub(super) struct Ruled {
 /// An email channel without recipients only says by what server mail goes.
 fn nobody(channel: &Channel) -> bool {
     channel.kind == ChannelKind::Email && channel.recipients.is_empty()
+}
+
+/// Why it has none.
+fn why_nobody(channel: &Channel) -> &'static str {
+    if channel.unconfirmed.is_empty() {
+        "has no recipients"
+    } else {
+        "has only recipients who have not confirmed yet"
+    }
 }
 
 fn place(kind: ChannelKind) -> Option<usize> {
@@ -142,18 +154,18 @@ impl Deciding<'_> {
             return self.decided_before(rule, kind);
         }
         let rests = if !channel.enabled {
-            Some("which is paused")
+            Some("is paused")
         } else if nobody(channel) {
-            Some("which has no recipients")
+            Some(why_nobody(channel))
         } else if kind == ChannelKind::Webhook {
             // Config refuses rules that name them.
-            Some("which is a webhook and has a filter of its own")
+            Some("is a webhook and has a filter of its own")
         } else {
             None
         };
         if let Some(why) = rests {
             return self.rule_step(rule, Some(kind), Outcome::Rests, || {
-                format!("The rule sends it to “{}”, {why}.", channel.name)
+                format!("The rule sends it to “{}”, which {why}.", channel.name)
             });
         }
         let recipients = self.recipients(channel);
@@ -165,6 +177,9 @@ impl Deciding<'_> {
         self.rule_step(rule, Some(kind), Outcome::Routed, || {
             format!("The rule “{}” sends it to “{}”.", rule.name, channel.name)
         });
+        for address in &channel.unconfirmed {
+            self.rule_step(rule, Some(kind), Outcome::Rests, || unconfirmed(address));
+        }
         let reason = Reason::RuleMatched {
             rule_id: rule.id,
             name: rule.name.clone(),
@@ -246,7 +261,7 @@ impl Deciding<'_> {
                 });
             } else if nobody(channel) {
                 self.default_step(channel, Outcome::Rests, || {
-                    "The default channel has no recipients.".to_owned()
+                    format!("The default channel {}.", why_nobody(channel))
                 });
             } else {
                 self.default_channel(channel);
@@ -276,6 +291,9 @@ impl Deciding<'_> {
             });
         }
         self.default_step(channel, Outcome::Routed, || reason.to_string());
+        for address in &channel.unconfirmed {
+            self.default_step(channel, Outcome::Rests, || unconfirmed(address));
+        }
         if channel.kind == ChannelKind::Email {
             for address in recipients {
                 let channel = Some(channel.id);

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use watchbell_model::{email::EmailAddress, preference::Preference, vocabulary::Topic};
 
-use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference};
+use super::{
+    About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference, unconfirmed,
+};
 
 const EMAIL: Option<ChannelKind> = Some(ChannelKind::Email);
 const INBOX: Option<ChannelKind> = Some(ChannelKind::InApp);
@@ -12,6 +14,12 @@ const INBOX: Option<ChannelKind> = Some(ChannelKind::InApp);
 impl Deciding<'_> {
     /// To the recipients that the team set, else to its Owners, and to nobody else. Without either it is kept for them.
     pub(super) fn receipt(&mut self) {
+        for address in &self.snapshot.unconfirmed_compliance {
+            let about = About::named(address.as_str());
+            self.trace.say(Stage::Receipt, EMAIL, about, Outcome::Rests, || {
+                unconfirmed(address)
+            });
+        }
         for address in &self.snapshot.compliance_recipients {
             self.receipt_to(address, About::named(address.as_str()), Reason::ReceiptRecipient);
         }

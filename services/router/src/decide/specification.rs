@@ -744,7 +744,11 @@ fn an_expression_that_fails_is_noted_with_what_has_it_and_why() {
         .webhook("siem", types("*").when("event.data.no_such_field > 1"))
         .webhook("quiet", types("*").when("event.data.no_such_field > 1 || true"))
         .rule("Production", unknown(), &["#alerts"])
-        .rule("Other types", types("scan.*").when("event.data.no_such_field > 1"), &["#alerts"])
+        .rule(
+            "Other types",
+            types("scan.*").when("event.data.no_such_field > 1"),
+            &["#alerts"],
+        )
         .build();
     let decision = decide(&team, &event("finding.created"));
     let named = |owner| match owner {
@@ -755,4 +759,36 @@ fn an_expression_that_fails_is_noted_with_what_has_it_and_why() {
     let owners: Vec<_> = failed.iter().map(|failed| named(failed.owner)).collect();
     assert_eq!(owners, ["Production", "#alerts", "siem"]);
     assert!(failed[0].error.contains("no_such_field"), "{}", failed[0].error);
+}
+
+// "A recipient outside the team gets nothing until it has confirmed."
+
+#[test]
+fn who_has_not_confirmed_gets_nothing_and_the_explanation_says_so() {
+    let waits = |address: &str| {
+        let address = address.parse().unwrap();
+        move |channel: &mut watchbell_domain::channel::Channel| channel.unconfirmed = vec![address]
+    };
+    let team = Team::new()
+        .email("Audit", &["in@acme.example"])
+        .with_last(waits("out@elsewhere.example"))
+        .email("Partners", &[])
+        .with_last(waits("partner@elsewhere.example"))
+        .rule("Findings", types("finding.*"), &["Audit", "Partners"])
+        .build();
+    told(&team, &event("finding.created"), &["in@acme.example by Audit"]);
+    let said: Vec<_> = decide_and_explain(&team, &event("finding.created"))
+        .steps
+        .into_iter()
+        .map(|step| step.sentence)
+        .collect();
+    for sentence in [
+        "out@elsewhere.example was asked to confirm, and gets nothing until then.",
+        "The rule sends it to “Partners”, which has only recipients who have not confirmed yet.",
+    ] {
+        assert!(
+            said.iter().any(|said| said == sentence),
+            "{sentence} in {said:#?}"
+        );
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1::{
-    ExpressionFailure, GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus, expression_failure::Owner,
+    ExpressionFailure, GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
+    expression_failure::Owner,
 };
 
 use crate::failure::Outcome;
@@ -81,6 +82,16 @@ fn render(
             shown.push_str(&expression_failure(failure, now));
         }
         shown.push_str("\nAsk for a field first that not every event has: has(event.data.score) && event.data.score > 7.");
+    }
+    if !answer.unconfirmed_recipients.is_empty() {
+        shown = shown.trim_end().to_owned();
+        shown.push_str("\n\n");
+        shown.push_str(&style.warn("Recipients who get nothing until they confirm:"));
+        for recipient in &answer.unconfirmed_recipients {
+            shown.push_str("\n  ");
+            shown.push_str(&text::unconfirmed(recipient));
+        }
+        shown.push_str("\nAsk one again: watchbell preferences ask-again ADDRESS");
     }
     if answer.dispatcher_away {
         shown = shown.trim_end().to_owned();

@@ -77,6 +77,7 @@ families! {
     a_secret_that_ends: "channel.secret_ending",
     a_key_that_ends: "api_key.ending",
     an_expression_that_fails: "expression.failed",
+    a_confirmation: "recipient.confirmation",
 }
 
 #[test]
