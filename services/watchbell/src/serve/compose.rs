@@ -29,7 +29,7 @@ use watchbell_model::{
 };
 use watchbell_router::Router;
 use watchbell_runtime::{
-    auth::{AuthLayer, CachedKeys, ConfigKeys, GrantedMembers, jwt::MemberTokens},
+    auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers, jwt::MemberTokens},
     client::{self, ClientError, ServiceChannel},
     config_feed::ConfigFeed,
     ready::Readiness,
@@ -346,9 +346,9 @@ impl Composition {
         let keys = Arc::new(CachedKeys::new(keys, control.feed.clone(), self.clock.clone()));
         let mut auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
         if let Some(members) = &self.members {
-            let granted =
-                GrantedMembers::new(members.clone(), self.teams()?, control.feed, self.clock.clone());
-            auth = auth.members(Arc::new(granted));
+            let current =
+                CurrentMembers::new(members.clone(), self.teams()?, control.feed, self.clock.clone());
+            auth = auth.members(Arc::new(current));
         }
         let edge = self.edge(auth.clone())?;
         let shared = &self.plan.shared;

@@ -4,7 +4,7 @@
 
 mod cache;
 mod config;
-mod granted;
+mod current;
 pub mod jwt;
 mod layer;
 mod rate;
@@ -21,7 +21,7 @@ use watchbell_model::vocabulary::Role;
 
 pub use cache::{Authenticator, CachedKeys, Grant, KeyHash, hash_key};
 pub use config::ConfigKeys;
-pub use granted::GrantedMembers;
+pub use current::CurrentMembers;
 pub use layer::{Admission, AuthLayer, AuthService, MemberVerifier};
 pub use rate::Budget;
 pub(crate) use rooms::network;
