@@ -1,18 +1,32 @@
 //! How servers read messages: as tonic's own codec, except that bytes which are no message of the RPC, or nest deeper than
-//! protobuf allows, are the caller's fault and are answered so. Tonic calls that INTERNAL, which callers may repeat.
+//! protobuf allows, are the caller's fault and are answered so (tonic calls that INTERNAL, which callers may repeat), and
+//! that strings with NUL characters are refused.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
-use prost::Message;
-use tonic::Status;
+use prost::bytes::Buf;
+use prost::{Message, Name};
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
-use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
+use tonic::{Code, Status};
+use tonic_prost::{ProstCodec, ProstEncoder};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use watchbell_domain::violation::Violations;
+
+use crate::nul::Descriptor;
+
+/// As in the errors of handlers.
+const DOMAIN: &str = "watchbell";
+const REASON: &str = "INVALID_REQUEST";
 
 /// The codec of a server that answers with `T` and is asked with `U`.
 pub struct ServerCodec<T, U>(PhantomData<(T, U)>);
 
 /// Decodes what callers send.
-pub struct ServerDecoder<U>(ProstDecoder<U>);
+pub struct ServerDecoder<U> {
+    descriptor: Descriptor,
+    message: PhantomData<U>,
+}
 
 // === impl ServerCodec ===
 
@@ -25,7 +39,7 @@ impl<T, U> Default for ServerCodec<T, U> {
 impl<T, U> Codec for ServerCodec<T, U>
 where
     T: Message + Send + 'static,
-    U: Message + Default + Send + 'static,
+    U: Message + Name + Default + Send + 'static,
 {
     type Encode = T;
     type Decode = U;
@@ -37,21 +51,43 @@ where
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ServerDecoder(ProstCodec::<T, U>::raw_decoder(BufferSettings::default()))
+        ServerDecoder {
+            descriptor: Descriptor::default(),
+            message: PhantomData,
+        }
     }
 }
 
-impl<U: Message + Default> Decoder for ServerDecoder<U> {
+impl<U: Message + Name + Default> Decoder for ServerDecoder<U> {
     type Item = U;
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
-        self.0
-            .decode(buffer)
-            .map_err(|status| Status::invalid_argument(status.message()))
+        let encoded = buffer.copy_to_bytes(buffer.remaining());
+        let message =
+            U::decode(encoded.clone()).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let violations = self.descriptor.violations(&U::full_name(), &encoded);
+        if violations.is_empty() {
+            Ok(Some(message))
+        } else {
+            Err(refused(&violations))
+        }
     }
+}
 
-    fn buffer_settings(&self) -> BufferSettings {
-        self.0.buffer_settings()
-    }
+fn refused(violations: &Violations) -> Status {
+    /// As many as an answer has room for.
+    const SHOWN: usize = 20;
+    let mut details = ErrorDetails::new();
+    details.set_error_info(REASON, DOMAIN, HashMap::new());
+    let fields = violations.iter().take(SHOWN).map(|violation| FieldViolation {
+        field: violation.field.clone(),
+        description: violation.description.clone(),
+        reason: violation.reason.clone().into_owned(),
+        localized_message: None,
+    });
+    details.set_bad_request(fields.collect::<Vec<_>>());
+    let message = format!("the request is invalid: {violations}");
+    let message = message.chars().take(1_000).collect::<String>();
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }
