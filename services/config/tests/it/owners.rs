@@ -122,7 +122,7 @@ impl Stage {
         };
         self.config
             .service
-            .create_api_key(platform(request))
+            .create_api_key(internal_request(request))
             .await
             .unwrap();
     }
