@@ -9,7 +9,7 @@ use watchbell_contracts::{
     dispatcher::v1::{GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest},
     event::v1::{Event, event::Payload},
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{

@@ -14,11 +14,11 @@ use serde_json::json;
 use tonic::Code;
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{Channel, UnconfirmedRecipient, channel::Destination};
-use watchbell_contracts::convert::{FromWire, timestamp};
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::{AddressTarget, Event, Reason, Route, event::Payload, route::Target};
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::{Category, ChannelKind, EmailAddress, Severity};
+use watchbell_model::convert::{FromWire, timestamp};
+use watchbell_model::ids::TeamId;
+use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
 use watchbell_runtime::problem::Problem;
 
 use crate::error::Result;
@@ -376,7 +376,7 @@ pub(crate) struct Asked {
 /// Looks at what a link stands for.
 pub(crate) async fn inspect(
     connection: &impl ConnectionTrait,
-    confirmation: &watchbell_domain::confirmation::Confirmation,
+    confirmation: &watchbell_model::confirmation::Confirmation,
     now: DateTime<Utc>,
 ) -> Result<Asked> {
     let team = confirmation.team;
@@ -401,7 +401,7 @@ pub(crate) async fn inspect(
 /// Confirms what a link stands for; whether it is confirmed now.
 pub(crate) async fn confirm(
     service: &Service,
-    confirmation: &watchbell_domain::confirmation::Confirmation,
+    confirmation: &watchbell_model::confirmation::Confirmation,
 ) -> Result<bool> {
     let change = service.change(confirmation.team).await?;
     let asked = inspect(change.connection(), confirmation, change.now()).await?;

@@ -8,9 +8,9 @@ use sea_orm::ConnectionTrait;
 use watchbell_contracts::config::v1::{
     Channel, EventFilter, ExpressionFailure, Rule, channel::Destination, expression_failure::Owner,
 };
-use watchbell_contracts::convert::{instant, timestamp};
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::violation::Violations;
+use watchbell_model::convert::{instant, timestamp};
+use watchbell_model::ids::TeamId;
+use watchbell_model::violation::Violations;
 
 use crate::error::Result;
 use crate::service::Service;

@@ -8,11 +8,11 @@ use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
 use watchbell_contracts::config::v1::expression_failure::Owner;
-use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::{
     Event, InboxTarget, PersonTarget, Reason, Route, event::Payload, route::Target,
 };
+use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{KeyId, TeamId};
 use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::Principal;

@@ -13,9 +13,9 @@ use tonic::Code;
 use watchbell_contracts::{
     api::SnapshotApi,
     config::v1::{ExpressionFailure, ReportExpressionFailuresRequest, expression_failure::Owner},
-    convert::timestamp,
 };
-use watchbell_domain::{
+use watchbell_model::{
+    convert::timestamp,
     decision::{FailedExpression, FilterOwner},
     ids::TeamId,
 };

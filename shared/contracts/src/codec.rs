@@ -11,13 +11,13 @@ use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
 use tonic::{Code, Status};
 use tonic_prost::{ProstCodec, ProstEncoder};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
-use watchbell_domain::violation::Violations;
 
 use crate::nul::Descriptor;
 
 /// As in the errors of handlers.
 const DOMAIN: &str = "watchbell";
 const REASON: &str = "INVALID_REQUEST";
+const MALFORMED: &str = "MALFORMED";
 
 /// The codec of a server that answers with `T` and is asked with `U`.
 pub struct ServerCodec<T, U>(PhantomData<(T, U)>);
@@ -66,28 +66,29 @@ impl<U: Message + Name + Default> Decoder for ServerDecoder<U> {
         let encoded = buffer.copy_to_bytes(buffer.remaining());
         let message =
             U::decode(encoded.clone()).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let violations = self.descriptor.violations(&U::full_name(), &encoded);
-        if violations.is_empty() {
+        let fields = self.descriptor.fields_with_nul(&U::full_name(), &encoded);
+        if fields.is_empty() {
             Ok(Some(message))
         } else {
-            Err(refused(&violations))
+            Err(refused(&fields))
         }
     }
 }
 
-fn refused(violations: &Violations) -> Status {
+fn refused(fields: &[String]) -> Status {
     /// As many as an answer has room for.
     const SHOWN: usize = 20;
+    const WHY: &str = "must not have NUL characters";
+    let shown = &fields[..fields.len().min(SHOWN)];
     let mut details = ErrorDetails::new();
     details.set_error_info(REASON, DOMAIN, HashMap::new());
-    let fields = violations.iter().take(SHOWN).map(|violation| FieldViolation {
-        field: violation.field.clone(),
-        description: violation.description.clone(),
-        reason: violation.reason.clone().into_owned(),
+    let violations = shown.iter().map(|field| FieldViolation {
+        field: field.clone(),
+        description: WHY.to_owned(),
+        reason: MALFORMED.to_owned(),
         localized_message: None,
     });
-    details.set_bad_request(fields.collect::<Vec<_>>());
-    let message = format!("the request is invalid: {violations}");
-    let message = message.chars().take(1_000).collect::<String>();
+    details.set_bad_request(violations.collect::<Vec<_>>());
+    let message = format!("the request is invalid: {}: {WHY}", shown.join(", "));
     Status::with_error_details(Code::InvalidArgument, message, details)
 }

@@ -5,7 +5,6 @@
 use std::sync::OnceLock;
 
 use prost_reflect::{Kind, MessageDescriptor};
-use watchbell_domain::violation::{Violations, reason};
 
 use crate::json;
 
@@ -27,15 +26,15 @@ pub(crate) struct Descriptor(OnceLock<Option<MessageDescriptor>>);
 // === impl Descriptor ===
 
 impl Descriptor {
-    /// The string fields of an encoded message that have NUL characters.
-    pub(crate) fn violations(&self, name: &str, encoded: &[u8]) -> Violations {
-        let mut violations = Violations::new();
+    /// The paths of the string fields of an encoded message that have NUL characters.
+    pub(crate) fn fields_with_nul(&self, name: &str, encoded: &[u8]) -> Vec<String> {
+        let mut found = Vec::new();
         if encoded.contains(&0)
             && let Some(descriptor) = self.0.get_or_init(|| json::descriptor(name).ok())
         {
-            scan(descriptor, encoded, "", 0, &mut violations);
+            scan(descriptor, encoded, "", 0, &mut found);
         }
-        violations
+        found
     }
 }
 
@@ -45,7 +44,7 @@ fn scan(
     mut encoded: &[u8],
     path: &str,
     depth: usize,
-    violations: &mut Violations,
+    found: &mut Vec<String>,
 ) -> Option<()> {
     if depth > MAX_DEPTH || EXEMPT.contains(&descriptor.full_name()) {
         return Some(());
@@ -95,11 +94,9 @@ fn scan(
             at = format!("{at}[{index}]");
         }
         match field.kind() {
-            Kind::String if value.contains(&0) => {
-                violations.add(at, reason::MALFORMED, "must not have NUL characters");
-            }
+            Kind::String if value.contains(&0) => found.push(at),
             Kind::Message(inner) if value.contains(&0) => {
-                scan(&inner, value, &at, depth + 1, violations)?;
+                scan(&inner, value, &at, depth + 1, found)?;
             }
             _ => {}
         }
@@ -183,8 +180,8 @@ mod tests {
         let mut places = 0;
         for request in requests() {
             for (message, place) in with_nul(&request, 0) {
-                let found = Descriptor::default().violations(request.full_name(), &message.encode_to_vec());
-                let fields: Vec<_> = found.iter().map(|violation| violation.field.as_str()).collect();
+                let fields =
+                    Descriptor::default().fields_with_nul(request.full_name(), &message.encode_to_vec());
                 assert_eq!(fields, [place.as_str()], "{}", message.descriptor().full_name());
                 places += 1;
             }
@@ -195,7 +192,6 @@ mod tests {
     #[test]
     fn all_fields_are_named_and_data_may_have_nuls() {
         use crate::config::v1 as config;
-        use prost::Message as _;
         let channel = config::Channel {
             display_name: "a\0".to_owned(),
             destination: Some(config::channel::Destination::Email(config::EmailDestination {
@@ -209,8 +205,7 @@ mod tests {
             ..Default::default()
         };
         let name = "watchbell.config.v1.CreateChannelRequest";
-        let found = Descriptor::default().violations(name, &request.encode_to_vec());
-        let fields: Vec<_> = found.iter().map(|violation| violation.field.as_str()).collect();
+        let fields = Descriptor::default().fields_with_nul(name, &request.encode_to_vec());
         assert_eq!(fields, ["channel.display_name", "channel.email.recipients[1]"]);
 
         let value = prost_types::Value {
@@ -230,11 +225,11 @@ mod tests {
         let name = "watchbell.config.v1.CreateEventTypeRequest";
         assert!(
             Descriptor::default()
-                .violations(name, &request.encode_to_vec())
+                .fields_with_nul(name, &request.encode_to_vec())
                 .is_empty()
         );
         assert!(
-            Descriptor::default().violations(name, &[0, 0, 1]).is_empty(),
+            Descriptor::default().fields_with_nul(name, &[0, 0, 1]).is_empty(),
             "no message at all"
         );
     }

@@ -10,10 +10,10 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
 use watchbell_model::catalog::PatternMeter;
+use watchbell_model::convert::{self, FromWire, event_type_message, structure};
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};
-use watchbell_model::convert::{self, FromWire, event_type_message, structure};
 
 use super::read_channel::{channel, filter, renamed, wire};
 use super::read_people::{digest, preferences, recipients};

@@ -7,8 +7,8 @@ use watchbell_contracts::config::v1::{
     EventType, GetEventTypeRequest, GetEventTypeResponse, ListEventTypesRequest, ListEventTypesResponse,
     UpdateEventTypeRequest, UpdateEventTypeResponse,
 };
-use watchbell_model::convert::{self, event_type_message};
 use watchbell_model::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES, PatternMeter};
+use watchbell_model::convert::{self, event_type_message};
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::reason;
 use watchbell_runtime::auth::Principal;

@@ -6,9 +6,9 @@ use watchbell_contracts::config::v1::{
     InspectRecipientConfirmationResponse, ResendRecipientConfirmationRequest,
     ResendRecipientConfirmationResponse,
 };
-use watchbell_domain::EmailAddress;
-use watchbell_domain::confirmation::Confirmation;
-use watchbell_domain::violation::{Violations, reason};
+use watchbell_model::EmailAddress;
+use watchbell_model::confirmation::Confirmation;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 

@@ -6,7 +6,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use super::entities::confirmation::{self, Column, Entity, Model};
 use crate::error::Result;

@@ -5,7 +5,7 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
-use watchbell_domain::ids::TeamId;
+use watchbell_model::ids::TeamId;
 
 use super::entities::expression_failure::{Column, Entity, Model};
 use crate::error::Result;

@@ -14,11 +14,11 @@ use watchbell_contracts::config::v1::{
     channel::Destination, resolve_channel_request::Selector,
 };
 use watchbell_contracts::event::v1::{event::Payload, route::Target};
-use watchbell_domain::confirmation::Confirmation;
-use watchbell_domain::ids::TeamId;
-use watchbell_domain::secret::Secret;
-use watchbell_domain::unsubscribe::UnsubscribeKeys;
 use watchbell_egress::EgressPolicy;
+use watchbell_model::confirmation::Confirmation;
+use watchbell_model::ids::TeamId;
+use watchbell_model::secret::Secret;
+use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::{Store, store_tests};
 

@@ -15,9 +15,9 @@ use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::{event::Payload, route::Target};
 use watchbell_model::Role;
 use watchbell_model::clock::Clock;
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
-use watchbell_model::convert::timestamp;
 use watchbell_store::{Store, store_tests};
 
 use crate::dispatcher::DispatcherStandIn;

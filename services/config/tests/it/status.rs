@@ -13,10 +13,10 @@ use watchbell_contracts::config::v1::{
 use watchbell_contracts::dispatcher::v1::ChannelStats;
 use watchbell_contracts::event::v1::ChannelKind;
 use watchbell_egress::EgressPolicy;
-use watchbell_runtime::auth::internal_request;
 use watchbell_model::clock::Clock;
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
+use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 
 use crate::dispatcher::DispatcherStandIn;

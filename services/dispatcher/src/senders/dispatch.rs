@@ -12,13 +12,13 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT}
 use serde_json::Value;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{self as config, SmtpSecurity};
+use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpServer};
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::confirmation::Confirmation;
 use watchbell_model::ids::DeliveryId;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
-use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpServer};
 
 use super::answer::{Heard, Hidden, unanswered};
 use super::email::{self, Emails, NotRendered, Sender};

@@ -767,7 +767,7 @@ fn an_expression_that_fails_is_noted_with_what_has_it_and_why() {
 fn who_has_not_confirmed_gets_nothing_and_the_explanation_says_so() {
     let waits = |address: &str| {
         let address = address.parse().unwrap();
-        move |channel: &mut watchbell_domain::channel::Channel| channel.unconfirmed = vec![address]
+        move |channel: &mut watchbell_model::channel::Channel| channel.unconfirmed = vec![address]
     };
     let team = Team::new()
         .email("Audit", &["in@acme.example"])

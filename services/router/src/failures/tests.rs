@@ -1,5 +1,5 @@
 use tonic::Status;
-use watchbell_domain::ids::{ChannelId, RuleId};
+use watchbell_model::ids::{ChannelId, RuleId};
 
 use super::*;
 use crate::testing::{FakeConfig, noon, team_id};

@@ -7,9 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Local, TimeZone, Utc};
 use prost_types::Timestamp;
 use watchbell_contracts::config::v1::{ChannelHealth, UnconfirmedRecipient};
-use watchbell_model::convert::FromWire;
 use watchbell_contracts::dispatcher::v1::{AttemptOutcome, DeliveryState};
 use watchbell_contracts::event::v1::{Mention, Route, mention::Who, route::Target};
+use watchbell_model::convert::FromWire;
 use watchbell_model::{ChannelKind, Severity};
 
 /// An instant of the wire; `None` when it is absent or no instant.

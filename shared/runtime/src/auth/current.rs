@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use watchbell_contracts::api::TeamApi;
 use watchbell_contracts::config::v1::{GetMemberRequest, Member, Permission as WirePermission};
-use watchbell_contracts::convert::FromWire;
-use watchbell_domain::clock::SharedClock;
-use watchbell_domain::ids::{MemberId, TeamId};
-use watchbell_domain::vocabulary::{Permission, Role};
+use watchbell_model::clock::SharedClock;
+use watchbell_model::convert::FromWire;
+use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::vocabulary::{Permission, Role};
 
 use super::{Grant, MemberVerifier, Principal, internal_request};
 use crate::config_feed::ConfigFeed;
