@@ -99,10 +99,10 @@ fn is_text(node: &IdedExpr, wanted: &str) -> bool {
 /// In the texts that a part gives; `partial`: wherever a text has the word in it.
 fn replace(node: &mut IdedExpr, partial: bool) {
     match &mut node.expr {
-        Expr::Literal(LiteralValue::String(text)) => {
-            if text.inner() == ALIAS || (partial && text.inner().contains(ALIAS)) {
-                *text = text.inner().replace(ALIAS, MEANT).into();
-            }
+        Expr::Literal(LiteralValue::String(text))
+            if text.inner() == ALIAS || (partial && text.inner().contains(ALIAS)) =>
+        {
+            *text = text.inner().replace(ALIAS, MEANT).into();
         }
         Expr::Call(call) if call.func_name == "_?_:_" => {
             call.args
