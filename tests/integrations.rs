@@ -149,4 +149,50 @@ on_both_databases! {
         let mails = client.dispatcher().list_deliveries(request).await.unwrap().into_inner().deliveries;
         assert_eq!(mails.len(), 1, "and gets an email");
     }
+
+    async fn an_expression_that_fails_is_counted_shown_and_told_to_owners(database: Database) {
+        let process = Serve::all(&database).start().await;
+        let client = Client::admin(&process);
+        let team = client.team("Acme").await;
+        let member = Member { email: "ada@acme.example".to_owned(), role: Role::Owner.into(), ..Default::default() };
+        let request = CreateMemberRequest { team_id: team.clone(), member: Some(member), validate_only: false };
+        let ada = client.teams().create_member(request).await.unwrap().into_inner().member.unwrap();
+        let filter = config::EventFilter {
+            types: vec!["*".to_owned()],
+            expression: "event.data.score > 7".to_owned(),
+            ..Default::default()
+        };
+        let webhook = config::WebhookDestination {
+            url: "http://127.0.0.1:9/".to_owned(),
+            filter: Some(filter),
+            ..Default::default()
+        };
+        let channel = config::Channel {
+            display_name: "scores".to_owned(),
+            destination: Some(config::channel::Destination::Webhook(webhook)),
+            ..Default::default()
+        };
+        let (channel, _) = client.channel(&team, channel).await.unwrap();
+        for number in 0..3 {
+            client.emit(&team, finding(&format!("f-{number}"))).await.unwrap();
+        }
+        let shown = eventually("the status shows all three", || async {
+            let request = GetIntegrationStatusRequest { team_id: team.clone() };
+            let status = client.teams().get_integration_status(request).await.ok()?.into_inner();
+            status.expression_failures.into_iter().find(|failure| failure.count == 3)
+        })
+        .await;
+        assert_eq!(shown.owner, Some(config::expression_failure::Owner::ChannelId(channel)));
+        assert!(shown.error.contains("score") && shown.display_name == "scores", "{shown:?}");
+        eventually("Ada finds it in her inbox", || async {
+            let request = ListNotificationsRequest {
+                team_id: team.clone(),
+                member_id: ada.id.clone(),
+                ..Default::default()
+            };
+            let listed = client.inbox().list_notifications(request).await.ok()?.into_inner();
+            listed.notifications.into_iter().find(|one| one.title == "The expression of the channel “scores” failed")
+        })
+        .await;
+    }
 }

@@ -14,7 +14,7 @@ use watchbell_contracts::config::v1::{ApiKey, CreateApiKeyRequest, DeleteApiKeyR
 use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{IdentityProvider, SigningKey};
 
-use caller::{Answer, Caller, all_rpcs};
+use caller::{Answer, Caller, all_rpcs, with_nuls};
 use requests::REQUESTS;
 use things::Things;
 
@@ -254,6 +254,25 @@ on_both_databases! {
                             wrong.push(format!("{}: {column} got {answer:?} in another team", rpc.full_name()));
                         }
                     }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    async fn a_nul_anywhere_in_a_request_is_the_callers_fault(database: Database) {
+        let stage = Stage::new(&database).await;
+        let platform = Caller::bearer(&stage.process, &stage.process.admin_key());
+        let rows = access();
+        let mut wrong = Vec::new();
+        for rpc in all_rpcs() {
+            if !rows[rpc.full_name()].contains("platf.") {
+                continue;
+            }
+            for (place, request) in with_nuls(&rpc, &stage.own.named_in(request(&rpc))) {
+                let answer = platform.call_with(&rpc, &request).await;
+                if matches!(code(&answer), Code::Internal | Code::Unknown | Code::Unavailable) {
+                    wrong.push(format!("{} with NUL in {place}: {answer:?}", rpc.full_name()));
                 }
             }
         }

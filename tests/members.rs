@@ -11,7 +11,8 @@ use watchbell_contracts::config::v1::{
     ListTeamsRequest, Member, Role, Scope, UpdateTeamRequest,
 };
 use watchbell_contracts::dispatcher::v1::{
-    GetUnreadCountRequest, ListEventsRequest, ListNotificationsRequest, MarkAllReadRequest, WatchRequest,
+    GetUnreadCountRequest, ListEventsRequest, ListNotificationsRequest, MarkAllReadRequest, WatchDeliveriesRequest,
+    WatchRequest,
 };
 use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{IdentityProvider, SigningKey};
@@ -348,6 +349,97 @@ fn a_stream_ends_when_the_token_that_opened_it_does() {
     });
 }
 
+/// Ends by itself within half a minute, refused as whoever is no member is.
+async fn ends_refused<T>(mut stream: tonic::Streaming<T>) {
+    let ended = async {
+        loop {
+            match stream.message().await {
+                Ok(Some(_)) => {}
+                other => return other.map(drop),
+            }
+        }
+    };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(30), ended).await;
+    let status = ended.expect("within 30 seconds").expect_err("with a status");
+    assert!(
+        matches!(
+            status.code(),
+            Code::PermissionDenied | Code::Unauthenticated | Code::NotFound
+        ),
+        "{status}"
+    );
+}
+
+#[test]
+fn a_members_token_ends_with_the_membership_and_shrinks_with_the_role() {
+    crate::harness::database::on_sqlite(|database| async move {
+        let stage = Stage::new(&database).await;
+        let admin = Client::admin(&stage.process);
+        let team = stage.claims["team_id"].as_str().unwrap_or_default().to_owned();
+        let ann_id = stage.claims["sub"].as_str().unwrap_or_default().to_owned();
+        join(&admin, &team, "owner@acme.example", Role::Owner).await;
+        let ann = stage.bearing(&stage.key.token(&stage.claims));
+        make_channel(&ann, "by an Admin").await.unwrap();
+        let request = WatchDeliveriesRequest::default();
+        let deliveries = ann
+            .dispatcher()
+            .watch_deliveries(request)
+            .await
+            .unwrap()
+            .into_inner();
+        let request = WatchRequest {
+            member_id: ann_id.clone(),
+            ..Default::default()
+        };
+        let inbox = ann.inbox().watch(request).await.unwrap().into_inner();
+
+        let demoted = Member {
+            id: ann_id.clone(),
+            role: Role::Member.into(),
+            ..Default::default()
+        };
+        let request = config::UpdateMemberRequest {
+            team_id: team.clone(),
+            member: Some(demoted),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec!["role".to_owned()],
+            }),
+            ..Default::default()
+        };
+        admin.teams().update_member(request).await.unwrap();
+        assert_eq!(
+            code(make_channel(&ann, "by a Member").await),
+            Code::PermissionDenied
+        );
+        assert!(reads(&ann).await.is_ok(), "what members may do goes on");
+
+        let request = config::DeleteMemberRequest {
+            team_id: team,
+            member_id: ann_id,
+            ..Default::default()
+        };
+        admin.teams().delete_member(request).await.unwrap();
+        let refused = reads(&ann).await.expect_err("no member any more");
+        let reason = refused.get_details_error_info().map(|info| info.reason);
+        assert_eq!(
+            (refused.code(), reason.as_deref()),
+            (Code::PermissionDenied, Some("NOT_A_MEMBER"))
+        );
+        tokio::join!(ends_refused(deliveries), ends_refused(inbox));
+    });
+}
+
+#[test]
+fn whom_only_the_platform_knows_is_told_so_whatever_is_called() {
+    crate::harness::database::on_sqlite(|database| async move {
+        let stage = Stage::new(&database).await;
+        let stranger = "mbr_01h455vb4pex5vsknk084sn02q";
+        let nobody = stage.bearing(&stage.key.token(&but(&stage.claims, "sub", stranger)));
+        assert_eq!(code(reads(&nobody).await), Code::PermissionDenied);
+        assert_eq!(code(unread(&nobody, stranger).await), Code::PermissionDenied);
+    });
+}
+
 #[test]
 fn a_server_starts_without_its_provider_and_lets_members_in_when_it_is_there() {
     crate::harness::database::on_sqlite(|database| async move {
@@ -357,10 +449,8 @@ fn a_server_starts_without_its_provider_and_lets_members_in_when_it_is_there() {
         let process = serve(&database, &provider).start().await;
         let admin = Client::admin(&process);
         let team = admin.team("Acme").await;
-        let ann = Client::new(
-            &process,
-            &key.token(&claims(&team, "mbr_01h455vb4pex5vsknk084sn02q", "MEMBER")),
-        );
+        let ann_id = join(&admin, &team, "ann@acme.example", Role::Member).await;
+        let ann = Client::new(&process, &key.token(&claims(&team, &ann_id, "MEMBER")));
         assert!(is_told_to_come_again(
             &reads(&ann).await.expect_err("no keys yet")
         ));
@@ -405,8 +495,10 @@ fn keys_are_read_from_a_file_too_and_settings_that_cannot_be_meant_end_the_start
         }
         std::fs::write(&path, json!({"keys": [key.jwk()]}).to_string()).unwrap();
         let process = file().start().await;
-        let team = Client::admin(&process).team("Acme").await;
-        let token = key.token(&claims(&team, "mbr_01h455vb4pex5vsknk084sn02q", "MEMBER"));
+        let admin = Client::admin(&process);
+        let team = admin.team("Acme").await;
+        let ann = join(&admin, &team, "ann@acme.example", Role::Member).await;
+        let token = key.token(&claims(&team, &ann, "MEMBER"));
         assert!(reads(&Client::new(&process, &token)).await.is_ok());
     });
 }

@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     prost_build::Config::new()
         .bytes(["."])
+        .enable_type_names()
         .extern_path(".google.rpc", "::tonic_types")
         .service_generator(Box::new(WithApiTrait(
             tonic_prost_build::configure().service_generator(),

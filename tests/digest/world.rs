@@ -92,6 +92,7 @@ impl World {
         let port = smtp.port().to_string();
         let mailing = |serve: Serve| {
             serve
+                .env("WATCHBELL__CONFIG__CONFIRM_RECIPIENTS", "false")
                 .env("WATCHBELL__MAIL__HOST", "127.0.0.1")
                 .env("WATCHBELL__MAIL__PORT", port.clone())
                 .env("WATCHBELL__MAIL__SECURITY", "none")

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _};
+use prost_reflect::{DynamicMessage, Kind, MethodDescriptor, ReflectMessage as _, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::client::Grpc;
@@ -48,6 +48,11 @@ impl Caller {
     pub(super) async fn call(&self, rpc: &MethodDescriptor, request: &serde_json::Value) -> Answer {
         let message = DynamicMessage::deserialize(rpc.input(), request);
         let message = message.unwrap_or_else(|error| panic!("{}: {error}: {request}", rpc.full_name()));
+        self.call_with(rpc, &message).await
+    }
+
+    /// The same with a message that is made already.
+    pub(super) async fn call_with(&self, rpc: &MethodDescriptor, message: &DynamicMessage) -> Answer {
         let mut request = Request::new(tokio_stream::once(message.encode_to_vec()));
         if let Some((name, value)) = &self.credential {
             request
@@ -106,6 +111,52 @@ fn refusal(message: &DynamicMessage) -> Option<Status> {
     let code = error.get_field_by_name("code")?.as_i32()?;
     let text = error.get_field_by_name("message")?.as_str()?.to_owned();
     Some(Status::new(Code::from_i32(code), text))
+}
+
+/// A request with NUL in one of its strings, for each string that it could have, and where.
+pub(super) fn with_nuls(
+    rpc: &MethodDescriptor,
+    request: &serde_json::Value,
+) -> Vec<(String, DynamicMessage)> {
+    let whole = DynamicMessage::deserialize(rpc.input(), request).expect("a request");
+    nuls_in(&whole, 0)
+}
+
+fn nuls_in(message: &DynamicMessage, depth: usize) -> Vec<(String, DynamicMessage)> {
+    let mut made = Vec::new();
+    let deep = depth > 4 || message.descriptor().full_name().starts_with("google.protobuf.");
+    for field in message.descriptor().fields().filter(|_| !deep) {
+        let parts: Vec<(String, Value)> = match field.kind() {
+            Kind::String => vec![(field.name().to_owned(), Value::String("a\0b".to_owned()))],
+            Kind::Message(inner) if !field.is_map() => {
+                let now = message.get_field(&field).into_owned();
+                let now = match now {
+                    Value::Message(now) => now,
+                    Value::List(mut list) if !list.is_empty() => match list.swap_remove(0) {
+                        Value::Message(now) => now,
+                        _ => DynamicMessage::new(inner),
+                    },
+                    _ => DynamicMessage::new(inner),
+                };
+                nuls_in(&now, depth + 1)
+                    .into_iter()
+                    .map(|(below, part)| (format!("{}.{below}", field.name()), Value::Message(part)))
+                    .collect()
+            }
+            _ => continue,
+        };
+        for (place, value) in parts {
+            let value = if field.is_list() {
+                Value::List(vec![value])
+            } else {
+                value
+            };
+            let mut changed = message.clone();
+            changed.set_field(&field, value);
+            made.push((place, changed));
+        }
+    }
+    made
 }
 
 /// Every RPC of Watchbell.

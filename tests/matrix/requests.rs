@@ -157,6 +157,15 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"token": "made up"}"#,
     ),
     ("PreferenceService/Unsubscribe", r#"{"token": "made up"}"#),
+    (
+        "PreferenceService/InspectRecipientConfirmation",
+        r#"{"token": "made up"}"#,
+    ),
+    ("PreferenceService/ConfirmRecipient", r#"{"token": "made up"}"#),
+    (
+        "PreferenceService/ResendRecipientConfirmation",
+        r#"{"team_id": "$team", "address": "ann@acme.example"}"#,
+    ),
     ("CatalogService/ListEventTypes", r#"{"team_id": "$team"}"#),
     (
         "CatalogService/GetEventType",
@@ -189,6 +198,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
     (
         "SnapshotService/ReportChannelHealth",
         r#"{"team_id": "$team", "channel_id": "$channel", "health": "CHANNEL_HEALTH_HEALTHY"}"#,
+    ),
+    (
+        "SnapshotService/ReportExpressionFailures",
+        r#"{"team_id": "$team"}"#,
     ),
     ("SnapshotService/ListAllTeams", "{}"),
     ("SnapshotService/ListOptOuts", r#"{"team_id": "$team"}"#),

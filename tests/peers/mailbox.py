@@ -52,6 +52,15 @@ class Mailbox:
             return self.about(recipient, words)[0]
 
 
+def confirmation_link(message: EmailMessage) -> str:
+    """The link that the message shows, and its one-click header does not have."""
+    assert message["list-unsubscribe-post"] is None, message["list-unsubscribe-post"]
+    text = message.get_body(("plain",)).get_content()
+    links = re.findall(r"https?://\S+/confirm\?token=[\w.-]+", text)
+    assert len(links) == 1, text
+    return links[0]
+
+
 def one_click_link(message: EmailMessage) -> str:
     """The link that RFC 8058 asks for, which the message also shows."""
     assert message["list-unsubscribe-post"] == "List-Unsubscribe=One-Click", message["list-unsubscribe-post"]

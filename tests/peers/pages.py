@@ -13,7 +13,7 @@ import urllib.parse
 import urllib.request
 
 from browser import Browser, browsing, check_accessibility
-from mailbox import Mailbox, one_click_link
+from mailbox import Mailbox, confirmation_link, one_click_link
 from server import CONFIG, DEADLINE_SECONDS, DISPATCHER, ROUTER, Client, free_port, serving
 
 BRAND, COLOR, COLOR_AS_COMPUTED = "Lantern & Sons", "#ffd400", "rgba(255, 212, 0, 1)"
@@ -52,6 +52,22 @@ class Person:
         request = {"team_id": self.team, "event_id": event_id, "kind": "CHANNEL_KIND_EMAIL"}
         return self.client.call(DISPATCHER, "ListDeliveries", request).get("deliveries", [])
 
+    def name_as_recipient(self, address: str) -> tuple[str, str]:
+        """An email channel that names somebody outside the team, and the link by which they confirm."""
+        channel = {"display_name": f"of {address}", "email": {"recipients": [address]}}
+        request = {"team_id": self.team, "channel": channel}
+        made = self.client.call(f"{CONFIG}.ChannelService", "CreateChannel", request)["channel"]
+        assert self.unconfirmed(made["id"]) == [address], made
+        rule = {"display_name": "All findings", "match": {"types": ["finding.*"]}, "send": {"channel_ids": [made["id"]]}}
+        self.client.call(f"{CONFIG}.RoutingService", "CreateRule", {"team_id": self.team, "rule": rule})
+        email = self.mailbox.wait_for(address, f"Confirm that you want emails of “{self.team_name}”")
+        return made["id"], confirmation_link(email)
+
+    def unconfirmed(self, channel: str) -> list[str]:
+        request = {"team_id": self.team, "channel_id": channel}
+        got = self.client.call(f"{CONFIG}.ChannelService", "GetChannel", request)["channel"]
+        return [one["address"] for one in got["email"].get("unconfirmed_recipients", [])]
+
     def link(self) -> str:
         """The one-click link of a new email about a finding."""
         title = f"Public bucket {len(self.mailbox.arrived)}"
@@ -69,6 +85,7 @@ def main(binary: str, engine: str, pictures: str | None = None) -> None:
             choosing_topics(browser, Person(client, mailbox, "ben"))
             following_the_keyboard(browser, Person(client, mailbox, "cleo"))
             links_that_are_not_valid(browser, Person(client, mailbox, "dora"), base)
+            confirming(browser, Person(client, mailbox, "gus"))
         one_click_by_a_mail_program(Person(client, mailbox, "eve"))
         with browsing(scripts=True) as browser:
             passed = accessible(browser, Person(client, mailbox, "finn"), pathlib.Path(engine).read_text(), base, pictures)
@@ -167,6 +184,28 @@ def links_that_are_not_valid(browser: Browser, person: Person, base: str) -> Non
     is_branded(browser)
 
 
+def confirming(browser: Browser, person: Person) -> None:
+    stranger = "gil@elsewhere.example"
+    channel, link = person.name_as_recipient(stranger)
+    for method in ("GET", "HEAD", "GET"):
+        assert ask(method, link).status == 200
+    browser.open(link)
+    assert browser.heading == f"Get emails of “{person.team_name}”?" and browser.buttons == ["Confirm"], browser.text
+    assert BRAND in browser.text and stranger not in browser.text, browser.text
+    is_branded(browser)
+    assert person.unconfirmed(channel) == [stranger], "opening the page confirmed something"
+    refused = person.emit_finding("Before the stranger confirmed")
+    browser.press("Confirm")
+    assert browser.heading == "Confirmed" and browser.buttons == [], browser.text
+    assert person.unconfirmed(channel) == [], browser.text
+    person.emit_finding("After the stranger confirmed")
+    person.mailbox.wait_for(stranger, "After the stranger confirmed")
+    assert person.mailbox.about(stranger, "Before the stranger confirmed") == [], refused
+    browser.open(link)
+    assert browser.heading == "Confirmed", browser.text
+    assert browser.driver.get_cookies() == [], browser.driver.get_cookies()
+
+
 def one_click_by_a_mail_program(person: Person) -> None:
     link, before = person.link(), person.preferences()
     # It may come twice (RFC 8058, section 3.2).
@@ -179,6 +218,7 @@ def one_click_by_a_mail_program(person: Person) -> None:
 
 def accessible(browser: Browser, person: Person, engine: str, base: str, pictures: str | None) -> int:
     link, passed = person.link(), 0
+    _, confirmation = person.name_as_recipient("hal@elsewhere.example")
     ways = {
         "preferences": (link, ["Choose which emails you get"]),
         "saved": (link, ["Choose which emails you get", "Save"]),
@@ -188,6 +228,8 @@ def accessible(browser: Browser, person: Person, engine: str, base: str, picture
         "all-off": (link, ["Unsubscribe", "Turn off all emails"]),
         "not-valid": (f"{base}/unsubscribe?token=nonsense", []),
         "settings": (f"{base}/settings/notifications/compliance", []),
+        "confirming": (confirmation, []),
+        "confirmed": (confirmation, ["Confirm"]),
     }
     for page, (url, labels) in ways.items():
         browser.open(url)

@@ -7,6 +7,7 @@ mod channels;
 mod members;
 mod mention_rules;
 mod preferences;
+mod recipients;
 mod rules;
 mod slack;
 mod snapshots;
@@ -131,6 +132,11 @@ rpcs!(PreferenceApi {
     inspect_unsubscribe_token(pb::InspectUnsubscribeTokenRequest) -> pb::InspectUnsubscribeTokenResponse
         = unsubscribe::inspect;
     unsubscribe(pb::UnsubscribeRequest) -> pb::UnsubscribeResponse = unsubscribe::unsubscribe;
+    inspect_recipient_confirmation(pb::InspectRecipientConfirmationRequest)
+        -> pb::InspectRecipientConfirmationResponse = recipients::inspect;
+    confirm_recipient(pb::ConfirmRecipientRequest) -> pb::ConfirmRecipientResponse = recipients::confirm;
+    resend_recipient_confirmation(pb::ResendRecipientConfirmationRequest)
+        -> pb::ResendRecipientConfirmationResponse = recipients::resend;
 });
 
 rpcs!(CatalogApi {
@@ -151,6 +157,8 @@ rpcs!(SnapshotApi {
     authenticate(pb::AuthenticateRequest) -> pb::AuthenticateResponse = snapshots::authenticate;
     report_channel_health(pb::ReportChannelHealthRequest) -> pb::ReportChannelHealthResponse
         = snapshots::report_health;
+    report_expression_failures(pb::ReportExpressionFailuresRequest) -> pb::ReportExpressionFailuresResponse
+        = snapshots::report_expression_failures;
     list_all_teams(pb::ListAllTeamsRequest) -> pb::ListAllTeamsResponse = snapshots::list_all_teams;
     list_opt_outs(pb::ListOptOutsRequest) -> pb::ListOptOutsResponse = snapshots::list_opt_outs;
 });

@@ -7,10 +7,12 @@
 
 mod bootstrap;
 mod check;
+mod confirmations;
 mod dispatcher;
 mod document;
 mod error;
 mod etag;
+mod expressions;
 mod feed;
 mod followers;
 mod grpc;
@@ -29,6 +31,7 @@ mod snapshot;
 mod store;
 mod warnings;
 
+pub use confirmations::ConfirmationAsker;
 #[cfg(feature = "fuzzing")]
 pub use document::fuzzing;
 pub use document::references;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use watchbell_runtime::tasks::repeat;
 
+use crate::confirmations::ConfirmationAsker;
 use crate::error::Result;
 use crate::owners::OwnerTeller;
 use crate::pruner::FeedPruner;
@@ -19,6 +20,7 @@ impl Service {
         let pruner = FeedPruner::new(self.store().clone(), self.clock().clone());
         let resealer = Resealer::new(self.clone());
         let teller = OwnerTeller::new(self.clone());
+        let asker = ConfirmationAsker::new(self.clone());
         tokio::join!(
             self.followers().exchange(self.store(), &shutdown),
             every(
@@ -32,6 +34,18 @@ impl Service {
             }),
             every(Duration::from_secs(5), &shutdown, "notifying Owners", || teller
                 .tick()),
+            every(
+                Duration::from_secs(5),
+                &shutdown,
+                "asking recipients to confirm",
+                || asker.tick()
+            ),
+            every(
+                Duration::from_secs(3600),
+                &shutdown,
+                "pruning confirmations",
+                || asker.prune()
+            ),
             every(
                 Duration::from_secs(3600),
                 &shutdown,

@@ -1,5 +1,5 @@
 //! What a team's Owners are told: that a channel was removed, that the older of two signing secrets is about to stop
-//! signing, that an API key is about to expire. By email and in the inbox, each once: what is to be told is a row whose
+//! signing, that an API key is about to expire, that an expression fails. By email and in the inbox, each once: what is to be told is a row whose
 //! id says what it is about, handed to the Dispatcher until it has it, under an event id that the Dispatcher takes
 //! once.
 
@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
+use watchbell_contracts::config::v1::expression_failure::Owner;
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::{
     Event, InboxTarget, PersonTarget, Reason, Route, event::Payload, route::Target,
@@ -17,10 +18,11 @@ use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::Principal;
 
 use crate::error::Result;
+use crate::expressions::{self, Expression};
 use crate::service::Service;
 use crate::store::changes::Change;
-use crate::store::entities::{api_key, channel, owner_notice};
-use crate::store::{api_keys, decode, members, owner_notices};
+use crate::store::entities::{api_key, channel, expression_failure, owner_notice};
+use crate::store::{api_keys, decode, expression_failures, members, owner_notices};
 
 /// How long before a signing secret stops signing.
 const SECRET_AHEAD: TimeDelta = TimeDelta::hours(24);
@@ -31,7 +33,9 @@ const SHORT_LIFE: TimeDelta = TimeDelta::days(1);
 /// What was told is remembered for longer than anything is told ahead.
 const KEPT: TimeDelta = TimeDelta::days(30);
 const BATCH: u64 = 100;
-/// Of channels that go together, so many are named.
+/// The type of the event that tells of expressions that fail.
+const EXPRESSION_FAILED: &str = "expression.failed";
+/// Of channels or rules that are told of together, so many are named.
 const MAX_NAMED: usize = 20;
 
 /// The loop that tells Owners.
@@ -170,6 +174,12 @@ impl OwnerTeller {
             let notice = key_ending(&row).zip(row.team_id);
             ending.extend(notice.map(|(notice, team)| notice.row(TeamId::from_uuid(team), now)));
         }
+        for team in expression_failures::untold_all_teams(reader, BATCH).await? {
+            if let Err(error) = self.note_expressions(team, now).await {
+                // Another replica was faster, or the team is gone.
+                tracing::debug!(%team, %error, "expressions that fail were not noted");
+            }
+        }
         if ending.is_empty() {
             return Ok(());
         }
@@ -183,6 +193,19 @@ impl OwnerTeller {
             }
         }
         Ok(())
+    }
+
+    /// Notes what fails, each channel and rule once a day: those that fail at about the same time are told together.
+    async fn note_expressions(&self, team: TeamId, now: DateTime<Utc>) -> Result<()> {
+        let transaction = self.service.store().begin().await?;
+        let (failing, done) = expressions::untold(&transaction, team).await?;
+        if let Some(notice) = expressions_failed(&failing) {
+            owner_notices::insert(&transaction, notice.row(team, now)).await?;
+        }
+        for row in &done {
+            expression_failures::mark_told(&transaction, row).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// To those who are Owners now.
@@ -215,6 +238,10 @@ fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
         "channel.removed" => (
             "channel_removed",
             "Owners are notified when a channel is removed.",
+        ),
+        EXPRESSION_FAILED => (
+            "expression_failed",
+            "Owners are notified when an expression fails, at most once a day for each.",
         ),
         _ => (
             "secret_ending",
@@ -250,6 +277,48 @@ fn secret_ending(row: &channel::Model) -> Option<OwnerNotice<'_>> {
             "stops_signing_at": end.to_rfc3339(),
         }),
     })
+}
+
+fn expressions_failed(failing: &[(Expression, expression_failure::Model)]) -> Option<OwnerNotice<'_>> {
+    let (first, row) = failing.first()?;
+    let about = format!("{}:{}", row.owner, row.day);
+    if failing.len() == 1 {
+        return Some(OwnerNotice {
+            event_type: EXPRESSION_FAILED,
+            about,
+            title: format!("The expression of the {} failed", named(first)),
+            subject: &first.name,
+            data: json!({
+                "owner": named(first),
+                "owner_id": row.owner,
+                "error": row.error,
+                "expression": first.source,
+            }),
+        });
+    }
+    let mut names: Vec<_> = failing
+        .iter()
+        .take(MAX_NAMED)
+        .map(|(expression, row)| format!("{}: {}", named(expression), row.error))
+        .collect();
+    if failing.len() > MAX_NAMED {
+        names.push(format!("and {} more", failing.len() - MAX_NAMED));
+    }
+    Some(OwnerNotice {
+        event_type: EXPRESSION_FAILED,
+        about,
+        title: format!("{} expressions failed", failing.len()),
+        subject: "",
+        data: json!({ "owners": names.join("; ") }),
+    })
+}
+
+fn named(expression: &Expression) -> String {
+    let kind = match expression.owner {
+        Owner::ChannelId(_) => "channel",
+        Owner::RuleId(_) => "rule",
+    };
+    format!("{kind} “{}”", expression.name)
 }
 
 fn key_ending(row: &api_key::Model) -> Option<OwnerNotice<'_>> {

@@ -6,7 +6,8 @@ use watchbell_model::clock::SharedClock;
 use watchbell_store::Store;
 
 use crate::error::Result;
-use crate::store::{changes, departures};
+use crate::expressions::SHOWN;
+use crate::store::{changes, departures, expression_failures};
 
 /// How long a change is kept: a follower that was away for longer reads everything again.
 const KEPT: TimeDelta = TimeDelta::days(7);
@@ -32,6 +33,7 @@ impl FeedPruner {
     /// The database's.
     pub async fn tick(&self) -> Result<u64> {
         departures::prune_all_teams(self.store.writer(), self.clock.now() - departures::UNDO).await?;
+        expression_failures::prune_all_teams(self.store.writer(), self.clock.now() - SHOWN).await?;
         changes::prune_all_teams(&self.store, self.clock.now() - KEPT).await
     }
 }

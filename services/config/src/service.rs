@@ -40,6 +40,7 @@ struct Inner {
     dispatcher: Link,
     brand: Brand,
     platform_mail: bool,
+    confirm_recipients: bool,
     slack: Option<SlackApp>,
     tenant_pool: TenantPool,
 }
@@ -84,6 +85,7 @@ impl Service {
                 dispatcher: Link::default(),
                 brand: settings.brand.clone(),
                 platform_mail: settings.platform_mail,
+                confirm_recipients: settings.confirm_recipients,
                 slack,
                 tenant_pool: TenantPool::new(),
             }),
@@ -123,6 +125,12 @@ impl Service {
 
     pub(crate) fn platform_mail(&self) -> bool {
         self.inner.platform_mail
+    }
+
+    /// Whether new recipients outside a team are asked first. Without a mail server of the platform's, teams mail by their
+    /// own, and there is nothing to ask by.
+    pub(crate) fn confirms_recipients(&self) -> bool {
+        self.inner.confirm_recipients && self.inner.platform_mail
     }
 
     pub(crate) fn slack(&self) -> Option<&SlackApp> {

@@ -31,6 +31,13 @@ pub struct Settings {
     /// Whether the platform has a mail server of its own. The composing process puts it in.
     #[serde(skip)]
     pub platform_mail: bool,
+    /// Whether recipients outside the domains of a team's members must confirm before they get mail by the platform's server.
+    #[serde(default = "yes")]
+    pub confirm_recipients: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[cfg(test)]

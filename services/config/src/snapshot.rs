@@ -6,6 +6,7 @@ use watchbell_contracts::config::v1::{MemberSnapshot, Preference, TeamSnapshot};
 use watchbell_model::ids::TeamId;
 use watchbell_store::Store;
 
+use crate::confirmations::Unconfirmed;
 use crate::error::Result;
 use crate::store::entities::{channel, event_type, member, mention_rule, preference, rule};
 use crate::store::{channels, event_types, members, preferences, rules, teams};
@@ -39,6 +40,11 @@ async fn collect(
             member: Some(member.to_message()?),
         });
     }
+    let unconfirmed = Unconfirmed::read(connection, team).await?;
+    let mut compliance_recipients = settings.recipients();
+    let unconfirmed_compliance_recipients = unconfirmed.take_from(&mut compliance_recipients);
+    let mut digest = settings.digest()?;
+    unconfirmed.take_from(&mut digest.recipients);
     let channels = channels::all(connection, team).await?;
     let rules_in_order = rules::all(connection, team).await?;
     let mention_rules = rules::all_mentions(connection, team).await?;
@@ -49,7 +55,11 @@ async fn collect(
         members: people,
         channels: channels
             .iter()
-            .map(|row: &channel::Model| row.to_message(now))
+            .map(|row: &channel::Model| {
+                let mut channel = row.to_message(now)?;
+                unconfirmed.withhold(&mut channel);
+                Ok(channel)
+            })
             .collect::<Result<_>>()?,
         rules: rules_in_order
             .iter()
@@ -59,11 +69,12 @@ async fn collect(
             .iter()
             .map(mention_rule::Model::to_message)
             .collect::<Result<_>>()?,
-        compliance_recipients: settings.recipients(),
+        compliance_recipients,
         event_types: event_types
             .iter()
             .map(event_type::Model::to_message)
             .collect::<Result<_>>()?,
-        digest: Some(settings.digest()?),
+        digest: Some(digest),
+        unconfirmed_compliance_recipients,
     })
 }

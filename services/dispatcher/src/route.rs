@@ -95,6 +95,8 @@ pub(crate) enum Mention {
 
 /// The reason's word for mail to the operator.
 pub(crate) const OPERATOR: &str = "operator";
+/// The reason's word for mail that asks a recipient to confirm.
+const CONFIRMATION: &str = "recipient_confirmation";
 
 // === impl Route ===
 
@@ -108,13 +110,22 @@ impl Route {
         }
     }
 
-    /// Whether it is one of Watchbell's own notices: to Owners, who cannot turn it off, or to the operator. Notices
-    /// use the platform's mail server, because they may be about the team's own.
+    /// Whether it is a notice of Watchbell's own: to Owners, who cannot turn it off, or to the operator.
     pub(crate) fn is_notice(&self) -> bool {
         match &self.target {
             Target::Person { topic, .. } => topic.is_empty(),
             _ => self.reason.code == OPERATOR,
         }
+    }
+
+    /// Whether it asks a recipient to confirm.
+    pub(crate) fn is_confirmation(&self) -> bool {
+        self.reason.code == CONFIRMATION
+    }
+
+    /// Whether it goes by the platform's mail server whatever the team's is: notices, and what the team must not read.
+    pub(crate) fn is_the_platforms(&self) -> bool {
+        self.is_notice() || self.is_confirmation()
     }
 
     /// The lane it goes by: its channel's, or the team's own for mail to people. The inbox has none.

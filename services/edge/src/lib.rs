@@ -1,8 +1,9 @@
-//! The HTTP door: one-click unsubscribe, the page of email preferences, "Add to Slack" and the in-app inbox as a stream
+//! The HTTP door: one-click unsubscribe, the page of email preferences, the page on which recipients confirm, "Add to Slack" and the in-app inbox as a stream
 //! of server-sent events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
 //!
 //! Its routes join those that every process has (health, metrics, gRPC) at the one port of `watchbell_runtime::server`.
 
+mod confirm;
 mod cookie;
 mod page;
 mod preferences;
@@ -66,6 +67,7 @@ pub fn router(edge: Edge) -> Router {
         .route("/unsubscribe/all", post(unsubscribe::all_off))
         .route("/unsubscribe/undo", post(unsubscribe::undo))
         .route("/unsubscribe/undo-all", post(unsubscribe::undo_all))
+        .route("/confirm", get(confirm::ask).post(confirm::confirm))
         .route("/preferences", get(preferences::show).post(preferences::save))
         .route("/settings/notifications", get(settings_pages::notifications))
         .route(

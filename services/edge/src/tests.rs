@@ -115,6 +115,52 @@ fn link(path: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_recipient_confirms_by_a_button_and_not_by_opening_the_link() {
+    let world = World::new();
+    let page = world.get(&link("/confirm")).await;
+    page.says("Get emails of “Acme &amp; Sons”?");
+    page.says("a***@example.com");
+    page.says("a team at Watchbell");
+    page.says(&format!(
+        "<form method=\"post\" action=\"/confirm?token={TOKEN}\">"
+    ));
+    assert_eq!(world.preferences.changes(), 0, "opening it changes nothing");
+    for _ in 0..2 {
+        world
+            .click(&link("/confirm"))
+            .await
+            .says("a***@example.com gets the emails of “Acme");
+    }
+    world.get(&link("/confirm")).await.says("Confirmed");
+}
+
+#[tokio::test]
+async fn a_confirmation_that_is_too_old_confirms_nothing() {
+    let world = World::new();
+    world.preferences.outdated();
+    for answer in [
+        world.get(&link("/confirm")).await,
+        world.click(&link("/confirm")).await,
+    ] {
+        answer.says("This link is no longer in use");
+        assert!(
+            !answer.text.contains("Acme") && !answer.text.contains("<form"),
+            "{}",
+            answer.text
+        );
+    }
+    assert_eq!(world.preferences.changes(), 0);
+    assert_eq!(
+        world.click("/confirm?token=forged").await.status,
+        StatusCode::NOT_FOUND
+    );
+    world.preferences.away(true);
+    let answer = world.click(&link("/confirm")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    answer.says(&format!("action=\"/confirm?token={TOKEN}\""));
+}
+
+#[tokio::test]
 async fn opening_the_link_asks_and_changes_nothing() {
     let world = World::new();
     for method in [Method::GET, Method::HEAD] {

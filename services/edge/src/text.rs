@@ -1,5 +1,6 @@
 //! Every word that a page shows, in English, in one place.
 
+pub(crate) mod confirm;
 pub(crate) mod slack;
 
 use watchbell_contracts::config::v1::PreferenceSetting;

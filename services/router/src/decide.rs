@@ -23,10 +23,13 @@ mod specification;
 use std::collections::{HashMap, HashSet};
 
 use watchbell_model::catalog::EventTypeSpec;
-use watchbell_model::decision::{Decision, Outcome, Reason, Route, Stage, Target};
+use watchbell_model::decision::{
+    Decision, FailedExpression, FilterOwner, Outcome, Reason, Route, Stage, Target,
+};
+use watchbell_model::email::EmailAddress;
 use watchbell_model::event::Event;
 use watchbell_model::expression::Facts;
-use watchbell_model::filter::Match;
+use watchbell_model::filter::{Filter, Match, Mismatch};
 use watchbell_model::ids::ChannelId;
 use watchbell_model::preference;
 use watchbell_model::rule::RuleAction;
@@ -57,6 +60,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
         shared: HashSet::new(),
         mailed: HashSet::new(),
         wanted_as_well: HashMap::new(),
+        failed_expressions: Vec::new(),
         trace,
     };
     if deciding.spec.is_some_and(EventTypeSpec::is_receipt) {
@@ -71,7 +75,7 @@ fn decide_with(snapshot: &TeamSnapshot, event: &Event, trace: Trace) -> Decision
     Decision {
         routes: deciding.routes,
         steps: deciding.trace.into_steps(),
-        failed_expressions: deciding.facts.failures(),
+        failed_expressions: deciding.failed_expressions,
     }
 }
 
@@ -81,6 +85,11 @@ fn no_alert(event: &Event) -> String {
         "{} does not alert by default at {}.",
         event.event_type, event.severity
     )
+}
+
+/// Why a recipient gets nothing.
+fn unconfirmed(address: &EmailAddress) -> String {
+    format!("{address} was asked to confirm, and gets nothing until then.")
 }
 
 /// A decision under way.
@@ -97,6 +106,7 @@ struct Deciding<'a> {
     mailed: HashSet<String>,
     /// The email channels that want it for mailboxes of members who asked for it themselves, by the same key.
     wanted_as_well: HashMap<String, ChannelId>,
+    failed_expressions: Vec<FailedExpression>,
     trace: Trace,
 }
 
@@ -129,6 +139,16 @@ impl Deciding<'_> {
         });
     }
 
+    /// What a filter says of the event. An expression that fails is noted.
+    fn ask(&mut self, filter: &Filter, owner: FilterOwner) -> Match {
+        let answer = filter.matches_facts(&self.facts);
+        if let Match::No(Mismatch::ExpressionFailed(error)) = &answer {
+            let error = error.clone();
+            self.failed_expressions.push(FailedExpression { owner, error });
+        }
+        answer
+    }
+
     fn alerts_by_default(&self) -> bool {
         self.spec
             .is_some_and(|spec| spec.alert_policy.applies(self.event.severity))
@@ -143,7 +163,7 @@ impl Deciding<'_> {
                     .record(Stage::Webhook, kind, about, Outcome::Rests, why);
                 continue;
             }
-            match channel.filter.matches_facts(&self.facts) {
+            match self.ask(&channel.filter, FilterOwner::Channel(channel.id)) {
                 Match::Yes => {
                     let Some(pattern) = channel.filter.matching_pattern(self.event).cloned() else {
                         // Config refuses a webhook without patterns; to guess that it means all would send everything.

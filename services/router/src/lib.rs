@@ -5,6 +5,7 @@
 mod decide;
 mod error;
 mod explain;
+mod failures;
 mod grpc;
 mod metrics;
 mod pipeline;
@@ -25,6 +26,7 @@ use watchbell_runtime::tasks::{Stage, TaskSet};
 use watchbell_runtime::tenant_pool::TenantPool;
 
 pub use crate::decide::decide;
+use crate::failures::{Failures, Reporter};
 use crate::metrics::Metrics;
 use crate::pipeline::EmitPipeline;
 use crate::snapshots::Snapshots;
@@ -58,10 +60,15 @@ impl Router {
 
     /// Opens the service and starts its loops.
     pub fn open(needs: Needs, tasks: &mut TaskSet) -> Arc<Self> {
+        let failures = Failures::default();
+        tasks.spawn(
+            ShutdownPhase::Flush,
+            Reporter::new(failures.clone(), needs.config.clone()),
+        );
         let snapshots = Snapshots::new(needs.config, needs.feed, needs.clock.clone());
         let (submitter, links) = Submitter::new(needs.dispatchers);
         for link in links {
-            tasks.spawn_fn(Stage::EmitPipeline, "router.submitter", |shutdown| {
+            tasks.spawn_fn(ShutdownPhase::Intake, "router.submitter", |shutdown| {
                 link.run(shutdown)
             });
         }
@@ -72,6 +79,7 @@ impl Router {
                 submitter,
                 budgets: TeamBudgets::default(),
                 metrics: Metrics::new(&needs.meter),
+                failures,
                 tenant_pool: TenantPool::new(),
             },
         })

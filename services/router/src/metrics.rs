@@ -31,8 +31,9 @@ impl Metrics {
     }
 
     pub(crate) fn failed_expressions(&self, decision: &Decision) {
-        if decision.failed_expressions > 0 {
-            self.failed_expressions.add(decision.failed_expressions, &[]);
+        if !decision.failed_expressions.is_empty() {
+            self.failed_expressions
+                .add(decision.failed_expressions.len() as u64, &[]);
         }
     }
 

@@ -17,6 +17,7 @@ use watchbell_runtime::tenant_pool::TenantPool;
 
 use crate::decide::decide;
 use crate::error::Error;
+use crate::failures::Failures;
 use crate::metrics::Metrics;
 use crate::snapshots::Snapshots;
 use crate::submitter::Submitter;
@@ -35,6 +36,7 @@ pub(crate) struct EmitPipeline {
     pub(crate) submitter: Submitter,
     pub(crate) budgets: TeamBudgets,
     pub(crate) metrics: Metrics,
+    pub(crate) failures: Failures,
     pub(crate) tenant_pool: TenantPool,
 }
 
@@ -112,6 +114,8 @@ impl EmitPipeline {
         };
         let decision = span.in_scope(|| decide(snapshot, &event));
         self.metrics.failed_expressions(&decision);
+        self.failures
+            .note(team, &decision.failed_expressions, self.clock.now());
         let event_id = event.id.to_string();
         let request = SubmitRequest {
             sequence: 0,

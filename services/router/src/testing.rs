@@ -224,6 +224,7 @@ pub(crate) fn channel(id: ChannelId, kind: ChannelKind, name: &str) -> Channel {
         limits: LaneLimits::default_for(kind),
         health: ChannelHealth::Healthy,
         recipients: Vec::new(),
+        unconfirmed: Vec::new(),
     }
 }
 

@@ -1,18 +1,32 @@
 //! How servers read messages: as tonic's own codec, except that bytes which are no message of the RPC, or nest deeper than
-//! protobuf allows, are the caller's fault and are answered so. Tonic calls that INTERNAL, which callers may repeat.
+//! protobuf allows, are the caller's fault and are answered so (tonic calls that INTERNAL, which callers may repeat), and
+//! that strings with NUL characters are refused.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
-use prost::Message;
-use tonic::Status;
+use prost::bytes::Buf;
+use prost::{Message, Name};
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
-use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
+use tonic::{Code, Status};
+use tonic_prost::{ProstCodec, ProstEncoder};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::nul::Descriptor;
+
+/// As in the errors of handlers.
+const DOMAIN: &str = "watchbell";
+const REASON: &str = "INVALID_REQUEST";
+const MALFORMED: &str = "MALFORMED";
 
 /// The codec of a server that answers with `T` and is asked with `U`.
 pub struct ServerCodec<T, U>(PhantomData<(T, U)>);
 
 /// Decodes what callers send.
-pub struct ServerDecoder<U>(ProstDecoder<U>);
+pub struct ServerDecoder<U> {
+    descriptor: Descriptor,
+    message: PhantomData<U>,
+}
 
 // === impl ServerCodec ===
 
@@ -25,7 +39,7 @@ impl<T, U> Default for ServerCodec<T, U> {
 impl<T, U> Codec for ServerCodec<T, U>
 where
     T: Message + Send + 'static,
-    U: Message + Default + Send + 'static,
+    U: Message + Name + Default + Send + 'static,
 {
     type Encode = T;
     type Decode = U;
@@ -37,21 +51,44 @@ where
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ServerDecoder(ProstCodec::<T, U>::raw_decoder(BufferSettings::default()))
+        ServerDecoder {
+            descriptor: Descriptor::default(),
+            message: PhantomData,
+        }
     }
 }
 
-impl<U: Message + Default> Decoder for ServerDecoder<U> {
+impl<U: Message + Name + Default> Decoder for ServerDecoder<U> {
     type Item = U;
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
-        self.0
-            .decode(buffer)
-            .map_err(|status| Status::invalid_argument(status.message()))
+        let encoded = buffer.copy_to_bytes(buffer.remaining());
+        let message =
+            U::decode(encoded.clone()).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let fields = self.descriptor.fields_with_nul(&U::full_name(), &encoded);
+        if fields.is_empty() {
+            Ok(Some(message))
+        } else {
+            Err(refused(&fields))
+        }
     }
+}
 
-    fn buffer_settings(&self) -> BufferSettings {
-        self.0.buffer_settings()
-    }
+fn refused(fields: &[String]) -> Status {
+    /// As many as an answer has room for.
+    const SHOWN: usize = 20;
+    const WHY: &str = "must not have NUL characters";
+    let shown = &fields[..fields.len().min(SHOWN)];
+    let mut details = ErrorDetails::new();
+    details.set_error_info(REASON, DOMAIN, HashMap::new());
+    let violations = shown.iter().map(|field| FieldViolation {
+        field: field.clone(),
+        description: WHY.to_owned(),
+        reason: MALFORMED.to_owned(),
+        localized_message: None,
+    });
+    details.set_bad_request(violations.collect::<Vec<_>>());
+    let message = format!("the request is invalid: {}: {WHY}", shown.join(", "));
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod codec;
 pub mod json;
+mod nul;
 
 /// The encoded `google.protobuf.FileDescriptorSet` of everything in `proto/`, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -28,6 +28,8 @@ pub const RECEIPT: &str = "compliance.receipt.issued";
 
 /// How many event types of its own a team can have.
 pub const MAX_CUSTOM_TYPES: usize = 200;
+/// The most ranges of characters of the patterns of all types of a team, of some hundred bytes each once they are compiled.
+const MAX_PATTERN_WEIGHT: u64 = 200_000;
 
 /// Whether an event goes to the default channel and the inbox although nobody asked for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,6 +211,29 @@ impl EventTypeSpec {
     }
 }
 
+/// Counts the patterns of a team's types.
+#[derive(Debug, Default)]
+pub struct PatternMeter(u64);
+
+// === impl PatternMeter ===
+
+impl PatternMeter {
+    /// Takes in the schema of one more type.
+    ///
+    /// # Errors
+    /// When the patterns of all are too large together; the path is `data_schema`.
+    pub fn take(&mut self, schema: Option<&Value>) -> Result<(), Violations> {
+        let weight = schema.map_or(0, schema::Schema::pattern_weight);
+        let sum = self.0.saturating_add(weight);
+        if sum > MAX_PATTERN_WEIGHT {
+            let why = "has patterns that are too large together with those of the team's other event types";
+            return Err(Violations::one("data_schema", reason::TOO_LONG, why));
+        }
+        self.0 = sum;
+        Ok(())
+    }
+}
+
 // === impl Catalog ===
 
 impl Catalog {
@@ -231,9 +256,11 @@ impl Catalog {
             return Err(violations);
         }
         let (mut custom, mut unusable) = (BTreeMap::new(), BTreeMap::new());
+        let mut patterns = PatternMeter::default();
         for (index, definition) in definitions.into_iter().enumerate() {
             let name = definition.name.clone();
-            match EventTypeSpec::parse(definition) {
+            let fits = patterns.take(definition.data_schema.as_ref());
+            match fits.and_then(|()| EventTypeSpec::parse(definition)) {
                 Ok(spec) => {
                     if custom.insert(name, Arc::new(spec)).is_some() {
                         violations.add(format!("[{index}].name"), reason::DUPLICATE, "is given twice");

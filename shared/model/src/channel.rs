@@ -55,6 +55,9 @@ pub struct Channel {
     /// Of an email channel: who gets what a rule sends here.
     #[serde(default)]
     pub recipients: Vec<EmailAddress>,
+    /// Who would be, and has not confirmed yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<EmailAddress>,
 }
 
 /// At most so many messages per window; the rest are folded into one summary.
@@ -247,6 +250,7 @@ pub(crate) mod tests {
             limits: LaneLimits::default_for(kind),
             health: ChannelHealth::Healthy,
             recipients: vec![],
+            unconfirmed: vec![],
         }
     }
 

@@ -19,9 +19,28 @@ pub struct Decision {
     pub routes: Vec<Route>,
     /// Everything that was asked, in order. Empty unless an explanation was asked for.
     pub steps: Vec<Step>,
-    /// How many expressions of filters could not be evaluated, which counted as no match.
+    /// Expressions of filters that could not be evaluated, which counted as no match.
     #[serde(default)]
-    pub failed_expressions: u64,
+    pub failed_expressions: Vec<FailedExpression>,
+}
+
+/// An expression that could not be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedExpression {
+    /// Whose it is.
+    pub owner: FilterOwner,
+    /// Why, in words.
+    pub error: String,
+}
+
+/// What has a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilterOwner {
+    /// A channel: a webhook's filter, or the triggers of a default channel.
+    Channel(ChannelId),
+    /// A rule.
+    Rule(RuleId),
 }
 
 /// This event goes there, for this reason.

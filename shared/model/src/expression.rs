@@ -2,13 +2,15 @@
 //! is known before it is begun, and all expressions that are asked about one event share a budget. An evaluation that
 //! fails counts as no match and says so; what could only fail is told when it is saved (see [`Expression::check`]).
 //!
-//! `event` has `id`, `type`, `severity` (`"HIGH"`), `severity_rank` (0 to 4), `category`, `source`, `title`,
+//! `event` has `id`, `type`, `severity` (`"HIGH"`; of `"MEDIUM"` an expression may say `"MODERATE"`), `severity_rank` (0 to 4), `category`, `source`, `title`,
 //! `subject`, `url` (texts; empty when the event has none), `data` and `test`.
 
 mod check;
 mod cost;
 mod facts;
+mod patterns;
 mod types;
+mod words;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
-use cel::{Context, Env, Program, Value};
+use cel::{Context, Env, IdedExpr, Value};
 use serde::{Deserialize, Serialize};
 
 use check::Check;
@@ -35,8 +37,10 @@ const MAX_DEPTH: usize = 48;
 #[serde(try_from = "String", into = "String")]
 pub struct Expression {
     source: Arc<str>,
-    program: Arc<Program>,
+    /// What is evaluated.
+    tree: Arc<IdedExpr>,
     cost: Cost,
+    checked: Result<(), InvalidExpression>,
 }
 
 /// Why a text is not an expression that Watchbell takes.
@@ -91,7 +95,11 @@ pub struct EvaluationError(String);
 /// Lends the one variable.
 struct Lent<'f>(&'f dyn Val);
 
-static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    patterns::add_matches(&mut env);
+    Arc::new(env)
+});
 
 // === impl Expression ===
 
@@ -114,26 +122,18 @@ impl Expression {
     /// # Errors
     /// Why it cannot.
     pub fn check(&self) -> Result<(), InvalidExpression> {
-        types::check(self.program.expression())
+        self.checked.clone()
     }
 
     /// Whether it holds. An error counts as no match; the caller reports it.
     pub fn matches(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
-        let asked = self.ask(facts);
-        if asked.is_err() {
-            facts.note_failure();
-        }
-        asked
-    }
-
-    fn ask(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
         let value = facts.seen_for(self.cost)?;
         // The interpreter is somebody else's and the expression a tenant's: a panic must not take a batch with it.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let lent = Lent(value);
             let mut context = Context::with_env(ENVIRONMENT.clone());
             context.set_variable_resolver(&lent);
-            self.program.execute(&context)
+            Value::resolve(&self.tree, &context)
         }));
         match outcome {
             Ok(Ok(Value::Bool(holds))) => Ok(holds),
@@ -204,15 +204,18 @@ fn compile(source: String) -> Result<Expression, InvalidExpression> {
     const STACK_BYTES: usize = 64 * 1024 * 1024;
     let failed = || InvalidExpression::Syntax("the parser failed".to_owned());
     let parse = move || {
-        let program = Program::compile(&source)
-            .map_err(|errors| InvalidExpression::Syntax(brief(&errors.to_string())))?;
+        let parsed = ENVIRONMENT.parser().parse(&source);
+        let mut tree = parsed.map_err(|errors| InvalidExpression::Syntax(brief(&errors.to_string())))?;
         let mut check = Check::default();
-        check.visit(program.expression(), 0)?;
+        check.visit(&tree, 0)?;
         let cost = check.cost;
+        let checked = types::check(&tree);
+        words::read(&mut tree);
         Ok(Expression {
             source: source.into(),
-            program: Arc::new(program),
+            tree: Arc::new(tree),
             cost,
+            checked,
         })
     };
     let thread = std::thread::Builder::new()

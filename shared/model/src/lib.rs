@@ -9,6 +9,7 @@ pub mod brand;
 pub mod catalog;
 pub mod channel;
 pub mod clock;
+pub mod confirmation;
 pub mod convert;
 pub mod data;
 pub mod decision;

@@ -43,6 +43,8 @@ pub struct SnapshotParts {
     pub mention_rules: Vec<MentionRule>,
     /// Who gets receipts; the Owners when empty.
     pub compliance_recipients: Vec<EmailAddress>,
+    /// Who would get receipts, and has not confirmed yet.
+    pub unconfirmed_compliance: Vec<EmailAddress>,
     /// Its own event types.
     pub event_types: Vec<EventTypeDefinition>,
     /// Its digest.
@@ -72,6 +74,8 @@ pub struct TeamSnapshot {
     pub mention_rules: Vec<Arc<MentionRule>>,
     /// Who gets receipts; the Owners when empty.
     pub compliance_recipients: Vec<EmailAddress>,
+    /// Who would get receipts, and has not confirmed yet.
+    pub unconfirmed_compliance: Vec<EmailAddress>,
     /// The built-in event types and its own.
     pub catalog: Catalog,
     /// Its digest.
@@ -117,6 +121,7 @@ impl TeamSnapshot {
             rules: rules.into_iter().map(Arc::new).collect(),
             mention_rules: parts.mention_rules.into_iter().map(Arc::new).collect(),
             compliance_recipients: parts.compliance_recipients,
+            unconfirmed_compliance: parts.unconfirmed_compliance,
             catalog,
             digest: parts.digest,
             expressions,
@@ -172,6 +177,7 @@ impl SnapshotParts {
             rules: Vec::new(),
             mention_rules: Vec::new(),
             compliance_recipients: Vec::new(),
+            unconfirmed_compliance: Vec::new(),
             event_types: Vec::new(),
             digest: DigestSettings::default(),
         }

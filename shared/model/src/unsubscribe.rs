@@ -134,14 +134,24 @@ impl UnsubscribeKeys {
     /// The token; URL-safe as it is.
     #[must_use]
     pub fn sign(&self, what: &Unsubscribe) -> String {
+        self.seal(CONTEXT, &encode(what))
+    }
+
+    /// Signs a payload for one use.
+    pub(crate) fn seal(&self, context: &[u8], payload: &[u8]) -> String {
         let key = &self.keys[0];
-        let content = format!("{}.{}", key.id, BASE64.encode(encode(what)));
-        let tag = BASE64.encode(key.mac(&content).finalize().into_bytes());
+        let content = format!("{}.{}", key.id, BASE64.encode(payload));
+        let tag = BASE64.encode(key.mac(context, &content).finalize().into_bytes());
         format!("{content}.{tag}")
     }
 
     /// What a token stands for, when one of the keys signed it.
     pub fn verify(&self, token: &str) -> Result<Unsubscribe, InvalidToken> {
+        decode(&self.open(CONTEXT, token)?).ok_or(InvalidToken)
+    }
+
+    /// The payload that was signed for this use.
+    pub(crate) fn open(&self, context: &[u8], token: &str) -> Result<Vec<u8>, InvalidToken> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(InvalidToken);
         }
@@ -153,8 +163,10 @@ impl UnsubscribeKeys {
             .find(|key| key.id == key_id)
             .ok_or(InvalidToken)?;
         let tag = BASE64.decode(tag).map_err(|_| InvalidToken)?;
-        key.mac(content).verify_slice(&tag).map_err(|_| InvalidToken)?;
-        decode(&BASE64.decode(payload).map_err(|_| InvalidToken)?).ok_or(InvalidToken)
+        key.mac(context, content)
+            .verify_slice(&tag)
+            .map_err(|_| InvalidToken)?;
+        BASE64.decode(payload).map_err(|_| InvalidToken)
     }
 }
 
@@ -179,10 +191,10 @@ impl Key {
         }
     }
 
-    fn mac(&self, content: &str) -> Hmac<Sha256> {
+    fn mac(&self, context: &[u8], content: &str) -> Hmac<Sha256> {
         #[allow(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes()).expect("any length");
-        mac.update(CONTEXT);
+        mac.update(context);
         mac.update(content.as_bytes());
         mac
     }

@@ -5,7 +5,7 @@
 mod cache;
 mod concurrency;
 mod config;
-mod granted;
+mod current;
 pub mod jwt;
 mod layer;
 mod rate;
@@ -15,7 +15,7 @@ pub mod table;
 pub use cache::{Authenticator, CachedKeys, Grant, KeyHash, hash_key};
 pub(crate) use concurrency::network;
 pub use config::ConfigKeys;
-pub use granted::GrantedMembers;
+pub use current::CurrentMembers;
 pub use layer::{Admitted, AuthLayer, AuthService, MemberVerifier};
 pub use rate::Budget;
 pub use session::Session;

@@ -53,6 +53,8 @@ pub mod reason {
     pub const UNKNOWN_KEY: &str = "UNKNOWN_KEY";
     /// The credential lacks the scope that the RPC needs.
     pub const MISSING_SCOPE: &str = "MISSING_SCOPE";
+    /// The token's member is not, or no longer, a member of the team.
+    pub const NOT_A_MEMBER: &str = "NOT_A_MEMBER";
     /// The RPC is for other services of Watchbell only.
     pub const INTERNAL_ONLY: &str = "INTERNAL_ONLY";
     /// The server is shutting down; connect again.

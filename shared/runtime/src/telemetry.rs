@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{KeyValue, global};
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig, WithTonicConfig,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
@@ -43,6 +46,9 @@ pub enum TelemetryError {
     /// The collector's address cannot be used.
     #[error("telemetry.otlp_endpoint: {0}")]
     Exporter(#[from] ExporterBuildError),
+    /// The collector cannot be called over TLS.
+    #[error("telemetry.otlp_endpoint: {}", crate::problem::Chain(.0))]
+    Tls(#[from] tonic::transport::Error),
     /// The registry of metrics cannot be set up.
     #[error("metrics: {0}")]
     Metrics(#[from] opentelemetry_sdk::error::OTelSdkError),
@@ -60,12 +66,17 @@ pub struct Telemetry {
 // === impl Telemetry ===
 
 impl Telemetry {
-    /// Sets up logs on the standard error, traces and metrics for this process. `service` names it in all of them. Call
-    /// it once, inside the tokio runtime, which the exporters use.
+    /// Sets up logs on the standard error, traces and metrics for this process. `service` names it in all of them; a
+    /// collector by `https` is trusted by the public authorities and those of `authorities` (PEM). Call it once, inside
+    /// the tokio runtime, which the exporters use.
     ///
     /// # Errors
     /// When the settings cannot be used.
-    pub fn start(settings: &TelemetrySettings, service: &'static str) -> Result<Self, TelemetryError> {
+    pub fn start(
+        settings: &TelemetrySettings,
+        service: &'static str,
+        authorities: Option<&[u8]>,
+    ) -> Result<Self, TelemetryError> {
         let endpoint = std::env::var(ENDPOINT_VARIABLE)
             .ok()
             .filter(|endpoint| !endpoint.is_empty());
@@ -79,7 +90,10 @@ impl Telemetry {
             LogFormat::Text => false,
             LogFormat::Auto => !std::io::stderr().is_terminal(),
         };
-        let telemetry = Self::build(endpoint.as_deref(), settings.sample_ratio, service)?;
+        let collector = endpoint
+            .map(|endpoint| Collector::at(endpoint, authorities))
+            .transpose()?;
+        let telemetry = Self::build(collector, settings.sample_ratio, service)?;
         Registry::default()
             .with(telemetry.traces())
             .with(lines(json, std::io::stderr).with_filter(filter))
@@ -91,7 +105,7 @@ impl Telemetry {
     }
 
     fn build(
-        endpoint: Option<&str>,
+        collector: Option<Collector>,
         sample_ratio: f64,
         service: &'static str,
     ) -> Result<Self, TelemetryError> {
@@ -104,20 +118,20 @@ impl Telemetry {
         let mut metric_exporter = None;
         // Without a collector spans still have ids, for logs and for callees, but are not recorded.
         let mut root = Sampler::AlwaysOff;
-        if let Some(endpoint) = endpoint {
+        if let Some(collector) = collector {
             root = Sampler::TraceIdRatioBased(sample_ratio);
-            tracer = tracer.with_batch_exporter(
-                SpanExporter::builder()
-                    .with_tonic()
-                    .with_endpoint(endpoint)
-                    .build()?,
-            );
-            metric_exporter = Some(
-                MetricExporter::builder()
-                    .with_tonic()
-                    .with_endpoint(endpoint)
-                    .build()?,
-            );
+            let spans = SpanExporter::builder()
+                .with_tonic()
+                .with_endpoint(&collector.endpoint);
+            let metrics = MetricExporter::builder()
+                .with_tonic()
+                .with_endpoint(&collector.endpoint);
+            let (spans, metrics) = match collector.channel {
+                Some(channel) => (spans.with_channel(channel.clone()), metrics.with_channel(channel)),
+                None => (spans, metrics),
+            };
+            tracer = tracer.with_batch_exporter(spans.build()?);
+            metric_exporter = Some(metrics.build()?);
         }
         Ok(Self {
             tracer: tracer.with_sampler(Sampler::ParentBased(Box::new(root))).build(),
@@ -151,6 +165,35 @@ impl Telemetry {
         // An unavailable collector must not fail a shutdown; the exporters have logged it.
         let _ = self.tracer.shutdown_with_timeout(FLUSH);
         let _ = self.metrics.provider().shutdown_with_timeout(FLUSH);
+    }
+}
+
+/// Where traces and metrics go.
+struct Collector {
+    endpoint: String,
+    /// Over TLS; without it the exporters connect by themselves.
+    channel: Option<Channel>,
+}
+
+// === impl Collector ===
+
+impl Collector {
+    fn at(endpoint: String, authorities: Option<&[u8]>) -> Result<Self, TelemetryError> {
+        let secure = endpoint
+            .get(..6)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        let channel = secure.then(|| {
+            let public = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+            let mut tls = ClientTlsConfig::new().trust_anchors(public);
+            if let Some(pem) = authorities {
+                tls = tls.ca_certificate(Certificate::from_pem(pem));
+            }
+            Endpoint::from_shared(endpoint.clone())?
+                .tls_config(tls)
+                .map(|endpoint| endpoint.connect_lazy())
+        });
+        let channel = channel.transpose()?;
+        Ok(Self { endpoint, channel })
     }
 }
 
@@ -272,10 +315,10 @@ mod tests {
         });
     }
 
-    struct Collector(mpsc::UnboundedSender<Span>);
+    struct Kept(mpsc::UnboundedSender<Span>);
 
     #[tonic::async_trait]
-    impl TraceService for Collector {
+    impl TraceService for Kept {
         async fn export(
             &self,
             request: Request<ExportTraceServiceRequest>,
@@ -298,11 +341,12 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let collector = tonic::transport::Server::builder()
-            .add_service(TraceServiceServer::new(Collector(sender)))
+            .add_service(TraceServiceServer::new(Kept(sender)))
             .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
         tokio::spawn(collector);
 
-        let telemetry = Telemetry::build(Some(&endpoint), 1.0, "test").unwrap();
+        let collector = Collector::at(endpoint, None).unwrap();
+        let telemetry = Telemetry::build(Some(collector), 1.0, "test").unwrap();
         let subscriber = Registry::default().with(telemetry.traces());
         tracing::subscriber::with_default(subscriber, || {
             let retry = tracing::info_span!("retry");
@@ -319,5 +363,44 @@ mod tests {
             0x4bf92f3577b34da6a3ce929d0e0e4736_u128.to_be_bytes()
         );
         assert!(spans.try_recv().is_err(), "spans of libraries stay out");
+    }
+
+    /// A collector on loopback with a certificate of a private authority; its address, and the authority in PEM.
+    async fn secure_collector(sender: mpsc::UnboundedSender<Span>) -> (String, String) {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let authority = params.self_signed(&key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(params, key);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap().pem();
+        let identity = tonic::transport::Identity::from_pem(certificate, key.serialize_pem());
+        let tls = tonic::transport::ServerTlsConfig::new().identity(identity);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let collector = tonic::transport::Server::builder()
+            .tls_config(tls)
+            .unwrap()
+            .add_service(TraceServiceServer::new(Kept(sender)))
+            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
+        tokio::spawn(collector);
+        (format!("https://localhost:{port}"), authority)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_collector_of_a_private_authority_is_trusted_when_the_operator_says_so_and_not_otherwise() {
+        let (sender, mut spans) = mpsc::unbounded_channel();
+        let (endpoint, authority) = secure_collector(sender).await;
+        for (authorities, name) in [(None, "untrusted"), (Some(authority.as_bytes()), "trusted")] {
+            let collector = Collector::at(endpoint.clone(), authorities).unwrap();
+            let telemetry = Telemetry::build(Some(collector), 1.0, "test").unwrap();
+            let subscriber = Registry::default().with(telemetry.traces());
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::info_span!("root", name).in_scope(|| ());
+            });
+            tokio::task::spawn_blocking(|| telemetry.stop()).await.unwrap();
+            assert_eq!(spans.try_recv().is_ok(), authorities.is_some(), "{name}");
+        }
     }
 }

@@ -102,7 +102,11 @@ fn email(email: &EmailDestination) -> Checked<EmailDestination> {
             "recipients or a mail server must be given",
         );
     }
-    violations.into_result(EmailDestination { recipients, smtp })
+    violations.into_result(EmailDestination {
+        recipients,
+        smtp,
+        unconfirmed_recipients: Vec::new(),
+    })
 }
 
 fn smtp(smtp: &SmtpServer) -> Checked<SmtpServer> {

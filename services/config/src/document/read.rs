@@ -9,6 +9,7 @@ use watchbell_contracts::config::v1::{
     AlertPolicy, AlertWhen, EventType, MentionRule, Rule, SendAction, SilenceAction, rule::Action,
 };
 use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
+use watchbell_model::catalog::PatternMeter;
 use watchbell_model::convert::{self, FromWire, event_type_message, structure};
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::violation::{Violations, reason};
@@ -91,8 +92,16 @@ fn each<T>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>) -> Vec<T> {
 }
 
 fn once(notes: &Notes, desired: &Desired) {
-    let mut types = HashSet::new();
+    let (mut types, mut patterns) = (HashSet::new(), PatternMeter::default());
     for draft in desired.event_types.iter().flatten() {
+        let schema = draft
+            .message
+            .data_schema
+            .clone()
+            .map(convert::object)
+            .map(Value::Object);
+        let fits = patterns.take(schema.as_ref());
+        notes.take(fits.map_err(|wrong| in_document(wrong, &[("data_schema", "schema")], &draft.path)));
         if !types.insert(&draft.message.name) {
             notes.add(
                 format!("{}.name", draft.path),

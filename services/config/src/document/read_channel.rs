@@ -55,6 +55,7 @@ pub(super) fn channel(item: &Item<'_>) -> Option<ChannelDraft> {
         ChannelKind::Email => Destination::Email(EmailDestination {
             recipients: table.texts("recipients"),
             smtp: table.table("smtp").map(|smtp| self::smtp(smtp, &mut left_out)),
+            ..EmailDestination::default()
         }),
         ChannelKind::Webhook => Destination::Webhook(webhook(&table, &mut left_out)),
         ChannelKind::InApp => Destination::InApp(InAppDestination {}),

@@ -58,7 +58,9 @@ pub(super) async fn create(
     for scope in &draft.scopes {
         may_grant(&caller, team, *scope)?;
     }
-    let expire_time = within_its_maker(service, &caller, draft.expire_time).await?;
+    let change = change(service, team).await?;
+    let maker = maker(&change, &caller).await?;
+    let expire_time = within_its_maker(maker.as_ref(), draft.expire_time)?;
     let key = keys::generate();
     let row = api_key::Model {
         id: KeyId::generate(now).as_uuid(),
@@ -70,7 +72,6 @@ pub(super) async fn create(
         expire_time,
     };
     let api_key = row.to_message()?;
-    let change = change(service, team).await?;
     if team.is_some() {
         let count = api_keys::count(change.connection(), team).await?;
         ensure_capacity(count, MAX_KEYS, "API keys")?;
@@ -94,6 +95,7 @@ pub(super) async fn delete(
     let key = api_keys::find(change.connection(), team, id)
         .await?
         .ok_or_else(|| Problem::not_found("API key", id))?;
+    maker(&change, &caller).await?;
     // A key that changes the configuration stands for the Owners, who may end any.
     if matches!(caller, Principal::Member { .. }) {
         for scope in key.scopes()? {
@@ -120,16 +122,25 @@ fn owner(caller: &Principal, team_id: &str) -> Result<Option<TeamId>> {
     Ok(Some(caller.team(team_id)?))
 }
 
+/// The key that calls, if it is one. It is looked up once more, within the change: one that was deleted or has expired since
+/// it was let in, or that a process still knows which cannot hear of that, makes and deletes nothing.
+async fn maker(change: &Change, caller: &Principal) -> Result<Option<api_key::Model>> {
+    let Principal::ApiKey { key_id, team_id, .. } = caller else {
+        return Ok(None);
+    };
+    let found = api_keys::find(change.connection(), *team_id, *key_id).await?;
+    let live = found.filter(|key| key.expire_time.is_none_or(|end| change.now() < end));
+    let refused = Problem::Unauthenticated {
+        reason: reason::INVALID_CREDENTIAL,
+    };
+    live.map(Some).ok_or_else(|| refused.into())
+}
+
 /// When a new key ends: never later than the key that makes it, whose end it takes when it asks for none.
-async fn within_its_maker(
-    service: &Service,
-    caller: &Principal,
+fn within_its_maker(
+    maker: Option<&api_key::Model>,
     wanted: Option<DateTime<Utc>>,
 ) -> Result<Option<DateTime<Utc>>> {
-    let Principal::ApiKey { key_id, team_id, .. } = caller else {
-        return Ok(wanted);
-    };
-    let maker = api_keys::find(service.store().reader(), *team_id, *key_id).await?;
     match (wanted, maker.and_then(|maker| maker.expire_time)) {
         (Some(wanted), Some(end)) if wanted > end => Err(Problem::invalid(
             "api_key.expire_time",

@@ -1,12 +1,13 @@
 //! The catalog: the built-in event types, and a team's own. There are few of each, so a page is cut in memory.
 
 use prost::Message as _;
+use serde_json::Value;
 use watchbell_contracts::config::v1::{
     CreateEventTypeRequest, CreateEventTypeResponse, DeleteEventTypeRequest, DeleteEventTypeResponse,
     EventType, GetEventTypeRequest, GetEventTypeResponse, ListEventTypesRequest, ListEventTypesResponse,
     UpdateEventTypeRequest, UpdateEventTypeResponse,
 };
-use watchbell_model::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES};
+use watchbell_model::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES, PatternMeter};
 use watchbell_model::convert::{self, event_type_message};
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::reason;
@@ -133,9 +134,22 @@ pub(super) async fn delete(
     Ok(DeleteEventTypeResponse {})
 }
 
-/// Compiles a schema and tries it on its example, aside.
+/// Compiles a schema and tries it on its example, aside, and sees whether its patterns have room beside those of the other
+/// types.
 async fn compiled(service: &Service, team: TeamId, event_type: EventType) -> Result<EventTypeSpec> {
-    let compile = move || convert::event_type(&event_type);
+    let rows = event_types::all(service.store().reader(), team).await?;
+    let others = rows.iter().filter(|row| row.name != event_type.name);
+    let others: Vec<_> = others.map(event_type::Model::to_message).collect::<Result<_>>()?;
+    let compile = move || {
+        let mut patterns = PatternMeter::default();
+        for schema in others.into_iter().filter_map(|other| other.data_schema) {
+            // Types that have no room any more are set apart, and take none.
+            let _ = patterns.take(Some(&Value::Object(convert::object(schema))));
+        }
+        let spec = convert::event_type(&event_type)?;
+        patterns.take(spec.data_schema.as_ref())?;
+        Ok(spec)
+    };
     let compiled = service.tenant_pool().run(team, compile).await;
     checked("event_type", compiled.map_err(Problem::from)?)
 }

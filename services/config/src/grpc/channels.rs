@@ -23,7 +23,8 @@ use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
 use super::{PAGE, checked, ensure_capacity, existing, id, required};
-use crate::error::Result;
+use crate::confirmations::{self, Listed, Unconfirmed};
+use crate::error::{Error, Result};
 use crate::sealing::RowIdentity;
 use crate::secrets::{self, Before, Rotation, Taken};
 use crate::service::Service;
@@ -55,7 +56,12 @@ pub(super) async fn list(
     };
     let now = service.now();
     let page = channels::list(service.store().reader(), team, kind, &page).await?;
-    let page = page.try_map(|row| row.to_message(now))?;
+    let unconfirmed = Unconfirmed::read(service.store().reader(), team).await?;
+    let page = page.try_map(|row| {
+        let mut channel = row.to_message(now)?;
+        unconfirmed.show(&mut channel);
+        Ok::<_, Error>(channel)
+    })?;
     Ok(ListChannelsResponse {
         channels: page.items,
         next_page_token: page.next_page_token,
@@ -69,9 +75,12 @@ pub(super) async fn get(
 ) -> Result<GetChannelResponse> {
     let team = caller.team(&request.team_id)?;
     let id: ChannelId = id("channel_id", &request.channel_id)?;
-    let row = channels::get(service.store().reader(), team, id).await?;
+    let connection = service.store().reader();
+    let row = channels::get(connection, team, id).await?;
+    let mut channel = row.to_message(service.now())?;
+    Unconfirmed::read(connection, team).await?.show(&mut channel);
     Ok(GetChannelResponse {
-        channel: Some(row.to_message(service.now())?),
+        channel: Some(channel),
     })
 }
 
@@ -88,8 +97,13 @@ pub(super) async fn create(
         MAX_CHANNELS,
         "channels",
     )?;
+    let before = Listed::read(change.connection(), team).await?;
     channels::insert(change.connection(), &mut row).await?;
-    let channel = row.to_message(row.create_time)?;
+    confirmations::ask_new(service, &change, &before).await?;
+    let mut channel = row.to_message(row.create_time)?;
+    Unconfirmed::read(change.connection(), team)
+        .await?
+        .show(&mut channel);
     let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
     service.finish(change, request.validate_only).await?;
     Ok(CreateChannelResponse {
@@ -174,11 +188,17 @@ pub(super) async fn update(
         row.version += 1;
         let change = service.change(team).await?;
         row.update_time = change.now();
+        let before = Listed::read(change.connection(), team).await?;
         if channels::update_if(change.connection(), &row, read).await? {
+            confirmations::ask_new(service, &change, &before).await?;
+            let mut shown = row.to_message(service.now())?;
+            Unconfirmed::read(change.connection(), team)
+                .await?
+                .show(&mut shown);
             let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
             service.finish(change, request.validate_only).await?;
             return Ok(UpdateChannelResponse {
-                channel: Some(row.to_message(service.now())?),
+                channel: Some(shown),
                 warnings,
             });
         }

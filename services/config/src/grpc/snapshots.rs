@@ -10,9 +10,9 @@ use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse,
     GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
     ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut, ReportChannelHealthRequest,
-    ReportChannelHealthResponse, ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest,
-    ResolveDraftChannelResponse, WatchChangesRequest, WatchChangesResponse,
-    resolve_channel_request::Selector,
+    ReportChannelHealthResponse, ReportExpressionFailuresRequest, ReportExpressionFailuresResponse,
+    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
+    WatchChangesRequest, WatchChangesResponse, resolve_channel_request::Selector,
 };
 use watchbell_model::convert::{instant, required};
 use watchbell_model::ids::ChannelId;
@@ -24,11 +24,12 @@ use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
 use super::{id, internal};
+use crate::confirmations::{self, Trusted, Unconfirmed};
 use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::service::Service;
 use crate::store::{api_keys, channels, members, now, parse, preferences, teams};
-use crate::{feed, secrets, snapshot};
+use crate::{expressions, feed, secrets, snapshot};
 
 const PAGE: PageLimits = PageLimits::new(100, 1000);
 /// The longest word on a channel's health that is kept, in characters.
@@ -89,12 +90,15 @@ pub(super) async fn resolve_channel(
                 .ok_or_else(|| Problem::not_found("default channel", kind))?
         }
     };
+    let unconfirmed = Unconfirmed::read(&transaction, team).await?;
     transaction.rollback().await?;
     let identity = RowIdentity::channel(team, row.channel_id());
     let secrets = secrets::open(service.keyring(), identity, &row.secrets)?;
     let now = service.now();
+    let mut channel = row.to_message(now)?;
+    unconfirmed.withhold(&mut channel);
     Ok(ResolveChannelResponse {
-        channel: Some(row.to_message(now)?),
+        channel: Some(channel),
         secrets: Some(secrets::live(secrets, now)),
         revision,
     })
@@ -109,8 +113,10 @@ pub(super) async fn resolve_draft_channel(
     let team = caller.team(&request.team_id)?;
     let (row, taken) = super::channels::draft(service, team, request.channel).await?;
     let now = service.now();
+    let mut channel = row.to_message(now)?;
+    confirmations::withhold_of_draft(service, team, &mut channel).await?;
     Ok(ResolveDraftChannelResponse {
-        channel: Some(row.to_message(now)?),
+        channel: Some(channel),
         secrets: Some(secrets::live(taken.secrets, now)),
     })
 }
@@ -174,6 +180,22 @@ pub(super) async fn report_health(
     Ok(ReportChannelHealthResponse {})
 }
 
+pub(super) async fn report_expression_failures(
+    service: &Service,
+    caller: Principal,
+    request: ReportExpressionFailuresRequest,
+) -> Result<ReportExpressionFailuresResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    if request.failures.len() > expressions::MAX_REPORTED {
+        let why = format!("must have at most {} entries", expressions::MAX_REPORTED);
+        return Err(Problem::invalid("failures", field::TOO_LONG, why).into());
+    }
+    teams::get(service.store().reader(), team).await?;
+    expressions::note(service, team, &request.failures).await?;
+    Ok(ReportExpressionFailuresResponse {})
+}
+
 pub(super) async fn list_all_teams(
     service: &Service,
     caller: Principal,
@@ -202,7 +224,16 @@ pub(super) async fn list_opt_outs(
     let people = members::all(&transaction, team).await?;
     let said = preferences::all(&transaction, team).await?;
     let settings = teams::settings(&transaction, team).await?;
+    let unconfirmed = Unconfirmed::read(&transaction, team).await?;
+    let mut trusted = Trusted::default();
+    if service.confirms_recipients() {
+        trusted = Trusted::read(&transaction, team).await?;
+    }
     transaction.rollback().await?;
+    let mut compliance_recipients = settings.recipients();
+    let mut digest_recipients = settings.digest()?.recipients;
+    unconfirmed.take_from(&mut compliance_recipients);
+    unconfirmed.take_from(&mut digest_recipients);
     let said: HashMap<_, _> = said
         .iter()
         .map(|row| ((row.member_id, row.topic.as_str()), row.is_off()))
@@ -233,7 +264,11 @@ pub(super) async fn list_opt_outs(
     Ok(ListOptOutsResponse {
         opt_outs,
         members: mailboxes,
-        compliance_recipients: settings.recipients(),
-        digest_recipients: settings.digest()?.recipients,
+        compliance_recipients,
+        digest_recipients,
+        unconfirmed_recipients: unconfirmed.addresses(),
+        confirms_recipients: service.confirms_recipients(),
+        member_domains: trusted.domains,
+        confirmed_recipients: trusted.confirmed,
     })
 }

@@ -9,7 +9,9 @@ use watchbell_model::ChannelKind;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_runtime::auth::Principal;
 
+use crate::confirmations::{Listed, Unconfirmed};
 use crate::error::Result;
+use crate::expressions;
 use crate::service::Service;
 use crate::store::entities::channel;
 use crate::store::{channels, teams};
@@ -23,6 +25,10 @@ pub(super) async fn get(
     teams::get(service.store().reader(), team).await?;
     let rows = channels::all(service.store().reader(), team).await?;
     let stats = service.dispatcher().stats(team).await;
+    let expression_failures = expressions::failing(service, team).await?;
+    let reader = service.store().reader();
+    let listed = Listed::read(reader, team).await?;
+    let unconfirmed_recipients = Unconfirmed::read(reader, team).await?.listed(&listed);
     let integrations = ChannelKind::ALL
         .iter()
         .map(|kind| {
@@ -38,6 +44,8 @@ pub(super) async fn get(
     Ok(GetIntegrationStatusResponse {
         integrations,
         dispatcher_away: stats.is_none(),
+        expression_failures,
+        unconfirmed_recipients,
     })
 }
 

@@ -16,6 +16,7 @@ use watchbell_runtime::problem::{Problem, reason as problem_reason};
 use super::channels::{MAX_CHANNELS, admit};
 use super::mention_rules::MAX_MENTION_RULES;
 use super::rules::MAX_RULES;
+use crate::confirmations::{self, Listed};
 use crate::document::{self, ConfigPlan, Current, Desired, GuardCheck};
 use crate::error::Result;
 use crate::service::Service;
@@ -68,7 +69,9 @@ pub(super) async fn apply(
         let change = service.change(team).await?;
         // Begun, the change has raised the revision by one; what was planned on another state is planned again.
         if teams::get(change.connection(), team).await?.revision == current.revision + 1 {
+            let before = Listed::read(change.connection(), team).await?;
             document::apply(&change, team, service.keyring(), plan.steps, &caller).await?;
+            confirmations::ask_new(service, &change, &before).await?;
             service.finish(change, false).await?;
             answer.revision = current.revision + 1;
             return Ok(answer);

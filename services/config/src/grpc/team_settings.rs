@@ -9,6 +9,7 @@ use watchbell_contracts::config::v1::{
 use watchbell_runtime::auth::Principal;
 
 use super::{checked, existing, required};
+use crate::confirmations::{self, Listed};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::teams;
@@ -35,9 +36,11 @@ pub(super) async fn update_recipients(
     let team = caller.team(&request.team_id)?;
     let recipients = check::compliance_recipients(&request.recipients)?;
     let change = service.change(team).await?;
+    let before = Listed::read(change.connection(), team).await?;
     let mut settings = teams::settings(change.connection(), team).await?;
     settings.compliance_recipients = recipients.join("\n");
     teams::put_settings(change.connection(), settings).await?;
+    confirmations::ask_new(service, &change, &before).await?;
     service.finish(change, false).await?;
     Ok(UpdateComplianceRecipientsResponse { recipients })
 }
@@ -72,10 +75,12 @@ pub(super) async fn update_digest(
         request.update_mask.as_ref(),
     )?;
     let digest: DigestSettings = checked("settings", check::digest(&merged))?;
+    let before = Listed::read(change.connection(), team).await?;
     row.digest = digest.encode_to_vec();
     row.digest_version += 1;
     let settings = row.digest()?;
     teams::put_settings(change.connection(), row).await?;
+    confirmations::ask_new(service, &change, &before).await?;
     service.finish(change, false).await?;
     Ok(UpdateDigestSettingsResponse {
         settings: Some(settings),

@@ -350,3 +350,64 @@ pub(crate) mod owner_notice {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// How often an expression failed on a day.
+pub(crate) mod expression_failure {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "expression_failures")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) team_id: Uuid,
+        /// The id of the channel or rule, `rul_…`.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) owner: String,
+        /// In UTC, `2026-11-26`.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) day: String,
+        /// The expression that failed: another one starts anew.
+        pub(crate) expression: String,
+        pub(crate) count: i64,
+        /// Why it failed last, in words.
+        pub(crate) error: String,
+        pub(crate) last_time: DateTimeUtc,
+        /// Whether the Owners' notice of it is noted.
+        pub(crate) told: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Recipients outside a team's domains, and whether they have confirmed that they want its emails.
+pub(crate) mod confirmation {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "confirmations")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) team_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) address_key: String,
+        pub(crate) address: String,
+        /// The address without its tag, `ann@example.com` of `ann+1@example.com`.
+        pub(crate) mailbox: String,
+        /// In the link: an older asking's link confirms nothing.
+        pub(crate) nonce: Uuid,
+        pub(crate) ask_time: DateTimeUtc,
+        pub(crate) confirm_time: Option<DateTimeUtc>,
+        pub(crate) sent_count: i32,
+        pub(crate) send_time: Option<DateTimeUtc>,
+        /// Whether an email is still to be sent.
+        pub(crate) due: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

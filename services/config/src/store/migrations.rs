@@ -17,6 +17,8 @@ impl MigratorTrait for Migrator {
             Box::new(Installs),
             Box::new(Nonces),
             Box::new(Links),
+            Box::new(ExpressionFailures),
+            Box::new(Confirmations),
         ]
     }
 }
@@ -146,6 +148,79 @@ impl MigrationTrait for Links {
             .foreign_key(&mut of_team("departures"))
             .take();
         manager.create_table(departures).await
+    }
+}
+
+/// Expressions that failed at evaluation, for each day.
+struct ExpressionFailures;
+
+impl MigrationName for ExpressionFailures {
+    fn name(&self) -> &'static str {
+        "m0005_expression_failures"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for ExpressionFailures {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let failures = Table::create()
+            .table("expression_failures")
+            .col(uuid("team_id"))
+            .col(string("owner"))
+            .col(string("day"))
+            .col(text("expression"))
+            .col(big_integer("count"))
+            .col(text("error"))
+            .col(timestamp_with_time_zone("last_time"))
+            .col(boolean("told"))
+            .primary_key(Index::create().col("team_id").col("owner").col("day"))
+            .foreign_key(&mut of_team("expression_failures"))
+            .take();
+        manager.create_table(failures).await?;
+        let untold =
+            "CREATE INDEX expression_failures_untold ON expression_failures (team_id) WHERE NOT told";
+        manager.get_connection().execute_unprepared(untold).await?;
+        Ok(())
+    }
+}
+
+/// Recipients who are asked to confirm.
+struct Confirmations;
+
+impl MigrationName for Confirmations {
+    fn name(&self) -> &'static str {
+        "m0006_confirmations"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Confirmations {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let confirmations = Table::create()
+            .table("confirmations")
+            .col(uuid("team_id"))
+            .col(string("address_key"))
+            .col(string("address"))
+            .col(string("mailbox"))
+            .col(uuid("nonce"))
+            .col(timestamp_with_time_zone("ask_time"))
+            .col(timestamp_with_time_zone_null("confirm_time"))
+            .col(integer("sent_count"))
+            .col(timestamp_with_time_zone_null("send_time"))
+            .col(boolean("due"))
+            .primary_key(Index::create().col("team_id").col("address_key"))
+            .foreign_key(&mut of_team("confirmations"))
+            .take();
+        manager.create_table(confirmations).await?;
+        let connection = manager.get_connection();
+        for sql in [
+            "CREATE INDEX confirmations_due ON confirmations (ask_time) WHERE due",
+            "CREATE INDEX confirmations_by_mailbox ON confirmations (mailbox, send_time)",
+            "CREATE INDEX confirmations_stale ON confirmations (ask_time) WHERE confirm_time IS NULL",
+        ] {
+            connection.execute_unprepared(sql).await?;
+        }
+        Ok(())
     }
 }
 

@@ -187,7 +187,7 @@ store_tests! {
             api_key: Some(ApiKey { display_name: "k".to_owned(), scopes: vec![Scope::Platform.into()], ..ApiKey::default() }),
             ..CreateApiKeyRequest::default()
         };
-        config.service.create_api_key(platform(key)).await.unwrap();
+        config.service.create_api_key(internal_request(key)).await.unwrap();
         let told = follower.next().await;
         assert!(told.platform_keys_changed && told.team_ids.is_empty());
     }

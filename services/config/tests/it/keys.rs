@@ -16,7 +16,7 @@ use watchbell_model::secret::Secret;
 use watchbell_runtime::auth::{Principal, Scope, hash_key, internal_request};
 use watchbell_store::store_tests;
 
-use crate::support::{Config, key, member, of_team, platform, refused, violated};
+use crate::support::{Config, by, member, of_team, platform, refused, violated};
 
 fn request(team: Option<TeamId>, scopes: &[Wire]) -> CreateApiKeyRequest {
     CreateApiKeyRequest {
@@ -41,6 +41,22 @@ async fn is_the_platforms(config: &Config, key: &Secret) -> bool {
         let key = known.into_inner().key.unwrap();
         key.scopes.contains(&Wire::Platform.into()) && key.team_id.is_empty()
     })
+}
+
+/// A key of a team, as it calls.
+async fn made(config: &Config, team: TeamId, scope: Wire) -> Principal {
+    let asked = internal_request(request(Some(team), &[scope]));
+    let made = config.service.create_api_key(asked).await.unwrap().into_inner();
+    let held = if scope == Wire::ConfigWrite {
+        Scope::ConfigWrite
+    } else {
+        Scope::Emit
+    };
+    Principal::ApiKey {
+        key_id: made.api_key.unwrap().id.parse().unwrap(),
+        team_id: Some(team),
+        scopes: [held].into_iter().collect(),
+    }
 }
 
 store_tests! {
@@ -75,14 +91,14 @@ store_tests! {
         assert_eq!(listed.into_inner().api_keys.len(), 2);
 
         let team = one.team().await;
-        let teams = one.service.create_api_key(platform(request(Some(team), &[Wire::Emit]))).await.unwrap();
+        let teams = one.service.create_api_key(internal_request(request(Some(team), &[Wire::Emit]))).await.unwrap();
         assert!(!one.service.adopt_key(&teams.into_inner().key.into()).await.unwrap(), "a team's stays the team's");
     }
 
     async fn a_key_is_shown_once_and_recognised_until_it_is_deleted(store: Store) {
         let config = Config::on(&store);
         let team = config.team().await;
-        let made = config.service.create_api_key(platform(request(Some(team), &[Wire::Emit]))).await;
+        let made = config.service.create_api_key(internal_request(request(Some(team), &[Wire::Emit]))).await;
         let made = made.unwrap().into_inner();
         let known = config.service.authenticate(internal_request(asks(&made.key))).await.unwrap();
         assert_eq!(known.into_inner().key, made.api_key);
@@ -92,11 +108,11 @@ store_tests! {
 
         let wrong = config.service.authenticate(internal_request(asks("wbk_guess"))).await;
         assert_eq!(refused(wrong).0, Code::Unauthenticated);
-        let delete = DeleteApiKeyRequest { api_key_id: made.api_key.unwrap().id, ..Default::default() };
-        config.service.delete_api_key(of_team(delete.clone(), team)).await.unwrap();
+        let delete = DeleteApiKeyRequest { api_key_id: made.api_key.unwrap().id, team_id: team.to_string() };
+        config.service.delete_api_key(internal_request(delete.clone())).await.unwrap();
         let gone = config.service.authenticate(internal_request(asks(&made.key))).await;
         assert_eq!(refused(gone).0, Code::Unauthenticated);
-        assert_eq!(refused(config.service.delete_api_key(of_team(delete, team)).await).0, Code::NotFound);
+        assert_eq!(refused(config.service.delete_api_key(internal_request(delete)).await).0, Code::NotFound);
     }
 
     async fn a_key_ends_when_it_expires(store: Store) {
@@ -105,11 +121,11 @@ store_tests! {
         let mut request = request(Some(team), &[Wire::Emit]);
         let key = request.api_key.as_mut().unwrap();
         key.expire_time = Some(timestamp(config.clock.now()));
-        let past = config.service.create_api_key(platform(request.clone())).await;
+        let past = config.service.create_api_key(internal_request(request.clone())).await;
         assert_eq!(violated(past), ["api_key.expire_time"]);
         let in_an_hour = config.clock.now() + chrono::TimeDelta::hours(1);
         request.api_key.as_mut().unwrap().expire_time = Some(timestamp(in_an_hour));
-        let made = config.service.create_api_key(platform(request)).await.unwrap().into_inner();
+        let made = config.service.create_api_key(internal_request(request)).await.unwrap().into_inner();
         config.service.authenticate(internal_request(asks(&made.key))).await.unwrap();
         config.clock.advance(Duration::from_secs(3600));
         let late = config.service.authenticate(internal_request(asks(&made.key))).await;
@@ -143,7 +159,7 @@ store_tests! {
         let team = config.team().await;
         let admin = MemberId::generate(config.clock.now());
         for (scope, allowed) in [(Wire::Emit, true), (Wire::Inbox, false), (Wire::ConfigWrite, false)] {
-            let made = config.service.create_api_key(platform(request(Some(team), &[scope]))).await.unwrap();
+            let made = config.service.create_api_key(internal_request(request(Some(team), &[scope]))).await.unwrap();
             let api_key_id = made.into_inner().api_key.unwrap().id;
             let delete = DeleteApiKeyRequest { api_key_id, ..Default::default() };
             let deleted = config.service.delete_api_key(member(delete, team, admin, Role::Admin)).await;
@@ -157,7 +173,7 @@ store_tests! {
         let end = config.clock.now() + chrono::TimeDelta::seconds(90);
         let mut asked = request(Some(team), &[Wire::ConfigWrite]);
         asked.api_key.as_mut().unwrap().expire_time = Some(timestamp(end));
-        let maker = config.service.create_api_key(platform(asked.clone())).await.unwrap().into_inner();
+        let maker = config.service.create_api_key(internal_request(asked.clone())).await.unwrap().into_inner();
         let maker = Principal::ApiKey {
             key_id: maker.api_key.unwrap().id.parse().unwrap(),
             team_id: Some(team),
@@ -176,6 +192,34 @@ store_tests! {
         assert_eq!(violated(makes(Some(timestamp(later))).await), ["api_key.expire_time"]);
     }
 
+    async fn a_key_that_is_gone_or_has_ended_makes_and_deletes_none(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let maker = made(&config, team, Wire::ConfigWrite).await;
+        let Principal::ApiKey { key_id, .. } = maker else { panic!("a key") };
+        let other = internal_request(request(Some(team), &[Wire::Emit]));
+        let other = config.service.create_api_key(other).await.unwrap().into_inner().api_key.unwrap().id;
+        let delete = |id: String| DeleteApiKeyRequest { api_key_id: id, ..Default::default() };
+        config.service.delete_api_key(by(delete(key_id.to_string()), maker)).await.unwrap();
+        let makes = config.service.create_api_key(by(request(None, &[Wire::ConfigRead]), maker)).await;
+        assert_eq!(refused(makes).0, Code::Unauthenticated);
+        let deletes = config.service.delete_api_key(by(delete(other), maker)).await;
+        assert_eq!(refused(deletes).0, Code::Unauthenticated);
+
+        let mut asked = request(Some(team), &[Wire::ConfigWrite]);
+        asked.api_key.as_mut().unwrap().expire_time =
+            Some(timestamp(config.clock.now() + chrono::TimeDelta::seconds(90)));
+        let short = config.service.create_api_key(internal_request(asked)).await.unwrap().into_inner();
+        let short = Principal::ApiKey {
+            key_id: short.api_key.unwrap().id.parse().unwrap(),
+            team_id: Some(team),
+            scopes: [Scope::ConfigWrite].into_iter().collect(),
+        };
+        config.clock.advance(Duration::from_secs(90));
+        let late = config.service.create_api_key(by(request(None, &[Wire::ConfigRead]), short)).await;
+        assert_eq!(refused(late).0, Code::Unauthenticated);
+    }
+
     async fn keys_of_a_team_that_does_not_exist_are_not_an_empty_list(store: Store) {
         let config = Config::on(&store);
         let nobody = TeamId::generate(config.clock.now());
@@ -186,13 +230,13 @@ store_tests! {
     async fn no_key_can_make_a_stronger_one(store: Store) {
         let config = Config::on(&store);
         let team = config.team().await;
-        let writer = [Scope::ConfigWrite];
+        let writer = made(&config, team, Wire::ConfigWrite).await;
         for (asked, allowed) in [(Wire::ConfigRead, true), (Wire::ConfigWrite, true), (Wire::Emit, false), (Wire::Platform, false)] {
-            let made = config.service.create_api_key(key(request(None, &[asked]), Some(team), &writer)).await;
+            let made = config.service.create_api_key(by(request(None, &[asked]), writer)).await;
             assert_eq!(made.is_ok(), allowed, "{asked:?}");
         }
         let bound = config.service.create_api_key(platform(request(Some(team), &[Wire::Platform]))).await;
         assert_eq!(refused(bound).0, Code::PermissionDenied, "a team's key is never the platform's");
-        config.service.create_api_key(platform(request(None, &[Wire::Platform]))).await.unwrap();
+        config.service.create_api_key(internal_request(request(None, &[Wire::Platform]))).await.unwrap();
     }
 }

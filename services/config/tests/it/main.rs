@@ -4,6 +4,7 @@
 
 mod catalog;
 mod channels;
+mod confirmations;
 mod dispatcher;
 mod feed;
 mod health;

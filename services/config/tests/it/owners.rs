@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use watchbell_config::sealing::Keyring;
 use watchbell_config::{Migrator, OwnerTeller};
-use watchbell_contracts::api::{ChannelApi, RoutingApi, TeamApi};
+use watchbell_contracts::api::{ChannelApi, RoutingApi, SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1::{
-    ApiKey, ApplyTeamConfigRequest, CreateApiKeyRequest, DeleteChannelRequest, Role as WireRole,
-    RotateWebhookSecretRequest, Scope,
+    ApiKey, ApplyTeamConfigRequest, CreateApiKeyRequest, DeleteChannelRequest, DeleteRuleRequest,
+    ExpressionFailure, ReportExpressionFailuresRequest, Role as WireRole, RotateWebhookSecretRequest, Scope,
+    expression_failure,
 };
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::{event::Payload, route::Target};
@@ -16,10 +17,11 @@ use watchbell_model::Role;
 use watchbell_model::clock::Clock;
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
+use watchbell_runtime::auth::internal_request;
 use watchbell_store::{Store, store_tests};
 
 use crate::dispatcher::DispatcherStandIn;
-use crate::support::{Config, member, of_team, platform};
+use crate::support::{Config, guarded_rule, member, of_team, platform};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -88,6 +90,25 @@ impl Stage {
             .unwrap();
     }
 
+    /// An evaluation of a rule's expression has failed.
+    async fn fails(&self, rule_id: &str) {
+        let failure = ExpressionFailure {
+            owner: Some(expression_failure::Owner::RuleId(rule_id.to_owned())),
+            count: 1,
+            error: "No such key: score".to_owned(),
+            ..ExpressionFailure::default()
+        };
+        let request = ReportExpressionFailuresRequest {
+            team_id: self.team.to_string(),
+            failures: vec![failure],
+        };
+        self.config
+            .service
+            .report_expression_failures(internal_request(request))
+            .await
+            .unwrap();
+    }
+
     async fn key(&self, name: &str, hours: i64, team_id: String) {
         let api_key = ApiKey {
             display_name: name.to_owned(),
@@ -101,7 +122,7 @@ impl Stage {
         };
         self.config
             .service
-            .create_api_key(platform(request))
+            .create_api_key(internal_request(request))
             .await
             .unwrap();
     }
@@ -219,5 +240,35 @@ store_tests! {
         assert_eq!((teller.prune().await.unwrap(), teller.tick().await.unwrap()), (0, 0));
         stage.config.clock.advance(30 * 24 * HOUR);
         assert_eq!((teller.prune().await.unwrap(), teller.tick().await.unwrap()), (1, 0));
+    }
+
+    async fn owners_hear_once_a_day_of_an_expression_that_fails(store: Store) {
+        let stage = Stage::new(&store).await;
+        stage.config.member(stage.team, "ada@acme.example", WireRole::Owner).await;
+        let rule = guarded_rule(&stage.config, stage.team, "event.data.score > 7").await;
+        stage.fails(&rule.id).await;
+        assert_eq!((stage.tick().await, stage.tick().await), (1, 0));
+        assert_eq!(stage.told(), ["The expression of the rule “Guarded” failed"]);
+        let taken = stage.dispatcher.taken();
+        assert_eq!(receivers(&taken[0]), ["ada@acme.example", "inbox"]);
+        let told = data(&taken[0]);
+        assert_eq!(
+            (&told["error"], &told["expression"]),
+            (&"No such key: score".into(), &"event.data.score > 7".into())
+        );
+        stage.fails(&rule.id).await;
+        assert_eq!(stage.tick().await, 0, "told today");
+        stage.config.clock.advance(24 * HOUR);
+        stage.fails(&rule.id).await;
+        assert_eq!(stage.tick().await, 1, "another day");
+    }
+
+    async fn an_expression_that_was_mended_meanwhile_is_not_told(store: Store) {
+        let stage = Stage::new(&store).await;
+        let rule = guarded_rule(&stage.config, stage.team, "event.data.score > 7").await;
+        stage.fails(&rule.id).await;
+        let request = DeleteRuleRequest { rule_id: rule.id, ..DeleteRuleRequest::default() };
+        stage.config.service.delete_rule(of_team(request, stage.team)).await.unwrap();
+        assert_eq!((stage.tick().await, stage.tick().await), (0, 0));
     }
 }

@@ -14,7 +14,7 @@ use watchbell_contracts::event::v1::Severity;
 use watchbell_model::Role as DomainRole;
 use watchbell_store::store_tests;
 
-use watchbell_runtime::auth::{Grant, GrantedMembers, MemberVerifier, Principal, Scope};
+use watchbell_runtime::auth::{CurrentMembers, Grant, MemberVerifier, Principal, Scope};
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::problem::Problem;
 
@@ -60,7 +60,7 @@ store_tests! {
             manages_integrations: false,
         };
         let teams = Arc::new(config.service.clone());
-        let members = GrantedMembers::new(
+        let members = CurrentMembers::new(
             Arc::new(Token(principal)),
             teams,
             ConfigFeed::manual(),
@@ -83,6 +83,49 @@ store_tests! {
         assert!(manages().await, "within 30 seconds");
         grant(vec![]).await;
         assert!(!manages().await, "and no longer");
+    }
+
+    async fn a_token_is_worth_what_its_member_is_now(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        config.member(team, "ada@acme.example", Role::Owner).await;
+        let bob = config.member(team, "bob@acme.example", Role::Admin).await;
+        let principal = Principal::Member {
+            member_id: bob.id.parse().unwrap(),
+            team_id: team,
+            role: DomainRole::Admin,
+            manages_integrations: true,
+        };
+        let members = CurrentMembers::new(
+            Arc::new(Token(principal)),
+            Arc::new(config.service.clone()),
+            ConfigFeed::told_by_hand(),
+            config.clock.shared(),
+        );
+        assert_eq!(members.verify("").await.unwrap().principal, principal);
+
+        let member = Member { id: bob.id.clone(), role: Role::Member.into(), ..Member::default() };
+        let request = UpdateMemberRequest {
+            team_id: team.to_string(),
+            member: Some(member),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["role".to_owned()] }),
+            ..UpdateMemberRequest::default()
+        };
+        config.service.update_member(platform(request)).await.unwrap();
+        config.clock.advance(Duration::from_secs(30));
+        let demoted = members.verify("").await.unwrap().principal;
+        assert!(demoted.allows(Scope::DeliveriesRead) && !demoted.allows(Scope::ConfigWrite), "{demoted:?}");
+
+        let request = DeleteMemberRequest {
+            team_id: team.to_string(),
+            member_id: bob.id,
+            ..DeleteMemberRequest::default()
+        };
+        config.service.delete_member(platform(request)).await.unwrap();
+        config.clock.advance(Duration::from_secs(30));
+        let refused = tonic::Status::from(members.verify("").await.unwrap_err());
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        assert!(refused.message().contains("no longer"), "{refused}");
     }
 
     async fn an_admin_cannot_become_or_remove_an_owner(store: Store) {

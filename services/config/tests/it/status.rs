@@ -1,10 +1,14 @@
 //! The status of integrations: Config's word on what is set up, the Dispatcher's on what became of it.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use tonic::Code;
 use watchbell_config::Migrator;
-use watchbell_contracts::api::TeamApi;
+use watchbell_contracts::api::{RoutingApi, SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1::{
-    ChannelHealth, GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
+    ChannelHealth, EventFilter, ExpressionFailure, GetIntegrationStatusRequest, GetIntegrationStatusResponse,
+    IntegrationStatus, ReportExpressionFailuresRequest, Rule, UpdateRuleRequest, expression_failure::Owner,
 };
 use watchbell_contracts::dispatcher::v1::ChannelStats;
 use watchbell_contracts::event::v1::ChannelKind;
@@ -12,10 +16,11 @@ use watchbell_egress::EgressPolicy;
 use watchbell_model::clock::Clock;
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
+use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 
 use crate::dispatcher::DispatcherStandIn;
-use crate::support::{Config, of_team};
+use crate::support::{Config, guarded_rule, of_team};
 
 async fn status(config: &Config, team: TeamId) -> GetIntegrationStatusResponse {
     let request = GetIntegrationStatusRequest::default();
@@ -36,6 +41,33 @@ fn of(answer: &GetIntegrationStatusResponse, kind: ChannelKind) -> &IntegrationS
 
 fn minutes_ago(config: &Config, minutes: i64) -> Option<prost_types::Timestamp> {
     Some(timestamp(config.clock.now() - TimeDelta::minutes(minutes)))
+}
+
+async fn report(config: &Config, team: TeamId, failures: Vec<ExpressionFailure>) {
+    let request = ReportExpressionFailuresRequest {
+        team_id: team.to_string(),
+        failures,
+    };
+    config
+        .service
+        .report_expression_failures(internal_request(request))
+        .await
+        .unwrap();
+}
+
+fn failure(owner: Owner, count: i64, error: &str) -> ExpressionFailure {
+    ExpressionFailure {
+        owner: Some(owner),
+        count,
+        error: error.to_owned(),
+        ..ExpressionFailure::default()
+    }
+}
+
+fn rule_id(owner: Owner) -> String {
+    match owner {
+        Owner::ChannelId(id) | Owner::RuleId(id) => id,
+    }
 }
 
 store_tests! {
@@ -121,5 +153,55 @@ store_tests! {
         assert_eq!((slack.last_success_time, slack.oldest_waiting_time), (None, None));
         dispatcher.away(false);
         assert!(!status(&config, team).await.dispatcher_away);
+    }
+
+    async fn expressions_that_fail_are_counted_until_they_change(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let rule = guarded_rule(&config, team, "event.data.score > 7").await;
+        let channel = config.webhook(team, "siem").await;
+        for _ in 0..2 {
+            report(&config, team, vec![
+                failure(Owner::RuleId(rule.id.clone()), 3, "No such key: score"),
+                // Neither has an expression.
+                failure(Owner::ChannelId(channel.id.clone()), 5, "?"),
+                failure(Owner::RuleId("rul_01h455vb4pex5vsknk084sn02q".to_owned()), 5, "?"),
+            ]).await;
+            config.clock.advance(Duration::from_secs(86_400));
+        }
+        let failures = status(&config, team).await.expression_failures;
+        assert_eq!(failures.len(), 1, "{failures:?}");
+        let shown = &failures[0];
+        assert_eq!((shown.count, shown.error.as_str()), (6, "No such key: score"));
+        assert_eq!((shown.display_name.as_str(), shown.expression.as_str()), ("Guarded", "event.data.score > 7"));
+        assert_eq!(shown.owner, Some(Owner::RuleId(rule.id.clone())));
+        assert_eq!(shown.last_time, minutes_ago(&config, 24 * 60));
+
+        let mended = Rule {
+            r#match: Some(EventFilter { expression: "has(event.data.score)".to_owned(), ..EventFilter::default() }),
+            ..rule
+        };
+        let request = UpdateRuleRequest { rule: Some(mended), ..UpdateRuleRequest::default() };
+        config.service.update_rule(of_team(request, team)).await.unwrap();
+        assert!(status(&config, team).await.expression_failures.is_empty());
+        report(&config, team, vec![failure(Owner::RuleId(shown.owner.clone().map(rule_id).unwrap()), 1, "again")]).await;
+        assert_eq!(status(&config, team).await.expression_failures[0].count, 1, "another expression starts anew");
+    }
+
+    async fn failures_are_shown_for_a_week_and_forgotten(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let rule = guarded_rule(&config, team, "event.data.score > 7").await;
+        report(&config, team, vec![failure(Owner::RuleId(rule.id), 1, "No such key: score")]).await;
+        config.clock.advance(Duration::from_secs(8 * 86_400));
+        assert!(status(&config, team).await.expression_failures.is_empty());
+    }
+
+    async fn only_services_report_failures(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let request = ReportExpressionFailuresRequest { team_id: team.to_string(), failures: vec![] };
+        let refused = config.service.report_expression_failures(of_team(request, team)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
     }
 }

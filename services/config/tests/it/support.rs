@@ -9,10 +9,11 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use watchbell_config::sealing::{Keyring, SealingSettings};
 use watchbell_config::{Service, Settings};
-use watchbell_contracts::api::{ChannelApi, TeamApi};
+use watchbell_contracts::api::{ChannelApi, RoutingApi, TeamApi};
 use watchbell_contracts::config::v1::{
-    Channel, CreateChannelRequest, CreateChannelResponse, CreateMemberRequest, CreateTeamRequest,
-    EventFilter, Member, Role as WireRole, SlackDestination, Team, WebhookDestination, channel::Destination,
+    Channel, CreateChannelRequest, CreateChannelResponse, CreateMemberRequest, CreateRuleRequest,
+    CreateTeamRequest, EventFilter, Member, Role as WireRole, Rule, SendAction, SlackDestination, Team,
+    WebhookDestination, channel::Destination, rule::Action,
 };
 use watchbell_egress::{EgressPolicy, Guard, Resolver};
 use watchbell_model::Role;
@@ -77,6 +78,7 @@ impl Config {
             slack: None,
             brand: Brand::default(),
             platform_mail: false,
+            confirm_recipients: true,
         };
         adjust(&mut settings);
         let guard = Guard::with_resolver(policy, Arc::new(Names));
@@ -146,6 +148,30 @@ impl Config {
             .channel
             .unwrap()
     }
+}
+
+/// A rule that sends to a new Slack channel what the expression is true of.
+pub(crate) async fn guarded_rule(config: &Config, team: TeamId, expression: &str) -> Rule {
+    let channel = config.slack(team, "#guarded").await;
+    let filter = EventFilter {
+        expression: expression.to_owned(),
+        ..EventFilter::default()
+    };
+    let rule = Rule {
+        display_name: "Guarded".to_owned(),
+        r#match: Some(filter),
+        action: Some(Action::Send(SendAction {
+            channel_ids: vec![channel.id],
+        })),
+        ..Rule::default()
+    };
+    let request = CreateRuleRequest {
+        team_id: team.to_string(),
+        rule: Some(rule),
+        ..CreateRuleRequest::default()
+    };
+    let made = config.service.create_rule(platform(request)).await.unwrap();
+    made.into_inner().rule.unwrap()
 }
 
 pub(crate) fn slack(name: &str) -> Channel {

@@ -71,7 +71,7 @@ async fn furnish(config: &Config, team: TeamId) -> Owned {
     Owned {
         member: config.member(team, "a@acme.example", pb::Role::Owner).await.id,
         key: service
-            .create_api_key(platform(key))
+            .create_api_key(internal_request(key))
             .await
             .unwrap()
             .into_inner()

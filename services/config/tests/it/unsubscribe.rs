@@ -60,6 +60,7 @@ fn mail(recipients: &[String]) -> Destination {
     Destination::Email(EmailDestination {
         recipients: recipients.to_vec(),
         smtp: None,
+        ..EmailDestination::default()
     })
 }
 
@@ -117,6 +118,7 @@ store_tests! {
         let email = EmailDestination {
             recipients: vec!["a@acme.example".to_owned(), "b@acme.example".to_owned()],
             smtp: None,
+        ..EmailDestination::default()
         };
         let channel = Channel {
             display_name: "mail".to_owned(),

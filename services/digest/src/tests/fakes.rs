@@ -128,6 +128,13 @@ impl SnapshotApi for ConfigStandIn {
         absent()
     }
 
+    async fn report_expression_failures(
+        &self,
+        _: Request<config::ReportExpressionFailuresRequest>,
+    ) -> Answer<config::ReportExpressionFailuresResponse> {
+        absent()
+    }
+
     async fn report_channel_health(
         &self,
         _: Request<config::ReportChannelHealthRequest>,

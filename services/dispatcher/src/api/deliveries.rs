@@ -145,6 +145,15 @@ pub(super) async fn replay(
         })?;
     let event = Arc::new(event.event()?);
     let route = original.parsed_route()?;
+    if route.is_confirmation() {
+        return Err(Problem::Precondition {
+            reason: "ASKED_ALREADY",
+            message: "an email that asks a recipient to confirm is not sent again by a replay: use \
+                      ResendRecipientConfirmation"
+                .to_owned(),
+        }
+        .into());
+    }
     check_wanted(core, &event, &route).await?;
     let new = DeliveryId::generate(core.clock.now());
     let transaction = core.db.begin().await?;

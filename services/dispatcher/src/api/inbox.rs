@@ -18,16 +18,45 @@ use crate::store::InboxFilter;
 /// The most ids of one request.
 const MAX_IDS: usize = 1000;
 
-/// The member whose inbox is read, checked against the caller. A removed member reads nothing any more.
-pub(super) async fn member<T>(
+/// A request about one member's inbox.
+pub(super) trait OfMember {
+    /// `team_…`
+    fn team_id(&self) -> &str;
+    /// `mbr_…`
+    fn member_id(&self) -> &str;
+}
+
+macro_rules! of_member {
+    ($($request:ty),+ $(,)?) => {$(
+        impl OfMember for $request {
+            fn team_id(&self) -> &str {
+                &self.team_id
+            }
+
+            fn member_id(&self) -> &str {
+                &self.member_id
+            }
+        }
+    )+};
+}
+
+of_member!(
+    wire::ListNotificationsRequest,
+    wire::GetUnreadCountRequest,
+    wire::MarkReadRequest,
+    wire::MarkAllReadRequest,
+    wire::ArchiveRequest,
+    wire::WatchRequest,
+);
+
+/// The member whose inbox is read, checked against the caller. Config must know the member: a removed one reads nothing.
+pub(super) async fn member<T: OfMember>(
     core: &Core,
     request: &Request<T>,
-    team: &str,
-    member: &str,
 ) -> Result<(TeamId, MemberId), Error> {
     let principal = Principal::from_request(request)?;
-    let team = principal.team(team)?;
-    let member = id("member_id", member)?;
+    let team = principal.team(request.get_ref().team_id())?;
+    let member = id("member_id", request.get_ref().member_id())?;
     principal.acts_for(member)?;
     is_member(core, team, member).await?;
     Ok((team, member))
@@ -46,13 +75,7 @@ pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListNotificationsRequest>,
 ) -> Result<wire::ListNotificationsResponse, Error> {
-    let (team, member) = member(
-        core,
-        &request,
-        &request.get_ref().team_id,
-        &request.get_ref().member_id,
-    )
-    .await?;
+    let (team, member) = member(core, &request).await?;
     let request = request.into_inner();
     let hash = FiltersHash::for_method("ListNotifications")
         .with(team)
@@ -90,13 +113,7 @@ pub(super) async fn unread(
     core: &Core,
     request: Request<wire::GetUnreadCountRequest>,
 ) -> Result<wire::GetUnreadCountResponse, Error> {
-    let (team, member) = member(
-        core,
-        &request,
-        &request.get_ref().team_id,
-        &request.get_ref().member_id,
-    )
-    .await?;
+    let (team, member) = member(core, &request).await?;
     Ok(wire::GetUnreadCountResponse {
         unread_count: core.db.unread_count(team, member).await?,
     })
@@ -106,13 +123,7 @@ pub(super) async fn mark_read(
     core: &Core,
     request: Request<wire::MarkReadRequest>,
 ) -> Result<wire::MarkReadResponse, Error> {
-    let (team, member) = member(
-        core,
-        &request,
-        &request.get_ref().team_id,
-        &request.get_ref().member_id,
-    )
-    .await?;
+    let (team, member) = member(core, &request).await?;
     let ids = ids(&request.into_inner().notification_ids)?;
     core.db.mark_read(team, member, &ids, core.clock.now()).await?;
     Ok(wire::MarkReadResponse {
@@ -124,13 +135,7 @@ pub(super) async fn mark_all_read(
     core: &Core,
     request: Request<wire::MarkAllReadRequest>,
 ) -> Result<wire::MarkAllReadResponse, Error> {
-    let (team, member) = member(
-        core,
-        &request,
-        &request.get_ref().team_id,
-        &request.get_ref().member_id,
-    )
-    .await?;
+    let (team, member) = member(core, &request).await?;
     core.db.mark_all_read(team, member).await?;
     Ok(wire::MarkAllReadResponse {})
 }
@@ -139,13 +144,7 @@ pub(super) async fn archive(
     core: &Core,
     request: Request<wire::ArchiveRequest>,
 ) -> Result<wire::ArchiveResponse, Error> {
-    let (team, member) = member(
-        core,
-        &request,
-        &request.get_ref().team_id,
-        &request.get_ref().member_id,
-    )
-    .await?;
+    let (team, member) = member(core, &request).await?;
     let ids = ids(&request.into_inner().notification_ids)?;
     core.db.archive(team, member, &ids, core.clock.now()).await?;
     Ok(wire::ArchiveResponse {})

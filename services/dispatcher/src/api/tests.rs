@@ -18,6 +18,7 @@ use watchbell_runtime::problem::Problem;
 
 use super::{id, submit, team};
 use crate::channel::cache::Lookup;
+use crate::channel::mail_budget::by_platform;
 use crate::channel::policy::ChannelPolicy;
 use crate::delivery::pump::attempt;
 use crate::encode;
@@ -57,6 +58,7 @@ pub(super) async fn send_test(
         None => resolve(core, team, id("channel_id", &request.channel_id)?).await?,
     };
     let route = route(channel, &policy, &request.recipient)?;
+    check_recipient(core, team, &policy, &route).await?;
     if event_type == RECEIPT && route.kind != ChannelKind::Email {
         let why = "receipts go by email and never anywhere else";
         return Err(Violations::one("event_type", reason::NOT_ALLOWED, why).into());
@@ -205,6 +207,30 @@ async fn send_now(
     }
 }
 
+fn unconfirmed(who: &str) -> Error {
+    let message = format!("{who} confirmed yet that it wants the team's emails");
+    Problem::Precondition {
+        reason: "RECIPIENT_UNCONFIRMED",
+        message,
+    }
+    .into()
+}
+
+/// A stranger gets no test by the platform's server.
+async fn check_recipient(core: &Core, team: TeamId, policy: &ChannelPolicy, route: &Route) -> Result<(), Error> {
+    let Target::Address { address, .. } = &route.target else {
+        return Ok(());
+    };
+    if !by_platform(&policy.channel.via) {
+        return Ok(());
+    }
+    match core.channels.people(team).await {
+        Ok(Lookup::Found(policy)) if policy.people.trusts(address) => Ok(()),
+        Ok(_) => Err(unconfirmed("the address is none of the team's own, and has not")),
+        Err(_) => Err(Problem::unavailable("the team's members cannot be read at present").into()),
+    }
+}
+
 fn route(channel: ChannelId, policy: &ChannelPolicy, recipient: &str) -> Result<Route, Error> {
     let Via::Channel {
         channel: configured, ..
@@ -216,6 +242,12 @@ fn route(channel: ChannelId, policy: &ChannelPolicy, recipient: &str) -> Result<
         .ok()
         .flatten()
         .unwrap_or(ChannelKind::Webhook);
+    if let Some(Destination::Email(email)) = &configured.destination
+        && email.recipients.is_empty()
+        && !email.unconfirmed_recipients.is_empty()
+    {
+        return Err(unconfirmed("none of the recipients has"));
+    }
     let nobody =
         matches!(&configured.destination, Some(Destination::Email(email)) if email.recipients.is_empty());
     let target = match (nobody, recipient) {

@@ -84,13 +84,7 @@ pub(super) async fn inbox(
     core: &Arc<Core>,
     request: Request<wire::WatchRequest>,
 ) -> Result<BoxStream<wire::WatchResponse>, Error> {
-    let (team, member) = member(
-        core,
-        &request,
-        &request.get_ref().team_id,
-        &request.get_ref().member_id,
-    )
-    .await?;
+    let (team, member) = member(core, &request).await?;
     let after = Position::asked(request.get_ref())?;
     // Subscribe to hints before reading the table, so that a notification in between causes a hint.
     let hints = core.feed.inboxes();

@@ -84,7 +84,7 @@ impl Channels {
     pub(crate) async fn of_route(&self, team: TeamId, route: &Route) -> Result<Lookup, ConfigUnavailable> {
         match route.channel_id() {
             Some(id) => self.channel(team, id).await,
-            None if route.is_notice() && self.platform_mail => Ok(match self.people(team).await? {
+            None if route.is_the_platforms() && self.platform_mail => Ok(match self.people(team).await? {
                 Lookup::Found(policy) => Lookup::Found(Arc::new(policy.for_notices())),
                 Lookup::Deleted => Lookup::Deleted,
             }),

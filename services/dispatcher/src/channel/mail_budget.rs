@@ -79,7 +79,8 @@ impl Budgets {
     }
 }
 
-fn by_platform(via: &Via) -> bool {
+/// Whether mail goes by the platform's server.
+pub(crate) fn by_platform(via: &Via) -> bool {
     use watchbell_contracts::config::v1::channel::Destination;
     match via {
         Via::PlatformMail => true,

@@ -18,6 +18,18 @@ pub(crate) struct People {
     receipts: Vec<String>,
     /// By key; empty: whichever members want it.
     digest: HashSet<String>,
+    /// Recipients who have not confirmed, by key.
+    unconfirmed: HashSet<String>,
+    /// Who may be mailed without having been asked, where recipients confirm.
+    trusted: Option<Trusted>,
+}
+
+/// Addresses that may be mailed without having been asked.
+#[derive(Debug, Clone, Default)]
+struct Trusted {
+    domains: HashSet<String>,
+    /// By key.
+    confirmed: HashSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,17 +80,32 @@ impl People {
         Self {
             members,
             receipts: answer.compliance_recipients,
-            digest: answer
-                .digest_recipients
-                .iter()
-                .map(|address| key(address))
-                .collect(),
+            digest: keys(&answer.digest_recipients),
+            unconfirmed: keys(&answer.unconfirmed_recipients),
+            trusted: answer.confirms_recipients.then(|| Trusted {
+                domains: keys(&answer.member_domains),
+                confirmed: keys(&answer.confirmed_recipients),
+            }),
         }
     }
 
     /// Whether a member is in the team.
     pub(crate) fn has(&self, member: MemberId) -> bool {
         self.members.contains_key(&member)
+    }
+
+    /// Whether an address may get a test by the platform's server: one of the team's own, or one that has confirmed.
+    pub(crate) fn trusts(&self, address: &str) -> bool {
+        let key = key(address);
+        let domain = key.rsplit('@').next().unwrap_or_default();
+        let is_member = || {
+            self.members
+                .values()
+                .any(|person| self::key(&person.address) == key)
+        };
+        self.trusted.as_ref().is_none_or(|trusted| {
+            trusted.domains.contains(domain) || trusted.confirmed.contains(&key) || is_member()
+        })
     }
 
     /// Recipients of the team's receipts: those configured, else its Owners.
@@ -95,6 +122,19 @@ impl People {
     /// Why a mail that goes by no channel is not to be sent any more, if it is not.
     pub(crate) fn refuse(&self, event: &StoredEvent, route: &Route) -> Option<Refusal> {
         let gone = |message: &str| Some(Refusal::Gone(message.to_owned()));
+        if let Target::Address { address, .. } = &route.target {
+            let unconfirmed = self.unconfirmed.contains(&key(address));
+            if route.is_confirmation() {
+                return if unconfirmed {
+                    None
+                } else {
+                    gone("Nobody waits for the address to confirm any more.")
+                };
+            }
+            if unconfirmed {
+                return gone(UNCONFIRMED);
+            }
+        }
         match &route.target {
             Target::Person {
                 member,
@@ -160,6 +200,10 @@ pub(crate) fn refuse_recipient(
     else {
         return None;
     };
+    let mut unconfirmed = channel.unconfirmed_recipients.iter();
+    if unconfirmed.any(|recipient| key(&recipient.address) == key(address)) {
+        return Some(Refusal::Gone(UNCONFIRMED.to_owned()));
+    }
     if lists(channel, address) || (event.test && channel.recipients.is_empty()) {
         return None;
     }
@@ -168,9 +212,16 @@ pub(crate) fn refuse_recipient(
     ))
 }
 
+/// What is said of a recipient who was asked and has not answered.
+const UNCONFIRMED: &str = "The address has not confirmed yet that it wants these emails.";
+
 /// Whether an email channel sends to an address.
 pub(crate) fn lists(channel: &EmailDestination, address: &str) -> bool {
     channel.recipients.iter().any(|other| key(other) == key(address))
+}
+
+fn keys(addresses: &[String]) -> HashSet<String> {
+    addresses.iter().map(|address| key(address)).collect()
 }
 
 /// Mailboxes are compared without regard to case.

@@ -76,6 +76,11 @@ impl ChannelPolicy {
 
     /// Why something is not to be sent on these policy, whatever was decided before.
     pub(crate) fn refuse(&self, event: &StoredEvent, route: &Route) -> Option<Refusal> {
+        if route.is_confirmation() && !matches!(self.channel.via, Via::PlatformMail) {
+            return Some(Refusal::Gone(
+                "The platform has no mail server to ask by.".to_owned(),
+            ));
+        }
         if route.channel_id().is_none() {
             return self.people.refuse(event, route);
         }

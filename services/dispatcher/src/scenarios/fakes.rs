@@ -80,6 +80,12 @@ impl FakeConfig {
             .retain(|mailbox| mailbox.member_id != member.to_string());
     }
 
+    /// Sets who has not confirmed.
+    pub(super) fn unconfirmed(&self, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|&address| address.to_owned()).collect();
+        self.people.lock().unwrap().unconfirmed_recipients = addresses;
+    }
+
     /// Sets who gets receipts.
     pub(super) fn receipts_to(&self, recipients: &[&str]) {
         let recipients = recipients.iter().map(|&address| address.to_owned()).collect();
@@ -154,6 +160,13 @@ impl SnapshotApi for FakeConfig {
         Ok(Response::new(config::GetTeamSnapshotResponse {
             snapshot: Some(snapshot),
         }))
+    }
+
+    async fn report_expression_failures(
+        &self,
+        _: Request<config::ReportExpressionFailuresRequest>,
+    ) -> Result<Response<config::ReportExpressionFailuresResponse>, Status> {
+        Err(Status::unimplemented("the Router's"))
     }
 
     async fn report_channel_health(

@@ -67,7 +67,11 @@ fn set_recipients(rig: &Rig, channel: ChannelId, recipients: &[&str]) {
             Some(config::channel::Destination::Email(email)) => email.smtp.clone(),
             _ => None,
         };
-        let email = config::EmailDestination { recipients, smtp };
+        let email = config::EmailDestination {
+            recipients,
+            smtp,
+            ..Default::default()
+        };
         channel.destination = Some(config::channel::Destination::Email(email));
     });
     rig.core.channels.forget(rig.env.team);
@@ -80,6 +84,7 @@ fn own_server(rig: &Rig) -> ChannelId {
         let email = config::EmailDestination {
             recipients: vec![],
             smtp: Some(config::SmtpServer::default()),
+            ..Default::default()
         };
         channel.destination = Some(config::channel::Destination::Email(email));
     });
@@ -197,6 +202,51 @@ store_tests! {
         assert_eq!(recover(&rig, channel).await, 0);
         rig.settle().await;
         assert_eq!(rig.env.receivers.carried().len(), before, "and nobody was sent anything");
+    }
+
+    async fn who_has_not_confirmed_gets_the_email_that_asks_and_nothing_else(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        own_server(&rig);
+        let channel = email_channel(&rig, "soc", &[ADDRESS]);
+        rig.stage.receivers.answer(channel, Report::retryable("smtp.451", "later"));
+        emit(&mut rig, "waiting", to_recipient(channel)).await;
+        rig.settle().await;
+        rig.stage.config.unconfirmed(&[ADDRESS]);
+        rig.stage.config.change(rig.stage.team, channel, |channel| {
+            let unconfirmed = config::UnconfirmedRecipient { address: ADDRESS.to_owned(), ..Default::default() };
+            let email = config::EmailDestination { unconfirmed_recipients: vec![unconfirmed], ..Default::default() };
+            channel.destination = Some(config::channel::Destination::Email(email));
+        });
+        rig.core.channels.forget(rig.stage.team);
+        rig.pass(Duration::from_secs(60)).await;
+        let to_officer = event_wire::AddressTarget { address: ADDRESS.to_owned(), channel_id: String::new() };
+        let issued = receipt(&rig, "receipt", event_wire::route::Target::Address(to_officer));
+        rig.submit(vec![issued]).await;
+        rig.settle().await;
+        for event in ["waiting", "receipt"] {
+            let (state, why) = ended(&rig, event).await;
+            assert_eq!(state, State::Cancelled, "{event}");
+            assert!(why.contains("has not confirmed yet"), "{event}: {why}");
+        }
+
+        let asking = event_wire::Route {
+            reason: Some(event_wire::Reason { code: "recipient_confirmation".to_owned(), ..Default::default() }),
+            ..to_address()
+        };
+        emit(&mut rig, "asking", asking.clone()).await;
+        rig.settle().await;
+        assert_eq!(ended(&rig, "asking").await.0, State::Delivered);
+        assert!(rig.stage.receivers.carried().pop().unwrap().by_platform, "never by a server that the team reads");
+        let all = rig.deliveries().await;
+        let delivery = all.iter().find(|delivery| delivery.event_id == "asking").unwrap();
+        let again = replay(&rig, &delivery.id).await.unwrap_err();
+        assert_eq!(again.code(), tonic::Code::FailedPrecondition, "a replay would be one more email");
+
+        rig.stage.config.unconfirmed(&[]);
+        rig.core.channels.forget(rig.stage.team);
+        emit(&mut rig, "too late", asking).await;
+        rig.settle().await;
+        assert_eq!(ended(&rig, "too late").await.0, State::Cancelled);
     }
 
     async fn what_waits_for_a_deleted_channel_is_called_off_at_once(store: Store) {

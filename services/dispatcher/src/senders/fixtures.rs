@@ -118,6 +118,19 @@ pub(crate) fn event(event_type: &str) -> StoredEvent {
             r#"{"channel":"siem","channel_id":"chn_01h455vb4pex5vsknk084sn02q",
                 "stops_signing_at":"2026-11-22T12:00:00+00:00"}"#,
         ),
+        "expression.failed" => (
+            Severity::Medium,
+            "The expression of the rule “Production only” failed",
+            "Production only",
+            r#"{"owner":"rule “Production only”","owner_id":"rul_01h455vb4pex5vsknk084sn02q",
+                "error":"No such key: score","expression":"event.data.score > 7"}"#,
+        ),
+        "recipient.confirmation" => (
+            Severity::Info,
+            "Confirm that you want emails of “Acme”",
+            "ann@elsewhere.example",
+            r#"{"team":"Acme","confirmation":"01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+        ),
         "api_key.ending" => (
             Severity::Medium,
             "The API key terraform expires on 28 Nov 2026, 12:00 UTC",

@@ -15,6 +15,7 @@ use watchbell_contracts::config::v1::{self as config, SmtpSecurity};
 use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpServer};
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
+use watchbell_model::confirmation::Confirmation;
 use watchbell_model::ids::DeliveryId;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
@@ -24,6 +25,7 @@ use super::email::{self, Emails, NotRendered, Sender};
 use super::logged::LoggedHeaders;
 use super::webhook::{Signers, Signing};
 use super::{AttemptResult, Message, ResolvedChannel, Transport, Via, slack, teams, webhook};
+use crate::event::StoredEvent;
 use crate::route::Target;
 
 /// Recipients of one message that are served concurrently.
@@ -319,7 +321,9 @@ impl Senders {
         recipient: &str,
         id: &str,
     ) -> AttemptResult {
-        let (event, route) = (&outgoing.event, &outgoing.route);
+        let route = &outgoing.route;
+        let asking = self.asking(outgoing, recipient);
+        let event = asking.as_ref().unwrap_or(&outgoing.event);
         let footer = email::footer(
             event,
             &route.target,
@@ -362,6 +366,26 @@ impl Senders {
             request_headers: logged,
             ..result
         }
+    }
+
+    /// The event of an email that asks its recipient to confirm, with the link, which is nowhere kept: whoever of the team
+    /// could read it could confirm in the recipient's place.
+    fn asking(&self, parcel: &Parcel, recipient: &str) -> Option<StoredEvent> {
+        if !parcel.route.is_confirmation() {
+            return None;
+        }
+        let data: Value = serde_json::from_str(&parcel.event.data).ok()?;
+        let confirmation = Confirmation {
+            team: parcel.event.team_id,
+            address: recipient.parse().ok()?,
+            nonce: data.get("confirmation")?.as_str()?.parse().ok()?,
+        };
+        let base = self.outside.brand.public_url.as_str().trim_end_matches('/');
+        let token = confirmation.sign(&self.outside.unsubscribe);
+        Some(StoredEvent {
+            url: format!("{base}/confirm?token={token}"),
+            ..StoredEvent::clone(&parcel.event)
+        })
     }
 
     /// The team's own server when it has one, else the platform's.

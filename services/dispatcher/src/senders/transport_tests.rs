@@ -142,6 +142,7 @@ fn mail_at(smtp: &SmtpStandIn, recipients: &[&str]) -> ResolvedChannel {
             security: SmtpSecurity::None.into(),
             ..config::SmtpServer::default()
         }),
+        ..EmailDestination::default()
     };
     channel(Destination::Email(destination), ChannelSecrets::default())
 }
@@ -495,6 +496,59 @@ async fn without_a_server_of_the_teams_mail_goes_by_the_platforms() {
         (result.outcome, result.error_code.as_str()),
         (AttemptOutcome::Permanent, "smtp.no_server")
     );
+}
+
+#[tokio::test]
+async fn an_email_that_asks_to_confirm_has_a_link_for_its_recipient_alone() {
+    let smtp = SmtpStandIn::start().await.unwrap();
+    let server = SmtpServer {
+        host: smtp.host(),
+        port: smtp.port(),
+        username: None,
+        password: None,
+        security: Security::None,
+    };
+    let platform = senders(EgressPolicy::allowing_loopback(), Some(server));
+    let channel = ResolvedChannel {
+        team_id: samples::team(),
+        via: Via::PlatformMail,
+        timeout: Duration::from_secs(5),
+        url: OnceLock::new(),
+    };
+    let to = Target::Address {
+        address: "ann@elsewhere.example".to_owned(),
+        channel: None,
+    };
+    let mut parcel = parcel(samples::event("recipient.confirmation"), ChannelKind::Email, to);
+    // Whoever emits an event of that type, the link is not made for.
+    platform.carry(&parcel, &channel).await;
+    assert!(!smtp.received()[0].text().contains("/confirm"));
+
+    Arc::make_mut(&mut parcel.route).reason.code = "recipient_confirmation".to_owned();
+    let report = platform.carry(&parcel, &channel).await;
+    assert_eq!(report.verdict, Verdict::Accepted);
+    assert!(
+        !format!("{report:?}").contains("token="),
+        "the log does not have it"
+    );
+    let text = smtp.received()[1].text();
+    assert!(
+        !text.contains("List-Unsubscribe") && text.contains("Acme"),
+        "{text}"
+    );
+    // Quoted-printable breaks lines.
+    let text = text.replace("=\r\n", "").replace("=3D", "=");
+    let (_, link) = text
+        .split_once("https://bell.example.com/confirm?token=")
+        .expect("a link");
+    let token: String = link
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .collect();
+    let keys = UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap();
+    let confirmation = Confirmation::verify(&keys, &token).unwrap();
+    assert_eq!(confirmation.address.as_str(), "ann@elsewhere.example");
+    assert_eq!(confirmation.team, samples::team());
 }
 
 #[tokio::test]

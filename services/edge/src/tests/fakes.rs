@@ -250,6 +250,41 @@ impl PreferenceApi for PreferencesStandIn {
         absent()
     }
 
+    async fn inspect_recipient_confirmation(
+        &self,
+        request: Request<InspectRecipientConfirmationRequest>,
+    ) -> Answer<InspectRecipientConfirmationResponse> {
+        self.check(Principal::of(&request), &request.get_ref().token)?;
+        let outdated = self.outdated.load(Ordering::SeqCst);
+        Ok(Response::new(InspectRecipientConfirmationResponse {
+            team_display_name: if outdated {
+                String::new()
+            } else {
+                "Acme & Sons".to_owned()
+            },
+            masked_address: "a***@example.com".to_owned(),
+            confirmed: self.changes() > 0,
+            outdated,
+        }))
+    }
+
+    async fn confirm_recipient(
+        &self,
+        request: Request<ConfirmRecipientRequest>,
+    ) -> Answer<ConfirmRecipientResponse> {
+        self.check(Principal::of(&request), &request.get_ref().token)?;
+        let confirmed = !self.outdated.load(Ordering::SeqCst);
+        self.changes.fetch_add(usize::from(confirmed), Ordering::SeqCst);
+        Ok(Response::new(ConfirmRecipientResponse { confirmed }))
+    }
+
+    async fn resend_recipient_confirmation(
+        &self,
+        _: Request<ResendRecipientConfirmationRequest>,
+    ) -> Answer<ResendRecipientConfirmationResponse> {
+        absent()
+    }
+
     async fn get_preferences(&self, _: Request<GetPreferencesRequest>) -> Answer<GetPreferencesResponse> {
         absent()
     }

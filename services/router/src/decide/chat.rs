@@ -7,7 +7,10 @@ use watchbell_model::ids::ChannelId;
 use watchbell_model::mention::Mention;
 use watchbell_model::rule::Rule;
 
-use super::{About, ChannelKind, Deciding, Outcome, Reason, RuleAction, Stage, Target, no_alert};
+use super::{
+    About, ChannelKind, Deciding, FilterOwner, Outcome, Reason, RuleAction, Stage, Target, no_alert,
+    unconfirmed,
+};
 
 /// The kinds for which default channels exist, each on its own.
 const KINDS: [ChannelKind; 3] = [ChannelKind::Slack, ChannelKind::Teams, ChannelKind::Email];
@@ -27,6 +30,15 @@ pub(super) struct Ruled {
 /// An email channel without recipients only configures the mail server.
 fn nobody(channel: &Channel) -> bool {
     channel.kind == ChannelKind::Email && channel.recipients.is_empty()
+}
+
+/// Why it has none.
+fn why_nobody(channel: &Channel) -> &'static str {
+    if channel.unconfirmed.is_empty() {
+        "has no recipients"
+    } else {
+        "has only recipients who have not confirmed yet"
+    }
 }
 
 fn place(kind: ChannelKind) -> Option<usize> {
@@ -65,7 +77,7 @@ impl Deciding<'_> {
             } else if !rule.enabled {
                 self.rule_step(rule, None, Outcome::Rests, || "The rule is paused.".to_owned());
             } else {
-                match rule.filter.matches_facts(&self.facts) {
+                match self.ask(&rule.filter, FilterOwner::Rule(rule.id)) {
                     Match::Yes => self.apply(rule, &mut ruled),
                     Match::No(mismatch) => {
                         let event = self.event;
@@ -145,18 +157,18 @@ impl Deciding<'_> {
             return self.decided_before(rule, kind);
         }
         let rests = if !channel.enabled {
-            Some("which is paused")
+            Some("is paused")
         } else if nobody(channel) {
-            Some("which has no recipients")
+            Some(why_nobody(channel))
         } else if kind == ChannelKind::Webhook {
             // Config refuses rules that name them.
-            Some("which is a webhook and has a filter of its own")
+            Some("is a webhook and has a filter of its own")
         } else {
             None
         };
         if let Some(why) = rests {
             return self.rule_step(rule, Some(kind), Outcome::Rests, || {
-                format!("The rule sends it to “{}”, {why}.", channel.name)
+                format!("The rule sends it to “{}”, which {why}.", channel.name)
             });
         }
         let recipients = self.recipients(channel);
@@ -168,6 +180,9 @@ impl Deciding<'_> {
         self.rule_step(rule, Some(kind), Outcome::Routed, || {
             format!("The rule “{}” sends it to “{}”.", rule.name, channel.name)
         });
+        for address in &channel.unconfirmed {
+            self.rule_step(rule, Some(kind), Outcome::Rests, || unconfirmed(address));
+        }
         let reason = Reason::RuleMatched {
             rule_id: rule.id,
             name: rule.name.clone(),
@@ -250,7 +265,7 @@ impl Deciding<'_> {
                 });
             } else if nobody(channel) {
                 self.default_step(channel, Outcome::Rests, || {
-                    "The default channel has no recipients.".to_owned()
+                    format!("The default channel {}.", why_nobody(channel))
                 });
             } else {
                 self.default_channel(channel);
@@ -261,7 +276,7 @@ impl Deciding<'_> {
     fn default_channel(&mut self, channel: &Channel) {
         let event = self.event;
         let reason = match &channel.triggers {
-            Some(triggers) => match triggers.matches_facts(&self.facts) {
+            Some(triggers) => match self.ask(triggers, FilterOwner::Channel(channel.id)) {
                 Match::Yes => Reason::DefaultChannelTriggers,
                 Match::No(mismatch) => {
                     return self.default_step(channel, Outcome::PassedOver, || {
@@ -280,6 +295,9 @@ impl Deciding<'_> {
             });
         }
         self.default_step(channel, Outcome::Routed, || reason.to_string());
+        for address in &channel.unconfirmed {
+            self.default_step(channel, Outcome::Rests, || unconfirmed(address));
+        }
         if channel.kind == ChannelKind::Email {
             for address in recipients {
                 let channel = Some(channel.id);

@@ -6,7 +6,9 @@ use watchbell_model::email::EmailAddress;
 use watchbell_model::preference::Preference;
 use watchbell_model::vocabulary::Topic;
 
-use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference};
+use super::{
+    About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference, unconfirmed,
+};
 
 const EMAIL: Option<ChannelKind> = Some(ChannelKind::Email);
 const INBOX: Option<ChannelKind> = Some(ChannelKind::InApp);
@@ -15,6 +17,12 @@ impl Deciding<'_> {
     /// Routes a receipt to the configured recipients, else to the Owners. Without either it is kept until there is
     /// one.
     pub(super) fn receipt(&mut self) {
+        for address in &self.snapshot.unconfirmed_compliance {
+            let about = About::named(address.as_str());
+            self.trace.say(Stage::Receipt, EMAIL, about, Outcome::Rests, || {
+                unconfirmed(address)
+            });
+        }
         for address in &self.snapshot.compliance_recipients {
             self.receipt_to(address, About::named(address.as_str()), Reason::ReceiptRecipient);
         }

@@ -9,7 +9,7 @@ use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::vocabulary::Severity::{Critical, High, Info, Low, Medium};
 use watchbell_model::vocabulary::{Category, ChannelHealth, ChannelKind, Plan, Role, Severity, Topic};
 
-use super::{Target, decide, decide_and_explain};
+use super::{FilterOwner, Target, decide, decide_and_explain};
 use crate::testing::{Also as _, Team, at, event, everything, heard, types};
 
 /// Who hears, in the words of [`heard`], one an entry.
@@ -725,4 +725,65 @@ fn a_mailbox_gets_one_email_however_many_ways_lead_to_it() {
         "soc@example.com",
     ];
     assert_eq!(mailboxes, once);
+}
+
+// An expression that fails counts as no match, and is told to whoever can mend it.
+
+#[test]
+fn an_expression_that_fails_is_noted_with_what_has_it_and_why() {
+    let unknown = || everything().when("event.data.no_such_field > 1");
+    let team = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .with_last(|channel| channel.triggers = Some(unknown()))
+        .webhook("siem", types("*").when("event.data.no_such_field > 1"))
+        .webhook("quiet", types("*").when("event.data.no_such_field > 1 || true"))
+        .rule("Production", unknown(), &["#alerts"])
+        .rule(
+            "Other types",
+            types("scan.*").when("event.data.no_such_field > 1"),
+            &["#alerts"],
+        )
+        .build();
+    let decision = decide(&team, &event("finding.created"));
+    let named = |owner| match owner {
+        FilterOwner::Channel(id) => team.channel(id).unwrap().name.clone(),
+        FilterOwner::Rule(id) => team.rules.iter().find(|rule| rule.id == id).unwrap().name.clone(),
+    };
+    let failed = &decision.failed_expressions;
+    let owners: Vec<_> = failed.iter().map(|failed| named(failed.owner)).collect();
+    assert_eq!(owners, ["Production", "#alerts", "siem"]);
+    assert!(failed[0].error.contains("no_such_field"), "{}", failed[0].error);
+}
+
+// "A recipient outside the team gets nothing until it has confirmed."
+
+#[test]
+fn who_has_not_confirmed_gets_nothing_and_the_explanation_says_so() {
+    let waits = |address: &str| {
+        let address = address.parse().unwrap();
+        move |channel: &mut watchbell_model::channel::Channel| channel.unconfirmed = vec![address]
+    };
+    let team = Team::new()
+        .email("Audit", &["in@acme.example"])
+        .with_last(waits("out@elsewhere.example"))
+        .email("Partners", &[])
+        .with_last(waits("partner@elsewhere.example"))
+        .rule("Findings", types("finding.*"), &["Audit", "Partners"])
+        .build();
+    told(&team, &event("finding.created"), &["in@acme.example by Audit"]);
+    let said: Vec<_> = decide_and_explain(&team, &event("finding.created"))
+        .steps
+        .into_iter()
+        .map(|step| step.sentence)
+        .collect();
+    for sentence in [
+        "out@elsewhere.example was asked to confirm, and gets nothing until then.",
+        "The rule sends it to “Partners”, which has only recipients who have not confirmed yet.",
+    ] {
+        assert!(
+            said.iter().any(|said| said == sentence),
+            "{sentence} in {said:#?}"
+        );
+    }
 }

@@ -14,6 +14,7 @@ use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
     GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
     ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
+    ReportExpressionFailuresRequest, ReportExpressionFailuresResponse,
     ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
     Team, TeamSnapshot, WatchChangesRequest, WatchChangesResponse,
 };
@@ -49,6 +50,10 @@ pub(crate) fn wire_team(team: TeamId, revision: i64) -> TeamSnapshot {
 pub(crate) struct FakeConfig {
     answers: Mutex<HashMap<String, Result<TeamSnapshot, Status>>>,
     fetches: AtomicUsize,
+    /// What it was told of expressions that fail.
+    pub(crate) expression_failures: Mutex<Vec<ReportExpressionFailuresRequest>>,
+    /// How it refuses that.
+    pub(crate) refusal: Mutex<Option<Status>>,
     /// A fetch takes a permit when it begins to answer.
     gate: Semaphore,
 }
@@ -60,6 +65,8 @@ impl FakeConfig {
         Arc::new(Self {
             answers: Mutex::default(),
             fetches: AtomicUsize::new(0),
+            expression_failures: Mutex::default(),
+            refusal: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS / 2),
         })
     }
@@ -128,6 +135,20 @@ impl SnapshotApi for FakeConfig {
 
     async fn authenticate(&self, _: Request<AuthenticateRequest>) -> Answer<AuthenticateResponse> {
         not_scripted()
+    }
+
+    async fn report_expression_failures(
+        &self,
+        request: Request<ReportExpressionFailuresRequest>,
+    ) -> Answer<ReportExpressionFailuresResponse> {
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
+        self.expression_failures
+            .lock()
+            .unwrap()
+            .push(request.into_inner());
+        Ok(Response::new(ReportExpressionFailuresResponse {}))
     }
 
     async fn report_channel_health(

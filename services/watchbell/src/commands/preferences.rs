@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use watchbell_contracts::config::v1::{
     GetComplianceRecipientsRequest, GetPreferencesRequest, GetPreferencesResponse, Preference,
-    PreferenceSetting, UpdateComplianceRecipientsRequest, UpdatePreferencesRequest,
+    PreferenceSetting, ResendRecipientConfirmationRequest, UpdateComplianceRecipientsRequest,
+    UpdatePreferencesRequest,
 };
 use watchbell_model::Severity;
 use watchbell_model::convert::FromWire as _;
@@ -28,6 +29,11 @@ pub(crate) enum Command {
         /// TOPIC=on, off, default, failures, or severities
         #[arg(required = true, value_parser = preference, value_name = "TOPIC=SETTING")]
         topics: Vec<Preference>,
+    },
+    /// Ask a recipient once more who has not confirmed
+    AskAgain {
+        /// The recipient's address
+        address: String,
     },
     /// Who gets compliance receipts; changes them when given
     Receipts {
@@ -94,6 +100,25 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 .await?
                 .into_inner();
             show(session.out, answer.preferences)
+        }
+        Command::AskAgain { address } => {
+            let request = ResendRecipientConfirmationRequest { team_id, address };
+            let answer = session
+                .preferences()
+                .resend_recipient_confirmation(session.ask(request))
+                .await?
+                .into_inner();
+            session.out.show(
+                "watchbell.config.v1.ResendRecipientConfirmationResponse",
+                &answer,
+                || {
+                    answer
+                        .recipient
+                        .as_ref()
+                        .map(text::unconfirmed)
+                        .unwrap_or_default()
+                },
+            )
         }
         Command::Receipts { recipients, owners } => {
             let now = if owners || !recipients.is_empty() {

@@ -1,10 +1,11 @@
-//! `status`: one line for each kind of channel.
+//! `status`: one line for each kind of channel, and the expressions that fail.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1::{
-    GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
+    ExpressionFailure, GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
+    expression_failure::Owner,
 };
 
 use crate::failure::Outcome;
@@ -72,6 +73,26 @@ fn render(
         ]);
     }
     let mut shown = table.render(style, width, "nothing is set up");
+    if !answer.expression_failures.is_empty() {
+        shown = shown.trim_end().to_owned();
+        shown.push_str("\n\n");
+        shown.push_str(&style.warn("Expressions that failed this week, which counts as no match:"));
+        for failure in &answer.expression_failures {
+            shown.push('\n');
+            shown.push_str(&expression_failure(failure, now));
+        }
+        shown.push_str("\nAsk for a field first that not every event has: has(event.data.score) && event.data.score > 7.");
+    }
+    if !answer.unconfirmed_recipients.is_empty() {
+        shown = shown.trim_end().to_owned();
+        shown.push_str("\n\n");
+        shown.push_str(&style.warn("Recipients who get nothing until they confirm:"));
+        for recipient in &answer.unconfirmed_recipients {
+            shown.push_str("\n  ");
+            shown.push_str(&text::unconfirmed(recipient));
+        }
+        shown.push_str("\nAsk one again: watchbell preferences ask-again ADDRESS");
+    }
     if answer.dispatcher_away {
         shown = shown.trim_end().to_owned();
         shown.push_str("\n\n");
@@ -80,6 +101,27 @@ fn render(
         );
     }
     shown
+}
+
+/// Bound of the expressions that are shown in full, in characters.
+const EXPRESSION: usize = 200;
+
+fn expression_failure(failure: &ExpressionFailure, now: DateTime<Utc>) -> String {
+    let (kind, id) = match &failure.owner {
+        Some(Owner::ChannelId(id)) => ("channel", id.as_str()),
+        Some(Owner::RuleId(id)) => ("rule", id.as_str()),
+        None => ("", ""),
+    };
+    let times = match failure.count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    let when = text::ago(failure.last_time.as_ref(), now);
+    let expression: String = failure.expression.chars().take(EXPRESSION).collect();
+    format!(
+        "  {kind} “{}” ({id}): {times}, last {when}: {}\n    {expression}",
+        failure.display_name, failure.error
+    )
 }
 
 /// When it was comes first, since the words may be long; one that something got through after is only history.
@@ -131,7 +173,7 @@ mod tests {
         };
         let mut answer = GetIntegrationStatusResponse {
             integrations: vec![slack, teams],
-            dispatcher_away: false,
+            ..GetIntegrationStatusResponse::default()
         };
         let text = shown(&answer);
         let lines: Vec<_> = text.lines().collect();
@@ -150,5 +192,28 @@ mod tests {
         assert!(!text.contains("did not answer"));
         answer.dispatcher_away = true;
         assert!(shown(&answer).contains("The Dispatcher did not answer"));
+    }
+
+    #[test]
+    fn expressions_that_fail_are_shown_with_what_to_do() {
+        let failure = ExpressionFailure {
+            owner: Some(Owner::RuleId("rul_1".to_owned())),
+            count: 12,
+            error: "No such key: score".to_owned(),
+            last_time: at(999_940),
+            display_name: "Production".to_owned(),
+            expression: "event.data.score > 7".to_owned(),
+        };
+        let text = shown(&GetIntegrationStatusResponse {
+            expression_failures: vec![failure],
+            ..GetIntegrationStatusResponse::default()
+        });
+        for part in [
+            "rule “Production” (rul_1): 12 times, last 1 min ago: No such key: score",
+            "    event.data.score > 7",
+            "has(event.data.score)",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
     }
 }

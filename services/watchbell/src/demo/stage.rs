@@ -299,6 +299,7 @@ impl Builder<'_> {
         let destination = Destination::Email(EmailDestination {
             recipients: Place::Cfo.address().map(str::to_owned).into_iter().collect(),
             smtp: Some(self.outside.mail_server()),
+            ..EmailDestination::default()
         });
         Ok(self.channel(team, "finance", destination, None).await?.0)
     }

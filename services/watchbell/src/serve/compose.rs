@@ -29,7 +29,7 @@ use watchbell_model::{
 };
 use watchbell_router::Router;
 use watchbell_runtime::{
-    auth::{AuthLayer, CachedKeys, ConfigKeys, GrantedMembers, jwt::MemberTokens},
+    auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers, jwt::MemberTokens},
     client::{self, ClientError, ServiceChannel},
     config_feed::ConfigFeed,
     ready::Readiness,
@@ -115,12 +115,13 @@ struct ControlPlane {
 
 /// Opens what the plan names, and serves it.
 pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
-    let telemetry = Telemetry::start(&plan.shared.telemetry, "watchbell")?;
+    let authorities = authorities(&plan.shared.egress)?;
+    let telemetry = Telemetry::start(&plan.shared.telemetry, "watchbell", authorities.as_deref())?;
     let readiness = Readiness::new();
     let mut composition = Composition {
         tasks: TaskSet::new(readiness.clone()),
         clock: Arc::new(SystemClock::new()),
-        guard: guard(&plan.shared.egress)?,
+        guard: guard(&plan.shared.egress, authorities.as_deref())?,
         readiness,
         stores: Vec::new(),
         members: None,
@@ -140,15 +141,25 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     composition.serve(admin_key, telemetry, control).await
 }
 
-/// What the settings allow to be reached, and believed.
-fn guard(settings: &EgressSettings) -> Result<Guard, SettingsError> {
-    let guard = Guard::new(EgressPolicy::allowing(settings.allow.iter().copied()));
+/// The certificate authorities that the operator adds to the public ones, in PEM.
+fn authorities(settings: &EgressSettings) -> Result<Option<Vec<u8>>, SettingsError> {
     let Some(path) = &settings.ca_file else {
-        return Ok(guard);
+        return Ok(None);
     };
     let failed = |why: String| SettingsError::new("egress.ca_file", format!("{}: {why}", path.display()));
     let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let authorities = Authorities::with_pem(&pem).map_err(|error| failed(error.to_string()))?;
+    Authorities::with_pem(&pem).map_err(|error| failed(error.to_string()))?;
+    Ok(Some(pem))
+}
+
+/// What the settings allow to be reached, and believed.
+fn guard(settings: &EgressSettings, authorities: Option<&[u8]>) -> Result<Guard, SettingsError> {
+    let guard = Guard::new(EgressPolicy::allowing(settings.allow.iter().copied()));
+    let Some(pem) = authorities else {
+        return Ok(guard);
+    };
+    let authorities = Authorities::with_pem(pem)
+        .map_err(|error| SettingsError::new("egress.ca_file", error.to_string()))?;
     Ok(guard.trusting(authorities))
 }
 
@@ -346,9 +357,9 @@ impl Composition {
         let keys = Arc::new(CachedKeys::new(keys, control.feed.clone(), self.clock.clone()));
         let mut auth = AuthLayer::configured(keys, &self.plan.shared, self.clock.clone());
         if let Some(members) = &self.members {
-            let granted =
-                GrantedMembers::new(members.clone(), self.teams()?, control.feed, self.clock.clone());
-            auth = auth.members(Arc::new(granted));
+            let current =
+                CurrentMembers::new(members.clone(), self.teams()?, control.feed, self.clock.clone());
+            auth = auth.members(Arc::new(current));
         }
         let edge = self.edge(auth.clone())?;
         let shared = &self.plan.shared;
@@ -527,10 +538,10 @@ mod tests {
         };
         std::fs::write(&file, "no certificates").unwrap();
         for path in [file.as_path(), dir.path(), &dir.path().join("missing.pem")] {
-            let error = guard(&settings(path)).unwrap_err().to_string();
+            let error = authorities(&settings(path)).unwrap_err().to_string();
             assert!(error.contains("egress.ca_file"), "{error}");
             assert!(error.contains(&path.display().to_string()), "{error}");
         }
-        assert!(guard(&EgressSettings::default()).is_ok());
+        assert_eq!(authorities(&EgressSettings::default()).unwrap(), None);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Local, TimeZone, Utc};
 use prost_types::Timestamp;
-use watchbell_contracts::config::v1::ChannelHealth;
+use watchbell_contracts::config::v1::{ChannelHealth, UnconfirmedRecipient};
 use watchbell_contracts::dispatcher::v1::{AttemptOutcome, DeliveryState};
 use watchbell_contracts::event::v1::{Mention, Route, mention::Who, route::Target};
 use watchbell_model::convert::FromWire;
@@ -23,6 +23,21 @@ pub(crate) fn local(wire: Option<&Timestamp>) -> String {
     moment(wire)
         .map(|instant| in_zone(&Local, instant, "%Y-%m-%d %H:%M:%S"))
         .unwrap_or_default()
+}
+
+/// `ann@example.com, waiting for confirmation since 2026-11-26 18:11:30 UTC (asked 2 times, until …)`
+pub(crate) fn unconfirmed(recipient: &UnconfirmedRecipient) -> String {
+    let times = match recipient.sent_count {
+        0 => "not asked yet".to_owned(),
+        1 => "asked once".to_owned(),
+        count => format!("asked {count} times"),
+    };
+    format!(
+        "{}, waiting for confirmation since {} ({times}; the link works until {})",
+        recipient.address,
+        local(recipient.ask_time.as_ref()),
+        local(recipient.expire_time.as_ref())
+    )
 }
 
 /// For lists: `09:00:03 +01:00` on the day of `now`, else `2026-11-20 09:00 +01:00`; empty when absent.

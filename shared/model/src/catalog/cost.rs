@@ -19,6 +19,8 @@ pub(super) const MOST: u64 = 2_000_000;
 pub(super) const NAMED: u64 = 100_000;
 /// The most ranges of characters of a schema's patterns together: compiled they take some hundred bytes each.
 const MAX_COMPILED: u64 = 20_000;
+/// What a pattern takes besides its ranges, as so many of them.
+const PATTERN: u64 = 50;
 /// The dearest check that may run on a thread that serves others.
 pub(super) const LIGHT: u64 = 50_000;
 
@@ -77,6 +79,12 @@ impl Cost {
             left: limit,
         };
         meter.check(schema, data.value(), 1).is_ok()
+    }
+
+    /// Memory of the compiled patterns, in ranges of characters.
+    pub(super) fn pattern_weight(&self) -> u64 {
+        let patterns = self.patterns.len() as u64;
+        self.compiled.saturating_add(patterns.saturating_mul(PATTERN))
     }
 
     /// Takes in what costs more than its weight in one object of the schema, which is gone over so many times; how often

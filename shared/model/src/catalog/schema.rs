@@ -51,8 +51,8 @@ impl Schema {
         Self::compile(written).map_err(refused)
     }
 
-    /// Compiles a schema that is within its bounds.
-    pub(super) fn compile(written: &Value) -> Result<Self, String> {
+    /// What a schema costs, without compiling it.
+    fn cost(written: &Value) -> Result<Cost, String> {
         let mut walk = Walk {
             root: written,
             nodes: 0,
@@ -60,6 +60,17 @@ impl Schema {
             cost: Cost::default(),
         };
         walk.visit(written, 0, 1)?;
+        Ok(walk.cost)
+    }
+
+    /// The memory of a schema's patterns once they are compiled, in ranges of characters. What does not compile has none.
+    pub(super) fn pattern_weight(written: &Value) -> u64 {
+        Self::cost(written).map_or(0, |cost| cost.pattern_weight())
+    }
+
+    /// Compiles a schema that is within its bounds.
+    pub(super) fn compile(written: &Value) -> Result<Self, String> {
+        let cost = Self::cost(written)?;
         let validator = jsonschema::options()
             .offline()
             .should_validate_formats(true)
@@ -75,7 +86,7 @@ impl Schema {
         Ok(Self {
             written: written.clone(),
             validator,
-            cost: walk.cost,
+            cost,
         })
     }
 

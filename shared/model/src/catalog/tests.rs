@@ -300,3 +300,36 @@ fn a_test_event_has_the_shape_of_a_real_one_and_says_that_it_is_a_test() {
     }
     assert_eq!(Catalog::built_in().synthetic("no.such", team_id, noon()), None);
 }
+
+#[test]
+fn the_patterns_of_all_types_of_a_team_are_bounded_together() {
+    let type_of = |number: usize| EventTypeDefinition {
+        name: format!("acme.t{number}").parse().unwrap(),
+        title: "A type".to_owned(),
+        description: String::new(),
+        category: Category::SystemNotification,
+        severity: Severity::Info,
+        alert_policy: AlertPolicy::Never,
+        topic: None,
+        data_schema: Some(json!({"properties": {"a": {"pattern": format!("^[ab]{{4000}}{number}$")}}})),
+        example: Map::new(),
+    };
+    let catalog = Catalog::with_custom((0..100).map(type_of).collect()).unwrap();
+    let usable = (0..100).filter(|number| catalog.get(&format!("acme.t{number}")).is_some());
+    let usable: Vec<_> = usable.collect();
+    assert!((20..60).contains(&usable.len()), "{usable:?}");
+    let last = catalog.unusable("acme.t99").unwrap().to_string();
+    assert!(last.contains("together with those"), "{last}");
+
+    let small = |number| EventTypeDefinition {
+        data_schema: Some(
+            json!({"properties": {"a": {"pattern": "^[a-z]+$"}, "b": {"pattern": "^[0-9]+$"}}}),
+        ),
+        ..type_of(number)
+    };
+    let catalog = Catalog::with_custom((0..MAX_CUSTOM_TYPES).map(small).collect()).unwrap();
+    assert!(
+        catalog.unusable.is_empty(),
+        "many types with ordinary patterns have room"
+    );
+}

@@ -40,6 +40,7 @@ pub fn channel(message: &wire::Channel, team_zone: Tz) -> Result<Channel, Violat
     let (retry, limits) = violations
         .take_under("delivery", delivery(message.delivery.as_ref(), kind))
         .unwrap_or_else(|| (RetrySchedule::default(), LaneLimits::default_for(kind)));
+    let mut unconfirmed = Vec::new();
     let (subscribed, recipients) = match &message.destination {
         Some(Destination::Webhook(webhook)) => {
             let subscribed = optional_filter(webhook.filter.as_ref());
@@ -51,10 +52,18 @@ pub fn channel(message: &wire::Channel, team_zone: Tz) -> Result<Channel, Violat
                 Vec::new(),
             )
         }
-        Some(Destination::Email(email)) => (
-            Filter::default(),
-            addresses(&email.recipients, "email.recipients", &mut violations),
-        ),
+        Some(Destination::Email(email)) => {
+            let written: Vec<_> = email
+                .unconfirmed_recipients
+                .iter()
+                .map(|recipient| recipient.address.clone())
+                .collect();
+            unconfirmed = addresses(&written, "email.unconfirmed_recipients", &mut violations);
+            (
+                Filter::default(),
+                addresses(&email.recipients, "email.recipients", &mut violations),
+            )
+        }
         _ => (Filter::default(), Vec::new()),
     };
     violations.into_result(Channel {
@@ -76,6 +85,7 @@ pub fn channel(message: &wire::Channel, team_zone: Tz) -> Result<Channel, Violat
             wire::ChannelHealth::Healthy | wire::ChannelHealth::Unspecified => ChannelHealth::Healthy,
         },
         recipients,
+        unconfirmed,
     })
 }
 

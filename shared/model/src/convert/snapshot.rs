@@ -52,6 +52,11 @@ pub fn snapshot(message: &wire::TeamSnapshot) -> Result<TeamSnapshot, Violations
             "compliance_recipients",
             &mut violations,
         ),
+        unconfirmed_compliance: addresses(
+            &message.unconfirmed_compliance_recipients,
+            "unconfirmed_compliance_recipients",
+            &mut violations,
+        ),
         event_types: each(
             &message.event_types,
             "event_types",

@@ -9,9 +9,10 @@ use super::cost::{Cost, Size};
 use super::{InvalidExpression, MAX_DEPTH, brief};
 use crate::pattern_cost::PatternCost;
 
-/// The most ranges of characters of a regular expression: it is compiled anew by every evaluation.
+/// The most ranges of characters of a regular expression, which takes memory, and time when it is compiled.
 const MAX_COMPILED: u64 = 5_000;
-/// Steps of compiling a regular expression, at least and for each range of characters.
+/// Steps of compiling a regular expression, at least and for each range of characters. They are counted for each evaluation,
+/// although a compiled expression is kept: it may have had to make room.
 const COMPILE: u64 = 200;
 const COMPILE_RANGE: u64 = 20;
 /// Macros with the arguments that they take: one whose arguments do not fit is left as the call of a function.
@@ -202,7 +203,8 @@ fn pattern_cost(pattern: Option<&IdedExpr>) -> Result<PatternCost, InvalidExpres
     if cost.compiled > MAX_COMPILED {
         return Err(InvalidExpression::Pattern("it is too large"));
     }
-    regex::Regex::new(pattern.inner()).map_err(|_| InvalidExpression::Pattern("it does not compile"))?;
+    super::patterns::compiled(pattern.inner())
+        .map_err(|_| InvalidExpression::Pattern("it does not compile"))?;
     Ok(cost)
 }
 

@@ -18,7 +18,6 @@ pub struct Facts<'e> {
     event: &'e Event,
     seen: OnceCell<Result<Box<dyn Val>, EvaluationError>>,
     left: Cell<u64>,
-    failures: Cell<u64>,
 }
 
 // === impl Facts ===
@@ -31,7 +30,6 @@ impl<'e> Facts<'e> {
             event,
             seen: OnceCell::new(),
             left: Cell::new(MOST),
-            failures: Cell::new(0),
         }
     }
 
@@ -39,16 +37,6 @@ impl<'e> Facts<'e> {
     #[must_use]
     pub const fn event(&self) -> &'e Event {
         self.event
-    }
-
-    /// How many evaluations have failed.
-    #[must_use]
-    pub const fn failures(&self) -> u64 {
-        self.failures.get()
-    }
-
-    pub(super) fn note_failure(&self) {
-        self.failures.set(self.failures.get() + 1);
     }
 
     /// The event for an evaluation of this cost, if that is left of the budget.

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::Event;
 use crate::event::tests::sample;
+use crate::{Event, Severity};
 
 fn ask(source: &str) -> Result<bool, EvaluationError> {
     let mut event = sample("finding.created");
@@ -50,7 +50,6 @@ fn an_evaluation_that_fails_is_an_error_and_not_a_match() {
             "{source}"
         );
     }
-    assert_eq!(facts.failures(), 3);
 }
 
 /// `data` with a list of that many small numbers and a text of that many bytes.
@@ -242,4 +241,66 @@ fn the_source_reads_back_from_json() {
     let json = serde_json::to_string(&expression).unwrap();
     assert_eq!(serde_json::from_str::<Expression>(&json).unwrap(), expression);
     assert!(serde_json::from_str::<Expression>(r#""event.(""#).is_err());
+}
+
+/// What an expression says of an event of that severity whose data says MODERATE.
+fn at(severity: Severity, source: &str) -> bool {
+    let mut event = sample("finding.created");
+    event.severity = severity;
+    event.data = r#"{"level": "MODERATE"}"#.parse().unwrap();
+    let expression: Expression = source.parse().unwrap();
+    assert_eq!(expression.check(), Ok(()), "{source}");
+    expression.matches(&Facts::of(&event)).unwrap()
+}
+
+#[test]
+fn moderate_is_medium_wherever_it_is_compared_with_the_severity() {
+    for source in [
+        "event.severity == 'MODERATE'",
+        "'MODERATE' == event.severity",
+        "event['severity'] == 'MODERATE'",
+        "!(event.severity != 'MODERATE')",
+        "event.severity in ['HIGH', 'MODERATE']",
+        "event.severity in {'MODERATE': 1}",
+        "{'MODERATE': true, 'HIGH': false, 'LOW': false}[event.severity]",
+        "['HIGH', 'MODERATE'].exists(s, s == event.severity)",
+        "[event.severity].exists(s, s == 'MODERATE')",
+        "event.severity == (event.test ? 'LOW' : 'MODERATE')",
+        "(event.test ? 'LOW' : event.severity) == 'MODERATE'",
+        "event.severity.matches('^(MODERATE|CRITICAL)$')",
+        "event.severity.startsWith('MODERATE')",
+        "event.title == 'x' || (event.severity == 'MODERATE' && event.source != 'x')",
+        "event.severity == 'MEDIUM'",
+    ] {
+        assert!(at(Severity::Medium, source), "{source}");
+        assert!(!at(Severity::Low, source), "{source}");
+    }
+}
+
+#[test]
+fn moderate_stays_what_it_is_elsewhere() {
+    for source in [
+        "event.data.level == 'MODERATE'",
+        "event.data.level in ['MODERATE']",
+        "event.data.exists(k, event.data[k] == 'MODERATE')",
+        "(event.severity == 'MODERATE') == (event.data.level == 'MODERATE')",
+        "['MODERATE'].exists(l, l == event.data.level && event.severity != 'LOW')",
+    ] {
+        assert!(at(Severity::Medium, source), "{source}");
+    }
+    assert_eq!(
+        "event.severity == 'MODERATE'"
+            .parse::<Expression>()
+            .unwrap()
+            .source(),
+        "event.severity == 'MODERATE'",
+        "as it was written"
+    );
+}
+
+#[test]
+fn a_pattern_matches_as_before() {
+    assert_eq!(ask("matches(event.title, '(?i)^new')"), Ok(true));
+    assert_eq!(ask("event.data.tags.all(t, t.matches('^[a-z]+$'))"), Ok(true));
+    assert!(ask("event.data.score.matches('9')").is_err());
 }

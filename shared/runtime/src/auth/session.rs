@@ -18,7 +18,7 @@ use crate::memory_budget::UNIT_BYTES;
 use crate::problem::{DEFAULT_RETRY, Problem};
 
 /// Pause between two questions whether the credential of an open stream is still good. Together with the time for which a
-/// key's answer is remembered it ends a deleted key's streams within 30 seconds.
+/// key's or member's answer is remembered it ends the streams of a deleted key or a removed member within 30 seconds.
 const RECHECK: Duration = Duration::from_secs(5);
 
 /// Session of an answer. It is an extension of the answer, lives until the answer's body has ended, and ends the body
@@ -170,11 +170,13 @@ impl HttpBody for Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::cache::KNOWN;
+    use crate::auth::{cache::KNOWN, current::FRESH};
 
     #[test]
-    fn a_deleted_keys_streams_end_within_thirty_seconds() {
-        let longest = RECHECK + KNOWN + Duration::from_secs(3);
-        assert!(longest < Duration::from_secs(30), "{longest:?}");
+    fn a_deleted_keys_and_a_removed_members_streams_end_within_thirty_seconds() {
+        for known in [KNOWN, FRESH] {
+            let longest = RECHECK + known + Duration::from_secs(3);
+            assert!(longest < Duration::from_secs(30), "{longest:?}");
+        }
     }
 }

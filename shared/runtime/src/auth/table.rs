@@ -117,6 +117,9 @@ const TABLE: &[(&str, Rows)] = &[
             // RFC 8058: the signed token of the email is the proof; there is no login.
             ("InspectUnsubscribeToken", Public),
             ("Unsubscribe", Public),
+            ("InspectRecipientConfirmation", Public),
+            ("ConfirmRecipient", Public),
+            ("ResendRecipientConfirmation", WRITE),
         ],
     ),
     (
@@ -139,6 +142,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("ResolveDraftChannel", Internal),
             ("Authenticate", Internal),
             ("ReportChannelHealth", Internal),
+            ("ReportExpressionFailures", Internal),
             ("ListAllTeams", Internal),
             ("ListOptOuts", Internal),
         ],

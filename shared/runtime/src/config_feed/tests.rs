@@ -11,8 +11,9 @@ use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
     GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
     ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
-    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
-    WatchChangesRequest, WatchChangesResponse,
+    ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, ResolveChannelRequest,
+    ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse, WatchChangesRequest,
+    WatchChangesResponse,
 };
 use watchbell_model::ids::TeamId;
 
@@ -279,6 +280,13 @@ impl SnapshotApi for Config {
     }
 
     async fn authenticate(&self, _: Request<AuthenticateRequest>) -> Answer<AuthenticateResponse> {
+        not_scripted()
+    }
+
+    async fn report_expression_failures(
+        &self,
+        _: Request<ReportExpressionFailuresRequest>,
+    ) -> Answer<ReportExpressionFailuresResponse> {
         not_scripted()
     }
 

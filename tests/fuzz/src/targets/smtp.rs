@@ -36,6 +36,11 @@ pub(super) fn run(input: &[u8]) {
                 codes.len() > BEFORE && codes[BEFORE..].contains(&answer.code),
                 "{answer:?}"
             );
+            assert_eq!(
+                codes[BEFORE - 1] / 100,
+                3,
+                "the message follows a 3xx answer to DATA alone: {answer:?}"
+            );
             assert!(answer.text.chars().count() <= MAX_TEXT);
         }
         Err(error) => {

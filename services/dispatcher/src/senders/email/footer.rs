@@ -39,6 +39,9 @@ pub(crate) fn footer(
             "/settings/notifications/compliance",
         );
     }
+    if &*event.event_type == "recipient.confirmation" {
+        return page(&format!("About {}", brand.name), "/");
+    }
     let Some((subscription, label)) = subscription(event, target, recipient) else {
         return page("Change your notification settings", "/settings/notifications");
     };

@@ -26,7 +26,7 @@ const ITEMS: usize = 100;
 /// In an email that was rendered elsewhere, where the link to unsubscribe goes.
 pub(crate) const UNSUBSCRIBE_PLACEHOLDER: &str = "%UNSUBSCRIBE_URL%";
 
-const FAMILIES: [(&str, &str); 14] = [
+const FAMILIES: [(&str, &str); 16] = [
     ("finding", include_str!("templates/finding.txt")),
     ("scan", include_str!("templates/scan.txt")),
     ("sla", include_str!("templates/sla.txt")),
@@ -42,6 +42,11 @@ const FAMILIES: [(&str, &str); 14] = [
     ("channel_removed", include_str!("templates/channel_removed.txt")),
     ("secret_ending", include_str!("templates/secret_ending.txt")),
     ("key_ending", include_str!("templates/key_ending.txt")),
+    (
+        "expression_failed",
+        include_str!("templates/expression_failed.txt"),
+    ),
+    ("confirmation", include_str!("templates/confirmation.txt")),
     ("summary", include_str!("templates/summary.txt")),
     ("generic", include_str!("templates/generic.txt")),
 ];
@@ -137,7 +142,8 @@ impl Emails {
             },
         )?;
         // A receipt is a record and news are news: neither is better or worse than another.
-        let rated = family != "receipt" && notice.event_type != "product.announcement";
+        let rated =
+            !matches!(family, "receipt" | "confirmation") && notice.event_type != "product.announcement";
         let test = if notice.test { "[Test] " } else { "" };
         let rating = match notice.severity {
             severity @ (Severity::Critical | Severity::High | Severity::Medium) if rated => {
@@ -286,6 +292,8 @@ fn family(event_type: &str) -> &'static str {
         "channel.removed" => "channel_removed",
         "channel.secret_ending" => "secret_ending",
         "api_key.ending" => "key_ending",
+        "expression.failed" => "expression_failed",
+        "recipient.confirmation" => "confirmation",
         _ => match event_type.split('.').next().unwrap_or_default() {
             "finding" => "finding",
             "scan" => "scan",

@@ -76,6 +76,8 @@ families! {
     a_removed_channel: "channel.removed",
     a_secret_that_ends: "channel.secret_ending",
     a_key_that_ends: "api_key.ending",
+    an_expression_that_fails: "expression.failed",
+    a_confirmation: "recipient.confirmation",
 }
 
 #[test]

@@ -258,7 +258,11 @@ impl Create {
                 (
                     name,
                     common,
-                    Destination::Email(EmailDestination { recipients, smtp }),
+                    Destination::Email(EmailDestination {
+                        recipients,
+                        smtp,
+                        ..EmailDestination::default()
+                    }),
                 )
             }
             Self::Webhook(WebhookChannel {

@@ -1,6 +1,6 @@
 //! Channels in words: a row of the list, and one field by field.
 
-use watchbell_contracts::config::v1::{Channel, EmailDestination, channel::Destination};
+use watchbell_contracts::config::v1::{Channel, channel::Destination};
 
 use super::super::{filter_options, yes};
 use crate::session::Out;
@@ -90,11 +90,19 @@ pub(super) fn shown(channel: &Channel, style: Style) -> String {
                 ("public key", webhook.ed25519_public_key.clone()),
             ]);
         }
-        Some(Destination::Email(EmailDestination { smtp: Some(smtp), .. })) => {
-            fields.push((
-                "mail server",
-                format!("{}:{} as {}", smtp.host, smtp.port, smtp.username),
-            ));
+        Some(Destination::Email(email)) => {
+            if let Some(smtp) = &email.smtp {
+                fields.push((
+                    "mail server",
+                    format!("{}:{} as {}", smtp.host, smtp.port, smtp.username),
+                ));
+            }
+            let waiting: Vec<_> = email
+                .unconfirmed_recipients
+                .iter()
+                .map(text::unconfirmed)
+                .collect();
+            fields.push(("unconfirmed", waiting.join("; ")));
         }
         _ => {}
     }
