@@ -13,7 +13,7 @@ use watchbell_model::{
     catalog::Catalog,
     channel::{Channel, LaneLimits, StormLimit},
     event::Event,
-    filter::{Filter, FilterDraft},
+    filter::Filter,
     ids::{ChannelId, MemberId, RuleId, TeamId},
     member::Member,
     preference::Preference,
@@ -78,12 +78,12 @@ fn filter(number: u128, expressions: bool) -> Filter {
     } else {
         String::new()
     };
-    Filter::parse(FilterDraft {
+    Filter::try_from(&EventFilter {
         types: if expression.is_empty() { types } else { vec![] },
         severities: if expression.is_empty() { severities } else { vec![] },
         sources: if expression.is_empty() { sources } else { vec![] },
         expression,
-        ..FilterDraft::default()
+        ..EventFilter::default()
     })
     .unwrap()
 }

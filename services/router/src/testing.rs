@@ -14,7 +14,7 @@ use watchbell_model::{
     channel::{Channel, LaneLimits, StormLimit},
     decision::{Decision, Route, Target},
     event::Event,
-    filter::{Filter, FilterDraft},
+    filter::Filter,
     ids::{ChannelId, EventId, MemberId, MentionRuleId, RuleId, TeamId},
     member::Member,
     mention::{Mention, MentionRule},
@@ -272,11 +272,11 @@ impl Also for Filter {
     }
 
     fn when(mut self, expression: &str) -> Self {
-        let draft = FilterDraft {
+        let draft = EventFilter {
             expression: expression.to_owned(),
-            ..FilterDraft::default()
+            ..EventFilter::default()
         };
-        self.expression = Filter::parse(draft).unwrap().expression;
+        self.expression = Filter::try_from(&draft).unwrap().expression;
         self
     }
 }

@@ -5,7 +5,10 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use watchbell_contracts::event::v1 as wire;
+use watchbell_contracts::router::v1::{ExplanationStep, StepOutcome};
 
+use crate::convert::{FromWire, timestamp};
 use crate::email::EmailAddress;
 use crate::ids::{ChannelId, MemberId, RuleId};
 use crate::mention::Mention;
@@ -284,6 +287,79 @@ impl fmt::Display for Reason {
             Self::ChannelUnhealthy { name, .. } => {
                 write!(f, "The channel “{name}” turned unhealthy, which Owners are told.")
             }
+        }
+    }
+}
+
+// === messages ===
+
+impl From<&Route> for wire::Route {
+    fn from(route: &Route) -> Self {
+        Self {
+            kind: route.target.kind().to_wire(),
+            target: Some((&route.target).into()),
+            reason: Some((&route.reason).into()),
+            mentions: route.mentions.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Target> for wire::route::Target {
+    fn from(target: &Target) -> Self {
+        match target {
+            Target::Channel { id, .. } => Self::Channel(wire::ChannelTarget {
+                channel_id: id.to_string(),
+            }),
+            Target::Person {
+                member_id,
+                address,
+                topic,
+                channel,
+            } => Self::Person(wire::PersonTarget {
+                member_id: member_id.to_string(),
+                address: address.to_string(),
+                topic: topic.to_string(),
+                channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
+            }),
+            Target::Address { address, channel } => Self::Address(wire::AddressTarget {
+                address: address.to_string(),
+                channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
+            }),
+            Target::Inbox => Self::Inbox(wire::InboxTarget {}),
+            Target::Receipts => Self::Receipts(wire::ReceiptsTarget {}),
+        }
+    }
+}
+
+impl From<&Reason> for wire::Reason {
+    fn from(reason: &Reason) -> Self {
+        Self {
+            code: reason.code().to_owned(),
+            sentence: reason.to_string(),
+            rule_id: reason.rule_id().map(|id| id.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&Step> for ExplanationStep {
+    fn from(step: &Step) -> Self {
+        let subject = step.subject.as_ref();
+        Self {
+            stage: step.stage.to_string(),
+            kind: step.kind.map(FromWire::to_wire).unwrap_or_default(),
+            subject_id: subject.map(|subject| subject.id.clone()).unwrap_or_default(),
+            subject_name: subject.map(|subject| subject.name.clone()).unwrap_or_default(),
+            outcome: match step.outcome {
+                Outcome::Routed => StepOutcome::Routed,
+                Outcome::Silenced => StepOutcome::Silenced,
+                Outcome::PassedOver => StepOutcome::PassedOver,
+                Outcome::Rests => StepOutcome::Rests,
+                Outcome::Held => StepOutcome::Held,
+                Outcome::Parked => StepOutcome::Parked,
+            }
+            .into(),
+            sentence: step.sentence.clone(),
+            held_until: step.held_until.map(timestamp),
         }
     }
 }

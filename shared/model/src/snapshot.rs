@@ -5,23 +5,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1 as wire;
 
 use crate::catalog::{Catalog, EventTypeDefinition};
 use crate::channel::Channel;
+use crate::convert::optional;
 use crate::data::Data;
-use crate::digest_settings::DigestSettings;
 use crate::email::EmailAddress;
 use crate::expression::Cost;
 use crate::ids::{ChannelId, MemberId, TeamId};
 use crate::member::Member;
 use crate::mention::MentionRule;
+use crate::quiet_hours::time_zone;
 use crate::rule::Rule;
-use crate::violation::Violations;
+use crate::violation::{Violations, reason};
 use crate::vocabulary::{ChannelKind, Plan};
 
 /// A snapshot as it travels.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct SnapshotParts {
     /// The team.
     pub team_id: TeamId,
@@ -45,8 +46,6 @@ pub struct SnapshotParts {
     pub compliance_recipients: Vec<EmailAddress>,
     /// Its own event types.
     pub event_types: Vec<EventTypeDefinition>,
-    /// Its digest.
-    pub digest: DigestSettings,
 }
 
 /// A snapshot as it is asked.
@@ -74,8 +73,6 @@ pub struct TeamSnapshot {
     pub compliance_recipients: Vec<EmailAddress>,
     /// The built-in event types and its own.
     pub catalog: Catalog,
-    /// Its digest.
-    pub digest: DigestSettings,
     /// What all expressions of its filters cost together.
     expressions: Cost,
 }
@@ -118,7 +115,6 @@ impl TeamSnapshot {
             mention_rules: parts.mention_rules.into_iter().map(Arc::new).collect(),
             compliance_recipients: parts.compliance_recipients,
             catalog,
-            digest: parts.digest,
             expressions,
         })
     }
@@ -157,6 +153,46 @@ impl TeamSnapshot {
     }
 }
 
+impl TryFrom<&wire::TeamSnapshot> for TeamSnapshot {
+    type Error = Violations;
+
+    /// Reads a snapshot. Config checks what it stores, so violations mean that it was written by another version.
+    fn try_from(message: &wire::TeamSnapshot) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let team = message.team.clone().unwrap_or_default();
+        let Some(team_id) = violations.parse::<TeamId>("team.id", reason::MALFORMED, &team.id) else {
+            return Err(violations);
+        };
+        let time_zone = time_zone(&team.time_zone, "team.time_zone", &mut violations).unwrap_or_default();
+        let parts = SnapshotParts {
+            team_id,
+            revision: message.revision,
+            name: team.display_name,
+            plan: optional::<Plan>(team.plan, "team.plan", &mut violations).unwrap_or_default(),
+            time_zone,
+            members: violations.take_each("members", &message.members, Member::try_from),
+            channels: violations.take_each("channels", &message.channels, |channel| {
+                Channel::read(channel, time_zone)
+            }),
+            rules: violations.take_each("rules", &message.rules, Rule::try_from),
+            mention_rules: violations.take_each(
+                "mention_rules",
+                &message.mention_rules,
+                MentionRule::try_from,
+            ),
+            compliance_recipients: violations
+                .parse_each("compliance_recipients", &message.compliance_recipients),
+            event_types: violations.take_each(
+                "event_types",
+                &message.event_types,
+                EventTypeDefinition::try_from,
+            ),
+        };
+        violations.into_result(())?;
+        Self::new(parts)
+    }
+}
+
 impl SnapshotParts {
     /// A team without anything, on the plan and in the zone that a team has of which nothing else is said.
     #[must_use]
@@ -173,7 +209,6 @@ impl SnapshotParts {
             mention_rules: Vec::new(),
             compliance_recipients: Vec::new(),
             event_types: Vec::new(),
-            digest: DigestSettings::default(),
         }
     }
 }

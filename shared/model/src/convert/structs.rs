@@ -22,7 +22,7 @@ pub fn data(fields: Struct) -> Result<Data, InvalidData> {
 }
 
 /// A struct as a JSON object; NaN and infinities are violations of `field`.
-pub(super) fn finite_object(fields: Struct, field: &str, violations: &mut Violations) -> Map<String, Json> {
+pub(crate) fn finite_object(fields: Struct, field: &str, violations: &mut Violations) -> Map<String, Json> {
     if !is_finite(&fields) {
         let error = InvalidData::NotFinite;
         violations.add(field, error.reason(), error.to_string());
