@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::DateTime;
 use divan::{Bencher, counter::ItemsCount};
 use uuid::Uuid;
-use watchbell_model::convert::route_message;
+use watchbell_contracts::config::v1::EventFilter;
+use watchbell_contracts::event::v1::Route;
 use watchbell_model::{
     catalog::Catalog,
     channel::{Channel, LaneLimits, StormLimit},
+    convert::FromWire as _,
     event::Event,
     filter::Filter,
     ids::{ChannelId, MemberId, RuleId, TeamId},
@@ -63,10 +65,14 @@ fn filter(number: u128, expressions: bool) -> Filter {
         0 => (vec![name.clone()], vec![], vec![]),
         1 => (
             vec![format!("{}.*", name.split('.').next().unwrap())],
-            vec![Severity::Low],
+            vec![Severity::Low.to_wire()],
             vec![],
         ),
-        2 => (vec![], vec![Severity::Critical], vec![format!("source-{number}")]),
+        2 => (
+            vec![],
+            vec![Severity::Critical.to_wire()],
+            vec![format!("source-{number}")],
+        ),
         _ => (
             vec![name.clone(), "user.*".to_owned()],
             vec![],
@@ -162,7 +168,7 @@ fn a_critical_finding_as_messages(bencher: Bencher<'_, '_>) {
     let (team, event) = (team(500, false), event("finding.created", Severity::Critical));
     bencher.counter(ItemsCount::new(1_usize)).bench(|| {
         let decision = decide(divan::black_box(&team), divan::black_box(&event));
-        decision.routes.iter().map(route_message).collect::<Vec<_>>()
+        decision.routes.iter().map(Route::from).collect::<Vec<_>>()
     });
 }
 

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use watchbell_contracts::router::v1::ExplainResponse;
 use watchbell_model::{
-    convert,
     decision::{Outcome, Route, Stage, Step, StepSubject},
     event::{Event, EventDraft},
     snapshot::TeamSnapshot,
@@ -29,13 +28,13 @@ pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>)
         .iter()
         .filter_map(|route| hold(snapshot, event, route, at));
     ExplainResponse {
-        routes: decision.routes.iter().map(convert::route_message).collect(),
+        routes: decision.routes.iter().map(Into::into).collect(),
         steps: decision
             .steps
             .iter()
             .cloned()
             .chain(holds)
-            .map(|step| convert::step_message(&step))
+            .map(|step| (&step).into())
             .collect(),
         revision: snapshot.revision,
         example_data: false,

@@ -4,7 +4,6 @@ use prost::Message;
 use watchbell_contracts::{dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse};
 use watchbell_model::{
     clock::SharedClock,
-    convert,
     event::{Event, EventDraft},
     ids::TeamId,
     snapshot::TeamSnapshot,
@@ -110,8 +109,8 @@ impl Intake {
         let request = SubmitRequest {
             sequence: 0,
             team_id: team.to_string(),
-            event: Some(convert::event_message(event)),
-            routes: decision.routes.iter().map(convert::route_message).collect(),
+            event: Some(event.into()),
+            routes: decision.routes.iter().map(Into::into).collect(),
             traceparent: traceparent.unwrap_or_default(),
             email: None,
         };
@@ -135,5 +134,5 @@ pub(crate) fn draft(event: Option<wire::Event>, path: &str) -> Result<EventDraft
     let Some(message) = event else {
         return Err(Violations::one(path, reason::REQUIRED, "must be given"));
     };
-    convert::event_draft(message).map_err(|violations| violations.under(path))
+    EventDraft::try_from(message).map_err(|violations| violations.under(path))
 }

@@ -13,7 +13,6 @@ use watchbell_contracts::{
 };
 use watchbell_model::{
     clock::SharedClock,
-    convert,
     ids::TeamId,
     snapshot::TeamSnapshot,
     violation::{Violations, reason},
@@ -95,9 +94,9 @@ impl Snapshots {
 /// The snapshot that a message says. A team's own event types take time to compile, and nobody else is to wait for that.
 async fn compiled(message: config::TeamSnapshot) -> Result<TeamSnapshot, Violations> {
     if message.event_types.is_empty() {
-        return convert::snapshot(&message);
+        return TeamSnapshot::try_from(&message);
     }
-    match tokio::task::spawn_blocking(move || convert::snapshot(&message)).await {
+    match tokio::task::spawn_blocking(move || TeamSnapshot::try_from(&message)).await {
         Ok(compiled) => compiled,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -9,6 +9,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
+use watchbell_contracts::config::v1::EventFilter;
 use watchbell_model::{
     catalog::Catalog,
     channel::{Channel, LaneLimits, StormLimit},

@@ -59,22 +59,6 @@ const MAX_SOURCES: usize = 50;
 // === impl Filter ===
 
 impl Filter {
-    /// Checks what is asked only when a filter is saved, so that those saved earlier remain readable: that the expression
-    /// can be true.
-    ///
-    /// # Errors
-    /// A violation of `expression`.
-    pub fn check(&self) -> Result<(), Violations> {
-        match self.expression.as_ref().map(Expression::check) {
-            Some(Err(error)) => Err(Violations::one(
-                "expression",
-                reason::EXPRESSION,
-                error.to_string(),
-            )),
-            _ => Ok(()),
-        }
-    }
-
     /// The filter that has only these patterns.
     #[must_use]
     pub fn of_types(types: Vec<EventPattern>) -> Self {

@@ -9,7 +9,6 @@ use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, DigestSettings, EventType, MentionRule, Rule,
 };
 use watchbell_contracts::event::v1::mention::Who;
-use watchbell_model::convert;
 use watchbell_model::ids::TeamId;
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::{ChannelKind, Topic};
@@ -64,7 +63,7 @@ impl Current {
         let settings = teams::settings(connection, team).await?;
         let mut said = HashMap::new();
         for row in preferences::all(connection, team).await? {
-            let parsed = convert::preference(&row.to_message()?);
+            let parsed = Word::read(&row.to_message()?);
             if let (topic, Some(word)) = parsed.map_err(|err| Error::corrupt("preferences", err))? {
                 let by_link = row.before.is_some();
                 said.insert((row.member_id, topic), Said { word, by_link });

@@ -7,7 +7,6 @@ use watchbell_contracts::config::v1::{
     UpdateEventTypeRequest, UpdateEventTypeResponse,
 };
 use watchbell_model::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES};
-use watchbell_model::convert::{self, event_type_message};
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::reason;
 use watchbell_runtime::auth::Principal;
@@ -29,7 +28,7 @@ pub(super) async fn list(
     let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::of("ListEventTypes").with(team);
     let page = PageRequest::<String>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    let mut types: Vec<EventType> = Catalog::built_in().iter().map(event_type_message).collect();
+    let mut types: Vec<EventType> = Catalog::built_in().iter().map(EventType::from).collect();
     for row in event_types::all(service.store().reader(), team).await? {
         types.push(row.to_message()?);
     }
@@ -53,7 +52,7 @@ pub(super) async fn get(
 ) -> Result<GetEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
     let event_type = match Catalog::built_in().get(&request.name) {
-        Some(spec) => event_type_message(spec),
+        Some(spec) => spec.into(),
         None => event_types::get(service.store().reader(), team, &request.name)
             .await?
             .to_message()?,
@@ -79,7 +78,7 @@ pub(super) async fn create(
         spec: Vec::new(),
         version: 1,
     };
-    row.configure(&event_type_message(&spec));
+    row.configure(&(&spec).into());
     event_types::insert(change.connection(), &row).await?;
     change.finish(service, request.validate_only).await?;
     Ok(CreateEventTypeResponse {
@@ -109,7 +108,7 @@ pub(super) async fn update(
     let change = service.change(team).await?;
     let mut row = event_types::get(change.connection(), team, &update.name).await?;
     etag::check(&current.etag, row.version, "event type", &row.name)?;
-    row.configure(&event_type_message(&spec));
+    row.configure(&(&spec).into());
     row.version += 1;
     event_types::update(change.connection(), &row).await?;
     change.finish(service, request.validate_only).await?;
@@ -135,7 +134,7 @@ pub(super) async fn delete(
 
 /// Compiles a schema and tries it on its example, aside.
 async fn compiled(service: &Service, team: TeamId, event_type: EventType) -> Result<EventTypeSpec> {
-    let compile = move || convert::event_type(&event_type);
+    let compile = move || EventTypeSpec::try_from(&event_type);
     let compiled = service.workshop().run(team, compile).await;
     checked("event_type", compiled.map_err(Problem::from)?)
 }

@@ -7,18 +7,18 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_model::Role;
 use watchbell_model::ids::MemberId;
+use watchbell_model::member::Member;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
 use super::{PAGE, checked, existing, given, id, room};
-use crate::check::{self, MemberDraft};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::member;
 use crate::store::{join, members};
-use crate::{etag, mask};
+use crate::{check, etag, mask};
 
 const MAX_MEMBERS: u64 = 5_000;
 
@@ -169,11 +169,11 @@ async fn another_owner(caller: &Principal, change: &Change, going: &member::Mode
     .into())
 }
 
-fn write(draft: MemberDraft, row: &mut member::Model) {
+fn write(draft: Member, row: &mut member::Model) {
     row.email_key = draft.email.key();
     row.email = draft.email.into();
-    row.display_name = draft.display_name;
+    row.display_name = draft.name;
     row.role = draft.role.to_string();
-    row.slack_user_id = draft.slack_user_id;
+    row.slack_user_id = draft.slack_user_id.map(String::from).unwrap_or_default();
     row.permissions = join(draft.permissions);
 }

@@ -4,10 +4,10 @@ use uuid::Uuid;
 use watchbell_contracts::config::v1::{
     CreateMentionRuleRequest, CreateMentionRuleResponse, DeleteMentionRuleRequest, DeleteMentionRuleResponse,
     GetMentionRuleRequest, GetMentionRuleResponse, ListMentionRulesRequest, ListMentionRulesResponse,
-    MentionRule, UpdateMentionRuleRequest, UpdateMentionRuleResponse,
+    UpdateMentionRuleRequest, UpdateMentionRuleResponse,
 };
-use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::ids::MentionRuleId;
+use watchbell_model::mention::{Mention, MentionRule};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_store::paging::{FiltersHash, PageRequest};
@@ -78,7 +78,7 @@ pub(super) async fn create(
         create_time: now,
         update_time: now,
     };
-    row.configure(&rule);
+    row.configure(&(&rule).into());
     rules::insert_mention(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
@@ -110,7 +110,7 @@ pub(super) async fn update(
     )?;
     let rule = checked("mention_rule", check::mention_rule(&merged))?;
     members_of_the_team(&change, &rule).await?;
-    row.configure(&rule);
+    row.configure(&(&rule).into());
     row.version += 1;
     row.update_time = change.now();
     rules::update_mention(change.connection(), &row).await?;
@@ -143,17 +143,14 @@ pub(super) async fn delete(
 async fn members_of_the_team(change: &Change, rule: &MentionRule) -> Result<()> {
     let mut violations = Violations::new();
     for (index, mention) in rule.mentions.iter().enumerate() {
-        let Some(Who::MemberId(text)) = &mention.who else {
-            continue;
-        };
-        let at = format!("mention_rule.mentions[{index}].member_id");
-        let Some(id) = violations.parse(&at, reason::MALFORMED, text) else {
+        let Mention::Member(id) = *mention else {
             continue;
         };
         if members::find(change.connection(), change.team(), id)
             .await?
             .is_none()
         {
+            let at = format!("mention_rule.mentions[{index}].member_id");
             violations.add(at, reason::UNKNOWN_VALUE, "is no member of this team");
         }
     }

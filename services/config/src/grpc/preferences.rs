@@ -4,7 +4,6 @@ use watchbell_contracts::config::v1::{
     GetPreferencesRequest, GetPreferencesResponse, Preference, UpdatePreferencesRequest,
     UpdatePreferencesResponse,
 };
-use watchbell_model::convert::preference_message;
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::{Plan, Topic};
@@ -74,11 +73,7 @@ pub(super) async fn resolved(
         .map(
             |topic| match said.iter().find(|row| row.topic == topic.as_str()) {
                 Some(row) => row.to_message(),
-                None => Ok(preference_message(
-                    *topic,
-                    Word::default_for(role, plan, *topic),
-                    true,
-                )),
+                None => Ok(Word::default_for(role, plan, *topic).to_message(*topic, true)),
             },
         )
         .collect()

@@ -7,6 +7,7 @@ use watchbell_contracts::config::v1::{
     UpdateRuleRequest, UpdateRuleResponse,
 };
 use watchbell_model::ids::{RuleId, TeamId};
+use watchbell_model::rule;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
@@ -16,7 +17,7 @@ use super::channels::routable;
 use super::{PAGE, checked, existing, given, id, room};
 use crate::error::Result;
 use crate::service::Service;
-use crate::store::entities::rule;
+use crate::store::entities::rule as row;
 use crate::store::rules;
 use crate::warnings::Known;
 use crate::{check, etag, mask};
@@ -65,12 +66,12 @@ pub(super) async fn create(
     // Again, now that nobody can delete one.
     checked(
         "rule",
-        routable(change.connection(), team, &rule).await?.into_result(()),
+        routable(change.connection(), team, &draft).await?.into_result(()),
     )?;
     let mut order = rules::all(change.connection(), team).await?;
     room(order.len() as u64, MAX_RULES, "rules")?;
     let now = change.now();
-    let mut row = rule::Model {
+    let mut row = row::Model {
         id: RuleId::generate(now).as_uuid(),
         team_id: team.as_uuid(),
         position: 0,
@@ -79,7 +80,7 @@ pub(super) async fn create(
         create_time: now,
         update_time: now,
     };
-    row.configure(&rule);
+    row.configure(&(&rule).into());
     let index = index_of(rule.position, order.len());
     row.position = i32::try_from(index + 1).unwrap_or(i32::MAX);
     rules::insert(change.connection(), &row).await?;
@@ -112,7 +113,7 @@ pub(super) async fn update(
         request.update_mask.as_ref(),
     )?;
     let rule = examine(change.connection(), team, &merged).await?;
-    row.configure(&rule);
+    row.configure(&(&rule).into());
     row.version += 1;
     row.update_time = change.now();
     rules::update(change.connection(), &row).await?;
@@ -157,11 +158,12 @@ pub(super) async fn move_to(
         return Err(Problem::not_found("rule", id).into());
     };
     let row = order.remove(from);
-    order.insert(index_of(request.position, order.len()), row);
+    let position = u32::try_from(request.position).unwrap_or_default();
+    order.insert(index_of(position, order.len()), row);
     rules::renumber(change.connection(), &mut order).await?;
     change.finish(service, false).await?;
     let bytes: usize = order.iter().map(|row| row.spec.len()).sum();
-    let told = |row: &rule::Model| {
+    let told = |row: &row::Model| {
         let full = row.to_message()?;
         if bytes <= MAX_PAGE_BYTES || row.id == id.as_uuid() {
             return Ok(full);
@@ -182,7 +184,7 @@ pub(super) async fn move_to(
 ///
 /// # Errors
 /// Every violation at once: of its fields, and of the channels that it sends to.
-async fn examine(connection: &impl ConnectionTrait, team: TeamId, draft: &Rule) -> Result<Rule> {
+async fn examine(connection: &impl ConnectionTrait, team: TeamId, draft: &Rule) -> Result<rule::Rule> {
     let mut violations = Violations::new();
     let rule = violations.take(check::rule(draft));
     violations.extend(routable(connection, team, draft).await?);
@@ -193,7 +195,7 @@ async fn examine(connection: &impl ConnectionTrait, team: TeamId, draft: &Rule) 
 }
 
 /// Where a position from 1 lies among so many others; 0 and what is beyond the end mean last.
-fn index_of(position: i32, others: usize) -> usize {
+fn index_of(position: u32, others: usize) -> usize {
     match usize::try_from(position) {
         Ok(position @ 1..) => (position - 1).min(others),
         _ => others,

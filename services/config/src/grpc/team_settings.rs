@@ -6,6 +6,7 @@ use watchbell_contracts::config::v1::{
     GetDigestSettingsRequest, GetDigestSettingsResponse, UpdateComplianceRecipientsRequest,
     UpdateComplianceRecipientsResponse, UpdateDigestSettingsRequest, UpdateDigestSettingsResponse,
 };
+use watchbell_model::digest_settings;
 use watchbell_runtime::auth::Principal;
 
 use super::{checked, existing, given};
@@ -71,8 +72,8 @@ pub(super) async fn update_digest(
         &update,
         request.update_mask.as_ref(),
     )?;
-    let digest: DigestSettings = checked("settings", check::digest(&merged))?;
-    row.digest = digest.encode_to_vec();
+    let digest = checked("settings", digest_settings::DigestSettings::try_from(&merged))?;
+    row.digest = DigestSettings::from(&digest).encode_to_vec();
     row.digest_version += 1;
     let settings = row.digest()?;
     teams::put_settings(change.connection(), row).await?;

@@ -9,7 +9,6 @@ use watchbell_contracts::config::v1::{
     DigestSettings, InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference,
     UnsubscribeRequest, UnsubscribeResponse, channel::Destination,
 };
-use watchbell_model::convert;
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::unsubscribe::{LinkId, Subscription, Unsubscribe};
@@ -232,7 +231,7 @@ impl Link<'_> {
         let Some(before) = before.flatten() else {
             return Ok(false);
         };
-        let word = convert::preference(&Preference {
+        let word = Word::read(&Preference {
             topic: topic.to_string(),
             ..before
         });
@@ -331,7 +330,7 @@ fn within(words: Vec<(Topic, Option<Word>)>, now: &[Preference]) -> Result<Vec<(
     let mut fewer = Vec::new();
     for (index, (topic, word)) in words.into_iter().enumerate() {
         let current = now.iter().find(|now| now.topic == topic.as_str());
-        let current = current.map_or(Ok((topic, None)), convert::preference);
+        let current = current.map_or(Ok((topic, None)), Word::read);
         let (_, current) = current.map_err(|err| Error::corrupt("preferences", err))?;
         match word {
             Some(word) if word.is_within(current.unwrap_or(Word::Off)) => fewer.push((topic, word)),

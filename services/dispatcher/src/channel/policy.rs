@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use watchbell_contracts::config::v1::{self as config, channel::Destination};
 use watchbell_model::ChannelKind;
 use watchbell_model::channel::{LaneLimits, StormLimit};
-use watchbell_model::convert::{self, FromWire, quiet_hours};
+use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::retry::RetrySchedule;
@@ -102,10 +102,16 @@ impl Terms {
             .flatten()
             .unwrap_or(ChannelKind::Webhook);
         let (retry, limits) = violations
-            .take_under("delivery", convert::delivery(channel.delivery.as_ref(), kind))
+            .take_under(
+                "delivery",
+                watchbell_model::channel::delivery(channel.delivery.as_ref(), kind),
+            )
             .unwrap_or_else(|| (RetrySchedule::default(), LaneLimits::default_for(kind)));
         let zone = zone.and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC);
-        let quiet = channel.quiet_hours.as_ref().map(|quiet| quiet_hours(quiet, zone));
+        let quiet = channel
+            .quiet_hours
+            .as_ref()
+            .map(|quiet| QuietHours::read(quiet, zone));
         let quiet = quiet.and_then(|quiet| violations.take(quiet)).flatten();
         if !violations.is_empty() {
             tracing::warn!(channel = channel.id, %violations, "a channel's configuration is not understood in full");

@@ -121,15 +121,6 @@ fn a_filter_reads_back_from_its_message() {
     );
 }
 
-#[test]
-fn an_expression_that_cannot_be_true_is_readable_and_not_to_be_saved() {
-    let filter = filter(&[], &[], &[], "event.severity_rank == 'HIGH'");
-    assert_eq!(
-        filter.check().unwrap_err().iter().next().unwrap().field,
-        "expression"
-    );
-}
-
 proptest! {
     /// A filter is the conjunction of its conditions, and an empty condition is no condition.
     #[test]
