@@ -10,12 +10,13 @@ use watchbell_model::Data;
 use watchbell_model::convert::{FromWire, duration, structure, timestamp};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
-use crate::event::StoredEvent;
 use crate::job::{Attempt, Job, Outcome, State, Submission};
+use crate::lanes::LaneId;
 use crate::senders::logged::LoggedHeaders;
 use crate::state::feed::Change;
 use crate::store::entities::{attempts, deliveries, events};
 use crate::store::{Corrupt, NotificationRow, instant};
+use watchbell_model::accepted_event::AcceptedEvent;
 
 /// A delivery from its row, without attempts.
 pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrupt> {
@@ -79,7 +80,7 @@ pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, 
     })
 }
 
-fn event(event: &StoredEvent) -> event_wire::Event {
+fn event(event: &AcceptedEvent) -> event_wire::Event {
     // What was stored before data had its bounds may be more than a struct carries, and must not spoil a page.
     let data = event.data.parse::<Data>().ok();
     event_wire::Event {
@@ -123,7 +124,7 @@ pub(crate) fn new_deliveries(submission: &Submission) -> Vec<Change> {
     let routes = submission.routes.iter();
     routes
         .map(|planned| {
-            let inbox = planned.route.lane(event.team_id).is_none();
+            let inbox = LaneId::of(&planned.route, event.team_id).is_none();
             let state = if inbox { State::Delivered } else { State::Pending };
             let mut delivery = skeleton(event, planned.id, event.accepted_at);
             delivery.route = Some((&*planned.route).into());
@@ -183,7 +184,7 @@ fn made(attempt: &Attempt) -> wire::Attempt {
     }
 }
 
-fn skeleton(event: &StoredEvent, id: DeliveryId, created_at: DateTime<Utc>) -> wire::Delivery {
+fn skeleton(event: &AcceptedEvent, id: DeliveryId, created_at: DateTime<Utc>) -> wire::Delivery {
     wire::Delivery {
         id: id.to_string(),
         team_id: event.team_id.to_string(),

@@ -1,86 +1,40 @@
-//! An event as the Dispatcher keeps and carries it. Its payload stays the JSON text that came in: nothing on the way
-//! parses it again, and whatever is made of an event for many deliveries is made once and shared.
+//! How much memory events take.
 
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use watchbell_model::ids::{EventId, TeamId};
-use watchbell_model::{Category, Severity};
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_runtime::shares;
 
 /// Of jobs that share an event so many pay for it: when the others have gone, it takes so many times what is counted.
 const SHARERS: usize = 4;
 
-/// An accepted event.
-#[derive(Debug, Clone)]
-pub(crate) struct StoredEvent {
-    /// Whose.
-    pub(crate) team_id: TeamId,
-    /// Unique in the team; the receiver's idempotency key.
-    pub(crate) id: EventId,
-    /// `finding.created`
-    pub(crate) event_type: Arc<str>,
-    /// How bad it is.
-    pub(crate) severity: Severity,
-    /// What sort of fact it is.
-    pub(crate) category: Category,
-    /// The part of the platform it came from; may be empty.
-    pub(crate) source: String,
-    /// When it happened.
-    pub(crate) occurred_at: DateTime<Utc>,
-    /// When it was accepted.
-    pub(crate) accepted_at: DateTime<Utc>,
-    /// One line.
-    pub(crate) title: String,
-    /// Where to look closer; may be empty.
-    pub(crate) url: String,
-    /// What it is about; may be empty.
-    pub(crate) subject: String,
-    /// The payload: the JSON text of one object.
-    pub(crate) data: String,
-    /// Made by `SendTest`.
-    pub(crate) test: bool,
-    /// Of whoever emitted it.
-    pub(crate) traceparent: Option<String>,
-    /// Used instead of a rendering of the event.
-    pub(crate) email: Option<RenderedEmail>,
-    /// The body of its webhook requests, made by the first of them.
-    pub(crate) body: OnceLock<Bytes>,
-}
-
-/// An email that is rendered already, such as a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RenderedEmail {
-    /// One line.
-    pub(crate) subject: String,
-    /// The `text/plain` part.
-    pub(crate) text: String,
-    /// The `text/html` part.
-    pub(crate) html: String,
-}
-
-// === impl StoredEvent ===
-
-impl StoredEvent {
+/// An event that is held in memory.
+pub(crate) trait InMemory {
     /// How many places it takes in memory, by what has no narrow bound: its payload, or its rendered email. The body of its
     /// webhook requests, made when the first is sent, takes about as much again and is not counted.
-    pub(crate) fn places(&self) -> usize {
+    fn places(&self) -> usize;
+
+    /// How many places each of so many jobs takes that share it: one, and a part of the event's others. However many share
+    /// it at first, the last few pay for it.
+    fn places_shared(&self, jobs: usize) -> usize;
+
+    /// The same event for whoever only needs to know which it was.
+    fn without_payload(self: Arc<Self>) -> Arc<Self>;
+}
+
+impl InMemory for AcceptedEvent {
+    fn places(&self) -> usize {
         let email = self.email.as_ref().map_or(0, |email| {
             email.subject.len() + email.text.len() + email.html.len()
         });
         shares::places(self.data.len() + email)
     }
 
-    /// How many places each of so many jobs takes that share it: one, and a part of the event's others. However many share
-    /// it at first, the last few pay for it.
-    pub(crate) fn places_shared(&self, jobs: usize) -> usize {
+    fn places_shared(&self, jobs: usize) -> usize {
         1 + (self.places() - 1).div_ceil(jobs.clamp(1, SHARERS))
     }
 
-    /// The same event for whoever only needs to know which it was.
-    pub(crate) fn without_payload(self: Arc<Self>) -> Arc<Self> {
+    fn without_payload(self: Arc<Self>) -> Arc<Self> {
         if self.places() == 1 {
             return self;
         }

@@ -10,11 +10,11 @@ use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
 use watchbell_runtime::problem::Problem;
 use watchbell_runtime::shares::Share;
 
-use crate::event::StoredEvent;
 use crate::lanes::{LaneId, Weigh};
 use crate::maintenance::reconciler::Hold;
-use crate::route::Route;
 use crate::senders::{Report, Verdict};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::Route;
 
 /// Where a delivery stands. The numbers are those of the contract and of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,7 +51,7 @@ pub(crate) enum ParkedFor {
 /// An event and its routes, to be committed.
 #[derive(Debug)]
 pub(crate) struct Submission {
-    pub(crate) event: Arc<StoredEvent>,
+    pub(crate) event: Arc<AcceptedEvent>,
     pub(crate) routes: Vec<Planned>,
     /// Keep its deliveries leased, but out of the lanes: whoever submitted it carries them.
     pub(crate) at_once: bool,
@@ -84,7 +84,7 @@ pub(crate) struct Committed {
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) id: DeliveryId,
-    pub(crate) event: Arc<StoredEvent>,
+    pub(crate) event: Arc<AcceptedEvent>,
     /// Its part of the memory that the event takes, which jobs of other routes may share.
     pub(crate) places: usize,
     pub(crate) route: Arc<Route>,
@@ -170,7 +170,7 @@ impl State {
 impl Submission {
     /// A submission of which nothing waits yet.
     pub(crate) fn new(
-        event: StoredEvent,
+        event: AcceptedEvent,
         routes: Vec<Planned>,
         at_once: bool,
         answer: oneshot::Sender<Result<Committed, Problem>>,

@@ -168,7 +168,11 @@ fn a_critical_finding_as_messages(bencher: Bencher<'_, '_>) {
     let (team, event) = (team(500, false), event("finding.created", Severity::Critical));
     bencher.counter(ItemsCount::new(1_usize)).bench(|| {
         let decision = decide(divan::black_box(&team), divan::black_box(&event));
-        decision.routes.iter().map(Route::from).collect::<Vec<_>>()
+        decision
+            .routes
+            .iter()
+            .map(|route| Route::from(&watchbell_model::route::Route::from(route)))
+            .collect::<Vec<_>>()
     });
 }
 

@@ -5,6 +5,7 @@ use watchbell_contracts::router::v1::ExplainResponse;
 use watchbell_model::{
     decision::{Outcome, Route, Stage, Step, StepSubject},
     event::{Event, EventDraft},
+    route,
     snapshot::TeamSnapshot,
     vocabulary::ChannelHealth,
 };
@@ -28,7 +29,11 @@ pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>)
         .iter()
         .filter_map(|route| hold(snapshot, event, route, at));
     ExplainResponse {
-        routes: decision.routes.iter().map(Into::into).collect(),
+        routes: decision
+            .routes
+            .iter()
+            .map(|route| (&route::Route::from(route)).into())
+            .collect(),
         steps: decision
             .steps
             .iter()

@@ -1,15 +1,17 @@
 //! What happens to an event between a caller's words and the Dispatcher's commit: validate, decide, submit.
 
 use prost::Message;
-use watchbell_contracts::{dispatcher::v1::SubmitRequest, event::v1 as wire, router::v1::EmitResponse};
+use watchbell_contracts::{event::v1 as wire, router::v1::EmitResponse};
 use watchbell_model::{
+    AcceptedEvent,
     clock::SharedClock,
     event::{Event, EventDraft},
     ids::TeamId,
+    route::Route,
     snapshot::TeamSnapshot,
     violation::{Violations, reason},
 };
-use watchbell_runtime::{problem, shares::places, telemetry::propagate, workshop::Workshop};
+use watchbell_runtime::{shares::places, telemetry::propagate, workshop::Workshop};
 
 use crate::{
     decide::decide, error::Error, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns,
@@ -55,11 +57,9 @@ impl Intake {
         event: Option<wire::Event>,
         path: &str,
     ) -> Result<EmitResponse, Error> {
-        let (event_id, request) = self.decide(team, event, path).await?;
-        let response = self.submitter.submit(team, request).await?;
-        if let Some(error) = response.error {
-            return Err(Error::Refused(problem::from_message(&error)));
-        }
+        let (event, routes) = self.decide(team, event, path).await?;
+        let event_id = event.id.to_string();
+        let response = self.submitter.submit(event, routes).await?;
         Ok(EmitResponse {
             event_id,
             duplicate: response.duplicate,
@@ -68,14 +68,14 @@ impl Intake {
         })
     }
 
-    /// The event's id, and what is to be committed. Nothing else is kept until then: parsed, an event takes several times
-    /// the memory of its text.
+    /// What is to be committed. Nothing else is kept until then: parsed, an event takes several times the memory of its
+    /// text.
     async fn decide(
         &self,
         team: TeamId,
         event: Option<wire::Event>,
         path: &str,
-    ) -> Result<(String, SubmitRequest), Error> {
+    ) -> Result<(AcceptedEvent, Vec<Route>), Error> {
         let snapshot = self.snapshots.of(team).await?;
         let draft = draft(event, path)?;
         let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
@@ -94,7 +94,7 @@ impl Intake {
         draft: EventDraft,
         snapshot: &TeamSnapshot,
         path: &str,
-    ) -> Result<(String, SubmitRequest), Error> {
+    ) -> Result<(AcceptedEvent, Vec<Route>), Error> {
         let event = self.parse(draft, snapshot, path)?;
         let traceparent = propagate::traceparent();
         // As with attempts: in a trace that nobody keeps, only who debugs has the span.
@@ -105,16 +105,8 @@ impl Intake {
         };
         let decision = span.in_scope(|| decide(snapshot, &event));
         self.metrics.failed_expressions(&decision);
-        let event_id = event.id.to_string();
-        let request = SubmitRequest {
-            sequence: 0,
-            team_id: team.to_string(),
-            event: Some(event.into()),
-            routes: decision.routes.iter().map(Into::into).collect(),
-            traceparent: traceparent.unwrap_or_default(),
-            email: None,
-        };
-        Ok((event_id, request))
+        let routes = decision.routes.iter().map(Into::into).collect();
+        Ok((AcceptedEvent::new(event, traceparent, self.clock.now()), routes))
     }
 
     /// The event that a draft words, checked against the team's catalog.

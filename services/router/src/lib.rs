@@ -18,13 +18,13 @@ mod testing;
 use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
-use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
+use watchbell_contracts::api::SnapshotApi;
 use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{Stage, TaskSet};
 use watchbell_runtime::workshop::Workshop;
 
-pub use crate::decide::decide;
+pub use crate::{decide::decide, submitter::Dispatchers};
 use crate::{intake::Intake, metrics::Metrics, snapshots::Snapshots, submitter::Submitter, turns::Turns};
 
 /// The service.
@@ -40,8 +40,8 @@ pub struct Needs {
     pub config: Arc<dyn SnapshotApi>,
     /// Which of them have changed.
     pub feed: ConfigFeed,
-    /// Every Dispatcher that may be submitted to; at least one.
-    pub dispatchers: Vec<Arc<dyn DispatcherApi>>,
+    /// Where it submits to.
+    pub dispatchers: Dispatchers,
     /// Where it measures.
     pub meter: Meter,
 }

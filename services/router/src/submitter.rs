@@ -1,5 +1,5 @@
-//! Hands decisions to the Dispatcher. One long-lived stream to each Dispatcher carries the submissions of all callers,
-//! so that an `Emit` costs a message and not a call. A submission is answered after the commit, or told that no
+//! Hands decisions to the Dispatcher: by a call when it is in this process. Otherwise one long-lived stream to each
+//! Dispatcher carries the submissions of all callers, so that an `Emit` costs a message and not a call. A submission is answered after the commit, or told that no
 //! Dispatcher could be asked; one that was in flight on a stream that broke may have been committed, and repeating it
 //! is safe because event ids are unique.
 
@@ -24,8 +24,12 @@ use watchbell_contracts::{
     api::DispatcherApi,
     dispatcher::v1::{SubmitRequest, SubmitResponse},
 };
-use watchbell_model::ids::TeamId;
-use watchbell_runtime::shares::{Shares, places};
+use watchbell_model::{AcceptedEvent, ids::TeamId, route::Route};
+use watchbell_runtime::{
+    problem::{Problem, from_message},
+    shares::{Shares, places},
+    submit::Submit,
+};
 
 pub(crate) use self::link::LinkLoop;
 use self::{
@@ -42,9 +46,24 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// than what a Dispatcher takes of it: its digests and notices do not come by here, and have room there.
 const PLACES: usize = 12_288;
 
+/// Where the Router submits to.
+pub enum Dispatchers {
+    /// The Dispatcher of this process.
+    Local(Arc<dyn Submit>),
+    /// Those of other processes; at least one.
+    Remote(Vec<Arc<dyn DispatcherApi>>),
+}
+
+/// Hands events on and waits for their commits.
+#[derive(Clone)]
+pub(crate) enum Submitter {
+    Local(Arc<dyn Submit>),
+    Remote(Remote),
+}
+
 /// Submits to the least busy Dispatcher that is there, and to one that has not reached Config only when there is no other.
 #[derive(Clone)]
-pub(crate) struct Submitter {
+pub(crate) struct Remote {
     links: Arc<[Arc<Link>]>,
     turn: Arc<AtomicUsize>,
     room: Shares,
@@ -54,6 +73,48 @@ pub(crate) struct Submitter {
 // === impl Submitter ===
 
 impl Submitter {
+    /// A submitter, and for each Dispatcher of another process the loop that must run for it.
+    pub(crate) fn new(dispatchers: Dispatchers) -> (Self, Vec<LinkLoop>) {
+        match dispatchers {
+            Dispatchers::Local(dispatcher) => (Self::Local(dispatcher), Vec::new()),
+            Dispatchers::Remote(dispatchers) => {
+                let (remote, loops) = Remote::new(dispatchers);
+                (Self::Remote(remote), loops)
+            }
+        }
+    }
+
+    /// Commits an event and its routes. The answer's routes are those stored: with a duplicate the first ones.
+    pub(crate) async fn submit(
+        &self,
+        event: AcceptedEvent,
+        routes: Vec<Route>,
+    ) -> Result<SubmitResponse, Error> {
+        match self {
+            Self::Local(dispatcher) => {
+                let submitted = timeout(ANSWER, dispatcher.submit(event, routes)).await;
+                let submitted = submitted
+                    .unwrap_or_else(|_| Err(Problem::unavailable("the Dispatcher takes too long")))?;
+                Ok(SubmitResponse {
+                    duplicate: submitted.duplicate,
+                    routes: submitted.routes.iter().map(|route| (&**route).into()).collect(),
+                    ..SubmitResponse::default()
+                })
+            }
+            Self::Remote(remote) => {
+                let response = remote.submit(event.team_id, event.into_message(&routes)).await?;
+                match response.error {
+                    Some(error) => Err(Error::Refused(from_message(&error))),
+                    None => Ok(response),
+                }
+            }
+        }
+    }
+}
+
+// === impl Remote ===
+
+impl Remote {
     /// A submitter, and for each Dispatcher the loop that must run for it.
     pub(crate) fn new(dispatchers: Vec<Arc<dyn DispatcherApi>>) -> (Self, Vec<LinkLoop>) {
         let (links, loops) = dispatchers

@@ -7,7 +7,7 @@ use url::Url;
 use watchbell_contracts::event::v1::{self as wire, event::Payload};
 
 use crate::catalog::Catalog;
-use crate::convert::{FromWire as _, data, instant, optional, timestamp};
+use crate::convert::{data, instant, optional};
 use crate::data::{Data, InvalidData, MAX_BYTES};
 use crate::ids::{EventId, TeamId};
 use crate::pattern::EventType;
@@ -212,25 +212,6 @@ fn json_text(text: Bytes) -> Result<Data, InvalidData> {
     String::from_utf8(text.into())
         .map_err(|_| InvalidData::NotUtf8)?
         .try_into()
-}
-
-impl From<Event> for wire::Event {
-    /// An event with its payload as the JSON text that it came as: how services hand events to one another.
-    fn from(event: Event) -> Self {
-        Self {
-            id: event.id.to_string(),
-            r#type: event.event_type.to_string(),
-            severity: event.severity.to_wire(),
-            category: event.category.to_wire(),
-            source: event.source,
-            occurred_at: Some(timestamp(event.occurred_at)),
-            title: event.title,
-            url: event.url.unwrap_or_default(),
-            subject: event.subject.unwrap_or_default(),
-            test: event.test,
-            payload: Some(Payload::DataJson(event.data.into_text().into())),
-        }
-    }
 }
 
 /// A short text without control characters, which headers and databases do not take.

@@ -5,6 +5,7 @@
 //! Text from outside becomes a value of this crate once, through a constructor that collects every
 //! [`violation::FieldViolation`]; past that point nothing is checked twice.
 
+pub mod accepted_event;
 pub mod brand;
 pub mod catalog;
 pub mod channel;
@@ -29,6 +30,7 @@ pub mod payload;
 pub mod preference;
 pub mod quiet_hours;
 pub mod retry;
+pub mod route;
 pub mod rule;
 pub mod secret;
 pub mod severities;
@@ -39,6 +41,7 @@ pub mod unsubscribe;
 pub mod violation;
 pub mod vocabulary;
 
+pub use accepted_event::AcceptedEvent;
 pub use data::Data;
 pub use email::EmailAddress;
 pub use event::{Event, EventDraft};

@@ -13,6 +13,7 @@ pub mod settings;
 pub mod shares;
 pub mod shutdown;
 pub mod stale_cache;
+pub mod submit;
 pub mod tasks;
 pub mod telemetry;
 #[cfg(test)]

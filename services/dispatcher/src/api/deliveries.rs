@@ -20,13 +20,13 @@ use crate::channel::people::Refusal;
 use crate::delivery::precheck::DELETED;
 use crate::encode;
 use crate::error::Error;
-use crate::event::StoredEvent;
 use crate::job::State;
 use crate::lanes::LaneId;
-use crate::route::Route;
 use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Patience, Transaction};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::Route;
 
 /// A name that may be left out. One that cannot be one is a violation: not every database takes any text as a filter.
 fn named<T>(text: String, field: &str, violations: &mut Violations) -> Option<String>
@@ -162,7 +162,7 @@ pub(super) async fn replay(
 }
 
 /// Who was removed hears nothing, by a replay neither. While Config is away the delivery itself finds out.
-async fn check_wanted(core: &Core, event: &StoredEvent, route: &Route) -> Result<(), Error> {
+async fn check_wanted(core: &Core, event: &AcceptedEvent, route: &Route) -> Result<(), Error> {
     if route.kind == ChannelKind::InApp {
         return Ok(());
     }
@@ -187,7 +187,7 @@ async fn insert_replay(
     core: &Core,
     transaction: &Transaction,
     original: &deliveries::Model,
-    event: &Arc<StoredEvent>,
+    event: &Arc<AcceptedEvent>,
     route: &Arc<Route>,
     id: DeliveryId,
 ) -> Result<(), Error> {

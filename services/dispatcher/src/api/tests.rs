@@ -22,12 +22,12 @@ use crate::channel::policy::Terms;
 use crate::delivery::pump::attempt;
 use crate::encode;
 use crate::error::Error;
-use crate::event::StoredEvent;
 use crate::job::{Job, Outcome, State};
 use crate::lanes::LaneId;
-use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
 use crate::state::Core;
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::{Reason, Route, Target};
 
 const DEFAULT_TYPE: &str = "finding.created";
 
@@ -118,16 +118,14 @@ async fn resolve_draft(
 }
 
 /// Sends by a channel that is not saved, and notes nothing of it.
-async fn try_out(core: &Core, event: StoredEvent, route: Route, terms: &Terms) -> wire::SendTestResponse {
+async fn try_out(core: &Core, event: AcceptedEvent, route: Route, terms: &Terms) -> wire::SendTestResponse {
     let now = event.accepted_at;
     let event = Arc::new(event);
     let id = DeliveryId::generate(now);
     let job = Job {
         id,
         places: event.places_shared(1),
-        lane: route
-            .lane(event.team_id)
-            .unwrap_or(LaneId(event.team_id.as_uuid())),
+        lane: LaneId::of(&route, event.team_id).unwrap_or(LaneId(event.team_id.as_uuid())),
         event,
         route: Arc::new(route),
         owner: core.owner(),
@@ -220,15 +218,10 @@ fn route(channel: ChannelId, terms: &Terms, recipient: &str) -> Result<Route, Er
             channel: Some(channel),
         },
     };
-    let reason = Reason {
-        code: "test".to_owned(),
-        sentence: "Somebody asked for a test.".to_owned(),
-        rule_id: String::new(),
-    };
     Ok(Route {
         kind,
         target,
-        reason,
+        reason: Reason::new("test", "Somebody asked for a test."),
         mentions: vec![],
     })
 }
@@ -239,26 +232,9 @@ async fn synthetic(
     team: TeamId,
     event_type: &str,
     now: DateTime<Utc>,
-) -> Result<StoredEvent, Error> {
+) -> Result<AcceptedEvent, Error> {
     if let Some(event) = Catalog::built_in().synthetic(event_type, team, now) {
-        return Ok(StoredEvent {
-            team_id: team,
-            id: event.id,
-            event_type: event.event_type.as_str().into(),
-            severity: event.severity,
-            category: event.category,
-            source: event.source,
-            occurred_at: event.occurred_at.trunc_subsecs(6),
-            accepted_at: now.trunc_subsecs(6),
-            title: event.title,
-            url: event.url.unwrap_or_default(),
-            subject: event.subject.unwrap_or_default(),
-            data: event.data.into_text(),
-            test: true,
-            traceparent: None,
-            email: None,
-            body: OnceLock::new(),
-        });
+        return Ok(AcceptedEvent::new(event, None, now));
     }
     let request = config::GetTeamSnapshotRequest {
         team_id: team.to_string(),
@@ -283,7 +259,7 @@ async fn synthetic(
     } else {
         &custom.title
     };
-    Ok(StoredEvent {
+    Ok(AcceptedEvent {
         team_id: team,
         id: EventId::generate(now),
         event_type: custom.name.as_str().into(),

@@ -21,7 +21,7 @@ use watchbell_runtime::stale_cache::{Answer, StaleCache};
 
 use crate::channel::people::People;
 use crate::channel::policy::Terms;
-use crate::route::Route;
+use watchbell_model::route::Route;
 
 /// How long an answer is used before it is asked for again although nobody said that it changed.
 const FRESH: Duration = Duration::from_secs(300);

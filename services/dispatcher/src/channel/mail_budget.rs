@@ -9,8 +9,8 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use watchbell_model::ids::TeamId;
 
 use crate::channel::policy::Terms;
-use crate::route::Route;
 use crate::senders::Via;
+use watchbell_model::route::Route;
 
 /// What the teams have sent in the present hour.
 #[derive(Debug)]

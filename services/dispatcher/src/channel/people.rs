@@ -7,8 +7,8 @@ use watchbell_contracts::config::v1::{EmailDestination, ListOptOutsResponse};
 use watchbell_model::catalog::RECEIPT;
 use watchbell_model::ids::{ChannelId, MemberId};
 
-use crate::event::StoredEvent;
-use crate::route::{Route, Target};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::{Route, Target};
 
 /// A team's members, what they turned off, and who gets its receipts and its digest.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +93,7 @@ impl People {
     }
 
     /// Why a mail that goes by no channel is not to be sent any more, if it is not.
-    pub(crate) fn refuse(&self, event: &StoredEvent, route: &Route) -> Option<Refusal> {
+    pub(crate) fn refuse(&self, event: &AcceptedEvent, route: &Route) -> Option<Refusal> {
         let gone = |message: &str| Some(Refusal::Gone(message.to_owned()));
         match &route.target {
             Target::Person {
@@ -150,7 +150,7 @@ impl People {
 /// where it was asked to.
 pub(crate) fn refuse_recipient(
     channel: &EmailDestination,
-    event: &StoredEvent,
+    event: &AcceptedEvent,
     route: &Route,
 ) -> Option<Refusal> {
     let Target::Address {

@@ -14,10 +14,10 @@ use watchbell_model::retry::RetrySchedule;
 use watchbell_model::violation::Violations;
 
 use crate::channel::people::{People, Refusal, refuse_recipient};
-use crate::event::StoredEvent;
 use crate::lanes::LanePolicy;
-use crate::route::Route;
 use crate::senders::{ResolvedChannel, Via};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::Route;
 
 /// A channel's terms.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ impl Terms {
     }
 
     /// Why something is not to be sent on these terms, whatever was decided before.
-    pub(crate) fn refuse(&self, event: &StoredEvent, route: &Route) -> Option<Refusal> {
+    pub(crate) fn refuse(&self, event: &AcceptedEvent, route: &Route) -> Option<Refusal> {
         if route.channel_id().is_none() {
             return self.people.refuse(event, route);
         }

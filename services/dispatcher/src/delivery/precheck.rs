@@ -12,9 +12,9 @@ use crate::channel::people::{Refusal, lists};
 use crate::channel::policy::Terms;
 use crate::job::{Job, Outcome, ParkedFor, State};
 use crate::maintenance::replan::held_until;
-use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
 use crate::state::Core;
+use watchbell_model::route::{Reason, Route, Target};
 
 /// What cannot be tried because Config has never answered for its channel is looked at again after so long.
 const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
@@ -127,11 +127,10 @@ fn by_channel(id: ChannelId, address: &str, name: &str, route: &Route) -> Route 
             address: address.to_owned(),
             channel: Some(id),
         },
-        reason: Reason {
-            code: "rule_matched".to_owned(),
-            sentence: format!("A rule sends it to “{name}”, which lists this address."),
-            rule_id: String::new(),
-        },
+        reason: Reason::new(
+            "rule_matched",
+            format!("A rule sends it to “{name}”, which lists this address."),
+        ),
         ..route.clone()
     }
 }

@@ -18,9 +18,9 @@ use crate::delivery::follow_up::{breaks, follow_up, rest};
 use crate::delivery::precheck::screen;
 use crate::job::{Attempt, Break, Job, Outcome};
 use crate::lanes::{LaneId, Weigh as _};
-use crate::route::Target;
 use crate::senders::{Parcel, Report, Verdict};
 use crate::state::Core;
+use watchbell_model::route::Target;
 
 /// Taken from the lanes at once.
 const GULP: usize = 256;

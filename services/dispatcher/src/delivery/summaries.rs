@@ -14,16 +14,16 @@ use watchbell_model::{Category, Severity};
 
 use crate::channel::cache::Known;
 use crate::encode;
-use crate::event::StoredEvent;
 use crate::job::{Outcome, State, Submission};
 use crate::lanes::LaneId;
 use crate::maintenance::health_reporter::plan;
-use crate::route::{Reason, Route};
 use crate::senders::summary::{Item, SUMMARY_TYPE, Summary, Why};
 use crate::state::Core;
 use crate::state::feed::Change;
 use crate::store::entities::deliveries;
 use crate::store::{Db, Gathered, GatheringLane, NewDelivery, Transaction, instant};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::{Reason, Route};
 
 /// Told by one summary.
 const MAX_TOLD: usize = 5_000;
@@ -129,11 +129,7 @@ async fn tell(
     let team = TeamId::from_uuid(rows[0].delivery.team_id);
     let summary = summary(&rows, why);
     let route = Route {
-        reason: Reason {
-            code: "summary".to_owned(),
-            sentence: summary.explanation(),
-            rule_id: String::new(),
-        },
+        reason: Reason::new("summary", summary.explanation()),
         mentions: vec![],
         ..route.clone()
     };
@@ -205,9 +201,9 @@ fn event(
     team_id: TeamId,
     summary: &Summary,
     now: DateTime<Utc>,
-) -> Result<StoredEvent, serde_json::Error> {
+) -> Result<AcceptedEvent, serde_json::Error> {
     let now = now.trunc_subsecs(6);
-    Ok(StoredEvent {
+    Ok(AcceptedEvent {
         team_id,
         id: EventId::generate(now),
         event_type: SUMMARY_TYPE.into(),

@@ -207,7 +207,7 @@ impl<'c> Headroom<'c> {
             submission
                 .routes
                 .iter()
-                .filter_map(|planned| planned.route.lane(team))
+                .filter_map(|planned| LaneId::of(&planned.route, team))
         };
         let full = lanes().find(|lane| *self.of(*lane) == 0);
         let places = submission.places_of_each();

@@ -22,11 +22,11 @@ use crate::intake::backpressure::Admission;
 use crate::intake::lock_wait::{Deferred, is_notice};
 use crate::job::{Committed, Job, Outcome, State, Submission};
 use crate::lanes::LaneId;
-use crate::route::Route;
 use crate::state::Core;
 use crate::state::submission_queue::Turns;
 use crate::store::entities::deliveries;
 use crate::store::{NewDelivery, NewNotification, Patience, Writing};
+use watchbell_model::route::Route;
 
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 1000;
@@ -455,7 +455,7 @@ impl Committer {
             let event = &submission.event;
             let mut notified = false;
             for planned in &submission.routes {
-                let lane = planned.route.lane(event.team_id);
+                let lane = LaneId::of(&planned.route, event.team_id);
                 let owned = match lane {
                     None => false,
                     Some(_) if submission.at_once => true,
@@ -532,7 +532,7 @@ impl Committer {
             }
             let places = submission.places_of_each();
             for (planned, route) in submission.routes.iter().enumerate() {
-                if let Some(lane) = route.route.lane(submission.event.team_id) {
+                if let Some(lane) = LaneId::of(&route.route, submission.event.team_id) {
                     let room = lanes.reserve(lane, places, now);
                     placements.push(Placement {
                         submission: index,
@@ -613,10 +613,8 @@ impl Committer {
                 if submission.at_once {
                     let jobs = submission.routes.iter().enumerate().map(|(planned, route)| {
                         // The inbox has no lane, and its job nothing to do.
-                        let lane = route
-                            .route
-                            .lane(submission.event.team_id)
-                            .unwrap_or(LaneId(Uuid::nil()));
+                        let lane = LaneId::of(&route.route, submission.event.team_id);
+                        let lane = lane.unwrap_or(LaneId(Uuid::nil()));
                         job(&submission, planned, lane)
                     });
                     committed.jobs = jobs.collect();

@@ -17,12 +17,12 @@ use watchbell_runtime::auth::internal_request;
 
 use crate::channel::cache::Known;
 use crate::channel::policy::Terms;
-use crate::event::StoredEvent;
 use crate::job::{Planned, Submission};
-use crate::route::{Reason, Route, Target};
 use crate::state::Core;
 use crate::store::entities::channel_health;
 use crate::store::{Noted, instant};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::{Reason, Route, Target};
 
 /// The type of the event that tells the Owners.
 pub(crate) const UNHEALTHY: &str = "channel.unhealthy";
@@ -229,7 +229,7 @@ fn notice(
     terms: &Terms,
     row: &channel_health::Model,
     now: DateTime<Utc>,
-) -> Option<StoredEvent> {
+) -> Option<AcceptedEvent> {
     let event_id: EventId = format!("{UNHEALTHY}:{id}:{}", row.epoch).parse().ok()?;
     let data = serde_json::json!({
         "channel_id": id.to_string(),
@@ -239,7 +239,7 @@ fn notice(
         "to_enable_again": format!("watchbell channels reenable {id} --recover"),
     });
     let public = brand.public_url.as_str().trim_end_matches('/');
-    Some(StoredEvent {
+    Some(AcceptedEvent {
         team_id,
         id: event_id,
         event_type: UNHEALTHY.into(),
@@ -292,11 +292,10 @@ fn inbox() -> Route {
 }
 
 fn told() -> Reason {
-    Reason {
-        code: "channel_unhealthy".to_owned(),
-        sentence: "Owners are told when a channel turns unhealthy.".to_owned(),
-        rule_id: String::new(),
-    }
+    Reason::new(
+        "channel_unhealthy",
+        "Owners are told when a channel turns unhealthy.",
+    )
 }
 
 /// A route with the delivery that will carry it out.

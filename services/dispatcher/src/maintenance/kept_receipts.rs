@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 use watchbell_model::ids::{EventId, TeamId};
 use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
 
-use crate::event::StoredEvent;
 use crate::job::Submission;
 use crate::maintenance::health_reporter::plan;
-use crate::route::{OPERATOR, Reason, Route, Target};
 use crate::state::Core;
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::{OPERATOR, Reason, Route, Target};
 
 /// The type of the event that tells of them.
 pub(crate) const KEPT: &str = "receipt.kept";
@@ -48,13 +48,13 @@ pub(crate) fn tell_kept(core: &Core, team: TeamId) {
     }
 }
 
-fn event(core: &Core, team_id: TeamId, now: DateTime<Utc>) -> Option<StoredEvent> {
+fn event(core: &Core, team_id: TeamId, now: DateTime<Utc>) -> Option<AcceptedEvent> {
     let id: EventId = format!("{KEPT}:{}", now.format("%Y-%m-%d")).parse().ok()?;
     let data = serde_json::json!({
         "team_id": team_id.to_string(),
         "what_to_do": "Set a compliance recipient, or make a member an Owner: the receipts go out by themselves then.",
     });
-    Some(StoredEvent {
+    Some(AcceptedEvent {
         team_id,
         id,
         event_type: KEPT.into(),
@@ -81,7 +81,7 @@ fn to_operator(address: &EmailAddress) -> Route {
             address: address.to_string(),
             channel: None,
         },
-        reason: reason(OPERATOR, "The operator is told what no Owner can be told."),
+        reason: Reason::new(OPERATOR, "The operator is told what no Owner can be told."),
         mentions: vec![],
     }
 }
@@ -90,15 +90,7 @@ fn to_inbox() -> Route {
     Route {
         kind: ChannelKind::InApp,
         target: Target::Inbox,
-        reason: reason("receipt_kept", "The team is told when nobody gets its receipts."),
+        reason: Reason::new("receipt_kept", "The team is told when nobody gets its receipts."),
         mentions: vec![],
-    }
-}
-
-fn reason(code: &str, sentence: &str) -> Reason {
-    Reason {
-        code: code.to_owned(),
-        sentence: sentence.to_owned(),
-        rule_id: String::new(),
     }
 }

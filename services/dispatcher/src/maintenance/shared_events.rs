@@ -7,21 +7,21 @@ use std::sync::{Arc, Weak};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use crate::event::StoredEvent;
 use crate::store::Db;
 use crate::store::entities::deliveries;
+use watchbell_model::accepted_event::AcceptedEvent;
 
 /// A team and an event's id.
 pub(crate) type EventKey = (Uuid, String);
 
 /// The events that were read for claims, as long as a job has them.
 #[derive(Debug, Default)]
-pub(crate) struct SharedEvents(HashMap<EventKey, Weak<StoredEvent>>);
+pub(crate) struct SharedEvents(HashMap<EventKey, Weak<AcceptedEvent>>);
 
 /// An event of which jobs are made.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) event: Arc<StoredEvent>,
+    pub(crate) event: Arc<AcceptedEvent>,
     /// A job has it already.
     is_shared: bool,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Held {
 // === impl Held ===
 
 impl Held {
-    const fn new(event: Arc<StoredEvent>, is_shared: bool) -> Self {
+    const fn new(event: Arc<AcceptedEvent>, is_shared: bool) -> Self {
         Self { event, is_shared }
     }
 

@@ -302,7 +302,7 @@ impl Receivers {
 #[async_trait]
 impl Carrier for Receivers {
     async fn carry(&self, parcel: &Parcel, channel_of: &ResolvedChannel) -> Report {
-        use crate::route::Target;
+        use watchbell_model::route::Target;
         let channel = parcel.route.channel_id();
         let address = match &parcel.route.target {
             Target::Person { address, .. } | Target::Address { address, .. } => Some(address.clone()),

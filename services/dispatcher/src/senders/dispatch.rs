@@ -24,7 +24,7 @@ use super::email::{self, Emails, NotRendered, Sender};
 use super::logged::LoggedHeaders;
 use super::webhook::{Signers, Signing};
 use super::{Carrier, Parcel, Report, ResolvedChannel, Via, slack, teams, webhook};
-use crate::route::Target;
+use watchbell_model::route::Target;
 
 /// How many recipients of one message are served at the same time.
 const MAILS_AT_ONCE: usize = 4;

@@ -14,9 +14,10 @@ use watchbell_testkit::{
 };
 
 use super::*;
-use crate::event::StoredEvent;
-use crate::route::{Mention, Reason, Route};
 use crate::senders::{Verdict, samples};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::mention::Mention;
+use watchbell_model::route::{Reason, Route};
 
 const LATER: Verdict = Verdict::Retryable { retry_after: None };
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -44,7 +45,7 @@ fn local() -> Senders {
     senders(EgressPolicy::allowing_loopback(), None)
 }
 
-fn parcel(event: StoredEvent, kind: ChannelKind, target: Target) -> Parcel {
+fn parcel(event: AcceptedEvent, kind: ChannelKind, target: Target) -> Parcel {
     let reason = Reason {
         sentence: "You asked for it.".to_owned(),
         ..Reason::default()
@@ -65,7 +66,7 @@ fn parcel(event: StoredEvent, kind: ChannelKind, target: Target) -> Parcel {
     }
 }
 
-fn to_channel(event: StoredEvent, kind: ChannelKind) -> Parcel {
+fn to_channel(event: AcceptedEvent, kind: ChannelKind) -> Parcel {
     parcel(event, kind, Target::Channel(ChannelId::generate(samples::noon())))
 }
 
@@ -160,7 +161,7 @@ async fn slack_takes_every_message_hostile_ones_and_summaries_included() {
         samples::event("finding.created"),
         samples::hostile(),
         samples::summary(2_000),
-        StoredEvent {
+        AcceptedEvent {
             test: true,
             ..samples::event("scan.failed")
         },

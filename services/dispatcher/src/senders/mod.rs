@@ -30,8 +30,8 @@ use watchbell_model::ids::{DeliveryId, TeamId};
 pub(crate) use dispatch::{Outside, Senders};
 
 use self::logged::LoggedHeaders;
-use crate::event::StoredEvent;
-use crate::route::Route;
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::Route;
 
 /// The most that is kept of an answer, in bytes.
 pub(crate) const MAX_RESPONSE: usize = 4096;
@@ -52,7 +52,7 @@ pub(crate) struct Parcel {
     #[cfg_attr(not(test), allow(dead_code, reason = "no carrier says it yet"))]
     pub(crate) attempt_number: u32,
     /// What is told.
-    pub(crate) event: Arc<StoredEvent>,
+    pub(crate) event: Arc<AcceptedEvent>,
     /// To whom, and why.
     pub(crate) route: Arc<Route>,
     /// The addresses of a receipt that goes to whoever gets them; empty of everything else.

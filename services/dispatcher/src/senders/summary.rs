@@ -7,7 +7,7 @@ use watchbell_model::Severity;
 
 use super::notice::time_text;
 use super::text::line;
-use crate::event::StoredEvent;
+use watchbell_model::accepted_event::AcceptedEvent;
 
 /// The type of the event that carries a [`Summary`].
 pub(crate) const SUMMARY_TYPE: &str = "notifications.summary";
@@ -61,7 +61,7 @@ pub(crate) struct Item {
 
 impl Summary {
     /// The summary that an event carries, if it carries one.
-    pub(crate) fn of(event: &StoredEvent) -> Option<Self> {
+    pub(crate) fn of(event: &AcceptedEvent) -> Option<Self> {
         if &*event.event_type != SUMMARY_TYPE {
             return None;
         }

@@ -160,10 +160,10 @@ impl Queues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::StoredEvent;
     use crate::senders::samples;
     use chrono::DateTime;
     use tokio::sync::oneshot;
+    use watchbell_model::accepted_event::AcceptedEvent;
     use watchbell_runtime::shares::PLACE;
 
     fn team() -> TeamId {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     fn submission(team_id: TeamId, id: &str) -> Submission {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             team_id,
             id: id.parse().unwrap(),
             ..samples::event("scan.failed")

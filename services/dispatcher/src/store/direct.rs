@@ -96,17 +96,17 @@ mod tests {
     use watchbell_store::testing::{NoMigrations, on_postgres};
 
     use super::*;
-    use crate::event::StoredEvent;
     use crate::job::Submission;
     use crate::senders::samples;
     use crate::store::{Db, Migrator};
+    use watchbell_model::accepted_event::AcceptedEvent;
 
     #[test]
     fn an_id_that_another_transaction_has_inserted_is_known_when_that_commits_and_new_when_not() {
         on_postgres::<Migrator, _>(|store| async move {
             let db = Db::new(store);
             for (id, commits) in [("commits", true), ("rolls-back", false)] {
-                let event = StoredEvent {
+                let event = AcceptedEvent {
                     id: id.parse().unwrap(),
                     ..samples::event("scan.failed")
                 };

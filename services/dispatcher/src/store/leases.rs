@@ -15,11 +15,11 @@ use super::batch::Batch;
 use super::entities::{deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, instant, micros, postgres, sqlite};
-use crate::event::StoredEvent;
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
 use crate::maintenance::reconciler::Hold;
 use crate::maintenance::shared_events::EventKey;
+use watchbell_model::accepted_event::AcceptedEvent;
 
 /// A lane with unleased rows.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +71,7 @@ const OWNERS: &str = "WITH RECURSIVE owner(id) AS (
     )
     SELECT id FROM owner WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = owner.id)";
 
-/// SQL for the places that the event of delivery `d` takes in memory: about as many as [`StoredEvent::places`] counts, for
+/// SQL for the places that the event of delivery `d` takes in memory: about as many as [`AcceptedEvent::places`] counts, for
 /// a rendered email is stored as JSON.
 pub(super) fn places() -> String {
     format!(
@@ -160,7 +160,7 @@ impl Db {
     pub(crate) async fn events_of(
         &self,
         mut keys: Vec<(Uuid, &str)>,
-    ) -> Result<HashMap<EventKey, Arc<StoredEvent>>, DbErr> {
+    ) -> Result<HashMap<EventKey, Arc<AcceptedEvent>>, DbErr> {
         keys.sort_unstable();
         keys.dedup();
         let mut found = HashMap::with_capacity(keys.len());
@@ -334,7 +334,7 @@ impl deliveries::Model {
     /// The job of a row that `owner` has leased, unless its route cannot be read.
     pub(crate) fn job(
         &self,
-        event: &Arc<StoredEvent>,
+        event: &Arc<AcceptedEvent>,
         places: usize,
         owner: Uuid,
         hold: Hold,

@@ -30,8 +30,8 @@ use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::direct::DirectTransaction;
 use self::transaction::Columns;
-use crate::event::StoredEvent;
-use crate::route::Route;
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::Route;
 
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
@@ -184,9 +184,9 @@ fn parsed<T: serde::de::DeserializeOwned>(
 
 impl entities::events::Model {
     /// The event of this row.
-    pub(crate) fn event(self) -> Result<StoredEvent, Corrupt> {
+    pub(crate) fn event(self) -> Result<AcceptedEvent, Corrupt> {
         let row = format!("{} of team {}", self.id, self.team_id);
-        Ok(StoredEvent {
+        Ok(AcceptedEvent {
             team_id: TeamId::from_uuid(self.team_id),
             id: self
                 .id

@@ -43,7 +43,7 @@ impl World {
             clock: TestClock::default().shared(),
             config: config.clone(),
             feed: ConfigFeed::told_by_hand(),
-            dispatchers: vec![dispatcher.clone()],
+            dispatchers: Dispatchers::Remote(vec![dispatcher.clone()]),
             meter: NoopMeterProvider::new().meter("test"),
         };
         Self {

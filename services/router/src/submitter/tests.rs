@@ -8,7 +8,7 @@ use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::shares::PLACE;
 
-use super::{PLACES, Submitter};
+use super::{PLACES, Remote};
 use crate::{
     error::Error,
     testing::{FakeDispatcher, FakeSession, until},
@@ -16,7 +16,7 @@ use crate::{
 
 struct World {
     dispatchers: Vec<std::sync::Arc<FakeDispatcher>>,
-    submitter: Submitter,
+    submitter: Remote,
     shutdown: CancellationToken,
     loops: Vec<JoinHandle<()>>,
 }
@@ -32,7 +32,7 @@ impl World {
             .iter()
             .map(|dispatcher| dispatcher.clone() as _)
             .collect();
-        let (submitter, links) = Submitter::new(peers);
+        let (submitter, links) = Remote::new(peers);
         let shutdown = CancellationToken::new();
         let loops = links
             .into_iter()

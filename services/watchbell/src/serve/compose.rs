@@ -27,7 +27,7 @@ use watchbell_model::{
     secret::Secret,
     unsubscribe::UnsubscribeKeys,
 };
-use watchbell_router::Router;
+use watchbell_router::{Dispatchers, Router};
 use watchbell_runtime::{
     auth::{AuthLayer, CachedKeys, ConfigKeys, GrantedMembers, jwt::MemberTokens},
     client::{self, ClientError, ServiceChannel},
@@ -260,11 +260,15 @@ impl Composition {
 
     fn open_router(&mut self, telemetry: &Telemetry, control: &ControlPlane) -> Result<(), StartError> {
         if self.plan.has(ServiceName::Router) {
+            let dispatchers = match &self.dispatcher {
+                Some(dispatcher) => Dispatchers::Local(dispatcher.clone()),
+                None => Dispatchers::Remote(self.dispatchers()?),
+            };
             let needs = watchbell_router::Needs {
                 clock: self.clock.clone(),
                 config: control.config.clone(),
                 feed: control.feed.clone(),
-                dispatchers: self.dispatchers()?,
+                dispatchers,
                 meter: telemetry.metrics().meter("watchbell.router"),
             };
             self.router = Some(Router::open(needs, &mut self.tasks));
@@ -409,7 +413,7 @@ impl Composition {
         Ok(Arc::new(client.max_decoding_message_size(16 * MAX_MESSAGE_BYTES)))
     }
 
-    /// Every Dispatcher that may be submitted to.
+    /// Every Dispatcher that can be called.
     fn dispatchers(&self) -> Result<Vec<Arc<dyn DispatcherApi>>, StartError> {
         if let Some(dispatcher) = &self.dispatcher {
             return Ok(vec![dispatcher.clone()]);

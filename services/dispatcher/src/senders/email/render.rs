@@ -12,10 +12,10 @@ use watchbell_model::Severity;
 use watchbell_model::brand::Brand;
 
 use super::Footer;
-use crate::event::{RenderedEmail, StoredEvent};
 use crate::senders::notice::{Notice, plain_data, time_text, web_url};
 use crate::senders::summary::Summary;
 use crate::senders::text::{cut, humanise, line, severity_color};
+use watchbell_model::accepted_event::{AcceptedEvent, RenderedEmail};
 
 /// The longest subject; mail programs show less.
 const SUBJECT: usize = 180;
@@ -101,7 +101,7 @@ impl Emails {
     /// The email that tells of an event, or the one that it brings along.
     pub(crate) fn render(
         &self,
-        event: &StoredEvent,
+        event: &AcceptedEvent,
         reason: &str,
         footer: &Footer,
     ) -> Result<RenderedEmail, NotRendered> {
@@ -117,7 +117,7 @@ impl Emails {
     fn render_notice(
         &self,
         notice: &Notice,
-        event: &StoredEvent,
+        event: &AcceptedEvent,
         reason: &str,
         footer: &Footer,
     ) -> Result<RenderedEmail, NotRendered> {
@@ -300,7 +300,7 @@ fn family(event_type: &str) -> &'static str {
 }
 
 /// Where to look when the event itself does not say: the document that its data names.
-fn data_link(event: &StoredEvent) -> Option<String> {
+fn data_link(event: &AcceptedEvent) -> Option<String> {
     let data = plain_data(event);
     ["document_url", "report_url", "link"]
         .iter()

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use url::Url;
 use watchbell_model::brand::Brand;
 
-use crate::event::StoredEvent;
-use crate::route::Mention;
 use crate::senders::notice::{FactValue, Notice, time_text, web_url};
 use crate::senders::summary::{Item, Summary};
 use crate::senders::text::{humanise, severity_color};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::mention::Mention;
 
 const HEADER: usize = 150;
 const SECTION: usize = 3_000;
@@ -25,7 +25,7 @@ const ITEM_TITLE: usize = 180;
 const LIST_SECTIONS: usize = 12;
 
 /// The JSON to post.
-pub(crate) fn message(event: &StoredEvent, mentions: &[Mention], brand: &Brand) -> Value {
+pub(crate) fn message(event: &AcceptedEvent, mentions: &[Mention], brand: &Brand) -> Value {
     match Summary::of(event) {
         Some(summary) => summary_message(&summary, mentions, brand),
         None => notice_message(&Notice::of(event), mentions, brand),
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
     use crate::senders::samples;
 
-    fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
+    fn message(event: &AcceptedEvent, mentions: &[Mention]) -> Value {
         super::message(event, mentions, &Brand::default())
     }
 
@@ -294,7 +294,7 @@ mod tests {
             medium_word: "Moderate".to_owned(),
             ..Brand::default()
         };
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             severity: watchbell_model::Severity::Medium,
             ..samples::event("finding.created")
         };
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_test_says_so() {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             test: true,
             ..samples::event("scan.failed")
         };
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_bare_event() {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             subject: String::new(),
             source: String::new(),
             url: String::new(),
@@ -379,7 +379,7 @@ mod tests {
         ] {
             assert_eq!(escape(text, 100).replace('\u{200b}', "|"), inert);
         }
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             title: "*t* _t_".to_owned(),
             subject: "*s* `s`".to_owned(),
             source: "*o*".to_owned(),
@@ -465,7 +465,7 @@ mod tests {
         #[test]
         fn whatever_an_event_says_the_limits_hold(title in ".{0,300}", value in "[<>&a]{0,3000}", name in ".{0,90}") {
             let data = json!({name: value.clone(), "x": value}).to_string();
-            let event = StoredEvent { title, data, ..samples::event("finding.created") };
+            let event = AcceptedEvent { title, data, ..samples::event("finding.created") };
             check(&message(&event, &[]));
         }
 

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use watchbell_model::Severity;
 use watchbell_model::brand::Brand;
 
-use crate::event::StoredEvent;
-use crate::route::Mention;
 use crate::senders::notice::{Fact, FactValue, Notice, time_text, web_url};
 use crate::senders::summary::{Item, Summary};
 use crate::senders::text::{cut, humanise};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::mention::Mention;
 
 /// The most bytes of one request.
 pub(super) const BUDGET: usize = 19_000;
@@ -28,7 +28,7 @@ const SUBJECT: usize = 256;
 const URL: usize = 3_000;
 
 /// The JSON to post.
-pub(crate) fn message(event: &StoredEvent, mentions: &[Mention], brand: &Brand) -> Value {
+pub(crate) fn message(event: &AcceptedEvent, mentions: &[Mention], brand: &Brand) -> Value {
     match Summary::of(event) {
         Some(summary) => summary_message(&summary, mentions, brand),
         None => notice_message(&Notice::of(event), mentions, brand),
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
     use crate::senders::samples;
 
-    fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
+    fn message(event: &AcceptedEvent, mentions: &[Mention]) -> Value {
         super::message(event, mentions, &Brand::default())
     }
 
@@ -322,7 +322,7 @@ mod tests {
             medium_word: "Moderate".to_owned(),
             ..Brand::default()
         };
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             severity: watchbell_model::Severity::Medium,
             ..samples::event("finding.created")
         };
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_test_says_so() {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             test: true,
             ..samples::event("scan.failed")
         };
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_bare_event() {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             subject: String::new(),
             source: String::new(),
             url: String::new(),
@@ -429,7 +429,7 @@ mod tests {
                 (0..names).map(|n| (format!("{n}{title}"), Value::from(value.clone()))).collect();
             let data = serde_json::to_string(&data).unwrap();
             let url = format!("https://x.example/{}", "a".repeat(2_000));
-            let event = StoredEvent { title, subject, data, url, ..samples::event("finding.created") };
+            let event = AcceptedEvent { title, subject, data, url, ..samples::event("finding.created") };
             let mentions = vec![boss(); 30];
             prop_assert!(size(&message(&event, &mentions)) <= BUDGET);
         }
