@@ -23,7 +23,6 @@ pub mod ids;
 pub mod json;
 pub mod member;
 pub mod mention;
-mod millis;
 pub mod pattern;
 mod pattern_cost;
 pub mod payload;

@@ -250,8 +250,7 @@ mod tests {
             rules: vec![rule(3), rule(1), rule(2)],
             ..SnapshotParts::empty(TeamId::generate(noon()))
         };
-        let json = serde_json::to_string(&parts).unwrap();
-        let snapshot = TeamSnapshot::new(serde_json::from_str(&json).unwrap()).unwrap();
+        let snapshot = TeamSnapshot::new(parts).unwrap();
         assert_eq!(
             snapshot
                 .rules

@@ -154,11 +154,11 @@ impl Violations {
     }
 
     /// Reads a list of messages, noting the violations of each under `field[index]`.
-    pub fn take_each<M, T>(
+    pub fn take_each<'m, M, T>(
         &mut self,
         field: &str,
-        messages: &[M],
-        read: impl Fn(&M) -> Result<T, Violations>,
+        messages: &'m [M],
+        read: impl Fn(&'m M) -> Result<T, Violations>,
     ) -> Vec<T> {
         messages
             .iter()

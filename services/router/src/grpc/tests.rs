@@ -22,7 +22,7 @@ use watchbell_testkit::TestClock;
 
 use super::*;
 use crate::{
-    Needs,
+    Dispatchers, Needs,
     testing::{FakeConfig, FakeDispatcher, FakeSession, team_id, until, wire_team},
 };
 
