@@ -19,8 +19,8 @@ use watchbell_runtime::auth::Principal;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
-use crate::store::entities::{api_key, channel, owner_notice};
-use crate::store::{api_keys, decode, members, owner_notices};
+use crate::store::entities::{api_key, channel, member, owner_notice};
+use crate::store::{Resource, api_keys, decode, owner_notices};
 
 /// How long before a signing secret stops signing.
 const SECRET_AHEAD: TimeDelta = TimeDelta::hours(24);
@@ -100,10 +100,12 @@ fn words(kind: ChannelKind) -> &'static str {
 async fn who(change: &Change, by: &Principal) -> Result<String> {
     Ok(match by {
         Principal::Service => String::new(),
-        Principal::Member { member_id, .. } => members::find(change.connection(), change.team(), *member_id)
-            .await?
-            .map(|member| member.email)
-            .unwrap_or_default(),
+        Principal::Member { member_id, .. } => {
+            member::Entity::seek(change.connection(), change.team(), member_id)
+                .await?
+                .map(|member| member.email)
+                .unwrap_or_default()
+        }
         Principal::ApiKey { key_id, team_id, .. } => api_keys::find(change.connection(), *team_id, *key_id)
             .await?
             .map(|key| format!("the API key {}", key.display_name))
@@ -190,7 +192,7 @@ impl OwnerTeller {
         let mut event: Event = decode("owner_notices", &row.event)?;
         event.source = self.service.brand().source();
         let mut routes = Vec::new();
-        for member in members::all(self.service.store().reader(), team).await? {
+        for member in member::Entity::all(self.service.store().reader(), team).await? {
             if member.role()? == Role::Owner {
                 let person = PersonTarget {
                     member_id: member.member_id().to_string(),

@@ -8,7 +8,7 @@ use watchbell_store::Store;
 
 use crate::error::Result;
 use crate::store::entities::{channel, event_type, member, mention_rule, preference, rule};
-use crate::store::{channels, event_types, members, preferences, rules, teams};
+use crate::store::{Resource, channels, preferences, teams};
 
 /// Reads a team's snapshot in one transaction, so that its parts belong to one revision.
 pub(crate) async fn read(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<TeamSnapshot> {
@@ -33,16 +33,16 @@ async fn collect(
             .collect()
     };
     let mut people = Vec::new();
-    for member in members::all(connection, team).await? {
+    for member in member::Entity::all(connection, team).await? {
         people.push(MemberSnapshot {
             preferences: of(&member)?,
             member: Some(member.to_message()?),
         });
     }
     let channels = channels::all(connection, team).await?;
-    let rules_in_order = rules::all(connection, team).await?;
-    let mention_rules = rules::all_mentions(connection, team).await?;
-    let event_types = event_types::all(connection, team).await?;
+    let rules_in_order = rule::Entity::all(connection, team).await?;
+    let mention_rules = mention_rule::Entity::all(connection, team).await?;
+    let event_types = event_type::Entity::all(connection, team).await?;
     Ok(TeamSnapshot {
         revision: row.revision,
         team: Some(row.to_message()?),

@@ -10,7 +10,8 @@ use crate::owners;
 use crate::sealing::{Keyring, RowIdentity};
 use crate::secrets;
 use crate::store::changes::Change;
-use crate::store::{channels, event_types, preferences, rules, teams};
+use crate::store::entities::{event_type, mention_rule, rule};
+use crate::store::{Resource, channels, preferences, rules, teams};
 
 /// Takes every step.
 ///
@@ -37,9 +38,9 @@ pub(crate) async fn apply(
 async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: Step) -> Result<()> {
     let connection = change.connection();
     match step {
-        Step::InsertEventType(row) => event_types::insert(connection, &row).await,
-        Step::UpdateEventType(row) => event_types::update(connection, &row).await,
-        Step::DeleteEventType(name) => event_types::delete(connection, team, &name).await,
+        Step::InsertEventType(row) => event_type::Entity::add(connection, &row).await,
+        Step::UpdateEventType(row) => event_type::Entity::put(connection, &row).await,
+        Step::DeleteEventType(name) => event_type::Entity::remove(connection, team, &name).await,
         Step::InsertChannel { mut row, secrets } => {
             let identity = RowIdentity::channel(team, row.channel_id());
             row.secrets = secrets::seal(keyring, identity, &secrets)?;
@@ -69,13 +70,13 @@ async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: Step) -> R
             channels::delete(connection, &row).await
         }
         Step::SetDefault(id) => set_default(change, team, id).await,
-        Step::InsertRule(row) => rules::insert(connection, &row).await,
-        Step::UpdateRule(row) => rules::update(connection, &row).await,
-        Step::DeleteRule(id) => rules::delete(connection, team, id).await,
+        Step::InsertRule(row) => rule::Entity::add(connection, &row).await,
+        Step::UpdateRule(row) => rule::Entity::put(connection, &row).await,
+        Step::DeleteRule(id) => rule::Entity::remove(connection, team, &id).await,
         Step::OrderRules(mut order) => rules::renumber(connection, &mut order).await,
-        Step::InsertMentionRule(row) => rules::insert_mention(connection, &row).await,
-        Step::UpdateMentionRule(row) => rules::update_mention(connection, &row).await,
-        Step::DeleteMentionRule(id) => rules::delete_mention(connection, team, id).await,
+        Step::InsertMentionRule(row) => mention_rule::Entity::add(connection, &row).await,
+        Step::UpdateMentionRule(row) => mention_rule::Entity::put(connection, &row).await,
+        Step::DeleteMentionRule(id) => mention_rule::Entity::remove(connection, team, &id).await,
         Step::PutPreference(row) => preferences::put(connection, row).await,
         Step::DeletePreference(member, topic) => preferences::delete(connection, team, member, topic).await,
         Step::PutSettings(row) => teams::put_settings(connection, row).await,

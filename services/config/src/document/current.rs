@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::sealing::{Keyring, RowIdentity};
 use crate::secrets;
 use crate::store::entities::{channel, event_type, member, mention_rule, rule, team_settings};
-use crate::store::{channels, event_types, members, preferences, rules, teams};
+use crate::store::{Resource, channels, preferences, teams};
 
 /// A team as of one revision.
 pub(crate) struct Current {
@@ -72,7 +72,7 @@ impl Current {
         Ok(Self {
             revision,
             event_types: with_message(
-                event_types::all(connection, team).await?,
+                event_type::Entity::all(connection, team).await?,
                 event_type::Model::to_message,
             )?,
             channels: channels::all(connection, team)
@@ -80,12 +80,15 @@ impl Current {
                 .into_iter()
                 .map(|row| CurrentChannel::of(row, now))
                 .collect::<Result<_>>()?,
-            rules: with_message(rules::all(connection, team).await?, rule::Model::to_message)?,
+            rules: with_message(
+                rule::Entity::all(connection, team).await?,
+                rule::Model::to_message,
+            )?,
             mentions: with_message(
-                rules::all_mentions(connection, team).await?,
+                mention_rule::Entity::all(connection, team).await?,
                 mention_rule::Model::to_message,
             )?,
-            members: members::all(connection, team).await?,
+            members: member::Entity::all(connection, team).await?,
             said,
             digest: DigestSettings {
                 etag: String::new(),

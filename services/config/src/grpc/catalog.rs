@@ -16,8 +16,8 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 use super::{PAGE, checked, existing, given, room};
 use crate::error::{Error, Result};
 use crate::service::Service;
+use crate::store::Resource;
 use crate::store::entities::event_type;
-use crate::store::event_types;
 use crate::{etag, mask};
 
 pub(super) async fn list(
@@ -29,7 +29,7 @@ pub(super) async fn list(
     let filters = FiltersHash::of("ListEventTypes").with(team);
     let page = PageRequest::<String>::parse(request.page_size, &request.page_token, PAGE, filters)?;
     let mut types: Vec<EventType> = Catalog::built_in().iter().map(EventType::from).collect();
-    for row in event_types::all(service.store().reader(), team).await? {
+    for row in event_type::Entity::all(service.store().reader(), team).await? {
         types.push(row.to_message()?);
     }
     types.sort_by(|a, b| a.name.cmp(&b.name));
@@ -53,7 +53,7 @@ pub(super) async fn get(
     let team = caller.team(&request.team_id)?;
     let event_type = match Catalog::built_in().get(&request.name) {
         Some(spec) => spec.into(),
-        None => event_types::get(service.store().reader(), team, &request.name)
+        None => event_type::Entity::get(service.store().reader(), team, &request.name)
             .await?
             .to_message()?,
     };
@@ -70,7 +70,7 @@ pub(super) async fn create(
     let team = caller.team(&request.team_id)?;
     let spec = compiled(service, team, given(request.event_type, "event_type")?).await?;
     let change = service.change(team).await?;
-    let count = event_types::all(change.connection(), team).await?.len();
+    let count = event_type::Entity::all(change.connection(), team).await?.len();
     room(count as u64, MAX_CUSTOM_TYPES as u64, "event types of its own")?;
     let mut row = event_type::Model {
         team_id: team.as_uuid(),
@@ -79,7 +79,7 @@ pub(super) async fn create(
         version: 1,
     };
     row.configure(&(&spec).into());
-    event_types::insert(change.connection(), &row).await?;
+    event_type::Entity::add(change.connection(), &row).await?;
     change.finish(service, request.validate_only).await?;
     Ok(CreateEventTypeResponse {
         event_type: Some(row.to_message()?),
@@ -94,7 +94,7 @@ pub(super) async fn update(
     let team = caller.team(&request.team_id)?;
     let update = given(request.event_type, "event_type")?;
     not_built_in("event_type.name", &update.name)?;
-    let read = event_types::get(service.store().reader(), team, &update.name).await?;
+    let read = event_type::Entity::get(service.store().reader(), team, &update.name).await?;
     etag::check(&update.etag, read.version, "event type", &read.name)?;
     let current = read.to_message()?;
     let merged = mask::merge(
@@ -106,11 +106,11 @@ pub(super) async fn update(
     let spec = compiled(service, team, merged).await?;
     // It was compiled outside of the transaction, which nobody is to wait for so long.
     let change = service.change(team).await?;
-    let mut row = event_types::get(change.connection(), team, &update.name).await?;
+    let mut row = event_type::Entity::get(change.connection(), team, &update.name).await?;
     etag::check(&current.etag, row.version, "event type", &row.name)?;
     row.configure(&(&spec).into());
     row.version += 1;
-    event_types::update(change.connection(), &row).await?;
+    event_type::Entity::put(change.connection(), &row).await?;
     change.finish(service, request.validate_only).await?;
     Ok(UpdateEventTypeResponse {
         event_type: Some(row.to_message()?),
@@ -125,9 +125,9 @@ pub(super) async fn delete(
     let team = caller.team(&request.team_id)?;
     not_built_in("name", &request.name)?;
     let change = service.change(team).await?;
-    let row = event_types::get(change.connection(), team, &request.name).await?;
+    let row = event_type::Entity::get(change.connection(), team, &request.name).await?;
     etag::check(&request.etag, row.version, "event type", &row.name)?;
-    event_types::delete(change.connection(), team, &row.name).await?;
+    event_type::Entity::remove(change.connection(), team, &row.name).await?;
     change.finish(service, false).await?;
     Ok(DeleteEventTypeResponse {})
 }

@@ -27,8 +27,8 @@ use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::secrets::{self, Before, Rotation, Taken};
 use crate::service::Service;
-use crate::store::entities::channel;
-use crate::store::{channels, rules, teams};
+use crate::store::entities::{channel, rule};
+use crate::store::{Resource, channels, teams};
 use crate::warnings::Known;
 use crate::{check, etag, mask, owners};
 
@@ -199,7 +199,7 @@ pub(super) async fn delete(
     let row = channels::get(change.connection(), team, id).await?;
     etag::check(&request.etag, row.version, "channel", id)?;
     let name = id.to_string();
-    for rule in rules::all(change.connection(), team).await? {
+    for rule in rule::Entity::all(change.connection(), team).await? {
         let rule = rule.to_message()?;
         if let Some(Action::Send(send)) = &rule.action
             && send.channel_ids.contains(&name)

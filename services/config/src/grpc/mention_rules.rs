@@ -15,9 +15,9 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 use super::{PAGE, checked, existing, given, id, room};
 use crate::error::Result;
 use crate::service::Service;
+use crate::store::Resource;
 use crate::store::changes::Change;
-use crate::store::entities::mention_rule;
-use crate::store::{members, rules};
+use crate::store::entities::{member, mention_rule};
 use crate::warnings::Known;
 use crate::{check, etag, mask};
 
@@ -31,7 +31,7 @@ pub(super) async fn list(
     let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::of("ListMentionRules").with(team);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    let page = rules::list_mentions(service.store().reader(), team, &page).await?;
+    let page = mention_rule::Entity::page(service.store().reader(), team, &page, |row| row.id).await?;
     let page = page.try_map(|row| row.to_message())?;
     Ok(ListMentionRulesResponse {
         mention_rules: page.items,
@@ -46,7 +46,7 @@ pub(super) async fn get(
 ) -> Result<GetMentionRuleResponse> {
     let team = caller.team(&request.team_id)?;
     let id: MentionRuleId = id("mention_rule_id", &request.mention_rule_id)?;
-    let row = rules::get_mention(service.store().reader(), team, id).await?;
+    let row = mention_rule::Entity::get(service.store().reader(), team, &id).await?;
     Ok(GetMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
     })
@@ -64,7 +64,7 @@ pub(super) async fn create(
     )?;
     let change = service.change(team).await?;
     room(
-        rules::count_mentions(change.connection(), team).await?,
+        mention_rule::Entity::count(change.connection(), team).await?,
         MAX_MENTION_RULES,
         "mention rules",
     )?;
@@ -79,7 +79,7 @@ pub(super) async fn create(
         update_time: now,
     };
     row.configure(&(&rule).into());
-    rules::insert_mention(change.connection(), &row).await?;
+    mention_rule::Entity::add(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
         .of_mention_rule(&rule);
@@ -99,7 +99,7 @@ pub(super) async fn update(
     let update = given(request.mention_rule, "mention_rule")?;
     let id: MentionRuleId = id("mention_rule.id", &update.id)?;
     let change = service.change(team).await?;
-    let mut row = rules::get_mention(change.connection(), team, id).await?;
+    let mut row = mention_rule::Entity::get(change.connection(), team, &id).await?;
     etag::check(&update.etag, row.version, "mention rule", id)?;
     let current = row.to_message()?;
     let merged = mask::merge(
@@ -113,7 +113,7 @@ pub(super) async fn update(
     row.configure(&(&rule).into());
     row.version += 1;
     row.update_time = change.now();
-    rules::update_mention(change.connection(), &row).await?;
+    mention_rule::Entity::put(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
         .of_mention_rule(&rule);
@@ -132,9 +132,9 @@ pub(super) async fn delete(
     let team = caller.team(&request.team_id)?;
     let id: MentionRuleId = id("mention_rule_id", &request.mention_rule_id)?;
     let change = service.change(team).await?;
-    let row = rules::get_mention(change.connection(), team, id).await?;
+    let row = mention_rule::Entity::get(change.connection(), team, &id).await?;
     etag::check(&request.etag, row.version, "mention rule", id)?;
-    rules::delete_mention(change.connection(), team, id).await?;
+    mention_rule::Entity::remove(change.connection(), team, &id).await?;
     change.finish(service, false).await?;
     Ok(DeleteMentionRuleResponse {})
 }
@@ -146,7 +146,7 @@ async fn members_of_the_team(change: &Change, rule: &MentionRule) -> Result<()> 
         let Mention::Member(id) = *mention else {
             continue;
         };
-        if members::find(change.connection(), change.team(), id)
+        if member::Entity::seek(change.connection(), change.team(), &id)
             .await?
             .is_none()
         {

@@ -14,7 +14,7 @@ use crate::check;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::{member, preference};
-use crate::store::{members, parse, preferences, teams};
+use crate::store::{Resource, parse, preferences, teams};
 
 pub(super) async fn get(
     service: &Service,
@@ -23,7 +23,7 @@ pub(super) async fn get(
 ) -> Result<GetPreferencesResponse> {
     let (team, member) = whose(&caller, &request.team_id, &request.member_id)?;
     let connection = service.store().reader();
-    let row = members::get(connection, team, member).await?;
+    let row = member::Entity::get(connection, team, &member).await?;
     Ok(GetPreferencesResponse {
         preferences: resolved(connection, team, &row).await?,
     })
@@ -37,7 +37,7 @@ pub(super) async fn update(
     let (team, member) = whose(&caller, &request.team_id, &request.member_id)?;
     let said = check::preferences(&request.preferences)?;
     let change = service.change(team).await?;
-    let row = members::get(change.connection(), team, member).await?;
+    let row = member::Entity::get(change.connection(), team, &member).await?;
     for (topic, word) in said {
         match word {
             None => preferences::delete(change.connection(), team, member, topic).await?,

@@ -18,7 +18,7 @@ use super::{PAGE, checked, existing, given, id, room};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::rule as row;
-use crate::store::rules;
+use crate::store::{Resource, rules};
 use crate::warnings::Known;
 use crate::{check, etag, mask};
 
@@ -32,7 +32,7 @@ pub(super) async fn list(
     let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::of("ListRules").with(team);
     let page = PageRequest::<i32>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    let page = rules::list(service.store().reader(), team, &page)
+    let page = row::Entity::page(service.store().reader(), team, &page, |row| row.position)
         .await?
         .try_map(|row| row.to_message())?;
     Ok(ListRulesResponse {
@@ -48,7 +48,7 @@ pub(super) async fn get(
 ) -> Result<GetRuleResponse> {
     let team = caller.team(&request.team_id)?;
     let id: RuleId = id("rule_id", &request.rule_id)?;
-    let row = rules::get(service.store().reader(), team, id).await?;
+    let row = row::Entity::get(service.store().reader(), team, &id).await?;
     Ok(GetRuleResponse {
         rule: Some(row.to_message()?),
     })
@@ -68,7 +68,7 @@ pub(super) async fn create(
         "rule",
         routable(change.connection(), team, &draft).await?.into_result(()),
     )?;
-    let mut order = rules::all(change.connection(), team).await?;
+    let mut order = row::Entity::all(change.connection(), team).await?;
     room(order.len() as u64, MAX_RULES, "rules")?;
     let now = change.now();
     let mut row = row::Model {
@@ -83,7 +83,7 @@ pub(super) async fn create(
     row.configure(&(&rule).into());
     let index = index_of(rule.position, order.len());
     row.position = i32::try_from(index + 1).unwrap_or(i32::MAX);
-    rules::insert(change.connection(), &row).await?;
+    row::Entity::add(change.connection(), &row).await?;
     order.insert(index, row.clone());
     rules::renumber(change.connection(), &mut order).await?;
     let warnings = Known::read(change.connection(), team).await?.of_rule(&rule);
@@ -103,7 +103,7 @@ pub(super) async fn update(
     let update = given(request.rule, "rule")?;
     let id: RuleId = id("rule.id", &update.id)?;
     let change = service.change(team).await?;
-    let mut row = rules::get(change.connection(), team, id).await?;
+    let mut row = row::Entity::get(change.connection(), team, &id).await?;
     etag::check(&update.etag, row.version, "rule", id)?;
     let current = row.to_message()?;
     let merged = mask::merge(
@@ -116,7 +116,7 @@ pub(super) async fn update(
     row.configure(&(&rule).into());
     row.version += 1;
     row.update_time = change.now();
-    rules::update(change.connection(), &row).await?;
+    row::Entity::put(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team).await?.of_rule(&rule);
     change.finish(service, request.validate_only).await?;
     Ok(UpdateRuleResponse {
@@ -133,10 +133,10 @@ pub(super) async fn delete(
     let team = caller.team(&request.team_id)?;
     let id: RuleId = id("rule_id", &request.rule_id)?;
     let change = service.change(team).await?;
-    let row = rules::get(change.connection(), team, id).await?;
+    let row = row::Entity::get(change.connection(), team, &id).await?;
     etag::check(&request.etag, row.version, "rule", id)?;
-    rules::delete(change.connection(), team, id).await?;
-    let mut order = rules::all(change.connection(), team).await?;
+    row::Entity::remove(change.connection(), team, &id).await?;
+    let mut order = row::Entity::all(change.connection(), team).await?;
     rules::renumber(change.connection(), &mut order).await?;
     change.finish(service, false).await?;
     Ok(DeleteRuleResponse {})
@@ -153,7 +153,7 @@ pub(super) async fn move_to(
         return Err(Problem::invalid("position", reason::OUT_OF_RANGE, "must be at least 1").into());
     }
     let change = service.change(team).await?;
-    let mut order = rules::all(change.connection(), team).await?;
+    let mut order = row::Entity::all(change.connection(), team).await?;
     let Some(from) = order.iter().position(|row| row.id == id.as_uuid()) else {
         return Err(Problem::not_found("rule", id).into());
     };

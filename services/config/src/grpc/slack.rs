@@ -25,8 +25,8 @@ use crate::secrets;
 use crate::service::Service;
 use crate::slack::{Grant, SlackApp, State};
 use crate::store::changes::Change;
-use crate::store::entities::channel;
-use crate::store::{channels, members, slack_states, split, teams};
+use crate::store::entities::{channel, member};
+use crate::store::{Resource, channels, slack_states, split, teams};
 
 /// Slack's names of channels have at most 80 characters.
 const MAX_SLACK_NAME: usize = 80;
@@ -165,7 +165,7 @@ async fn may_install(
     permitted: bool,
 ) -> Result<()> {
     let Some(member) = member else { return Ok(()) };
-    let row = members::get(service.store().reader(), team, member).await?;
+    let row = member::Entity::get(service.store().reader(), team, &member).await?;
     if permitted {
         return Ok(());
     }

@@ -27,7 +27,8 @@ use super::{id, internal};
 use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::service::Service;
-use crate::store::{api_keys, channels, members, now, parse, preferences, teams};
+use crate::store::entities::member;
+use crate::store::{Resource, api_keys, channels, now, parse, preferences, teams};
 use crate::{feed, secrets, snapshot};
 
 const PAGE: PageLimits = PageLimits::new(100, 1000);
@@ -199,7 +200,7 @@ pub(super) async fn list_opt_outs(
     let team = caller.team(&request.team_id)?;
     let transaction = service.store().begin_reading().await?;
     let plan: Plan = parse("teams", &teams::get(&transaction, team).await?.plan)?;
-    let people = members::all(&transaction, team).await?;
+    let people = member::Entity::all(&transaction, team).await?;
     let said = preferences::all(&transaction, team).await?;
     let settings = teams::settings(&transaction, team).await?;
     transaction.rollback().await?;

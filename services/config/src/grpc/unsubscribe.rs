@@ -24,7 +24,7 @@ use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::departures::List;
 use crate::store::entities::{member, preference};
-use crate::store::{channels, members, preferences, teams};
+use crate::store::{Resource, channels, preferences, teams};
 
 /// For how long a link takes back what it did.
 pub(crate) const UNDO: TimeDelta = TimeDelta::days(7);
@@ -69,7 +69,7 @@ pub(super) async fn inspect(
     let found = async {
         teams::get(connection, team).await?;
         if let Subscription::Topic { member, address, .. } = &subscription {
-            let row = members::get(connection, team, *member).await?;
+            let row = member::Entity::get(connection, team, member).await?;
             still_theirs(&row, address)?;
             answer.preferences = resolved(connection, team, &row).await?;
             answer.member_id = member.to_string();
@@ -167,7 +167,7 @@ impl Link<'_> {
         asked: Asked,
     ) -> Result<UnsubscribeResponse> {
         let (connection, team) = (self.change.connection(), self.change.team());
-        let row = members::get(connection, team, member).await?;
+        let row = member::Entity::get(connection, team, &member).await?;
         still_theirs(&row, address)?;
         let said = preferences::of_member(connection, team, member).await?;
         let said_of = |topic: Topic| said.iter().find(|row| row.topic == topic.as_str());
