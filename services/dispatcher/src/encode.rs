@@ -7,6 +7,7 @@ use prost_types::Timestamp;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::Data;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::convert::{FromWire, duration, structure, timestamp};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
@@ -16,7 +17,6 @@ use crate::senders::logged::LoggedHeaders;
 use crate::state::feed::Change;
 use crate::store::entities::{attempts, deliveries, events};
 use crate::store::{Corrupt, NotificationRow, instant};
-use watchbell_model::accepted_event::AcceptedEvent;
 
 /// A delivery from its row, without attempts.
 pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrupt> {

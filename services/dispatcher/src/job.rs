@@ -6,15 +6,16 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_runtime::problem::Problem;
 use watchbell_runtime::shares::Share;
 
+use crate::event::InMemory as _;
 use crate::lanes::{LaneId, Weigh};
 use crate::maintenance::reconciler::Hold;
 use crate::senders::{Report, Verdict};
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::Route;
 
 /// Where a delivery stands. The numbers are those of the contract and of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, Utc};
 use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::convert::{FromWire, instant, optional, timestamp};
 use watchbell_model::ids::{ChannelId, DeliveryId, EventId, NotificationId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{ChannelKind, EventType};
 use watchbell_runtime::auth::Principal;
@@ -25,8 +27,6 @@ use crate::lanes::LaneId;
 use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{self, ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Patience, Transaction};
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::Route;
 
 /// A name that may be left out. One that cannot be one is a violation: not every database takes any text as a filter.
 fn named<T>(text: String, field: &str, violations: &mut Violations) -> Option<String>

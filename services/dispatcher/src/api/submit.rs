@@ -7,6 +7,8 @@ use tokio::sync::oneshot;
 use tonic::{Request, Status};
 use watchbell_contracts::api::{BoxStream, boxed};
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::Route;
 use watchbell_runtime::problem::{DEFAULT_RETRY, Problem, to_message};
 
 use super::internal;
@@ -15,8 +17,6 @@ use crate::job::{Committed, Submission};
 use crate::maintenance::health_reporter::plan;
 use crate::state::Core;
 use crate::state::submission_queue::Refused;
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::Route;
 
 /// Submissions of one stream that may wait for their commits at the same time: more than a Router lets wait, so that
 /// none waits where it would have to wait for another team's.

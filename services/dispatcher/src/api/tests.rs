@@ -8,9 +8,11 @@ use tokio::sync::oneshot;
 use tonic::Request;
 use watchbell_contracts::config::v1::{self as config, channel::Destination};
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::catalog::{Catalog, RECEIPT};
 use watchbell_model::convert::{FromWire, object};
 use watchbell_model::ids::{ChannelId, DeliveryId, EventId, TeamId};
+use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::{Principal, Scope, internal_request};
@@ -22,12 +24,11 @@ use crate::channel::policy::Terms;
 use crate::delivery::pump::attempt;
 use crate::encode;
 use crate::error::Error;
+use crate::event::InMemory as _;
 use crate::job::{Job, Outcome, State};
 use crate::lanes::LaneId;
 use crate::senders::Via;
 use crate::state::Core;
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::{Reason, Route, Target};
 
 const DEFAULT_TYPE: &str = "finding.created";
 

@@ -14,6 +14,7 @@ use watchbell_model::ChannelKind;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::problem::Problem;
@@ -21,7 +22,6 @@ use watchbell_runtime::stale_cache::{Answer, StaleCache};
 
 use crate::channel::people::People;
 use crate::channel::policy::Terms;
-use watchbell_model::route::Route;
 
 /// How long an answer is used before it is asked for again although nobody said that it changed.
 const FRESH: Duration = Duration::from_secs(300);

@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use watchbell_model::ids::TeamId;
+use watchbell_model::route::Route;
 
 use crate::channel::policy::Terms;
 use crate::senders::Via;
-use watchbell_model::route::Route;
 
 /// What the teams have sent in the present hour.
 #[derive(Debug)]

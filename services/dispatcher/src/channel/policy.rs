@@ -6,18 +6,18 @@ use std::sync::{Arc, OnceLock};
 use chrono_tz::Tz;
 use watchbell_contracts::config::v1::{self as config, channel::Destination};
 use watchbell_model::ChannelKind;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::channel::{LaneLimits, StormLimit};
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::retry::RetrySchedule;
+use watchbell_model::route::Route;
 use watchbell_model::violation::Violations;
 
 use crate::channel::people::{People, Refusal, refuse_recipient};
 use crate::lanes::LanePolicy;
 use crate::senders::{ResolvedChannel, Via};
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::Route;
 
 /// A channel's terms.
 #[derive(Debug, Clone)]

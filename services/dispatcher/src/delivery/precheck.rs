@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ids::ChannelId;
+use watchbell_model::route::{Reason, Route, Target};
 
 use crate::channel::cache::{Away, Known};
 use crate::channel::people::{Refusal, lists};
@@ -14,7 +15,6 @@ use crate::job::{Job, Outcome, ParkedFor, State};
 use crate::maintenance::replan::held_until;
 use crate::senders::Via;
 use crate::state::Core;
-use watchbell_model::route::{Reason, Route, Target};
 
 /// What cannot be tried because Config has never answered for its channel is looked at again after so long.
 const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);

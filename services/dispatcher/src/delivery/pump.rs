@@ -11,16 +11,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use watchbell_model::ids::{AttemptId, ChannelId};
+use watchbell_model::route::Target;
 use watchbell_runtime::telemetry::propagate;
 
 use crate::channel::policy::Terms;
 use crate::delivery::follow_up::{breaks, follow_up, rest};
 use crate::delivery::precheck::screen;
+use crate::event::InMemory as _;
 use crate::job::{Attempt, Break, Job, Outcome};
 use crate::lanes::{LaneId, Weigh as _};
 use crate::senders::{Parcel, Report, Verdict};
 use crate::state::Core;
-use watchbell_model::route::Target;
 
 /// Taken from the lanes at once.
 const GULP: usize = 256;

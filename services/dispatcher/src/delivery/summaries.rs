@@ -8,8 +8,10 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{DeliveryId, EventId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
+use watchbell_model::route::{Reason, Route};
 use watchbell_model::{Category, Severity};
 
 use crate::channel::cache::Known;
@@ -22,8 +24,6 @@ use crate::state::Core;
 use crate::state::feed::Change;
 use crate::store::entities::deliveries;
 use crate::store::{Db, Gathered, GatheringLane, NewDelivery, Transaction, instant};
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::{Reason, Route};
 
 /// Told by one summary.
 const MAX_TOLD: usize = 5_000;

@@ -13,6 +13,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 use watchbell_model::ChannelKind;
 use watchbell_model::ids::{NotificationId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::is_transient;
 
@@ -26,7 +27,6 @@ use crate::state::Core;
 use crate::state::submission_queue::Turns;
 use crate::store::entities::deliveries;
 use crate::store::{NewDelivery, NewNotification, Patience, Writing};
-use watchbell_model::route::Route;
 
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 1000;

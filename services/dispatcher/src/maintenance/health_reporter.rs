@@ -9,9 +9,11 @@ use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use tonic::Code;
 use watchbell_contracts::config::v1 as config;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{ChannelId, DeliveryId, EventId, TeamId};
+use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::internal_request;
 
@@ -21,8 +23,6 @@ use crate::job::{Planned, Submission};
 use crate::state::Core;
 use crate::store::entities::channel_health;
 use crate::store::{Noted, instant};
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::{Reason, Route, Target};
 
 /// The type of the event that tells the Owners.
 pub(crate) const UNHEALTHY: &str = "channel.unhealthy";

@@ -6,14 +6,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use tokio::sync::oneshot;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{EventId, TeamId};
+use watchbell_model::route::{OPERATOR, Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
 
 use crate::job::Submission;
 use crate::maintenance::health_reporter::plan;
 use crate::state::Core;
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::{OPERATOR, Reason, Route, Target};
 
 /// The type of the event that tells of them.
 pub(crate) const KEPT: &str = "receipt.kept";

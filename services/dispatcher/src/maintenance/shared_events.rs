@@ -6,10 +6,11 @@ use std::sync::{Arc, Weak};
 
 use sea_orm::DbErr;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 
+use crate::event::InMemory as _;
 use crate::store::Db;
 use crate::store::entities::deliveries;
-use watchbell_model::accepted_event::AcceptedEvent;
 
 /// A team and an event's id.
 pub(crate) type EventKey = (Uuid, String);

@@ -16,6 +16,7 @@ use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpS
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::ids::DeliveryId;
+use watchbell_model::route::Target;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 
@@ -24,7 +25,6 @@ use super::email::{self, Emails, NotRendered, Sender};
 use super::logged::LoggedHeaders;
 use super::webhook::{Signers, Signing};
 use super::{Carrier, Parcel, Report, ResolvedChannel, Via, slack, teams, webhook};
-use watchbell_model::route::Target;
 
 /// How many recipients of one message are served at the same time.
 const MAILS_AT_ONCE: usize = 4;

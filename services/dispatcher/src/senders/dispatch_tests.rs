@@ -6,8 +6,11 @@ use std::time::Duration;
 use watchbell_contracts::config::v1::{ChannelSecrets, EmailDestination, HttpHeader, SigningSecret};
 use watchbell_egress::EgressPolicy;
 use watchbell_model::ChannelKind;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::clock::SystemClock;
 use watchbell_model::ids::{ChannelId, MemberId};
+use watchbell_model::mention::{Mention, TeamsUser};
+use watchbell_model::route::{Reason, Route};
 use watchbell_testkit::{
     AfterData, Behaviour, Check, Reply, SlackReply, SlackStandIn, SmtpStandIn, TeamsReply, TeamsStandIn,
     WebhookReceiver,
@@ -15,9 +18,6 @@ use watchbell_testkit::{
 
 use super::*;
 use crate::senders::{Verdict, samples};
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::mention::Mention;
-use watchbell_model::route::{Reason, Route};
 
 const LATER: Verdict = Verdict::Retryable { retry_after: None };
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -47,7 +47,7 @@ fn local() -> Senders {
 
 fn parcel(event: AcceptedEvent, kind: ChannelKind, target: Target) -> Parcel {
     let reason = Reason {
-        sentence: "You asked for it.".to_owned(),
+        sentence: "You asked for it.".into(),
         ..Reason::default()
     };
     Parcel {
@@ -168,7 +168,7 @@ async fn slack_takes_every_message_hostile_ones_and_summaries_included() {
     ] {
         let mut parcel = to_channel(event, ChannelKind::Slack);
         Arc::make_mut(&mut parcel.route).mentions =
-            vec![Mention::Here, Mention::SlackUser("U012AB3CD".to_owned())];
+            vec![Mention::Here, Mention::SlackUser("U012AB3CD".parse().unwrap())];
         let report = local().carry(&parcel, &channel).await;
         assert_eq!(report.verdict, Verdict::Delivered, "{report:?}");
         assert_eq!((report.status_code, report.response_body.as_str()), (200, "ok"));
@@ -221,10 +221,10 @@ async fn teams_takes_every_card_by_both_doors() {
         samples::summary(2_000),
     ] {
         let mut parcel = to_channel(event, ChannelKind::Teams);
-        let boss = Mention::TeamsUser {
+        let boss = Mention::TeamsUser(TeamsUser {
             id: "boss@acme.example".to_owned(),
             name: "Boss".to_owned(),
-        };
+        });
         Arc::make_mut(&mut parcel.route).mentions = vec![boss];
         let workflow = local().carry(&parcel, &teams_at(&teams.workflow_url())).await;
         assert_eq!(workflow.verdict, Verdict::Accepted, "{workflow:?}");

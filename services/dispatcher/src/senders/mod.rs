@@ -29,9 +29,10 @@ use watchbell_model::ids::{DeliveryId, TeamId};
 
 pub(crate) use dispatch::{Outside, Senders};
 
-use self::logged::LoggedHeaders;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::route::Route;
+
+use self::logged::LoggedHeaders;
 
 /// The most that is kept of an answer, in bytes.
 pub(crate) const MAX_RESPONSE: usize = 4096;

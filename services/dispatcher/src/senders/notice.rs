@@ -10,10 +10,10 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use url::Url;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::{Severity, json};
 
 use super::text::{humanise, line};
-use watchbell_model::accepted_event::AcceptedEvent;
 
 /// Facts that are shown at most; what is beyond them is counted.
 pub(crate) const MAX_FACTS: usize = 10;

@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::{Category, Severity};
 
 use super::summary::{Item, SUMMARY_TYPE, Summary, Why};
-use watchbell_model::accepted_event::AcceptedEvent;
 
 pub(crate) fn noon() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).unwrap()

@@ -4,10 +4,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use watchbell_model::Severity;
+use watchbell_model::accepted_event::AcceptedEvent;
 
 use super::notice::time_text;
 use super::text::line;
-use watchbell_model::accepted_event::AcceptedEvent;
 
 /// The type of the event that carries a [`Summary`].
 pub(crate) const SUMMARY_TYPE: &str = "notifications.summary";

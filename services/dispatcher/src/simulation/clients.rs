@@ -4,14 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::problem::Problem;
 
 use crate::job::{Committed, Planned, Submission};
 use crate::state::Core;
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::{Reason, Route, Target};
 
 /// A client.
 pub(super) struct Client {

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::shares::Shares;
 
+use crate::event::InMemory as _;
 use crate::job::Submission;
 
 /// Places that a team takes in its turn.

@@ -93,13 +93,13 @@ impl Columns for PgRow {
 #[cfg(test)]
 mod tests {
     use tokio::sync::oneshot;
+    use watchbell_model::accepted_event::AcceptedEvent;
     use watchbell_store::testing::{NoMigrations, on_postgres};
 
     use super::*;
     use crate::job::Submission;
     use crate::senders::samples;
     use crate::store::{Db, Migrator};
-    use watchbell_model::accepted_event::AcceptedEvent;
 
     #[test]
     fn an_id_that_another_transaction_has_inserted_is_known_when_that_commits_and_new_when_not() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::catalog::RECEIPT;
 use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_runtime::shares::PLACE;
@@ -19,7 +20,6 @@ use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
 use crate::maintenance::reconciler::Hold;
 use crate::maintenance::shared_events::EventKey;
-use watchbell_model::accepted_event::AcceptedEvent;
 
 /// A lane with unleased rows.
 #[derive(Debug, Clone, Copy)]

@@ -24,14 +24,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::TeamId;
+use watchbell_model::route::Route;
 use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::direct::DirectTransaction;
 use self::transaction::Columns;
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::Route;
 
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{DeliveryId, NotificationId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_store::Backend;
 
 use super::batch::Batch;
@@ -15,8 +17,6 @@ use super::transaction::{Columns, Writing};
 use super::{Db, micros, number, postgres, sqlite};
 use crate::job::{Break, Outcome, State, Submission};
 use crate::lanes::LaneId;
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::route::Route;
 
 /// A delivery to be inserted.
 #[derive(Debug)]

@@ -116,12 +116,12 @@ fn topic_words(topic: Topic) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use watchbell_model::accepted_event::RenderedEmail;
     use watchbell_model::ids::{ChannelId, MemberId};
     use watchbell_model::secret::Secret;
 
     use super::*;
     use crate::senders::samples;
-    use watchbell_model::accepted_event::RenderedEmail;
 
     fn keys() -> UnsubscribeKeys {
         UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap()

@@ -10,9 +10,10 @@ use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 
+use watchbell_model::accepted_event::RenderedEmail;
+
 use super::Footer;
 use crate::senders::text::{cut, line};
-use watchbell_model::accepted_event::RenderedEmail;
 
 /// RFC 5322 §2.1.1 allows 998 characters on a line; nobody reads so many.
 const SUBJECT: usize = 250;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use minijinja::{AutoEscape, Environment, Value, context};
 use mrml::prelude::render::RenderOptions;
 use watchbell_model::Severity;
+use watchbell_model::accepted_event::{AcceptedEvent, RenderedEmail};
 use watchbell_model::brand::Brand;
 
 use super::Footer;
 use crate::senders::notice::{Notice, plain_data, time_text, web_url};
 use crate::senders::summary::Summary;
 use crate::senders::text::{cut, humanise, line, severity_color};
-use watchbell_model::accepted_event::{AcceptedEvent, RenderedEmail};
 
 /// The longest subject; mail programs show less.
 const SUBJECT: usize = 180;

@@ -7,13 +7,13 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use watchbell_model::Severity;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
+use watchbell_model::mention::{Mention, TeamsUser};
 
 use crate::senders::notice::{Fact, FactValue, Notice, time_text, web_url};
 use crate::senders::summary::{Item, Summary};
 use crate::senders::text::{cut, humanise};
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::mention::Mention;
 
 /// The most bytes of one request.
 pub(super) const BUDGET: usize = 19_000;
@@ -271,7 +271,7 @@ fn envelope(fallback: &str, body: Vec<Value>, actions: &[Value], mentions: &[Men
 
 /// The only place that writes a mention: the words in the text, and the person they stand for.
 fn called(mention: &Mention) -> Option<(String, Value)> {
-    let Mention::TeamsUser { id, name } = mention else {
+    let Mention::TeamsUser(TeamsUser { id, name }) = mention else {
         return None;
     };
     let shown = if name.trim().is_empty() { id } else { name };
@@ -304,15 +304,19 @@ mod tests {
     }
 
     fn boss() -> Mention {
-        Mention::TeamsUser {
+        Mention::TeamsUser(TeamsUser {
             id: "boss@acme.example".to_owned(),
             name: "Boss".to_owned(),
-        }
+        })
     }
 
     #[test]
     fn a_finding() {
-        let mentions = [boss(), Mention::Here, Mention::SlackUser("U1".to_owned())];
+        let mentions = [
+            boss(),
+            Mention::Here,
+            Mention::SlackUser("U012AB3CD".parse().unwrap()),
+        ];
         insta::assert_json_snapshot!(message(&samples::event("finding.created"), &mentions));
     }
 
@@ -404,18 +408,18 @@ mod tests {
 
     #[test]
     fn a_mention_cannot_break_out_of_its_tag() {
-        let (tag, entity) = called(&Mention::TeamsUser {
+        let (tag, entity) = called(&Mention::TeamsUser(TeamsUser {
             id: "i".to_owned(),
             name: "a</at><at>b".to_owned(),
-        })
+        }))
         .unwrap();
         assert_eq!(tag, "<at>a/atatb</at>");
         assert_eq!(entity["text"], tag);
         assert_eq!(
-            called(&Mention::TeamsUser {
+            called(&Mention::TeamsUser(TeamsUser {
                 id: String::new(),
                 name: "x".to_owned()
-            }),
+            })),
             None
         );
     }

@@ -11,13 +11,13 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT}
 use ring::signature::Ed25519KeyPair;
 use serde::Serialize;
 use watchbell_contracts::config::v1::{self as config, WebhookEnvelope};
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::header::is_reserved;
 use watchbell_model::payload::timestamp;
 use watchbell_model::secret::Secret;
 use watchbell_model::signature::{SigningSecret, plain_signature, standard_signatures};
 
 use crate::senders::logged::LoggedHeaders;
-use watchbell_model::accepted_event::AcceptedEvent;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const CLOUD_EVENTS_JSON: HeaderValue =
