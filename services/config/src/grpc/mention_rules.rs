@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{
-    CreateMentionRuleRequest, CreateMentionRuleResponse, DeleteMentionRuleRequest, DeleteMentionRuleResponse,
-    GetMentionRuleRequest, GetMentionRuleResponse, ListMentionRulesRequest, ListMentionRulesResponse,
-    UpdateMentionRuleRequest, UpdateMentionRuleResponse,
+    self as pb, CreateMentionRuleRequest, CreateMentionRuleResponse, DeleteMentionRuleRequest,
+    DeleteMentionRuleResponse, GetMentionRuleRequest, GetMentionRuleResponse, ListMentionRulesRequest,
+    ListMentionRulesResponse, UpdateMentionRuleRequest, UpdateMentionRuleResponse,
 };
 use watchbell_model::ids::MentionRuleId;
 use watchbell_model::mention::{Mention, MentionRule};
@@ -78,11 +78,12 @@ pub(super) async fn create(
         create_time: now,
         update_time: now,
     };
-    row.configure(&(&rule).into());
+    let message = pb::MentionRule::from(&rule);
+    row.configure(&message);
     mention_rule::Entity::add(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
-        .of_mention_rule(&rule);
+        .of_mention_rule(&message);
     change.finish(service, request.validate_only).await?;
     Ok(CreateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
@@ -110,13 +111,14 @@ pub(super) async fn update(
     )?;
     let rule = checked("mention_rule", check::mention_rule(&merged))?;
     members_of_the_team(&change, &rule).await?;
-    row.configure(&(&rule).into());
+    let message = pb::MentionRule::from(&rule);
+    row.configure(&message);
     row.version += 1;
     row.update_time = change.now();
     mention_rule::Entity::put(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
-        .of_mention_rule(&rule);
+        .of_mention_rule(&message);
     change.finish(service, request.validate_only).await?;
     Ok(UpdateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),

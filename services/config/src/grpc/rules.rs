@@ -80,13 +80,14 @@ pub(super) async fn create(
         create_time: now,
         update_time: now,
     };
-    row.configure(&(&rule).into());
+    let message = Rule::from(&rule);
+    row.configure(&message);
     let index = index_of(rule.position, order.len());
     row.position = i32::try_from(index + 1).unwrap_or(i32::MAX);
     row::Entity::add(change.connection(), &row).await?;
     order.insert(index, row.clone());
     rules::renumber(change.connection(), &mut order).await?;
-    let warnings = Known::read(change.connection(), team).await?.of_rule(&rule);
+    let warnings = Known::read(change.connection(), team).await?.of_rule(&message);
     change.finish(service, request.validate_only).await?;
     Ok(CreateRuleResponse {
         rule: Some(row.to_message()?),
@@ -113,11 +114,12 @@ pub(super) async fn update(
         request.update_mask.as_ref(),
     )?;
     let rule = examine(change.connection(), team, &merged).await?;
-    row.configure(&(&rule).into());
+    let message = Rule::from(&rule);
+    row.configure(&message);
     row.version += 1;
     row.update_time = change.now();
     row::Entity::put(change.connection(), &row).await?;
-    let warnings = Known::read(change.connection(), team).await?.of_rule(&rule);
+    let warnings = Known::read(change.connection(), team).await?.of_rule(&message);
     change.finish(service, request.validate_only).await?;
     Ok(UpdateRuleResponse {
         rule: Some(row.to_message()?),

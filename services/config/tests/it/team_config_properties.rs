@@ -10,6 +10,7 @@ use watchbell_config::Migrator;
 use watchbell_contracts::config::v1::{Role, TeamSnapshot, channel::Destination, rule::Action};
 use watchbell_model::ChannelKind;
 use watchbell_model::channel::Channel;
+use watchbell_model::digest_settings::DigestSettings;
 use watchbell_model::ids::{ChannelId, MentionRuleId, RuleId, TeamId};
 use watchbell_model::mention::MentionRule;
 use watchbell_model::preference::Preference;
@@ -502,7 +503,7 @@ fn meaning(mut snapshot: TeamSnapshot) -> Vec<String> {
                 *id = ids.iter().find(|(was, _)| was == id).unwrap().1.clone();
             }
         }
-        let rule = Rule::try_from(rule).unwrap();
+        let rule = Rule::try_from(&*rule).unwrap();
         let kinds = [ChannelKind::Slack, ChannelKind::Teams].map(|kind| rule.action.silences(kind));
         let said_of = (
             &rule.name,
@@ -534,7 +535,8 @@ fn meaning(mut snapshot: TeamSnapshot) -> Vec<String> {
     }
     said.push(format!(
         "{:?} {:?}",
-        snapshot.compliance_recipients, snapshot.digest
+        snapshot.compliance_recipients,
+        DigestSettings::try_from(&snapshot.digest.unwrap_or_default()).unwrap()
     ));
     for mut event_type in snapshot.event_types {
         event_type.etag.clear();
