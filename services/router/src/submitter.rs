@@ -110,6 +110,15 @@ impl Submitter {
             }
         }
     }
+
+    /// Whether any Dispatcher can be submitted to.
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Remote(remote) => remote.least_busy().is_some(),
+        }
+    }
 }
 
 // === impl Remote ===
@@ -153,12 +162,6 @@ impl Remote {
                 Err(Closed(back)) => unsent = *back,
             }
         }
-    }
-
-    /// Whether any Dispatcher can be submitted to.
-    #[cfg(test)]
-    pub(crate) fn is_open(&self) -> bool {
-        self.least_busy().is_some()
     }
 
     /// Of equally busy links each has its turn.

@@ -299,7 +299,6 @@ fn with_data(head: &impl Serialize, data: &str, tail: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
-    use serde_json::Value;
     use watchbell_contracts::config::v1 as config;
     use watchbell_model::convert;
 
