@@ -2,24 +2,24 @@
 //! database or the network (whether a channel exists, where a host name leads) is asked elsewhere, afterwards.
 
 mod channel;
-mod rules;
-mod words;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use watchbell_contracts::config::v1::{ApiKey, DigestSettings, Member, Preference, Team};
-use watchbell_model::convert::{digest_settings, instant, optional, preference, words as wire_words};
-use watchbell_model::digest_settings::MAX_RECIPIENTS;
-use watchbell_model::mention::SlackUserId;
+use uuid::Uuid;
+use watchbell_contracts::config::v1::{self as wire, ApiKey, Preference, Scope as WireScope, Team};
+use watchbell_model::convert::{instant, optional};
+use watchbell_model::email;
+use watchbell_model::expression::Expression;
+use watchbell_model::ids::{MemberId, MentionRuleId, RuleId, TeamId};
+use watchbell_model::member::Member;
+use watchbell_model::mention::MentionRule;
 use watchbell_model::preference::Preference as Word;
-use watchbell_model::rule::MAX_NAME_CHARS;
+use watchbell_model::quiet_hours::time_zone;
+use watchbell_model::rule::{MAX_NAME_CHARS, Rule};
 use watchbell_model::violation::{Violations, reason};
-use watchbell_model::{EmailAddress, Permission, Plan, Role, Topic};
+use watchbell_model::{Plan, Topic};
 use watchbell_runtime::auth::Scope;
 
 pub(crate) use channel::channel;
-pub(crate) use rules::{mention_rule, rule};
-use words::{name, scope};
 
 type Checked<T> = Result<T, Violations>;
 
@@ -33,14 +33,9 @@ pub(crate) struct TeamDraft {
 
 pub(crate) fn team(team: &Team) -> Checked<TeamDraft> {
     let mut violations = Violations::new();
-    let display_name = name(&team.display_name, "display_name", &mut violations);
+    let display_name = violations.name("display_name", &team.display_name, MAX_NAME_CHARS);
     let plan = optional::<Plan>(team.plan, "plan", &mut violations).unwrap_or_default();
-    let zone = if team.time_zone.is_empty() {
-        "UTC"
-    } else {
-        &team.time_zone
-    };
-    let zone = time_zone(zone, "time_zone", &mut violations);
+    let zone = time_zone(&team.time_zone, "time_zone", &mut violations).unwrap_or_default();
     violations.into_result(TeamDraft {
         display_name,
         plan,
@@ -48,80 +43,47 @@ pub(crate) fn team(team: &Team) -> Checked<TeamDraft> {
     })
 }
 
-/// An IANA zone; UTC in place of one that is unknown, which is noted.
-fn time_zone(text: &str, field: &str, violations: &mut Violations) -> Tz {
-    text.parse().unwrap_or_else(|_| {
-        violations.add(
-            field,
-            reason::UNKNOWN_VALUE,
-            "must be an IANA time zone such as `Europe/Berlin`",
-        );
-        Tz::UTC
+/// A member whose id and team are still to be given.
+pub(crate) fn member(member: &wire::Member) -> Checked<Member> {
+    Member::try_from(&wire::Member {
+        id: MemberId::from_uuid(Uuid::nil()).to_string(),
+        team_id: TeamId::from_uuid(Uuid::nil()).to_string(),
+        ..member.clone()
     })
 }
 
-pub(crate) struct MemberDraft {
-    pub(crate) email: EmailAddress,
-    pub(crate) display_name: String,
-    pub(crate) role: Role,
-    pub(crate) slack_user_id: String,
-    pub(crate) permissions: Vec<Permission>,
-}
-
-pub(crate) fn member(member: &Member) -> Checked<MemberDraft> {
+/// A rule whose id is still to be given. That its channels exist is asked elsewhere.
+pub(crate) fn rule(rule: &wire::Rule) -> Checked<Rule> {
     let mut violations = Violations::new();
-    let email = address(&member.email, "email", &mut violations);
-    violations.limit_chars("display_name", &member.display_name, MAX_NAME_CHARS);
-    let role = optional::<Role>(member.role, "role", &mut violations).unwrap_or(Role::Member);
-    let slack_user_id = member.slack_user_id.trim();
-    if !slack_user_id.is_empty() {
-        violations.parse::<SlackUserId>("slack_user_id", reason::MALFORMED, slack_user_id);
-    }
-    let mut permissions = wire_words::<Permission>(&member.permissions, "permissions", &mut violations);
-    permissions.dedup();
-    match email {
-        Some(email) if violations.is_empty() => Ok(MemberDraft {
-            email,
-            display_name: member.display_name.trim().to_owned(),
-            role,
-            slack_user_id: slack_user_id.to_owned(),
-            permissions,
-        }),
-        _ => Err(violations),
-    }
+    let read = violations.take(Rule::try_from(&wire::Rule {
+        id: RuleId::from_uuid(Uuid::nil()).to_string(),
+        ..rule.clone()
+    }));
+    violations.take_under("match", can_match(rule.r#match.as_ref()));
+    read.filter(|_| violations.is_empty()).ok_or(violations)
 }
 
-/// An address that must be given.
-fn address(text: &str, field: &str, violations: &mut Violations) -> Option<EmailAddress> {
-    if text.trim().is_empty() {
-        violations.required(field);
-        return None;
-    }
-    violations.parse(field, reason::MALFORMED, text)
+/// A mention rule whose id is still to be given.
+pub(crate) fn mention_rule(rule: &wire::MentionRule) -> Checked<MentionRule> {
+    MentionRule::try_from(&wire::MentionRule {
+        id: MentionRuleId::from_uuid(Uuid::nil()).to_string(),
+        ..rule.clone()
+    })
 }
 
-/// A list of addresses, each once.
-fn addresses(texts: &[String], field: &str, limit: usize, violations: &mut Violations) -> Vec<String> {
-    if texts.len() > limit {
-        violations.add(
-            field,
-            reason::TOO_LONG,
-            format!("must have at most {limit} addresses"),
-        );
+/// That a filter's expression can be true. Asked only of what is saved now: what was saved before this was asked stays
+/// readable, and matches nothing.
+fn can_match(filter: Option<&wire::EventFilter>) -> Checked<()> {
+    // What does not parse is told by whoever parses the filter.
+    let expression = filter.and_then(|filter| filter.expression.trim().parse::<Expression>().ok());
+    match expression.as_ref().map(Expression::check) {
+        Some(Err(error)) => Err(Violations::one(
+            "expression",
+            reason::EXPRESSION,
+            error.to_string(),
+        )),
+        _ => Ok(()),
     }
-    let mut seen = std::collections::HashSet::new();
-    let mut addresses = Vec::new();
-    for (index, text) in texts.iter().take(limit).enumerate() {
-        let at = format!("{field}[{index}]");
-        if let Some(address) = address(text, &at, violations) {
-            if seen.insert(address.key()) {
-                addresses.push(address.into());
-            } else {
-                violations.add(at, reason::DUPLICATE, "is given twice");
-            }
-        }
-    }
-    addresses
 }
 
 pub(crate) struct ApiKeyDraft {
@@ -132,7 +94,7 @@ pub(crate) struct ApiKeyDraft {
 
 pub(crate) fn api_key(key: &ApiKey, now: DateTime<Utc>) -> Checked<ApiKeyDraft> {
     let mut violations = Violations::new();
-    let display_name = name(&key.display_name, "display_name", &mut violations);
+    let display_name = violations.name("display_name", &key.display_name, MAX_NAME_CHARS);
     if key.scopes.is_empty() {
         violations.required("scopes");
     }
@@ -161,32 +123,8 @@ pub(crate) fn api_key(key: &ApiKey, now: DateTime<Utc>) -> Checked<ApiKeyDraft> 
 
 pub(crate) fn compliance_recipients(texts: &[String]) -> Checked<Vec<String>> {
     let mut violations = Violations::new();
-    let recipients = addresses(texts, "recipients", MAX_COMPLIANCE_RECIPIENTS, &mut violations);
-    violations.into_result(recipients)
-}
-
-pub(crate) fn digest(digest: &DigestSettings) -> Checked<DigestSettings> {
-    let mut violations = Violations::new();
-    let settings = violations.take(digest_settings(Some(digest)));
-    if settings.is_some_and(|settings| !settings.schedule.is_hourly_at_most()) {
-        violations.add("cron", reason::OUT_OF_RANGE, "must come once an hour at most");
-    }
-    // Once more for what a list of addresses can be wrong in as a whole.
-    let recipients = addresses(
-        &digest.recipients,
-        "recipients",
-        MAX_RECIPIENTS,
-        &mut Violations::new(),
-    );
-    if violations.is_empty() && recipients.len() < digest.recipients.len() {
-        violations.add("recipients", reason::DUPLICATE, "has an address twice");
-    }
-    violations.into_result(DigestSettings {
-        cron: digest.cron.split_whitespace().collect::<Vec<_>>().join(" "),
-        recipients,
-        paused: digest.paused,
-        etag: String::new(),
-    })
+    let recipients = email::list(texts, "recipients", MAX_COMPLIANCE_RECIPIENTS, &mut violations);
+    violations.into_result(recipients.into_iter().map(String::from).collect())
 }
 
 /// What a member says of each topic, which may be to go back to its default. No topic twice.
@@ -195,7 +133,7 @@ pub(crate) fn preferences(written: &[Preference]) -> Checked<Vec<(Topic, Option<
     let mut said: Vec<(Topic, Option<Word>)> = Vec::new();
     for (index, written) in written.iter().enumerate() {
         let at = format!("preferences[{index}]");
-        let Some((topic, word)) = violations.take_under(&at, preference(written)) else {
+        let Some((topic, word)) = violations.take_under(&at, Word::read(written)) else {
             continue;
         };
         if said.iter().any(|(other, _)| *other == topic) {
@@ -204,4 +142,17 @@ pub(crate) fn preferences(written: &[Preference]) -> Checked<Vec<(Topic, Option<
         said.push((topic, word));
     }
     violations.into_result(said)
+}
+
+fn scope(number: i32) -> Option<Scope> {
+    match WireScope::try_from(number).ok()? {
+        WireScope::Unspecified => None,
+        WireScope::Emit => Some(Scope::Emit),
+        WireScope::ConfigRead => Some(Scope::ConfigRead),
+        WireScope::ConfigWrite => Some(Scope::ConfigWrite),
+        WireScope::DeliveriesRead => Some(Scope::DeliveriesRead),
+        WireScope::DeliveriesWrite => Some(Scope::DeliveriesWrite),
+        WireScope::Inbox => Some(Scope::Inbox),
+        WireScope::Platform => Some(Scope::Platform),
+    }
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tonic::Code;
 use watchbell_contracts::config::v1::expression_failure::Owner;
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
-use watchbell_contracts::event::v1::{
-    Event, InboxTarget, PersonTarget, Reason, Route, event::Payload, route::Target,
-};
+use watchbell_contracts::event::v1::{Event, InboxTarget, PersonTarget, Reason, Route};
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::route::Target;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{KeyId, TeamId};
 use watchbell_model::{Category, ChannelKind, Role, Severity};
@@ -21,8 +21,8 @@ use crate::error::Result;
 use crate::expressions::{self, Expression};
 use crate::service::Service;
 use crate::store::changes::Change;
-use crate::store::entities::{api_key, channel, expression_failure, owner_notice};
-use crate::store::{api_keys, decode, expression_failures, members, owner_notices};
+use crate::store::entities::{api_key, channel, expression_failure, member, owner_notice};
+use crate::store::{Resource, api_keys, decode, expression_failures, owner_notices};
 
 /// How long before a signing secret stops signing.
 const SECRET_AHEAD: TimeDelta = TimeDelta::hours(24);
@@ -104,10 +104,12 @@ fn kind_name(kind: ChannelKind) -> &'static str {
 async fn actor_name(change: &Change, by: &Principal) -> Result<String> {
     Ok(match by {
         Principal::Service => String::new(),
-        Principal::Member { member_id, .. } => members::find(change.connection(), change.team(), *member_id)
-            .await?
-            .map(|member| member.email)
-            .unwrap_or_default(),
+        Principal::Member { member_id, .. } => {
+            member::Entity::seek(change.connection(), change.team(), member_id)
+                .await?
+                .map(|member| member.email)
+                .unwrap_or_default()
+        }
         Principal::ApiKey { key_id, team_id, .. } => api_keys::find(change.connection(), *team_id, *key_id)
             .await?
             .map(|key| format!("the API key {}", key.display_name))
@@ -213,7 +215,7 @@ impl OwnerTeller {
         let mut event: Event = decode("owner_notices", &row.event)?;
         event.source = self.service.brand().source();
         let mut routes = Vec::new();
-        for member in members::all(self.service.store().reader(), team).await? {
+        for member in member::Entity::all(self.service.store().reader(), team).await? {
             if member.role()? == Role::Owner {
                 let person = PersonTarget {
                     member_id: member.member_id().to_string(),

@@ -9,7 +9,7 @@ use watchbell_store::Store;
 use crate::confirmations::Unconfirmed;
 use crate::error::Result;
 use crate::store::entities::{channel, event_type, member, mention_rule, preference, rule};
-use crate::store::{channels, event_types, members, preferences, rules, teams};
+use crate::store::{Resource, channels, preferences, teams};
 
 /// Reads a team's snapshot in one transaction, so that its parts belong to one revision.
 pub(crate) async fn read(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<TeamSnapshot> {
@@ -34,7 +34,7 @@ async fn collect(
             .collect()
     };
     let mut people = Vec::new();
-    for member in members::all(connection, team).await? {
+    for member in member::Entity::all(connection, team).await? {
         people.push(MemberSnapshot {
             preferences: of(&member)?,
             member: Some(member.to_message()?),
@@ -46,9 +46,9 @@ async fn collect(
     let mut digest = settings.digest()?;
     unconfirmed.take_from(&mut digest.recipients);
     let channels = channels::all(connection, team).await?;
-    let rules_in_order = rules::all(connection, team).await?;
-    let mention_rules = rules::all_mentions(connection, team).await?;
-    let event_types = event_types::all(connection, team).await?;
+    let rules_in_order = rule::Entity::all(connection, team).await?;
+    let mention_rules = mention_rule::Entity::all(connection, team).await?;
+    let event_types = event_type::Entity::all(connection, team).await?;
     Ok(TeamSnapshot {
         revision: row.revision,
         team: Some(row.to_message()?),

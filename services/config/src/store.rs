@@ -14,6 +14,7 @@ pub(crate) mod expression_failures;
 pub(crate) mod members;
 pub(crate) mod owner_notices;
 pub(crate) mod preferences;
+mod resource;
 pub(crate) mod rules;
 pub(crate) mod slack_states;
 pub(crate) mod teams;
@@ -21,6 +22,7 @@ pub(crate) mod teams;
 use chrono::{DateTime, Utc};
 pub use migrations::Migrator;
 use prost::Message;
+pub(crate) use resource::Resource;
 use watchbell_model::clock::SharedClock;
 
 use crate::error::{Error, Result};

@@ -2,13 +2,15 @@
 //! than a type to come.
 
 use sea_orm::ConnectionTrait;
-use watchbell_contracts::config::v1::{Channel, MentionRule, Rule, channel::Destination};
+use watchbell_contracts::config::v1::{Channel, MentionRule, Rule};
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::catalog::Catalog;
 use watchbell_model::ids::TeamId;
 use watchbell_model::pattern::{EventPattern, EventType};
 
 use crate::error::Result;
-use crate::store::event_types;
+use crate::store::Resource;
+use crate::store::entities::event_type;
 
 /// The event types that a team can emit.
 pub(crate) struct Known(Vec<EventType>);
@@ -18,7 +20,7 @@ pub(crate) struct Known(Vec<EventType>);
 impl Known {
     /// Those of a team.
     pub(crate) async fn read(connection: &impl ConnectionTrait, team: TeamId) -> Result<Self> {
-        let rows = event_types::all(connection, team).await?;
+        let rows = event_type::Entity::all(connection, team).await?;
         Ok(Self::with(rows.iter().map(|row| row.name.as_str())))
     }
 

@@ -15,10 +15,13 @@ use tonic::{Code, Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, InboxApi};
 use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::AcceptedEvent;
 use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::{Principal, internal_request};
 use watchbell_runtime::problem::Problem;
+use watchbell_runtime::submit::{Submit, Submitted};
 
 use crate::error::Error;
 use crate::state::Core;
@@ -175,6 +178,17 @@ impl DispatcherApi for Service {
         request: Request<wire::GetChannelStatsRequest>,
     ) -> Result<Response<wire::GetChannelStatsResponse>, Status> {
         answer(deliveries::channel_stats(&self.core, request).await)
+    }
+}
+
+#[async_trait]
+impl Submit for Service {
+    async fn submit(&self, event: AcceptedEvent, routes: Vec<Route>) -> Result<Submitted, Problem> {
+        let committed = submit::enter(&self.core, event, routes, false).await?;
+        Ok(Submitted {
+            duplicate: committed.duplicate,
+            routes: committed.routes,
+        })
     }
 }
 

@@ -7,11 +7,12 @@ use prost_types::Timestamp;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::Data;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::convert::{FromWire, duration, structure, timestamp};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
-use crate::event::StoredEvent;
 use crate::job::{Attempt, Job, JobOutcome, State, Submission};
+use crate::lanes::LaneId;
 use crate::senders::logged::LoggedHeaders;
 use crate::store::entities::{attempts, deliveries, events};
 use crate::store::{Corrupt, NotificationRow, instant};
@@ -86,7 +87,7 @@ pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, 
     })
 }
 
-fn event(event: &StoredEvent) -> event_wire::Event {
+fn event(event: &AcceptedEvent) -> event_wire::Event {
     // Data stored before the current bounds may exceed what a `Struct` can hold; one such event must not fail a whole
     // page.
     let data = event.data.parse::<Data>().ok();
@@ -131,7 +132,7 @@ pub(crate) fn new_deliveries(submission: &Submission) -> Vec<Change> {
     let routes = submission.routes.iter();
     routes
         .map(|planned| {
-            let inbox = planned.route.lane(event.team_id).is_none();
+            let inbox = LaneId::of(&planned.route, event.team_id).is_none();
             let state = if inbox { State::Delivered } else { State::Pending };
             let mut delivery = skeleton(event, planned.id, event.accepted_at);
             delivery.route = Some((&*planned.route).into());
@@ -191,7 +192,7 @@ fn attempt_of_outcome(attempt: &Attempt) -> wire::Attempt {
     }
 }
 
-fn skeleton(event: &StoredEvent, id: DeliveryId, created_at: DateTime<Utc>) -> wire::Delivery {
+fn skeleton(event: &AcceptedEvent, id: DeliveryId, created_at: DateTime<Utc>) -> wire::Delivery {
     wire::Delivery {
         id: id.to_string(),
         team_id: event.team_id.to_string(),

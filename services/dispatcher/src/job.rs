@@ -8,14 +8,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_runtime::memory_budget::MemoryPermit;
 use watchbell_runtime::problem::Problem;
 
-use crate::event::StoredEvent;
+use crate::event::InMemory as _;
 use crate::job::live_jobs::JobGuard;
 use crate::lanes::{LaneId, Weighted};
-use crate::route::Route;
 use crate::senders::{AttemptOutcome, AttemptResult};
 
 /// State of a delivery. The numbers are those of the contract and of the tables.
@@ -53,7 +54,7 @@ pub(crate) enum ParkedFor {
 /// An event and its routes, to be committed.
 #[derive(Debug)]
 pub(crate) struct Submission {
-    pub(crate) event: Arc<StoredEvent>,
+    pub(crate) event: Arc<AcceptedEvent>,
     pub(crate) routes: Vec<Planned>,
     /// Keep the deliveries leased and out of the lanes: the submitter sends them itself.
     pub(crate) at_once: bool,
@@ -86,7 +87,7 @@ pub(crate) struct Committed {
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) id: DeliveryId,
-    pub(crate) event: Arc<StoredEvent>,
+    pub(crate) event: Arc<AcceptedEvent>,
     /// Its share of the event's memory, in units.
     pub(crate) weight: usize,
     pub(crate) route: Arc<Route>,
@@ -172,7 +173,7 @@ impl State {
 impl Submission {
     /// A submission of which nothing waits yet.
     pub(crate) fn new(
-        event: StoredEvent,
+        event: AcceptedEvent,
         routes: Vec<Planned>,
         at_once: bool,
         answer: oneshot::Sender<Result<Committed, Problem>>,

@@ -13,6 +13,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use uuid::Uuid;
+use watchbell_model::ChannelKind;
+use watchbell_model::ids::TeamId;
+use watchbell_model::route::Route;
 
 #[cfg(test)]
 mod properties;
@@ -23,6 +26,16 @@ const MOVING: Duration = Duration::from_millis(100);
 /// Which lane: a channel's id, or a team's for its mail to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LaneId(pub(crate) Uuid);
+
+impl LaneId {
+    /// The lane that a route goes by: its channel's, or the team's own for mail to people. The inbox has none.
+    pub(crate) fn of(route: &Route, team: TeamId) -> Option<Self> {
+        if route.kind == ChannelKind::InApp {
+            return None;
+        }
+        Some(Self(route.channel_id().map_or(team.as_uuid(), |id| id.as_uuid())))
+    }
+}
 
 /// How a channel wants to be treated.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -18,7 +18,6 @@ mod lanes;
 mod loops;
 mod maintenance;
 mod metrics;
-mod route;
 mod senders;
 mod settings;
 mod state;

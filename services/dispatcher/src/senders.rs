@@ -28,9 +28,10 @@ use watchbell_model::ids::{DeliveryId, TeamId};
 
 pub(crate) use transport::{SenderDeps, Senders};
 
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::Route;
+
 use self::logged::LoggedHeaders;
-use crate::event::StoredEvent;
-use crate::route::Route;
 
 /// The most that is kept of an answer, in bytes.
 pub(crate) const MAX_RESPONSE: usize = 4096;
@@ -51,7 +52,7 @@ pub(crate) struct Message {
     #[cfg_attr(not(test), allow(dead_code, reason = "only tests read it"))]
     pub(crate) attempt_number: u32,
     /// The event.
-    pub(crate) event: Arc<StoredEvent>,
+    pub(crate) event: Arc<AcceptedEvent>,
     /// To whom, and why.
     pub(crate) route: Arc<Route>,
     /// Recipients of a receipt that goes to the team's current recipients; else empty.

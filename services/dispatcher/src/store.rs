@@ -25,15 +25,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::TeamId;
+use watchbell_model::route::Route;
 use watchbell_runtime::memory_budget::UNIT_BYTES;
 use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::direct::DirectTransaction;
 use self::transaction::ReadRow;
-use crate::event::StoredEvent;
-use crate::route::Route;
 
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
@@ -201,9 +201,9 @@ fn parsed<T: serde::de::DeserializeOwned>(
 
 impl entities::events::Model {
     /// The event of this row.
-    pub(crate) fn event(self) -> Result<StoredEvent, Corrupt> {
+    pub(crate) fn event(self) -> Result<AcceptedEvent, Corrupt> {
         let row = format!("{} of team {}", self.id, self.team_id);
-        Ok(StoredEvent {
+        Ok(AcceptedEvent {
             team_id: TeamId::from_uuid(self.team_id),
             id: self
                 .id

@@ -14,7 +14,8 @@ use watchbell_contracts::config::v1::{
 use watchbell_contracts::event::v1::Severity;
 use watchbell_model::Severity as DomainSeverity;
 use watchbell_model::brand::Brand;
-use watchbell_model::convert::{self, FromWire as _};
+use watchbell_model::convert::FromWire as _;
+use watchbell_model::preference::Preference as Word;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::Problem;
 
@@ -181,7 +182,7 @@ fn choices_of_severity(preference: &Preference) -> Vec<Severity> {
 
 /// Whether one asks for no more than the other. What cannot be read asks for more.
 fn is_within(wanted: &Preference, before: &Preference) -> bool {
-    let word = |preference| convert::preference(preference).ok().and_then(|(_, word)| word);
+    let word = |preference| Word::read(preference).ok().and_then(|(_, word)| word);
     word(wanted)
         .zip(word(before))
         .is_some_and(|(wanted, before)| wanted.is_within(before))

@@ -9,11 +9,13 @@ use chrono::DateTime;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use uuid::Uuid;
+use watchbell_contracts::config::v1::EventFilter;
+use watchbell_contracts::event::v1::Route;
 use watchbell_model::catalog::Catalog;
 use watchbell_model::channel::{Channel, LaneLimits, StormLimit};
-use watchbell_model::convert::route_message;
+use watchbell_model::convert::FromWire as _;
 use watchbell_model::event::Event;
-use watchbell_model::filter::{Filter, FilterDraft};
+use watchbell_model::filter::Filter;
 use watchbell_model::ids::{ChannelId, MemberId, RuleId, TeamId};
 use watchbell_model::member::Member;
 use watchbell_model::preference::Preference;
@@ -62,10 +64,14 @@ fn filter(number: u128, expressions: bool) -> Filter {
         0 => (vec![name.clone()], vec![], vec![]),
         1 => (
             vec![format!("{}.*", name.split('.').next().unwrap())],
-            vec![Severity::Low],
+            vec![Severity::Low.to_wire()],
             vec![],
         ),
-        2 => (vec![], vec![Severity::Critical], vec![format!("source-{number}")]),
+        2 => (
+            vec![],
+            vec![Severity::Critical.to_wire()],
+            vec![format!("source-{number}")],
+        ),
         _ => (
             vec![name.clone(), "user.*".to_owned()],
             vec![],
@@ -77,12 +83,12 @@ fn filter(number: u128, expressions: bool) -> Filter {
     } else {
         String::new()
     };
-    Filter::parse(FilterDraft {
+    Filter::try_from(&EventFilter {
         types: if expression.is_empty() { types } else { vec![] },
         severities: if expression.is_empty() { severities } else { vec![] },
         sources: if expression.is_empty() { sources } else { vec![] },
         expression,
-        ..FilterDraft::default()
+        ..EventFilter::default()
     })
     .unwrap()
 }
@@ -161,7 +167,11 @@ fn a_critical_finding_as_messages(bencher: Bencher<'_, '_>) {
     let (team, event) = (team(500, false), event("finding.created", Severity::Critical));
     bencher.counter(ItemsCount::new(1_usize)).bench(|| {
         let decision = decide(divan::black_box(&team), divan::black_box(&event));
-        decision.routes.iter().map(route_message).collect::<Vec<_>>()
+        decision
+            .routes
+            .iter()
+            .map(|route| Route::from(&watchbell_model::route::Route::from(route)))
+            .collect::<Vec<_>>()
     });
 }
 

@@ -49,6 +49,17 @@ impl Error {
     }
 }
 
+/// What the Dispatcher of this process answers.
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Overloaded { .. } => Self::Overloaded,
+            Problem::Unavailable { .. } => Self::NoDispatcher,
+            refused => Self::Refused(refused.into()),
+        }
+    }
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use watchbell_contracts::router::v1::ExplainResponse;
-use watchbell_model::convert;
 use watchbell_model::decision::{Outcome, Route, Stage, Step, StepSubject};
 use watchbell_model::event::{Event, EventDraft};
+use watchbell_model::route;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::vocabulary::ChannelHealth;
 
@@ -27,13 +27,17 @@ pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>)
         .iter()
         .filter_map(|route| hold(snapshot, event, route, at));
     ExplainResponse {
-        routes: decision.routes.iter().map(convert::route_message).collect(),
+        routes: decision
+            .routes
+            .iter()
+            .map(|route| (&route::Route::from(route)).into())
+            .collect(),
         steps: decision
             .steps
             .iter()
             .cloned()
             .chain(holds)
-            .map(|step| convert::step_message(&step))
+            .map(|step| (&step).into())
             .collect(),
         revision: snapshot.revision,
         example_data: false,

@@ -19,10 +19,10 @@ mod testing;
 use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
-use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
+use watchbell_contracts::api::SnapshotApi;
 use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
-use watchbell_runtime::tasks::{Stage, TaskSet};
+use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
 use watchbell_runtime::tenant_pool::TenantPool;
 
 pub use crate::decide::decide;
@@ -31,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::EmitPipeline;
 use crate::snapshots::Snapshots;
 use crate::submitter::Submitter;
+pub use crate::submitter::Dispatchers;
 use crate::team_budgets::TeamBudgets;
 
 /// The service.
@@ -46,8 +47,8 @@ pub struct Needs {
     pub config: Arc<dyn SnapshotApi>,
     /// Which of them have changed.
     pub feed: ConfigFeed,
-    /// Every Dispatcher that may be submitted to; at least one.
-    pub dispatchers: Vec<Arc<dyn DispatcherApi>>,
+    /// Where it submits to.
+    pub dispatchers: Dispatchers,
     /// Where it measures.
     pub meter: Meter,
 }

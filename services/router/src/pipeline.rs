@@ -1,17 +1,16 @@
 //! What happens to an event between a caller's words and the Dispatcher's commit: validate, decide, submit.
 
 use prost::Message;
-use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1 as wire;
 use watchbell_contracts::router::v1::EmitResponse;
+use watchbell_model::AcceptedEvent;
 use watchbell_model::clock::SharedClock;
-use watchbell_model::convert;
 use watchbell_model::event::{Event, EventDraft};
 use watchbell_model::ids::TeamId;
+use watchbell_model::route::Route;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_runtime::memory_budget::units;
-use watchbell_runtime::problem;
+use watchbell_runtime::shares::weight;
 use watchbell_runtime::telemetry::propagate;
 use watchbell_runtime::tenant_pool::TenantPool;
 
@@ -64,11 +63,9 @@ impl EmitPipeline {
         event: Option<wire::Event>,
         path: &str,
     ) -> Result<EmitResponse, Error> {
-        let (event_id, request) = self.decide(team, event, path).await?;
-        let response = self.submitter.submit(team, request).await?;
-        if let Some(error) = response.error {
-            return Err(Error::Refused(problem::from_message(&error)));
-        }
+        let (event, routes) = self.decide(team, event, path).await?;
+        let event_id = event.id.to_string();
+        let response = self.submitter.submit(event, routes).await?;
         Ok(EmitResponse {
             event_id,
             duplicate: response.duplicate,
@@ -84,7 +81,7 @@ impl EmitPipeline {
         team: TeamId,
         event: Option<wire::Event>,
         path: &str,
-    ) -> Result<(String, SubmitRequest), Error> {
+    ) -> Result<(AcceptedEvent, Vec<Route>), Error> {
         let snapshot = self.snapshots.get(team).await?;
         let draft = draft(event, path)?;
         let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
@@ -103,7 +100,7 @@ impl EmitPipeline {
         draft: EventDraft,
         snapshot: &TeamSnapshot,
         path: &str,
-    ) -> Result<(String, SubmitRequest), Error> {
+    ) -> Result<(AcceptedEvent, Vec<Route>), Error> {
         let event = self.parse(draft, snapshot, path)?;
         let traceparent = propagate::traceparent();
         // As for attempts: in a trace that is not sampled, the span exists at debug level only.
@@ -116,16 +113,8 @@ impl EmitPipeline {
         self.metrics.failed_expressions(&decision);
         self.failures
             .note(team, &decision.failed_expressions, self.clock.now());
-        let event_id = event.id.to_string();
-        let request = SubmitRequest {
-            sequence: 0,
-            team_id: team.to_string(),
-            event: Some(convert::event_message(event)),
-            routes: decision.routes.iter().map(convert::route_message).collect(),
-            traceparent: traceparent.unwrap_or_default(),
-            email: None,
-        };
-        Ok((event_id, request))
+        let routes = decision.routes.iter().map(Into::into).collect();
+        Ok((AcceptedEvent::new(event, traceparent, self.clock.now()), routes))
     }
 
     /// The event that a draft words, checked against the team's catalog.
@@ -145,5 +134,5 @@ pub(crate) fn draft(event: Option<wire::Event>, path: &str) -> Result<EventDraft
     let Some(message) = event else {
         return Err(Violations::one(path, reason::REQUIRED, "must be given"));
     };
-    convert::event_draft(message).map_err(|violations| violations.under(path))
+    EventDraft::try_from(message).map_err(|violations| violations.under(path))
 }

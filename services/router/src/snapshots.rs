@@ -12,7 +12,6 @@ use watchbell_contracts::api::SnapshotApi;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
 use watchbell_model::clock::SharedClock;
-use watchbell_model::convert;
 use watchbell_model::ids::TeamId;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
@@ -91,9 +90,9 @@ impl Snapshots {
 /// The snapshot of a message. Compiling a team's event types takes time, so it runs on a blocking thread.
 async fn compiled(message: config::TeamSnapshot) -> Result<TeamSnapshot, Violations> {
     if message.event_types.is_empty() {
-        return convert::snapshot(&message);
+        return TeamSnapshot::try_from(&message);
     }
-    match tokio::task::spawn_blocking(move || convert::snapshot(&message)).await {
+    match tokio::task::spawn_blocking(move || TeamSnapshot::try_from(&message)).await {
         Ok(compiled) => compiled,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -1,7 +1,7 @@
-//! Submission of decisions to the Dispatchers. One long-lived stream to each Dispatcher carries the submissions of
-//! all callers, so that an `Emit` costs a message and not a call. A submission is answered after the commit, or with
-//! an error when no Dispatcher is available. A submission in flight on a broken stream may have been committed;
-//! repeating it is safe, because event ids are unique.
+//! Submission of decisions to the Dispatcher. One in the same process is called directly. Otherwise one long-lived stream to
+//! each Dispatcher carries the submissions of all callers, so that an `Emit` costs a message and not a call. A submission is
+//! answered after the commit, or with an error when no Dispatcher is available. A submission in flight on a broken stream may
+//! have been committed; repeating it is safe, because event ids are unique.
 
 mod link;
 mod session;
@@ -18,8 +18,12 @@ use tokio::time::timeout;
 use prost::Message as _;
 use watchbell_contracts::api::DispatcherApi;
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
+use watchbell_model::AcceptedEvent;
 use watchbell_model::ids::TeamId;
-use watchbell_runtime::memory_budget::{MemoryBudget, units};
+use watchbell_model::route::Route;
+use watchbell_runtime::problem::{Problem, from_message};
+use watchbell_runtime::shares::{MemoryBudget, weight};
+use watchbell_runtime::submit::Submit;
 
 use self::link::Link;
 pub(crate) use self::link::LinkLoop;
@@ -34,9 +38,24 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// than what a Dispatcher takes of it: its digests and notices do not come by here, and have room there.
 const UNITS: usize = 12_288;
 
+/// Where the Router submits to.
+pub enum Dispatchers {
+    /// The Dispatcher of this process.
+    Local(Arc<dyn Submit>),
+    /// Those of other processes; at least one.
+    Remote(Vec<Arc<dyn DispatcherApi>>),
+}
+
+/// Hands events on and waits for their commits.
+#[derive(Clone)]
+pub(crate) enum Submitter {
+    Local(Arc<dyn Submit>),
+    Remote(Remote),
+}
+
 /// Submits to the least busy Dispatcher that is there, and to one that has not reached Config only when there is no other.
 #[derive(Clone)]
-pub(crate) struct Submitter {
+pub(crate) struct Remote {
     links: Arc<[Arc<Link>]>,
     turn: Arc<AtomicUsize>,
     memory: MemoryBudget,
@@ -46,6 +65,57 @@ pub(crate) struct Submitter {
 // === impl Submitter ===
 
 impl Submitter {
+    /// A submitter, and for each Dispatcher of another process the loop that must run for it.
+    pub(crate) fn new(dispatchers: Dispatchers) -> (Self, Vec<LinkLoop>) {
+        match dispatchers {
+            Dispatchers::Local(dispatcher) => (Self::Local(dispatcher), Vec::new()),
+            Dispatchers::Remote(dispatchers) => {
+                let (remote, loops) = Remote::new(dispatchers);
+                (Self::Remote(remote), loops)
+            }
+        }
+    }
+
+    /// Commits an event and its routes. The answer's routes are those stored: with a duplicate the first ones.
+    pub(crate) async fn submit(
+        &self,
+        event: AcceptedEvent,
+        routes: Vec<Route>,
+    ) -> Result<SubmitResponse, Error> {
+        match self {
+            Self::Local(dispatcher) => {
+                let submitted = timeout(ANSWER, dispatcher.submit(event, routes)).await;
+                let submitted = submitted
+                    .unwrap_or_else(|_| Err(Problem::unavailable("the Dispatcher takes too long")))?;
+                Ok(SubmitResponse {
+                    duplicate: submitted.duplicate,
+                    routes: submitted.routes.iter().map(|route| (&**route).into()).collect(),
+                    ..SubmitResponse::default()
+                })
+            }
+            Self::Remote(remote) => {
+                let response = remote.submit(event.team_id, event.into_message(&routes)).await?;
+                match response.error {
+                    Some(error) => Err(Error::Refused(from_message(&error))),
+                    None => Ok(response),
+                }
+            }
+        }
+    }
+
+    /// Whether any Dispatcher can be submitted to.
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Remote(remote) => remote.least_busy().is_some(),
+        }
+    }
+}
+
+// === impl Remote ===
+
+impl Remote {
     /// A submitter, and for each Dispatcher the loop that must run for it.
     pub(crate) fn new(dispatchers: Vec<Arc<dyn DispatcherApi>>) -> (Self, Vec<LinkLoop>) {
         let (links, loops) = dispatchers
@@ -84,12 +154,6 @@ impl Submitter {
                 Err(Closed(back)) => unsent = *back,
             }
         }
-    }
-
-    /// Whether any Dispatcher can be submitted to.
-    #[cfg(test)]
-    pub(crate) fn is_open(&self) -> bool {
-        self.least_busy().is_some()
     }
 
     /// Of equally busy links each has its turn.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
+use watchbell_contracts::config::v1::EventFilter;
 use watchbell_model::catalog::Catalog;
 use watchbell_model::channel::{Channel, LaneLimits, StormLimit};
 use watchbell_model::decision::{Decision, Route, Target};
 use watchbell_model::event::Event;
-use watchbell_model::filter::{Filter, FilterDraft};
+use watchbell_model::filter::Filter;
 use watchbell_model::ids::{ChannelId, EventId, MemberId, MentionRuleId, RuleId, TeamId};
 use watchbell_model::member::Member;
 use watchbell_model::mention::{Mention, MentionRule};
@@ -269,11 +270,11 @@ impl Also for Filter {
     }
 
     fn when(mut self, expression: &str) -> Self {
-        let draft = FilterDraft {
+        let draft = EventFilter {
             expression: expression.to_owned(),
-            ..FilterDraft::default()
+            ..EventFilter::default()
         };
-        self.expression = Filter::parse(draft).unwrap().expression;
+        self.expression = Filter::try_from(&draft).unwrap().expression;
         self
     }
 }

@@ -6,6 +6,7 @@
 
 mod built_in;
 mod cost;
+mod message;
 mod schema;
 
 use std::collections::BTreeMap;

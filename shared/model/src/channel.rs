@@ -3,19 +3,21 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use chrono_tz::Tz;
+use watchbell_contracts::config::v1 as wire;
+use watchbell_contracts::config::v1::channel::Destination;
 
+use crate::convert::{required, span};
 use crate::email::EmailAddress;
 use crate::filter::Filter;
 use crate::ids::{ChannelId, TeamId};
 use crate::quiet_hours::QuietHours;
 use crate::retry::RetrySchedule;
-use crate::rule::MAX_NAME_CHARS;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{ChannelHealth, ChannelKind};
 
 /// A configured destination.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Channel {
     /// The id.
     pub id: ChannelId,
@@ -26,60 +28,48 @@ pub struct Channel {
     /// The name for people, `#security-critical`.
     pub name: String,
     /// For the team's own reference.
-    #[serde(default)]
     pub description: String,
     /// The Active toggle.
     pub enabled: bool,
     /// Whether alerts of the kind fall through to it when no rule matches.
-    #[serde(default)]
     pub is_default: bool,
     /// Of a webhook: what it subscribes to. Not used by other kinds.
-    #[serde(default)]
     pub filter: Filter,
     /// Of a default channel: replaces the catalog's policy of what alerts by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub triggers: Option<Filter>,
     /// When to hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_hours: Option<QuietHours>,
     /// When to fold; never when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<StormLimit>,
     /// When to try again.
-    #[serde(default)]
     pub retry: RetrySchedule,
     /// How fast to go.
     pub limits: LaneLimits,
     /// Whether it carries.
     pub health: ChannelHealth,
     /// Of an email channel: who gets what a rule sends here.
-    #[serde(default)]
     pub recipients: Vec<EmailAddress>,
-    /// Who would be, and has not confirmed yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Recipients that have not confirmed yet.
     pub unconfirmed: Vec<EmailAddress>,
 }
 
 /// At most so many messages per window; the rest are folded into one summary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StormLimit {
     /// At least 1.
     pub max_messages: u32,
     /// 1 second to 1 hour.
-    #[serde(with = "crate::millis", rename = "window_ms")]
     pub window: Duration,
 }
 
 /// How many attempts at once, how many per second, how long each.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LaneLimits {
     /// 1 to 64.
     pub concurrency: u32,
     /// No limit when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_per_second: Option<f64>,
     /// 1 to 60 seconds.
-    #[serde(with = "crate::millis", rename = "timeout_ms")]
     pub timeout: Duration,
 }
 
@@ -91,50 +81,87 @@ pub const MAX_DESCRIPTION_CHARS: usize = 1_000;
 // === impl Channel ===
 
 impl Channel {
-    /// Checks what its types do not. Paths are those of the channel's own fields.
-    pub fn check(&self) -> Result<(), Violations> {
+    /// Reads a channel that Config keeps, with the defaults of its kind filled in. Quiet hours that name no zone are in the
+    /// team's.
+    ///
+    /// # Errors
+    /// Every field that does not parse.
+    pub fn read(message: &wire::Channel, team_zone: Tz) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        if self.name.trim().is_empty() {
-            violations.required("name");
-        }
-        violations.limit_chars("name", &self.name, MAX_NAME_CHARS);
-        violations.limit_chars("description", &self.description, MAX_DESCRIPTION_CHARS);
-        if self.kind == ChannelKind::Webhook && self.filter.types.is_empty() {
-            violations.add(
-                "filter.types",
-                reason::REQUIRED,
-                "must name at least one event type or pattern",
-            );
-        }
-        if self.triggers.is_some() && !self.kind.is_chat() {
-            violations.add(
-                "triggers",
-                reason::NOT_ALLOWED,
-                "are for Slack and Teams channels",
-            );
-        }
-        if !self.recipients.is_empty() && self.kind != ChannelKind::Email {
-            violations.add("recipients", reason::NOT_ALLOWED, "are for email channels");
-        }
-        if self.recipients.len() > MAX_RECIPIENTS {
-            violations.add(
-                "recipients",
-                reason::TOO_LONG,
-                format!("must have at most {MAX_RECIPIENTS}"),
-            );
-        }
-        if let Some(storm) = self.storm {
-            violations.take_under("storm", storm.check());
-        }
-        violations.take_under("limits", self.limits.check());
-        violations.into_result(())
+        let id = violations.parse::<ChannelId>("id", reason::MALFORMED, &message.id);
+        let team_id = violations.parse::<TeamId>("team_id", reason::MALFORMED, &message.team_id);
+        let kind = required::<ChannelKind>(message.kind, "kind", &mut violations);
+        let triggers = filter(message.triggers.as_ref());
+        let triggers = violations.take_under("triggers", triggers).flatten();
+        let quiet = message
+            .quiet_hours
+            .as_ref()
+            .map_or(Ok(None), |quiet| QuietHours::read(quiet, team_zone));
+        let quiet_hours = violations.take_under("quiet_hours", quiet).flatten();
+        let (Some(id), Some(team_id), Some(kind)) = (id, team_id, kind) else {
+            return Err(violations);
+        };
+        let storm = violations
+            .take_under(
+                "storm_control",
+                StormLimit::read(message.storm_control.as_ref(), kind),
+            )
+            .flatten();
+        let (retry, limits) = violations
+            .take_under("delivery", delivery(message.delivery.as_ref(), kind))
+            .unwrap_or_else(|| (RetrySchedule::default(), LaneLimits::default_for(kind)));
+        let mut unconfirmed = Vec::new();
+        let (subscribed, recipients) = match &message.destination {
+            Some(Destination::Webhook(webhook)) => {
+                let subscribed = filter(webhook.filter.as_ref());
+                (
+                    violations
+                        .take_under("webhook.filter", subscribed)
+                        .flatten()
+                        .unwrap_or_default(),
+                    Vec::new(),
+                )
+            }
+            Some(Destination::Email(email)) => {
+                let waiting: Vec<_> = email
+                    .unconfirmed_recipients
+                    .iter()
+                    .map(|recipient| recipient.address.clone())
+                    .collect();
+                unconfirmed = violations.parse_each("email.unconfirmed_recipients", &waiting);
+                (
+                    Filter::default(),
+                    violations.parse_each("email.recipients", &email.recipients),
+                )
+            }
+            _ => (Filter::default(), Vec::new()),
+        };
+        violations.into_result(Self {
+            id,
+            team_id,
+            kind,
+            name: message.display_name.clone(),
+            description: message.description.clone(),
+            enabled: !message.paused,
+            is_default: message.is_default,
+            filter: subscribed,
+            triggers,
+            quiet_hours,
+            storm,
+            retry,
+            limits,
+            health: match message.health() {
+                wire::ChannelHealth::Unhealthy => ChannelHealth::Unhealthy,
+                wire::ChannelHealth::Healthy | wire::ChannelHealth::Unspecified => ChannelHealth::Healthy,
+            },
+            recipients,
+            unconfirmed,
+        })
     }
+}
 
-    /// Whether new deliveries are tried; those of an unhealthy channel are parked.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        self.health == ChannelHealth::Healthy
-    }
+fn filter(message: Option<&wire::EventFilter>) -> Result<Option<Filter>, Violations> {
+    message.map(Filter::try_from).transpose()
 }
 
 // === impl StormLimit ===
@@ -151,6 +178,28 @@ impl StormLimit {
         } else {
             None
         }
+    }
+
+    /// Reads what a channel says of storms, else what its kind does; none when it turned them off.
+    ///
+    /// # Errors
+    /// A window out of its bounds.
+    pub fn read(message: Option<&wire::StormControl>, kind: ChannelKind) -> Result<Option<Self>, Violations> {
+        let Some(message) = message else {
+            return Ok(Self::default_for(kind));
+        };
+        if message.max_messages == 0 {
+            return Ok(None);
+        }
+        let mut violations = Violations::new();
+        let window =
+            span(message.window.as_ref(), "window", &mut violations).unwrap_or(Duration::from_secs(60));
+        let limit = Self {
+            max_messages: message.max_messages,
+            window,
+        };
+        violations.take(limit.check());
+        violations.into_result(Some(limit))
     }
 
     /// Whether it can be kept.
@@ -207,7 +256,7 @@ impl LaneLimits {
     pub fn check(&self) -> Result<(), Violations> {
         let mut violations = Violations::new();
         if !(1..=64).contains(&self.concurrency) {
-            violations.add("concurrency", reason::OUT_OF_RANGE, "must be 1 to 64");
+            violations.add("max_concurrency", reason::OUT_OF_RANGE, "must be 1 to 64");
         }
         // Once an hour is the slowest that still is a rate. Written so that NaN fails.
         if self
@@ -215,7 +264,7 @@ impl LaneLimits {
             .is_some_and(|rate| !(1.0 / 3_600.0..=10_000.0).contains(&rate))
         {
             violations.add(
-                "rate_per_second",
+                "max_per_second",
                 reason::OUT_OF_RANGE,
                 "must be one an hour to 10,000 a second",
             );
@@ -227,11 +276,53 @@ impl LaneLimits {
     }
 }
 
+/// Reads how a channel is carried: what it says, else what its kind does.
+///
+/// # Errors
+/// Waits, rates and time-outs out of their bounds.
+pub fn delivery(
+    message: Option<&wire::DeliveryPolicy>,
+    kind: ChannelKind,
+) -> Result<(RetrySchedule, LaneLimits), Violations> {
+    let mut limits = LaneLimits::default_for(kind);
+    let Some(message) = message else {
+        return Ok((RetrySchedule::default(), limits));
+    };
+    let mut violations = Violations::new();
+    let mut waits = Vec::new();
+    for (index, wait) in message.retry_delays.iter().enumerate() {
+        waits.extend(span(
+            Some(wait),
+            &format!("retry_delays[{index}]"),
+            &mut violations,
+        ));
+    }
+    let retry = if waits.is_empty() {
+        Ok(RetrySchedule::default())
+    } else {
+        RetrySchedule::try_new(waits)
+    };
+    let retry = violations.take_under("retry_delays", retry).unwrap_or_default();
+    if message.max_concurrency > 0 {
+        limits.concurrency = message.max_concurrency;
+    }
+    // Written so that NaN is looked at, too.
+    if message.max_per_second != 0.0 {
+        limits.rate_per_second = Some(message.max_per_second);
+    }
+    if let Some(timeout) = span(message.timeout.as_ref(), "timeout", &mut violations) {
+        limits.timeout = timeout;
+    }
+    violations.take(limits.check());
+    violations.into_result((retry, limits))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::convert::{FromWire as _, duration};
 
     pub(crate) fn channel(number: u128, kind: ChannelKind) -> Channel {
         Channel {
@@ -254,13 +345,26 @@ pub(crate) mod tests {
         }
     }
 
+    fn read(message: &wire::Channel) -> Result<Channel, Violations> {
+        let message = wire::Channel {
+            id: ChannelId::from_uuid(Uuid::from_u128(1)).to_string(),
+            team_id: TeamId::from_uuid(Uuid::from_u128(1)).to_string(),
+            ..message.clone()
+        };
+        Channel::read(&message, Tz::UTC)
+    }
+
     #[test]
-    fn the_defaults_of_every_kind_can_be_kept_and_read_back() {
+    fn what_a_channel_does_not_say_is_as_its_kind_does() {
         for kind in ChannelKind::ALL {
-            let channel = channel(1, *kind);
-            assert_eq!(channel.check(), Ok(()), "{kind}");
-            let json = serde_json::to_string(&channel).unwrap();
-            assert_eq!(serde_json::from_str::<Channel>(&json).unwrap(), channel);
+            let channel = read(&wire::Channel {
+                kind: kind.to_wire(),
+                ..wire::Channel::default()
+            })
+            .unwrap();
+            assert_eq!(channel.storm, StormLimit::default_for(*kind));
+            assert_eq!(channel.limits, LaneLimits::default_for(*kind));
+            assert_eq!(channel.limits.check(), Ok(()), "{kind}");
         }
         assert_eq!(
             StormLimit::default_for(ChannelKind::Slack).unwrap().max_messages,
@@ -271,21 +375,21 @@ pub(crate) mod tests {
 
     #[test]
     fn every_wrong_field_is_named() {
-        let mut channel = channel(1, ChannelKind::Webhook);
-        channel.name = "x".repeat(121);
-        channel.filter = Filter::default();
-        channel.triggers = Some(Filter::default());
-        channel.recipients = vec!["ann@example.com".parse().unwrap()];
-        channel.storm = Some(StormLimit {
-            max_messages: 0,
-            window: Duration::ZERO,
-        });
-        channel.limits = LaneLimits {
-            concurrency: 0,
-            rate_per_second: Some(f64::NAN),
-            timeout: Duration::from_secs(61),
-        };
-        let violations = channel.check().unwrap_err();
+        let violations = read(&wire::Channel {
+            kind: ChannelKind::Slack.to_wire(),
+            storm_control: Some(wire::StormControl {
+                max_messages: 1,
+                window: Some(duration(Duration::ZERO)),
+            }),
+            delivery: Some(wire::DeliveryPolicy {
+                max_concurrency: 65,
+                max_per_second: f64::NAN,
+                timeout: Some(duration(Duration::from_secs(61))),
+                ..wire::DeliveryPolicy::default()
+            }),
+            ..wire::Channel::default()
+        })
+        .unwrap_err();
         let fields: Vec<_> = violations
             .iter()
             .map(|violation| violation.field.as_str())
@@ -293,15 +397,10 @@ pub(crate) mod tests {
         assert_eq!(
             fields,
             [
-                "name",
-                "filter.types",
-                "triggers",
-                "recipients",
-                "storm.max_messages",
-                "storm.window",
-                "limits.concurrency",
-                "limits.rate_per_second",
-                "limits.timeout",
+                "storm_control.window",
+                "delivery.max_concurrency",
+                "delivery.max_per_second",
+                "delivery.timeout",
             ]
         );
     }

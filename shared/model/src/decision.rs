@@ -4,23 +4,24 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use watchbell_contracts::router::v1::{ExplanationStep, StepOutcome};
 
+use crate::convert::{FromWire, timestamp};
 use crate::email::EmailAddress;
 use crate::ids::{ChannelId, MemberId, RuleId};
 use crate::mention::Mention;
 use crate::pattern::EventPattern;
+use crate::route;
 use crate::vocabulary::{ChannelKind, Topic, vocabulary};
 
 /// Who gets an event, and the way there.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {
     /// Who gets it; no target twice.
     pub routes: Vec<Route>,
     /// Everything that was asked, in order. Empty unless an explanation was asked for.
     pub steps: Vec<Step>,
     /// Expressions of filters that could not be evaluated, which counted as no match.
-    #[serde(default)]
     pub failed_expressions: Vec<FailedExpression>,
 }
 
@@ -44,20 +45,18 @@ pub enum FilterOwner {
 }
 
 /// This event goes there, for this reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// Where.
     pub target: Target,
     /// Why.
     pub reason: Reason,
     /// Who is called by name. Slack and Teams only.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Mention>,
 }
 
 /// Where a route leads.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
     /// A configured channel: Slack, Teams or a webhook.
     Channel {
@@ -76,7 +75,6 @@ pub enum Target {
         topic: Topic,
         /// An email channel that a rule sends to as well and that lists the address: it counts when the member turns
         /// the topic off before the mail is sent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         channel: Option<ChannelId>,
     },
     /// An address, by email: a recipient of an email channel, of receipts, of the digest, of a notice to Owners.
@@ -84,7 +82,6 @@ pub enum Target {
         /// The address.
         address: EmailAddress,
         /// The email channel that it is a recipient of.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         channel: Option<ChannelId>,
     },
     /// The team's in-app inbox.
@@ -94,8 +91,7 @@ pub enum Target {
 }
 
 /// Why a route was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// A rule sends it there.
     RuleMatched {
@@ -128,21 +124,10 @@ pub enum Reason {
     ReceiptKept,
     /// The inbox shows whatever alerts by default.
     AlertsByDefault,
-    /// The digest, to those who get it.
-    Digest,
-    /// Somebody asked for a test.
-    Test,
-    /// A notice of Watchbell's own to the Owners: a channel turned unhealthy.
-    ChannelUnhealthy {
-        /// Which.
-        channel_id: ChannelId,
-        /// Its name.
-        name: String,
-    },
 }
 
 /// One line of an explanation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// What was asked.
     pub stage: Stage,
@@ -159,7 +144,7 @@ pub struct Step {
 }
 
 /// Who was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepSubject {
     /// The id, `rul_…`.
     pub id: String,
@@ -247,9 +232,6 @@ impl Reason {
             Self::OwnerFallback => "owner_fallback",
             Self::ReceiptKept => "receipt_kept",
             Self::AlertsByDefault => "alerts_by_default",
-            Self::Digest => "digest",
-            Self::Test => "test",
-            Self::ChannelUnhealthy { .. } => "channel_unhealthy",
         }
     }
 
@@ -298,11 +280,77 @@ impl fmt::Display for Reason {
                 "It is a receipt, and the team has neither a compliance recipient nor an Owner: it is kept until there is one.",
             ),
             Self::AlertsByDefault => f.write_str("It alerts by default, so the inbox shows it."),
-            Self::Digest => f.write_str("It is the team's digest."),
-            Self::Test => f.write_str("Somebody asked for a test."),
-            Self::ChannelUnhealthy { name, .. } => {
-                write!(f, "The channel “{name}” turned unhealthy, which Owners are told.")
+        }
+    }
+}
+
+// === conversions ===
+
+impl From<&Route> for route::Route {
+    fn from(route: &Route) -> Self {
+        Self {
+            kind: route.target.kind(),
+            target: (&route.target).into(),
+            reason: (&route.reason).into(),
+            mentions: route.mentions.clone(),
+        }
+    }
+}
+
+impl From<&Target> for route::Target {
+    fn from(target: &Target) -> Self {
+        match target {
+            Target::Channel { id, .. } => Self::Channel(*id),
+            Target::Person {
+                member_id,
+                address,
+                topic,
+                channel,
+            } => Self::Person {
+                member: *member_id,
+                address: address.to_string(),
+                topic: topic.to_string(),
+                channel: *channel,
+            },
+            Target::Address { address, channel } => Self::Address {
+                address: address.to_string(),
+                channel: *channel,
+            },
+            Target::Inbox => Self::Inbox,
+            Target::Receipts => Self::Receipts,
+        }
+    }
+}
+
+impl From<&Reason> for route::Reason {
+    fn from(reason: &Reason) -> Self {
+        Self {
+            code: reason.code().into(),
+            sentence: reason.to_string().into(),
+            rule_id: reason.rule_id().map(|id| id.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&Step> for ExplanationStep {
+    fn from(step: &Step) -> Self {
+        let subject = step.subject.as_ref();
+        Self {
+            stage: step.stage.to_string(),
+            kind: step.kind.map(FromWire::to_wire).unwrap_or_default(),
+            subject_id: subject.map(|subject| subject.id.clone()).unwrap_or_default(),
+            subject_name: subject.map(|subject| subject.name.clone()).unwrap_or_default(),
+            outcome: match step.outcome {
+                Outcome::Routed => StepOutcome::Routed,
+                Outcome::Silenced => StepOutcome::Silenced,
+                Outcome::PassedOver => StepOutcome::PassedOver,
+                Outcome::Rests => StepOutcome::Rests,
+                Outcome::Held => StepOutcome::Held,
+                Outcome::Parked => StepOutcome::Parked,
             }
+            .into(),
+            sentence: step.sentence.clone(),
+            held_until: step.held_until.map(timestamp),
         }
     }
 }
@@ -334,54 +382,17 @@ mod tests {
             Reason::ReceiptRecipient,
             Reason::OwnerFallback,
             Reason::AlertsByDefault,
-            Reason::Digest,
-            Reason::Test,
-            Reason::ChannelUnhealthy {
-                channel_id: ChannelId::generate(noon()),
-                name: "#ops".to_owned(),
-            },
         ]
     }
 
     #[test]
-    fn a_reason_is_kept_under_its_stable_code_and_is_a_sentence() {
+    fn a_reason_is_a_sentence() {
         for reason in reasons() {
-            let json = serde_json::to_value(&reason).unwrap();
-            assert_eq!(json["code"], reason.code());
             let sentence = reason.to_string();
             assert!(
                 sentence.ends_with('.') && sentence.starts_with(char::is_uppercase),
                 "{sentence}"
             );
-            assert_eq!(serde_json::from_value::<Reason>(json).unwrap(), reason);
-        }
-    }
-
-    #[test]
-    fn a_route_reads_back_from_json() {
-        let channel = Target::Channel {
-            id: ChannelId::generate(noon()),
-            kind: ChannelKind::Slack,
-        };
-        let person = Target::Person {
-            member_id: MemberId::generate(noon()),
-            address: "ann@example.com".parse().unwrap(),
-            topic: Topic::Findings,
-            channel: None,
-        };
-        for (target, kind) in [
-            (channel, ChannelKind::Slack),
-            (person, ChannelKind::Email),
-            (Target::Inbox, ChannelKind::InApp),
-        ] {
-            assert_eq!(target.kind(), kind);
-            let route = Route {
-                target,
-                reason: Reason::Test,
-                mentions: vec![Mention::Here],
-            };
-            let json = serde_json::to_string(&route).unwrap();
-            assert_eq!(serde_json::from_str::<Route>(&json).unwrap(), route);
         }
     }
 

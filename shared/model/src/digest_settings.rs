@@ -7,20 +7,19 @@ use std::str::FromStr;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
-use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1 as wire;
 
-use crate::email::EmailAddress;
+use crate::email::{self, EmailAddress};
 use crate::violation::{Violations, reason};
 
 /// The most addresses a digest goes to.
 pub const MAX_RECIPIENTS: usize = 50;
 
 /// A team's digest.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DigestSettings {
-    /// When.
-    pub schedule: CronSchedule,
+    /// When; the default when absent.
+    pub schedule: Option<CronSchedule>,
     /// To whom; when empty, to the members whose topic `weekly_digest` is on, Owners by default.
     pub recipients: Vec<EmailAddress>,
     /// No digest at all.
@@ -28,8 +27,7 @@ pub struct DigestSettings {
 }
 
 /// A cron expression of five fields that has a next moment.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CronSchedule {
     source: String,
     cron: Cron,
@@ -42,18 +40,42 @@ pub struct InvalidCron(String);
 
 // === impl DigestSettings ===
 
-impl DigestSettings {
-    /// Checks what its types do not. Paths are those of the settings' own fields.
-    pub fn check(&self) -> Result<(), Violations> {
+impl TryFrom<&wire::DigestSettings> for DigestSettings {
+    type Error = Violations;
+
+    fn try_from(message: &wire::DigestSettings) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        if self.recipients.len() > MAX_RECIPIENTS {
-            violations.add(
-                "recipients",
-                reason::TOO_LONG,
-                format!("must have at most {MAX_RECIPIENTS}"),
-            );
+        let schedule: Option<CronSchedule> = match message.cron.trim() {
+            "" => None,
+            text => violations.parse("cron", reason::MALFORMED, text),
+        };
+        if schedule
+            .as_ref()
+            .is_some_and(|schedule| !schedule.is_hourly_at_most())
+        {
+            violations.add("cron", reason::OUT_OF_RANGE, "must come once an hour at most");
         }
-        violations.into_result(())
+        let recipients = email::list(&message.recipients, "recipients", MAX_RECIPIENTS, &mut violations);
+        violations.into_result(Self {
+            schedule,
+            recipients,
+            paused: message.paused,
+        })
+    }
+}
+
+impl From<&DigestSettings> for wire::DigestSettings {
+    fn from(settings: &DigestSettings) -> Self {
+        Self {
+            cron: settings
+                .schedule
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            recipients: settings.recipients.iter().map(ToString::to_string).collect(),
+            paused: settings.paused,
+            ..Self::default()
+        }
     }
 }
 
@@ -131,20 +153,6 @@ impl Default for CronSchedule {
     #[allow(clippy::expect_used, reason = "a constant, parsed by a test")]
     fn default() -> Self {
         Self::DEFAULT.parse().expect("the default is a cron expression")
-    }
-}
-
-impl TryFrom<String> for CronSchedule {
-    type Error = InvalidCron;
-
-    fn try_from(text: String) -> Result<Self, InvalidCron> {
-        text.parse()
-    }
-}
-
-impl From<CronSchedule> for String {
-    fn from(schedule: CronSchedule) -> Self {
-        schedule.source
     }
 }
 
@@ -228,11 +236,32 @@ mod tests {
     }
 
     #[test]
-    fn settings_read_back_from_json() {
-        let settings: DigestSettings = serde_json::from_str("{}").unwrap();
-        assert_eq!(settings.schedule.as_str(), CronSchedule::DEFAULT);
-        let json = serde_json::to_string(&settings).unwrap();
-        assert_eq!(serde_json::from_str::<DigestSettings>(&json).unwrap(), settings);
+    fn every_wrong_field_of_the_settings_is_named_and_right_ones_read_back() {
+        let message = wire::DigestSettings {
+            cron: " 0 9  * * 1 ".to_owned(),
+            recipients: vec!["ann@example.com".to_owned()],
+            paused: true,
+            ..wire::DigestSettings::default()
+        };
+        let settings = DigestSettings::try_from(&message).unwrap();
+        assert_eq!(wire::DigestSettings::from(&settings).cron, "0 9 * * 1");
+        assert_eq!(DigestSettings::try_from(&(&settings).into()), Ok(settings));
+        let wrong = wire::DigestSettings {
+            cron: "* * * * *".to_owned(),
+            recipients: ["ann@example.com", "Ann@Example.com", "x", ""]
+                .map(str::to_owned)
+                .to_vec(),
+            ..wire::DigestSettings::default()
+        };
+        let violations = DigestSettings::try_from(&wrong).unwrap_err();
+        let fields: Vec<_> = violations
+            .iter()
+            .map(|violation| violation.field.as_str())
+            .collect();
+        assert_eq!(
+            fields,
+            ["cron", "recipients[1]", "recipients[2]", "recipients[3]"]
+        );
     }
 
     proptest! {

@@ -1,10 +1,13 @@
 //! An email address that is safe to put into a header and a `RCPT TO`: one mailbox, no display name, no quoting, no
 //! control characters. The domain is kept in lower case and in ASCII; whether the mailbox exists is not asked.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::violation::{Violations, reason};
 
 /// One mailbox, `someone@example.com`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,6 +114,32 @@ impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Reads a list of at most `limit` addresses, each once.
+pub fn list(texts: &[String], field: &str, limit: usize, violations: &mut Violations) -> Vec<EmailAddress> {
+    if texts.len() > limit {
+        violations.add(
+            field,
+            reason::TOO_LONG,
+            format!("must have at most {limit} addresses"),
+        );
+    }
+    let mut seen = HashSet::new();
+    let mut addresses = Vec::new();
+    for (index, text) in texts.iter().take(limit).enumerate() {
+        let at = format!("{field}[{index}]");
+        if text.trim().is_empty() {
+            violations.required(at);
+        } else if let Some(address) = violations.parse::<EmailAddress>(&at, reason::MALFORMED, text) {
+            if seen.insert(address.key()) {
+                addresses.push(address);
+            } else {
+                violations.add(at, reason::DUPLICATE, "is given twice");
+            }
+        }
+    }
+    addresses
 }
 
 #[cfg(test)]

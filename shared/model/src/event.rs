@@ -2,10 +2,14 @@
 //! the type is known to the team's catalog, the data is valid against the type's schema and every bound holds.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use prost::bytes::Bytes;
 use url::Url;
+use watchbell_contracts::event::v1 as wire;
+use watchbell_contracts::event::v1::event::Payload;
 
 use crate::catalog::Catalog;
-use crate::data::Data;
+use crate::convert::{data, instant, optional};
+use crate::data::{Data, InvalidData, MAX_BYTES};
 use crate::ids::{EventId, TeamId};
 use crate::pattern::EventType;
 use crate::violation::{Violations, reason};
@@ -165,6 +169,50 @@ impl Event {
             test: false,
         })
     }
+}
+
+// === messages ===
+
+impl TryFrom<wire::Event> for EventDraft {
+    type Error = Violations;
+
+    /// Reads what a caller worded, before the catalog is asked. Paths are those of the event's own fields.
+    fn try_from(message: wire::Event) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let severity = optional(message.severity, "severity", &mut violations);
+        let category = optional(message.category, "category", &mut violations);
+        let occurred_at = instant(message.occurred_at.as_ref(), "occurred_at", &mut violations);
+        let (field, data) = match message.payload {
+            None => ("data", Ok(Data::default())),
+            Some(Payload::Data(fields)) => ("data", data(fields)),
+            Some(Payload::DataJson(text)) => ("data_json", json_text(text)),
+        };
+        let data = data
+            .map_err(|error| violations.add(field, error.reason(), error.to_string()))
+            .unwrap_or_default();
+        violations.into_result(Self {
+            id: message.id,
+            event_type: message.r#type,
+            severity,
+            category,
+            source: message.source,
+            occurred_at,
+            title: message.title,
+            url: message.url,
+            subject: message.subject,
+            data,
+            test: message.test,
+        })
+    }
+}
+
+fn json_text(text: Bytes) -> Result<Data, InvalidData> {
+    if text.len() > MAX_BYTES {
+        return Err(InvalidData::TooLong(text.len()));
+    }
+    String::from_utf8(text.into())
+        .map_err(|_| InvalidData::NotUtf8)?
+        .try_into()
 }
 
 /// A short text without control characters, which headers and databases do not take.

@@ -2,8 +2,9 @@
 //! Used by rules, by webhook channels and by the triggers of a default channel. A filter that does not match says
 //! which condition failed, so that `Explain` can.
 
-use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1 as wire;
 
+use crate::convert::{FromWire, words};
 use crate::event::Event;
 use crate::expression::{Expression, Facts};
 use crate::pattern::EventPattern;
@@ -12,39 +13,18 @@ use crate::violation::{Violations, reason};
 use crate::vocabulary::{Category, Severity};
 
 /// A condition on events. The empty one matches all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Any of these; all when empty.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<EventPattern>,
     /// Any of these; all when empty.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<Category>,
     /// Any of these; all when empty.
-    #[serde(skip_serializing_if = "is_empty")]
     pub severities: SeveritySet,
     /// Any of these, compared without regard to case; all when empty.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
     /// Must be true.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expression: Option<Expression>,
-}
-
-/// A filter as it is written down, still unchecked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FilterDraft {
-    /// Patterns.
-    pub types: Vec<String>,
-    /// Categories.
-    pub categories: Vec<Category>,
-    /// Severities.
-    pub severities: Vec<Severity>,
-    /// Sources.
-    pub sources: Vec<String>,
-    /// A CEL expression; none when empty.
-    pub expression: String,
 }
 
 /// What a filter says of an event.
@@ -79,55 +59,6 @@ const MAX_SOURCES: usize = 50;
 // === impl Filter ===
 
 impl Filter {
-    /// Checks what was written down. Paths are those of the filter's own fields, `types[2]`.
-    pub fn parse(draft: FilterDraft) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        if draft.types.len() > MAX_TYPES {
-            violations.add(
-                "types",
-                reason::TOO_LONG,
-                format!("must have at most {MAX_TYPES} entries"),
-            );
-        }
-        if draft.sources.len() > MAX_SOURCES {
-            violations.add(
-                "sources",
-                reason::TOO_LONG,
-                format!("must have at most {MAX_SOURCES} entries"),
-            );
-        }
-        let mut types = Vec::with_capacity(draft.types.len());
-        for (index, text) in draft.types.iter().take(MAX_TYPES).enumerate() {
-            types.extend(violations.parse::<EventPattern>(
-                &format!("types[{index}]"),
-                reason::MALFORMED,
-                text.trim(),
-            ));
-        }
-        for (index, source) in draft.sources.iter().take(MAX_SOURCES).enumerate() {
-            let field = format!("sources[{index}]");
-            if source.trim().is_empty() {
-                violations.required(&field);
-            }
-            violations.limit_chars(&field, source, crate::event::MAX_SOURCE_CHARS);
-        }
-        let expression = match draft.expression.trim() {
-            "" => None,
-            source => violations.parse("expression", reason::EXPRESSION, source),
-        };
-        violations.into_result(Self {
-            types,
-            categories: draft.categories,
-            severities: draft.severities.into_iter().collect(),
-            sources: draft
-                .sources
-                .into_iter()
-                .map(|source| source.trim().to_owned())
-                .collect(),
-            expression,
-        })
-    }
-
     /// The filter that has only these patterns.
     #[must_use]
     pub fn of_types(types: Vec<EventPattern>) -> Self {
@@ -227,6 +158,68 @@ impl Filter {
     }
 }
 
+impl TryFrom<&wire::EventFilter> for Filter {
+    type Error = Violations;
+
+    fn try_from(message: &wire::EventFilter) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let categories = words(&message.categories, "categories", &mut violations);
+        let severities: Vec<Severity> = words(&message.severities, "severities", &mut violations);
+        violations.limit_entries("types", message.types.len(), MAX_TYPES);
+        violations.limit_entries("sources", message.sources.len(), MAX_SOURCES);
+        let mut types = Vec::with_capacity(message.types.len().min(MAX_TYPES));
+        for (index, text) in message.types.iter().take(MAX_TYPES).enumerate() {
+            types.extend(violations.parse::<EventPattern>(
+                &format!("types[{index}]"),
+                reason::MALFORMED,
+                text.trim(),
+            ));
+        }
+        for (index, source) in message.sources.iter().take(MAX_SOURCES).enumerate() {
+            let field = format!("sources[{index}]");
+            if source.trim().is_empty() {
+                violations.required(&field);
+            }
+            violations.limit_chars(&field, source, crate::event::MAX_SOURCE_CHARS);
+        }
+        let expression = match message.expression.trim() {
+            "" => None,
+            source => violations.parse("expression", reason::EXPRESSION, source),
+        };
+        violations.into_result(Self {
+            types,
+            categories,
+            severities: severities.into(),
+            sources: message
+                .sources
+                .iter()
+                .map(|source| source.trim().to_owned())
+                .collect(),
+            expression,
+        })
+    }
+}
+
+impl From<&Filter> for wire::EventFilter {
+    fn from(filter: &Filter) -> Self {
+        Self {
+            types: filter.types.iter().map(ToString::to_string).collect(),
+            categories: filter
+                .categories
+                .iter()
+                .map(|category| category.to_wire())
+                .collect(),
+            severities: filter.severities.iter().map(FromWire::to_wire).collect(),
+            sources: filter.sources.clone(),
+            expression: filter
+                .expression
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        }
+    }
+}
+
 impl Match {
     /// Whether every condition holds.
     #[must_use]
@@ -247,11 +240,6 @@ fn list<T: ToString>(items: &[T]) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-fn is_empty(set: &SeveritySet) -> bool {
-    set.is_empty()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! Text from outside becomes a value of this crate once, through a constructor that collects every
 //! [`violation::FieldViolation`]; past that point nothing is checked twice.
 
+pub mod accepted_event;
 pub mod brand;
 pub mod catalog;
 pub mod channel;
@@ -23,13 +24,13 @@ pub mod ids;
 pub mod json;
 pub mod member;
 pub mod mention;
-mod millis;
 pub mod pattern;
 mod pattern_cost;
 pub mod payload;
 pub mod preference;
 pub mod quiet_hours;
 pub mod retry;
+pub mod route;
 pub mod rule;
 pub mod secret;
 pub mod severities;
@@ -40,6 +41,7 @@ pub mod unsubscribe;
 pub mod violation;
 pub mod vocabulary;
 
+pub use accepted_event::AcceptedEvent;
 pub use data::Data;
 pub use email::EmailAddress;
 pub use event::{Event, EventDraft};

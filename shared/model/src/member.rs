@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1 as wire;
 
+use crate::convert::{optional, words};
 use crate::email::EmailAddress;
 use crate::ids::{MemberId, TeamId};
 use crate::mention::SlackUserId;
 use crate::preference::Preference;
+use crate::rule::MAX_NAME_CHARS;
+use crate::violation::{Violations, reason};
 use crate::vocabulary::{Permission, Role, Topic};
 
 /// A user of a team.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The id.
     pub id: MemberId,
@@ -20,18 +23,14 @@ pub struct Member {
     /// Where emails go; unique in the team.
     pub email: EmailAddress,
     /// The name shown; may be empty.
-    #[serde(default)]
     pub name: String,
     /// What the member may do by default.
     pub role: Role,
     /// Who the member is in the team's Slack.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack_user_id: Option<SlackUserId>,
     /// Permissions beyond those of the role.
-    #[serde(default)]
     pub permissions: BTreeSet<Permission>,
     /// Only what the member chose; see [`crate::preference::effective`].
-    #[serde(default)]
     pub preferences: BTreeMap<Topic, Preference>,
 }
 
@@ -48,6 +47,65 @@ impl Member {
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.role == Role::Owner
+    }
+}
+
+impl TryFrom<&wire::Member> for Member {
+    type Error = Violations;
+
+    /// Reads a member without preferences, which are messages of their own.
+    fn try_from(message: &wire::Member) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let id = violations.parse::<MemberId>("id", reason::MALFORMED, &message.id);
+        let team_id = violations.parse::<TeamId>("team_id", reason::MALFORMED, &message.team_id);
+        let email = match message.email.trim() {
+            "" => {
+                violations.required("email");
+                None
+            }
+            text => violations.parse("email", reason::MALFORMED, text),
+        };
+        violations.limit_chars("display_name", &message.display_name, MAX_NAME_CHARS);
+        let role = optional::<Role>(message.role, "role", &mut violations).unwrap_or(Role::Member);
+        let slack_user_id = match message.slack_user_id.trim() {
+            "" => None,
+            id => violations.parse("slack_user_id", reason::MALFORMED, id),
+        };
+        let permissions: Vec<Permission> = words(&message.permissions, "permissions", &mut violations);
+        match (id, team_id, email) {
+            (Some(id), Some(team_id), Some(email)) if violations.is_empty() => Ok(Self {
+                id,
+                team_id,
+                email,
+                name: message.display_name.trim().to_owned(),
+                role,
+                slack_user_id,
+                permissions: permissions.into_iter().collect(),
+                preferences: BTreeMap::new(),
+            }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl TryFrom<&wire::MemberSnapshot> for Member {
+    type Error = Violations;
+
+    fn try_from(message: &wire::MemberSnapshot) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let member = message.member.clone().unwrap_or_default();
+        let member = violations.take_under("member", Self::try_from(&member));
+        let preferences = violations.take_each("preferences", &message.preferences, Preference::read);
+        match member {
+            Some(member) if violations.is_empty() => Ok(Self {
+                preferences: preferences
+                    .into_iter()
+                    .filter_map(|(topic, preference)| preference.map(|preference| (topic, preference)))
+                    .collect(),
+                ..member
+            }),
+            _ => Err(violations),
+        }
     }
 }
 
@@ -81,10 +139,30 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_member_reads_back_from_json() {
-        let mut member = member(7, Role::Admin);
-        member.preferences.insert(Topic::Marketing, Preference::On);
-        let json = serde_json::to_string(&member).unwrap();
-        assert_eq!(serde_json::from_str::<Member>(&json).unwrap(), member);
+    fn every_wrong_field_of_a_member_is_named() {
+        let message = wire::MemberSnapshot {
+            member: Some(wire::Member {
+                role: 99,
+                slack_user_id: "ann".to_owned(),
+                ..wire::Member::default()
+            }),
+            preferences: vec![wire::Preference::default()],
+        };
+        let violations = Member::try_from(&message).unwrap_err();
+        let fields: Vec<_> = violations
+            .iter()
+            .map(|violation| violation.field.as_str())
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                "member.id",
+                "member.team_id",
+                "member.email",
+                "member.role",
+                "member.slack_user_id",
+                "preferences[0].topic"
+            ]
+        );
     }
 }

@@ -5,13 +5,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1 as wire;
+use watchbell_contracts::event::v1 as event_wire;
+use watchbell_contracts::event::v1::mention::Who;
 
+use crate::convert::{FromWire, words};
 use crate::event::Event;
 use crate::ids::{MemberId, MentionRuleId};
 use crate::pattern::EventPattern;
 use crate::severities::SeveritySet;
 use crate::violation::{Violations, reason};
-use crate::vocabulary::ChannelKind;
+use crate::vocabulary::{ChannelKind, Severity};
 
 /// Somebody to call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,14 +43,13 @@ pub struct TeamsUser {
 }
 
 /// Calls people when an event of these types and severities is delivered to Slack or Teams.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MentionRule {
     /// The id.
     pub id: MentionRuleId,
     /// Any of these; at least one.
     pub types: Vec<EventPattern>,
     /// Any of these; all when empty.
-    #[serde(default)]
     pub severities: SeveritySet,
     /// Whom.
     pub mentions: Vec<Mention>,
@@ -138,57 +141,84 @@ impl Mention {
             Self::TeamsUser(_) => ChannelKind::Teams,
         }
     }
+}
 
-    /// Checks what its type does not. Paths are those of the mention's own fields.
-    pub fn check(&self) -> Result<(), Violations> {
+impl TryFrom<&event_wire::Mention> for Mention {
+    type Error = Violations;
+
+    fn try_from(message: &event_wire::Mention) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        if let Self::TeamsUser(user) = self {
-            if !(1..=256).contains(&user.id.len()) || !user.id.bytes().all(|byte| byte.is_ascii_graphic()) {
-                let why = "must be an Entra object id or a user principal name";
-                violations.add("teams_user.id", reason::MALFORMED, why);
+        let mention = match &message.who {
+            None => {
+                violations.add("who", reason::REQUIRED, "must say who is mentioned");
+                None
             }
-            if user.name.trim().is_empty() {
-                violations.required("teams_user.name");
-            }
-            violations.limit_chars("teams_user.name", &user.name, 120);
-            if user
-                .name
-                .contains(|c: char| c.is_control() || matches!(c, '<' | '>'))
-            {
-                let why = "must not have `<`, `>` or control characters";
-                violations.add("teams_user.name", reason::MALFORMED, why);
-            }
+            Some(Who::SlackUser(id)) => violations
+                .parse("slack_user", reason::MALFORMED, id)
+                .map(Self::SlackUser),
+            Some(Who::SlackGroup(id)) => violations
+                .parse("slack_group", reason::MALFORMED, id)
+                .map(Self::SlackGroup),
+            Some(Who::Here(_)) => Some(Self::Here),
+            Some(Who::TeamsUser(user)) => violations
+                .take_under("teams_user", user.try_into())
+                .map(Self::TeamsUser),
+            Some(Who::MemberId(id)) => violations
+                .parse("member_id", reason::MALFORMED, id)
+                .map(Self::Member),
+        };
+        mention.ok_or(violations)
+    }
+}
+
+impl From<&Mention> for event_wire::Mention {
+    fn from(mention: &Mention) -> Self {
+        let who = match mention {
+            Mention::SlackUser(id) => Who::SlackUser(id.to_string()),
+            Mention::SlackGroup(id) => Who::SlackGroup(id.to_string()),
+            Mention::Here => Who::Here(true),
+            Mention::TeamsUser(user) => Who::TeamsUser(event_wire::TeamsUser {
+                id: user.id.clone(),
+                name: user.name.clone(),
+            }),
+            Mention::Member(id) => Who::MemberId(id.to_string()),
+        };
+        Self { who: Some(who) }
+    }
+}
+
+// === impl TeamsUser ===
+
+impl TryFrom<&event_wire::TeamsUser> for TeamsUser {
+    type Error = Violations;
+
+    fn try_from(user: &event_wire::TeamsUser) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        if !(1..=256).contains(&user.id.len()) || !user.id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let why = "must be an Entra object id or a user principal name";
+            violations.add("id", reason::MALFORMED, why);
         }
-        violations.into_result(())
+        if user.name.trim().is_empty() {
+            violations.required("name");
+        }
+        violations.limit_chars("name", &user.name, 120);
+        if user
+            .name
+            .contains(|c: char| c.is_control() || matches!(c, '<' | '>'))
+        {
+            let why = "must not have `<`, `>` or control characters";
+            violations.add("name", reason::MALFORMED, why);
+        }
+        violations.into_result(Self {
+            id: user.id.clone(),
+            name: user.name.clone(),
+        })
     }
 }
 
 // === impl MentionRule ===
 
 impl MentionRule {
-    /// Checks what its types do not. Paths are those of the rule's own fields.
-    pub fn check(&self) -> Result<(), Violations> {
-        let mut violations = Violations::new();
-        for (field, len, limit) in [
-            ("types", self.types.len(), MAX_TYPES),
-            ("mentions", self.mentions.len(), MAX_MENTIONS),
-        ] {
-            if len == 0 {
-                violations.required(field);
-            } else if len > limit {
-                violations.add(
-                    field,
-                    reason::TOO_LONG,
-                    format!("must have at most {limit} entries"),
-                );
-            }
-        }
-        for (index, mention) in self.mentions.iter().enumerate() {
-            violations.take_under(&format!("mentions[{index}]"), mention.check());
-        }
-        violations.into_result(())
-    }
-
     /// Whether it applies to the event.
     #[must_use]
     pub fn applies(&self, event: &Event) -> bool {
@@ -204,11 +234,53 @@ impl MentionRule {
     }
 }
 
+impl TryFrom<&wire::MentionRule> for MentionRule {
+    type Error = Violations;
+
+    fn try_from(message: &wire::MentionRule) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let id = violations.parse("id", reason::MALFORMED, &message.id);
+        for (field, len, limit) in [
+            ("types", message.types.len(), MAX_TYPES),
+            ("mentions", message.mentions.len(), MAX_MENTIONS),
+        ] {
+            if len == 0 {
+                violations.required(field);
+            }
+            violations.limit_entries(field, len, limit);
+        }
+        let types = message.types.iter().map(|text| text.trim().to_owned());
+        let types = violations.parse_each("types", &types.take(MAX_TYPES).collect::<Vec<_>>());
+        let severities: Vec<Severity> = words(&message.severities, "severities", &mut violations);
+        let mentions = violations.take_each("mentions", &message.mentions, Mention::try_from);
+        match id {
+            Some(id) if violations.is_empty() => Ok(Self {
+                id,
+                types,
+                severities: severities.into(),
+                mentions,
+            }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl From<&MentionRule> for wire::MentionRule {
+    fn from(rule: &MentionRule) -> Self {
+        Self {
+            id: rule.id.to_string(),
+            types: rule.types.iter().map(ToString::to_string).collect(),
+            severities: rule.severities.iter().map(FromWire::to_wire).collect(),
+            mentions: rule.mentions.iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::tests::sample;
-    use crate::vocabulary::Severity;
 
     #[test]
     fn only_ids_of_slack_can_be_called() {
@@ -260,13 +332,23 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_calls_nobody_or_never_is_refused() {
-        let mut rule = rule(&[], SeveritySet::EMPTY);
-        rule.mentions = vec![Mention::TeamsUser(TeamsUser {
-            id: "a b".to_owned(),
-            name: "<at>".to_owned(),
-        })];
-        let violations = rule.check().unwrap_err();
+    fn every_wrong_field_of_a_rule_is_named_and_a_right_one_reads_back() {
+        let rule = rule(&["atlas.*"], SeveritySet::CRITICAL);
+        assert_eq!(
+            MentionRule::try_from(&wire::MentionRule::from(&rule)),
+            Ok(rule.clone())
+        );
+        let mut message = wire::MentionRule {
+            types: vec![],
+            ..(&rule).into()
+        };
+        message.mentions = vec![event_wire::Mention {
+            who: Some(Who::TeamsUser(event_wire::TeamsUser {
+                id: "a b".to_owned(),
+                name: "<at>".to_owned(),
+            })),
+        }];
+        let violations = MentionRule::try_from(&message).unwrap_err();
         let fields: Vec<_> = violations
             .iter()
             .map(|violation| violation.field.as_str())
@@ -279,7 +361,7 @@ mod tests {
                 "mentions[0].teams_user.name"
             ]
         );
-        rule.mentions.clear();
-        assert_eq!(rule.check().unwrap_err().len(), 2);
+        message.mentions.clear();
+        assert_eq!(MentionRule::try_from(&message).unwrap_err().len(), 2);
     }
 }

@@ -77,6 +77,12 @@ impl TryFrom<String> for EventType {
     }
 }
 
+impl From<EventType> for Arc<str> {
+    fn from(name: EventType) -> Self {
+        name.0
+    }
+}
+
 impl From<EventType> for String {
     fn from(name: EventType) -> Self {
         name.as_str().to_owned()

@@ -1,15 +1,16 @@
 //! What a person wants by email, topic by topic. Only what a member chose is kept; everything else is resolved late from
 //! the role and the plan, so that a change of either, or of a default, needs no migration.
 
-use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1::{self as wire, PreferenceSetting};
 
+use crate::convert::{FromWire, words};
 use crate::member::Member;
 use crate::severities::SeveritySet;
+use crate::violation::{Violations, reason};
 use crate::vocabulary::{Plan, Role, Severity, Topic};
 
 /// One person's word on one topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preference {
     /// Nothing.
     Off,
@@ -45,6 +46,65 @@ impl Preference {
             Topic::Scans => Self::Failures,
             Topic::WeeklyDigest if role == Role::Owner && plan >= Plan::Team => Self::On,
             Topic::WeeklyDigest | Topic::Exceptions | Topic::Account | Topic::Marketing => Self::Off,
+        }
+    }
+
+    /// Reads a topic and what is wanted of it; nothing for "back to the default".
+    ///
+    /// # Errors
+    /// Unknown topics, settings and severities, and severities where none belong.
+    pub fn read(message: &wire::Preference) -> Result<(Topic, Option<Self>), Violations> {
+        let mut violations = Violations::new();
+        let topic = violations.parse::<Topic>("topic", reason::UNKNOWN_VALUE, &message.topic);
+        let severities: SeveritySet = words(&message.severities, "severities", &mut violations)
+            .into_iter()
+            .collect();
+        let setting = PreferenceSetting::try_from(message.setting);
+        match (
+            setting.is_ok_and(|setting| setting == PreferenceSetting::Severities),
+            severities.is_empty(),
+        ) {
+            (true, true) if violations.is_empty() => violations.required("severities"),
+            (false, false) => {
+                violations.add(
+                    "severities",
+                    reason::NOT_ALLOWED,
+                    "go with the setting SEVERITIES only",
+                );
+            }
+            _ => {}
+        }
+        let preference = match setting {
+            Ok(PreferenceSetting::Unspecified) => None,
+            Ok(PreferenceSetting::Off) => Some(Self::Off),
+            Ok(PreferenceSetting::On) => Some(Self::On),
+            Ok(PreferenceSetting::Failures) => Some(Self::Failures),
+            Ok(PreferenceSetting::Severities) => Some(Self::Severities(severities)),
+            Err(_) => {
+                violations.add("setting", reason::UNKNOWN_VALUE, "is not a setting");
+                None
+            }
+        };
+        match topic {
+            Some(topic) if violations.is_empty() => Ok((topic, preference)),
+            _ => Err(violations),
+        }
+    }
+
+    /// The message of a topic's preference.
+    #[must_use]
+    pub fn to_message(self, topic: Topic, is_default: bool) -> wire::Preference {
+        let (setting, severities) = match self {
+            Self::Off => (PreferenceSetting::Off, SeveritySet::EMPTY),
+            Self::On => (PreferenceSetting::On, SeveritySet::EMPTY),
+            Self::Failures => (PreferenceSetting::Failures, SeveritySet::EMPTY),
+            Self::Severities(severities) => (PreferenceSetting::Severities, severities),
+        };
+        wire::Preference {
+            topic: topic.to_string(),
+            setting: setting.into(),
+            severities: severities.iter().map(FromWire::to_wire).collect(),
+            is_default,
         }
     }
 
@@ -135,15 +195,6 @@ mod tests {
         assert!(!Severity::ALL.iter().any(|severity| scans.wants(*severity, false)));
     }
 
-    #[test]
-    fn it_is_written_in_words() {
-        assert_eq!(serde_json::to_string(&Preference::Off).unwrap(), r#""off""#);
-        assert_eq!(
-            serde_json::to_string(&Preference::Severities(SeveritySet::CRITICAL)).unwrap(),
-            r#"{"severities":["CRITICAL"]}"#
-        );
-    }
-
     fn any_preference() -> impl Strategy<Value = Preference> {
         let severities = proptest::sample::subsequence(Severity::ALL.to_vec(), 0..=5);
         prop_oneof![
@@ -164,6 +215,16 @@ mod tests {
                 [false, true].iter().any(|failure| one.wants(*severity, *failure) && !other.wants(*severity, *failure))
             });
             prop_assert!(!(one.is_within(other) && more));
+        }
+
+        #[test]
+        fn a_preference_reads_back_from_its_message(preference in any_preference()) {
+            let read = Preference::read(&preference.to_message(Topic::Sla, false));
+            if preference == Preference::Severities(SeveritySet::EMPTY) {
+                prop_assert!(read.is_err());
+            } else {
+                prop_assert_eq!(read, Ok((Topic::Sla, Some(preference))));
+            }
         }
 
         #[test]

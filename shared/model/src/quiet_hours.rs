@@ -9,7 +9,9 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1 as wire;
 
+use crate::convert::words;
 use crate::severities::SeveritySet;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::Severity;
@@ -99,6 +101,31 @@ impl QuietHours {
             coalesce,
             merged,
         })
+    }
+
+    /// Reads quiet hours in the zone they name, else in the team's; none when there is no window.
+    ///
+    /// # Errors
+    /// Unknown zones, days and times, and windows that leave no minute of the week.
+    pub fn read(message: &wire::QuietHours, team_zone: Tz) -> Result<Option<Self>, Violations> {
+        let mut violations = Violations::new();
+        let zone = time_zone(&message.time_zone, "time_zone", &mut violations).unwrap_or(team_zone);
+        let passing: SeveritySet = words(&message.passing_severities, "passing_severities", &mut violations)
+            .into_iter()
+            .collect();
+        let passing = if passing.is_empty() {
+            SeveritySet::CRITICAL
+        } else {
+            passing
+        };
+        let windows = violations.take_each("windows", &message.windows, Window::try_from);
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        if windows.is_empty() {
+            return Ok(None);
+        }
+        Self::try_new(zone, windows, passing, message.coalesce).map(Some)
     }
 
     /// The zone whose clock counts.
@@ -317,6 +344,62 @@ impl From<QuietHours> for Written {
     }
 }
 
+/// An IANA zone that may be left out.
+pub fn time_zone(text: &str, field: &str, violations: &mut Violations) -> Option<Tz> {
+    if text.is_empty() {
+        return None;
+    }
+    let zone = text.parse().ok();
+    if zone.is_none() {
+        violations.add(
+            field,
+            reason::UNKNOWN_VALUE,
+            "must be an IANA time zone such as `Europe/Berlin`",
+        );
+    }
+    zone
+}
+
+// === impl Window ===
+
+impl TryFrom<&wire::QuietWindow> for Window {
+    type Error = Violations;
+
+    fn try_from(message: &wire::QuietWindow) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let mut days = Vec::new();
+        for (index, number) in message.weekdays.iter().enumerate() {
+            match wire::Weekday::try_from(*number).ok().and_then(day) {
+                Some(day) => days.push(day),
+                None => violations.add(
+                    format!("weekdays[{index}]"),
+                    reason::UNKNOWN_VALUE,
+                    "is not a weekday",
+                ),
+            }
+        }
+        let start = violations.parse("start", reason::MALFORMED, &message.start);
+        let end = violations.parse("end", reason::MALFORMED, &message.end);
+        match (start, end) {
+            (Some(start), Some(end)) if violations.is_empty() => Ok(Self { days, start, end }),
+            _ => Err(violations),
+        }
+    }
+}
+
+fn day(day: wire::Weekday) -> Option<Weekday> {
+    match day {
+        wire::Weekday::Unspecified => None,
+        wire::Weekday::Monday => Some(Weekday::Mon),
+        wire::Weekday::Tuesday => Some(Weekday::Tue),
+        wire::Weekday::Wednesday => Some(Weekday::Wed),
+        wire::Weekday::Thursday => Some(Weekday::Thu),
+        wire::Weekday::Friday => Some(Weekday::Fri),
+        wire::Weekday::Saturday => Some(Weekday::Sat),
+        wire::Weekday::Sunday => Some(Weekday::Sun),
+    }
+}
+
 // === impl LocalTime ===
 
 impl LocalTime {
@@ -380,7 +463,8 @@ impl fmt::Debug for LocalTime {
 /// Weekdays as `MON`, read also in full and in any case.
 mod weekday_words {
     use chrono::Weekday;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::de::Error;
 
     pub(super) fn serialize<S: Serializer>(days: &[Weekday], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(days.iter().map(|day| day.to_string().to_uppercase()))

@@ -1,8 +1,10 @@
 //! Routing rules: ordered, each a filter and what to do with what it matches. For Slack and Teams, each on its own, the first
 //! rule that matches and says something on the kind wins, unless it says `continue`.
 
-use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1 as wire;
+use watchbell_contracts::config::v1::rule::Action;
 
+use crate::convert::{FromWire, words};
 use crate::filter::Filter;
 use crate::ids::{ChannelId, RuleId};
 use crate::violation::{Violations, reason};
@@ -14,7 +16,7 @@ pub const MAX_NAME_CHARS: usize = 120;
 pub const MAX_CHANNELS: usize = 50;
 
 /// One rule of a team.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// The id.
     pub id: RuleId,
@@ -29,13 +31,11 @@ pub struct Rule {
     /// What to do.
     pub action: RuleAction,
     /// Whether the rules after it are asked too.
-    #[serde(rename = "continue", default)]
     pub continue_: bool,
 }
 
 /// What a rule does with an event it matches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RuleAction {
     /// Send it to these channels: Slack, Teams, email or in-app.
     Send {
@@ -51,34 +51,115 @@ pub enum RuleAction {
 
 // === impl Rule ===
 
-impl Rule {
-    /// Checks what its types do not; whether the channels exist is Config's to ask. Paths are those of the rule's own fields.
-    pub fn check(&self) -> Result<(), Violations> {
+impl TryFrom<&wire::Rule> for Rule {
+    type Error = Violations;
+
+    /// Reads a rule; whether its channels exist is Config's to ask.
+    fn try_from(message: &wire::Rule) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        if self.name.trim().is_empty() {
-            violations.required("name");
-        }
-        violations.limit_chars("name", &self.name, MAX_NAME_CHARS);
-        match &self.action {
-            RuleAction::Send { channels } if channels.is_empty() => violations.required("channels"),
-            RuleAction::Send { channels } if channels.len() > MAX_CHANNELS => {
+        let id = violations.parse::<RuleId>("id", reason::MALFORMED, &message.id);
+        let name = violations.name("display_name", &message.display_name, MAX_NAME_CHARS);
+        let position = u32::try_from(message.position)
+            .map_err(|_| violations.add("position", reason::OUT_OF_RANGE, "must not be negative"));
+        let filter = message
+            .r#match
+            .as_ref()
+            .map_or_else(|| Ok(Filter::default()), Filter::try_from);
+        let filter = violations.take_under("match", filter);
+        let action = match &message.action {
+            None => {
                 violations.add(
-                    "channels",
-                    reason::TOO_LONG,
-                    format!("must have at most {MAX_CHANNELS}"),
+                    "send",
+                    reason::REQUIRED,
+                    "either `send` or `silence` must be given",
                 );
+                None
             }
-            RuleAction::Send { .. } => {}
-            RuleAction::Silence { kinds } => {
-                for (index, kind) in kinds.iter().enumerate().filter(|(_, kind)| !kind.is_chat()) {
-                    let why = format!("must be SLACK or TEAMS, not {kind}");
-                    violations.add(format!("kinds[{index}]"), reason::NOT_ALLOWED, why);
-                }
-            }
+            Some(Action::Send(send)) => Some(RuleAction::Send {
+                channels: channels(send, &mut violations),
+            }),
+            Some(Action::Silence(silence)) => Some(RuleAction::Silence {
+                kinds: silenced(silence, &mut violations),
+            }),
+        };
+        match (id, filter, action, position) {
+            (Some(id), Some(filter), Some(action), Ok(position)) if violations.is_empty() => Ok(Self {
+                id,
+                name,
+                position,
+                enabled: !message.paused,
+                filter,
+                action,
+                continue_: message.continues,
+            }),
+            _ => Err(violations),
         }
-        violations.into_result(())
     }
 }
+
+fn channels(send: &wire::SendAction, violations: &mut Violations) -> Vec<ChannelId> {
+    if send.channel_ids.is_empty() {
+        violations.required("send.channel_ids");
+    }
+    if send.channel_ids.len() > MAX_CHANNELS {
+        violations.add(
+            "send.channel_ids",
+            reason::TOO_LONG,
+            format!("must have at most {MAX_CHANNELS} channels"),
+        );
+    }
+    let mut channels = Vec::new();
+    for (index, text) in send.channel_ids.iter().take(MAX_CHANNELS).enumerate() {
+        let at = format!("send.channel_ids[{index}]");
+        if let Some(id) = violations.parse::<ChannelId>(&at, reason::MALFORMED, text) {
+            if channels.contains(&id) {
+                violations.add(at, reason::DUPLICATE, "is given twice");
+            } else {
+                channels.push(id);
+            }
+        }
+    }
+    channels
+}
+
+fn silenced(silence: &wire::SilenceAction, violations: &mut Violations) -> Vec<ChannelKind> {
+    let kinds: Vec<ChannelKind> = words(&silence.kinds, "silence.kinds", violations);
+    for (index, kind) in kinds.iter().enumerate() {
+        if !kind.is_chat() {
+            violations.add(
+                format!("silence.kinds[{index}]"),
+                reason::NOT_ALLOWED,
+                "only Slack and Teams can be silenced by a rule",
+            );
+        }
+    }
+    kinds
+}
+
+impl From<&Rule> for wire::Rule {
+    fn from(rule: &Rule) -> Self {
+        let action = match &rule.action {
+            RuleAction::Send { channels } => Action::Send(wire::SendAction {
+                channel_ids: channels.iter().map(ToString::to_string).collect(),
+            }),
+            RuleAction::Silence { kinds } => Action::Silence(wire::SilenceAction {
+                kinds: kinds.iter().map(|kind| kind.to_wire()).collect(),
+            }),
+        };
+        Self {
+            id: rule.id.to_string(),
+            display_name: rule.name.clone(),
+            position: i32::try_from(rule.position).unwrap_or(i32::MAX),
+            paused: !rule.enabled,
+            r#match: (rule.filter != Filter::default()).then(|| (&rule.filter).into()),
+            action: Some(action),
+            continues: rule.continue_,
+            ..Self::default()
+        }
+    }
+}
+
+// === impl RuleAction ===
 
 impl RuleAction {
     /// Whether it silences that kind.
@@ -133,26 +214,25 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_must_do_something_that_rules_can_do() {
-        assert_eq!(rule(RuleAction::Silence { kinds: vec![] }).check(), Ok(()));
-        let mut wrong = rule(RuleAction::Send { channels: vec![] });
-        wrong.name = " ".to_owned();
-        assert_eq!(wrong.check().unwrap_err().len(), 2);
-        let violations = rule(RuleAction::Silence {
-            kinds: vec![ChannelKind::Email],
-        })
-        .check()
-        .unwrap_err();
-        assert_eq!(violations.iter().next().unwrap().field, "kinds[0]");
-    }
-
-    #[test]
-    fn a_rule_reads_back_from_json() {
-        let rule = rule(RuleAction::Send {
+    fn every_wrong_field_of_a_rule_is_named_and_a_right_one_reads_back() {
+        let right = rule(RuleAction::Send {
             channels: vec![ChannelId::generate(noon())],
         });
-        let json = serde_json::to_value(&rule).unwrap();
-        assert_eq!(json["continue"], false);
-        assert_eq!(serde_json::from_value::<Rule>(json).unwrap(), rule);
+        assert_eq!(Rule::try_from(&wire::Rule::from(&right)), Ok(right));
+        let fields = |action| {
+            let message = wire::Rule {
+                display_name: " ".to_owned(),
+                position: -1,
+                ..(&rule(action)).into()
+            };
+            let violations = Rule::try_from(&message).unwrap_err().into_iter();
+            violations.map(|violation| violation.field).collect::<Vec<_>>()
+        };
+        let send = RuleAction::Send { channels: vec![] };
+        assert_eq!(fields(send), ["display_name", "position", "send.channel_ids"]);
+        let silence = RuleAction::Silence {
+            kinds: vec![ChannelKind::Email],
+        };
+        assert_eq!(fields(silence), ["display_name", "position", "silence.kinds[0]"]);
     }
 }

@@ -5,23 +5,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use watchbell_contracts::config::v1 as wire;
 
 use crate::catalog::{Catalog, EventTypeDefinition};
 use crate::channel::Channel;
+use crate::convert::optional;
 use crate::data::Data;
-use crate::digest_settings::DigestSettings;
 use crate::email::EmailAddress;
 use crate::expression::Cost;
 use crate::ids::{ChannelId, MemberId, TeamId};
 use crate::member::Member;
 use crate::mention::MentionRule;
+use crate::quiet_hours::time_zone;
 use crate::rule::Rule;
-use crate::violation::Violations;
+use crate::violation::{Violations, reason};
 use crate::vocabulary::{ChannelKind, Plan};
 
 /// A snapshot as it travels.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct SnapshotParts {
     /// The team.
     pub team_id: TeamId,
@@ -47,8 +48,6 @@ pub struct SnapshotParts {
     pub unconfirmed_compliance: Vec<EmailAddress>,
     /// Its own event types.
     pub event_types: Vec<EventTypeDefinition>,
-    /// Its digest.
-    pub digest: DigestSettings,
 }
 
 /// A snapshot as it is asked.
@@ -78,8 +77,6 @@ pub struct TeamSnapshot {
     pub unconfirmed_compliance: Vec<EmailAddress>,
     /// The built-in event types and its own.
     pub catalog: Catalog,
-    /// Its digest.
-    pub digest: DigestSettings,
     /// What all expressions of its filters cost together.
     expressions: Cost,
 }
@@ -123,7 +120,6 @@ impl TeamSnapshot {
             compliance_recipients: parts.compliance_recipients,
             unconfirmed_compliance: parts.unconfirmed_compliance,
             catalog,
-            digest: parts.digest,
             expressions,
         })
     }
@@ -162,6 +158,50 @@ impl TeamSnapshot {
     }
 }
 
+impl TryFrom<&wire::TeamSnapshot> for TeamSnapshot {
+    type Error = Violations;
+
+    /// Reads a snapshot. Config checks what it stores, so violations mean that it was written by another version.
+    fn try_from(message: &wire::TeamSnapshot) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let team = message.team.clone().unwrap_or_default();
+        let Some(team_id) = violations.parse::<TeamId>("team.id", reason::MALFORMED, &team.id) else {
+            return Err(violations);
+        };
+        let time_zone = time_zone(&team.time_zone, "team.time_zone", &mut violations).unwrap_or_default();
+        let parts = SnapshotParts {
+            team_id,
+            revision: message.revision,
+            name: team.display_name,
+            plan: optional::<Plan>(team.plan, "team.plan", &mut violations).unwrap_or_default(),
+            time_zone,
+            members: violations.take_each("members", &message.members, Member::try_from),
+            channels: violations.take_each("channels", &message.channels, |channel| {
+                Channel::read(channel, time_zone)
+            }),
+            rules: violations.take_each("rules", &message.rules, Rule::try_from),
+            mention_rules: violations.take_each(
+                "mention_rules",
+                &message.mention_rules,
+                MentionRule::try_from,
+            ),
+            compliance_recipients: violations
+                .parse_each("compliance_recipients", &message.compliance_recipients),
+            unconfirmed_compliance: violations.parse_each(
+                "unconfirmed_compliance_recipients",
+                &message.unconfirmed_compliance_recipients,
+            ),
+            event_types: violations.take_each(
+                "event_types",
+                &message.event_types,
+                EventTypeDefinition::try_from,
+            ),
+        };
+        violations.into_result(())?;
+        Self::new(parts)
+    }
+}
+
 impl SnapshotParts {
     /// A team without anything, on the plan and in the zone that a team has of which nothing else is said.
     #[must_use]
@@ -179,7 +219,6 @@ impl SnapshotParts {
             compliance_recipients: Vec::new(),
             unconfirmed_compliance: Vec::new(),
             event_types: Vec::new(),
-            digest: DigestSettings::default(),
         }
     }
 }
@@ -221,8 +260,7 @@ mod tests {
             rules: vec![rule(3), rule(1), rule(2)],
             ..SnapshotParts::empty(TeamId::generate(noon()))
         };
-        let json = serde_json::to_string(&parts).unwrap();
-        let snapshot = TeamSnapshot::new(serde_json::from_str(&json).unwrap()).unwrap();
+        let snapshot = TeamSnapshot::new(parts).unwrap();
         assert_eq!(
             snapshot
                 .rules

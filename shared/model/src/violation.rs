@@ -140,6 +140,57 @@ impl Violations {
             .ok()
     }
 
+    /// Parses a list of texts, noting each failure as [`reason::MALFORMED`] at `field[index]`.
+    pub fn parse_each<T>(&mut self, field: &str, texts: &[String]) -> Vec<T>
+    where
+        T: std::str::FromStr,
+        T::Err: fmt::Display,
+    {
+        texts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, text)| self.parse(&format!("{field}[{index}]"), reason::MALFORMED, text))
+            .collect()
+    }
+
+    /// Reads a list of messages, noting the violations of each under `field[index]`.
+    pub fn take_each<'m, M, T>(
+        &mut self,
+        field: &str,
+        messages: &'m [M],
+        read: impl Fn(&'m M) -> Result<T, Violations>,
+    ) -> Vec<T> {
+        messages
+            .iter()
+            .enumerate()
+            .filter_map(|(index, message)| self.take_under(&format!("{field}[{index}]"), read(message)))
+            .collect()
+    }
+
+    /// Reads a name for people: given, at most `limit` characters, without control characters; trimmed.
+    pub fn name(&mut self, field: &str, text: &str, limit: usize) -> String {
+        let text = text.trim();
+        if text.is_empty() {
+            self.required(field);
+        }
+        self.limit_chars(field, text, limit);
+        if text.contains(|character: char| character.is_control() && character != '\0') {
+            self.add(field, reason::MALFORMED, "must not hold control characters");
+        }
+        text.to_owned()
+    }
+
+    /// Notes a list of more than `limit` entries.
+    pub fn limit_entries(&mut self, field: &str, len: usize, limit: usize) {
+        if len > limit {
+            self.add(
+                field,
+                reason::TOO_LONG,
+                format!("must have at most {limit} entries"),
+            );
+        }
+    }
+
     /// Notes a text of more than `limit` characters, or with U+0000, which databases do not take.
     pub fn limit_chars(&mut self, field: &str, text: &str, limit: usize) {
         if text.contains('\0') {

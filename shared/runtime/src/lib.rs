@@ -16,6 +16,7 @@ pub mod server;
 pub mod settings;
 pub mod shutdown;
 pub mod stale_cache;
+pub mod submit;
 pub mod tasks;
 pub mod telemetry;
 pub mod tenant_pool;

@@ -3,18 +3,19 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use watchbell_contracts::config::v1::{
-    Channel, EmailDestination, HttpHeader, QuietHours, SmtpSecurity, SmtpServer, StormControl,
-    WebhookDestination, WebhookEnvelope, channel::Destination,
-};
-use watchbell_model::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS};
-use watchbell_model::convert::{self, delivery, filter_message, span};
+use watchbell_contracts::config::v1::{Channel, EmailDestination, EventFilter, HttpHeader, QuietHours, SmtpSecurity, SmtpServer, StormControl, WebhookDestination, WebhookEnvelope};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_model::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS, delivery};
+use watchbell_model::convert::span;
+use watchbell_model::email;
+use watchbell_model::filter::Filter;
 use watchbell_model::header::is_reserved;
+use watchbell_model::quiet_hours::QuietHours as ReadQuietHours;
+use watchbell_model::rule::MAX_NAME_CHARS;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{ChannelKind, EmailAddress};
 
-use super::words::{filter, name};
-use super::{Checked, addresses};
+use super::{Checked, can_match};
 
 const MAX_HEADERS: usize = 20;
 const MAX_HEADER_VALUE: usize = 4_096;
@@ -23,7 +24,7 @@ const SMTP_PORT: u32 = 587;
 /// A channel as it is kept, and its kind. Secrets pass through.
 pub(crate) fn channel(channel: &Channel) -> Checked<(Channel, ChannelKind)> {
     let mut violations = Violations::new();
-    let display_name = name(&channel.display_name, "display_name", &mut violations);
+    let display_name = violations.name("display_name", &channel.display_name, MAX_NAME_CHARS);
     violations.limit_chars("description", &channel.description, MAX_DESCRIPTION_CHARS);
     let (destination, kind) = match &channel.destination {
         None => {
@@ -54,11 +55,7 @@ pub(crate) fn channel(channel: &Channel) -> Checked<(Channel, ChannelKind)> {
         .triggers
         .as_ref()
         .map_or(Ok(None), |triggers| filter(triggers).map(Some));
-    let triggers = violations
-        .take_under("triggers", triggers)
-        .flatten()
-        .as_ref()
-        .map(filter_message);
+    let triggers = violations.take_under("triggers", triggers).flatten();
     if triggers.is_some() && !kind.is_chat() {
         violations.add(
             "triggers",
@@ -89,7 +86,7 @@ pub(crate) fn channel(channel: &Channel) -> Checked<(Channel, ChannelKind)> {
 
 fn email(email: &EmailDestination) -> Checked<EmailDestination> {
     let mut violations = Violations::new();
-    let recipients = addresses(&email.recipients, "recipients", MAX_RECIPIENTS, &mut violations);
+    let recipients = email::list(&email.recipients, "recipients", MAX_RECIPIENTS, &mut violations);
     let smtp = email
         .smtp
         .as_ref()
@@ -103,7 +100,7 @@ fn email(email: &EmailDestination) -> Checked<EmailDestination> {
         );
     }
     violations.into_result(EmailDestination {
-        recipients,
+        recipients: recipients.into_iter().map(String::from).collect(),
         smtp,
         unconfirmed_recipients: Vec::new(),
     })
@@ -170,10 +167,7 @@ fn webhook(webhook: &WebhookDestination) -> Checked<WebhookDestination> {
             "at least one event type or pattern must be given",
         );
     }
-    let filter = violations
-        .take_under("filter", filter(&given))
-        .as_ref()
-        .map(filter_message);
+    let filter = violations.take_under("filter", filter(&given));
     let envelope = match WebhookEnvelope::try_from(webhook.envelope) {
         Ok(WebhookEnvelope::Unspecified) => WebhookEnvelope::Standard,
         Ok(envelope) => envelope,
@@ -234,7 +228,7 @@ fn is_token(text: &str) -> bool {
 
 /// Quiet hours with their times as `09:00`. In which zone they hold is decided when they are asked.
 fn quiet_hours(quiet: &QuietHours) -> Checked<QuietHours> {
-    let Some(read) = convert::quiet_hours(quiet, chrono_tz::Tz::UTC)? else {
+    let Some(read) = ReadQuietHours::read(quiet, chrono_tz::Tz::UTC)? else {
         return Err(Violations::one(
             "windows",
             reason::REQUIRED,
@@ -266,4 +260,15 @@ fn storm_control(storm: &StormControl) -> Checked<()> {
         violations.add("max_messages", reason::OUT_OF_RANGE, "must be at most 10000");
     }
     violations.into_result(())
+}
+
+/// A filter as it is kept.
+fn filter(message: &EventFilter) -> Checked<EventFilter> {
+    let mut violations = Violations::new();
+    let filter = violations.take(Filter::try_from(message));
+    violations.take(can_match(Some(message)));
+    match filter {
+        Some(filter) if violations.is_empty() => Ok((&filter).into()),
+        _ => Err(violations),
+    }
 }

@@ -10,7 +10,8 @@ use crate::owners;
 use crate::sealing::{Keyring, RowIdentity};
 use crate::secrets;
 use crate::store::changes::Change;
-use crate::store::{channels, event_types, preferences, rules, teams};
+use crate::store::entities::{event_type, mention_rule, rule};
+use crate::store::{Resource, channels, preferences, rules, teams};
 
 /// Takes every step.
 ///
@@ -37,9 +38,9 @@ pub(crate) async fn apply(
 async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: PlanStep) -> Result<()> {
     let connection = change.connection();
     match step {
-        PlanStep::InsertEventType(row) => event_types::insert(connection, &row).await,
-        PlanStep::UpdateEventType(row) => event_types::update(connection, &row).await,
-        PlanStep::DeleteEventType(name) => event_types::delete(connection, team, &name).await,
+        PlanStep::InsertEventType(row) => event_type::Entity::add(connection, &row).await,
+        PlanStep::UpdateEventType(row) => event_type::Entity::put(connection, &row).await,
+        PlanStep::DeleteEventType(name) => event_type::Entity::remove(connection, team, &name).await,
         PlanStep::InsertChannel { mut row, secrets } => {
             let identity = RowIdentity::channel(team, row.channel_id());
             row.secrets = secrets::seal(keyring, identity, &secrets)?;
@@ -69,17 +70,15 @@ async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: PlanStep) 
             channels::delete(connection, &row).await
         }
         PlanStep::SetDefault(id) => set_default(change, team, id).await,
-        PlanStep::InsertRule(row) => rules::insert(connection, &row).await,
-        PlanStep::UpdateRule(row) => rules::update(connection, &row).await,
-        PlanStep::DeleteRule(id) => rules::delete(connection, team, id).await,
+        PlanStep::InsertRule(row) => rule::Entity::add(connection, &row).await,
+        PlanStep::UpdateRule(row) => rule::Entity::put(connection, &row).await,
+        PlanStep::DeleteRule(id) => rule::Entity::remove(connection, team, &id).await,
         PlanStep::OrderRules(mut order) => rules::renumber(connection, &mut order).await,
-        PlanStep::InsertMentionRule(row) => rules::insert_mention(connection, &row).await,
-        PlanStep::UpdateMentionRule(row) => rules::update_mention(connection, &row).await,
-        PlanStep::DeleteMentionRule(id) => rules::delete_mention(connection, team, id).await,
+        PlanStep::InsertMentionRule(row) => mention_rule::Entity::add(connection, &row).await,
+        PlanStep::UpdateMentionRule(row) => mention_rule::Entity::put(connection, &row).await,
+        PlanStep::DeleteMentionRule(id) => mention_rule::Entity::remove(connection, team, &id).await,
         PlanStep::PutPreference(row) => preferences::put(connection, row).await,
-        PlanStep::DeletePreference(member, topic) => {
-            preferences::delete(connection, team, member, topic).await
-        }
+        PlanStep::DeletePreference(member, topic) => preferences::delete(connection, team, member, topic).await,
         PlanStep::PutSettings(row) => teams::put_settings(connection, row).await,
     }
 }

@@ -9,7 +9,6 @@ use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, DigestSettings, EventType, MentionRule, Rule,
 };
 use watchbell_contracts::event::v1::mention::Who;
-use watchbell_model::convert;
 use watchbell_model::ids::TeamId;
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::{ChannelKind, Topic};
@@ -18,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::sealing::{Keyring, RowIdentity};
 use crate::secrets;
 use crate::store::entities::{channel, event_type, member, mention_rule, rule, team_settings};
-use crate::store::{channels, event_types, members, preferences, rules, teams};
+use crate::store::{Resource, channels, preferences, teams};
 
 /// A team as of one revision.
 pub(crate) struct Current {
@@ -64,7 +63,7 @@ impl Current {
         let settings = teams::settings(connection, team).await?;
         let mut said = HashMap::new();
         for row in preferences::all(connection, team).await? {
-            let parsed = convert::preference(&row.to_message()?);
+            let parsed = Word::read(&row.to_message()?);
             if let (topic, Some(word)) = parsed.map_err(|err| Error::corrupt("preferences", err))? {
                 let by_link = row.before.is_some();
                 said.insert((row.member_id, topic), Said { word, by_link });
@@ -73,7 +72,7 @@ impl Current {
         Ok(Self {
             revision,
             event_types: with_message(
-                event_types::all(connection, team).await?,
+                event_type::Entity::all(connection, team).await?,
                 event_type::Model::to_message,
             )?,
             channels: channels::all(connection, team)
@@ -81,12 +80,15 @@ impl Current {
                 .into_iter()
                 .map(|row| CurrentChannel::from_row(row, now))
                 .collect::<Result<_>>()?,
-            rules: with_message(rules::all(connection, team).await?, rule::Model::to_message)?,
+            rules: with_message(
+                rule::Entity::all(connection, team).await?,
+                rule::Model::to_message,
+            )?,
             mentions: with_message(
-                rules::all_mentions(connection, team).await?,
+                mention_rule::Entity::all(connection, team).await?,
                 mention_rule::Model::to_message,
             )?,
-            members: members::all(connection, team).await?,
+            members: member::Entity::all(connection, team).await?,
             said,
             digest: DigestSettings {
                 etag: String::new(),

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 use uuid::Uuid;
-use watchbell_contracts::config::v1::{
-    AlertPolicy, AlertWhen, EventType, MentionRule, Rule, SendAction, SilenceAction, rule::Action,
-};
-use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
-use watchbell_model::catalog::PatternMeter;
-use watchbell_model::convert::{self, FromWire, event_type_message, structure};
+use watchbell_contracts::config::v1::{AlertPolicy, AlertWhen, EventType, MentionRule, Rule, SendAction, SilenceAction};
+use watchbell_contracts::config::v1::rule::Action;
+use watchbell_contracts::event::v1::{Mention, TeamsUser};
+use watchbell_contracts::event::v1::mention::Who;
+use watchbell_model::catalog::{EventTypeSpec, PatternMeter};
+use watchbell_model::convert::{FromWire, structure};
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};
@@ -163,7 +163,7 @@ fn rule(item: &Item<'_>) -> Option<RuleDraft> {
     ];
     let checked = check::rule(&message).map_err(|wrong| in_document(wrong, &names, &path));
     // What is wrong is noted; whether its channels exist can be asked all the same.
-    let message = notes.take(checked).unwrap_or(message);
+    let message = notes.take(checked).as_ref().map_or(message, Rule::from);
     Some(RuleDraft { message, send })
 }
 
@@ -209,9 +209,11 @@ fn mention_rule(item: &Item<'_>) -> Option<MentionDraft> {
     let (notes, path) = (table.notes(), table.path().to_owned());
     table.close();
     let names = [("severities", "severity"), ("mentions", "mention")];
-    let message =
-        notes.take(check::mention_rule(&message).map_err(|wrong| in_document(wrong, &names, &path)))?;
-    Some(MentionDraft { message, members })
+    let checked = check::mention_rule(&message).map_err(|wrong| in_document(wrong, &names, &path));
+    notes.take(checked).as_ref().map(|rule| MentionDraft {
+        message: rule.into(),
+        members,
+    })
 }
 
 /// The member that a mention names, who is looked up once the team's members are known.
@@ -305,10 +307,10 @@ fn event_type(item: &Item<'_>) -> Option<Located<EventType>> {
         ("alert_policy", "alert"),
         ("data_schema", "schema"),
     ];
-    let checked = convert::event_type(&message).map_err(|wrong| in_document(wrong, &names, &path));
+    let checked = EventTypeSpec::try_from(&message).map_err(|wrong| in_document(wrong, &names, &path));
     notes.take(checked).map(|spec| Located {
         path,
-        message: event_type_message(&spec),
+        message: (&spec).into(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use watchbell_contracts::config::v1::DigestSettings;
+use watchbell_model::digest_settings;
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::violation::reason;
 use watchbell_model::{EmailAddress, Severity, Topic};
@@ -81,5 +82,7 @@ pub(super) fn digest(item: &Item<'_>) -> Option<DigestSettings> {
     };
     let notes = table.notes();
     table.close();
-    notes.take(check::digest(&message).map_err(|wrong| wrong.under("digest")))
+    let read = digest_settings::DigestSettings::try_from(&message);
+    let read = notes.take(read.map_err(|wrong| wrong.under("digest")));
+    read.as_ref().map(DigestSettings::from)
 }

@@ -8,7 +8,7 @@ use watchbell_contracts::config::v1::{
     UpdateEventTypeRequest, UpdateEventTypeResponse,
 };
 use watchbell_model::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES, PatternMeter};
-use watchbell_model::convert::{self, event_type_message};
+use watchbell_model::convert;
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::reason;
 use watchbell_runtime::auth::Principal;
@@ -18,8 +18,8 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 use super::{PAGE, checked, ensure_capacity, existing, required};
 use crate::error::{Error, Result};
 use crate::service::Service;
+use crate::store::Resource;
 use crate::store::entities::event_type;
-use crate::store::event_types;
 use crate::{etag, mask};
 
 pub(super) async fn list(
@@ -30,8 +30,8 @@ pub(super) async fn list(
     let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::for_method("ListEventTypes").with(team);
     let page = PageRequest::<String>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    let mut types: Vec<EventType> = Catalog::built_in().iter().map(event_type_message).collect();
-    for row in event_types::all(service.store().reader(), team).await? {
+    let mut types: Vec<EventType> = Catalog::built_in().iter().map(EventType::from).collect();
+    for row in event_type::Entity::all(service.store().reader(), team).await? {
         types.push(row.to_message()?);
     }
     types.sort_by(|a, b| a.name.cmp(&b.name));
@@ -54,8 +54,8 @@ pub(super) async fn get(
 ) -> Result<GetEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
     let event_type = match Catalog::built_in().get(&request.name) {
-        Some(spec) => event_type_message(spec),
-        None => event_types::get(service.store().reader(), team, &request.name)
+        Some(spec) => spec.into(),
+        None => event_type::Entity::get(service.store().reader(), team, &request.name)
             .await?
             .to_message()?,
     };
@@ -72,7 +72,7 @@ pub(super) async fn create(
     let team = caller.team(&request.team_id)?;
     let spec = compiled(service, team, required(request.event_type, "event_type")?).await?;
     let change = service.change(team).await?;
-    let count = event_types::all(change.connection(), team).await?.len();
+    let count = event_type::Entity::all(change.connection(), team).await?.len();
     ensure_capacity(count as u64, MAX_CUSTOM_TYPES as u64, "event types of its own")?;
     let mut row = event_type::Model {
         team_id: team.as_uuid(),
@@ -80,8 +80,8 @@ pub(super) async fn create(
         spec: Vec::new(),
         version: 1,
     };
-    row.configure(&event_type_message(&spec));
-    event_types::insert(change.connection(), &row).await?;
+    row.configure(&(&spec).into());
+    event_type::Entity::add(change.connection(), &row).await?;
     service.finish(change, request.validate_only).await?;
     Ok(CreateEventTypeResponse {
         event_type: Some(row.to_message()?),
@@ -96,7 +96,7 @@ pub(super) async fn update(
     let team = caller.team(&request.team_id)?;
     let update = required(request.event_type, "event_type")?;
     not_built_in("event_type.name", &update.name)?;
-    let read = event_types::get(service.store().reader(), team, &update.name).await?;
+    let read = event_type::Entity::get(service.store().reader(), team, &update.name).await?;
     etag::check(&update.etag, read.version, "event type", &read.name)?;
     let current = read.to_message()?;
     let merged = mask::merge(
@@ -108,11 +108,11 @@ pub(super) async fn update(
     let spec = compiled(service, team, merged).await?;
     // It was compiled outside of the transaction, which nobody is to wait for so long.
     let change = service.change(team).await?;
-    let mut row = event_types::get(change.connection(), team, &update.name).await?;
+    let mut row = event_type::Entity::get(change.connection(), team, &update.name).await?;
     etag::check(&current.etag, row.version, "event type", &row.name)?;
-    row.configure(&event_type_message(&spec));
+    row.configure(&(&spec).into());
     row.version += 1;
-    event_types::update(change.connection(), &row).await?;
+    event_type::Entity::put(change.connection(), &row).await?;
     service.finish(change, request.validate_only).await?;
     Ok(UpdateEventTypeResponse {
         event_type: Some(row.to_message()?),
@@ -127,9 +127,9 @@ pub(super) async fn delete(
     let team = caller.team(&request.team_id)?;
     not_built_in("name", &request.name)?;
     let change = service.change(team).await?;
-    let row = event_types::get(change.connection(), team, &request.name).await?;
+    let row = event_type::Entity::get(change.connection(), team, &request.name).await?;
     etag::check(&request.etag, row.version, "event type", &row.name)?;
-    event_types::delete(change.connection(), team, &row.name).await?;
+    event_type::Entity::remove(change.connection(), team, &row.name).await?;
     service.finish(change, false).await?;
     Ok(DeleteEventTypeResponse {})
 }
@@ -137,7 +137,7 @@ pub(super) async fn delete(
 /// Compiles a schema and tries it on its example, aside, and sees whether its patterns have room beside those of the other
 /// types.
 async fn compiled(service: &Service, team: TeamId, event_type: EventType) -> Result<EventTypeSpec> {
-    let rows = event_types::all(service.store().reader(), team).await?;
+    let rows = event_type::Entity::all(service.store().reader(), team).await?;
     let others = rows.iter().filter(|row| row.name != event_type.name);
     let others: Vec<_> = others.map(event_type::Model::to_message).collect::<Result<_>>()?;
     let compile = move || {
@@ -146,7 +146,7 @@ async fn compiled(service: &Service, team: TeamId, event_type: EventType) -> Res
             // Types that have no room any more are set apart, and take none.
             let _ = patterns.take(Some(&Value::Object(convert::object(schema))));
         }
-        let spec = convert::event_type(&event_type)?;
+        let spec = EventTypeSpec::try_from(&event_type)?;
         patterns.take(spec.data_schema.as_ref())?;
         Ok(spec)
     };

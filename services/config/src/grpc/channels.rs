@@ -3,13 +3,9 @@
 
 use chrono::{SecondsFormat, TimeDelta};
 use uuid::Uuid;
-use watchbell_contracts::config::v1::{
-    Channel, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse,
-    GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse, ReenableChannelRequest,
-    ReenableChannelResponse, RotateWebhookSecretRequest, RotateWebhookSecretResponse, Rule,
-    SetDefaultChannelRequest, SetDefaultChannelResponse, SmtpSecurity, SmtpServer, UpdateChannelRequest,
-    UpdateChannelResponse, channel::Destination, rule::Action,
-};
+use watchbell_contracts::config::v1::{Channel, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse, GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse, ReenableChannelRequest, ReenableChannelResponse, RotateWebhookSecretRequest, RotateWebhookSecretResponse, Rule, SetDefaultChannelRequest, SetDefaultChannelResponse, SmtpSecurity, SmtpServer, UpdateChannelRequest, UpdateChannelResponse};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::rule::Action;
 use watchbell_egress::{Guard, Refusal};
 use watchbell_model::ChannelKind;
 use watchbell_model::convert::{optional, span, timestamp};
@@ -28,8 +24,8 @@ use crate::error::{Error, Result};
 use crate::sealing::RowIdentity;
 use crate::secrets::{self, Before, Rotation, Taken};
 use crate::service::Service;
-use crate::store::entities::channel;
-use crate::store::{channels, rules, teams};
+use crate::store::entities::{channel, rule};
+use crate::store::{Resource, channels, teams};
 use crate::warnings::Known;
 use crate::{check, etag, mask, owners};
 
@@ -221,7 +217,7 @@ pub(super) async fn delete(
     let row = channels::get(change.connection(), team, id).await?;
     etag::check(&request.etag, row.version, "channel", id)?;
     let name = id.to_string();
-    for rule in rules::all(change.connection(), team).await? {
+    for rule in rule::Entity::all(change.connection(), team).await? {
         let rule = rule.to_message()?;
         if let Some(Action::Send(send)) = &rule.action
             && send.channel_ids.contains(&name)

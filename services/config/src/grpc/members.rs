@@ -7,18 +7,18 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_model::Role;
 use watchbell_model::ids::MemberId;
+use watchbell_model::member::Member;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
 use super::{PAGE, checked, ensure_capacity, existing, id, required};
-use crate::check::{self, MemberDraft};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::member;
-use crate::store::{join, members};
-use crate::{etag, mask};
+use crate::store::{Resource, join};
+use crate::{check, etag, mask};
 
 const MAX_MEMBERS: u64 = 5_000;
 
@@ -30,7 +30,7 @@ pub(super) async fn list(
     let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::for_method("ListMembers").with(team);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    let page = members::list(service.store().reader(), team, &page)
+    let page = member::Entity::page(service.store().reader(), team, &page, |row| row.id)
         .await?
         .try_map(|row| row.to_message())?;
     Ok(ListMembersResponse {
@@ -46,7 +46,7 @@ pub(super) async fn get(
 ) -> Result<GetMemberResponse> {
     let team = caller.team(&request.team_id)?;
     let id: MemberId = id("member_id", &request.member_id)?;
-    let row = members::get(service.store().reader(), team, id).await?;
+    let row = member::Entity::get(service.store().reader(), team, &id).await?;
     Ok(GetMemberResponse {
         member: Some(row.to_message()?),
     })
@@ -62,7 +62,7 @@ pub(super) async fn create(
     owners_by_owners(&caller, &[draft.role])?;
     let change = service.change(team).await?;
     ensure_capacity(
-        members::count(change.connection(), team).await?,
+        member::Entity::count(change.connection(), team).await?,
         MAX_MEMBERS,
         "members",
     )?;
@@ -81,7 +81,7 @@ pub(super) async fn create(
         update_time: now,
     };
     write(draft, &mut row);
-    members::insert(change.connection(), &row).await?;
+    member::Entity::add(change.connection(), &row).await?;
     service.finish(change, request.validate_only).await?;
     Ok(CreateMemberResponse {
         member: Some(row.to_message()?),
@@ -97,7 +97,7 @@ pub(super) async fn update(
     let update = required(request.member, "member")?;
     let id: MemberId = id("member.id", &update.id)?;
     let change = service.change(team).await?;
-    let mut row = members::get(change.connection(), team, id).await?;
+    let mut row = member::Entity::get(change.connection(), team, &id).await?;
     etag::check(&update.etag, row.version, "member", id)?;
     let current = row.to_message()?;
     let merged = mask::merge(
@@ -114,7 +114,7 @@ pub(super) async fn update(
     write(draft, &mut row);
     row.version += 1;
     row.update_time = change.now();
-    members::update(change.connection(), &row).await?;
+    member::Entity::put(change.connection(), &row).await?;
     service.finish(change, request.validate_only).await?;
     Ok(UpdateMemberResponse {
         member: Some(row.to_message()?),
@@ -129,11 +129,11 @@ pub(super) async fn delete(
     let team = caller.team(&request.team_id)?;
     let id: MemberId = id("member_id", &request.member_id)?;
     let change = service.change(team).await?;
-    let row = members::get(change.connection(), team, id).await?;
+    let row = member::Entity::get(change.connection(), team, &id).await?;
     etag::check(&request.etag, row.version, "member", id)?;
     owners_by_owners(&caller, &[row.role()?])?;
     another_owner(&caller, &change, &row).await?;
-    members::delete(change.connection(), team, id).await?;
+    member::Entity::remove(change.connection(), team, &id).await?;
     service.finish(change, false).await?;
     Ok(DeleteMemberResponse {})
 }
@@ -157,7 +157,7 @@ async fn another_owner(caller: &Principal, change: &Change, going: &member::Mode
     if !matches!(caller, Principal::Member { .. }) || going.role()? != Role::Owner {
         return Ok(());
     }
-    for other in members::all(change.connection(), change.team()).await? {
+    for other in member::Entity::all(change.connection(), change.team()).await? {
         if other.id != going.id && other.role()? == Role::Owner {
             return Ok(());
         }
@@ -169,11 +169,11 @@ async fn another_owner(caller: &Principal, change: &Change, going: &member::Mode
     .into())
 }
 
-fn write(draft: MemberDraft, row: &mut member::Model) {
+fn write(draft: Member, row: &mut member::Model) {
     row.email_key = draft.email.key();
     row.email = draft.email.into();
-    row.display_name = draft.display_name;
+    row.display_name = draft.name;
     row.role = draft.role.to_string();
-    row.slack_user_id = draft.slack_user_id;
+    row.slack_user_id = draft.slack_user_id.map(String::from).unwrap_or_default();
     row.permissions = join(draft.permissions);
 }

@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{
-    CreateMentionRuleRequest, CreateMentionRuleResponse, DeleteMentionRuleRequest, DeleteMentionRuleResponse,
-    GetMentionRuleRequest, GetMentionRuleResponse, ListMentionRulesRequest, ListMentionRulesResponse,
-    MentionRule, UpdateMentionRuleRequest, UpdateMentionRuleResponse,
+    self as pb, CreateMentionRuleRequest, CreateMentionRuleResponse, DeleteMentionRuleRequest,
+    DeleteMentionRuleResponse, GetMentionRuleRequest, GetMentionRuleResponse, ListMentionRulesRequest,
+    ListMentionRulesResponse, UpdateMentionRuleRequest, UpdateMentionRuleResponse,
 };
-use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::ids::MentionRuleId;
+use watchbell_model::mention::{Mention, MentionRule};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_store::paging::{FiltersHash, PageRequest};
@@ -15,9 +15,9 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 use super::{PAGE, checked, ensure_capacity, existing, id, required};
 use crate::error::Result;
 use crate::service::Service;
+use crate::store::Resource;
 use crate::store::changes::Change;
-use crate::store::entities::mention_rule;
-use crate::store::{members, rules};
+use crate::store::entities::{member, mention_rule};
 use crate::warnings::Known;
 use crate::{check, etag, mask};
 
@@ -31,7 +31,7 @@ pub(super) async fn list(
     let team = existing(service, &caller, &request.team_id).await?;
     let filters = FiltersHash::for_method("ListMentionRules").with(team);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    let page = rules::list_mentions(service.store().reader(), team, &page).await?;
+    let page = mention_rule::Entity::page(service.store().reader(), team, &page, |row| row.id).await?;
     let page = page.try_map(|row| row.to_message())?;
     Ok(ListMentionRulesResponse {
         mention_rules: page.items,
@@ -46,7 +46,7 @@ pub(super) async fn get(
 ) -> Result<GetMentionRuleResponse> {
     let team = caller.team(&request.team_id)?;
     let id: MentionRuleId = id("mention_rule_id", &request.mention_rule_id)?;
-    let row = rules::get_mention(service.store().reader(), team, id).await?;
+    let row = mention_rule::Entity::get(service.store().reader(), team, &id).await?;
     Ok(GetMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
     })
@@ -64,7 +64,7 @@ pub(super) async fn create(
     )?;
     let change = service.change(team).await?;
     ensure_capacity(
-        rules::count_mentions(change.connection(), team).await?,
+        mention_rule::Entity::count(change.connection(), team).await?,
         MAX_MENTION_RULES,
         "mention rules",
     )?;
@@ -78,11 +78,12 @@ pub(super) async fn create(
         create_time: now,
         update_time: now,
     };
-    row.configure(&rule);
-    rules::insert_mention(change.connection(), &row).await?;
+    let message = pb::MentionRule::from(&rule);
+    row.configure(&message);
+    mention_rule::Entity::add(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
-        .of_mention_rule(&rule);
+        .of_mention_rule(&message);
     service.finish(change, request.validate_only).await?;
     Ok(CreateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
@@ -99,7 +100,7 @@ pub(super) async fn update(
     let update = required(request.mention_rule, "mention_rule")?;
     let id: MentionRuleId = id("mention_rule.id", &update.id)?;
     let change = service.change(team).await?;
-    let mut row = rules::get_mention(change.connection(), team, id).await?;
+    let mut row = mention_rule::Entity::get(change.connection(), team, &id).await?;
     etag::check(&update.etag, row.version, "mention rule", id)?;
     let current = row.to_message()?;
     let merged = mask::merge(
@@ -110,13 +111,14 @@ pub(super) async fn update(
     )?;
     let rule = checked("mention_rule", check::mention_rule(&merged))?;
     members_of_the_team(&change, &rule).await?;
-    row.configure(&rule);
+    let message = pb::MentionRule::from(&rule);
+    row.configure(&message);
     row.version += 1;
     row.update_time = change.now();
-    rules::update_mention(change.connection(), &row).await?;
+    mention_rule::Entity::put(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
-        .of_mention_rule(&rule);
+        .of_mention_rule(&message);
     service.finish(change, request.validate_only).await?;
     Ok(UpdateMentionRuleResponse {
         mention_rule: Some(row.to_message()?),
@@ -132,9 +134,9 @@ pub(super) async fn delete(
     let team = caller.team(&request.team_id)?;
     let id: MentionRuleId = id("mention_rule_id", &request.mention_rule_id)?;
     let change = service.change(team).await?;
-    let row = rules::get_mention(change.connection(), team, id).await?;
+    let row = mention_rule::Entity::get(change.connection(), team, &id).await?;
     etag::check(&request.etag, row.version, "mention rule", id)?;
-    rules::delete_mention(change.connection(), team, id).await?;
+    mention_rule::Entity::remove(change.connection(), team, &id).await?;
     service.finish(change, false).await?;
     Ok(DeleteMentionRuleResponse {})
 }
@@ -143,17 +145,14 @@ pub(super) async fn delete(
 async fn members_of_the_team(change: &Change, rule: &MentionRule) -> Result<()> {
     let mut violations = Violations::new();
     for (index, mention) in rule.mentions.iter().enumerate() {
-        let Some(Who::MemberId(text)) = &mention.who else {
+        let Mention::Member(id) = *mention else {
             continue;
         };
-        let at = format!("mention_rule.mentions[{index}].member_id");
-        let Some(id) = violations.parse(&at, reason::MALFORMED, text) else {
-            continue;
-        };
-        if members::find(change.connection(), change.team(), id)
+        if member::Entity::seek(change.connection(), change.team(), &id)
             .await?
             .is_none()
         {
+            let at = format!("mention_rule.mentions[{index}].member_id");
             violations.add(at, reason::UNKNOWN_VALUE, "is no member of this team");
         }
     }

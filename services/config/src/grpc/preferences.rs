@@ -4,7 +4,6 @@ use watchbell_contracts::config::v1::{
     GetPreferencesRequest, GetPreferencesResponse, Preference, UpdatePreferencesRequest,
     UpdatePreferencesResponse,
 };
-use watchbell_model::convert::preference_message;
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::{Plan, Topic};
@@ -15,7 +14,7 @@ use crate::check;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::{member, preference};
-use crate::store::{members, parse, preferences, teams};
+use crate::store::{Resource, parse, preferences, teams};
 
 pub(super) async fn get(
     service: &Service,
@@ -24,7 +23,7 @@ pub(super) async fn get(
 ) -> Result<GetPreferencesResponse> {
     let (team, member) = team_and_member(&caller, &request.team_id, &request.member_id)?;
     let connection = service.store().reader();
-    let row = members::get(connection, team, member).await?;
+    let row = member::Entity::get(connection, team, &member).await?;
     Ok(GetPreferencesResponse {
         preferences: resolved(connection, team, &row).await?,
     })
@@ -38,7 +37,7 @@ pub(super) async fn update(
     let (team, member) = team_and_member(&caller, &request.team_id, &request.member_id)?;
     let said = check::preferences(&request.preferences)?;
     let change = service.change(team).await?;
-    let row = members::get(change.connection(), team, member).await?;
+    let row = member::Entity::get(change.connection(), team, &member).await?;
     for (topic, word) in said {
         match word {
             None => preferences::delete(change.connection(), team, member, topic).await?,
@@ -74,11 +73,7 @@ pub(super) async fn resolved(
         .map(
             |topic| match said.iter().find(|row| row.topic == topic.as_str()) {
                 Some(row) => row.to_message(),
-                None => Ok(preference_message(
-                    *topic,
-                    Word::default_for(role, plan, *topic),
-                    true,
-                )),
+                None => Ok(Word::default_for(role, plan, *topic).to_message(*topic, true)),
             },
         )
         .collect()

@@ -2,11 +2,8 @@
 //! used up once Slack's answer was read and before anything is done with it, so that nothing is ever done twice; while
 //! Slack is away, or its answer cannot be read, the same state serves for another approval.
 
-use watchbell_contracts::config::v1::{
-    BeginSlackInstallRequest, BeginSlackInstallResponse, Channel, ChannelSecrets,
-    CompleteSlackInstallRequest, CompleteSlackInstallResponse, InspectSlackInstallRequest,
-    InspectSlackInstallResponse, SlackDestination, channel::Destination,
-};
+use watchbell_contracts::config::v1::{BeginSlackInstallRequest, BeginSlackInstallResponse, Channel, ChannelSecrets, CompleteSlackInstallRequest, CompleteSlackInstallResponse, InspectSlackInstallRequest, InspectSlackInstallResponse, SlackDestination};
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{ChannelId, MemberId, TeamId};
 use watchbell_model::rule::MAX_NAME_CHARS;
@@ -25,8 +22,8 @@ use crate::secrets;
 use crate::service::Service;
 use crate::slack::{Grant, SlackApp, State};
 use crate::store::changes::Change;
-use crate::store::entities::channel;
-use crate::store::{channels, members, slack_states, split, teams};
+use crate::store::entities::{channel, member};
+use crate::store::{Resource, channels, slack_states, split, teams};
 
 /// Slack's names of channels have at most 80 characters.
 const MAX_SLACK_NAME: usize = 80;
@@ -165,7 +162,7 @@ async fn may_install(
     permitted: bool,
 ) -> Result<()> {
     let Some(member) = member else { return Ok(()) };
-    let row = members::get(service.store().reader(), team, member).await?;
+    let row = member::Entity::get(service.store().reader(), team, &member).await?;
     if permitted {
         return Ok(());
     }

@@ -6,14 +6,8 @@ use std::collections::HashMap;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use watchbell_contracts::api::BoxStream;
-use watchbell_contracts::config::v1::{
-    AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse,
-    GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
-    ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut, ReportChannelHealthRequest,
-    ReportChannelHealthResponse, ReportExpressionFailuresRequest, ReportExpressionFailuresResponse,
-    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
-    WatchChangesRequest, WatchChangesResponse, resolve_channel_request::Selector,
-};
+use watchbell_contracts::config::v1::{AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse, GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut, ReportChannelHealthRequest, ReportChannelHealthResponse, ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse, WatchChangesRequest, WatchChangesResponse};
+use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_model::convert::{instant, required};
 use watchbell_model::ids::ChannelId;
 use watchbell_model::preference::Preference;
@@ -28,7 +22,8 @@ use crate::confirmations::{self, Trusted, Unconfirmed};
 use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::service::Service;
-use crate::store::{api_keys, channels, members, now, parse, preferences, teams};
+use crate::store::entities::member;
+use crate::store::{Resource, api_keys, channels, now, parse, preferences, teams};
 use crate::{expressions, feed, secrets, snapshot};
 
 const PAGE: PageLimits = PageLimits::new(100, 1000);
@@ -221,7 +216,7 @@ pub(super) async fn list_opt_outs(
     let team = caller.team(&request.team_id)?;
     let transaction = service.store().begin_reading().await?;
     let plan: Plan = parse("teams", &teams::get(&transaction, team).await?.plan)?;
-    let people = members::all(&transaction, team).await?;
+    let people = member::Entity::all(&transaction, team).await?;
     let said = preferences::all(&transaction, team).await?;
     let settings = teams::settings(&transaction, team).await?;
     let unconfirmed = Unconfirmed::read(&transaction, team).await?;

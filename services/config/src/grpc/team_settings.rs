@@ -6,6 +6,7 @@ use watchbell_contracts::config::v1::{
     GetDigestSettingsRequest, GetDigestSettingsResponse, UpdateComplianceRecipientsRequest,
     UpdateComplianceRecipientsResponse, UpdateDigestSettingsRequest, UpdateDigestSettingsResponse,
 };
+use watchbell_model::digest_settings;
 use watchbell_runtime::auth::Principal;
 
 use super::{checked, existing, required};
@@ -74,9 +75,9 @@ pub(super) async fn update_digest(
         &update,
         request.update_mask.as_ref(),
     )?;
-    let digest: DigestSettings = checked("settings", check::digest(&merged))?;
+    let digest = checked("settings", digest_settings::DigestSettings::try_from(&merged))?;
     let before = Listed::read(change.connection(), team).await?;
-    row.digest = digest.encode_to_vec();
+    row.digest = DigestSettings::from(&digest).encode_to_vec();
     row.digest_version += 1;
     let settings = row.digest()?;
     teams::put_settings(change.connection(), row).await?;

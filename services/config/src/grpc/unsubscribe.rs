@@ -5,11 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use prost::Message;
-use watchbell_contracts::config::v1::{
-    DigestSettings, InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference,
-    UnsubscribeRequest, UnsubscribeResponse, channel::Destination,
-};
-use watchbell_model::convert;
+use watchbell_contracts::config::v1::{DigestSettings, InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference, UnsubscribeRequest, UnsubscribeResponse};
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::unsubscribe::{LinkId, Subscription, Unsubscribe};
@@ -25,7 +22,7 @@ use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::departures::List;
 use crate::store::entities::{member, preference};
-use crate::store::{channels, departures, members, preferences, teams};
+use crate::store::{Resource, channels, departures, preferences, teams};
 
 /// What is asked of a link.
 enum Asked {
@@ -67,7 +64,7 @@ pub(super) async fn inspect(
     let found = async {
         teams::get(connection, team).await?;
         if let Subscription::Topic { member, address, .. } = &subscription {
-            let row = members::get(connection, team, *member).await?;
+            let row = member::Entity::get(connection, team, member).await?;
             still_theirs(&row, address)?;
             answer.preferences = resolved(connection, team, &row).await?;
             answer.member_id = member.to_string();
@@ -165,7 +162,7 @@ impl Link<'_> {
         asked: Asked,
     ) -> Result<UnsubscribeResponse> {
         let (connection, team) = (self.change.connection(), self.change.team());
-        let row = members::get(connection, team, member).await?;
+        let row = member::Entity::get(connection, team, &member).await?;
         still_theirs(&row, address)?;
         let said = preferences::of_member(connection, team, member).await?;
         let said_of = |topic: Topic| said.iter().find(|row| row.topic == topic.as_str());
@@ -229,7 +226,7 @@ impl Link<'_> {
         let Some(before) = before.flatten() else {
             return Ok(false);
         };
-        let word = convert::preference(&Preference {
+        let word = Word::read(&Preference {
             topic: topic.to_string(),
             ..before
         });
@@ -328,7 +325,7 @@ fn within(words: Vec<(Topic, Option<Word>)>, now: &[Preference]) -> Result<Vec<(
     let mut fewer = Vec::new();
     for (index, (topic, word)) in words.into_iter().enumerate() {
         let current = now.iter().find(|now| now.topic == topic.as_str());
-        let current = current.map_or(Ok((topic, None)), convert::preference);
+        let current = current.map_or(Ok((topic, None)), Word::read);
         let (_, current) = current.map_err(|err| Error::corrupt("preferences", err))?;
         match word {
             Some(word) if word.is_within(current.unwrap_or(Word::Off)) => fewer.push((topic, word)),

@@ -1,17 +1,12 @@
 //! A team's own event types. There are few, so they are read all at once.
 
 use prost::Message;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-};
+use sea_orm::Value;
 use watchbell_contracts::config::v1::EventType;
-use watchbell_model::ids::TeamId;
-use watchbell_runtime::problem::Problem;
-use watchbell_store::is_unique_violation;
 
-use super::decode;
 use super::entities::event_type;
-use crate::error::{Error, Result};
+use super::{Resource, decode};
+use crate::error::Result;
 use crate::etag;
 
 // === impl event_type::Model ===
@@ -37,61 +32,20 @@ impl event_type::Model {
     }
 }
 
-pub(crate) async fn get(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    name: &str,
-) -> Result<event_type::Model> {
-    of_team(team)
-        .filter(event_type::Column::Name.eq(name))
-        .one(connection)
-        .await?
-        .ok_or_else(|| Problem::not_found("event type", name).into())
-}
+impl Resource for event_type::Entity {
+    type Active = event_type::ActiveModel;
+    type Id = String;
+    const NAME: &'static str = "event type";
+    const TABLE: &'static str = "event_types";
+    const TEAM: event_type::Column = event_type::Column::TeamId;
+    const ID: event_type::Column = event_type::Column::Name;
+    const ORDER: event_type::Column = event_type::Column::Name;
 
-/// By name.
-pub(crate) async fn all(connection: &impl ConnectionTrait, team: TeamId) -> Result<Vec<event_type::Model>> {
-    Ok(of_team(team).all(connection).await?)
-}
+    fn value(id: &String) -> Value {
+        id.as_str().into()
+    }
 
-pub(crate) async fn insert(connection: &impl ConnectionTrait, row: &event_type::Model) -> Result<()> {
-    event_type::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(connection)
-        .await
-        .map_err(|err| {
-            if is_unique_violation(&err) {
-                return Problem::AlreadyExists {
-                    resource: "event type",
-                    name: row.name.clone(),
-                }
-                .into();
-            }
-            Error::from(err)
-        })?;
-    Ok(())
-}
-
-/// Writes the whole row, which was read under the team's lock.
-pub(crate) async fn update(connection: &impl ConnectionTrait, row: &event_type::Model) -> Result<()> {
-    row.clone()
-        .into_active_model()
-        .reset_all()
-        .update(connection)
-        .await?;
-    Ok(())
-}
-
-pub(crate) async fn delete(connection: &impl ConnectionTrait, team: TeamId, name: &str) -> Result<()> {
-    event_type::Entity::delete_many()
-        .filter(event_type::Column::TeamId.eq(team.as_uuid()))
-        .filter(event_type::Column::Name.eq(name))
-        .exec(connection)
-        .await?;
-    Ok(())
-}
-
-fn of_team(team: TeamId) -> sea_orm::Select<event_type::Entity> {
-    event_type::Entity::find()
-        .filter(event_type::Column::TeamId.eq(team.as_uuid()))
-        .order_by_asc(event_type::Column::Name)
+    fn label(row: &event_type::Model) -> String {
+        row.name.clone()
+    }
 }

@@ -1,21 +1,14 @@
 //! Members.
 
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
-};
-use uuid::Uuid;
+use sea_orm::Value;
 use watchbell_contracts::config::v1::Member;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::{Permission, Role};
-use watchbell_runtime::problem::Problem;
-use watchbell_store::is_unique_violation;
-use watchbell_store::paging::{Page, PageRequest};
 
 use super::entities::member;
-use super::{parse, split};
-use crate::error::{Error, Result};
+use super::{Resource, parse, split};
+use crate::error::Result;
 use crate::etag;
 
 const TABLE: &str = "members";
@@ -48,90 +41,20 @@ impl member::Model {
     }
 }
 
-pub(crate) async fn get(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    id: MemberId,
-) -> Result<member::Model> {
-    find(connection, team, id)
-        .await?
-        .ok_or_else(|| Problem::not_found("member", id).into())
-}
+impl Resource for member::Entity {
+    type Active = member::ActiveModel;
+    type Id = MemberId;
+    const NAME: &'static str = "member";
+    const TABLE: &'static str = "members";
+    const TEAM: member::Column = member::Column::TeamId;
+    const ID: member::Column = member::Column::Id;
+    const ORDER: member::Column = member::Column::Id;
 
-/// The member, who may be gone.
-pub(crate) async fn find(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    id: MemberId,
-) -> Result<Option<member::Model>> {
-    Ok(member::Entity::find_by_id(id.as_uuid())
-        .filter(member::Column::TeamId.eq(team.as_uuid()))
-        .one(connection)
-        .await?)
-}
-
-pub(crate) async fn list(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    page: &PageRequest<Uuid>,
-) -> Result<Page<member::Model>> {
-    let mut query = of_team(team).limit(page.limit());
-    if let Some(after) = page.after {
-        query = query.filter(member::Column::Id.gt(after));
+    fn value(id: &MemberId) -> Value {
+        id.as_uuid().into()
     }
-    let rows = query.all(connection).await?;
-    page.page(rows, |row| row.id)
-        .map_err(|err| Error::corrupt(TABLE, err))
-}
 
-pub(crate) async fn all(connection: &impl ConnectionTrait, team: TeamId) -> Result<Vec<member::Model>> {
-    Ok(of_team(team).all(connection).await?)
-}
-
-pub(crate) async fn count(connection: &impl ConnectionTrait, team: TeamId) -> Result<u64> {
-    Ok(of_team(team).count(connection).await?)
-}
-
-pub(crate) async fn insert(connection: &impl ConnectionTrait, row: &member::Model) -> Result<()> {
-    member::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(connection)
-        .await
-        .map_err(|err| taken(err, row))?;
-    Ok(())
-}
-
-/// Writes the whole row, which was read under the team's lock.
-pub(crate) async fn update(connection: &impl ConnectionTrait, row: &member::Model) -> Result<()> {
-    row.clone()
-        .into_active_model()
-        .reset_all()
-        .update(connection)
-        .await
-        .map_err(|err| taken(err, row))?;
-    Ok(())
-}
-
-pub(crate) async fn delete(connection: &impl ConnectionTrait, team: TeamId, id: MemberId) -> Result<()> {
-    member::Entity::delete_by_id(id.as_uuid())
-        .filter(member::Column::TeamId.eq(team.as_uuid()))
-        .exec(connection)
-        .await?;
-    Ok(())
-}
-
-fn of_team(team: TeamId) -> sea_orm::Select<member::Entity> {
-    member::Entity::find()
-        .filter(member::Column::TeamId.eq(team.as_uuid()))
-        .order_by_asc(member::Column::Id)
-}
-
-fn taken(err: sea_orm::DbErr, row: &member::Model) -> Error {
-    if is_unique_violation(&err) {
-        return Problem::AlreadyExists {
-            resource: "member",
-            name: row.email.clone(),
-        }
-        .into();
+    fn label(row: &member::Model) -> String {
+        row.email.clone()
     }
-    err.into()
 }

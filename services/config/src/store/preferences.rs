@@ -5,7 +5,7 @@ use prost::Message as _;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use watchbell_contracts::config::v1::{Preference as Message, PreferenceSetting};
-use watchbell_model::convert::{FromWire, preference_message};
+use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::preference::Preference;
 use watchbell_model::unsubscribe::LinkId;
@@ -22,7 +22,7 @@ const TABLE: &str = "preferences";
 impl preference::Model {
     /// A member's own word.
     pub(crate) fn new(team: TeamId, member: MemberId, topic: Topic, word: Preference) -> Self {
-        let message = preference_message(topic, word, false);
+        let message = word.to_message(topic, false);
         let severities = match word {
             Preference::Severities(severities) => join(severities.iter()),
             Preference::Off | Preference::On | Preference::Failures => String::new(),

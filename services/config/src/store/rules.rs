@@ -1,20 +1,15 @@
 //! Rules in their order, and mention rules.
 
 use prost::Message;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
-use uuid::Uuid;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, Value};
+use sea_orm::ActiveValue::Set;
 use watchbell_contracts::config::v1::{MentionRule, Rule};
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{MentionRuleId, RuleId, TeamId};
-use watchbell_runtime::problem::Problem;
-use watchbell_store::paging::{Page, PageRequest};
 
-use super::decode;
 use super::entities::{mention_rule, rule};
-use crate::error::{Error, Result};
+use super::{Resource, decode};
+use crate::error::Result;
 use crate::etag;
 
 // === impl rule::Model ===
@@ -50,57 +45,26 @@ impl rule::Model {
     }
 }
 
-pub(crate) async fn get(connection: &impl ConnectionTrait, team: TeamId, id: RuleId) -> Result<rule::Model> {
-    of_team(team)
-        .filter(rule::Column::Id.eq(id.as_uuid()))
-        .one(connection)
-        .await?
-        .ok_or_else(|| Problem::not_found("rule", id).into())
-}
+impl Resource for rule::Entity {
+    type Active = rule::ActiveModel;
+    type Id = RuleId;
+    const NAME: &'static str = "rule";
+    const TABLE: &'static str = "rules";
+    const TEAM: rule::Column = rule::Column::TeamId;
+    const ID: rule::Column = rule::Column::Id;
+    const ORDER: rule::Column = rule::Column::Position;
 
-pub(crate) async fn list(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    page: &PageRequest<i32>,
-) -> Result<Page<rule::Model>> {
-    let mut query = of_team(team).limit(page.limit());
-    if let Some(after) = page.after {
-        query = query.filter(rule::Column::Position.gt(after));
+    fn value(id: &RuleId) -> Value {
+        id.as_uuid().into()
     }
-    let rows = query.all(connection).await?;
-    page.within(rows.iter().map(|row| row.spec.len()))
-        .page(rows, |row| row.position)
-        .map_err(|err| Error::corrupt("rules", err))
-}
 
-/// All rules of a team, in order.
-pub(crate) async fn all(connection: &impl ConnectionTrait, team: TeamId) -> Result<Vec<rule::Model>> {
-    Ok(of_team(team).all(connection).await?)
-}
+    fn label(row: &rule::Model) -> String {
+        row.id.to_string()
+    }
 
-pub(crate) async fn insert(connection: &impl ConnectionTrait, row: &rule::Model) -> Result<()> {
-    rule::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(connection)
-        .await?;
-    Ok(())
-}
-
-/// Writes the whole row, which was read under the team's lock.
-pub(crate) async fn update(connection: &impl ConnectionTrait, row: &rule::Model) -> Result<()> {
-    row.clone()
-        .into_active_model()
-        .reset_all()
-        .update(connection)
-        .await?;
-    Ok(())
-}
-
-pub(crate) async fn delete(connection: &impl ConnectionTrait, team: TeamId, id: RuleId) -> Result<()> {
-    rule::Entity::delete_by_id(id.as_uuid())
-        .filter(rule::Column::TeamId.eq(team.as_uuid()))
-        .exec(connection)
-        .await?;
-    Ok(())
+    fn bytes(row: &rule::Model) -> usize {
+        row.spec.len()
+    }
 }
 
 /// Gives rules the positions from 1 in the order in which they stand; writes only those that moved.
@@ -118,12 +82,6 @@ pub(crate) async fn renumber(connection: &impl ConnectionTrait, rules: &mut [rul
         }
     }
     Ok(())
-}
-
-fn of_team(team: TeamId) -> sea_orm::Select<rule::Entity> {
-    rule::Entity::find()
-        .filter(rule::Column::TeamId.eq(team.as_uuid()))
-        .order_by_asc(rule::Column::Position)
 }
 
 // === impl mention_rule::Model ===
@@ -155,81 +113,24 @@ impl mention_rule::Model {
     }
 }
 
-pub(crate) async fn get_mention(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    id: MentionRuleId,
-) -> Result<mention_rule::Model> {
-    mentions_of_team(team)
-        .filter(mention_rule::Column::Id.eq(id.as_uuid()))
-        .one(connection)
-        .await?
-        .ok_or_else(|| Problem::not_found("mention rule", id).into())
-}
+impl Resource for mention_rule::Entity {
+    type Active = mention_rule::ActiveModel;
+    type Id = MentionRuleId;
+    const NAME: &'static str = "mention rule";
+    const TABLE: &'static str = "mention_rules";
+    const TEAM: mention_rule::Column = mention_rule::Column::TeamId;
+    const ID: mention_rule::Column = mention_rule::Column::Id;
+    const ORDER: mention_rule::Column = mention_rule::Column::Id;
 
-pub(crate) async fn list_mentions(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    page: &PageRequest<Uuid>,
-) -> Result<Page<mention_rule::Model>> {
-    let mut query = mentions_of_team(team).limit(page.limit());
-    if let Some(after) = page.after {
-        query = query.filter(mention_rule::Column::Id.gt(after));
+    fn value(id: &MentionRuleId) -> Value {
+        id.as_uuid().into()
     }
-    let rows = query.all(connection).await?;
-    page.within(rows.iter().map(|row| row.spec.len()))
-        .page(rows, |row| row.id)
-        .map_err(|err| Error::corrupt("mention_rules", err))
-}
 
-pub(crate) async fn all_mentions(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-) -> Result<Vec<mention_rule::Model>> {
-    Ok(mentions_of_team(team).all(connection).await?)
-}
+    fn label(row: &mention_rule::Model) -> String {
+        row.id.to_string()
+    }
 
-pub(crate) async fn count_mentions(connection: &impl ConnectionTrait, team: TeamId) -> Result<u64> {
-    Ok(mentions_of_team(team).count(connection).await?)
-}
-
-pub(crate) async fn insert_mention(
-    connection: &impl ConnectionTrait,
-    row: &mention_rule::Model,
-) -> Result<()> {
-    mention_rule::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(connection)
-        .await?;
-    Ok(())
-}
-
-/// Writes the whole row, which was read under the team's lock.
-pub(crate) async fn update_mention(
-    connection: &impl ConnectionTrait,
-    row: &mention_rule::Model,
-) -> Result<()> {
-    row.clone()
-        .into_active_model()
-        .reset_all()
-        .update(connection)
-        .await?;
-    Ok(())
-}
-
-pub(crate) async fn delete_mention(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    id: MentionRuleId,
-) -> Result<()> {
-    mention_rule::Entity::delete_by_id(id.as_uuid())
-        .filter(mention_rule::Column::TeamId.eq(team.as_uuid()))
-        .exec(connection)
-        .await?;
-    Ok(())
-}
-
-fn mentions_of_team(team: TeamId) -> sea_orm::Select<mention_rule::Entity> {
-    mention_rule::Entity::find()
-        .filter(mention_rule::Column::TeamId.eq(team.as_uuid()))
-        .order_by_asc(mention_rule::Column::Id)
+    fn bytes(row: &mention_rule::Model) -> usize {
+        row.spec.len()
+    }
 }

@@ -274,7 +274,7 @@ store_tests! {
         let snapshot = config.service.get_team_snapshot(internal_request(request)).await.unwrap();
         let snapshot = snapshot.into_inner().snapshot.unwrap();
         assert_eq!((snapshot.channels.len(), snapshot.members.len(), snapshot.revision), (2, 1, 4));
-        let asked = watchbell_model::convert::snapshot(&snapshot).unwrap();
+        let asked = watchbell_model::snapshot::TeamSnapshot::try_from(&snapshot).unwrap();
         assert_eq!((asked.channels.len(), asked.owners().count()), (2, 1));
         let shown = format!("{snapshot:?}");
         assert!(!shown.contains("s3cret") && !shown.contains("whsec_"), "{shown}");

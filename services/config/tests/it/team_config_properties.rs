@@ -7,10 +7,16 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use watchbell_config::Migrator;
-use watchbell_contracts::config::v1::{Role, TeamSnapshot, channel::Destination, rule::Action};
+use watchbell_contracts::config::v1::{Role, TeamSnapshot};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::rule::Action;
 use watchbell_model::ChannelKind;
-use watchbell_model::convert;
+use watchbell_model::channel::Channel;
+use watchbell_model::digest_settings::DigestSettings;
 use watchbell_model::ids::{ChannelId, MentionRuleId, RuleId, TeamId};
+use watchbell_model::mention::MentionRule;
+use watchbell_model::preference::Preference;
+use watchbell_model::rule::Rule;
 use watchbell_store::store_tests;
 
 use crate::support::Config;
@@ -484,7 +490,7 @@ fn meaning(mut snapshot: TeamSnapshot) -> Vec<String> {
         channel.team_id.clone_from(&team_id);
         said.push(format!(
             "{:?}",
-            convert::channel(channel, chrono_tz::Tz::UTC).unwrap()
+            Channel::read(channel, chrono_tz::Tz::UTC).unwrap()
         ));
         let mut destination = channel.destination.clone();
         if let Some(Destination::Webhook(webhook)) = &mut destination {
@@ -499,7 +505,7 @@ fn meaning(mut snapshot: TeamSnapshot) -> Vec<String> {
                 *id = ids.iter().find(|(was, _)| was == id).unwrap().1.clone();
             }
         }
-        let rule = convert::rule(rule).unwrap();
+        let rule = Rule::try_from(&*rule).unwrap();
         let kinds = [ChannelKind::Slack, ChannelKind::Teams].map(|kind| rule.action.silences(kind));
         let said_of = (
             &rule.name,
@@ -516,7 +522,7 @@ fn meaning(mut snapshot: TeamSnapshot) -> Vec<String> {
         .into_iter()
         .map(|mut rule| {
             rule.id = MentionRuleId::from_uuid(Uuid::nil()).to_string();
-            format!("{:?}", convert::mention_rule(&rule).unwrap())
+            format!("{:?}", MentionRule::try_from(&rule).unwrap())
         })
         .collect();
     mentions.sort();
@@ -525,14 +531,14 @@ fn meaning(mut snapshot: TeamSnapshot) -> Vec<String> {
         let words: Vec<_> = member
             .preferences
             .iter()
-            .map(|word| convert::preference(word).unwrap())
+            .map(|word| Preference::read(word).unwrap())
             .collect();
         said.push(format!("{} {words:?}", member.member.unwrap().email));
     }
     said.push(format!(
         "{:?} {:?}",
         snapshot.compliance_recipients,
-        convert::digest_settings(snapshot.digest.as_ref()).unwrap()
+        DigestSettings::try_from(&snapshot.digest.unwrap_or_default()).unwrap()
     ));
     for mut event_type in snapshot.event_types {
         event_type.etag.clear();

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, Utc};
 use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::convert::{FromWire, instant, optional, timestamp};
 use watchbell_model::ids::{ChannelId, DeliveryId, EventId, NotificationId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{ChannelKind, EventType};
 use watchbell_runtime::auth::Principal;
@@ -20,10 +22,8 @@ use crate::channel::people::Refusal;
 use crate::delivery::precheck::DELETED;
 use crate::encode;
 use crate::error::Error;
-use crate::event::StoredEvent;
 use crate::job::State;
 use crate::lanes::LaneId;
-use crate::route::Route;
 use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{self, ChannelStats, DeliveryFilter, LockWait, NewDelivery, NewNotification, Transaction};
@@ -172,7 +172,7 @@ pub(super) async fn replay(
 
 /// Refuses a replay to a removed member or recipient. While Config is unavailable the delivery itself is checked
 /// again.
-async fn check_wanted(core: &Core, event: &StoredEvent, route: &Route) -> Result<(), Error> {
+async fn check_wanted(core: &Core, event: &AcceptedEvent, route: &Route) -> Result<(), Error> {
     if route.kind == ChannelKind::InApp {
         return Ok(());
     }
@@ -197,7 +197,7 @@ async fn insert_replay(
     core: &Core,
     transaction: &Transaction,
     original: &deliveries::Model,
-    event: &Arc<StoredEvent>,
+    event: &Arc<AcceptedEvent>,
     route: &Arc<Route>,
     id: DeliveryId,
 ) -> Result<(), Error> {

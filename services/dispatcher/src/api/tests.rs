@@ -6,11 +6,14 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, SubsecRound, Utc};
 use tokio::sync::oneshot;
 use tonic::Request;
-use watchbell_contracts::config::v1::{self as config, channel::Destination};
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::catalog::{Catalog, RECEIPT};
 use watchbell_model::convert::{FromWire, object};
 use watchbell_model::ids::{ChannelId, DeliveryId, EventId, TeamId};
+use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::{Principal, Scope, internal_request};
@@ -23,10 +26,9 @@ use crate::channel::policy::ChannelPolicy;
 use crate::delivery::pump::attempt;
 use crate::encode;
 use crate::error::Error;
-use crate::event::StoredEvent;
+use crate::event::InMemory as _;
 use crate::job::{Job, JobOutcome, State};
 use crate::lanes::LaneId;
-use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
 use crate::state::Core;
 
@@ -131,7 +133,7 @@ async fn resolve_draft(
 /// Sends by a channel that is not saved, and notes nothing of it.
 async fn try_out(
     core: &Core,
-    event: StoredEvent,
+    event: AcceptedEvent,
     route: Route,
     policy: &ChannelPolicy,
 ) -> wire::SendTestResponse {
@@ -141,9 +143,7 @@ async fn try_out(
     let job = Job {
         id,
         weight: event.weight_shared_by(1),
-        lane: route
-            .lane(event.team_id)
-            .unwrap_or(LaneId(event.team_id.as_uuid())),
+        lane: LaneId::of(&route, event.team_id).unwrap_or(LaneId(event.team_id.as_uuid())),
         event,
         route: Arc::new(route),
         owner: core.owner(),
@@ -270,15 +270,10 @@ fn route(channel: ChannelId, policy: &ChannelPolicy, recipient: &str) -> Result<
             channel: Some(channel),
         },
     };
-    let reason = Reason {
-        code: "test".to_owned(),
-        sentence: "Somebody asked for a test.".to_owned(),
-        rule_id: String::new(),
-    };
     Ok(Route {
         kind,
         target,
-        reason,
+        reason: Reason::new("test", "Somebody asked for a test."),
         mentions: vec![],
     })
 }
@@ -289,26 +284,9 @@ async fn synthetic(
     team: TeamId,
     event_type: &str,
     now: DateTime<Utc>,
-) -> Result<StoredEvent, Error> {
+) -> Result<AcceptedEvent, Error> {
     if let Some(event) = Catalog::built_in().synthetic(event_type, team, now) {
-        return Ok(StoredEvent {
-            team_id: team,
-            id: event.id,
-            event_type: event.event_type.as_str().into(),
-            severity: event.severity,
-            category: event.category,
-            source: event.source,
-            occurred_at: event.occurred_at.trunc_subsecs(6),
-            accepted_at: now.trunc_subsecs(6),
-            title: event.title,
-            url: event.url.unwrap_or_default(),
-            subject: event.subject.unwrap_or_default(),
-            data: event.data.into_text(),
-            test: true,
-            traceparent: None,
-            email: None,
-            body: OnceLock::new(),
-        });
+        return Ok(AcceptedEvent::new(event, None, now));
     }
     let request = config::GetTeamSnapshotRequest {
         team_id: team.to_string(),
@@ -333,7 +311,7 @@ async fn synthetic(
     } else {
         &custom.title
     };
-    Ok(StoredEvent {
+    Ok(AcceptedEvent {
         team_id: team,
         id: EventId::generate(now),
         event_type: custom.name.as_str().into(),

@@ -9,11 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::api::SnapshotApi;
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
-use watchbell_contracts::config::v1::{self as config, channel::Destination};
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ChannelKind;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::problem::Problem;
@@ -21,7 +23,6 @@ use watchbell_runtime::stale_cache::{Answer, StaleCache};
 
 use crate::channel::people::People;
 use crate::channel::policy::ChannelPolicy;
-use crate::route::Route;
 
 /// How long an answer is used although no change was reported.
 const FRESH: Duration = Duration::from_secs(300);

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use parking_lot::Mutex;
 use watchbell_model::ids::TeamId;
+use watchbell_model::route::Route;
 
 use crate::channel::policy::ChannelPolicy;
-use crate::route::Route;
 use crate::senders::Via;
 
 /// Messages of all teams in the current hour.

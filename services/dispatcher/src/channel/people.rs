@@ -7,8 +7,8 @@ use watchbell_contracts::config::v1::{EmailDestination, ListOptOutsResponse};
 use watchbell_model::catalog::RECEIPT;
 use watchbell_model::ids::{ChannelId, MemberId};
 
-use crate::event::StoredEvent;
-use crate::route::{Route, Target};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::{Route, Target};
 
 /// A team's members with their opt-outs, its receipt recipients and its digest recipients.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +120,7 @@ impl People {
     }
 
     /// Why a mail that goes by no channel is not to be sent any more, if it is not.
-    pub(crate) fn refuse(&self, event: &StoredEvent, route: &Route) -> Option<Refusal> {
+    pub(crate) fn refuse(&self, event: &AcceptedEvent, route: &Route) -> Option<Refusal> {
         let gone = |message: &str| Some(Refusal::Gone(message.to_owned()));
         if let Target::Address { address, .. } = &route.target {
             let unconfirmed = self.unconfirmed.contains(&key(address));
@@ -190,7 +190,7 @@ impl People {
 /// requested address.
 pub(crate) fn refuse_recipient(
     channel: &EmailDestination,
-    event: &StoredEvent,
+    event: &AcceptedEvent,
     route: &Route,
 ) -> Option<Refusal> {
     let Target::Address {

@@ -4,19 +4,20 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono_tz::Tz;
-use watchbell_contracts::config::v1::{self as config, channel::Destination};
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ChannelKind;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::channel::{LaneLimits, StormLimit};
-use watchbell_model::convert::{self, FromWire, quiet_hours};
+use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::retry::RetrySchedule;
+use watchbell_model::route::Route;
 use watchbell_model::violation::Violations;
 
 use crate::channel::people::{People, Refusal, refuse_recipient};
-use crate::event::StoredEvent;
 use crate::lanes::LanePolicy;
-use crate::route::Route;
 use crate::senders::{ResolvedChannel, Via};
 
 /// Policy of a channel.
@@ -74,8 +75,8 @@ impl ChannelPolicy {
         }
     }
 
-    /// Why something is not to be sent on these policy, whatever was decided before.
-    pub(crate) fn refuse(&self, event: &StoredEvent, route: &Route) -> Option<Refusal> {
+    /// Why something is not to be sent by this policy, whatever was decided before.
+    pub(crate) fn refuse(&self, event: &AcceptedEvent, route: &Route) -> Option<Refusal> {
         if route.is_confirmation() && !matches!(self.channel.via, Via::PlatformMail) {
             return Some(Refusal::Gone(
                 "The platform has no mail server to ask by.".to_owned(),
@@ -107,10 +108,16 @@ impl ChannelPolicy {
             .flatten()
             .unwrap_or(ChannelKind::Webhook);
         let (retry, limits) = violations
-            .take_under("delivery", convert::delivery(channel.delivery.as_ref(), kind))
+            .take_under(
+                "delivery",
+                watchbell_model::channel::delivery(channel.delivery.as_ref(), kind),
+            )
             .unwrap_or_else(|| (RetrySchedule::default(), LaneLimits::default_for(kind)));
         let zone = zone.and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC);
-        let quiet = channel.quiet_hours.as_ref().map(|quiet| quiet_hours(quiet, zone));
+        let quiet = channel
+            .quiet_hours
+            .as_ref()
+            .map(|quiet| QuietHours::read(quiet, zone));
         let quiet = quiet.and_then(|quiet| violations.take(quiet)).flatten();
         if !violations.is_empty() {
             tracing::warn!(channel = channel.id, %violations, "a channel's configuration is only partly understood; defaults are used for the rest");

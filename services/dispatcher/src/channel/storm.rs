@@ -6,7 +6,6 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
 use watchbell_contracts::config::v1 as config;
@@ -191,18 +190,7 @@ fn must_go(job: &Job) -> bool {
 
 /// A channel's limit: its own, else its kind's.
 pub(crate) fn limit(channel: &config::Channel, kind: ChannelKind) -> Option<StormLimit> {
-    // Only the needed fields, so that an unknown value elsewhere does not disable the limit.
-    let alone = config::Channel {
-        id: channel.id.clone(),
-        team_id: channel.team_id.clone(),
-        kind: channel.kind,
-        storm_control: channel.storm_control,
-        ..config::Channel::default()
-    };
-    match watchbell_model::convert::channel(&alone, Tz::UTC) {
-        Ok(channel) => channel.storm,
-        Err(_) => StormLimit::default_for(kind),
-    }
+    StormLimit::read(channel.storm_control.as_ref(), kind).unwrap_or_else(|_| StormLimit::default_for(kind))
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ids::ChannelId;
+use watchbell_model::route::{Reason, Route, Target};
 
 use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::channel::hold::held_until;
 use crate::channel::people::{Refusal, lists};
 use crate::channel::policy::ChannelPolicy;
 use crate::job::{Job, JobOutcome, ParkedFor, State};
-use crate::route::{Reason, Route, Target};
 use crate::senders::Via;
 use crate::state::Core;
 
@@ -133,11 +133,10 @@ fn by_channel(id: ChannelId, address: &str, name: &str, route: &Route) -> Route 
             address: address.to_owned(),
             channel: Some(id),
         },
-        reason: Reason {
-            code: "rule_matched".to_owned(),
-            sentence: format!("A rule sends it to “{name}”, which lists this address."),
-            rule_id: String::new(),
-        },
+        reason: Reason::new(
+            "rule_matched",
+            format!("A rule sends it to “{name}”, which lists this address."),
+        ),
         ..route.clone()
     }
 }

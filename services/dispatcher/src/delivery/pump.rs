@@ -11,14 +11,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use watchbell_model::ids::{AttemptId, ChannelId};
+use watchbell_model::route::Target;
 use watchbell_runtime::telemetry::propagate;
 
 use crate::channel::policy::ChannelPolicy;
 use crate::delivery::follow_up::{breaks, follow_up, lane_pause};
 use crate::delivery::precheck::precheck;
+use crate::event::InMemory as _;
 use crate::job::{Attempt, Break, Job, JobOutcome};
 use crate::lanes::{LaneId, Weighted as _};
-use crate::route::Target;
 use crate::senders::{AttemptOutcome, AttemptResult, Message};
 use crate::state::Core;
 

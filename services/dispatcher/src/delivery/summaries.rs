@@ -8,17 +8,17 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{DeliveryId, EventId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
+use watchbell_model::route::{Reason, Route};
 use watchbell_model::{Category, Severity};
 
 use crate::channel::cache::Lookup;
 use crate::encode;
 use crate::encode::Change;
-use crate::event::StoredEvent;
 use crate::job::{JobOutcome, Planned, State, Submission};
 use crate::lanes::LaneId;
-use crate::route::{Reason, Route};
 use crate::senders::summary::{Item, SUMMARY_TYPE, Summary, Why};
 use crate::state::Core;
 use crate::store::entities::deliveries;
@@ -128,11 +128,7 @@ async fn create_summary(
     let team = TeamId::from_uuid(rows[0].delivery.team_id);
     let summary = summary(&rows, why);
     let route = Route {
-        reason: Reason {
-            code: "summary".to_owned(),
-            sentence: summary.explanation(),
-            rule_id: String::new(),
-        },
+        reason: Reason::new("summary", summary.explanation()),
         mentions: vec![],
         ..route.clone()
     };
@@ -205,9 +201,9 @@ fn event(
     team_id: TeamId,
     summary: &Summary,
     now: DateTime<Utc>,
-) -> Result<StoredEvent, serde_json::Error> {
+) -> Result<AcceptedEvent, serde_json::Error> {
     let now = now.trunc_subsecs(6);
-    Ok(StoredEvent {
+    Ok(AcceptedEvent {
         team_id,
         id: EventId::generate(now),
         event_type: SUMMARY_TYPE.into(),

@@ -123,7 +123,7 @@ impl<'c> LaneBudget<'c> {
             submission
                 .routes
                 .iter()
-                .filter_map(|planned| planned.route.lane(team))
+                .filter_map(|planned| LaneId::of(&planned.route, team))
         };
         let full = lanes().find(|lane| *self.available(*lane) == 0);
         let weight = submission.weight_of_each();

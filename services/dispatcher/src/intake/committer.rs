@@ -13,6 +13,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 use watchbell_model::ChannelKind;
 use watchbell_model::ids::{NotificationId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::is_transient;
 
@@ -22,7 +23,6 @@ use crate::intake::backpressure::Backpressure;
 use crate::intake::lock_wait::{LockWaitQueue, is_notice};
 use crate::job::{Committed, Job, JobOutcome, State, Submission};
 use crate::lanes::LaneId;
-use crate::route::Route;
 use crate::state::Core;
 use crate::state::submission_queue::SubmissionReceiver;
 use crate::store::entities::deliveries;
@@ -467,7 +467,7 @@ impl Committer {
             let event = &submission.event;
             let mut notified = false;
             for planned in &submission.routes {
-                let lane = planned.route.lane(event.team_id);
+                let lane = LaneId::of(&planned.route, event.team_id);
                 let owned = match lane {
                     None => false,
                     Some(_) if submission.at_once => true,
@@ -544,7 +544,7 @@ impl Committer {
             }
             let weight = submission.weight_of_each();
             for (planned, route) in submission.routes.iter().enumerate() {
-                if let Some(lane) = route.route.lane(submission.event.team_id) {
+                if let Some(lane) = LaneId::of(&route.route, submission.event.team_id) {
                     let granted = lanes.reserve(lane, weight, now);
                     reservations.push(Reservation {
                         submission: index,
@@ -625,10 +625,8 @@ impl Committer {
                 if submission.at_once {
                     let jobs = submission.routes.iter().enumerate().map(|(planned, route)| {
                         // The inbox has no lane, and its job nothing to do.
-                        let lane = route
-                            .route
-                            .lane(submission.event.team_id)
-                            .unwrap_or(LaneId(Uuid::nil()));
+                        let lane = LaneId::of(&route.route, submission.event.team_id);
+                        let lane = lane.unwrap_or(LaneId(Uuid::nil()));
                         job(&submission, planned, lane)
                     });
                     committed.jobs = jobs.collect();

@@ -9,17 +9,17 @@ use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use tonic::Code;
 use watchbell_contracts::config::v1 as config;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{ChannelId, EventId, TeamId};
+use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::internal_request;
 
 use crate::channel::cache::Lookup;
 use crate::channel::policy::ChannelPolicy;
-use crate::event::StoredEvent;
 use crate::job::{Planned, Submission};
-use crate::route::{Reason, Route, Target};
 use crate::state::Core;
 use crate::store::entities::channel_health;
 use crate::store::{HealthSample, instant};
@@ -176,7 +176,7 @@ fn notice(
     policy: &ChannelPolicy,
     row: &channel_health::Model,
     now: DateTime<Utc>,
-) -> Option<StoredEvent> {
+) -> Option<AcceptedEvent> {
     let event_id: EventId = format!("{UNHEALTHY}:{id}:{}", row.epoch).parse().ok()?;
     let data = serde_json::json!({
         "channel_id": id.to_string(),
@@ -186,7 +186,7 @@ fn notice(
         "to_enable_again": format!("watchbell channels reenable {id} --recover"),
     });
     let public = brand.public_url.as_str().trim_end_matches('/');
-    Some(StoredEvent {
+    Some(AcceptedEvent {
         team_id,
         id: event_id,
         event_type: UNHEALTHY.into(),
@@ -239,9 +239,8 @@ fn inbox() -> Route {
 }
 
 fn owner_reason() -> Reason {
-    Reason {
-        code: "channel_unhealthy".to_owned(),
-        sentence: "Owners are notified when a channel becomes unhealthy.".to_owned(),
-        rule_id: String::new(),
-    }
+    Reason::new(
+        "channel_unhealthy",
+        "Owners are notified when a channel becomes unhealthy.",
+    )
 }

@@ -7,12 +7,12 @@ use std::sync::OnceLock;
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{EventId, TeamId};
+use watchbell_model::route::{OPERATOR, Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
 
-use crate::event::StoredEvent;
 use crate::job::{Planned, Submission};
-use crate::route::{OPERATOR, Reason, Route, Target};
 use crate::state::Core;
 
 /// Type of the event.
@@ -43,13 +43,13 @@ pub(crate) fn notify_kept(core: &Core, last_notices: &LastNotices, team: TeamId)
     }
 }
 
-fn event(core: &Core, team_id: TeamId, now: DateTime<Utc>) -> Option<StoredEvent> {
+fn event(core: &Core, team_id: TeamId, now: DateTime<Utc>) -> Option<AcceptedEvent> {
     let id: EventId = format!("{KEPT}:{}", now.format("%Y-%m-%d")).parse().ok()?;
     let data = serde_json::json!({
         "team_id": team_id.to_string(),
         "what_to_do": "Set a compliance recipient, or make a member an Owner: the receipts are then sent automatically.",
     });
-    Some(StoredEvent {
+    Some(AcceptedEvent {
         team_id,
         id,
         event_type: KEPT.into(),
@@ -76,7 +76,7 @@ fn to_operator(address: &EmailAddress) -> Route {
             address: address.to_string(),
             channel: None,
         },
-        reason: reason(OPERATOR, "The operator gets notices for teams without an Owner."),
+        reason: Reason::new(OPERATOR, "The operator gets notices for teams without an Owner."),
         mentions: vec![],
     }
 }
@@ -85,18 +85,10 @@ fn to_inbox() -> Route {
     Route {
         kind: ChannelKind::InApp,
         target: Target::Inbox,
-        reason: reason(
+        reason: Reason::new(
             "receipt_kept",
             "The team is notified when its receipts have no recipient.",
         ),
         mentions: vec![],
-    }
-}
-
-fn reason(code: &str, sentence: &str) -> Reason {
-    Reason {
-        code: code.to_owned(),
-        sentence: sentence.to_owned(),
-        rule_id: String::new(),
     }
 }

@@ -5,19 +5,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use sea_orm::DbErr;
+use watchbell_model::accepted_event::AcceptedEvent;
 
-use crate::event::StoredEvent;
+use crate::event::InMemory as _;
 use crate::store::entities::deliveries;
 use crate::store::{Db, EventKey};
 
 /// The events that were read for claims, as long as a job has them.
 #[derive(Debug, Default)]
-pub(crate) struct SharedEvents(HashMap<EventKey, Weak<StoredEvent>>);
+pub(crate) struct SharedEvents(HashMap<EventKey, Weak<AcceptedEvent>>);
 
 /// An event of which jobs are made.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) event: Arc<StoredEvent>,
+    pub(crate) event: Arc<AcceptedEvent>,
     /// A job has it already.
     is_shared: bool,
 }
@@ -25,7 +26,7 @@ pub(crate) struct Held {
 // === impl Held ===
 
 impl Held {
-    const fn new(event: Arc<StoredEvent>, is_shared: bool) -> Self {
+    const fn new(event: Arc<AcceptedEvent>, is_shared: bool) -> Self {
         Self { event, is_shared }
     }
 

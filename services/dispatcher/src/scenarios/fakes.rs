@@ -310,7 +310,7 @@ impl Receivers {
 #[async_trait]
 impl Transport for Receivers {
     async fn send(&self, outgoing: &Message, channel_of: &ResolvedChannel) -> AttemptResult {
-        use crate::route::Target;
+        use watchbell_model::route::Target;
         let channel = outgoing.route.channel_id();
         let address = match &outgoing.route.target {
             Target::Person { address, .. } | Target::Address { address, .. } => Some(address.clone()),

@@ -1,9 +1,9 @@
 //! Channels that do not carry any more: unhealthy, parked, told, and enabled again.
 
+use watchbell_model::ids::MemberId;
 use watchbell_store::store_tests;
 
 use super::*;
-use watchbell_model::ids::MemberId;
 
 use crate::maintenance::health_reporter::UNHEALTHY;
 use crate::senders::AttemptResult;

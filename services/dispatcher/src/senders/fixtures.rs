@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::{Category, Severity};
 
 use super::summary::{Item, SUMMARY_TYPE, Summary, Why};
-use crate::event::StoredEvent;
 
 pub(crate) fn noon() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).unwrap()
@@ -23,7 +23,7 @@ pub(crate) fn delivery() -> DeliveryId {
 }
 
 /// An ordinary event of that type.
-pub(crate) fn event(event_type: &str) -> StoredEvent {
+pub(crate) fn event(event_type: &str) -> AcceptedEvent {
     let (severity, title, subject, data) = match event_type {
         "finding.created" => (
             Severity::Critical,
@@ -145,7 +145,7 @@ pub(crate) fn event(event_type: &str) -> StoredEvent {
             r#"{"answer":42}"#,
         ),
     };
-    StoredEvent {
+    AcceptedEvent {
         team_id: team(),
         id: "evt-4711".parse().unwrap(),
         event_type: event_type.into(),
@@ -166,7 +166,7 @@ pub(crate) fn event(event_type: &str) -> StoredEvent {
 }
 
 /// Everything that an attacker who controls event text would try.
-pub(crate) fn hostile() -> StoredEvent {
+pub(crate) fn hostile() -> AcceptedEvent {
     let nasty = "<!channel> <@U0HACKER> @here <https://evil.example|Click> *b* _i_ [a](https://evil.example) \
                  <at>Boss</at> <script>alert(1)</script> \"quoted\" & {{ 7*7 }} {% raw %}\r\nBcc: x@evil.example";
     let data = serde_json::json!({
@@ -175,7 +175,7 @@ pub(crate) fn hostile() -> StoredEvent {
         "huge": "💥".repeat(50_000),
         "nested": {"deep": ["x"]},
     });
-    StoredEvent {
+    AcceptedEvent {
         title: nasty.repeat(2).chars().take(300).collect(),
         subject: nasty.chars().take(256).collect(),
         source: "</td><img src=x onerror=alert(1)>".to_owned(),
@@ -186,7 +186,7 @@ pub(crate) fn hostile() -> StoredEvent {
 }
 
 /// A summary of that many.
-pub(crate) fn summary(total: usize) -> StoredEvent {
+pub(crate) fn summary(total: usize) -> AcceptedEvent {
     let items = (0..total)
         .map(|n| Item {
             event_type: "finding.created".to_owned(),
@@ -208,7 +208,7 @@ pub(crate) fn summary(total: usize) -> StoredEvent {
         total,
         items,
     };
-    StoredEvent {
+    AcceptedEvent {
         title: String::new(),
         subject: String::new(),
         url: String::new(),

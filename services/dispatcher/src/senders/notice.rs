@@ -10,10 +10,10 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use url::Url;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::{Severity, json};
 
 use super::text::{humanise, line};
-use crate::event::StoredEvent;
 
 /// Facts shown at most; further ones are counted.
 pub(crate) const MAX_FACTS: usize = 10;
@@ -69,7 +69,7 @@ pub(crate) enum FactValue {
 
 impl Notice {
     /// The notice of an event. Data that is no object has no facts.
-    pub(crate) fn from_event(event: &StoredEvent) -> Self {
+    pub(crate) fn from_event(event: &AcceptedEvent) -> Self {
         let type_words = humanise(&event.event_type);
         let title = line(&event.title);
         let (facts, more_facts) = facts(event);
@@ -118,7 +118,7 @@ pub(crate) fn web_url(text: &str) -> Option<Url> {
 }
 
 /// The scalars of the data by their own names, clean and in words, for sentences: instants in UTC, `Yes` and `No`.
-pub(crate) fn plain_data(event: &StoredEvent) -> BTreeMap<String, Value> {
+pub(crate) fn plain_data(event: &AcceptedEvent) -> BTreeMap<String, Value> {
     let clean = |value| match value {
         FieldValue::Text(text) => Some(match instant(&text) {
             Some(at) => time_text(at).into(),
@@ -180,7 +180,7 @@ fn rank(name: &str) -> usize {
     })
 }
 
-fn facts(event: &StoredEvent) -> (Vec<Fact>, usize) {
+fn facts(event: &AcceptedEvent) -> (Vec<Fact>, usize) {
     let already = [event.title.as_str(), event.url.as_str(), event.subject.as_str()];
     let mut found: Vec<(usize, Fact)> = members(&event.data)
         .into_iter()
@@ -304,7 +304,7 @@ mod tests {
     use crate::senders::fixtures;
 
     fn facts_of(data: &str) -> Vec<(String, String)> {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             data: data.to_owned(),
             ..fixtures::event("finding.created")
         };
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn what_the_message_says_already_is_not_said_again() {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             data: r#"{"severity":"HIGH","name":"The title","place":"here"}"#.to_owned(),
             title: "The title".to_owned(),
             ..fixtures::event("finding.created")
@@ -364,7 +364,7 @@ mod tests {
     fn what_is_left_out_is_counted() {
         let data: serde_json::Map<_, _> = (0..14).map(|n| (format!("fact_{n}"), Value::from(n))).collect();
         let data = serde_json::to_string(&data).unwrap();
-        let notice = Notice::from_event(&StoredEvent {
+        let notice = Notice::from_event(&AcceptedEvent {
             data,
             ..fixtures::event("finding.created")
         });

@@ -4,10 +4,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use watchbell_model::Severity;
+use watchbell_model::accepted_event::AcceptedEvent;
 
 use super::notice::time_text;
 use super::text::line;
-use crate::event::StoredEvent;
 
 /// The type of the event that carries a [`Summary`].
 pub(crate) const SUMMARY_TYPE: &str = "notifications.summary";
@@ -61,7 +61,7 @@ pub(crate) struct Item {
 
 impl Summary {
     /// The summary that an event carries, if it carries one.
-    pub(crate) fn from_event(event: &StoredEvent) -> Option<Self> {
+    pub(crate) fn from_event(event: &AcceptedEvent) -> Option<Self> {
         if &*event.event_type != SUMMARY_TYPE {
             return None;
         }

@@ -17,6 +17,7 @@ use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::confirmation::Confirmation;
 use watchbell_model::ids::DeliveryId;
+use watchbell_model::route::Target;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 
@@ -25,8 +26,6 @@ use super::email::{self, Emails, NotRendered, Sender};
 use super::logged::LoggedHeaders;
 use super::webhook::{Signers, Signing};
 use super::{AttemptResult, Message, ResolvedChannel, Transport, Via, slack, teams, webhook};
-use crate::event::StoredEvent;
-use crate::route::Target;
 
 /// Recipients of one message that are served concurrently.
 const MAILS_AT_ONCE: usize = 4;

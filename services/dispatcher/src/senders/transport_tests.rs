@@ -6,16 +6,17 @@ use std::time::Duration;
 use watchbell_contracts::config::v1::{ChannelSecrets, EmailDestination, HttpHeader, SigningSecret};
 use watchbell_egress::EgressPolicy;
 use watchbell_model::ChannelKind;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::clock::SystemClock;
 use watchbell_model::ids::{ChannelId, MemberId};
+use watchbell_model::mention::{Mention, TeamsUser};
+use watchbell_model::route::{Reason, Route};
 use watchbell_testkit::{
     AfterData, Behaviour, Check, Reply, SlackReply, SlackStandIn, SmtpStandIn, TeamsReply, TeamsStandIn,
     WebhookReceiver,
 };
 
 use super::*;
-use crate::event::StoredEvent;
-use crate::route::{Mention, Reason, Route};
 use crate::senders::{AttemptOutcome, fixtures};
 
 const LATER: AttemptOutcome = AttemptOutcome::Retryable { retry_after: None };
@@ -44,9 +45,9 @@ fn local() -> Senders {
     senders(EgressPolicy::allowing_loopback(), None)
 }
 
-fn outgoing(event: StoredEvent, kind: ChannelKind, target: Target) -> Message {
+fn outgoing(event: AcceptedEvent, kind: ChannelKind, target: Target) -> Message {
     let reason = Reason {
-        sentence: "You asked for it.".to_owned(),
+        sentence: "You asked for it.".into(),
         ..Reason::default()
     };
     Message {
@@ -65,12 +66,8 @@ fn outgoing(event: StoredEvent, kind: ChannelKind, target: Target) -> Message {
     }
 }
 
-fn to_channel(event: StoredEvent, kind: ChannelKind) -> Message {
-    outgoing(
-        event,
-        kind,
-        Target::Channel(ChannelId::generate(fixtures::noon())),
-    )
+fn to_channel(event: AcceptedEvent, kind: ChannelKind) -> Message {
+    outgoing(event, kind, Target::Channel(ChannelId::generate(fixtures::noon())))
 }
 
 fn channel(destination: Destination, secrets: ChannelSecrets) -> ResolvedChannel {
@@ -165,14 +162,14 @@ async fn slack_takes_every_message_hostile_ones_and_summaries_included() {
         fixtures::event("finding.created"),
         fixtures::hostile(),
         fixtures::summary(2_000),
-        StoredEvent {
+        AcceptedEvent {
             test: true,
             ..fixtures::event("scan.failed")
         },
     ] {
         let mut outgoing = to_channel(event, ChannelKind::Slack);
         Arc::make_mut(&mut outgoing.route).mentions =
-            vec![Mention::Here, Mention::SlackUser("U012AB3CD".to_owned())];
+            vec![Mention::Here, Mention::SlackUser("U012AB3CD".parse().unwrap())];
         let result = local().send(&outgoing, &channel).await;
         assert_eq!(result.outcome, AttemptOutcome::Delivered, "{result:?}");
         assert_eq!((result.status_code, result.response_body.as_str()), (200, "ok"));
@@ -225,10 +222,10 @@ async fn teams_takes_every_card_by_both_doors() {
         fixtures::summary(2_000),
     ] {
         let mut outgoing = to_channel(event, ChannelKind::Teams);
-        let boss = Mention::TeamsUser {
+        let boss = Mention::TeamsUser(TeamsUser {
             id: "boss@acme.example".to_owned(),
             name: "Boss".to_owned(),
-        };
+        });
         Arc::make_mut(&mut outgoing.route).mentions = vec![boss];
         let workflow = local().send(&outgoing, &teams_at(&teams.workflow_url())).await;
         assert_eq!(workflow.outcome, AttemptOutcome::Accepted, "{workflow:?}");

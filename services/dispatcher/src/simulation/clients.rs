@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::problem::Problem;
 
-use crate::event::StoredEvent;
 use crate::job::{Committed, Planned, Submission};
-use crate::route::{Reason, Route, Target};
 use crate::state::Core;
 
 /// A client.
@@ -60,9 +60,9 @@ impl Client {
         self.accepted
     }
 
-    fn event(&self, team_id: TeamId, core: &Core) -> StoredEvent {
+    fn event(&self, team_id: TeamId, core: &Core) -> AcceptedEvent {
         let now = core.clock.now();
-        StoredEvent {
+        AcceptedEvent {
             team_id,
             id: self.event.parse().unwrap(),
             event_type: "finding.created".into(),

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::memory_budget::MemoryBudget;
 
+use crate::event::InMemory as _;
 use crate::job::Submission;
 
 /// Units that a team may spend per round.
@@ -161,10 +162,10 @@ impl Queues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::StoredEvent;
     use crate::senders::fixtures;
     use chrono::DateTime;
     use tokio::sync::oneshot;
+    use watchbell_model::accepted_event::AcceptedEvent;
     use watchbell_runtime::memory_budget::UNIT_BYTES;
 
     fn team() -> TeamId {
@@ -172,7 +173,7 @@ mod tests {
     }
 
     fn submission(team_id: TeamId, id: &str) -> Submission {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             team_id,
             id: id.parse().unwrap(),
             ..fixtures::event("scan.failed")

@@ -92,10 +92,10 @@ impl ReadRow for PgRow {
 #[cfg(test)]
 mod tests {
     use tokio::sync::oneshot;
+    use watchbell_model::accepted_event::AcceptedEvent;
     use watchbell_store::testing::{NoMigrations, on_postgres};
 
     use super::*;
-    use crate::event::StoredEvent;
     use crate::job::Submission;
     use crate::senders::fixtures;
     use crate::store::{Db, Migrator};
@@ -105,7 +105,7 @@ mod tests {
         on_postgres::<Migrator, _>(|store| async move {
             let db = Db::new(store);
             for (id, commits) in [("commits", true), ("rolls-back", false)] {
-                let event = StoredEvent {
+                let event = AcceptedEvent {
                     id: id.parse().unwrap(),
                     ..fixtures::event("scan.failed")
                 };

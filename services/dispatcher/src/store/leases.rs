@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, FromQueryResult, Value};
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::catalog::RECEIPT;
 use watchbell_model::ids::{DeliveryId, TeamId};
 
@@ -14,7 +15,6 @@ use super::batch::Batch;
 use super::entities::{deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, EventKey, instant, micros, postgres, sqlite};
-use crate::event::StoredEvent;
 use crate::job::live_jobs::JobGuard;
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
@@ -149,7 +149,7 @@ impl Db {
     pub(crate) async fn events_of(
         &self,
         mut keys: Vec<(Uuid, &str)>,
-    ) -> Result<HashMap<EventKey, Arc<StoredEvent>>, DbErr> {
+    ) -> Result<HashMap<EventKey, Arc<AcceptedEvent>>, DbErr> {
         keys.sort_unstable();
         keys.dedup();
         let mut found = HashMap::with_capacity(keys.len());
@@ -323,7 +323,7 @@ impl deliveries::Model {
     /// The job of a row that `owner` has leased, unless its route cannot be read.
     pub(crate) fn job(
         &self,
-        event: &Arc<StoredEvent>,
+        event: &Arc<AcceptedEvent>,
         weight: usize,
         owner: Uuid,
         guard: JobGuard,

@@ -7,22 +7,22 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{DeliveryId, NotificationId, TeamId};
+use watchbell_model::route::Route;
 use watchbell_store::Backend;
 
 use super::batch::Batch;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, micros, number, postgres, sqlite};
-use crate::event::StoredEvent;
 use crate::job::{Break, JobOutcome, State, Submission};
 use crate::lanes::LaneId;
-use crate::route::Route;
 
 /// A delivery to be inserted.
 #[derive(Debug)]
 pub(crate) struct NewDelivery<'a> {
     pub(crate) id: DeliveryId,
-    pub(crate) event: &'a Arc<StoredEvent>,
+    pub(crate) event: &'a Arc<AcceptedEvent>,
     pub(crate) route: &'a Arc<Route>,
     pub(crate) route_json: &'a str,
     pub(crate) lane: LaneId,
@@ -37,7 +37,7 @@ pub(crate) struct NewDelivery<'a> {
 #[derive(Debug)]
 pub(crate) struct NewNotification<'a> {
     pub(crate) id: NotificationId,
-    pub(crate) event: &'a StoredEvent,
+    pub(crate) event: &'a AcceptedEvent,
 }
 
 /// How often a lock held by another transaction is tried again, [`LOCKED`] apart.

@@ -21,8 +21,8 @@ use watchbell_runtime::tasks::TaskSet;
 use watchbell_testkit::TestClock;
 
 use super::*;
-use crate::Needs;
 use crate::testing::{FakeConfig, FakeDispatcher, FakeSession, team_id, until, wire_team};
+use crate::{Dispatchers, Needs};
 
 struct World {
     router: Arc<Router>,
@@ -41,7 +41,7 @@ impl World {
             clock: TestClock::default().shared(),
             config: config.clone(),
             feed: ConfigFeed::manual(),
-            dispatchers: vec![dispatcher.clone()],
+            dispatchers: Dispatchers::Remote(vec![dispatcher.clone()]),
             meter: NoopMeterProvider::new().meter("test"),
         };
         Self {

@@ -5,16 +5,21 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
+use watchbell_model::AcceptedEvent;
 use watchbell_model::ids::TeamId;
+use watchbell_model::route::{Reason, Route, Target};
+use watchbell_model::vocabulary::ChannelKind;
+use watchbell_runtime::problem::Problem;
 use watchbell_runtime::memory_budget::UNIT_BYTES;
+use watchbell_runtime::submit::{Submit, Submitted};
 
-use super::{Submitter, UNITS};
+use super::{Dispatchers, UNITS, Remote, Submitter};
 use crate::error::Error;
-use crate::testing::{FakeDispatcher, FakeSession, until};
+use crate::testing::{FakeDispatcher, FakeSession, event, noon, until};
 
 struct World {
     dispatchers: Vec<std::sync::Arc<FakeDispatcher>>,
-    submitter: Submitter,
+    submitter: Remote,
     shutdown: CancellationToken,
     loops: Vec<JoinHandle<()>>,
 }
@@ -30,7 +35,7 @@ impl World {
             .iter()
             .map(|dispatcher| dispatcher.clone() as _)
             .collect();
-        let (submitter, links) = Submitter::new(peers);
+        let (submitter, links) = Remote::new(peers);
         let shutdown = CancellationToken::new();
         let loops = links
             .into_iter()
@@ -150,7 +155,7 @@ async fn a_dispatcher_that_does_not_answer_is_not_waited_for_and_the_next_gets_a
 
 #[tokio::test]
 async fn before_the_first_stream_is_open_there_is_no_dispatcher() {
-    let (submitter, _loops) = Submitter::new(vec![FakeDispatcher::new()]);
+    let (submitter, _loops) = Remote::new(vec![FakeDispatcher::new()]);
     let refused = Status::from(submitter.submit(TEAM, request("e")).await.unwrap_err());
     let reading = watchbell_runtime::problem::from_status(&refused);
     assert_eq!(reading.code, Code::Unavailable);
@@ -351,4 +356,49 @@ async fn at_shutdown_nothing_more_is_taken_and_what_was_sent_is_answered() {
     assert!(caller.await.unwrap().is_ok());
     drop(session);
     world.loops.remove(0).await.unwrap();
+}
+
+/// A Dispatcher of this process that commits what has routes, and otherwise has no room.
+#[derive(Default)]
+struct Here(std::sync::Mutex<Vec<AcceptedEvent>>);
+
+#[async_trait::async_trait]
+impl Submit for Here {
+    async fn submit(&self, event: AcceptedEvent, routes: Vec<Route>) -> Result<Submitted, Problem> {
+        if routes.is_empty() {
+            return Err(Problem::Overloaded {
+                retry_after: Duration::ZERO,
+            });
+        }
+        self.0.lock().unwrap().push(event);
+        Ok(Submitted {
+            duplicate: true,
+            routes: routes.into_iter().map(std::sync::Arc::new).collect(),
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_dispatcher_of_this_process_gets_the_event_as_it_is() {
+    let here = std::sync::Arc::new(Here::default());
+    let (submitter, loops) = Submitter::new(Dispatchers::Local(here.clone()));
+    assert!(loops.is_empty(), "no stream");
+    let event = AcceptedEvent::new(event("finding.created"), None, noon());
+    let payload = event.data.as_ptr();
+    let route = Route {
+        kind: ChannelKind::InApp,
+        target: Target::Inbox,
+        reason: Reason::default(),
+        mentions: vec![],
+    };
+    let answer = submitter.submit(event.clone(), vec![]).await;
+    assert!(matches!(answer, Err(Error::Overloaded)));
+    let answer = submitter.submit(event, vec![route.clone()]).await.unwrap();
+    assert_eq!((answer.duplicate, answer.routes), (true, vec![(&route).into()]));
+    let got = here.0.lock().unwrap().remove(0);
+    assert_eq!(
+        got.data.as_ptr(),
+        payload,
+        "its payload is neither copied nor parsed"
+    );
 }

@@ -1,50 +1,44 @@
 //! Puts services together: each is opened where it lives, or called where it lives, and served on one port.
 
-use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watchbell_config::Service as Config;
-use watchbell_contracts::{
-    api::{
-        self, CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi,
-        RouterApi, RoutingApi, SnapshotApi, TeamApi,
-    },
-    config::v1::{
-        channel_service_client::ChannelServiceClient, preference_service_client::PreferenceServiceClient,
-        snapshot_service_client::SnapshotServiceClient, team_service_client::TeamServiceClient,
-    },
-    dispatcher::v1::{
-        dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
-    },
-};
+use watchbell_contracts::api;
+use watchbell_contracts::api::{CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi, RouterApi, RoutingApi, SnapshotApi, TeamApi};
+use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
+use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
+use watchbell_contracts::config::v1::snapshot_service_client::SnapshotServiceClient;
+use watchbell_contracts::config::v1::team_service_client::TeamServiceClient;
+use watchbell_contracts::dispatcher::v1::dispatcher_service_client::DispatcherServiceClient;
+use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClient;
 use watchbell_digest::Digest;
 use watchbell_dispatcher::{Dispatcher, OpenError};
 use watchbell_edge::Edge;
 use watchbell_egress::{Authorities, EgressPolicy, Guard};
-use watchbell_model::{
-    clock::{SharedClock, SystemClock},
-    secret::Secret,
-    unsubscribe::UnsubscribeKeys,
-};
-use watchbell_router::Router;
-use watchbell_runtime::{
-    auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers, jwt::MemberTokens},
-    client::{self, ClientError, ServiceChannel},
-    config_feed::ConfigFeed,
-    ready::Readiness,
-    server::{Server, ServerError},
-    settings::{EgressSettings, SettingsError},
-    tasks::{ShutdownPhase, TaskSet},
-    telemetry::{Telemetry, TelemetryError},
-};
+use watchbell_model::clock::{SharedClock, SystemClock};
+use watchbell_model::secret::Secret;
+use watchbell_model::unsubscribe::UnsubscribeKeys;
+use watchbell_router::{Dispatchers, Router};
+use watchbell_runtime::auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers};
+use watchbell_runtime::auth::jwt::MemberTokens;
+use watchbell_runtime::client;
+use watchbell_runtime::client::{ClientError, ServiceChannel};
+use watchbell_runtime::config_feed::ConfigFeed;
+use watchbell_runtime::ready::Readiness;
+use watchbell_runtime::server::{Server, ServerError};
+use watchbell_runtime::settings::{EgressSettings, SettingsError};
+use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
+use watchbell_runtime::telemetry::{Telemetry, TelemetryError};
 use watchbell_store::Store;
 
-use super::{
-    first_start::{self, ADMIN_KEY},
-    members,
-    plan::{Plan, ServiceName},
-};
+use super::{first_start, members};
+use super::first_start::ADMIN_KEY;
+use super::plan::{Plan, ServiceName};
 
 /// Why a process does not start, or does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -271,11 +265,15 @@ impl Composition {
 
     fn open_router(&mut self, telemetry: &Telemetry, control: &ControlPlane) -> Result<(), StartError> {
         if self.plan.has(ServiceName::Router) {
+            let dispatchers = match &self.dispatcher {
+                Some(dispatcher) => Dispatchers::Local(dispatcher.clone()),
+                None => Dispatchers::Remote(self.dispatchers()?),
+            };
             let needs = watchbell_router::Needs {
                 clock: self.clock.clone(),
                 config: control.config.clone(),
                 feed: control.feed.clone(),
-                dispatchers: self.dispatchers()?,
+                dispatchers,
                 meter: telemetry.metrics().meter("watchbell.router"),
             };
             self.router = Some(Router::open(needs, &mut self.tasks));
@@ -420,7 +418,7 @@ impl Composition {
         Ok(Arc::new(client.max_decoding_message_size(16 * MAX_MESSAGE_BYTES)))
     }
 
-    /// Every Dispatcher that may be submitted to.
+    /// Every Dispatcher that can be called.
     fn dispatchers(&self) -> Result<Vec<Arc<dyn DispatcherApi>>, StartError> {
         if let Some(dispatcher) = &self.dispatcher {
             return Ok(vec![dispatcher.clone()]);

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{
-    data::{Data, InvalidData},
-    violation::{Violations, reason},
-};
+use crate::data::{Data, InvalidData};
+use crate::violation::{Violations, reason};
 use chrono::{DateTime, Utc};
-use prost_types::{ListValue, Struct, Timestamp, Value, value::Kind};
+use prost_types::{ListValue, Struct, Timestamp, Value};
+use prost_types::value::Kind;
 use serde_json::{Map, Number, Value as Json};
 
 /// A struct as the data of an event: its compact JSON.
@@ -22,7 +21,7 @@ pub fn data(fields: Struct) -> Result<Data, InvalidData> {
 }
 
 /// A struct as a JSON object; NaN and infinities are violations of `field`.
-pub(super) fn finite_object(fields: Struct, field: &str, violations: &mut Violations) -> Map<String, Json> {
+pub(crate) fn finite_object(fields: Struct, field: &str, violations: &mut Violations) -> Map<String, Json> {
     if !is_finite(&fields) {
         let error = InvalidData::NotFinite;
         violations.add(field, error.reason(), error.to_string());

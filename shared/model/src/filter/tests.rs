@@ -4,12 +4,12 @@ use super::*;
 use crate::event::tests::sample;
 
 fn filter(types: &[&str], severities: &[Severity], sources: &[&str], expression: &str) -> Filter {
-    Filter::parse(FilterDraft {
+    Filter::try_from(&wire::EventFilter {
         types: types.iter().map(ToString::to_string).collect(),
-        severities: severities.to_vec(),
+        severities: severities.iter().map(|severity| severity.to_wire()).collect(),
         sources: sources.iter().map(ToString::to_string).collect(),
         expression: expression.to_owned(),
-        ..FilterDraft::default()
+        ..wire::EventFilter::default()
     })
     .unwrap()
 }
@@ -81,32 +81,44 @@ fn sources_are_compared_without_regard_to_case_in_any_script() {
 }
 
 #[test]
-fn every_wrong_field_of_a_draft_is_named() {
-    let draft = FilterDraft {
+fn every_wrong_field_of_a_message_is_named() {
+    let message = wire::EventFilter {
+        categories: vec![99],
         types: vec!["finding.*".to_owned(), "nope".to_owned()],
         sources: vec!["x".repeat(65), " ".to_owned()],
         expression: "event.".to_owned(),
-        ..FilterDraft::default()
+        ..wire::EventFilter::default()
     };
-    let violations = Filter::parse(draft).unwrap_err();
+    let violations = Filter::try_from(&message).unwrap_err();
     let fields: Vec<_> = violations
         .iter()
         .map(|violation| violation.field.as_str())
         .collect();
-    assert_eq!(fields, ["types[1]", "sources[0]", "sources[1]", "expression"]);
+    assert_eq!(
+        fields,
+        [
+            "categories[0]",
+            "types[1]",
+            "sources[0]",
+            "sources[1]",
+            "expression"
+        ]
+    );
 }
 
 #[test]
-fn a_filter_reads_back_from_json() {
+fn a_filter_reads_back_from_its_message() {
     let filter = filter(
         &["finding.*"],
         &[Severity::High],
         &["cspm"],
         "event.severity_rank > 1",
     );
-    let json = serde_json::to_string(&filter).unwrap();
-    assert_eq!(serde_json::from_str::<Filter>(&json).unwrap(), filter);
-    assert_eq!(serde_json::to_string(&Filter::default()).unwrap(), "{}");
+    assert_eq!(Filter::try_from(&wire::EventFilter::from(&filter)), Ok(filter));
+    assert_eq!(
+        wire::EventFilter::from(&Filter::default()),
+        wire::EventFilter::default()
+    );
 }
 
 proptest! {

@@ -6,12 +6,14 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Utc};
 use prost::Message;
 use serde::de::IgnoredAny;
-use watchbell_contracts::dispatcher::v1::{AcceptedEvent, ListEventsResponse};
-use watchbell_contracts::event::v1::{self as wire, event::Payload};
+use watchbell_contracts::dispatcher::v1::{AcceptedEvent, ListEventsResponse, SubmitRequest};
+use watchbell_contracts::event::v1 as wire;
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_model::accepted_event as accepted;
 use watchbell_model::catalog::{AlertPolicy, Catalog, EventTypeDefinition};
-use watchbell_model::convert::{event_draft, event_message, structure};
+use watchbell_model::convert::structure;
 use watchbell_model::data::{MAX_BYTES, MAX_LEVELS};
-use watchbell_model::event::Event;
+use watchbell_model::event::{Event, EventDraft};
 use watchbell_model::ids::TeamId;
 use watchbell_model::vocabulary::Category;
 use watchbell_model::{Severity, Violations};
@@ -62,10 +64,13 @@ fn message(data: &[u8]) -> wire::Event {
     }
 }
 
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
 fn accept(message: wire::Event) -> Result<Event, Violations> {
-    let now = DateTime::<Utc>::from_timestamp(1_800_000_000, 0).unwrap();
     let team: TeamId = "team_01h455vb4pex5vsknk084sn02q".parse().unwrap();
-    Event::parse(event_draft(message)?, team, &CATALOG, now)
+    Event::parse(EventDraft::try_from(message)?, team, &CATALOG, now())
 }
 
 fn check(message: wire::Event) -> Option<Event> {
@@ -86,15 +91,16 @@ fn check(message: wire::Event) -> Option<Event> {
     let text = event.data.text();
     assert!(text.len() <= MAX_BYTES && levels(text) <= MAX_LEVELS, "{text}");
     serde_json::from_str::<IgnoredAny>(text).expect("JSON");
-    let told = wire::Event::decode(event_message(event.clone()).encode_to_vec().as_slice());
-    assert_eq!(
-        accept(told.unwrap()).as_ref(),
-        Ok(&event),
-        "told to another service"
-    );
+    let accepted = accepted::AcceptedEvent::new(event.clone(), None, now());
+    let told = accepted.clone().into_message(&[]);
+    let submitted = SubmitRequest::decode(told.encode_to_vec().as_slice()).unwrap();
+    let (read, _) = accepted::AcceptedEvent::read(submitted, now()).expect("another service reads it");
+    assert_eq!(format!("{read:?}"), format!("{accepted:?}"));
+    let told = told.event.unwrap();
+    assert_eq!(accept(told.clone()).as_ref(), Ok(&event), "emitted again");
     let read = wire::Event {
         payload: Some(Payload::Data(structure(event.data.object()))),
-        ..event_message(event.clone())
+        ..told
     };
     let page = ListEventsResponse {
         events: vec![AcceptedEvent {

@@ -5,8 +5,8 @@ use watchbell_model::Topic;
 use watchbell_model::brand::Brand;
 use watchbell_model::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
 
-use crate::event::StoredEvent;
-use crate::route::Target;
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::route::Target;
 
 /// A visible link, which one-click programs may use as well or may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) struct Footer {
 
 /// The footer of one recipient's email.
 pub(crate) fn footer(
-    event: &StoredEvent,
+    event: &AcceptedEvent,
     target: &Target,
     recipient: &str,
     brand: &Brand,
@@ -56,7 +56,7 @@ pub(crate) fn footer(
     }
 }
 
-fn subscription(event: &StoredEvent, target: &Target, recipient: &str) -> Option<(Subscription, String)> {
+fn subscription(event: &AcceptedEvent, target: &Target, recipient: &str) -> Option<(Subscription, String)> {
     // The caller of a test chooses the recipient, who is not subscribed by it; its link must change nothing.
     if event.test {
         return None;
@@ -119,18 +119,18 @@ fn topic_words(topic: Topic) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use watchbell_model::accepted_event::RenderedEmail;
     use watchbell_model::ids::{ChannelId, MemberId};
     use watchbell_model::secret::Secret;
 
     use super::*;
-    use crate::event::RenderedEmail;
     use crate::senders::fixtures;
 
     fn keys() -> UnsubscribeKeys {
         UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap()
     }
 
-    fn of(event: &StoredEvent, target: &Target) -> Footer {
+    fn of(event: &AcceptedEvent, target: &Target) -> Footer {
         let brand = Brand {
             public_url: "https://bell.example.com/".parse().unwrap(),
             ..Brand::default()
@@ -193,7 +193,7 @@ mod tests {
             text: String::new(),
             html: String::new(),
         };
-        let digest = StoredEvent {
+        let digest = AcceptedEvent {
             email: Some(email),
             ..fixtures::event("digest.weekly")
         };
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_test_has_no_link_that_could_be_undone() {
-        let test = StoredEvent {
+        let test = AcceptedEvent {
             test: true,
             ..fixtures::event("finding.created")
         };

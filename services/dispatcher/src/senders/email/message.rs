@@ -10,8 +10,9 @@ use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 
+use watchbell_model::accepted_event::RenderedEmail;
+
 use super::Footer;
-use crate::event::RenderedEmail;
 use crate::senders::text::{cut, line};
 
 /// Characters of a subject; RFC 5322 §2.1.1 allows 998 on a line.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use minijinja::{AutoEscape, Environment, Value, context};
 use mrml::prelude::render::RenderOptions;
 use watchbell_model::Severity;
+use watchbell_model::accepted_event::{AcceptedEvent, RenderedEmail};
 use watchbell_model::brand::Brand;
 
 use super::Footer;
-use crate::event::{RenderedEmail, StoredEvent};
 use crate::senders::notice::{Notice, plain_data, time_text, web_url};
 use crate::senders::summary::Summary;
 use crate::senders::text::{cut, humanise, line, severity_color};
@@ -106,7 +106,7 @@ impl Emails {
     /// The email of an event: rendered here, or the one that it carries.
     pub(crate) fn render(
         &self,
-        event: &StoredEvent,
+        event: &AcceptedEvent,
         reason: &str,
         footer: &Footer,
     ) -> Result<RenderedEmail, NotRendered> {
@@ -122,7 +122,7 @@ impl Emails {
     fn render_notice(
         &self,
         notice: &Notice,
-        event: &StoredEvent,
+        event: &AcceptedEvent,
         reason: &str,
         footer: &Footer,
     ) -> Result<RenderedEmail, NotRendered> {
@@ -308,7 +308,7 @@ fn family(event_type: &str) -> &'static str {
 }
 
 /// The link of an event without `url`: the document that its data names.
-fn data_link(event: &StoredEvent) -> Option<String> {
+fn data_link(event: &AcceptedEvent) -> Option<String> {
     let data = plain_data(event);
     ["document_url", "report_url", "link"]
         .iter()

@@ -23,7 +23,7 @@ fn footer() -> Footer {
 
 const REASON: &str = "Your preferences ask for findings at CRITICAL and HIGH.";
 
-fn rendered(event: &StoredEvent) -> RenderedEmail {
+fn rendered(event: &AcceptedEvent) -> RenderedEmail {
     let email = Emails::new(Arc::new(brand()))
         .unwrap()
         .render(event, REASON, &footer())
@@ -94,7 +94,7 @@ fn a_summary_of_very_many_counts_the_rest_and_is_shown_whole() {
 
 #[test]
 fn a_test_says_so() {
-    let email = rendered(&StoredEvent {
+    let email = rendered(&AcceptedEvent {
         test: true,
         ..fixtures::event("finding.created")
     });
@@ -110,7 +110,7 @@ fn every_type_of_the_catalog_renders_with_and_without_data() {
     let emails = Emails::new(Arc::new(brand())).unwrap();
     for spec in watchbell_model::catalog::Catalog::built_in().iter() {
         for data in [spec.example.text().to_owned(), "{}".to_owned()] {
-            let event = StoredEvent {
+            let event = AcceptedEvent {
                 event_type: spec.event_type.as_str().into(),
                 title: spec.title.clone(),
                 data,
@@ -181,7 +181,7 @@ fn nothing_is_fetched_when_the_email_is_opened() {
 
 #[test]
 fn an_email_rendered_elsewhere_gets_the_readers_own_link() {
-    let given = |text: &str, html: &str| StoredEvent {
+    let given = |text: &str, html: &str| AcceptedEvent {
         email: Some(RenderedEmail {
             subject: "Your week\r\nBcc: x".to_owned(),
             text: text.to_owned(),

@@ -7,10 +7,10 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use watchbell_model::Severity;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
+use watchbell_model::mention::{Mention, TeamsUser};
 
-use crate::event::StoredEvent;
-use crate::route::Mention;
 use crate::senders::notice::{Fact, FactValue, Notice, time_text, web_url};
 use crate::senders::summary::{Item, Summary};
 use crate::senders::text::{cut, humanise};
@@ -28,7 +28,7 @@ const SUBJECT: usize = 256;
 const URL: usize = 3_000;
 
 /// The JSON to post.
-pub(crate) fn message(event: &StoredEvent, mentions: &[Mention], brand: &Brand) -> Value {
+pub(crate) fn message(event: &AcceptedEvent, mentions: &[Mention], brand: &Brand) -> Value {
     match Summary::from_event(event) {
         Some(summary) => summary_message(&summary, mentions, brand),
         None => notice_message(&Notice::from_event(event), mentions, brand),
@@ -271,7 +271,7 @@ fn envelope(fallback: &str, body: Vec<Value>, actions: &[Value], mentions: &[Men
 
 /// A mention: its text and its entity. No other function writes any.
 fn called(mention: &Mention) -> Option<(String, Value)> {
-    let Mention::TeamsUser { id, name } = mention else {
+    let Mention::TeamsUser(TeamsUser { id, name }) = mention else {
         return None;
     };
     let shown = if name.trim().is_empty() { id } else { name };
@@ -299,20 +299,24 @@ mod tests {
     use super::*;
     use crate::senders::fixtures;
 
-    fn message(event: &StoredEvent, mentions: &[Mention]) -> Value {
+    fn message(event: &AcceptedEvent, mentions: &[Mention]) -> Value {
         super::message(event, mentions, &Brand::default())
     }
 
     fn boss() -> Mention {
-        Mention::TeamsUser {
+        Mention::TeamsUser(TeamsUser {
             id: "boss@acme.example".to_owned(),
             name: "Boss".to_owned(),
-        }
+        })
     }
 
     #[test]
     fn a_finding() {
-        let mentions = [boss(), Mention::Here, Mention::SlackUser("U1".to_owned())];
+        let mentions = [
+            boss(),
+            Mention::Here,
+            Mention::SlackUser("U012AB3CD".parse().unwrap()),
+        ];
         insta::assert_json_snapshot!(message(&fixtures::event("finding.created"), &mentions));
     }
 
@@ -322,7 +326,7 @@ mod tests {
             medium_word: "Moderate".to_owned(),
             ..Brand::default()
         };
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             severity: watchbell_model::Severity::Medium,
             ..fixtures::event("finding.created")
         };
@@ -332,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_test_says_so() {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             test: true,
             ..fixtures::event("scan.failed")
         };
@@ -341,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_bare_event() {
-        let event = StoredEvent {
+        let event = AcceptedEvent {
             subject: String::new(),
             source: String::new(),
             url: String::new(),
@@ -404,18 +408,18 @@ mod tests {
 
     #[test]
     fn a_mention_cannot_break_out_of_its_tag() {
-        let (tag, entity) = called(&Mention::TeamsUser {
+        let (tag, entity) = called(&Mention::TeamsUser(TeamsUser {
             id: "i".to_owned(),
             name: "a</at><at>b".to_owned(),
-        })
+        }))
         .unwrap();
         assert_eq!(tag, "<at>a/atatb</at>");
         assert_eq!(entity["text"], tag);
         assert_eq!(
-            called(&Mention::TeamsUser {
+            called(&Mention::TeamsUser(TeamsUser {
                 id: String::new(),
                 name: "x".to_owned()
-            }),
+            })),
             None
         );
     }
@@ -429,7 +433,7 @@ mod tests {
                 (0..names).map(|n| (format!("{n}{title}"), Value::from(value.clone()))).collect();
             let data = serde_json::to_string(&data).unwrap();
             let url = format!("https://x.example/{}", "a".repeat(2_000));
-            let event = StoredEvent { title, subject, data, url, ..fixtures::event("finding.created") };
+            let event = AcceptedEvent { title, subject, data, url, ..fixtures::event("finding.created") };
             let mentions = vec![boss(); 30];
             prop_assert!(size(&message(&event, &mentions)) <= BUDGET);
         }

@@ -1,0 +1,293 @@
+//! A route: who gets an event, by what kind of channel, and why. The Router decides it, the Dispatcher keeps it as JSON
+//! beside the event and each delivery, and what came in by `Submit` goes out unchanged by `GetDelivery`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use watchbell_contracts::event::v1 as wire;
+
+use crate::convert::{FromWire as _, required};
+use crate::ids::{ChannelId, MemberId};
+use crate::mention::Mention;
+use crate::violation::{Violations, reason};
+use crate::vocabulary::ChannelKind;
+
+/// This event goes to this channel or person, for this reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    /// The kind of channel that carries it.
+    #[serde(rename = "k")]
+    pub kind: ChannelKind,
+    /// Who gets it.
+    #[serde(rename = "t")]
+    pub target: Target,
+    /// Why.
+    #[serde(rename = "r", default)]
+    pub reason: Reason,
+    /// Who is called by name in a chat message.
+    #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<Mention>,
+}
+
+/// Who gets it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A configured channel.
+    Channel(ChannelId),
+    /// A member, by email.
+    Person {
+        /// Who.
+        member: MemberId,
+        /// The address at the time of the decision.
+        address: String,
+        /// What the member can turn off.
+        topic: String,
+        /// An email channel that wants it as well, whatever the member says of the topic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<ChannelId>,
+    },
+    /// An address, by email.
+    Address {
+        /// The address.
+        address: String,
+        /// The email channel that it is a recipient of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<ChannelId>,
+    },
+    /// The team's inbox.
+    Inbox,
+    /// Whoever gets the team's receipts when it is sent, by email.
+    Receipts,
+}
+
+/// Why a route was taken.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// A stable word.
+    #[serde(rename = "c")]
+    pub code: Cow<'static, str>,
+    /// The same as one sentence.
+    #[serde(rename = "s")]
+    pub sentence: Cow<'static, str>,
+    /// `rul_…`, or empty.
+    #[serde(rename = "r", default, skip_serializing_if = "String::is_empty")]
+    pub rule_id: String,
+}
+
+/// The reason's word for mail to the operator.
+pub const OPERATOR: &str = "operator";
+/// The reason's word for mail that asks a recipient to confirm.
+const CONFIRMATION: &str = "recipient_confirmation";
+
+// === impl Reason ===
+
+impl Reason {
+    /// A reason that no rule gave.
+    #[must_use]
+    pub fn new(code: &'static str, sentence: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code: code.into(),
+            sentence: sentence.into(),
+            rule_id: String::new(),
+        }
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    /// The channel, when it is one.
+    #[must_use]
+    pub fn channel_id(&self) -> Option<ChannelId> {
+        match self.target {
+            Target::Channel(id) => Some(id),
+            Target::Address { channel, .. } => channel,
+            Target::Person { .. } | Target::Inbox | Target::Receipts => None,
+        }
+    }
+
+    /// Whether it is one of Watchbell's own notices: to Owners, who cannot turn it off, or to the operator.
+    #[must_use]
+    pub fn is_notice(&self) -> bool {
+        match &self.target {
+            Target::Person { topic, .. } => topic.is_empty(),
+            _ => self.reason.code == OPERATOR,
+        }
+    }
+
+    /// Whether it asks a recipient to confirm.
+    #[must_use]
+    pub fn is_confirmation(&self) -> bool {
+        self.reason.code == CONFIRMATION
+    }
+
+    /// Whether it goes by the platform's mail server even if the team has its own: notices, which may be about the team's
+    /// server, and confirmations, which the team must not read.
+    #[must_use]
+    pub fn is_the_platforms(&self) -> bool {
+        self.is_notice() || self.is_confirmation()
+    }
+}
+
+impl TryFrom<wire::Route> for Route {
+    type Error = Violations;
+
+    /// Reads a route that another service has settled: only what must be parsed is looked at.
+    fn try_from(route: wire::Route) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let kind = required::<ChannelKind>(route.kind, "kind", &mut violations);
+        let target = match route.target {
+            Some(target) => violations.take_under("target", target.try_into()),
+            None => {
+                violations.required("target");
+                None
+            }
+        };
+        let mentions = violations.take_each("mentions", &route.mentions, Mention::try_from);
+        let reason = route.reason.unwrap_or_default();
+        match (kind, target) {
+            (Some(kind), Some(target)) if violations.is_empty() => Ok(Self {
+                kind,
+                target,
+                reason: Reason {
+                    code: reason.code.into(),
+                    sentence: reason.sentence.into(),
+                    rule_id: reason.rule_id,
+                },
+                mentions,
+            }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl TryFrom<wire::route::Target> for Target {
+    type Error = Violations;
+
+    fn try_from(target: wire::route::Target) -> Result<Self, Violations> {
+        use wire::route::Target as Wire;
+        let mut violations = Violations::new();
+        let target = match target {
+            Wire::Channel(channel) => violations
+                .parse("channel.channel_id", reason::MALFORMED, &channel.channel_id)
+                .map(Self::Channel),
+            Wire::Person(person) => {
+                let member = violations.parse("person.member_id", reason::MALFORMED, &person.member_id);
+                let channel = violations.take(optional_channel("person.channel_id", &person.channel_id));
+                member.zip(channel).map(|(member, channel)| Self::Person {
+                    member,
+                    address: person.address,
+                    topic: person.topic,
+                    channel,
+                })
+            }
+            Wire::Address(target) => violations
+                .take(optional_channel("address.channel_id", &target.channel_id))
+                .map(|channel| Self::Address {
+                    address: target.address,
+                    channel,
+                }),
+            Wire::Inbox(_) => Some(Self::Inbox),
+            Wire::Receipts(_) => Some(Self::Receipts),
+        };
+        target.ok_or(violations)
+    }
+}
+
+fn optional_channel(field: &str, text: &str) -> Result<Option<ChannelId>, Violations> {
+    let mut violations = Violations::new();
+    let channel = match text {
+        "" => None,
+        id => violations.parse(field, reason::MALFORMED, id),
+    };
+    violations.into_result(channel)
+}
+
+impl From<&Route> for wire::Route {
+    fn from(route: &Route) -> Self {
+        use wire::route::Target as Wire;
+        let target = match &route.target {
+            Target::Channel(id) => Wire::Channel(wire::ChannelTarget {
+                channel_id: id.to_string(),
+            }),
+            Target::Person {
+                member,
+                address,
+                topic,
+                channel,
+            } => Wire::Person(wire::PersonTarget {
+                member_id: member.to_string(),
+                address: address.clone(),
+                topic: topic.clone(),
+                channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
+            }),
+            Target::Address { address, channel } => Wire::Address(wire::AddressTarget {
+                address: address.clone(),
+                channel_id: channel.map(|id| id.to_string()).unwrap_or_default(),
+            }),
+            Target::Inbox => Wire::Inbox(wire::InboxTarget {}),
+            Target::Receipts => Wire::Receipts(wire::ReceiptsTarget {}),
+        };
+        Self {
+            kind: route.kind.to_wire(),
+            target: Some(target),
+            reason: Some(wire::Reason {
+                code: route.reason.code.to_string(),
+                sentence: route.reason.sentence.to_string(),
+                rule_id: route.reason.rule_id.clone(),
+            }),
+            mentions: route.mentions.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_comes_back_as_it_came_from_the_wire_and_from_json() {
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let routes = [
+            Route {
+                kind: ChannelKind::Slack,
+                target: Target::Channel(ChannelId::generate(now)),
+                reason: Reason {
+                    code: "rule_matched".into(),
+                    sentence: "A rule.".into(),
+                    rule_id: "rul_1".into(),
+                },
+                mentions: vec![Mention::Here, Mention::SlackUser("U012AB3CD".parse().unwrap())],
+            },
+            Route {
+                kind: ChannelKind::Email,
+                target: Target::Person {
+                    member: MemberId::generate(now),
+                    address: "a@example.com".into(),
+                    topic: "findings".into(),
+                    channel: Some(ChannelId::generate(now)),
+                },
+                reason: Reason::default(),
+                mentions: vec![],
+            },
+            Route {
+                kind: ChannelKind::InApp,
+                target: Target::Inbox,
+                reason: Reason::default(),
+                mentions: vec![],
+            },
+            Route {
+                kind: ChannelKind::Email,
+                target: Target::Receipts,
+                reason: Reason::default(),
+                mentions: vec![],
+            },
+        ];
+        for route in routes {
+            assert_eq!(Route::try_from(wire::Route::from(&route)).unwrap(), route);
+            let json = serde_json::to_string(&route).unwrap();
+            assert_eq!(serde_json::from_str::<Route>(&json).unwrap(), route);
+        }
+    }
+}
