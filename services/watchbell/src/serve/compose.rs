@@ -21,7 +21,7 @@ use watchbell_contracts::{
 use watchbell_digest::Digest;
 use watchbell_dispatcher::{Dispatcher, OpenError};
 use watchbell_edge::Edge;
-use watchbell_egress::{Authorities, EgressPolicy, Guard};
+use watchbell_egress::{Authorities, DnsResolver, EgressPolicy, Guard};
 use watchbell_model::{
     clock::{SharedClock, SystemClock},
     secret::Secret,
@@ -142,7 +142,11 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
 
 /// What the settings allow to be reached, and believed.
 fn guard(settings: &EgressSettings) -> Result<Guard, SettingsError> {
-    let guard = Guard::new(EgressPolicy::allowing(settings.allow.iter().copied()));
+    let policy = EgressPolicy::allowing(settings.allow.iter().copied());
+    let guard = match settings.name_servers.as_slice() {
+        [] => Guard::new(policy),
+        servers => Guard::with_resolver(policy, Arc::new(DnsResolver::asking_at(servers))),
+    };
     let Some(path) = &settings.ca_file else {
         return Ok(guard);
     };

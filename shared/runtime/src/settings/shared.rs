@@ -98,6 +98,9 @@ pub struct EgressSettings {
     /// Networks that may be dialled although they are not public, `10.1.0.0/16`.
     #[serde(deserialize_with = "read::list")]
     pub allow: Vec<IpNet>,
+    /// Name servers that are asked instead of those of `/etc/resolv.conf`, `10.0.0.2:53`.
+    #[serde(deserialize_with = "read::list")]
+    pub name_servers: Vec<SocketAddr>,
     /// Certificate authorities (PEM, one or many) that every outgoing TLS connection trusts besides Mozilla's.
     pub ca_file: Option<PathBuf>,
 }
