@@ -23,8 +23,8 @@ use text::Style;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Tasks that a thread runs before it looks whether anything has come in. The default, 61, is some 10 ms when the threads are
-/// short, for which every caller would wait.
+/// Polls of tasks between two checks for I/O events. The default of 61 takes some 10 ms while the threads are saturated, and
+/// every new request would wait for that.
 const EVENT_INTERVAL: u32 = 16;
 
 fn main() -> ExitCode {

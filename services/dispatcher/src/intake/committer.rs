@@ -28,8 +28,8 @@ use crate::state::submission_queue::SubmissionReceiver;
 use crate::store::entities::deliveries;
 use crate::store::{LockWait, NewDelivery, NewNotification, WriteTransaction};
 
-// A transaction is what the next event waits for, whichever team's: its bounds keep it to some 10 ms on SQLite. Its fixed
-// cost, one sync of the disk and four statements, is a few percent of that.
+// The next event, of any team, waits for the current transaction: these bounds keep it at some 10 ms on SQLite. The fixed
+// cost of a transaction, one fsync and four statements, is a few percent of that.
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 256;
 /// Deliveries of one transaction; one more event may exceed it.

@@ -35,6 +35,9 @@ const KEY_PREFIX: &str = "wbk_";
 /// No credential is longer than this, in bytes.
 const MAX_CREDENTIAL: usize = 8 * 1024;
 
+/// Cost of opening a stream, in calls: it reads its starting position, and stays.
+const OPENING: NonZeroU32 = NonZeroU32::new(4).unwrap();
+
 /// Verifier of signed-in users' tokens.
 #[async_trait]
 pub trait MemberVerifier: Send + Sync {
@@ -312,7 +315,8 @@ impl Auth {
             expires_at,
         } = self.grant(&credential, peer).await?;
         access.check(&principal)?;
-        self.rate.charge(&principal, NonZeroU32::MIN)?;
+        let cost = if stays_open { OPENING } else { NonZeroU32::MIN };
+        self.rate.charge(&principal, cost)?;
         let place = if stays_open {
             self.limits.stream(&principal)?
         } else {

@@ -44,7 +44,7 @@ pub struct Budget(Option<Arc<Account>>);
 struct Account {
     rate: Arc<RateLimit>,
     principal: Principal,
-    /// Charged for the body, and not counted towards the request's cost yet.
+    /// Units charged for the body and not credited to the request's cost yet.
     paid: AtomicUsize,
 }
 

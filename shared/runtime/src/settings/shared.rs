@@ -110,7 +110,7 @@ pub struct EgressSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
     /// Calls of one key or member in the long run, and twice as many of a team. Each event beyond the first of a call counts
-    /// as a call, and so does each 4 KiB of an event.
+    /// as a call, and so does each 4 KiB of an event or body. Opening a stream counts as four.
     pub calls_per_second: NonZeroU32,
     /// Calls at once.
     pub burst: NonZeroU32,
