@@ -5,27 +5,30 @@
 mod inputs;
 mod siege;
 
+use std::cell::OnceCell;
+
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tonic::client::Grpc;
 use tonic::transport::Endpoint;
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
-    CreateEventTypeRequest, EventFilter, UnsubscribeRequest, WebhookDestination,
+    CreateChannelRequest, CreateEventTypeRequest, EventFilter, UnsubscribeRequest, WebhookDestination,
 };
 use watchbell_contracts::dispatcher::v1::{
     GetEventRequest, ListDeliveriesRequest, ListEventsRequest, WatchDeliveriesRequest, WatchRequest,
 };
 use watchbell_contracts::event::v1::Event;
 use watchbell_contracts::event::v1::event::Payload;
-use watchbell_contracts::router::v1::{EmitBatchRequest, EmitRequest};
+use watchbell_contracts::router::v1::{EmitBatchRequest, EmitRequest, EmitResponse};
 use watchbell_model::convert;
 
-use self::siege::{Attacker, at_once, many, withstands};
-use crate::harness::finding;
+use self::siege::{Attacker, SILENT_ZONE, at_once, many, withstands, withstands_on_postgres};
+use crate::harness::{Client, finding};
 
 async fn nothing(_: &Attacker) {}
 
@@ -55,7 +58,7 @@ fn filtered(expression: &str) -> config::Channel {
     }
 }
 
-async fn custom_type(attacker: &Attacker, name: &str, schema: &serde_json::Value) {
+async fn custom_type(attacker: &Attacker, name: &str, schema: &Value) {
     let request = CreateEventTypeRequest {
         team_id: attacker.team.clone(),
         event_type: Some(config::EventType {
@@ -88,6 +91,13 @@ fn nesting_behind_a_magic_key_ends_no_process() {
             assert!(emitted.is_err(), "nothing nests so deep");
             attacker.note(emitted);
         }
+        // Text, however a parser could understand it.
+        let data = json!({"b": {inputs::MAGIC_KEY: inputs::magic_nesting()}});
+        let text = Event {
+            payload: data.as_object().map(convert::structure).map(Payload::Data),
+            ..event("finding.created", String::new())
+        };
+        attacker.client.emit(&attacker.team, text).await.unwrap();
     });
 }
 
@@ -103,6 +113,18 @@ fn a_schema_with_many_alternatives_takes_no_memory() {
                 .await;
             attacker.note(emitted);
         }
+        let example = serde_json::from_str::<Value>(&inputs::zeros(1_000)).unwrap();
+        let request = CreateEventTypeRequest {
+            team_id: attacker.team.clone(),
+            event_type: Some(config::EventType {
+                name: "acme.example".to_owned(),
+                data_schema: inputs::alternatives().as_object().map(convert::structure),
+                example: example.as_object().map(convert::structure),
+                ..Default::default()
+            }),
+            validate_only: true,
+        };
+        attacker.note(attacker.client.catalog().create_event_type(request).await);
     });
 }
 
@@ -141,7 +163,7 @@ async fn endless_bodies(attacker: &Attacker, path: &'static str, key: Option<&st
             let mut grpc = Grpc::new(channel.clone());
             grpc.ready()
                 .await
-                .map_err(|error| tonic::Status::unknown(error.to_string()))?;
+                .map_err(|error| Status::unknown(error.to_string()))?;
             let mut request = Request::new(futures::stream::pending::<UnsubscribeRequest>());
             if let Some(key) = key {
                 request.metadata_mut().insert("x-api-key", key.parse().unwrap());
@@ -195,96 +217,228 @@ fn connections_that_say_nothing_keep_nobody_out() {
 }
 
 #[test]
-fn one_keys_open_streams_keep_nobody_else_out() {
+fn names_of_a_silent_zone_delay_nobody_elses_look_ups() {
     withstands(nothing, async |attacker| {
-        let open = at_once(many(10_000), async |number| {
-            if number % 2 == 0 {
-                let request = WatchDeliveriesRequest {
-                    team_id: attacker.team.clone(),
+        at_once(700, async |number| {
+            let request = CreateChannelRequest {
+                team_id: attacker.team.clone(),
+                channel: Some(config::Channel {
+                    display_name: "silent".to_owned(),
+                    destination: Some(Destination::Webhook(WebhookDestination {
+                        url: format!("https://n{number}.{SILENT_ZONE}/"),
+                        ..Default::default()
+                    })),
                     ..Default::default()
-                };
-                attacker
-                    .client
-                    .dispatcher()
-                    .watch_deliveries(request)
-                    .await
-                    .map(|_| ())
-            } else {
-                let request = WatchRequest {
-                    team_id: attacker.team.clone(),
-                    member_id: "mbr_01h455vb4pex5vsknk084sn02q".to_owned(),
-                    ..Default::default()
-                };
-                attacker.client.inbox().watch(request).await.map(|_| ())
-            }
+                }),
+                validate_only: true,
+            };
+            attacker.note(attacker.client.channels().create_channel(request).await);
         })
         .await;
-        open.into_iter().for_each(|opened| attacker.note(opened));
     });
+}
+
+/// Opens streams of one key on connections of its own, so many of them as a connection may have each, while `busy` goes on.
+async fn hold_streams<T>(
+    attacker: &Attacker,
+    open: impl AsyncFn(&Client) -> Result<T, Status>,
+    busy: impl AsyncFn(&Attacker),
+) {
+    let opened = at_once(12, async |_| {
+        let client = attacker.client.at(&attacker.process);
+        at_once(many(1_000), async |_| open(&client).await).await
+    })
+    .await;
+    busy(attacker).await;
+    for stream in opened.into_iter().flatten() {
+        attacker.note(stream);
+    }
+}
+
+async fn emit_some(attacker: &Attacker) {
+    at_once(100, async |_| {
+        let event = Event {
+            id: String::new(),
+            ..finding("x")
+        };
+        attacker.note(attacker.client.emit(&attacker.team, event).await);
+    })
+    .await;
+}
+
+#[test]
+fn one_keys_watched_deliveries_keep_nobody_else_out() {
+    let watched = async |attacker: &Attacker| {
+        let made = attacker.client.channel(&attacker.team, filtered("true")).await;
+        attacker.note(made);
+    };
+    withstands(watched, async |attacker| {
+        let open = async |client: &Client| {
+            let request = WatchDeliveriesRequest {
+                team_id: attacker.team.clone(),
+                ..Default::default()
+            };
+            client.dispatcher().watch_deliveries(request).await
+        };
+        hold_streams(attacker, open, emit_some).await;
+    });
+}
+
+#[test]
+fn one_keys_watched_inboxes_keep_nobody_else_out() {
+    let member = OnceCell::new();
+    let prepare = async |attacker: &Attacker| {
+        let request = config::CreateMemberRequest {
+            team_id: attacker.team.clone(),
+            member: Some(config::Member {
+                display_name: "Ann".to_owned(),
+                email: "ann@loud.example".to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let made = attacker.client.teams().create_member(request).await.unwrap();
+        member.set(made.into_inner().member.unwrap().id).unwrap();
+    };
+    withstands(prepare, async |attacker| {
+        let open = async |client: &Client| {
+            let request = WatchRequest {
+                team_id: attacker.team.clone(),
+                member_id: member.get().unwrap().clone(),
+                ..Default::default()
+            };
+            client.inbox().watch(request).await
+        };
+        hold_streams(attacker, open, emit_some).await;
+    });
+}
+
+async fn emit_batch(attacker: &Attacker, count: usize) {
+    let event = Event {
+        id: String::new(),
+        ..finding("x")
+    };
+    let request = EmitBatchRequest {
+        team_id: attacker.team.clone(),
+        events: vec![event; count],
+    };
+    attacker.note(attacker.client.router().emit_batch(request).await);
 }
 
 #[test]
 fn large_batches_delay_nobody_else() {
     withstands(nothing, async |attacker| {
-        at_once(30, async |_| {
-            let request = EmitBatchRequest {
-                team_id: attacker.team.clone(),
-                events: vec![
-                    Event {
-                        id: String::new(),
-                        ..finding("x")
-                    };
-                    1_000
-                ],
-            };
-            let answer = attacker.client.router().emit_batch(request).await;
-            attacker.note(answer);
+        at_once(30, async |_| emit_batch(attacker, 1_000).await).await;
+    });
+}
+
+#[test]
+fn large_batches_with_deliveries_delay_nobody_else() {
+    let prepare = async |attacker: &Attacker| {
+        for _ in 0..3 {
+            let made = attacker.client.channel(&attacker.team, filtered("true")).await;
+            attacker.note(made);
+        }
+    };
+    withstands(prepare, async |attacker| {
+        at_once(30, async |_| emit_batch(attacker, 1_000).await).await;
+    });
+}
+
+#[test]
+fn large_reads_delay_nobody_else() {
+    let prepare = async |attacker: &Attacker| {
+        let made = attacker.client.channel(&attacker.team, filtered("true")).await;
+        attacker.note(made);
+        for _ in 0..5 {
+            emit_batch(attacker, many(1_000)).await;
+        }
+    };
+    withstands(prepare, async |attacker| {
+        at_once(100, async |number| {
+            let team_id = attacker.team.clone();
+            if number % 2 == 0 {
+                let request = ListEventsRequest {
+                    team_id,
+                    page_size: 1_000,
+                    ..Default::default()
+                };
+                attacker.note(attacker.client.dispatcher().list_events(request).await);
+            } else {
+                let request = ListDeliveriesRequest {
+                    team_id,
+                    page_size: 1_000,
+                    ..Default::default()
+                };
+                attacker.note(attacker.client.dispatcher().list_deliveries(request).await);
+            }
         })
         .await;
     });
 }
 
+/// What decodes to nothing, and what decodes and cannot be kept.
+async fn nonsense(attacker: &Attacker) {
+    let nul = "a\0b".to_owned();
+    let team_id = attacker.team.clone();
+    let member = config::Member {
+        display_name: nul.clone(),
+        email: "a@b.example".to_owned(),
+        ..Default::default()
+    };
+    let request = config::CreateMemberRequest {
+        team_id: team_id.clone(),
+        member: Some(member),
+        ..Default::default()
+    };
+    let made = attacker.client.teams().create_member(request).await;
+    assert_eq!(made.as_ref().unwrap_err().code(), Code::InvalidArgument);
+    attacker.note(made);
+    let request = GetEventRequest {
+        team_id: team_id.clone(),
+        event_id: nul.clone(),
+    };
+    let got = attacker.client.dispatcher().get_event(request).await;
+    assert!(got.is_err());
+    attacker.note(got);
+    let request = ListDeliveriesRequest {
+        team_id: team_id.clone(),
+        event_type: nul.clone(),
+        ..Default::default()
+    };
+    attacker.note(attacker.client.dispatcher().list_deliveries(request).await);
+    let request = ListEventsRequest {
+        team_id: team_id.clone(),
+        types: vec![nul],
+        ..Default::default()
+    };
+    attacker.note(attacker.client.dispatcher().list_events(request).await);
+    let garbage = EmitRequest {
+        team_id,
+        event: Some(event("finding.created", "{\0".to_owned())),
+    };
+    attacker.note(attacker.client.router().emit(garbage).await);
+
+    // A number where the message has a text.
+    let path = "/watchbell.router.v1.RouterService/Emit";
+    let number = attacker.client.raw::<bool, EmitResponse>(path, true).await;
+    assert_eq!(number.as_ref().unwrap_err().code(), Code::InvalidArgument);
+    attacker.note(number);
+    let nested = Event {
+        payload: Some(Payload::Data(inputs::nested(60))),
+        ..event("finding.created", String::new())
+    };
+    let nested = attacker.client.emit(&attacker.team, nested).await;
+    assert_eq!(nested.as_ref().unwrap_err().code(), Code::InvalidArgument);
+    attacker.note(nested);
+}
+
 #[test]
 fn what_no_parser_takes_is_the_callers_fault() {
-    withstands(nothing, async |attacker| {
-        let nul = "a\0b".to_owned();
-        let team_id = attacker.team.clone();
-        let member = config::Member {
-            display_name: nul.clone(),
-            email: "a@b.example".to_owned(),
-            ..Default::default()
-        };
-        let request = config::CreateMemberRequest {
-            team_id: team_id.clone(),
-            member: Some(member),
-            ..Default::default()
-        };
-        let made = attacker.client.teams().create_member(request).await;
-        assert_eq!(made.as_ref().unwrap_err().code(), Code::InvalidArgument);
-        attacker.note(made);
-        let request = GetEventRequest {
-            team_id: team_id.clone(),
-            event_id: nul.clone(),
-        };
-        let got = attacker.client.dispatcher().get_event(request).await;
-        assert!(got.is_err());
-        attacker.note(got);
-        let request = ListDeliveriesRequest {
-            team_id: team_id.clone(),
-            event_type: nul.clone(),
-            ..Default::default()
-        };
-        attacker.note(attacker.client.dispatcher().list_deliveries(request).await);
-        let request = ListEventsRequest {
-            team_id: team_id.clone(),
-            types: vec![nul],
-            ..Default::default()
-        };
-        attacker.note(attacker.client.dispatcher().list_events(request).await);
-        let garbage = EmitRequest {
-            team_id,
-            event: Some(event("finding.created", "{\0".to_owned())),
-        };
-        attacker.note(attacker.client.router().emit(garbage).await);
-    });
+    withstands(nothing, nonsense);
+}
+
+#[test]
+fn what_postgres_does_not_take_is_the_callers_fault() {
+    withstands_on_postgres(nothing, nonsense);
 }

@@ -1,16 +1,19 @@
 //! Inputs that cost more to judge than to send.
 
+use prost_types::{Struct, value::Kind};
 use serde_json::{Value, json};
+
+/// What a parser may take for an instruction.
+pub(super) const MAGIC_KEY: &str = "$serde_json::private::RawValue";
 
 /// JSON that is small and nests without an end once a parser takes a magic key for its own, each layer anew.
 pub(super) fn magic_nesting() -> String {
-    const KEY: &str = "$serde_json::private::RawValue";
     let mut text = "1".to_owned();
     for layer in 0..16 {
         let inner = if layer == 0 {
             text
         } else {
-            json!({ KEY: text }).to_string()
+            json!({ MAGIC_KEY: text }).to_string()
         };
         text = format!("{}{inner}{}", "[".repeat(124), "]".repeat(124));
     }
@@ -31,6 +34,16 @@ pub(super) fn zeros(count: usize) -> String {
 /// A schema whose pattern takes long over [`letters`].
 pub(super) fn slow_pattern() -> Value {
     json!({"type": "object", "properties": {"s": {"type": "string", "pattern": "[ab]*a[ab]{9000}c"}}})
+}
+
+/// A struct that nests so deep.
+pub(super) fn nested(depth: usize) -> Struct {
+    let field = |value: Kind| Struct {
+        fields: [("a".to_owned(), prost_types::Value { kind: Some(value) })].into(),
+    };
+    (0..depth).fold(field(Kind::BoolValue(true)), |inner, _| {
+        field(Kind::StructValue(inner))
+    })
 }
 
 /// Text of a and b.

@@ -1,18 +1,22 @@
 //! What another team notices while one team attacks: its events go on being accepted, and soon.
 
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::task::JoinHandle;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use watchbell_contracts::config::v1::Scope;
 use watchbell_model::clock::{Clock as _, SystemClock};
-use watchbell_testkit::WebhookReceiver;
+use watchbell_testkit::{NameServer, WebhookReceiver};
 
-use crate::harness::{Client, Process, Serve, finding};
+use crate::harness::database::{on_postgres, on_sqlite};
+use crate::harness::{Client, Database, Process, Serve, eventually, finding};
 
-/// The most memory that the process may ever have: what a small container has.
+/// The most memory that the process may ever have, in bytes: what a small container has. The operating system gives it no
+/// more.
 const MEMORY: u64 = 1024 * 1024 * 1024;
 /// Bound of the victim's latencies where it is asked for: all but one of a hundred.
 const LATENCY: Duration = Duration::from_millis(50);
@@ -20,8 +24,8 @@ const LATENCY: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long an attack goes on, unless the environment says otherwise.
 const BRIEFLY: Duration = Duration::from_secs(2);
-/// Address space of the process, in KiB, so that a fault harms no more than the process.
-const ADDRESS_SPACE: u64 = 16 * 1024 * 1024;
+/// Names in it are never answered for; all others lead to loopback.
+pub(super) const SILENT_ZONE: &str = "silent.example";
 
 /// A team that means harm.
 pub(super) struct Attacker {
@@ -35,67 +39,86 @@ pub(super) struct Attacker {
 /// A team that emits all the while.
 struct Victim {
     stop: CancellationToken,
-    emitting: JoinHandle<Vec<Duration>>,
+    emitting: std::thread::JoinHandle<Vec<Duration>>,
 }
 
 /// Repeats `round` for a while, and sees that nobody else is hurt.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the closures are written where they are given"
-)]
 pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
-    // One at a time: what is measured is one attack.
+    let _turn = turn();
+    on_sqlite(async |database| siege(&database, &prepare, &round).await);
+}
+
+/// The same on PostgreSQL.
+pub(super) fn withstands_on_postgres(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
+    let _turn = turn();
+    on_postgres(async |database| siege(&database, &prepare, &round).await);
+}
+
+/// One at a time: what is measured is one attack.
+fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock();
-    crate::harness::database::on_sqlite(async |database| {
-        let process = Serve::all(&database).address_space(ADDRESS_SPACE).start().await;
-        let admin = Client::admin(&process);
-        let (loud, quiet) = (admin.team("Loud").await, admin.team("Quiet").await);
-        let scopes = [
-            Scope::Emit,
-            Scope::ConfigWrite,
-            Scope::DeliveriesWrite,
-            Scope::Inbox,
-        ];
-        let key = admin.key(&process, &quiet, &[Scope::Emit]).await;
-        let attacker = Attacker {
-            client: admin.key(&process, &loud, &scopes).await,
-            process,
-            team: loud,
-            refusals: Mutex::default(),
-        };
-        let receiver = WebhookReceiver::builder().count_only().start().await.unwrap();
-        admin.webhook(&quiet, "siem", &receiver.url(), &["*"]).await;
-        for number in 0..50 {
-            key.emit(&quiet, finding(&format!("before-{number}")))
-                .await
-                .unwrap();
+    TURN.lock()
+}
+
+async fn siege(database: &Database, prepare: &impl AsyncFn(&Attacker), round: &impl AsyncFn(&Attacker)) {
+    let names =
+        NameServer::start(|name| (!name.ends_with(SILENT_ZONE)).then(|| vec![Ipv4Addr::LOCALHOST])).unwrap();
+    let serve = Serve::all(database).memory(MEMORY);
+    let serve = serve.env("WATCHBELL__EGRESS__NAME_SERVERS", names.address().to_string());
+    let process = serve.start().await;
+    let admin = Client::admin(&process);
+    let (loud, quiet) = (admin.team("Loud").await, admin.team("Quiet").await);
+    let scopes = [
+        Scope::Emit,
+        Scope::ConfigWrite,
+        Scope::DeliveriesWrite,
+        Scope::Inbox,
+    ];
+    let key = admin.key(&process, &quiet, &[Scope::Emit]).await;
+    let attacker = Attacker {
+        client: admin.key(&process, &loud, &scopes).await,
+        process,
+        team: loud,
+        refusals: Mutex::default(),
+    };
+    let receiver = WebhookReceiver::builder().count_only().start().await.unwrap();
+    let url = receiver.url().replace("127.0.0.1", "receiver.example");
+    admin.webhook(&quiet, "siem", &url, &["*"]).await;
+    for number in 0..50 {
+        key.emit(&quiet, finding(&format!("before-{number}")))
+            .await
+            .unwrap();
+    }
+    prepare(&attacker).await;
+    let victim = Victim::start(&key, &attacker.process, quiet.clone());
+    // What is under way when the time is over is dropped, as an attacker's connections are.
+    let _ = tokio::time::timeout(duration().unwrap_or(BRIEFLY), async {
+        loop {
+            round(&attacker).await;
         }
-        prepare(&attacker).await;
-        let victim = Victim::start(key.clone(), quiet.clone());
-        // What is under way when the time is over is dropped, as an attacker's connections are.
-        let _ = tokio::time::timeout(duration().unwrap_or(BRIEFLY), async {
-            loop {
-                round(&attacker).await;
-            }
-        })
-        .await;
-        let latencies = victim.stop().await;
-        key.emit(&quiet, finding("afterwards")).await.unwrap();
-        attacker.was_refused_properly();
-        let memory = attacker.process.peak_memory();
-        assert!(memory < MEMORY, "it took {} MiB", memory / 1024 / 1024);
-        let worst = percentile(&latencies, 99);
-        println!(
-            "{} events of the victim: p50 {:?}, p99 {worst:?}; {} MiB at most",
-            latencies.len(),
-            percentile(&latencies, 50),
-            memory / 1024 / 1024
-        );
-        if duration().is_some() {
-            assert!(worst < LATENCY, "p99 of the victim's Emit: {worst:?}");
-        }
-    });
+    })
+    .await;
+    let latencies = victim.stop();
+    key.emit(&quiet, finding("afterwards")).await.unwrap();
+    let emitted = 50 + latencies.len() + 1;
+    eventually("the victim's events arrive", async || {
+        (receiver.distinct_events() == emitted).then_some(())
+    })
+    .await;
+    attacker.was_refused_properly();
+    let memory = attacker.process.peak_memory();
+    let worst = percentile(&latencies, 99);
+    println!(
+        "{} events of the victim: p50 {:?}, p99 {worst:?}; {} MiB at most; {}",
+        latencies.len(),
+        percentile(&latencies, 50),
+        memory / 1024 / 1024,
+        attacker.refused(),
+    );
+    assert!(memory < MEMORY, "it took {} MiB", memory / 1024 / 1024);
+    if duration().is_some() {
+        assert!(worst < LATENCY, "p99 of the victim's Emit: {worst:?}");
+    }
 }
 
 /// So many when the attack is in earnest, and a tenth of it when it is brief.
@@ -127,6 +150,15 @@ impl Attacker {
         }
     }
 
+    /// How often it was refused, and how.
+    fn refused(&self) -> String {
+        let mut counts = BTreeMap::<String, usize>::new();
+        for status in &*self.refusals.lock() {
+            *counts.entry(format!("{:?}", status.code())).or_default() += 1;
+        }
+        format!("refusals: {counts:?}")
+    }
+
     /// Every refusal says what the caller did, or when to come again. What the attacker's own end broke off says neither.
     fn was_refused_properly(&self) {
         for status in &*self.refusals.lock() {
@@ -150,29 +182,38 @@ impl Attacker {
 // === impl Victim ===
 
 impl Victim {
-    fn start(client: Client, team: String) -> Self {
+    /// Emits from a thread and a connection of its own: the attacker's tasks are no part of what is measured.
+    fn start(client: &Client, process: &Process, team: String) -> Self {
         let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let emitting = tokio::spawn(async move {
-            let clock = SystemClock::new();
-            let mut latencies = Vec::new();
-            while !stopped.is_cancelled() {
-                let id = format!("meanwhile-{}", latencies.len());
-                let before = clock.monotonic();
-                let emitted = client.emit(&team, finding(&id)).await;
-                emitted.expect("nobody is refused for another team's sake");
-                latencies.push(clock.monotonic() - before);
-                tokio::time::sleep(PAUSE).await;
-            }
-            latencies
+        let (stopped, client) = (stop.clone(), client.at(process));
+        let emitting = std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            runtime
+                .expect("a thread has a runtime")
+                .block_on(emit_until(&stopped, &client, &team))
         });
         Self { stop, emitting }
     }
 
-    async fn stop(self) -> Vec<Duration> {
+    fn stop(self) -> Vec<Duration> {
         self.stop.cancel();
-        self.emitting.await.expect("the victim emitted to the end")
+        self.emitting.join().expect("the victim emitted to the end")
     }
+}
+
+/// Emits one event after the other; how long each took.
+async fn emit_until(stop: &CancellationToken, client: &Client, team: &str) -> Vec<Duration> {
+    let clock = SystemClock::new();
+    let mut latencies = Vec::new();
+    while !stop.is_cancelled() {
+        let id = format!("meanwhile-{}", latencies.len());
+        let before = clock.monotonic();
+        let emitted = client.emit(team, finding(&id)).await;
+        emitted.expect("nobody is refused for another team's sake");
+        latencies.push(clock.monotonic() - before);
+        tokio::time::sleep(PAUSE).await;
+    }
+    latencies
 }
 
 /// Does `one` for each number at once.

@@ -1,10 +1,13 @@
 //! A caller with a key, and the calls that every suite makes.
 
+use prost::Message;
+use tonic::client::Grpc;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
+use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::catalog_service_client::CatalogServiceClient;
@@ -212,6 +215,20 @@ impl Client {
         let got = self.dispatcher().get_delivery(request).await;
         let delivery = got.expect("a delivery that was listed").into_inner().delivery;
         delivery.expect("the answer has the delivery")
+    }
+
+    /// A call with a message that need not be the method's.
+    pub(crate) async fn raw<M, R>(&self, path: &'static str, message: M) -> Result<R, Status>
+    where
+        M: Message + 'static,
+        R: Message + Default + 'static,
+    {
+        let mut grpc = Grpc::new(InterceptedService::new(self.channel.clone(), self.key.clone()));
+        let ready = grpc.ready().await;
+        ready.map_err(|error| Status::unknown(error.to_string()))?;
+        let path = path.parse().expect("a path");
+        let answer = grpc.unary(Request::new(message), path, ProstCodec::<M, R>::default());
+        Ok(answer.await?.into_inner())
     }
 
     /// Emits one event.

@@ -20,7 +20,8 @@ pub(crate) struct Serve {
     directory: PathBuf,
     address: SocketAddr,
     operators: SocketAddr,
-    address_space: Option<u64>,
+    /// Memory that it may write, in bytes.
+    memory: Option<u64>,
 }
 
 /// A process that serves. Dies with its value.
@@ -47,7 +48,7 @@ impl Serve {
             directory: database.directory().to_owned(),
             address: free_address(),
             operators: free_address(),
-            address_space: None,
+            memory: None,
         }
     }
 
@@ -76,10 +77,11 @@ impl Serve {
         self
     }
 
-    /// Bounds its address space, in KiB.
-    pub(crate) fn address_space(mut self, kibibytes: u64) -> Self {
-        self.address_space = Some(kibibytes);
-        self
+    /// Bounds the memory that it may write, in bytes; an allocation beyond it fails, which ends the process. What the
+    /// allocator reserves and does not use yet does not count.
+    pub(crate) fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self.env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
     }
 
     /// Starts the process, and waits until it is ready.
@@ -149,15 +151,12 @@ impl Serve {
 
     fn command(&self) -> Command {
         let binary = binary();
-        let mut command = match self.address_space {
+        let mut command = match self.memory {
             None => Command::new(binary),
-            Some(kibibytes) => {
+            Some(bytes) => {
+                let limited = format!("ulimit -d {} && exec \"$0\" \"$@\"", bytes / 1024);
                 let mut shell = Command::new("sh");
-                shell.args([
-                    "-c",
-                    &format!("ulimit -v {kibibytes}; exec \"$0\" \"$@\""),
-                    &binary,
-                ]);
+                shell.args(["-c", &limited, &binary]);
                 shell
             }
         };

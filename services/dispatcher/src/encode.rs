@@ -138,7 +138,7 @@ pub(crate) fn new_deliveries(submission: &Submission) -> Vec<Change> {
             delivery.route = Some((&*planned.route).into());
             delivery.state = i32::from(state as i16);
             delivery.end_time = inbox.then(|| timestamp(event.accepted_at));
-            change(event.team_id, planned.route.channel_id(), delivery)
+            change(planned.route.channel_id(), delivery)
         })
         .collect()
 }
@@ -146,13 +146,13 @@ pub(crate) fn new_deliveries(submission: &Submission) -> Vec<Change> {
 /// The news that a delivery has changed.
 pub(crate) fn changed(outcome: &JobOutcome) -> Change {
     let job = &outcome.job;
-    change(job.team_id(), job.route.channel_id(), outcome_delivery(outcome))
+    change(job.route.channel_id(), outcome_delivery(outcome))
 }
 
 /// The news that a delivery has changed, from its row.
 pub(crate) fn row_changed(row: &deliveries::Model) -> Result<Change, Corrupt> {
     let channel = row.channel_id.map(ChannelId::from_uuid);
-    Ok(change(TeamId::from_uuid(row.team_id), channel, delivery(row)?))
+    Ok(change(channel, delivery(row)?))
 }
 
 /// A delivery after an outcome, with the attempt that led there.
@@ -206,9 +206,8 @@ fn skeleton(event: &AcceptedEvent, id: DeliveryId, created_at: DateTime<Utc>) ->
     }
 }
 
-fn change(team_id: TeamId, channel_id: Option<ChannelId>, delivery: wire::Delivery) -> Change {
+fn change(channel_id: Option<ChannelId>, delivery: wire::Delivery) -> Change {
     Change {
-        team_id,
         channel_id,
         delivery: Arc::new(delivery),
     }

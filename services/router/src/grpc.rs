@@ -2,11 +2,10 @@
 
 use std::future::ready;
 
-use futures::future::join_all;
 use futures::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Request, Response, Status};
-use tracing::Instrument as _;
 use watchbell_contracts::api::{BoxStream, RouterApi, boxed};
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::router::v1::emit_result::Outcome;
@@ -16,7 +15,7 @@ use watchbell_contracts::router::v1::{
 };
 use watchbell_model::convert;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_runtime::auth::{Budget, Principal};
+use watchbell_runtime::auth::{Budget, Principal, RunQueue};
 use watchbell_runtime::problem::{Problem, to_message, to_message_within};
 
 use crate::pipeline::cost;
@@ -53,26 +52,38 @@ impl RouterApi for Router {
     ) -> Result<Response<EmitBatchResponse>, Status> {
         let principal = Principal::from_request(&request)?;
         let budget = Budget::from_request(&request);
+        let queue = RunQueue::from_request(&request);
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
         check_batch(&request).map_err(Problem::Invalid)?;
         let all: usize = request.events.iter().map(|event| cost(Some(event))).sum();
         budget.charge(all - 1)?;
         let count = request.events.len();
-        let accepting = request
+        // Each has its own task, so that threads are free for others between any two.
+        let accepting: Vec<_> = request
             .events
             .into_iter()
             .enumerate()
-            .map(async |(index, event)| {
-                let path = format!("events[{index}]");
-                result(match self.pipeline.accept(team, Some(event), &path).await {
+            .map(|(index, event)| {
+                let pipeline = self.pipeline.clone();
+                let accept = async move {
+                    let path = format!("events[{index}]");
+                    pipeline.accept(team, Some(event), &path).await
+                };
+                AbortOnDropHandle::new(queue.spawn(accept))
+            })
+            .collect();
+        let mut results = Vec::with_capacity(count);
+        for accepted in accepting {
+            let accepted = accepted.await.map_err(Problem::internal);
+            results.push(result(
+                match accepted.and_then(|accepted| accepted.map_err(Problem::from)) {
                     Ok(response) => Outcome::Accepted(briefly(response, MAX_ROUTES / count)),
-                    Err(error) => Outcome::Refused(to_message_within(error.into(), MAX_REFUSALS / count)),
-                })
-            });
-        Ok(Response::new(EmitBatchResponse {
-            results: join_all(accepting).await,
-        }))
+                    Err(problem) => Outcome::Refused(to_message_within(problem.into(), MAX_REFUSALS / count)),
+                },
+            ));
+        }
+        Ok(Response::new(EmitBatchResponse { results }))
     }
 
     async fn emit_stream(
@@ -81,6 +92,7 @@ impl RouterApi for Router {
     ) -> Result<Response<BoxStream<EmitStreamResponse>>, Status> {
         let principal = Principal::from_request(&request)?;
         let budget = Budget::from_request(&request);
+        let queue = RunQueue::from_request(&request);
         let pipeline = self.pipeline.clone();
         let charged = request.into_inner().then(move |request| {
             let budget = budget.clone();
@@ -111,7 +123,8 @@ impl RouterApi for Router {
                 })
             };
             // Each has its own task, so that decisions proceed while the caller does not read answers.
-            tokio::spawn(accepting.in_current_span())
+            queue
+                .spawn(accepting)
                 .map(|joined| joined.unwrap_or_else(|lost| Err(Problem::internal(lost).into())))
         });
         // A stream that breaks ends with its error, and nothing after it is read.

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchbell_model::ids::TeamId;
 
 /// Units of 4 KiB that a team's events may take at once: enough for one transaction in flight and the next to gather.
-const UNITS: usize = 1_024;
+const UNITS: usize = 512;
 
 /// Number of teams above which idle ones are dropped.
 const HOUSEKEEPING: usize = 1_024;

@@ -5,13 +5,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::system_conf::read_system_conf;
 
@@ -42,6 +42,20 @@ struct Current {
 }
 
 impl DnsResolver {
+    /// A resolver that asks the name servers at these addresses, by UDP and, for what does not fit, by TCP.
+    #[must_use]
+    pub fn asking_at(addresses: &[SocketAddr]) -> Self {
+        let server = |address: &SocketAddr| {
+            let mut server = NameServerConfig::udp_and_tcp(address.ip());
+            for connection in &mut server.connections {
+                connection.port = address.port();
+            }
+            server
+        };
+        let servers = addresses.iter().map(server).collect();
+        Self::asking(ResolverConfig::from_parts(None, Vec::new(), servers))
+    }
+
     /// A resolver that asks these name servers.
     #[must_use]
     pub fn asking(servers: ResolverConfig) -> Self {

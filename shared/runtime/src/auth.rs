@@ -9,6 +9,7 @@ mod current;
 pub mod jwt;
 mod layer;
 mod rate;
+mod run_queue;
 mod session;
 pub mod table;
 
@@ -18,6 +19,7 @@ pub use config::ConfigKeys;
 pub use current::CurrentMembers;
 pub use layer::{Admitted, AuthLayer, AuthService, MemberVerifier};
 pub use rate::Budget;
+pub use run_queue::RunQueue;
 pub use session::Session;
 
 pub use crate::principal::{Principal, Scope, Scopes, UnknownScope, internal_request};

@@ -8,6 +8,7 @@ mod connection;
 mod connections;
 mod limits;
 mod listen;
+mod paced;
 #[cfg(test)]
 mod tests;
 mod tls;

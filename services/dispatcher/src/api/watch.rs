@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream;
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Status};
 use watchbell_contracts::api::{BoxStream, boxed};
@@ -23,6 +22,7 @@ use super::{
 use crate::encode;
 use crate::error::Error;
 use crate::state::Core;
+use crate::state::feed::Hints;
 
 /// Notifications read at once.
 const MAX_TAKE: i64 = 200;
@@ -39,11 +39,10 @@ pub(super) fn deliveries(
     let mut violations = Violations::new();
     let channel = optional_channel(&request.get_ref().channel_id, &mut violations);
     violations.into_result(())?;
-    let changes = core.feed.deliveries();
+    let changes = core.feed.deliveries(team);
     let watched = stream::unfold(changes, move |mut changes| async move {
         loop {
-            let response = match changes.recv().await {
-                Ok(change) if change.team_id != team => continue,
+            let response = match changes.next().await {
                 Ok(change) if channel.is_some() && change.channel_id != channel => continue,
                 Ok(change) => wire::WatchDeliveriesResponse {
                     delivery: Some((*change.delivery).clone()),
@@ -76,7 +75,7 @@ struct InboxStream {
     team: TeamId,
     member: MemberId,
     position: Position,
-    hints: Receiver<Option<TeamId>>,
+    hints: Hints,
     ready: VecDeque<wire::WatchResponse>,
 }
 
@@ -87,7 +86,7 @@ pub(super) async fn inbox(
     let (team, member) = member(core, &request).await?;
     let after = Position::asked(request.get_ref())?;
     // Subscribe to hints before reading the table, so that a notification in between causes a hint.
-    let hints = core.feed.inboxes();
+    let hints = core.feed.inbox(team);
     let known = match &after {
         Some(after) => after.is_known(core, team).await?,
         None => false,
@@ -227,14 +226,8 @@ impl InboxStream {
         }
     }
 
-    /// Waits for a hint that concerns this team; false when there will be none any more.
+    /// Waits for a hint; false when there will be none any more.
     async fn hint(&mut self) -> bool {
-        loop {
-            match self.hints.recv().await {
-                Ok(Some(team)) if team != self.team => {}
-                Ok(_) | Err(RecvError::Lagged(_)) => return true,
-                Err(RecvError::Closed) => return false,
-            }
-        }
+        !matches!(self.hints.next().await, Err(RecvError::Closed))
     }
 }

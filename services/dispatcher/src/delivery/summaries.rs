@@ -91,7 +91,7 @@ async fn collect(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) 
         changes.extend(create_summary(core, &transaction, lane.lane, &route, rows, why, now).await?);
     }
     db.commit(transaction).await?;
-    changes.into_iter().for_each(|change| core.feed.changed(change));
+    core.feed.changed(lane.team_id, || changes);
     Ok(collected)
 }
 
@@ -159,7 +159,7 @@ async fn create_summary(
     let tied = db
         .fold_into(transaction, team, &ids, planned.id, &message)
         .await?;
-    if !core.feed.is_watched() {
+    if !core.feed.is_watched(team) {
         return Ok(Vec::new());
     }
     let mut changes = encode::new_deliveries(&submission);
@@ -281,9 +281,9 @@ pub(crate) async fn close_remaining(core: &Core) -> Result<(), DbErr> {
 
 /// The news that deliveries have ended with their summary.
 pub(crate) fn notify_watchers(core: &Core, rows: &[deliveries::Model]) {
-    if core.feed.is_watched() {
-        let changes = rows.iter().filter_map(|row| encode::row_changed(row).ok());
-        changes.for_each(|change| core.feed.changed(change));
+    for row in rows {
+        core.feed
+            .changed(TeamId::from_uuid(row.team_id), || encode::row_changed(row));
     }
 }
 

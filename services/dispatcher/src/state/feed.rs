@@ -1,30 +1,39 @@
-//! Feed for watchers: changes of deliveries, and hints about inboxes. Changes of deliveries are built only while
-//! somebody watches, and only for deliveries of this replica. Inboxes are read from their table, so a hint suffices;
-//! hints are shared between replicas.
+//! Feed for watchers: changes of deliveries, and hints about inboxes. Each team has a channel of its own, so that one
+//! team's changes do not wake the watchers of others. Changes of deliveries are built only while a watcher of the team
+//! exists, and only for deliveries of this replica. Inboxes are read from their table, so a hint suffices; hints are
+//! shared between replicas.
+
+mod topics;
 
 use std::collections::HashSet;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
 use watchbell_model::ids::TeamId;
 use watchbell_store::listen::{BusEvent, ChangeBus};
 use watchbell_store::{Backend, Store};
 
+use self::topics::{Subscription, Topics};
 use crate::encode::Change;
 
 /// Changes that a watcher may lag behind before it misses some and is notified.
-const BACKLOG: usize = 4096;
+const BACKLOG: usize = 1024;
 /// The channel of the bus.
 const INBOX: &str = "inbox";
+
+/// Subscription to a team's changes of deliveries.
+pub(crate) type Changes = Subscription<Change>;
+
+/// Subscription to hints about a team's inbox. A missed hint says as much as a received one.
+pub(crate) type Hints = Subscription<()>;
 
 /// Channels to the watchers.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    deliveries: broadcast::Sender<Change>,
-    /// `None`: any team's inbox may have something new.
-    inboxes: broadcast::Sender<Option<TeamId>>,
+    deliveries: Topics<Change>,
+    inboxes: Topics<()>,
     bus: ChangeBus,
     shared: bool,
     /// Teams of hints that other replicas have not received yet.
@@ -37,8 +46,8 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn new(store: &Store) -> Self {
         Self {
-            deliveries: broadcast::channel(BACKLOG).0,
-            inboxes: broadcast::channel(BACKLOG).0,
+            deliveries: Topics::new(BACKLOG),
+            inboxes: Topics::new(1),
             bus: store.bus().clone(),
             shared: store.backend() == Backend::Postgres,
             unsent: Mutex::default(),
@@ -46,27 +55,31 @@ impl Feed {
         }
     }
 
-    /// Whether anybody watches deliveries.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.deliveries.receiver_count() > 0
+    /// Sends changes of a team's deliveries; `changes` is called only when a watcher exists.
+    pub(crate) fn changed<C: IntoIterator<Item = Change>>(&self, team: TeamId, changes: impl FnOnce() -> C) {
+        if let Some(topic) = self.deliveries.topic(team) {
+            for change in changes() {
+                // It fails when the last watcher has just left, which is no error.
+                let _ = topic.send(change);
+            }
+        }
     }
 
-    /// A delivery was made or has changed.
-    pub(crate) fn changed(&self, change: Change) {
-        // It fails when no watcher exists, which is no error.
-        let _ = self.deliveries.send(change);
+    /// Whether a team's deliveries are watched.
+    pub(crate) fn is_watched(&self, team: TeamId) -> bool {
+        self.deliveries.topic(team).is_some()
     }
 
-    /// Deliveries as they change, from now on.
-    pub(crate) fn deliveries(&self) -> broadcast::Receiver<Change> {
-        self.deliveries.subscribe()
+    /// Subscribes to a team's changes of deliveries.
+    pub(crate) fn deliveries(&self, team: TeamId) -> Changes {
+        self.deliveries.subscribe(team)
     }
 
     /// These teams' inboxes have something new.
     pub(crate) fn notified(&self, teams: impl IntoIterator<Item = TeamId>) {
         let mut pending = false;
         for team in teams {
-            let _ = self.inboxes.send(Some(team));
+            self.hint(team);
             if self.shared {
                 self.unsent.lock().insert(team);
                 pending = true;
@@ -77,9 +90,15 @@ impl Feed {
         }
     }
 
-    /// Hints that inboxes have something new.
-    pub(crate) fn inboxes(&self) -> broadcast::Receiver<Option<TeamId>> {
-        self.inboxes.subscribe()
+    /// Subscribes to hints about a team's inbox.
+    pub(crate) fn inbox(&self, team: TeamId) -> Hints {
+        self.inboxes.subscribe(team)
+    }
+
+    fn hint(&self, team: TeamId) {
+        if let Some(topic) = self.inboxes.topic(team) {
+            let _ = topic.send(());
+        }
     }
 
     /// Exchanges hints with the other replicas until `stop`.
@@ -93,11 +112,20 @@ impl Feed {
                 () = stop.cancelled() => return,
                 () = self.share.notified() => self.share_hints().await,
                 event = events.next() => match event {
-                    Some(BusEvent::Published(team)) => drop(self.inboxes.send(team.parse().ok())),
-                    Some(BusEvent::MaybeMissed) => drop(self.inboxes.send(None)),
+                    Some(BusEvent::Published(team)) => match team.parse() {
+                        Ok(team) => self.hint(team),
+                        Err(_) => self.hint_all_teams(),
+                    },
+                    Some(BusEvent::MaybeMissed) => self.hint_all_teams(),
                     None => return,
                 },
             }
+        }
+    }
+
+    fn hint_all_teams(&self) {
+        for topic in self.inboxes.topics_all_teams() {
+            let _ = topic.send(());
         }
     }
 

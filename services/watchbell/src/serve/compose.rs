@@ -19,7 +19,7 @@ use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClien
 use watchbell_digest::Digest;
 use watchbell_dispatcher::{Dispatcher, OpenError};
 use watchbell_edge::Edge;
-use watchbell_egress::{Authorities, EgressPolicy, Guard};
+use watchbell_egress::{Authorities, DnsResolver, EgressPolicy, Guard};
 use watchbell_model::clock::{SharedClock, SystemClock};
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
@@ -148,7 +148,11 @@ fn authorities(settings: &EgressSettings) -> Result<Option<Vec<u8>>, SettingsErr
 
 /// What the settings allow to be reached, and believed.
 fn guard(settings: &EgressSettings, authorities: Option<&[u8]>) -> Result<Guard, SettingsError> {
-    let guard = Guard::new(EgressPolicy::allowing(settings.allow.iter().copied()));
+    let policy = EgressPolicy::allowing(settings.allow.iter().copied());
+    let guard = match settings.name_servers.as_slice() {
+        [] => Guard::new(policy),
+        servers => Guard::with_resolver(policy, Arc::new(DnsResolver::asking_at(servers))),
+    };
     let Some(pem) = authorities else {
         return Ok(guard);
     };

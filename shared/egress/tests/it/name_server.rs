@@ -1,6 +1,6 @@
 //! Look-ups against a DNS server on loopback.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::Ipv4Addr;
 
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::proto::rr::Name;
@@ -8,49 +8,15 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use watchbell_egress::{DnsResolver, EgressPolicy, Guard, Refusal};
 use watchbell_model::ids::TeamId;
+use watchbell_testkit::NameServer;
 
-/// Serves A records until the test ends, and says which names it was asked for. `None` is silence; an empty list, no such
-/// name.
-fn name_server(answer: impl Fn(&str) -> Option<Vec<Ipv4Addr>> + Send + 'static) -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = socket.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let mut query = [0; 1500];
-        while let Ok((length, from)) = socket.recv_from(&mut query) {
-            let (name, end) = question(&query[..length]);
-            let is_a = query[end - 4..end] == [0, 1, 0, 1];
-            let Some(addresses) = answer(&name) else { continue };
-            let known = if addresses.is_empty() { 3 } else { 0 };
-            let addresses = if is_a { addresses } else { Vec::new() };
-            let count = u8::try_from(addresses.len()).unwrap();
-            let mut reply = query[..2].to_vec();
-            reply.extend([0x81, 0x80 | known, 0, 1, 0, count, 0, 0, 0, 0]);
-            reply.extend(&query[12..end]);
-            for address in addresses {
-                // The name of the question, A, IN, a minute, four octets.
-                reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
-                reply.extend(address.octets());
-            }
-            socket.send_to(&reply, from).unwrap();
-        }
-    });
-    port
+fn name_server(answer: impl Fn(&str) -> Option<Vec<Ipv4Addr>> + Send + 'static) -> NameServer {
+    NameServer::start(answer).unwrap()
 }
 
-/// The name that is asked for, and where the question ends.
-fn question(query: &[u8]) -> (String, usize) {
-    let (mut labels, mut at) = (Vec::new(), 12);
-    while query[at] != 0 {
-        let end = at + 1 + usize::from(query[at]);
-        labels.push(String::from_utf8_lossy(&query[at + 1..end]).to_lowercase());
-        at = end;
-    }
-    (labels.join("."), at + 5)
-}
-
-fn guard(policy: EgressPolicy, port: u16, search: &[&str]) -> Guard {
+fn guard(policy: EgressPolicy, asked: &NameServer, search: &[&str]) -> Guard {
     let mut server = NameServerConfig::udp(Ipv4Addr::LOCALHOST.into());
-    server.connections[0].port = port;
+    server.connections[0].port = asked.address().port();
     let search = search
         .iter()
         .map(|domain| Name::from_ascii(domain).unwrap())
@@ -65,9 +31,9 @@ fn team(number: i64) -> TeamId {
 
 #[tokio::test]
 async fn a_silent_zone_of_one_team_delays_nobody_else() {
-    let port =
+    let server =
         name_server(|name| (!name.ends_with("silent.example")).then(|| vec![[93, 184, 216, 34].into()]));
-    let guard = guard(EgressPolicy::default(), port, &[]);
+    let guard = guard(EgressPolicy::default(), &server, &[]);
     let mut theirs = JoinSet::new();
     for number in 0..700 {
         let guard = guard.on_behalf_of(team(1));
@@ -92,13 +58,13 @@ async fn a_silent_zone_of_one_team_delays_nobody_else() {
 
 #[tokio::test]
 async fn a_public_name_never_leads_into_a_search_domain() {
-    let port = name_server(|name| {
+    let server = name_server(|name| {
         Some(match name.ends_with(".corp.example") {
             true => vec![Ipv4Addr::LOCALHOST],
             false => Vec::new(),
         })
     });
-    let guard = guard(EgressPolicy::allowing_loopback(), port, &["corp.example."]);
+    let guard = guard(EgressPolicy::allowing_loopback(), &server, &["corp.example."]);
     assert_eq!(
         guard.admit_url("https://hooks.example.com/").await,
         Err(Refusal::Unresolved)
@@ -116,11 +82,11 @@ async fn a_public_name_never_leads_into_a_search_domain() {
 async fn an_answer_is_kept_for_a_while_and_judged_each_time() {
     let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counting = Arc::clone(&asked);
-    let port = name_server(move |_| {
+    let server = name_server(move |_| {
         counting.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         Some(vec![[10, 0, 0, 1].into()])
     });
-    let guard = guard(EgressPolicy::default(), port, &[]);
+    let guard = guard(EgressPolicy::default(), &server, &[]);
     for _ in 0..10 {
         let refused = guard.admit_url("https://hooks.example.com/").await.unwrap_err();
         assert_eq!(refused.reason(), "ADDRESS_NOT_PUBLIC");
@@ -133,7 +99,15 @@ async fn an_answer_is_kept_for_a_while_and_judged_each_time() {
 
 #[tokio::test]
 async fn this_machine_has_its_name_without_a_name_server() {
-    let port = name_server(|_| None);
-    let guard = guard(EgressPolicy::allowing_loopback(), port, &[]);
+    let server = name_server(|_| None);
+    let guard = guard(EgressPolicy::allowing_loopback(), &server, &[]);
     guard.admit_url("http://localhost:8080/").await.unwrap();
+}
+
+#[tokio::test]
+async fn name_servers_are_asked_at_their_ports() {
+    let server = name_server(|_| Some(vec![[93, 184, 216, 34].into()]));
+    let resolver = DnsResolver::asking_at(&[server.address()]);
+    let guard = Guard::with_resolver(EgressPolicy::default(), Arc::new(resolver));
+    assert!(guard.admit_url("https://hooks.example.com/").await.is_ok());
 }

@@ -29,6 +29,24 @@ pub(super) enum Owner {
     Network(IpAddr),
 }
 
+impl Owner {
+    /// The owner of a caller's share: its team, or the caller itself. Services have none.
+    pub(super) fn of(principal: &Principal) -> Option<Self> {
+        match principal.own_team() {
+            Some(team) => Some(Self::Team(team)),
+            None => Self::caller(principal),
+        }
+    }
+
+    fn caller(principal: &Principal) -> Option<Self> {
+        match principal {
+            Principal::Service => None,
+            Principal::ApiKey { key_id, .. } => Some(Self::Key(*key_id)),
+            Principal::Member { member_id, .. } => Some(Self::Member(*member_id)),
+        }
+    }
+}
+
 /// Permit of one call or stream.
 pub(super) type CallPermit = MemoryPermit<Owner>;
 
@@ -91,14 +109,10 @@ fn take(
     principal: &Principal,
     units: usize,
 ) -> Result<Option<CallPermit>, Problem> {
-    let (team, caller) = match principal {
-        Principal::Service => return Ok(None),
-        Principal::ApiKey { key_id, team_id, .. } => (*team_id, Owner::Key(*key_id)),
-        Principal::Member {
-            member_id, team_id, ..
-        } => (Some(*team_id), Owner::Member(*member_id)),
+    let Some(caller) = Owner::caller(principal) else {
+        return Ok(None);
     };
-    let permit = match team {
+    let permit = match principal.own_team() {
         Some(team) => shares.take_within(Owner::Team(team), caller, units),
         None => shares.take(caller, units),
     };

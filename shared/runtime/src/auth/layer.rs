@@ -18,8 +18,9 @@ use tower::{Layer, Service};
 use watchbell_model::clock::SharedClock;
 use watchbell_model::secret::Secret;
 
-use super::concurrency::{ConcurrencyLimits, network};
+use super::concurrency::{ConcurrencyLimits, Owner, network};
 use super::rate::{Budget, RateLimit};
+use super::run_queue::{RunQueue, RunQueues};
 use super::session::{Session, StillGood};
 use super::table::{self, Access};
 use super::{Authenticator, Grant, KeyHash, Principal, hash_key};
@@ -33,6 +34,9 @@ const KEY_PREFIX: &str = "wbk_";
 
 /// No credential is longer than this, in bytes.
 const MAX_CREDENTIAL: usize = 8 * 1024;
+
+/// Cost of opening a stream, in calls: it reads its starting position, and stays.
+const OPENING: NonZeroU32 = NonZeroU32::new(4).unwrap();
 
 /// Verifier of signed-in users' tokens.
 #[async_trait]
@@ -73,6 +77,7 @@ struct Auth {
     trust_certificates: bool,
     rate: Arc<RateLimit>,
     limits: ConcurrencyLimits,
+    queues: RunQueues,
 }
 
 /// Credential of a call.
@@ -110,6 +115,7 @@ impl AuthLayer {
                 trust_certificates: false,
                 rate: Arc::new(rate),
                 limits: ConcurrencyLimits::new(limits),
+                queues: RunQueues::default(),
             }),
         }
     }
@@ -262,20 +268,23 @@ where
                 Ok(admitted) => admitted,
                 Err(problem) => return Ok(Status::from(problem).into_http()),
             };
+            let mut budget = Budget::default();
+            let owner = principal.as_ref().map_or(Some(Owner::Network(peer)), Owner::of);
+            let queue = owner.map_or_else(RunQueue::default, |owner| auth.queues.of(owner));
             if let Some(principal) = principal {
                 if let Some(team) = principal.own_team() {
                     tracing::Span::current().record("team", tracing::field::display(team));
                 }
+                budget = Budget::new(Arc::clone(&auth.rate), principal);
                 request.extensions_mut().insert(principal);
-                request
-                    .extensions_mut()
-                    .insert(Budget::new(Arc::clone(&auth.rate), principal));
+                request.extensions_mut().insert(budget.clone());
             }
             // The messages of a stream are taken one by one, by a handler that bounds how many it holds.
             if rpc.is_some_and(|rpc| !rpc.client_streams) {
-                request = request.map(|body| session.measure(body));
+                request = request.map(|body| session.measure(body, budget));
             }
-            Ok(session.attach(inner.call(request).await?))
+            request.extensions_mut().insert(queue.clone());
+            Ok(session.attach(queue.queue(inner.call(request)).await?))
         })
     }
 }
@@ -306,7 +315,8 @@ impl Auth {
             expires_at,
         } = self.grant(&credential, peer).await?;
         access.check(&principal)?;
-        self.rate.charge(&principal, NonZeroU32::MIN)?;
+        let cost = if stays_open { OPENING } else { NonZeroU32::MIN };
+        self.rate.charge(&principal, cost)?;
         let place = if stays_open {
             self.limits.stream(&principal)?
         } else {
@@ -419,11 +429,16 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let session = match self.auth.limits.anonymous(peer(request.extensions())) {
+        let peer = peer(request.extensions());
+        let session = match self.auth.limits.anonymous(peer) {
             Ok(place) => Session::anonymous(place),
             Err(problem) => return Box::pin(async { Ok(refused(false, problem)) }),
         };
-        let answer = self.inner.call(request.map(|body| session.measure(body)));
+        let queue = self.auth.queues.of(Owner::Network(peer));
+        let answer = self
+            .inner
+            .call(request.map(|body| session.measure(body, Budget::default())));
+        let answer = queue.queue(answer);
         Box::pin(async move {
             let response = answer.await?;
             // An admitted stream has a session of its own.

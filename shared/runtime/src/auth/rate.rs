@@ -1,10 +1,11 @@
 //! Rate limits (GCRA) by what calls cost: a call costs one, and each event beyond the first costs one more, and one more
-//! for each 4 KiB that it fills. Each key and member has a budget of its own, and all those of a team share another one, so
+//! for each 4 KiB that it fills. A body is charged by its length while it comes, before anything is read of it, which counts
+//! towards the cost of its events. Each key and member has a budget of its own, and all those of a team share another one, so
 //! that neither a runaway backend nor a team with many keys slows anybody else. Services of Watchbell are not counted.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use governor::clock::{Clock as GovernorClock, Reference};
@@ -34,10 +35,18 @@ pub(super) struct RateLimit {
     checks: AtomicU32,
 }
 
-/// Rate limit of one request's caller, for handlers that know the request's cost. A request without authentication
-/// has no limit.
+/// Rate limit of one request's caller, for handlers that know the request's cost. Charges for the request's body
+/// count towards that cost: a call that is refused for its cost has paid for its body. A request without
+/// authentication has no limit.
 #[derive(Clone, Default)]
-pub struct Budget(Option<(Arc<RateLimit>, Principal)>);
+pub struct Budget(Option<Arc<Account>>);
+
+struct Account {
+    rate: Arc<RateLimit>,
+    principal: Principal,
+    /// Units charged for the body and not credited to the request's cost yet.
+    paid: AtomicUsize,
+}
 
 /// Our clock as governor wants it.
 #[derive(Debug, Clone)]
@@ -98,7 +107,11 @@ impl RateLimit {
 
 impl Budget {
     pub(super) fn new(rate: Arc<RateLimit>, principal: Principal) -> Self {
-        Self(Some((rate, principal)))
+        Self(Some(Arc::new(Account {
+            rate,
+            principal,
+            paid: AtomicUsize::new(0),
+        })))
     }
 
     /// The rate limit of a request's caller.
@@ -106,21 +119,42 @@ impl Budget {
         request.extensions().get().cloned().unwrap_or_default()
     }
 
-    /// Charges the cost beyond that of the call itself.
+    /// Charges for a part of the request's body.
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED`, saying when it fits.
+    pub(super) fn charge_body(&self, cost: usize) -> Result<(), Problem> {
+        let Some(account) = &self.0 else { return Ok(()) };
+        account.charge(cost)?;
+        account.paid.fetch_add(cost, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Charges the cost beyond that of the call itself and its body.
     ///
     /// # Errors
     /// `RESOURCE_EXHAUSTED`, with the time when it fits.
     pub fn charge(&self, cost: usize) -> Result<(), Problem> {
-        match (&self.0, NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX))) {
-            (Some((rate, principal)), Some(cost)) => rate.charge(principal, cost),
-            _ => Ok(()),
-        }
+        let Some(account) = &self.0 else { return Ok(()) };
+        let paid = account.paid.swap(0, Ordering::Relaxed);
+        account.charge(cost.saturating_sub(paid))
     }
 
     /// Charges a message of a stream, and waits until it fits: flow control then slows its sender down.
     pub async fn charge_when_it_fits(&self, cost: usize) {
         while let Err(Problem::Overloaded { retry_after }) = self.charge(cost) {
             tokio::time::sleep(retry_after).await;
+        }
+    }
+}
+
+// === impl Account ===
+
+impl Account {
+    fn charge(&self, cost: usize) -> Result<(), Problem> {
+        match NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX)) {
+            Some(cost) => self.rate.charge(&self.principal, cost),
+            None => Ok(()),
         }
     }
 }
@@ -210,6 +244,25 @@ mod tests {
         clock.advance(Duration::from_secs(10));
         assert!(limit.charge(&caller, number(5_000)).is_ok());
         assert!(limit.charge(&caller, ONE).is_err());
+    }
+
+    #[test]
+    fn a_body_is_charged_while_it_comes_and_counts_towards_what_is_in_it() {
+        let clock = ManualClock::shared();
+        let limit = Arc::new(RateLimit::new(number(100), number(100), clock.clone()));
+        let caller = key(None);
+        let budget = || Budget::new(Arc::clone(&limit), caller);
+        let refused = budget();
+        refused.charge_body(20).unwrap();
+        assert!(
+            refused.charge(101).is_err(),
+            "it has paid for its body all the same"
+        );
+        let accepted = budget();
+        accepted.charge_body(20).unwrap();
+        accepted.charge(70).unwrap();
+        assert!(budget().charge_body(11).is_err(), "20 and 70 of the 100 are gone");
+        assert!(budget().charge_body(10).is_ok());
     }
 
     #[test]

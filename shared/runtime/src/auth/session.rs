@@ -14,6 +14,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Status;
 
 use super::concurrency::{CALL, CallPermit};
+use super::rate::Budget;
 use crate::memory_budget::UNIT_BYTES;
 use crate::problem::{DEFAULT_RETRY, Problem};
 
@@ -84,14 +85,15 @@ impl Session {
         })
     }
 
-    /// A request's body whose size is charged to the permit.
-    pub(super) fn measure(&self, body: Body) -> Body {
+    /// A request's body whose size is charged to the permit and to the rate limit.
+    pub(super) fn measure(&self, body: Body, budget: Budget) -> Body {
         if self.0.permit.is_none() {
             return body;
         }
         Body::new(Measured {
             body,
             session: self.clone(),
+            budget,
             bytes: 0,
             units: CALL,
         })
@@ -122,18 +124,27 @@ impl Opened {
 struct Measured {
     body: Body,
     session: Session,
+    budget: Budget,
     bytes: usize,
     units: usize,
 }
 
 impl Measured {
-    /// Charges `bytes` more, if they fit.
-    fn fits(&mut self, bytes: usize) -> bool {
+    /// Charges `bytes` more.
+    fn charge(&mut self, bytes: usize) -> Result<(), Problem> {
         self.bytes += bytes;
         let needed = (self.bytes / UNIT_BYTES).saturating_sub(self.units);
+        if needed == 0 {
+            return Ok(());
+        }
         self.units += needed;
-        let permit = self.session.0.permit.as_ref();
-        needed == 0 || permit.is_none_or(|permit| permit.grow(needed))
+        self.budget.charge_body(needed)?;
+        match &self.session.0.permit {
+            Some(permit) if !permit.grow(needed) => Err(Problem::Overloaded {
+                retry_after: DEFAULT_RETRY,
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -148,11 +159,8 @@ impl HttpBody for Measured {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
-            && !self.fits(data.len())
+            && let Err(full) = self.charge(data.len())
         {
-            let full = Problem::Overloaded {
-                retry_after: DEFAULT_RETRY,
-            };
             return Poll::Ready(Some(Err(axum::Error::new(Status::from(full)))));
         }
         Poll::Ready(frame)

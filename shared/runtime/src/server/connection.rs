@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::Request;
@@ -13,12 +13,12 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::io::InspectReader;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::{Service as _, ServiceExt as _};
 
 use super::connections::Connection;
+use super::paced::Paced;
 use super::web::WebService;
 use crate::peer::Peer;
 
@@ -102,13 +102,8 @@ impl Protocol {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (address, activity) = (who.address, &who.activity);
-        let received = Arc::new(AtomicUsize::new(0));
-        let counted = {
-            let received = Arc::clone(&received);
-            InspectReader::new(stream, move |bytes: &[u8]| {
-                received.fetch_add(bytes.len(), Ordering::Relaxed);
-            })
-        };
+        let paced = Paced::new(stream);
+        let received = paced.received();
         let peer = Peer::new(address, certified, Arc::clone(activity));
         let app = self.app.clone();
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
@@ -116,7 +111,7 @@ impl Protocol {
             let mut app = app.clone();
             async move { app.ready().await?.call(request.map(tonic::body::Body::new)).await }
         });
-        let mut connection = std::pin::pin!(self.http.serve_connection(TokioIo::new(counted), service));
+        let mut connection = std::pin::pin!(self.http.serve_connection(TokioIo::new(paced), service));
         let silent = async {
             tokio::time::sleep(OPENING).await;
             if activity.has_begun() || received.load(Ordering::Relaxed) >= PREFACE {

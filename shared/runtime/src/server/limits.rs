@@ -35,6 +35,9 @@ const STREAM_DRAIN: Duration = Duration::from_millis(500);
 /// How long a stream may continue during shutdown.
 const STREAM_STOP: Duration = Duration::from_millis(1_500);
 
+/// Frames that a stream sends before it yields to other tasks: many busy streams must not occupy the threads.
+const TURN: usize = 8;
+
 /// Puts the limits before a router.
 #[derive(Clone)]
 pub(super) struct LimitLayer {
@@ -135,6 +138,7 @@ where
                     stop,
                     _open: open,
                     idle: None,
+                    turn: 0,
                     ended: false,
                 })
             }))
@@ -221,6 +225,8 @@ struct Limited {
     stop: CancellationToken,
     _open: Option<Open>,
     idle: Option<Box<Idle>>,
+    /// Frames of this turn.
+    turn: usize,
     ended: bool,
 }
 
@@ -298,7 +304,13 @@ impl HttpBody for Limited {
         if this.ended {
             return Poll::Ready(None);
         }
+        if this.turn == TURN {
+            this.turn = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let frame = Pin::new(&mut this.body).poll_frame(cx);
+        this.turn = if frame.is_ready() { this.turn + 1 } else { 0 };
         // An answer that is ready at once costs nothing extra.
         let over = if frame.is_pending() || this.idle.is_some() {
             this.over(cx, frame.is_pending())

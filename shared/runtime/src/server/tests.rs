@@ -304,13 +304,19 @@ async fn a_deadline_of_the_caller_is_kept_and_named() {
     );
 }
 
-async fn h2_sender(address: SocketAddr) -> hyper::client::conn::http2::SendRequest<axum::body::Body> {
+type H2Sender = hyper::client::conn::http2::SendRequest<axum::body::Body>;
+
+async fn h2_sender(address: SocketAddr) -> H2Sender {
+    h2_connection(address).await.0
+}
+
+/// A connection's sender, and what ends with the connection.
+async fn h2_connection(address: SocketAddr) -> (H2Sender, JoinHandle<hyper::Result<()>>) {
     let stream = TcpStream::connect(address).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(stream);
     let executor = hyper_util::rt::TokioExecutor::new();
     let (sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
-    tokio::spawn(connection);
-    sender
+    (sender, tokio::spawn(connection))
 }
 
 #[tokio::test]
@@ -772,4 +778,54 @@ async fn a_connection_that_says_nothing_useful_is_closed() {
         let closed = tokio::time::timeout(std::time::Duration::from_secs(11), stream.read_to_end(&mut rest));
         assert!(closed.await.is_ok(), "{said:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tls_handshake_has_ten_seconds() {
+    let authority = Authority::new();
+    let world = World::new(Some(authority.certify("server"))).await;
+    // Nothing, and the first bytes of a handshake (RFC 8446 §5.1) that goes on no further.
+    for said in [&b""[..], &[22, 3, 1, 2, 0, 1]] {
+        let began = tokio::time::Instant::now();
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        assert_eq!(began.elapsed().as_secs(), 10, "{said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_requests_is_closed_after_five_minutes() {
+    let world = World::new(None).await;
+    let (mut sender, closed) = h2_connection(world.address).await;
+    let ask = || {
+        Request::get("http://x/healthz")
+            .body(axum::body::Body::empty())
+            .unwrap()
+    };
+    for _ in 0..2 {
+        // Each request counts: it is idle anew afterwards.
+        tokio::time::sleep(std::time::Duration::from_secs(4 * 60)).await;
+        let answer = sender.send_request(ask()).await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    let idle = tokio::time::Instant::now();
+    let _ = closed.await.unwrap();
+    assert_eq!(idle.elapsed().as_secs(), 5 * 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_alive_connection_of_http_1_is_closed_after_half_a_minute() {
+    let world = World::new(None).await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let began = tokio::time::Instant::now();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    assert_eq!(began.elapsed().as_secs(), 30);
 }

@@ -98,6 +98,9 @@ pub struct EgressSettings {
     /// Networks that may be dialled although they are not public, `10.1.0.0/16`.
     #[serde(deserialize_with = "read::list")]
     pub allow: Vec<IpNet>,
+    /// Name servers that are asked instead of those of `/etc/resolv.conf`, `10.0.0.2:53`.
+    #[serde(deserialize_with = "read::list")]
+    pub name_servers: Vec<SocketAddr>,
     /// Certificate authorities (PEM, one or many) that every outgoing TLS connection trusts besides Mozilla's.
     pub ca_file: Option<PathBuf>,
 }
@@ -107,7 +110,7 @@ pub struct EgressSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
     /// Calls of one key or member in the long run, and twice as many of a team. Each event beyond the first of a call counts
-    /// as a call, and so does each 4 KiB of an event.
+    /// as a call, and so does each 4 KiB of an event or body. Opening a stream counts as four.
     pub calls_per_second: NonZeroU32,
     /// Calls at once.
     pub burst: NonZeroU32,

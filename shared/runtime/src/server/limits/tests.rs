@@ -225,3 +225,24 @@ fn grpc_timeout_is_read_as_the_protocol_says() {
         assert_eq!(read(text), None, "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_stream_with_much_to_say_lets_others_run_in_between() {
+    use futures::FutureExt as _;
+
+    let limits = LimitLayer::new(&LimitSettings::default(), CancellationToken::new());
+    let talking = limits.layer(tower::service_fn(async |_: Request<Body>| {
+        let frames = futures::stream::iter((0..20).map(|_| Ok::<_, Infallible>(Bytes::from_static(b"x"))));
+        Ok::<_, Infallible>(Response::new(Body::from_stream(frames)))
+    }));
+    let mut body = talking.oneshot(request(None)).await.unwrap().into_body();
+    let mut turns = vec![0];
+    loop {
+        match body.frame().now_or_never() {
+            Some(Some(_)) => *turns.last_mut().unwrap() += 1,
+            Some(None) => break,
+            None => turns.push(0),
+        }
+    }
+    assert_eq!(turns, [TURN, TURN, 4]);
+}
