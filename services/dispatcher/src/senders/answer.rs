@@ -270,7 +270,7 @@ mod tests {
             assert_eq!((report.error_code.as_str(), report.ambiguous), (code, ambiguous));
             assert_eq!(report.verdict, Verdict::Retryable { retry_after: None });
         }
-        let report = unanswered(&SendError::Refused(watchbell_egress::guard::Refusal::Scheme));
+        let report = unanswered(&SendError::Refused(watchbell_egress::Refusal::Scheme));
         assert_eq!(
             (report.verdict, report.error_code.as_str()),
             (Verdict::Permanent, "refused.url_scheme")
