@@ -1,4 +1,4 @@
-//! What a team did in a period and in the one before, counted event by event in bounded memory. Pure.
+//! Counts of what a team did in a period and in the one before, made event by event in bounded memory. Pure.
 //!
 //! Any event that is no test counts, by these fields of its `data`:
 //!
@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | audits delivered | events of type `audit.delivered` |
 //! | Atlas alerts | events of type `atlas.alert.fired` |
-//! | credits consumed | the sum of `credits_consumed`, a number not below zero, to a millionth |
+//! | credits consumed | the sum of `credits_consumed`, a number not below zero, each to a hundredth |
 //! | credits remaining | `credits_remaining` of the newest event up to the period's end that has it |
 //! | submitters | `submitter`: how many audits each submitted |
 //! | late | how many of the events were counted although they happened before the period |
@@ -27,18 +27,20 @@ use watchbell_model::text::line;
 
 use crate::schedule::Period;
 
-/// So many different names are counted exactly in each list. With more, the least active make room (Misra and Gries):
-/// whoever did more than one part in so many is still listed. At most 320 characters a name make 6 MB a list.
+/// Different names that are counted in each list; further ones count as [`OTHERS`]. At most 320 characters a name make
+/// 6 MB a list.
 const MAX_NAMES: usize = 10_000;
-/// So many different things are told apart; further ones count with every event. 24 MB at most.
+/// The names beyond [`MAX_NAMES`], as one contributor at the end of the list.
+const OTHERS: &str = "others";
+/// Different things that are told apart; further ones count with every event. 24 MB at most.
 const MAX_THINGS: usize = 1 << 20;
-/// Of each list.
+/// Contributors that each list names.
 const TOP: usize = 5;
-/// No name is longer; the catalog's own bound.
+/// Longest name, in characters; the catalog's own bound.
 const MAX_NAME_CHARS: usize = 320;
-/// Credits are summed in whole millionths, so that the order of events does not change a sum.
-const MILLIONTHS: f64 = 1_000_000.0;
-/// A larger number of credits is a mistake, and counts as this many; the schemas of built-in types refuse it.
+/// Credits are summed in whole hundredths, so that the order of events does not change a sum; mails show no more.
+const CENTS: f64 = 100.0;
+/// A larger number of credits in an event is a mistake, and counts as this many; the schemas of built-in types refuse it.
 const MAX_CREDITS: f64 = 1e15;
 
 /// What a digest needs to know of an event.
@@ -129,7 +131,7 @@ pub struct Contributor {
 struct Counts {
     audits_delivered: u64,
     atlas_alerts: u64,
-    millionths_consumed: i128,
+    cents_consumed: u64,
     remaining: Option<Remaining>,
     submitters: Names,
     acknowledgers: Names,
@@ -144,8 +146,12 @@ struct Remaining {
     credits: f64,
 }
 
+/// Counts by name, and that of all names beyond [`MAX_NAMES`].
 #[derive(Debug, Default)]
-struct Names(HashMap<String, u64>);
+struct Names {
+    counts: HashMap<String, u64>,
+    others: u64,
+}
 
 // === impl Summary ===
 
@@ -200,8 +206,8 @@ impl Summary {
                 previous: previous.atlas_alerts,
             },
             credits_consumed: Figure {
-                current: credits(current.millionths_consumed),
-                previous: credits(previous.millionths_consumed),
+                current: credits(current.cents_consumed),
+                previous: credits(previous.cents_consumed),
             },
             credits_remaining: Figure {
                 // A week in which nobody said leaves them as they were.
@@ -242,9 +248,13 @@ impl Counts {
             _ => {}
         }
         if let Some(consumed) = amount(fact.data, "credits_consumed") {
-            #[expect(clippy::cast_possible_truncation, reason = "bounded by MAX_CREDITS")]
-            let millionths = (consumed * MILLIONTHS).round() as i128;
-            self.millionths_consumed = self.millionths_consumed.saturating_add(millionths);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "not negative, and bounded by MAX_CREDITS"
+            )]
+            let cents = (consumed * CENTS).round() as u64;
+            self.cents_consumed = self.cents_consumed.saturating_add(cents);
         }
         if let Some(credits) = amount(fact.data, "credits_remaining") {
             let said = Remaining {
@@ -283,33 +293,31 @@ impl Counts {
 
 impl Names {
     fn count(&mut self, name: &str) {
-        if let Some(count) = self.0.get_mut(name) {
+        if let Some(count) = self.counts.get_mut(name) {
             *count += 1;
-        } else if self.0.len() < MAX_NAMES {
-            self.0.insert(name.to_owned(), 1);
+        } else if self.counts.len() < MAX_NAMES {
+            self.counts.insert(name.to_owned(), 1);
         } else {
-            self.0.retain(|_, count| {
-                *count -= 1;
-                *count > 0
-            });
+            self.others += 1;
         }
     }
 }
 
-/// The most active, ties by name.
+/// The most active, ties by name, and after them the names that were not counted apart.
 fn top(current: &Names, previous: &Names) -> Vec<Contributor> {
-    let mut all: Vec<_> = current.0.iter().collect();
+    let mut all: Vec<_> = current.counts.iter().collect();
     all.sort_unstable_by(|(name, count), (other, others)| others.cmp(count).then(name.cmp(other)));
     all.truncate(TOP);
-    all.into_iter()
-        .map(|(name, count)| Contributor {
-            name: name.clone(),
-            count: Figure {
-                current: *count,
-                previous: previous.0.get(name).copied().unwrap_or_default(),
-            },
-        })
-        .collect()
+    let contributor = |name: &str, current, previous| Contributor {
+        name: name.to_owned(),
+        count: Figure { current, previous },
+    };
+    let before = |name| previous.counts.get(name).copied().unwrap_or_default();
+    let named = all
+        .into_iter()
+        .map(|(name, count)| contributor(name, *count, before(name)));
+    let others = (current.others > 0).then(|| contributor(OTHERS, current.others, previous.others));
+    named.chain(others).collect()
 }
 
 /// What somebody contributed to: its kind and id.
@@ -335,8 +343,8 @@ fn name(data: &Map<String, Value>, field: &str) -> Option<String> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "people read at most fifteen digits")]
-fn credits(millionths: i128) -> f64 {
-    millionths as f64 / MILLIONTHS
+fn credits(cents: u64) -> f64 {
+    cents as f64 / CENTS
 }
 
 #[cfg(test)]
@@ -594,14 +602,20 @@ mod tests {
     }
 
     #[test]
-    fn memory_stays_bounded_and_the_most_active_are_still_listed() {
+    fn names_beyond_the_bound_are_listed_as_others() {
         let mut names = Names::default();
-        for round in 0..5 * MAX_NAMES {
+        for round in 0..2 * MAX_NAMES {
             names.count(&format!("somebody {round}"));
             names.count("ann");
         }
-        assert!(names.0.len() <= MAX_NAMES);
-        assert_eq!(top(&names, &Names::default())[0].name, "ann");
+        assert_eq!(names.counts.len(), MAX_NAMES);
+        let listed = top(&names, &Names::default());
+        assert_eq!((listed.len(), listed[0].name.as_str()), (TOP + 1, "ann"));
+        let others = &listed[TOP];
+        assert_eq!(
+            (others.name.as_str(), others.count.current),
+            (OTHERS, MAX_NAMES as u64 + 1)
+        );
     }
 
     const TYPES: [&str; 6] = [
@@ -677,12 +691,12 @@ mod tests {
             previous: of_type(&before, wanted),
         };
         let consumed = |events: &[&Emitted]| {
-            let thousandths: f64 = events
+            let cents: f64 = events
                 .iter()
                 .filter_map(|event| event.data["credits_consumed"].as_f64())
-                .map(|c| (c * 1000.0).round())
+                .map(|credits| (credits * 100.0).round())
                 .sum();
-            thousandths / 1000.0
+            cents / 100.0
         };
         let remaining = |events: &[&Emitted]| {
             let mut said: Vec<_> = events

@@ -1,7 +1,7 @@
-//! Opening a TCP connection to one of several judged addresses.
+//! Opening a TCP connection to one of several judged addresses by Happy Eyeballs (RFC 8305 §5).
 //!
-//! Happy Eyeballs (RFC 8305 §5): the next address is tried a quarter of a second after the last one, or at once when that
-//! one fails, because a host whose IPv6 is broken should not cost every delivery its whole time-out.
+//! The next address is tried 250 ms after the last one, or at once when that one fails: a host whose IPv6 is broken should
+//! not cost every delivery its whole time-out.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use tokio::time;
 
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// The time of tokio's timers, which tests pause and advance.
+/// Current time of tokio's timers, which tests pause and advance.
 pub(crate) fn now() -> time::Instant {
     time::sleep(Duration::ZERO).deadline()
 }
 
-/// The first connection that opens within `timeout`; Nagle's algorithm is off on it.
+/// Opens the first connection that succeeds within `timeout`, with Nagle's algorithm off.
 pub(crate) async fn dial(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
     let stream = time::timeout(timeout, race(addresses, TcpStream::connect))
         .await

@@ -1,4 +1,4 @@
-//! Names to addresses by DNS, without a thread for each look-up.
+//! Asynchronous DNS resolver (hickory), without a thread for each look-up.
 //!
 //! `/etc/hosts` comes first, and `/etc/resolv.conf` names the servers; both are read again when they have changed. Search
 //! domains are for internal names alone (one label, or a suffix such as `svc`): a public name leads to itself.
@@ -18,24 +18,24 @@ use hickory_resolver::system_conf::read_system_conf;
 use crate::guard::internal_name;
 use crate::resolve::Resolver;
 
-/// How long one query to one server may take; it is sent twice.
-const QUERY: Duration = Duration::from_secs(1);
-/// Answers are kept for as long as they say, up to this.
-const KEPT: Duration = Duration::from_secs(30);
-/// That a name does not exist is believed for so long.
-const KEPT_ABSENCE: Duration = Duration::from_secs(5);
-const KEPT_NAMES: u64 = 4096;
+/// Time-out of one query to one server; it is sent twice.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Upper bound for an answer's time to live in the cache.
+const MAX_TTL: Duration = Duration::from_secs(30);
+/// Upper bound for a negative answer's time to live in the cache.
+const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(5);
+const CACHE_SIZE: u64 = 4096;
 const FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
 
-/// The resolver of a process: the system's hosts file and name servers, asked asynchronously.
+/// Resolver over the system's hosts file and name servers.
 #[derive(Default)]
 pub struct DnsResolver {
-    /// Given by the caller, who does not want the system's.
+    /// Instead of the system's name servers.
     servers: Option<ResolverConfig>,
     current: Mutex<Option<Current>>,
 }
 
-/// A resolver, and when the files that it was made of had changed.
+/// Resolver with the modification times of the files that it was built from.
 struct Current {
     changed: [Option<SystemTime>; 2],
     resolver: Arc<TokioResolver>,
@@ -87,12 +87,12 @@ impl DnsResolver {
             // Without name servers the hosts file alone answers.
             None => read_system_conf().unwrap_or_default(),
         };
-        options.timeout = QUERY;
+        options.timeout = QUERY_TIMEOUT;
         options.attempts = 1;
         options.use_hosts_file = ResolveHosts::Always;
-        options.cache_size = KEPT_NAMES;
-        options.positive_max_ttl = Some(KEPT);
-        options.negative_max_ttl = Some(KEPT_ABSENCE);
+        options.cache_size = CACHE_SIZE;
+        options.positive_max_ttl = Some(MAX_TTL);
+        options.negative_max_ttl = Some(MAX_NEGATIVE_TTL);
         options.max_active_requests = usize::from(u16::MAX);
         TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
             .with_options(options)

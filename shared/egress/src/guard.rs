@@ -1,20 +1,21 @@
-//! What may be reached: the policy on addresses, and on the shape of URLs and host names.
+//! Egress policy: which addresses may be reached, and which shapes of URLs and host names.
 //!
-//! Everything here is decided without a look-up, so that a bad URL can be refused while somebody types it. A name
-//! that passes is still judged by its addresses, when it is saved and again when it is dialled (see [`crate::Guard`]).
+//! All of it is decided without a look-up, so that a bad URL can be refused while it is typed. A name that passes is
+//! still judged by its addresses, when it is saved and again when it is dialled (see [`crate::Guard`]).
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::Uri;
 use ipnet::IpNet;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use crate::ranges::{self, AddressKind};
 
 /// The longest URL that is accepted, in bytes. Slack allows 3,000 in a message; webhooks in use stay under 1,000.
-pub const MAX_URL_LEN: usize = 4096;
+const MAX_URL_LEN: usize = 4096;
 
 /// Why something may not be reached. Never carries a path, a query or a user name: webhook URLs are secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +47,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// A stable word for this refusal, for `reason` fields and metrics.
+    /// Stable code of this refusal, for `reason` fields and metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -62,7 +63,7 @@ impl Refusal {
     }
 }
 
-/// Which addresses may be dialled: every public one, and those on the allow-list.
+/// Policy on addresses: every public one may be dialled, and those on the allow-list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EgressPolicy {
@@ -79,11 +80,9 @@ pub(crate) enum Demand {
     AllowListed,
 }
 
-/// A URL that passed the guard's rules on shape. Cheap to clone; prints only its origin.
+/// A URL that passed the guard's rules on shape, without a fragment. Cheap to clone; prints only its origin.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct GuardedUrl {
-    uri: Uri,
-}
+pub struct GuardedUrl(Arc<Url>);
 
 impl EgressPolicy {
     /// A policy with an allow-list.
@@ -116,7 +115,7 @@ impl EgressPolicy {
     /// # Errors
     /// Why not; see [`Refusal`].
     pub fn check_url(&self, text: &str) -> Result<GuardedUrl, Refusal> {
-        let url = parse_strictly(text)?;
+        let mut url = parse_strictly(text)?;
         let tls = match url.scheme() {
             "https" => true,
             "http" => false,
@@ -128,10 +127,11 @@ impl EgressPolicy {
             Host::Ipv6(ip) => self.judge_literal(IpAddr::V6(ip), tls)?,
             Host::Domain(name) => self.check_name(name, tls)?,
         }
-        let uri: Uri = url[..url::Position::AfterQuery]
-            .parse()
+        url.set_fragment(None);
+        url.as_str()
+            .parse::<Uri>()
             .map_err(|_| Refusal::Malformed("it holds characters that HTTP does not allow"))?;
-        Ok(GuardedUrl { uri })
+        Ok(GuardedUrl(Arc::new(url)))
     }
 
     /// Whether a host name may be reached at all, before its addresses are known. `tls` says whether the connection
@@ -192,33 +192,31 @@ impl EgressPolicy {
 impl GuardedUrl {
     /// The whole URL as HTTP wants it. It is a secret: it must not be logged.
     #[must_use]
-    pub fn expose(&self) -> &Uri {
-        &self.uri
+    pub fn expose(&self) -> &Url {
+        &self.0
     }
 
     /// The host, without port; an IPv6 literal keeps its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.uri.host().unwrap_or_default()
+        self.0.host_str().unwrap_or_default()
     }
 
-    /// Host and port as the URL has them, which leaves the scheme's own port out.
-    pub(crate) fn authority(&self) -> &str {
-        self.uri.authority().map_or("", http::uri::Authority::as_str)
+    /// Scheme, host and port, which leaves the scheme's own port out. Requests to one origin may share connections.
+    pub(crate) fn origin(&self) -> &str {
+        &self.0[..Position::BeforePath]
     }
 
     /// The port, given or implied.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.uri
-            .port_u16()
-            .unwrap_or(if self.is_tls() { 443 } else { 80 })
+        self.0.port_or_known_default().unwrap_or_default()
     }
 
     /// Whether the scheme is `https`.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        self.uri.scheme() == Some(&http::uri::Scheme::HTTPS)
+        self.0.scheme() == "https"
     }
 }
 
@@ -243,8 +241,8 @@ pub(crate) fn bare_host(host: &str) -> &str {
         .unwrap_or(host)
 }
 
-/// The WHATWG parser forgives much (tabs, backslashes, missing slashes); what it would have to mend is refused, because
-/// whoever wrote it and whoever reads it later may understand two different hosts.
+/// Parses a URL and refuses what the WHATWG parser would repair (tabs, backslashes, missing slashes): its author and its
+/// next reader may understand two different hosts.
 fn parse_strictly(text: &str) -> Result<Url, Refusal> {
     if text.len() > MAX_URL_LEN {
         return Err(Refusal::Malformed("it is too long"));
@@ -280,7 +278,7 @@ fn parse_strictly(text: &str) -> Result<Url, Refusal> {
     Ok(url)
 }
 
-/// Why a name belongs to this machine or an internal network, whatever it resolves to. RFC 6761, RFC 6762, RFC 8375,
+/// Reason why a name belongs to this machine or an internal network, whatever it resolves to. RFC 6761, RFC 6762, RFC 8375,
 /// RFC 9476, ICANN's `.internal`, and the suffixes that home routers and directories use.
 pub(crate) fn internal_name(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();

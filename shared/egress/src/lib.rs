@@ -1,17 +1,18 @@
 //! The only way out of the process: guarded HTTP and SMTP clients.
 //!
-//! Every destination is judged twice by one [`Guard`]: when somebody saves it, and again at connection, on the very
-//! address that is dialled. This crate sends bytes and says precisely how far they got; what an answer means for a
-//! delivery is decided by its caller.
+//! One [`Guard`] judges every destination twice: when it is saved, and again at connection, on the very address that is
+//! dialled. HTTP is `reqwest`'s, SMTP is spoken here. An error says whether the request may have arrived; what an answer means for a
+//! delivery is the caller's decision.
 
+mod cause;
 mod dial;
 mod dns;
-pub mod guard;
-pub mod http;
+mod guard;
+mod http;
+mod look_ups;
 mod ranges;
 mod resolve;
-mod shares;
-pub mod smtp;
+mod smtp;
 mod tls;
 
 pub use self::dns::DnsResolver;

@@ -1,7 +1,7 @@
-//! Names to addresses, each address judged.
+//! Guarded name resolution: the addresses of a host, each judged by the policy.
 //!
-//! [`Guard`] is the policy with a resolver. The addresses that it hands out are the ones that get dialled: nobody
-//! looks a name up a second time, so an answer that changes between check and connection (rebinding) gains nothing.
+//! [`Guard`] is the policy with a resolver. The addresses that it returns are the ones that are dialled, without a second
+//! look-up, so an answer that changes between check and connection (DNS rebinding) gains nothing.
 
 use std::fmt;
 use std::io;
@@ -15,24 +15,25 @@ use watchbell_model::ids::TeamId;
 
 use crate::dns::DnsResolver;
 use crate::guard::{Demand, EgressPolicy, GuardedUrl, Refusal, bare_host};
-use crate::shares::Shares;
+use crate::look_ups::LookUpLimits;
 use crate::tls::Authorities;
 
-/// Looks host names up. A trait so that tests can answer differently each time.
+/// Resolver of host names. A trait so that tests can answer differently each time.
 pub trait Resolver: Send + Sync + fmt::Debug {
     /// All addresses of `host`, in the order of preference.
     fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
 }
 
-/// How long a look-up may take, the wait for a place among the team's others included.
-const LOOK_UP: Duration = Duration::from_secs(3);
+/// Time-out of a look-up, the wait for a permit included.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The policy together with the resolver: answers what may be dialled, and which certificates are believed there.
+/// Egress policy with a resolver and certificate authorities: which addresses may be dialled, and which certificates are
+/// trusted there.
 #[derive(Debug, Clone)]
 pub struct Guard {
     policy: Arc<EgressPolicy>,
     resolver: Arc<dyn Resolver>,
-    shares: Arc<Shares>,
+    limits: Arc<LookUpLimits>,
     team: Option<TeamId>,
     authorities: Authorities,
 }
@@ -44,19 +45,19 @@ impl Guard {
         Self::with_resolver(policy, Arc::new(DnsResolver::default()))
     }
 
-    /// A guard with a resolver of the caller's.
+    /// A guard that asks `resolver`.
     #[must_use]
     pub fn with_resolver(policy: EgressPolicy, resolver: Arc<dyn Resolver>) -> Self {
         Self {
             policy: Arc::new(policy),
             resolver,
-            shares: Arc::default(),
+            limits: Arc::default(),
             team: None,
             authorities: Authorities::default(),
         }
     }
 
-    /// The same guard, whose look-ups count as this team's. All that come of one guard share its teams' places.
+    /// The same guard, whose look-ups count as this team's. Clones of one guard share the limits.
     #[must_use]
     pub fn on_behalf_of(&self, team: TeamId) -> Self {
         Self {
@@ -124,6 +125,15 @@ impl Guard {
             .collect())
     }
 
+    /// Judges the host in `url`: the address that it is, which is dialled without a look-up, or the shape of the name.
+    pub(crate) fn check_host_of(&self, url: &GuardedUrl) -> Result<(), Refusal> {
+        let host = bare_host(url.host());
+        match host.parse() {
+            Ok(ip) => self.policy.judge(ip, EgressPolicy::demand(host, url.is_tls())),
+            Err(_) => self.policy.check_name(host, url.is_tls()),
+        }
+    }
+
     /// The addresses of `host` that may be dialled now. Bad ones among good ones are left out.
     pub(crate) async fn dialable(
         &self,
@@ -156,8 +166,8 @@ impl Guard {
             Host::Domain(name) => name,
         };
         self.policy.check_name(&name, tls)?;
-        let found = tokio::time::timeout(LOOK_UP, async {
-            let _place = self.shares.enter(self.team).await;
+        let found = tokio::time::timeout(LOOK_UP_TIMEOUT, async {
+            let _permit = self.limits.acquire(self.team).await;
             self.resolver.resolve(&name).await
         });
         let Ok(Ok(addresses)) = found.await else {

@@ -1,7 +1,7 @@
-//! The guarded SMTP client: one message to one recipient, and the server's own words back.
+//! Guarded SMTP client: sends one message to one recipient, and returns the server's reply.
 //!
-//! Connections are dialled to judged addresses only while TLS verifies the host's name, and pooled for each server. One
-//! recipient a message, so that a bad mailbox is nobody else's failure (RFC 5321 §4.2.1).
+//! Connections are dialled to judged addresses, TLS verifies the host's name, and idle connections are pooled by server.
+//! Each message has one recipient, so that a bad mailbox fails no other recipient (RFC 5321 §4.2.1).
 
 mod offers;
 mod pool;
@@ -52,7 +52,7 @@ pub struct SmtpServer {
     pub security: Security,
 }
 
-/// The server took the message over. Whether anybody sees it is unknown.
+/// Acceptance of a message by the server. Whether it reaches the mailbox is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmtpAnswer {
     /// The reply code, 2xx.
@@ -131,24 +131,6 @@ impl SmtpError {
             Self::Timeout { after_data: true } | Self::Broken { after_data: true, .. }
         )
     }
-
-    /// A stable word for metrics and logs.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Permanent { .. } => "permanent",
-            Self::Transient { .. } => "transient",
-            Self::Timeout { after_data: false } => "timeout_before_sent",
-            Self::Timeout { after_data: true } => "timeout_after_sent",
-            Self::Broken { .. } => "reset",
-            Self::Refused(_) => "refused",
-            Self::Dns => "dns",
-            Self::Connect(_) => "connect",
-            Self::AuthRefused { .. } | Self::AuthUnavailable(_) => "auth",
-            Self::Tls(_) => "tls",
-            Self::Unsendable(_) => "unsendable",
-        }
-    }
 }
 
 fn maybe_delivered(after_data: bool) -> &'static str {
@@ -159,7 +141,7 @@ fn maybe_delivered(after_data: bool) -> &'static str {
     }
 }
 
-/// Sends mail through any number of servers. Cheap to clone; all clones share the pools.
+/// Guarded SMTP client for any number of servers. Cheap to clone; all clones share the pools.
 #[derive(Clone)]
 pub struct SmtpSender {
     guard: Guard,
@@ -189,7 +171,7 @@ impl SmtpSender {
         let settings = Settings {
             timeout: Duration::from_secs(30),
             hello: host_name(),
-            tls: guard.authorities().connector(&[]),
+            tls: Arc::new(guard.authorities().client_config(&[])).into(),
         };
         Self {
             guard,

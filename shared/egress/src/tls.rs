@@ -1,15 +1,14 @@
-//! Which servers are believed: Mozilla's certificate authorities and the operator's own.
+//! Trusted certificate authorities: Mozilla's and the operator's own.
 
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio_rustls::TlsConnector;
 
 use crate::guard::bare_host;
 
-/// Why the operator's certificate authorities cannot be used.
+/// Why a file of certificate authorities cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// The text is no PEM.
@@ -28,7 +27,7 @@ pub enum AuthorityError {
 pub struct Authorities(Arc<RootCertStore>);
 
 impl Authorities {
-    /// Mozilla's and those in `pem`, one or many.
+    /// Mozilla's authorities and those in `pem`, one or many.
     ///
     /// # Errors
     /// What is wrong with `pem`; a certificate that cannot be used is an error and not left out.
@@ -46,12 +45,12 @@ impl Authorities {
         Ok(Self(Arc::new(roots)))
     }
 
-    /// A connector that offers these protocols by ALPN.
+    /// Settings for connections that offer these protocols by ALPN.
     #[allow(
         clippy::expect_used,
         reason = "ring supports the versions that rustls calls safe; a test would fail first"
     )]
-    pub(crate) fn connector(&self, protocols: &[&[u8]]) -> TlsConnector {
+    pub(crate) fn client_config(&self, protocols: &[&[u8]]) -> ClientConfig {
         let mut config =
             ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_safe_default_protocol_versions()
@@ -59,12 +58,12 @@ impl Authorities {
                 .with_root_certificates(Arc::clone(&self.0))
                 .with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-        TlsConnector::from(Arc::new(config))
+        config
     }
 }
 
 impl Default for Authorities {
-    /// Mozilla's alone.
+    /// Mozilla's authorities alone.
     fn default() -> Self {
         Self(Arc::new(public()))
     }
@@ -76,7 +75,7 @@ fn public() -> RootCertStore {
     }
 }
 
-/// The name that `host`'s certificate must bear.
+/// The name that the certificate of `host` must carry.
 ///
 /// # Errors
 /// A host that no certificate can name.

@@ -268,7 +268,7 @@ mod tests {
             assert_eq!((result.error_code.as_str(), result.ambiguous), (code, ambiguous));
             assert_eq!(result.outcome, AttemptOutcome::Retryable { retry_after: None });
         }
-        let result = from_send_error(&SendError::Refused(watchbell_egress::guard::Refusal::Scheme));
+        let result = from_send_error(&SendError::Refused(watchbell_egress::Refusal::Scheme));
         assert_eq!(
             (result.outcome, result.error_code.as_str()),
             (AttemptOutcome::Permanent, "refused.url_scheme")

@@ -1,4 +1,4 @@
-//! What a server says that it can, in its answer to EHLO (RFC 5321 §4.1.1.1).
+//! Service extensions that a server offers in its reply to EHLO (RFC 5321 §4.1.1.1).
 
 use super::reply::Reply;
 

@@ -1,7 +1,6 @@
-//! Idle connections, kept for each server under a bound.
+//! Pool of idle SMTP connections by server, bounded.
 //!
-//! A connection that nobody used between two rounds of the sweep is closed, so that a server which is written to once
-//! a week is not held open all week.
+//! A connection that was not used between two rounds of the sweep is closed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;

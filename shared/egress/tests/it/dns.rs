@@ -1,9 +1,11 @@
 //! Names whose addresses are bad, mixed, or not the same twice.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use tokio::net::{TcpSocket, TcpStream};
 use watchbell_egress::{AddressKind, EgressPolicy, Guard, HttpClient, Refusal, SendError};
 use watchbell_testkit::WebhookReceiver;
 
@@ -119,6 +121,49 @@ async fn a_connection_costs_one_look_up_and_the_next_request_none() {
     }
     assert_eq!(receiver.count(), 20);
     assert_eq!(resolver.lookups(), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_stays_silent_costs_a_quarter_of_a_second() {
+    let receiver = WebhookReceiver::start().await.unwrap();
+    let port = port_of(&receiver);
+    // Its queue is full, so the system drops what knocks.
+    let socket = TcpSocket::new_v4().unwrap();
+    let silent = SocketAddr::from(([127, 0, 0, 2], port));
+    socket.bind(silent).unwrap();
+    let _listener = socket.listen(0).unwrap();
+    let _queued = TcpStream::connect(silent).await.unwrap();
+    let guard = Guard::with_resolver(
+        EgressPolicy::allowing_loopback(),
+        Scripted::new(&[&["127.0.0.2", "127.0.0.1"]]),
+    );
+    let url = guard
+        .check_url(&format!("http://half.example.com:{port}/hook"))
+        .unwrap();
+    let answer = HttpClient::new(guard)
+        .post(&url, HeaderMap::new(), Bytes::new(), Duration::from_secs(3))
+        .await
+        .unwrap();
+    assert_eq!((answer.status.as_u16(), receiver.count()), (200, 1));
+}
+
+#[tokio::test]
+async fn an_address_in_a_url_is_judged_by_the_guard_that_sends() {
+    let receiver = WebhookReceiver::start().await.unwrap();
+    let url = EgressPolicy::allowing_loopback()
+        .check_url(&receiver.url())
+        .unwrap();
+    let sent = HttpClient::new(Guard::new(EgressPolicy::default()))
+        .post(&url, HeaderMap::new(), Bytes::new(), PATIENCE)
+        .await;
+    assert!(
+        matches!(
+            sent,
+            Err(SendError::Refused(Refusal::Address(AddressKind::Loopback)))
+        ),
+        "{sent:?}"
+    );
+    assert_eq!(receiver.count(), 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The HTTP client against servers that redirect, drip, hang, flood and hang up.
 
+use std::env;
+use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -197,4 +199,31 @@ async fn a_document_is_read_up_to_the_bound_that_was_asked_for() {
         .await
         .unwrap();
     assert_eq!((answer.body_prefix.len(), answer.body_complete), (20_000, true));
+}
+
+/// Run by the next test, in a process of its own.
+#[tokio::test]
+#[ignore = "needs an environment with a proxy"]
+async fn a_post_in_an_environment_with_a_proxy() {
+    let receiver = WebhookReceiver::start().await.unwrap();
+    post(&receiver, PATIENCE).await.unwrap();
+    assert_eq!(receiver.count(), 1);
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_not_used() {
+    let nowhere = "http://127.0.0.1:1";
+    let run = Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "--ignored",
+            "http::a_post_in_an_environment_with_a_proxy",
+        ])
+        .envs(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, nowhere)))
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
 }

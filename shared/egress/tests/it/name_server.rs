@@ -30,7 +30,7 @@ fn team(number: i64) -> TeamId {
 }
 
 #[tokio::test]
-async fn a_silent_zone_of_one_team_delays_nobody_else() {
+async fn a_silent_zone_of_one_team_delays_no_other_team() {
     let server =
         name_server(|name| (!name.ends_with("silent.example")).then(|| vec![[93, 184, 216, 34].into()]));
     let guard = guard(EgressPolicy::default(), &server, &[]);
@@ -49,7 +49,7 @@ async fn a_silent_zone_of_one_team_delays_nobody_else() {
         guard.on_behalf_of(team(2)).admit_url(&url).await.unwrap();
         assert!(
             theirs.try_join_next().is_none(),
-            "nobody has waited for the silent zone"
+            "no other team has waited for the silent zone"
         );
     }
     let ended = theirs.join_next().await.unwrap().unwrap();

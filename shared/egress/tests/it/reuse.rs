@@ -107,7 +107,7 @@ async fn a_connection_that_was_closed_while_idle_is_noticed_and_the_request_take
 }
 
 #[tokio::test]
-async fn bytes_that_nobody_asked_for_are_never_the_next_answer() {
+async fn unsolicited_bytes_are_never_the_next_answer() {
     let server = RawServer::start(|connection, _| {
         let mut said = answer("ok");
         if connection == 0 {
@@ -179,21 +179,44 @@ async fn an_idle_connection_is_closed_before_a_common_server_does_it_and_not_ear
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_as_long_as_its_server_says_up_to_an_age() {
+async fn no_connection_is_used_longer_than_an_age() {
+    let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
+    let client = client();
+    for _ in 0..36 {
+        post(&client, &server, PATIENCE).await.unwrap();
+        pass(Duration::from_secs(3)).await;
+    }
+    let connections = server.connections();
+    assert_eq!(
+        connections.iter().filter(|connection| **connection == 0).count(),
+        30,
+        "a name may lead elsewhere after 90 s: {connections:?}"
+    );
+    assert_eq!(connections.last(), Some(&1));
+}
+
+#[tokio::test]
+async fn the_connections_after_the_first_age_are_kept_as_long_as_their_server_says() {
     let said = b"HTTP/1.1 200 OK\r\nkeep-alive: timeout=60\r\ncontent-length: 2\r\n\r\nok";
     let server = RawServer::start(|_, _| Turn::Say(said.to_vec())).await;
     let client = client();
-    for _ in 0..3 {
+    for _ in 0..7 {
         post(&client, &server, PATIENCE).await.unwrap();
         pass(Duration::from_secs(40)).await;
     }
-    assert_eq!(server.connections(), [0, 0, 0]);
-    post(&client, &server, PATIENCE).await.unwrap();
-    assert_eq!(
-        server.connections(),
-        [0, 0, 0, 1],
-        "a name may lead elsewhere after a while"
-    );
+    assert_eq!(server.connections(), [0, 1, 2, 3, 3, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_connection_that_its_server_keeps_for_less_is_not_used_again_after_that() {
+    let said = b"HTTP/1.1 200 OK\r\nkeep-alive: timeout=3\r\ncontent-length: 2\r\n\r\nok";
+    let server = RawServer::start(|_, _| Turn::Say(said.to_vec())).await;
+    let client = client();
+    for seconds in [0, 1, 1, 3] {
+        pass(Duration::from_secs(seconds)).await;
+        post(&client, &server, PATIENCE).await.unwrap();
+    }
+    assert_eq!(server.connections(), [0, 1, 1, 2]);
 }
 
 #[tokio::test]
@@ -265,10 +288,6 @@ async fn a_server_that_lies_about_its_answer_is_an_honest_error_in_time() {
             Turn::Say(format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(101)).into_bytes()),
         ),
         ("a head without end", Turn::Repeat(b"x".to_vec())),
-        (
-            "endless interim answers",
-            Turn::Repeat(b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000)),
-        ),
         ("no answer", Turn::SayAndClose(Vec::new())),
         (
             "half an answer",
@@ -282,6 +301,24 @@ async fn a_server_that_lies_about_its_answer_is_an_honest_error_in_time() {
         assert!(matches!(error, SendError::Reset(_)), "{lie}: {error:?}");
         server.until_ended(1).await;
     }
+}
+
+#[tokio::test]
+async fn interim_answers_without_end_are_read_until_the_time_is_up() {
+    let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+    let server = RawServer::start(move |_, _| Turn::Repeat(interim.clone())).await;
+    let error = post(&client(), &server, SHORT).await.unwrap_err();
+    assert!(matches!(error, SendError::TimeoutAfterSent), "{error:?}");
+    server.until_ended(1).await;
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_no_answer() {
+    let head = format!("HTTP/1.1 200 OK\r\nx-large: {}\r\n\r\n", "x".repeat(64 * 1024));
+    let server = RawServer::start(move |_, _| Turn::Say(head.clone().into_bytes())).await;
+    let error = post(&client(), &server, PATIENCE).await.unwrap_err();
+    assert!(matches!(error, SendError::Reset(_)), "{error:?}");
+    server.until_ended(1).await;
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn an_unknown_certificate_is_a_tls_failure() {
 }
 
 #[tokio::test]
-async fn a_bad_mailbox_is_nobody_elses_failure() {
+async fn a_bad_mailbox_fails_no_other_recipient() {
     let mail = SmtpStandIn::start().await.unwrap();
     mail.answer_recipient("gone@acme.example", 550, "5.1.1 no such user");
     mail.answer_recipient_times("grey@acme.example", 450, "4.2.0 greylisted", 1);

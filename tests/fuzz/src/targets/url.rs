@@ -9,11 +9,10 @@ pub(super) fn run(input: &[u8]) {
     let Ok(url) = EgressPolicy::default().check_url(text) else {
         return;
     };
-    let uri = url.expose();
-    assert_eq!(uri.scheme_str(), Some("https"), "{text}");
+    let exposed = url.expose();
+    assert_eq!(exposed.scheme(), "https", "{text}");
     assert!(
-        uri.authority()
-            .is_some_and(|authority| !authority.as_str().contains('@')),
+        exposed.username().is_empty() && exposed.password().is_none(),
         "{text}"
     );
     let host = url.host().trim_start_matches('[').trim_end_matches(']');
@@ -45,10 +44,6 @@ pub(super) fn run(input: &[u8]) {
         );
     }
     // The same however often it is saved.
-    let again = EgressPolicy::default().check_url(&uri.to_string());
-    assert_eq!(
-        again.map(|again| again.expose().to_string()),
-        Ok(uri.to_string()),
-        "{text}"
-    );
+    let again = EgressPolicy::default().check_url(exposed.as_str());
+    assert_eq!(again.as_ref(), Ok(&url), "{text}");
 }

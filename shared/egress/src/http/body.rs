@@ -1,28 +1,29 @@
-//! The body of a request, which knows whether it has been taken.
+//! Body of a request, which records whether a connection has taken anything of it.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame, SizeHint};
 
-/// A request body that remembers whether the connection has taken it: from then on it may have arrived.
-#[derive(Debug, Clone)]
-pub(super) struct Payload {
-    data: Option<Bytes>,
+/// Request body that records when a connection takes it: from then on the request may have arrived.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    data: Bytes,
     handed_over: HandedOver,
 }
 
-/// Whether a [`Payload`] has been taken.
+/// Whether a [`RequestBody`] has been taken.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HandedOver(Arc<AtomicBool>);
 
-impl Payload {
+impl RequestBody {
     pub(super) fn new(data: Bytes, handed_over: &HandedOver) -> Self {
         Self {
-            data: Some(data),
+            data,
             handed_over: handed_over.clone(),
         }
     }
@@ -38,33 +39,28 @@ impl HandedOver {
     }
 }
 
-impl Body for Payload {
+impl Body for RequestBody {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.handed_over.set();
-        Poll::Ready(
-            self.data
-                .take()
-                .filter(|data| !data.is_empty())
-                .map(|data| Ok(Frame::data(data))),
-        )
+        let data = std::mem::take(&mut self.data);
+        Poll::Ready((!data.is_empty()).then(|| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        let nothing_left = self.data.as_ref().is_none_or(Bytes::is_empty);
-        if nothing_left {
-            // An empty body is never polled: being asked is all the sign there is.
+        if self.data.is_empty() {
+            // hyper never polls an empty body, and asks this when it sends the head.
             self.handed_over.set();
         }
-        nothing_left
+        self.data.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+        SizeHint::with_exact(self.data.len() as u64)
     }
 }
