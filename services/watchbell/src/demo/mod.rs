@@ -222,15 +222,18 @@ fn cast_list(stage: &Stage, style: Style) -> String {
 
 /// What to do with a server that stays.
 fn how_to_play(server: &Server, style: Style) -> String {
+    let url = server.url();
     format!(
-        "\n{}\n\n  export WATCHBELL_SERVER={}\n  export WATCHBELL_KEY={}\n  export WATCHBELL_TEAM=Acme\n\n  \
+        "\n{}\n\n  {url}{}#key={}\n\n{}\n\n  export WATCHBELL_SERVER={url}\n  export WATCHBELL_KEY={}\n  export WATCHBELL_TEAM=Acme\n\n  \
          watchbell deliveries list --limit 10\n  \
          watchbell explain --type finding.created --severity critical --data '{{\"finding_id\": \"f-1\"}}'\n  \
          watchbell tail &\n  \
          watchbell emit --type scan.failed --title 'My own event' --data '{{\"scan_id\": \"s-1\"}}'\n  \
          watchbell channels test SIEM\n\n{}\n",
-        style.bold("It stays up. In another terminal:"),
-        server.url(),
+        style.bold("It stays up. In a browser, signed in:"),
+        watchbell_console::PATH,
+        server.admin_key().expose(),
+        style.bold("In another terminal:"),
         server.admin_key().expose(),
         style.faint("Ctrl-C ends it."),
     )

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watchbell_config::Service as Config;
+use watchbell_console::{Console, ConsoleError, ConsoleSettings};
 use watchbell_contracts::api;
 use watchbell_contracts::api::{CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi, RouterApi, RoutingApi, SnapshotApi, TeamApi};
 use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
@@ -55,6 +56,8 @@ pub(crate) enum StartError {
     Digest(#[from] watchbell_digest::Error),
     #[error("the Edge does not open")]
     Edge(#[from] watchbell_edge::PageError),
+    #[error("the console does not open")]
+    Console(#[from] ConsoleError),
     #[error("another service cannot be called")]
     Peer(#[from] ClientError),
     #[error(transparent)]
@@ -77,6 +80,7 @@ pub(crate) struct Running {
     key_was_given: bool,
     data_dir: PathBuf,
     services: Vec<ServiceName>,
+    has_console: bool,
     stop: CancellationToken,
     server: JoinHandle<Result<(), ServerError>>,
     tasks: TaskSet,
@@ -349,6 +353,17 @@ impl Composition {
         )?)))
     }
 
+    /// The console's files, which ask nothing of other services.
+    fn console(&self) -> Result<Option<axum::Router>, StartError> {
+        let settings: ConsoleSettings = self.plan.settings.section("console")?;
+        if !self.plan.has(ServiceName::Console) || !settings.enabled {
+            return Ok(None);
+        }
+        let shared = &self.plan.shared;
+        let console = Console::new(&settings, &shared.brand, shared.auth.jwt.is_some())?;
+        Ok(Some(console.router()))
+    }
+
     async fn serve(
         self,
         admin_key: Option<Secret>,
@@ -364,6 +379,8 @@ impl Composition {
             auth = auth.members(Arc::new(current));
         }
         let edge = self.edge(auth.clone())?;
+        let console = self.console()?;
+        let has_console = console.is_some();
         let shared = &self.plan.shared;
         let meter = telemetry.metrics().meter("watchbell");
         let mut server = Server::new(
@@ -375,7 +392,8 @@ impl Composition {
             self.clock.clone(),
         )
         .admin(telemetry.metrics().router())
-        .http(edge.unwrap_or_default());
+        .http(edge.unwrap_or_default())
+        .http(console.unwrap_or_default());
         if let Some(config) = &self.config {
             server = server
                 .service(api::serve_team(config.clone() as Arc<dyn TeamApi>))
@@ -405,6 +423,7 @@ impl Composition {
             key_was_given: self.plan.keys.admin.is_some(),
             data_dir: self.plan.data_dir,
             services: self.plan.services,
+            has_console,
             grace: self.plan.shared.server.shutdown_grace,
             server: tokio::spawn(bound.serve(stop.clone())),
             stop,
@@ -463,6 +482,13 @@ impl Running {
             "metrics and readiness for operators at http://{}",
             self.admin_address
         );
+        if self.has_console {
+            println!(
+                "the console is at http://{}{}",
+                self.address,
+                watchbell_console::PATH
+            );
+        }
         let Some(key) = self.admin_key.as_ref().filter(|_| !self.key_was_given) else {
             return;
         };

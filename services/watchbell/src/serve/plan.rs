@@ -22,6 +22,8 @@ pub(crate) enum ServiceName {
     Digest,
     /// Pages and streams over HTTP
     Edge,
+    /// The web console
+    Console,
 }
 
 /// What a process is to run.
@@ -47,7 +49,7 @@ struct DatabaseSection {
 const OWNERS: [&str; 3] = ["config", "dispatcher", "digest"];
 
 /// The sections besides the shared ones.
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "database",
     "keys",
     "mail",
@@ -55,6 +57,7 @@ const SECTIONS: [&str; 7] = [
     "dispatcher",
     "digest",
     "edge",
+    "console",
 ];
 
 // === impl Plan ===

@@ -1,0 +1,1 @@
+var e=[`deliveries`,`settings`,`filter`,`quiet`,`storm`,`retries`,`health`];function t(t){let n=e.find(e=>e===t.tab);return n===void 0?{}:{tab:n}}export{t as n,e as t};

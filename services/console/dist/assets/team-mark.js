@@ -1,0 +1,1 @@
+import{Kn as e,Vn as t}from"./FloatingPortal.js";var n=e();function r({team:e}){return(0,n.jsx)(`span`,{className:`team-mark`,"aria-hidden":`true`,children:[...e.displayName][0]?.toUpperCase()})}function i({team:e}){return(0,n.jsx)(`span`,{className:`ms-auto text-xs font-medium text-muted`,children:t.shell.plans[e.plan]??``})}export{i as n,r as t};

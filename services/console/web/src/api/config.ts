@@ -1,0 +1,24 @@
+// What the server says before anybody has signed in: `/console/config.json`.
+
+export interface Config {
+  brand: {
+    name: string;
+    /** `#rrggbb`; null when the operator has chosen none. */
+    primary_color: string | null;
+    logo_url: string | null;
+    signature_header: string;
+    medium_word: string;
+  };
+  /** Where the API is; empty for the console's own origin. */
+  api_base: string;
+  /** Whether people may sign in by an API key. */
+  keys: boolean;
+  embed_origins: string[];
+  version: string;
+}
+
+export async function readConfig(): Promise<Config> {
+  const answer = await fetch("/console/config.json", { credentials: "omit" });
+  if (!answer.ok) throw new Error(`/console/config.json answered ${answer.status}`);
+  return (await answer.json()) as Config;
+}

@@ -1,0 +1,241 @@
+// The delivery log of one filter, page by page. A page is held while it is on the screen and shortly after; the tokens
+// of all pages are kept, so that a page can be asked for again. What the stream tells goes into the same cache.
+
+import { type QueryClient, keepPreviousData, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useMemo, useRef, useState } from "react";
+import type { Clients } from "../api/clients";
+import { useApp, useSession } from "../api/context";
+import type { Delivery } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
+import { timestamp } from "../api/times";
+import { kindOf, stateOf } from "../api/words";
+import { useHear } from "./context";
+import { type Filter, type Head, NOTHING, matches, patch, release, tell } from "./merge";
+import { type Row, toRow } from "./row";
+
+export const PAGE = 200;
+/** How many deliveries the histogram and the counts look at. */
+export const SUMMARY = 1_000;
+/** The most that gathers above the first page before the list is made anew. */
+const MOST_HEAD = 1_000;
+
+interface Page {
+  readonly rows: readonly Row[];
+  readonly next: string;
+}
+
+export function askPage(clients: Clients, team: string, filter: Filter, size: number, token: string, signal?: AbortSignal) {
+  return clients.dispatcher.listDeliveries(
+    {
+      teamId: team,
+      pageSize: size,
+      pageToken: token,
+      channelId: filter.channelId,
+      states: filter.states.map(stateOf),
+      eventId: filter.eventId,
+      eventType: filter.type,
+      ...(filter.kind ? { kind: kindOf(filter.kind) } : {}),
+      ...(filter.start === null ? {} : { startTime: timestamp(filter.start) }),
+      ...(filter.end === null ? {} : { endTime: timestamp(filter.end) }),
+    },
+    { signal },
+  );
+}
+
+/** One list: what is asked, and where each page begins, as far as it is known. */
+class Book {
+  readonly tokens: string[] = [""];
+  readonly sizes: number[] = [];
+  readonly key: string;
+  readonly generation: number;
+  private readonly filterAt: (now: number) => Filter;
+  private fixed: Filter | null = null;
+
+  constructor(key: string, generation: number, filterAt: (now: number) => Filter) {
+    this.key = key;
+    this.generation = generation;
+    this.filterAt = filterAt;
+  }
+
+  /** Fixed when it is first asked for, so that all pages are of one list. */
+  get filter(): Filter {
+    this.fixed ??= this.filterAt(Date.now());
+    return this.fixed;
+  }
+
+  learn(page: number, size: number, next: string): void {
+    this.sizes[page] = size;
+    if (next === "") this.tokens.length = page + 1;
+    else this.tokens[page + 1] = next;
+  }
+
+  /** Rows of the pages that were read. */
+  get length(): number {
+    return this.sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  get hasMore(): boolean {
+    return this.tokens.length > this.sizes.length;
+  }
+}
+
+export interface Log {
+  /** Rows known so far, those that are not in memory included. */
+  readonly length: number;
+  readonly hasMore: boolean;
+  /** Undefined while its page is being read. */
+  at(index: number): Row | undefined;
+  /** Says which rows are on the screen. */
+  show(first: number, last: number): void;
+  /** How many have come in that are not on the screen. */
+  readonly fresh: number;
+  /** Lets them onto the screen. */
+  release(): void;
+  readonly isLoading: boolean;
+  readonly error: unknown;
+  /** Whether the row still is what was asked for. */
+  fits(row: Row): boolean;
+  /** Makes the list anew; what is on the screen stays until it is there. */
+  again(): void;
+}
+
+/** `filterAt` has to be the same function as long as `key` is the same. */
+export function useLog(team: string, key: string, filterAt: (now: number) => Filter, hold: boolean): Log {
+  const { clients } = useApp();
+  const { epoch } = useSession();
+  const cache = useQueryClient();
+  const whole = `${epoch}:${key}`;
+  const first = useMemo(() => new Book(whole, 0, filterAt), [whole, filterAt]);
+  const [renewed, setRenewed] = useState<Book | null>(null);
+  const book = renewed?.key === whole ? renewed : first;
+  const [range, setRange] = useState<readonly [number, number]>([0, 0]);
+
+  const pageQuery = useCallback(
+    (of: Book, page: number) => ({
+      queryKey: ["log", team, of.key, of.generation, page],
+      queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Page> => {
+        const answer = await askPage(clients, team, of.filter, PAGE, of.tokens[page] ?? "", signal);
+        of.learn(page, answer.deliveries.length, answer.nextPageToken);
+        return { rows: answer.deliveries.map(toRow), next: answer.nextPageToken };
+      },
+      staleTime: Number.POSITIVE_INFINITY,
+      gcTime: 60_000,
+    }),
+    [clients, team],
+  );
+  const headKey = useMemo(() => ["log-head", team, book.key, book.generation] as const, [team, book]);
+  const { data: head = NOTHING } = useQuery<Head>({
+    queryKey: headKey,
+    queryFn: () => NOTHING,
+    initialData: NOTHING,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+  const last = book.tokens.length - 1;
+  const pageOf = (index: number) => Math.min(last, Math.max(0, Math.floor((index - head.shown.length) / PAGE)));
+  const from = pageOf(range[0]);
+  const wanted = Array.from({ length: pageOf(range[1] + PAGE / 4) - from + 1 }, (_, index) => from + index);
+  const pages = useQueries({
+    queries: wanted.map((page) => ({ ...pageQuery(book, page), refetchOnWindowFocus: false, refetchOnMount: false })),
+  });
+
+  const renewing = useRef<Promise<void> | null>(null);
+  const again = useCallback(() => {
+    if (renewing.current) return;
+    const next = new Book(whole, book.generation + 1, filterAt);
+    renewing.current = cache
+      .fetchQuery(pageQuery(next, 0))
+      .then(() => setRenewed(next))
+      .catch(() => {
+        // What is on the screen stays; the next sign of life asks again.
+      })
+      .finally(() => {
+        renewing.current = null;
+      });
+  }, [cache, pageQuery, whole, book, filterAt]);
+  useHear({
+    gap: again,
+    batch: (deliveries) => {
+      const listed = applyToPages(cache, ["log", team, book.key, book.generation], deliveries);
+      const rows = deliveries.map(toRow);
+      const told = tell(cache.getQueryData<Head>(headKey) ?? NOTHING, rows, book.filter, listed, hold);
+      cache.setQueryData<Head>(headKey, told);
+      if (told.shown.length + told.waiting.length > MOST_HEAD) again();
+    },
+  });
+
+  const top = pages[0];
+  return {
+    length: head.shown.length + book.length,
+    hasMore: book.hasMore,
+    at: (index) => {
+      const above = head.shown[index];
+      if (above) return above;
+      const below = index - head.shown.length;
+      const page = Math.floor(below / PAGE);
+      return pages[page - from]?.data?.rows[below - page * PAGE];
+    },
+    show: useCallback((begin: number, end: number) => {
+      setRange((before) => (before[0] === begin && before[1] === end ? before : [begin, end]));
+    }, []),
+    fresh: head.waiting.length,
+    release: useCallback(() => {
+      cache.setQueryData<Head>(headKey, (before = NOTHING) => release(before));
+    }, [cache, headKey]),
+    isLoading: from === 0 && top?.isPending === true,
+    error: pages.find((page) => page.error)?.error ?? null,
+    fits: (row) => matches(book.filter, row),
+    again,
+  };
+}
+
+/** Puts changes into the pages in memory; answers which deliveries these have. */
+function applyToPages(cache: QueryClient, base: readonly unknown[], deliveries: readonly Delivery[]) {
+  const told = new Map(deliveries.map((delivery) => [delivery.id, toRow(delivery)]));
+  const listed = new Set<string>();
+  for (const [queryKey, page] of cache.getQueriesData<Page>({ queryKey: base })) {
+    if (!page) continue;
+    for (const { id } of page.rows) if (told.has(id)) listed.add(id);
+    const rows = patch(page.rows, told);
+    if (rows !== page.rows) cache.setQueryData<Page>(queryKey, { ...page, rows });
+  }
+  return (id: string) => listed.has(id);
+}
+
+export interface Summary {
+  /** The newest, at most [`SUMMARY`]. */
+  readonly rows: readonly Row[];
+  /** There are more that were not looked at. */
+  readonly isPartial: boolean;
+  readonly filter: Filter;
+}
+
+/** What the counts and the histogram are made of: the newest deliveries in any state. */
+export function useSummary(team: string, key: string, filterAt: (now: number) => Filter): Summary | undefined {
+  const { clients } = useApp();
+  const { epoch } = useSession();
+  const cache = useQueryClient();
+  const queryKey = ["summary", team, epoch, key];
+  const { data, refetch } = useQuery({
+    queryKey,
+    queryFn: async ({ signal }): Promise<Summary> => {
+      const filter = filterAt(Date.now());
+      const answer = await askPage(clients, team, filter, SUMMARY, "", signal);
+      return { rows: answer.deliveries.map(toRow), isPartial: answer.nextPageToken !== "", filter };
+    },
+    placeholderData: keepPreviousData,
+    staleTime: 30_000,
+  });
+  useHear({
+    gap: () => void refetch(),
+    batch: (deliveries) => {
+      cache.setQueryData<Summary>(queryKey, (before) => before && summed(before, deliveries.map(toRow)));
+    },
+  });
+  return data;
+}
+
+export function summed(before: Summary, told: readonly Row[]): Summary {
+  const head = tell({ shown: before.rows, waiting: [] }, told, before.filter, () => false, false);
+  const rows = head.shown.slice(0, SUMMARY);
+  return { ...before, rows, isPartial: before.isPartial || head.shown.length > SUMMARY };
+}

@@ -1,0 +1,89 @@
+// One list out of two sources: pages that were asked for, and changes that the stream has told.
+
+import type { StateWord } from "../api/words";
+import type { KindWord } from "../api/words";
+import type { Row } from "./row";
+
+export interface Filter {
+  /** Empty: all. */
+  readonly states: readonly StateWord[];
+  readonly channelId: string;
+  readonly kind: KindWord | null;
+  readonly type: string;
+  readonly eventId: string;
+  readonly start: number | null;
+  readonly end: number | null;
+}
+
+export function matches(filter: Filter, row: Row): boolean {
+  return (
+    (filter.states.length === 0 || (row.state !== null && filter.states.includes(row.state))) &&
+    (filter.channelId === "" || filter.channelId === row.target.channelId) &&
+    (filter.kind === null || filter.kind === row.kind) &&
+    (filter.type === "" || filter.type === row.type) &&
+    (filter.eventId === "" || filter.eventId === row.eventId) &&
+    (filter.start === null || row.made >= filter.start) &&
+    (filter.end === null || row.made < filter.end)
+  );
+}
+
+/** The later of what a list said and what the stream told about one delivery, which carries no time of its change. */
+export function later(listed: Row, told: Row): Row {
+  if (listed.attempts !== told.attempts) return listed.attempts > told.attempts ? listed : told;
+  if (listed.ended !== null && told.ended === null) {
+    // An end without a further attempt: called off, folded. What has failed, though, can be taken up again.
+    return listed.state === "failed" && listed.attempts > 0 ? told : listed;
+  }
+  return told;
+}
+
+/** Newest first; of one moment, the higher id, as the server sorts. */
+export function newestFirst(a: Row, b: Row): number {
+  if (a.made !== b.made) return b.made - a.made;
+  return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
+}
+
+/** What came after the first page was read. */
+export interface Head {
+  /** On the screen above the first page, newest first. */
+  readonly shown: readonly Row[];
+  /** Not yet on the screen, since the reader is elsewhere. */
+  readonly waiting: readonly Row[];
+}
+
+export const NOTHING: Head = { shown: [], waiting: [] };
+
+function put(rows: readonly Row[], row: Row): readonly Row[] {
+  const at = rows.findIndex((other) => other.id === row.id);
+  if (at >= 0) return rows.map((other, index) => (index === at ? row : other));
+  return [...rows, row].toSorted(newestFirst);
+}
+
+/** Takes what the stream told. `listed`: whether a page has that delivery, and so shows the change itself. */
+export function tell(head: Head, told: readonly Row[], filter: Filter, listed: (id: string) => boolean, hold: boolean): Head {
+  let { shown, waiting } = head;
+  for (const row of told) {
+    if (shown.some((other) => other.id === row.id)) shown = put(shown, row);
+    else if (waiting.some((other) => other.id === row.id)) waiting = put(waiting, row);
+    else if (!listed(row.id) && matches(filter, row)) {
+      if (hold) waiting = put(waiting, row);
+      else shown = put(shown, row);
+    }
+  }
+  return shown === head.shown && waiting === head.waiting ? head : { shown, waiting };
+}
+
+/** Lets everything that waits onto the screen. */
+export function release(head: Head): Head {
+  if (head.waiting.length === 0) return head;
+  return { shown: head.waiting.reduce(put, head.shown), waiting: [] };
+}
+
+/** A page with what the stream told since. The same page when nothing in it has changed. */
+export function patch(page: readonly Row[], told: ReadonlyMap<string, Row>): readonly Row[] {
+  if (!page.some((row) => told.has(row.id))) return page;
+  return page.map((row) => {
+    const change = told.get(row.id);
+    return change ? later(row, change) : row;
+  });
+}

@@ -1,0 +1,41 @@
+import "./app.css";
+import { CSPProvider } from "@base-ui/react/csp-provider";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { connect } from "./api/clients";
+import { readConfig } from "./api/config";
+import { AppProvider } from "./api/context";
+import { queries } from "./api/queries";
+import { begin } from "./api/session";
+import { Broken } from "./parts/broken";
+import { beginTheme, brand } from "./parts/theme";
+import { Toasts } from "./parts/toast";
+import { router } from "./router";
+
+begin();
+beginTheme();
+
+const root = createRoot(document.getElementById("app") as HTMLElement);
+
+try {
+  const config = await readConfig();
+  brand(config.brand.primary_color);
+  document.title = config.brand.name;
+  root.render(
+    <StrictMode>
+      <CSPProvider disableStyleElements>
+        <AppProvider value={{ config, clients: connect(config.api_base) }}>
+          <QueryClientProvider client={queries}>
+            <Toasts>
+              <RouterProvider router={router} />
+            </Toasts>
+          </QueryClientProvider>
+        </AppProvider>
+      </CSPProvider>
+    </StrictMode>,
+  );
+} catch (error) {
+  root.render(<Broken error={error} />);
+}

@@ -1,0 +1,76 @@
+// Deleting a channel, after what it would take with it is known.
+
+import { useMutation, useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { useChannelsChanged } from "../../api/channels";
+import { useApp } from "../../api/context";
+import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
+import { stateOf } from "../../api/words";
+import { takesDefaults } from "../../domain/channel";
+import { deliveriesCounted, en, rulesCounted } from "../../messages/en";
+import { Confirm } from "../../parts/dialog";
+import { plain } from "../../parts/format";
+import { done, refused } from "../../parts/toast";
+
+interface Props {
+  readonly team: string;
+  readonly channel: Channel;
+  readonly onClose: () => void;
+  readonly onDeleted: () => void;
+}
+
+const MOST = 1_000;
+
+export function DeleteChannel({ team, channel, onClose, onDeleted }: Props): ReactNode {
+  const { clients } = useApp();
+  const changed = useChannelsChanged(team);
+  const { data } = useQuery({
+    queryKey: ["blast", team, channel.id],
+    queryFn: async ({ signal }) => {
+      const states = (["pending", "held", "parked"] as const).map(stateOf);
+      const [rules, waiting] = await Promise.all([
+        clients.routing.listRules({ teamId: team, pageSize: MOST }, { signal }),
+        clients.dispatcher.listDeliveries({ teamId: team, channelId: channel.id, states, pageSize: MOST }, { signal }),
+      ]);
+      const naming = rules.rules.filter(({ action }) => action.case === "send" && action.value.channelIds.includes(channel.id));
+      return {
+        rules: naming.map(({ displayName }) => plain(displayName)),
+        waiting: waiting.deliveries.length,
+        more: waiting.nextPageToken !== "",
+      };
+    },
+    staleTime: 0,
+  });
+  const remove = useMutation({
+    mutationFn: () => clients.channels.deleteChannel({ teamId: team, channelId: channel.id, etag: channel.etag }),
+    onSuccess: async () => {
+      done(en.remove.done(channel.displayName));
+      onDeleted();
+      await changed();
+    },
+    onError: async (error) => {
+      refused(en.remove.refused, error);
+      await changed();
+      onClose();
+    },
+  });
+  return (
+    <Confirm
+      open
+      onClose={onClose}
+      title={en.remove.title(plain(channel.displayName))}
+      verb={en.remove.verb}
+      danger
+      busy={remove.isPending}
+      disabled={!data}
+      typed={takesDefaults(channel) ? channel.displayName : undefined}
+      onConfirm={() => remove.mutate()}
+    >
+      {data ? null : <p role="status">{en.loading}</p>}
+      {data && data.rules.length > 0 ? <p>{en.remove.rules(rulesCounted(data.rules.length), data.rules.join(", "))}</p> : null}
+      {data && data.waiting > 0 ? <p>{en.remove.waiting(`${deliveriesCounted(data.waiting)}${data.more ? "+" : ""}`)}</p> : null}
+      {takesDefaults(channel) ? <p>{en.remove.isDefault}</p> : null}
+      <p>{en.remove.text}</p>
+    </Confirm>
+  );
+}

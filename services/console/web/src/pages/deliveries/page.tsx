@@ -1,0 +1,333 @@
+// The delivery log: what needs somebody, what happened when, and every delivery with its reason.
+
+import { Menu } from "@base-ui/react/menu";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Check, ChevronDown, Pause, Play, Send } from "lucide-react";
+import { type KeyboardEvent, type ReactNode, useCallback, useMemo, useState } from "react";
+import { useChannelNames } from "../../api/channels";
+import { useMay, useTeams } from "../../api/team";
+import { BUCKETS, buckets, countStates } from "../../domain/histogram";
+import { useFeedState } from "../../live/context";
+import { useLog, useSummary } from "../../live/log";
+import type { Filter } from "../../live/merge";
+import type { Row } from "../../live/row";
+import { en } from "../../messages/en";
+import { Broken } from "../../parts/broken";
+import { clock, count, moment } from "../../parts/format";
+import { useKeys } from "../../parts/keys";
+import { MenuButton } from "../../parts/menu";
+import { useNarrow, useNow } from "../../parts/now";
+import { SendTest } from "../../parts/send-test";
+import { done, refused } from "../../parts/toast";
+import { useApp } from "../../api/context";
+import { Attention } from "./attention";
+import { StateChips } from "./chips";
+import { Drawer } from "./drawer";
+import { NothingHere } from "./empty";
+import { Groups } from "./groups";
+import { Histogram } from "./histogram";
+import { ReplayAll } from "./replay-all";
+import { Rows } from "./rows";
+import { SearchBox } from "./search-box";
+import { type LogSearch, RANGES, USUAL_RANGE, type View, isNarrowed, listKey, statesOf, toFilter } from "./search";
+
+export function DeliveriesPage(): ReactNode {
+  const { team: id } = useParams({ from: "/t/$team" });
+  const search = useSearch({ from: "/t/$team/deliveries" });
+  return <DeliveryLog team={id} search={search} key={id} />;
+}
+
+interface Props {
+  readonly team: string;
+  readonly search: LogSearch;
+}
+
+type Asking = { readonly what: "test"; readonly channelId: string } | { readonly what: "replay"; readonly filter: Filter };
+
+function DeliveryLog({ team, search }: Props): ReactNode {
+  const navigate = useNavigate({ from: "/t/$team/deliveries" });
+  const { clients } = useApp();
+  const { data: teams } = useTeams();
+  const zone = teams?.teams.find((one) => one.id === team)?.timeZone || "UTC";
+  const names = useChannelNames(team);
+  const may = useMay(team);
+  const narrow = useNarrow();
+  const now = useNow(1_000);
+  const [paused, setPaused] = useState(false);
+  const [atTop, setAtTop] = useState(true);
+  const [active, setActive] = useState(-1);
+  const [scrollTo, setScrollTo] = useState<{ index: number } | null>(null);
+  const [asking, setAsking] = useState<Asking | null>(null);
+
+  const key = listKey(search);
+  const filterAt = useCallback((at: number) => toFilter(JSON.parse(asSearch(key)) as LogSearch, at), [key]);
+  const log = useLog(team, key, filterAt, paused || !atTop);
+  const anyState = listKey({ ...search, state: undefined } as LogSearch);
+  const summaryAt = useCallback((at: number) => toFilter(JSON.parse(asSearch(anyState)) as LogSearch, at), [anyState]);
+  const summary = useSummary(team, anyState, summaryAt);
+  const counts = useMemo(() => (summary ? countStates(summary.rows) : null), [summary]);
+
+  const change = (next: LogSearch, replace = false) => void navigate({ search: next, replace });
+  const narrowTo = (part: LogSearch) => {
+    setActive(-1);
+    change({ ...search, open: undefined, ...part } as LogSearch);
+  };
+  const open = (row: Row | string) => change({ ...search, open: typeof row === "string" ? row : row.id }, search.open !== undefined);
+  const close = () => change({ ...search, open: undefined } as LogSearch, true);
+  const move = (by: number) => {
+    const index = Math.max(0, Math.min(log.length - 1, active + by));
+    setActive(index);
+    setScrollTo({ index });
+    const row = log.at(index);
+    if (row && search.open !== undefined) open(row);
+  };
+  const replay = async (row: Row) => {
+    try {
+      const { delivery } = await clients.dispatcher.replay({ teamId: team, deliveryId: row.id });
+      done(en.drawer.replayed, delivery?.id);
+    } catch (error) {
+      refused(en.drawer.replayRefused, error);
+    }
+  };
+  const openActive = () => {
+    const row = log.at(active);
+    if (row) open(row);
+  };
+  const resume = () => {
+    log.release();
+    setPaused(false);
+    setScrollTo({ index: 0 });
+  };
+  useKeys({
+    j: () => move(1),
+    k: () => move(-1),
+    p: () => (paused ? resume() : setPaused(true)),
+    Enter: active >= 0 ? openActive : undefined,
+    Escape: search.open === undefined ? undefined : close,
+    r: may.act && active >= 0 ? () => void (log.at(active) && replay(log.at(active) as Row)) : undefined,
+  });
+  const onKey = (event: KeyboardEvent) => {
+    const by: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -log.length, End: log.length };
+    const step = by[event.key];
+    if (step !== undefined) {
+      event.preventDefault();
+      move(step);
+    } else if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      openActive();
+    }
+  };
+
+  const chosen = statesOf(search);
+  const channelNames = useMemo(() => names.all.map((one) => ({ id: one.id, name: one.displayName })), [names]);
+  const empty = log.length === 0 && !log.isLoading && !log.error;
+  const span = spanOf(search, summary?.rows ?? [], now);
+  const drawn = summary ? buckets(summary.rows, span[0], span[1], BUCKETS) : null;
+  const view: View = search.view ?? "log";
+  return (
+    <>
+      <header className="page-head">
+        <h1>{en.log.title}</h1>
+        <SearchBox
+          search={search}
+          channels={channelNames}
+          onSearch={(next) =>
+            narrowTo({ state: undefined, channel: undefined, kind: undefined, type: undefined, event: undefined, ...next } as LogSearch)
+          }
+        />
+        <RangeMenu search={search} onRange={narrowTo} now={now} />
+        <div className="seg max-lg:hidden" role="group" aria-label={en.log.view}>
+          {(["log", "events"] as const).map((one) => (
+            <button key={one} type="button" aria-pressed={view === one} onClick={() => narrowTo({ view: one === "log" ? undefined : one } as LogSearch)}>
+              {en.log.views[one]}
+            </button>
+          ))}
+        </div>
+        <LiveClock now={now} paused={paused} onToggle={() => (paused ? resume() : setPaused(true))} />
+        <button
+          type="button"
+          className="btn max-md:btn-icon"
+          disabled={!may.act || names.all.length === 0}
+          title={may.act ? undefined : en.denied.act}
+          onClick={() => setAsking({ what: "test", channelId: search.channel ?? "" })}
+        >
+          <Send aria-hidden="true" className="md:hidden" />
+          <span className="max-md:sr-only">{en.log.sendTest}</span>
+        </button>
+      </header>
+      <Attention
+        team={team}
+        zone={zone}
+        names={names}
+        recent={summary?.rows ?? []}
+        now={now}
+        onTest={(channelId) => setAsking({ what: "test", channelId })}
+        onSearch={(next) => narrowTo(next)}
+      />
+      <div className="work" data-open={search.open === undefined ? undefined : ""}>
+        <section className="list" aria-label={en.log.title}>
+          {drawn && !narrow && (summary?.rows.length ?? 0) > 0 ? (
+            <Histogram
+              buckets={drawn}
+              from={span[0]}
+              to={span[1]}
+              isPartial={summary?.isPartial ?? false}
+              onBrush={(from, to) =>
+                narrowTo({ range: undefined, from: new Date(from).toISOString(), to: new Date(to).toISOString() } as LogSearch)
+              }
+            />
+          ) : null}
+          <div className="chips">
+            <StateChips
+              chosen={chosen}
+              counts={counts}
+              isPartial={summary?.isPartial ?? false}
+              onChoose={(states) => narrowTo({ state: states.join(",") || undefined } as LogSearch)}
+            />
+            <span className="ms-auto" />
+            {log.fresh > 0 ? (
+              <button type="button" className="btn btn-small btn-primary" onClick={resume} aria-label={en.log.freshLabel(log.fresh)}>
+                {en.log.fresh(log.fresh)}
+              </button>
+            ) : null}
+            <button
+              type="button"
+              className="btn btn-small"
+              disabled={!may.act || log.length === 0}
+              title={may.act ? undefined : en.denied.act}
+              onClick={() => setAsking({ what: "replay", filter: toFilter(search, now) })}
+            >
+              {en.log.replayAll}
+            </button>
+          </div>
+          {log.error && log.length === 0 ? <Broken error={log.error} again={log.again} /> : null}
+          {empty ? (
+            <NothingHere
+              team={team}
+              search={search}
+              words={isNarrowed(search)}
+              onSearch={change}
+              onTest={may.act && names.all.length > 0 ? () => setAsking({ what: "test", channelId: "" }) : undefined}
+            />
+          ) : null}
+          {!empty && view === "log" ? (
+            <>
+              {narrow ? null : (
+                <div className="row-head" aria-hidden="true">
+                  <span>{en.log.columns.made}</span>
+                  <span>{en.log.columns.state}</span>
+                  <span>{en.log.columns.to}</span>
+                  <span>{en.log.columns.event}</span>
+                  <span>{en.log.columns.why}</span>
+                  <span className="text-end">{en.log.columns.tries}</span>
+                  <span className="text-end">{en.log.columns.took}</span>
+                </div>
+              )}
+              <Rows
+                log={log}
+                names={names}
+                narrow={narrow}
+                now={now}
+                active={active}
+                openId={search.open}
+                onActive={setActive}
+                onOpen={open}
+                onKey={onKey}
+                onTop={setAtTop}
+                scrollTo={scrollTo}
+              />
+              {narrow ? null : <p className="list-foot">{en.log.shown(count(log.length), log.hasMore)}</p>}
+            </>
+          ) : null}
+          {!empty && view === "events" ? <Groups log={log} names={names} now={now} openId={search.open} onOpen={open} /> : null}
+        </section>
+        {search.open === undefined ? null : (
+          <Drawer
+            team={team}
+            id={search.open}
+            names={names}
+            now={now}
+            narrow={narrow}
+            onClose={close}
+            onOpen={open}
+            onEvent={(event) => narrowTo({ event, state: undefined, view: undefined, open: search.open } as LogSearch)}
+          />
+        )}
+      </div>
+      {asking?.what === "test" ? (
+        <SendTest team={team} names={names} channelId={asking.channelId} onClose={() => setAsking(null)} />
+      ) : null}
+      {asking?.what === "replay" ? (
+        <ReplayAll team={team} filter={asking.filter} onClose={() => setAsking(null)} />
+      ) : null}
+    </>
+  );
+}
+
+const NAMES = ["state", "channel", "kind", "type", "event", "range", "from", "to"] as const;
+
+/** The address that a list's key was made of. */
+function asSearch(key: string): string {
+  const values = JSON.parse(key) as (string | null)[];
+  return JSON.stringify(Object.fromEntries(NAMES.flatMap((name, index) => (values[index] ? [[name, values[index]]] : []))));
+}
+
+/** The time that the histogram covers: what was asked for, or from the oldest that is known. */
+function spanOf(search: LogSearch, rows: readonly Row[], now: number): readonly [number, number] {
+  const { start, end } = toFilter(search, now);
+  const oldest = rows.at(-1)?.made ?? now - 60_000;
+  return [start ?? Math.min(oldest, now - 60_000), end ?? now];
+}
+
+function RangeMenu({ search, onRange, now }: { search: LogSearch; onRange: (part: LogSearch) => void; now: number }): ReactNode {
+  const custom = search.from !== undefined || search.to !== undefined;
+  const current = search.range ?? USUAL_RANGE;
+  const label = custom
+    ? en.log.between(search.from ? moment(Date.parse(search.from), now) : "…", search.to ? moment(Date.parse(search.to), now) : "…")
+    : en.log.ranges[current];
+  return (
+    <MenuButton
+      align="start"
+      trigger={
+        <button type="button" className="btn" aria-label={`${en.log.range}: ${label}`}>
+          {label}
+          <ChevronDown aria-hidden="true" />
+        </button>
+      }
+    >
+      <Menu.RadioGroup
+        value={custom ? "" : current}
+        onValueChange={(value: (typeof RANGES)[number]) =>
+          onRange({ range: value === USUAL_RANGE ? undefined : value, from: undefined, to: undefined } as LogSearch)
+        }
+      >
+        {RANGES.map((range) => (
+          <Menu.RadioItem key={range} value={range} className="popup-item">
+            {en.log.ranges[range]}
+            <Menu.RadioItemIndicator className="ms-auto">
+              <Check size={13} aria-hidden="true" />
+            </Menu.RadioItemIndicator>
+          </Menu.RadioItem>
+        ))}
+      </Menu.RadioGroup>
+    </MenuButton>
+  );
+}
+
+function LiveClock({ now, paused, onToggle }: { now: number; paused: boolean; onToggle: () => void }): ReactNode {
+  const state = useFeedState();
+  if (state === "off") return <span className="ms-auto" />;
+  const shown = paused ? "paused" : state === "live" ? "live" : "waiting";
+  const word = { paused: en.live.paused, live: en.live.live, waiting: en.live.waiting }[shown];
+  return (
+    <span className="ms-auto flex items-center gap-2">
+      <span className="live" data-state={shown}>
+        {word}
+        <span className="max-lg:hidden"> · {clock(now)}</span>
+      </span>
+      <button type="button" className="btn btn-quiet btn-small btn-icon" onClick={onToggle} aria-pressed={paused} aria-label={en.live.pause} title={`${paused ? en.live.resume : en.live.pause} (p)`}>
+        {paused ? <Play aria-hidden="true" /> : <Pause aria-hidden="true" />}
+      </button>
+    </span>
+  );
+}

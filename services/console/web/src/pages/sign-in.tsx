@@ -1,0 +1,126 @@
+// Signing in by an API key.
+
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, type ReactNode, useId, useRef, useState } from "react";
+import { connect } from "../api/clients";
+import { useApp } from "../api/context";
+import { isUnauthenticated, problemOf } from "../api/errors";
+import { signIn } from "../api/session";
+import { readTeams } from "../api/team";
+import { en } from "../messages/en";
+
+/** Asks for a key and tries it before it is taken. */
+export function KeyForm({ again = false }: { again?: boolean }): ReactNode {
+  const { config } = useApp();
+  const id = useId();
+  const input = useRef<HTMLInputElement>(null);
+  const [keep, setKeep] = useState(false);
+  const [problem, setProblem] = useState("");
+  const attempt = useMutation({
+    mutationFn: (key: string) => readTeams(connect(config.api_base, key)),
+    onSuccess: (_, key) => signIn(key, keep),
+    onError: (error) => {
+      setProblem(isUnauthenticated(error) ? en.signIn.wrong : problemOf(error).text);
+      input.current?.focus();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const key = input.current?.value.trim() ?? "";
+    if (key === "") {
+      setProblem(en.signIn.empty);
+      input.current?.focus();
+      return;
+    }
+    setProblem("");
+    attempt.mutate(key);
+  };
+  return (
+    <form className="grid gap-3" onSubmit={submit} noValidate>
+      <div className="field">
+        <label className="field-label" htmlFor={`${id}-key`}>
+          {en.signIn.key}
+        </label>
+        <input
+          ref={input}
+          id={`${id}-key`}
+          className="input mono"
+          type="password"
+          autoComplete="off"
+          spellCheck={false}
+          placeholder={en.signIn.placeholder}
+          aria-invalid={problem !== ""}
+          aria-describedby={`${id}-hint`}
+          autoFocus
+        />
+        {problem ? (
+          <p className="field-error" id={`${id}-hint`} role="alert">
+            {problem}
+          </p>
+        ) : (
+          <p className="field-hint" id={`${id}-hint`}>
+            {en.signIn.hint}
+          </p>
+        )}
+      </div>
+      <div className="flex items-start gap-2">
+        <input
+          type="checkbox"
+          id={`${id}-keep`}
+          className="check"
+          checked={keep}
+          onChange={(event) => setKeep(event.target.checked)}
+          aria-describedby={`${id}-keep-hint`}
+        />
+        <div>
+          <label htmlFor={`${id}-keep`} className="font-semibold">
+            {en.signIn.keep}
+          </label>
+          <p className="field-hint" id={`${id}-keep-hint`}>
+            {en.signIn.keepHint}
+          </p>
+        </div>
+      </div>
+      <button type="submit" className="btn btn-primary" disabled={attempt.isPending}>
+        {again ? en.live.resume : en.signIn.submit}
+      </button>
+    </form>
+  );
+}
+
+export function SignIn(): ReactNode {
+  const { config } = useApp();
+  return (
+    <main className="grid min-h-dvh place-items-center p-4">
+      <div className="card grid w-full max-w-[400px] gap-4 p-6">
+        <div className="flex items-center gap-3">
+          <BrandMark />
+          <h1>{en.signIn.title(config.brand.name)}</h1>
+        </div>
+        {config.keys ? (
+          <>
+            <KeyForm />
+            <details className="text-muted">
+              <summary>{en.signIn.first}</summary>
+              <p className="mt-1">{en.signIn.firstText}</p>
+            </details>
+          </>
+        ) : (
+          <p>{en.signIn.off}</p>
+        )}
+      </div>
+    </main>
+  );
+}
+
+export function BrandMark(): ReactNode {
+  const { brand } = useApp().config;
+  if (brand.logo_url) return <img src={brand.logo_url} alt="" width={28} height={28} className="rounded-md" />;
+  return (
+    <span className="team-mark" aria-hidden="true">
+      <svg viewBox="0 0 16 16" width="13" height="13" fill="none" stroke="currentColor" strokeWidth="1.700">
+        <path d="M4 11V7.500a4 4 0 018 0V11l1 1H3zM7 13.500h2" strokeLinecap="round" strokeLinejoin="round" />
+      </svg>
+    </span>
+  );
+}

@@ -1,0 +1,43 @@
+// `/console/`: leads to the one team, or asks which.
+
+import { Link, Navigate } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { useTeams } from "../api/team";
+import { en } from "../messages/en";
+import { Broken } from "../parts/broken";
+import { TeamMark, TeamPlan } from "../parts/team-mark";
+
+export function Start(): ReactNode {
+  const { data, error, refetch } = useTeams();
+  if (error && !data) return <Broken error={error} again={() => void refetch()} />;
+  if (!data) return <div className="empty" role="status">{en.loading}</div>;
+  const [only] = data.teams;
+  if (only && data.teams.length === 1) {
+    return <Navigate to="/t/$team/deliveries" params={{ team: only.id }} replace />;
+  }
+  if (!only) {
+    return (
+      <main className="empty">
+        <h1>{en.shell.noTeams}</h1>
+        <p>{en.shell.noTeamsText}</p>
+        <pre className="code">watchbell teams create --name Acme</pre>
+      </main>
+    );
+  }
+  return (
+    <main className="mx-auto grid max-w-[480px] gap-3 p-6">
+      <h1>{en.shell.chooseTeam}</h1>
+      <ul className="grid gap-2">
+        {data.teams.map((team) => (
+          <li key={team.id}>
+            <Link to="/t/$team/deliveries" params={{ team: team.id }} className="team !mb-0 bg-card">
+              <TeamMark team={team} />
+              <span className="cut">{team.displayName}</span>
+              <TeamPlan team={team} />
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </main>
+  );
+}

@@ -1,0 +1,133 @@
+import { describe, expect, it } from "vitest";
+import { type Filter, NOTHING, later, matches, newestFirst, patch, release, tell } from "../src/live/merge";
+import type { Row } from "../src/live/row";
+
+const ALL: Filter = { states: [], channelId: "", kind: null, type: "", eventId: "", start: null, end: null };
+
+function row(id: string, part: Partial<Row> = {}): Row {
+  return {
+    id,
+    eventId: `evt_${id}`,
+    type: "finding.created",
+    title: "Public bucket",
+    severity: "high",
+    kind: "webhook",
+    target: { channelId: "chn_1", address: "" },
+    reason: { code: "subscription", sentence: "" },
+    state: "pending",
+    message: "",
+    attempts: 0,
+    next: null,
+    made: Number(id.slice(1)),
+    ended: null,
+    test: false,
+    replayOf: "",
+    ...part,
+  };
+}
+
+/** A generator of numbers that are the same in every run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** What the server may do next with a delivery. */
+function change(before: Row, pick: (below: number) => number): Row {
+  if (before.state === "failed") return pick(2) === 0 ? before : { ...before, state: "pending", ended: null };
+  if (before.ended !== null) return before;
+  const attempts = before.attempts + 1;
+  switch (pick(5)) {
+    case 0:
+      return { ...before, state: "delivered", attempts, ended: 1 };
+    case 1:
+      return { ...before, state: "failed", attempts, ended: 1 };
+    case 2:
+      return { ...before, state: "cancelled", ended: 1 };
+    case 3:
+      return { ...before, state: before.state === "pending" ? "parked" : "pending" };
+    default:
+      return { ...before, state: "pending", attempts };
+  }
+}
+
+describe("pages and the stream", () => {
+  it("show the server's state, however they interleave", () => {
+    for (let seed = 1; seed <= 400; seed += 1) {
+      const pick = numbers(seed);
+      const server = new Map<string, Row>();
+      const stream: Row[] = [];
+      let page: readonly Row[] = [];
+      let asked: readonly Row[] | null = null;
+      let head = NOTHING;
+      const hear = (count: number) => {
+        const told = stream.splice(0, count);
+        const listed = new Set(page.map(({ id }) => id));
+        page = patch(page, new Map(told.map((one) => [one.id, one])));
+        head = tell(head, told, ALL, (id) => listed.has(id), pick(2) === 0);
+      };
+      for (let step = 0; step < 40; step += 1) {
+        const what = pick(4);
+        if (what === 0) {
+          const made = row(`d${100 + step}`);
+          server.set(made.id, made);
+          stream.push(made);
+        } else if (what === 1 && server.size > 0) {
+          const ids = [...server.keys()];
+          const id = ids[pick(ids.length)] ?? "";
+          const next = change(server.get(id) as Row, pick);
+          if (next !== server.get(id)) stream.push(next);
+          server.set(id, next);
+        } else if (what === 2) {
+          // The list is made at one moment, before anything that is told later.
+          if (asked === null && step < 3) asked = [...server.values()].toSorted(newestFirst);
+        } else {
+          hear(1 + pick(3));
+        }
+        if (asked !== null && step === 10) {
+          page = asked;
+          const listed = new Set(page.map(({ id }) => id));
+          const above = [...head.shown, ...head.waiting];
+          page = patch(page, new Map(above.map((one) => [one.id, one])));
+          head = { shown: above.filter(({ id }) => !listed.has(id)), waiting: [] };
+        }
+      }
+      hear(stream.length);
+      head = release(head);
+      const seen = new Map([...page, ...head.shown].map((one) => [one.id, one]));
+      for (const [id, is] of server) {
+        expect(seen.get(id)?.state, `seed ${seed}, ${id}`).toBe(is.state);
+        expect(seen.get(id)?.attempts, `seed ${seed}, ${id}`).toBe(is.attempts);
+      }
+      expect(head.shown, `seed ${seed}`).toEqual(head.shown.toSorted(newestFirst));
+    }
+  });
+
+  it("hold new rows while the reader is elsewhere, and change those on the screen", () => {
+    let head = tell(NOTHING, [row("d1")], ALL, () => false, false);
+    head = tell(head, [row("d2"), row("d1", { state: "delivered" })], ALL, () => false, true);
+    expect(head.shown.map(({ state }) => state)).toEqual(["delivered"]);
+    expect(head.waiting.map(({ id }) => id)).toEqual(["d2"]);
+    expect(release(head).shown.map(({ id }) => id)).toEqual(["d2", "d1"]);
+  });
+
+  it("take in only what the filter asks for", () => {
+    const filter: Filter = { ...ALL, states: ["failed"], kind: "webhook", start: 5 };
+    expect(matches(filter, row("d9", { state: "failed" }))).toBe(true);
+    expect(matches(filter, row("d9"))).toBe(false);
+    expect(matches(filter, row("d4", { state: "failed" }))).toBe(false);
+    expect(tell(NOTHING, [row("d9")], filter, () => false, false)).toBe(NOTHING);
+  });
+
+  it("believe an end without an attempt, and that what failed was taken up again", () => {
+    const pending = row("d1", { attempts: 2 });
+    const cancelled = row("d1", { attempts: 2, state: "cancelled", ended: 1 });
+    const failed = row("d1", { attempts: 2, state: "failed", ended: 1 });
+    expect(later(cancelled, pending)).toBe(cancelled);
+    expect(later(failed, pending)).toBe(pending);
+    expect(later(pending, cancelled)).toBe(cancelled);
+  });
+});

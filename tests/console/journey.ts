@@ -1,0 +1,97 @@
+// What every journey has: a server, a receiver, a page that is watched for violations of the policy and for errors.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Page, test as base, expect } from "@playwright/test";
+import { Receiver, Watchbell } from "./server";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+interface Watched {
+  /** Errors that a journey brings about itself, such as a server that is away. */
+  allowed: RegExp[];
+  readonly found: string[];
+}
+
+interface Fixtures {
+  readonly receiver: Receiver;
+  readonly watched: Watched;
+}
+
+interface Shared {
+  readonly server: Watchbell;
+}
+
+export const test = base.extend<Fixtures, Shared>({
+  // A server for each worker; journeys have teams of their own.
+  server: [
+    async ({}, use) => {
+      const server = await new Watchbell().start();
+      await use(server);
+      await server.end();
+    },
+    { scope: "worker" },
+  ],
+  receiver: async ({}, use) => {
+    const receiver = await new Receiver().start();
+    await use(receiver);
+    await receiver.end();
+  },
+  watched: [
+    async ({ context }, use) => {
+      const watched: Watched = { allowed: [], found: [] };
+      await context.addInitScript(() => {
+        document.addEventListener("securitypolicyviolation", (event) => {
+          // oxlint-disable-next-line no-console
+          console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+        });
+      });
+      context.on("console", (message) => {
+        if (message.type() === "error") watched.found.push(message.text());
+      });
+      context.on("weberror", (error) => watched.found.push(String(error.error())));
+      await use(watched);
+      expect(watched.found.filter((line) => !watched.allowed.some((pattern) => pattern.test(line)))).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Signs in by a link, as the demo prints it. */
+export async function open(page: Page, server: Watchbell, path = "", key = server.key): Promise<void> {
+  await page.goto(`${server.url}/console/${path}#key=${key}`);
+}
+
+/** What axe finds at both widths and in both themes. */
+export async function accessible(page: Page): Promise<void> {
+  const before = page.viewportSize();
+  for (const width of [320, 1200]) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      const found = await axe(page);
+      expect(found, `${width} px, ${colorScheme}`).toEqual([]);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(overflow, `nothing is wider than the page at ${width} px`).toBeLessThanOrEqual(0);
+    }
+  }
+  if (before) await page.setViewportSize(before);
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+/** By the debugger's door, which the page's policy does not close. */
+async function axe(page: Page): Promise<string[]> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Runtime.evaluate", { expression: AXE });
+  const { result } = await session.send("Runtime.evaluate", {
+    expression: `axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }).then(({ violations }) =>
+      JSON.stringify(violations.map(({ id, nodes }) => id + ": " + nodes.map((node) => node.html + " " + node.failureSummary).join("\\n  "))))`,
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  await session.detach();
+  return JSON.parse(String(result.value)) as string[];
+}
+
+export { expect };
