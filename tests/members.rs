@@ -11,8 +11,8 @@ use watchbell_contracts::config::v1::{
     ListTeamsRequest, Member, Role, Scope, UpdateTeamRequest,
 };
 use watchbell_contracts::dispatcher::v1::{
-    GetUnreadCountRequest, ListEventsRequest, ListNotificationsRequest, MarkAllReadRequest, WatchDeliveriesRequest,
-    WatchRequest,
+    GetUnreadCountRequest, ListEventsRequest, ListNotificationsRequest, MarkAllReadRequest,
+    WatchDeliveriesRequest, WatchRequest,
 };
 use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{IdentityProvider, SigningKey};

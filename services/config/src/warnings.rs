@@ -2,8 +2,8 @@
 //! than a type to come.
 
 use sea_orm::ConnectionTrait;
-use watchbell_contracts::config::v1::{Channel, MentionRule, Rule};
 use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{Channel, MentionRule, Rule};
 use watchbell_model::catalog::Catalog;
 use watchbell_model::ids::TeamId;
 use watchbell_model::pattern::{EventPattern, EventType};

@@ -30,8 +30,8 @@ use crate::failures::{Failures, Reporter};
 use crate::metrics::Metrics;
 use crate::pipeline::EmitPipeline;
 use crate::snapshots::Snapshots;
-use crate::submitter::Submitter;
 pub use crate::submitter::Dispatchers;
+use crate::submitter::Submitter;
 use crate::team_budgets::TeamBudgets;
 
 /// The service.

@@ -463,8 +463,8 @@ impl fmt::Debug for LocalTime {
 /// Weekdays as `MON`, read also in full and in any case.
 mod weekday_words {
     use chrono::Weekday;
-    use serde::{Deserialize, Deserializer, Serializer};
     use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(days: &[Weekday], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(days.iter().map(|day| day.to_string().to_uppercase()))

@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use watchbell_contracts::config::v1::{Channel, EmailDestination, EventFilter, HttpHeader, QuietHours, SmtpSecurity, SmtpServer, StormControl, WebhookDestination, WebhookEnvelope};
 use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{
+    Channel, EmailDestination, EventFilter, HttpHeader, QuietHours, SmtpSecurity, SmtpServer, StormControl,
+    WebhookDestination, WebhookEnvelope,
+};
 use watchbell_model::channel::{MAX_DESCRIPTION_CHARS, MAX_RECIPIENTS, delivery};
 use watchbell_model::convert::span;
 use watchbell_model::email;

@@ -78,7 +78,9 @@ async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: PlanStep) 
         PlanStep::UpdateMentionRule(row) => mention_rule::Entity::put(connection, &row).await,
         PlanStep::DeleteMentionRule(id) => mention_rule::Entity::remove(connection, team, &id).await,
         PlanStep::PutPreference(row) => preferences::put(connection, row).await,
-        PlanStep::DeletePreference(member, topic) => preferences::delete(connection, team, member, topic).await,
+        PlanStep::DeletePreference(member, topic) => {
+            preferences::delete(connection, team, member, topic).await
+        }
         PlanStep::PutSettings(row) => teams::put_settings(connection, row).await,
     }
 }

@@ -5,10 +5,12 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 use uuid::Uuid;
-use watchbell_contracts::config::v1::{AlertPolicy, AlertWhen, EventType, MentionRule, Rule, SendAction, SilenceAction};
 use watchbell_contracts::config::v1::rule::Action;
-use watchbell_contracts::event::v1::{Mention, TeamsUser};
+use watchbell_contracts::config::v1::{
+    AlertPolicy, AlertWhen, EventType, MentionRule, Rule, SendAction, SilenceAction,
+};
 use watchbell_contracts::event::v1::mention::Who;
+use watchbell_contracts::event::v1::{Mention, TeamsUser};
 use watchbell_model::catalog::{EventTypeSpec, PatternMeter};
 use watchbell_model::convert::{FromWire, structure};
 use watchbell_model::ids::{ChannelId, MemberId};

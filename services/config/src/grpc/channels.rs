@@ -3,9 +3,15 @@
 
 use chrono::{SecondsFormat, TimeDelta};
 use uuid::Uuid;
-use watchbell_contracts::config::v1::{Channel, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse, GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse, ReenableChannelRequest, ReenableChannelResponse, RotateWebhookSecretRequest, RotateWebhookSecretResponse, Rule, SetDefaultChannelRequest, SetDefaultChannelResponse, SmtpSecurity, SmtpServer, UpdateChannelRequest, UpdateChannelResponse};
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::rule::Action;
+use watchbell_contracts::config::v1::{
+    Channel, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse,
+    GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse, ReenableChannelRequest,
+    ReenableChannelResponse, RotateWebhookSecretRequest, RotateWebhookSecretResponse, Rule,
+    SetDefaultChannelRequest, SetDefaultChannelResponse, SmtpSecurity, SmtpServer, UpdateChannelRequest,
+    UpdateChannelResponse,
+};
 use watchbell_egress::{Guard, Refusal};
 use watchbell_model::ChannelKind;
 use watchbell_model::convert::{optional, span, timestamp};

@@ -2,8 +2,12 @@
 //! used up once Slack's answer was read and before anything is done with it, so that nothing is ever done twice; while
 //! Slack is away, or its answer cannot be read, the same state serves for another approval.
 
-use watchbell_contracts::config::v1::{BeginSlackInstallRequest, BeginSlackInstallResponse, Channel, ChannelSecrets, CompleteSlackInstallRequest, CompleteSlackInstallResponse, InspectSlackInstallRequest, InspectSlackInstallResponse, SlackDestination};
 use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{
+    BeginSlackInstallRequest, BeginSlackInstallResponse, Channel, ChannelSecrets,
+    CompleteSlackInstallRequest, CompleteSlackInstallResponse, InspectSlackInstallRequest,
+    InspectSlackInstallResponse, SlackDestination,
+};
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{ChannelId, MemberId, TeamId};
 use watchbell_model::rule::MAX_NAME_CHARS;

@@ -6,8 +6,15 @@ use std::collections::HashMap;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use watchbell_contracts::api::BoxStream;
-use watchbell_contracts::config::v1::{AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse, GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut, ReportChannelHealthRequest, ReportChannelHealthResponse, ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse, WatchChangesRequest, WatchChangesResponse};
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
+use watchbell_contracts::config::v1::{
+    AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse,
+    GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
+    ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut, ReportChannelHealthRequest,
+    ReportChannelHealthResponse, ReportExpressionFailuresRequest, ReportExpressionFailuresResponse,
+    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
+    WatchChangesRequest, WatchChangesResponse,
+};
 use watchbell_model::convert::{instant, required};
 use watchbell_model::ids::ChannelId;
 use watchbell_model::preference::Preference;

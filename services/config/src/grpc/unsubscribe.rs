@@ -5,8 +5,11 @@
 
 use chrono::{DateTime, Utc};
 use prost::Message;
-use watchbell_contracts::config::v1::{DigestSettings, InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference, UnsubscribeRequest, UnsubscribeResponse};
 use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{
+    DigestSettings, InspectUnsubscribeTokenRequest, InspectUnsubscribeTokenResponse, Preference,
+    UnsubscribeRequest, UnsubscribeResponse,
+};
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::unsubscribe::{LinkId, Subscription, Unsubscribe};

@@ -1,8 +1,8 @@
 //! Rules in their order, and mention rules.
 
 use prost::Message;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, Value};
 use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, Value};
 use watchbell_contracts::config::v1::{MentionRule, Rule};
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{MentionRuleId, RuleId, TeamId};

@@ -217,7 +217,12 @@ fn unconfirmed(who: &str) -> Error {
 }
 
 /// A stranger gets no test by the platform's server.
-async fn check_recipient(core: &Core, team: TeamId, policy: &ChannelPolicy, route: &Route) -> Result<(), Error> {
+async fn check_recipient(
+    core: &Core,
+    team: TeamId,
+    policy: &ChannelPolicy,
+    route: &Route,
+) -> Result<(), Error> {
     let Target::Address { address, .. } = &route.target else {
         return Ok(());
     };

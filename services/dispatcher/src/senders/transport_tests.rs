@@ -67,7 +67,11 @@ fn outgoing(event: AcceptedEvent, kind: ChannelKind, target: Target) -> Message 
 }
 
 fn to_channel(event: AcceptedEvent, kind: ChannelKind) -> Message {
-    outgoing(event, kind, Target::Channel(ChannelId::generate(fixtures::noon())))
+    outgoing(
+        event,
+        kind,
+        Target::Channel(ChannelId::generate(fixtures::noon())),
+    )
 }
 
 fn channel(destination: Destination, secrets: ChannelSecrets) -> ResolvedChannel {

@@ -9,11 +9,11 @@ use watchbell_model::AcceptedEvent;
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::vocabulary::ChannelKind;
-use watchbell_runtime::problem::Problem;
 use watchbell_runtime::memory_budget::UNIT_BYTES;
+use watchbell_runtime::problem::Problem;
 use watchbell_runtime::submit::{Submit, Submitted};
 
-use super::{Dispatchers, UNITS, Remote, Submitter};
+use super::{Dispatchers, Remote, Submitter, UNITS};
 use crate::error::Error;
 use crate::testing::{FakeDispatcher, FakeSession, event, noon, until};
 

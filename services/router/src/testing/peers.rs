@@ -14,9 +14,9 @@ use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
     GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
     ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
-    ReportExpressionFailuresRequest, ReportExpressionFailuresResponse,
-    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
-    Team, TeamSnapshot, WatchChangesRequest, WatchChangesResponse,
+    ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, ResolveChannelRequest,
+    ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse, Team, TeamSnapshot,
+    WatchChangesRequest, WatchChangesResponse,
 };
 use watchbell_contracts::dispatcher::v1::{
     CancelDeliveryRequest, CancelDeliveryResponse, GetChannelStatsRequest, GetChannelStatsResponse,

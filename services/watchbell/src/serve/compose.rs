@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 use watchbell_config::Service as Config;
 use watchbell_console::{Console, ConsoleError, ConsoleSettings};
 use watchbell_contracts::api;
-use watchbell_contracts::api::{CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi, RouterApi, RoutingApi, SnapshotApi, TeamApi};
+use watchbell_contracts::api::{
+    CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi, RouterApi,
+    RoutingApi, SnapshotApi, TeamApi,
+};
 use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
 use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
 use watchbell_contracts::config::v1::snapshot_service_client::SnapshotServiceClient;
@@ -25,8 +28,8 @@ use watchbell_model::clock::{SharedClock, SystemClock};
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_router::{Dispatchers, Router};
-use watchbell_runtime::auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers};
 use watchbell_runtime::auth::jwt::MemberTokens;
+use watchbell_runtime::auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers};
 use watchbell_runtime::client;
 use watchbell_runtime::client::{ClientError, ServiceChannel};
 use watchbell_runtime::config_feed::ConfigFeed;
@@ -37,9 +40,9 @@ use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
 use watchbell_runtime::telemetry::{Telemetry, TelemetryError};
 use watchbell_store::Store;
 
-use super::{first_start, members};
 use super::first_start::ADMIN_KEY;
 use super::plan::{Plan, ServiceName};
+use super::{first_start, members};
 
 /// Why a process does not start, or does not go on.
 #[derive(Debug, thiserror::Error)]

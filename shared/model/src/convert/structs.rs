@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::data::{Data, InvalidData};
 use crate::violation::{Violations, reason};
 use chrono::{DateTime, Utc};
-use prost_types::{ListValue, Struct, Timestamp, Value};
 use prost_types::value::Kind;
+use prost_types::{ListValue, Struct, Timestamp, Value};
 use serde_json::{Map, Number, Value as Json};
 
 /// A struct as the data of an event: its compact JSON.
