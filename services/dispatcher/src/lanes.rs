@@ -133,9 +133,9 @@ struct Lane<J> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Schedule {
-    Nowhere,
-    Ring,
-    Timer(Duration),
+    Idle,
+    Ready,
+    At(Duration),
 }
 
 // === impl LanePolicy ===

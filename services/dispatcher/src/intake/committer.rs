@@ -129,7 +129,7 @@ impl Batch {
         let more = Self {
             submissions: self.submissions.split_off(self.submissions.len().div_ceil(2)),
             outcomes: self.outcomes.split_off(self.outcomes.len() / 2),
-            deferred: self.lock_waits,
+            deferred: self.deferred,
         };
         [more, self]
     }

@@ -104,7 +104,7 @@ impl Heartbeat {
         Ok(freed)
     }
 
-    fn beaten(&self) -> bool {
+    fn may_reap(&self) -> bool {
         self.history().record(self.core.clock.monotonic())
     }
 

@@ -19,9 +19,10 @@ impl Deciding<'_> {
     pub(super) fn receipt(&mut self) {
         for address in &self.snapshot.unconfirmed_compliance {
             let about = About::named(address.as_str());
-            self.trace.say(Stage::Receipt, EMAIL, about, Outcome::Rests, || {
-                unconfirmed(address)
-            });
+            self.trace
+                .record(Stage::Receipt, EMAIL, about, Outcome::Rests, || {
+                    unconfirmed(address)
+                });
         }
         for address in &self.snapshot.compliance_recipients {
             self.receipt_to(address, About::named(address.as_str()), Reason::ReceiptRecipient);
