@@ -362,7 +362,7 @@ pub(crate) async fn resend(
     }
     let shown = message(&renewed);
     confirmations::put(connection, renewed).await?;
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(shown)
 }
 
@@ -417,7 +417,7 @@ pub(crate) async fn confirm(
         };
         confirmations::put(change.connection(), confirmed).await?;
     }
-    change.finish(service, false).await?;
+    service.finish(change, false).await?;
     Ok(true)
 }
 

@@ -99,7 +99,7 @@ store_tests! {
         let members = CurrentMembers::new(
             Arc::new(Token(principal)),
             Arc::new(config.service.clone()),
-            ConfigFeed::told_by_hand(),
+            ConfigFeed::manual(),
             config.clock.shared(),
         );
         assert_eq!(members.verify("").await.unwrap().principal, principal);

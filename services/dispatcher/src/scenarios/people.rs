@@ -208,16 +208,16 @@ store_tests! {
         let mut rig = Rig::new(&store).await;
         own_server(&rig);
         let channel = email_channel(&rig, "soc", &[ADDRESS]);
-        rig.stage.receivers.answer(channel, Report::retryable("smtp.451", "later"));
+        rig.env.receivers.answer(channel, AttemptResult::retryable("smtp.451", "later"));
         emit(&mut rig, "waiting", to_recipient(channel)).await;
         rig.settle().await;
-        rig.stage.config.unconfirmed(&[ADDRESS]);
-        rig.stage.config.change(rig.stage.team, channel, |channel| {
+        rig.env.config.unconfirmed(&[ADDRESS]);
+        rig.env.config.change(rig.env.team, channel, |channel| {
             let unconfirmed = config::UnconfirmedRecipient { address: ADDRESS.to_owned(), ..Default::default() };
             let email = config::EmailDestination { unconfirmed_recipients: vec![unconfirmed], ..Default::default() };
             channel.destination = Some(config::channel::Destination::Email(email));
         });
-        rig.core.channels.forget(rig.stage.team);
+        rig.core.channels.forget(rig.env.team);
         rig.pass(Duration::from_secs(60)).await;
         let to_officer = event_wire::AddressTarget { address: ADDRESS.to_owned(), channel_id: String::new() };
         let issued = receipt(&rig, "receipt", event_wire::route::Target::Address(to_officer));
@@ -236,14 +236,14 @@ store_tests! {
         emit(&mut rig, "asking", asking.clone()).await;
         rig.settle().await;
         assert_eq!(ended(&rig, "asking").await.0, State::Delivered);
-        assert!(rig.stage.receivers.carried().pop().unwrap().by_platform, "never by a server that the team reads");
+        assert!(rig.env.receivers.carried().pop().unwrap().by_platform, "never by a server that the team reads");
         let all = rig.deliveries().await;
         let delivery = all.iter().find(|delivery| delivery.event_id == "asking").unwrap();
         let again = replay(&rig, &delivery.id).await.unwrap_err();
         assert_eq!(again.code(), tonic::Code::FailedPrecondition, "a replay would be one more email");
 
-        rig.stage.config.unconfirmed(&[]);
-        rig.core.channels.forget(rig.stage.team);
+        rig.env.config.unconfirmed(&[]);
+        rig.core.channels.forget(rig.env.team);
         emit(&mut rig, "too late", asking).await;
         rig.settle().await;
         assert_eq!(ended(&rig, "too late").await.0, State::Cancelled);

@@ -369,21 +369,21 @@ impl Senders {
 
     /// The event of an email that asks its recipient to confirm, with the link, which is nowhere kept: whoever of the team
     /// could read it could confirm in the recipient's place.
-    fn asking(&self, parcel: &Parcel, recipient: &str) -> Option<StoredEvent> {
-        if !parcel.route.is_confirmation() {
+    fn asking(&self, outgoing: &Message, recipient: &str) -> Option<StoredEvent> {
+        if !outgoing.route.is_confirmation() {
             return None;
         }
-        let data: Value = serde_json::from_str(&parcel.event.data).ok()?;
+        let data: Value = serde_json::from_str(&outgoing.event.data).ok()?;
         let confirmation = Confirmation {
-            team: parcel.event.team_id,
+            team: outgoing.event.team_id,
             address: recipient.parse().ok()?,
             nonce: data.get("confirmation")?.as_str()?.parse().ok()?,
         };
-        let base = self.outside.brand.public_url.as_str().trim_end_matches('/');
-        let token = confirmation.sign(&self.outside.unsubscribe);
+        let base = self.deps.brand.public_url.as_str().trim_end_matches('/');
+        let token = confirmation.sign(&self.deps.unsubscribe);
         Some(StoredEvent {
             url: format!("{base}/confirm?token={token}"),
-            ..StoredEvent::clone(&parcel.event)
+            ..StoredEvent::clone(&outgoing.event)
         })
     }
 

@@ -511,7 +511,7 @@ async fn an_email_that_asks_to_confirm_has_a_link_for_its_recipient_alone() {
     };
     let platform = senders(EgressPolicy::allowing_loopback(), Some(server));
     let channel = ResolvedChannel {
-        team_id: samples::team(),
+        team_id: fixtures::team(),
         via: Via::PlatformMail,
         timeout: Duration::from_secs(5),
         url: OnceLock::new(),
@@ -520,16 +520,16 @@ async fn an_email_that_asks_to_confirm_has_a_link_for_its_recipient_alone() {
         address: "ann@elsewhere.example".to_owned(),
         channel: None,
     };
-    let mut parcel = parcel(samples::event("recipient.confirmation"), ChannelKind::Email, to);
+    let mut outgoing = outgoing(fixtures::event("recipient.confirmation"), ChannelKind::Email, to);
     // Whoever emits an event of that type, the link is not made for.
-    platform.carry(&parcel, &channel).await;
+    platform.send(&outgoing, &channel).await;
     assert!(!smtp.received()[0].text().contains("/confirm"));
 
-    Arc::make_mut(&mut parcel.route).reason.code = "recipient_confirmation".to_owned();
-    let report = platform.carry(&parcel, &channel).await;
-    assert_eq!(report.verdict, Verdict::Accepted);
+    Arc::make_mut(&mut outgoing.route).reason.code = "recipient_confirmation".to_owned();
+    let result = platform.send(&outgoing, &channel).await;
+    assert_eq!(result.outcome, AttemptOutcome::Accepted);
     assert!(
-        !format!("{report:?}").contains("token="),
+        !format!("{result:?}").contains("token="),
         "the log does not have it"
     );
     let text = smtp.received()[1].text();
@@ -549,7 +549,7 @@ async fn an_email_that_asks_to_confirm_has_a_link_for_its_recipient_alone() {
     let keys = UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap();
     let confirmation = Confirmation::verify(&keys, &token).unwrap();
     assert_eq!(confirmation.address.as_str(), "ann@elsewhere.example");
-    assert_eq!(confirmation.team, samples::team());
+    assert_eq!(confirmation.team, fixtures::team());
 }
 
 #[tokio::test]

@@ -254,7 +254,7 @@ impl PreferenceApi for PreferencesStandIn {
         &self,
         request: Request<InspectRecipientConfirmationRequest>,
     ) -> Answer<InspectRecipientConfirmationResponse> {
-        self.check(Principal::of(&request), &request.get_ref().token)?;
+        self.check(Principal::from_request(&request), &request.get_ref().token)?;
         let outdated = self.outdated.load(Ordering::SeqCst);
         Ok(Response::new(InspectRecipientConfirmationResponse {
             team_display_name: if outdated {
@@ -272,7 +272,7 @@ impl PreferenceApi for PreferencesStandIn {
         &self,
         request: Request<ConfirmRecipientRequest>,
     ) -> Answer<ConfirmRecipientResponse> {
-        self.check(Principal::of(&request), &request.get_ref().token)?;
+        self.check(Principal::from_request(&request), &request.get_ref().token)?;
         let confirmed = !self.outdated.load(Ordering::SeqCst);
         self.changes.fetch_add(usize::from(confirmed), Ordering::SeqCst);
         Ok(Response::new(ConfirmRecipientResponse { confirmed }))
