@@ -31,7 +31,6 @@ use watchbell_model::event::Event;
 use watchbell_model::expression::Facts;
 use watchbell_model::filter::{Filter, Match, Mismatch};
 use watchbell_model::ids::ChannelId;
-use watchbell_model::preference;
 use watchbell_model::rule::RuleAction;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::vocabulary::ChannelKind;

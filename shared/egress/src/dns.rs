@@ -16,7 +16,6 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::system_conf::read_system_conf;
 
 use crate::guard::internal_name;
-use crate::resolve::Resolver;
 
 /// Time-out of one query to one server; it is sent twice.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -26,6 +25,12 @@ const MAX_TTL: Duration = Duration::from_secs(30);
 const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(5);
 const CACHE_SIZE: u64 = 4096;
 const FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
+
+/// Resolver of host names. A trait so that tests can answer differently each time.
+pub trait Resolver: Send + Sync + fmt::Debug {
+    /// All addresses of `host`, in the order of preference.
+    fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
+}
 
 /// Resolver over the system's hosts file and name servers.
 #[derive(Default)]

@@ -15,10 +15,10 @@ mod resolve;
 mod smtp;
 mod tls;
 
-pub use self::dns::DnsResolver;
+pub use self::dns::{DnsResolver, Resolver};
 pub use self::guard::{EgressPolicy, GuardedUrl, Refusal};
 pub use self::http::{Answer, HttpClient, SendError};
 pub use self::ranges::AddressKind;
-pub use self::resolve::{Guard, Resolver};
+pub use self::resolve::Guard;
 pub use self::smtp::{Security, SmtpAnswer, SmtpError, SmtpSender, SmtpServer};
 pub use self::tls::{Authorities, AuthorityError};

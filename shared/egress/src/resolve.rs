@@ -3,26 +3,17 @@
 //! [`Guard`] is the policy with a resolver. The addresses that it returns are the ones that are dialled, without a second
 //! look-up, so an answer that changes between check and connection (DNS rebinding) gains nothing.
 
-use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use url::Host;
 use watchbell_model::ids::TeamId;
 
-use crate::dns::DnsResolver;
+use crate::dns::{DnsResolver, Resolver};
 use crate::guard::{Demand, EgressPolicy, GuardedUrl, Refusal, bare_host};
 use crate::look_ups::LookUpLimits;
 use crate::tls::Authorities;
-
-/// Resolver of host names. A trait so that tests can answer differently each time.
-pub trait Resolver: Send + Sync + fmt::Debug {
-    /// All addresses of `host`, in the order of preference.
-    fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
-}
 
 /// Time-out of a look-up, the wait for a permit included.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(3);

@@ -12,15 +12,13 @@ mod schema;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::data::Data;
-use crate::event::{Event, MAX_TITLE_CHARS};
-use crate::ids::{EventId, TeamId};
 use crate::pattern::EventType;
 use crate::severities::SeveritySet;
+use crate::text::MAX_TITLE_CHARS;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{Category, Severity, Topic};
 
@@ -299,26 +297,6 @@ impl Catalog {
     /// All entries by name, built-in ones first.
     pub fn iter(&self) -> impl Iterator<Item = &EventTypeSpec> {
         BUILT_IN.values().chain(self.custom.values()).map(|spec| &**spec)
-    }
-
-    /// A test event of that type, made of the entry's example: what `SendTest` sends.
-    #[must_use]
-    pub fn synthetic(&self, event_type: &str, team_id: TeamId, now: DateTime<Utc>) -> Option<Event> {
-        let spec = self.get(event_type)?;
-        Some(Event {
-            team_id,
-            id: EventId::generate(now),
-            event_type: spec.event_type.clone(),
-            severity: spec.severity,
-            category: spec.category,
-            source: "test".to_owned(),
-            occurred_at: now.trunc_subsecs(6),
-            title: format!("Test: {}", spec.title),
-            url: None,
-            subject: None,
-            data: spec.example.clone(),
-            test: true,
-        })
     }
 }
 

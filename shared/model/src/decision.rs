@@ -26,7 +26,7 @@ pub struct Decision {
 }
 
 /// An expression that could not be evaluated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedExpression {
     /// Whose it is.
     pub owner: FilterOwner,
@@ -35,8 +35,7 @@ pub struct FailedExpression {
 }
 
 /// What has a filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FilterOwner {
     /// A channel: a webhook's filter, or the triggers of a default channel.
     Channel(ChannelId),

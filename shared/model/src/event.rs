@@ -12,11 +12,10 @@ use crate::convert::{data, instant, optional};
 use crate::data::{Data, InvalidData, MAX_BYTES};
 use crate::ids::{EventId, TeamId};
 use crate::pattern::EventType;
+pub use crate::text::MAX_TITLE_CHARS;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{Category, Severity};
 
-/// The longest title, in characters.
-pub const MAX_TITLE_CHARS: usize = 300;
 /// The longest source, in characters.
 pub const MAX_SOURCE_CHARS: usize = 64;
 /// The longest subject, in characters.
@@ -233,6 +232,30 @@ fn check_url(violations: &mut Violations, url: &str) {
     let is_web = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if !is_web || url.contains(|c: char| c.is_control() || c.is_whitespace()) {
         violations.add("url", reason::MALFORMED, "must be an http or https URL");
+    }
+}
+
+// === impl Catalog ===
+
+impl Catalog {
+    /// A test event of that type, made of the entry's example: what `SendTest` sends.
+    #[must_use]
+    pub fn synthetic(&self, event_type: &str, team_id: TeamId, now: DateTime<Utc>) -> Option<Event> {
+        let spec = self.get(event_type)?;
+        Some(Event {
+            team_id,
+            id: EventId::generate(now),
+            event_type: spec.event_type.clone(),
+            severity: spec.severity,
+            category: spec.category,
+            source: "test".to_owned(),
+            occurred_at: now.trunc_subsecs(6),
+            title: format!("Test: {}", spec.title),
+            url: None,
+            subject: None,
+            data: spec.example.clone(),
+            test: true,
+        })
     }
 }
 

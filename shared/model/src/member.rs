@@ -11,7 +11,7 @@ use crate::mention::SlackUserId;
 use crate::preference::Preference;
 use crate::rule::MAX_NAME_CHARS;
 use crate::violation::{Violations, reason};
-use crate::vocabulary::{Permission, Role, Topic};
+use crate::vocabulary::{Permission, Plan, Role, Topic};
 
 /// A user of a team.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +30,22 @@ pub struct Member {
     pub slack_user_id: Option<SlackUserId>,
     /// Permissions beyond those of the role.
     pub permissions: BTreeSet<Permission>,
-    /// Only what the member chose; see [`crate::preference::effective`].
+    /// Only what the member chose; see [`Member::preference`].
     pub preferences: BTreeMap<Topic, Preference>,
 }
 
 // === impl Member ===
 
 impl Member {
+    /// The preference that applies: the member's own choice, else the default. Marketing is never on by default.
+    #[must_use]
+    pub fn preference(&self, plan: Plan, topic: Topic) -> Preference {
+        self.preferences
+            .get(&topic)
+            .copied()
+            .unwrap_or_else(|| Preference::default_for(self.role, plan, topic))
+    }
+
     /// Whether the member may, by role or by grant.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {

@@ -4,7 +4,6 @@
 use watchbell_contracts::config::v1::{self as wire, PreferenceSetting};
 
 use crate::convert::{FromWire, words};
-use crate::member::Member;
 use crate::severities::SeveritySet;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{Plan, Role, Severity, Topic};
@@ -20,17 +19,6 @@ pub enum Preference {
     Failures,
     /// These severities; none is the same as off.
     Severities(SeveritySet),
-}
-
-/// What counts for a member: the member's own word, else the default. No email has been sent on a guess: marketing is
-/// never on by default (DESIGN §6).
-#[must_use]
-pub fn effective(member: &Member, plan: Plan, topic: Topic) -> Preference {
-    member
-        .preferences
-        .get(&topic)
-        .copied()
-        .unwrap_or_else(|| Preference::default_for(member.role, plan, topic))
 }
 
 // === impl Preference ===
@@ -173,17 +161,14 @@ mod tests {
     #[test]
     fn a_default_follows_role_and_plan_and_an_own_word_stays() {
         let mut person = member(1, Role::Owner);
+        assert_eq!(person.preference(Plan::Team, Topic::WeeklyDigest), Preference::On);
         assert_eq!(
-            effective(&person, Plan::Team, Topic::WeeklyDigest),
-            Preference::On
-        );
-        assert_eq!(
-            effective(&person, Plan::Free, Topic::WeeklyDigest),
+            person.preference(Plan::Free, Topic::WeeklyDigest),
             Preference::Off
         );
         person.preferences.insert(Topic::WeeklyDigest, Preference::Off);
         assert_eq!(
-            effective(&person, Plan::Team, Topic::WeeklyDigest),
+            person.preference(Plan::Team, Topic::WeeklyDigest),
             Preference::Off
         );
     }

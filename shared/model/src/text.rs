@@ -1,5 +1,8 @@
 //! Text of strangers, made fit to be shown: on one line, and in the order in which it is written.
 
+/// The longest title, in characters.
+pub const MAX_TITLE_CHARS: usize = 300;
+
 /// One line without control characters or marks that reorder text. White space becomes one space.
 #[must_use]
 pub fn line(text: &str) -> String {

@@ -6,9 +6,7 @@ use watchbell_model::email::EmailAddress;
 use watchbell_model::preference::Preference;
 use watchbell_model::vocabulary::Topic;
 
-use super::{
-    About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, preference, unconfirmed,
-};
+use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, unconfirmed};
 
 const EMAIL: Option<ChannelKind> = Some(ChannelKind::Email);
 const INBOX: Option<ChannelKind> = Some(ChannelKind::InApp);
@@ -66,7 +64,7 @@ impl Deciding<'_> {
         };
         let (severity, failure) = (self.event.severity, spec.is_failure());
         for member in self.snapshot.members.values() {
-            let wanted = preference::effective(member, self.snapshot.plan, topic);
+            let wanted = member.preference(self.snapshot.plan, topic);
             let by_default = || !member.preferences.contains_key(&topic);
             if wanted.wants(severity, failure) {
                 let by_default = by_default();
@@ -104,7 +102,8 @@ impl Deciding<'_> {
         };
         let members = self.snapshot.members.values();
         let asked = members.filter(|member| {
-            preference::effective(member, self.snapshot.plan, topic)
+            member
+                .preference(self.snapshot.plan, topic)
                 .wants(self.event.severity, spec.is_failure())
         });
         asked.map(|member| member.email.key()).collect()

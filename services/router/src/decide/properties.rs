@@ -9,7 +9,6 @@ use watchbell_model::email::EmailAddress;
 use watchbell_model::event::Event;
 use watchbell_model::filter::Filter;
 use watchbell_model::ids::{ChannelId, RuleId};
-use watchbell_model::preference;
 use watchbell_model::rule::{Rule, RuleAction};
 use watchbell_model::snapshot::{SnapshotParts, TeamSnapshot};
 use watchbell_model::vocabulary::{ChannelKind, Plan};
@@ -204,7 +203,7 @@ proptest! {
                     let member = &team.members[member_id];
                     let spec = team.catalog.lookup(&event.event_type).unwrap();
                     prop_assert_eq!((&member.email, Some(*topic)), (address, spec.topic));
-                    prop_assert!(preference::effective(member, team.plan, *topic).wants(event.severity, spec.is_failure()));
+                    prop_assert!(member.preference(team.plan, *topic).wants(event.severity, spec.is_failure()));
                 }
                 Target::Receipts => prop_assert_eq!(event.event_type.as_str(), RECEIPT),
                 Target::Inbox => {

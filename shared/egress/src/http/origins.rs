@@ -17,15 +17,12 @@ use tokio::time::Instant;
 use super::MAX_ANSWER_HEAD;
 use super::error::SendError;
 use super::keep_alive::{IDLE, MAX_AGE, idle_timeout};
-use super::resolver::GuardedResolver;
+use super::resolver::{CONNECT_TIMEOUT, GuardedResolver};
 use crate::cause::innermost;
 use crate::dial::now;
 use crate::guard::GuardedUrl;
 use crate::resolve::Guard;
 
-/// Bound for opening a connection, from the look-up to the end of the TLS handshake, even when the request may wait
-/// longer: to know that the server cannot be reached is worth more than a time-out.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Idle connections of one origin; one more is closed.
 const MAX_IDLE: usize = 512;
 /// Origins with a client; one more makes the older half go.

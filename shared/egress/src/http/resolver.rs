@@ -1,6 +1,7 @@
 //! Name resolution for `reqwest`: the addresses of a name that the guard allows now, which are those that get dialled.
 
 use std::iter;
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::task_local;
@@ -10,7 +11,9 @@ use crate::dial::dial;
 use crate::guard::GuardedUrl;
 use crate::resolve::Guard;
 
-use super::origins::CONNECT_TIMEOUT;
+/// Bound for opening a connection, from the look-up to the end of the TLS handshake, even when the request may wait
+/// longer: to know that the server cannot be reached is worth more than a time-out.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 task_local! {
     /// The team whose request it is. All teams share the connections to an origin; the look-up counts as that of the team

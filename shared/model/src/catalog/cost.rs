@@ -5,12 +5,11 @@
 
 use std::collections::HashMap;
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::data::Data;
 use crate::pattern_cost::PatternCost;
-
-use super::schema;
 
 /// The dearest check that is made at all.
 pub(super) const MOST: u64 = 2_000_000;
@@ -181,7 +180,7 @@ impl<'a> Meter<'a> {
     ) -> Result<(), Exhausted> {
         match (keyword, value, data) {
             ("$ref", Value::String(reference), _) => {
-                match schema::pointer(reference).and_then(|pointer| self.root.pointer(&pointer)) {
+                match pointer(reference).and_then(|pointer| self.root.pointer(&pointer)) {
                     Some(target) => self.check(target, data, times),
                     None => Ok(()),
                 }
@@ -241,4 +240,11 @@ impl<'a> Meter<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// The JSON pointer of a reference inside of the schema, which is percent-encoded (RFC 6901 §6).
+pub(super) fn pointer(reference: &str) -> Option<String> {
+    let fragment = reference.strip_prefix('#')?;
+    let pointer = percent_decode_str(fragment).decode_utf8().ok()?;
+    pointer.starts_with('/').then(|| pointer.into_owned())
 }

@@ -6,10 +6,9 @@
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::LocationSegment;
 use jsonschema::{PatternOptions, ValidationError, Validator};
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::cost::{Cost, LIGHT, MOST, NAMED};
+use super::cost::{Cost, LIGHT, MOST, NAMED, pointer};
 use crate::data::{Data, MAX_LEVELS};
 use crate::json;
 use crate::violation::{Violations, reason};
@@ -120,13 +119,6 @@ impl Schema {
         }
         Err(violations)
     }
-}
-
-/// The JSON pointer of a reference inside of the schema, which is percent-encoded (RFC 6901 §6).
-pub(super) fn pointer(reference: &str) -> Option<String> {
-    let fragment = reference.strip_prefix('#')?;
-    let pointer = percent_decode_str(fragment).decode_utf8().ok()?;
-    pointer.starts_with('/').then(|| pointer.into_owned())
 }
 
 fn path_of(error: &ValidationError<'_>) -> String {
