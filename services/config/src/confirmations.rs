@@ -25,7 +25,8 @@ use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::confirmation::Model;
-use crate::store::{channels, confirmations, members, teams};
+use crate::store::entities::member;
+use crate::store::{Resource, channels, confirmations, teams};
 
 /// For how long a link works.
 const LIFE: TimeDelta = TimeDelta::days(14);
@@ -202,7 +203,7 @@ struct Own {
 
 impl Own {
     async fn read(connection: &impl ConnectionTrait, team: TeamId) -> Result<Self> {
-        let members = members::all(connection, team).await?;
+        let members = member::Entity::all(connection, team).await?;
         let addresses = members.iter().filter_map(|member| member.email.parse().ok());
         let domains = addresses.map(|address: EmailAddress| address.domain().to_owned());
         Ok(Self {

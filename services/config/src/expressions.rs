@@ -15,7 +15,8 @@ use watchbell_model::violation::Violations;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::expression_failure::Model;
-use crate::store::{channels, expression_failures, rules};
+use crate::store::entities::rule;
+use crate::store::{Resource, channels, expression_failures};
 
 /// The most failures of one report.
 pub(crate) const MAX_REPORTED: usize = 2_000;
@@ -85,7 +86,7 @@ async fn of_team(connection: &impl ConnectionTrait, team: TeamId) -> Result<Hash
     for row in channels::all(connection, team).await? {
         found.extend(Expression::of_channel(&row.to_message(now)?));
     }
-    for row in rules::all(connection, team).await? {
+    for row in rule::Entity::all(connection, team).await? {
         found.extend(Expression::of_rule(&row.to_message()?));
     }
     Ok(found

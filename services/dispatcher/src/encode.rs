@@ -20,7 +20,6 @@ use crate::store::{Corrupt, NotificationRow, instant};
 /// A delivery that was made or has changed.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
-    pub(crate) team_id: TeamId,
     pub(crate) channel_id: Option<ChannelId>,
     pub(crate) delivery: Arc<wire::Delivery>,
 }

@@ -10,7 +10,7 @@ use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_runtime::shares::weight;
+use watchbell_runtime::memory_budget::units;
 use watchbell_runtime::telemetry::propagate;
 use watchbell_runtime::tenant_pool::TenantPool;
 

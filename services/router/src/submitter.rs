@@ -21,8 +21,8 @@ use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_model::AcceptedEvent;
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
+use watchbell_runtime::memory_budget::{MemoryBudget, units};
 use watchbell_runtime::problem::{Problem, from_message};
-use watchbell_runtime::shares::{MemoryBudget, weight};
 use watchbell_runtime::submit::Submit;
 
 use self::link::Link;

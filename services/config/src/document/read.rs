@@ -12,7 +12,7 @@ use watchbell_contracts::config::v1::{
 use watchbell_contracts::event::v1::mention::Who;
 use watchbell_contracts::event::v1::{Mention, TeamsUser};
 use watchbell_model::catalog::{EventTypeSpec, PatternMeter};
-use watchbell_model::convert::{FromWire, structure};
+use watchbell_model::convert::{FromWire, object, structure};
 use watchbell_model::ids::{ChannelId, MemberId};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Category, ChannelKind, Severity};
@@ -96,12 +96,7 @@ fn each<T>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>) -> Vec<T> {
 fn once(notes: &Notes, desired: &Desired) {
     let (mut types, mut patterns) = (HashSet::new(), PatternMeter::default());
     for draft in desired.event_types.iter().flatten() {
-        let schema = draft
-            .message
-            .data_schema
-            .clone()
-            .map(convert::object)
-            .map(Value::Object);
+        let schema = draft.message.data_schema.clone().map(object).map(Value::Object);
         let fits = patterns.take(schema.as_ref());
         notes.take(fits.map_err(|wrong| in_document(wrong, &[("data_schema", "schema")], &draft.path)));
         if !types.insert(&draft.message.name) {

@@ -83,7 +83,7 @@ impl FakeConfig {
     /// Sets who has not confirmed.
     pub(super) fn unconfirmed(&self, addresses: &[&str]) {
         let addresses = addresses.iter().map(|&address| address.to_owned()).collect();
-        self.people.lock().unwrap().unconfirmed_recipients = addresses;
+        self.people.lock().unconfirmed_recipients = addresses;
     }
 
     /// Sets who gets receipts.

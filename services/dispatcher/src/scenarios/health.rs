@@ -83,7 +83,7 @@ store_tests! {
             tell(&mut rig).await;
             rig.settle().await;
         }
-        let reports = rig.env.config.reports.lock().unwrap().clone();
+        let reports = rig.env.config.reports.lock().clone();
         assert_eq!(reports.len(), 1);
         assert_eq!(reports[0].channel_id, channel.to_string());
         assert_eq!(reports[0].health(), config::ChannelHealth::Unhealthy);
@@ -108,10 +108,10 @@ store_tests! {
         exhaust(&mut rig).await;
         rig.env.config.away.store(true, std::sync::atomic::Ordering::Relaxed);
         tell(&mut rig).await;
-        assert!(rig.env.config.reports.lock().unwrap().is_empty());
+        assert!(rig.env.config.reports.lock().is_empty());
         rig.env.config.away.store(false, std::sync::atomic::Ordering::Relaxed);
         tell(&mut rig).await;
-        assert_eq!(rig.env.config.reports.lock().unwrap().len(), 1);
+        assert_eq!(rig.env.config.reports.lock().len(), 1);
     }
 
     async fn enabling_again_resumes_and_leaves_the_parked_ones_unless_asked(store: Store) {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{self as config, SmtpSecurity};
 use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpServer};
+use watchbell_model::AcceptedEvent;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::confirmation::Confirmation;
@@ -369,7 +370,7 @@ impl Senders {
 
     /// The event of an email that asks its recipient to confirm, with the link, which is nowhere kept: whoever of the team
     /// could read it could confirm in the recipient's place.
-    fn asking(&self, outgoing: &Message, recipient: &str) -> Option<StoredEvent> {
+    fn asking(&self, outgoing: &Message, recipient: &str) -> Option<AcceptedEvent> {
         if !outgoing.route.is_confirmation() {
             return None;
         }
@@ -381,9 +382,9 @@ impl Senders {
         };
         let base = self.deps.brand.public_url.as_str().trim_end_matches('/');
         let token = confirmation.sign(&self.deps.unsubscribe);
-        Some(StoredEvent {
+        Some(AcceptedEvent {
             url: format!("{base}/confirm?token={token}"),
-            ..StoredEvent::clone(&outgoing.event)
+            ..AcceptedEvent::clone(&outgoing.event)
         })
     }
 

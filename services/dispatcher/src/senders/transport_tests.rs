@@ -525,7 +525,7 @@ async fn an_email_that_asks_to_confirm_has_a_link_for_its_recipient_alone() {
     platform.send(&outgoing, &channel).await;
     assert!(!smtp.received()[0].text().contains("/confirm"));
 
-    Arc::make_mut(&mut outgoing.route).reason.code = "recipient_confirmation".to_owned();
+    Arc::make_mut(&mut outgoing.route).reason.code = "recipient_confirmation".into();
     let result = platform.send(&outgoing, &channel).await;
     assert_eq!(result.outcome, AttemptOutcome::Accepted);
     assert!(

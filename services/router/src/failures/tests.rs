@@ -17,7 +17,7 @@ fn failed(owner: FilterOwner, error: &str) -> FailedExpression {
 
 /// What Config was told: owner, count and error.
 fn told(config: &FakeConfig) -> Vec<(String, i64, String)> {
-    let mut told: Vec<_> = std::mem::take(&mut *config.expression_failures.lock().unwrap())
+    let mut told: Vec<_> = std::mem::take(&mut *config.expression_failures.lock())
         .into_iter()
         .flat_map(|request| request.failures)
         .map(|failure| {
@@ -56,15 +56,15 @@ async fn failures_are_counted_by_channel_and_rule_and_told_once() {
 async fn what_config_does_not_take_is_told_later_and_nothing_of_a_team_that_is_gone() {
     let (config, failures) = (FakeConfig::new(), Failures::default());
     let reporter = Reporter::new(failures.clone(), config.clone());
-    *config.refusal.lock().unwrap() = Some(Status::unavailable("away"));
+    *config.refusal.lock() = Some(Status::unavailable("away"));
     failures.note(team_id(), &[failed(channel(), "no score")], noon());
     reporter.tick().await;
-    *config.refusal.lock().unwrap() = None;
+    *config.refusal.lock() = None;
     failures.note(team_id(), &[failed(channel(), "no score")], noon());
     reporter.tick().await;
     assert_eq!(told(&config), [("chn_".to_owned(), 2, "no score".to_owned())]);
 
-    *config.refusal.lock().unwrap() = Some(Status::not_found("no such team"));
+    *config.refusal.lock() = Some(Status::not_found("no such team"));
     failures.note(team_id(), &[failed(channel(), "no score")], noon());
     reporter.tick().await;
     assert!(failures.take().is_empty());

@@ -141,13 +141,10 @@ impl SnapshotApi for FakeConfig {
         &self,
         request: Request<ReportExpressionFailuresRequest>,
     ) -> Answer<ReportExpressionFailuresResponse> {
-        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+        if let Some(refusal) = self.refusal.lock().clone() {
             return Err(refusal);
         }
-        self.expression_failures
-            .lock()
-            .unwrap()
-            .push(request.into_inner());
+        self.expression_failures.lock().push(request.into_inner());
         Ok(Response::new(ReportExpressionFailuresResponse {}))
     }
 
