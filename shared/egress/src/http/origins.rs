@@ -72,7 +72,7 @@ impl Origins {
         let origin = self.open(url, idle, now)?;
         let client = origin.client.clone();
         let mut gone = Vec::from_iter(known.insert(url.origin().into(), origin));
-        gone.extend(take_old(&mut known, now));
+        gone.extend(take_old(&mut known, MAX_ORIGINS, now));
         // Their connections are closed without the lock.
         drop(known);
         drop(gone);
@@ -90,8 +90,9 @@ impl Origins {
             return;
         };
         origin.next_idle = idle;
-        let used_again = !origin.idle.is_zero();
-        if (idle < origin.idle || !used_again && !idle.is_zero())
+        let shorter = idle < origin.idle;
+        let pooled_again = origin.idle.is_zero() && !idle.is_zero();
+        if (shorter || pooled_again)
             && let Ok(next) = self.open(url, idle, now())
         {
             let gone = std::mem::replace(origin, next);
@@ -130,11 +131,11 @@ impl Origins {
 }
 
 /// Takes out the clients that were not replaced when they were too old, and so are not in use, and the older half when
-/// there are too many.
-fn take_old(known: &mut HashMap<Box<str>, Origin>, now: Instant) -> Vec<Origin> {
+/// there are more than `most`.
+fn take_old(known: &mut HashMap<Box<str>, Origin>, most: usize, now: Instant) -> Vec<Origin> {
     let unused = |origin: &Origin| now >= origin.opened + 2 * MAX_AGE;
     let mut gone: Vec<_> = known.extract_if(|_, origin| unused(origin)).collect();
-    if known.len() > MAX_ORIGINS {
+    if known.len() > most {
         let mut opened: Vec<_> = known.values().map(|origin| origin.opened).collect();
         let middle = opened.len() / 2;
         let middle = *opened.select_nth_unstable(middle).1;
@@ -148,5 +149,39 @@ impl fmt::Debug for Origins {
         f.debug_struct("Origins")
             .field("guard", &self.guard)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::EgressPolicy;
+
+    #[tokio::test]
+    async fn clients_that_are_not_in_use_go_and_of_too_many_the_older_half() {
+        let begin = now();
+        let origins = Origins::new(Guard::new(EgressPolicy::default()));
+        let url = EgressPolicy::default().check_url("https://example.com/").unwrap();
+        let client = origins.client(&url).unwrap();
+        let known = |ages: &[u64]| -> HashMap<Box<str>, Origin> {
+            let opened = |seconds: &u64| Origin {
+                client: client.clone(),
+                opened: begin + Duration::from_secs(*seconds),
+                idle: IDLE,
+                next_idle: IDLE,
+            };
+            ages.iter()
+                .map(|age| (age.to_string().into(), opened(age)))
+                .collect()
+        };
+        for (opened, most, gone, left) in [
+            (&[0, 1, 60, 61][..], 4, 2, 2),
+            (&[60, 61, 62, 63], 4, 0, 4),
+            (&[60, 61, 62, 63], 3, 2, 2),
+        ] {
+            let mut known = known(opened);
+            let taken = take_old(&mut known, most, begin + 2 * MAX_AGE + Duration::from_secs(1));
+            assert_eq!((taken.len(), known.len()), (gone, left), "{opened:?}, {most}");
+        }
     }
 }
