@@ -461,6 +461,21 @@ export const en = {
     oldUntil: (at: string) => `The old secret goes on signing beside it until ${at}.`,
   },
 
+  failures: {
+    title: "Expressions that fail",
+    text: "An expression that fails on an event counts as no match. Ask first whether a field is there: has(event.data.score) && event.data.score > 7.",
+    count: (failed: number) => `failed ${counted(failed, "time", "times")} in seven days`,
+  },
+
+  unconfirmed: {
+    title: "Waiting for their consent",
+    text: "Addresses outside the domains of the team’s members get nothing until they have confirmed by the email that asked them.",
+    since: (time: string, sent: number) => `asked ${time}, ${counted(sent, "email", "emails")}`,
+    again: "Ask again",
+    sent: (address: string) => `${address} is asked again`,
+    refused: "It could not be sent",
+  },
+
   filter: {
     webhookText: "The webhook gets every event that matches. Rules do not touch webhooks.",
     triggersText: "On a default channel: what comes here when no rule decides, instead of what the catalog alerts on.",

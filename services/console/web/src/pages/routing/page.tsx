@@ -19,6 +19,7 @@ import { en } from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { CopyButton } from "../../parts/copy";
 import { Confirm } from "../../parts/dialog";
+import { ExpressionFailures } from "../../parts/expression-failures";
 import { plain } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";
 import { MenuButton, MenuItem } from "../../parts/menu";
@@ -131,6 +132,7 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
           <section aria-label={en.routing.chat}>
             <h2>{en.routing.chat}</h2>
             <p className="mb-2 text-sm text-muted">{en.routing.chatText}</p>
+            <ExpressionFailures team={team} of="rules" />
             {free ? <p className="card mb-2">{en.routing.resting}</p> : null}
             {rules?.length === 0 ? <Templates allowed={may.configure} onBegin={(begin) => setAsking({ what: "form", begin })} /> : null}
             <ol className="grid gap-2">
