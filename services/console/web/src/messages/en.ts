@@ -210,6 +210,7 @@ export const en = {
     what: (time: string) => `What happened · ${time} from event to end`,
     whatOpen: (time: string) => `What happened · ${time} so far`,
     noAttempt: "There was no attempt yet.",
+    inbox: "The inbox shows it at once; nothing is sent.",
     waited: (time: string) => `waited ${time}`,
     nextIn: (left: string) => `in ${left}`,
     attempt: (number: number, time: string) => `Attempt ${number} · ${time}`,

@@ -259,7 +259,7 @@ function Happened({ delivery, row, now, chosen, onChoose }: HappenedProps): Reac
   return (
     <section>
       <h3>{whole}</h3>
-      {drawn.parts.length === 0 ? <p className="text-muted">{en.drawer.noAttempt}</p> : null}
+      {drawn.parts.length === 0 ? <p className="text-muted">{row.kind === "in-app" ? en.drawer.inbox : en.drawer.noAttempt}</p> : null}
       <div className="waterfall">
         {drawn.parts.map((part) => (
           <PartLine
@@ -366,7 +366,7 @@ function EventDetail({ accepted, link }: { accepted: AcceptedEvent; link: string
   return (
     <details>
       <summary className="text-sm font-semibold text-muted">
-        {en.drawer.event} <span className="mono">{accepted.event?.id}</span>
+        {en.drawer.event} <span className="mono wrap-anywhere">{accepted.event?.id}</span>
       </summary>
       <div className="mt-2 grid gap-2">
         {link ? (
