@@ -16,7 +16,6 @@ import { indented } from "../../domain/json";
 import { type Part, succeeded, waterfall } from "../../domain/waterfall";
 import { summaryOf, tookOrNext } from "../../domain/wording";
 import { useHear } from "../../live/context";
-import { later } from "../../live/merge";
 import { type Row, sameTarget, toRow } from "../../live/row";
 import { en } from "../../messages/en";
 import { CopyButton } from "../../parts/copy";
@@ -65,7 +64,7 @@ function useDelivery(team: string, id: string) {
 
 /** The stream tells only of the attempt that changed it. */
 function merged(before: Delivery, told: Delivery): Delivery {
-  if (later(toRow(before), toRow(told)).attempts === before.attemptCount && before.attemptCount > told.attemptCount) return before;
+  if (before.attemptCount > told.attemptCount) return before;
   const numbers = new Set(told.attempts.map(({ number }) => number));
   const attempts = [...before.attempts.filter(({ number }) => !numbers.has(number)), ...told.attempts];
   return { ...told, attempts: attempts.toSorted((a, b) => a.number - b.number) };
