@@ -11,6 +11,7 @@ import { Broken } from "./parts/broken";
 import { type ChannelSearch, readTab } from "./pages/channel/search";
 import { type ListSearch, readNew } from "./pages/channels/search";
 import { readLog, type LogSearch } from "./pages/deliveries/search";
+import { type PlaySearch, readPlay } from "./pages/routing/search";
 import { Missing, Root } from "./pages/root";
 import { Start } from "./pages/start";
 import { TeamShell } from "./pages/team";
@@ -50,8 +51,15 @@ const channelRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/channel/page"), "ChannelPage"),
 });
 
+const routingRoute = createRoute({
+  getParentRoute: () => teamRoute,
+  path: "/routing",
+  validateSearch: (search: Record<string, unknown>): PlaySearch => readPlay(search),
+  component: lazyRouteComponent(() => import("./pages/routing/page"), "RoutingPage"),
+});
+
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([startRoute, teamRoute.addChildren([teamIndexRoute, deliveriesRoute, channelsRoute, channelRoute])]),
+  routeTree: rootRoute.addChildren([startRoute, teamRoute.addChildren([teamIndexRoute, deliveriesRoute, channelsRoute, channelRoute, routingRoute])]),
   basepath: "/console",
   defaultPreload: "intent",
   scrollRestoration: false,

@@ -5,6 +5,7 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { isUnauthenticated } from "./errors";
 import { CatalogService } from "./gen/watchbell/config/v1/catalog_service_pb";
 import { ChannelService } from "./gen/watchbell/config/v1/channel_service_pb";
+import { PreferenceService } from "./gen/watchbell/config/v1/preference_service_pb";
 import { RoutingService } from "./gen/watchbell/config/v1/routing_service_pb";
 import { TeamService } from "./gen/watchbell/config/v1/team_service_pb";
 import { DispatcherService } from "./gen/watchbell/dispatcher/v1/dispatcher_service_pb";
@@ -43,6 +44,7 @@ export function connect(base: string, key?: string) {
   return {
     teams: createClient(TeamService, transport),
     channels: createClient(ChannelService, transport),
+    preferences: createClient(PreferenceService, transport),
     routing: createClient(RoutingService, transport),
     catalog: createClient(CatalogService, transport),
     dispatcher: createClient(DispatcherService, transport),

@@ -1,7 +1,7 @@
 // What surrounds every page of a team: the rail (at the bottom on a narrow screen), the live light, the account.
 
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { AlignLeft, Workflow } from "lucide-react";
+import { AlignLeft, CornerDownRight, Workflow } from "lucide-react";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useChannels } from "../api/channels";
 import { ChannelHealth } from "../api/gen/watchbell/config/v1/channel_pb";
@@ -83,6 +83,10 @@ function Pages({ team }: { team: Team }): ReactNode {
             <span className="sr-only">{en.shell.unhealthy(unhealthy)}</span>
           </span>
         ) : null}
+      </Link>
+      <Link to="/t/$team/routing" params={params} className="rail-link">
+        <CornerDownRight aria-hidden="true" />
+        <span>{en.shell.routing}</span>
       </Link>
     </>
   );

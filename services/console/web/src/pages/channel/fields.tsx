@@ -10,6 +10,7 @@ import { Field, FieldGroup } from "../../parts/field";
 import { plain } from "../../parts/format";
 import { useEventTypes } from "../../parts/send-test";
 import { Choice, Toggle } from "../../parts/toggle";
+import { Unconfirmed } from "./unconfirmed";
 
 export interface FormProps {
   readonly team: string;
@@ -259,7 +260,7 @@ export function addressesOf(text: string): string[] {
   return text.split(/[\s,;]+/).filter(Boolean);
 }
 
-function EmailFields({ values, set, errors, channel, onLeave }: FormProps): ReactNode {
+function EmailFields({ team, values, set, errors, channel, onLeave }: FormProps): ReactNode {
   const [text, setText] = useState<string | null>(null);
   const smtp = values["email.smtp"];
   const kept = channel?.destination.case === "email" && channel.destination.value.smtp?.hasPassword === true;
@@ -290,6 +291,9 @@ function EmailFields({ values, set, errors, channel, onLeave }: FormProps): Reac
           />
         )}
       </Field>
+      {channel?.destination.case === "email" ? (
+        <Unconfirmed team={team} recipients={channel.destination.value.unconfirmedRecipients} />
+      ) : null}
       <Toggle
         label={en.form.smtpOwn}
         hint={en.form.smtpOwnHint}

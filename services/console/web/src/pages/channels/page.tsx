@@ -1,13 +1,12 @@
 // A team's channels by kind: how each fares, and what can be done at once.
 
-import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Ellipsis, Plus, Star } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useChannelNames, useChannels } from "../../api/channels";
-import { useApp, useSession } from "../../api/context";
 import { type Channel, ChannelHealth } from "../../api/gen/watchbell/config/v1/channel_pb";
 import type { IntegrationStatus } from "../../api/gen/watchbell/config/v1/integration_status_pb";
+import { useStatus } from "../../api/status";
 import { useMay, useTeams } from "../../api/team";
 import { millis } from "../../api/times";
 import { KINDS, type KindWord, kindOf, kindWord } from "../../api/words";
@@ -15,6 +14,7 @@ import { takesDefaults } from "../../domain/channel";
 import { quietUntil, windowsOf } from "../../domain/quiet";
 import { en } from "../../messages/en";
 import { Broken } from "../../parts/broken";
+import { ExpressionFailures } from "../../parts/expression-failures";
 import { duration, moment, plain, sentence } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";
 import { MenuButton, MenuItem } from "../../parts/menu";
@@ -33,24 +33,13 @@ export function ChannelsPage(): ReactNode {
   return <ChannelList team={team} search={search} key={team} />;
 }
 
-function useStatus(team: string) {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  return useQuery({
-    queryKey: ["status", team, epoch],
-    queryFn: async ({ signal }) => (await clients.teams.getIntegrationStatus({ teamId: team }, { signal })).integrations,
-    staleTime: 10_000,
-    refetchInterval: 30_000,
-  });
-}
-
 function ChannelList({ team, search }: { team: string; search: ListSearch }): ReactNode {
   const navigate = useNavigate({ from: "/t/$team/channels" });
   const { data: teams } = useTeams();
   const zone = teams?.teams.find((one) => one.id === team)?.timeZone || "UTC";
   const { data: channels, error, refetch } = useChannels(team);
   const names = useChannelNames(team);
-  const { data: status = [] } = useStatus(team);
+  const { data: status } = useStatus(team);
   const may = useMay(team);
   const now = useNow(15_000);
   const [testing, setTesting] = useState<string | null>(null);
@@ -87,6 +76,7 @@ function ChannelList({ team, search }: { team: string; search: ListSearch }): Re
             <span className="card skeleton h-24" />
           </div>
         ) : null}
+        <ExpressionFailures team={team} of="channels" />
         {channels?.length === 0 ? <NoChannels allowed={may.configure} onAdd={add} /> : null}
         {channels
           ? KINDS.map((kind) => {
@@ -96,7 +86,7 @@ function ChannelList({ team, search }: { team: string; search: ListSearch }): Re
                 <section key={kind} className="mb-6" aria-label={en.kinds[kind]}>
                   <div className="mb-2 flex flex-wrap items-baseline gap-x-3">
                     <h2>{en.kinds[kind]}</h2>
-                    <KindStatus status={status.find((one) => one.kind === kindOf(kind))} now={now} />
+                    <KindStatus status={status?.integrations.find((one) => one.kind === kindOf(kind))} now={now} />
                   </div>
                   <ul className="channel-grid">
                     {own.map((channel) => (

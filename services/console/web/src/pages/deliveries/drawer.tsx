@@ -16,7 +16,6 @@ import { indented } from "../../domain/json";
 import { type Part, succeeded, waterfall } from "../../domain/waterfall";
 import { summaryOf, tookOrNext } from "../../domain/wording";
 import { useHear } from "../../live/context";
-import { later } from "../../live/merge";
 import { type Row, sameTarget, toRow } from "../../live/row";
 import { en } from "../../messages/en";
 import { CopyButton } from "../../parts/copy";
@@ -65,7 +64,7 @@ function useDelivery(team: string, id: string) {
 
 /** The stream tells only of the attempt that changed it. */
 function merged(before: Delivery, told: Delivery): Delivery {
-  if (later(toRow(before), toRow(told)).attempts === before.attemptCount && before.attemptCount > told.attemptCount) return before;
+  if (before.attemptCount > told.attemptCount) return before;
   const numbers = new Set(told.attempts.map(({ number }) => number));
   const attempts = [...before.attempts.filter(({ number }) => !numbers.has(number)), ...told.attempts];
   return { ...told, attempts: attempts.toSorted((a, b) => a.number - b.number) };
@@ -259,7 +258,7 @@ function Happened({ delivery, row, now, chosen, onChoose }: HappenedProps): Reac
   return (
     <section>
       <h3>{whole}</h3>
-      {drawn.parts.length === 0 ? <p className="text-muted">{en.drawer.noAttempt}</p> : null}
+      {drawn.parts.length === 0 ? <p className="text-muted">{row.kind === "in-app" ? en.drawer.inbox : en.drawer.noAttempt}</p> : null}
       <div className="waterfall">
         {drawn.parts.map((part) => (
           <PartLine
@@ -366,7 +365,7 @@ function EventDetail({ accepted, link }: { accepted: AcceptedEvent; link: string
   return (
     <details>
       <summary className="text-sm font-semibold text-muted">
-        {en.drawer.event} <span className="mono">{accepted.event?.id}</span>
+        {en.drawer.event} <span className="mono wrap-anywhere">{accepted.event?.id}</span>
       </summary>
       <div className="mt-2 grid gap-2">
         {link ? (

@@ -6,43 +6,13 @@ import type { ChannelNames } from "../../api/channels";
 import { useApp } from "../../api/context";
 import { problemOf } from "../../api/errors";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
-import { type ExplanationStep, StepOutcome } from "../../api/gen/watchbell/router/v1/explanation_pb";
-import type { ExplainResponse } from "../../api/gen/watchbell/router/v1/router_service_pb";
-import { millis } from "../../api/times";
 import { kindWord } from "../../api/words";
-import { sameTarget, targetOf, type Row } from "../../live/row";
+import { type Verdict, verdict } from "../../domain/verdict";
+import { type Row, targetOf } from "../../live/row";
 import { en } from "../../messages/en";
 import { moment, plain } from "../../parts/format";
 import { StatePill } from "../../parts/pill";
 import { TargetName } from "../../parts/target";
-
-export interface Verdict {
-  readonly outcome: "now" | "held" | "parked" | "not";
-  readonly sentence: string;
-  readonly heldUntil: number | null;
-}
-
-/** What an explanation says about one target. */
-export function verdict(answer: ExplainResponse, row: Row): Verdict {
-  const route = answer.routes.find((one) => sameTarget({ kind: kindWord(one.kind), target: targetOf(one) }, row));
-  const about = answer.steps.filter((step) => concerns(step, row));
-  const hold = about.find((step) => step.outcome === StepOutcome.HELD);
-  const park = about.find((step) => step.outcome === StepOutcome.PARKED);
-  if (!route) {
-    const silent = about.findLast((step) => step.outcome !== StepOutcome.ROUTED) ?? answer.steps.at(-1);
-    return { outcome: "not", sentence: silent?.sentence ?? "", heldUntil: null };
-  }
-  const sentence = route.reason?.sentence ?? "";
-  if (park) return { outcome: "parked", sentence: park.sentence || sentence, heldUntil: null };
-  if (hold) return { outcome: "held", sentence: hold.sentence || sentence, heldUntil: millis(hold.heldUntil) };
-  return { outcome: "now", sentence, heldUntil: null };
-}
-
-function concerns(step: ExplanationStep, row: Row): boolean {
-  if (row.target.channelId !== "") return step.subjectId === row.target.channelId;
-  if (row.target.address !== "") return step.subjectName === row.target.address;
-  return kindWord(step.kind) === row.kind;
-}
 
 interface Props {
   readonly team: string;

@@ -1,0 +1,1 @@
+import{T as e}from"./channels.js";var t=`finding.created`;function n(t){let n=e=>typeof e==`string`&&e!==``?e:void 0,r=e.find(e=>e===t.severity),i={type:n(t.type),severity:r,source:n(t.source)};return Object.fromEntries(Object.entries(i).filter(([,e])=>e!==void 0))}export{n,t};

@@ -1,0 +1,62 @@
+// What an explanation says about one target, and about one rule.
+
+import { type ExplanationStep, StepOutcome } from "../api/gen/watchbell/router/v1/explanation_pb";
+import type { ExplainResponse } from "../api/gen/watchbell/router/v1/router_service_pb";
+import { millis } from "../api/times";
+import { type KindWord, kindWord } from "../api/words";
+import { type Target, sameTarget, targetOf } from "../live/row";
+
+interface Who {
+  readonly kind: KindWord | null;
+  readonly target: Target;
+}
+
+export interface Verdict {
+  readonly outcome: "now" | "held" | "parked" | "not";
+  readonly sentence: string;
+  readonly heldUntil: number | null;
+}
+
+/** What an explanation says about one target. */
+export function verdict(answer: ExplainResponse, who: Who): Verdict {
+  const route = answer.routes.find((one) => sameTarget({ kind: kindWord(one.kind), target: targetOf(one) }, who));
+  const about = answer.steps.filter((step) => concerns(step, who));
+  const hold = about.find((step) => step.outcome === StepOutcome.HELD);
+  const park = about.find((step) => step.outcome === StepOutcome.PARKED);
+  if (!route) {
+    const silent = about.findLast((step) => step.outcome !== StepOutcome.ROUTED) ?? answer.steps.at(-1);
+    return { outcome: "not", sentence: silent?.sentence ?? "", heldUntil: null };
+  }
+  const sentence = route.reason?.sentence ?? "";
+  if (park) return { outcome: "parked", sentence: park.sentence || sentence, heldUntil: null };
+  if (hold) return { outcome: "held", sentence: hold.sentence || sentence, heldUntil: millis(hold.heldUntil) };
+  return { outcome: "now", sentence, heldUntil: null };
+}
+
+function concerns(step: ExplanationStep, who: Who): boolean {
+  if (who.target.channelId !== "") return step.subjectId === who.target.channelId;
+  if (who.target.address !== "") return step.subjectName === who.target.address;
+  return kindWord(step.kind) === who.kind;
+}
+
+export interface RuleVerdict {
+  readonly outcome: "routed" | "silenced" | "rests" | "passed" | "unknown";
+  /** The sentence that decides it, and after it those of the other kinds. */
+  readonly sentences: readonly string[];
+}
+
+/** What the steps say of one rule: the outcome that matters most, and its sentences first. */
+export function ruleVerdict(steps: readonly ExplanationStep[], ruleId: string): RuleVerdict {
+  const own = steps.filter((step) => step.stage === "rule" && step.subjectId === ruleId);
+  const order: readonly [StepOutcome, RuleVerdict["outcome"]][] = [
+    [StepOutcome.ROUTED, "routed"],
+    [StepOutcome.SILENCED, "silenced"],
+    [StepOutcome.RESTS, "rests"],
+    [StepOutcome.PASSED_OVER, "passed"],
+  ];
+  for (const [outcome, word] of order) {
+    const first = own.filter((step) => step.outcome === outcome);
+    if (first.length > 0) return { outcome: word, sentences: [...new Set(first.map(({ sentence }) => sentence))] };
+  }
+  return { outcome: "unknown", sentences: [] };
+}

@@ -1,0 +1,68 @@
+import { accessible, expect, open, test } from "./journey";
+
+test("a rule is made, moved by keyboard and pointer, and decides as was explained", async ({ page, server, receiver }) => {
+  const team = await server.team("Rules");
+  const slack = async (displayName: string) => {
+    await server.api().channels.createChannel({
+      teamId: team,
+      channel: { displayName, destination: { case: "slack", value: { webhookUrl: receiver.url } } },
+    });
+  };
+  await slack("#alerts");
+  await slack("#critical");
+  await slack("#rest");
+  await open(page, server, `t/${team}/routing`);
+  await expect(page.getByText("Alerts go to the default channels")).toBeVisible();
+  await accessible(page);
+
+  await page.getByRole("button", { name: "New rule" }).click();
+  const form = page.getByRole("dialog", { name: "New rule" });
+  await form.getByRole("button", { name: "Save" }).click();
+  await expect(form.getByLabel("Name")).toHaveAttribute("aria-invalid", "true");
+  await accessible(page);
+  const make = async (name: string, type: string, channel: string) => {
+    await form.getByLabel("Name").fill(name);
+    await form.getByLabel("Add a type or pattern").first().fill(type);
+    await page.keyboard.press("Enter");
+    await form.getByLabel(channel).check();
+    await form.getByRole("button", { name: "Save" }).click();
+    await expect(form).toBeHidden();
+  };
+  await make("Everything", "*", "#rest");
+  await page.getByRole("button", { name: "New rule" }).click();
+  await make("Findings", "finding.*", "#critical");
+
+  const rules = page.getByRole("region", { name: "Slack and Teams" }).getByRole("listitem");
+  await expect(rules.first()).toContainText("Everything");
+  await expect(rules.first()).toContainText("Matches");
+  await expect(rules.last()).toContainText("An earlier rule has decided it.");
+  await page.getByRole("button", { name: /^Move Findings/ }).focus();
+  await page.keyboard.press("Alt+ArrowUp");
+  await expect(rules.first()).toContainText("Findings");
+  await expect(rules.first()).toContainText("Matches");
+  await expect(page.getByText("Findings is number 1 of 2 now")).toBeAttached();
+  await rules.last().dragTo(rules.first());
+  await expect(rules.first()).toContainText("Everything");
+  await page.getByRole("button", { name: /^Move Everything/ }).focus();
+  await page.keyboard.press("Alt+ArrowDown");
+  await expect(rules.first()).toContainText("Findings");
+
+  const playground = page.getByRole("region", { name: "Who would hear of it?" });
+  await playground.getByLabel("Data").fill("{broken");
+  await expect(playground.getByText("This is no JSON object.")).toBeVisible();
+  await playground.getByLabel("Data").fill('{"finding_id": 7}');
+  await expect(playground.getByLabel("Data")).toHaveAttribute("aria-invalid", "true");
+  await playground.getByLabel("Data").fill("");
+  await expect(playground.getByText("The rule “Findings” sends it here.")).toBeVisible();
+  await accessible(page);
+
+  const eventId = await server.emit(team, "Public bucket");
+  const { deliveries } = await server.api().dispatcher.listDeliveries({ teamId: team, eventId });
+  const reasons = deliveries.map(({ route }) => route?.reason?.sentence);
+  expect(reasons).toContain("The rule “Findings” sends it here.");
+
+  await page.getByRole("button", { name: "Actions for Everything" }).click();
+  await page.getByRole("menuitem", { name: "Delete…" }).click();
+  await page.getByRole("button", { name: "Delete it" }).click();
+  await expect(rules).toHaveCount(1);
+});
