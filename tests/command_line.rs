@@ -6,7 +6,8 @@ mod terminal;
 
 use watchbell_testkit::{SlackStandIn, SmtpStandIn, TeamsStandIn, WebhookReceiver};
 
-use crate::harness::{Serve, database::on_sqlite, eventually};
+use crate::harness::database::on_sqlite;
+use crate::harness::{Serve, eventually};
 use terminal::Terminal;
 
 /// Writes down the help of a command and of those below it.

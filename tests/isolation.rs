@@ -11,9 +11,9 @@ use watchbell_contracts::event::v1::event::Payload;
 use watchbell_model::ids::TeamId;
 use watchbell_testkit::WebhookReceiver;
 
+use crate::harness::database::on_postgres;
 use crate::harness::{
-    Client, Database, Serve, database::on_postgres, eventually, finding, is_told_to_come_again,
-    on_both_databases,
+    Client, Database, Serve, eventually, finding, is_told_to_come_again, on_both_databases,
 };
 
 const EVERYTHING_OF_A_TEAM: [Scope; 6] = [

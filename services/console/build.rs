@@ -1,15 +1,14 @@
 //! Packs `dist/` into the crate: every file compressed, under one hash of them all. The page names its
 //! scripts and styles by that hash, so that browsers may keep them for good.
 
-use std::{
-    error::Error,
-    fmt::Write as _,
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
 /// How many hexadecimal digits of the hash are in addresses.

@@ -1,12 +1,10 @@
 //! Compiles `proto/` without a system `protoc`, and writes beside each tonic service the object-safe trait that
 //! callers hold, whether the service is remote or in the same process.
 
-use std::{
-    error::Error,
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 use prost_build::{Method, Service, ServiceGenerator};

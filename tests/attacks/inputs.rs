@@ -1,6 +1,7 @@
 //! Inputs that cost more to judge than to send.
 
-use prost_types::{Struct, value::Kind};
+use prost_types::Struct;
+use prost_types::value::Kind;
 use serde_json::{Value, json};
 
 /// What a parser may take for an instruction.

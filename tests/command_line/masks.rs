@@ -1,6 +1,7 @@
 //! What differs from run to run, written in a form that does not.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 

@@ -1,9 +1,7 @@
 //! A terminal: runs the binary as a person would, in an empty directory, and keeps what was said.
 
-use std::{
-    fmt::Write as _,
-    process::{Command, Output, Stdio},
-};
+use std::fmt::Write as _;
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 

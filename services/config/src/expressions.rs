@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ConnectionTrait;
-use watchbell_contracts::config::v1::{
-    Channel, EventFilter, ExpressionFailure, Rule, channel::Destination, expression_failure::Owner,
-};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::expression_failure::Owner;
+use watchbell_contracts::config::v1::{Channel, EventFilter, ExpressionFailure, Rule};
 use watchbell_model::convert::{instant, timestamp};
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::Violations;

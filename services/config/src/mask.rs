@@ -80,9 +80,8 @@ fn copy(target: &mut DynamicMessage, source: &DynamicMessage, path: &[&str]) -> 
 
 #[cfg(test)]
 mod tests {
-    use watchbell_contracts::config::v1::{
-        Channel, HttpHeader, QuietHours, WebhookDestination, channel::Destination,
-    };
+    use watchbell_contracts::config::v1::channel::Destination;
+    use watchbell_contracts::config::v1::{Channel, HttpHeader, QuietHours, WebhookDestination};
 
     use super::*;
 

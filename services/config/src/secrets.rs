@@ -8,9 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use prost::Message;
 use ring::signature::{Ed25519KeyPair, KeyPair};
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, EmailDestination, HttpHeader, SigningSecret as WireSecret, SmtpServer,
-    WebhookDestination, channel::Destination,
+    WebhookDestination,
 };
 use watchbell_model::convert::{instant, timestamp};
 use watchbell_model::secret::Secret;

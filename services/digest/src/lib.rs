@@ -27,9 +27,11 @@ use watchbell_store::{Store, connect};
 
 pub use crate::error::{Error, Result};
 pub use crate::maker::EVENT_TYPE;
+use crate::maker::Maker;
+use crate::scheduler::Scheduler;
 pub use crate::settings::Settings;
 pub use crate::store::Migrator;
-use crate::{maker::Maker, scheduler::Scheduler, store::Runs};
+use crate::store::Runs;
 
 /// What the Digest needs of others.
 pub struct Needs {

@@ -5,8 +5,9 @@ mod entity;
 mod migrations;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use watchbell_model::ids::{DigestRunId, EventId, TeamId};
 use watchbell_store::{Store, is_unique_violation};
 

@@ -11,9 +11,10 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tonic::{Code, Status};
 use url::Url;
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
     BeginSlackInstallRequest, CompleteSlackInstallRequest, CompleteSlackInstallResponse,
-    InspectSlackInstallRequest, InspectSlackInstallResponse, SlackDestination, channel::Destination,
+    InspectSlackInstallRequest, InspectSlackInstallResponse, SlackDestination,
 };
 use watchbell_runtime::auth::{Principal, internal_request, table};
 use watchbell_runtime::problem::{Problem, from_status};

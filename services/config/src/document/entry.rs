@@ -2,11 +2,14 @@
 //! place there; what means the same is written the same.
 
 use prost_types::Duration as Span;
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
     AlertWhen, Channel, DeliveryPolicy, DigestSettings, EventFilter, EventType, MentionRule, QuietHours,
-    Rule, SmtpSecurity, SmtpServer, StormControl, WebhookEnvelope, channel::Destination, rule::Action,
+    Rule, SmtpSecurity, SmtpServer, StormControl, WebhookEnvelope,
 };
-use watchbell_contracts::event::v1::{Mention, mention::Who};
+use watchbell_contracts::event::v1::Mention;
+use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::convert::{FromWire, object};
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::{Category, ChannelKind, Severity, SeveritySet};

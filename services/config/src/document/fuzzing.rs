@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use watchbell_contracts::config::v1::{SendAction, rule::Action};
+use watchbell_contracts::config::v1::SendAction;
+use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::violation::Violations;
 

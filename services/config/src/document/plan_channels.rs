@@ -1,7 +1,8 @@
 //! Channels: which to make, to change and to delete, and which is its kind's default.
 
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
-    Channel, ChannelSecrets, ConfigFieldChange, HttpHeader, SigningSecret, channel::Destination,
+    Channel, ChannelSecrets, ConfigFieldChange, HttpHeader, SigningSecret,
 };
 use watchbell_model::ChannelKind;
 use watchbell_model::ids::ChannelId;

@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use watchbell_contracts::config::v1::{ConfigFieldChange, MentionRule, Rule, SendAction, rule::Action};
+use watchbell_contracts::config::v1::rule::Action;
+use watchbell_contracts::config::v1::{ConfigFieldChange, MentionRule, Rule, SendAction};
 use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::ChannelKind;
 use watchbell_model::ids::{MentionRuleId, RuleId};

@@ -1,9 +1,10 @@
 //! Channels of a document.
 
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
     Channel, DeliveryPolicy, EmailDestination, EventFilter, HttpHeader, InAppDestination, QuietHours,
     SlackDestination, SmtpSecurity, SmtpServer, StormControl, TeamsDestination, WebhookDestination,
-    WebhookEnvelope, channel::Destination,
+    WebhookEnvelope,
 };
 use watchbell_model::convert::FromWire;
 use watchbell_model::violation::{Violations, reason};

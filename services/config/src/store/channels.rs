@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use prost::Message;
+use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
-use watchbell_contracts::config::v1::{Channel, ChannelHealth, channel::Destination};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::{Channel, ChannelHealth};
 use watchbell_model::ChannelKind;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{ChannelId, TeamId};

@@ -1,6 +1,7 @@
 //! Event types: the built-in ones, and a team's own.
 
-use prost_types::{Struct, Value, value::Kind};
+use prost_types::value::Kind;
+use prost_types::{Struct, Value};
 use tonic::Code;
 use watchbell_config::Migrator;
 use watchbell_contracts::api::CatalogApi;

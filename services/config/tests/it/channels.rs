@@ -6,12 +6,14 @@ use prost_types::FieldMask;
 use tonic::Code;
 use watchbell_config::{Migrator, Resealer};
 use watchbell_contracts::api::{ChannelApi, RoutingApi, SnapshotApi};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::resolve_channel_request::Selector;
+use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
     Channel, CreateChannelRequest, CreateRuleRequest, DeleteChannelRequest, EmailDestination,
     GetChannelRequest, HttpHeader, ListChannelsRequest, QuietHours, QuietWindow, ResolveChannelRequest,
     ResolveChannelResponse, ResolveDraftChannelRequest, RotateWebhookSecretRequest, Rule, SendAction,
-    SetDefaultChannelRequest, SmtpSecurity, SmtpServer, UpdateChannelRequest, channel::Destination,
-    resolve_channel_request::Selector, rule::Action,
+    SetDefaultChannelRequest, SmtpSecurity, SmtpServer, UpdateChannelRequest,
 };
 use watchbell_contracts::event::v1::ChannelKind;
 use watchbell_model::ids::TeamId;

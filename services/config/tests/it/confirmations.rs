@@ -5,15 +5,17 @@ use std::time::Duration;
 use tonic::Code;
 use watchbell_config::{ConfirmationAsker, Migrator};
 use watchbell_contracts::api::{ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::config::v1::{
     ApplyTeamConfigRequest, Channel, ConfirmRecipientRequest, EmailDestination, ExportTeamConfigRequest,
     GetChannelRequest, GetIntegrationStatusRequest, GetTeamSnapshotRequest,
     InspectRecipientConfirmationRequest, InspectRecipientConfirmationResponse, ListOptOutsRequest,
     ResendRecipientConfirmationRequest, ResendRecipientConfirmationResponse, ResolveChannelRequest,
     ResolveDraftChannelRequest, Role, TeamSnapshot, UpdateChannelRequest, UpdateComplianceRecipientsRequest,
-    channel::Destination, resolve_channel_request::Selector,
 };
-use watchbell_contracts::event::v1::{event::Payload, route::Target};
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::route::Target;
 use watchbell_egress::EgressPolicy;
 use watchbell_model::confirmation::Confirmation;
 use watchbell_model::ids::TeamId;

@@ -12,7 +12,8 @@ use watchbell_contracts::config::v1::{
     expression_failure,
 };
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
-use watchbell_contracts::event::v1::{event::Payload, route::Target};
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::route::Target;
 use watchbell_model::Role;
 use watchbell_model::clock::Clock;
 use watchbell_model::convert::timestamp;

@@ -3,12 +3,14 @@
 use tonic::Code;
 use watchbell_config::Migrator;
 use watchbell_contracts::api::RoutingApi;
+use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
     CreateMentionRuleRequest, CreateRuleRequest, CreateRuleResponse, DeleteRuleRequest, EventFilter,
     ExportTeamConfigRequest, ListRulesRequest, MentionRule, MoveRuleRequest, Role, Rule, SendAction,
-    SilenceAction, UpdateRuleRequest, rule::Action,
+    SilenceAction, UpdateRuleRequest,
 };
-use watchbell_contracts::event::v1::{ChannelKind, Mention, mention::Who};
+use watchbell_contracts::event::v1::mention::Who;
+use watchbell_contracts::event::v1::{ChannelKind, Mention};
 use watchbell_model::ids::TeamId;
 use watchbell_store::store_tests;
 

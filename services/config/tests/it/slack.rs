@@ -8,12 +8,13 @@ use url::Url;
 use watchbell_config::sealing::Keyring;
 use watchbell_config::{Migrator, SlackSettings};
 use watchbell_contracts::api::{ChannelApi, SnapshotApi, TeamApi};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::config::v1::{
     BeginSlackInstallRequest, BeginSlackInstallResponse, Channel, ChannelHealth, CompleteSlackInstallRequest,
     CompleteSlackInstallResponse, DeleteChannelRequest, DeleteMemberRequest, InspectSlackInstallRequest,
     InspectSlackInstallResponse, ListChannelsRequest, ReportChannelHealthRequest, ResolveChannelRequest,
-    Role as WireRole, SlackDestination, UpdateMemberRequest, channel::Destination,
-    resolve_channel_request::Selector,
+    Role as WireRole, SlackDestination, UpdateMemberRequest,
 };
 use watchbell_egress::{EgressPolicy, Guard, HttpClient};
 use watchbell_model::Role;

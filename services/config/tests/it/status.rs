@@ -6,9 +6,10 @@ use chrono::TimeDelta;
 use tonic::Code;
 use watchbell_config::Migrator;
 use watchbell_contracts::api::{RoutingApi, SnapshotApi, TeamApi};
+use watchbell_contracts::config::v1::expression_failure::Owner;
 use watchbell_contracts::config::v1::{
     ChannelHealth, EventFilter, ExpressionFailure, GetIntegrationStatusRequest, GetIntegrationStatusResponse,
-    IntegrationStatus, ReportExpressionFailuresRequest, Rule, UpdateRuleRequest, expression_failure::Owner,
+    IntegrationStatus, ReportExpressionFailuresRequest, Rule, UpdateRuleRequest,
 };
 use watchbell_contracts::dispatcher::v1::ChannelStats;
 use watchbell_contracts::event::v1::ChannelKind;

@@ -10,10 +10,12 @@ use tonic_types::StatusExt;
 use watchbell_config::sealing::{Keyring, SealingSettings};
 use watchbell_config::{Service, Settings};
 use watchbell_contracts::api::{ChannelApi, RoutingApi, TeamApi};
+use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
     Channel, CreateChannelRequest, CreateChannelResponse, CreateMemberRequest, CreateRuleRequest,
     CreateTeamRequest, EventFilter, Member, Role as WireRole, Rule, SendAction, SlackDestination, Team,
-    WebhookDestination, channel::Destination, rule::Action,
+    WebhookDestination,
 };
 use watchbell_egress::{EgressPolicy, Guard, Resolver};
 use watchbell_model::Role;

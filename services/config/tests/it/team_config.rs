@@ -4,11 +4,11 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use watchbell_config::{Migrator, references};
 use watchbell_contracts::api::{CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi};
+use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::config::v1::{
     ApplyTeamConfigRequest, ConfigChange, ConfigChangeAction, ExportTeamConfigRequest,
     GetTeamSnapshotRequest, ListChannelsRequest, ListEventTypesRequest, ListRulesRequest,
     ResolveChannelRequest, Role as WireRole, RotateWebhookSecretRequest, TeamSnapshot, UnsubscribeRequest,
-    resolve_channel_request::Selector,
 };
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};

@@ -3,10 +3,11 @@
 use tonic::Request;
 use watchbell_config::Migrator;
 use watchbell_contracts::api::{ChannelApi, PreferenceApi, TeamApi};
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
     Channel, EmailDestination, GetChannelRequest, GetDigestSettingsRequest, GetPreferencesRequest,
     InspectUnsubscribeTokenRequest, Member, Preference, PreferenceSetting, Role, UnsubscribeRequest,
-    UpdateChannelRequest, UpdateMemberRequest, UpdatePreferencesRequest, channel::Destination,
+    UpdateChannelRequest, UpdateMemberRequest, UpdatePreferencesRequest,
 };
 use watchbell_contracts::event::v1::Severity;
 use watchbell_model::Topic;

@@ -15,10 +15,8 @@ use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ids::{MemberId, NotificationId, TeamId};
 use watchbell_model::violation::{Violations, reason};
 
-use super::{
-    inbox::{is_member, member},
-    optional_channel, team,
-};
+use super::inbox::{is_member, member};
+use super::{optional_channel, team};
 use crate::encode;
 use crate::error::Error;
 use crate::state::Core;

@@ -1,10 +1,10 @@
 //! Reads of the delivery log, and changes of single deliveries on request.
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, LikeExpr};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Select,
-    sea_query::{Expr, LikeExpr},
 };
 use uuid::Uuid;
 use watchbell_model::catalog::RECEIPT;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{AlertPolicy, EventTypeDefinition, EventTypeSpec, schema::Schema};
+use super::schema::Schema;
+use super::{AlertPolicy, EventTypeDefinition, EventTypeSpec};
 use crate::pattern::EventType;
 use crate::severities::SeveritySet;
 use crate::vocabulary::Severity::{self, High, Info, Low, Medium};

@@ -1,11 +1,10 @@
 //! The closed vocabularies: enumerations of protobuf on one side, of the domain on the other.
 
-use crate::{
-    violation::{Violations, reason},
-    vocabulary::{Category, ChannelKind, Permission, Plan, Role, Severity},
-};
+use crate::violation::{Violations, reason};
+use crate::vocabulary::{Category, ChannelKind, Permission, Plan, Role, Severity};
 
-use watchbell_contracts::{config::v1 as config, event::v1 as event};
+use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::event::v1 as event;
 
 /// A word of the domain that protobuf carries as an enumeration whose zero means "not said".
 pub trait FromWire: Sized + Copy {

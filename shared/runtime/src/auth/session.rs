@@ -178,7 +178,8 @@ impl HttpBody for Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{cache::KNOWN, current::FRESH};
+    use crate::auth::cache::KNOWN;
+    use crate::auth::current::FRESH;
 
     #[test]
     fn a_deleted_keys_and_a_removed_members_streams_end_within_thirty_seconds() {
