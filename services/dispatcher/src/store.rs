@@ -171,7 +171,7 @@ fn word<T: FromWire>(number: i16, what: &'static str, row: &impl ToString) -> Re
     }
 }
 
-/// SQL of the memory that the event of delivery `d` takes, in units: about what [`StoredEvent::weight`] counts, since a
+/// SQL of the memory that the event of delivery `d` takes, in units: about what [`AcceptedEvent::weight`] counts, since a
 /// rendered email is stored as JSON.
 fn event_weight() -> String {
     format!(

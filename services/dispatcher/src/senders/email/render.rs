@@ -152,8 +152,12 @@ impl Emails {
             _ => String::new(),
         };
         let subject = cut(&format!("{test}{rating}{}", notice.title), SUBJECT).into_owned();
-        let facts: Vec<Value> = notice
-            .facts
+        // That email says all in its sentence.
+        let (told, more) = match family {
+            "confirmation" => (&[][..], 0),
+            _ => (&notice.facts[..], notice.more_facts),
+        };
+        let facts: Vec<Value> = told
             .iter()
             .map(|fact| {
                 context! { name => fact.name.as_str(), value => cut(&fact.value.text(), VALUE).into_owned() }
@@ -174,7 +178,7 @@ impl Emails {
                 button => words.button,
                 url => notice.url.as_ref().map(url::Url::as_str).or(document.as_deref()),
                 facts => facts,
-                more => notice.more_facts,
+                more => more,
                 source => notice.source.as_str(),
                 time => time_text(notice.occurred_at),
             },
