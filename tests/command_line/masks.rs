@@ -66,7 +66,7 @@ fn digits(text: &str) -> String {
 fn span(found: &Captures<'_>) -> String {
     let ago = found.get(1).map_or("", |ago| ago.as_str());
     let spaces = &found[2];
-    let length = if spaces.len() < 2 { 0 } else { found[0].len() };
+    let length = if spaces.len() < 3 { 0 } else { found[0].len() };
     format!(
         "{:length$}{}",
         format!("N s{ago}"),

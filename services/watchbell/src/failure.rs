@@ -105,6 +105,11 @@ fn code_name(code: Code) -> String {
         })
 }
 
+/// The part of an answer that must be there.
+pub(crate) fn present<T>(part: Option<T>) -> Outcome<T> {
+    part.ok_or_else(|| Failure::message("the server's answer is empty"))
+}
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         Self::Refused(Box::new(status))

@@ -9,7 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use watchbell_contracts::config::v1::{HttpHeader, QuietWindow, StormControl, Weekday};
-use watchbell_model::convert;
+use watchbell_model::Severity;
+use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::data::MAX_LEVELS;
 use watchbell_model::json;
 use watchbell_model::secret::Secret;
@@ -20,6 +21,16 @@ use crate::failure::{Failure, Outcome};
 /// A word of a vocabulary, as a parser for clap: `system-error` is `SYSTEM_ERROR`.
 pub(crate) fn word<T: FromStr>(text: &str) -> Result<T, T::Err> {
     text.trim().replace('-', "_").parse()
+}
+
+/// Severities with commas, where `others` would do, too.
+pub(crate) fn severities(words: &str, others: &str) -> Result<Vec<i32>, String> {
+    let number = |text| {
+        word::<Severity>(text)
+            .map(Severity::to_wire)
+            .map_err(|error| format!("must be {others} or severities; {error}"))
+    };
+    words.split(',').map(number).collect()
 }
 
 /// A duration, as a parser for clap.
@@ -145,7 +156,7 @@ fn weekday(text: &str) -> Result<i32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_model::{Category, Severity};
+    use watchbell_model::Category;
 
     #[test]
     fn words_take_any_case_and_dashes() {

@@ -1,20 +1,22 @@
 //! The one binary of Watchbell: `serve` runs any set of its services, `demo` shows them, and everything else talks to
 //! a running server over gRPC. What the services do is in their own crates; here they are only put together.
 
+#[cfg(feature = "demo")]
 mod bench;
 mod cli;
 mod commands;
+#[cfg(feature = "demo")]
 mod demo;
 mod failure;
 mod input;
+#[cfg(feature = "demo")]
+mod local;
 mod serve;
 mod session;
 mod text;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use cli::{Cli, Command};
 use failure::{Failure, Outcome};
@@ -28,7 +30,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const EVENT_INTERVAL: u32 = 16;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     // Failing means that a provider is installed already, which is what is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = tokio::runtime::Builder::new_multi_thread()
@@ -56,8 +61,10 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> Outcome {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
+        #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(args).await,
-        Command::Bench(args) => bench::run(args, cli.global.json).await,
+        #[cfg(feature = "demo")]
+        Command::Bench(args) => bench::run(args).await,
         Command::Client(command) => {
             let session = session::Session::open(&cli.global).await?;
             commands::run(&session, command).await

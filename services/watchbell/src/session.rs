@@ -2,6 +2,7 @@
 
 mod names;
 mod out;
+pub(crate) mod rpc;
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -11,8 +12,9 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::{Interceptor, interceptor::InterceptedService};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
+#[cfg(feature = "demo")]
+use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
 use watchbell_contracts::config::v1::{
-    catalog_service_client::CatalogServiceClient, channel_service_client::ChannelServiceClient,
     preference_service_client::PreferenceServiceClient, routing_service_client::RoutingServiceClient,
     team_service_client::TeamServiceClient,
 };
@@ -24,7 +26,7 @@ use watchbell_contracts::router::v1::router_service_client::RouterServiceClient;
 use watchbell_model::clock::{SharedClock, SystemClock};
 use watchbell_model::secret::Secret;
 
-pub(crate) use names::every;
+pub(crate) use names::Named;
 pub(crate) use out::Out;
 
 use crate::cli::Global;
@@ -93,14 +95,13 @@ clients! {
     router: RouterServiceClient,
     /// Teams, members and keys.
     teams: TeamServiceClient,
+    #[cfg(feature = "demo")]
     /// Channels.
     channels: ChannelServiceClient,
     /// Rules and documents.
     routing: RoutingServiceClient,
     /// Preferences, recipients, digest settings.
     preferences: PreferenceServiceClient,
-    /// Event types.
-    catalog: CatalogServiceClient,
     /// Deliveries and events.
     dispatcher: DispatcherServiceClient,
     /// Notifications.
@@ -120,7 +121,7 @@ impl Session {
         };
         let mut session = Self::connect(peer, Out::new(global.json), SystemClock::shared()).await?;
         if let Some(team) = &global.team {
-            session.team = session.team_id(team).await?;
+            session.team = session.id_of(Named::Team, team).await?;
         }
         Ok(session)
     }
@@ -158,7 +159,20 @@ impl Session {
         })
     }
 
+    /// One that reaches no server.
+    #[cfg(test)]
+    pub(crate) fn offline() -> Self {
+        let channel = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+        Self {
+            channel: InterceptedService::new(channel, Credential(None)),
+            team: String::new(),
+            out: Out::new(false),
+            clock: SystemClock::shared(),
+        }
+    }
+
     /// The same connection, for another team.
+    #[cfg(feature = "demo")]
     pub(crate) fn for_team(&self, team_id: &str) -> Self {
         Self {
             channel: self.channel.clone(),

@@ -11,10 +11,11 @@ use watchbell_model::clock::SharedClock;
 use watchbell_model::secret::Secret;
 use watchbell_testkit::{Behaviour, WebhookReceiver};
 
-use super::lab::{Lab, Site, Team, connect};
+use super::lab::{Lab, Site, Team};
 use super::load::{Caller, How, Until};
 use super::report::Figure;
 use crate::failure::{Failure, Outcome};
+use crate::local;
 use crate::session::{Out, Session};
 
 /// How long a start may take.
@@ -132,7 +133,7 @@ async fn ready(site: &Site, child: &mut Child, out: Out, clock: &SharedClock) ->
     loop {
         if let Ok(key) = std::fs::read_to_string(site.data.path().join("admin.key")) {
             let key = Secret::new(key.trim().to_owned());
-            if let Ok(session) = connect(&site.url, &key, out, clock.clone()).await {
+            if let Ok(session) = local::connect(&site.url, &key, out).await {
                 return Ok(session);
             }
         }

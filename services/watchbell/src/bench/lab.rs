@@ -7,20 +7,19 @@ use std::path::{Path, PathBuf};
 use sea_orm::{ConnectionTrait as _, Database};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
-    ApiKey, Channel, CreateApiKeyRequest, CreateChannelRequest, CreateTeamRequest, DeliveryPolicy,
-    EventFilter, Plan as TeamPlan, Scope, Team as TeamMessage, UpdateChannelRequest, WebhookDestination,
+    Channel, CreateChannelRequest, DeliveryPolicy, EventFilter, Plan as TeamPlan, UpdateChannelRequest,
+    WebhookDestination,
 };
 use watchbell_model::clock::{SharedClock, SystemClock};
 use watchbell_model::secret::Secret;
 use watchbell_testkit::{WebhookReceiver, WebhookReceiverBuilder};
 
-use crate::failure::{Failure, Outcome};
-use crate::serve::{self, Plan, ServeArgs};
-use crate::session::{Out, Peer, Session};
+use crate::failure::{Failure, Outcome, present};
+use crate::local::{self, LocalServer};
+use crate::serve::ServeArgs;
+use crate::session::{Out, Session};
 
 /// Names of threads, which the kernel cuts at 15 bytes.
 pub(super) const LOAD_THREADS: &str = "bench-callers";
@@ -37,8 +36,7 @@ pub(super) struct Lab {
     endpoints: Aside,
     pub(super) site: Site,
     platform: Session,
-    stop: CancellationToken,
-    serving: JoinHandle<Outcome>,
+    server: LocalServer,
 }
 
 /// Where a Watchbell keeps its rows and listens.
@@ -159,25 +157,16 @@ impl Drop for Aside {
 impl Lab {
     /// Starts the Watchbell that is measured.
     pub(super) async fn start(site: Site, out: Out) -> Outcome<Self> {
-        let plan = Plan::from_args(&site.args()).map_err(|error| Failure::message(error.to_string()))?;
-        let running = serve::start(plan).await.map_err(anyhow::Error::from)?;
-        let key = running.admin_key.clone();
-        let key = key.ok_or_else(|| Failure::message("the first start has made no admin key"))?;
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let serving =
-            tokio::spawn(async move { Ok(running.until(stopped).await.map_err(anyhow::Error::from)?) });
-        let clock = SystemClock::shared();
-        let platform = connect(&site.url, &key, out, clock.clone()).await?;
+        let server = LocalServer::start(&site.args()).await?;
+        let platform = local::connect(&server.url, &server.admin_key, out).await?;
         Ok(Self {
-            clock,
+            clock: SystemClock::shared(),
             out,
             load: Aside::new(LOAD_THREADS)?,
             endpoints: Aside::new(ENDPOINT_THREADS)?,
             site,
             platform,
-            stop,
-            serving,
+            server,
         })
     }
 
@@ -198,20 +187,9 @@ impl Lab {
 
     /// Stops it in order and removes what it kept.
     pub(super) async fn stop(self) -> Outcome {
-        self.stop.cancel();
-        self.serving.await.map_err(anyhow::Error::from)??;
+        self.server.stop().await?;
         self.site.clear().await
     }
-}
-
-/// A connection with a key.
-pub(super) async fn connect(url: &str, key: &Secret, out: Out, clock: SharedClock) -> Outcome<Session> {
-    let peer = Peer {
-        server: url,
-        key: Some(key),
-        authority: None,
-    };
-    Session::connect(peer, out, clock).await
 }
 
 // === impl Team ===
@@ -225,21 +203,7 @@ impl Team {
         urls: &[String],
         per_second: f64,
     ) -> Outcome<Self> {
-        let team = TeamMessage {
-            display_name: name.to_owned(),
-            plan: TeamPlan::Team as i32,
-            ..TeamMessage::default()
-        };
-        let request = CreateTeamRequest {
-            team: Some(team),
-            validate_only: false,
-        };
-        let made = platform
-            .teams()
-            .create_team(platform.ask(request))
-            .await?
-            .into_inner();
-        let admin = platform.for_team(&present(made.team)?.id);
+        let admin = local::create_team(platform, name, TeamPlan::Team).await?;
         let mut channels = Vec::with_capacity(urls.len());
         for (index, url) in urls.iter().enumerate() {
             let request = CreateChannelRequest {
@@ -254,24 +218,10 @@ impl Team {
                 .into_inner();
             channels.push(present(made.channel)?);
         }
-        let api_key = ApiKey {
-            display_name: "bench".to_owned(),
-            scopes: vec![Scope::Emit as i32],
-            ..ApiKey::default()
-        };
-        let request = CreateApiKeyRequest {
-            team_id: admin.team(),
-            api_key: Some(api_key),
-        };
-        let key = admin
-            .teams()
-            .create_api_key(admin.ask(request))
-            .await?
-            .into_inner()
-            .key;
+        let key = local::create_emit_key(&admin, "bench").await?;
         Ok(Self {
             admin,
-            key: Secret::new(key),
+            key,
             url: url.to_owned(),
             channels,
         })
@@ -324,8 +274,4 @@ fn policy(per_second: f64) -> DeliveryPolicy {
         max_per_second: per_second,
         ..DeliveryPolicy::default()
     }
-}
-
-fn present<T>(part: Option<T>) -> Outcome<T> {
-    part.ok_or_else(|| Failure::message("the server's answer is empty"))
 }

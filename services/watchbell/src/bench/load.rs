@@ -17,9 +17,9 @@ use watchbell_contracts::router::v1::{
 use watchbell_model::clock::SharedClock;
 use watchbell_model::secret::Secret;
 
-use super::lab::connect;
 use super::report::Latencies;
 use crate::failure::{Failure, Outcome};
+use crate::local;
 use crate::session::{Out, Session};
 
 /// Bytes of an event's data.
@@ -166,7 +166,7 @@ pub(super) fn data() -> Bytes {
 
 impl Caller {
     async fn connect(&self) -> Outcome<Session> {
-        connect(&self.url, &self.key, self.out, self.clock.clone()).await
+        local::connect(&self.url, &self.key, self.out).await
     }
 
     /// Emits as fast as it is taken.

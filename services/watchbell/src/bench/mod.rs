@@ -48,6 +48,9 @@ pub(crate) struct BenchArgs {
     /// How many deliveries wait in the backlog
     #[arg(long, value_name = "N")]
     backlog: Option<u64>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
 }
 
 /// A part of the suite.
@@ -153,7 +156,8 @@ impl Progress {
 }
 
 /// Measures, and says what came of it. A missed goal is no failure; anything lost is.
-pub(crate) async fn run(args: BenchArgs, json: bool) -> Outcome {
+pub(crate) async fn run(args: BenchArgs) -> Outcome {
+    let json = args.json;
     let out = Out::new(json);
     let directory = args.dir.clone().unwrap_or_else(std::env::temp_dir);
     let file_system = meter::file_system(&directory);

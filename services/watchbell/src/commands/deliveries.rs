@@ -4,20 +4,21 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
+use prost_reflect::Value;
 use watchbell_contracts::dispatcher::v1::{
-    Attempt, CancelDeliveryRequest, Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest,
-    ListDeliveriesResponse, RecoverRequest, ReplayRequest,
+    Attempt, Delivery, DeliveryState, ListDeliveriesRequest, ListDeliveriesResponse, RecoverRequest,
 };
 use watchbell_model::ChannelKind;
 use watchbell_model::convert::{self, FromWire as _};
 
-use super::{present, yes};
-use crate::failure::Outcome;
+use super::resource::typed;
+use crate::failure::{Outcome, present};
 use crate::input;
-use crate::session::{Out, Session, every};
+use crate::session::{Named, Out, Session, rpc};
 use crate::text::{self, Style, Table};
 
 const NAME: &str = "watchbell.dispatcher.v1.Delivery";
+const DISPATCHER: &str = "watchbell.dispatcher.v1.DispatcherService";
 
 /// Deliveries.
 #[derive(Debug, Subcommand)]
@@ -91,49 +92,17 @@ fn state(word: &str) -> Result<DeliveryState, String> {
 }
 
 pub(super) async fn run(session: &Session, command: Command) -> Outcome {
-    let team_id = session.team();
     match command {
         Command::List(args) => list(session, &args).await,
         Command::Show { id, headers } => {
-            let request = GetDeliveryRequest {
-                team_id,
-                delivery_id: id,
-            };
-            let answer = session
-                .dispatcher()
-                .get_delivery(session.ask(request))
-                .await?
-                .into_inner();
-            show(session, &present(answer.delivery)?, headers).await
+            show(session, &call(session, "GetDelivery", id).await?, headers).await
         }
-        Command::Replay { id } => {
-            let request = ReplayRequest {
-                team_id,
-                delivery_id: id,
-            };
-            let answer = session
-                .dispatcher()
-                .replay(session.ask(request))
-                .await?
-                .into_inner();
-            show(session, &present(answer.delivery)?, false).await
-        }
-        Command::Cancel { id } => {
-            let request = CancelDeliveryRequest {
-                team_id,
-                delivery_id: id,
-            };
-            let answer = session
-                .dispatcher()
-                .cancel_delivery(session.ask(request))
-                .await?
-                .into_inner();
-            show(session, &present(answer.delivery)?, false).await
-        }
+        Command::Replay { id } => show(session, &call(session, "Replay", id).await?, false).await,
+        Command::Cancel { id } => show(session, &call(session, "CancelDelivery", id).await?, false).await,
         Command::Recover { channel, since } => {
             let request = RecoverRequest {
-                team_id,
-                channel_id: session.channel_id(&channel).await?,
+                team_id: session.team(),
+                channel_id: session.id_of(Named::Channel, &channel).await?,
                 start_time: Some(convert::timestamp(input::moment(&since, session.now())?)),
             };
             let answer = session
@@ -153,6 +122,14 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
     }
 }
 
+/// Calls an RPC about one delivery; the delivery in its answer.
+async fn call(session: &Session, rpc: &str, id: String) -> Outcome<Delivery> {
+    let method = rpc::method(DISPATCHER, rpc)?;
+    let mut request = session.request(&method);
+    rpc::set(&mut request, "delivery_id", Value::String(id));
+    present(typed(&session.call(&method, request).await?, "delivery"))
+}
+
 async fn list(session: &Session, args: &ListArgs) -> Outcome {
     let at = |when: &Option<String>| {
         when.as_ref()
@@ -162,7 +139,7 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
     let wanted = ListDeliveriesRequest {
         team_id: session.team(),
         channel_id: match &args.channel {
-            Some(channel) => session.channel_id(channel).await?,
+            Some(channel) => session.id_of(Named::Channel, channel).await?,
             None => String::new(),
         },
         states: args.states.iter().map(|state| *state as i32).collect(),
@@ -173,31 +150,16 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
         end_time: at(&args.until)?,
         ..ListDeliveriesRequest::default()
     };
-    let wanted = &wanted;
-    let deliveries = every(args.limit, |page_size, page_token| async move {
-        let request = ListDeliveriesRequest {
-            page_size,
-            page_token,
-            ..wanted.clone()
-        };
-        let answer = session
-            .dispatcher()
-            .list_deliveries(session.ask(request))
-            .await?
-            .into_inner();
-        Ok((answer.deliveries, answer.next_page_token))
-    })
-    .await?;
+    let all: ListDeliveriesResponse = session
+        .list(
+            "watchbell.dispatcher.v1.DispatcherService",
+            "ListDeliveries",
+            &wanted,
+            args.limit,
+        )
+        .await?;
     let out = session.out;
-    let names = if out.json {
-        HashMap::new()
-    } else {
-        session.channel_names().await
-    };
-    let all = ListDeliveriesResponse {
-        deliveries,
-        ..ListDeliveriesResponse::default()
-    };
+    let names = session.channel_names().await;
     out.show("watchbell.dispatcher.v1.ListDeliveriesResponse", &all, || {
         table(&all.deliveries, &names, out, session.now())
     })
@@ -225,11 +187,7 @@ fn table(deliveries: &[Delivery], names: &HashMap<String, String>, out: Out, now
 
 async fn show(session: &Session, delivery: &Delivery, headers: bool) -> Outcome {
     let out = session.out;
-    let names = if out.json {
-        HashMap::new()
-    } else {
-        session.channel_names().await
-    };
+    let names = session.channel_names().await;
     out.show(NAME, delivery, || shown(delivery, &names, out.style, headers))
 }
 
@@ -259,7 +217,7 @@ fn shown(delivery: &Delivery, names: &HashMap<String, String>, style: Style, hea
             ("next try", text::local(delivery.next_attempt_time.as_ref())),
             ("ended", text::local(delivery.end_time.as_ref())),
             ("replay of", delivery.replay_of.clone()),
-            ("test", yes(delivery.test)),
+            ("test", text::yes(delivery.test)),
         ],
     );
     for attempt in &delivery.attempts {

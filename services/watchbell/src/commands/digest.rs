@@ -9,9 +9,9 @@ use watchbell_contracts::digest::v1::{
     SendDigestRequest,
 };
 
-use super::{mask, present, yes};
-use crate::failure::Outcome;
-use crate::session::{Session, every};
+use super::mask;
+use crate::failure::{Outcome, present};
+use crate::session::Session;
 use crate::text::{self, Style, Table};
 
 /// The weekly digest.
@@ -92,24 +92,18 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             })
         }
         Command::Runs { limit } => {
-            let digest_runs = every(limit, |page_size, page_token| async move {
-                let request = ListDigestRunsRequest {
-                    team_id: session.team(),
-                    page_size,
-                    page_token,
-                };
-                let answer = session
-                    .digest()
-                    .list_digest_runs(session.ask(request))
-                    .await?
-                    .into_inner();
-                Ok((answer.digest_runs, answer.next_page_token))
-            })
-            .await?;
-            let all = ListDigestRunsResponse {
-                digest_runs,
-                ..ListDigestRunsResponse::default()
+            let request = ListDigestRunsRequest {
+                team_id,
+                ..ListDigestRunsRequest::default()
             };
+            let all: ListDigestRunsResponse = session
+                .list(
+                    "watchbell.digest.v1.DigestService",
+                    "ListDigestRuns",
+                    &request,
+                    limit,
+                )
+                .await?;
             out.show("watchbell.digest.v1.ListDigestRunsResponse", &all, || {
                 let mut table = Table::new(&["WEEK FROM", "STATE", "TO", "NOTE", "EVENT", "ID"]).keep(&[5]);
                 for run in &all.digest_runs {
@@ -214,7 +208,7 @@ fn shown_settings(settings: &DigestSettings, style: Style) -> String {
     let fields = [
         ("cron", cron),
         ("to", recipients),
-        ("paused", yes(settings.paused)),
+        ("paused", text::yes(settings.paused)),
     ];
     text::pairs(style, &fields)
 }

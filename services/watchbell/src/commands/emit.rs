@@ -62,11 +62,7 @@ async fn one(session: &Session, options: EventOptions) -> Outcome {
         event: Some(options.event(session)?),
     };
     let answer = session.router().emit(session.ask(request)).await?.into_inner();
-    let names = if session.out.json {
-        HashMap::new()
-    } else {
-        session.channel_names().await
-    };
+    let names = session.channel_names().await;
     session.out.show("watchbell.router.v1.EmitResponse", &answer, || {
         accepted(&answer, &names, session.out.style)
     })
@@ -84,11 +80,7 @@ fn accepted(answer: &EmitResponse, names: &HashMap<String, String>, style: Style
         said += &style.faint("  nobody gets it; `watchbell explain` says why\n");
     }
     for route in &answer.routes {
-        let reason = route
-            .reason
-            .as_ref()
-            .map(|reason| reason.sentence.as_str())
-            .unwrap_or_default();
+        let reason = text::reason(route);
         said += &format!("  → {}  {}\n", text::target(route, names), style.faint(reason));
     }
     said

@@ -7,10 +7,9 @@ use watchbell_contracts::dispatcher::v1::{
 use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::{Category, Severity};
 
-use super::{present, yes};
-use crate::failure::Outcome;
+use crate::failure::{Outcome, present};
 use crate::input;
-use crate::session::{Session, every};
+use crate::session::Session;
 use crate::text::{self, Table};
 
 /// Events.
@@ -74,26 +73,15 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
         include_tests: args.tests,
         ..ListEventsRequest::default()
     };
-    let wanted = &wanted;
-    let events = every(args.limit, |page_size, page_token| async move {
-        let request = ListEventsRequest {
-            page_size,
-            page_token,
-            ..wanted.clone()
-        };
-        let answer = session
-            .dispatcher()
-            .list_events(session.ask(request))
-            .await?
-            .into_inner();
-        Ok((answer.events, answer.next_page_token))
-    })
-    .await?;
+    let all: ListEventsResponse = session
+        .list(
+            "watchbell.dispatcher.v1.DispatcherService",
+            "ListEvents",
+            &wanted,
+            args.limit,
+        )
+        .await?;
     let out = session.out;
-    let all = ListEventsResponse {
-        events,
-        ..ListEventsResponse::default()
-    };
     out.show("watchbell.dispatcher.v1.ListEventsResponse", &all, || {
         let now = session.now();
         let mut table = Table::new(&["ACCEPTED", "SEVERITY", "TYPE", "TITLE", "ROUTES", "ID"]).keep(&[0, 5]);
@@ -126,11 +114,7 @@ async fn show(session: &Session, event_id: String) -> Outcome {
             .event,
     )?;
     let event = accepted.event.clone().unwrap_or_default();
-    let names = if session.out.json {
-        Default::default()
-    } else {
-        session.channel_names().await
-    };
+    let names = session.channel_names().await;
     let style = session.out.style;
     session
         .out
@@ -146,16 +130,12 @@ async fn show(session: &Session, event_id: String) -> Outcome {
                 ("url", event.url.clone()),
                 ("occurred", text::local(event.occurred_at.as_ref())),
                 ("accepted", text::local(accepted.accept_time.as_ref())),
-                ("test", yes(event.test)),
+                ("test", text::yes(event.test)),
                 ("data", accepted.data_json.clone()),
             ];
             let mut said = text::pairs(style, &fields);
             for route in &accepted.routes {
-                let reason = route
-                    .reason
-                    .as_ref()
-                    .map(|reason| reason.sentence.as_str())
-                    .unwrap_or_default();
+                let reason = text::reason(route);
                 said += &format!("→ {}  {}\n", text::target(route, &names), style.faint(reason));
             }
             said

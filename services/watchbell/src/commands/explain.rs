@@ -48,11 +48,7 @@ pub(super) async fn run(session: &Session, args: ExplainArgs) -> Outcome {
         at,
     };
     let answer = session.router().explain(session.ask(request)).await?.into_inner();
-    let names = if session.out.json {
-        HashMap::new()
-    } else {
-        session.channel_names().await
-    };
+    let names = session.channel_names().await;
     session
         .out
         .show("watchbell.router.v1.ExplainResponse", &answer, || {
@@ -92,11 +88,7 @@ fn readable(event: &Event, answer: &ExplainResponse, names: &HashMap<String, Str
             let mentions: Vec<_> = route.mentions.iter().map(text::mention).collect();
             said += &format!("  mentions {}", mentions.join(", "));
         }
-        let reason = route
-            .reason
-            .as_ref()
-            .map(|reason| reason.sentence.as_str())
-            .unwrap_or_default();
+        let reason = text::reason(route);
         said += &format!("\n    {}\n", style.faint(reason));
     }
     said + &style.faint(&format!(

@@ -9,7 +9,7 @@ use watchbell_contracts::dispatcher::v1::{
 };
 
 use crate::failure::Outcome;
-use crate::session::{Session, every};
+use crate::session::{Named, Session};
 use crate::text::{self, Style, Table};
 
 /// The inbox.
@@ -74,29 +74,22 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             archived,
             limit,
         } => {
-            let member_id = session.member_id(&member).await?;
-            let member_id = &member_id;
-            let notifications = every(limit, |page_size, page_token| async move {
-                let request = ListNotificationsRequest {
-                    team_id: session.team(),
-                    member_id: member_id.clone(),
-                    page_size,
-                    page_token,
-                    unread_only: unread,
-                    include_archived: archived,
-                };
-                let answer = session
-                    .inbox()
-                    .list_notifications(session.ask(request))
-                    .await?
-                    .into_inner();
-                Ok((answer.notifications, answer.next_page_token))
-            })
-            .await?;
-            let all = ListNotificationsResponse {
-                notifications,
-                ..ListNotificationsResponse::default()
+            let member_id = session.id_of(Named::Member, &member).await?;
+            let request = ListNotificationsRequest {
+                team_id,
+                member_id,
+                unread_only: unread,
+                include_archived: archived,
+                ..ListNotificationsRequest::default()
             };
+            let all: ListNotificationsResponse = session
+                .list(
+                    "watchbell.dispatcher.v1.InboxService",
+                    "ListNotifications",
+                    &request,
+                    limit,
+                )
+                .await?;
             out.show("watchbell.dispatcher.v1.ListNotificationsResponse", &all, || {
                 let now = session.now();
                 let mut table =
@@ -117,7 +110,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Count { member } => {
             let request = GetUnreadCountRequest {
                 team_id,
-                member_id: session.member_id(&member).await?,
+                member_id: session.id_of(Named::Member, &member).await?,
             };
             let answer = session
                 .inbox()
@@ -131,13 +124,13 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Read { member, ids } if ids.is_empty() => {
             let request = MarkAllReadRequest {
                 team_id,
-                member_id: session.member_id(&member).await?,
+                member_id: session.id_of(Named::Member, &member).await?,
             };
             session.inbox().mark_all_read(session.ask(request)).await?;
             out.print("everything is read\n")
         }
         Command::Read { member, ids } => {
-            let member_id = session.member_id(&member).await?;
+            let member_id = session.id_of(Named::Member, &member).await?;
             let request = MarkReadRequest {
                 team_id,
                 member_id,
@@ -153,7 +146,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             })
         }
         Command::Archive { member, ids } => {
-            let member_id = session.member_id(&member).await?;
+            let member_id = session.id_of(Named::Member, &member).await?;
             let request = ArchiveRequest {
                 team_id,
                 member_id,
@@ -163,7 +156,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             out.print("archived\n")
         }
         Command::Watch { member, after } => {
-            let member_id = session.member_id(&member).await?;
+            let member_id = session.id_of(Named::Member, &member).await?;
             let request = WatchRequest {
                 team_id,
                 member_id,

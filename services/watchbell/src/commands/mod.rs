@@ -10,12 +10,13 @@ mod emit;
 mod event_options;
 mod events;
 mod explain;
-mod filter_options;
+mod filter_flags;
 mod inbox;
 mod keys;
 mod members;
 mod mentions;
 mod preferences;
+mod resource;
 mod rules;
 mod status;
 mod tail;
@@ -26,6 +27,14 @@ use prost_types::FieldMask;
 
 use crate::failure::{Failure, Outcome};
 use crate::session::Session;
+use catalog::Catalog;
+use channels::Channels;
+use keys::Keys;
+use members::Members;
+use mentions::Mentions;
+use resource::Action;
+use rules::Rules;
+use teams::Teams;
 
 /// A command that talks to a server.
 #[derive(Debug, Subcommand)]
@@ -46,13 +55,13 @@ pub(crate) enum Command {
     Events(events::Command),
     /// Where alerts go: Slack, Teams, email, webhooks, in-app
     #[command(subcommand, visible_alias = "channel")]
-    Channels(Box<channels::Command>),
+    Channels(Action<Channels>),
     /// Which alerts go where, in order
     #[command(subcommand, visible_alias = "rule")]
-    Rules(rules::Command),
+    Rules(Action<Rules>),
     /// Who is called by name in chat messages
     #[command(subcommand, visible_alias = "mention")]
-    Mentions(mentions::Command),
+    Mentions(Action<Mentions>),
     /// What people hear by email, and who gets compliance receipts
     #[command(subcommand, visible_alias = "preference")]
     Preferences(preferences::Command),
@@ -64,20 +73,20 @@ pub(crate) enum Command {
     Digest(digest::Command),
     /// Event types: the built-in ones and your own
     #[command(subcommand)]
-    Catalog(catalog::Command),
+    Catalog(Action<Catalog>),
     /// Make a team's configuration equal to a document
     Apply(apply::ApplyArgs),
     /// A team's configuration as a document
     Export,
     /// Teams
     #[command(subcommand, visible_alias = "team")]
-    Teams(teams::Command),
+    Teams(Action<Teams>),
     /// Members of a team
     #[command(subcommand, visible_alias = "member")]
-    Members(members::Command),
+    Members(Action<Members>),
     /// API keys
     #[command(subcommand, visible_alias = "key")]
-    Keys(keys::Command),
+    Keys(Action<Keys>),
 }
 
 /// Does what a command says.
@@ -89,24 +98,19 @@ pub(crate) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Tail(args) => tail::run(session, args).await,
         Command::Deliveries(command) => deliveries::run(session, command).await,
         Command::Events(command) => events::run(session, command).await,
-        Command::Channels(command) => channels::run(session, *command).await,
-        Command::Rules(command) => rules::run(session, command).await,
-        Command::Mentions(command) => mentions::run(session, command).await,
+        Command::Channels(action) => action.run(session).await,
+        Command::Rules(action) => action.run(session).await,
+        Command::Mentions(action) => action.run(session).await,
         Command::Preferences(command) => preferences::run(session, command).await,
         Command::Inbox(command) => inbox::run(session, command).await,
         Command::Digest(command) => digest::run(session, command).await,
-        Command::Catalog(command) => catalog::run(session, command).await,
+        Command::Catalog(action) => action.run(session).await,
         Command::Apply(args) => apply::apply(session, args).await,
         Command::Export => apply::export(session).await,
-        Command::Teams(command) => teams::run(session, command).await,
-        Command::Members(command) => members::run(session, command).await,
-        Command::Keys(command) => keys::run(session, command).await,
+        Command::Teams(action) => action.run(session).await,
+        Command::Members(action) => action.run(session).await,
+        Command::Keys(action) => action.run(session).await,
     }
-}
-
-/// The part of an answer that must be there.
-fn present<T>(part: Option<T>) -> Outcome<T> {
-    part.ok_or_else(|| Failure::Other(anyhow::anyhow!("the server's answer is empty")))
 }
 
 /// The fields of an update that were asked for; changing nothing is a mistake.
@@ -117,9 +121,4 @@ fn mask(paths: Vec<&str>) -> Outcome<Option<FieldMask>> {
     Ok(Some(FieldMask {
         paths: paths.into_iter().map(str::to_owned).collect(),
     }))
-}
-
-/// `yes` or nothing.
-fn yes(value: bool) -> String {
-    if value { "yes".to_owned() } else { String::new() }
 }

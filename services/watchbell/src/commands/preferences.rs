@@ -6,12 +6,10 @@ use watchbell_contracts::config::v1::{
     PreferenceSetting, ResendRecipientConfirmationRequest, UpdateComplianceRecipientsRequest,
     UpdatePreferencesRequest,
 };
-use watchbell_model::Severity;
-use watchbell_model::convert::FromWire as _;
 
 use crate::failure::Outcome;
 use crate::input;
-use crate::session::{Out, Session};
+use crate::session::{Named, Out, Session};
 use crate::text::{self, Table};
 
 /// Preferences.
@@ -57,11 +55,7 @@ fn preference(text: &str) -> Result<Preference, String> {
         "default" => PreferenceSetting::Unspecified,
         "failures" => PreferenceSetting::Failures,
         words => {
-            for word in words.split(',') {
-                let severity = input::word::<Severity>(word)
-                    .map_err(|error| format!("must be on, off, default, failures or severities; {error}"))?;
-                severities.push(severity.to_wire());
-            }
+            severities = input::severities(words, "on, off, default, failures")?;
             PreferenceSetting::Severities
         }
     };
@@ -79,7 +73,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Show { member } => {
             let request = GetPreferencesRequest {
                 team_id,
-                member_id: session.member_id(&member).await?,
+                member_id: session.id_of(Named::Member, &member).await?,
             };
             let answer = session
                 .preferences()
@@ -91,7 +85,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Set { member, topics } => {
             let request = UpdatePreferencesRequest {
                 team_id,
-                member_id: session.member_id(&member).await?,
+                member_id: session.id_of(Named::Member, &member).await?,
                 preferences: topics,
             };
             let answer = session

@@ -22,11 +22,7 @@ pub(super) async fn run(session: &Session) -> Outcome {
         .get_integration_status(session.ask(request))
         .await?
         .into_inner();
-    let names = if out.json {
-        Default::default()
-    } else {
-        session.channel_names().await
-    };
+    let names = session.channel_names().await;
     out.show(
         "watchbell.config.v1.GetIntegrationStatusResponse",
         &answer,

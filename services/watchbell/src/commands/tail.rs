@@ -11,7 +11,7 @@ use watchbell_contracts::dispatcher::v1::{
 use watchbell_model::ids::ChannelId;
 
 use crate::failure::Outcome;
-use crate::session::Session;
+use crate::session::{Named, Session};
 use crate::text::{self, Style};
 
 /// Which deliveries.
@@ -24,7 +24,7 @@ pub(crate) struct TailArgs {
 
 pub(super) async fn run(session: &Session, args: TailArgs) -> Outcome {
     let channel_id = match &args.channel {
-        Some(channel) => session.channel_id(channel).await?,
+        Some(channel) => session.id_of(Named::Channel, channel).await?,
         None => String::new(),
     };
     let mut names = session.channel_names().await;

@@ -1,61 +1,71 @@
-//! Reads from the stand-ins, and from the inboxes, what arrived. An event is known again by its id where the message
+//! Reads from the fakes, and from the inboxes, what arrived. An event is known again by its id where the message
 //! carries one, else by its title.
 
 use serde_json::Value;
 use watchbell_testkit::{Mail, SlackMessage};
 
-use super::outside::Outside;
-use super::scenario::{Place, Step};
+use super::fakes::Fakes;
+use super::scenario::{Destination, Step};
 use super::verdict::Evidence;
 
 /// A notification as the inbox shows it: whose inbox, and the event's id.
-pub(super) type Noticed = (Place, String);
+pub(super) type Notified = (Destination, String);
 
 /// All that arrived.
-pub(super) fn gather(outside: &Outside, noticed: &[Noticed], steps: &[&Step]) -> Evidence {
+pub(super) fn gather(fakes: &Fakes, notified: &[Notified], steps: &[&Step]) -> Evidence {
     let mut evidence = Evidence::default();
-    for message in outside.slack.messages() {
-        match outside.slack_place(&message.path) {
-            Some(place) => slack(&mut evidence, steps, place, &message),
+    for message in fakes.slack.messages() {
+        match fakes.slack_destination(&message.path) {
+            Some(destination) => slack(&mut evidence, steps, destination, &message),
             None => evidence
-                .strangers
+                .unexpected
                 .push(format!("a Slack message at {}", message.path)),
         }
     }
-    for message in outside.teams.messages() {
+    for message in fakes.teams.messages() {
         let text = words(&message.body);
-        let index = by_title(steps, Place::Leadership, &text);
-        evidence.arrived(index, Place::Leadership, "a Teams card");
+        let index = by_title(steps, Destination::Leadership, &text);
+        evidence.arrived(index, Destination::Leadership, "a Teams card");
     }
-    for mail in outside.mail.received() {
+    for mail in fakes.mail.received() {
         email(&mut evidence, steps, &mail);
     }
-    for (place, receiver) in [(Place::Siem, &outside.siem), (Place::Soar, &outside.soar)] {
+    for (destination, receiver) in [
+        (Destination::Siem, &fakes.siem.receiver),
+        (Destination::Soar, &fakes.soar.receiver),
+    ] {
         for request in receiver.received() {
             evidence.signed.note(request.signatures.both_valid());
-            let index = request.event_id.as_deref().and_then(|id| by_id(steps, place, id));
-            evidence.arrived(index, place, "a webhook request");
+            let index = request
+                .event_id
+                .as_deref()
+                .and_then(|id| by_id(steps, destination, id));
+            evidence.arrived(index, destination, "a webhook request");
         }
     }
-    for (place, event_id) in noticed {
-        evidence.arrived(by_id(steps, *place, event_id), *place, "a notification");
+    for (destination, event_id) in notified {
+        evidence.arrived(
+            by_id(steps, *destination, event_id),
+            *destination,
+            "a notification",
+        );
     }
     evidence
 }
 
 impl Evidence {
-    fn arrived(&mut self, step: Option<usize>, place: Place, what: &str) {
+    fn arrived(&mut self, step: Option<usize>, destination: Destination, what: &str) {
         match step {
-            Some(index) => *self.arrivals.entry((index, place)).or_default() += 1,
-            None => self.strangers.push(format!("{what} at {}", place.name())),
+            Some(index) => *self.arrivals.entry((index, destination)).or_default() += 1,
+            None => self.unexpected.push(format!("{what} at {}", destination.name())),
         }
     }
 }
 
-fn slack(evidence: &mut Evidence, steps: &[&Step], place: Place, message: &SlackMessage) {
+fn slack(evidence: &mut Evidence, steps: &[&Step], destination: Destination, message: &SlackMessage) {
     let text = words(&message.body);
-    let index = by_title(steps, place, &text);
-    evidence.arrived(index, place, "a Slack message");
+    let index = by_title(steps, destination, &text);
+    evidence.arrived(index, destination, "a Slack message");
     if let Some(index) = index {
         let made = evidence.mentions.entry(index).or_default();
         for mention in mentions(&text) {
@@ -70,15 +80,18 @@ fn email(evidence: &mut Evidence, steps: &[&Step], mail: &Mail) {
     // Folded header lines are one line (RFC 5322 section 2.2.3).
     let text = mail.text().replace("\r\n ", " ").replace("\r\n\t", " ");
     for recipient in &mail.to {
-        let Some(place) = Place::ALL
+        let Some(destination) = Destination::ALL
             .into_iter()
-            .find(|place| place.address() == Some(recipient))
+            .find(|destination| destination.address() == Some(recipient))
         else {
-            evidence.strangers.push(format!("an email to {recipient}"));
+            evidence.unexpected.push(format!("an email to {recipient}"));
             continue;
         };
-        evidence.arrived(by_title(steps, place, &text), place, "an email");
-        if matches!(place, Place::Olga | Place::Adam | Place::Sam) {
+        evidence.arrived(by_title(steps, destination, &text), destination, "an email");
+        if matches!(
+            destination,
+            Destination::Olga | Destination::Adam | Destination::Sam
+        ) {
             evidence.unsubscribable.note(can_be_unsubscribed(&text));
         }
     }
@@ -101,16 +114,16 @@ fn can_be_unsubscribed(text: &str) -> bool {
         && header("list-unsubscribe:").starts_with("<http")
 }
 
-fn by_id(steps: &[&Step], place: Place, event_id: &str) -> Option<usize> {
+fn by_id(steps: &[&Step], destination: Destination, event_id: &str) -> Option<usize> {
     steps
         .iter()
-        .position(|step| step.team == place.team() && step.event_id() == event_id)
+        .position(|step| step.team == destination.team() && step.event_id() == event_id)
 }
 
-fn by_title(steps: &[&Step], place: Place, text: &str) -> Option<usize> {
+fn by_title(steps: &[&Step], destination: Destination, text: &str) -> Option<usize> {
     steps
         .iter()
-        .position(|step| step.team == place.team() && text.contains(step.title))
+        .position(|step| step.team == destination.team() && text.contains(step.title))
 }
 
 /// Every text of a JSON document, with spaces.
@@ -162,8 +175,8 @@ mod tests {
     fn messages_are_known_again_by_title_within_their_team() {
         let steps: Vec<_> = story::steps().collect();
         let body = serde_json::json!({"blocks": [{"text": {"text": format!("*{}*", steps[1].title)}}]});
-        assert_eq!(by_title(&steps, Place::Appsec, &words(&body)), Some(1));
-        assert_eq!(by_title(&steps, Place::SoloAlerts, &words(&body)), None);
-        assert_eq!(by_id(&steps, Place::Siem, &steps[3].event_id()), Some(3));
+        assert_eq!(by_title(&steps, Destination::Appsec, &words(&body)), Some(1));
+        assert_eq!(by_title(&steps, Destination::SoloAlerts, &words(&body)), None);
+        assert_eq!(by_id(&steps, Destination::Siem, &steps[3].event_id()), Some(3));
     }
 }

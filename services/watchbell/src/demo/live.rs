@@ -4,12 +4,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Streaming};
 use watchbell_contracts::dispatcher::v1::{
-    Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListNotificationsRequest,
-    WatchDeliveriesRequest, WatchDeliveriesResponse,
+    Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse,
+    ListNotificationsRequest, ListNotificationsResponse, WatchDeliveriesRequest, WatchDeliveriesResponse,
 };
 use watchbell_contracts::event::v1::{Event, event::Payload};
 use watchbell_contracts::router::v1::{
@@ -20,45 +19,45 @@ use watchbell_model::convert::FromWire as _;
 use watchbell_model::Severity;
 
 use super::scenario::{Step, Team};
-use super::stage::{Cast, Stage};
+use super::setup::{DemoTeam, Setup};
 use crate::failure::{Failure, Outcome};
-use crate::session::{Session, every};
+use crate::session::Session;
 
 /// One team's events on their way.
 pub(super) struct Live<'a> {
-    stage: &'a Stage,
-    cast: &'a Cast,
+    setup: &'a Setup,
+    team: &'a DemoTeam,
     changes: Streaming<WatchDeliveriesResponse>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// How following one event ended.
 pub(super) enum Followed {
     /// Every delivery has ended.
     Settled,
-    /// So many had not when patience ran out.
+    /// So many had not in time.
     Waiting(usize),
 }
 
 impl<'a> Live<'a> {
     /// Watches a team's deliveries from now on.
-    pub(super) async fn watch(stage: &'a Stage, team: Team, patience: Duration) -> Outcome<Self> {
-        let cast = stage.cast(team);
+    pub(super) async fn watch(setup: &'a Setup, team: Team, timeout: Duration) -> Outcome<Self> {
+        let team = setup.team(team);
         let request = WatchDeliveriesRequest {
-            team_id: cast.team_id.clone(),
+            team_id: team.admin.team(),
             channel_id: String::new(),
         };
-        let changes = cast
+        let changes = team
             .admin
             .dispatcher()
             .watch_deliveries(Request::new(request))
             .await?
             .into_inner();
         Ok(Self {
-            stage,
-            cast,
+            setup,
+            team,
             changes,
-            patience,
+            timeout,
         })
     }
 
@@ -70,7 +69,7 @@ impl<'a> Live<'a> {
             source: step.source.to_owned(),
             title: step.title.to_owned(),
             payload: self
-                .stage
+                .setup
                 .examples
                 .get(step.event_type)
                 .cloned()
@@ -81,7 +80,7 @@ impl<'a> Live<'a> {
 
     /// Emits one event with the backend's key.
     pub(super) async fn emit(&self, step: &Step) -> Outcome<EmitResponse> {
-        let backend = &self.cast.backend;
+        let backend = &self.team.backend;
         let request = EmitRequest {
             team_id: String::new(),
             event: Some(self.event(step)),
@@ -91,7 +90,7 @@ impl<'a> Live<'a> {
 
     /// Emits several events over one stream; the answers are in their order.
     pub(super) async fn emit_all(&self, steps: &[Step]) -> Outcome<Vec<EmitResponse>> {
-        let backend = &self.cast.backend;
+        let backend = &self.team.backend;
         let requests: Vec<_> = steps
             .iter()
             .map(|step| EmitStreamRequest {
@@ -115,13 +114,13 @@ impl<'a> Live<'a> {
             .collect()
     }
 
-    /// Follows an event until each of its `routes` has ended; `tell` hears of every end and of every attempt that is
+    /// Follows an event until each of its `routes` has ended; `report` is called for every end and for every attempt that is
     /// tried again.
     pub(super) async fn follow(
         &mut self,
         event_id: &str,
         routes: usize,
-        mut tell: impl FnMut(&Delivery) -> Outcome,
+        mut report: impl FnMut(&Delivery) -> Outcome,
     ) -> Outcome<Followed> {
         let mut ended = HashSet::new();
         // What ended before the watch could say so is listed once, and again when the watch has left something out.
@@ -130,12 +129,12 @@ impl<'a> Live<'a> {
             if std::mem::take(&mut list) {
                 for delivery in self.ended(event_id).await? {
                     if ended.insert(delivery.id.clone()) {
-                        tell(&delivery)?;
+                        report(&delivery)?;
                     }
                 }
                 continue;
             }
-            let Ok(change) = timeout(self.patience, self.changes.next()).await else {
+            let Ok(change) = tokio::time::timeout(self.timeout, self.changes.next()).await else {
                 return Ok(Followed::Waiting(routes - ended.len()));
             };
             let change = change.ok_or_else(|| Failure::message("the watch stream ended"))??;
@@ -145,10 +144,10 @@ impl<'a> Live<'a> {
             };
             if has_ended(&delivery) {
                 if ended.insert(delivery.id.clone()) {
-                    tell(&delivery)?;
+                    report(&delivery)?;
                 }
             } else if !delivery.attempts.is_empty() && !ended.contains(&delivery.id) {
-                tell(&delivery)?;
+                report(&delivery)?;
             }
         }
         Ok(Followed::Settled)
@@ -156,25 +155,22 @@ impl<'a> Live<'a> {
 
     /// The event's deliveries that have ended, with their attempts.
     async fn ended(&self, event_id: &str) -> Outcome<Vec<Delivery>> {
-        let admin = &self.cast.admin;
-        let listed = every(usize::MAX, |page_size, page_token| async move {
-            let request = ListDeliveriesRequest {
-                team_id: admin.team(),
-                event_id: event_id.to_owned(),
-                page_size,
-                page_token,
-                ..ListDeliveriesRequest::default()
-            };
-            let answer = admin
-                .dispatcher()
-                .list_deliveries(admin.ask(request))
-                .await?
-                .into_inner();
-            Ok((answer.deliveries, answer.next_page_token))
-        })
-        .await?;
+        let admin = &self.team.admin;
+        let request = ListDeliveriesRequest {
+            team_id: admin.team(),
+            event_id: event_id.to_owned(),
+            ..ListDeliveriesRequest::default()
+        };
+        let listed: ListDeliveriesResponse = admin
+            .list(
+                "watchbell.dispatcher.v1.DispatcherService",
+                "ListDeliveries",
+                &request,
+                usize::MAX,
+            )
+            .await?;
         let mut ended = Vec::new();
-        for delivery in listed.into_iter().filter(has_ended) {
+        for delivery in listed.deliveries.into_iter().filter(has_ended) {
             let request = GetDeliveryRequest {
                 team_id: admin.team(),
                 delivery_id: delivery.id,
@@ -191,7 +187,7 @@ impl<'a> Live<'a> {
 
     /// What a rule silenced, and what rests: why an event did not go where one might look for it.
     pub(super) async fn withheld(&self, step: &Step) -> Outcome<Vec<ExplanationStep>> {
-        let admin = &self.cast.admin;
+        let admin = &self.team.admin;
         let event = Event {
             id: String::new(),
             ..self.event(step)
@@ -211,26 +207,23 @@ impl<'a> Live<'a> {
     }
 
     /// The events that the owner's inbox shows, by id.
-    pub(super) async fn noticed(&self) -> Outcome<Vec<String>> {
-        let admin: &Session = &self.cast.admin;
-        let member_id = &self.cast.owner_id;
-        let notifications = every(usize::MAX, |page_size, page_token| async move {
-            let request = ListNotificationsRequest {
-                team_id: admin.team(),
-                member_id: member_id.clone(),
-                page_size,
-                page_token,
-                ..ListNotificationsRequest::default()
-            };
-            let answer = admin
-                .inbox()
-                .list_notifications(admin.ask(request))
-                .await?
-                .into_inner();
-            Ok((answer.notifications, answer.next_page_token))
-        })
-        .await?;
-        Ok(notifications
+    pub(super) async fn notified(&self) -> Outcome<Vec<String>> {
+        let admin: &Session = &self.team.admin;
+        let request = ListNotificationsRequest {
+            team_id: admin.team(),
+            member_id: self.team.owner_id.clone(),
+            ..ListNotificationsRequest::default()
+        };
+        let listed: ListNotificationsResponse = admin
+            .list(
+                "watchbell.dispatcher.v1.InboxService",
+                "ListNotifications",
+                &request,
+                usize::MAX,
+            )
+            .await?;
+        Ok(listed
+            .notifications
             .into_iter()
             .map(|notification| notification.event_id)
             .collect())

@@ -1,14 +1,14 @@
-//! `demo`: a whole Watchbell in this process, stand-ins for the outside world on loopback, two teams, and a story of
-//! events. Everything goes through the real services and over gRPC; at the end every expected arrival is checked
-//! against what the stand-ins received, and the demo fails when anything is missing or too much.
+//! `demo`: a whole Watchbell in this process, fakes of the outside world on loopback, two teams, and a list of events.
+//! Everything goes through the real services and over gRPC; at the end every expected arrival is compared with what the
+//! fakes received, and the demo fails when anything is missing or superfluous.
 
 mod evidence;
+mod fakes;
 mod live;
-mod outside;
 mod scenario;
 mod server;
+mod setup;
 mod show;
-mod stage;
 mod story;
 mod verdict;
 
@@ -20,18 +20,18 @@ use watchbell_model::catalog::Catalog;
 use watchbell_runtime::shutdown;
 
 use crate::failure::{Failure, Outcome};
-use crate::input;
+use crate::local::LocalServer;
 use crate::session::Out;
 use crate::text::{Style, human};
+use fakes::Fakes;
 use live::{Followed, Live};
-use outside::Outside;
-use scenario::{Place, Scene, Step, Team};
+use scenario::{Destination, Section, Step, Team};
 use server::Server;
-use stage::Stage;
+use setup::Setup;
 use story::{STORY, TWICE};
 
-/// Beyond the retries: how long a delivery may take before the demo goes on without it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a delivery may take, its retries included, before the demo goes on without it.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(22);
 
 /// What shells say of a process that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -39,12 +39,9 @@ const INTERRUPTED: u8 = 130;
 /// How to show it.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Stay up afterwards, to play with
+    /// Stay up afterwards, to try it out
     #[arg(long)]
     keep: bool,
-    /// Waits before each retry: at least two, since one endpoint refuses twice
-    #[arg(long, value_parser = input::duration, value_delimiter = ',', default_value = "1s,2s,3s", value_name = "DURATIONS")]
-    retry_delays: Vec<Duration>,
     /// No colours, on a terminal neither
     #[arg(long)]
     no_color: bool,
@@ -52,11 +49,6 @@ pub(crate) struct DemoArgs {
 
 /// Shows it.
 pub(crate) async fn run(args: DemoArgs) -> Outcome {
-    if args.retry_delays.len() < outside::REFUSALS {
-        return Err(Failure::usage(
-            "give at least two retry delays, since one endpoint refuses twice: 1s,2s",
-        ));
-    }
     let mut out = Out::new(false);
     if args.no_color {
         out.style = Style::new(false);
@@ -70,51 +62,42 @@ pub(crate) async fn run(args: DemoArgs) -> Outcome {
              real protocols; nothing leaves this machine."
         )
     ))?;
-    let outside = Outside::start(&brand).await?;
-    let server = Server::start(&outside, args.keep).await?;
+    let fakes = Fakes::start(&brand).await?;
+    let server = Server::start(&fakes, args.keep).await?;
     let stop = shutdown::on_signal()?;
-    let told = tokio::select! {
-        told = tell(&args, &server, &outside, &brand, out) => told,
+    let result = tokio::select! {
+        result = run_story(&server, &fakes, &brand, out) => result,
         () = stop.cancelled() => Err(Failure::Said(INTERRUPTED)),
     };
-    if args.keep && matches!(told, Ok(()) | Err(Failure::Said(1))) {
-        out.print(&how_to_play(&server, out.style))?;
+    if args.keep && matches!(result, Ok(()) | Err(Failure::Said(1))) {
+        out.print(&next_steps(&server.local, out.style))?;
         stop.cancelled().await;
     }
-    server.stop().await?;
-    told
+    server.local.stop().await?;
+    result
 }
 
-/// Tells the story, and judges it.
-async fn tell(args: &DemoArgs, server: &Server, outside: &Outside, brand: &Brand, out: Out) -> Outcome {
+/// Emits every event of the story and compares what arrived with what should have.
+async fn run_story(server: &Server, fakes: &Fakes, brand: &Brand, out: Out) -> Outcome {
     let clock = watchbell_model::clock::SystemClock::shared();
     let started = clock.monotonic();
-    let stage = Stage::set(
-        server.url(),
-        server.admin_key(),
-        outside,
-        brand,
-        &args.retry_delays,
-        out,
-    )
-    .await?;
-    out.print(&cast_list(&stage, out.style))?;
+    let setup = Setup::create(&server.local, fakes, out).await?;
+    out.print(&teams(&setup, out.style))?;
 
-    let patience = args.retry_delays.iter().sum::<Duration>() * 2 + PATIENCE;
-    let mut acme = Live::watch(&stage, Team::Acme, patience).await?;
-    let mut solo = Live::watch(&stage, Team::Solo, patience).await?;
-    for (number, scene) in STORY.iter().enumerate() {
-        out.print(&show::scene(number + 1, scene, out.style))?;
-        if scene.brief {
-            brief(scene, &mut acme, &stage, out).await?;
+    let mut acme = Live::watch(&setup, Team::Acme, DELIVERY_TIMEOUT).await?;
+    let mut solo = Live::watch(&setup, Team::Solo, DELIVERY_TIMEOUT).await?;
+    for (number, section) in STORY.iter().enumerate() {
+        out.print(&show::section(number + 1, section, out.style))?;
+        if section.brief {
+            brief(section, &mut acme, &setup, out).await?;
             continue;
         }
-        for step in scene.steps {
+        for step in section.steps {
             let live = match step.team {
                 Team::Acme => &mut acme,
                 Team::Solo => &mut solo,
             };
-            full(step, live, &stage, out).await?;
+            full(step, live, &setup, out).await?;
         }
         if number == 0 {
             out.print(&show::duplicate(&acme.emit(TWICE).await?, out.style))?;
@@ -122,16 +105,16 @@ async fn tell(args: &DemoArgs, server: &Server, outside: &Outside, brand: &Brand
     }
 
     let steps: Vec<_> = story::steps().collect();
-    let mut noticed = Vec::new();
-    for (place, live) in [(Place::Inbox, &acme), (Place::SoloInbox, &solo)] {
-        noticed.extend(
-            live.noticed()
+    let mut notified = Vec::new();
+    for (destination, live) in [(Destination::Inbox, &acme), (Destination::SoloInbox, &solo)] {
+        notified.extend(
+            live.notified()
                 .await?
                 .into_iter()
-                .map(|event_id| (place, event_id)),
+                .map(|event_id| (destination, event_id)),
         );
     }
-    let evidence = evidence::gather(outside, &noticed, &steps);
+    let evidence = evidence::gather(fakes, &notified, &steps);
     let verdict = verdict::judge(&steps, &evidence);
     let style = out.style;
     out.print(&format!(
@@ -163,7 +146,7 @@ async fn tell(args: &DemoArgs, server: &Server, outside: &Outside, brand: &Brand
 }
 
 /// One event, with a line for each delivery as it happens.
-async fn full(step: &Step, live: &mut Live<'_>, stage: &Stage, out: Out) -> Outcome {
+async fn full(step: &Step, live: &mut Live<'_>, setup: &Setup, out: Out) -> Outcome {
     let style = out.style;
     let spec = Catalog::built_in().get(step.event_type);
     let severity = step
@@ -172,7 +155,7 @@ async fn full(step: &Step, live: &mut Live<'_>, stage: &Stage, out: Out) -> Outc
         .unwrap_or(watchbell_model::Severity::Info);
     out.print(&show::event(step, severity, style))?;
     let answer = live.emit(step).await?;
-    let names = &stage.cast(step.team).names;
+    let names = &setup.team(step.team).names;
     let followed = live
         .follow(&answer.event_id, answer.routes.len(), |delivery| {
             out.print(&show::delivery(delivery, names, style))
@@ -187,10 +170,10 @@ async fn full(step: &Step, live: &mut Live<'_>, stage: &Stage, out: Out) -> Outc
 }
 
 /// Several events over one stream, a line each.
-async fn brief(scene: &Scene, live: &mut Live<'_>, stage: &Stage, out: Out) -> Outcome {
-    let answers = live.emit_all(scene.steps).await?;
-    let names = &stage.acme.names;
-    for (step, answer) in scene.steps.iter().zip(&answers) {
+async fn brief(section: &Section, live: &mut Live<'_>, setup: &Setup, out: Out) -> Outcome {
+    let answers = live.emit_all(section.steps).await?;
+    let names = &setup.acme.names;
+    for (step, answer) in section.steps.iter().zip(&answers) {
         let followed = live
             .follow(&answer.event_id, answer.routes.len(), |_| Ok(()))
             .await?;
@@ -208,21 +191,21 @@ fn settled(followed: &Followed, out: Out) -> Outcome {
     }
 }
 
-/// Who plays.
-fn cast_list(stage: &Stage, style: Style) -> String {
+/// The teams and what they have.
+fn teams(setup: &Setup, style: Style) -> String {
     format!(
         "\n{}  TEAM plan; Olga (Owner) and Adam (Admin); {} channels, 5 rules, 3 mention rules\n\
          {}  FREE plan; Sam (Owner); {} channels, 1 rule\n",
         style.name("Acme"),
-        stage.acme.names.len(),
+        setup.acme.names.len(),
         style.name("Solo"),
-        stage.solo.names.len(),
+        setup.solo.names.len(),
     )
 }
 
 /// What to do with a server that stays.
-fn how_to_play(server: &Server, style: Style) -> String {
-    let url = server.url();
+fn next_steps(server: &LocalServer, style: Style) -> String {
+    let (url, key) = (&server.url, server.admin_key.expose());
     format!(
         "\n{}\n\n  {url}{}#key={}\n\n{}\n\n  export WATCHBELL_SERVER={url}\n  export WATCHBELL_KEY={}\n  export WATCHBELL_TEAM=Acme\n\n  \
          watchbell deliveries list --limit 10\n  \
@@ -232,9 +215,9 @@ fn how_to_play(server: &Server, style: Style) -> String {
          watchbell channels test SIEM\n\n{}\n",
         style.bold("It stays up. In a browser, signed in:"),
         watchbell_console::PATH,
-        server.admin_key().expose(),
+        key,
         style.bold("In another terminal:"),
-        server.admin_key().expose(),
+        key,
         style.faint("Ctrl-C ends it."),
     )
 }

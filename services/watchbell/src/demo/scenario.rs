@@ -1,11 +1,6 @@
-//! What a story is made of: events, the places where they can arrive, and what must come of each.
+//! What a story is made of: events, the destinations where they can arrive, and what must come of each.
 
 use watchbell_model::Severity;
-
-use Place::{
-    Adam, Alerts, Appsec, Cfo, Inbox, Incidents, Leadership, Officer, Olga, Sam, Scans, Siem, Soar,
-    SoloAlerts, SoloInbox, SoloIncidents,
-};
 
 /// Whose event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,25 +11,59 @@ pub(super) enum Team {
     Solo,
 }
 
-/// Where something can arrive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Place {
-    Alerts,
-    Incidents,
-    Appsec,
-    Scans,
-    Leadership,
-    Olga,
-    Adam,
-    Officer,
-    Cfo,
-    Siem,
-    Soar,
-    Inbox,
-    SoloAlerts,
-    SoloIncidents,
-    Sam,
-    SoloInbox,
+/// Destinations in the order of the summary's columns: whose each is, its heading in a column, its name in a sentence, and
+/// the address of a mailbox.
+macro_rules! destinations {
+    ($($name:ident: $team:ident, $heading:literal, $sentence:literal $(, $address:literal)?;)*) => {
+        /// Where something can arrive.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(super) enum Destination {
+            $($name,)*
+        }
+
+        impl Destination {
+            pub(super) const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
+
+            /// Short, for a column.
+            pub(super) const fn heading(self) -> &'static str {
+                match self { $(Self::$name => $heading,)* }
+            }
+
+            /// For a sentence.
+            pub(super) const fn name(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }
+            }
+
+            /// Of a mailbox.
+            pub(super) fn address(self) -> Option<&'static str> {
+                let addresses: &[&str] = match self { $(Self::$name => &[$($address)?],)* };
+                addresses.first().copied()
+            }
+
+            pub(super) const fn team(self) -> Team {
+                match self { $(Self::$name => Team::$team,)* }
+            }
+        }
+    };
+}
+
+destinations! {
+    Alerts: Acme, "alerts", "Slack, the default channel";
+    Incidents: Acme, "incident", "Slack #incidents";
+    Appsec: Acme, "appsec", "Slack #appsec";
+    Scans: Acme, "scans", "Slack #scan-firehose";
+    Leadership: Acme, "Teams", "Teams";
+    Olga: Acme, "Olga", "Olga's mailbox", "olga@acme.example";
+    Adam: Acme, "Adam", "Adam's mailbox", "adam@acme.example";
+    Officer: Acme, "officer", "the compliance officer's mailbox", "officer@acme.example";
+    Cfo: Acme, "CFO", "the CFO's mailbox", "cfo@acme.example";
+    Siem: Acme, "SIEM", "the webhook SIEM";
+    Soar: Acme, "SOAR", "the webhook SOAR";
+    Inbox: Acme, "inbox", "the in-app inbox";
+    SoloAlerts: Solo, "alerts", "Solo's Slack, the default channel";
+    SoloIncidents: Solo, "incident", "Solo's Slack #incidents";
+    Sam: Solo, "Sam", "Sam's mailbox", "sam@solo.example";
+    SoloInbox: Solo, "inbox", "Solo's in-app inbox";
 }
 
 /// One event and what must come of it.
@@ -50,21 +79,21 @@ pub(super) struct Step {
     pub(super) title: &'static str,
     pub(super) team: Team,
     /// Everywhere it must arrive; nowhere else.
-    pub(super) expected: &'static [Place],
+    pub(super) expected: &'static [Destination],
     /// Who refuses it at first, and how often.
-    pub(super) refused: Option<(Place, usize)>,
-    /// What Slack must be told so that somebody is called by name.
+    pub(super) refused: Option<(Destination, usize)>,
+    /// The mention that the Slack message must have.
     pub(super) mention: Option<&'static str>,
     /// Say what kept it away from where one might look for it.
     pub(super) explain: bool,
 }
 
 /// A few events that show one thing.
-pub(super) struct Scene {
+pub(super) struct Section {
     pub(super) heading: &'static str,
     pub(super) says: &'static str,
     pub(super) steps: &'static [Step],
-    /// Sent over one stream, and told in a line each.
+    /// Sent over one stream, and shown in a line each.
     pub(super) brief: bool,
 }
 // === impl Step ===
@@ -86,99 +115,14 @@ impl Step {
         format!("demo-{}", slug.trim_end_matches('-'))
     }
 
-    /// How often it must arrive at a place: refused attempts count.
-    pub(super) fn times_at(&self, place: Place) -> usize {
-        if !self.expected.contains(&place) {
+    /// How often it must arrive at a destination: refused attempts count.
+    pub(super) fn times_at(&self, destination: Destination) -> usize {
+        if !self.expected.contains(&destination) {
             return 0;
         }
         match self.refused {
-            Some((refusing, times)) if refusing == place => times + 1,
+            Some((refusing, times)) if refusing == destination => times + 1,
             _ => 1,
-        }
-    }
-}
-
-// === impl Place ===
-
-impl Place {
-    /// All of them, in the order of the summary's columns.
-    pub(super) const ALL: [Self; 16] = [
-        Alerts,
-        Incidents,
-        Appsec,
-        Scans,
-        Leadership,
-        Olga,
-        Adam,
-        Officer,
-        Cfo,
-        Siem,
-        Soar,
-        Inbox,
-        SoloAlerts,
-        SoloIncidents,
-        Sam,
-        SoloInbox,
-    ];
-
-    /// Short, for a column.
-    pub(super) const fn heading(self) -> &'static str {
-        match self {
-            Alerts | SoloAlerts => "alerts",
-            Incidents | SoloIncidents => "incident",
-            Appsec => "appsec",
-            Scans => "scans",
-            Leadership => "Teams",
-            Olga => "Olga",
-            Adam => "Adam",
-            Officer => "officer",
-            Cfo => "CFO",
-            Siem => "SIEM",
-            Soar => "SOAR",
-            Inbox | SoloInbox => "inbox",
-            Sam => "Sam",
-        }
-    }
-
-    /// For a sentence.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Alerts => "Slack, the default channel",
-            Incidents => "Slack #incidents",
-            Appsec => "Slack #appsec",
-            Scans => "Slack #scan-firehose",
-            Leadership => "Teams",
-            Olga => "Olga's mailbox",
-            Adam => "Adam's mailbox",
-            Officer => "the compliance officer's mailbox",
-            Cfo => "the CFO's mailbox",
-            Siem => "the webhook SIEM",
-            Soar => "the webhook SOAR",
-            Inbox => "the in-app inbox",
-            SoloAlerts => "Solo's Slack, the default channel",
-            SoloIncidents => "Solo's Slack #incidents",
-            Sam => "Sam's mailbox",
-            SoloInbox => "Solo's in-app inbox",
-        }
-    }
-
-    /// The mailbox, if it is one.
-    pub(super) const fn address(self) -> Option<&'static str> {
-        match self {
-            Olga => Some("olga@acme.example"),
-            Adam => Some("adam@acme.example"),
-            Officer => Some("officer@acme.example"),
-            Cfo => Some("cfo@acme.example"),
-            Sam => Some("sam@solo.example"),
-            _ => None,
-        }
-    }
-
-    /// Whose it is.
-    pub(super) const fn team(self) -> Team {
-        match self {
-            SoloAlerts | SoloIncidents | Sam | SoloInbox => Team::Solo,
-            _ => Team::Acme,
         }
     }
 }

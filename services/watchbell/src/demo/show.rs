@@ -1,4 +1,4 @@
-//! How the demo reads: scenes, a line for each delivery, and the table at the end. Everything fits 100 columns; nothing
+//! How the demo reads: sections, a line for each delivery, and the table at the end. Everything fits 100 columns; nothing
 //! here prints.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use watchbell_contracts::router::v1::{EmitResponse, ExplanationStep, StepOutcome
 use watchbell_model::ChannelKind;
 use watchbell_model::convert::FromWire as _;
 
-use super::scenario::{Place, Scene, Step, Team};
+use super::scenario::{Destination, Section, Step, Team};
 use super::verdict::{Cell, Evidence, Verdict};
 use crate::text::{self, Style};
 
@@ -29,13 +29,13 @@ fn padded(text: &str, width: usize) -> String {
     console::pad_str(&text, width, console::Alignment::Left, None).into_owned()
 }
 
-/// The title of a scene and what it is about.
-pub(super) fn scene(number: usize, scene: &Scene, style: Style) -> String {
+/// The title of a section and what it is about.
+pub(super) fn section(number: usize, section: &Section, style: Style) -> String {
     format!(
         "\n{} {}\n  {}\n",
         style.name(&format!("{number}.")),
-        style.bold(scene.heading),
-        style.faint(scene.says)
+        style.bold(section.heading),
+        style.faint(section.says)
     )
 }
 
@@ -200,29 +200,29 @@ pub(super) fn brief(
         .iter()
         .filter(|route| kind(route) == Some(ChannelKind::Email))
         .count();
-    let mut places: Vec<_> = answer
+    let mut destinations: Vec<_> = answer
         .routes
         .iter()
         .filter(|route| kind(route) != Some(ChannelKind::Email))
         .map(|route| text::target(route, names).replace("in-app inbox", "in-app"))
         .collect();
     if mails > 0 {
-        places.push(if mails == 1 {
+        destinations.push(if mails == 1 {
             "1 mailbox".to_owned()
         } else {
             format!("{mails} mailboxes")
         });
     }
-    let places = if places.is_empty() {
+    let destinations = if destinations.is_empty() {
         "nobody".to_owned()
     } else {
-        places.join(", ")
+        destinations.join(", ")
     };
     fit(&format!(
         "    {} {} {}",
         style.good("✓"),
         padded(step.event_type, TARGET),
-        style.faint(&format!("→ {places}"))
+        style.faint(&format!("→ {destinations}"))
     ))
 }
 
@@ -234,24 +234,27 @@ pub(super) fn waiting(count: usize, style: Style) -> String {
     )
 }
 
-/// Event by event, place by place.
+/// Event by event, destination by destination.
 pub(super) fn grid(steps: &[&Step], verdict: &Verdict, team: Team, style: Style) -> String {
-    let places: Vec<_> = Place::ALL
+    let destinations: Vec<_> = Destination::ALL
         .into_iter()
-        .filter(|place| place.team() == team)
+        .filter(|destination| destination.team() == team)
         .collect();
-    let head: Vec<_> = places.iter().map(|place| place.heading()).collect();
+    let head: Vec<_> = destinations
+        .iter()
+        .map(|destination| destination.heading())
+        .collect();
     let mut said = format!("  {} {}\n", " ".repeat(LABEL), style.faint(&head.join(" ")));
     for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.team == team) {
-        let cells: Vec<_> = places
+        let cells: Vec<_> = destinations
             .iter()
-            .map(|place| {
+            .map(|destination| {
                 let cell = verdict
                     .cells
-                    .get(&(index, *place))
+                    .get(&(index, *destination))
                     .copied()
                     .unwrap_or(Cell::Nothing);
-                centred(&mark(cell, style), place.heading().len())
+                centred(&mark(cell, style), destination.heading().len())
             })
             .collect();
         said += format!("  {} {}", padded(step.label, LABEL), cells.join(" ")).trim_end();
@@ -288,13 +291,13 @@ pub(super) fn conclusion(verdict: &Verdict, evidence: &Evidence, header: &str, s
     let (expected, signed) = (verdict.expected, evidence.signed);
     let unsubscribable = evidence.unsubscribable;
     let mut said = line(expected.right, expected.all, "expected arrivals are there");
-    let strangers = verdict
+    let unexpected = verdict
         .faults
         .iter()
         .filter(|fault| fault.contains("nothing asks for"))
         .count()
-        + evidence.strangers.len();
-    said += &match strangers {
+        + evidence.unexpected.len();
+    said += &match unexpected {
         0 => format!("  {} nothing arrived anywhere else\n", style.good("✓")),
         count => format!(
             "  {} {count} arrived where nothing was expected\n",
@@ -416,7 +419,7 @@ mod tests {
     fn a_fault_is_in_the_conclusion() {
         let steps: Vec<_> = steps().collect();
         let evidence = Evidence {
-            strangers: vec!["an email to x@y.example".to_owned()],
+            unexpected: vec!["an email to x@y.example".to_owned()],
             ..Evidence::default()
         };
         let said = conclusion(
@@ -426,7 +429,7 @@ mod tests {
             PLAIN,
         );
         assert!(
-            said.contains("✗ nobody expected an email to x@y.example"),
+            said.contains("✗ an email to x@y.example was not expected"),
             "{said}"
         );
         assert!(said.contains("✗ 1 arrived where nothing was expected"), "{said}");

@@ -1,14 +1,14 @@
-//! The story that the demo tells, and what must come of it: every event, and every place that must hear of it. Written
+//! The events of the demo and every destination where each must arrive. Written
 //! by hand from the product's documents, and not asked of the code that is shown, so that the demo can fail.
 
 use watchbell_model::Severity::{Critical, High};
 
-use super::outside::REFUSALS;
-use super::scenario::Place::{
+use super::fakes::REFUSALS;
+use super::scenario::Destination::{
     Adam, Alerts, Appsec, Cfo, Inbox, Incidents, Leadership, Officer, Olga, Sam, Scans, Siem, Soar,
     SoloAlerts, SoloInbox,
 };
-use super::scenario::{Scene, Step, Team};
+use super::scenario::{Section, Step, Team};
 
 /// What may be said of an event that nothing else is said of.
 const PLAIN: Step = Step {
@@ -24,16 +24,11 @@ const PLAIN: Step = Step {
     explain: false,
 };
 
-/// `@your-team-lead`, `@oncall` and `@cfo` of the documents.
-pub(super) const TEAM_LEAD: &str = "U0TEAMLEAD";
-pub(super) const ON_CALL: &str = "S0ONCALL";
-pub(super) const CFO_USER: &str = "U0CFO";
-
 /// The event that is sent twice.
 pub(super) const TWICE: &Step = &STORY[0].steps[0];
 
-pub(super) const STORY: [Scene; 8] = [
-    Scene {
+pub(super) const STORY: [Section; 8] = [
+    Section {
         heading: "A critical finding",
         says: "No rule was written for it. It reaches everyone who should know, even an endpoint that is down.",
         brief: false,
@@ -48,7 +43,7 @@ pub(super) const STORY: [Scene; 8] = [
             ..PLAIN
         }],
     },
-    Scene {
+    Section {
         heading: "Routing",
         says: "Three rules peel alerts off the default channel.",
         brief: false,
@@ -80,7 +75,7 @@ pub(super) const STORY: [Scene; 8] = [
             },
         ],
     },
-    Scene {
+    Section {
         heading: "Silence",
         says: "A rule keeps the sandbox out of chat. Whoever subscribed otherwise still hears of it.",
         brief: false,
@@ -95,7 +90,7 @@ pub(super) const STORY: [Scene; 8] = [
             ..PLAIN
         }],
     },
-    Scene {
+    Section {
         heading: "Mentions",
         says: "Some events call a person by name.",
         brief: false,
@@ -118,7 +113,7 @@ pub(super) const STORY: [Scene; 8] = [
             },
         ],
     },
-    Scene {
+    Section {
         heading: "Useful alerts before any rule",
         says: "Failures, deadlines and drift alert by default.",
         brief: true,
@@ -155,7 +150,7 @@ pub(super) const STORY: [Scene; 8] = [
             },
         ],
     },
-    Scene {
+    Section {
         heading: "A compliance receipt",
         says: "Receipts go by email to the compliance officer, and nowhere else.",
         brief: false,
@@ -168,7 +163,7 @@ pub(super) const STORY: [Scene; 8] = [
             ..PLAIN
         }],
     },
-    Scene {
+    Section {
         heading: "Facts that alert nobody",
         says: "A stream that disturbs no one. The SIEM subscribed to *, the SOAR to finding.*: they get theirs.",
         brief: true,
@@ -259,7 +254,7 @@ pub(super) const STORY: [Scene; 8] = [
             },
         ],
     },
-    Scene {
+    Section {
         heading: "A team on the FREE plan",
         says: "Solo keeps the same rule for Atlas alerts, but on FREE rules rest: the default channel gets it.",
         brief: false,
@@ -279,7 +274,7 @@ pub(super) const STORY: [Scene; 8] = [
 
 /// Every step of the story, in order.
 pub(super) fn steps() -> impl Iterator<Item = &'static Step> {
-    STORY.iter().flat_map(|scene| scene.steps)
+    STORY.iter().flat_map(|section| section.steps)
 }
 #[cfg(test)]
 mod tests {
@@ -288,7 +283,7 @@ mod tests {
     use watchbell_model::Topic;
     use watchbell_model::catalog::Catalog;
 
-    use super::super::scenario::Place::{self, SoloIncidents};
+    use super::super::scenario::Destination::{self, SoloIncidents};
     use super::*;
 
     #[test]
@@ -331,11 +326,11 @@ mod tests {
 
     #[test]
     fn scenes_fit_the_page() {
-        for scene in &STORY {
+        for section in &STORY {
             assert!(
-                scene.says.chars().count() <= 98 && !scene.heading.is_empty(),
+                section.says.chars().count() <= 98 && !section.heading.is_empty(),
                 "{}",
-                scene.heading
+                section.heading
             );
         }
     }
@@ -343,20 +338,25 @@ mod tests {
     #[test]
     fn what_is_expected_belongs_to_the_team_and_is_said_once() {
         for step in steps() {
-            let places: BTreeSet<_> = step.expected.iter().collect();
-            assert_eq!(places.len(), step.expected.len(), "{}", step.label);
+            let destinations: BTreeSet<_> = step.expected.iter().collect();
+            assert_eq!(destinations.len(), step.expected.len(), "{}", step.label);
             assert!(
-                step.expected.iter().all(|place| place.team() == step.team),
+                step.expected
+                    .iter()
+                    .all(|destination| destination.team() == step.team),
                 "{}",
                 step.label
             );
             assert!(
                 step.refused
-                    .is_none_or(|(place, _)| step.expected.contains(&place))
+                    .is_none_or(|(destination, _)| step.expected.contains(&destination))
             );
         }
         let used: BTreeSet<_> = steps().flat_map(|step| step.expected).collect();
-        let unused: Vec<_> = Place::ALL.iter().filter(|place| !used.contains(place)).collect();
+        let unused: Vec<_> = Destination::ALL
+            .iter()
+            .filter(|destination| !used.contains(destination))
+            .collect();
         assert_eq!(
             unused,
             [&SoloIncidents],
@@ -374,7 +374,7 @@ mod tests {
             }
             let severity = step.severity.unwrap_or(spec.severity);
             let alerts = spec.alert_policy.applies(severity);
-            let has = |place| step.expected.contains(&place);
+            let has = |destination| step.expected.contains(&destination);
             assert_eq!(has(Inbox), alerts, "inbox, {}", step.label);
             let ruled = has(Incidents) || has(Appsec) || has(Scans) || step.source == "sandbox";
             assert_eq!(has(Alerts), alerts && !ruled, "default channel, {}", step.label);

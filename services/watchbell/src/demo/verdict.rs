@@ -1,20 +1,20 @@
 //! Whether everything arrived that should have, and nothing else: what the scenario expects held against what the
-//! stand-ins received. Pure, so that a test can show that each kind of fault is found.
+//! fakes received. Pure, so that a test can show that each kind of fault is found.
 
 use std::collections::BTreeMap;
 
-use super::scenario::{Place, Step};
+use super::scenario::{Destination, Step};
 
-/// What one place received of one event, by the event's step.
-pub(super) type Arrivals = BTreeMap<(usize, Place), usize>;
+/// What one destination received of one event, by the event's step.
+pub(super) type Arrivals = BTreeMap<(usize, Destination), usize>;
 
 /// Everything that was received.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    /// How often each event arrived at each place.
+    /// How often each event arrived at each destination.
     pub(super) arrivals: Arrivals,
     /// Messages that belong to no event of the story, each in words.
-    pub(super) strangers: Vec<String>,
+    pub(super) unexpected: Vec<String>,
     /// Slack messages, by step: whether they call whom they should, and nobody else.
     pub(super) mentions: BTreeMap<usize, Vec<String>>,
     /// Webhook requests, and how many of them carried both signatures right.
@@ -30,7 +30,7 @@ pub(super) struct Tally {
     pub(super) right: usize,
 }
 
-/// What came of one event at one place.
+/// What came of one event at one destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cell {
     /// Nothing was expected and nothing came.
@@ -44,8 +44,8 @@ pub(super) enum Cell {
 /// The judgement.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// For each step, each place.
-    pub(super) cells: BTreeMap<(usize, Place), Cell>,
+    /// For each step, each destination.
+    pub(super) cells: BTreeMap<(usize, Destination), Cell>,
     /// Each in a sentence; empty when all is well.
     pub(super) faults: Vec<String>,
     /// Arrivals that were expected, and how many of them came as they should.
@@ -76,11 +76,11 @@ pub(super) fn judge(steps: &[&Step], evidence: &Evidence) -> Verdict {
         mentions: Tally::default(),
     };
     for (index, step) in steps.iter().enumerate() {
-        for place in Place::ALL {
-            let expected = step.times_at(place);
+        for destination in Destination::ALL {
+            let expected = step.times_at(destination);
             let got = evidence
                 .arrivals
-                .get(&(index, place))
+                .get(&(index, destination))
                 .copied()
                 .unwrap_or_default();
             let cell = match (expected, got) {
@@ -92,9 +92,9 @@ pub(super) fn judge(steps: &[&Step], evidence: &Evidence) -> Verdict {
                 verdict.expected.note(expected == got);
             }
             if let Cell::Wrong { .. } = cell {
-                verdict.faults.push(fault(step, place, expected, got));
+                verdict.faults.push(fault(step, destination, expected, got));
             }
-            verdict.cells.insert((index, place), cell);
+            verdict.cells.insert((index, destination), cell);
         }
         verdict.mentioned(
             step,
@@ -107,9 +107,9 @@ pub(super) fn judge(steps: &[&Step], evidence: &Evidence) -> Verdict {
     }
     verdict.faults.extend(
         evidence
-            .strangers
+            .unexpected
             .iter()
-            .map(|stranger| format!("nobody expected {stranger}")),
+            .map(|arrival| format!("{arrival} was not expected")),
     );
     if !evidence.signed.is_whole() {
         let wrong = evidence.signed.all - evidence.signed.right;
@@ -150,8 +150,8 @@ impl Verdict {
     }
 }
 
-fn fault(step: &Step, place: Place, expected: usize, got: usize) -> String {
-    let (label, name) = (step.label, place.name());
+fn fault(step: &Step, destination: Destination, expected: usize, got: usize) -> String {
+    let (label, name) = (step.label, destination.name());
     match (expected, got) {
         (1, 0) => format!("{label} did not arrive at {name}"),
         (0, _) => format!("{label} arrived at {name}, which nothing asks for"),
@@ -161,7 +161,7 @@ fn fault(step: &Step, place: Place, expected: usize, got: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::Place;
+    use super::super::scenario::Destination;
     use super::super::story;
     use super::*;
 
@@ -173,10 +173,10 @@ mod tests {
     fn whole() -> Evidence {
         let mut evidence = Evidence::default();
         for (index, step) in all().iter().enumerate() {
-            for place in Place::ALL {
-                let times = step.times_at(place);
+            for destination in Destination::ALL {
+                let times = step.times_at(destination);
                 if times > 0 {
-                    evidence.arrivals.insert((index, place), times);
+                    evidence.arrivals.insert((index, destination), times);
                 }
             }
             if let Some(mention) = step.mention {
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let found = faults(|evidence| {
-            evidence.arrivals.remove(&(0, Place::Leadership));
+            evidence.arrivals.remove(&(0, Destination::Leadership));
         });
         assert_eq!(found, ["finding.created CRITICAL did not arrive at Teams"]);
     }
@@ -215,9 +215,9 @@ mod tests {
     #[test]
     fn what_comes_too_often_or_to_the_wrong_place_is_named() {
         let found = faults(|evidence| {
-            evidence.arrivals.insert((0, Place::Soar), 2);
-            evidence.arrivals.insert((0, Place::Siem), 2);
-            evidence.arrivals.insert((0, Place::Officer), 1);
+            evidence.arrivals.insert((0, Destination::Soar), 2);
+            evidence.arrivals.insert((0, Destination::Siem), 2);
+            evidence.arrivals.insert((0, Destination::Officer), 1);
         });
         assert_eq!(
             found,
@@ -230,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn strangers_signatures_and_unsubscribe_links_count() {
+    fn unexpected_signatures_and_unsubscribe_links_count() {
         let found = faults(|evidence| {
             evidence
-                .strangers
+                .unexpected
                 .push("an email to nobody@acme.example".to_owned());
             evidence.signed = Tally { all: 3, right: 2 };
             evidence.unsubscribable = Tally { all: 2, right: 0 };

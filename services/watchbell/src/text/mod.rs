@@ -9,5 +9,5 @@ pub(crate) use style::Style;
 pub(crate) use table::{Table, pairs};
 pub(crate) use values::{
     ago, attempt_outcome, brief, clock_time, delivery_state, health, human, kind, local, mention, moment,
-    severities, severity, span, target, unconfirmed, word, words,
+    reason, severities, severity, span, target, unconfirmed, word, words, yes,
 };

@@ -4,7 +4,7 @@ use console::Style as Ansi;
 use watchbell_model::Severity;
 
 /// How to set words apart. Off, it returns them unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
     on: bool,
 }

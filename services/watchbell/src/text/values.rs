@@ -202,6 +202,19 @@ pub(crate) fn target(route: &Route, names: &HashMap<String, String>) -> String {
     }
 }
 
+/// `yes` or nothing.
+pub(crate) fn yes(value: bool) -> String {
+    if value { "yes".to_owned() } else { String::new() }
+}
+
+/// Why a route was taken, in a sentence.
+pub(crate) fn reason(route: &Route) -> &str {
+    route
+        .reason
+        .as_ref()
+        .map_or("", |reason| reason.sentence.as_str())
+}
+
 /// `@U0123`, `@here`.
 pub(crate) fn mention(mention: &Mention) -> String {
     match &mention.who {
