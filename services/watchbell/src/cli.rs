@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Command as Words, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args as _, Command as Words, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::session::Global;
 #[cfg(feature = "demo")]
 use crate::{bench, demo};
 use crate::{commands, serve};
@@ -28,32 +29,6 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Where to call, as whom, for which team: options of the commands that talk to a server, before or after their words.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Connection")]
-pub(crate) struct Global {
-    /// The server to talk to
-    #[arg(
-        long,
-        env = "WATCHBELL_SERVER",
-        default_value = "http://127.0.0.1:7700",
-        value_name = "URL"
-    )]
-    pub(crate) server: String,
-    /// The API key, or @FILE to read it from
-    #[arg(long, env = "WATCHBELL_KEY", hide_env_values = true, value_name = "KEY")]
-    pub(crate) key: Option<String>,
-    /// The team, by id or name; a team's own key knows it
-    #[arg(long, env = "WATCHBELL_TEAM", value_name = "TEAM")]
-    pub(crate) team: Option<String>,
-    /// A PEM file with the authority of an https server, instead of the public ones
-    #[arg(long = "ca", env = "WATCHBELL_CA", value_name = "FILE")]
-    pub(crate) authority: Option<String>,
-    /// Print protobuf JSON instead of tables
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// What to do.

@@ -8,20 +8,20 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use clap::Args;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::{Interceptor, interceptor::InterceptedService};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
 #[cfg(feature = "demo")]
 use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
-use watchbell_contracts::config::v1::{
-    preference_service_client::PreferenceServiceClient, routing_service_client::RoutingServiceClient,
-    team_service_client::TeamServiceClient,
-};
+use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
+use watchbell_contracts::config::v1::routing_service_client::RoutingServiceClient;
+use watchbell_contracts::config::v1::team_service_client::TeamServiceClient;
 use watchbell_contracts::digest::v1::digest_service_client::DigestServiceClient;
-use watchbell_contracts::dispatcher::v1::{
-    dispatcher_service_client::DispatcherServiceClient, inbox_service_client::InboxServiceClient,
-};
+use watchbell_contracts::dispatcher::v1::dispatcher_service_client::DispatcherServiceClient;
+use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClient;
 use watchbell_contracts::router::v1::router_service_client::RouterServiceClient;
 use watchbell_model::clock::{SharedClock, SystemClock};
 use watchbell_model::secret::Secret;
@@ -29,7 +29,6 @@ use watchbell_model::secret::Secret;
 pub(crate) use names::Named;
 pub(crate) use out::Out;
 
-use crate::cli::Global;
 use crate::failure::{Failure, Outcome};
 use crate::input;
 use crate::text::Style;
@@ -38,6 +37,32 @@ use crate::text::Style;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where to call, as whom, for which team: options of the commands that talk to a server, before or after their words.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Global {
+    /// The server to talk to
+    #[arg(
+        long,
+        env = "WATCHBELL_SERVER",
+        default_value = "http://127.0.0.1:7700",
+        value_name = "URL"
+    )]
+    pub(crate) server: String,
+    /// The API key, or @FILE to read it from
+    #[arg(long, env = "WATCHBELL_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// The team, by id or name; a team's own key knows it
+    #[arg(long, env = "WATCHBELL_TEAM", value_name = "TEAM")]
+    pub(crate) team: Option<String>,
+    /// A PEM file with the authority of an https server, instead of the public ones
+    #[arg(long = "ca", env = "WATCHBELL_CA", value_name = "FILE")]
+    pub(crate) authority: Option<String>,
+    /// Print protobuf JSON instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// The largest answer taken: a page of events with all their data.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;

@@ -8,12 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use tokio::sync::{Semaphore, mpsc};
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status};
-use watchbell_contracts::event::v1::{Event, Severity, event::Payload};
-use watchbell_contracts::router::v1::{
-    EmitBatchRequest, EmitRequest, EmitResult, EmitStreamRequest, emit_result::Outcome as Ending,
-};
+use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::{Event, Severity};
+use watchbell_contracts::router::v1::emit_result::Outcome as Ending;
+use watchbell_contracts::router::v1::{EmitBatchRequest, EmitRequest, EmitResult, EmitStreamRequest};
 use watchbell_model::clock::SharedClock;
 use watchbell_model::secret::Secret;
 

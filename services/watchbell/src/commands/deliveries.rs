@@ -268,7 +268,8 @@ fn shown_attempt(attempt: &Attempt, style: Style, headers: bool) -> String {
 mod tests {
     use super::*;
     use watchbell_contracts::dispatcher::v1::AttemptOutcome;
-    use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route, route::Target};
+    use watchbell_contracts::event::v1::route::Target;
+    use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route};
 
     #[test]
     fn a_delivery_tells_its_story() {

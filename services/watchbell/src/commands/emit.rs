@@ -8,11 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message as _;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
 use tokio::sync::mpsc;
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status};
-use watchbell_contracts::router::v1::{
-    EmitRequest, EmitResponse, EmitStreamRequest, EmitStreamResponse, emit_result::Outcome as Result_,
-};
+use watchbell_contracts::router::v1::emit_result::Outcome as Result_;
+use watchbell_contracts::router::v1::{EmitRequest, EmitResponse, EmitStreamRequest, EmitStreamResponse};
 
 use super::event_options::{EventOptions, event_from_json};
 use crate::failure::{Failure, Outcome, refusal};

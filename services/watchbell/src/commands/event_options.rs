@@ -5,8 +5,10 @@ use std::str::FromStr as _;
 
 use clap::Args;
 use prost_types::Timestamp;
-use serde_json::{Map, Value, value::RawValue};
-use watchbell_contracts::event::v1::{Event, event::Payload};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use watchbell_contracts::event::v1::Event;
+use watchbell_contracts::event::v1::event::Payload;
 use watchbell_contracts::json;
 use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::{Category, Data, Severity};

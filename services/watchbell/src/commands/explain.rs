@@ -137,7 +137,8 @@ fn outcome(number: i32, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route, route::Target};
+    use watchbell_contracts::event::v1::route::Target;
+    use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route};
     use watchbell_model::ChannelKind;
     use watchbell_model::convert::FromWire as _;
 

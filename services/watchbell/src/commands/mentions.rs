@@ -3,7 +3,8 @@
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
 use watchbell_contracts::config::v1::MentionRule;
-use watchbell_contracts::event::v1::{Mention, TeamsUser, mention::Who};
+use watchbell_contracts::event::v1::mention::Who;
+use watchbell_contracts::event::v1::{Mention, TeamsUser};
 
 use super::resource::{Column, Described, Flag, Form, Group, On, Resource, Verb, View, Which, Words};
 use crate::session::Named;

@@ -2,7 +2,8 @@
 
 use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, Value};
-use watchbell_contracts::config::v1::{EventFilter, Rule, rule::Action};
+use watchbell_contracts::config::v1::rule::Action;
+use watchbell_contracts::config::v1::{EventFilter, Rule};
 
 use super::filter_flags::{self, FILTER};
 use super::resource::{

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use watchbell_contracts::config::v1::expression_failure::Owner;
 use watchbell_contracts::config::v1::{
     ExpressionFailure, GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
-    expression_failure::Owner,
 };
 
 use crate::failure::Outcome;

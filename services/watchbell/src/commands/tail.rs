@@ -114,7 +114,8 @@ fn readable(change: &WatchDeliveriesResponse, names: &HashMap<String, String>, s
 mod tests {
     use super::*;
     use watchbell_contracts::dispatcher::v1::Attempt;
-    use watchbell_contracts::event::v1::{ChannelTarget, Route, route::Target};
+    use watchbell_contracts::event::v1::route::Target;
+    use watchbell_contracts::event::v1::{ChannelTarget, Route};
     use watchbell_model::ChannelKind;
     use watchbell_model::convert::FromWire as _;
 

@@ -1,6 +1,7 @@
 //! Fakes of Slack, Teams, mail and webhooks on loopback, which speak the real protocols.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use watchbell_model::brand::Brand;
 use watchbell_testkit::{SlackStandIn, SmtpStandIn, TeamsStandIn, WebhookReceiver};
 

@@ -10,7 +10,8 @@ use watchbell_contracts::dispatcher::v1::{
     Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse,
     ListNotificationsRequest, ListNotificationsResponse, WatchDeliveriesRequest, WatchDeliveriesResponse,
 };
-use watchbell_contracts::event::v1::{Event, event::Payload};
+use watchbell_contracts::event::v1::Event;
+use watchbell_contracts::event::v1::event::Payload;
 use watchbell_contracts::router::v1::{
     EmitRequest, EmitResponse, EmitStreamRequest, ExplainRequest, ExplanationStep, StepOutcome, emit_result,
 };

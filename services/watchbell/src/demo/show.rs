@@ -331,7 +331,8 @@ mod tests {
     use super::super::verdict::judge;
     use super::*;
     use watchbell_contracts::dispatcher::v1::Attempt;
-    use watchbell_contracts::event::v1::{ChannelTarget, route::Target};
+    use watchbell_contracts::event::v1::ChannelTarget;
+    use watchbell_contracts::event::v1::route::Target;
 
     const PLAIN: Style = Style::new(false);
 

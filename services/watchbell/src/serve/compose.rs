@@ -41,7 +41,8 @@ use watchbell_runtime::telemetry::{Telemetry, TelemetryError};
 use watchbell_store::Store;
 
 use super::first_start::ADMIN_KEY;
-use super::plan::{Plan, ServiceName};
+use super::plan::Plan;
+use super::service_name::ServiceName;
 use super::{first_start, members};
 
 /// Why a process does not start, or does not go on.

@@ -1,20 +1,20 @@
 //! The keys of an installation. Given by settings, or made on the first start and kept in the data directory, readable
 //! for the user of the process alone.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::Path,
-};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::{fs, io};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use watchbell_config::keys;
 use watchbell_model::secret::Secret;
 use watchbell_runtime::settings::{Settings, SettingsError};
 
-use super::plan::ServiceName;
+use super::service_name::ServiceName;
 
 /// The keys of an installation.
 pub(crate) struct Keys {

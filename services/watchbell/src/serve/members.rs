@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use watchbell_egress::{Guard, GuardedUrl, HttpClient};
+use watchbell_model::clock::SharedClock;
 use watchbell_runtime::auth::jwt::{FETCH_TIMEOUT, KeyFile, KeySource, MAX_KEY_SET, MemberTokens};
 use watchbell_runtime::problem::Cause;
 use watchbell_runtime::settings::{JwtSettings, SettingsError};

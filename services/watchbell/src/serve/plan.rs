@@ -7,24 +7,9 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use watchbell_runtime::settings::{Loader, Settings, SettingsError, Shared};
 
-use super::{ServeArgs, first_start::Keys};
-
-/// A service of Watchbell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ServiceName {
-    /// Teams, channels, rules: the control plane
-    Config,
-    /// Takes events and decides
-    Router,
-    /// Delivers
-    Dispatcher,
-    /// The weekly summary
-    Digest,
-    /// Pages and streams over HTTP
-    Edge,
-    /// The web console
-    Console,
-}
+use super::ServeArgs;
+use super::first_start::Keys;
+use super::service_name::ServiceName;
 
 /// What a process is to run.
 pub(crate) struct Plan {

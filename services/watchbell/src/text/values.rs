@@ -8,7 +8,9 @@ use chrono::{DateTime, Local, TimeZone, Utc};
 use prost_types::Timestamp;
 use watchbell_contracts::config::v1::{ChannelHealth, UnconfirmedRecipient};
 use watchbell_contracts::dispatcher::v1::{AttemptOutcome, DeliveryState};
-use watchbell_contracts::event::v1::{Mention, Route, mention::Who, route::Target};
+use watchbell_contracts::event::v1::mention::Who;
+use watchbell_contracts::event::v1::route::Target;
+use watchbell_contracts::event::v1::{Mention, Route};
 use watchbell_model::convert::FromWire;
 use watchbell_model::{ChannelKind, Severity};
 

@@ -1,9 +1,10 @@
 //! Channels in words.
 
 use prost_reflect::DynamicMessage;
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{
     BeginSlackInstallResponse, Channel, EmailDestination, EventFilter, QuietHours,
-    RotateWebhookSecretResponse, WebhookDestination, channel::Destination,
+    RotateWebhookSecretResponse, WebhookDestination,
 };
 use watchbell_contracts::dispatcher::v1::{Delivery, DeliveryState};
 

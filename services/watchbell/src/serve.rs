@@ -5,17 +5,19 @@ mod compose;
 mod first_start;
 mod members;
 mod plan;
+mod service_name;
 
 use std::path::PathBuf;
 
 use clap::Args;
-use watchbell_runtime::{problem::Chain, shutdown};
+use watchbell_runtime::problem::Chain;
+use watchbell_runtime::shutdown;
 
 pub(crate) use compose::start;
 pub(crate) use plan::Plan;
 
 use crate::failure::{Failure, Outcome};
-use plan::ServiceName;
+use service_name::ServiceName;
 
 /// Where an all-in-one server keeps its databases and its keys unless told otherwise.
 const DEFAULT_DATA_DIR: &str = "watchbell-data";
