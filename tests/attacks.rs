@@ -91,13 +91,22 @@ fn nesting_behind_a_magic_key_ends_no_process() {
             assert!(emitted.is_err(), "nothing nests so deep");
             attacker.note(emitted);
         }
-        // Text, however a parser could understand it.
-        let data = json!({"b": {inputs::MAGIC_KEY: inputs::magic_nesting()}});
-        let text = Event {
-            payload: data.as_object().map(convert::structure).map(Payload::Data),
-            ..event("finding.created", String::new())
-        };
-        attacker.client.emit(&attacker.team, text).await.unwrap();
+        // In a struct it is text, however deep it would be for a parser.
+        for text in ["[1]", &"[".repeat(20_000)] {
+            let data =
+                json!({"finding_id": "x", "title": "x", "resource": "x", "b": {inputs::MAGIC_KEY: text}});
+            let event = Event {
+                payload: data.as_object().map(convert::structure).map(Payload::Data),
+                ..event("finding.created", String::new())
+            };
+            let emitted = attacker.client.emit(&attacker.team, event).await;
+            let refused = emitted.as_ref().err().map(Status::code);
+            assert!(
+                matches!(refused, None | Some(Code::ResourceExhausted)),
+                "{refused:?}"
+            );
+            attacker.note(emitted);
+        }
     });
 }
 
