@@ -232,7 +232,7 @@ async fn check_recipient(
     match core.channels.people(team).await {
         Ok(Lookup::Found(policy)) if policy.people.trusts(address) => Ok(()),
         Ok(_) => Err(unconfirmed("the address is none of the team's own, and has not")),
-        Err(_) => Err(Problem::unavailable("the team's members cannot be read at present").into()),
+        Err(_) => Err(Problem::unavailable("the team's members are unavailable at the moment").into()),
     }
 }
 

@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(over.until.to_rfc3339(), "2026-11-21T10:00:00+00:00");
         assert_eq!(
             over.message(),
-            "held until 10:00 UTC: the team has used up its 3 emails an hour by the platform's mail server"
+            "held until 10:00 UTC: the team has used its 3 emails per hour through the platform's mail server"
         );
         assert_eq!(budgets.count(ann, 1, now), None, "what fits still goes");
         assert_eq!(budgets.count(bob, 3, now), None, "another team");

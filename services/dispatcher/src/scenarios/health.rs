@@ -97,7 +97,7 @@ store_tests! {
         assert_eq!(event.source, "watchbell", "the brand's own");
         assert_eq!(event.url, "http://localhost:7700/settings/notifications");
         assert!(event.data.contains(&format!("watchbell channels reenable {channel} --recover")), "{}", event.data);
-        assert!(event.data.contains("given up after 6 attempts; the last answer: the endpoint answered 503"));
+        assert!(event.data.contains("given up after 6 attempts; the last error: the endpoint answered 503"));
     }
 
     async fn nobody_is_forgotten_while_config_is_away(store: Store) {

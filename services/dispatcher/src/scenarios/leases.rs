@@ -69,7 +69,7 @@ store_tests! {
             pulse.tick();
             assert_eq!(readiness.is_serving(), second < 5, "after {second} s");
         }
-        assert_eq!(readiness.failing()[0].why, "no heartbeat has got through for 6 s");
+        assert_eq!(readiness.failing()[0].why, "no heartbeat has succeeded for 6 s");
 
         store.writer().execute_unprepared("ALTER TABLE elsewhere RENAME TO replicas").await.unwrap();
         rig.heartbeat.tick().await.unwrap();
