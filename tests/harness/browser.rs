@@ -18,7 +18,7 @@ impl Browser {
 
     pub(crate) async fn open(&self, url: &str) -> Answer {
         let url = self.1.check_url(url).expect("a URL");
-        let cookies = self.2.lock().expect("no panic").join("; ");
+        let cookies = self.2.lock().join("; ");
         let mut headers = HeaderMap::new();
         if !cookies.is_empty() {
             headers.insert(header::COOKIE, HeaderValue::try_from(cookies).expect("a header"));
@@ -32,7 +32,7 @@ impl Browser {
                 .split(';')
                 .next()
                 .unwrap_or_default();
-            self.2.lock().expect("no panic").push(pair.to_owned());
+            self.2.lock().push(pair.to_owned());
         }
         answer
     }

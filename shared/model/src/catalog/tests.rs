@@ -1,7 +1,9 @@
 use serde_json::json;
 
 use super::*;
+use crate::event::Event;
 use crate::event::tests::noon;
+use crate::ids::TeamId;
 
 fn definition(schema: Value, example: &Value) -> EventTypeDefinition {
     EventTypeDefinition {
