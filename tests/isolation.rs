@@ -78,7 +78,7 @@ fn login(id: &str) -> Event {
     Event {
         id: id.to_owned(),
         r#type: "user.login".to_owned(),
-        payload: Some(Payload::DataJson("{}".into())),
+        payload: Some(Payload::DataJson(r#"{"user":"ann@acme.example"}"#.into())),
         ..Default::default()
     }
 }
@@ -133,7 +133,7 @@ fn a_session_that_holds_one_teams_inbox_delays_nobody_else() {
             .await
             .expect("neither other teams nor events without a row of the inbox wait");
         assert!(
-            !waiting.iter().any(|emit| emit.is_finished()),
+            !waiting.iter().any(tokio::task::JoinHandle::is_finished),
             "what needs the lock cannot be accepted while it is held"
         );
         lock.rollback().await.unwrap();

@@ -242,11 +242,6 @@ fn floods() -> Vec<(&'static str, Vec<Step>, Said)> {
             ],
             unanswered(),
         ),
-        (
-            "is never ready to answer",
-            vec![Step::Take, for_ever("HTTP/1.1 102 Processing\r\n\r\n")],
-            unanswered(),
-        ),
     ]
 }
 

@@ -43,12 +43,20 @@ struct Victim {
 }
 
 /// Repeats `round` for a while, and sees that nobody else is hurt.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write both as closures in place"
+)]
 pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
     let _turn = turn();
     on_sqlite(async |database| siege(&database, &prepare, &round).await);
 }
 
 /// The same on PostgreSQL.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write both as closures in place"
+)]
 pub(super) fn withstands_on_postgres(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
     let _turn = turn();
     on_postgres(async |database| siege(&database, &prepare, &round).await);

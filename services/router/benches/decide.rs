@@ -50,6 +50,7 @@ fn channel(number: u128, kind: ChannelKind, filter: Filter) -> Channel {
         limits: LaneLimits::default_for(kind),
         health: ChannelHealth::Healthy,
         recipients: Vec::new(),
+        unconfirmed: Vec::new(),
     }
 }
 

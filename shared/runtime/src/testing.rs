@@ -7,6 +7,12 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use watchbell_model::clock::Clock;
 
+/// Now by Tokio's clock, which `start_paused` tests own.
+#[expect(clippy::disallowed_methods, reason = "the clock of a test is paused")]
+pub(crate) fn paused_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
 pub(crate) struct ManualClock(Mutex<Duration>);

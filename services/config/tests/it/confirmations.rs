@@ -277,7 +277,11 @@ store_tests! {
             settings.confirm_recipients = false;
         });
         let made = without.create(stage.team, email(&[STRANGER])).await.unwrap().channel.unwrap();
-        let second = stage.channel(&[STRANGER]).await;
+        let again = Channel {
+            display_name: "again".to_owned(),
+            ..email(&[STRANGER])
+        };
+        let second = stage.config.create(stage.team, again).await.unwrap().channel.unwrap();
         for channel in [&made, &second] {
             assert_eq!(stage.sent_to(channel).await, [STRANGER]);
         }

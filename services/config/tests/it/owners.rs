@@ -22,7 +22,7 @@ use watchbell_runtime::auth::internal_request;
 use watchbell_store::{Store, store_tests};
 
 use crate::dispatcher::DispatcherStandIn;
-use crate::support::{Config, guarded_rule, member, of_team, platform};
+use crate::support::{Config, guarded_rule, member, of_team};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

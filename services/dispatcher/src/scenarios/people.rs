@@ -244,9 +244,9 @@ store_tests! {
 
         rig.env.config.unconfirmed(&[]);
         rig.core.channels.forget(rig.env.team);
-        emit(&mut rig, "too late", asking).await;
+        emit(&mut rig, "too-late", asking).await;
         rig.settle().await;
-        assert_eq!(ended(&rig, "too late").await.0, State::Cancelled);
+        assert_eq!(ended(&rig, "too-late").await.0, State::Cancelled);
     }
 
     async fn what_waits_for_a_deleted_channel_is_called_off_at_once(store: Store) {

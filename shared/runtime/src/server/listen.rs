@@ -118,9 +118,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 mod tests {
     use std::cell::RefCell;
 
-    use tokio::time::Instant;
-
     use super::*;
+    use crate::testing::paused_now;
 
     /// Linux's EMFILE.
     const NO_DESCRIPTOR: i32 = 24;
@@ -137,7 +136,7 @@ mod tests {
         let (tried, mut accepted) = (RefCell::new(Vec::new()), 0);
         let results = RefCell::new(results.into_iter());
         let accept = || {
-            tried.borrow_mut().push(Instant::now());
+            tried.borrow_mut().push(paused_now());
             let next = results.borrow_mut().next();
             let stop = stop.clone();
             async move {
@@ -176,7 +175,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stop_ends_a_pause() {
         let stop = CancellationToken::new();
-        let began = Instant::now();
+        let began = paused_now();
         let stopping = async {
             // The fifth pause has begun.
             tokio::time::sleep(Duration::from_millis(151)).await;

@@ -26,6 +26,7 @@ use crate::client;
 use crate::metrics::Metrics;
 use crate::problem::{from_status, reason};
 use crate::settings::{AuthSettings, Shared};
+use crate::testing::paused_now;
 
 const TOKEN: &str = "only-between-services";
 
@@ -786,7 +787,7 @@ async fn a_tls_handshake_has_ten_seconds() {
     let world = World::new(Some(authority.certify("server"))).await;
     // Nothing, and the first bytes of a handshake (RFC 8446 §5.1) that goes on no further.
     for said in [&b""[..], &[22, 3, 1, 2, 0, 1]] {
-        let began = tokio::time::Instant::now();
+        let began = paused_now();
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         stream.write_all(said).await.unwrap();
         let mut rest = Vec::new();
@@ -810,7 +811,7 @@ async fn a_connection_without_requests_is_closed_after_five_minutes() {
         let answer = sender.send_request(ask()).await.unwrap();
         assert_eq!(answer.status(), 200);
     }
-    let idle = tokio::time::Instant::now();
+    let idle = paused_now();
     let _ = closed.await.unwrap();
     assert_eq!(idle.elapsed().as_secs(), 5 * 60);
 }
@@ -823,7 +824,7 @@ async fn a_kept_alive_connection_of_http_1_is_closed_after_half_a_minute() {
         .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
-    let began = tokio::time::Instant::now();
+    let began = paused_now();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 200"));
