@@ -209,7 +209,7 @@ impl From<&Filter> for wire::EventFilter {
                 .iter()
                 .map(|category| category.to_wire())
                 .collect(),
-            severities: filter.severities.iter().map(FromWire::to_wire).collect(),
+            severities: filter.severities.iter().rev().map(FromWire::to_wire).collect(),
             sources: filter.sources.clone(),
             expression: filter
                 .expression

@@ -270,7 +270,7 @@ impl From<&MentionRule> for wire::MentionRule {
         Self {
             id: rule.id.to_string(),
             types: rule.types.iter().map(ToString::to_string).collect(),
-            severities: rule.severities.iter().map(FromWire::to_wire).collect(),
+            severities: rule.severities.iter().rev().map(FromWire::to_wire).collect(),
             mentions: rule.mentions.iter().map(Into::into).collect(),
             ..Self::default()
         }

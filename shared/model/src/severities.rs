@@ -57,7 +57,7 @@ impl SeveritySet {
     }
 
     /// From least to most.
-    pub fn iter(self) -> impl Iterator<Item = Severity> {
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = Severity> {
         Severity::ALL
             .iter()
             .copied()
