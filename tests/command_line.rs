@@ -213,7 +213,7 @@ fn channels(terminal: &mut Terminal, outside: &Outside) {
     terminal.run("channels update inbox --quiet 1:00-2:00");
     terminal.run("channels set-default Leadership");
     terminal.run("channels reenable siem --recover");
-    terminal.run("channels rotate-secret siem --overlap 2h");
+    terminal.run("channels rotate-secret siem --overlap 48h");
     terminal.run("channels rotate-secret inbox");
     terminal.run("status");
     terminal.run("channels test local");
