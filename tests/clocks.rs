@@ -79,7 +79,7 @@ fn one_of_two_dispatchers_whose_clock_jumps_loses_nothing_and_repeats_nothing() 
 /// What is tried again in some seconds is, although the clock that said when was an hour ahead, and so is what found no
 /// room in memory.
 #[test]
-fn what_waits_is_not_late_when_the_clock_is_set_back() {
+fn what_waits_is_not_late_when_the_clock_moves_back() {
     crate::harness::database::on_sqlite(|database| async move {
         let faults = Faults::new(database.directory());
         faults.set_clock_ahead(HOUR);

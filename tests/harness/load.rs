@@ -23,12 +23,12 @@ const PAUSE: Duration = Duration::from_millis(25);
 pub(crate) struct Load {
     callers: JoinSet<()>,
     stop: CancellationToken,
-    heard: Arc<Mutex<Heard>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 /// What callers were told.
 #[derive(Default)]
-pub(crate) struct Heard {
+pub(crate) struct Answers {
     /// The ids of accepted events.
     pub(crate) accepted: Vec<String>,
     /// Of these, answered as accepted before: the first answer was lost.
@@ -45,10 +45,10 @@ impl Load {
     /// Callers of the same team who take turns with these clients.
     pub(crate) fn start(clients: &[Client], team: &str) -> Self {
         let stop = CancellationToken::new();
-        let heard: Arc<Mutex<Heard>> = Arc::default();
+        let answers: Arc<Mutex<Answers>> = Arc::default();
         let mut callers = JoinSet::new();
         for caller in 0..CALLERS {
-            let (stop, heard, team) = (stop.clone(), heard.clone(), team.to_owned());
+            let (stop, answers, team) = (stop.clone(), answers.clone(), team.to_owned());
             let mut clients: Vec<_> = clients.to_vec();
             let turn = caller % clients.len();
             clients.rotate_left(turn);
@@ -61,7 +61,7 @@ impl Load {
                     for client in clients.by_ref() {
                         let answer = timeout(DEADLINE, client.emit(&team, finding(&id))).await;
                         let answer = answer.unwrap_or_else(|late| Err(Status::from_error(Box::new(late))));
-                        if heard.lock().note(&id, answer.map(|answer| answer.duplicate)) {
+                        if answers.lock().note(&id, answer.map(|answer| answer.duplicate)) {
                             break;
                         }
                         tokio::time::sleep(PAUSE).await;
@@ -69,17 +69,21 @@ impl Load {
                 }
             });
         }
-        Self { callers, stop, heard }
+        Self {
+            callers,
+            stop,
+            answers,
+        }
     }
 
     /// Events accepted so far.
     pub(crate) fn accepted(&self) -> usize {
-        self.heard.lock().accepted.len()
+        self.answers.lock().accepted.len()
     }
 
     /// Refusals so far.
     pub(crate) fn refused(&self) -> usize {
-        self.heard.lock().refused
+        self.answers.lock().refused
     }
 
     /// Waits until so many more are accepted.
@@ -91,8 +95,8 @@ impl Load {
         .await;
     }
 
-    /// Lets each caller finish; what they heard.
-    pub(crate) async fn end(&mut self) -> Heard {
+    /// Lets each caller finish; what they answers.
+    pub(crate) async fn end(&mut self) -> Answers {
         self.stop.cancel();
         let ended = async {
             while let Some(ended) = self.callers.join_next().await {
@@ -104,11 +108,11 @@ impl Load {
             ended.is_ok(),
             "within {WAIT_TIMEOUT:?}: every call is answered in the end"
         );
-        std::mem::take(&mut *self.heard.lock())
+        std::mem::take(&mut *self.answers.lock())
     }
 }
 
-impl Heard {
+impl Answers {
     /// Whether the event is accepted.
     fn note(&mut self, id: &str, answer: Result<bool, Status>) -> bool {
         match answer {

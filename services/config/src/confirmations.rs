@@ -93,6 +93,15 @@ pub struct ConfirmationAsker {
     service: Service,
 }
 
+/// What became of an email that was due.
+enum Sent {
+    Yes,
+    /// The address is no recipient any more, or the email stays due; others go on.
+    No,
+    /// The Dispatcher takes none at present.
+    Unavailable,
+}
+
 // === impl Listed ===
 
 impl Listed {
@@ -451,39 +460,57 @@ impl ConfirmationAsker {
         if !service.dispatcher().is_attached() || !service.confirms_recipients() {
             return Ok(0);
         }
-        let mut sent = 0;
-        for row in confirmations::due_all_teams(service.store().reader(), BATCH).await? {
-            let team = row.team();
-            let (reader, now) = (service.store().reader(), service.now());
-            if !Listed::read(reader, team).await?.has(&row.address_key) {
-                self.note(Model { due: false, ..row }).await?;
-                continue;
+        let (mut sent, mut last) = (0, None);
+        loop {
+            let (reader, day) = (service.store().reader(), service.now() - TimeDelta::days(1));
+            let page = confirmations::due_all_teams(reader, day, MAX_A_DAY, last.as_ref(), BATCH).await?;
+            last = page.last().cloned();
+            if last.is_none() {
+                return Ok(sent);
             }
-            let today = confirmations::sent_all_teams(reader, &row.mailbox, now - TimeDelta::days(1)).await?;
-            if today >= MAX_A_DAY {
-                continue;
-            }
-            let name = shown_name(&teams::get(reader, team).await?.display_name);
-            match service.dispatcher().submit(self.request(&row, &name)).await {
-                Ok(()) => sent += 1,
-                Err(status) if status.code() == Code::InvalidArgument => {
-                    tracing::error!(%team, %status, "the Dispatcher does not take an email that asks to confirm");
-                }
-                Err(status) => {
-                    tracing::warn!(%team, %status, "a recipient is asked later");
-                    return Ok(sent);
+            for row in page {
+                match self.send(row).await? {
+                    Sent::Yes => sent += 1,
+                    Sent::No => {}
+                    Sent::Unavailable => return Ok(sent),
                 }
             }
-            let sent_count = row.sent_count + 1;
-            self.note(Model {
-                due: false,
-                sent_count,
-                send_time: Some(now),
-                ..row
-            })
-            .await?;
         }
-        Ok(sent)
+    }
+
+    async fn send(&self, row: Model) -> Result<Sent> {
+        let service = &self.service;
+        let (team, now, reader) = (row.team(), service.now(), service.store().reader());
+        if !Listed::read(reader, team).await?.has(&row.address_key) {
+            self.note(Model { due: false, ..row }).await?;
+            return Ok(Sent::No);
+        }
+        let today = confirmations::sent_all_teams(reader, &row.mailbox, now - TimeDelta::days(1)).await?;
+        if today >= MAX_A_DAY {
+            return Ok(Sent::No);
+        }
+        let name = shown_name(&teams::get(reader, team).await?.display_name);
+        match service.dispatcher().submit(self.request(&row, &name)).await {
+            Ok(()) => {}
+            Err(status) if status.code() == Code::InvalidArgument => {
+                tracing::error!(%team, %status, "the Dispatcher refused a confirmation email");
+            }
+            // The team's own bound: other teams' emails still go.
+            Err(status) if status.code() == Code::ResourceExhausted => return Ok(Sent::No),
+            Err(status) => {
+                tracing::warn!(%team, %status, "confirmation emails will be sent later");
+                return Ok(Sent::Unavailable);
+            }
+        }
+        let sent_count = row.sent_count + 1;
+        self.note(Model {
+            due: false,
+            sent_count,
+            send_time: Some(now),
+            ..row
+        })
+        .await?;
+        Ok(Sent::Yes)
     }
 
     /// Forgets who was asked long ago and is no recipient any more.
@@ -493,17 +520,22 @@ impl ConfirmationAsker {
     pub async fn prune(&self) -> Result<u64> {
         let service = &self.service;
         let before = service.now() - PERIOD;
-        let mut forgotten = 0;
-        for row in confirmations::stale_all_teams(service.store().reader(), before, 10 * BATCH).await? {
-            if !Listed::read(service.store().reader(), row.team())
-                .await?
-                .has(&row.address_key)
-            {
-                confirmations::delete(service.store().writer(), &row).await?;
-                forgotten += 1;
+        let (mut forgotten, mut last) = (0, None);
+        loop {
+            let page = confirmations::stale_all_teams(service.store().reader(), before, last.as_ref(), BATCH)
+                .await?;
+            last = page.last().cloned();
+            if last.is_none() {
+                return Ok(forgotten);
+            }
+            for row in page {
+                let listed = Listed::read(service.store().reader(), row.team()).await?;
+                if !listed.has(&row.address_key) {
+                    confirmations::delete(service.store().writer(), &row).await?;
+                    forgotten += 1;
+                }
             }
         }
-        Ok(forgotten)
     }
 
     /// Writes a row that may have been confirmed or renewed meanwhile: then that stays.

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
@@ -14,6 +14,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::system_conf::read_system_conf;
+use parking_lot::Mutex;
 
 use crate::guard::internal_name;
 
@@ -72,7 +73,7 @@ impl DnsResolver {
 
     fn current(&self) -> io::Result<Arc<TokioResolver>> {
         let changed = FILES.map(|file| std::fs::metadata(file).and_then(|data| data.modified()).ok());
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         if let Some(current) = &*current
             && current.changed == changed
         {

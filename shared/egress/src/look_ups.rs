@@ -1,8 +1,9 @@
 //! Limit on concurrent look-ups per team, so that a team whose names are of a silent zone delays no other team.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use watchbell_model::ids::TeamId;
 
@@ -29,7 +30,7 @@ impl LookUpLimits {
             permit: None,
         };
         let semaphore = {
-            let mut semaphores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut semaphores = self.0.lock();
             Arc::clone(
                 semaphores
                     .entry(team)
@@ -45,7 +46,7 @@ impl LookUpLimits {
 impl Drop for LookUpPermit<'_> {
     fn drop(&mut self) {
         self.permit = None;
-        let mut semaphores = self.limits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut semaphores = self.limits.0.lock();
         // A look-up that waits or is under way holds its semaphore.
         if semaphores
             .get(&self.team)
@@ -77,7 +78,7 @@ mod tests {
         drop(next.await);
         drop(permits);
         assert!(
-            limits.0.lock().unwrap().is_empty(),
+            limits.0.lock().is_empty(),
             "a semaphore goes with its last look-up"
         );
     }

@@ -1,10 +1,10 @@
 //! Addresses that were asked to confirm that they want a team's emails.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    Select,
 };
 use watchbell_model::ids::TeamId;
 
@@ -66,15 +66,26 @@ pub(crate) async fn delete(connection: &impl ConnectionTrait, row: &Model) -> Re
     Ok(())
 }
 
-/// Whom an email is still to be sent to, those who wait longest first.
-pub(crate) async fn due_all_teams(connection: &impl ConnectionTrait, limit: u64) -> Result<Vec<Model>> {
-    Ok(Entity::find()
+/// A page of those to whom an email is still to be sent, after a row. Left out are mailboxes that have had
+/// `most` emails since an instant, so that they hold up no other.
+pub(crate) async fn due_all_teams(
+    connection: &impl ConnectionTrait,
+    since: DateTime<Utc>,
+    most: u64,
+    after: Option<&Model>,
+    limit: u64,
+) -> Result<Vec<Model>> {
+    let full = Query::select()
+        .column(Column::Mailbox)
+        .from(Entity)
+        .and_where(Column::SendTime.gt(since))
+        .group_by_col(Column::Mailbox)
+        .and_having(Expr::col(Column::AddressKey).count().gte(most))
+        .to_owned();
+    let due = Entity::find()
         .filter(Column::Due.eq(true))
-        .order_by_asc(Column::AskTime)
-        .order_by_asc(Column::AddressKey)
-        .limit(limit)
-        .all(connection)
-        .await?)
+        .filter(Column::Mailbox.not_in_subquery(full));
+    page(connection, due, after, limit).await
 }
 
 /// How many emails have asked one mailbox since an instant, whichever teams they came from.
@@ -90,19 +101,31 @@ pub(crate) async fn sent_all_teams(
         .await?)
 }
 
-/// Those who were asked before an instant and have not confirmed.
+/// A page of those who were asked before an instant and have not confirmed.
 pub(crate) async fn stale_all_teams(
     connection: &impl ConnectionTrait,
     before: DateTime<Utc>,
+    after: Option<&Model>,
     limit: u64,
 ) -> Result<Vec<Model>> {
-    Ok(Entity::find()
+    let stale = Entity::find()
         .filter(Column::ConfirmTime.is_null())
-        .filter(Column::AskTime.lt(before))
-        .order_by_asc(Column::AskTime)
-        .limit(limit)
-        .all(connection)
-        .await?)
+        .filter(Column::AskTime.lt(before));
+    page(connection, stale, after, limit).await
+}
+
+/// By key, so that rows that stay hold up none behind them.
+async fn page(
+    connection: &impl ConnectionTrait,
+    rows: Select<Entity>,
+    after: Option<&Model>,
+    limit: u64,
+) -> Result<Vec<Model>> {
+    let mut page = rows.cursor_by((Column::TeamId, Column::AddressKey));
+    if let Some(row) = after {
+        page.after((row.team_id, row.address_key.clone()));
+    }
+    Ok(page.first(limit).all(connection).await?)
 }
 
 // === impl confirmation::Model ===

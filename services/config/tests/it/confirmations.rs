@@ -288,6 +288,22 @@ store_tests! {
         assert_eq!(stage.tick().await, 0);
     }
 
+    async fn one_mailbox_under_many_names_keeps_no_other_recipient_waiting(store: Store) {
+        const BEHIND: &str = "zoe@elsewhere.example";
+        let stage = Stage::new(&store).await;
+        for list in 0..4 {
+            let names: Vec<_> = (0..40).map(|name| format!("victim+{list}x{name}@elsewhere.example")).collect();
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let channel = Channel { display_name: format!("list {list}"), ..email(&names) };
+            stage.config.create(stage.team, channel).await.unwrap();
+        }
+        stage.config.clock.advance(Duration::from_secs(1));
+        stage.channel(&[BEHIND]).await;
+        assert_eq!(stage.tick().await, 5 + 1, "five a day to one mailbox, and the other one");
+        assert_eq!(stage.asked().1.address.as_str(), BEHIND);
+        assert_eq!(stage.tick().await, 0);
+    }
+
     async fn nothing_is_asked_for_an_attempt_that_is_not_kept(store: Store) {
         let stage = Stage::new(&store).await;
         let request = watchbell_contracts::config::v1::CreateChannelRequest {

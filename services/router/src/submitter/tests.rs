@@ -360,7 +360,7 @@ async fn at_shutdown_nothing_more_is_taken_and_what_was_sent_is_answered() {
 
 /// A Dispatcher of this process that commits what has routes, and otherwise has no room.
 #[derive(Default)]
-struct Here(std::sync::Mutex<Vec<AcceptedEvent>>);
+struct Here(parking_lot::Mutex<Vec<AcceptedEvent>>);
 
 #[async_trait::async_trait]
 impl Submit for Here {
@@ -370,7 +370,7 @@ impl Submit for Here {
                 retry_after: Duration::ZERO,
             });
         }
-        self.0.lock().unwrap().push(event);
+        self.0.lock().push(event);
         Ok(Submitted {
             duplicate: true,
             routes: routes.into_iter().map(std::sync::Arc::new).collect(),
@@ -395,7 +395,7 @@ async fn the_dispatcher_of_this_process_gets_the_event_as_it_is() {
     assert!(matches!(answer, Err(Error::Overloaded)));
     let answer = submitter.submit(event, vec![route.clone()]).await.unwrap();
     assert_eq!((answer.duplicate, answer.routes), (true, vec![(&route).into()]));
-    let got = here.0.lock().unwrap().remove(0);
+    let got = here.0.lock().remove(0);
     assert_eq!(
         got.data.as_ptr(),
         payload,

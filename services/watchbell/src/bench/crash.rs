@@ -23,7 +23,7 @@ const START: Duration = Duration::from_secs(30);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 /// How long everything may take to arrive after the start.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// How long the endpoint takes, so that much is under way and more is waiting when the kill comes.
 const THINKS: Duration = Duration::from_millis(100);
 /// How long is emitted before the kill.
@@ -63,14 +63,14 @@ async fn measure(lab: &Lab, site: &Site) -> Outcome<Figure> {
     drop(ready(site, &mut child, lab.out, &lab.clock).await?);
     let answers = lab.clock.monotonic().saturating_sub(began);
     let resumed = endpoint
-        .wait_for_within(calls + 1, PATIENCE)
+        .wait_for_within(calls + 1, TIMEOUT)
         .await
         .map_err(anyhow::Error::from);
     let resumes = lab.clock.monotonic().saturating_sub(began);
     resumed?;
     endpoint.behave(Behaviour::ok());
     while (endpoint.distinct_events() as u64) < emitted.accepted {
-        if lab.clock.monotonic().saturating_sub(began) > PATIENCE {
+        if lab.clock.monotonic().saturating_sub(began) > TIMEOUT {
             let missing = emitted.accepted - endpoint.distinct_events() as u64;
             return Err(Failure::message(format!(
                 "{missing} events that were accepted before the kill are lost"

@@ -1,9 +1,10 @@
 //! How long it takes from a caller's hand to an endpoint: at a steady pace, and with one endpoint of ten that is slow.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use watchbell_testkit::{Arrival, Behaviour, WebhookReceiver, WebhookReceiverBuilder};
 
 use super::lab::{Lab, Team};
@@ -63,7 +64,7 @@ impl Watched {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Latencies>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

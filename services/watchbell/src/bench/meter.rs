@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use watchbell_model::clock::SharedClock;
 
@@ -164,10 +165,7 @@ impl Sampler {
             loop {
                 ticks.tick().await;
                 let at = clock.monotonic().saturating_sub(began).as_secs_f64();
-                kept.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
-                    .push((at, resident()));
+                kept.lock().0.push((at, resident()));
             }
         });
         Self {
@@ -178,10 +176,7 @@ impl Sampler {
 
     /// So far.
     pub(super) fn curve(&self) -> Curve {
-        self.samples
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.samples.lock().clone()
     }
 }
 

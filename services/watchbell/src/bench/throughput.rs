@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 /// How long is warmed up: connections, caches, prepared statements.
 const WARM_UP: Duration = Duration::from_millis(700);
 /// How long the last deliveries may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A run.
 pub(super) struct Run {
@@ -117,7 +117,7 @@ pub(super) fn caller(lab: &Lab, team: &Team) -> Caller {
 pub(super) async fn arrived(endpoint: &WebhookReceiver, deliveries: u64) -> Outcome {
     let deliveries = usize::try_from(deliveries).unwrap_or(usize::MAX);
     endpoint
-        .wait_for_within(deliveries, PATIENCE)
+        .wait_for_within(deliveries, TIMEOUT)
         .await
         .map(drop)
         .map_err(|missing| {

@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::{Client, redirect, retry};
 use rustls::ClientConfig;
 use tokio::time::Instant;
@@ -126,7 +126,7 @@ impl Origins {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Origin>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! A connection that was not used between two rounds of the sweep is closed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::SmtpServer;
 use super::session::Session;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Servers with idle connections at one time; the one unused for longest makes room.
 const MAX_SERVERS: usize = 64;
@@ -85,7 +86,7 @@ impl Pools {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -11,7 +11,7 @@ use watchbell_testkit::WebhookReceiver;
 
 use crate::support::Scripted;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn port_of(receiver: &WebhookReceiver) -> u16 {
     receiver.url().parse::<http::Uri>().unwrap().port_u16().unwrap()
@@ -26,7 +26,7 @@ async fn a_name_that_changes_its_address_after_the_check_is_refused_at_the_conne
     let url = guard.admit_url(&url).await.expect("its first address is public");
 
     let sent = HttpClient::new(guard)
-        .post(&url, HeaderMap::new(), Bytes::new(), PATIENCE)
+        .post(&url, HeaderMap::new(), Bytes::new(), TIMEOUT)
         .await;
 
     assert!(
@@ -54,7 +54,7 @@ async fn one_bad_address_among_good_ones_is_refused_when_saved_and_left_out_when
 
     let url = guard.check_url(&text).unwrap();
     let answer = HttpClient::new(guard)
-        .post(&url, HeaderMap::new(), Bytes::new(), PATIENCE)
+        .post(&url, HeaderMap::new(), Bytes::new(), TIMEOUT)
         .await
         .unwrap();
     assert_eq!(answer.status, 200);
@@ -115,7 +115,7 @@ async fn a_connection_costs_one_look_up_and_the_next_request_none() {
     let url = EgressPolicy::allowing_loopback().check_url(&url).unwrap();
     for _ in 0..20 {
         client
-            .post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENCE)
+            .post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), TIMEOUT)
             .await
             .unwrap();
     }
@@ -154,7 +154,7 @@ async fn an_address_in_a_url_is_judged_by_the_guard_that_sends() {
         .check_url(&receiver.url())
         .unwrap();
     let sent = HttpClient::new(Guard::new(EgressPolicy::default()))
-        .post(&url, HeaderMap::new(), Bytes::new(), PATIENCE)
+        .post(&url, HeaderMap::new(), Bytes::new(), TIMEOUT)
         .await;
     assert!(
         matches!(
@@ -175,7 +175,7 @@ async fn a_name_without_an_address_is_a_dns_failure() {
         Err(Refusal::Unresolved)
     );
     let sent = HttpClient::new(guard)
-        .post(&url, HeaderMap::new(), Bytes::new(), PATIENCE)
+        .post(&url, HeaderMap::new(), Bytes::new(), TIMEOUT)
         .await;
     assert!(matches!(sent, Err(SendError::Dns)), "{sent:?}");
 }

@@ -12,7 +12,7 @@ use watchbell_testkit::{Behaviour, Reply, WebhookReceiver};
 
 use crate::support::client;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Long enough for a loopback exchange, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -40,7 +40,7 @@ async fn an_answer_comes_back_with_status_headers_and_body() {
     headers.insert("x-custom", HeaderValue::from_static("kept"));
     let url = loopback(&receiver.url());
     let answer = client()
-        .post(&url, headers, Bytes::from_static(b"{\"a\":1}"), PATIENCE)
+        .post(&url, headers, Bytes::from_static(b"{\"a\":1}"), TIMEOUT)
         .await
         .unwrap();
 
@@ -62,7 +62,7 @@ async fn an_answer_comes_back_with_status_headers_and_body() {
 async fn a_redirect_is_an_answer_and_is_not_followed() {
     let receiver = WebhookReceiver::start().await.unwrap();
     receiver.behave_at("/hook", Behaviour::redirect(&receiver.url_at("/elsewhere")));
-    let answer = post(&receiver, PATIENCE).await.unwrap();
+    let answer = post(&receiver, TIMEOUT).await.unwrap();
     assert_eq!(answer.status, 307);
     assert_eq!(receiver.count(), 1);
     assert!(receiver.received_at("/elsewhere").is_empty());
@@ -72,7 +72,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 async fn of_a_huge_answer_only_the_beginning_is_read() {
     let receiver = WebhookReceiver::start().await.unwrap();
     receiver.behave(Behaviour::huge_body(64 * 1024 * 1024));
-    let answer = post(&receiver, PATIENCE).await.unwrap();
+    let answer = post(&receiver, TIMEOUT).await.unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!((answer.body_prefix.len(), answer.body_complete), (4096, false));
 }
@@ -82,7 +82,7 @@ async fn a_body_of_exactly_what_is_kept_is_complete_and_one_byte_more_is_not() {
     let receiver = WebhookReceiver::start().await.unwrap();
     for (length, complete) in [(4096, true), (4097, false)] {
         receiver.behave(Behaviour::huge_body(length));
-        let answer = post(&receiver, PATIENCE).await.unwrap();
+        let answer = post(&receiver, TIMEOUT).await.unwrap();
         assert_eq!((answer.body_prefix.len(), answer.body_complete), (4096, complete));
     }
 }
@@ -114,7 +114,7 @@ async fn no_answer_in_time_is_ambiguous_once_the_request_was_sent() {
 async fn a_connection_that_breaks_before_the_answer_is_ambiguous() {
     let receiver = WebhookReceiver::start().await.unwrap();
     receiver.behave(Behaviour::Reset);
-    let error = post(&receiver, PATIENCE).await.unwrap_err();
+    let error = post(&receiver, TIMEOUT).await.unwrap_err();
     assert!(
         matches!(error, SendError::Reset(_)) && error.is_ambiguous(),
         "{error:?}"
@@ -127,7 +127,7 @@ async fn a_closed_port_is_a_connection_failure_and_certain() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
     let error = client()
-        .post(&loopback(&url), HeaderMap::new(), Bytes::new(), PATIENCE)
+        .post(&loopback(&url), HeaderMap::new(), Bytes::new(), TIMEOUT)
         .await
         .unwrap_err();
     assert!(
@@ -155,7 +155,7 @@ async fn what_is_no_http_answer_is_ambiguous() {
     let mail = watchbell_testkit::SmtpStandIn::start().await.unwrap();
     let url = loopback(&format!("http://{}:{}/", mail.host(), mail.port()));
     let error = client()
-        .post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENCE)
+        .post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), TIMEOUT)
         .await
         .unwrap_err();
     assert!(
@@ -174,7 +174,7 @@ async fn a_custom_header_cannot_frame_the_request_or_change_its_host() {
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     let url = loopback(&receiver.url());
     client()
-        .post(&url, headers, Bytes::from_static(b"{}"), PATIENCE)
+        .post(&url, headers, Bytes::from_static(b"{}"), TIMEOUT)
         .await
         .unwrap();
     let received = &receiver.received()[0];
@@ -195,7 +195,7 @@ async fn a_document_is_read_up_to_the_bound_that_was_asked_for() {
     receiver.behave(Behaviour::huge_body(20_000));
     let url = loopback(&receiver.url());
     let answer = client()
-        .get(&url, HeaderMap::new(), PATIENCE, 32_768)
+        .get(&url, HeaderMap::new(), TIMEOUT, 32_768)
         .await
         .unwrap();
     assert_eq!((answer.body_prefix.len(), answer.body_complete), (20_000, true));
@@ -206,7 +206,7 @@ async fn a_document_is_read_up_to_the_bound_that_was_asked_for() {
 #[ignore = "needs an environment with a proxy"]
 async fn a_post_in_an_environment_with_a_proxy() {
     let receiver = WebhookReceiver::start().await.unwrap();
-    post(&receiver, PATIENCE).await.unwrap();
+    post(&receiver, TIMEOUT).await.unwrap();
     assert_eq!(receiver.count(), 1);
 }
 

@@ -11,7 +11,7 @@ use watchbell_egress::{Answer, EgressPolicy, GuardedUrl, HttpClient, SendError};
 use crate::raw::{RawServer, Turn};
 use crate::support::{client, look_around};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Long enough for a loopback exchange, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -32,7 +32,7 @@ async fn a_connection_is_used_again_after_an_answer_that_was_read_to_its_end() {
         let server = RawServer::start(move |_, _| Turn::Say(said.clone())).await;
         let client = client();
         for _ in 0..3 {
-            assert_eq!(post(&client, &server, PATIENCE).await.unwrap().status, 200);
+            assert_eq!(post(&client, &server, TIMEOUT).await.unwrap().status, 200);
         }
         assert_eq!(server.connections(), [0, 0, 0]);
     }
@@ -43,7 +43,7 @@ async fn every_request_over_a_connection_says_where_it_goes() {
     let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
     let client = client();
     for _ in 0..2 {
-        post(&client, &server, PATIENCE).await.unwrap();
+        post(&client, &server, TIMEOUT).await.unwrap();
     }
     let host = format!("host: 127.0.0.1:{}\r\n", server.url.port());
     for request in server.requests() {
@@ -58,7 +58,7 @@ async fn requests_at_the_same_time_have_a_connection_each_and_later_ones_use_the
     let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
     let client = client();
     for _ in 0..3 {
-        let posts = (0..5).map(|_| post(&client, &server, PATIENCE));
+        let posts = (0..5).map(|_| post(&client, &server, TIMEOUT));
         for answered in futures::future::join_all(posts).await {
             answered.unwrap();
         }
@@ -72,7 +72,7 @@ async fn an_answer_that_is_too_long_to_read_costs_its_connection() {
     let server = RawServer::start(|_, _| Turn::Say(answer(&"x".repeat(1_000_000)))).await;
     let client = client();
     for _ in 0..2 {
-        let answer = post(&client, &server, PATIENCE).await.unwrap();
+        let answer = post(&client, &server, TIMEOUT).await.unwrap();
         assert_eq!((answer.body_prefix.len(), answer.body_complete), (4096, false));
     }
     assert_eq!(server.connections(), [0, 1]);
@@ -84,7 +84,7 @@ async fn a_server_that_wants_the_connection_closed_gets_it_closed() {
     let server = RawServer::start(|_, _| Turn::Say(said.to_vec())).await;
     let client = client();
     for _ in 0..2 {
-        post(&client, &server, PATIENCE).await.unwrap();
+        post(&client, &server, TIMEOUT).await.unwrap();
     }
     assert_eq!(server.connections(), [0, 1]);
     server.until_ended(2).await;
@@ -98,11 +98,11 @@ async fn a_connection_that_was_closed_while_idle_is_noticed_and_the_request_take
     })
     .await;
     let client = client();
-    let posts = (0..2).map(|_| post(&client, &server, PATIENCE));
+    let posts = (0..2).map(|_| post(&client, &server, TIMEOUT));
     futures::future::join_all(posts).await;
     server.until_ended(2).await;
     look_around().await;
-    post(&client, &server, PATIENCE).await.unwrap();
+    post(&client, &server, TIMEOUT).await.unwrap();
     assert_eq!(server.connections(), [0, 1, 2]);
 }
 
@@ -118,7 +118,7 @@ async fn unsolicited_bytes_are_never_the_next_answer() {
     .await;
     let client = client();
     for _ in 0..2 {
-        assert_eq!(post(&client, &server, PATIENCE).await.unwrap().status, 200);
+        assert_eq!(post(&client, &server, TIMEOUT).await.unwrap().status, 200);
     }
     assert_eq!(server.connections(), [0, 1]);
 }
@@ -131,8 +131,8 @@ async fn a_request_that_may_have_arrived_is_not_repeated() {
     })
     .await;
     let client = client();
-    post(&client, &server, PATIENCE).await.unwrap();
-    let error = post(&client, &server, PATIENCE).await.unwrap_err();
+    post(&client, &server, TIMEOUT).await.unwrap();
+    let error = post(&client, &server, TIMEOUT).await.unwrap_err();
     assert!(
         matches!(error, SendError::Reset(_)) && error.is_ambiguous(),
         "{error:?}"
@@ -151,7 +151,7 @@ async fn a_request_that_is_given_up_takes_its_connection_with_it() {
     let error = post(&client, &server, SHORT).await.unwrap_err();
     assert!(matches!(error, SendError::TimeoutAfterSent), "{error:?}");
     server.until_ended(1).await;
-    post(&client, &server, PATIENCE).await.unwrap();
+    post(&client, &server, TIMEOUT).await.unwrap();
     assert_eq!(server.connections(), [0, 1]);
 }
 
@@ -166,13 +166,13 @@ async fn pass(time: Duration) {
 async fn an_idle_connection_is_closed_before_a_common_server_does_it_and_not_earlier() {
     let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
     let client = client();
-    post(&client, &server, PATIENCE).await.unwrap();
+    post(&client, &server, TIMEOUT).await.unwrap();
     pass(Duration::from_millis(3500)).await;
-    post(&client, &server, PATIENCE).await.unwrap();
+    post(&client, &server, TIMEOUT).await.unwrap();
     assert_eq!(server.connections(), [0, 0]);
 
     pass(Duration::from_millis(4500)).await;
-    post(&client, &server, PATIENCE).await.unwrap();
+    post(&client, &server, TIMEOUT).await.unwrap();
     assert_eq!(server.connections(), [0, 0, 1]);
     pass(Duration::from_secs(10)).await;
     server.until_ended(2).await;
@@ -183,7 +183,7 @@ async fn no_connection_is_used_longer_than_an_age() {
     let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
     let client = client();
     for _ in 0..36 {
-        post(&client, &server, PATIENCE).await.unwrap();
+        post(&client, &server, TIMEOUT).await.unwrap();
         pass(Duration::from_secs(3)).await;
     }
     let connections = server.connections();
@@ -201,7 +201,7 @@ async fn the_connections_after_the_first_age_are_kept_as_long_as_their_server_sa
     let server = RawServer::start(|_, _| Turn::Say(said.to_vec())).await;
     let client = client();
     for _ in 0..7 {
-        post(&client, &server, PATIENCE).await.unwrap();
+        post(&client, &server, TIMEOUT).await.unwrap();
         pass(Duration::from_secs(40)).await;
     }
     assert_eq!(server.connections(), [0, 1, 2, 3, 3, 3, 4]);
@@ -214,7 +214,7 @@ async fn a_connection_that_its_server_keeps_for_less_is_not_used_again_after_tha
     let client = client();
     for seconds in [0, 1, 1, 3] {
         pass(Duration::from_secs(seconds)).await;
-        post(&client, &server, PATIENCE).await.unwrap();
+        post(&client, &server, TIMEOUT).await.unwrap();
     }
     assert_eq!(server.connections(), [0, 1, 1, 2]);
 }
@@ -225,7 +225,7 @@ async fn a_server_that_takes_one_request_a_connection_is_asked_for_one() {
     let server = RawServer::start(|_, _| Turn::Say(said.to_vec())).await;
     let client = client();
     for _ in 0..3 {
-        post(&client, &server, PATIENCE).await.unwrap();
+        post(&client, &server, TIMEOUT).await.unwrap();
     }
     assert_eq!(server.connections(), [0, 1, 2]);
 }
@@ -257,7 +257,7 @@ fn server_by_hand() -> (GuardedUrl, mpsc::Receiver<std::net::TcpStream>) {
 async fn a_request_that_met_a_closed_connection_goes_out_again_at_once() {
     let (url, connections) = server_by_hand();
     let client = client();
-    let post = || client.post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENCE);
+    let post = || client.post(&url, HeaderMap::new(), Bytes::from_static(b"{}"), TIMEOUT);
     for _ in 0..20 {
         post().await.unwrap();
         // The client has had no occasion to notice this when it sends.
@@ -270,7 +270,7 @@ async fn a_request_that_met_a_closed_connection_goes_out_again_at_once() {
 async fn idle_connections_end_with_the_client() {
     let server = RawServer::start(|_, _| Turn::Say(answer("ok"))).await;
     let client = client();
-    post(&client, &server, PATIENCE).await.unwrap();
+    post(&client, &server, TIMEOUT).await.unwrap();
     drop(client);
     server.until_ended(1).await;
 }
@@ -297,7 +297,7 @@ async fn a_server_that_lies_about_its_answer_is_an_honest_error_in_time() {
     ];
     for (lie, turn) in before_the_answer {
         let server = RawServer::start(move |_, _| turn.clone()).await;
-        let error = post(&client(), &server, PATIENCE).await.unwrap_err();
+        let error = post(&client(), &server, TIMEOUT).await.unwrap_err();
         assert!(matches!(error, SendError::Reset(_)), "{lie}: {error:?}");
         server.until_ended(1).await;
     }
@@ -316,7 +316,7 @@ async fn interim_answers_without_end_are_read_until_the_time_is_up() {
 async fn a_head_that_is_too_long_is_no_answer() {
     let head = format!("HTTP/1.1 200 OK\r\nx-large: {}\r\n\r\n", "x".repeat(64 * 1024));
     let server = RawServer::start(move |_, _| Turn::Say(head.clone().into_bytes())).await;
-    let error = post(&client(), &server, PATIENCE).await.unwrap_err();
+    let error = post(&client(), &server, TIMEOUT).await.unwrap_err();
     assert!(matches!(error, SendError::Reset(_)), "{error:?}");
     server.until_ended(1).await;
 }
@@ -327,7 +327,7 @@ async fn a_body_that_is_shorter_than_announced_is_not_complete() {
     let server = RawServer::start(|_, _| Turn::SayAndClose(said.to_vec())).await;
     let client = client();
     for _ in 0..2 {
-        let answer = post(&client, &server, PATIENCE).await.unwrap();
+        let answer = post(&client, &server, TIMEOUT).await.unwrap();
         assert_eq!(
             (&answer.body_prefix[..], answer.body_complete),
             (&b"short"[..], false)

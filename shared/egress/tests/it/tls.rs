@@ -20,7 +20,7 @@ use watchbell_egress::{Answer, Authorities, EgressPolicy, GuardedUrl, HttpClient
 
 use crate::support::{look_around, on_loopback};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server over TLS, which speaks one version of HTTP.
 struct TlsServer {
@@ -111,7 +111,7 @@ async fn serve(version: Version, stream: TokioIo<TlsStream<TcpStream>>, mut hang
 
 async fn post(client: &HttpClient, server: &TlsServer) -> Result<Answer, SendError> {
     client
-        .post(&server.url, HeaderMap::new(), Bytes::from_static(b"{}"), PATIENCE)
+        .post(&server.url, HeaderMap::new(), Bytes::from_static(b"{}"), TIMEOUT)
         .await
 }
 
