@@ -5,7 +5,7 @@
 mod inputs;
 mod siege;
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -24,7 +24,7 @@ use watchbell_contracts::dispatcher::v1::{
 };
 use watchbell_contracts::event::v1::Event;
 use watchbell_contracts::event::v1::event::Payload;
-use watchbell_contracts::router::v1::{EmitBatchRequest, EmitRequest, EmitResponse};
+use watchbell_contracts::router::v1::{EmitBatchRequest, EmitRequest, EmitResponse, EmitStreamRequest};
 use watchbell_model::convert;
 
 use self::siege::{Attacker, SILENT_ZONE, at_once, many, withstands, withstands_on_postgres};
@@ -295,7 +295,7 @@ fn one_keys_watched_deliveries_keep_nobody_else_out() {
 
 #[test]
 fn one_keys_watched_inboxes_keep_nobody_else_out() {
-    let member = OnceCell::new();
+    let member = OnceLock::new();
     let prepare = async |attacker: &Attacker| {
         let request = config::CreateMemberRequest {
             team_id: attacker.team.clone(),
@@ -319,6 +319,27 @@ fn one_keys_watched_inboxes_keep_nobody_else_out() {
             client.inbox().watch(request).await
         };
         hold_streams(attacker, open, emit_some).await;
+    });
+}
+
+/// Streams of events that come much faster than their key may emit, on connections of their own.
+#[test]
+fn one_keys_streams_of_events_keep_nobody_else_out() {
+    withstands(nothing, async |attacker| {
+        let large = EmitStreamRequest {
+            team_id: attacker.team.clone(),
+            event: Some(event("scan.started", inputs::letters(200_000))),
+        };
+        let opened = at_once(many(400), async |_| {
+            let client = attacker.client.at(&attacker.process);
+            let requests = futures::stream::iter(std::iter::repeat_n(large.clone(), 1_000));
+            client.router().emit_stream(requests).await
+        })
+        .await;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        for stream in opened {
+            attacker.note(stream);
+        }
     });
 }
 

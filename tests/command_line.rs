@@ -60,6 +60,8 @@ fn what_is_wrong_without_a_server() {
     terminal.run("channels create webhook --name x --url y --envelope paper");
     terminal.run("channels list --kind pigeon");
     terminal.run("mentions create --type a.b --teams-user ada");
+    terminal.run("silence --type a.b");
+    terminal.run("silence --for 2h --why x --mode quiet");
     terminal.run("catalog create a.b --alert sometimes");
     terminal.run("keys create --name x");
     terminal.run("keys create --name x --scope everything");
@@ -86,10 +88,12 @@ fn what_commands_print() {
         channels(&mut terminal, &outside);
         rules(&mut terminal);
         mentions(&mut terminal);
+        silences(&mut terminal);
         catalog(&mut terminal);
         documents(&mut terminal, database.directory());
         people(&mut terminal).await;
         events(&mut terminal).await;
+        alerts(&mut terminal);
     });
 }
 
@@ -115,6 +119,7 @@ fn teams(terminal: &mut Terminal) {
     terminal.run("team update Other --name Another --plan enterprise");
     terminal.run("teams update Another");
     terminal.run("teams delete Another");
+    terminal.run("teams delete Another --yes");
     terminal.run("rules list");
     insta::assert_snapshot!("teams", terminal.said());
 }
@@ -131,8 +136,8 @@ fn members(terminal: &mut Terminal) {
     terminal.run("members update bob@acme.example --email rob@acme.example --name Rob --role admin");
     terminal.run("members update rob@acme.example --manage-integrations false");
     terminal.run("members update rob@acme.example");
-    terminal.run("members delete nobody@acme.example");
-    terminal.run("members delete rob@acme.example");
+    terminal.run("members delete nobody@acme.example --yes");
+    terminal.run("members delete rob@acme.example --yes");
     insta::assert_snapshot!("members", terminal.said());
 }
 
@@ -142,7 +147,7 @@ fn keys(terminal: &mut Terminal) {
     terminal.run("keys create --name forever --scope emit --expires 999999999d");
     terminal.run("keys list");
     terminal.run("key list --json");
-    terminal.run("keys delete key_nonsense");
+    terminal.run("keys delete key_nonsense --yes");
     insta::assert_snapshot!("keys", terminal.said());
 }
 
@@ -223,7 +228,8 @@ fn channels(terminal: &mut Terminal, outside: &Outside) {
     ));
     terminal.run("channels add-to-slack");
     terminal.run("channels delete siem");
-    terminal.run("channels delete siem");
+    terminal.run("channels delete siem --yes");
+    terminal.run("channels delete siem --yes");
     insta::assert_snapshot!("channels", terminal.said());
 }
 
@@ -248,6 +254,7 @@ fn rules(terminal: &mut Terminal) {
     terminal.run("rules update louder");
     terminal.run("rules move louder 2");
     terminal.run("rules delete louder");
+    terminal.run("rules delete louder --yes");
     insta::assert_snapshot!("rules", terminal.said());
 }
 
@@ -266,9 +273,50 @@ fn mentions(terminal: &mut Terminal) {
     terminal.run(&format!("mentions update {id} --severity high --here"));
     terminal.run(&format!("mentions update {id} --type sla.breached"));
     terminal.run(&format!("mentions update {id}"));
-    terminal.run(&format!("mentions delete {id}"));
+    terminal.run(&format!("mentions delete {id} --yes"));
     terminal.run(&format!("mentions show {id}"));
     insta::assert_snapshot!("mentions", terminal.said());
+}
+
+fn silences(terminal: &mut Terminal) {
+    terminal.run("silences list");
+    terminal.run("silence --type scan.* --for 2h --why patch~window");
+    let first = terminal.last_id("sil");
+    terminal.run(
+        "silence --type scam.* --channel #alerts --kind email --for 2h --in 1h --why typo --mode drop --json",
+    );
+    terminal.run("silence --for 31d --why long");
+    terminal.run("silence --for 2h --why x --kind in-app");
+    terminal.run("silence --for 2h --why x --channel nowhere");
+    terminal.run("silences create --for 2h --why checked --dry-run");
+    terminal.run("silences list");
+    let id = terminal.last_id("sil");
+    terminal.run(&format!("silences show {id}"));
+    terminal.run(&format!("silences expire {id}"));
+    terminal.run(&format!("silences expire {first}"));
+    terminal.run("silences list");
+    terminal.run("silences list --expired");
+    terminal.run("silences show sil_nonsense");
+    insta::assert_snapshot!("silences", terminal.said());
+}
+
+fn alerts(terminal: &mut Terminal) {
+    terminal.run("emit --type finding.created --severity high --title Open~bucket --data {\"finding_id\":\"f-9\"} --id f-9-1");
+    terminal.run(
+        "emit --type finding.created --severity high --dedup-key finding_id=f-9 --data {\"finding_id\":\"x\"} --id f-9-2",
+    );
+    terminal.run("emit --type finding.created --dedup-key two~words --data {\"finding_id\":\"x\"}");
+    terminal.run("alerts list --severity high --type finding.created");
+    terminal.run("alerts show finding_id=f-9");
+    terminal.run("alerts ack finding_id=f-9 --comment On~it --as ada@acme.example");
+    terminal.run("alerts snooze finding_id=f-9");
+    terminal.run("alerts snooze finding_id=f-9 --for 40d");
+    terminal.run("alerts snooze finding_id=f-9 --for 2h");
+    terminal.run("alerts resolve finding_id=f-9 --json");
+    terminal.run("alerts resolve finding_id=f-9");
+    terminal.run("alerts show nothing");
+    terminal.run("alerts list --state resolved");
+    insta::assert_snapshot!("alerts", terminal.said());
 }
 
 fn catalog(terminal: &mut Terminal) {
@@ -285,7 +333,7 @@ fn catalog(terminal: &mut Terminal) {
     terminal.run("catalog update billing.invoice.paid --alert never --json");
     terminal.run("catalog update billing.invoice.paid");
     terminal.run("catalog show nothing.known");
-    terminal.run("catalog delete billing.invoice.sent");
+    terminal.run("catalog delete billing.invoice.sent --yes");
     insta::assert_snapshot!("catalog", terminal.said());
 }
 
@@ -297,6 +345,10 @@ fn documents(terminal: &mut Terminal, directory: &std::path::Path) {
     terminal.run(&format!("apply -f {}", path.display()));
     std::fs::write(&path, document.replace("- audit.failed", "- audit.delivered")).unwrap();
     terminal.run(&format!("apply -f {}", path.display()));
+    terminal.run(&format!("apply -f {} --yes", path.display()));
+    terminal.run("history --limit 1");
+    terminal.run("history --since 1s --by nobody --json");
+    terminal.run("revert 99999");
     std::fs::write(
         &path,
         "channels: [{name: x, kind: slack, url: \"${env:NOT_THERE}\"}]\n",
@@ -364,6 +416,7 @@ async fn events(terminal: &mut Terminal) {
     terminal.run("deliveries list --kind webhook --event nothing --json");
     terminal.run("deliveries show dlv_nonsense");
     terminal.run("deliveries recover local --since 1h");
-    terminal.run("deliveries recover local --since yesterday");
+    terminal.run("deliveries recover local --since 1h --yes");
+    terminal.run("deliveries recover local --since yesterday --yes");
     insta::assert_snapshot!("events", terminal.said());
 }

@@ -25,16 +25,20 @@ on_both_databases! {
         each_change(&database).await;
     }
 
-    async fn a_router_that_starts_without_config_is_not_ready_and_is_when_config_is_there(database: Database) {
+    async fn a_router_is_ready_once_it_has_reached_config_and_a_dispatcher(database: Database) {
         let config = Serve::only(&database, &["config"]);
         // The first start makes the keys.
         config.start().await.kill();
+        let at_config = format!("http://{}", config.address());
+        let dispatcher = Serve::only(&database, &["dispatcher"]).with("--config-url", at_config.clone());
         let mut router = Serve::only(&database, &["router"])
-            .with("--config-url", format!("http://{}", config.address()))
-            .with("--dispatcher-url", "http://127.0.0.1:9")
+            .with("--config-url", at_config)
+            .with("--dispatcher-url", format!("http://{}", dispatcher.address()))
             .launch();
         router.wait_until_not_ready().await;
         let _config = config.start().await;
+        router.wait_until_not_ready().await;
+        let _dispatcher = dispatcher.start().await;
         router.wait_until_ready().await;
     }
 

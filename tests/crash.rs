@@ -9,7 +9,8 @@ use watchbell_testkit::WebhookReceiver;
 
 use crate::harness::{Client, Serve, eventually, finding, on_both_databases};
 
-const EVENTS: usize = 5_000;
+/// More than are emitted until then, on the fastest machine.
+const EVENTS: usize = 50_000;
 const CALLERS: usize = 32;
 /// Deliveries that have arrived when the process is killed, so that it dies in the middle of emitting and delivering.
 const KILL_AFTER: usize = 1_000;

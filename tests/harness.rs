@@ -25,6 +25,7 @@ pub(crate) use load::Load;
 pub(crate) use ordeal::Ordeal;
 pub(crate) use platform::Platform;
 pub(crate) use process::{Process, SERVICE_TOKEN, Serve, binary};
+pub(crate) use rows::Rows;
 pub(crate) use wire::Wire;
 
 use std::future::Future;

@@ -1,5 +1,6 @@
 //! What users do, from a fresh start to the message that arrives.
 
+use chrono::TimeDelta;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use watchbell_contracts::config::v1 as config;
@@ -11,7 +12,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_contracts::digest::v1::ListDigestRunsRequest;
 use watchbell_contracts::dispatcher::v1::{
-    AttemptOutcome, DeliveryState, GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest,
+    AttemptOutcome, Delivery, DeliveryState, GetDeliveryRequest, GetEventRequest, ListDeliveriesRequest,
     ListEventsRequest, ReplayRequest, SendTestRequest,
 };
 use watchbell_contracts::event::v1::event::Payload;
@@ -19,6 +20,8 @@ use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::event::v1::{ChannelKind, Event, Severity};
 use watchbell_contracts::router::v1::emit_result::Outcome;
 use watchbell_contracts::router::v1::{EmitBatchRequest, EmitStreamRequest, ExplainRequest};
+use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_model::convert::timestamp;
 use watchbell_testkit::{SlackStandIn, WebhookReceiver};
 
 use crate::harness::{Client, Serve, eventually, finding, on_both_databases};
@@ -129,7 +132,7 @@ on_both_databases! {
 
         // The change has reached the Router when Explain decides by it.
         eventually("the rule applies", || async {
-            let request = ExplainRequest { team_id: team.clone(), event: Some(finding("imagined")), at: None };
+            let request = ExplainRequest { team_id: team.clone(), event: Some(finding("imagined")), ..ExplainRequest::default() };
             let explained = client.router().explain(request).await.unwrap().into_inner();
             let slack = explained.routes.into_iter().find(|route| route.kind() == ChannelKind::Slack)?;
             (slack.reason.unwrap_or_default().rule_id == rule.id).then_some(())
@@ -145,6 +148,106 @@ on_both_databases! {
         stand_in.wait_for(2).await.unwrap();
         assert_eq!(stand_in.messages_at(&critical_url).len(), 1);
         assert_eq!(stand_in.messages_at(&default_url).len(), 1);
+    }
+
+    async fn what_a_silence_holds_comes_as_one_account_and_webhooks_get_all_the_same(database: Database) {
+        let stand_in = SlackStandIn::start().await.unwrap();
+        let receiver = WebhookReceiver::start().await.unwrap();
+        let process = Serve::all(&database).start().await;
+        let client = Client::admin(&process);
+        let team = client.team("Silences").await;
+        let url = stand_in.webhook_url("T1", "B1", "default");
+        let (room, _) = client.channel(&team, slack("#alerts", &url)).await.unwrap();
+        client.webhook(&team, "siem", &receiver.url(), &["*"]).await;
+        let end = timestamp(SystemClock::new().now() + TimeDelta::hours(2));
+        let silence = config::Silence {
+            r#match: Some(EventFilter { types: vec!["finding.*".to_owned()], ..Default::default() }),
+            end_time: Some(end),
+            comment: "patch window".to_owned(),
+            ..Default::default()
+        };
+        let request = config::CreateSilenceRequest {
+            team_id: team.clone(),
+            silence: Some(silence),
+            ..Default::default()
+        };
+        let silence = client.silences().create_silence(request).await.unwrap().into_inner().silence.unwrap();
+        let explain = ExplainRequest {
+            team_id: team.clone(),
+            event: Some(finding("imagined")),
+            ..Default::default()
+        };
+        let explained = client.router().explain(explain).await.unwrap().into_inner();
+        let holds = explained.steps.iter().find(|step| step.stage == "hold").unwrap();
+        assert!(holds.sentence.contains("“patch window”"), "{}", holds.sentence);
+
+        // What Config has answered binds what is emitted afterwards.
+        for id in ["first", "second"] {
+            client.emit(&team, finding(id)).await.unwrap();
+        }
+        receiver.wait_for(2).await.unwrap();
+        let held = eventually("both are held", || async {
+            let all = client.deliveries_of(&team, &room).await;
+            let held = |delivery: &&Delivery| delivery.state() == DeliveryState::Held;
+            (all.iter().filter(held).count() == 2).then_some(all)
+        })
+        .await;
+        assert!(held[0].state_message.starts_with("held by the silence “patch window” of "), "{held:?}");
+        assert!(stand_in.messages().is_empty());
+
+        let request = config::ExpireSilenceRequest { team_id: team.clone(), silence_id: silence.id };
+        client.silences().expire_silence(request).await.unwrap();
+        stand_in.wait_for(1).await.unwrap();
+        let message = format!("{:?}", stand_in.messages_at(&url));
+        assert!(message.contains("2 alerts held by the silence “patch window”"), "{message}");
+        eventually("both are part of the account", || async {
+            let all = client.deliveries_of(&team, &room).await;
+            let folded = |delivery: &&Delivery| delivery.state() == DeliveryState::Folded;
+            (all.iter().filter(folded).count() == 2).then_some(())
+        })
+        .await;
+        assert_eq!(stand_in.messages().len(), 1);
+    }
+
+    async fn a_finding_is_told_when_it_opens_and_when_it_is_resolved_and_counted_in_between(database: Database) {
+        let stand_in = SlackStandIn::start().await.unwrap();
+        let receiver = WebhookReceiver::start().await.unwrap();
+        let process = Serve::all(&database).start().await;
+        let client = Client::admin(&process);
+        let team = client.team("Alerts").await;
+        let url = stand_in.webhook_url("T1", "B1", "default");
+        let (room, _) = client.channel(&team, slack("#alerts", &url)).await.unwrap();
+        client.webhook(&team, "siem", &receiver.url(), &["finding.created"]).await;
+        let of_bucket = |id: &str, event_type: &str| Event {
+            id: id.to_owned(),
+            r#type: event_type.to_owned(),
+            ..finding("bucket")
+        };
+        for id in ["opened", "seen-again"] {
+            client.emit(&team, of_bucket(id, "finding.created")).await.unwrap();
+        }
+        let bodies = receiver.wait_for(2).await.unwrap();
+        let alert = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap()["alert"].clone();
+        let again = bodies.iter().find(|received| received.event_id.as_deref() == Some("seen-again")).unwrap();
+        let last = alert(&again.body);
+        assert_eq!((&last["key"], &last["state"]), (&"finding_id=bucket".into(), &"OPEN".into()));
+        assert_eq!((&last["opened_event_id"], &last["count"]), (&"opened".into(), &2.into()));
+        let counted = client.deliveries_of(&team, &room).await;
+        let counted = counted.iter().find(|delivery| delivery.event_id == "seen-again").unwrap();
+        assert_eq!(counted.state(), DeliveryState::Folded);
+        assert!(counted.state_message.starts_with("seen 2 times since "), "{}", counted.state_message);
+
+        // By its severity nobody asked for the end.
+        let end = Event { severity: Severity::Info.into(), ..of_bucket("resolved", "finding.resolved") };
+        let answer = client.emit(&team, end).await.unwrap();
+        let reasons: Vec<_> = answer.routes.iter().filter_map(|route| Some(route.reason.as_ref()?.code.as_str())).collect();
+        assert!(!reasons.is_empty() && reasons.iter().all(|reason| *reason == "follows_alert"), "{reasons:?}");
+        stand_in.wait_for(2).await.unwrap();
+        receiver.wait_for(3).await.unwrap();
+        let messages = stand_in.messages_at(&url);
+        assert_eq!(messages.len(), 2);
+        let message = format!("{:?}", messages[1]);
+        assert!(message.contains("Resolved after") && message.contains("seen 2 times"), "{message}");
     }
 
     async fn a_test_is_sent_at_once_and_answers_with_its_attempt(database: Database) {

@@ -242,6 +242,11 @@ fn floods() -> Vec<(&'static str, Vec<Step>, Said)> {
             ],
             unanswered(),
         ),
+        (
+            "never ends its interim answers",
+            vec![Step::Take, for_ever("HTTP/1.1 100 Continue\r\n\r\n")],
+            unanswered(),
+        ),
     ]
 }
 

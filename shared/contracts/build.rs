@@ -1,6 +1,9 @@
 //! Compiles `proto/` without a system `protoc`, and writes beside each tonic service the object-safe trait that
 //! callers hold, whether the service is remote or in the same process.
 
+#[path = "src/redacted/fields.rs"]
+mod fields;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
@@ -8,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 use prost_build::{Method, Service, ServiceGenerator};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
+
+use fields::FIELDS;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
@@ -16,14 +22,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new([&root])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(proto_files(&root.join("watchbell"))?)?;
+    // Nothing imports it: errors carry its messages, which reflection and JSON are to know.
+    compiler.open_file("google/rpc/error_details.proto")?;
     let descriptors = compiler.file_descriptor_set();
 
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    fs::write(out.join("redacted.rs"), redacted_debug(&descriptors)?)?;
 
     prost_build::Config::new()
         .bytes(["."])
         .enable_type_names()
+        .skip_debug(FIELDS.map(|(message, _)| message))
         .extern_path(".google.rpc", "::tonic_types")
         .service_generator(Box::new(WithApiTrait(
             tonic_prost_build::configure().service_generator(),
@@ -44,6 +54,40 @@ fn proto_files(dir: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// The `Debug` of messages with fields that are not shown.
+fn redacted_debug(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
+    let mut code = String::new();
+    for (name, redacted) in FIELDS {
+        let (package, message) = name.rsplit_once('.').unwrap_or_default();
+        let files = descriptors.file.iter().filter(|file| file.package() == package);
+        let descriptor = files
+            .flat_map(|file| &file.message_type)
+            .find(|descriptor| descriptor.name() == message)
+            .ok_or_else(|| format!("there is no message {name}"))?;
+        let path = package.trim_start_matches("watchbell.").replace('.', "::");
+        let fields = debug_fields(descriptor, redacted);
+        let _ = writeln!(
+            code,
+            "impl fmt::Debug for crate::{path}::{message} {{ fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {{ \
+             f.debug_struct({message:?}){fields}.finish() }} }}"
+        );
+    }
+    Ok(code)
+}
+
+fn debug_fields(message: &DescriptorProto, redacted: &[&str]) -> String {
+    let mut code = String::new();
+    for field in message.field.iter().map(FieldDescriptorProto::name) {
+        let value = if redacted.contains(&field) {
+            format!("Redacted::of(&self.{field})")
+        } else {
+            format!("self.{field}")
+        };
+        let _ = write!(code, ".field({field:?}, &{value})");
+    }
+    code
 }
 
 /// Tonic's generator, followed by the trait of the service.
@@ -90,7 +134,10 @@ fn api_trait(service: &Service) -> String {
         let signature = format!(
             "async fn {rpc}(&self, request: ::tonic::Request<{request}>) -> ::std::result::Result<::tonic::Response<{response}>, ::tonic::Status>"
         );
-        let _ = writeln!(declared, "{docs}{signature};");
+        let _ = writeln!(
+            declared,
+            "{docs}{signature} {{ let _ = request; Err(::tonic::Status::unimplemented(\"{rpc} is not implemented here\")) }}"
+        );
         let to_client = if method.client_streaming {
             "request.map(crate::api::messages)"
         } else {
@@ -126,7 +173,8 @@ fn api_trait(service: &Service) -> String {
     }
     format!(
         r#"
-/// What a caller of {full} holds: the service itself, or a client of it.
+/// What a caller of {full} holds: the service itself, or a client of it. A fake implements what its test needs; that
+/// services implement every RPC is checked by the tests that call them all.
 #[::async_trait::async_trait]
 pub trait {name}Api: Send + Sync + 'static {{
 {declared}

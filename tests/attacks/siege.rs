@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use rustix::process::setpriority_process;
+use rustix::thread::gettid;
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -24,6 +26,8 @@ const LATENCY: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long an attack goes on, unless the environment says otherwise.
 const BRIEFLY: Duration = Duration::from_secs(2);
+/// Niceness of an attacker's threads.
+const LOW: i32 = 15;
 /// Names in it are never answered for; all others lead to loopback.
 pub(super) const SILENT_ZONE: &str = "silent.example";
 
@@ -47,7 +51,7 @@ struct Victim {
     clippy::needless_pass_by_value,
     reason = "callers write both as closures in place"
 )]
-pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
+pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker) + Sync) {
     let _turn = turn();
     on_sqlite(async |database| siege(&database, &prepare, &round).await);
 }
@@ -57,7 +61,10 @@ pub(super) fn withstands(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&
     clippy::needless_pass_by_value,
     reason = "callers write both as closures in place"
 )]
-pub(super) fn withstands_on_postgres(prepare: impl AsyncFn(&Attacker), round: impl AsyncFn(&Attacker)) {
+pub(super) fn withstands_on_postgres(
+    prepare: impl AsyncFn(&Attacker),
+    round: impl AsyncFn(&Attacker) + Sync,
+) {
     let _turn = turn();
     on_postgres(async |database| siege(&database, &prepare, &round).await);
 }
@@ -68,7 +75,11 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock()
 }
 
-async fn siege(database: &Database, prepare: &impl AsyncFn(&Attacker), round: &impl AsyncFn(&Attacker)) {
+async fn siege(
+    database: &Database,
+    prepare: &impl AsyncFn(&Attacker),
+    round: &(impl AsyncFn(&Attacker) + Sync),
+) {
     let names =
         NameServer::start(|name| (!name.ends_with(SILENT_ZONE)).then(|| vec![Ipv4Addr::LOCALHOST])).unwrap();
     let serve = Serve::all(database).memory(MEMORY);
@@ -99,13 +110,7 @@ async fn siege(database: &Database, prepare: &impl AsyncFn(&Attacker), round: &i
     }
     prepare(&attacker).await;
     let victim = Victim::start(&key, &attacker.process, quiet.clone());
-    // What is under way when the time is over is dropped, as an attacker's connections are.
-    let _ = tokio::time::timeout(duration().unwrap_or(BRIEFLY), async {
-        loop {
-            round(&attacker).await;
-        }
-    })
-    .await;
+    let attacker = attacker.attack(round);
     let latencies = victim.stop();
     key.emit(&quiet, finding("afterwards")).await.unwrap();
     let emitted = 50 + latencies.len() + 1;
@@ -113,7 +118,6 @@ async fn siege(database: &Database, prepare: &impl AsyncFn(&Attacker), round: &i
         (receiver.distinct_events() == emitted).then_some(())
     })
     .await;
-    attacker.was_refused_properly();
     let memory = attacker.process.peak_memory();
     let worst = percentile(&latencies, 99);
     println!(
@@ -123,6 +127,7 @@ async fn siege(database: &Database, prepare: &impl AsyncFn(&Attacker), round: &i
         memory / 1024 / 1024,
         attacker.refused(),
     );
+    attacker.was_refused_properly();
     assert!(memory < MEMORY, "it took {} MiB", memory / 1024 / 1024);
     if duration().is_some() {
         assert!(worst < LATENCY, "p99 of the victim's Emit: {worst:?}");
@@ -140,6 +145,10 @@ fn duration() -> Option<Duration> {
     Some(Duration::from_secs(seconds.parse().expect("a number of seconds")))
 }
 
+fn lower_priority() {
+    setpriority_process(Some(gettid()), LOW).expect("anybody may be nice");
+}
+
 fn percentile(latencies: &[Duration], percent: usize) -> Duration {
     let mut sorted = latencies.to_vec();
     sorted.sort_unstable();
@@ -151,6 +160,32 @@ fn percentile(latencies: &[Duration], percent: usize) -> Duration {
 // === impl Attacker ===
 
 impl Attacker {
+    /// Repeats `round` for a while, from threads and connections of its own. The threads have a low priority: what an
+    /// attacker does takes no processor time from whom it attacks, since it has machines of its own.
+    fn attack(mut self, round: &(impl AsyncFn(&Self) + Sync)) -> Self {
+        let attack = move || {
+            lower_priority();
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(2)
+                .on_thread_start(lower_priority)
+                .enable_all()
+                .build()
+                .expect("an attacker has threads");
+            runtime.block_on(async {
+                self.client = self.client.at(&self.process);
+                // What is under way when the time is over is dropped, as an attacker's connections are.
+                let _ = tokio::time::timeout(duration().unwrap_or(BRIEFLY), async {
+                    loop {
+                        round(&self).await;
+                    }
+                })
+                .await;
+            });
+            self
+        };
+        std::thread::scope(|scope| scope.spawn(attack).join()).expect("the attack goes on to its end")
+    }
+
     /// Notes a refusal, to be judged afterwards.
     pub(super) fn note<T>(&self, answer: Result<T, Status>) {
         if let Err(status) = answer {

@@ -10,11 +10,11 @@ test("what two people change of a channel is merged, and what both changed is as
   };
   await update({ description: "by another" }, ["description"]);
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByText(/Changed elsewhere meanwhile and taken over: Description/)).toBeVisible();
+  await expect(page.getByText(/Changed by somebody else in the meantime, and taken over: Description/)).toBeVisible();
   await expect(page.getByLabel(/Description/)).toHaveValue("by another");
   await update({ displayName: "SIEM two" }, ["display_name"]);
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByText("Name was changed elsewhere, too.")).toBeVisible();
+  await expect(page.getByText("Somebody else has changed Name as well.")).toBeVisible();
   await accessible(page);
   await page.getByRole("button", { name: "Keep mine" }).click();
   await page.getByRole("button", { name: "Save" }).click();
@@ -58,7 +58,7 @@ test("every side of a channel can be set, and the secret be rotated", async ({ p
   await accessible(page);
   await side("Retries");
   await page.getByLabel("Waits between attempts").fill("5s, 1m, never");
-  await expect(page.getByText("“never” is no duration")).toBeVisible();
+  await expect(page.getByText("“never” is not a duration")).toBeVisible();
   await page.getByLabel("Waits between attempts").fill("5s, 1m, 1h");
   await save();
   await accessible(page);
@@ -76,7 +76,7 @@ test("every side of a channel can be set, and the secret be rotated", async ({ p
   await page.getByRole("button", { name: "Rotate the signing secret…" }).click();
   await page.getByRole("button", { name: "Make a new secret" }).click();
   await expect(page.getByLabel("Signing secret", { exact: true })).toHaveText(/^whsec_/);
-  await expect(page.getByText(/old secret goes on signing/)).toBeVisible();
+  await expect(page.getByText(/old secret keeps signing/)).toBeVisible();
   await page.getByRole("button", { name: "I have stored it" }).click();
 
   await page.getByRole("button", { name: "Actions for SIEM" }).click();

@@ -2,9 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { type Page, test as base, expect } from "@playwright/test";
 import { Receiver, Watchbell } from "./server";
 
+/** A build whose files are used instead of the binary's, so that a change of `web/` needs no compiler. */
+const DIST = process.env.WATCHBELL_CONSOLE_DIST;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 interface Watched {
@@ -40,6 +43,11 @@ export const test = base.extend<Fixtures, Shared>({
   watched: [
     async ({ context }, use) => {
       const watched: Watched = { allowed: [], found: [] };
+      if (DIST !== undefined) {
+        await context.route(/\/console\/[0-9a-f]+\/assets\//, (route) =>
+          route.fulfill({ path: join(DIST, ...new URL(route.request().url()).pathname.split("/").slice(3)) }),
+        );
+      }
       await context.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) => {
           // oxlint-disable-next-line no-console
@@ -69,7 +77,14 @@ export async function accessible(page: Page): Promise<void> {
     for (const colorScheme of ["light", "dark"] as const) {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      // Colours change over a moment, and a narrow page is drawn anew.
+      await page.evaluate(async () => {
+        const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+        await frame();
+        await frame();
+        await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+        await frame();
+      });
       const found = await axe(page);
       expect(found, `${width} px, ${colorScheme}`).toEqual([]);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -20,17 +20,21 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
   await form.getByRole("button", { name: "Save" }).click();
   await expect(form.getByLabel("Name")).toHaveAttribute("aria-invalid", "true");
   await accessible(page);
-  const make = async (name: string, type: string, channel: string) => {
+  const trial = form.getByRole("region", { name: "Tried on the event in the playground" });
+  await expect(trial).toContainText("The rule is not complete yet.");
+  const make = async (name: string, type: string, channel: string, difference: string) => {
     await form.getByLabel("Name").fill(name);
     await form.getByLabel("Add a type or pattern").first().fill(type);
     await page.keyboard.press("Enter");
     await form.getByLabel(channel).check();
+    // What it would do, before it is saved.
+    await expect(trial).toContainText(difference);
     await form.getByRole("button", { name: "Save" }).click();
     await expect(form).toBeHidden();
   };
-  await make("Everything", "*", "#rest");
+  await make("Everything", "*", "#rest", "Would get itSlack#rest");
   await page.getByRole("button", { name: "New rule" }).click();
-  await make("Findings", "finding.*", "#critical");
+  await make("Findings", "finding.*", "#critical", "It would go to the same recipients as now.");
 
   const rules = page.getByRole("region", { name: "Slack and Teams" }).getByRole("listitem");
   await expect(rules.first()).toContainText("Everything");
@@ -40,16 +44,16 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
   await page.keyboard.press("Alt+ArrowUp");
   await expect(rules.first()).toContainText("Findings");
   await expect(rules.first()).toContainText("Matches");
-  await expect(page.getByText("Findings is number 1 of 2 now")).toBeAttached();
+  await expect(page.getByText("Findings is now number 1 of 2")).toBeAttached();
   await rules.last().dragTo(rules.first());
   await expect(rules.first()).toContainText("Everything");
   await page.getByRole("button", { name: /^Move Everything/ }).focus();
   await page.keyboard.press("Alt+ArrowDown");
   await expect(rules.first()).toContainText("Findings");
 
-  const playground = page.getByRole("region", { name: "Who would hear of it?" });
+  const playground = page.getByRole("region", { name: "Who would get it?" });
   await playground.getByLabel("Data").fill("{broken");
-  await expect(playground.getByText("This is no JSON object.")).toBeVisible();
+  await expect(playground.getByText("This is not a JSON object.")).toBeVisible();
   await playground.getByLabel("Data").fill('{"finding_id": 7}');
   await expect(playground.getByLabel("Data")).toHaveAttribute("aria-invalid", "true");
   await playground.getByLabel("Data").fill("");

@@ -1,7 +1,7 @@
 // The built binary with a store of its own, and receivers for what it sends.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type Server as HttpServer, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,9 +12,12 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { CatalogService } from "../../services/console/web/src/api/gen/watchbell/config/v1/catalog_service_pb";
 import { ChannelService } from "../../services/console/web/src/api/gen/watchbell/config/v1/channel_service_pb";
+import { PreferenceService } from "../../services/console/web/src/api/gen/watchbell/config/v1/preference_service_pb";
 import { RoutingService } from "../../services/console/web/src/api/gen/watchbell/config/v1/routing_service_pb";
+import { SilenceService } from "../../services/console/web/src/api/gen/watchbell/config/v1/silence_service_pb";
 import { TeamService } from "../../services/console/web/src/api/gen/watchbell/config/v1/team_service_pb";
 import { DispatcherService } from "../../services/console/web/src/api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
+import { InboxService } from "../../services/console/web/src/api/gen/watchbell/dispatcher/v1/inbox_service_pb";
 import { RouterService } from "../../services/console/web/src/api/gen/watchbell/router/v1/router_service_pb";
 
 const BINARY = process.env.WATCHBELL_BINARY ?? "../../target/debug/watchbell";
@@ -25,14 +28,24 @@ export class Watchbell {
   private process: ChildProcess | null = null;
   private address = "127.0.0.1:0";
   url = "";
+  private readonly web: readonly string[];
+  private readonly embed: readonly string[];
+  private readonly more: string;
+
+  /** `web`: origins whose pages may call it. `embed`: those that may show the console in a frame. `more`: further settings. */
+  constructor(web: readonly string[] = [], embed: readonly string[] = [], more = "") {
+    this.web = web;
+    this.embed = embed;
+    this.more = more;
+  }
 
   /** Starts it; again on the same port and store after `stop`. */
   async start(): Promise<this> {
     const file = join(this.dir, "settings.toml");
     writeFileSync(
       file,
-      `[server]\nadmin_address = "127.0.0.1:0"\nshutdown_grace = "1s"\n\n[keys]\nadmin = "${this.key}"\n\n` +
-        `[egress]\nallow = ["127.0.0.0/8"]\n\n[telemetry]\nfilter = "off"\n`,
+      `[server]\nadmin_address = "127.0.0.1:0"\nshutdown_grace = "1s"\nweb_origins = ${JSON.stringify(this.web)}\n\n[keys]\nadmin = "${this.key}"\n\n` +
+        `[egress]\nallow = ["127.0.0.0/8"]\n\n[limits]\nburst = 1000000\n\n[console]\nembed_origins = ${JSON.stringify(this.embed)}\n\n[telemetry]\nfilter = "off"\n\n${this.more}\n`,
     );
     const args = ["serve", "--config", file, "--data-dir", this.dir, "--listen", this.address];
     const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -77,9 +90,12 @@ export class Watchbell {
     return {
       teams: createClient(TeamService, transport),
       channels: createClient(ChannelService, transport),
+      preferences: createClient(PreferenceService, transport),
       routing: createClient(RoutingService, transport),
       catalog: createClient(CatalogService, transport),
+      silences: createClient(SilenceService, transport),
       dispatcher: createClient(DispatcherService, transport),
+      inbox: createClient(InboxService, transport),
       router: createClient(RouterService, transport),
     };
   }
@@ -87,6 +103,11 @@ export class Watchbell {
   async team(displayName: string): Promise<string> {
     const { team } = await this.api().teams.createTeam({ team: { displayName } });
     return team?.id ?? "";
+  }
+
+  async member(teamId: string, email: string, role = 3): Promise<string> {
+    const { member } = await this.api().teams.createMember({ teamId, member: { email, role } });
+    return member?.id ?? "";
   }
 
   /** A webhook channel of everything, which gives up after one retry. */
@@ -104,7 +125,8 @@ export class Watchbell {
   }
 
   async emit(teamId: string, title: string, more: Record<string, unknown> = {}): Promise<string> {
-    const data = { finding_id: "fnd-1", title, resource: "s3://audit-logs" };
+    // A finding of its own: another event of one that is known is a repeat, which nobody is told of.
+    const data = { finding_id: randomUUID(), title, resource: "s3://audit-logs" };
     const answer = await this.api().router.emit({
       teamId,
       event: {

@@ -15,6 +15,7 @@ use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
 use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
 use watchbell_contracts::config::v1::routing_service_client::RoutingServiceClient;
+use watchbell_contracts::config::v1::silence_service_client::SilenceServiceClient;
 use watchbell_contracts::config::v1::team_service_client::TeamServiceClient;
 use watchbell_contracts::config::v1::{
     ApiKey, CreateApiKeyRequest, DeliveryPolicy, EventFilter, Scope, WebhookDestination,
@@ -39,13 +40,16 @@ pub(crate) struct Client {
 
 /// Shows the key with every call.
 #[derive(Clone)]
-pub(crate) struct WithKey(MetadataValue<Ascii>);
+pub(crate) struct WithKey {
+    header: &'static str,
+    value: MetadataValue<Ascii>,
+}
 
 type Keyed = InterceptedService<Channel, WithKey>;
 
 impl Interceptor for WithKey {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
+        request.metadata_mut().insert(self.header, self.value.clone());
         Ok(request)
     }
 }
@@ -56,13 +60,27 @@ impl Client {
         let endpoint = Endpoint::from_shared(format!("http://{}", process.address)).expect("an address");
         Self {
             channel: endpoint.connect_lazy(),
-            key: WithKey(format!("Bearer {key}").parse().expect("a key is ASCII")),
+            key: WithKey {
+                header: "authorization",
+                value: format!("Bearer {key}").parse().expect("a key is ASCII"),
+            },
+        }
+    }
+
+    /// The same caller, who shows the key in the other header.
+    pub(crate) fn by_x_api_key(&self) -> Self {
+        Self {
+            channel: self.channel.clone(),
+            key: WithKey {
+                header: "x-api-key",
+                value: self.secret().parse().expect("a key is ASCII"),
+            },
         }
     }
 
     /// Its key.
     pub(crate) fn secret(&self) -> String {
-        let credential = self.key.0.to_str().expect("a key is ASCII");
+        let credential = self.key.value.to_str().expect("a key is ASCII");
         credential.trim_start_matches("Bearer ").to_owned()
     }
 
@@ -97,6 +115,10 @@ impl Client {
 
     pub(crate) fn routing(&self) -> RoutingServiceClient<Keyed> {
         RoutingServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+    }
+
+    pub(crate) fn silences(&self) -> SilenceServiceClient<Keyed> {
+        SilenceServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
     pub(crate) fn router(&self) -> RouterServiceClient<Keyed> {

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
+use watchbell_model::clock::{Clock as _, SystemClock};
 
 use super::{Client, WAIT_TIMEOUT, eventually, finding, is_told_to_come_again};
 
@@ -37,6 +38,8 @@ pub(crate) struct Answers {
     pub(crate) refused: usize,
     /// Calls that broke, or were not answered in time.
     pub(crate) broken: usize,
+    /// The longest that a call took which was accepted.
+    pub(crate) slowest: Duration,
     /// Answers that no caller should get.
     pub(crate) wrong: BTreeMap<String, usize>,
 }
@@ -47,6 +50,7 @@ impl Load {
         let stop = CancellationToken::new();
         let answers: Arc<Mutex<Answers>> = Arc::default();
         let mut callers = JoinSet::new();
+        let clock = SystemClock::new();
         for caller in 0..CALLERS {
             let (stop, answers, team) = (stop.clone(), answers.clone(), team.to_owned());
             let mut clients: Vec<_> = clients.to_vec();
@@ -59,9 +63,12 @@ impl Load {
                     let id = format!("{caller}-{number}");
                     number += 1;
                     for client in clients.by_ref() {
+                        let begun = clock.monotonic();
                         let answer = timeout(DEADLINE, client.emit(&team, finding(&id))).await;
+                        let took = clock.monotonic() - begun;
                         let answer = answer.unwrap_or_else(|late| Err(Status::from_error(Box::new(late))));
-                        if answers.lock().note(&id, answer.map(|answer| answer.duplicate)) {
+                        let answer = answer.map(|answer| answer.duplicate);
+                        if answers.lock().note(&id, answer, took) {
                             break;
                         }
                         tokio::time::sleep(PAUSE).await;
@@ -84,6 +91,11 @@ impl Load {
     /// Refusals so far.
     pub(crate) fn refused(&self) -> usize {
         self.answers.lock().refused
+    }
+
+    /// The longest that a call took which was accepted at once.
+    pub(crate) fn slowest(&self) -> Duration {
+        self.answers.lock().slowest
     }
 
     /// Waits until so many more are accepted.
@@ -114,11 +126,12 @@ impl Load {
 
 impl Answers {
     /// Whether the event is accepted.
-    fn note(&mut self, id: &str, answer: Result<bool, Status>) -> bool {
+    fn note(&mut self, id: &str, answer: Result<bool, Status>, took: Duration) -> bool {
         match answer {
             Ok(duplicate) => {
                 self.accepted.push(id.to_owned());
                 self.known += usize::from(duplicate);
+                self.slowest = self.slowest.max(took);
                 return true;
             }
             // It did not come from a service.

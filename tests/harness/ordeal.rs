@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tonic::Code;
 use watchbell_contracts::dispatcher::v1::{DeliveryState, ListDeliveriesRequest};
 use watchbell_model::clock::{Clock as _, SystemClock};
-use watchbell_model::ids::ChannelId;
+use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::shard::{SHARDS, ShardId};
 
 use super::rows::Rows;
 use super::takeovers::Takeovers;
@@ -97,6 +98,25 @@ impl Ordeal {
         self.rows.replicas().await.map_or(0, |replicas| replicas.len())
     }
 
+    /// Waits until so many Dispatchers own all shards in equal parts.
+    pub(crate) async fn has_shares(&self, dispatchers: usize) {
+        let least = i64::try_from(SHARDS / dispatchers).unwrap();
+        eventually("all have their share", || async {
+            let shares = self.rows.shares().await;
+            (shares.len() == dispatchers && shares.values().all(|share| *share >= least)).then_some(())
+        })
+        .await;
+    }
+
+    /// The Dispatcher that owns the team.
+    pub(crate) async fn owner(&self) -> usize {
+        let team: TeamId = self.team.parse().unwrap();
+        let address = self.rows.owner(ShardId::of(team)).await;
+        let mut dispatchers = self.platform.indices("dispatcher").into_iter();
+        let owner = dispatchers.find(|index| address.ends_with(&self.platform.address(*index).to_string()));
+        owner.expect("it is one of the platform's")
+    }
+
     /// Lets callers and deliveries finish, and looks at what became of everything.
     pub(crate) async fn end(mut self, what: &str) -> Outcome {
         self.platform.ready().await;
@@ -114,7 +134,7 @@ impl Ordeal {
             .await;
         }
         let rows = &self.rows;
-        eventually_proceeding("no delivery waits or belongs to anybody", || async {
+        eventually_proceeding("no delivery waits", || async {
             usize::try_from(rows.unfinished().await).unwrap()
         })
         .await;

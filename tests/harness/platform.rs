@@ -1,5 +1,7 @@
 //! Services in processes of their own that work together, any of which may die and come back.
 
+use std::net::SocketAddr;
+
 use super::{Client, Database, Process, Serve};
 
 /// All services of one test.
@@ -12,7 +14,7 @@ pub(crate) struct Platform {
 struct Part {
     name: String,
     serve: Serve,
-    /// Always there, but for the moment between its end and its next start.
+    /// Absent between its end and its next start.
     process: Option<Process>,
 }
 
@@ -111,6 +113,52 @@ impl Platform {
             process.kill();
         }
         part.process = Some(part.serve.launch());
+    }
+
+    /// `kill -9`, until [`Platform::start`].
+    pub(crate) fn kill_for_good(&mut self, index: usize) {
+        if let Some(process) = self.parts[index].process.take() {
+            process.kill();
+        }
+    }
+
+    /// Launches one that was killed.
+    pub(crate) fn start(&mut self, index: usize) {
+        let part = &mut self.parts[index];
+        part.process = Some(part.serve.launch());
+    }
+
+    /// Where one of them listens, also while it is away.
+    pub(crate) fn address(&self, index: usize) -> SocketAddr {
+        self.parts[index].serve.address()
+    }
+
+    /// Starts one more Dispatcher, of which the others are not told.
+    pub(crate) async fn add_dispatcher(&mut self, database: &Database) {
+        let config = format!("http://{}", self.parts[0].process().address);
+        let log = std::env::var("WATCHBELL_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
+        let serve = Serve::only(database, &["dispatcher"])
+            .with("--config-url", config)
+            .env("RUST_LOG", log);
+        let process = Some(serve.start().await);
+        let name = format!("dispatcher {}", self.indices("dispatcher").len());
+        self.parts.push(Part { name, serve, process });
+    }
+
+    /// Stops one in an orderly way, and starts it again.
+    pub(crate) async fn restart(&mut self, index: usize) {
+        let part = &mut self.parts[index];
+        if let Some(process) = part.process.take() {
+            process.terminate().await;
+        }
+        part.process = Some(part.serve.start().await);
+    }
+
+    /// Stops one in an orderly way for good.
+    pub(crate) async fn remove(&mut self, index: usize) {
+        if let Some(process) = self.parts.remove(index).process {
+            process.terminate().await;
+        }
     }
 
     /// Waits until all serve.

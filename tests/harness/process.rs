@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tonic::transport::Endpoint;
@@ -22,6 +22,8 @@ pub(crate) struct Serve {
     operators: SocketAddr,
     /// Memory that it may write, in bytes.
     memory: Option<u64>,
+    /// Where its log goes; the test's own output without.
+    log: Option<PathBuf>,
 }
 
 /// A process that serves. Dies with its value.
@@ -49,6 +51,7 @@ impl Serve {
             address: free_address(),
             operators: free_address(),
             memory: None,
+            log: None,
         }
     }
 
@@ -74,6 +77,12 @@ impl Serve {
     /// One more environment variable.
     pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
+        self
+    }
+
+    /// Its log goes into this file.
+    pub(crate) fn log_to(mut self, file: &Path) -> Self {
+        self.log = Some(file.to_owned());
         self
     }
 
@@ -179,6 +188,9 @@ impl Serve {
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
+        if let Some(log) = &self.log {
+            command.stderr(std::fs::File::create(log).expect("the log can be written"));
+        }
         command
     }
 }
@@ -257,6 +269,15 @@ impl Process {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
         kilobytes.expect("a peak in kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) async fn terminate(mut self) {
+        self.signal("TERM");
+        eventually("the process stops", || {
+            std::future::ready(self.child.try_wait().expect("the process can be asked"))
+        })
+        .await;
     }
 
     /// `kill -9`.

@@ -1,9 +1,10 @@
-//! What the Dispatcher's tables say, for what no RPC shows: leases, and the log as a whole.
+//! What the Dispatcher's tables say, for what no RPC shows: owners of shards, and the log as a whole.
 
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection, DbErr, QueryResult, Statement};
 use uuid::Uuid;
+use watchbell_model::shard::ShardId;
 use watchbell_store::{DatabaseSettings, Store};
 
 use super::{Database, eventually};
@@ -36,9 +37,9 @@ impl Rows {
         }
     }
 
-    /// Deliveries that have an owner or have not arrived.
+    /// Deliveries that have not arrived.
     pub(crate) async fn unfinished(&self) -> i64 {
-        self.number("SELECT COUNT(*) AS n FROM deliveries WHERE lease_owner IS NOT NULL OR state <> 5")
+        self.number("SELECT COUNT(*) AS n FROM deliveries WHERE state <> 5")
             .await
     }
 
@@ -51,6 +52,26 @@ impl Rows {
     pub(crate) async fn replicas(&self) -> Option<HashSet<Uuid>> {
         let rows = self.ask("SELECT id FROM replicas").await.ok()?;
         Some(rows.iter().map(|row| row.try_get("", "id").unwrap()).collect())
+    }
+
+    /// How many shards each living replica owns.
+    pub(crate) async fn shares(&self) -> HashMap<Uuid, i64> {
+        let sql = "SELECT s.owner AS id, COUNT(*) AS n FROM shards s JOIN replicas r ON r.id = s.owner GROUP BY s.owner";
+        let rows = eventually("the shards can be read", || async { self.ask(sql).await.ok() }).await;
+        let share = |row: &QueryResult| (row.try_get("", "id").unwrap(), row.try_get("", "n").unwrap());
+        rows.iter().map(share).collect()
+    }
+
+    /// The address of the replica that owns a shard.
+    pub(crate) async fn owner(&self, shard: ShardId) -> String {
+        let sql =
+            format!("SELECT r.address FROM shards s JOIN replicas r ON r.id = s.owner WHERE s.id = {shard}");
+        let rows = eventually("the shard has an owner", || async {
+            let rows = self.ask(&sql).await.ok()?;
+            (!rows.is_empty()).then_some(rows)
+        })
+        .await;
+        rows[0].try_get("", "address").unwrap()
     }
 
     /// How many attempts the log has of each delivery, by channel and event.

@@ -77,6 +77,41 @@ impl Caller {
         }
     }
 
+    /// The code that the same request has by JSON over HTTP.
+    pub(super) async fn code_by_json(&self, rpc: &MethodDescriptor, request: &serde_json::Value) -> Code {
+        let path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
+        let credential = self
+            .credential
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"));
+        let body = request.to_string();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: watchbell\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n{}\r\n{body}",
+            body.len(),
+            credential.collect::<String>()
+        );
+        let mut stream = TcpStream::connect(self.address)
+            .await
+            .expect("the server answers");
+        stream.write_all(request.as_bytes()).await.expect("it listens");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        let answer = String::from_utf8(answer).expect("text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let body: serde_json::Value =
+            serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+        if head.starts_with("HTTP/1.1 200") {
+            return Code::Ok;
+        }
+        let code = body["code"].as_str().expect("a code").to_uppercase();
+        let named = |number: &i32| match Code::from_i32(*number) {
+            Code::Cancelled => code == "CANCELED",
+            known => format!("{known:?}").to_uppercase() == code.replace('_', ""),
+        };
+        Code::from_i32((1..=16).find(named).unwrap_or_else(|| panic!("{code}")))
+    }
+
     /// The status of a page.
     pub(super) async fn get(&self, path: &str) -> u16 {
         let mut stream = TcpStream::connect(self.address)

@@ -14,10 +14,13 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         "RouterService/EmitStream",
         r#"{"team_id": "$team", "event": {"type": "user.login", "data": {}}}"#,
     ),
+    ("RouterService/Backtest", r#"{"team_id": "$team"}"#),
+    ("RouterService/CheckTeamConfig", r#"{"team_id": "$team"}"#),
     (
         "RouterService/Explain",
         r#"{"team_id": "$team", "event": {"type": "user.login", "data": {}}}"#,
     ),
+    ("TeamService/GetSelf", "{}"),
     ("TeamService/ListTeams", "{}"),
     ("TeamService/GetTeam", r#"{"team_id": "$team"}"#),
     (
@@ -52,7 +55,16 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         "TeamService/DeleteApiKey",
         r#"{"team_id": "$team", "api_key_id": "$key"}"#,
     ),
+    (
+        "TeamService/CreatePortalSession",
+        r#"{"team_id": "$team", "member_id": "$member"}"#,
+    ),
     ("TeamService/GetIntegrationStatus", r#"{"team_id": "$team"}"#),
+    ("TeamService/ListConfigChanges", r#"{"team_id": "$team"}"#),
+    (
+        "TeamService/RevertConfigChange",
+        r#"{"team_id": "$team", "revision": "3", "validate_only": true}"#,
+    ),
     ("ChannelService/ListChannels", r#"{"team_id": "$team"}"#),
     (
         "ChannelService/GetChannel",
@@ -131,6 +143,19 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"team_id": "$team", "document": "version: 1", "validate_only": true}"#,
     ),
     ("RoutingService/ExportTeamConfig", r#"{"team_id": "$team"}"#),
+    ("SilenceService/ListSilences", r#"{"team_id": "$team"}"#),
+    (
+        "SilenceService/GetSilence",
+        r#"{"team_id": "$team", "silence_id": "$silence"}"#,
+    ),
+    (
+        "SilenceService/CreateSilence",
+        r#"{"team_id": "$team", "silence": {"comment": "no end"}, "validate_only": true}"#,
+    ),
+    (
+        "SilenceService/ExpireSilence",
+        r#"{"team_id": "$team", "silence_id": "$silence"}"#,
+    ),
     (
         "PreferenceService/GetPreferences",
         r#"{"team_id": "$team", "member_id": "$member"}"#,
@@ -184,6 +209,14 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"team_id": "$team", "name": "$event_type"}"#,
     ),
     ("SnapshotService/GetTeamSnapshot", r#"{"team_id": "$team"}"#),
+    (
+        "SnapshotService/GetPastTeamSnapshot",
+        r#"{"team_id": "$team", "as_of_time": "2100-01-01T00:00:00Z"}"#,
+    ),
+    (
+        "SnapshotService/DraftTeamSnapshot",
+        r#"{"team_id": "$team", "document": "version: 1"}"#,
+    ),
     ("SnapshotService/FollowChanges", "{}"),
     ("SnapshotService/WatchChanges", "{}"),
     (
@@ -212,6 +245,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
     (
         "DispatcherService/SendTest",
         r#"{"team_id": "$team", "channel_id": "$channel"}"#,
+    ),
+    (
+        "DispatcherService/RenderPreview",
+        r#"{"team_id": "$team", "channel_id": "$channel", "event": {"type": "finding.created"}}"#,
     ),
     (
         "DispatcherService/ListDeliveries",
@@ -246,6 +283,25 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"team_id": "$team", "channel_id": "$channel"}"#,
     ),
     ("DispatcherService/GetChannelStats", r#"{"team_id": "$team"}"#),
+    ("DispatcherService/WatchOwners", "{}"),
+    ("AlertService/ListAlerts", r#"{"team_id": "$team"}"#),
+    (
+        "AlertService/GetAlert",
+        r#"{"team_id": "$team", "key": "$alert"}"#,
+    ),
+    (
+        "AlertService/AcknowledgeAlert",
+        r#"{"team_id": "$team", "key": "$alert"}"#,
+    ),
+    (
+        "AlertService/SnoozeAlert",
+        r#"{"team_id": "$team", "key": "$alert", "end_time": "$soon"}"#,
+    ),
+    (
+        "AlertService/ResolveAlert",
+        r#"{"team_id": "$team", "key": "$alert"}"#,
+    ),
+    ("AlertService/WatchAlerts", r#"{"team_id": "$team"}"#),
     (
         "InboxService/ListNotifications",
         r#"{"team_id": "$team", "member_id": "$member"}"#,
@@ -259,11 +315,19 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"team_id": "$team", "member_id": "$member", "notification_ids": ["$notification"]}"#,
     ),
     (
+        "InboxService/MarkUnread",
+        r#"{"team_id": "$team", "member_id": "$member", "notification_ids": ["$notification"]}"#,
+    ),
+    (
         "InboxService/MarkAllRead",
         r#"{"team_id": "$team", "member_id": "$member"}"#,
     ),
     (
         "InboxService/Archive",
+        r#"{"team_id": "$team", "member_id": "$member", "notification_ids": ["$notification"]}"#,
+    ),
+    (
+        "InboxService/Unarchive",
         r#"{"team_id": "$team", "member_id": "$member", "notification_ids": ["$notification"]}"#,
     ),
     (

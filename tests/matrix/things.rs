@@ -9,6 +9,9 @@ use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::dispatcher::v1::{ListDeliveriesRequest, ListNotificationsRequest};
 use watchbell_contracts::event::v1::Mention;
 use watchbell_contracts::event::v1::mention::Who;
+use watchbell_model::ChannelKind;
+use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_model::convert::{FromWire as _, timestamp};
 use watchbell_runtime::auth::hash_key;
 
 use crate::harness::{Client, eventually, finding};
@@ -28,9 +31,12 @@ impl Things {
             ("$email", id("chn")),
             ("$rule", id("rul")),
             ("$mention_rule", id("rul")),
+            ("$silence", id("sil")),
             ("$key", id("key")),
             ("$event_type", "made.up".to_owned()),
             ("$event", "made-up".to_owned()),
+            ("$alert", "finding_id=made-up".to_owned()),
+            ("$soon", soon()),
             ("$delivery", id("dlv")),
             ("$notification", id("ntf")),
             ("$key_sha256", sha256(key)),
@@ -91,6 +97,24 @@ impl Things {
             .create_mention_rule(mention)
             .await
             .expect("a mention rule");
+        let end = SystemClock::new().now() + chrono::TimeDelta::hours(1);
+        let silence = config::CreateSilenceRequest {
+            team_id: team_id.clone(),
+            silence: Some(config::Silence {
+                kinds: vec![ChannelKind::Teams.to_wire()],
+                end_time: Some(timestamp(end)),
+                comment: "s".to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let silence = admin
+            .silences()
+            .create_silence(silence)
+            .await
+            .expect("a silence")
+            .into_inner()
+            .silence;
         let key = config::CreateApiKeyRequest {
             team_id: team_id.clone(),
             api_key: Some(config::ApiKey {
@@ -157,8 +181,11 @@ impl Things {
                 "$mention_rule",
                 mention.into_inner().mention_rule.unwrap_or_default().id,
             ),
+            ("$silence", silence.unwrap_or_default().id),
             ("$key", key.unwrap_or_default().id),
             ("$event_type", event_type),
+            ("$alert", format!("finding_id={event}")),
+            ("$soon", soon()),
             ("$event", event),
             ("$delivery", delivery.await),
             ("$notification", notification.await),
@@ -208,6 +235,11 @@ impl Things {
 }
 
 /// How Config knows a key.
+/// An instant that lies ahead.
+fn soon() -> String {
+    (SystemClock::new().now() + chrono::TimeDelta::hours(1)).to_rfc3339()
+}
+
 fn sha256(key: &str) -> String {
     BASE64.encode(hash_key(key))
 }

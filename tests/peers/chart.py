@@ -21,6 +21,8 @@ from pip._vendor import certifi
 ROOT = pathlib.Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/watchbell"
 ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
+DASHBOARD = ROOT / "deploy/grafana/watchbell.json"
+CLOUDNATIVE_PG = ROOT / "deploy/cloudnative-pg"
 
 KUBERNETES = ["1.25", "1.33"]
 # Kinds of the Prometheus operator, of which Kubernetes has no schema.
@@ -67,6 +69,8 @@ REFUSED = {
     "tokens of users for no audience": ["--set", "settings.auth.jwt.jwks_url=https://id/keys,settings.auth.jwt.issuer=id"],
     "an Ingress without a host": ["--set", "ingress.grpc.enabled=true"],
     "no Dispatcher": ["--set", "dispatcher.replicas=0"],
+    "autoscaling without a goal": ["--set", "router.autoscaling.maxReplicas=3"],
+    "a digest that is none": ["--set", "image.digest=latest"],
 }
 
 
@@ -79,7 +83,8 @@ def main(binary: str, helm: str) -> None:
         refused = subprocess.run([helm, "template", "bell", CHART, *arguments], capture_output=True, text=True)
         assert refused.returncode and "values don't meet" in refused.stderr, f"{name} is not refused: {refused.stderr}"
     defaults = rendered(helm)
-    assert {"Secret", "Ingress", "PodDisruptionBudget"}.isdisjoint(kinds(defaults)), kinds(defaults)
+    opt_in = {"Secret", "Ingress", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"}
+    assert opt_in.isdisjoint(kinds(defaults)), kinds(defaults)
     for name in ["single", "split", "existing"]:
         manifests = rendered(helm, "--values", CHART / "ci" / f"{name}-values.yaml")
         secrets_are_nowhere_else(manifests)
@@ -91,8 +96,52 @@ def main(binary: str, helm: str) -> None:
         assert rule["spec"] == yaml.safe_load(ALERTS.read_text()), "the alerts are not those of deploy/prometheus"
         for workload in workloads(manifests):
             serves(binary, workload, manifests)
+        if name == "split":
+            scales(manifests)
+            assert json.loads(dashboard(manifests)) == json.loads(DASHBOARD.read_text())
     for workload in workloads(defaults):
         serves(binary, workload, defaults)
+    uses_the_cluster(rendered(helm, "--values", CLOUDNATIVE_PG / "values.yaml"))
+
+
+def scales(manifests: list[dict]) -> None:
+    """A workload that an autoscaler sizes states no number of its own, which each upgrade would set it back to."""
+    sized = {
+        (manifest["spec"]["scaleTargetRef"]["kind"], manifest["spec"]["scaleTargetRef"]["name"])
+        for manifest in manifests
+        if manifest["kind"] == "HorizontalPodAutoscaler"
+    }
+    unsized = {(each["kind"], each["metadata"]["name"]) for each in workloads(manifests) if "replicas" not in each["spec"]}
+    assert sized == unsized and len(sized) == 2, (sized, unsized)
+
+
+def dashboard(manifests: list[dict]) -> str:
+    return next(manifest["data"]["watchbell.json"] for manifest in manifests if "dashboard" in manifest["metadata"]["name"])
+
+
+def ready_by_helm_test(manifests: list[dict], url: str) -> None:
+    """The pod of `helm test` finds a service that is ready, and fails when one is not there."""
+    pod = next(manifest for manifest in manifests if manifest["kind"] == "Pod")
+    bash, flag, script, name, *_services = pod["spec"]["containers"][0]["command"]
+    host, port = url.removeprefix("http://").split(":")
+    script = script.replace("/7700", f"/{port}")
+    for asked, code in [([host], 0), ([host, "127.0.0.254"], 1)]:
+        ran = subprocess.run([bash, flag, script, name, *asked], capture_output=True, text=True, timeout=60)
+        assert ran.returncode == code and f"{host}: 200" in ran.stdout, ran.stdout + ran.stderr
+
+
+def uses_the_cluster(manifests: list[dict]) -> None:
+    """The services that have a database take its URL from the Secret that the operator writes for the application."""
+    cluster = yaml.safe_load((CLOUDNATIVE_PG / "cluster.yaml").read_text())
+    assert cluster["spec"]["postgresql"]["synchronous"]["number"] < cluster["spec"]["instances"] - 1
+    variables = [
+        variable
+        for workload in workloads(manifests)
+        for variable in workload["spec"]["template"]["spec"]["containers"][0]["env"]
+        if variable["name"] == "WATCHBELL__DATABASE__URL"
+    ]
+    reference = {"name": f"{cluster['metadata']['name']}-app", "key": "uri"}
+    assert variables and all(variable["valueFrom"]["secretKeyRef"] == reference for variable in variables), variables
 
 
 def rendered(helm: str, *arguments) -> list[dict]:
@@ -122,6 +171,8 @@ def refer_to_one_another(manifests: list[dict]) -> None:
     called |= {workload["spec"].get("serviceName") for workload in workloads(manifests)} - {None}
     for ingress in (manifest for manifest in manifests if manifest["kind"] == "Ingress"):
         called |= {path["backend"]["service"]["name"] for path in ingress["spec"]["rules"][0]["http"]["paths"]}
+    for pod in (manifest for manifest in manifests if manifest["kind"] == "Pod"):
+        called |= set(pod["spec"]["containers"][0]["command"][4:])
     assert called <= services, called - services
 
 
@@ -180,6 +231,8 @@ def serves(binary: str, workload: dict, manifests: list[dict]) -> None:
             for url in [*(said[1] + probe for probe in probes - waits), operators[1] + "/metrics"]:
                 with urllib.request.urlopen(url, timeout=30) as answer:
                     assert answer.status == 200, url
+            if not waits:
+                ready_by_helm_test(manifests, said[1])
             if "WATCHBELL__KEYS__ADMIN" in variables:
                 assert not pathlib.Path(directory, "admin.key").exists(), "a key was made although one is given"
         finally:

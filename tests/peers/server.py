@@ -28,6 +28,7 @@ class Client:
         self.channel = grpc.insecure_channel(address)
         grpc.channel_ready_future(self.channel).result(timeout=DEADLINE_SECONDS)
         self.pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
+        self.key = key
         self.metadata = [("authorization", f"Bearer {key}")]
 
     def call(self, service: str, method: str, request: dict) -> dict:

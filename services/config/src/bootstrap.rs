@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::api_key;
-use crate::store::{api_keys, join};
+use crate::store::{Resource, api_keys, join};
 
 impl Service {
     /// Whether nobody could call yet.
@@ -56,8 +56,10 @@ impl Service {
             key_sha256: hash.to_vec(),
             create_time: now,
             expire_time: None,
+            creator: None,
+            last_use_time: None,
         };
-        api_keys::insert(connection, row).await?;
+        api_key::Entity::add(connection, &row).await?;
         self.finish(change, false).await?;
         Ok(true)
     }

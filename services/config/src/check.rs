@@ -1,25 +1,22 @@
-//! What an admin may write, checked field by field: a draft comes out, or every violation at once. Whatever needs the
+//! Checks of what an admin writes, field by field: a draft comes out, or every violation at once. Whatever needs the
 //! database or the network (whether a channel exists, where a host name leads) is asked elsewhere, afterwards.
 
-mod channel;
-
 use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{self as wire, ApiKey, Preference, Scope as WireScope, Team};
 use watchbell_model::convert::{instant, optional};
 use watchbell_model::email;
-use watchbell_model::expression::Expression;
-use watchbell_model::ids::{MemberId, MentionRuleId, RuleId, TeamId};
+use watchbell_model::ids::{MemberId, MentionRuleId, RuleId, SilenceId, TeamId};
 use watchbell_model::member::Member;
 use watchbell_model::mention::MentionRule;
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::quiet_hours::time_zone;
 use watchbell_model::rule::{MAX_NAME_CHARS, Rule};
+use watchbell_model::silence::Silence;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Plan, Topic};
 use watchbell_runtime::auth::Scope;
-
-pub(crate) use channel::channel;
 
 type Checked<T> = Result<T, Violations>;
 
@@ -54,13 +51,10 @@ pub(crate) fn member(member: &wire::Member) -> Checked<Member> {
 
 /// A rule whose id is still to be given. That its channels exist is asked elsewhere.
 pub(crate) fn rule(rule: &wire::Rule) -> Checked<Rule> {
-    let mut violations = Violations::new();
-    let read = violations.take(Rule::try_from(&wire::Rule {
+    Rule::written(&wire::Rule {
         id: RuleId::from_uuid(Uuid::nil()).to_string(),
         ..rule.clone()
-    }));
-    violations.take_under("match", can_match(rule.r#match.as_ref()));
-    read.filter(|_| violations.is_empty()).ok_or(violations)
+    })
 }
 
 /// A mention rule whose id is still to be given.
@@ -71,19 +65,13 @@ pub(crate) fn mention_rule(rule: &wire::MentionRule) -> Checked<MentionRule> {
     })
 }
 
-/// That a filter's expression can be true. Asked only of what is saved now: what was saved before this was asked stays
-/// readable, and matches nothing.
-fn can_match(filter: Option<&wire::EventFilter>) -> Checked<()> {
-    // What does not parse is told by whoever parses the filter.
-    let expression = filter.and_then(|filter| filter.expression.trim().parse::<Expression>().ok());
-    match expression.as_ref().map(Expression::check) {
-        Some(Err(error)) => Err(Violations::one(
-            "expression",
-            reason::EXPRESSION,
-            error.to_string(),
-        )),
-        _ => Ok(()),
-    }
+/// A silence whose id is still to be given, and its beginning if it names none. Whether its time is over is asked elsewhere.
+pub(crate) fn silence(silence: &wire::Silence) -> Checked<Silence> {
+    Silence::checked(&wire::Silence {
+        id: SilenceId::from_uuid(Uuid::nil()).to_string(),
+        start_time: silence.start_time.or(Some(Timestamp::default())),
+        ..silence.clone()
+    })
 }
 
 pub(crate) struct ApiKeyDraft {
@@ -121,13 +109,13 @@ pub(crate) fn api_key(key: &ApiKey, now: DateTime<Utc>) -> Checked<ApiKeyDraft> 
     })
 }
 
-pub(crate) fn compliance_recipients(texts: &[String]) -> Checked<Vec<String>> {
+pub(crate) fn compliance_recipients(texts: &[String], field: &str) -> Checked<Vec<String>> {
     let mut violations = Violations::new();
-    let recipients = email::list(texts, "recipients", MAX_COMPLIANCE_RECIPIENTS, &mut violations);
+    let recipients = email::list(texts, field, MAX_COMPLIANCE_RECIPIENTS, &mut violations);
     violations.into_result(recipients.into_iter().map(String::from).collect())
 }
 
-/// What a member says of each topic, which may be to go back to its default. No topic twice.
+/// Reads a member's preferences, `None` for a topic's default. No topic twice.
 pub(crate) fn preferences(written: &[Preference]) -> Checked<Vec<(Topic, Option<Word>)>> {
     let mut violations = Violations::new();
     let mut said: Vec<(Topic, Option<Word>)> = Vec::new();
@@ -144,7 +132,8 @@ pub(crate) fn preferences(written: &[Preference]) -> Checked<Vec<(Topic, Option<
     violations.into_result(said)
 }
 
-fn scope(number: i32) -> Option<Scope> {
+/// The scope of a number of the contracts.
+pub(crate) fn scope(number: i32) -> Option<Scope> {
     match WireScope::try_from(number).ok()? {
         WireScope::Unspecified => None,
         WireScope::Emit => Some(Scope::Emit),

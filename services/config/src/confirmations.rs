@@ -6,30 +6,28 @@
 //! The email goes by the platform's server alone, and its link is made by the Dispatcher while it is sent, so that
 //! nobody of the team can read it and confirm in the recipient's place.
 
+pub(crate) mod asker;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ConnectionTrait;
-use serde_json::json;
-use tonic::Code;
 use uuid::Uuid;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{Channel, UnconfirmedRecipient};
-use watchbell_contracts::dispatcher::v1::SubmitRequest;
-use watchbell_contracts::event::v1::event::Payload;
-use watchbell_contracts::event::v1::route::Target;
-use watchbell_contracts::event::v1::{AddressTarget, Event, Reason, Route};
-use watchbell_model::convert::{FromWire, timestamp};
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
-use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
+use watchbell_model::{ChannelKind, EmailAddress};
 use watchbell_runtime::problem::Problem;
 
+use crate::author::{Author, Writer};
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::confirmation::Model;
-use crate::store::entities::member;
-use crate::store::{Resource, channels, confirmations, teams};
+use crate::store::entities::{channel, member};
+use crate::store::history::{AskedRecipient, Kind, State};
+use crate::store::{Resource, confirmations, teams};
 
 /// For how long a link works.
 const LIFE: TimeDelta = TimeDelta::days(14);
@@ -40,10 +38,9 @@ const PERIOD: TimeDelta = TimeDelta::days(30);
 const MAX_A_DAY: u64 = 5;
 /// The most addresses of a team that have not confirmed.
 const MAX_UNCONFIRMED: u64 = 1_000;
-const BATCH: u64 = 100;
 /// The longest name of a team that an email to a stranger shows, in characters.
 const MAX_NAME: usize = 60;
-/// Whose mailboxes are everybody's: a member there says nothing of the others.
+/// Domains where anybody may have a mailbox: a member there does not vouch for the others.
 const PUBLIC_DOMAINS: [&str; 20] = [
     "aol.com",
     "fastmail.com",
@@ -67,39 +64,19 @@ const PUBLIC_DOMAINS: [&str; 20] = [
     "yandex.ru",
 ];
 
-/// The type of the event that asks.
-const TYPE: &str = "recipient.confirmation";
-/// The reason's word, by which the Dispatcher knows the email.
-const CODE: &str = "recipient_confirmation";
-
 /// Every address that a team's lists name, by key.
 pub(crate) struct Listed(BTreeMap<String, EmailAddress>);
 
-/// Those of a team's recipients who have not confirmed, by key.
+/// Recipients of a team that have not confirmed, by key.
 pub(crate) struct Unconfirmed(HashMap<String, Model>);
 
-/// Who may be mailed without having been asked.
+/// Addresses that may be mailed without having been asked.
 #[derive(Debug, Default)]
 pub(crate) struct Trusted {
-    /// Those of the team's members.
+    /// Domains of the team's members.
     pub(crate) domains: Vec<String>,
     /// Addresses that have confirmed.
     pub(crate) confirmed: Vec<String>,
-}
-
-/// Loop that sends the emails.
-#[derive(Debug)]
-pub struct ConfirmationAsker {
-    service: Service,
-}
-
-/// What became of an email that was due.
-enum Sent {
-    Yes,
-    /// The address is no recipient any more, or the email stays due; others go on.
-    No,
-    /// The Dispatcher takes none at present.
-    Unavailable,
 }
 
 // === impl Listed ===
@@ -107,7 +84,7 @@ enum Sent {
 impl Listed {
     pub(crate) async fn read(connection: &impl ConnectionTrait, team: TeamId) -> Result<Self> {
         let mut listed = Vec::new();
-        for row in channels::all(connection, team).await? {
+        for row in channel::Entity::all(connection, team).await? {
             if row.kind()? == ChannelKind::Email
                 && let Some(Destination::Email(email)) = row.to_message(DateTime::UNIX_EPOCH)?.destination
             {
@@ -137,6 +114,27 @@ impl Unconfirmed {
         ))
     }
 
+    /// Those of a state of the past.
+    pub(crate) fn of_state(state: &State, team: TeamId, at: DateTime<Utc>) -> Result<Self> {
+        let asked = state.all::<AskedRecipient>(Kind::Recipient)?.into_iter();
+        let unconfirmed = asked.filter(|(_, asked)| !asked.confirmed).map(|(key, asked)| {
+            let row = Model {
+                team_id: team.as_uuid(),
+                address_key: key.to_owned(),
+                address: asked.address,
+                mailbox: String::new(),
+                nonce: Uuid::nil(),
+                ask_time: at,
+                confirm_time: None,
+                sent_count: 0,
+                send_time: None,
+                due: false,
+            };
+            (key.to_owned(), row)
+        });
+        Ok(Self(unconfirmed.collect()))
+    }
+
     fn of(&self, address: &str) -> Option<&Model> {
         self.0.get(&address.to_ascii_lowercase())
     }
@@ -149,7 +147,7 @@ impl Unconfirmed {
         }
     }
 
-    /// The same for those who send: they find among the recipients only who has confirmed.
+    /// Leaves only confirmed recipients in a channel, for services that send.
     pub(crate) fn withhold(&self, channel: &mut Channel) {
         self.show(channel);
         if let Some(Destination::Email(email)) = &mut channel.destination {
@@ -171,7 +169,7 @@ impl Unconfirmed {
         self.0.values().map(|row| row.address.clone()).collect()
     }
 
-    /// Those whom the team's lists name.
+    /// Recipients that the team's lists name.
     pub(crate) fn listed(&self, listed: &Listed) -> Vec<UnconfirmedRecipient> {
         let mut rows: Vec<_> = self
             .0
@@ -349,8 +347,9 @@ pub(crate) async fn resend(
     service: &Service,
     team: TeamId,
     address: &EmailAddress,
+    by: &Writer,
 ) -> Result<UnconfirmedRecipient> {
-    let change = service.change(team).await?;
+    let change = service.change(team, by).await?;
     let connection = change.connection();
     let found = confirmations::find(connection, team, &address.key()).await?;
     let listed = Listed::read(connection, team).await?;
@@ -379,8 +378,8 @@ pub(crate) async fn resend(
     Ok(shown)
 }
 
-/// What a link stands for.
-pub(crate) struct Asked {
+/// The confirmation that a link asks for.
+pub(crate) struct LinkState {
     pub(crate) team_name: String,
     pub(crate) confirmed: bool,
     pub(crate) outdated: bool,
@@ -391,7 +390,7 @@ pub(crate) async fn inspect(
     connection: &impl ConnectionTrait,
     confirmation: &watchbell_model::confirmation::Confirmation,
     now: DateTime<Utc>,
-) -> Result<Asked> {
+) -> Result<LinkState> {
     let team = confirmation.team;
     let key = confirmation.address.key();
     let row = confirmations::find(connection, team, &key).await?;
@@ -404,7 +403,7 @@ pub(crate) async fn inspect(
     } else {
         String::new()
     };
-    Ok(Asked {
+    Ok(LinkState {
         team_name,
         confirmed,
         outdated: !good,
@@ -415,8 +414,9 @@ pub(crate) async fn inspect(
 pub(crate) async fn confirm(
     service: &Service,
     confirmation: &watchbell_model::confirmation::Confirmation,
+    by: Author,
 ) -> Result<bool> {
-    let change = service.change(confirmation.team).await?;
+    let change = service.change(confirmation.team, by).await?;
     let asked = inspect(change.connection(), confirmation, change.now()).await?;
     if asked.confirmed || asked.outdated {
         return Ok(asked.confirmed);
@@ -441,152 +441,6 @@ fn shown_name(name: &str) -> String {
         .iter()
         .any(|part| name.to_ascii_lowercase().contains(part));
     if links { "A team".to_owned() } else { name }
-}
-
-// === impl ConfirmationAsker ===
-
-impl ConfirmationAsker {
-    /// An asker of this service's recipients.
-    pub fn new(service: Service) -> Self {
-        Self { service }
-    }
-
-    /// Sends what is due; answers how much was. Without a Dispatcher everything waits.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn tick(&self) -> Result<u64> {
-        let service = &self.service;
-        if !service.dispatcher().is_attached() || !service.confirms_recipients() {
-            return Ok(0);
-        }
-        let (mut sent, mut last) = (0, None);
-        loop {
-            let (reader, day) = (service.store().reader(), service.now() - TimeDelta::days(1));
-            let page = confirmations::due_all_teams(reader, day, MAX_A_DAY, last.as_ref(), BATCH).await?;
-            last = page.last().cloned();
-            if last.is_none() {
-                return Ok(sent);
-            }
-            for row in page {
-                match self.send(row).await? {
-                    Sent::Yes => sent += 1,
-                    Sent::No => {}
-                    Sent::Unavailable => return Ok(sent),
-                }
-            }
-        }
-    }
-
-    async fn send(&self, row: Model) -> Result<Sent> {
-        let service = &self.service;
-        let (team, now, reader) = (row.team(), service.now(), service.store().reader());
-        if !Listed::read(reader, team).await?.has(&row.address_key) {
-            self.note(Model { due: false, ..row }).await?;
-            return Ok(Sent::No);
-        }
-        let today = confirmations::sent_all_teams(reader, &row.mailbox, now - TimeDelta::days(1)).await?;
-        if today >= MAX_A_DAY {
-            return Ok(Sent::No);
-        }
-        let name = shown_name(&teams::get(reader, team).await?.display_name);
-        match service.dispatcher().submit(self.request(&row, &name)).await {
-            Ok(()) => {}
-            Err(status) if status.code() == Code::InvalidArgument => {
-                tracing::error!(%team, %status, "the Dispatcher refused a confirmation email");
-            }
-            // The team's own bound: other teams' emails still go.
-            Err(status) if status.code() == Code::ResourceExhausted => return Ok(Sent::No),
-            Err(status) => {
-                tracing::warn!(%team, %status, "confirmation emails will be sent later");
-                return Ok(Sent::Unavailable);
-            }
-        }
-        let sent_count = row.sent_count + 1;
-        self.note(Model {
-            due: false,
-            sent_count,
-            send_time: Some(now),
-            ..row
-        })
-        .await?;
-        Ok(Sent::Yes)
-    }
-
-    /// Forgets who was asked long ago and is no recipient any more.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn prune(&self) -> Result<u64> {
-        let service = &self.service;
-        let before = service.now() - PERIOD;
-        let (mut forgotten, mut last) = (0, None);
-        loop {
-            let page = confirmations::stale_all_teams(service.store().reader(), before, last.as_ref(), BATCH)
-                .await?;
-            last = page.last().cloned();
-            if last.is_none() {
-                return Ok(forgotten);
-            }
-            for row in page {
-                let listed = Listed::read(service.store().reader(), row.team()).await?;
-                if !listed.has(&row.address_key) {
-                    confirmations::delete(service.store().writer(), &row).await?;
-                    forgotten += 1;
-                }
-            }
-        }
-    }
-
-    /// Writes a row that may have been confirmed or renewed meanwhile: then that stays.
-    async fn note(&self, row: Model) -> Result<()> {
-        let transaction = self.service.store().begin().await?;
-        let now = confirmations::find(&transaction, row.team(), &row.address_key).await?;
-        if now.is_some_and(|now| now.nonce == row.nonce && !now.is_confirmed()) {
-            confirmations::put(&transaction, row).await?;
-        }
-        Ok(transaction.commit().await?)
-    }
-
-    fn request(&self, row: &Model, team_name: &str) -> SubmitRequest {
-        let brand = self.service.brand();
-        let event = Event {
-            id: format!("{TYPE}:{}:{}", row.nonce.simple(), row.sent_count),
-            r#type: TYPE.to_owned(),
-            severity: Severity::Info.to_wire(),
-            category: Category::SystemNotification.to_wire(),
-            source: brand.source(),
-            occurred_at: Some(timestamp(row.ask_time)),
-            title: format!("Confirm that you want emails of “{team_name}”"),
-            subject: row.address.clone(),
-            payload: Some(Payload::DataJson(
-                json!({ "team": team_name, "confirmation": row.nonce.to_string() })
-                    .to_string()
-                    .into_bytes()
-                    .into(),
-            )),
-            ..Event::default()
-        };
-        let route = Route {
-            kind: ChannelKind::Email.to_wire(),
-            target: Some(Target::Address(AddressTarget {
-                address: row.address.clone(),
-                ..AddressTarget::default()
-            })),
-            reason: Some(Reason {
-                code: CODE.to_owned(),
-                sentence: "The address is asked once whether it wants the team's emails.".to_owned(),
-                rule_id: String::new(),
-            }),
-            mentions: Vec::new(),
-        };
-        SubmitRequest {
-            team_id: row.team().to_string(),
-            event: Some(event),
-            routes: vec![route],
-            ..SubmitRequest::default()
-        }
-    }
 }
 
 #[cfg(test)]

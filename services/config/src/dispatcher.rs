@@ -1,21 +1,25 @@
-//! What Config asks of the Dispatcher, which is attached after both are open, since each needs the other. Config works
+//! Config's calls to the Dispatcher, which is attached after both are open, since each needs the other. Config works
 //! without it: what the Dispatcher knows is then left out, and what is to be told waits in a row.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use tonic::Status;
 use watchbell_contracts::api::{DispatcherApi, boxed};
-use watchbell_contracts::dispatcher::v1::{ChannelStats, GetChannelStatsRequest, SubmitRequest};
+use watchbell_contracts::dispatcher::v1::{
+    AcceptedEvent, ChannelStats, GetChannelStatsRequest, ListEventsRequest, SubmitRequest,
+};
+use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::{self, Problem};
 
-/// How long an admin waits for what only the Dispatcher knows.
+/// The longest wait of an admin for the Dispatcher's answer.
 const STATS_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a commit may take.
+/// The longest time of a commit.
 const COMMIT: Duration = Duration::from_secs(10);
 
 /// The Dispatcher, once it is there.
@@ -34,7 +38,7 @@ impl Link {
         self.0.get().is_some()
     }
 
-    /// How a team's channels fare; `None` when nobody can say.
+    /// Statistics of a team's channels; `None` when the Dispatcher does not answer.
     pub(crate) async fn stats(&self, team: TeamId) -> Option<Vec<ChannelStats>> {
         let request = GetChannelStatsRequest {
             team_id: team.to_string(),
@@ -48,6 +52,34 @@ impl Link {
             }
             Err(_) => {
                 tracing::warn!(%team, "channel stats timed out");
+                None
+            }
+        }
+    }
+
+    /// The newest of a team's events that were accepted since then, a page at most; `None` when the Dispatcher does not
+    /// answer.
+    pub(crate) async fn newest_events(
+        &self,
+        team: TeamId,
+        since: DateTime<Utc>,
+        most: i32,
+    ) -> Option<Vec<AcceptedEvent>> {
+        let request = ListEventsRequest {
+            team_id: team.to_string(),
+            page_size: most,
+            accept_start_time: Some(timestamp(since)),
+            ..ListEventsRequest::default()
+        };
+        let asked = self.0.get()?.list_events(internal_request(request));
+        match tokio::time::timeout(STATS_TIMEOUT, asked).await {
+            Ok(Ok(answer)) => Some(answer.into_inner().events),
+            Ok(Err(status)) => {
+                tracing::warn!(%team, %status, "the Dispatcher does not list events");
+                None
+            }
+            Err(_) => {
+                tracing::warn!(%team, "listing events timed out");
                 None
             }
         }

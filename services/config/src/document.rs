@@ -6,7 +6,7 @@
 //! section that the document leaves out stays as it is; one that it has is made equal.
 //!
 //! Things are named as people name them: a channel by its kind and name, a rule by its name and place, a mention rule
-//! by what it says, a member by the address. So a thing that keeps its name keeps its id, its health and its history.
+//! or silence by what it says, a member by the address. So a thing that keeps its name keeps its id, its health and its history.
 //!
 //! Secrets (`url`, `signing_secret`, `smtp.password`, the values of headers) are never exported. Given, they are
 //! compared with the opened ones; left out, they stay. References such as `${env:NAME}` are resolved by whoever sends
@@ -14,43 +14,49 @@
 
 mod apply;
 mod current;
+mod differences;
 mod entry;
 mod export;
+mod from_state;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod paths;
 mod plan;
 mod plan_channels;
 mod plan_rules;
+mod plan_silences;
+mod plan_state;
 mod read;
-mod read_channel;
-mod read_people;
 mod reader;
 pub mod references;
+mod shape;
 mod steps;
 mod text;
 mod tree;
+mod values;
 mod words;
 
 use std::collections::BTreeMap;
 
-use watchbell_contracts::config::v1::{Channel, DigestSettings, EventType, MentionRule, Rule};
+use watchbell_contracts::config::v1::{Channel, DigestSettings, EventType, MentionRule, Rule, Silence};
 use watchbell_model::preference::Preference as Word;
+use watchbell_model::violation::Violations;
 use watchbell_model::{ChannelKind, Topic};
 
 pub(crate) use apply::apply;
 pub(crate) use current::Current;
+pub(crate) use differences::{Differing, default_of, is_of_preferences};
 pub(crate) use export::export;
 pub(crate) use plan::plan;
+pub(crate) use plan_channels::secret_changes;
+pub(crate) use plan_state::{PersonStep, StatePlan, plan_state};
 pub(crate) use read::desired;
-use read_channel::LeftOut;
-pub(crate) use read_channel::in_document;
-pub(crate) use steps::{ConfigPlan, GuardCheck};
+use shape::Shape;
+pub(crate) use steps::{ConfigPlan, Context, GuardCheck};
 
 use crate::warnings::Known;
 
-/// What a document asks for. A section is absent when the document leaves it out. An entry with a violation may be among
-/// the others, so that what refers to it is not wrong as well.
+/// The configuration that a document asks for. A section is absent when the document leaves it out. An entry with a
+/// violation may be among the others, so that what refers to it is not wrong as well.
 #[derive(Default)]
 pub(crate) struct Desired {
     pub(crate) event_types: Option<Vec<Located<EventType>>>,
@@ -58,14 +64,16 @@ pub(crate) struct Desired {
     /// Some entry's kind or name cannot be told, so a name that no channel has may be that one's.
     has_unread_channels: bool,
     pub(crate) rules: Option<Vec<RuleDraft>>,
-    pub(crate) mentions: Option<Vec<MentionDraft>>,
+    /// With the addresses of members in the places of their ids.
+    pub(crate) mentions: Option<Vec<Located<MentionRule>>>,
+    pub(crate) silences: Option<Vec<SilenceDraft>>,
     /// By the address in lower case.
     preferences: Option<BTreeMap<String, PreferencesDraft>>,
     compliance_recipients: Option<Vec<String>>,
     digest: Option<DigestSettings>,
 }
 
-/// What is odd about what a document asks for, a sentence each.
+/// Warnings about a document, a sentence each.
 pub(crate) fn warnings(current: &Current, desired: &Desired) -> Vec<String> {
     let known = match &desired.event_types {
         Some(types) => Known::with(types.iter().map(|placed| placed.message.name.as_str())),
@@ -74,11 +82,21 @@ pub(crate) fn warnings(current: &Current, desired: &Desired) -> Vec<String> {
     let channels = desired.channels.iter().flatten();
     let rules = desired.rules.iter().flatten();
     let mentions = desired.mentions.iter().flatten();
+    let silences = desired.silences.iter().flatten();
     channels
         .flat_map(|channel| known.of_channel(&channel.message))
         .chain(rules.flat_map(|rule| known.of_rule(&rule.message)))
         .chain(mentions.flat_map(|rule| known.of_mention_rule(&rule.message)))
+        .chain(silences.flat_map(|silence| known.of_silence(&silence.message)))
         .collect()
+}
+
+/// Violations of a channel, at the paths below it in the document.
+pub(crate) fn in_document(channel: &Channel, violations: Violations) -> Violations {
+    match ChannelKind::of(channel) {
+        Some(kind) => Shape::channel(kind).in_document(violations),
+        None => violations,
+    }
 }
 
 /// A message and its place in the document.
@@ -92,7 +110,6 @@ pub(crate) struct ChannelDraft {
     path: String,
     kind: ChannelKind,
     message: Channel,
-    is_default: bool,
     left_out: LeftOut,
 }
 
@@ -102,27 +119,40 @@ pub(crate) struct RuleDraft {
     send: Vec<ChannelRef>,
 }
 
-/// A mention rule, whose members are still addresses.
-pub(crate) struct MentionDraft {
-    message: MentionRule,
-    members: Vec<MemberRef>,
-}
-
-/// The place of a member in a list of mentions, and what the document calls the member.
-struct MemberRef {
+/// A silence, whose channels are still names.
+pub(crate) struct SilenceDraft {
     path: String,
-    index: usize,
-    address: String,
+    message: Silence,
+    channels: Vec<ChannelRef>,
 }
 
-/// What a document calls a channel.
+/// The secrets that a document does not speak of, which a channel must have already.
+struct LeftOut {
+    smtp_password: bool,
+    /// Their places in the list.
+    headers: Vec<usize>,
+}
+
+/// A channel as a document names it.
 struct ChannelRef {
     path: String,
     kind: Option<ChannelKind>,
     name: String,
 }
 
-/// What a member says.
+// === impl ChannelRef ===
+
+impl ChannelRef {
+    /// The channels that it may mean.
+    fn among<'k>(&self, channels: &'k [plan_channels::Known]) -> Vec<&'k plan_channels::Known> {
+        let is_meant = |known: &&plan_channels::Known| {
+            known.name == self.name && self.kind.is_none_or(|kind| kind == known.kind)
+        };
+        channels.iter().filter(is_meant).collect()
+    }
+}
+
+/// A member's preferences, and their place in the document.
 struct PreferencesDraft {
     path: String,
     words: BTreeMap<Topic, Word>,

@@ -1,4 +1,4 @@
-//! What can go wrong in Config, and how a caller is told.
+//! Errors of Config, and their form for callers.
 
 use sea_orm::DbErr;
 use watchbell_model::unsubscribe::BadKeys;
@@ -34,7 +34,7 @@ pub enum Error {
     },
 }
 
-/// What this module's callers return.
+/// A result of Config.
 pub type Result<T> = std::result::Result<T, Error>;
 
 // === impl Error ===

@@ -15,8 +15,8 @@ use watchbell_model::violation::Violations;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::entities::expression_failure::Model;
-use crate::store::entities::rule;
-use crate::store::{Resource, channels, expression_failures};
+use crate::store::entities::{channel, rule};
+use crate::store::{Resource, expression_failures};
 
 /// The most failures of one report.
 pub(crate) const MAX_REPORTED: usize = 2_000;
@@ -83,7 +83,7 @@ fn day(at: DateTime<Utc>) -> String {
 async fn of_team(connection: &impl ConnectionTrait, team: TeamId) -> Result<HashMap<String, Expression>> {
     let now = DateTime::UNIX_EPOCH;
     let mut found = Vec::new();
-    for row in channels::all(connection, team).await? {
+    for row in channel::Entity::all(connection, team).await? {
         found.extend(Expression::of_channel(&row.to_message(now)?));
     }
     for row in rule::Entity::all(connection, team).await? {
@@ -126,7 +126,7 @@ pub(crate) async fn note(service: &Service, team: TeamId, failures: &[Expression
     expression_failures::add(service.store().writer(), rows.into_values().collect()).await
 }
 
-/// What has failed in the last days, the newest failure first.
+/// Failures of the last days, the newest first.
 pub(crate) async fn failing(service: &Service, team: TeamId) -> Result<Vec<ExpressionFailure>> {
     let since = day(service.now() - SHOWN);
     let connection = service.store().reader();

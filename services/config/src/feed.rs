@@ -21,7 +21,7 @@ use crate::service::Service;
 use crate::store::changes::{self, Position};
 use crate::store::entities::change;
 
-/// How long to wait for a notice before looking all the same.
+/// Poll interval while no notice comes.
 const POLL: Duration = Duration::from_secs(5);
 /// How many changes one answer tells of. A follower that lacks more at its start takes everything as changed.
 const BATCH: u64 = 500;
@@ -30,14 +30,14 @@ const BATCH: u64 = 500;
 struct Follower {
     service: Service,
     notices: Subscription,
-    /// Where it stands; `None` before the first look of one that begins at the feed's end.
+    /// The position; `None` before the first look of a follower that begins at the feed's end.
     position: Option<Position>,
     looked: bool,
 }
 
-/// What one look found.
+/// The result of one look.
 struct Look {
-    /// Where the follower stood.
+    /// The follower's position.
     from: i64,
     position: Position,
     /// Anything may have changed.

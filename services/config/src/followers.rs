@@ -1,6 +1,6 @@
-//! Who follows the change feed, and how far each follower has acknowledged it. A change is answered only when every follower
-//! that is connected has acknowledged it, whichever replica it is connected to, so that what was answered binds every event
-//! emitted afterwards. A follower that does not answer for a second is not waited for again until it does.
+//! Followers of the change feed, and how far each has acknowledged it. A change is answered only when every follower
+//! that is connected has acknowledged it, whichever replica it is connected to, so that what was answered binds every
+//! event emitted afterwards. A follower that does not answer for a second is not waited for again until it does.
 //!
 //! Replicas tell one another on the store's bus what they have changed, that they have followers, and what these have
 //! acknowledged. A notice that is lost costs one answer a second.
@@ -22,11 +22,11 @@ use watchbell_store::listen::BusEvent;
 pub(crate) const CHANGES: &str = "config_changes";
 /// The bus channel on which a replica says what its followers have acknowledged.
 const FOLLOWERS: &str = "config_followers";
-/// How long an answer waits for followers.
+/// The longest wait of an answer for followers.
 const ACK_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a replica with followers says that it has some.
+/// The interval at which a replica announces that it has followers.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a replica that said so is believed.
+/// The time for which such an announcement holds.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The followers of this replica and the replicas that have some; cheap to clone.

@@ -4,11 +4,17 @@
 mod api_keys;
 mod catalog;
 mod channels;
+mod config_changes;
+mod crud;
 mod members;
 mod mention_rules;
+mod portal;
 mod preferences;
 mod recipients;
+mod revert;
 mod rules;
+mod self_info;
+mod silences;
 mod slack;
 mod snapshots;
 mod status;
@@ -19,7 +25,7 @@ mod unsubscribe;
 
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{
-    BoxStream, CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi,
+    BoxStream, CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi,
 };
 use watchbell_contracts::config::v1 as pb;
 use watchbell_model::ids::TeamId;
@@ -28,30 +34,37 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::PageLimits;
 
+use crate::author::{Call, Writer};
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::teams as teams_store;
 
-/// How many of anything a page has.
+/// Sizes of pages.
 const PAGE: PageLimits = PageLimits::new(50, 1000);
 
-/// Who a handler needs to know.
+/// The caller as a handler needs it.
 trait Caller: Sized {
-    fn from_request<T>(request: &Request<T>) -> std::result::Result<Self, Problem>;
+    fn from_request<T>(request: &Request<T>, method: &'static str) -> std::result::Result<Self, Problem>;
 }
 
 impl Caller for Principal {
-    fn from_request<T>(request: &Request<T>) -> std::result::Result<Self, Problem> {
+    fn from_request<T>(request: &Request<T>, _method: &'static str) -> std::result::Result<Self, Problem> {
         Principal::from_request(request)
     }
 }
 
+impl Caller for Writer {
+    fn from_request<T>(request: &Request<T>, method: &'static str) -> std::result::Result<Self, Problem> {
+        Writer::of(request, method)
+    }
+}
+
 /// For calls that carry their own proof.
-struct Anyone;
+struct Anyone(Call);
 
 impl Caller for Anyone {
-    fn from_request<T>(_request: &Request<T>) -> std::result::Result<Self, Problem> {
-        Ok(Self)
+    fn from_request<T>(request: &Request<T>, method: &'static str) -> std::result::Result<Self, Problem> {
+        Ok(Self(Call::of(request, method)))
     }
 }
 
@@ -62,7 +75,7 @@ macro_rules! rpcs {
         impl $api for Service {
             $(
                 async fn $rpc(&self, request: Request<$request>) -> std::result::Result<Response<$response>, Status> {
-                    let caller = Caller::from_request(&request)?;
+                    let caller = Caller::from_request(&request, stringify!($rpc))?;
                     $handler(self, caller, request.into_inner()).await.map(Response::new).map_err(into_status)
                 }
             )+
@@ -71,6 +84,7 @@ macro_rules! rpcs {
 }
 
 rpcs!(TeamApi {
+    get_self(pb::GetSelfRequest) -> pb::GetSelfResponse = self_info::get;
     list_teams(pb::ListTeamsRequest) -> pb::ListTeamsResponse = teams::list;
     get_team(pb::GetTeamRequest) -> pb::GetTeamResponse = teams::get;
     create_team(pb::CreateTeamRequest) -> pb::CreateTeamResponse = teams::create;
@@ -84,8 +98,11 @@ rpcs!(TeamApi {
     list_api_keys(pb::ListApiKeysRequest) -> pb::ListApiKeysResponse = api_keys::list;
     create_api_key(pb::CreateApiKeyRequest) -> pb::CreateApiKeyResponse = api_keys::create;
     delete_api_key(pb::DeleteApiKeyRequest) -> pb::DeleteApiKeyResponse = api_keys::delete;
+    create_portal_session(pb::CreatePortalSessionRequest) -> pb::CreatePortalSessionResponse = portal::create;
     get_integration_status(pb::GetIntegrationStatusRequest) -> pb::GetIntegrationStatusResponse
         = status::get;
+    list_config_changes(pb::ListConfigChangesRequest) -> pb::ListConfigChangesResponse = config_changes::list;
+    revert_config_change(pb::RevertConfigChangeRequest) -> pb::RevertConfigChangeResponse = revert::revert;
 });
 
 rpcs!(ChannelApi {
@@ -119,6 +136,13 @@ rpcs!(RoutingApi {
     export_team_config(pb::ExportTeamConfigRequest) -> pb::ExportTeamConfigResponse = team_config::export;
 });
 
+rpcs!(SilenceApi {
+    list_silences(pb::ListSilencesRequest) -> pb::ListSilencesResponse = silences::list;
+    get_silence(pb::GetSilenceRequest) -> pb::GetSilenceResponse = silences::get;
+    create_silence(pb::CreateSilenceRequest) -> pb::CreateSilenceResponse = silences::create;
+    expire_silence(pb::ExpireSilenceRequest) -> pb::ExpireSilenceResponse = silences::expire;
+});
+
 rpcs!(PreferenceApi {
     get_preferences(pb::GetPreferencesRequest) -> pb::GetPreferencesResponse = preferences::get;
     update_preferences(pb::UpdatePreferencesRequest) -> pb::UpdatePreferencesResponse = preferences::update;
@@ -149,6 +173,8 @@ rpcs!(CatalogApi {
 
 rpcs!(SnapshotApi {
     get_team_snapshot(pb::GetTeamSnapshotRequest) -> pb::GetTeamSnapshotResponse = snapshots::get;
+    get_past_team_snapshot(pb::GetPastTeamSnapshotRequest) -> pb::GetPastTeamSnapshotResponse = snapshots::get_past;
+    draft_team_snapshot(pb::DraftTeamSnapshotRequest) -> pb::DraftTeamSnapshotResponse = team_config::draft;
     follow_changes(BoxStream<pb::FollowChangesRequest>) -> BoxStream<pb::FollowChangesResponse> = snapshots::follow;
     watch_changes(pb::WatchChangesRequest) -> BoxStream<pb::WatchChangesResponse> = snapshots::watch;
     resolve_channel(pb::ResolveChannelRequest) -> pb::ResolveChannelResponse = snapshots::resolve_channel;
@@ -209,14 +235,14 @@ fn checked<T>(field: &str, result: std::result::Result<T, Violations>) -> Result
     result.map_err(|violations| violations.under(field).into())
 }
 
-/// That a team may have one more.
+/// That a team may have one more of a resource, which is called by its name in the singular.
 fn ensure_capacity(count: u64, limit: u64, what: &'static str) -> Result<()> {
     if count < limit {
         return Ok(());
     }
     Err(Problem::Precondition {
         reason: "LIMIT_REACHED",
-        message: format!("a team may have at most {limit} {what}"),
+        message: format!("a team may have at most {limit} {what}s"),
     }
     .into())
 }

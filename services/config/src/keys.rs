@@ -1,4 +1,4 @@
-//! What an API key looks like. Only its SHA-256 is kept (see `watchbell_runtime::auth::hash_key`): a key is 256
+//! The form of API keys, and of the tokens of sessions that they make. Only its SHA-256 is kept (see `watchbell_runtime::auth::hash_key`): a key is 256
 //! random bits, so there is nothing to guess that a slower hash would protect.
 
 use base64::Engine;
@@ -6,8 +6,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use watchbell_model::secret::Secret;
 use zeroize::Zeroizing;
 
-/// What every key starts with, so that a leaked one is recognised by scanners.
+/// The prefix of keys, by which scanners recognise a leaked one.
 const PREFIX: &str = "wbk_";
+
+/// The prefix of sessions' tokens.
+const SESSION_PREFIX: &str = "wbs_";
 
 /// Of what follows it: 32 bytes in base64 without padding, or more.
 const MIN_SECRET: usize = 43;
@@ -23,8 +26,17 @@ pub fn is_well_formed(key: &Secret) -> bool {
 /// A new key: `wbk_` and 32 random bytes in URL-safe base64.
 #[must_use]
 pub fn generate() -> Secret {
+    random(PREFIX)
+}
+
+/// A new token of a session: `wbs_` and as much.
+pub(crate) fn generate_session() -> Secret {
+    random(SESSION_PREFIX)
+}
+
+fn random(prefix: &str) -> Secret {
     let bytes = Zeroizing::new(rand::random::<[u8; 32]>());
-    Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(&bytes[..])))
+    Secret::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(&bytes[..])))
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 //! Several replicas may serve one database. The data plane keeps working on the last snapshot it holds while all of
 //! them are down. Secrets leave it only through `ResolveChannel`, to other services of Watchbell.
 
+mod author;
 mod bootstrap;
 mod check;
+mod commit;
 mod confirmations;
 mod dispatcher;
 mod document;
@@ -16,11 +18,14 @@ mod expressions;
 mod feed;
 mod followers;
 mod grpc;
+mod history;
+mod inverse;
 pub mod keys;
 mod loops;
 mod mask;
 mod owners;
 mod pruner;
+mod reach;
 mod resealer;
 pub mod sealing;
 mod secrets;
@@ -29,9 +34,10 @@ mod settings;
 mod slack;
 mod snapshot;
 mod store;
+mod turns;
 mod warnings;
 
-pub use confirmations::ConfirmationAsker;
+pub use confirmations::asker::ConfirmationAsker;
 #[cfg(feature = "fuzzing")]
 pub use document::fuzzing;
 pub use document::references;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use watchbell_runtime::tasks::repeat;
 
-use crate::confirmations::ConfirmationAsker;
+use crate::confirmations::asker::ConfirmationAsker;
 use crate::error::Result;
 use crate::owners::OwnerTeller;
 use crate::pruner::FeedPruner;

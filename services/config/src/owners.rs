@@ -1,17 +1,19 @@
-//! What a team's Owners are told: that a channel was removed, that the older of two signing secrets is about to stop
-//! signing, that an API key is about to expire, that an expression fails. By email and in the inbox, each once: what is to be told is a row whose
-//! id says what it is about, handed to the Dispatcher until it has it, under an event id that the Dispatcher takes
-//! once.
+//! Notices to a team's Owners: that a channel was removed, that the older of two signing secrets is about to stop
+//! signing, that an API key is about to expire, that an expression fails. By email and in the inbox, each once: what
+//! is to be told is a row whose id says what it is about, handed to the Dispatcher until it has it, under an event id
+//! that the Dispatcher takes once.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use prost::Message;
 use serde_json::{Value, json};
-use tonic::Code;
 use watchbell_contracts::config::v1::expression_failure::Owner;
 use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::event::Payload;
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::event::v1::{Event, InboxTarget, PersonTarget, Reason, Route};
+use watchbell_model::catalog::notices::{
+    API_KEY_ENDING, CHANNEL_REMOVED, CHANNEL_SECRET_ENDING, EXPRESSION_FAILED,
+};
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{KeyId, TeamId};
 use watchbell_model::{Category, ChannelKind, Role, Severity};
@@ -22,19 +24,18 @@ use crate::expressions::{self, Expression};
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::{api_key, channel, expression_failure, member, owner_notice};
-use crate::store::{Resource, api_keys, decode, expression_failures, owner_notices};
+use crate::store::{Resource, decode, expression_failures, owner_notices};
+use crate::turns::{Outbox, TURN, Turn, hand_over, take_turns};
 
-/// How long before a signing secret stops signing.
+/// The time ahead of the end of a signing secret.
 const SECRET_AHEAD: TimeDelta = TimeDelta::hours(24);
-/// How long before a key expires.
+/// The time ahead of the expiry of a key.
 const KEY_AHEAD: TimeDelta = TimeDelta::days(7);
 /// A key made for less than this expires before anybody needs to be reminded of it.
 const SHORT_LIFE: TimeDelta = TimeDelta::days(1);
 /// What was told is remembered for longer than anything is told ahead.
 const KEPT: TimeDelta = TimeDelta::days(30);
 const BATCH: u64 = 100;
-/// The type of the event that tells of expressions that fail.
-const EXPRESSION_FAILED: &str = "expression.failed";
 /// Of channels or rules that are told of together, so many are named.
 const MAX_NAMED: usize = 20;
 
@@ -44,10 +45,10 @@ pub struct OwnerTeller {
     service: Service,
 }
 
-/// What is to be told.
+/// A notice that is due.
 struct OwnerNotice<'a> {
     event_type: &'static str,
-    /// What it is about, so that it is told once.
+    /// The subject, of which Owners are told once.
     about: String,
     title: String,
     subject: &'a str,
@@ -64,7 +65,7 @@ pub(crate) async fn channels_removed(
     let removed_by = actor_name(change, by).await?;
     let name = &first.display_name;
     let mut notice = OwnerNotice {
-        event_type: "channel.removed",
+        event_type: CHANNEL_REMOVED,
         about: first.channel_id().to_string(),
         title: format!("The {} {name} was removed", kind_name(first.kind()?)),
         subject: name,
@@ -87,6 +88,11 @@ pub(crate) async fn channels_removed(
         notice.subject = "";
         notice.data = json!({ "channels": names.join(", "), "removed_by": removed_by });
     }
+    // A channel may have come back by a revert, and go again.
+    let noted = owner_notices::noted_all_teams(change.connection(), &[notice.id()]).await?;
+    if !noted.is_empty() {
+        notice.about = format!("{}.{}", notice.about, change.revision());
+    }
     owner_notices::insert(change.connection(), notice.row(change.team(), change.now())).await
 }
 
@@ -100,7 +106,17 @@ fn kind_name(kind: ChannelKind) -> &'static str {
     }
 }
 
-/// Who did it, in words; empty when there is nothing to say.
+/// The author of something that is to be known by name.
+pub(crate) async fn author(change: &Change, by: &Principal) -> Result<String> {
+    let name = actor_name(change, by).await?;
+    Ok(if name.is_empty() {
+        "the platform".to_owned()
+    } else {
+        name
+    })
+}
+
+/// The actor in words; empty when it is not known.
 async fn actor_name(change: &Change, by: &Principal) -> Result<String> {
     Ok(match by {
         Principal::Service => String::new(),
@@ -110,10 +126,12 @@ async fn actor_name(change: &Change, by: &Principal) -> Result<String> {
                 .map(|member| member.email)
                 .unwrap_or_default()
         }
-        Principal::ApiKey { key_id, team_id, .. } => api_keys::find(change.connection(), *team_id, *key_id)
-            .await?
-            .map(|key| format!("the API key {}", key.display_name))
-            .unwrap_or_default(),
+        Principal::ApiKey { key_id, team_id, .. } => {
+            api_key::Entity::seek(change.connection(), *team_id, key_id)
+                .await?
+                .map(|key| format!("the API key {}", key.display_name))
+                .unwrap_or_default()
+        }
     })
 }
 
@@ -135,24 +153,7 @@ impl OwnerTeller {
             return Ok(0);
         }
         self.record_expiring().await?;
-        let mut told = 0;
-        let (reader, writer) = (self.service.store().reader(), self.service.store().writer());
-        for row in owner_notices::untold_all_teams(reader, BATCH).await? {
-            let team = TeamId::from_uuid(row.team_id);
-            let request = self.request(team, &row).await?;
-            match self.service.dispatcher().submit(request).await {
-                Ok(()) => told += 1,
-                Err(status) if status.code() == Code::InvalidArgument => {
-                    tracing::error!(%team, notice = row.id, %status, "the Dispatcher refused a notice to Owners");
-                }
-                Err(status) => {
-                    tracing::warn!(%team, notice = row.id, %status, "notifying Owners failed; it will be retried");
-                    return Ok(told);
-                }
-            }
-            owner_notices::mark_told(writer, team, &row.id).await?;
-        }
-        Ok(told)
+        take_turns(self).await
     }
 
     /// Forgets what was told long ago, and what nobody took in all that time.
@@ -235,9 +236,33 @@ impl OwnerTeller {
     }
 }
 
+impl Outbox for OwnerTeller {
+    const NAME: &'static str = "notices to Owners";
+
+    async fn teams(&self) -> Result<Vec<TeamId>> {
+        owner_notices::untold_all_teams(self.service.store().reader()).await
+    }
+
+    async fn turn(&self, team: TeamId) -> Result<Turn> {
+        let store = self.service.store();
+        let mut turn = Turn::default();
+        for row in owner_notices::untold(store.reader(), team, TURN).await? {
+            let request = self.request(team, &row).await?;
+            if let Err(pause) = hand_over::<Self>(self.service.dispatcher(), team, request).await {
+                turn.pause = Some(pause);
+                break;
+            }
+            owner_notices::mark_told(store.writer(), team, &row.id).await?;
+            turn.settled += 1;
+            turn.sent += 1;
+        }
+        Ok(turn)
+    }
+}
+
 fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
     let (code, sentence) = match event.r#type.as_str() {
-        "channel.removed" => (
+        CHANNEL_REMOVED => (
             "channel_removed",
             "Owners are notified when a channel is removed.",
         ),
@@ -259,6 +284,7 @@ fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
             rule_id: String::new(),
         }),
         mentions: Vec::new(),
+        tells_repeats: false,
     }
 }
 
@@ -266,7 +292,7 @@ fn secret_ending(row: &channel::Model) -> Option<OwnerNotice<'_>> {
     let end = row.rotation_end?;
     let name = &row.display_name;
     Some(OwnerNotice {
-        event_type: "channel.secret_ending",
+        event_type: CHANNEL_SECRET_ENDING,
         about: format!("{}:{}", row.channel_id(), end.timestamp()),
         title: format!(
             "The old signing secret of {name} stops signing on {}",
@@ -330,7 +356,7 @@ fn key_ending(row: &api_key::Model) -> Option<OwnerNotice<'_>> {
     }
     let (id, name) = (KeyId::from_uuid(row.id), &row.display_name);
     Some(OwnerNotice {
-        event_type: "api_key.ending",
+        event_type: API_KEY_ENDING,
         about: format!("{id}:{}", end.timestamp()),
         title: format!("The API key {name} expires on {}", format_time(end)),
         subject: name,
@@ -349,9 +375,13 @@ fn format_time(at: DateTime<Utc>) -> String {
 // === impl OwnerNotice ===
 
 impl OwnerNotice<'_> {
+    fn id(&self) -> String {
+        format!("{}:{}", self.event_type, self.about)
+    }
+
     fn row(self, team: TeamId, now: DateTime<Utc>) -> owner_notice::Model {
         let event = Event {
-            id: format!("{}:{}", self.event_type, self.about),
+            id: self.id(),
             r#type: self.event_type.to_owned(),
             severity: Severity::Medium.to_wire(),
             category: Category::SystemNotification.to_wire(),

@@ -1,4 +1,5 @@
-//! Forgets old entries of the change feed, and departures that can no longer be undone. Whoever asks for a cursor that is
+//! Forgets old entries of the change feed, silences that ended long ago, sessions that have ended, departures that can no
+//! longer be undone, and the history of long ago. Whoever asks for a cursor that is
 //! gone is told to start over.
 
 use chrono::TimeDelta;
@@ -7,9 +8,9 @@ use watchbell_store::Store;
 
 use crate::error::Result;
 use crate::expressions::SHOWN;
-use crate::store::{changes, departures, expression_failures};
+use crate::store::{changes, departures, expression_failures, history, portal_sessions, silences};
 
-/// How long a change is kept: a follower that was away for longer reads everything again.
+/// The time for which a change is kept: a follower that was away for longer reads everything again.
 const KEPT: TimeDelta = TimeDelta::days(7);
 
 /// The loop that prunes the change feed.
@@ -34,6 +35,9 @@ impl FeedPruner {
     pub async fn tick(&self) -> Result<u64> {
         departures::prune_all_teams(self.store.writer(), self.clock.now() - departures::UNDO).await?;
         expression_failures::prune_all_teams(self.store.writer(), self.clock.now() - SHOWN).await?;
+        portal_sessions::prune_all_teams(self.store.writer(), self.clock.now()).await?;
+        silences::prune_all_teams(self.store.writer(), self.clock.now()).await?;
+        history::prune_all_teams(self.store.writer(), self.clock.now()).await?;
         changes::prune_all_teams(&self.store, self.clock.now() - KEPT).await
     }
 }

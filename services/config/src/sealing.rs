@@ -8,12 +8,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::secret::Secret;
-use watchbell_runtime::settings::read;
+use watchbell_runtime::settings::{read, write};
 use zeroize::Zeroizing;
 
 const KEY_LEN: usize = 32;
@@ -23,13 +23,14 @@ const NONCE_LEN: usize = 24;
 const LAYOUT: u8 = 1;
 
 /// The sealing keys, as configured: 32 random bytes each, in base64.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SealingSettings {
     /// Seals everything new.
+    #[serde(serialize_with = "write::secret")]
     pub key: Secret,
     /// Keys that sealed before, kept to open with.
-    #[serde(deserialize_with = "read::list")]
+    #[serde(deserialize_with = "read::list", serialize_with = "write::secret")]
     pub older_keys: Vec<Secret>,
 }
 
@@ -58,7 +59,7 @@ pub enum SealingError {
     /// A configured key is not 32 bytes in base64.
     #[error("a sealing key must be {KEY_LEN} bytes in base64")]
     BadKey,
-    /// What is stored is no sealed secret.
+    /// The stored bytes are no sealed secret.
     #[error("the sealed secret is malformed")]
     Malformed,
     /// Sealed with a key that is not configured any more.

@@ -28,7 +28,7 @@ pub(crate) struct Before<'a> {
     pub(crate) secrets: &'a ChannelSecrets,
 }
 
-/// What [`take`] found.
+/// The secrets of a channel, taken out of it by [`take`].
 pub(crate) struct Taken {
     /// To seal.
     pub(crate) secrets: ChannelSecrets,
@@ -160,7 +160,7 @@ fn smtp_before<'a>(before: &Before<'a>) -> Option<&'a SmtpServer> {
     }
 }
 
-/// Where the password goes, and how well it is protected on the way.
+/// Whether a password goes to the same server, as the same user, protected as well on the way.
 fn same_login(was: &SmtpServer, now: &SmtpServer) -> bool {
     (&was.host, was.port, &was.username, was.security) == (&now.host, now.port, &now.username, now.security)
 }
@@ -257,7 +257,7 @@ pub(crate) fn generate_signing_secret() -> String {
         .to_owned()
 }
 
-/// What a rotation comes to.
+/// The result of a rotation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Rotation {
     /// The new secret is in place, and the one before it signs until then.

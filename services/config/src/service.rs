@@ -8,7 +8,6 @@ use watchbell_contracts::api::DispatcherApi;
 use watchbell_egress::Guard;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
-use watchbell_model::ids::TeamId;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::tenant_pool::TenantPool;
 use watchbell_store::{Store, connect};
@@ -19,7 +18,6 @@ use crate::followers::Followers;
 use crate::sealing::Keyring;
 use crate::settings::Settings;
 use crate::slack::SlackApp;
-use crate::store::changes::Change;
 use crate::store::{self, Migrator};
 
 /// Config. Implements every API of the control plane; cheap to clone.
@@ -127,8 +125,8 @@ impl Service {
         self.inner.platform_mail
     }
 
-    /// Whether new recipients outside a team are asked first. Without a mail server of the platform's, teams mail by their
-    /// own, and there is nothing to ask by.
+    /// Whether new recipients outside a team are asked first. Without a mail server of the platform's, teams mail by
+    /// their own, and there is nothing to ask by.
     pub(crate) fn confirms_recipients(&self) -> bool {
         self.inner.confirm_recipients && self.inner.platform_mail
     }
@@ -137,7 +135,7 @@ impl Service {
         self.inner.slack.as_ref()
     }
 
-    /// Where teams' schemas are compiled and tried.
+    /// The pool in which teams' schemas are compiled and tried.
     pub(crate) fn tenant_pool(&self) -> &TenantPool {
         &self.inner.tenant_pool
     }
@@ -156,22 +154,5 @@ impl Service {
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
         store::now(self.clock())
-    }
-
-    /// Begins to change a team.
-    pub(crate) async fn change(&self, team: TeamId) -> Result<Change> {
-        Change::begin(self.store(), team, self.now()).await
-    }
-
-    /// Commits a change, announces it, and waits until the followers of the feed have acknowledged it; or, with
-    /// `validate_only`, rolls it back.
-    pub(crate) async fn finish(&self, change: Change, validate_only: bool) -> Result<()> {
-        if validate_only {
-            return change.roll_back().await;
-        }
-        let cursor = change.commit().await?;
-        self.followers().announce(self.store(), cursor).await;
-        self.followers().acknowledged(cursor).await;
-        Ok(())
     }
 }

@@ -1,16 +1,16 @@
 //! Settings of Config.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchbell_model::brand::Brand;
 use watchbell_model::secret::Secret;
-use watchbell_runtime::settings::read;
+use watchbell_runtime::settings::{read, write};
 use watchbell_store::DatabaseSettings;
 
 use crate::sealing::SealingSettings;
 use crate::slack::SlackSettings;
 
-/// How Config is configured.
-#[derive(Debug, Clone, Deserialize)]
+/// Settings of Config.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Its own database.
@@ -20,7 +20,7 @@ pub struct Settings {
     pub sealing: SealingSettings,
     /// The keys of the links in emails: the one that the Dispatchers sign with, then those that still verify. Without
     /// any, no link is valid.
-    #[serde(default, deserialize_with = "read::list")]
+    #[serde(default, deserialize_with = "read::list", serialize_with = "write::secret")]
     pub unsubscribe_keys: Vec<Secret>,
     /// The platform's Slack app; without it there is no "Add to Slack".
     #[serde(default)]
@@ -31,7 +31,8 @@ pub struct Settings {
     /// Whether the platform has a mail server of its own. The composing process puts it in.
     #[serde(skip)]
     pub platform_mail: bool,
-    /// Whether recipients outside the domains of a team's members must confirm before they get mail by the platform's server.
+    /// Whether recipients outside the domains of a team's members must confirm before they get mail by the platform's
+    /// server.
     #[serde(default = "yes")]
     pub confirm_recipients: bool,
 }

@@ -7,34 +7,36 @@ mod state;
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 use watchbell_egress::{Guard, HttpClient};
 use watchbell_model::brand::Brand;
 use watchbell_model::secret::Secret;
+use watchbell_runtime::settings::write;
 
 pub(crate) use exchange::Grant;
 pub(crate) use state::State;
 
 /// All that the app asks for.
 const SCOPE: &str = "incoming-webhook";
-/// Where Slack sends the browser back to, below the public URL.
+/// The path that Slack sends the browser back to, below the public URL.
 const CALLBACK: &str = "/integrations/slack/callback";
-/// Where "Add to Slack" begins, below the public URL.
+/// The path where "Add to Slack" begins, below the public URL.
 const INSTALL: &str = "/integrations/slack/install";
 
 /// `[config.slack]`: the platform's Slack app.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlackSettings {
     /// As Slack shows it among the app's credentials.
     pub client_id: String,
     /// The same.
+    #[serde(serialize_with = "write::secret")]
     pub client_secret: Secret,
-    /// Where Slack's API is.
+    /// The URL of Slack's API.
     #[serde(default = "slack_com")]
     pub base_url: Url,
-    /// Where people approve the app, when browsers reach Slack under another name than this process does.
+    /// The URL where people approve the app, when browsers reach Slack under another name than this process does.
     #[serde(default)]
     pub authorize_url: Option<Url>,
 }
@@ -79,7 +81,7 @@ impl SlackApp {
         }
     }
 
-    /// Where a person picks a channel and approves the app.
+    /// The URL where a person picks a channel and approves the app.
     pub(crate) fn authorize_url(&self, state: &str) -> String {
         let mut url = self.authorize_url.clone();
         url.query_pairs_mut()

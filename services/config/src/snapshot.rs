@@ -9,7 +9,7 @@ use watchbell_store::Store;
 use crate::confirmations::Unconfirmed;
 use crate::error::Result;
 use crate::store::entities::{channel, event_type, member, mention_rule, preference, rule};
-use crate::store::{Resource, channels, preferences, teams};
+use crate::store::{Resource, preferences, silences, teams};
 
 /// Reads a team's snapshot in one transaction, so that its parts belong to one revision.
 pub(crate) async fn read(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<TeamSnapshot> {
@@ -19,7 +19,8 @@ pub(crate) async fn read(store: &Store, team: TeamId, now: DateTime<Utc>) -> Res
     Ok(snapshot)
 }
 
-async fn collect(
+/// Reads a team's snapshot; the connection must see one state of it.
+pub(crate) async fn collect(
     connection: &impl ConnectionTrait,
     team: TeamId,
     now: DateTime<Utc>,
@@ -45,10 +46,11 @@ async fn collect(
     let unconfirmed_compliance_recipients = unconfirmed.take_from(&mut compliance_recipients);
     let mut digest = settings.digest()?;
     unconfirmed.take_from(&mut digest.recipients);
-    let channels = channels::all(connection, team).await?;
+    let channels = channel::Entity::all(connection, team).await?;
     let rules_in_order = rule::Entity::all(connection, team).await?;
     let mention_rules = mention_rule::Entity::all(connection, team).await?;
     let event_types = event_type::Entity::all(connection, team).await?;
+    let silences = silences::ended_after(connection, team, now).await?;
     Ok(TeamSnapshot {
         revision: row.revision,
         team: Some(row.to_message()?),
@@ -76,5 +78,9 @@ async fn collect(
             .collect::<Result<_>>()?,
         digest: Some(digest),
         unconfirmed_compliance_recipients,
+        silences: silences
+            .iter()
+            .map(|row| row.to_message(now))
+            .collect::<Result<_>>()?,
     })
 }

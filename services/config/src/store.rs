@@ -11,11 +11,14 @@ pub(crate) mod channels;
 pub(crate) mod confirmations;
 pub(crate) mod event_types;
 pub(crate) mod expression_failures;
+pub(crate) mod history;
 pub(crate) mod members;
 pub(crate) mod owner_notices;
+pub(crate) mod portal_sessions;
 pub(crate) mod preferences;
 mod resource;
 pub(crate) mod rules;
+pub(crate) mod silences;
 pub(crate) mod slack_states;
 pub(crate) mod teams;
 

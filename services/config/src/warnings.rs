@@ -1,9 +1,9 @@
-//! What is kept although it is odd: patterns that choose no event type of the team's catalog, more often a typing mistake
-//! than a type to come.
+//! Warnings about configuration that is kept all the same: patterns that choose no event type of the team's catalog,
+//! more often a typing mistake than a type to come.
 
 use sea_orm::ConnectionTrait;
 use watchbell_contracts::config::v1::channel::Destination;
-use watchbell_contracts::config::v1::{Channel, MentionRule, Rule};
+use watchbell_contracts::config::v1::{Channel, MentionRule, Rule, Silence};
 use watchbell_model::catalog::Catalog;
 use watchbell_model::ids::TeamId;
 use watchbell_model::pattern::{EventPattern, EventType};
@@ -18,7 +18,7 @@ pub(crate) struct Known(Vec<EventType>);
 // === impl Known ===
 
 impl Known {
-    /// Those of a team.
+    /// Event types that a team can emit.
     pub(crate) async fn read(connection: &impl ConnectionTrait, team: TeamId) -> Result<Self> {
         let rows = event_type::Entity::all(connection, team).await?;
         Ok(Self::with(rows.iter().map(|row| row.name.as_str())))
@@ -34,13 +34,13 @@ impl Known {
         )
     }
 
-    /// What is odd about a rule, a sentence each.
+    /// Warnings about a rule, a sentence each.
     pub(crate) fn of_rule(&self, rule: &Rule) -> Vec<String> {
         let types = rule.r#match.iter().flat_map(|filter| &filter.types);
         self.unmatched(&format!("The rule “{}”", rule.display_name), types)
     }
 
-    /// What is odd about a channel.
+    /// Warnings about a channel.
     pub(crate) fn of_channel(&self, channel: &Channel) -> Vec<String> {
         let own = match &channel.destination {
             Some(Destination::Webhook(webhook)) => webhook.filter.as_ref(),
@@ -53,9 +53,15 @@ impl Known {
         self.unmatched(&format!("The channel “{}”", channel.display_name), types)
     }
 
-    /// What is odd about a mention rule.
+    /// Warnings about a mention rule.
     pub(crate) fn of_mention_rule(&self, rule: &MentionRule) -> Vec<String> {
         self.unmatched("The mention rule", rule.types.iter())
+    }
+
+    /// Warnings about a silence.
+    pub(crate) fn of_silence(&self, silence: &Silence) -> Vec<String> {
+        let types = silence.r#match.iter().flat_map(|filter| &filter.types);
+        self.unmatched("The silence", types)
     }
 
     fn unmatched<'t>(&self, subject: &str, types: impl Iterator<Item = &'t String>) -> Vec<String> {

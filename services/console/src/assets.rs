@@ -7,9 +7,12 @@ use axum::body::Body;
 use axum::response::Response;
 use flate2::read::GzDecoder;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use watchbell_runtime::http_call::takes_gzip;
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
+/// What pages of other origins load, by names that stay.
+const SHARED: [&str; 2] = ["inbox.js", "embed.js"];
 /// The page that the application lives in.
 const INDEX: &str = "index.html";
 
@@ -31,6 +34,8 @@ pub(crate) struct Asset {
 pub(crate) enum Found {
     /// A file of this build, by an address that will never mean anything else.
     File(&'static Asset),
+    /// A file for pages of other origins.
+    Shared(&'static Asset),
     /// A page of the application, which reads the path itself.
     Page(&'static Asset),
     /// A file of another build, or a path that no page has.
@@ -42,6 +47,9 @@ pub(crate) fn find(path: &str) -> Found {
     let climbs = path.split('/').any(|segment| matches!(segment, "." | ".."));
     if climbs || path.contains(['\\', '\0']) {
         return Found::Nothing;
+    }
+    if SHARED.contains(&path) {
+        return named(path).map_or(Found::Nothing, Found::Shared);
     }
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     if first == BUILD {
@@ -70,7 +78,7 @@ impl Asset {
             .is_some_and(|tags| tags.split(',').any(|tag| self.is(tag)));
         let mut response = if unchanged {
             status(StatusCode::NOT_MODIFIED)
-        } else if takes_gzip(request) {
+        } else if takes_gzip(request, &header::ACCEPT_ENCODING) {
             let mut response = Response::new(Body::from(self.gzip));
             response
                 .headers_mut()
@@ -123,20 +131,4 @@ pub(crate) fn status(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
-}
-
-fn takes_gzip(request: &HeaderMap) -> bool {
-    let all = request.get_all(header::ACCEPT_ENCODING);
-    all.iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|coding| {
-            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-            let refused = weight
-                .trim()
-                .strip_prefix("q=")
-                .and_then(|weight| weight.parse::<f32>().ok())
-                .is_some_and(|weight| weight <= 0.0);
-            name.trim().eq_ignore_ascii_case("gzip") && !refused
-        })
 }

@@ -18,7 +18,7 @@ use watchbell_model::brand::Brand;
 use watchbell_runtime::settings::SettingsError;
 
 use crate::assets::Found;
-pub use crate::settings::ConsoleSettings;
+pub use crate::settings::{ConsoleSettings, OidcSettings, OidcToken};
 
 /// Where the console is, below the origin.
 pub const PATH: &str = "/console/";
@@ -53,6 +53,7 @@ struct Config {
     /// Whether people may sign in by an API key.
     keys: bool,
     embed_origins: Vec<String>,
+    oidc: Option<OidcSettings>,
     version: &'static str,
 }
 
@@ -92,8 +93,11 @@ impl Console {
                     medium_word: brand.medium_word.clone(),
                 },
                 api_base: settings.api_origin().unwrap_or_default(),
-                keys: settings.keys.unwrap_or(!members_sign_in),
+                keys: settings
+                    .keys
+                    .unwrap_or(!members_sign_in && settings.oidc.is_none()),
                 embed_origins: settings.embed_origins(),
+                oidc: settings.oidc.clone(),
                 version: env!("CARGO_PKG_VERSION"),
             },
         })))
@@ -137,6 +141,15 @@ async fn config(State(console): State<Console>) -> Response {
 fn serve(path: &str, request: &HeaderMap) -> Response {
     match assets::find(path) {
         Found::File(asset) => asset.answer(request, true),
+        Found::Shared(asset) => {
+            let mut response = asset.answer(request, false);
+            // For pages that load nothing else (COEP).
+            response.headers_mut().insert(
+                "cross-origin-resource-policy",
+                HeaderValue::from_static("cross-origin"),
+            );
+            response
+        }
         Found::Page(asset) => asset.answer(request, false),
         Found::Nothing => assets::status(StatusCode::NOT_FOUND),
     }

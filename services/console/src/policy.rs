@@ -47,6 +47,11 @@ fn policy(settings: &ConsoleSettings, brand: &Brand) -> String {
         .api_origin()
         .map(|origin| format!(" {origin}"))
         .unwrap_or_default();
+    let provider = settings
+        .oidc
+        .as_ref()
+        .map(|oidc| format!(" {}", oidc.origin()))
+        .unwrap_or_default();
     let frames = if settings.embed_origins.is_empty() {
         "'none'".to_owned()
     } else {
@@ -54,7 +59,7 @@ fn policy(settings: &ConsoleSettings, brand: &Brand) -> String {
     };
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{logo}; font-src 'self'; \
-         connect-src 'self'{api}; base-uri 'none'; form-action 'none'; frame-ancestors {frames}; \
+         connect-src 'self'{api}{provider}; base-uri 'none'; form-action 'none'; frame-ancestors {frames}; \
          require-trusted-types-for 'script'; trusted-types 'none'"
     )
 }

@@ -52,6 +52,23 @@ async fn any_page_of_the_application_is_the_index_and_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn what_other_pages_load_has_a_name_that_stays_and_is_asked_for_again() {
+    for (path, element) in [
+        ("/console/inbox.js", "watchbell-inbox"),
+        ("/console/embed.js", "watchbell-console"),
+    ] {
+        let (status, headers, body) = ask(path, &[]).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert_eq!(value(&headers, "content-type"), "text/javascript; charset=utf-8");
+        assert_eq!(value(&headers, "cache-control"), "no-cache");
+        assert_eq!(value(&headers, "cross-origin-resource-policy"), "cross-origin");
+        assert!(String::from_utf8_lossy(&body).contains(element), "{path}");
+        let (status, _, _) = ask(path, &[("if-none-match", value(&headers, "etag"))]).await;
+        assert_eq!(status, StatusCode::NOT_MODIFIED, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn files_are_kept_for_good_under_the_hash_of_the_build() {
     for asset in ASSETS.iter().filter(|asset| asset.path != "index.html") {
         let path = format!("/console/{BUILD}/{}", asset.path);
@@ -252,4 +269,57 @@ fn sources(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn oidc(issuer: &str) -> ConsoleSettings {
+    ConsoleSettings {
+        oidc: Some(OidcSettings {
+            issuer: issuer.parse().unwrap(),
+            client_id: "watchbell-console".to_owned(),
+            scope: "openid".to_owned(),
+            token: OidcToken::AccessToken,
+        }),
+        ..ConsoleSettings::default()
+    }
+}
+
+#[tokio::test]
+async fn browsers_may_call_the_identity_provider_and_keys_are_off_beside_it() {
+    let settings = oidc("https://id.example.com/realms/acme");
+    let request = Request::get("/console/config.json").body(Body::empty()).unwrap();
+    let response = console(&settings).oneshot(request).await.unwrap();
+    let policy = value(response.headers(), "content-security-policy").to_owned();
+    assert!(
+        policy.contains("connect-src 'self' https://id.example.com;"),
+        "{policy}"
+    );
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let said: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(said["oidc"]["issuer"], "https://id.example.com/realms/acme");
+    assert_eq!(
+        (&said["oidc"]["token"], &said["keys"]),
+        (&"access_token".into(), &false.into())
+    );
+}
+
+#[test]
+fn a_provider_is_reached_by_https_or_on_this_machine() {
+    let refused = |settings: &ConsoleSettings| settings.check().map_err(|error| error.to_string());
+    assert!(refused(&oidc("https://id.example.com/")).is_ok());
+    assert!(refused(&oidc("http://127.0.0.1:8080")).is_ok());
+    for wrong in [
+        "http://id.example.com/",
+        "https://id.example.com/?a=b",
+        "data:text/plain,x",
+    ] {
+        assert!(
+            refused(&oidc(wrong)).unwrap_err().contains("console.oidc.issuer"),
+            "{wrong}"
+        );
+    }
+    let mut settings = oidc("https://id.example.com/");
+    if let Some(oidc) = &mut settings.oidc {
+        oidc.scope = "profile".to_owned();
+    }
+    assert!(refused(&settings).unwrap_err().contains("console.oidc.scope"));
 }

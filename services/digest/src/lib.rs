@@ -26,7 +26,6 @@ use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
 use watchbell_store::{Store, connect};
 
 pub use crate::error::{Error, Result};
-pub use crate::maker::EVENT_TYPE;
 use crate::maker::Maker;
 use crate::scheduler::Scheduler;
 pub use crate::settings::Settings;
@@ -39,7 +38,7 @@ pub struct Needs {
     pub clock: SharedClock,
     /// Where teams and their settings come from.
     pub config: Arc<dyn SnapshotApi>,
-    /// Whose settings have changed.
+    /// Changes of teams' settings.
     pub feed: ConfigFeed,
     /// Where events are read from and digests are submitted to.
     pub dispatcher: Arc<dyn DispatcherApi>,

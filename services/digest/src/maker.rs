@@ -13,6 +13,7 @@ use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
 use watchbell_contracts::dispatcher::v1::{GetEventRequest, RenderedEmail, SubmitRequest, SubmitResponse};
 use watchbell_contracts::event::v1 as event;
 use watchbell_model::brand::Brand;
+use watchbell_model::catalog::notices::DIGEST_WEEKLY;
 use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::ids::TeamId;
 use watchbell_model::vocabulary::{Category, Severity};
@@ -27,8 +28,6 @@ use crate::store::{Run, Runs, State};
 use crate::summary::{Contributor, Figures, Scope, Told};
 use crate::team::Team;
 
-/// The type of the events that carry digests.
-pub const EVENT_TYPE: &str = "digest.weekly";
 /// How long until a digest that could not be submitted is tried again.
 const RETRY: TimeDelta = TimeDelta::minutes(1);
 /// How long the Dispatcher may take to commit.
@@ -204,6 +203,7 @@ impl Maker {
                 text: digest.mail.text,
                 html: digest.mail.html,
             }),
+            alert: None,
         };
         let answer = tokio::time::timeout(COMMIT_TIMEOUT, self.submit(submission))
             .await
@@ -244,7 +244,7 @@ fn carrier(run: &Run, digest: &Preview, now: DateTime<Utc>) -> Result<event::Eve
     let data = data(run.period, &digest.figures);
     Ok(event::Event {
         id: run.event_id()?.to_string(),
-        r#type: EVENT_TYPE.to_owned(),
+        r#type: DIGEST_WEEKLY.to_owned(),
         severity: Severity::Info.to_wire(),
         category: Category::SystemNotification.to_wire(),
         source: "digest".to_owned(),

@@ -1,10 +1,10 @@
 //! Settings of the Digest.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchbell_store::DatabaseSettings;
 
 /// The section `[digest]` of the settings.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Its own database.

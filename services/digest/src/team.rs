@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::event::v1 as event;
 use watchbell_model::catalog::Catalog;
+use watchbell_model::catalog::notices::ALERT_ACKNOWLEDGED;
 use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::violation::Violations;
 use watchbell_model::vocabulary::{Plan, Role, Topic};
@@ -71,7 +72,7 @@ impl Team {
         Schedule::parse(&self.cron, &self.zone)
     }
 
-    /// Who gets the digest now; nobody on a plan without one.
+    /// The present recipients of the digest; none on a plan without one.
     pub(crate) fn recipients(&self) -> &[Recipient] {
         if self.plan >= Plan::Team {
             &self.recipients
@@ -124,6 +125,7 @@ impl Recipient {
                 rule_id: String::new(),
             }),
             mentions: Vec::new(),
+            tells_repeats: false,
         }
     }
 }
@@ -202,6 +204,7 @@ fn counted_types(custom: &[config::EventType]) -> Vec<String> {
     });
     let types: Vec<_> = built_in
         .map(|spec| spec.event_type.to_string())
+        .chain([ALERT_ACKNOWLEDGED.to_owned()])
         .chain(custom.iter().map(|event_type| event_type.name.clone()))
         .collect();
     if types.len() > MAX_TYPES {
@@ -347,6 +350,7 @@ mod tests {
             "audit.delivered",
             "atlas.alert.fired",
             "account.credits.granted",
+            "alert.acknowledged",
             "deploy.finished",
         ] {
             assert!(types.iter().any(|name| name == wanted), "{wanted}");

@@ -1,9 +1,13 @@
 //! The Dispatcher's gRPC services. A handler takes the principal, parses the request, calls the domain or the store,
 //! and encodes the answer. Each resource has a file in `api/`.
 
+mod alerts;
 mod deliveries;
 mod events;
+mod forward;
 mod inbox;
+mod owners;
+mod preview;
 mod submit;
 mod tests;
 mod watch;
@@ -12,24 +16,28 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tonic::{Code, Request, Response, Status};
-use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, InboxApi};
-use watchbell_contracts::config::v1::GetTeamSnapshotRequest;
+use watchbell_contracts::api::{AlertApi, BoxStream, CONFIG_UNKNOWN, DispatcherApi, InboxApi};
+use watchbell_contracts::config::v1::{EventType, GetTeamSnapshotRequest};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::AcceptedEvent;
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::{Principal, internal_request};
-use watchbell_runtime::problem::Problem;
+use watchbell_runtime::client::Peers;
+use watchbell_runtime::problem::{Problem, from_message};
 use watchbell_runtime::submit::{Submit, Submitted};
 
+use self::forward::{Owner, relayed};
+use self::submit::OwnerAnswer;
 use crate::error::Error;
 use crate::state::Core;
 
-/// `DispatcherService` and `InboxService`, for callers in this process and behind a gRPC server.
+/// `DispatcherService`, `AlertService` and `InboxService`, for callers in this process and behind a gRPC server.
 #[derive(Clone)]
 pub struct Service {
     pub(crate) core: Arc<Core>,
+    pub(crate) peers: Arc<Peers>,
 }
 
 /// The team that a request is about.
@@ -55,6 +63,21 @@ async fn exists(core: &Core, principal: Principal, team: TeamId) -> Result<(), P
         Err(status) if status.code() == Code::NotFound => Err(Problem::not_found("team", team)),
         _ => Ok(()),
     }
+}
+
+/// An event type of the team's own.
+async fn event_type(core: &Core, team: TeamId, name: &str) -> Result<Option<EventType>, Problem> {
+    let request = GetTeamSnapshotRequest {
+        team_id: team.to_string(),
+    };
+    let answer = core
+        .channels
+        .config()
+        .get_team_snapshot(internal_request(request))
+        .await
+        .map_err(|status| Problem::from_upstream("Config", status))?;
+    let types = answer.into_inner().snapshot.map(|snapshot| snapshot.event_types);
+    Ok(types.unwrap_or_default().into_iter().find(|own| own.name == name))
 }
 
 /// Calls of other services only.
@@ -92,6 +115,37 @@ fn optional_channel(text: &str, violations: &mut Violations) -> Option<ChannelId
         .flatten()
 }
 
+/// Carries a call out here, or passes it on to the owner of its team's shard.
+macro_rules! at_owner {
+    ($service:ident, $request:ident, $api:ident::$method:ident by $client:ident, $here:expr) => {
+        match $service.owner(&$request).await? {
+            Owner::Here => answer($here),
+            Owner::At(peer) => {
+                let request = peer.request($request);
+                $api::$method(&peer.$client(), request).await.map_err(relayed)
+            }
+        }
+    };
+}
+
+/// What the owner in another process answered.
+fn submitted(response: wire::SubmitResponse) -> Result<Submitted, Problem> {
+    if let Some(error) = response.error {
+        return Err(Problem::Relayed(Box::new(from_message(&error))));
+    }
+    let mut violations = Violations::new();
+    let routes = response.routes.into_iter();
+    let routes = routes.filter_map(|route| violations.take(route.try_into()).map(Arc::new));
+    let routes = routes.collect();
+    match violations.is_empty() {
+        true => Ok(Submitted {
+            duplicate: response.duplicate,
+            routes,
+        }),
+        false => Err(Problem::internal(violations.to_string())),
+    }
+}
+
 fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
     result.map(Response::new).map_err(Into::into)
 }
@@ -102,7 +156,7 @@ impl DispatcherApi for Service {
         &self,
         request: Request<BoxStream<wire::SubmitRequest>>,
     ) -> Result<Response<BoxStream<wire::SubmitResponse>>, Status> {
-        let mut answers = answer(submit::submit(&self.core, request))?;
+        let mut answers = answer(submit::submit(self, request))?;
         if !self.core.channels.know_config() {
             let yes = tonic::metadata::MetadataValue::from_static("1");
             answers.metadata_mut().insert(CONFIG_UNKNOWN, yes);
@@ -114,7 +168,14 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::SendTestRequest>,
     ) -> Result<Response<wire::SendTestResponse>, Status> {
-        answer(tests::send_test(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::send_test by dispatcher, tests::send_test(&self.core, request).await)
+    }
+
+    async fn render_preview(
+        &self,
+        request: Request<wire::RenderPreviewRequest>,
+    ) -> Result<Response<wire::RenderPreviewResponse>, Status> {
+        answer(preview::render(&self.core, request).await)
     }
 
     async fn list_deliveries(
@@ -135,21 +196,21 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::ReplayRequest>,
     ) -> Result<Response<wire::ReplayResponse>, Status> {
-        answer(deliveries::replay(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::replay by dispatcher, deliveries::replay(&self.core, request).await)
     }
 
     async fn recover(
         &self,
         request: Request<wire::RecoverRequest>,
     ) -> Result<Response<wire::RecoverResponse>, Status> {
-        answer(deliveries::recover(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::recover by dispatcher, deliveries::recover(&self.core, request).await)
     }
 
     async fn cancel_delivery(
         &self,
         request: Request<wire::CancelDeliveryRequest>,
     ) -> Result<Response<wire::CancelDeliveryResponse>, Status> {
-        answer(deliveries::cancel(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::cancel_delivery by dispatcher, deliveries::cancel(&self.core, request).await)
     }
 
     async fn list_events(
@@ -170,25 +231,34 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::WatchDeliveriesRequest>,
     ) -> Result<Response<BoxStream<wire::WatchDeliveriesResponse>>, Status> {
-        answer(watch::deliveries(&self.core, &request))
+        at_owner!(self, request, DispatcherApi::watch_deliveries by dispatcher, watch::deliveries(&self.core, &request))
     }
 
     async fn get_channel_stats(
         &self,
         request: Request<wire::GetChannelStatsRequest>,
     ) -> Result<Response<wire::GetChannelStatsResponse>, Status> {
-        answer(deliveries::channel_stats(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::get_channel_stats by dispatcher, deliveries::channel_stats(&self.core, request).await)
+    }
+
+    async fn watch_owners(
+        &self,
+        request: Request<wire::WatchOwnersRequest>,
+    ) -> Result<Response<BoxStream<wire::WatchOwnersResponse>>, Status> {
+        answer(owners::watch_owners(&self.core, &request))
     }
 }
 
 #[async_trait]
 impl Submit for Service {
     async fn submit(&self, event: AcceptedEvent, routes: Vec<Route>) -> Result<Submitted, Problem> {
-        let committed = submit::enter(&self.core, event, routes, false).await?;
-        Ok(Submitted {
-            duplicate: committed.duplicate,
-            routes: committed.routes,
-        })
+        match submit::submit_event(self, event, routes).await? {
+            OwnerAnswer::Committed(committed) => Ok(Submitted {
+                duplicate: committed.duplicate,
+                routes: committed.routes,
+            }),
+            OwnerAnswer::Relayed(response) => submitted(response),
+        }
     }
 }
 
@@ -212,27 +282,86 @@ impl InboxApi for Service {
         &self,
         request: Request<wire::MarkReadRequest>,
     ) -> Result<Response<wire::MarkReadResponse>, Status> {
-        answer(inbox::mark_read(&self.core, request).await)
+        at_owner!(self, request, InboxApi::mark_read by inbox, inbox::mark_read(&self.core, request).await)
+    }
+
+    async fn mark_unread(
+        &self,
+        request: Request<wire::MarkUnreadRequest>,
+    ) -> Result<Response<wire::MarkUnreadResponse>, Status> {
+        at_owner!(self, request, InboxApi::mark_unread by inbox, inbox::mark_unread(&self.core, request).await)
     }
 
     async fn mark_all_read(
         &self,
         request: Request<wire::MarkAllReadRequest>,
     ) -> Result<Response<wire::MarkAllReadResponse>, Status> {
-        answer(inbox::mark_all_read(&self.core, request).await)
+        at_owner!(self, request, InboxApi::mark_all_read by inbox, inbox::mark_all_read(&self.core, request).await)
     }
 
     async fn archive(
         &self,
         request: Request<wire::ArchiveRequest>,
     ) -> Result<Response<wire::ArchiveResponse>, Status> {
-        answer(inbox::archive(&self.core, request).await)
+        at_owner!(self, request, InboxApi::archive by inbox, inbox::archive(&self.core, request).await)
+    }
+
+    async fn unarchive(
+        &self,
+        request: Request<wire::UnarchiveRequest>,
+    ) -> Result<Response<wire::UnarchiveResponse>, Status> {
+        at_owner!(self, request, InboxApi::unarchive by inbox, inbox::unarchive(&self.core, request).await)
     }
 
     async fn watch(
         &self,
         request: Request<wire::WatchRequest>,
     ) -> Result<Response<BoxStream<wire::WatchResponse>>, Status> {
-        answer(watch::inbox(&self.core, request).await)
+        at_owner!(self, request, InboxApi::watch by inbox, watch::inbox(&self.core, request).await)
+    }
+}
+
+#[async_trait]
+impl AlertApi for Service {
+    async fn list_alerts(
+        &self,
+        request: Request<wire::ListAlertsRequest>,
+    ) -> Result<Response<wire::ListAlertsResponse>, Status> {
+        answer(alerts::list(&self.core, request).await)
+    }
+
+    async fn get_alert(
+        &self,
+        request: Request<wire::GetAlertRequest>,
+    ) -> Result<Response<wire::GetAlertResponse>, Status> {
+        answer(alerts::get(&self.core, request).await)
+    }
+
+    async fn acknowledge_alert(
+        &self,
+        request: Request<wire::AcknowledgeAlertRequest>,
+    ) -> Result<Response<wire::AcknowledgeAlertResponse>, Status> {
+        at_owner!(self, request, AlertApi::acknowledge_alert by alerts, alerts::acknowledge(&self.core, request).await)
+    }
+
+    async fn snooze_alert(
+        &self,
+        request: Request<wire::SnoozeAlertRequest>,
+    ) -> Result<Response<wire::SnoozeAlertResponse>, Status> {
+        at_owner!(self, request, AlertApi::snooze_alert by alerts, alerts::snooze(&self.core, request).await)
+    }
+
+    async fn resolve_alert(
+        &self,
+        request: Request<wire::ResolveAlertRequest>,
+    ) -> Result<Response<wire::ResolveAlertResponse>, Status> {
+        at_owner!(self, request, AlertApi::resolve_alert by alerts, alerts::resolve(&self.core, request).await)
+    }
+
+    async fn watch_alerts(
+        &self,
+        request: Request<wire::WatchAlertsRequest>,
+    ) -> Result<Response<BoxStream<wire::WatchAlertsResponse>>, Status> {
+        at_owner!(self, request, AlertApi::watch_alerts by alerts, watch::alerts(&self.core, &request))
     }
 }

@@ -1,4 +1,4 @@
-//! Channel state in memory, without I/O loops: policies as Config last returned them, health, holds, storms and mail
+//! Channel state in memory, without I/O loops: policies as Config last returned them, health, holds, silences, storms and mail
 //! budgets.
 
 pub(crate) mod cache;
@@ -7,4 +7,5 @@ pub(crate) mod hold;
 pub(crate) mod mail_budget;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod silence;
 pub(crate) mod storm;

@@ -8,10 +8,12 @@ use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::Data;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::{AlertState, AlertStatus};
 use watchbell_model::convert::{FromWire, duration, structure, timestamp};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
-use crate::job::{Attempt, Job, JobOutcome, State, Submission};
+use crate::alert::{Alert, Handled};
+use crate::job::{Attempt, Job, JobOutcome, Planned, State};
 use crate::lanes::LaneId;
 use crate::senders::logged::LoggedHeaders;
 use crate::store::entities::{attempts, deliveries, events};
@@ -50,7 +52,60 @@ pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrup
             .unwrap_or_default(),
         event_title: row.title.clone(),
         attempts: Vec::new(),
+        alert: row.alert_status()?.map(alert_status),
     })
+}
+
+/// An alert as it is at an instant, without who was told.
+pub(crate) fn alert(alert: &Alert, now: DateTime<Utc>) -> wire::Alert {
+    let state = alert.state_at(now);
+    let opened = alert.opened.as_ref();
+    let by = |handled: &Option<Handled>| {
+        handled
+            .as_ref()
+            .map(|handled| handled.by.clone())
+            .unwrap_or_default()
+    };
+    let at = |handled: &Option<Handled>| handled.as_ref().map(|handled| timestamp(handled.at));
+    let has_ended = state == AlertState::Resolved;
+    wire::Alert {
+        team_id: alert.team_id.to_string(),
+        key: alert.key.to_string(),
+        state: state.to_wire(),
+        severity: alert.severity.to_wire(),
+        event_type: alert.event_type.to_string(),
+        title: alert.title.clone(),
+        url: alert.url.clone(),
+        source: alert.source.clone(),
+        subject: alert.subject.clone(),
+        opened_event_id: opened
+            .map(|opened| opened.event_id.to_string())
+            .unwrap_or_default(),
+        open_time: opened.map(|opened| timestamp(opened.at)),
+        last_event_time: Some(timestamp(alert.last_occurred_at)),
+        resolve_time: alert.resolved_at.filter(|_| has_ended).map(timestamp),
+        count: alert.count,
+        acknowledged_by: by(&alert.acknowledged),
+        acknowledge_time: at(&alert.acknowledged),
+        snoozed_by: by(&alert.snoozed),
+        snooze_end_time: at(&alert.snoozed),
+        resolved_by: alert.resolved_by.clone().unwrap_or_default(),
+        told: Vec::new(),
+    }
+}
+
+fn alert_status(status: AlertStatus) -> wire::AlertStatus {
+    let (opened_event_id, open_time) = match status.opened {
+        Some(opened) => (opened.event_id.to_string(), Some(timestamp(opened.at))),
+        None => (String::new(), None),
+    };
+    wire::AlertStatus {
+        key: status.key.to_string(),
+        state: status.state.to_wire(),
+        opened_event_id,
+        open_time,
+        count: status.count,
+    }
 }
 
 /// An attempt from its row.
@@ -82,6 +137,7 @@ pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, 
         event: Some(event(&stored)),
         accept_time: Some(time(accepted_at)),
         routes: routes.iter().map(Into::into).collect(),
+        alert: stored.alert.as_ref().map(Into::into),
         data_json: stored.data,
     })
 }
@@ -101,6 +157,11 @@ fn event(event: &AcceptedEvent) -> event_wire::Event {
         url: event.url.clone(),
         subject: event.subject.clone(),
         test: event.test,
+        dedup_key: event
+            .alert
+            .as_ref()
+            .map(|alert| alert.key.to_string())
+            .unwrap_or_default(),
         payload: data.map(|data| event_wire::event::Payload::Data(structure(data.object()))),
     }
 }
@@ -122,21 +183,32 @@ pub(crate) fn notification(row: NotificationRow) -> wire::Notification {
         archived: row.archived,
         cursor: row.cursor,
         test: row.test,
+        alert: row.alert.map(alert_status),
     }
 }
 
 /// The news that the deliveries of a submission were made.
-pub(crate) fn new_deliveries(submission: &Submission) -> Vec<Change> {
-    let event = &submission.event;
-    let routes = submission.routes.iter();
-    routes
-        .map(|planned| {
+pub(crate) fn new_deliveries<'p>(
+    event: &AcceptedEvent,
+    planned: impl IntoIterator<Item = &'p Planned>,
+    repeat: impl Fn(usize) -> Option<&'p str>,
+) -> Vec<Change> {
+    planned
+        .into_iter()
+        .enumerate()
+        .map(|(place, planned)| {
             let inbox = LaneId::of(&planned.route, event.team_id).is_none();
-            let state = if inbox { State::Delivered } else { State::Pending };
+            let repeat = repeat(place);
+            let state = match repeat {
+                Some(_) => State::Folded,
+                None if inbox => State::Delivered,
+                None => State::Pending,
+            };
             let mut delivery = skeleton(event, planned.id, event.accepted_at);
             delivery.route = Some((&*planned.route).into());
             delivery.state = i32::from(state as i16);
-            delivery.end_time = inbox.then(|| timestamp(event.accepted_at));
+            delivery.state_message = repeat.unwrap_or_default().to_owned();
+            delivery.end_time = (state != State::Pending).then(|| timestamp(event.accepted_at));
             change(planned.route.channel_id(), delivery)
         })
         .collect()
@@ -201,6 +273,7 @@ fn skeleton(event: &AcceptedEvent, id: DeliveryId, created_at: DateTime<Utc>) ->
         create_time: Some(timestamp(created_at)),
         test: event.test,
         event_title: event.title.clone(),
+        alert: event.alert_status.get().cloned().map(alert_status),
         ..wire::Delivery::default()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_runtime::memory_budget;
+use watchbell_model::budget;
 
 /// Number of jobs that together pay for a shared event. When the others have ended, the event takes up to this many
 /// times the counted memory.
@@ -28,7 +28,7 @@ impl InMemory for AcceptedEvent {
         let email = self.email.as_ref().map_or(0, |email| {
             email.subject.len() + email.text.len() + email.html.len()
         });
-        memory_budget::units(self.data.len() + email)
+        budget::units(self.data.len() + email)
     }
 
     fn weight_shared_by(&self, jobs: usize) -> usize {
@@ -46,10 +46,12 @@ impl InMemory for AcceptedEvent {
             url: self.url.clone(),
             subject: self.subject.clone(),
             id: self.id.clone(),
+            alert: self.alert.clone(),
             traceparent: self.traceparent.clone(),
             data: "{}".to_owned(),
             email: None,
             body: OnceLock::new(),
+            alert_status: self.alert_status.clone(),
             ..*self
         })
     }

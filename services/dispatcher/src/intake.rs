@@ -1,5 +1,7 @@
 //! Intake of submissions and outcomes: group commit with backpressure.
 
+mod alerts;
 pub(crate) mod backpressure;
+mod commit;
 pub(crate) mod committer;
-pub(crate) mod lock_wait;
+mod settle;

@@ -4,16 +4,18 @@
 pub(crate) mod live_jobs;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, TeamId};
+use watchbell_model::budget::BudgetPermit;
+use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, SilenceId, TeamId};
 use watchbell_model::route::Route;
-use watchbell_runtime::memory_budget::MemoryPermit;
+use watchbell_model::shard::ShardId;
 use watchbell_runtime::problem::Problem;
 
+use crate::alert::Act;
 use crate::event::InMemory as _;
 use crate::job::live_jobs::JobGuard;
 use crate::lanes::{LaneId, Weighted};
@@ -25,7 +27,7 @@ use crate::senders::{AttemptOutcome, AttemptResult};
 pub(crate) enum State {
     /// Waiting for its first or next attempt, or in one.
     Pending = 1,
-    /// Waiting for quiet hours to end.
+    /// Waiting for quiet hours or a silence to end.
     Held = 2,
     /// Kept, and not tried until its reason has gone.
     Parked = 3,
@@ -56,11 +58,13 @@ pub(crate) enum ParkedFor {
 pub(crate) struct Submission {
     pub(crate) event: Arc<AcceptedEvent>,
     pub(crate) routes: Vec<Planned>,
-    /// Keep the deliveries leased and out of the lanes: the submitter sends them itself.
+    /// Keep the deliveries out of the lanes: the submitter sends them itself.
     pub(crate) at_once: bool,
     pub(crate) answer: oneshot::Sender<Result<Committed, Problem>>,
+    /// What somebody does about the event's alert, of which the event tells.
+    pub(crate) act: Option<Act>,
     /// Its part of the memory budget of the submission queue.
-    pub(crate) permit: Option<MemoryPermit>,
+    pub(crate) permit: Option<BudgetPermit>,
 }
 
 /// A route and the delivery that will carry it out.
@@ -83,8 +87,8 @@ pub(crate) struct Committed {
     pub(crate) jobs: Vec<Job>,
 }
 
-/// A delivery that this replica holds the lease of.
-#[derive(Debug, Clone)]
+/// A delivery that this replica carries out.
+#[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) id: DeliveryId,
     pub(crate) event: Arc<AcceptedEvent>,
@@ -92,10 +96,10 @@ pub(crate) struct Job {
     pub(crate) weight: usize,
     pub(crate) route: Arc<Route>,
     pub(crate) lane: LaneId,
-    /// As whom this replica holds it.
-    pub(crate) owner: Uuid,
-    /// Registers the job, so that its lease is not reconciled away.
-    pub(crate) _guard: JobGuard,
+    /// The epoch of its shard in which it was accepted or loaded.
+    pub(crate) epoch: i64,
+    /// Registers the job, so that its delivery is not loaded once more. A draft of a channel is tested without.
+    pub(crate) _guard: Option<JobGuard>,
     /// Attempts so far.
     pub(crate) attempts: u32,
     /// Of these, in the present run of the retry schedule.
@@ -103,10 +107,16 @@ pub(crate) struct Job {
     /// When that run began.
     pub(crate) first_attempt_at: Option<DateTime<Utc>>,
     pub(crate) created_at: DateTime<Utc>,
+    /// When it was to be sent: when it was accepted, or at the end of a wait that was asked for.
+    pub(crate) due_at: DateTime<Utc>,
+    /// Since when its lane has let it go, by the monotonic clock.
+    pub(crate) allowed_since: Duration,
     pub(crate) replay_of: Option<DeliveryId>,
+    /// The silence that held it last, until it is accounted for.
+    pub(crate) held_by: Option<SilenceId>,
 }
 
-/// The new state of a job. Committing it releases the lease.
+/// The new state of a job, with which it ends.
 #[derive(Debug)]
 pub(crate) struct JobOutcome {
     pub(crate) job: Job,
@@ -114,6 +124,7 @@ pub(crate) struct JobOutcome {
     /// Explanation of the state, shown to users.
     pub(crate) message: String,
     pub(crate) parked_for: Option<ParkedFor>,
+    pub(crate) held_by: Option<SilenceId>,
     /// Attempts of the present run of the retry schedule, this one included if it counts.
     pub(crate) tries: u32,
     /// When it is due next, if it is.
@@ -123,7 +134,7 @@ pub(crate) struct JobOutcome {
     pub(crate) attempt: Option<Attempt>,
     /// The attempt makes the channel unhealthy.
     pub(crate) breaks: Option<Break>,
-    /// Receives whether it was committed under our lease.
+    /// Receives whether it was committed.
     pub(crate) answer: Option<oneshot::Sender<bool>>,
 }
 
@@ -173,16 +184,17 @@ impl State {
 impl Submission {
     /// A submission of which nothing waits yet.
     pub(crate) fn new(
-        event: AcceptedEvent,
+        event: impl Into<Arc<AcceptedEvent>>,
         routes: Vec<Planned>,
         at_once: bool,
         answer: oneshot::Sender<Result<Committed, Problem>>,
     ) -> Self {
         Self {
-            event: Arc::new(event),
+            event: event.into(),
             routes,
             at_once,
             answer,
+            act: None,
             permit: None,
         }
     }
@@ -197,11 +209,12 @@ impl Submission {
 
 impl Planned {
     /// A route with the delivery that will carry it out. `None`: it does not serialise.
-    pub(crate) fn new(route: Route, now: DateTime<Utc>) -> Option<Self> {
-        let json = serde_json::to_string(&route).ok()?;
+    pub(crate) fn new(route: impl Into<Arc<Route>>, now: DateTime<Utc>) -> Option<Self> {
+        let route = route.into();
+        let json = serde_json::to_string(&*route).ok()?;
         Some(Self {
             id: DeliveryId::generate(now),
-            route: Arc::new(route),
+            route,
             json,
         })
     }
@@ -214,10 +227,15 @@ impl Job {
         self.event.team_id
     }
 
+    pub(crate) fn shard(&self) -> ShardId {
+        ShardId::of(self.team_id())
+    }
+
     /// Moves the job to another state without an attempt.
     pub(crate) fn stays(self, state: State, message: impl Into<String>) -> JobOutcome {
         JobOutcome {
             tries: self.tries,
+            held_by: self.held_by,
             job: self,
             state,
             message: message.into(),
@@ -258,6 +276,14 @@ impl Job {
 impl Weighted for Job {
     fn weight(&self) -> usize {
         self.weight
+    }
+
+    fn team(&self) -> TeamId {
+        self.team_id()
+    }
+
+    fn allowed_since(&mut self, at: Duration) {
+        self.allowed_since = at;
     }
 }
 

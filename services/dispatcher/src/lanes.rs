@@ -3,12 +3,20 @@
 //! Round-robin between lanes, first in first out within one.
 //!
 //! Two shared resources could let one loud or stuck channel delay the rest: memory, and the slots for running
-//! attempts. Both are shared by dynamic thresholds (Choudhury and Hahne, 1998): a lane may hold at most as much as is
-//! still free; an empty lane always has memory for one job. So however many lanes are stuck, the next one proceeds.
+//! attempts. Both are shared by dynamic thresholds (Choudhury and Hahne, 1998): a lane may hold at most as much memory
+//! as is still free; an empty lane always has memory for one job. A team may hold at most as many slots as are still
+//! free, and a lane at most as many as its team may still take. So however many lanes of a team are stuck, half of the
+//! slots are left for other teams, and the team's next lane proceeds while it has fewer lanes than half the slots.
 //!
 //! Memory is counted in units. A job takes one, or more when its event is large ([`Weighted`]). A job is admitted if
 //! at least one unit is free, so the last job of a lane may exceed the limit.
 
+mod lane;
+mod policy;
+#[cfg(test)]
+mod properties;
+
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
@@ -17,8 +25,9 @@ use watchbell_model::ChannelKind;
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
 
-#[cfg(test)]
-mod properties;
+use self::lane::{Lane, Schedule};
+
+pub(crate) use self::policy::LanePolicy;
 
 /// A lane whose last attempt ended so recently moves.
 const MOVING: Duration = Duration::from_millis(100);
@@ -37,21 +46,16 @@ impl LaneId {
     }
 }
 
-/// How a channel wants to be treated.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct LanePolicy {
-    /// Attempts at the same time.
-    pub(crate) concurrency: usize,
-    /// Between two attempts at a steady pace; zero for no limit.
-    pub(crate) interval: Duration,
-    /// Attempts that may start together after a pause.
-    pub(crate) burst: u32,
-}
-
-/// A job that takes memory.
+/// A job that takes memory and a slot.
 pub(crate) trait Weighted {
     /// Its memory in units, at least 1; always the same.
     fn weight(&self) -> usize;
+
+    /// Its team, the same for all jobs of a lane.
+    fn team(&self) -> TeamId;
+
+    /// Notes, when it is taken, since when its lane's rate, pauses and concurrency, and its team's share, have let it go.
+    fn allowed_since(&mut self, _at: Duration) {}
 }
 
 /// Limits of this process.
@@ -65,12 +69,12 @@ pub(crate) struct Limits {
     pub(crate) in_flight: usize,
 }
 
-/// Memory reserved in a lane for rows that are being claimed from the database.
+/// Memory reserved in a lane for deliveries that are being loaded from the database.
 #[derive(Debug)]
-#[must_use = "give it back by `finish_claim`"]
-pub(crate) struct Claim {
+#[must_use = "give it back by `finish_load`"]
+pub(crate) struct Room {
     pub(crate) lane: LaneId,
-    /// Units for rows to be claimed; one free unit suffices for the last row. May be 0.
+    /// Units; one free unit suffices for the last delivery. May be 0.
     pub(crate) units: usize,
 }
 
@@ -93,81 +97,18 @@ pub(crate) struct Lanes<J> {
     /// Units of queued and running jobs, and reserved ones.
     held: usize,
     in_flight: usize,
+    /// Those of the teams that have any.
+    in_flight_of: HashMap<TeamId, usize>,
     /// Counts rows that found no memory and are in the database now.
     spills: u64,
     /// All ready lanes have used up their share of the slots, until an attempt ends or another lane becomes ready.
     over_share: bool,
     /// Until when the pump sleeps, unless it is woken; `None` while it is awake.
     alarm: Option<Duration>,
+    /// From when nothing is taken, unless it is put off: the lease of this process ends.
+    sends_until: Duration,
     /// Closed: nothing is taken any more.
     closed: bool,
-}
-
-#[derive(Debug)]
-struct Lane<J> {
-    queue: VecDeque<J>,
-    in_flight: usize,
-    /// Units of queued and running jobs, and reserved ones.
-    load: usize,
-    /// Units reserved for rows that are being committed or claimed.
-    reserved: usize,
-    policy: LanePolicy,
-    /// When the next attempt would be due at a steady pace (the generic cell rate algorithm).
-    steady: Duration,
-    paused_until: Duration,
-    /// The database holds rows of this lane that come first.
-    backlog: bool,
-    /// The instant from which it will.
-    backlog_from: Option<Duration>,
-    /// Rows on their way into the database without a lease.
-    spilling: usize,
-    /// The count of the last of them.
-    last_spill: u64,
-    schedule: Schedule,
-    used_at: Duration,
-    /// When an attempt last ended, or the lane was created.
-    moved_at: Duration,
-    /// Attempts that have ended since the last call of [`Lanes::headroom`].
-    ended: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Schedule {
-    Idle,
-    Ready,
-    At(Duration),
-}
-
-// === impl LanePolicy ===
-
-impl LanePolicy {
-    /// Policy of an unknown channel: one attempt at a time, which breaks no channel's limit.
-    pub(crate) const UNKNOWN: Self = Self {
-        concurrency: 1,
-        interval: Duration::ZERO,
-        burst: 1,
-    };
-
-    /// At most `concurrency` (at least 1) attempts at a time, and `per_second` on average; 0 for no such limit.
-    pub(crate) fn new(concurrency: u32, per_second: f64) -> Self {
-        let limited = per_second.is_finite() && per_second > 0.0;
-        let interval = if limited {
-            Duration::try_from_secs_f64(per_second.recip()).unwrap_or(Duration::MAX / 4)
-        } else {
-            Duration::ZERO
-        };
-        // The burst is one second's worth, but at most the concurrency.
-        let burst = if limited {
-            (per_second as u32).clamp(1, concurrency.max(1))
-        } else {
-            1
-        };
-        Self {
-            concurrency: concurrency.max(1) as usize,
-            interval,
-            burst,
-        }
-    }
 }
 
 // === impl Lanes ===
@@ -181,11 +122,18 @@ impl<J: Weighted> Lanes<J> {
             timers: BTreeSet::new(),
             held: 0,
             in_flight: 0,
+            in_flight_of: HashMap::new(),
             spills: 0,
             over_share: false,
             alarm: None,
+            sends_until: Duration::MAX,
             closed: false,
         }
+    }
+
+    /// Sets from when nothing is taken. The caller wakes the pump.
+    pub(crate) fn set_sends_until(&mut self, until: Duration) {
+        self.sends_until = until;
     }
 
     /// Stops sending: nothing is taken from now on; running attempts may end.
@@ -194,7 +142,7 @@ impl<J: Weighted> Lanes<J> {
     }
 
     /// Reserves memory for one new job of the lane. When granted, [`Lanes::push`] or [`Lanes::unreserve`] follows;
-    /// when not, the row goes into the database without a lease, and [`Lanes::spilled`] follows its commit.
+    /// when not, the row goes into the database alone, and [`Lanes::spilled`] follows its commit.
     pub(crate) fn reserve(&mut self, id: LaneId, units: usize, now: Duration) -> bool {
         let available = self.available(id);
         let lane = self.lane(id, now);
@@ -204,9 +152,15 @@ impl<J: Weighted> Lanes<J> {
             self.held += units;
             return true;
         }
+        self.spill(id, now);
+        false
+    }
+
+    /// Records that a row without memory is on its way into the database; [`Lanes::spilled`] follows its commit.
+    pub(crate) fn spill(&mut self, id: LaneId, now: Duration) {
+        let lane = self.lane(id, now);
         lane.backlog = true;
         lane.spilling += 1;
-        false
     }
 
     /// Units that new jobs of this lane should take now, under backpressure. A lane that moves, or is new, gets what
@@ -271,21 +225,35 @@ impl<J: Weighted> Lanes<J> {
         }
         let mut taken = Vec::new();
         let mut over_share = Vec::new();
-        while !self.closed && self.in_flight < self.limits.in_flight && taken.len() < max {
+        while !self.closed
+            && now < self.sends_until
+            && self.in_flight < self.limits.in_flight
+            && taken.len() < max
+        {
             let Some(id) = self.ring.pop_front() else { break };
             let free = self.limits.in_flight - self.in_flight;
             let Some(lane) = self.lanes.get_mut(&id) else {
                 continue;
             };
             lane.schedule = Schedule::Idle;
-            if lane.may_go(now) {
-                if lane.in_flight >= free {
+            if lane.may_go(now)
+                && let Some(team) = lane.queue.front().map(Weighted::team)
+            {
+                let of_team = self.in_flight_of.get(&team).copied().unwrap_or(0);
+                // The last slot of a team is for a lane that has none.
+                let for_next_lane = usize::from(lane.in_flight > 0);
+                if of_team + lane.in_flight + for_next_lane >= free {
                     // Free slots only decrease in this call, so the lane need not be checked again.
                     lane.schedule = Schedule::Ready;
+                    // Attempts of its own team keep it waiting, until it is taken.
+                    lane.freed_at = Duration::MAX;
                     over_share.push(id);
                     continue;
                 }
-                if let Some(job) = lane.queue.pop_front() {
+                if let Some(mut job) = lane.queue.pop_front() {
+                    job.allowed_since(lane.allowed_since(now));
+                    self.in_flight_of.insert(team, of_team + 1);
+                    lane.team = Some(team);
                     lane.in_flight += 1;
                     lane.used_at = now;
                     lane.steady = lane.steady.max(now) + lane.policy.interval;
@@ -304,16 +272,27 @@ impl<J: Weighted> Lanes<J> {
     }
 
     /// Ends an attempt: its job leaves memory. Returns true when the database holds more of this lane and enough
-    /// memory is free to claim it.
+    /// memory is free to load it.
     pub(crate) fn completed(&mut self, id: LaneId, units: usize, now: Duration) -> bool {
         let per_lane = self.limits.per_lane;
         let Some(lane) = self.lanes.get_mut(&id) else {
             return false;
         };
         if lane.in_flight > 0 {
+            if lane.in_flight >= lane.policy.concurrency {
+                lane.freed_at = now;
+            }
             lane.in_flight -= 1;
             lane.load -= units;
             self.in_flight -= 1;
+            if let Some(team) = lane.team
+                && let Entry::Occupied(mut of_team) = self.in_flight_of.entry(team)
+            {
+                *of_team.get_mut() -= 1;
+                if *of_team.get() == 0 {
+                    of_team.remove();
+                }
+            }
             self.held -= units;
             self.over_share = false;
         }
@@ -360,13 +339,12 @@ impl<J: Weighted> Lanes<J> {
         lane.backlog_from = Some(lane.backlog_from.map_or(at, |known| known.min(at)));
     }
 
-    /// Reserves at most `max` units for due rows of this lane in the database. Until all are in memory, new rows
-    /// queue up behind them there.
-    pub(crate) fn begin_claim(&mut self, id: LaneId, max: usize, now: Duration) -> Claim {
+    /// Reserves at most `max` units for due deliveries of this lane in the database. Where there are none, new ones queue
+    /// up behind those.
+    pub(crate) fn begin_load(&mut self, id: LaneId, max: usize, now: Duration) -> Room {
         let free = self.free();
         let per_lane = self.limits.per_lane;
         let lane = self.lane(id, now);
-        lane.backlog = true;
         // The first rows of a commit are on their way into memory, the rest into the database; the rest must not
         // overtake them.
         let max = if lane.reserved > 0 && lane.spilling > 0 {
@@ -375,28 +353,27 @@ impl<J: Weighted> Lanes<J> {
             max
         };
         // `held` grows with the reservation, so the threshold falls while the load rises.
-        let available = per_lane
+        let units = per_lane
             .saturating_sub(lane.load)
             .min(free.saturating_sub(lane.load).div_ceil(2))
             .max(usize::from(lane.load == 0))
             .min(max);
-        lane.load += available;
-        lane.reserved += available;
-        self.held += available;
-        Claim {
-            lane: id,
-            units: available,
-        }
+        lane.backlog |= units == 0;
+        lane.load += units;
+        lane.reserved += units;
+        self.held += units;
+        Room { lane: id, units }
     }
 
-    /// Queues claimed jobs and releases the rest of the reservation. The next look determines whether the database
-    /// has more: rows may have been locked by another transaction, or be counted differently there.
-    pub(crate) fn finish_claim(&mut self, claim: &Claim, jobs: Vec<J>, now: Duration) {
+    /// Queues the jobs of loaded deliveries and releases the rest of the reservation. While the database has `more` that
+    /// is due, new deliveries queue up behind it.
+    pub(crate) fn finish_load(&mut self, room: &Room, jobs: Vec<J>, more: bool, now: Duration) {
         let got = jobs.iter().map(Weighted::weight).sum();
         for job in jobs {
-            self.push(claim.lane, job, now);
+            self.push(room.lane, job, now);
         }
-        self.unreserve(claim.lane, claim.units.saturating_sub(got));
+        self.unreserve(room.lane, room.units.saturating_sub(got));
+        self.lane(room.lane, now).backlog |= more;
     }
 
     /// Marks the start of a look into the database; call it before reading, and before choosing the instant of due
@@ -406,12 +383,6 @@ impl<J: Weighted> Lanes<J> {
             spills: self.spills,
             at: now,
         }
-    }
-
-    /// Lanes whose new jobs queue up in the database.
-    pub(crate) fn backlogged(&self, now: Duration) -> Vec<LaneId> {
-        let lanes = self.lanes.iter().filter(|(_, lane)| lane.is_backlogged(now));
-        lanes.map(|(id, _)| *id).collect()
     }
 
     /// Records that the database holds no due row of this lane. Ignored if a row went there since the start of the
@@ -426,9 +397,12 @@ impl<J: Weighted> Lanes<J> {
         }
     }
 
-    /// Releases the reservation of a failed claim, which says nothing about the database.
-    pub(crate) fn abandon_claim(&mut self, claim: &Claim) {
-        self.unreserve(claim.lane, claim.units);
+    /// Releases the reservation of a failed load, which says nothing about the database.
+    pub(crate) fn abandon_load(&mut self, room: &Room) {
+        self.unreserve(room.lane, room.units);
+        if let Some(lane) = self.lanes.get_mut(&room.lane) {
+            lane.backlog = true;
+        }
     }
 
     /// The pump goes to sleep; returns until when, unless it is woken.
@@ -446,7 +420,7 @@ impl<J: Weighted> Lanes<J> {
 
     /// When a job may be sent next; `now` when one may already.
     fn next_wake(&self, now: Duration) -> Option<Duration> {
-        if self.in_flight >= self.limits.in_flight {
+        if self.in_flight >= self.limits.in_flight || now >= self.sends_until {
             return None;
         }
         if self.ring.is_empty() || self.over_share {
@@ -476,14 +450,20 @@ impl<J: Weighted> Lanes<J> {
             .retain(|_, lane| lane.used_at > since || !lane.is_idle(now));
     }
 
-    /// Number of waiting jobs of a lane.
-    pub(crate) fn queued(&self, id: LaneId) -> usize {
-        self.lanes.get(&id).map_or(0, |lane| lane.queue.len())
+    /// Takes the waiting job out of a lane for which `which` is true.
+    pub(crate) fn remove(&mut self, id: LaneId, which: impl Fn(&J) -> bool) -> Option<J> {
+        let lane = self.lanes.get_mut(&id)?;
+        let position = lane.queue.iter().position(which)?;
+        let job = lane.queue.remove(position)?;
+        lane.load -= job.weight();
+        self.held -= job.weight();
+        Some(job)
     }
 
-    /// The next job of a lane.
-    pub(crate) fn first(&self, id: LaneId) -> Option<&J> {
-        self.lanes.get(&id)?.queue.front()
+    /// Number of waiting jobs of a lane.
+    #[cfg(test)]
+    pub(crate) fn queued(&self, id: LaneId) -> usize {
+        self.lanes.get(&id).map_or(0, |lane| lane.queue.len())
     }
 
     /// Units of queued and running jobs, and reserved ones.
@@ -534,55 +514,5 @@ impl<J: Weighted> Lanes<J> {
             self.over_share = false;
             Schedule::Ready
         };
-    }
-}
-
-// === impl Lane ===
-
-impl<J> Lane<J> {
-    fn new(now: Duration) -> Self {
-        Self {
-            queue: VecDeque::new(),
-            in_flight: 0,
-            load: 0,
-            reserved: 0,
-            policy: LanePolicy::UNKNOWN,
-            steady: Duration::ZERO,
-            paused_until: Duration::ZERO,
-            backlog: false,
-            backlog_from: None,
-            spilling: 0,
-            last_spill: 0,
-            schedule: Schedule::Idle,
-            used_at: Duration::ZERO,
-            moved_at: now,
-            ended: 0,
-        }
-    }
-
-    fn has_work(&self) -> bool {
-        !self.queue.is_empty() && self.in_flight < self.policy.concurrency
-    }
-
-    fn ready_at(&self) -> Duration {
-        let ahead = self.policy.interval * (self.policy.burst - 1);
-        self.steady.saturating_sub(ahead).max(self.paused_until)
-    }
-
-    fn may_go(&self, now: Duration) -> bool {
-        self.has_work() && self.ready_at() <= now
-    }
-
-    fn is_backlogged(&self, now: Duration) -> bool {
-        self.backlog || self.backlog_from.is_some_and(|at| at <= now)
-    }
-
-    fn is_idle(&self, now: Duration) -> bool {
-        self.load == 0
-            && self.spilling == 0
-            && !self.backlog
-            && self.backlog_from.is_none()
-            && self.steady <= now
-            && self.paused_until <= now
     }
 }

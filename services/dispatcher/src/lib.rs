@@ -6,6 +6,8 @@
 //! decides what follows, and `intake` stores the outcome. Deliveries that cannot be sent now wait in the database,
 //! from where the sweeper in `maintenance` brings them back.
 
+mod advertise;
+mod alert;
 mod api;
 mod channel;
 mod delivery;
@@ -18,6 +20,7 @@ mod lanes;
 mod loops;
 mod maintenance;
 mod metrics;
+mod ownership;
 mod senders;
 mod settings;
 mod state;
@@ -28,6 +31,7 @@ mod scenarios;
 #[cfg(test)]
 mod simulation;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
@@ -36,8 +40,10 @@ use watchbell_egress::{Guard, HttpClient, SmtpSender};
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
+use watchbell_runtime::client::Peers;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::TaskSet;
+use watchbell_runtime::tenant_pool::TenantPool;
 use watchbell_store::Store;
 
 pub use api::Service;
@@ -56,7 +62,9 @@ use crate::store::{Db, Migrator};
 /// A Dispatcher that has opened its database and waits to be started.
 pub struct Dispatcher {
     core: Arc<Core>,
+    heartbeat: Arc<Heartbeat>,
     committer: Committer,
+    peers: Arc<Peers>,
 }
 
 /// What a Dispatcher needs of others.
@@ -69,6 +77,14 @@ pub struct Needs {
     pub feed: ConfigFeed,
     /// Where it measures.
     pub meter: Meter,
+    /// How other replicas are called.
+    pub peers: Arc<Peers>,
+}
+
+/// A Dispatcher's place among the replicas.
+#[derive(Clone)]
+pub struct Membership {
+    heartbeat: Arc<Heartbeat>,
 }
 
 /// How a Dispatcher reaches the outside world, and under which name.
@@ -92,9 +108,12 @@ impl Dispatcher {
     /// Wrong settings, or a database that is away.
     pub async fn open(settings: Settings, needs: Needs, outgoing: Outgoing) -> Result<Self, OpenError> {
         let guard = outgoing.guard;
+        let peers = needs.peers;
         let brand = Arc::new(outgoing.brand);
         let mail = outgoing.mail.policy();
+        let tenant_pool = TenantPool::new();
         let senders = Senders::new(SenderDeps {
+            tenant_pool: tenant_pool.clone(),
             http: HttpClient::new(guard.clone()),
             smtp: SmtpSender::new(guard.clone()),
             guard,
@@ -112,6 +131,7 @@ impl Dispatcher {
             settings,
             db: Db::new(store),
             transport: Arc::new(senders),
+            tenant_pool,
             metrics: metrics::Metrics::new(&needs.meter),
             mail,
             brand,
@@ -120,7 +140,13 @@ impl Dispatcher {
         let (core, intake, outcomes) = Core::new(parts);
         Heartbeat::enter(&core).await?;
         let committer = Committer::new(Arc::clone(&core), intake, outcomes);
-        Ok(Self { core, committer })
+        let heartbeat = Arc::new(Heartbeat::new(Arc::clone(&core)));
+        Ok(Self {
+            core,
+            heartbeat,
+            committer,
+            peers,
+        })
     }
 
     /// The database, for closing it at the very end.
@@ -134,11 +160,41 @@ impl Dispatcher {
     pub fn service(&self) -> Service {
         Service {
             core: Arc::clone(&self.core),
+            peers: Arc::clone(&self.peers),
+        }
+    }
+
+    /// Its place among the replicas.
+    #[must_use]
+    pub fn membership(&self) -> Membership {
+        Membership {
+            heartbeat: Arc::clone(&self.heartbeat),
         }
     }
 
     /// Starts all loops.
     pub fn start(self, tasks: &mut TaskSet) {
-        loops::start(self.core, self.committer, tasks);
+        loops::start(&self.core, self.heartbeat, self.committer, tasks);
+    }
+}
+
+// === impl Membership ===
+
+impl Membership {
+    /// Lets it take shards: it listens at this address, by TLS or not.
+    pub async fn join(&self, listening: SocketAddr, tls: bool) {
+        let settings = &self.heartbeat.core().settings;
+        let url = match settings.advertise.as_str() {
+            "" => advertise::url(listening, tls, &settings.database).await,
+            given => given.to_owned(),
+        };
+        self.heartbeat.join(&url);
+    }
+
+    /// Hands its shards over to the other replicas while it still serves. Calls about them are passed on from then on.
+    pub async fn retire(&self) {
+        if let Err(error) = self.heartbeat.retire().await {
+            tracing::warn!(%error, "shards were not handed over; other replicas take them over soon");
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Background loops of the Dispatcher, their intervals, and the order in which they stop: first those that bring work in,
-//! then the lanes, then the committer, and last the heartbeat, which keeps the leases.
+//! then the lanes, then the committer, and last the heartbeat, which keeps the shards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,7 @@ use crate::maintenance::clock_skew::ClockSkewRepair;
 use crate::maintenance::durability::Durability;
 use crate::maintenance::gauges::Gauges;
 use crate::maintenance::health_reporter::HealthReporter;
-use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat, HeartbeatMonitor};
-use crate::maintenance::reconciler::Reconciler;
+use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat, HeartbeatMonitor, refresh_shards};
 use crate::maintenance::retention::Retention;
 use crate::maintenance::sweeper::Sweeper;
 use crate::maintenance::unparker::Unparker;
@@ -27,8 +26,6 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 const UNPARK_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two checks for due times written by a clock that ran fast.
 const CLOCK_SKEW_INTERVAL: Duration = Duration::from_secs(10);
-/// Between two checks for leases without a job.
-const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
 /// Between two checks of how the database replicates.
 const DURABILITY_INTERVAL: Duration = Duration::from_secs(300);
 /// Between two counts of waiting deliveries.
@@ -41,6 +38,9 @@ const CHECKPOINT_RETRY: Duration = Duration::from_secs(10);
 const RETENTION_DELAY: Duration = Duration::from_secs(10);
 /// Between two rounds of retention.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Between two reads of the table of shards besides those of heartbeats.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// A task that a loop repeats.
 trait PeriodicTask: Send + Sync + 'static {
@@ -84,15 +84,6 @@ impl PeriodicTask for ClockSkewRepair {
     async fn run_once(&self) -> Duration {
         log_failure(self.tick().await, "clock skew repair");
         CLOCK_SKEW_INTERVAL
-    }
-}
-
-impl PeriodicTask for Reconciler {
-    const FIRST: Duration = RECONCILE_INTERVAL;
-
-    async fn run_once(&self) -> Duration {
-        log_failure(self.tick().await, "lease reconciliation");
-        RECONCILE_INTERVAL
     }
 }
 
@@ -145,6 +136,22 @@ impl PeriodicTask for Heartbeat {
     }
 }
 
+/// Reads the table of shards as soon as somebody needs it, even while a heartbeat is under way.
+struct ShardRefresh(Arc<Core>);
+
+impl PeriodicTask for ShardRefresh {
+    const FIRST: Duration = REFRESH_INTERVAL;
+
+    async fn run_once(&self) -> Duration {
+        log_failure(refresh_shards(&self.0).await, "reading the shards");
+        REFRESH_INTERVAL
+    }
+
+    fn wake(&self) -> Option<&Notify> {
+        Some(&self.0.refresh)
+    }
+}
+
 impl PeriodicTask for HeartbeatMonitor {
     const FIRST: Duration = HEARTBEAT_INTERVAL;
 
@@ -155,8 +162,8 @@ impl PeriodicTask for HeartbeatMonitor {
 }
 
 /// Starts all loops.
-pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) {
-    let shared = || Arc::clone(&core);
+pub(crate) fn start(core: &Arc<Core>, heartbeat: Arc<Heartbeat>, committer: Committer, tasks: &mut TaskSet) {
+    let shared = || Arc::clone(core);
     let sweeper = Sweeper::new(shared());
     tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.sweeper", |stop| {
         sweeper.run(stop)
@@ -181,14 +188,6 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
     tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.gauges", |stop| async move {
         every(&gauges, &stop).await;
     });
-    let reconciler = Reconciler::new(shared());
-    tasks.spawn_fn(
-        ShutdownPhase::Intake,
-        "dispatcher.reconciler",
-        |stop| async move {
-            every(&reconciler, &stop).await;
-        },
-    );
     let durability = Durability { core: shared() };
     tasks.spawn_fn(
         ShutdownPhase::Intake,
@@ -224,7 +223,6 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
             outcomes.run(stop)
         });
     }
-    let heartbeat = Arc::new(Heartbeat::new(shared()));
     let monitor = HeartbeatMonitor {
         heartbeat: Arc::clone(&heartbeat),
         database: tasks.readiness().condition("dispatcher", "database"),
@@ -240,12 +238,13 @@ pub(crate) fn start(core: Arc<Core>, committer: Committer, tasks: &mut TaskSet) 
         every(&*heartbeat, &stop).await;
         heartbeat.leave().await;
     });
+    let refresh = ShardRefresh(shared());
+    tasks.spawn_fn(ShutdownPhase::Close, "dispatcher.shards", |stop| async move {
+        every(&refresh, &stop).await;
+    });
     let followed = shared();
     tasks.spawn_fn(ShutdownPhase::Close, "dispatcher.channels", |stop| async move {
         followed.channels.follow(stop).await;
-    });
-    tasks.spawn_fn(ShutdownPhase::Close, "dispatcher.feed", |stop| async move {
-        core.feed.run(stop).await;
     });
 }
 

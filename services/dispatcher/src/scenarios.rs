@@ -3,17 +3,22 @@
 
 mod actions;
 mod admission;
+mod alerts;
 mod clock_skew;
 mod commit;
 pub(crate) mod fakes;
+mod find;
 mod health;
 mod inbox;
 mod lanes;
-mod leases;
 mod log;
+mod metrics;
+mod ownership;
 mod people;
+mod previews;
 mod retries;
 mod running;
+mod silences;
 mod storms;
 
 use std::sync::Arc;
@@ -30,7 +35,10 @@ use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::client::Peers;
 use watchbell_runtime::config_feed::ConfigFeed;
+use watchbell_runtime::settings::Shared;
+use watchbell_runtime::tenant_pool::TenantPool;
 use watchbell_store::{Backend, Store};
 use watchbell_testkit::TestClock;
 
@@ -62,6 +70,7 @@ struct Rig {
     health: HealthReporter,
     unparker: Unparker,
     service: Service,
+    measures: watchbell_runtime::metrics::Metrics,
     env: TestEnv,
 }
 
@@ -142,6 +151,7 @@ impl Rig {
     }
 
     async fn of(store: &Store, env: &TestEnv, settings: Settings, mail: &MailSettings) -> Self {
+        let measures = watchbell_runtime::metrics::Metrics::local().unwrap();
         let parts = Parts {
             clock: env.clock.shared(),
             settings,
@@ -153,7 +163,8 @@ impl Rig {
                 true,
             ),
             transport: Arc::clone(&env.receivers) as _,
-            metrics: Metrics::new(&opentelemetry::global::meter("test")),
+            tenant_pool: TenantPool::new(),
+            metrics: Metrics::new(&measures.meter("test")),
             mail: mail.policy(),
             brand: Arc::default(),
             jitter: || 0.0,
@@ -161,28 +172,47 @@ impl Rig {
         let (core, intake, outcomes) = Core::new(parts);
         Heartbeat::enter(&core).await.unwrap();
         let shared = || Arc::clone(&core);
-        Self {
+        let heartbeat = Arc::new(Heartbeat::new(shared()));
+        let mut rig = Self {
             committer: Committer::new(shared(), intake, outcomes),
             pump: Pump::new(shared()),
             sweeper: Sweeper::new(shared()),
-            heartbeat: Arc::new(Heartbeat::new(shared())),
+            heartbeat,
             health: HealthReporter { core: shared() },
             unparker: Unparker::new(shared()),
-            service: Service { core: shared() },
+            service: Service {
+                core: shared(),
+                peers: Arc::new(Peers::new(&Shared::default())),
+            },
+            measures,
             env: env.clone(),
             core,
+        };
+        // A second one owns nothing before the first is gone.
+        let replicas = rig.core.db.shard_table().await.unwrap();
+        if replicas.replicas.len() == 1 {
+            rig.own().await;
         }
+        rig
+    }
+
+    /// Takes what nobody owns.
+    async fn own(&mut self) {
+        self.heartbeat.join("http://a-replica");
+        self.heartbeat.tick().await.unwrap();
+        self.sweeper.scan().await.unwrap();
     }
 
     /// Runs every loop on the path of a delivery until nothing is left to do now.
     async fn settle(&mut self) {
+        self.heartbeat.tick().await.unwrap();
         loop {
-            let claimed = self.sweeper.tick().await.unwrap().claimed;
+            let loaded = self.sweeper.tick().await.unwrap().loaded;
             let started = self.pump.tick();
             self.pump.settle().await;
             let committed = self.committer.tick().await;
             assert_ne!(committed, BatchResult::Failed, "the database is there");
-            if (committed, claimed, started) == (BatchResult::Idle, 0, 0) {
+            if (committed, loaded, started) == (BatchResult::Idle, 0, 0) {
                 return;
             }
         }
@@ -268,6 +298,15 @@ impl Rig {
             .unwrap()
     }
 
+    /// A value as Prometheus gets it.
+    fn measured(&self, series: &str) -> Option<f64> {
+        let text = self.measures.encode().unwrap();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map(|value| value.parse().unwrap())
+    }
+
     async fn states(&self) -> Vec<State> {
         self.deliveries()
             .await
@@ -286,6 +325,7 @@ fn request(env: &TestEnv, id: &str, channels: &[ChannelId]) -> wire::SubmitReque
         routes: channels.iter().map(|channel| to_channel(*channel)).collect(),
         traceparent: String::new(),
         email: None,
+        alert: None,
     }
 }
 
@@ -315,7 +355,7 @@ fn to_channel(channel: ChannelId) -> event_wire::Route {
             sentence: "The pattern * matches.".to_owned(),
             rule_id: String::new(),
         }),
-        mentions: vec![],
+        ..Default::default()
     }
 }
 
@@ -334,6 +374,7 @@ async fn presume_dead(dead: &Rig, by: &mut Rig) {
         let id = dead.core.owner();
         let sql = format!("UPDATE replicas SET heartbeat_at = heartbeat_at - 6000000 WHERE id = '{id}'");
         store.writer().execute_unprepared(&sql).await.unwrap();
+        by.heartbeat.join("http://another-replica");
         by.heartbeat.tick().await.unwrap();
     }
 }

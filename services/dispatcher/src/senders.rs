@@ -1,6 +1,7 @@
 //! Sending. A [`Transport`] makes one attempt and returns its [`AttemptResult`]; retries are decided elsewhere. It
 //! does not follow redirects, and it never fails: every failure is a result.
 
+pub(crate) mod alert;
 mod answer;
 mod email;
 #[cfg(test)]
@@ -9,10 +10,11 @@ pub(crate) mod fixtures;
 pub mod fuzzing;
 pub(crate) mod logged;
 mod notice;
+pub(crate) mod preview;
 mod slack;
 pub(crate) mod summary;
 mod teams;
-mod text;
+pub(crate) mod text;
 mod transport;
 mod webhook;
 
@@ -27,6 +29,7 @@ use watchbell_egress::{GuardedUrl, Refusal};
 use watchbell_model::ids::{DeliveryId, TeamId};
 
 pub(crate) use transport::{SenderDeps, Senders};
+pub(crate) use webhook::NoContent;
 
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::route::Route;
@@ -74,6 +77,8 @@ pub(crate) struct ResolvedChannel {
     pub(crate) timeout: Duration,
     /// Its URL, once the guard has judged it.
     pub(crate) url: OnceLock<Result<GuardedUrl, Refusal>>,
+    /// The body that it lays out, once that was compiled.
+    pub(crate) body: webhook::Compiled,
 }
 
 /// By what something is carried.

@@ -1,16 +1,19 @@
 //! How a Dispatcher is set up. Every bound of memory and every retention is here; the defaults are those of one
 //! process on a small machine.
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 use watchbell_egress::{Security, SmtpServer};
 use watchbell_model::EmailAddress;
 use watchbell_model::secret::Secret;
+use watchbell_runtime::settings::write;
 use watchbell_store::DatabaseSettings;
 
 use crate::lanes::Limits;
 
 /// Settings of the Dispatcher.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Database of this service.
@@ -21,9 +24,9 @@ pub struct Settings {
     /// Jobs of all lanes in memory, counted likewise.
     #[serde(default = "defaults::total")]
     pub max_jobs: usize,
-    /// Concurrent attempts.
-    #[serde(default = "defaults::in_flight")]
-    pub max_attempts_in_flight: usize,
+    /// Concurrent attempts; default 1,024 for each processor. One team has at most half of them.
+    #[serde(default)]
+    pub max_attempts_in_flight: Option<usize>,
     /// Submissions that may wait for a commit, counted like jobs; one team may use at most as much as is still
     /// free. Above it callers get `RESOURCE_EXHAUSTED`.
     #[serde(default = "defaults::intake")]
@@ -37,10 +40,17 @@ pub struct Settings {
     /// Days that answers of receivers are kept.
     #[serde(default = "defaults::keep_answers_days")]
     pub keep_answers_days: u32,
+    /// URL at which the other services call this process; empty for the address that it listens at, as seen from the
+    /// database.
+    #[serde(default)]
+    pub advertise: String,
+    /// How long attempts under way may take when their shard is handed over, before its next owner sends, too.
+    #[serde(skip, default = "defaults::hand_over_wait")]
+    pub(crate) hand_over_wait: Duration,
 }
 
 /// The platform's own mail server, for teams that have none and for notices to Owners. Without a host there is none.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
     /// Host name or address.
@@ -50,6 +60,7 @@ pub struct MailSettings {
     /// The account that sends; empty for none.
     pub username: String,
     /// Password of the account.
+    #[serde(serialize_with = "write::secret")]
     pub password: Option<Secret>,
     /// How the connection is encrypted.
     pub security: MailSecurity,
@@ -71,7 +82,7 @@ pub(crate) struct MailPolicy {
 }
 
 /// How the connection to the platform's mail server is encrypted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MailSecurity {
     /// STARTTLS, or no mail.
@@ -86,6 +97,11 @@ pub enum MailSecurity {
 }
 
 mod defaults {
+    use std::time::Duration;
+
+    pub(super) fn hand_over_wait() -> Duration {
+        Duration::from_millis(400)
+    }
     pub(super) fn per_lane() -> usize {
         2_000
     }
@@ -93,7 +109,7 @@ mod defaults {
         20_000
     }
     pub(super) fn in_flight() -> usize {
-        1_024
+        1_024 * std::thread::available_parallelism().map_or(1, usize::from)
     }
     pub(super) fn intake() -> usize {
         16_384
@@ -119,11 +135,13 @@ impl Settings {
             database,
             max_jobs_per_lane: defaults::per_lane(),
             max_jobs: defaults::total(),
-            max_attempts_in_flight: defaults::in_flight(),
+            max_attempts_in_flight: None,
             intake_queue: defaults::intake(),
             outcome_queue: defaults::outcomes(),
             keep_days: defaults::keep_days(),
             keep_answers_days: defaults::keep_answers_days(),
+            advertise: String::new(),
+            hand_over_wait: defaults::hand_over_wait(),
         }
     }
 
@@ -131,7 +149,10 @@ impl Settings {
         Limits {
             per_lane: self.max_jobs_per_lane.max(1),
             total: self.max_jobs.max(1),
-            in_flight: self.max_attempts_in_flight.max(1),
+            in_flight: self
+                .max_attempts_in_flight
+                .unwrap_or_else(defaults::in_flight)
+                .max(1),
         }
     }
 }

@@ -1,33 +1,45 @@
 //! State shared by the loops of one replica: the lanes in memory, the queues of the committer, and the replica's
 //! identity.
 
+pub(crate) mod due_lanes;
 pub(crate) mod feed;
 pub(crate) mod load;
 pub(crate) mod submission_queue;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use chrono::{DateTime, Utc};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{Notify, mpsc};
+use sea_orm::DbErr;
+use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
+use watchbell_model::ids::TeamId;
+use watchbell_model::shard::ShardId;
+use watchbell_runtime::tenant_pool::TenantPool;
 
 use crate::channel::cache::Channels;
 use crate::channel::health::Health;
 use crate::channel::hold::HoldPlans;
 use crate::channel::mail_budget::Budgets;
+use crate::channel::silence::SilencePlans;
 use crate::channel::storm::Storms;
 use crate::job::live_jobs::LiveJobs;
 use crate::job::{Job, JobOutcome};
-use crate::lanes::Lanes;
+use crate::lanes::{LaneId, Lanes};
 use crate::metrics::Metrics;
+use crate::ownership::Ownership;
 use crate::senders::Transport;
+use crate::senders::preview::Previews;
 use crate::settings::{MailPolicy, Settings};
+use crate::state::due_lanes::DueLanes;
 use crate::state::feed::Feed;
 use crate::state::load::LoadMonitor;
 use crate::state::submission_queue::{SubmissionQueue, SubmissionReceiver};
-use crate::store::Db;
+use crate::store::{Db, Transaction, micros};
 
 /// Shared by everything in one replica.
 pub(crate) struct Core {
@@ -42,7 +54,11 @@ pub(crate) struct Core {
     pub(crate) budgets: Budgets,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
+    pub(crate) previews: Previews,
     pub(crate) hold_plans: HoldPlans,
+    pub(crate) silence_plans: SilencePlans,
+    /// Evaluates the expressions of silences.
+    pub(crate) tenant_pool: TenantPool,
     pub(crate) live_jobs: LiveJobs,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
@@ -54,12 +70,26 @@ pub(crate) struct Core {
     pub(crate) outcomes: mpsc::Sender<JobOutcome>,
     /// Something may be sent.
     pub(crate) pump: Notify,
-    /// Something may be claimed.
+    /// Something may be loaded.
     pub(crate) sweep: Notify,
+    /// When the sweeper looks again by itself, in microseconds since 1970.
+    pub(crate) next_sweep: AtomicI64,
+    /// The table of shards should be read now.
+    pub(crate) refresh: Notify,
+    /// Locked while the table is read, so that an older version does not replace a newer one.
+    pub(crate) refreshing: tokio::sync::Mutex<()>,
+    /// Counts how often the table was read.
+    pub(crate) refreshes: watch::Sender<u64>,
+    /// Where other replicas and services call this one; `None` while it takes no shards.
+    pub(crate) address: Mutex<Option<Arc<str>>>,
+    /// Held from the first row of an inbox that a transaction inserts until its commit, so that cursors ascend in the
+    /// order of commits.
+    pub(crate) inboxes: tokio::sync::Mutex<()>,
+    ownership: Mutex<Ownership>,
     lanes: Mutex<Lanes<Job>>,
+    due: Mutex<DueLanes>,
+    gathering: Mutex<DueLanes>,
     owner: Mutex<Uuid>,
-    /// Leases of commits whose result is unknown.
-    uncertain_leases: Mutex<Vec<(Uuid, Uuid)>>,
 }
 
 /// Parts of a [`Core`] that its creator provides.
@@ -69,6 +99,7 @@ pub(crate) struct Parts {
     pub(crate) db: Db,
     pub(crate) channels: Channels,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) tenant_pool: TenantPool,
     pub(crate) metrics: Metrics,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
@@ -83,7 +114,6 @@ impl Core {
         let (submissions, receiver) = SubmissionQueue::new(parts.settings.intake_queue);
         let (outcomes, results) = mpsc::channel(parts.settings.outcome_queue);
         let limits = parts.settings.limits();
-        let feed = Feed::new(parts.db.store());
         let core = Self {
             clock: parts.clock,
             settings: parts.settings,
@@ -95,19 +125,30 @@ impl Core {
             storms: Storms::default(),
             budgets: Budgets::new(parts.mail.per_team_hour),
             mail: parts.mail,
+            previews: Previews::new(Arc::clone(&parts.brand)),
             brand: parts.brand,
             hold_plans: HoldPlans::default(),
+            silence_plans: SilencePlans::default(),
+            tenant_pool: parts.tenant_pool,
             live_jobs: LiveJobs::default(),
-            feed,
+            feed: Feed::default(),
             metrics: parts.metrics,
             jitter: parts.jitter,
             submissions,
             outcomes,
             pump: Notify::new(),
             sweep: Notify::new(),
+            next_sweep: AtomicI64::new(i64::MAX),
+            refresh: Notify::new(),
+            refreshing: tokio::sync::Mutex::default(),
+            refreshes: watch::Sender::default(),
+            address: Mutex::default(),
+            inboxes: tokio::sync::Mutex::default(),
+            ownership: Mutex::default(),
             lanes: Mutex::new(Lanes::new(limits)),
+            due: Mutex::default(),
+            gathering: Mutex::default(),
             owner: Mutex::new(Uuid::now_v7()),
-            uncertain_leases: Mutex::default(),
         };
         (Arc::new(core), receiver, results)
     }
@@ -117,26 +158,95 @@ impl Core {
         self.lanes.lock()
     }
 
-    /// The identity under which this replica takes leases.
+    /// The shards of this replica. Hold them briefly, never across an await, and before the lanes.
+    pub(crate) fn ownership(&self) -> MutexGuard<'_, Ownership> {
+        self.ownership.lock()
+    }
+
+    /// Whether this replica owns a team's shard.
+    pub(crate) fn owns(&self, team: TeamId) -> bool {
+        self.ownership().owns(ShardId::of(team))
+    }
+
+    /// Begins a transaction that writes for a team, under the fence. `None` when another replica owns the team's shard.
+    pub(crate) async fn begin_fenced(&self, team: TeamId) -> Result<Option<Transaction>, DbErr> {
+        let epochs = self.ownership().epochs([ShardId::of(team)]);
+        let transaction = self.db.begin().await?;
+        let fenced = self.db.fence(&transaction, self.owner(), &epochs).await?;
+        if epochs.is_empty() || !fenced.is_empty() {
+            self.refresh.notify_one();
+            return Ok(None);
+        }
+        Ok(Some(transaction))
+    }
+
+    /// Whether an attempt of this job may start now.
+    pub(crate) fn may_send(&self, job: &Job) -> bool {
+        let now = self.clock.monotonic();
+        self.ownership().may_send(job.shard(), job.epoch, now)
+    }
+
+    /// The database holds a delivery of a lane that is due then, and has no job.
+    pub(crate) fn note_due(&self, team: TeamId, lane: LaneId, at: DateTime<Utc>) {
+        if self.due().note(team, lane, at) {
+            self.wake_sweeper(at);
+        }
+    }
+
+    /// The database holds a delivery of a lane that is due for a summary then.
+    pub(crate) fn note_gathering(&self, team: TeamId, lane: LaneId, at: DateTime<Utc>) {
+        if self.gathering().note(team, lane, at) {
+            self.wake_sweeper(at);
+        }
+    }
+
+    fn wake_sweeper(&self, at: DateTime<Utc>) {
+        if micros(at) < self.next_sweep.load(Ordering::Relaxed) {
+            self.sweep.notify_one();
+        }
+    }
+
+    /// Lanes with deliveries in the database that have no job.
+    pub(crate) fn due(&self) -> MutexGuard<'_, DueLanes> {
+        self.due.lock()
+    }
+
+    /// Lanes with deliveries in the database that may be summarised.
+    pub(crate) fn gathering(&self) -> MutexGuard<'_, DueLanes> {
+        self.gathering.lock()
+    }
+
+    /// Leaves a delivery to the database: its job ends here without an outcome.
+    pub(crate) fn put_back(&self, job: Job) {
+        let (team, lane) = (job.team_id(), job.lane);
+        // First, since what has a job is not loaded.
+        drop(job);
+        if self.owns(team) {
+            self.note_due(team, lane, self.clock.now());
+        }
+    }
+
+    /// Drops the waiting jobs of shards that this replica has lost, or is about to. The next owner loads them.
+    pub(crate) fn drop_jobs(&self, shards: &BTreeSet<ShardId>) {
+        if shards.is_empty() {
+            return;
+        }
+        self.lanes().retain(|job| !shards.contains(&job.shard()));
+        self.due().forget(shards);
+        self.gathering().forget(shards);
+        self.storms.forget(shards);
+    }
+
+    /// The identity under which this replica owns shards.
     pub(crate) fn owner(&self) -> Uuid {
         *self.owner.lock()
     }
 
-    /// Changes the identity after other replicas took this one for dead. Jobs of the former identity are dropped;
-    /// others own them now.
+    /// Changes the identity after other replicas took this one for dead. What it owned is theirs now.
     pub(crate) fn begin_new_epoch(&self, id: Uuid) {
         *self.owner.lock() = id;
-        self.lanes().retain(|job| job.owner == id);
-    }
-
-    /// Notes leases that may or may not have been taken; the sweeper gives them back.
-    pub(crate) fn record_uncertain_leases(&self, owner: Uuid, ids: impl IntoIterator<Item = Uuid>) {
-        let mut uncertain_leases = self.uncertain_leases.lock();
-        uncertain_leases.extend(ids.into_iter().map(|id| (owner, id)));
-    }
-
-    /// Those leases, to be given back.
-    pub(crate) fn take_uncertain_leases(&self) -> Vec<(Uuid, Uuid)> {
-        std::mem::take(&mut *self.uncertain_leases.lock())
+        let lost = self.ownership().clear();
+        self.drop_jobs(&lost);
+        self.feed.end(&lost);
     }
 }

@@ -1,16 +1,21 @@
-//! The Dispatcher's database: events, deliveries, attempts, the inbox, leases and channel health. The hot path writes
+//! The Dispatcher's database: events, deliveries, attempts, the inbox, owners of shards and channel health. The hot path writes
 //! in batches, one statement for each table (`batch`); reads and single rows use the entities.
 
+mod alerts;
 mod batch;
 mod clock_skew;
 mod direct;
 pub(crate) mod entities;
 mod inbox;
-mod leases;
+mod indexes;
 mod migrations;
 mod postgres;
 mod queries;
+mod queue;
+mod replicas;
 mod retention;
+mod shards;
+mod silences;
 mod sqlite;
 mod step;
 mod summaries;
@@ -26,22 +31,26 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
 use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::{AlertStatus, EventAlert, InvalidAlertKey};
+use watchbell_model::budget::UNIT_BYTES;
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
-use watchbell_runtime::memory_budget::UNIT_BYTES;
 use watchbell_store::{Backend, InlineTransaction, Store};
 
 use self::direct::DirectTransaction;
 use self::transaction::ReadRow;
 
+pub(crate) use alerts::{AlertFilter, TellingDelivery};
+pub(crate) use clock_skew::LateRow;
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, DeliveryFilter, EventFilter, HealthSample};
+pub(crate) use queue::LoadedRow;
 pub(crate) use step::DbStep;
 pub(crate) use summaries::{SummaryItem, SummaryLane};
 pub(crate) use transaction::{Transaction, WriteTransaction};
-pub(crate) use writes::{LockWait, NewDelivery, NewNotification};
+pub(crate) use writes::{NewDelivery, NewNotification};
 
 /// The Dispatcher's tables.
 #[derive(Debug, Clone)]
@@ -187,6 +196,20 @@ fn event_keys<R: ReadRow>(rows: &[R]) -> Result<HashSet<(TeamId, String)>, DbErr
         .collect()
 }
 
+/// The alert of an event's row.
+fn alert(key: Option<&str>, action: Option<i16>, row: &impl ToString) -> Result<Option<EventAlert>, Corrupt> {
+    let Some((key, action)) = key.zip(action) else {
+        return Ok(None);
+    };
+    let key = key.parse().map_err(|error: InvalidAlertKey| Corrupt {
+        what: "alert",
+        row: row.to_string(),
+        why: error.to_string(),
+    })?;
+    let action = word(action, "alert", row)?;
+    Ok(Some(EventAlert { key, action }))
+}
+
 fn parsed<T: serde::de::DeserializeOwned>(
     json: &str,
     what: &'static str,
@@ -224,6 +247,7 @@ impl entities::events::Model {
             subject: self.subject,
             data: self.data,
             test: self.test,
+            alert: alert(self.alert_key.as_deref(), self.alert_action, &row)?,
             traceparent: self.traceparent,
             email: self
                 .email
@@ -231,6 +255,7 @@ impl entities::events::Model {
                 .map(|email| parsed(email, "email", &row))
                 .transpose()?,
             body: std::sync::OnceLock::new(),
+            alert_status: std::sync::OnceLock::new(),
         })
     }
 
@@ -241,6 +266,12 @@ impl entities::events::Model {
 }
 
 impl entities::deliveries::Model {
+    /// The event's alert as it was when the event was accepted.
+    pub(crate) fn alert_status(&self) -> Result<Option<AlertStatus>, Corrupt> {
+        let json = self.alert.as_deref();
+        json.map(|json| parsed(json, "alert", &self.id)).transpose()
+    }
+
     /// The route of this row.
     pub(crate) fn parsed_route(&self) -> Result<Arc<Route>, Corrupt> {
         parsed(&self.route, "route", &self.id).map(Arc::new)

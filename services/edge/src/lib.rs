@@ -39,9 +39,9 @@ pub struct Needs {
     pub channels: Arc<dyn ChannelApi>,
     /// In-app inboxes.
     pub inbox: Arc<dyn InboxApi>,
-    /// Who calls.
+    /// The check of callers' credentials.
     pub auth: AuthLayer,
-    /// In whose name pages speak.
+    /// The brand in whose name pages speak.
     pub brand: Brand,
     /// Origins whose pages may read inbox streams, `https://app.example.com`.
     pub web_origins: Vec<String>,

@@ -170,7 +170,7 @@ fn choices(preference: &Preference) -> Vec<PreferenceSetting> {
     choices
 }
 
-/// Those that are on.
+/// Severities that are on.
 fn choices_of_severity(preference: &Preference) -> Vec<Severity> {
     if !choices(preference).contains(&PreferenceSetting::Severities) {
         return Vec::new();
@@ -188,7 +188,7 @@ fn is_within(wanted: &Preference, before: &Preference) -> bool {
         .is_some_and(|(wanted, before)| wanted.is_within(before))
 }
 
-/// Those preferences that the form sets otherwise than they are. What it does not name, or names wrongly, stays.
+/// Preferences that the form changes. What it does not name, or names wrongly, stays.
 fn changes(current: &[Preference], form: &[u8]) -> Vec<Preference> {
     let fields: Vec<_> = url::form_urlencoded::parse(form).collect();
     let values = |name: String| {

@@ -28,7 +28,7 @@ use crate::text::slack as text;
 const BEGIN: &str = "/watchbell.config.v1.ChannelService/BeginSlackInstall";
 const SETTINGS: &str = "/settings/notifications";
 
-/// Whose installation begins: by a link that Config made, or by a credential in the headers.
+/// The start of an installation: a link that Config made, or a credential in the headers.
 #[derive(Deserialize)]
 pub(crate) struct Install {
     #[serde(default)]

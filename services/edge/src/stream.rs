@@ -12,15 +12,17 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use prost::Message as _;
 use serde::Deserialize;
 use serde_json::json;
 use tonic::{Code, Status};
 use watchbell_contracts::api::BoxStream;
 use watchbell_contracts::dispatcher::v1::{WatchRequest, WatchResponse};
-use watchbell_contracts::json::to_json;
+use watchbell_contracts::json::{descriptor, write};
 use watchbell_model::ids::MemberId;
 use watchbell_model::violation::reason;
 use watchbell_runtime::auth::{Admitted, Principal, Session, internal_request, table};
+use watchbell_runtime::http_call::retry_after_seconds;
 use watchbell_runtime::problem::Problem;
 
 use crate::Edge;
@@ -31,7 +33,7 @@ const NOTIFICATION: &str = "watchbell.dispatcher.v1.Notification";
 /// How long a client waits before it connects again.
 const RECONNECT: Duration = Duration::from_secs(3);
 
-/// Whose inbox, and from where on.
+/// The inbox to stream, and the position to begin after.
 #[derive(Deserialize)]
 pub(crate) struct Which {
     /// A key of one team, or a signed-in member, may leave it empty.
@@ -146,8 +148,9 @@ fn event(response: &WatchResponse, first: bool) -> Option<Event> {
     let event = Event::default().id(&response.position);
     match &response.notification {
         Some(notification) => {
-            let data = to_json(NOTIFICATION, notification).ok()?;
-            Some(event.event("notification").data(data.to_string()))
+            let data = write(&descriptor(NOTIFICATION).ok()?, &notification.encode_to_vec()).ok()?;
+            let data = String::from_utf8(data).ok()?;
+            Some(event.event("notification").data(data))
         }
         None if response.reset => Some(event.retry(RECONNECT).event("reset").data("{}")),
         // An id without data is noted by the client and not shown (HTML, server-sent events).
@@ -182,7 +185,7 @@ fn refusal(problem: Problem) -> Response {
     if let Some(wait) = wait {
         response
             .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            .insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds(wait)));
     }
     response
 }

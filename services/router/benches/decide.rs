@@ -11,6 +11,7 @@ use divan::counter::ItemsCount;
 use uuid::Uuid;
 use watchbell_contracts::config::v1::EventFilter;
 use watchbell_contracts::event::v1::Route;
+use watchbell_model::alert::Repeat;
 use watchbell_model::catalog::Catalog;
 use watchbell_model::channel::{Channel, LaneLimits, StormLimit};
 use watchbell_model::convert::FromWire as _;
@@ -107,6 +108,7 @@ fn team(members: u128, expressions: bool) -> TeamSnapshot {
             channels: vec![ChannelId::from_uuid(Uuid::from_u128(number % 20 + 1))],
         },
         continue_: number.is_multiple_of(2),
+        repeat: Repeat::Count,
     });
     let members = (1..=members).map(|number| Member {
         id: MemberId::from_uuid(Uuid::from_u128(number)),

@@ -18,10 +18,11 @@ mod oracle;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod specification;
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 
+use watchbell_model::alert::Repeat;
 use watchbell_model::catalog::EventTypeSpec;
 use watchbell_model::decision::{
     Decision, FailedExpression, FilterOwner, Outcome, Reason, Route, Stage, Target,
@@ -113,7 +114,7 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     /// A route to what other rules, too, may send to. No target gets an event twice; the first reason stays.
-    fn route(&mut self, target: Target, reason: Reason) {
+    fn route(&mut self, target: Target, reason: Reason, repeat: Repeat) {
         let is_new = match &target {
             Target::Address { address, .. } => self.mailed.insert(address.key()),
             _ => self.shared.insert(target.clone()),
@@ -124,6 +125,7 @@ impl Deciding<'_> {
                 target,
                 reason,
                 mentions,
+                tells_repeats: repeat == Repeat::Notify || self.type_tells_repeats(),
             });
         }
     }
@@ -135,7 +137,14 @@ impl Deciding<'_> {
             target,
             reason,
             mentions: Vec::new(),
+            tells_repeats: self.type_tells_repeats(),
         });
+    }
+
+    /// Whether the event's type wants its repeats to be told.
+    fn type_tells_repeats(&self) -> bool {
+        let alert = self.spec.and_then(|spec| spec.alert.as_ref());
+        alert.is_some_and(|alert| alert.repeat == Repeat::Notify)
     }
 
     /// What a filter says of the event. An expression that fails is noted.

@@ -36,7 +36,17 @@ pub(crate) enum Error {
 // === impl Error ===
 
 impl Error {
-    /// A word for it, for counting.
+    /// All words for errors.
+    pub(crate) const WORDS: [&str; 6] = [
+        "invalid",
+        "no_snapshot",
+        "no_dispatcher",
+        "busy",
+        "overloaded",
+        "refused",
+    ];
+
+    /// A word for it, for counting: one of [`Error::WORDS`].
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid",

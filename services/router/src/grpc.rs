@@ -7,19 +7,22 @@ use prost::Message as _;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, RouterApi, boxed};
+use watchbell_contracts::config::v1::DraftTeamSnapshotResponse;
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::router::v1::emit_result::Outcome;
 use watchbell_contracts::router::v1::{
-    EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest,
-    EmitStreamResponse, ExplainRequest, ExplainResponse,
+    BacktestRequest, BacktestResponse, CheckTeamConfigRequest, CheckTeamConfigResponse, EmitBatchRequest,
+    EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest, EmitStreamResponse,
+    ExplainRequest, ExplainResponse,
 };
-use watchbell_model::convert;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_runtime::auth::{Budget, Principal, RunQueue};
+use watchbell_runtime::auth::{Budget, Principal, Scope};
 use watchbell_runtime::problem::{Problem, to_message, to_message_within};
+use watchbell_runtime::run_queue::RunQueue;
 
+use crate::backtest::{Backtest, Period};
 use crate::pipeline::cost;
-use crate::{Router, explain, pipeline};
+use crate::{Router, what_if};
 
 /// The most events of one batch.
 const MAX_BATCH: usize = 1_000;
@@ -139,38 +142,53 @@ impl RouterApi for Router {
         let principal = Principal::from_request(&request)?;
         let request = request.into_inner();
         let team = principal.team(&request.team_id)?;
-        let snapshot = self.pipeline.snapshots.get(team).await?;
-        let mut violations = Violations::new();
-        let at = convert::instant(request.at.as_ref(), "at", &mut violations);
-        let without_data = request
-            .event
-            .as_ref()
-            .is_some_and(|event| event.payload.is_none());
-        let Some(mut draft) = violations.take(pipeline::draft(request.event, "event")) else {
-            return Err(Problem::Invalid(violations).into());
-        };
-        let example_data = without_data && explain::take_example(&snapshot, &mut draft);
-        let at = at.unwrap_or_else(|| self.pipeline.clock.now());
-        let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
-        let pipeline = self.pipeline.clone();
-        let explain = move || {
-            let event = violations.take(pipeline.parse(draft, &snapshot, "event"));
-            let explained = event.map(|event| ExplainResponse {
-                example_data,
-                ..explain::explain(&snapshot, &event, at)
-            });
-            explained.filter(|_| violations.is_empty()).ok_or(violations)
-        };
-        let explained = if heavy {
-            self.pipeline
-                .tenant_pool
-                .run(team, explain)
-                .await
-                .map_err(Problem::from)?
+        let (pipeline, what_if) = (&self.pipeline, &self.what_if);
+        let explained = if request.event_id.is_empty() {
+            what_if::explain(pipeline, what_if, team, request).await?
         } else {
-            explain()
+            principal.require(Scope::DeliveriesRead)?;
+            what_if::explain_stored(pipeline, what_if, team, request).await?
         };
-        Ok(Response::new(explained.map_err(Problem::Invalid)?))
+        Ok(Response::new(explained))
+    }
+
+    async fn check_team_config(
+        &self,
+        request: Request<CheckTeamConfigRequest>,
+    ) -> Result<Response<CheckTeamConfigResponse>, Status> {
+        let principal = Principal::from_request(&request)?;
+        let request = request.into_inner();
+        let team = principal.team(&request.team_id)?;
+        let checked = what_if::check(&self.pipeline, &self.what_if, team, request.document).await?;
+        Ok(Response::new(checked))
+    }
+
+    async fn backtest(
+        &self,
+        request: Request<BacktestRequest>,
+    ) -> Result<Response<BoxStream<BacktestResponse>>, Status> {
+        let principal = Principal::from_request(&request)?;
+        let request = request.into_inner();
+        let team = principal.team(&request.team_id)?;
+        principal.require(Scope::DeliveriesRead)?;
+        let what_if = self.what_if.clone();
+        let period = Period::read(&request, what_if.clock.now()).map_err(Problem::Invalid)?;
+        let turn = what_if.running.begin(team)?;
+        let today = self.pipeline.snapshots.get(team).await?;
+        let (draft, drafted) = match request.document {
+            document if document.is_empty() => (today.clone(), DraftTeamSnapshotResponse::default()),
+            document => what_if.drafted(team, document).await?,
+        };
+        let backtest = Backtest {
+            what_if,
+            team,
+            period,
+            today,
+            draft,
+            drafted,
+            _turn: turn,
+        };
+        Ok(Response::new(boxed(backtest.run())))
     }
 }
 

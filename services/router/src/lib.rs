@@ -2,6 +2,8 @@
 //! stateless except for cached team snapshots, and keeps using them while Config is unavailable. `Emit` answers only
 //! after the Dispatcher has committed.
 
+mod backtest;
+mod coverage;
 mod decide;
 mod error;
 mod explain;
@@ -9,9 +11,12 @@ mod failures;
 mod grpc;
 mod metrics;
 mod pipeline;
+mod running;
 mod snapshots;
+mod stored;
 mod submitter;
 mod team_budgets;
+mod what_if;
 
 #[cfg(test)]
 mod testing;
@@ -19,7 +24,7 @@ mod testing;
 use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
-use watchbell_contracts::api::SnapshotApi;
+use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
@@ -29,14 +34,17 @@ pub use crate::decide::decide;
 use crate::failures::{Failures, Reporter};
 use crate::metrics::Metrics;
 use crate::pipeline::EmitPipeline;
+use crate::running::Running;
 use crate::snapshots::Snapshots;
 pub use crate::submitter::Dispatchers;
 use crate::submitter::Submitter;
 use crate::team_budgets::TeamBudgets;
+use crate::what_if::WhatIf;
 
 /// The service.
 pub struct Router {
     pipeline: EmitPipeline,
+    what_if: WhatIf,
 }
 
 /// What the Router needs of others.
@@ -49,6 +57,8 @@ pub struct Needs {
     pub feed: ConfigFeed,
     /// Where it submits to.
     pub dispatchers: Dispatchers,
+    /// Where stored events are read.
+    pub log: Arc<dyn DispatcherApi>,
     /// Where it measures.
     pub meter: Meter,
 }
@@ -62,15 +72,23 @@ impl Router {
     /// Opens the service and starts its loops.
     pub fn open(needs: Needs, tasks: &mut TaskSet) -> Arc<Self> {
         let failures = Failures::default();
+        let tenant_pool = TenantPool::new();
+        let what_if = WhatIf {
+            clock: needs.clock.clone(),
+            config: needs.config.clone(),
+            log: needs.log,
+            tenant_pool: tenant_pool.clone(),
+            running: Running::default(),
+        };
         tasks.spawn(
             ShutdownPhase::Flush,
             Reporter::new(failures.clone(), needs.config.clone()),
         );
         let snapshots = Snapshots::new(needs.config, needs.feed, needs.clock.clone());
         let (submitter, links) = Submitter::new(needs.dispatchers);
-        for link in links {
+        if let Some(links) = links {
             tasks.spawn_fn(ShutdownPhase::Intake, "router.submitter", |shutdown| {
-                link.run(shutdown)
+                links.run(shutdown)
             });
         }
         Arc::new(Self {
@@ -81,8 +99,9 @@ impl Router {
                 budgets: TeamBudgets::default(),
                 metrics: Metrics::new(&needs.meter),
                 failures,
-                tenant_pool: TenantPool::new(),
+                tenant_pool,
             },
+            what_if,
         })
     }
 }

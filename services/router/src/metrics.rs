@@ -4,6 +4,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Meter};
 
 use watchbell_model::decision::Decision;
+use watchbell_runtime::metrics::counter;
 
 use crate::error::Error;
 
@@ -19,14 +20,18 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(meter: &Meter) -> Self {
         Self {
-            rejected: meter
-                .u64_counter("watchbell.events.rejected")
-                .with_description("Events that were not accepted, by reason")
-                .build(),
-            failed_expressions: meter
-                .u64_counter("watchbell.expressions.failed")
-                .with_description("Evaluations of filters' expressions that failed, which counts as no match")
-                .build(),
+            rejected: counter(
+                meter,
+                "watchbell.events.rejected",
+                "Events that were not accepted, by reason",
+                Error::WORDS.map(|word| [reason(word)]),
+            ),
+            failed_expressions: counter(
+                meter,
+                "watchbell.expressions.failed",
+                "Evaluations of filters' expressions that failed, which counts as no match",
+                [[]],
+            ),
         }
     }
 
@@ -38,6 +43,10 @@ impl Metrics {
     }
 
     pub(crate) fn refused(&self, error: &Error) {
-        self.rejected.add(1, &[KeyValue::new("reason", error.word())]);
+        self.rejected.add(1, &[reason(error.word())]);
     }
+}
+
+fn reason(word: &'static str) -> KeyValue {
+    KeyValue::new("reason", word)
 }

@@ -4,13 +4,14 @@ use prost::Message;
 use watchbell_contracts::event::v1 as wire;
 use watchbell_contracts::router::v1::EmitResponse;
 use watchbell_model::AcceptedEvent;
+use watchbell_model::budget::units;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::event::{Event, EventDraft};
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_runtime::memory_budget::units;
+use watchbell_runtime::event_span;
 use watchbell_runtime::telemetry::propagate;
 use watchbell_runtime::tenant_pool::TenantPool;
 
@@ -53,6 +54,9 @@ impl EmitPipeline {
         let accepted = self.try_accept(team, event, path).await;
         if let Err(error) = &accepted {
             self.metrics.refused(error);
+            if !matches!(error, Error::Invalid(_)) {
+                tracing::warn!(%team, reason = error.word(), "an event was refused");
+            }
         }
         accepted
     }
@@ -103,12 +107,8 @@ impl EmitPipeline {
     ) -> Result<(AcceptedEvent, Vec<Route>), Error> {
         let event = self.parse(draft, snapshot, path)?;
         let traceparent = propagate::traceparent();
-        // As for attempts: in a trace that is not sampled, the span exists at debug level only.
-        let span = if traceparent.as_deref().is_none_or(propagate::is_sampled) {
-            tracing::info_span!("decide", %team, event = %event.id, revision = snapshot.revision)
-        } else {
-            tracing::debug_span!("decide", %team, event = %event.id, revision = snapshot.revision)
-        };
+        let parent = traceparent.as_deref();
+        let span = event_span!(parent, "decide", %team, event = %event.id, revision = snapshot.revision);
         let decision = span.in_scope(|| decide(snapshot, &event));
         self.metrics.failed_expressions(&decision);
         self.failures

@@ -66,10 +66,7 @@ impl Snapshots {
         let value = match self.config.get_team_snapshot(request).await {
             Ok(response) => {
                 let snapshot = response.into_inner().snapshot.unwrap_or_default();
-                let snapshot = compiled(snapshot)
-                    .await
-                    .and_then(|snapshot| belongs_to(team, snapshot));
-                Ok(Arc::new(snapshot.map_err(Error::SnapshotUnreadable)?))
+                Ok(Arc::new(read(team, snapshot).await?))
             }
             Err(status) if status.code() == Code::NotFound => Err(status),
             Err(status) => return Err(Error::Snapshot(status)),
@@ -85,6 +82,14 @@ impl Snapshots {
             stale,
         })
     }
+}
+
+/// A team's snapshot as Config gave it.
+pub(crate) async fn read(team: TeamId, message: config::TeamSnapshot) -> Result<TeamSnapshot, Error> {
+    let snapshot = compiled(message)
+        .await
+        .and_then(|snapshot| belongs_to(team, snapshot));
+    snapshot.map_err(Error::SnapshotUnreadable)
 }
 
 /// The snapshot of a message. Compiling a team's event types takes time, so it runs on a blocking thread.

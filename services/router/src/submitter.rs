@@ -1,9 +1,11 @@
 //! Submission of decisions to the Dispatcher. One in the same process is called directly. Otherwise one long-lived stream to
-//! each Dispatcher carries the submissions of all callers, so that an `Emit` costs a message and not a call. A submission is
-//! answered after the commit, or with an error when no Dispatcher is available. A submission in flight on a broken stream may
-//! have been committed; repeating it is safe, because event ids are unique.
+//! each Dispatcher carries the submissions of all callers, so that an `Emit` costs a message and not a call. A submission goes
+//! to the owner of its team's shard; while that is unknown or away it goes to any other Dispatcher, which passes it on or waits
+//! for the next owner. It is answered after the commit, or with an error when no Dispatcher is available. A submission in flight
+//! on a broken stream may have been committed; repeating it is safe, because event ids are unique.
 
 mod link;
+mod links;
 mod session;
 
 #[cfg(test)]
@@ -16,23 +18,26 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use prost::Message as _;
-use watchbell_contracts::api::DispatcherApi;
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_model::AcceptedEvent;
+use watchbell_model::budget::{SharedBudget, units};
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
-use watchbell_runtime::memory_budget::{MemoryBudget, units};
+use watchbell_runtime::owners::{Connect, OwnersReceiver};
 use watchbell_runtime::problem::{Problem, from_message};
 use watchbell_runtime::submit::Submit;
 
-use self::link::Link;
-pub(crate) use self::link::LinkLoop;
+use self::links::Links;
+pub(crate) use self::links::LinksLoop;
 use self::session::{Closed, Session, Unsent};
 use crate::error::Error;
 
 /// How long a Dispatcher may take to answer. One that stands still, or cannot reach its database and is not told so, is
 /// not waited for until its stream breaks.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long a former owner of a team's shard may take to answer what it was sent before.
+const HAND_OVER: Duration = Duration::from_secs(1);
 
 /// How much may wait for Dispatchers before callers are told to slow down, in units that teams share. A team's half is less
 /// than what a Dispatcher takes of it: its digests and notices do not come by here, and have room there.
@@ -42,8 +47,15 @@ const UNITS: usize = 12_288;
 pub enum Dispatchers {
     /// The Dispatcher of this process.
     Local(Arc<dyn Submit>),
-    /// Those of other processes; at least one.
-    Remote(Vec<Arc<dyn DispatcherApi>>),
+    /// Those of other processes.
+    Remote {
+        /// Addresses at which they are sought; at least one.
+        seeds: Vec<Arc<str>>,
+        /// Calls one of them.
+        connect: Connect,
+        /// Who owns which shard.
+        owners: OwnersReceiver,
+    },
 }
 
 /// Hands events on and waits for their commits.
@@ -53,25 +65,31 @@ pub(crate) enum Submitter {
     Remote(Remote),
 }
 
-/// Submits to the least busy Dispatcher that is there, and to one that has not reached Config only when there is no other.
+/// Submits to the owner of a team's shard. Another Dispatcher is chosen by turns while that one is away, one that has not
+/// reached Config only when there is no other.
 #[derive(Clone)]
 pub(crate) struct Remote {
-    links: Arc<[Arc<Link>]>,
+    links: Links,
+    owners: OwnersReceiver,
     turn: Arc<AtomicUsize>,
-    memory: MemoryBudget,
+    memory: SharedBudget,
     answer: Duration,
 }
 
 // === impl Submitter ===
 
 impl Submitter {
-    /// A submitter, and for each Dispatcher of another process the loop that must run for it.
-    pub(crate) fn new(dispatchers: Dispatchers) -> (Self, Vec<LinkLoop>) {
+    /// A submitter, and the loop that must run for it.
+    pub(crate) fn new(dispatchers: Dispatchers) -> (Self, Option<LinksLoop>) {
         match dispatchers {
-            Dispatchers::Local(dispatcher) => (Self::Local(dispatcher), Vec::new()),
-            Dispatchers::Remote(dispatchers) => {
-                let (remote, loops) = Remote::new(dispatchers);
-                (Self::Remote(remote), loops)
+            Dispatchers::Local(dispatcher) => (Self::Local(dispatcher), None),
+            Dispatchers::Remote {
+                seeds,
+                connect,
+                owners,
+            } => {
+                let (remote, links) = Remote::new(seeds, connect, owners);
+                (Self::Remote(remote), Some(links))
             }
         }
     }
@@ -108,7 +126,7 @@ impl Submitter {
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::Local(_) => true,
-            Self::Remote(remote) => remote.least_busy().is_some(),
+            Self::Remote(remote) => remote.any().is_some(),
         }
     }
 }
@@ -116,21 +134,18 @@ impl Submitter {
 // === impl Remote ===
 
 impl Remote {
-    /// A submitter, and for each Dispatcher the loop that must run for it.
-    pub(crate) fn new(dispatchers: Vec<Arc<dyn DispatcherApi>>) -> (Self, Vec<LinkLoop>) {
-        let (links, loops) = dispatchers
-            .into_iter()
-            .map(LinkLoop::new)
-            .unzip::<_, _, Vec<_>, Vec<_>>();
-        (
-            Self {
-                links: links.into(),
-                turn: Arc::default(),
-                memory: MemoryBudget::new(UNITS),
-                answer: ANSWER,
-            },
-            loops,
-        )
+    /// A submitter, and the loop that must run for it.
+    pub(crate) fn new(seeds: Vec<Arc<str>>, connect: Connect, owners: OwnersReceiver) -> (Self, LinksLoop) {
+        let links = Links::default();
+        let looping = LinksLoop::new(links.clone(), seeds, connect, owners.clone());
+        let remote = Self {
+            links,
+            owners,
+            turn: Arc::default(),
+            memory: SharedBudget::new(UNITS),
+            answer: ANSWER,
+        };
+        (remote, looping)
     }
 
     /// Commits an event of this team and its routes.
@@ -141,13 +156,22 @@ impl Remote {
             share: share.ok_or(Error::Overloaded)?,
         };
         loop {
-            let session = self.least_busy().ok_or(Error::NoDispatcher)?;
+            let owner = self.owner(team);
+            let session = owner.as_ref().and_then(|address| self.links.open(address));
+            let (session, owner) = match session {
+                Some(session) => (session, owner),
+                None => (self.any().ok_or(Error::NoDispatcher)?, None),
+            };
             match session.send(unsent) {
                 Ok(answer) => {
-                    return match timeout(self.answer, answer).await {
-                        Ok(Ok(answer)) => Ok(answer),
-                        // It may be committed all the same, and repeating it is safe.
-                        Ok(Err(_)) | Err(_) => Err(Error::NoDispatcher),
+                    let answer = timeout(self.answer, answer);
+                    return tokio::select! {
+                        answer = answer => match answer {
+                            Ok(Ok(answer)) => Ok(answer),
+                            // It may be committed all the same, and repeating it is safe.
+                            Ok(Err(_)) | Err(_) => Err(Error::NoDispatcher),
+                        },
+                        () = self.moves(team, owner) => Err(Error::NoDispatcher),
                     };
                 }
                 // It closed since we chose it, and is not chosen again.
@@ -156,13 +180,31 @@ impl Remote {
         }
     }
 
-    /// Of equally busy links each has its turn.
-    fn least_busy(&self) -> Option<Arc<Session>> {
+    fn owner(&self, team: TeamId) -> Option<Arc<str>> {
+        self.owners.borrow().of(team).cloned()
+    }
+
+    /// Until a team has had another owner for a moment, in which the former one would have answered: it stands still.
+    async fn moves(&self, team: TeamId, from: Option<Arc<str>>) {
+        let Some(from) = from else {
+            return std::future::pending().await;
+        };
+        let mut owners = self.owners.clone();
+        let moved = owners.wait_for(|owners| owners.of(team).is_some_and(|owner| *owner != from));
+        if moved.await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(HAND_OVER).await;
+    }
+
+    /// Any Dispatcher, by turns.
+    fn any(&self) -> Option<Arc<Session>> {
+        let links = self.links.all();
         let start = self.turn.fetch_add(1, Ordering::Relaxed);
-        let count = self.links.len();
+        let count = links.len();
         (0..count)
             .filter_map(|offset| {
-                let session = self.links[start.wrapping_add(offset) % count].session()?;
+                let session = links[start.wrapping_add(offset) % count].session()?;
                 Some(((!session.knows_config(), session.busy()?), session))
             })
             .min_by_key(|(rank, _)| *rank)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use watchbell_contracts::config::v1::EventFilter;
+use watchbell_model::alert::Repeat;
 use watchbell_model::catalog::Catalog;
 use watchbell_model::channel::{Channel, LaneLimits, StormLimit};
 use watchbell_model::decision::{Decision, Route, Target};
@@ -21,6 +22,7 @@ use watchbell_model::preference::Preference;
 use watchbell_model::retry::RetrySchedule;
 use watchbell_model::rule::{Rule, RuleAction};
 use watchbell_model::severities::SeveritySet;
+use watchbell_model::silence::Silence;
 use watchbell_model::snapshot::{SnapshotParts, TeamSnapshot};
 use watchbell_model::vocabulary::{Category, ChannelHealth, ChannelKind, Plan, Role, Severity, Topic};
 
@@ -65,6 +67,11 @@ impl Team {
     fn number(&mut self) -> Uuid {
         self.next += 1;
         Uuid::from_u128(self.next)
+    }
+
+    pub(crate) fn silenced_by(mut self, silence: Silence) -> Self {
+        self.parts.silences.push(silence);
+        self
     }
 
     pub(crate) fn plan(mut self, plan: Plan) -> Self {
@@ -138,6 +145,7 @@ impl Team {
             filter,
             action,
             continue_: false,
+            repeat: Repeat::Count,
         };
         self.parts.rules.push(rule);
         self

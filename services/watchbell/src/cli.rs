@@ -1,27 +1,32 @@
 //! The command line as a whole: the options of every command, and the commands.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as _, Command as Words, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
+use watchbell_runtime::version;
 
-use crate::session::Global;
+use crate::session::{Global, contexts};
 #[cfg(feature = "demo")]
 use crate::{bench, demo};
-use crate::{commands, serve};
+use crate::{commands, listen, serve};
 
 #[cfg(feature = "demo")]
-const AFTER_HELP: &str =
-    "Try `watchbell demo` first: it shows the whole product in half a minute, on this machine alone.";
+const AFTER_HELP: &str = "Try `watchbell demo` first: it shows the whole product in half a minute, on this machine alone.\n\n\
+     Exit codes: 0 it is done; 1 it failed, and may be tried again; 2 what was asked for is wrong; 130 it was interrupted.";
 #[cfg(not(feature = "demo"))]
-const AFTER_HELP: &str = "Start with `watchbell serve`.";
+const AFTER_HELP: &str = "Start with `watchbell serve`.\n\n\
+     Exit codes: 0 it is done; 1 it failed, and may be tried again; 2 what was asked for is wrong; 130 it was interrupted.";
 
 /// The right alert in front of the right person, without overwhelming anyone.
 #[derive(Debug, Parser)]
 #[command(
     name = "watchbell",
-    version,
+    version = version::described(),
     about,
     after_help = AFTER_HELP,
+    arg_required_else_help = true,
     max_term_width = 100
 )]
 pub(crate) struct Cli {
@@ -42,6 +47,23 @@ pub(crate) enum Command {
     #[cfg(feature = "demo")]
     /// Measure how fast this machine runs it, beside the goals
     Bench(bench::BenchArgs),
+    /// Keep servers by name, with a team and a key
+    #[command(subcommand, visible_alias = "contexts")]
+    Context(contexts::Command),
+    /// Receive webhooks on this machine, and check their signatures
+    Listen(listen::ListenArgs),
+    /// Print completions for a shell, to be sourced or installed
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual pages of all commands into a directory
+    Man {
+        /// The directory, which must exist
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     #[command(flatten)]
     Client(commands::Command),
 }
@@ -74,6 +96,16 @@ impl Cli {
             words.mut_subcommand(client.get_name(), |client| client.args(&options))
         })
     }
+}
+
+/// Prints the completions of a shell.
+pub(crate) fn completions(shell: Shell) {
+    clap_complete::generate(shell, &mut Cli::words(), "watchbell", &mut std::io::stdout());
+}
+
+/// Writes a manual page for each command.
+pub(crate) fn manual(directory: &Path) -> std::io::Result<()> {
+    clap_mangen::generate_to(Cli::words(), directory)
 }
 
 #[cfg(test)]
@@ -114,7 +146,7 @@ mod tests {
         for line in ["--json --team acme rules list", "rules list --team acme --json"] {
             let global = parse(line).unwrap().global;
             assert!(global.json && global.team.as_deref() == Some("acme"));
-            assert_eq!(global.server, "http://127.0.0.1:7700");
+            assert_eq!((global.server, global.context), (None, None));
         }
         let last = parse("--team acme rules list --team other").unwrap().global;
         assert_eq!(last.team.as_deref(), Some("other"));
@@ -142,6 +174,8 @@ mod tests {
             "rules create --severity critical,high --category security-alert --silence slack,teams",
             "rules move noisy 1",
             "mentions create --type audit.failed --slack-user U123",
+            "silence --type scan.* --for 2h --why patches --channel #security --kind email --mode drop",
+            "silences list --expired",
             "keys create --name ci --scope emit --scope config.read --expires 90d",
             "deliveries list --state failed --channel siem --since 2h",
             "deliveries recover siem --since 1d",
@@ -153,6 +187,10 @@ mod tests {
             "teams create --name Acme --plan enterprise --time-zone Europe/Berlin",
             "status",
             "tail --channel siem",
+            "context add staging --server https://alerts.example.com --team acme --key @key.txt",
+            "context use staging",
+            "--context staging status",
+            "listen --listen 127.0.0.1:9000 --secret @secret.txt --forward http://localhost:3000/hook --json",
         ] {
             if let Err(error) = parse(line) {
                 panic!("{line}: {error}");
@@ -184,6 +222,19 @@ mod tests {
             let error = parse(line).map(|cli| format!("{cli:?}")).expect_err(line);
             assert_eq!(error.kind(), kind, "{line}: {error}");
             assert_eq!(error.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn every_command_is_completed_and_has_a_manual_page() {
+        let mut bash = Vec::new();
+        clap_complete::generate(Shell::Bash, &mut Cli::words(), "watchbell", &mut bash);
+        let bash = String::from_utf8(bash).unwrap();
+        assert!(bash.contains("channels"), "{bash}");
+        let directory = tempfile::tempdir().unwrap();
+        manual(directory.path()).unwrap();
+        for page in ["watchbell.1", "watchbell-serve.1", "watchbell-channels-create.1"] {
+            assert!(directory.path().join(page).exists(), "{page}");
         }
     }
 }

@@ -1,16 +1,20 @@
 //! The commands that talk to a running server, one file for each group. A command reads its flags, asks, and prints;
 //! it decides nothing that the server does not decide.
 
+mod alerts;
 mod apply;
 mod catalog;
 mod channels;
+mod check;
 mod deliveries;
 mod digest;
+mod document;
 mod emit;
 mod event_options;
 mod events;
 mod explain;
 mod filter_flags;
+mod history;
 mod inbox;
 mod keys;
 mod members;
@@ -18,6 +22,7 @@ mod mentions;
 mod preferences;
 mod resource;
 mod rules;
+mod silences;
 mod status;
 mod tail;
 mod teams;
@@ -27,13 +32,15 @@ use prost_types::FieldMask;
 
 use crate::failure::{Failure, Outcome};
 use crate::session::Session;
+use alerts::Alerts;
 use catalog::Catalog;
 use channels::Channels;
 use keys::Keys;
 use members::Members;
 use mentions::Mentions;
-use resource::Action;
+use resource::{Action, Creation};
 use rules::Rules;
+use silences::Silences;
 use teams::Teams;
 
 /// A command that talks to a server.
@@ -50,6 +57,9 @@ pub(crate) enum Command {
     /// Deliveries: every attempt, replay, recover
     #[command(subcommand, visible_alias = "delivery")]
     Deliveries(deliveries::Command),
+    /// Things with a life: list, acknowledge, snooze, resolve
+    #[command(subcommand, visible_alias = "alert")]
+    Alerts(Action<Alerts>),
     /// Events that were accepted
     #[command(subcommand, visible_alias = "event")]
     Events(events::Command),
@@ -62,6 +72,11 @@ pub(crate) enum Command {
     /// Who is called by name in chat messages
     #[command(subcommand, visible_alias = "mention")]
     Mentions(Action<Mentions>),
+    /// Hold or drop matching messages for a while
+    Silence(Creation<Silences>),
+    /// Periods in which matching messages are held or dropped
+    #[command(subcommand)]
+    Silences(Action<Silences>),
     /// What people hear by email, and who gets compliance receipts
     #[command(subcommand, visible_alias = "preference")]
     Preferences(preferences::Command),
@@ -76,8 +91,14 @@ pub(crate) enum Command {
     Catalog(Action<Catalog>),
     /// Make a team's configuration equal to a document
     Apply(apply::ApplyArgs),
+    /// Find what is odd about a configuration; exits 1 if anything is
+    Check(check::CheckArgs),
     /// A team's configuration as a document
-    Export,
+    Export(apply::ExportArgs),
+    /// Who changed a team's configuration, when, and what
+    History(history::HistoryArgs),
+    /// Take one change of a team's configuration back
+    Revert(history::RevertArgs),
     /// Teams
     #[command(subcommand, visible_alias = "team")]
     Teams(Action<Teams>),
@@ -101,12 +122,18 @@ pub(crate) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Channels(action) => action.run(session).await,
         Command::Rules(action) => action.run(session).await,
         Command::Mentions(action) => action.run(session).await,
+        Command::Silence(creation) => creation.run(session).await,
+        Command::Silences(action) => action.run(session).await,
+        Command::Alerts(action) => action.run(session).await,
         Command::Preferences(command) => preferences::run(session, command).await,
         Command::Inbox(command) => inbox::run(session, command).await,
         Command::Digest(command) => digest::run(session, command).await,
         Command::Catalog(action) => action.run(session).await,
         Command::Apply(args) => apply::apply(session, args).await,
-        Command::Export => apply::export(session).await,
+        Command::Check(args) => check::run(session, args).await,
+        Command::Export(args) => apply::export(session, args).await,
+        Command::History(args) => history::run(session, args).await,
+        Command::Revert(args) => history::revert(session, args).await,
         Command::Teams(action) => action.run(session).await,
         Command::Members(action) => action.run(session).await,
         Command::Keys(action) => action.run(session).await,

@@ -5,10 +5,12 @@
 mod bench;
 mod cli;
 mod commands;
+mod confirm;
 #[cfg(feature = "demo")]
 mod demo;
 mod failure;
 mod input;
+mod listen;
 #[cfg(feature = "demo")]
 mod local;
 mod serve;
@@ -65,6 +67,13 @@ async fn run(cli: Cli) -> Outcome {
         Command::Demo(args) => demo::run(args).await,
         #[cfg(feature = "demo")]
         Command::Bench(args) => bench::run(args).await,
+        Command::Completions { shell } => {
+            cli::completions(shell);
+            Ok(())
+        }
+        Command::Context(command) => session::contexts::run(command),
+        Command::Listen(args) => listen::run(args).await,
+        Command::Man { directory } => Ok(cli::manual(&directory)?),
         Command::Client(command) => {
             let session = session::Session::open(&cli.global).await?;
             commands::run(&session, command).await

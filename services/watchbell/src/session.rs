@@ -1,10 +1,11 @@
 //! A conversation with a running server: one connection, one credential, one team, and how answers are printed.
 
+pub(crate) mod contexts;
+mod destination;
 mod names;
 mod out;
 pub(crate) mod rpc;
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -29,9 +30,9 @@ use watchbell_model::secret::Secret;
 pub(crate) use names::Named;
 pub(crate) use out::Out;
 
+use self::destination::Destination;
 use crate::failure::{Failure, Outcome};
 use crate::input;
-use crate::text::Style;
 
 /// How long a call may take; streams have no such end.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -42,17 +43,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Global {
-    /// The server to talk to
+    /// The server to talk to, instead of a context's; http://127.0.0.1:7700 when there is neither
+    #[arg(long, env = "WATCHBELL_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The context to use (see `watchbell context`), instead of the one in use
     #[arg(
         long,
-        env = "WATCHBELL_SERVER",
-        default_value = "http://127.0.0.1:7700",
-        value_name = "URL"
+        env = "WATCHBELL_CONTEXT",
+        value_name = "NAME",
+        conflicts_with = "server"
     )]
-    pub(crate) server: String,
+    pub(crate) context: Option<String>,
     /// The API key, or @FILE to read it from
     #[arg(long, env = "WATCHBELL_KEY", hide_env_values = true, value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    pub(crate) key: Option<Secret>,
     /// The team, by id or name; a team's own key knows it
     #[arg(long, env = "WATCHBELL_TEAM", value_name = "TEAM")]
     pub(crate) team: Option<String>,
@@ -62,6 +66,9 @@ pub(crate) struct Global {
     /// Print protobuf JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
+    /// Cut nothing in tables, however narrow the terminal is
+    #[arg(long)]
+    pub(crate) wide: bool,
 }
 
 /// The largest answer taken: a page of events with all their data.
@@ -138,24 +145,33 @@ clients! {
 impl Session {
     /// Connects as the global options say.
     pub(crate) async fn open(global: &Global) -> Outcome<Self> {
-        let key = key(global)?;
+        let destination = Destination::of(global, contexts::chosen)?;
         let peer = Peer {
-            server: &global.server,
-            key: key.as_ref(),
-            authority: global.authority.as_deref(),
+            server: &destination.server,
+            key: destination.key.as_ref(),
+            authority: destination.authority.as_deref(),
         };
-        let mut session = Self::connect(peer, Out::new(global.json), SystemClock::shared()).await?;
-        if let Some(team) = &global.team {
-            session.team = session.id_of(Named::Team, team).await?;
-        }
+        let out = Out::new(global.json).wide(global.wide);
+        let mut session = Self::connect(peer, out, SystemClock::shared()).await?;
+        session.team = session.id_of(Named::Team, &destination.team).await?;
         Ok(session)
     }
 
     /// Connects, for no team yet.
     pub(crate) async fn connect(peer: Peer<'_>, out: Out, clock: SharedClock) -> Outcome<Self> {
+        if !["http://", "https://"]
+            .iter()
+            .any(|scheme| peer.server.starts_with(scheme))
+        {
+            let why = format!(
+                "`{0}` is no URL of a server: write http://{0} or https://{0}",
+                peer.server
+            );
+            return Err(Failure::usage(why));
+        }
         let unreachable = |cause: &dyn std::error::Error| Failure::Unreachable {
             server: peer.server.to_owned(),
-            cause: innermost(cause),
+            cause: plain(innermost(cause)),
         };
         let mut endpoint = Endpoint::from_shared(peer.server.to_owned())
             .map_err(|_| Failure::usage(format!("`{}` is no URL of a server", peer.server)))?
@@ -229,28 +245,19 @@ impl Session {
     }
 }
 
-/// The key asked for, else the one that a server on this machine left for its admin.
-fn key(global: &Global) -> Outcome<Option<Secret>> {
-    if let Some(given) = global.key.as_ref().filter(|given| !given.is_empty()) {
-        return input::secret(given).map(Some);
-    }
-    let path = crate::serve::default_data_dir().join("admin.key");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        return Ok(None);
-    };
-    let style = Style::new(std::io::stderr().is_terminal() && console::colors_enabled_stderr());
-    eprintln!(
-        "{}",
-        style.faint(&format!("using the admin key of {}", path.display()))
-    );
-    Ok(Some(Secret::new(text.trim().to_owned())))
-}
-
 fn tls(authority: Option<&str>) -> Outcome<ClientTlsConfig> {
     let config = ClientTlsConfig::new();
     match authority {
         Some(path) => Ok(config.ca_certificate(Certificate::from_pem(input::read_file(path)?))),
         None => Ok(config.trust_anchors(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())),
+    }
+}
+
+/// What a handshake says where no TLS is spoken, in words.
+fn plain(cause: String) -> String {
+    match cause.contains("InvalidContentType") {
+        true => "it does not speak TLS there; write http:// instead of https://".to_owned(),
+        false => cause,
     }
 }
 

@@ -7,11 +7,13 @@ use futures::{Stream, StreamExt as _};
 use tonic::Status;
 
 pub use crate::config::v1::{
-    CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SnapshotApi, TeamApi, serve_catalog, serve_channel,
-    serve_preference, serve_routing, serve_snapshot, serve_team,
+    CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi, serve_catalog,
+    serve_channel, serve_preference, serve_routing, serve_silence, serve_snapshot, serve_team,
 };
 pub use crate::digest::v1::{DigestApi, serve_digest};
-pub use crate::dispatcher::v1::{DispatcherApi, InboxApi, serve_dispatcher, serve_inbox};
+pub use crate::dispatcher::v1::{
+    AlertApi, DispatcherApi, InboxApi, serve_alert, serve_dispatcher, serve_inbox,
+};
 pub use crate::router::v1::{RouterApi, serve_router};
 
 /// The largest message that a service takes: a batch of 4 MiB and its envelope.

@@ -1,11 +1,24 @@
-//! Canonical protobuf JSON of any message, by reflection.
+//! Protobuf JSON of any message, by reflection. [`read`] and [`write`] serve callers who speak JSON: they work on the wire and
+//! hold no tree, so that a request costs what its text does.
 
+mod read;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod well_known;
+mod wire;
+mod write;
+
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use prost_reflect::{DescriptorPool, DynamicMessage, EnumDescriptor, EnumValueDescriptor, SerializeOptions};
 
 use crate::FILE_DESCRIPTOR_SET;
+
+pub use read::{JsonViolation, read};
+pub use write::write;
 
 /// Why a message has no JSON, or JSON is no message.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +48,23 @@ pub fn descriptor(name: &str) -> Result<prost_reflect::MessageDescriptor, JsonEr
         .ok_or_else(|| JsonError::UnknownMessage(name.to_owned()))
 }
 
+/// The values of an enumeration in the order in which they are declared, each number once: an alias is read, and never
+/// written or listed.
+pub fn declared(values: &EnumDescriptor) -> impl Iterator<Item = EnumValueDescriptor> {
+    let mut numbers = HashSet::new();
+    let all = values.enum_descriptor_proto().value.iter();
+    all.filter_map(|value| values.get_value_by_name(value.name()))
+        .filter(move |value| numbers.insert(value.number()))
+}
+
+/// The descriptor of an RPC, by `/package.Service/Rpc`.
+#[must_use]
+pub fn rpc(path: &str) -> Option<prost_reflect::MethodDescriptor> {
+    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+    let service = POOL.as_ref().ok()?.get_service_by_name(service)?;
+    service.methods().find(|rpc| rpc.name() == method)
+}
+
 /// A message as canonical protobuf JSON, with the field names of the `.proto` file.
 ///
 /// # Errors
@@ -54,29 +84,4 @@ pub fn to_json<M: Message>(name: &str, message: &M) -> Result<serde_json::Value,
 pub fn from_json<M: Message + Default>(name: &str, json: &serde_json::Value) -> Result<M, JsonError> {
     let message = DynamicMessage::deserialize(descriptor(name)?, json)?;
     Ok(M::decode(message.encode_to_vec().as_slice())?)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::config::v1::EventFilter;
-    use crate::event::v1::Severity;
-
-    #[test]
-    fn moderate_is_read_and_medium_is_written() {
-        let name = "watchbell.config.v1.EventFilter";
-        let json = json!({"severities": ["SEVERITY_MODERATE", "SEVERITY_MEDIUM", 3, "SEVERITY_HIGH"]});
-        let filter: EventFilter = from_json(name, &json).unwrap();
-        let (medium, high) = (Severity::Medium as i32, Severity::High as i32);
-        assert_eq!(filter.severities, [medium, medium, medium, high]);
-        let words = [
-            "SEVERITY_MEDIUM",
-            "SEVERITY_MEDIUM",
-            "SEVERITY_MEDIUM",
-            "SEVERITY_HIGH",
-        ];
-        assert_eq!(to_json(name, &filter).unwrap(), json!({"severities": words}));
-    }
 }

@@ -5,6 +5,7 @@ pub mod api;
 pub mod codec;
 pub mod json;
 mod nul;
+mod redacted;
 
 /// The encoded `google.protobuf.FileDescriptorSet` of everything in `proto/`, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -9,21 +9,31 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time;
 
-const STAGGER: Duration = Duration::from_millis(250);
+/// Bound for opening a connection, even when the request may wait longer: to know that the server cannot be reached is worth
+/// more than a time-out.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connection Attempt Delay (RFC 8305 §8).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// TCP, maybe with TLS over it.
+pub(crate) type Stream = Box<dyn ReadWrite>;
+
+pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
 
 /// Current time of tokio's timers, which tests pause and advance.
 pub(crate) fn now() -> time::Instant {
     time::sleep(Duration::ZERO).deadline()
 }
 
-/// Opens the first connection that succeeds within `timeout`, with Nagle's algorithm off.
-pub(crate) async fn dial(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
-    let stream = time::timeout(timeout, race(addresses, TcpStream::connect))
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no connection in time"))??;
+/// Opens the first connection that succeeds, with Nagle's algorithm off. The caller bounds the time.
+pub(crate) async fn dial(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let stream = race(addresses, TcpStream::connect).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -45,7 +55,9 @@ where
         let ended = if waiting.len() == 0 {
             attempts.next().await
         } else {
-            time::timeout(STAGGER, attempts.next()).await.unwrap_or_default()
+            time::timeout(ATTEMPT_DELAY, attempts.next())
+                .await
+                .unwrap_or_default()
         };
         match ended {
             Some(Ok(stream)) => return Ok(stream),

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::{Host, Position, Url};
@@ -73,7 +73,7 @@ pub struct EgressPolicy {
 
 /// What the addresses of a host must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Demand {
+pub(crate) enum Requirement {
     /// Public, or on the allow-list.
     Public,
     /// On the allow-list: plain text, or a name that only an internal network has.
@@ -82,7 +82,16 @@ pub(crate) enum Demand {
 
 /// A URL that passed the guard's rules on shape, without a fragment. Cheap to clone; prints only its origin.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct GuardedUrl(Arc<Url>);
+pub struct GuardedUrl(Arc<Forms>);
+
+/// The forms in which a URL is used.
+#[derive(PartialEq, Eq, Hash)]
+struct Forms {
+    url: Url,
+    uri: Uri,
+    authority: HeaderValue,
+    origin: Arc<str>,
+}
 
 impl EgressPolicy {
     /// A policy with an allow-list.
@@ -106,7 +115,7 @@ impl EgressPolicy {
     /// # Errors
     /// The kind of address it is, when it is neither public nor on the allow-list.
     pub fn check_ip(&self, ip: IpAddr) -> Result<(), Refusal> {
-        self.judge(ip, Demand::Public)
+        self.judge(ip, Requirement::Public)
     }
 
     /// Whether the shape of `text` may be reached. Names are not looked up here: ask [`crate::Guard::admit_url`] to
@@ -128,10 +137,11 @@ impl EgressPolicy {
             Host::Domain(name) => self.check_name(name, tls)?,
         }
         url.set_fragment(None);
-        url.as_str()
-            .parse::<Uri>()
-            .map_err(|_| Refusal::Malformed("it holds characters that HTTP does not allow"))?;
-        Ok(GuardedUrl(Arc::new(url)))
+        // As it is sent, and read again: what is not ASCII takes three bytes for each of its own.
+        if url.as_str().len() > MAX_URL_LEN {
+            return Err(Refusal::Malformed("it is too long"));
+        }
+        GuardedUrl::new(url).ok_or(Refusal::Malformed("it holds characters that HTTP does not allow"))
     }
 
     /// Whether a host name may be reached at all, before its addresses are known. `tls` says whether the connection
@@ -155,16 +165,16 @@ impl EgressPolicy {
     }
 
     /// What the addresses of `host` must be.
-    pub(crate) fn demand(host: &str, tls: bool) -> Demand {
+    pub(crate) fn requirement(host: &str, tls: bool) -> Requirement {
         if tls && (host.parse::<IpAddr>().is_ok() || internal_name(host).is_none()) {
-            Demand::Public
+            Requirement::Public
         } else {
-            Demand::AllowListed
+            Requirement::AllowListed
         }
     }
 
     /// Judges one address that a host has.
-    pub(crate) fn judge(&self, ip: IpAddr, demand: Demand) -> Result<(), Refusal> {
+    pub(crate) fn judge(&self, ip: IpAddr, requirement: Requirement) -> Result<(), Refusal> {
         let canonical = ip.to_canonical();
         if self
             .allow
@@ -173,16 +183,20 @@ impl EgressPolicy {
         {
             return Ok(());
         }
-        match (ranges::special(ip), demand) {
+        match (ranges::special(ip), requirement) {
             (Some(kind), _) => Err(Refusal::Address(kind)),
-            (None, Demand::AllowListed) => Err(Refusal::NotAllowListed),
-            (None, Demand::Public) => Ok(()),
+            (None, Requirement::AllowListed) => Err(Refusal::NotAllowListed),
+            (None, Requirement::Public) => Ok(()),
         }
     }
 
     fn judge_literal(&self, ip: IpAddr, tls: bool) -> Result<(), Refusal> {
-        let demand = if tls { Demand::Public } else { Demand::AllowListed };
-        self.judge(ip, demand).map_err(|refusal| match refusal {
+        let requirement = if tls {
+            Requirement::Public
+        } else {
+            Requirement::AllowListed
+        };
+        self.judge(ip, requirement).map_err(|refusal| match refusal {
             Refusal::NotAllowListed => Refusal::PlainHttp,
             other => other,
         })
@@ -190,33 +204,55 @@ impl EgressPolicy {
 }
 
 impl GuardedUrl {
+    fn new(url: Url) -> Option<Self> {
+        let uri: Uri = url.as_str().parse().ok()?;
+        let authority = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
+        let origin = url[..Position::BeforePath].into();
+        Some(Self(Arc::new(Forms {
+            url,
+            uri,
+            authority,
+            origin,
+        })))
+    }
+
     /// The whole URL as HTTP wants it. It is a secret: it must not be logged.
     #[must_use]
     pub fn expose(&self) -> &Url {
-        &self.0
+        &self.0.url
+    }
+
+    /// The whole URL for a request.
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.0.uri
+    }
+
+    /// Host and port, which leaves the scheme's own port out, for a `Host` header.
+    pub(crate) fn authority(&self) -> &HeaderValue {
+        &self.0.authority
     }
 
     /// The host, without port; an IPv6 literal keeps its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
+        self.0.url.host_str().unwrap_or_default()
     }
 
     /// Scheme, host and port, which leaves the scheme's own port out. Requests to one origin may share connections.
-    pub(crate) fn origin(&self) -> &str {
-        &self.0[..Position::BeforePath]
+    pub(crate) fn origin(&self) -> Arc<str> {
+        Arc::clone(&self.0.origin)
     }
 
     /// The port, given or implied.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.0.port_or_known_default().unwrap_or_default()
+        self.0.url.port_or_known_default().unwrap_or_default()
     }
 
     /// Whether the scheme is `https`.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        self.0.scheme() == "https"
+        self.0.url.scheme() == "https"
     }
 }
 
@@ -346,9 +382,18 @@ mod tests {
         );
         // Shape alone cannot decide these: their addresses will.
         assert!(on_premises.check_url("http://receiver:8080/hook").is_ok());
-        assert_eq!(EgressPolicy::demand("receiver", true), Demand::AllowListed);
-        assert_eq!(EgressPolicy::demand("example.com", false), Demand::AllowListed);
-        assert_eq!(EgressPolicy::demand("example.com", true), Demand::Public);
+        assert_eq!(
+            EgressPolicy::requirement("receiver", true),
+            Requirement::AllowListed
+        );
+        assert_eq!(
+            EgressPolicy::requirement("example.com", false),
+            Requirement::AllowListed
+        );
+        assert_eq!(
+            EgressPolicy::requirement("example.com", true),
+            Requirement::Public
+        );
     }
 
     #[test]
@@ -402,5 +447,21 @@ mod tests {
                 prop_assert_eq!(judged, allowed, "{}", spelling);
             }
         }
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_url_as_it_is_sent() {
+        let url = |letters: usize| format!("https://receiver.example/{}", "ホ".repeat(letters));
+        let policy = EgressPolicy::default();
+        let accepted = policy.check_url(&url(450)).unwrap();
+        assert_eq!(
+            policy.check_url(accepted.expose().as_str()).as_ref(),
+            Ok(&accepted)
+        );
+        // 1,825 bytes as they are written, and 5,425 as they are sent.
+        assert_eq!(
+            policy.check_url(&url(600)),
+            Err(Refusal::Malformed("it is too long"))
+        );
     }
 }

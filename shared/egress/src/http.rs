@@ -1,46 +1,50 @@
-//! Guarded HTTP client over `reqwest`: one request out, one answer back, and whether the request may have arrived.
+//! Guarded HTTP client over hyper's: one request out, one answer back, and whether the request may have arrived.
 //!
-//! It speaks HTTP/1.1 and, by ALPN, HTTP/2 over pooled connections. It follows no redirect, uses no proxy and keeps no
-//! cookie. The [`Guard`] judges an address in a URL, and each address that a name has when a connection is opened. A
-//! request is sent again only when nothing of it had been handed to a connection; other retries are the caller's.
+//! It speaks HTTP/1.1 and, by ALPN, HTTP/2 over connections that each team has for itself. It follows no redirect, uses no proxy
+//! and keeps no cookie. The [`Guard`] judges each address when a connection is opened. A request is sent again only when nothing
+//! of it had been handed to a connection; other retries are the caller's.
 
 mod body;
+mod connection;
+mod connector;
 mod error;
+mod http1;
 mod keep_alive;
-mod origins;
-mod resolver;
 
+use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderMap, HeaderName};
-use http::{Method, StatusCode, Version};
-use reqwest::{Body, Request, Response};
+use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use watchbell_model::header::is_of_connection;
 use watchbell_model::ids::TeamId;
 
 use crate::guard::GuardedUrl;
+use crate::pool::{Bounds, Key, Pool, Reusable as _};
 use crate::resolve::Guard;
 use body::{HandedOver, RequestBody};
-use origins::Origins;
-use resolver::TEAM;
+use connection::{BodyRead, Connection};
+use connector::Connector;
 
 pub use error::SendError;
 
 /// Bytes of an answer's body that [`HttpClient::post`] keeps.
 const KEPT_BODY: usize = 4096;
-/// Bytes of a body that are read beyond those and thrown away, so that the connection can be used again. A longer body
-/// costs its connection.
-const DRAINED_BODY: usize = 64 * 1024;
-/// Bytes of names and values in the head of an answer. reqwest reads a head of up to 417 kB and 100 headers.
-const MAX_ANSWER_HEAD: usize = 64 * 1024;
+/// Idle connections.
+const IDLE_CONNECTIONS: Bounds = Bounds {
+    all: 1024,
+    per_destination: 512,
+};
 
-/// Guarded HTTP client. Cheap to clone; all clones share the connections.
-#[derive(Debug, Clone)]
+/// Guarded HTTP client. Cheap to clone; all clones share the connections of a team.
+#[derive(Clone)]
 pub struct HttpClient {
-    origins: Arc<Origins>,
+    connector: Arc<Connector>,
+    pool: Arc<Pool<Arc<str>, Connection>>,
     team: Option<TeamId>,
 }
 
@@ -64,17 +68,18 @@ impl HttpClient {
     #[must_use]
     pub fn new(guard: Guard) -> Self {
         Self {
-            origins: Arc::new(Origins::new(guard)),
+            connector: Arc::new(Connector::new(guard)),
+            pool: Arc::new(Pool::new(IDLE_CONNECTIONS)),
             team: None,
         }
     }
 
-    /// The same client, whose look-ups count as this team's.
+    /// The same client, whose look-ups and connections are this team's.
     #[must_use]
     pub fn on_behalf_of(&self, team: TeamId) -> Self {
         Self {
-            origins: Arc::clone(&self.origins),
             team: Some(team),
+            ..self.clone()
         }
     }
 
@@ -133,49 +138,76 @@ impl HttpClient {
         keep: usize,
     ) -> Result<Answer, SendError> {
         let handed_over = HandedOver::default();
-        let mut request = Request::new(method, url.expose().clone());
+        let mut request = Request::new(RequestBody::new(body, &handed_over));
+        *request.method_mut() = method;
+        *request.uri_mut() = url.uri().clone();
         *request.headers_mut() = without_those_of_connection(headers);
-        *request.body_mut() = Some(Body::wrap(RequestBody::new(body, &handed_over)));
+        let key = Key {
+            team: self.team,
+            destination: url.origin(),
+        };
 
         let deadline = tokio::time::sleep(timeout);
         tokio::pin!(deadline);
-        let mut response = tokio::select! {
+        let (mut connection, mut response) = tokio::select! {
             biased;
-            sent = self.send(url, request, &handed_over) => sent?,
+            sent = self.send(&key, url, request, &handed_over) => sent?,
             () = &mut deadline => return Err(SendError::timed_out(handed_over.get())),
         };
         let mut kept = BytesMut::new();
-        let body_complete = tokio::select! {
+        let read = tokio::select! {
             biased;
-            complete = keep_prefix(&mut response, keep, &mut kept) => complete,
-            () = &mut deadline => false,
+            read = connection.read(response.body_mut(), keep, &mut kept) => read,
+            () = &mut deadline => BodyRead::Broken,
         };
+        if matches!(read, BodyRead::Whole | BodyRead::Beginning) {
+            self.pool.put(&key, connection);
+        }
         Ok(Answer {
             status: response.status(),
             headers: mem::take(response.headers_mut()),
             body_prefix: kept.freeze(),
-            body_complete,
+            body_complete: read == BodyRead::Whole,
             http_version: response.version(),
         })
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request over a connection of the pool or a new one, and waits for the head of its answer. It takes the next
+    /// connection while nothing of the request was sent: the server has closed the one before while it was idle.
     async fn send(
         &self,
+        key: &Key<Arc<str>>,
         url: &GuardedUrl,
-        request: Request,
+        mut request: Request<RequestBody>,
         handed_over: &HandedOver,
-    ) -> Result<Response, SendError> {
-        let client = self.origins.client(url)?;
-        // Runs the I/O driver, so that the pool learns of connections that the server has closed meanwhile.
+    ) -> Result<(Connection, Response<Incoming>), SendError> {
+        // Runs the I/O driver, so that connections learn that their server has closed them meanwhile.
         tokio::task::yield_now().await;
-        let sent = TEAM.scope(self.team, client.execute(request)).await;
-        let response = sent.map_err(|error| SendError::new(error, url.is_tls(), handed_over.get()))?;
-        if size(response.headers()) > MAX_ANSWER_HEAD {
-            return Err(SendError::Reset("the head of the answer is too long".to_owned()));
+        while let Some(mut connection) = self.pool.take(key) {
+            match connection.send(request, url.authority()).await {
+                Ok(response) => return Ok((connection, response)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(SendError::new(error.error(), handed_over.get())),
+                },
+            }
         }
-        self.origins.answered(url, response.headers());
-        Ok(response)
+        let mut connection = self.connector.connect(url, self.team).await?;
+        if let Some(shared) = connection.share() {
+            self.pool.put(key, shared);
+        }
+        match connection.send(request, url.authority()).await {
+            Ok(response) => Ok((connection, response)),
+            Err(error) => Err(SendError::new(error.error(), handed_over.get())),
+        }
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("team", &self.team)
+            .finish_non_exhaustive()
     }
 }
 
@@ -186,29 +218,6 @@ fn without_those_of_connection(mut headers: HeaderMap) -> HeaderMap {
     for name in dropped {
         headers.remove(name);
     }
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     headers
-}
-
-fn size(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
-}
-
-/// Reads the first `keep` bytes of a body into `kept` and a bounded rest into nothing. Says whether that is all of it.
-async fn keep_prefix(response: &mut Response, keep: usize, kept: &mut BytesMut) -> bool {
-    let mut seen = 0usize;
-    while seen <= keep + DRAINED_BODY {
-        match response.chunk().await {
-            Ok(Some(data)) => {
-                let room = keep - kept.len();
-                kept.extend_from_slice(&data[..data.len().min(room)]);
-                seen = seen.saturating_add(data.len());
-            }
-            Ok(None) => return seen <= keep,
-            Err(_) => return false,
-        }
-    }
-    false
 }

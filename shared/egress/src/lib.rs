@@ -1,8 +1,8 @@
 //! The only way out of the process: guarded HTTP and SMTP clients.
 //!
 //! One [`Guard`] judges every destination twice: when it is saved, and again at connection, on the very address that is
-//! dialled. HTTP is `reqwest`'s, SMTP is spoken here. An error says whether the request may have arrived; what an answer means for a
-//! delivery is the caller's decision.
+//! dialled. HTTP is hyper's over connections that are opened and kept here, SMTP is spoken here. An error says whether the request may
+//! have arrived; what an answer means for a delivery is the caller's decision.
 
 mod cause;
 mod dial;
@@ -10,6 +10,7 @@ mod dns;
 mod guard;
 mod http;
 mod look_ups;
+mod pool;
 mod ranges;
 mod resolve;
 mod smtp;

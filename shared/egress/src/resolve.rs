@@ -11,7 +11,7 @@ use url::Host;
 use watchbell_model::ids::TeamId;
 
 use crate::dns::{DnsResolver, Resolver};
-use crate::guard::{Demand, EgressPolicy, GuardedUrl, Refusal, bare_host};
+use crate::guard::{EgressPolicy, GuardedUrl, Refusal, Requirement, bare_host};
 use crate::look_ups::LookUpLimits;
 use crate::tls::Authorities;
 
@@ -106,23 +106,14 @@ impl Guard {
         port: u16,
         tls: bool,
     ) -> Result<Vec<SocketAddr>, Refusal> {
-        let (demand, addresses) = self.look_up(host, tls).await?;
+        let (requirement, addresses) = self.look_up(host, tls).await?;
         for ip in &addresses {
-            self.policy.judge(*ip, demand)?;
+            self.policy.judge(*ip, requirement)?;
         }
         Ok(addresses
             .into_iter()
             .map(|ip| SocketAddr::new(ip, port))
             .collect())
-    }
-
-    /// Judges the host in `url`: the address that it is, which is dialled without a look-up, or the shape of the name.
-    pub(crate) fn check_host_of(&self, url: &GuardedUrl) -> Result<(), Refusal> {
-        let host = bare_host(url.host());
-        match host.parse() {
-            Ok(ip) => self.policy.judge(ip, EgressPolicy::demand(host, url.is_tls())),
-            Err(_) => self.policy.check_name(host, url.is_tls()),
-        }
     }
 
     /// The addresses of `host` that may be dialled now. Bad ones among good ones are left out.
@@ -132,11 +123,11 @@ impl Guard {
         port: u16,
         tls: bool,
     ) -> Result<Vec<SocketAddr>, Refusal> {
-        let (demand, addresses) = self.look_up(host, tls).await?;
+        let (requirement, addresses) = self.look_up(host, tls).await?;
         let mut refusal = Refusal::Unresolved;
         let mut good = Vec::with_capacity(addresses.len());
         for ip in addresses {
-            match self.policy.judge(ip, demand) {
+            match self.policy.judge(ip, requirement) {
                 Ok(()) => good.push(SocketAddr::new(ip, port)),
                 Err(why) => refusal = why,
             }
@@ -144,16 +135,16 @@ impl Guard {
         if good.is_empty() { Err(refusal) } else { Ok(good) }
     }
 
-    async fn look_up(&self, host: &str, tls: bool) -> Result<(Demand, Vec<IpAddr>), Refusal> {
+    async fn look_up(&self, host: &str, tls: bool) -> Result<(Requirement, Vec<IpAddr>), Refusal> {
         let host = bare_host(host);
-        let demand = EgressPolicy::demand(host, tls);
+        let requirement = EgressPolicy::requirement(host, tls);
         if let Ok(ip) = host.parse::<IpAddr>() {
-            return Ok((demand, vec![ip]));
+            return Ok((requirement, vec![ip]));
         }
         // A mail server's name has not been through a URL parser yet; `0x7f.1` and `①.①.①.①` are addresses too.
         let name = match Host::parse(host).map_err(|_| Refusal::Malformed("its host name cannot be read"))? {
-            Host::Ipv4(ip) => return Ok((demand, vec![IpAddr::V4(ip)])),
-            Host::Ipv6(ip) => return Ok((demand, vec![IpAddr::V6(ip)])),
+            Host::Ipv4(ip) => return Ok((requirement, vec![IpAddr::V4(ip)])),
+            Host::Ipv6(ip) => return Ok((requirement, vec![IpAddr::V6(ip)])),
             Host::Domain(name) => name,
         };
         self.policy.check_name(&name, tls)?;
@@ -167,6 +158,6 @@ impl Guard {
         if addresses.is_empty() {
             return Err(Refusal::Unresolved);
         }
-        Ok((demand, addresses))
+        Ok((requirement, addresses))
     }
 }

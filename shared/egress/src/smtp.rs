@@ -1,14 +1,14 @@
 //! Guarded SMTP client: sends one message to one recipient, and returns the server's reply.
 //!
-//! Connections are dialled to judged addresses, TLS verifies the host's name, and idle connections are pooled by server.
+//! Connections are dialled to judged addresses, TLS verifies the host's name, and idle connections are pooled by team and server.
 //! Each message has one recipient, so that a bad mailbox fails no other recipient (RFC 5321 §4.2.1).
 
-mod offers;
-mod pool;
+mod extensions;
 mod reply;
 mod session;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +19,18 @@ use watchbell_model::ids::TeamId;
 use watchbell_model::secret::Secret;
 
 use crate::guard::Refusal;
+use crate::pool::{Bounds, Key, Pool};
 use crate::resolve::Guard;
-use pool::Pools;
 use session::{Session, Verdict};
 
+/// Idle connections. Mail servers allow few connections of one client.
+const IDLE_CONNECTIONS: Bounds = Bounds {
+    all: 512,
+    per_destination: 8,
+};
+
 /// How a connection is, or becomes, encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Security {
     /// STARTTLS, or nothing is sent (usually port 587).
     #[default]
@@ -145,7 +151,8 @@ fn maybe_delivered(after_data: bool) -> &'static str {
 #[derive(Clone)]
 pub struct SmtpSender {
     guard: Guard,
-    pools: Arc<Pools>,
+    pool: Arc<Pool<SmtpServer, Session>>,
+    team: Option<TeamId>,
     settings: Arc<Settings>,
 }
 
@@ -175,15 +182,17 @@ impl SmtpSender {
         };
         Self {
             guard,
-            pools: Arc::default(),
+            pool: Arc::new(Pool::new(IDLE_CONNECTIONS)),
+            team: None,
             settings: Arc::new(settings),
         }
     }
 
-    /// The same sender, whose look-ups count as this team's.
+    /// The same sender, whose look-ups and connections are this team's.
     #[must_use]
     pub fn on_behalf_of(mut self, team: TeamId) -> Self {
         self.guard = self.guard.on_behalf_of(team);
+        self.team = Some(team);
         self
     }
 
@@ -231,14 +240,18 @@ impl SmtpSender {
             .map_err(|_| SmtpError::Unsendable("the recipient's address is not valid"))?;
         // The deadline comes from the timer itself, so that there is one for all the steps below.
         let deadline = time::sleep(self.settings.timeout).deadline();
-        let opening = self.open_envelope(server, &from, &to, &raw_message);
+        let key = Key {
+            team: self.team,
+            destination: server.clone(),
+        };
+        let opening = self.open_envelope(&key, &from, &to, &raw_message);
         let mut session = time::timeout_at(deadline, opening)
             .await
             .map_err(|_| SmtpError::Timeout { after_data: false })??;
         let answer = time::timeout_at(deadline, session.message(&raw_message))
             .await
             .map_err(|_| SmtpError::Timeout { after_data: true })?;
-        self.pools.park(server, session);
+        self.pool.put(&key, session);
         answer
     }
 
@@ -261,30 +274,37 @@ impl SmtpSender {
     /// is replaced once: nothing of the message has been sent yet.
     async fn open_envelope(
         &self,
-        server: &SmtpServer,
+        key: &Key<SmtpServer>,
         from: &Address,
         to: &Address,
         message: &[u8],
     ) -> Result<Session, SmtpError> {
-        if let Some(mut session) = self.pools.take(server) {
+        if let Some(mut session) = self.pool.take(key) {
             match session.envelope(from, to, message).await {
                 Verdict::Ready => return Ok(session),
                 Verdict::Rejected(error) => {
-                    self.pools.park(server, session);
+                    self.pool.put(key, session);
                     return Err(error);
                 }
                 Verdict::Dead(_) => {}
             }
         }
-        let mut session = Session::open(&self.guard, &self.settings, server).await?;
+        let mut session = Session::open(&self.guard, &self.settings, &key.destination).await?;
         match session.envelope(from, to, message).await {
             Verdict::Ready => Ok(session),
             Verdict::Rejected(error) => {
-                self.pools.park(server, session);
+                self.pool.put(key, session);
                 Err(error)
             }
             Verdict::Dead(error) => Err(error),
         }
+    }
+}
+
+impl Hash for SmtpServer {
+    /// Leaves the password out, which is compared in constant time.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.host, self.port, &self.username, self.security).hash(state);
     }
 }
 

@@ -15,6 +15,7 @@ use watchbell_contracts::dispatcher::v1 as dispatcher_wire;
 use watchbell_contracts::event::v1 as wire;
 use watchbell_contracts::event::v1::event::Payload;
 
+use crate::alert::{AlertStatus, EventAlert, NoAlert};
 use crate::convert::{FromWire as _, data, instant, required, timestamp};
 use crate::data::Data;
 use crate::event::Event;
@@ -52,12 +53,16 @@ pub struct AcceptedEvent {
     pub data: String,
     /// Made by `SendTest`.
     pub test: bool,
+    /// The alert that it belongs to.
+    pub alert: Option<EventAlert>,
     /// Of whoever emitted it.
     pub traceparent: Option<String>,
     /// Used instead of a rendering of the event.
     pub email: Option<RenderedEmail>,
     /// The body of its webhook requests, made by the first of them.
     pub body: OnceLock<Bytes>,
+    /// Its alert as it was when the event was accepted, known from then on.
+    pub alert_status: OnceLock<AlertStatus>,
 }
 
 /// An email that is rendered already, such as a digest.
@@ -91,10 +96,28 @@ impl AcceptedEvent {
             subject: event.subject.unwrap_or_default(),
             data: event.data.into_text(),
             test: event.test,
+            alert: event.alert.ok(),
             traceparent,
             email: None,
             body: OnceLock::new(),
+            alert_status: OnceLock::new(),
         }
+    }
+
+    /// Reads one that the Dispatcher lists, with its routes; `None` for what another version wrote.
+    #[must_use]
+    pub fn of_log(team: TeamId, listed: dispatcher_wire::AcceptedEvent) -> Option<(Self, Vec<Route>)> {
+        let mut event = listed.event?;
+        event.payload = Some(Payload::DataJson(listed.data_json.into()));
+        let accepted_at = instant(listed.accept_time.as_ref(), "accept_time", &mut Violations::new())?;
+        let request = dispatcher_wire::SubmitRequest {
+            team_id: team.to_string(),
+            event: Some(event),
+            routes: listed.routes,
+            alert: listed.alert,
+            ..dispatcher_wire::SubmitRequest::default()
+        };
+        Self::read(request, accepted_at).ok()
     }
 
     /// Reads what another service has settled and submits, with its routes: only what must be parsed is looked at.
@@ -116,6 +139,9 @@ impl AcceptedEvent {
         let severity = required(event.severity, "event.severity", &mut violations);
         let category = required(event.category, "event.category", &mut violations);
         let occurred_at = instant(event.occurred_at.as_ref(), "event.occurred_at", &mut violations);
+        let alert = message
+            .alert
+            .and_then(|alert| violations.take_under("alert", alert.try_into()));
         let data = match event.payload {
             None => Some("{}".to_owned()),
             Some(Payload::DataJson(text)) => String::from_utf8(text.into()).ok(),
@@ -144,11 +170,34 @@ impl AcceptedEvent {
             subject: clean(event.subject),
             data,
             test: event.test,
+            alert,
             traceparent: Some(message.traceparent).filter(|traceparent| !traceparent.is_empty()),
             email: message.email.map(Into::into),
             body: OnceLock::new(),
+            alert_status: OnceLock::new(),
         };
         Ok((event, routes))
+    }
+
+    /// The event as filters see it. Its payload must be parsed again for filters with expressions, and is not asked by
+    /// others. `None` when its type is not one that filters can name.
+    #[must_use]
+    pub fn as_filtered(&self, data: Data) -> Option<Event> {
+        Some(Event {
+            team_id: self.team_id,
+            id: self.id.clone(),
+            event_type: self.event_type.parse().ok()?,
+            severity: self.severity,
+            category: self.category,
+            source: self.source.clone(),
+            occurred_at: self.occurred_at,
+            title: self.title.clone(),
+            url: Some(self.url.clone()).filter(|url| !url.is_empty()),
+            subject: Some(self.subject.clone()).filter(|subject| !subject.is_empty()),
+            data,
+            test: self.test,
+            alert: self.alert.clone().ok_or(NoAlert::NotNamed),
+        })
     }
 
     /// The message that [`AcceptedEvent::read`] reads.
@@ -169,10 +218,12 @@ impl AcceptedEvent {
                 subject: self.subject,
                 test: self.test,
                 payload: Some(Payload::DataJson(self.data.into())),
+                dedup_key: String::new(),
             }),
             routes: routes.iter().map(Into::into).collect(),
             traceparent: self.traceparent.unwrap_or_default(),
             email: self.email.map(Into::into),
+            alert: self.alert.as_ref().map(Into::into),
         }
     }
 }
@@ -228,11 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn filters_see_an_accepted_event_as_it_was_decided_on() {
+        let event = sample("finding.created");
+        let accepted = AcceptedEvent::new(event.clone(), None, noon());
+        assert_eq!(accepted.as_filtered(accepted.data.parse().unwrap()), Some(event));
+    }
+
+    #[test]
     fn what_was_settled_is_read_without_being_judged() {
         let mut accepted =
             AcceptedEvent::new(sample("finding.created"), Some("00-1-2-01".to_owned()), noon());
         accepted.event_type = "No type".into();
         accepted.data = "no JSON".to_owned();
+        assert!(accepted.alert.is_some());
         let (read, routes) = AcceptedEvent::read(accepted.clone().into_message(&[]), noon()).unwrap();
         assert_eq!(format!("{read:?}"), format!("{accepted:?}"));
         assert!(routes.is_empty());

@@ -7,6 +7,7 @@
 mod built_in;
 mod cost;
 mod message;
+pub mod notices;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::alert::AlertSpec;
 use crate::data::Data;
 use crate::pattern::EventType;
 use crate::severities::SeveritySet;
@@ -64,6 +66,9 @@ pub struct EventTypeDefinition {
     pub data_schema: Option<Value>,
     /// An example of `data`.
     pub example: Map<String, Value>,
+    /// Which alert its events belong to, and what they do to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<AlertSpec>,
 }
 
 /// An entry of the catalog, its schema compiled.
@@ -89,11 +94,13 @@ pub struct EventTypeSpec {
     pub example: Data,
     /// Whether it comes with Watchbell.
     pub built_in: bool,
+    /// Which alert its events belong to, and what they do to it.
+    pub alert: Option<AlertSpec>,
     schema: Option<schema::Schema>,
 }
 
 /// The event types that one team can emit.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Catalog {
     custom: BTreeMap<EventType, Arc<EventTypeSpec>>,
     /// Types that the team has and this version does not take, and why.
@@ -128,6 +135,10 @@ impl EventTypeSpec {
         let mut violations = Violations::new();
         if BUILT_IN.contains_key(&definition.name) {
             violations.add("name", reason::DUPLICATE, "is the name of a built-in event type");
+        }
+        if notices::ALL.contains(&definition.name.as_str()) {
+            let why = "is a type of Watchbell's own notices";
+            violations.add("name", reason::NOT_ALLOWED, why);
         }
         if definition.title.trim().is_empty() {
             violations.required("title");
@@ -205,6 +216,7 @@ impl EventTypeSpec {
             data_schema: definition.data_schema,
             example,
             built_in,
+            alert: definition.alert,
             schema,
         }
     }

@@ -1,6 +1,8 @@
 //! A channel as deciding and carrying see it: what it wants, when it holds, how fast it goes. Where it leads, and the secrets
 //! for it, are not here; they stay sealed in Config until the Dispatcher resolves them.
 
+mod written;
+
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -8,13 +10,15 @@ use watchbell_contracts::config::v1 as wire;
 use watchbell_contracts::config::v1::channel::Destination;
 
 use crate::convert::{required, span};
-use crate::email::EmailAddress;
-use crate::filter::Filter;
+use crate::email::{self, EmailAddress};
+use crate::filter::{Filter, ReadFilter};
 use crate::ids::{ChannelId, TeamId};
 use crate::quiet_hours::QuietHours;
 use crate::retry::RetrySchedule;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{ChannelHealth, ChannelKind};
+
+pub use written::WrittenChannel;
 
 /// A configured destination.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +60,7 @@ pub struct Channel {
 /// At most so many messages per window; the rest are folded into one summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StormLimit {
-    /// At least 1.
+    /// 1 to 10,000.
     pub max_messages: u32,
     /// 1 second to 1 hour.
     pub window: Duration,
@@ -87,6 +91,15 @@ impl Channel {
     /// # Errors
     /// Every field that does not parse.
     pub fn read(message: &wire::Channel, team_zone: Tz) -> Result<Self, Violations> {
+        Self::read_with(message, team_zone, Filter::kept)
+    }
+
+    fn read_with(
+        message: &wire::Channel,
+        team_zone: Tz,
+        read_filter: ReadFilter,
+    ) -> Result<Self, Violations> {
+        let filter = |filter: Option<&wire::EventFilter>| filter.map(read_filter).transpose();
         let mut violations = Violations::new();
         let id = violations.parse::<ChannelId>("id", reason::MALFORMED, &message.id);
         let team_id = violations.parse::<TeamId>("team_id", reason::MALFORMED, &message.team_id);
@@ -110,32 +123,21 @@ impl Channel {
         let (retry, limits) = violations
             .take_under("delivery", delivery(message.delivery.as_ref(), kind))
             .unwrap_or_else(|| (RetrySchedule::default(), LaneLimits::default_for(kind)));
-        let mut unconfirmed = Vec::new();
-        let (subscribed, recipients) = match &message.destination {
+        let (mut subscribed, mut recipients, mut unconfirmed) = (Filter::default(), Vec::new(), Vec::new());
+        match &message.destination {
             Some(Destination::Webhook(webhook)) => {
-                let subscribed = filter(webhook.filter.as_ref());
-                (
-                    violations
-                        .take_under("webhook.filter", subscribed)
-                        .flatten()
-                        .unwrap_or_default(),
-                    Vec::new(),
-                )
+                let read = violations.take_under("webhook.filter", filter(webhook.filter.as_ref()));
+                subscribed = read.flatten().unwrap_or_default();
             }
             Some(Destination::Email(email)) => {
-                let waiting: Vec<_> = email
-                    .unconfirmed_recipients
-                    .iter()
-                    .map(|recipient| recipient.address.clone())
-                    .collect();
+                let waiting = email.unconfirmed_recipients.iter();
+                let waiting: Vec<_> = waiting.map(|recipient| recipient.address.clone()).collect();
                 unconfirmed = violations.parse_each("email.unconfirmed_recipients", &waiting);
-                (
-                    Filter::default(),
-                    violations.parse_each("email.recipients", &email.recipients),
-                )
+                let field = "email.recipients";
+                recipients = email::list(&email.recipients, field, MAX_RECIPIENTS, &mut violations);
             }
-            _ => (Filter::default(), Vec::new()),
-        };
+            _ => {}
+        }
         violations.into_result(Self {
             id,
             team_id,
@@ -160,10 +162,6 @@ impl Channel {
     }
 }
 
-fn filter(message: Option<&wire::EventFilter>) -> Result<Option<Filter>, Violations> {
-    message.map(Filter::try_from).transpose()
-}
-
 // === impl StormLimit ===
 
 impl StormLimit {
@@ -183,7 +181,7 @@ impl StormLimit {
     /// Reads what a channel says of storms, else what its kind does; none when it turned them off.
     ///
     /// # Errors
-    /// A window out of its bounds.
+    /// A window or a number out of its bounds.
     pub fn read(message: Option<&wire::StormControl>, kind: ChannelKind) -> Result<Option<Self>, Violations> {
         let Some(message) = message else {
             return Ok(Self::default_for(kind));
@@ -192,26 +190,21 @@ impl StormLimit {
             return Ok(None);
         }
         let mut violations = Violations::new();
-        let window =
-            span(message.window.as_ref(), "window", &mut violations).unwrap_or(Duration::from_secs(60));
-        let limit = Self {
-            max_messages: message.max_messages,
-            window,
-        };
-        violations.take(limit.check());
-        violations.into_result(Some(limit))
-    }
-
-    /// Whether it can be kept.
-    pub fn check(&self) -> Result<(), Violations> {
-        let mut violations = Violations::new();
-        if self.max_messages == 0 {
-            violations.add("max_messages", reason::OUT_OF_RANGE, "must be at least 1");
+        let window = span(message.window.as_ref(), "window", &mut violations);
+        if window.is_none() && violations.is_empty() {
+            violations.required("window");
         }
-        if !(Duration::from_secs(1)..=Duration::from_secs(3_600)).contains(&self.window) {
+        let window = window.unwrap_or(Duration::from_secs(60));
+        if !(Duration::from_secs(1)..=Duration::from_secs(3_600)).contains(&window) {
             violations.add("window", reason::OUT_OF_RANGE, "must be 1 second to 1 hour");
         }
-        violations.into_result(())
+        if message.max_messages > 10_000 {
+            violations.add("max_messages", reason::OUT_OF_RANGE, "must be at most 10000");
+        }
+        violations.into_result(Some(Self {
+            max_messages: message.max_messages,
+            window,
+        }))
     }
 }
 
@@ -371,6 +364,80 @@ pub(crate) mod tests {
             20
         );
         assert_eq!(StormLimit::default_for(ChannelKind::Webhook), None);
+    }
+
+    #[test]
+    fn a_body_is_compiled_and_a_preset_known_when_a_webhook_is_written() {
+        let wrong = |webhook: wire::WebhookDestination| -> Vec<(String, String)> {
+            let written = wire::Channel {
+                display_name: "on call".to_owned(),
+                destination: Some(Destination::Webhook(wire::WebhookDestination {
+                    filter: Some(wire::EventFilter {
+                        types: vec!["*".to_owned()],
+                        ..wire::EventFilter::default()
+                    }),
+                    ..webhook
+                })),
+                ..wire::Channel::default()
+            };
+            let violations = WrittenChannel::try_from(&written).err().unwrap_or_default();
+            let violations = violations.iter();
+            violations
+                .map(|one| (one.field.clone(), one.description.clone()))
+                .collect()
+        };
+        let body = |text: &str| wire::WebhookDestination {
+            body: text.to_owned(),
+            ..wire::WebhookDestination::default()
+        };
+        let preset = |name: &str| wire::WebhookDestination {
+            preset: name.to_owned(),
+            ..wire::WebhookDestination::default()
+        };
+        let routing_key = wire::HttpHeader {
+            name: "x-routing-key".to_owned(),
+            value: String::new(),
+        };
+        assert_eq!(wrong(body(r#"{"text": "${event.title}"}"#)), []);
+        assert_eq!(wrong(preset("discord")), []);
+        let pagerduty = wire::WebhookDestination {
+            headers: vec![routing_key],
+            ..preset("pagerduty")
+        };
+        assert_eq!(wrong(pagerduty), []);
+        for (webhook, field, says) in [
+            (
+                body(r#"{"text": "${event.titel}"}"#),
+                "webhook.body",
+                "at `text`: knows no `event.titel`",
+            ),
+            (preset("pigeon"), "webhook.preset", "must be one of pagerduty, "),
+            (
+                preset("pagerduty"),
+                "webhook.headers",
+                "must have `X-Routing-Key`",
+            ),
+            (
+                wire::WebhookDestination {
+                    body: "{}".to_owned(),
+                    ..preset("discord")
+                },
+                "webhook.preset",
+                "cannot be given with `body`",
+            ),
+            (
+                wire::WebhookDestination {
+                    envelope: wire::WebhookEnvelope::CloudEvents.into(),
+                    ..preset("discord")
+                },
+                "webhook.envelope",
+                "is not used with a body",
+            ),
+        ] {
+            let found = wrong(webhook);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].0 == field && found[0].1.contains(says), "{found:?}");
+        }
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub struct Route {
     pub reason: Reason,
     /// Who is called by name. Slack and Teams only.
     pub mentions: Vec<Mention>,
+    /// Whether it takes every event of an alert that is open, not only news.
+    pub tells_repeats: bool,
 }
 
 /// Where a route leads.
@@ -292,6 +294,8 @@ impl From<&Route> for route::Route {
             target: (&route.target).into(),
             reason: (&route.reason).into(),
             mentions: route.mentions.clone(),
+            tells_repeats: route.tells_repeats,
+            follows: None,
         }
     }
 }

@@ -7,7 +7,8 @@ use url::Url;
 use watchbell_contracts::event::v1 as wire;
 use watchbell_contracts::event::v1::event::Payload;
 
-use crate::catalog::Catalog;
+use crate::alert::{AlertAction, AlertKey, EventAlert, NoAlert};
+use crate::catalog::{Catalog, EventTypeSpec};
 use crate::convert::{data, instant, optional};
 use crate::data::{Data, InvalidData, MAX_BYTES};
 use crate::ids::{EventId, TeamId};
@@ -52,6 +53,8 @@ pub struct Event {
     pub data: Data,
     /// Whether it was made by `SendTest`.
     pub test: bool,
+    /// The alert that it belongs to.
+    pub alert: Result<EventAlert, NoAlert>,
 }
 
 /// An event as a caller words it. Empty texts mean "not given".
@@ -79,6 +82,8 @@ pub struct EventDraft {
     pub data: Data,
     /// Refused: only [`Catalog::synthetic`] makes test events.
     pub test: bool,
+    /// The alert that it belongs to, instead of the one that its type names.
+    pub dedup_key: String,
 }
 
 // === impl Event ===
@@ -143,8 +148,12 @@ impl Event {
         if draft.test {
             violations.add("test", reason::NOT_ALLOWED, "test events are made by SendTest");
         }
+        let dedup_key = AlertKey::given(&draft.dedup_key, &mut violations);
         if let Some(spec) = spec {
             violations.take_under("data", spec.validate(&draft.data));
+            if spec.is_receipt() && dedup_key.is_some() {
+                violations.add("dedup_key", reason::NOT_ALLOWED, "receipts belong to no alert");
+            }
         }
         let (Some(id), Some(spec), true) = (id, spec, violations.is_empty()) else {
             return Err(violations);
@@ -164,9 +173,27 @@ impl Event {
             },
             url: Some(draft.url).filter(|url| !url.is_empty()),
             subject: Some(subject).filter(|subject| !subject.is_empty()),
+            alert: alert(spec, dedup_key, &draft.data),
             data: draft.data,
             test: false,
         })
+    }
+}
+
+/// The alert of an event: the one that it names, else the one that its type names.
+fn alert(spec: &EventTypeSpec, given: Option<AlertKey>, data: &Data) -> Result<EventAlert, NoAlert> {
+    if spec.is_receipt() {
+        return Err(NoAlert::Receipt);
+    }
+    match (given, &spec.alert) {
+        (Some(key), by_type) => Ok(EventAlert {
+            key,
+            action: by_type
+                .as_ref()
+                .map_or(AlertAction::Trigger, |by_type| by_type.action),
+        }),
+        (None, Some(by_type)) => by_type.of(data),
+        (None, None) => Err(NoAlert::NotNamed),
     }
 }
 
@@ -201,6 +228,7 @@ impl TryFrom<wire::Event> for EventDraft {
             subject: message.subject,
             data,
             test: message.test,
+            dedup_key: message.dedup_key,
         })
     }
 }
@@ -255,6 +283,7 @@ impl Catalog {
             subject: None,
             data: spec.example.clone(),
             test: true,
+            alert: Err(NoAlert::Test),
         })
     }
 }

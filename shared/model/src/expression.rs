@@ -3,12 +3,14 @@
 //! fails counts as no match and says so; what could only fail is told when it is saved (see [`Expression::check`]).
 //!
 //! `event` has `id`, `type`, `severity` (`"HIGH"`; of `"MEDIUM"` an expression may say `"MODERATE"`), `severity_rank` (0 to 4), `category`, `source`, `title`,
-//! `subject`, `url` (texts; empty when the event has none), `data` and `test`.
+//! `subject`, `url` (texts; empty when the event has none), `occurred_at` (a text, RFC 3339), `occurred_ms` (since 1970), `data` and
+//! `test`. Expressions of webhooks' bodies give any value, and know `headers` and `alert` as well (see [`crate::body`]).
 
 mod check;
 mod cost;
 mod facts;
 mod patterns;
+mod texts;
 mod types;
 mod words;
 
@@ -24,7 +26,16 @@ use serde::{Deserialize, Serialize};
 
 use check::Check;
 pub use cost::Cost;
-pub use facts::Facts;
+pub use facts::{BodyFacts, Facts};
+
+/// What an expression is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A condition on `event`.
+    Condition,
+    /// A value made of `event`, `headers` and `alert`.
+    Value,
+}
 
 /// The longest source, in characters.
 pub const MAX_SOURCE_CHARS: usize = 2_000;
@@ -70,7 +81,7 @@ pub enum InvalidExpression {
     /// The event has no such field.
     #[error(
         "knows no `event.{0}`: there are `id`, `type`, `severity`, `severity_rank`, `category`, `source`, `title`, \
-         `subject`, `url`, `test` and `data`"
+         `subject`, `url`, `occurred_at`, `occurred_ms`, `test` and `data`"
     )]
     UnknownField(String),
     /// A field of what has none.
@@ -92,12 +103,16 @@ pub enum InvalidExpression {
 #[error("{0}")]
 pub struct EvaluationError(String);
 
-/// Lends the one variable.
-struct Lent<'f>(&'f dyn Val);
+/// Lends the variables.
+struct Lent<'f> {
+    event: &'f dyn Val,
+    of_body: Option<&'f BodyFacts>,
+}
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib();
     patterns::add_matches(&mut env);
+    texts::add_truncate(&mut env);
     Arc::new(env)
 });
 
@@ -127,20 +142,49 @@ impl Expression {
 
     /// Whether it holds. An error counts as no match; the caller reports it.
     pub fn matches(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
-        let value = facts.seen_for(self.cost)?;
-        // The interpreter is somebody else's and the expression a tenant's: a panic must not take a batch with it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let lent = Lent(value);
-            let mut context = Context::with_env(ENVIRONMENT.clone());
-            context.set_variable_resolver(&lent);
-            Value::resolve(&self.tree, &context)
-        }));
-        match outcome {
-            Ok(Ok(Value::Bool(holds))) => Ok(holds),
-            Ok(Ok(other)) => Err(EvaluationError(format!(
+        match self.evaluate(facts, None)? {
+            Value::Bool(holds) => Ok(holds),
+            other => Err(EvaluationError(format!(
                 "it gave a value of type {}, not true or false",
                 other.type_of()
             ))),
+        }
+    }
+
+    /// An expression that gives a value of any type, and knows `headers` and `alert`.
+    ///
+    /// # Errors
+    /// As for a condition, except that it need not be true or false.
+    pub fn of_value(source: &str) -> Result<Self, InvalidExpression> {
+        read(source, Purpose::Value)
+    }
+
+    /// The value of one made by [`Expression::of_value`].
+    ///
+    /// # Errors
+    /// It cannot be evaluated on this event, or its value is none of JSON's.
+    pub fn value(
+        &self,
+        facts: &Facts<'_>,
+        of_body: &BodyFacts,
+    ) -> Result<serde_json::Value, EvaluationError> {
+        let value = self.evaluate(facts, Some(of_body))?;
+        value
+            .json()
+            .map_err(|_| EvaluationError("its value is none of JSON's".to_owned()))
+    }
+
+    fn evaluate(&self, facts: &Facts<'_>, of_body: Option<&BodyFacts>) -> Result<Value, EvaluationError> {
+        let event = facts.seen_for(self.cost)?;
+        // The interpreter is somebody else's and the expression a tenant's: a panic must not take a batch with it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let lent = Lent { event, of_body };
+            let mut context = Context::with_env(ENVIRONMENT.clone());
+            context.set_variable_resolver(&lent);
+            patterns::on_behalf_of(facts.event().team_id, || Value::resolve(&self.tree, &context))
+        }));
+        match outcome {
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(EvaluationError(brief(&error.to_string()))),
             Err(_) => Err(EvaluationError("the interpreter failed".to_owned())),
         }
@@ -149,19 +193,36 @@ impl Expression {
 
 impl VariableResolver for Lent<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        (variable == "event").then_some(CowVal::Borrowed(self.0))
+        match variable {
+            "event" => Some(CowVal::Borrowed(self.event)),
+            "headers" => self.of_body.map(|facts| CowVal::Borrowed(&*facts.headers)),
+            "alert" => self.of_body.map(|facts| CowVal::Borrowed(&*facts.alert)),
+            _ => None,
+        }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Expressions that this thread has read.
+    pub(crate) static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 impl FromStr for Expression {
     type Err = InvalidExpression;
 
     fn from_str(source: &str) -> Result<Self, InvalidExpression> {
-        if source.len() > MAX_SOURCE_CHARS && source.chars().count() > MAX_SOURCE_CHARS {
-            return Err(InvalidExpression::TooLong);
-        }
-        compile(source.to_owned())
+        read(source, Purpose::Condition)
     }
+}
+
+fn read(source: &str, purpose: Purpose) -> Result<Expression, InvalidExpression> {
+    #[cfg(test)]
+    READ.set(READ.get() + 1);
+    if source.len() > MAX_SOURCE_CHARS && source.chars().count() > MAX_SOURCE_CHARS {
+        return Err(InvalidExpression::TooLong);
+    }
+    compile(source.to_owned(), purpose)
 }
 
 impl TryFrom<String> for Expression {
@@ -200,16 +261,16 @@ impl fmt::Display for Expression {
 
 /// Parses and checks on a stack of its own: the parser recurses so deep that twenty brackets overflow that of a worker
 /// thread, and a source of two thousand characters needs 35 MiB. What passes the check is shallow.
-fn compile(source: String) -> Result<Expression, InvalidExpression> {
+fn compile(source: String, purpose: Purpose) -> Result<Expression, InvalidExpression> {
     const STACK_BYTES: usize = 64 * 1024 * 1024;
     let failed = || InvalidExpression::Syntax("the parser failed".to_owned());
     let parse = move || {
         let parsed = ENVIRONMENT.parser().parse(&source);
         let mut tree = parsed.map_err(|errors| InvalidExpression::Syntax(brief(&errors.to_string())))?;
-        let mut check = Check::default();
+        let mut check = Check::of(purpose);
         check.visit(&tree, 0)?;
         let cost = check.cost;
-        let checked = types::check(&tree);
+        let checked = types::check(&tree, purpose);
         words::read(&mut tree);
         Ok(Expression {
             source: source.into(),

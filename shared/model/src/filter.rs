@@ -27,6 +27,9 @@ pub struct Filter {
     pub expression: Option<Expression>,
 }
 
+/// Reads a filter: [`Filter::kept`] what is kept, [`Filter::written`] what is being saved.
+pub(crate) type ReadFilter = fn(&wire::EventFilter) -> Result<Filter, Violations>;
+
 /// What a filter says of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
@@ -65,6 +68,64 @@ impl Filter {
         Self {
             types,
             ..Self::default()
+        }
+    }
+
+    /// Reads a filter that is being saved: its expression must be one that can be true. What was saved before this was asked
+    /// stays readable, and matches nothing.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn written(message: &wire::EventFilter) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let filter = Self::read(message, &mut violations);
+        if let Some(Err(error)) = filter.expression.as_ref().map(Expression::check) {
+            violations.add("expression", reason::EXPRESSION, error.to_string());
+        }
+        violations.into_result(filter)
+    }
+
+    /// Reads a filter that is kept.
+    pub(crate) fn kept(message: &wire::EventFilter) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let filter = Self::read(message, &mut violations);
+        violations.into_result(filter)
+    }
+
+    fn read(message: &wire::EventFilter, violations: &mut Violations) -> Self {
+        let categories = words(&message.categories, "categories", violations);
+        let severities: Vec<Severity> = words(&message.severities, "severities", violations);
+        violations.limit_entries("types", message.types.len(), MAX_TYPES);
+        violations.limit_entries("sources", message.sources.len(), MAX_SOURCES);
+        let mut types = Vec::with_capacity(message.types.len().min(MAX_TYPES));
+        for (index, text) in message.types.iter().take(MAX_TYPES).enumerate() {
+            types.extend(violations.parse::<EventPattern>(
+                &format!("types[{index}]"),
+                reason::MALFORMED,
+                text.trim(),
+            ));
+        }
+        for (index, source) in message.sources.iter().take(MAX_SOURCES).enumerate() {
+            let field = format!("sources[{index}]");
+            if source.trim().is_empty() {
+                violations.required(&field);
+            }
+            violations.limit_chars(&field, source, crate::event::MAX_SOURCE_CHARS);
+        }
+        let expression = match message.expression.trim() {
+            "" => None,
+            source => violations.parse("expression", reason::EXPRESSION, source),
+        };
+        Self {
+            types,
+            categories,
+            severities: severities.into(),
+            sources: message
+                .sources
+                .iter()
+                .map(|source| source.trim().to_owned())
+                .collect(),
+            expression,
         }
     }
 
@@ -161,42 +222,9 @@ impl Filter {
 impl TryFrom<&wire::EventFilter> for Filter {
     type Error = Violations;
 
+    /// Reads a filter that is kept.
     fn try_from(message: &wire::EventFilter) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let categories = words(&message.categories, "categories", &mut violations);
-        let severities: Vec<Severity> = words(&message.severities, "severities", &mut violations);
-        violations.limit_entries("types", message.types.len(), MAX_TYPES);
-        violations.limit_entries("sources", message.sources.len(), MAX_SOURCES);
-        let mut types = Vec::with_capacity(message.types.len().min(MAX_TYPES));
-        for (index, text) in message.types.iter().take(MAX_TYPES).enumerate() {
-            types.extend(violations.parse::<EventPattern>(
-                &format!("types[{index}]"),
-                reason::MALFORMED,
-                text.trim(),
-            ));
-        }
-        for (index, source) in message.sources.iter().take(MAX_SOURCES).enumerate() {
-            let field = format!("sources[{index}]");
-            if source.trim().is_empty() {
-                violations.required(&field);
-            }
-            violations.limit_chars(&field, source, crate::event::MAX_SOURCE_CHARS);
-        }
-        let expression = match message.expression.trim() {
-            "" => None,
-            source => violations.parse("expression", reason::EXPRESSION, source),
-        };
-        violations.into_result(Self {
-            types,
-            categories,
-            severities: severities.into(),
-            sources: message
-                .sources
-                .iter()
-                .map(|source| source.trim().to_owned())
-                .collect(),
-            expression,
-        })
+        Self::kept(message)
     }
 }
 

@@ -55,6 +55,13 @@ pub fn is_plain_signature(name: &str) -> bool {
     lower.starts_with("x-") && lower.ends_with("-signature")
 }
 
+/// Whether a text is a token, of which header names are made (RFC 9110 §5.6.2).
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,11 @@ pub struct InvalidId {
 #[error("must have 1 to 128 visible ASCII characters")]
 pub struct InvalidEventId;
 
+/// Whether all characters are visible ASCII.
+pub(crate) fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Writes one id type.
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident, $prefix:literal) => {
@@ -106,6 +111,8 @@ id!(/// A routing rule.
     RuleId, "rul");
 id!(/// A mention rule.
     MentionRuleId, "mnr");
+id!(/// A silence.
+    SilenceId, "sil");
 id!(/// A route being carried out.
     DeliveryId, "dlv");
 id!(/// One try of a delivery.
@@ -143,8 +150,7 @@ impl FromStr for EventId {
     type Err = InvalidEventId;
 
     fn from_str(text: &str) -> Result<Self, InvalidEventId> {
-        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if text.is_empty() || text.len() > Self::MAX_LEN || !visible {
+        if text.is_empty() || text.len() > Self::MAX_LEN || !is_visible(text) {
             return Err(InvalidEventId);
         }
         Ok(Self(text.into()))

@@ -6,7 +6,10 @@
 //! [`violation::FieldViolation`]; past that point nothing is checked twice.
 
 pub mod accepted_event;
+pub mod alert;
+pub mod body;
 pub mod brand;
+pub mod budget;
 pub mod catalog;
 pub mod channel;
 pub mod clock;
@@ -34,7 +37,9 @@ pub mod route;
 pub mod rule;
 pub mod secret;
 pub mod severities;
+pub mod shard;
 pub mod signature;
+pub mod silence;
 pub mod snapshot;
 pub mod text;
 pub mod unsubscribe;

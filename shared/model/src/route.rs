@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use watchbell_contracts::event::v1 as wire;
 
 use crate::convert::{FromWire as _, required};
-use crate::ids::{ChannelId, MemberId};
+use crate::ids::{ChannelId, DeliveryId, MemberId};
 use crate::mention::Mention;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::ChannelKind;
@@ -27,6 +27,12 @@ pub struct Route {
     /// Who is called by name in a chat message.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Mention>,
+    /// Whether it takes every event of an alert that is open, not only news.
+    #[serde(rename = "n", default, skip_serializing_if = "std::ops::Not::not")]
+    pub tells_repeats: bool,
+    /// Of the end of an alert: the delivery of its beginning to the same target, without which it is not sent.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<DeliveryId>,
 }
 
 /// Who gets it.
@@ -75,10 +81,12 @@ pub struct Reason {
     pub rule_id: String,
 }
 
+/// The reason's word for the end of an alert whose beginning was told there.
+pub const FOLLOWS_ALERT: &str = "follows_alert";
 /// The reason's word for mail to the operator.
 pub const OPERATOR: &str = "operator";
 /// The reason's word for mail that asks a recipient to confirm.
-const CONFIRMATION: &str = "recipient_confirmation";
+pub const RECIPIENT_CONFIRMATION: &str = "recipient_confirmation";
 
 // === impl Reason ===
 
@@ -97,6 +105,19 @@ impl Reason {
 // === impl Route ===
 
 impl Route {
+    /// A route that calls nobody by name.
+    #[must_use]
+    pub const fn new(kind: ChannelKind, target: Target, reason: Reason) -> Self {
+        Self {
+            kind,
+            target,
+            reason,
+            mentions: Vec::new(),
+            tells_repeats: false,
+            follows: None,
+        }
+    }
+
     /// The channel, when it is one.
     #[must_use]
     pub fn channel_id(&self) -> Option<ChannelId> {
@@ -119,7 +140,7 @@ impl Route {
     /// Whether it asks a recipient to confirm.
     #[must_use]
     pub fn is_confirmation(&self) -> bool {
-        self.reason.code == CONFIRMATION
+        self.reason.code == RECIPIENT_CONFIRMATION
     }
 
     /// Whether it goes by the platform's mail server even if the team has its own: notices, which may be about the team's
@@ -156,6 +177,8 @@ impl TryFrom<wire::Route> for Route {
                     rule_id: reason.rule_id,
                 },
                 mentions,
+                tells_repeats: route.tells_repeats,
+                follows: None,
             }),
             _ => Err(violations),
         }
@@ -238,6 +261,7 @@ impl From<&Route> for wire::Route {
                 rule_id: route.reason.rule_id.clone(),
             }),
             mentions: route.mentions.iter().map(Into::into).collect(),
+            tells_repeats: route.tells_repeats,
         }
     }
 }
@@ -259,6 +283,8 @@ mod tests {
                     rule_id: "rul_1".into(),
                 },
                 mentions: vec![Mention::Here, Mention::SlackUser("U012AB3CD".parse().unwrap())],
+                tells_repeats: true,
+                follows: None,
             },
             Route {
                 kind: ChannelKind::Email,
@@ -270,18 +296,24 @@ mod tests {
                 },
                 reason: Reason::default(),
                 mentions: vec![],
+                tells_repeats: false,
+                follows: None,
             },
             Route {
                 kind: ChannelKind::InApp,
                 target: Target::Inbox,
                 reason: Reason::default(),
                 mentions: vec![],
+                tells_repeats: false,
+                follows: None,
             },
             Route {
                 kind: ChannelKind::Email,
                 target: Target::Receipts,
                 reason: Reason::default(),
                 mentions: vec![],
+                tells_repeats: false,
+                follows: None,
             },
         ];
         for route in routes {

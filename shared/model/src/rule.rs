@@ -4,8 +4,9 @@
 use watchbell_contracts::config::v1 as wire;
 use watchbell_contracts::config::v1::rule::Action;
 
-use crate::convert::{FromWire, words};
-use crate::filter::Filter;
+use crate::alert::Repeat;
+use crate::convert::{FromWire, optional, words};
+use crate::filter::{Filter, ReadFilter};
 use crate::ids::{ChannelId, RuleId};
 use crate::violation::{Violations, reason};
 use crate::vocabulary::ChannelKind;
@@ -32,6 +33,8 @@ pub struct Rule {
     pub action: RuleAction,
     /// Whether the rules after it are asked too.
     pub continue_: bool,
+    /// What becomes of repeats.
+    pub repeat: Repeat,
 }
 
 /// What a rule does with an event it matches.
@@ -54,8 +57,22 @@ pub enum RuleAction {
 impl TryFrom<&wire::Rule> for Rule {
     type Error = Violations;
 
-    /// Reads a rule; whether its channels exist is Config's to ask.
+    /// Reads a rule that is kept; whether its channels exist is Config's to ask.
     fn try_from(message: &wire::Rule) -> Result<Self, Violations> {
+        Self::read(message, Filter::kept)
+    }
+}
+
+impl Rule {
+    /// Reads a rule that is being saved, whose filter must be one that can match.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn written(message: &wire::Rule) -> Result<Self, Violations> {
+        Self::read(message, Filter::written)
+    }
+
+    fn read(message: &wire::Rule, read_filter: ReadFilter) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let id = violations.parse::<RuleId>("id", reason::MALFORMED, &message.id);
         let name = violations.name("display_name", &message.display_name, MAX_NAME_CHARS);
@@ -64,7 +81,7 @@ impl TryFrom<&wire::Rule> for Rule {
         let filter = message
             .r#match
             .as_ref()
-            .map_or_else(|| Ok(Filter::default()), Filter::try_from);
+            .map_or_else(|| Ok(Filter::default()), read_filter);
         let filter = violations.take_under("match", filter);
         let action = match &message.action {
             None => {
@@ -82,6 +99,11 @@ impl TryFrom<&wire::Rule> for Rule {
                 kinds: silenced(silence, &mut violations),
             }),
         };
+        let repeat = optional(message.repeat, "repeat", &mut violations);
+        if repeat == Some(Repeat::Notify) && matches!(action, Some(RuleAction::Silence { .. })) {
+            let why = "goes with `send` only: a rule that stays silent tells of no event";
+            violations.add("repeat", reason::NOT_ALLOWED, why);
+        }
         match (id, filter, action, position) {
             (Some(id), Some(filter), Some(action), Ok(position)) if violations.is_empty() => Ok(Self {
                 id,
@@ -91,6 +113,7 @@ impl TryFrom<&wire::Rule> for Rule {
                 filter,
                 action,
                 continue_: message.continues,
+                repeat: repeat.unwrap_or_default(),
             }),
             _ => Err(violations),
         }
@@ -154,6 +177,7 @@ impl From<&Rule> for wire::Rule {
             r#match: (rule.filter != Filter::default()).then(|| (&rule.filter).into()),
             action: Some(action),
             continues: rule.continue_,
+            repeat: rule.repeat.to_spec(),
             ..Self::default()
         }
     }
@@ -196,6 +220,7 @@ mod tests {
             filter: Filter::default(),
             action,
             continue_: false,
+            repeat: Repeat::Notify,
         }
     }
 
@@ -233,6 +258,9 @@ mod tests {
         let silence = RuleAction::Silence {
             kinds: vec![ChannelKind::Email],
         };
-        assert_eq!(fields(silence), ["display_name", "position", "silence.kinds[0]"]);
+        assert_eq!(
+            fields(silence),
+            ["display_name", "position", "silence.kinds[0]", "repeat"]
+        );
     }
 }

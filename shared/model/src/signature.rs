@@ -110,13 +110,31 @@ pub fn standard_signatures(secrets: &[SigningSecret], id: &str, timestamp: i64, 
     secrets.iter().map(sign).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether one of the `webhook-signature`s is the secret's. Takes as long for a wrong one as for another.
+#[must_use]
+pub fn verifies(secret: &SigningSecret, id: &str, timestamp: i64, body: &[u8], signatures: &str) -> bool {
+    let head = format!("{id}.{timestamp}.");
+    let given = signatures.split(' ').filter_map(|one| one.strip_prefix("v1,"));
+    let mut given = given.filter_map(|one| BASE64_STANDARD.decode(one).ok());
+    given.any(|signature| {
+        let parts = [head.as_bytes(), body];
+        keyed(&secret.standard_key(), &parts)
+            .verify_slice(&signature)
+            .is_ok()
+    })
+}
+
 fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    keyed(key, parts).finalize().into_bytes().into()
+}
+
+fn keyed(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
     #[allow(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length");
     for part in parts {
         mac.update(part);
     }
-    mac.finalize().into_bytes().into()
+    mac
 }
 
 #[cfg(test)]
@@ -137,6 +155,20 @@ mod tests {
             br#"{"test": 2432232314}"#,
         );
         assert_eq!(signatures, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_signature_verifies_by_its_secret_and_over_what_it_signed_alone() {
+        let (ours, others) = (secret("new-secret"), secret("old-secret"));
+        let signatures = standard_signatures(&[others, ours.clone()], "evt_1", 7, b"{}");
+        assert!(verifies(&ours, "evt_1", 7, b"{}", &signatures));
+        assert!(!verifies(&secret("no-secret"), "evt_1", 7, b"{}", &signatures));
+        assert!(!verifies(&ours, "evt_2", 7, b"{}", &signatures));
+        assert!(!verifies(&ours, "evt_1", 8, b"{}", &signatures));
+        assert!(!verifies(&ours, "evt_1", 7, b"{ }", &signatures));
+        for broken in ["", "v1,", "v1,AAAA", "v1a,AAAA", "nonsense"] {
+            assert!(!verifies(&ours, "evt_1", 7, b"{}", broken), "{broken}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::member::Member;
 use crate::mention::MentionRule;
 use crate::quiet_hours::time_zone;
 use crate::rule::Rule;
+use crate::silence::Silence;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{ChannelKind, Plan};
 
@@ -48,10 +49,12 @@ pub struct SnapshotParts {
     pub unconfirmed_compliance: Vec<EmailAddress>,
     /// Its own event types.
     pub event_types: Vec<EventTypeDefinition>,
+    /// Its silences that have not ended.
+    pub silences: Vec<Silence>,
 }
 
 /// A snapshot as it is asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TeamSnapshot {
     /// The team.
     pub team_id: TeamId,
@@ -77,6 +80,8 @@ pub struct TeamSnapshot {
     pub unconfirmed_compliance: Vec<EmailAddress>,
     /// The built-in event types and its own.
     pub catalog: Catalog,
+    /// Its silences that had not ended.
+    pub silences: Vec<Silence>,
     /// What all expressions of its filters cost together.
     expressions: Cost,
 }
@@ -91,14 +96,7 @@ impl TeamSnapshot {
             Catalog::with_custom(parts.event_types).map_err(|violations| violations.under("event_types"))?;
         let mut rules = parts.rules;
         rules.sort_by_key(|rule| (rule.position, rule.id));
-        let filters = rules.iter().map(|rule| &rule.filter);
-        let filters = filters.chain(parts.channels.iter().flat_map(|channel| {
-            let own = std::iter::once(&channel.filter);
-            own.chain(&channel.triggers)
-        }));
-        let expressions = filters
-            .filter_map(|filter| filter.expression.as_ref())
-            .fold(Cost::default(), |sum, expression| sum.plus(expression.cost()));
+        let expressions = cost(&rules, &parts.channels);
         Ok(Self {
             team_id: parts.team_id,
             revision: parts.revision,
@@ -120,8 +118,23 @@ impl TeamSnapshot {
             compliance_recipients: parts.compliance_recipients,
             unconfirmed_compliance: parts.unconfirmed_compliance,
             catalog,
+            silences: parts.silences,
             expressions,
         })
+    }
+
+    /// The same team with other rules, in order.
+    #[must_use]
+    pub fn with_rules(&self, rules: Vec<Arc<Rule>>) -> Self {
+        let expressions = cost(
+            rules.iter().map(AsRef::as_ref),
+            self.channels.values().map(AsRef::as_ref),
+        );
+        Self {
+            rules,
+            expressions,
+            ..self.clone()
+        }
     }
 
     /// Whether checking and deciding an event of that type with this data may take long enough to delay others, because of
@@ -133,6 +146,17 @@ impl TeamSnapshot {
                 .catalog
                 .get(event_type)
                 .is_some_and(|spec| spec.is_heavy(data))
+    }
+
+    /// The same when its silences are asked, too, as an explanation does.
+    #[must_use]
+    pub fn is_heavy_with_silences(&self, event_type: &str, data: &Data) -> bool {
+        let expressions = self
+            .silences
+            .iter()
+            .filter_map(|silence| silence.filter.expression.as_ref());
+        let all = expressions.fold(self.expressions, |sum, expression| sum.plus(expression.cost()));
+        all.is_heavy(data) || self.is_heavy(event_type, data)
     }
 
     /// The channel of that id.
@@ -156,6 +180,21 @@ impl TeamSnapshot {
     pub fn owners(&self) -> impl Iterator<Item = &Arc<Member>> {
         self.members.values().filter(|member| member.is_owner())
     }
+}
+
+/// What the expressions of all filters cost together.
+fn cost<'a>(
+    rules: impl IntoIterator<Item = &'a Rule>,
+    channels: impl IntoIterator<Item = &'a Channel>,
+) -> Cost {
+    let filters = rules.into_iter().map(|rule| &rule.filter);
+    let filters = filters.chain(channels.into_iter().flat_map(|channel| {
+        let own = std::iter::once(&channel.filter);
+        own.chain(&channel.triggers)
+    }));
+    filters
+        .filter_map(|filter| filter.expression.as_ref())
+        .fold(Cost::default(), |sum, expression| sum.plus(expression.cost()))
 }
 
 impl TryFrom<&wire::TeamSnapshot> for TeamSnapshot {
@@ -196,6 +235,7 @@ impl TryFrom<&wire::TeamSnapshot> for TeamSnapshot {
                 &message.event_types,
                 EventTypeDefinition::try_from,
             ),
+            silences: violations.take_each("silences", &message.silences, Silence::try_from),
         };
         violations.into_result(())?;
         Self::new(parts)
@@ -219,6 +259,7 @@ impl SnapshotParts {
             compliance_recipients: Vec::new(),
             unconfirmed_compliance: Vec::new(),
             event_types: Vec::new(),
+            silences: Vec::new(),
         }
     }
 }
@@ -243,6 +284,7 @@ mod tests {
             filter: Filter::default(),
             action: RuleAction::Silence { kinds: vec![] },
             continue_: false,
+            repeat: crate::alert::Repeat::Count,
         }
     }
 

@@ -18,6 +18,8 @@ pub mod reason {
     pub const OUT_OF_RANGE: &str = "OUT_OF_RANGE";
     /// The word is not one of those the field knows.
     pub const UNKNOWN_VALUE: &str = "UNKNOWN_VALUE";
+    /// The message has no such field.
+    pub const UNKNOWN_FIELD: &str = "UNKNOWN_FIELD";
     /// The same thing is said twice.
     pub const DUPLICATE: &str = "DUPLICATE";
     /// The field does not go with what another field says.

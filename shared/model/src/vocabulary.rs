@@ -242,6 +242,44 @@ impl ChannelKind {
     }
 }
 
+vocabulary! {
+    /// What an event does to its alert.
+    AlertAction ("alert action") {
+        /// It begins, or is seen again.
+        Trigger = "TRIGGER",
+        /// It changes, if it is open.
+        Update = "UPDATE",
+        /// It ends.
+        Resolve = "RESOLVE",
+    }
+}
+
+vocabulary! {
+    /// What becomes of an event that says of an open alert what was told before.
+    #[derive(Default)]
+    Repeat ("treatment of repeats") {
+        /// It is counted and not sent.
+        #[default]
+        Count = "COUNT",
+        /// It is sent like any other.
+        Notify = "NOTIFY",
+    }
+}
+
+vocabulary! {
+    /// Where an alert stands.
+    AlertState ("alert state") {
+        /// It has begun and not ended.
+        Open = "OPEN",
+        /// Somebody has taken it on.
+        Acknowledged = "ACKNOWLEDGED",
+        /// Somebody does not want to hear of it until a time.
+        Snoozed = "SNOOZED",
+        /// It has ended.
+        Resolved = "RESOLVED",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt;

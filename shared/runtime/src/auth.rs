@@ -9,7 +9,6 @@ mod current;
 pub mod jwt;
 mod layer;
 mod rate;
-mod run_queue;
 mod session;
 pub mod table;
 
@@ -19,7 +18,6 @@ pub use config::ConfigKeys;
 pub use current::CurrentMembers;
 pub use layer::{Admitted, AuthLayer, AuthService, MemberVerifier};
 pub use rate::Budget;
-pub use run_queue::RunQueue;
 pub use session::Session;
 
-pub use crate::principal::{Principal, Scope, Scopes, UnknownScope, internal_request};
+pub use crate::principal::{PortalSession, Principal, Scope, Scopes, UnknownScope, internal_request};

@@ -1,11 +1,17 @@
 //! Calling the other services. A channel connects when it is first used and again whenever the connection is lost, so a
 //! service can start before those it needs. Each call shows the service token and carries the trace on.
 
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
+use tonic::transport::channel::Change;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
 use watchbell_model::secret::Secret;
@@ -41,6 +47,17 @@ pub enum ClientError {
     Pem(#[from] ServerError),
 }
 
+/// Channels to services whose addresses are found at run time, one for each address and identity.
+pub struct Peers {
+    shared: Shared,
+    channels: Mutex<HashMap<(String, bool), ServiceChannel>>,
+}
+
+/// The most channels that are kept: more addresses than live at a time. Beyond it the channels are made anew.
+const MAX_PEERS: usize = 256;
+/// Changes of addresses that may wait for a balanced channel to take them.
+const MAX_CHANGES: usize = 256;
+
 /// Adds to each call what other services want to see.
 #[derive(Clone)]
 pub struct Outbound {
@@ -62,6 +79,10 @@ pub fn connect(url: &str, shared: &Shared) -> Result<ServiceChannel, ClientError
 /// # Errors
 /// As [`connect`].
 pub fn channel(url: &str, tls: Option<&TlsSettings>) -> Result<Channel, ClientError> {
+    Ok(endpoint(url, tls)?.connect_lazy())
+}
+
+fn endpoint(url: &str, tls: Option<&TlsSettings>) -> Result<Endpoint, ClientError> {
     let failed = |source| ClientError::Address {
         url: url.to_owned(),
         source,
@@ -81,7 +102,104 @@ pub fn channel(url: &str, tls: Option<&TlsSettings>) -> Result<Channel, ClientEr
         }
         endpoint = endpoint.tls_config(config).map_err(failed)?;
     }
-    Ok(endpoint.connect_lazy())
+    Ok(endpoint)
+}
+
+/// A channel that calls any of several addresses, which are inserted and removed as they come and go.
+///
+/// # Errors
+/// As [`connect`].
+pub fn balanced(shared: &Shared) -> Result<(ServiceChannel, Addresses), ClientError> {
+    let outbound = Outbound::new(shared.auth.service_token.as_ref())?;
+    let (channel, changes) = Channel::balance_channel(MAX_CHANGES);
+    let addresses = Addresses {
+        tls: shared.peers.tls.clone(),
+        inserted: BTreeSet::new(),
+        changes,
+    };
+    Ok((InterceptedService::new(channel, outbound), addresses))
+}
+
+/// The addresses of a [`balanced`] channel.
+pub struct Addresses {
+    tls: Option<TlsSettings>,
+    inserted: BTreeSet<Arc<str>>,
+    changes: mpsc::Sender<Change<Arc<str>, Endpoint>>,
+}
+
+// === impl Addresses ===
+
+impl Addresses {
+    /// Calls go to these from now on. An unusable one is logged and left out.
+    pub async fn set(&mut self, addresses: BTreeSet<Arc<str>>) {
+        for gone in self.inserted.difference(&addresses) {
+            let _ = self.changes.send(Change::Remove(Arc::clone(gone))).await;
+        }
+        for new in addresses.difference(&self.inserted) {
+            match endpoint(new, self.tls.as_ref()) {
+                Ok(endpoint) => {
+                    let _ = self.changes.send(Change::Insert(Arc::clone(new), endpoint)).await;
+                }
+                Err(error) => tracing::warn!(%error, "an address cannot be used"),
+            }
+        }
+        self.inserted = addresses;
+    }
+}
+
+// === impl Peers ===
+
+impl Peers {
+    /// No channel yet.
+    #[must_use]
+    pub fn new(shared: &Shared) -> Self {
+        Self {
+            shared: shared.clone(),
+            channels: Mutex::default(),
+        }
+    }
+
+    /// A channel that shows this service's identity.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub fn as_service(&self, url: &str) -> Result<ServiceChannel, ClientError> {
+        self.channel(url, true)
+    }
+
+    /// A channel for calls that carry the credential of somebody else.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub fn as_caller(&self, url: &str) -> Result<ServiceChannel, ClientError> {
+        self.channel(url, false)
+    }
+
+    fn channel(&self, url: &str, as_service: bool) -> Result<ServiceChannel, ClientError> {
+        let key = (url.to_owned(), as_service);
+        if let Some(known) = self.channels.lock().get(&key) {
+            return Ok(known.clone());
+        }
+        // Reads files, which nobody else has to wait for.
+        let made = if as_service {
+            connect(url, &self.shared)?
+        } else {
+            let channel = channel(url, self.shared.peers.tls.as_ref())?;
+            InterceptedService::new(channel, Outbound::new(None)?)
+        };
+        let mut channels = self.channels.lock();
+        if channels.len() >= MAX_PEERS {
+            channels.clear();
+        }
+        // Another thread may have been faster.
+        Ok(channels.entry(key).or_insert(made).clone())
+    }
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers").finish_non_exhaustive()
+    }
 }
 
 // === impl Outbound ===
@@ -128,6 +246,19 @@ mod tests {
         assert!(!format!("{request:?}").contains("between-us"));
         let mut nobody = Outbound::new(None).unwrap();
         assert!(nobody.call(Request::new(())).unwrap().metadata().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_address_has_one_channel_for_each_identity_and_channels_are_bounded() {
+        let peers = Peers::new(&Shared::default());
+        for number in 0..=MAX_PEERS {
+            let url = format!("http://127.0.0.1:{}", 10_000 + number);
+            peers.as_service(&url).unwrap();
+            peers.as_service(&url).unwrap();
+        }
+        assert_eq!(peers.channels.lock().len(), 1, "made anew");
+        peers.as_caller("http://127.0.0.1:10256").unwrap();
+        assert_eq!(peers.channels.lock().len(), 2);
     }
 
     #[tokio::test]

@@ -5,13 +5,16 @@
 pub mod auth;
 pub mod client;
 pub mod config_feed;
-mod http_call;
-pub mod memory_budget;
+pub mod http_call;
 pub mod metrics;
+#[cfg(test)]
+mod openapi;
+pub mod owners;
 mod peer;
 mod principal;
 pub mod problem;
 pub mod ready;
+pub mod run_queue;
 pub mod server;
 pub mod settings;
 pub mod shutdown;
@@ -22,5 +25,7 @@ pub mod telemetry;
 pub mod tenant_pool;
 #[cfg(test)]
 mod testing;
+mod unary;
+pub mod version;
 
 pub use problem::Problem;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use tonic::Request;
 use watchbell_model::ids::{KeyId, MemberId, TeamId};
 use watchbell_model::violation::reason as field;
@@ -55,9 +56,22 @@ pub enum Principal {
         role: Role,
         /// Whether channels and rules may be set up, by role or by grant.
         manages_integrations: bool,
+        /// The session that the user came by, if a key made one; `None` for a token of the identity provider.
+        session: Option<PortalSession>,
     },
     /// Another service of Watchbell, or this one calling itself.
     Service,
+}
+
+/// A member's session that a key made: it may do what both the member and the key may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortalSession {
+    /// The key's permissions.
+    pub scopes: Scopes,
+    /// Whether it changes nothing, not even what is the member's own.
+    pub read_only: bool,
+    /// Its end.
+    pub expires_at: DateTime<Utc>,
 }
 
 // === impl Scope ===
@@ -139,6 +153,35 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
+// === impl PortalSession ===
+
+impl PortalSession {
+    /// Whether it leaves its member this permission.
+    #[must_use]
+    pub fn allows(self, scope: Scope) -> bool {
+        let reads = matches!(scope, Scope::ConfigRead | Scope::DeliveriesRead | Scope::Inbox);
+        self.scopes.allow(scope) && (reads || !self.read_only)
+    }
+
+    /// Checks what a member does with the permission, beyond reading when `changes`.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED`.
+    pub(crate) fn require(self, scope: Scope, changes: bool) -> Result<(), Problem> {
+        let message = if changes && self.read_only {
+            "this session may only read".to_owned()
+        } else if self.scopes.allow(scope) {
+            return Ok(());
+        } else {
+            format!("this session may do no more than the key that made it, which lacks the scope `{scope}`")
+        };
+        Err(Problem::Denied {
+            reason: reason::MISSING_SCOPE,
+            message,
+        })
+    }
+}
+
 // === impl Principal ===
 
 impl Principal {
@@ -192,12 +235,17 @@ impl Principal {
             Self::Service => true,
             Self::ApiKey { scopes, .. } => scopes.allow(scope),
             Self::Member {
-                manages_integrations, ..
-            } => match scope {
-                Scope::ConfigRead | Scope::DeliveriesRead | Scope::Inbox => true,
-                Scope::ConfigWrite | Scope::DeliveriesWrite => *manages_integrations,
-                Scope::Emit | Scope::Platform => false,
-            },
+                manages_integrations,
+                session,
+                ..
+            } => {
+                let has = match scope {
+                    Scope::ConfigRead | Scope::DeliveriesRead | Scope::Inbox => true,
+                    Scope::ConfigWrite | Scope::DeliveriesWrite => *manages_integrations,
+                    Scope::Emit | Scope::Platform => false,
+                };
+                has && session.is_none_or(|session| session.allows(scope))
+            }
         }
     }
 
@@ -206,6 +254,14 @@ impl Principal {
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
         if self.allows(scope) {
             return Ok(());
+        }
+        // Of what no member may do the session is not the reason.
+        if let Some(session) = self
+            .session()
+            .filter(|_| !matches!(scope, Scope::Emit | Scope::Platform))
+        {
+            let changes = !matches!(scope, Scope::ConfigRead | Scope::DeliveriesRead | Scope::Inbox);
+            session.require(scope, changes)?;
         }
         // A person has a role and permissions; scopes are a key's.
         let message = match (self, scope) {
@@ -221,6 +277,15 @@ impl Principal {
             reason: reason::MISSING_SCOPE,
             message,
         })
+    }
+
+    /// The session that a member came by, if a key made one.
+    #[must_use]
+    pub fn session(&self) -> Option<PortalSession> {
+        match self {
+            Self::Member { session, .. } => *session,
+            Self::ApiKey { .. } | Self::Service => None,
+        }
     }
 
     /// Checks that the principal may act for a member: keys with the scope for all members, members for themselves
@@ -310,6 +375,7 @@ mod tests {
             team_id: team(),
             role: Role::Member,
             manages_integrations,
+            session: None,
         };
         assert!(member(false).acts_for(member_id).is_ok());
         assert!(
@@ -329,6 +395,48 @@ mod tests {
                 "{said}"
             );
         }
+    }
+
+    #[test]
+    fn a_session_may_do_what_both_the_member_and_the_key_may() {
+        let by = |manages_integrations, scopes: &[Scope], read_only| Principal::Member {
+            member_id: MemberId::generate(DateTime::UNIX_EPOCH),
+            team_id: team(),
+            role: Role::Owner,
+            manages_integrations,
+            session: Some(PortalSession {
+                scopes: scopes.iter().copied().collect(),
+                read_only,
+                expires_at: DateTime::UNIX_EPOCH,
+            }),
+        };
+        let allowed = |principal: Principal| -> Vec<Scope> {
+            Scope::ALL
+                .into_iter()
+                .filter(|scope| principal.allows(*scope))
+                .collect()
+        };
+        use Scope::{ConfigRead, ConfigWrite, DeliveriesRead, DeliveriesWrite, Emit, Inbox, Platform};
+        assert_eq!(
+            allowed(by(true, &[ConfigWrite], false)),
+            [ConfigRead, ConfigWrite]
+        );
+        assert_eq!(allowed(by(false, &[ConfigWrite, Emit], false)), [ConfigRead]);
+        let all = [ConfigRead, ConfigWrite, DeliveriesRead, DeliveriesWrite, Inbox];
+        assert_eq!(allowed(by(true, &[Platform], false)), all);
+        assert_eq!(
+            allowed(by(true, &[Platform], true)),
+            [ConfigRead, DeliveriesRead, Inbox]
+        );
+        let said = Status::from(by(true, &[Platform], true).require(ConfigWrite).unwrap_err());
+        assert!(said.message().contains("only read"), "{said}");
+        let said = Status::from(by(true, &[Platform], true).require(Platform).unwrap_err());
+        assert!(
+            !said.message().contains("only read"),
+            "nobody's session lists teams: {said}"
+        );
+        let said = Status::from(by(true, &[ConfigWrite], false).require(Inbox).unwrap_err());
+        assert!(said.message().contains("`inbox`"), "{said}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod bounds;
 mod reading;
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +14,13 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 use watchbell_model::violation::Violations;
 
-pub use reading::{Reading, from_message, from_status, to_message, to_message_within};
+pub use reading::{Reading, from_message, from_status, not_owner, to_message, to_message_within};
 
 /// The `domain` of every `ErrorInfo`.
 pub const DOMAIN: &str = "watchbell";
+
+/// Metadata of [`reason::NOT_OWNER`].
+const OWNER_ADDRESS: &str = "address";
 
 /// Default delay before a retry.
 pub const DEFAULT_RETRY: Duration = Duration::from_secs(1);
@@ -39,6 +43,8 @@ pub mod reason {
     pub const TOO_LARGE: &str = "TOO_LARGE";
     /// A dependency of this service is unavailable; the same call may succeed later.
     pub const UNAVAILABLE: &str = "UNAVAILABLE";
+    /// Another Dispatcher owns the team's shard; the metadata's `address` says which, when that is known.
+    pub const NOT_OWNER: &str = "NOT_OWNER";
     /// The call took longer than its deadline.
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     /// No such RPC is served here.
@@ -149,6 +155,12 @@ pub enum Problem {
         /// A sentence for a person.
         message: String,
     },
+    /// `UNAVAILABLE` with `RetryInfo`: another Dispatcher owns the team's shard.
+    #[error("another Dispatcher serves this team")]
+    NotOwner {
+        /// Where that one is called, when it is known.
+        address: Option<String>,
+    },
     /// `DEADLINE_EXCEEDED`: the caller's deadline or the server's own.
     #[error("the call took longer than {after:?}")]
     DeadlineExceeded {
@@ -160,6 +172,12 @@ pub enum Problem {
     BodyTooSlow {
         /// How long it had.
         after: Duration,
+    },
+    /// `UNIMPLEMENTED`: an RPC that streams was called in a way that has one request and one response.
+    #[error("{path} streams: call it by gRPC, or by gRPC-Web when only its answers stream")]
+    Streams {
+        /// The path that was called.
+        path: String,
     },
     /// `UNIMPLEMENTED`: no such RPC here.
     #[error("{path} is not served here")]
@@ -243,9 +261,9 @@ impl Problem {
             Self::Unauthenticated { .. } => Code::Unauthenticated,
             Self::Denied { .. } => Code::PermissionDenied,
             Self::Overloaded { .. } | Self::TooLarge { .. } => Code::ResourceExhausted,
-            Self::Unavailable { .. } => Code::Unavailable,
+            Self::Unavailable { .. } | Self::NotOwner { .. } => Code::Unavailable,
             Self::DeadlineExceeded { .. } | Self::BodyTooSlow { .. } => Code::DeadlineExceeded,
-            Self::Unimplemented { .. } => Code::Unimplemented,
+            Self::Unimplemented { .. } | Self::Streams { .. } => Code::Unimplemented,
             Self::Relayed(status) => status.code(),
             Self::Internal(_) => Code::Internal,
         }
@@ -266,8 +284,9 @@ impl Problem {
             Self::Overloaded { .. } => reason::OVERLOADED,
             Self::TooLarge { .. } => reason::TOO_LARGE,
             Self::Unavailable { .. } => reason::UNAVAILABLE,
+            Self::NotOwner { .. } => reason::NOT_OWNER,
             Self::DeadlineExceeded { .. } | Self::BodyTooSlow { .. } => reason::DEADLINE_EXCEEDED,
-            Self::Unimplemented { .. } => reason::UNKNOWN_METHOD,
+            Self::Unimplemented { .. } | Self::Streams { .. } => reason::UNKNOWN_METHOD,
             Self::Relayed(_) => "RELAYED",
             Self::Internal(_) => reason::INTERNAL,
         }
@@ -275,7 +294,13 @@ impl Problem {
 
     fn details(&self) -> ErrorDetails {
         let mut details = ErrorDetails::new();
-        details.set_error_info(self.reason(), DOMAIN, std::collections::HashMap::new());
+        let metadata = match self {
+            Self::NotOwner {
+                address: Some(address),
+            } => HashMap::from([(OWNER_ADDRESS.to_owned(), address.clone())]),
+            _ => HashMap::new(),
+        };
+        details.set_error_info(self.reason(), DOMAIN, metadata);
         match self {
             Self::Invalid(violations) => {
                 let violations: Vec<_> = violations
@@ -304,6 +329,9 @@ impl Problem {
             }
             Self::Overloaded { retry_after } | Self::Unavailable { retry_after, .. } => {
                 details.set_retry_info(Some(*retry_after));
+            }
+            Self::NotOwner { .. } => {
+                details.set_retry_info(Some(DEFAULT_RETRY));
             }
             _ => {}
         }

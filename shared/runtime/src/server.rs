@@ -1,14 +1,16 @@
-//! Server of a process: gRPC, gRPC-Web and plain HTTP/1.1 on one port, with health and reflection, behind the same
+//! Server of a process: gRPC, gRPC-Web, JSON over HTTP (Connect) and plain HTTP/1.1 on one port, with health and reflection, behind the same
 //! trace, limits and authentication; metrics and the causes of failing health are on a second port for operators.
 //! [`Server::bind`] takes the ports, so that their addresses are known before anything is served; [`Bound::serve`]
 //! serves until shutdown, lets calls end, and returns.
 
 mod answers;
+mod compressed;
+mod connect;
 mod connection;
 mod connections;
+mod drain;
 mod limits;
 mod listen;
-mod paced;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -42,6 +44,7 @@ use connection::Protocol;
 use connections::Connections;
 use listen::Door;
 
+pub use self::tls::check as check_tls;
 pub use crate::peer::Peer;
 
 /// Most connections of operators.
@@ -242,7 +245,14 @@ impl Bound {
             address,
             admin_address,
         } = self;
-        let tls = server.settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = server.settings.tls.as_ref().map(tls::Acceptor::new).transpose()?;
+        let reloading = tls.clone().map(tls::Acceptor::reload_on_hangup);
+        let reloading = async {
+            if let Some(reloading) = reloading {
+                reloading.await;
+            }
+            std::future::pending::<()>().await;
+        };
         let streams = server.limits.max_streams_per_connection;
         let grace = server.settings.shutdown_grace;
         let stopping = server.readiness.condition(PROCESS, "shutdown");
@@ -279,6 +289,7 @@ impl Bound {
         tokio::select! {
             _ = async { tokio::join!(told, serving, operators.serve(ended.clone())) } => {}
             () = patience => tracing::warn!(?grace, "some calls did not end in time"),
+            () = reloading => {}
         }
         Ok(())
     }

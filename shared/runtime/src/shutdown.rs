@@ -1,7 +1,7 @@
 //! Shutdown by signals. The first SIGTERM or SIGINT starts an orderly shutdown; a second one ends the process at
-//! once.
+//! once. SIGHUP counts as one while standard input is a terminal: that is how its closing is told.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -9,30 +9,52 @@ use tokio_util::sync::CancellationToken;
 /// The exit code after a second signal: 128 + SIGINT, as shells say it.
 const IMPATIENT: i32 = 130;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT. Call it once, inside the tokio runtime.
+/// A token that is cancelled by the first of these signals. Call it once, inside the tokio runtime.
 ///
 /// # Errors
 /// When the signal handlers cannot be installed.
 pub fn on_signal() -> io::Result<CancellationToken> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = Signals {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        hangup: match io::stdin().is_terminal() {
+            true => Some(signal(SignalKind::hangup())?),
+            false => None,
+        },
+    };
     let token = CancellationToken::new();
     let cancelled = token.clone();
     tokio::spawn(async move {
-        let name = either(&mut terminate, &mut interrupt).await;
+        let name = signals.next().await;
         tracing::info!(signal = name, "stopping");
         cancelled.cancel();
-        let name = either(&mut terminate, &mut interrupt).await;
+        let name = signals.next().await;
         tracing::warn!(signal = name, "stopping at once");
         std::process::exit(IMPATIENT);
     });
     Ok(token)
 }
 
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = hangup => "SIGHUP",
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 //! Log lines carry trace ids; traces are exported by OTLP when a collector is configured, and propagated to callees
 //! in any case.
 
+mod bounded;
 mod layer;
 mod log;
 pub mod propagate;
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -16,6 +18,7 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tracing::level_filters::LevelFilter;
@@ -24,15 +27,21 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+use uuid::Uuid;
+use watchbell_model::clock::SharedClock;
 
 pub use layer::{TraceLayer, TraceService};
 
+use self::bounded::{Bounded, TextLines};
 use crate::metrics::Metrics;
 use crate::settings::{LogFormat, TelemetrySettings};
+use crate::version;
 
 /// The variable that names the collector everywhere in the OpenTelemetry world.
 const ENDPOINT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// The variable that names a service there.
+const NAME_VARIABLE: &str = "OTEL_SERVICE_NAME";
 
 /// How long stopping waits for the collector.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -61,13 +70,38 @@ pub enum TelemetryError {
 pub struct Telemetry {
     tracer: SdkTracerProvider,
     metrics: Metrics,
+    log_filter: LogFilter,
+}
+
+/// The filter of log lines, which can be replaced while the process runs. Clones are one.
+#[derive(Clone)]
+pub struct LogFilter(Arc<dyn Fn(EnvFilter) + Send + Sync>);
+
+// === impl LogFilter ===
+
+impl LogFilter {
+    fn new<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Self {
+        Self(Arc::new(move |filter| {
+            // Fails only when nothing logs any more.
+            let _ = handle.reload(filter);
+        }))
+    }
+
+    /// Filters as these settings say from now on; `RUST_LOG` wins, as at the start.
+    ///
+    /// # Errors
+    /// The filter does not parse.
+    pub fn reload(&self, settings: &TelemetrySettings) -> Result<(), TelemetryError> {
+        (self.0)(filter(settings)?);
+        Ok(())
+    }
 }
 
 // === impl Telemetry ===
 
 impl Telemetry {
-    /// Sets up logs on the standard error, traces and metrics for this process. `service` names it in all of them; a
-    /// collector by `https` is trusted by the public authorities and those of `authorities` (PEM). Call it once, inside
+    /// Sets up logs on the standard error, traces and metrics for this process. `service` names it in traces and metrics
+    /// unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` does; a collector by `https` is trusted by the public authorities and those of `authorities` (PEM). Call it once, inside
     /// the tokio runtime, which the exporters use.
     ///
     /// # Errors
@@ -76,15 +110,12 @@ impl Telemetry {
         settings: &TelemetrySettings,
         service: &'static str,
         authorities: Option<&[u8]>,
+        clock: SharedClock,
     ) -> Result<Self, TelemetryError> {
-        let endpoint = std::env::var(ENDPOINT_VARIABLE)
-            .ok()
-            .filter(|endpoint| !endpoint.is_empty());
-        let endpoint = endpoint.or_else(|| settings.otlp_endpoint.clone());
-        let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-            Ok(filter) => EnvFilter::try_new(filter)?,
-            Err(_) => EnvFilter::try_new(&settings.filter)?,
-        };
+        let given = |variable: &str| std::env::var(variable).ok().filter(|value| !value.is_empty());
+        let endpoint = given(ENDPOINT_VARIABLE).or_else(|| settings.otlp_endpoint.clone());
+        let resource = resource(service, given(NAME_VARIABLE));
+        let filter = filter(settings)?;
         let json = match settings.log {
             LogFormat::Json => true,
             LogFormat::Text => false,
@@ -93,10 +124,12 @@ impl Telemetry {
         let collector = endpoint
             .map(|endpoint| Collector::at(endpoint, authorities))
             .transpose()?;
-        let telemetry = Self::build(collector, settings.sample_ratio, service)?;
+        let (filter, handle) = reload::Layer::new(filter);
+        let log_filter = LogFilter::new(handle);
+        let telemetry = Self::build(collector, settings.sample_ratio, resource, log_filter)?;
         Registry::default()
             .with(telemetry.traces())
-            .with(lines(json, std::io::stderr).with_filter(filter))
+            .with(lines(json, std::io::stderr, clock).with_filter(filter))
             .try_init()?;
         global::set_text_map_propagator(TraceContextPropagator::new());
         global::set_tracer_provider(telemetry.tracer.clone());
@@ -107,13 +140,9 @@ impl Telemetry {
     fn build(
         collector: Option<Collector>,
         sample_ratio: f64,
-        service: &'static str,
+        resource: Resource,
+        log_filter: LogFilter,
     ) -> Result<Self, TelemetryError> {
-        let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-        let resource = Resource::builder()
-            .with_service_name(service)
-            .with_attribute(version)
-            .build();
         let mut tracer = SdkTracerProvider::builder().with_resource(resource.clone());
         let mut metric_exporter = None;
         // Without a collector spans still have ids, for logs and for callees, but are not recorded.
@@ -136,6 +165,7 @@ impl Telemetry {
         Ok(Self {
             tracer: tracer.with_sampler(Sampler::ParentBased(Box::new(root))).build(),
             metrics: Metrics::new(resource, metric_exporter)?,
+            log_filter,
         })
     }
 
@@ -154,6 +184,12 @@ impl Telemetry {
             .with_filter(LevelFilter::INFO)
     }
 
+    /// The filter of this process's log lines.
+    #[must_use]
+    pub fn log_filter(&self) -> LogFilter {
+        self.log_filter.clone()
+    }
+
     /// The metrics of this process.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
@@ -165,6 +201,33 @@ impl Telemetry {
         // An unavailable collector must not fail a shutdown; the exporters have logged it.
         let _ = self.tracer.shutdown_with_timeout(FLUSH);
         let _ = self.metrics.provider().shutdown_with_timeout(FLUSH);
+    }
+}
+
+/// The filter of log lines: `RUST_LOG`, else that of the settings.
+///
+/// # Errors
+/// It does not parse.
+pub fn filter(settings: &TelemetrySettings) -> Result<EnvFilter, TelemetryError> {
+    let filter = std::env::var(EnvFilter::DEFAULT_ENV);
+    Ok(EnvFilter::try_new(filter.as_ref().unwrap_or(&settings.filter))?)
+}
+
+/// What traces and metrics say about where they come from. What the operator says, by `OTEL_RESOURCE_ATTRIBUTES` and most
+/// of all by the name given, wins over what is known here.
+fn resource(service: &'static str, name: Option<String>) -> Resource {
+    let known = [
+        KeyValue::new("service.name", service),
+        KeyValue::new("service.version", version::VERSION),
+        KeyValue::new("service.instance.id", Uuid::new_v4().to_string()),
+    ];
+    let resource = Resource::builder_empty()
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_attributes(known)
+        .with_detector(Box::new(EnvResourceDetector::new()));
+    match name {
+        Some(name) => resource.with_service_name(name).build(),
+        None => resource.build(),
     }
 }
 
@@ -198,7 +261,7 @@ impl Collector {
 }
 
 /// The layer that writes log lines.
-fn lines<S, W>(json: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S, W>(json: bool, writer: W, clock: SharedClock) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -207,17 +270,16 @@ where
     if json {
         layer
             .fmt_fields(log::Members)
-            .event_format(log::JsonLines)
+            .event_format(Bounded::new(log::JsonLines, clock))
             .boxed()
     } else {
-        layer.compact().boxed()
+        layer.event_format(Bounded::new(TextLines::new(), clock)).boxed()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::sync::Arc;
 
     use super::*;
     use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
@@ -231,6 +293,8 @@ mod tests {
     use serde_json::Value;
     use tokio::sync::mpsc;
     use tonic::{Request, Response, Status};
+
+    use crate::testing::ManualClock;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -254,16 +318,23 @@ mod tests {
         }
     }
 
+    fn telemetry(collector: Option<Collector>) -> Telemetry {
+        let resource = resource("test", None);
+        Telemetry::build(collector, 1.0, resource, LogFilter(Arc::new(|_| ()))).unwrap()
+    }
+
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
     fn a_log_line_carries_its_trace_and_what_the_spans_know() {
-        let telemetry = Telemetry::build(None, 1.0, "test").unwrap();
+        let telemetry = telemetry(None);
         let written = Written::default();
         let sink = written.clone();
-        let subscriber = Registry::default()
-            .with(telemetry.traces())
-            .with(lines(true, move || sink.clone()));
+        let subscriber = Registry::default().with(telemetry.traces()).with(lines(
+            true,
+            move || sink.clone(),
+            ManualClock::shared(),
+        ));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!("outside");
             let span = tracing::info_span!(
@@ -295,8 +366,82 @@ mod tests {
     }
 
     #[test]
+    fn the_filter_of_log_lines_can_be_replaced() {
+        let written = Written::default();
+        let sink = written.clone();
+        let (filter, handle) = reload::Layer::new(EnvFilter::new("info"));
+        let log_filter = LogFilter::new(handle);
+        let lines = lines(true, move || sink.clone(), ManualClock::shared());
+        let subscriber = Registry::default().with(lines.with_filter(filter));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!("before");
+            (log_filter.0)(EnvFilter::new("debug"));
+            tracing::debug!("after");
+        });
+        let messages: Vec<_> = written
+            .lines()
+            .iter()
+            .map(|line| line["message"].clone())
+            .collect();
+        assert_eq!(messages, ["after"]);
+    }
+
+    #[test]
+    fn warnings_that_repeat_are_bounded_and_counted_and_news_is_not() {
+        for json in [true, false] {
+            let written = Written::default();
+            let sink = written.clone();
+            let clock = ManualClock::shared();
+            let subscriber = Registry::default().with(lines(json, move || sink.clone(), clock.clone()));
+            tracing::subscriber::with_default(subscriber, || {
+                for _minute in 0..2 {
+                    for number in 0..100 {
+                        tracing::warn!(number, "the database is away");
+                        tracing::info!(number, "taken shards");
+                    }
+                    tracing::warn!("something else");
+                    clock.advance(Duration::from_secs(60));
+                }
+            });
+            let text = String::from_utf8(written.0.lock().clone()).unwrap();
+            let count = |words: &str| text.lines().filter(|line| line.contains(words)).count();
+            assert_eq!(count("the database is away"), 40, "{text}");
+            assert_eq!(count("taken shards"), 200);
+            assert_eq!(count("something else"), 2);
+            assert_eq!(
+                count("80 more lines like the next one were left out"),
+                1,
+                "{text}"
+            );
+            assert_eq!(count("further lines like the last one are left out"), 2);
+            assert!(!json || written.lines().iter().all(|line| line["timestamp"].is_string()));
+        }
+    }
+
+    #[test]
+    fn what_the_operator_says_of_the_service_wins() {
+        let of = |resource: &Resource, key: &'static str| {
+            resource
+                .get(&opentelemetry::Key::new(key))
+                .map(|value| value.to_string())
+        };
+        let unnamed = resource("watchbell", None);
+        assert_eq!(of(&unnamed, "service.name").as_deref(), Some("watchbell"));
+        assert_eq!(of(&unnamed, "service.version").as_deref(), Some(version::VERSION));
+        let instance = of(&unnamed, "service.instance.id").unwrap();
+        assert!(instance.parse::<Uuid>().is_ok(), "{instance}");
+        let named = resource("watchbell", Some("alerts".to_owned()));
+        assert_eq!(of(&named, "service.name").as_deref(), Some("alerts"));
+        assert_ne!(
+            of(&named, "service.instance.id").unwrap(),
+            instance,
+            "each process has its own"
+        );
+    }
+
+    #[test]
     fn without_a_collector_a_trace_still_goes_on_to_whoever_is_called() {
-        let telemetry = Telemetry::build(None, 1.0, "test").unwrap();
+        let telemetry = telemetry(None);
         let subscriber = Registry::default().with(telemetry.traces());
         tracing::subscriber::with_default(subscriber, || {
             assert_eq!(propagate::traceparent(), None);
@@ -346,7 +491,7 @@ mod tests {
         tokio::spawn(collector);
 
         let collector = Collector::at(endpoint, None).unwrap();
-        let telemetry = Telemetry::build(Some(collector), 1.0, "test").unwrap();
+        let telemetry = telemetry(Some(collector));
         let subscriber = Registry::default().with(telemetry.traces());
         tracing::subscriber::with_default(subscriber, || {
             let retry = tracing::info_span!("retry");
@@ -394,7 +539,7 @@ mod tests {
         let (endpoint, authority) = secure_collector(sender).await;
         for (authorities, name) in [(None, "untrusted"), (Some(authority.as_bytes()), "trusted")] {
             let collector = Collector::at(endpoint.clone(), authorities).unwrap();
-            let telemetry = Telemetry::build(Some(collector), 1.0, "test").unwrap();
+            let telemetry = telemetry(Some(collector));
             let subscriber = Registry::default().with(telemetry.traces());
             tracing::subscriber::with_default(subscriber, || {
                 tracing::info_span!("root", name).in_scope(|| ());

@@ -250,6 +250,18 @@ impl InlineRow {
         id.ok_or_else(|| DbErr::Type(format!("{column} is no UUID")))
     }
 
+    /// The integer in a column, if there is one.
+    ///
+    /// # Errors
+    /// There is no such column, or something else in it.
+    pub fn integer(&self, column: &str) -> Result<Option<i64>, DbErr> {
+        match self.value(column) {
+            Some(SqliteValue::Integer(number)) => Ok(Some(*number)),
+            Some(SqliteValue::Null) => Ok(None),
+            other => Err(DbErr::Type(format!("{column} is no integer but {other:?}"))),
+        }
+    }
+
     fn value(&self, column: &str) -> Option<&SqliteValue> {
         let index = self.names.iter().position(|name| name == column)?;
         self.values.get(index)

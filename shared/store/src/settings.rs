@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 use url::{Position, Url};
 
 use crate::StoreError;
@@ -13,6 +14,8 @@ const MAX_SCHEMA: usize = 48;
 
 /// libpq's parameter for the kind of server that is wanted.
 const SESSION_ATTRS: &str = "target_session_attrs";
+/// Port of PostgreSQL where a URL names none.
+const POSTGRES_PORT: u16 = 5432;
 
 /// A service's database, as configured.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -112,6 +115,15 @@ impl DatabaseSettings {
         })
     }
 
+    /// The first host of a PostgreSQL URL and its port; `None` for SQLite.
+    pub fn first_host(&self) -> Option<(String, u16)> {
+        let urls = postgres_urls(&self.url).ok()?;
+        let url = Url::parse(urls.first()?).ok()?;
+        let host = url.host_str().filter(|host| !host.is_empty())?;
+        let host = host.trim_matches(['[', ']']).to_owned();
+        Some((host, url.port().unwrap_or(POSTGRES_PORT)))
+    }
+
     /// The URL as it may be shown: without the password.
     pub fn shown_url(&self) -> String {
         match self.url.strip_prefix("sqlite:") {
@@ -180,6 +192,17 @@ fn postgres_urls(text: &str) -> Result<Vec<String>, StoreError> {
     Ok(urls)
 }
 
+/// Shows no password.
+impl Serialize for DatabaseSettings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut section = serializer.serialize_struct("DatabaseSettings", 3)?;
+        section.serialize_field("url", &self.shown_url())?;
+        section.serialize_field("schema", &self.schema)?;
+        section.serialize_field("pool_size", &self.pool_size)?;
+        section.end()
+    }
+}
+
 impl fmt::Debug for DatabaseSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DatabaseSettings")
@@ -228,6 +251,25 @@ mod tests {
                 ..DatabaseSettings::sqlite("x")
             };
             assert!(settings.location().is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_first_host_is_found_in_a_url() {
+        for (url, expected) in [
+            (
+                "postgres://user:p@ss@db.internal:6432/watchbell",
+                Some(("db.internal", 6432)),
+            ),
+            ("postgres://a,b:5433/watchbell?sslmode=require", Some(("a", 5432))),
+            ("postgresql://[::1]:5434/x", Some(("::1", 5434))),
+            ("postgres://[::1]/x", Some(("::1", 5432))),
+            ("postgres:///x", None),
+            ("sqlite:watchbell.db", None),
+        ] {
+            let found = DatabaseSettings::postgres(url, "x").first_host();
+            let expected = expected.map(|(host, port)| (host.to_owned(), port));
+            assert_eq!(found, expected, "{url}");
         }
     }
 

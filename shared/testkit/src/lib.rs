@@ -16,6 +16,7 @@ mod slack;
 mod smtp;
 mod teams;
 mod tls;
+pub mod vendors;
 mod webhook;
 
 pub use clock::TestClock;

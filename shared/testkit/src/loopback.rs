@@ -1,10 +1,9 @@
 //! Listening on a free port of 127.0.0.1, and plain HTTP/1.1 on top of it.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -23,6 +22,8 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 pub(crate) struct Loopback {
     address: SocketAddr,
     task: AbortHandle,
+    /// Gone as soon as this is dropped, which is before the task ends.
+    _alive: Option<Arc<()>>,
 }
 
 impl Loopback {
@@ -35,7 +36,11 @@ impl Loopback {
 
     /// Takes over a task that serves `address`.
     pub(crate) fn owning(address: SocketAddr, task: AbortHandle) -> Self {
-        Self { address, task }
+        Self {
+            address,
+            task,
+            _alive: None,
+        }
     }
 
     /// Runs `serve` for every connection.
@@ -70,18 +75,22 @@ impl Loopback {
         Fut: Future<Output = Response<Full<Bytes>>> + Send + 'static,
     {
         let handle = Arc::new(handle);
-        Self::accept(listener, address, move |stream| {
-            let handle = Arc::clone(&handle);
+        let alive = Arc::new(());
+        let is_alive = Arc::downgrade(&alive);
+        let mut server = Self::accept(listener, address, move |stream| {
+            let (handle, is_alive) = (Arc::clone(&handle), Weak::clone(&is_alive));
             async move {
                 let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-                    let handle = Arc::clone(&handle);
+                    let (handle, is_alive) = (Arc::clone(&handle), Weak::clone(&is_alive));
                     async move {
+                        // A connection that is kept alive may be served once more before its task is aborted.
+                        is_alive.upgrade().ok_or(io::ErrorKind::ConnectionReset)?;
                         let (head, body) = request.into_parts();
                         let response = match Limited::new(body, MAX_BODY).collect().await {
                             Ok(body) => handle(Request::from_parts(head, body.to_bytes())).await,
                             Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "body too large"),
                         };
-                        Ok::<_, Infallible>(response)
+                        Ok::<_, io::Error>(response)
                     }
                 });
                 drop(
@@ -90,7 +99,9 @@ impl Loopback {
                         .await,
                 );
             }
-        })
+        });
+        server._alive = Some(alive);
+        server
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

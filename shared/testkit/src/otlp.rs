@@ -184,8 +184,10 @@ impl TraceService for Collector {
             .flat_map(|resource| &resource.scope_spans)
             .flat_map(|scope| &scope.spans)
             .cloned();
-        self.0.spans.extend(spans.collect());
+        let spans = spans.collect();
+        // Whoever waits for a span finds what it came with.
         self.0.resource_spans.extend(batch);
+        self.0.spans.extend(spans);
         Ok(Response::new(Default::default()))
     }
 }

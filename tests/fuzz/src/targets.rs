@@ -8,6 +8,7 @@ mod expression;
 mod member_token;
 mod page_token;
 mod quiet_hours;
+mod request_json;
 mod schema;
 mod smtp;
 mod unsubscribe;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     of("member_token", member_token::run),
     of("page_token", page_token::run),
     of("quiet_hours", quiet_hours::run),
+    of("request_json", request_json::run),
     of("schema", schema::run),
     of("smtp", smtp::run),
     of("unsubscribe", unsubscribe::run),

@@ -8,6 +8,12 @@
 {{ ternary "single" "config router dispatcher digest edge" (eq .Values.mode "single") }}
 {{- end }}
 
+{{- define "watchbell.image" -}}
+{{- with .Values.image }}
+{{- .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
 {{/* The templates below take a dict of `root` and `component`. */}}
 
 {{- define "watchbell.name" -}}
@@ -59,7 +65,7 @@ process gives their types; whole numbers are written out, since %v writes a larg
 {{- $name := include "watchbell.fullname" . }}
 {{- $own := dict "server" (dict "shutdown_grace" (printf "%ds" (int .Values.shutdownGraceSeconds))) }}
 {{- if eq .Values.mode "split" }}
-{{- /* Any Dispatcher will do for whoever reads; the Router is told of each by its arguments. */}}
+{{- /* Any Dispatcher says where the others are. */}}
 {{- $_ := set $own "peers" (dict
       "config" (printf "http://%s-config:7700" $name)
       "dispatcher" (printf "http://%s-dispatcher:7700" $name)) }}

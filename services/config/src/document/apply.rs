@@ -1,6 +1,6 @@
 //! Does what a plan says, under the team's lock and in one transaction.
 
-use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::ids::{ChannelId, MemberId, TeamId};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 
@@ -10,8 +10,8 @@ use crate::owners;
 use crate::sealing::{Keyring, RowIdentity};
 use crate::secrets;
 use crate::store::changes::Change;
-use crate::store::entities::{event_type, mention_rule, rule};
-use crate::store::{Resource, channels, preferences, rules, teams};
+use crate::store::entities::{channel, event_type, mention_rule, rule};
+use crate::store::{Resource, channels, preferences, rules, silences, teams};
 
 /// Takes every step.
 ///
@@ -30,12 +30,18 @@ pub(crate) async fn apply(
     });
     owners::channels_removed(change, &removed.collect::<Vec<_>>(), by).await?;
     for step in steps {
-        self::step(change, team, keyring, step).await?;
+        self::step(change, team, keyring, step, by).await?;
     }
     Ok(())
 }
 
-async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: PlanStep) -> Result<()> {
+async fn step(
+    change: &Change,
+    team: TeamId,
+    keyring: &Keyring,
+    step: PlanStep,
+    by: &Principal,
+) -> Result<()> {
     let connection = change.connection();
     match step {
         PlanStep::InsertEventType(row) => event_type::Entity::add(connection, &row).await,
@@ -66,7 +72,7 @@ async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: PlanStep) 
         }
         PlanStep::DeleteChannel(row) => {
             // It may have become the default meanwhile, or ceased to be.
-            let row = channels::get(connection, team, row.channel_id()).await?;
+            let row = channel::Entity::get(connection, team, &row.channel_id()).await?;
             channels::delete(connection, &row).await
         }
         PlanStep::SetDefault(id) => set_default(change, team, id).await,
@@ -77,8 +83,21 @@ async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: PlanStep) 
         PlanStep::InsertMentionRule(row) => mention_rule::Entity::add(connection, &row).await,
         PlanStep::UpdateMentionRule(row) => mention_rule::Entity::put(connection, &row).await,
         PlanStep::DeleteMentionRule(id) => mention_rule::Entity::remove(connection, team, &id).await,
-        PlanStep::PutPreference(row) => preferences::put(connection, row).await,
+        PlanStep::InsertSilence(mut silence) => {
+            silence.author = owners::author(change, by).await?;
+            silences::insert(connection, team, &silence, change.now())
+                .await
+                .map(drop)
+        }
+        PlanStep::ExpireSilence(id) => silences::expire(connection, team, &id, change.now())
+            .await
+            .map(drop),
+        PlanStep::PutPreference(row) => {
+            change.touch(MemberId::from_uuid(row.member_id)).await?;
+            preferences::put(connection, row).await
+        }
         PlanStep::DeletePreference(member, topic) => {
+            change.touch(member).await?;
             preferences::delete(connection, team, member, topic).await
         }
         PlanStep::PutSettings(row) => teams::put_settings(connection, row).await,
@@ -86,7 +105,7 @@ async fn step(change: &Change, team: TeamId, keyring: &Keyring, step: PlanStep) 
 }
 
 async fn set_default(change: &Change, team: TeamId, id: ChannelId) -> Result<()> {
-    let mut row = channels::get(change.connection(), team, id).await?;
+    let mut row = channel::Entity::get(change.connection(), team, &id).await?;
     if !row.is_default {
         channels::set_default(change.connection(), &mut row).await?;
     }

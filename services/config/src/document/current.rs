@@ -1,4 +1,4 @@
-//! What Config keeps of a team, read at once.
+//! A team's configuration as Config keeps it, read at once.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{
-    Channel, ChannelSecrets, DigestSettings, EventType, MentionRule, Rule,
+    Channel, ChannelSecrets, DigestSettings, EventType, MentionRule, Rule, Silence,
 };
 use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::ids::TeamId;
@@ -16,8 +16,8 @@ use watchbell_model::{ChannelKind, Topic};
 use crate::error::{Error, Result};
 use crate::sealing::{Keyring, RowIdentity};
 use crate::secrets;
-use crate::store::entities::{channel, event_type, member, mention_rule, rule, team_settings};
-use crate::store::{Resource, channels, preferences, teams};
+use crate::store::entities::{channel, event_type, member, mention_rule, rule, silence, team_settings};
+use crate::store::{Resource, preferences, silences, teams};
 
 /// A team as of one revision.
 pub(crate) struct Current {
@@ -27,8 +27,10 @@ pub(crate) struct Current {
     /// In order.
     pub(super) rules: Vec<(rule::Model, Rule)>,
     pub(super) mentions: Vec<(mention_rule::Model, MentionRule)>,
+    /// Those that have not ended.
+    pub(super) silences: Vec<(silence::Model, Silence)>,
     pub(super) members: Vec<member::Model>,
-    /// What members said, by member and topic; see [`Said`].
+    /// Members' preferences, by member and topic; see [`Said`].
     pub(super) said: HashMap<(Uuid, Topic), Said>,
     pub(super) settings: team_settings::Model,
     pub(super) digest: DigestSettings,
@@ -75,7 +77,7 @@ impl Current {
                 event_type::Entity::all(connection, team).await?,
                 event_type::Model::to_message,
             )?,
-            channels: channels::all(connection, team)
+            channels: channel::Entity::all(connection, team)
                 .await?
                 .into_iter()
                 .map(|row| CurrentChannel::from_row(row, now))
@@ -88,6 +90,9 @@ impl Current {
                 mention_rule::Entity::all(connection, team).await?,
                 mention_rule::Model::to_message,
             )?,
+            silences: with_message(silences::ended_after(connection, team, now).await?, |row| {
+                row.to_message(now)
+            })?,
             members: member::Entity::all(connection, team).await?,
             said,
             digest: DigestSettings {
@@ -98,7 +103,7 @@ impl Current {
         })
     }
 
-    /// What a document calls a member: the address, or the id of one who has left.
+    /// The name of a member in a document: the address, or the id of one who has left.
     pub(super) fn address_of(&self, id: &str) -> String {
         let found = self
             .members

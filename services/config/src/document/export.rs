@@ -22,12 +22,20 @@ pub(crate) fn export(current: &Current, with_preferences: bool) -> Result<String
         .channels
         .iter()
         .map(|channel| entry::channel(&channel.message, channel.row.is_default));
-    let names = names(current);
+    let names = names(current, |kind| kind != ChannelKind::Webhook);
+    let all_names = self::names(current, |_| true);
     let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.into());
     let rules = current.rules.iter().map(|(_, rule)| entry::rule(rule, name));
     let mentions = current.mentions.iter().filter_map(|(_, rule)| {
         let rule = current.without_the_gone(rule)?;
-        Some(entry::mention_rule(&rule, |id| current.address_of(id)))
+        Some(entry::mention_rule(&rule, |id| current.address_of(id).into()))
+    });
+    let silences = current.silences.iter().map(|(_, silence)| {
+        let mut silence = silence.clone();
+        silence.channel_ids.retain(|id| all_names.contains_key(id));
+        entry::silence(&silence, |id| {
+            all_names.get(id).cloned().unwrap_or_else(|| id.into())
+        })
     });
     let event_types = current
         .event_types
@@ -38,6 +46,10 @@ pub(crate) fn export(current: &Current, with_preferences: bool) -> Result<String
         .with("channels", Tree::list(channels))
         .with("rules", Tree::list(rules))
         .with("mentions", Tree::list(mentions))
+        .with_some(
+            "silences",
+            (!current.silences.is_empty()).then(|| Tree::list(silences)),
+        )
         .with_some("preferences", with_preferences.then(|| preferences(current)))
         .with("compliance_recipients", Tree::list(current.settings.recipients()))
         .with("digest", entry::digest(&current.digest))
@@ -46,14 +58,9 @@ pub(crate) fn export(current: &Current, with_preferences: bool) -> Result<String
     Ok(format!("{HEADER}{}", text::print(&document)?))
 }
 
-/// What rules call each channel: its name, with its kind where two have it.
-fn names(current: &Current) -> HashMap<String, Tree> {
-    let routable = || {
-        current
-            .channels
-            .iter()
-            .filter(|channel| channel.kind != ChannelKind::Webhook)
-    };
+/// The names of channels of some kinds: with the kind where two of them have one name.
+fn names(current: &Current, is_named: impl Fn(ChannelKind) -> bool) -> HashMap<String, Tree> {
+    let routable = || current.channels.iter().filter(|channel| is_named(channel.kind));
     let shared = |name: &str| {
         routable()
             .filter(|channel| channel.row.display_name == name)

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use watchbell_contracts::config::v1::SendAction;
 use watchbell_contracts::config::v1::rule::Action;
-use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::violation::Violations;
 
 use super::tree::{Map, Tree};
-use super::{Desired, MentionDraft, desired, entry, text};
+use super::{Desired, desired, entry, text};
 
 /// Reads a document and prints what it asks for, without secrets.
 ///
@@ -31,7 +30,7 @@ fn tree(desired: &Desired) -> Map {
     let channels = desired.channels.as_ref().map(|all| {
         Tree::list(
             all.iter()
-                .map(|draft| entry::channel(&draft.message, draft.is_default)),
+                .map(|draft| entry::channel(&draft.message, draft.message.is_default)),
         )
     });
     let rules = desired.rules.as_ref().map(|all| {
@@ -64,7 +63,12 @@ fn tree(desired: &Desired) -> Map {
         .with_some("rules", rules)
         .with_some(
             "mentions",
-            mentions.map(|all| Tree::list(all.iter().map(mention_rule))),
+            mentions.map(|all| {
+                Tree::list(
+                    all.iter()
+                        .map(|draft| entry::mention_rule(&draft.message, |address| address.into())),
+                )
+            }),
         )
         .with_some(
             "compliance_recipients",
@@ -78,13 +82,4 @@ fn tree(desired: &Desired) -> Map {
             "event_types",
             event_types.map(|all| Tree::list(all.iter().map(|draft| entry::event_type(&draft.message)))),
         )
-}
-
-/// With the addresses that the document gave in the places of members' ids.
-fn mention_rule(draft: &MentionDraft) -> Map {
-    let mut rule = draft.message.clone();
-    for member in &draft.members {
-        rule.mentions[member.index].who = Some(Who::MemberId(member.address.clone()));
-    }
-    entry::mention_rule(&rule, ToOwned::to_owned)
 }

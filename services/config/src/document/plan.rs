@@ -1,4 +1,4 @@
-//! What has to be done so that a team becomes what a document asks for, and the same in words. Nothing is done here.
+//! The steps that make a team what a document asks for, and the same in words. Nothing is done here.
 
 use chrono::{DateTime, Utc};
 use prost::Message;
@@ -11,12 +11,12 @@ use super::current::Current;
 use super::plan_channels::Channels;
 use super::steps::{ConfigPlan, Context, PlanStep};
 use super::tree::Map;
-use super::{Desired, Located, entry, plan_channels, plan_rules};
+use super::{Desired, Located, entry, plan_channels, plan_rules, plan_silences};
 use crate::store::entities::{event_type, preference};
 
-/// Compares what is with what is asked for. The secrets of `current` must have been opened. Besides the plan, answers what
-/// is wrong only beside what is there: names that nobody has, secrets that must be given. With a violation the plan says
-/// no more than of which channels the guard is to be asked.
+/// Compares what is with what is asked for. The secrets of `current` must have been opened. Besides the plan, answers
+/// what is wrong only beside what is there: names that nobody has, secrets that must be given. With a violation the
+/// plan says no more than of which channels the guard is to be asked.
 pub(crate) fn plan(
     current: &Current,
     desired: &Desired,
@@ -50,6 +50,13 @@ pub(crate) fn plan(
     if let Some(rules) = &desired.mentions {
         plan_rules::mentions(&mut plan, current, rules, context, &mut violations);
     }
+    if let Some(silences) = &desired.silences {
+        let channels = Channels {
+            known: &channels,
+            complete: !desired.has_unread_channels,
+        };
+        plan_silences::silences(&mut plan, current, silences, channels, context, &mut violations);
+    }
     plan.people(current, desired, context, &mut violations);
     plan.steps.append(&mut last.steps);
     plan.changes.append(&mut last.changes);
@@ -75,13 +82,7 @@ impl ConfigPlan {
                 .find(|(row, _)| row.name == message.name)
             {
                 None => {
-                    let mut row = event_type::Model {
-                        team_id: context.team.as_uuid(),
-                        name: message.name.clone(),
-                        spec: Vec::new(),
-                        version: 1,
-                    };
-                    row.configure(message);
+                    let row = event_type::Model::new(context.team, message);
                     self.create(subject, PlanStep::InsertEventType(row), after, Vec::new());
                 }
                 Some((row, was)) => {
@@ -89,7 +90,6 @@ impl ConfigPlan {
                     if !fields.is_empty() {
                         let mut row = row.clone();
                         row.configure(message);
-                        row.version += 1;
                         self.update(subject, PlanStep::UpdateEventType(row), fields);
                     }
                 }

@@ -14,7 +14,7 @@ use super::{ChannelDraft, entry, in_document};
 use crate::secrets;
 use crate::store::entities::channel;
 
-/// What stands for a secret in a difference, as JSON.
+/// The text in place of a secret in a difference, as JSON.
 const SECRET: &str = "\"(secret)\"";
 
 /// A channel that there will be.
@@ -94,8 +94,8 @@ pub(super) fn channels(
 /// The one that says so; else the present one, if it stays; else the first of its kind.
 fn is_default(draft: &ChannelDraft, current: &Current, drafts: &[ChannelDraft]) -> bool {
     let of_kind = || drafts.iter().filter(|other| other.kind == draft.kind);
-    if of_kind().any(|other| other.is_default) {
-        return draft.is_default;
+    if of_kind().any(|other| other.message.is_default) {
+        return draft.message.is_default;
     }
     let stays = current
         .channels
@@ -153,7 +153,8 @@ fn secrets_of(
         _ => {}
     }
     let before = was.map(CurrentChannel::before);
-    let taken = secrets::take(&mut message, before.as_ref()).map_err(in_document);
+    let taken =
+        secrets::take(&mut message, before.as_ref()).map_err(|wrong| in_document(&draft.message, wrong));
     match violations.take(taken) {
         Some(taken) if violations.is_empty() => Ok((message, taken.secrets)),
         _ => Err(violations),
@@ -169,26 +170,8 @@ fn create(
     is_default: bool,
     context: Context,
 ) {
-    let mut row = channel::Model {
-        id: id.as_uuid(),
-        team_id: context.team.as_uuid(),
-        kind: draft.kind.to_string(),
-        display_name: String::new(),
-        paused: false,
-        is_default: false,
-        spec: Vec::new(),
-        secrets: Vec::new(),
-        rotation_end: None,
-        unhealthy: false,
-        health_message: String::new(),
-        health_epoch: 0,
-        health_time: None,
-        recover_parked: false,
-        version: 1,
-        create_time: context.now,
-        update_time: context.now,
-    };
-    row.configure(message);
+    let mut row = channel::Model::new(context.team, draft.kind, message, context.now);
+    row.id = id.as_uuid();
     let fields = secret_changes(message, &ChannelSecrets::default(), &secrets);
     let step = PlanStep::InsertChannel { row, secrets };
     plan.create(draft.subject(), step, entry::channel(message, is_default), fields);
@@ -213,9 +196,7 @@ fn update(
     if secrets.signing_secrets != was.secrets.signing_secrets {
         row.rotation_end = None;
     }
-    row.configure(message);
-    row.version += 1;
-    row.update_time = context.now;
+    row.configure(message, context.now);
     let step = PlanStep::UpdateChannel {
         row,
         read: was.row.version,
@@ -225,7 +206,7 @@ fn update(
 }
 
 /// Which secrets differ, and nothing else of them.
-fn secret_changes(
+pub(crate) fn secret_changes(
     channel: &Channel,
     before: &ChannelSecrets,
     after: &ChannelSecrets,
@@ -304,6 +285,6 @@ impl Known {
     }
 }
 
-fn subject(kind: ChannelKind, name: &str) -> String {
+pub(super) fn subject(kind: ChannelKind, name: &str) -> String {
     format!("channel {name} ({})", super::words::lower(kind))
 }

@@ -7,14 +7,13 @@ use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{ConfigFieldChange, MentionRule, Rule, SendAction};
 use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::ChannelKind;
-use watchbell_model::ids::{MentionRuleId, RuleId};
 use watchbell_model::violation::{Violations, reason};
 
 use super::current::Current;
 use super::plan_channels::{Channels, Known};
 use super::steps::{ConfigPlan, Context, PlanStep};
 use super::tree::{Map, Tree};
-use super::{ChannelRef, MentionDraft, RuleDraft, entry, plan_channels};
+use super::{ChannelRef, Located, RuleDraft, entry, plan_channels};
 use crate::store::entities::{mention_rule, rule};
 
 /// Plans the rules; those that a document names send to `channels`.
@@ -38,16 +37,7 @@ pub(super) fn rules(
         let after = entry::rule(&message, |id| called(id, channels.known));
         match found.and_then(|index| Some((index, current.rules.get(index)?))) {
             None => {
-                let mut row = rule::Model {
-                    id: RuleId::generate(context.now).as_uuid(),
-                    team_id: context.team.as_uuid(),
-                    position: 0,
-                    spec: Vec::new(),
-                    version: 1,
-                    create_time: context.now,
-                    update_time: context.now,
-                };
-                row.configure(&message);
+                let row = rule::Model::new(context.team, &message, context.now);
                 order.push(row.clone());
                 plan.create(subject, PlanStep::InsertRule(row), after, Vec::new());
             }
@@ -55,9 +45,7 @@ pub(super) fn rules(
                 let mut fields = entry::rule(was, |id| called(id, &present)).changes_to(&after);
                 let mut row = row.clone();
                 if !fields.is_empty() {
-                    row.configure(&message);
-                    row.version += 1;
-                    row.update_time = context.now;
+                    row.configure(&message, context.now);
                 }
                 order.push(row.clone());
                 if !unmoved.contains(&index) {
@@ -105,7 +93,7 @@ fn found(current: &Current, drafts: &[RuleDraft]) -> Vec<Option<usize>> {
 }
 
 /// The most rules that can stay where they are while the others move around them: the longest rising sequence.
-fn unmoved(found: &[Option<usize>]) -> HashSet<usize> {
+pub(super) fn unmoved(found: &[Option<usize>]) -> HashSet<usize> {
     let indexes: Vec<usize> = found.iter().copied().flatten().collect();
     // For each, the length of the longest sequence that ends with it, and what comes before it there.
     let mut best: Vec<(usize, Option<usize>)> = Vec::new();
@@ -149,15 +137,13 @@ fn with_channels(draft: &RuleDraft, channels: Channels<'_>) -> Result<Rule, Viol
     violations.into_result(message)
 }
 
-/// The channel that a document means.
+/// The channel that a rule of a document means.
 fn meant<'k>(to: &ChannelRef, channels: &'k [Known]) -> Result<&'k Known, Violations> {
-    let named: Vec<_> = channels
-        .iter()
-        .filter(|known| known.name == to.name && to.kind.is_none_or(|kind| kind == known.kind))
-        .collect();
+    let named = to.among(channels);
     let routable: Vec<_> = named
         .iter()
         .filter(|known| known.kind != ChannelKind::Webhook)
+        .copied()
         .collect();
     let (reason, why) = match (routable.as_slice(), named.is_empty()) {
         ([one], _) => return Ok(one),
@@ -166,23 +152,25 @@ fn meant<'k>(to: &ChannelRef, channels: &'k [Known]) -> Result<&'k Known, Violat
             reason::NOT_ALLOWED,
             "is a webhook, which has a filter of its own".to_owned(),
         ),
-        (several, _) => {
-            let kinds: Vec<_> = several
-                .iter()
-                .map(|known| super::words::lower(known.kind))
-                .collect();
-            let why = format!(
-                "is the name of several channels ({}); say which as in {{slack: \"…\"}}",
-                kinds.join(", ")
-            );
-            (reason::UNKNOWN_VALUE, why)
-        }
+        (several, _) => (reason::UNKNOWN_VALUE, is_several(several)),
     };
     Err(Violations::one(&to.path, reason, why))
 }
 
-/// What a channel is called in a difference, where its name alone could mean two.
-fn called(id: &str, channels: &[Known]) -> Tree {
+/// That a name alone means several channels.
+pub(super) fn is_several(channels: &[&Known]) -> String {
+    let kinds: Vec<_> = channels
+        .iter()
+        .map(|known| super::words::lower(known.kind))
+        .collect();
+    format!(
+        "is the name of several channels ({}); say which as in {{slack: \"…\"}}",
+        kinds.join(", ")
+    )
+}
+
+/// The name of a channel in a difference, with its kind, since its name alone could mean two.
+pub(super) fn called(id: &str, channels: &[Known]) -> Tree {
     match channels.iter().find(|known| known.id == id) {
         Some(known) => Map::default()
             .with(super::words::lower(known.kind), known.name.as_str())
@@ -215,12 +203,18 @@ pub(super) fn keep_channels(current: &Current, channels: &[Known], violations: &
 }
 
 /// A mention rule with the ids of the members that it names by their addresses.
-fn named(draft: &MentionDraft, current: &Current, violations: &mut Violations) -> MentionRule {
+fn named(draft: &Located<MentionRule>, current: &Current, violations: &mut Violations) -> MentionRule {
     let mut rule = draft.message.clone();
-    for member in &draft.members {
-        match current.member_at(&member.address) {
-            Some(row) => rule.mentions[member.index].who = Some(Who::MemberId(row.member_id().to_string())),
-            None => violations.add(&member.path, reason::UNKNOWN_VALUE, "is no member of this team"),
+    for (index, mention) in rule.mentions.iter_mut().enumerate() {
+        let Some(Who::MemberId(member)) = &mut mention.who else {
+            continue;
+        };
+        match current.member_at(member) {
+            Some(row) => *member = row.member_id().to_string(),
+            None => {
+                let at = format!("{}.mention[{index}].member", draft.path);
+                violations.add(at, reason::UNKNOWN_VALUE, "is no member of this team");
+            }
         }
     }
     rule
@@ -230,7 +224,7 @@ fn named(draft: &MentionDraft, current: &Current, violations: &mut Violations) -
 pub(super) fn mentions(
     plan: &mut ConfigPlan,
     current: &Current,
-    desired: &[MentionDraft],
+    desired: &[Located<MentionRule>],
     context: Context,
     violations: &mut Violations,
 ) {
@@ -238,7 +232,7 @@ pub(super) fn mentions(
         .iter()
         .map(|draft| named(draft, current, violations))
         .collect();
-    let written = |rule: &MentionRule| entry::mention_rule(rule, |id| current.address_of(id));
+    let written = |rule: &MentionRule| entry::mention_rule(rule, |id| current.address_of(id).into());
     let mut left: Vec<_> = current
         .mentions
         .iter()
@@ -264,23 +258,13 @@ pub(super) fn mentions(
         let subject = format!("mention rule {}", rule.types.join(", "));
         match closest {
             None => {
-                let mut row = mention_rule::Model {
-                    id: MentionRuleId::generate(context.now).as_uuid(),
-                    team_id: context.team.as_uuid(),
-                    spec: Vec::new(),
-                    version: 1,
-                    create_time: context.now,
-                    update_time: context.now,
-                };
-                row.configure(rule);
+                let row = mention_rule::Model::new(context.team, rule, context.now);
                 plan.create(subject, PlanStep::InsertMentionRule(row), after, Vec::new());
             }
             Some(index) => {
                 let (row, _, before) = left.swap_remove(index);
                 let mut row = row.clone();
-                row.configure(rule);
-                row.version += 1;
-                row.update_time = context.now;
+                row.configure(rule, context.now);
                 plan.update(
                     subject,
                     PlanStep::UpdateMentionRule(row),

@@ -1,34 +1,21 @@
-//! Reads a document's values and keeps their paths, so that whatever is wrong is told by its place, all of it at once.
-//! A table that is done with says which of its keys nobody asked for.
+//! Values of a document and their paths, so that whatever is wrong is told by its place, all of it at once.
 
 use std::cell::RefCell;
 use std::str::FromStr;
 
-use prost_types::Duration;
 use serde_json::{Map, Value};
-use watchbell_model::convert::duration;
 use watchbell_model::violation::{FieldViolation, Violations, reason};
-
-use super::words::parse_span;
 
 /// The stable reason of a key that the document does not know.
 pub(super) const UNKNOWN_KEY: &str = "UNKNOWN_KEY";
-/// Who has so many to mend is shown the rest the next time.
+/// The most violations of one answer; further ones are told once these are mended.
 const MAX_VIOLATIONS: usize = 100;
 
 /// Collects what is wrong; at one place only the first thing.
 #[derive(Default)]
 pub(super) struct Notes(RefCell<Violations>);
 
-/// A mapping of the document, and its path.
-pub(super) struct Table<'a> {
-    notes: &'a Notes,
-    path: String,
-    fields: &'a Map<String, Value>,
-    known: RefCell<Vec<&'static str>>,
-}
-
-/// A value in a list of the document, and its path.
+/// A value of the document, and its path.
 pub(super) struct Item<'a> {
     notes: &'a Notes,
     pub(super) path: String,
@@ -61,36 +48,31 @@ impl Notes {
     }
 }
 
-// === impl Table ===
+// === impl Item ===
 
-impl<'a> Table<'a> {
-    /// A mapping; nothing after a note when it is something else.
-    pub(super) fn new(notes: &'a Notes, path: impl Into<String>, value: &'a Value) -> Option<Self> {
+impl<'a> Item<'a> {
+    pub(super) fn new(notes: &'a Notes, path: impl Into<String>, value: &'a Value) -> Self {
         let path = path.into();
-        match value {
-            Value::Object(fields) => Some(Self {
-                notes,
-                path,
-                fields,
-                known: RefCell::default(),
-            }),
-            _ => {
-                notes.add(path, reason::MALFORMED, "must be a mapping");
-                None
-            }
+        Self { notes, path, value }
+    }
+
+    /// A mapping with these keys; nothing after a note when it is something else. Every other key is noted.
+    pub(super) fn mapping(&self, known: &[&str]) -> Option<&'a Map<String, Value>> {
+        let fields = self.any_mapping()?;
+        for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
+            let shown: String = key.chars().take(64).collect();
+            let why = format!("is not a key here; known are {}", known.join(", "));
+            self.notes.add(self.path_of(&shown), UNKNOWN_KEY, why);
         }
+        Some(fields)
     }
 
-    pub(super) fn notes(&self) -> &'a Notes {
-        self.notes
+    /// A mapping whose keys are the writer's.
+    pub(super) fn any_mapping(&self) -> Option<&'a Map<String, Value>> {
+        self.or_note(self.value.as_object(), "must be a mapping")
     }
 
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// The path of a key.
-    pub(super) fn at(&self, key: &str) -> String {
+    fn path_of(&self, key: &str) -> String {
         match self.path.as_str() {
             // The whole document, whose own name goes before no path.
             "document" if key.is_empty() => "document[]".to_owned(),
@@ -99,111 +81,25 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A value; what is `null` is left out. From now on the key is known.
-    pub(super) fn get(&self, key: &'static str) -> Option<&'a Value> {
-        self.given(key).filter(|value| !value.is_null())
+    /// The value of a key; what is `null` is left out.
+    pub(super) fn get(&self, key: &str) -> Option<Self> {
+        let value = self.value.get(key).filter(|value| !value.is_null())?;
+        Some(Self::new(self.notes, self.path_of(key), value))
     }
 
-    /// A value that may be `null`.
-    pub(super) fn given(&self, key: &'static str) -> Option<&'a Value> {
-        self.known.borrow_mut().push(key);
-        self.fields.get(key)
+    /// Notes that a key must be given.
+    pub(super) fn required(&self, key: &str, why: &str) {
+        self.notes.add(self.path_of(key), reason::REQUIRED, why);
     }
 
-    /// All entries, of a mapping whose keys are the writer's.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a String, Item<'a>)> {
-        let path = self.path.clone();
-        let notes = self.notes;
-        self.fields.iter().map(move |(key, value)| {
-            let path = format!("{path}[{key}]");
-            (key, Item { notes, path, value })
-        })
-    }
-
-    pub(super) fn item(&self, key: &'static str) -> Option<Item<'a>> {
-        self.get(key).map(|value| Item {
-            notes: self.notes,
-            path: self.at(key),
-            value,
-        })
-    }
-
-    pub(super) fn text(&self, key: &'static str) -> String {
-        self.item(key).map(|item| item.text()).unwrap_or_default()
-    }
-
-    pub(super) fn flag(&self, key: &'static str) -> bool {
-        match self.get(key) {
-            None => false,
-            Some(Value::Bool(flag)) => *flag,
-            Some(_) => {
-                self.notes
-                    .add(self.at(key), reason::MALFORMED, "must be true or false");
-                false
-            }
+    /// The value as it was read; nothing after a note.
+    pub(super) fn or_note<T>(&self, read: Option<T>, why: &str) -> Option<T> {
+        if read.is_none() {
+            self.note(reason::MALFORMED, why);
         }
+        read
     }
 
-    /// A whole number that is not negative; 0 when it is left out.
-    pub(super) fn whole(&self, key: &'static str) -> u32 {
-        let Some(value) = self.get(key) else { return 0 };
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        number.unwrap_or_else(|| {
-            self.notes
-                .add(self.at(key), reason::MALFORMED, "must be a whole number");
-            0
-        })
-    }
-
-    pub(super) fn number(&self, key: &'static str) -> f64 {
-        let Some(value) = self.get(key) else { return 0.0 };
-        value.as_f64().unwrap_or_else(|| {
-            self.notes
-                .add(self.at(key), reason::MALFORMED, "must be a number");
-            0.0
-        })
-    }
-
-    pub(super) fn word<T: FromStr<Err: std::fmt::Display>>(&self, key: &'static str) -> Option<T> {
-        self.item(key)?.word()
-    }
-
-    pub(super) fn span(&self, key: &'static str) -> Option<Duration> {
-        self.item(key)?.span()
-    }
-
-    /// A mapping below.
-    pub(super) fn table(&self, key: &'static str) -> Option<Table<'a>> {
-        self.item(key)?.table()
-    }
-
-    /// The values of a list; one alone need not stand in brackets.
-    pub(super) fn items(&self, key: &'static str) -> Vec<Item<'a>> {
-        self.item(key).map(|item| item.items()).unwrap_or_default()
-    }
-
-    pub(super) fn texts(&self, key: &'static str) -> Vec<String> {
-        self.items(key).iter().map(Item::text).collect()
-    }
-
-    pub(super) fn words<T: FromStr<Err: std::fmt::Display>>(&self, key: &'static str) -> Vec<T> {
-        self.items(key).iter().filter_map(Item::word).collect()
-    }
-
-    /// Notes every key that nobody asked for.
-    pub(super) fn close(self) {
-        let known = self.known.borrow();
-        for key in self.fields.keys().filter(|key| !known.contains(&key.as_str())) {
-            let shown: String = key.chars().take(64).collect();
-            let why = format!("is not a key here; known are {}", known.join(", "));
-            self.notes.add(self.at(&shown), UNKNOWN_KEY, why);
-        }
-    }
-}
-
-// === impl Item ===
-
-impl<'a> Item<'a> {
     /// A text. What is none is noted, and stands in its place so that those after it keep theirs.
     pub(super) fn text(&self) -> String {
         match self.value {
@@ -221,47 +117,21 @@ impl<'a> Item<'a> {
     }
 
     pub(super) fn word<T: FromStr<Err: std::fmt::Display>>(&self) -> Option<T> {
+        let word = self
+            .or_note(self.value.as_str(), "must be a word")?
+            .trim()
+            .parse();
+        word.map_err(|unknown: T::Err| self.note(reason::UNKNOWN_VALUE, unknown.to_string()))
+            .ok()
+    }
+
+    /// The values of a list; one alone need not stand in brackets.
+    pub(super) fn items(&self) -> Vec<Self> {
+        let item = |(index, value)| Self::new(self.notes, format!("{}[{index}]", self.path), value);
         match self.value {
-            Value::String(text) => match text.trim().parse() {
-                Ok(word) => Some(word),
-                Err(unknown) => {
-                    self.note(reason::UNKNOWN_VALUE, unknown.to_string());
-                    None
-                }
-            },
-            _ => {
-                self.note(reason::MALFORMED, "must be a word");
-                None
-            }
-        }
-    }
-
-    pub(super) fn span(&self) -> Option<Duration> {
-        let span = self.value.as_str().and_then(parse_span);
-        if span.is_none() {
-            self.note(reason::MALFORMED, "must be a duration like 5m or 1h30m");
-        }
-        span.map(duration)
-    }
-
-    pub(super) fn table(&self) -> Option<Table<'a>> {
-        Table::new(self.notes, self.path.clone(), self.value)
-    }
-
-    pub(super) fn items(&self) -> Vec<Item<'a>> {
-        let item = |index: usize, value: &'a Value| Item {
-            notes: self.notes,
-            path: format!("{}[{index}]", self.path),
-            value,
-        };
-        match self.value {
-            Value::Array(list) => list
-                .iter()
-                .enumerate()
-                .map(|(index, value)| item(index, value))
-                .collect(),
+            Value::Array(list) => list.iter().enumerate().map(item).collect(),
             Value::Null => Vec::new(),
-            one => vec![item(0, one)],
+            one => vec![item((0, one))],
         }
     }
 
@@ -287,39 +157,35 @@ mod tests {
             "name": 5,
             "severity": ["critical", "urgent", "moderate"],
             "types": "finding.*",
-            "wait": "5",
-            "nested": {"colour": "red"},
+            "nested": ["red"],
             "extra": true,
             "later": null,
         });
         let notes = Notes::default();
-        let table = Table::new(&notes, "rules[2]", &value).unwrap();
-        assert_eq!(table.text("name"), "");
+        let item = Item::new(&notes, "rules[2]", &value);
+        item.mapping(&["name", "severity", "types", "nested", "later"])
+            .unwrap();
+        let get = |key| item.get(key).unwrap();
+        assert_eq!(get("name").text(), "");
+        let words: Vec<Severity> = get("severity").items().iter().filter_map(Item::word).collect();
+        assert_eq!(words, [Severity::Critical, Severity::Medium]);
         assert_eq!(
-            table.words::<Severity>("severity"),
-            [Severity::Critical, Severity::Medium]
+            get("types").items().iter().map(Item::text).collect::<Vec<_>>(),
+            ["finding.*"]
         );
-        assert_eq!(table.texts("types"), ["finding.*"]);
-        assert_eq!(table.span("wait"), None);
-        assert_eq!(table.text("later"), "");
-        let nested = table.table("nested").unwrap();
-        assert!(!nested.flag("bright"));
-        nested.close();
-        table.close();
-        let violations = notes.into_violations();
-        let fields: Vec<_> = violations
-            .iter()
-            .map(|violation| violation.field.as_str())
+        assert!(item.get("later").is_none());
+        assert!(get("nested").any_mapping().is_none());
+        let fields: Vec<_> = notes
+            .into_violations()
+            .into_iter()
+            .map(|violation| violation.field)
             .collect();
-        assert_eq!(
-            fields,
-            [
-                "rules[2].name",
-                "rules[2].severity[1]",
-                "rules[2].wait",
-                "rules[2].nested.colour",
-                "rules[2].extra",
-            ]
-        );
+        let expected = [
+            "rules[2].extra",
+            "rules[2].name",
+            "rules[2].severity[1]",
+            "rules[2].nested",
+        ];
+        assert_eq!(fields, expected);
     }
 }

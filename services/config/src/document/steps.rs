@@ -5,7 +5,8 @@ use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, ConfigChange, ConfigChangeAction, ConfigFieldChange,
 };
 use watchbell_model::Topic;
-use watchbell_model::ids::{ChannelId, MemberId, MentionRuleId, RuleId, TeamId};
+use watchbell_model::ids::{ChannelId, MemberId, MentionRuleId, RuleId, SilenceId, TeamId};
+use watchbell_model::silence::Silence;
 
 use super::tree::Map;
 use crate::store::entities::{channel, event_type, mention_rule, preference, rule, team_settings};
@@ -23,7 +24,7 @@ pub(crate) enum PlanStep {
         row: channel::Model,
         /// The version that was read.
         read: i64,
-        /// When they differ.
+        /// The new secrets, if they differ.
         secrets: Option<ChannelSecrets>,
     },
     DeleteChannel(channel::Model),
@@ -36,6 +37,8 @@ pub(crate) enum PlanStep {
     InsertMentionRule(mention_rule::Model),
     UpdateMentionRule(mention_rule::Model),
     DeleteMentionRule(MentionRuleId),
+    InsertSilence(Silence),
+    ExpireSilence(SilenceId),
     PutPreference(preference::Model),
     DeletePreference(MemberId, Topic),
     PutSettings(team_settings::Model),
@@ -43,7 +46,7 @@ pub(crate) enum PlanStep {
 
 /// A channel of which the egress guard is to be asked, if it leads somewhere new.
 pub(crate) struct GuardCheck {
-    /// Where it stands in the document.
+    /// The path in the document.
     pub(crate) path: String,
     /// With the URL that the document gives.
     pub(crate) channel: Channel,
@@ -51,22 +54,22 @@ pub(crate) struct GuardCheck {
     pub(crate) before: Option<usize>,
 }
 
-/// What has to be done.
+/// The steps that a document takes.
 #[derive(Default)]
 pub(crate) struct ConfigPlan {
     pub(crate) steps: Vec<PlanStep>,
-    /// The same in words, and in that order.
+    /// The steps in words, in the same order.
     pub(crate) changes: Vec<ConfigChange>,
     pub(crate) guard_checks: Vec<GuardCheck>,
-    /// Whose preferences change.
+    /// The members whose preferences change.
     pub(crate) members: Vec<MemberId>,
 }
 
-/// Whose configuration it is, and when it changes.
+/// The team whose configuration changes, and the time of the change.
 #[derive(Clone, Copy)]
-pub(super) struct Context {
-    pub(super) team: TeamId,
-    pub(super) now: DateTime<Utc>,
+pub(crate) struct Context {
+    pub(crate) team: TeamId,
+    pub(crate) now: DateTime<Utc>,
 }
 
 // === impl ConfigPlan ===

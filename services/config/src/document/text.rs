@@ -12,7 +12,7 @@ use watchbell_runtime::problem::Problem;
 
 /// The longest document, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
-/// How much a document may unfold to, in bytes of texts and about as many for each value.
+/// The most that a document may unfold to, in bytes of texts and about as many for each value.
 const MAX_UNFOLDED: usize = 16 * MAX_BYTES;
 const VALUE_BYTES: usize = 32;
 const MAX_DEPTH: usize = 64;

@@ -40,16 +40,6 @@ impl Map {
         }
     }
 
-    /// With a text that is not empty.
-    pub(super) fn with_text(self, key: &str, text: &str) -> Self {
-        self.with_some(key, (!text.is_empty()).then_some(text))
-    }
-
-    /// With a flag that is set.
-    pub(super) fn with_flag(self, key: &str, flag: bool) -> Self {
-        self.with_some(key, flag.then_some(true))
-    }
-
     /// With a list that is not empty.
     pub(super) fn with_list<T: Into<Tree>>(self, key: &str, items: impl IntoIterator<Item = T>) -> Self {
         let list = Tree::list(items);
@@ -97,17 +87,12 @@ fn compare(at: &str, before: &Map, after: &Map, changes: &mut Vec<ConfigFieldCha
             (Some(Tree::Map(before)), Some(Tree::Map(after))) => compare(&at, before, after, changes),
             (before, after) if before != after => changes.push(ConfigFieldChange {
                 field: at,
-                before: before.map(json).unwrap_or_default(),
-                after: after.map(json).unwrap_or_default(),
+                before: before.map(Tree::json).unwrap_or_default(),
+                after: after.map(Tree::json).unwrap_or_default(),
             }),
             _ => {}
         }
     }
-}
-
-fn json(tree: &Tree) -> String {
-    // Writing texts, numbers and mappings with text keys cannot fail.
-    serde_json::to_string(tree).unwrap_or_default()
 }
 
 // === impl Tree ===
@@ -115,6 +100,11 @@ fn json(tree: &Tree) -> String {
 impl Tree {
     pub(super) fn list<T: Into<Tree>>(items: impl IntoIterator<Item = T>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
+    }
+
+    pub(super) fn json(&self) -> String {
+        // Writing texts, numbers and mappings with text keys cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     fn escape(&mut self) {

@@ -1,4 +1,4 @@
-//! How the document writes durations (`5m`, `1h30m`) and windows of quiet hours (`mon-fri 22:00-07:00`), both ways.
+//! Texts of the document for durations (`5m`, `1h30m`) and windows of quiet hours (`mon-fri 22:00-07:00`), both ways.
 
 use std::fmt::Display;
 use std::time::Duration;

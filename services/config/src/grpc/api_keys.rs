@@ -1,6 +1,8 @@
 //! API keys. A key is shown once. It can never do more than whoever made it, and a key's key never lasts longer than it.
 
 use chrono::{DateTime, Utc};
+use prost::Message;
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{
     CreateApiKeyRequest, CreateApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse, ListApiKeysRequest,
@@ -13,15 +15,14 @@ use watchbell_runtime::auth::{Principal, Scope, hash_key};
 use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, ensure_capacity, id, required};
+use super::{PAGE, checked, crud, id, required};
+use crate::author::Writer;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::api_key;
-use crate::store::{api_keys, join, teams};
+use crate::store::{Resource, join, teams};
 use crate::{check, keys};
-
-const MAX_KEYS: u64 = 500;
 
 pub(super) async fn list(
     service: &Service,
@@ -35,9 +36,9 @@ pub(super) async fn list(
     let name = team.map(|team| team.to_string()).unwrap_or_default();
     let filters = FiltersHash::for_method("ListApiKeys").with(name);
     let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    let page = api_keys::list(service.store().reader(), team, &page)
-        .await?
-        .try_map(|row| row.to_message())?;
+    let rows = api_key::Entity::of_team(team);
+    let page = api_key::Entity::page(service.store().reader(), rows, &page).await?;
+    let page = page.try_map(|row| row.to_message())?;
     Ok(ListApiKeysResponse {
         api_keys: page.items,
         next_page_token: page.next_page_token,
@@ -46,7 +47,7 @@ pub(super) async fn list(
 
 pub(super) async fn create(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: CreateApiKeyRequest,
 ) -> Result<CreateApiKeyResponse> {
     let team = owner(&caller, &request.team_id)?;
@@ -58,7 +59,7 @@ pub(super) async fn create(
     for scope in &draft.scopes {
         may_grant(&caller, team, *scope)?;
     }
-    let change = change(service, team).await?;
+    let change = change(service, team, &caller).await?;
     let maker = maker(&change, &caller).await?;
     let expire_time = within_its_maker(maker.as_ref(), draft.expire_time)?;
     let key = keys::generate();
@@ -70,13 +71,14 @@ pub(super) async fn create(
         key_sha256: hash_key(key.expose()).to_vec(),
         create_time: now,
         expire_time,
+        creator: change.author().map(|(_, actor)| actor.encode_to_vec()),
+        last_use_time: None,
     };
     let api_key = row.to_message()?;
     if team.is_some() {
-        let count = api_keys::count(change.connection(), team).await?;
-        ensure_capacity(count, MAX_KEYS, "API keys")?;
+        crud::room_for_one::<api_key::Entity>(&change).await?;
     }
-    api_keys::insert(change.connection(), row).await?;
+    api_key::Entity::add(change.connection(), &row).await?;
     service.finish(change, false).await?;
     Ok(CreateApiKeyResponse {
         api_key: Some(api_key),
@@ -86,35 +88,33 @@ pub(super) async fn create(
 
 pub(super) async fn delete(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: DeleteApiKeyRequest,
 ) -> Result<DeleteApiKeyResponse> {
     let team = owner(&caller, &request.team_id)?;
     let id: KeyId = id("api_key_id", &request.api_key_id)?;
-    let change = change(service, team).await?;
-    let key = api_keys::find(change.connection(), team, id)
-        .await?
-        .ok_or_else(|| Problem::not_found("API key", id))?;
+    let change = change(service, team, &caller).await?;
+    let key = api_key::Entity::get(change.connection(), team, &id).await?;
     maker(&change, &caller).await?;
     // A key that changes the configuration stands for the Owners, who may end any.
-    if matches!(caller, Principal::Member { .. }) {
+    if matches!(*caller, Principal::Member { .. }) {
         for scope in key.scopes()? {
             may_grant(&caller, team, scope)?;
         }
     }
-    api_keys::delete(change.connection(), team, id).await?;
+    api_key::Entity::remove(change.connection(), team, &id).await?;
     service.finish(change, false).await?;
     Ok(DeleteApiKeyResponse {})
 }
 
-async fn change(service: &Service, team: Option<TeamId>) -> Result<Change> {
+async fn change(service: &Service, team: Option<TeamId>, caller: &Writer) -> Result<Change> {
     match team {
-        Some(team) => service.change(team).await,
+        Some(team) => service.change(team, caller).await,
         None => Change::begin_platform(service.store(), service.now()).await,
     }
 }
 
-/// Whose keys are meant: the platform's own when the platform names no team.
+/// The team whose keys are meant; `None` stands for the platform's own.
 fn owner(caller: &Principal, team_id: &str) -> Result<Option<TeamId>> {
     if team_id.is_empty() && caller.own_team().is_none() && caller.allows(Scope::Platform) {
         return Ok(None);
@@ -122,21 +122,30 @@ fn owner(caller: &Principal, team_id: &str) -> Result<Option<TeamId>> {
     Ok(Some(caller.team(team_id)?))
 }
 
-/// The key that calls, if it is one. It is looked up once more, within the change: one that was deleted or has expired since
-/// it was let in, or that a process still knows which cannot hear of that, makes and deletes nothing.
+/// The key that calls, if it is one. It is looked up once more, within the change: one that was deleted or has
+/// expired since it was let in, or that a process still knows which cannot hear of that, makes and deletes nothing.
 async fn maker(change: &Change, caller: &Principal) -> Result<Option<api_key::Model>> {
+    live(change.connection(), change.now(), caller).await
+}
+
+/// The row of the key that calls, if it is one, which must not have ended.
+pub(super) async fn live(
+    connection: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    caller: &Principal,
+) -> Result<Option<api_key::Model>> {
     let Principal::ApiKey { key_id, team_id, .. } = caller else {
         return Ok(None);
     };
-    let found = api_keys::find(change.connection(), *team_id, *key_id).await?;
-    let live = found.filter(|key| key.expire_time.is_none_or(|end| change.now() < end));
+    let found = api_key::Entity::seek(connection, *team_id, key_id).await?;
+    let live = found.filter(|key| key.expire_time.is_none_or(|end| now < end));
     let refused = Problem::Unauthenticated {
         reason: reason::INVALID_CREDENTIAL,
     };
     live.map(Some).ok_or_else(|| refused.into())
 }
 
-/// When a new key ends: never later than the key that makes it, whose end it takes when it asks for none.
+/// The expiry of a new key: never later than that of the key that makes it, which is also its default.
 fn within_its_maker(
     maker: Option<&api_key::Model>,
     wanted: Option<DateTime<Utc>>,

@@ -7,7 +7,7 @@ use watchbell_contracts::config::v1::{
     EventType, GetEventTypeRequest, GetEventTypeResponse, ListEventTypesRequest, ListEventTypesResponse,
     UpdateEventTypeRequest, UpdateEventTypeResponse,
 };
-use watchbell_model::catalog::{Catalog, EventTypeSpec, MAX_CUSTOM_TYPES, PatternMeter};
+use watchbell_model::catalog::{Catalog, EventTypeSpec, PatternMeter};
 use watchbell_model::convert;
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::reason;
@@ -15,12 +15,13 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, ensure_capacity, existing, required};
+use super::crud::{self, Update};
+use super::{PAGE, checked, existing, required};
+use crate::author::Writer;
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::Resource;
 use crate::store::entities::event_type;
-use crate::{etag, mask};
 
 pub(super) async fn list(
     service: &Service,
@@ -66,22 +67,14 @@ pub(super) async fn get(
 
 pub(super) async fn create(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: CreateEventTypeRequest,
 ) -> Result<CreateEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
     let spec = compiled(service, team, required(request.event_type, "event_type")?).await?;
-    let change = service.change(team).await?;
-    let count = event_type::Entity::all(change.connection(), team).await?.len();
-    ensure_capacity(count as u64, MAX_CUSTOM_TYPES as u64, "event types of its own")?;
-    let mut row = event_type::Model {
-        team_id: team.as_uuid(),
-        name: spec.event_type.to_string(),
-        spec: Vec::new(),
-        version: 1,
-    };
-    row.configure(&(&spec).into());
-    event_type::Entity::add(change.connection(), &row).await?;
+    let change = service.change(team, &caller).await?;
+    let row = event_type::Model::new(team, &(&spec).into());
+    crud::add::<event_type::Entity>(&change, &row).await?;
     service.finish(change, request.validate_only).await?;
     Ok(CreateEventTypeResponse {
         event_type: Some(row.to_message()?),
@@ -90,28 +83,25 @@ pub(super) async fn create(
 
 pub(super) async fn update(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: UpdateEventTypeRequest,
 ) -> Result<UpdateEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
     let update = required(request.event_type, "event_type")?;
     not_built_in("event_type.name", &update.name)?;
-    let read = event_type::Entity::get(service.store().reader(), team, &update.name).await?;
-    etag::check(&update.etag, read.version, "event type", &read.name)?;
-    let current = read.to_message()?;
-    let merged = mask::merge(
-        "watchbell.config.v1.EventType",
-        &current,
-        &update,
-        request.update_mask.as_ref(),
-    )?;
-    let spec = compiled(service, team, merged).await?;
+    let asked = Update {
+        message: &update,
+        etag: &update.etag,
+        mask: request.update_mask.as_ref(),
+    };
+    let (reader, name) = (service.store().reader(), &update.name);
+    let found = crud::merged::<event_type::Entity>(service, reader, team, name, asked).await?;
+    let spec = compiled(service, team, found.merged).await?;
     // It was compiled outside of the transaction, which nobody is to wait for so long.
-    let change = service.change(team).await?;
-    let mut row = event_type::Entity::get(change.connection(), team, &update.name).await?;
-    etag::check(&current.etag, row.version, "event type", &row.name)?;
+    let change = service.change(team, &caller).await?;
+    let mut row =
+        crud::read::<event_type::Entity>(change.connection(), team, name, &found.current.etag).await?;
     row.configure(&(&spec).into());
-    row.version += 1;
     event_type::Entity::put(change.connection(), &row).await?;
     service.finish(change, request.validate_only).await?;
     Ok(UpdateEventTypeResponse {
@@ -121,22 +111,25 @@ pub(super) async fn update(
 
 pub(super) async fn delete(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: DeleteEventTypeRequest,
 ) -> Result<DeleteEventTypeResponse> {
     let team = caller.team(&request.team_id)?;
     not_built_in("name", &request.name)?;
-    let change = service.change(team).await?;
-    let row = event_type::Entity::get(change.connection(), team, &request.name).await?;
-    etag::check(&request.etag, row.version, "event type", &row.name)?;
-    event_type::Entity::remove(change.connection(), team, &row.name).await?;
+    let change = service.change(team, &caller).await?;
+    crud::read::<event_type::Entity>(change.connection(), team, &request.name, &request.etag).await?;
+    event_type::Entity::remove(change.connection(), team, &request.name).await?;
     service.finish(change, false).await?;
     Ok(DeleteEventTypeResponse {})
 }
 
 /// Compiles a schema and tries it on its example, aside, and sees whether its patterns have room beside those of the other
 /// types.
-async fn compiled(service: &Service, team: TeamId, event_type: EventType) -> Result<EventTypeSpec> {
+pub(super) async fn compiled(
+    service: &Service,
+    team: TeamId,
+    event_type: EventType,
+) -> Result<EventTypeSpec> {
     let rows = event_type::Entity::all(service.store().reader(), team).await?;
     let others = rows.iter().filter(|row| row.name != event_type.name);
     let others: Vec<_> = others.map(event_type::Model::to_message).collect::<Result<_>>()?;

@@ -14,6 +14,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_egress::{Guard, Refusal};
 use watchbell_model::ChannelKind;
+use watchbell_model::channel::WrittenChannel;
 use watchbell_model::convert::{optional, span, timestamp};
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::rule::MAX_CHANNELS as MAX_CHANNELS_OF_RULE;
@@ -24,19 +25,20 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, ensure_capacity, existing, id, required};
+use super::crud::{self, Update};
+use super::{PAGE, checked, existing, id, required};
+use crate::author::Writer;
 use crate::confirmations::{self, Listed, Unconfirmed};
 use crate::error::{Error, Result};
+use crate::owners;
 use crate::sealing::RowIdentity;
 use crate::secrets::{self, Before, Rotation, Taken};
 use crate::service::Service;
 use crate::store::entities::{channel, rule};
 use crate::store::{Resource, channels, teams};
 use crate::warnings::Known;
-use crate::{check, etag, mask, owners};
 
-pub(super) const MAX_CHANNELS: u64 = 500;
-/// How often an update without an etag is begun again when somebody else was faster.
+/// Attempts of an update without an etag, when others change the channel meanwhile.
 const TRIES: usize = 3;
 const DEFAULT_OVERLAP: TimeDelta = TimeDelta::hours(24);
 const MAX_OVERLAP: TimeDelta = TimeDelta::days(30);
@@ -76,11 +78,12 @@ pub(super) async fn get(
     request: GetChannelRequest,
 ) -> Result<GetChannelResponse> {
     let team = caller.team(&request.team_id)?;
-    let id: ChannelId = id("channel_id", &request.channel_id)?;
-    let connection = service.store().reader();
-    let row = channels::get(connection, team, id).await?;
-    let mut channel = row.to_message(service.now())?;
-    Unconfirmed::read(connection, team).await?.show(&mut channel);
+    let text = &request.channel_id;
+    let found = crud::get::<channel::Entity>(service, &caller, &request.team_id, "channel_id", text);
+    let mut channel = found.await?;
+    Unconfirmed::read(service.store().reader(), team)
+        .await?
+        .show(&mut channel);
     Ok(GetChannelResponse {
         channel: Some(channel),
     })
@@ -88,17 +91,13 @@ pub(super) async fn get(
 
 pub(super) async fn create(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: CreateChannelRequest,
 ) -> Result<CreateChannelResponse> {
     let team = caller.team(&request.team_id)?;
     let (mut row, taken) = draft(service, team, request.channel).await?;
-    let change = service.change(team).await?;
-    ensure_capacity(
-        channels::count(change.connection(), team).await?,
-        MAX_CHANNELS,
-        "channels",
-    )?;
+    let change = service.change(team, &caller).await?;
+    crud::room_for_one::<channel::Entity>(&change).await?;
     let before = Listed::read(change.connection(), team).await?;
     channels::insert(change.connection(), &mut row).await?;
     confirmations::ask_new(service, &change, &before).await?;
@@ -128,34 +127,15 @@ pub(super) async fn draft(
         examine(&service.guard().on_behalf_of(team), &draft, None).await,
     )?;
 
-    let now = service.now();
-    let id = ChannelId::generate(now);
-    let mut row = channel::Model {
-        id: id.as_uuid(),
-        team_id: team.as_uuid(),
-        kind: kind.to_string(),
-        display_name: String::new(),
-        paused: false,
-        is_default: false,
-        spec: Vec::new(),
-        secrets: secrets::seal(service.keyring(), RowIdentity::channel(team, id), &taken.secrets)?,
-        rotation_end: None,
-        unhealthy: false,
-        health_message: String::new(),
-        health_epoch: 0,
-        health_time: None,
-        recover_parked: false,
-        version: 1,
-        create_time: now,
-        update_time: now,
-    };
-    row.configure(&channel);
+    let mut row = channel::Model::new(team, kind, &channel, service.now());
+    let identity = RowIdentity::channel(team, row.channel_id());
+    row.secrets = secrets::seal(service.keyring(), identity, &taken.secrets)?;
     Ok((row, taken))
 }
 
 pub(super) async fn update(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: UpdateChannelRequest,
 ) -> Result<UpdateChannelResponse> {
     let team = caller.team(&request.team_id)?;
@@ -163,33 +143,29 @@ pub(super) async fn update(
     let id: ChannelId = id("channel.id", &update.id)?;
     let guard = service.guard().on_behalf_of(team);
     for _ in 0..TRIES {
-        let mut row = channels::get(service.store().reader(), team, id).await?;
-        etag::check(&update.etag, row.version, "channel", id)?;
-        let read = row.version;
-        let current = row.to_message(service.now())?;
-        let merged = mask::merge(
-            "watchbell.config.v1.Channel",
-            &current,
-            &update,
-            request.update_mask.as_ref(),
-        )?;
+        let asked = Update {
+            message: &update,
+            etag: &update.etag,
+            mask: request.update_mask.as_ref(),
+        };
+        let reader = service.store().reader();
+        let found = crud::merged::<channel::Entity>(service, reader, team, &id, asked).await?;
+        let (mut row, read) = (found.row.clone(), found.row.version);
         let identity = RowIdentity::channel(team, id);
         let kept = secrets::open(service.keyring(), identity, &row.secrets)?;
         let before = Before {
-            channel: &current,
+            channel: &found.current,
             secrets: &kept,
         };
-        let (channel, _, taken) = checked("channel", examine(&guard, &merged, Some(&before)).await)?;
+        let (channel, _, taken) = checked("channel", examine(&guard, &found.merged, Some(&before)).await)?;
         if taken.secrets.signing_secrets != kept.signing_secrets {
             row.rotation_end = None;
         }
         if taken.secrets != kept {
             row.secrets = secrets::seal(service.keyring(), identity, &taken.secrets)?;
         }
-        row.configure(&channel);
-        row.version += 1;
-        let change = service.change(team).await?;
-        row.update_time = change.now();
+        let change = service.change(team, &caller).await?;
+        row.configure(&channel, change.now());
         let before = Listed::read(change.connection(), team).await?;
         if channels::update_if(change.connection(), &row, read).await? {
             confirmations::ask_new(service, &change, &before).await?;
@@ -214,14 +190,13 @@ pub(super) async fn update(
 
 pub(super) async fn delete(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: DeleteChannelRequest,
 ) -> Result<DeleteChannelResponse> {
     let team = caller.team(&request.team_id)?;
     let id: ChannelId = id("channel_id", &request.channel_id)?;
-    let change = service.change(team).await?;
-    let row = channels::get(change.connection(), team, id).await?;
-    etag::check(&request.etag, row.version, "channel", id)?;
+    let change = service.change(team, &caller).await?;
+    let row = crud::read::<channel::Entity>(change.connection(), team, &id, &request.etag).await?;
     let name = id.to_string();
     for rule in rule::Entity::all(change.connection(), team).await? {
         let rule = rule.to_message()?;
@@ -246,13 +221,13 @@ pub(super) async fn delete(
 
 pub(super) async fn set_default(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: SetDefaultChannelRequest,
 ) -> Result<SetDefaultChannelResponse> {
     let team = caller.team(&request.team_id)?;
     let id: ChannelId = id("channel_id", &request.channel_id)?;
-    let change = service.change(team).await?;
-    let mut row = channels::get(change.connection(), team, id).await?;
+    let change = service.change(team, &caller).await?;
+    let mut row = channel::Entity::get(change.connection(), team, &id).await?;
     // Idempotent: what is so already changes nothing, and no snapshot.
     if !row.is_default {
         channels::set_default(change.connection(), &mut row).await?;
@@ -265,7 +240,7 @@ pub(super) async fn set_default(
 
 pub(super) async fn rotate_secret(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: RotateWebhookSecretRequest,
 ) -> Result<RotateWebhookSecretResponse> {
     let team = caller.team(&request.team_id)?;
@@ -287,8 +262,8 @@ pub(super) async fn rotate_secret(
         return Err(violations.into());
     };
 
-    let change = service.change(team).await?;
-    let mut row = channels::get(change.connection(), team, id).await?;
+    let change = service.change(team, &caller).await?;
+    let mut row = channel::Entity::get(change.connection(), team, &id).await?;
     if row.kind()? != ChannelKind::Webhook {
         let why = "only webhook channels have a signing secret";
         return Err(Problem::invalid("channel_id", reason::NOT_ALLOWED, why).into());
@@ -331,18 +306,14 @@ pub(super) async fn rotate_secret(
 
 pub(super) async fn reenable(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: ReenableChannelRequest,
 ) -> Result<ReenableChannelResponse> {
     let team = caller.team(&request.team_id)?;
     let id: ChannelId = id("channel_id", &request.channel_id)?;
-    let change = service.change(team).await?;
-    let mut row = channels::get(change.connection(), team, id).await?;
-    row.unhealthy = false;
-    row.health_message = String::new();
-    row.health_epoch += 1;
-    row.health_time = Some(change.now());
-    row.recover_parked = request.recover_parked;
+    let change = service.change(team, &caller).await?;
+    let mut row = channel::Entity::get(change.connection(), team, &id).await?;
+    row.reenable(request.recover_parked, change.now());
     row.version += 1;
     row.update_time = change.now();
     channels::update_health(change.connection(), &row).await?;
@@ -362,17 +333,16 @@ async fn examine(
     before: Option<&Before<'_>>,
 ) -> std::result::Result<(Channel, ChannelKind, Taken), Violations> {
     let mut violations = Violations::new();
-    let kind = |channel: &Channel| channel.destination.as_ref().map(std::mem::discriminant);
-    if before.is_some_and(|before| kind(before.channel) != kind(draft)) && draft.destination.is_some() {
+    let kind = ChannelKind::of(draft);
+    if kind.is_some() && before.is_some_and(|before| ChannelKind::of(before.channel) != kind) {
         violations.add(
             "destination",
             reason::NOT_ALLOWED,
             "the kind of a channel cannot change",
         );
     }
-    let checked = violations.take(check::channel(draft));
-    let (mut channel, kind) =
-        checked.map_or_else(|| (draft.clone(), None), |(kept, kind)| (kept, Some(kind)));
+    let checked = violations.take(WrittenChannel::try_from(draft));
+    let mut channel = checked.map_or_else(|| draft.clone(), |checked| checked.message);
     violations.take(admit(guard, &channel, before).await);
     let taken = violations.take(secrets::take(&mut channel, before));
     match (kind, taken) {
@@ -444,7 +414,7 @@ async fn admit_server(guard: &Guard, server: &SmtpServer) -> std::result::Result
     Ok(())
 }
 
-/// What is wrong with the channels that a rule sends to: they must be the team's own, and of a kind that rules may name.
+/// Violations of the channels that a rule sends to: they must be the team's own, and of a kind that rules may name.
 pub(super) async fn routable(
     connection: &impl sea_orm::ConnectionTrait,
     team: TeamId,
@@ -454,7 +424,7 @@ pub(super) async fn routable(
     let Some(Action::Send(send)) = &rule.action else {
         return Ok(violations);
     };
-    let existing = channels::all(connection, team).await?;
+    let existing = channel::Entity::all(connection, team).await?;
     for (index, text) in send.channel_ids.iter().enumerate().take(MAX_CHANNELS_OF_RULE) {
         let at = format!("send.channel_ids[{index}]");
         // What is no id at all is told by the check of the rule.

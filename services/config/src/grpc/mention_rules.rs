@@ -1,6 +1,5 @@
 //! Mention rules.
 
-use uuid::Uuid;
 use watchbell_contracts::config::v1::{
     self as pb, CreateMentionRuleRequest, CreateMentionRuleResponse, DeleteMentionRuleRequest,
     DeleteMentionRuleResponse, GetMentionRuleRequest, GetMentionRuleResponse, ListMentionRulesRequest,
@@ -10,29 +9,25 @@ use watchbell_model::ids::MentionRuleId;
 use watchbell_model::mention::{Mention, MentionRule};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
-use watchbell_store::paging::{FiltersHash, PageRequest};
 
-use super::{PAGE, checked, ensure_capacity, existing, id, required};
+use super::crud::{self, Update};
+use super::{checked, id, required};
+use crate::author::Writer;
+use crate::check;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::Resource;
 use crate::store::changes::Change;
 use crate::store::entities::{member, mention_rule};
 use crate::warnings::Known;
-use crate::{check, etag, mask};
-
-pub(super) const MAX_MENTION_RULES: u64 = 200;
 
 pub(super) async fn list(
     service: &Service,
     caller: Principal,
     request: ListMentionRulesRequest,
 ) -> Result<ListMentionRulesResponse> {
-    let team = existing(service, &caller, &request.team_id).await?;
-    let filters = FiltersHash::for_method("ListMentionRules").with(team);
-    let page = PageRequest::<Uuid>::parse(request.page_size, &request.page_token, PAGE, filters)?;
-    let page = mention_rule::Entity::page(service.store().reader(), team, &page, |row| row.id).await?;
-    let page = page.try_map(|row| row.to_message())?;
+    let (team, size, token) = (&request.team_id, request.page_size, &request.page_token);
+    let page = crud::list::<mention_rule::Entity>(service, &caller, team, size, token).await?;
     Ok(ListMentionRulesResponse {
         mention_rules: page.items,
         next_page_token: page.next_page_token,
@@ -44,17 +39,17 @@ pub(super) async fn get(
     caller: Principal,
     request: GetMentionRuleRequest,
 ) -> Result<GetMentionRuleResponse> {
-    let team = caller.team(&request.team_id)?;
-    let id: MentionRuleId = id("mention_rule_id", &request.mention_rule_id)?;
-    let row = mention_rule::Entity::get(service.store().reader(), team, &id).await?;
+    let (team, id) = (&request.team_id, &request.mention_rule_id);
+    let mention_rule =
+        crud::get::<mention_rule::Entity>(service, &caller, team, "mention_rule_id", id).await?;
     Ok(GetMentionRuleResponse {
-        mention_rule: Some(row.to_message()?),
+        mention_rule: Some(mention_rule),
     })
 }
 
 pub(super) async fn create(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: CreateMentionRuleRequest,
 ) -> Result<CreateMentionRuleResponse> {
     let team = caller.team(&request.team_id)?;
@@ -62,25 +57,11 @@ pub(super) async fn create(
         "mention_rule",
         check::mention_rule(&required(request.mention_rule, "mention_rule")?),
     )?;
-    let change = service.change(team).await?;
-    ensure_capacity(
-        mention_rule::Entity::count(change.connection(), team).await?,
-        MAX_MENTION_RULES,
-        "mention rules",
-    )?;
+    let change = service.change(team, &caller).await?;
     members_of_the_team(&change, &rule).await?;
-    let now = change.now();
-    let mut row = mention_rule::Model {
-        id: MentionRuleId::generate(now).as_uuid(),
-        team_id: team.as_uuid(),
-        spec: Vec::new(),
-        version: 1,
-        create_time: now,
-        update_time: now,
-    };
     let message = pb::MentionRule::from(&rule);
-    row.configure(&message);
-    mention_rule::Entity::add(change.connection(), &row).await?;
+    let row = mention_rule::Model::new(team, &message, change.now());
+    crud::add::<mention_rule::Entity>(&change, &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
         .of_mention_rule(&message);
@@ -93,28 +74,24 @@ pub(super) async fn create(
 
 pub(super) async fn update(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: UpdateMentionRuleRequest,
 ) -> Result<UpdateMentionRuleResponse> {
     let team = caller.team(&request.team_id)?;
     let update = required(request.mention_rule, "mention_rule")?;
     let id: MentionRuleId = id("mention_rule.id", &update.id)?;
-    let change = service.change(team).await?;
-    let mut row = mention_rule::Entity::get(change.connection(), team, &id).await?;
-    etag::check(&update.etag, row.version, "mention rule", id)?;
-    let current = row.to_message()?;
-    let merged = mask::merge(
-        "watchbell.config.v1.MentionRule",
-        &current,
-        &update,
-        request.update_mask.as_ref(),
-    )?;
-    let rule = checked("mention_rule", check::mention_rule(&merged))?;
+    let change = service.change(team, &caller).await?;
+    let asked = Update {
+        message: &update,
+        etag: &update.etag,
+        mask: request.update_mask.as_ref(),
+    };
+    let found = crud::merged::<mention_rule::Entity>(service, change.connection(), team, &id, asked).await?;
+    let mut row = found.row;
+    let rule = checked("mention_rule", check::mention_rule(&found.merged))?;
     members_of_the_team(&change, &rule).await?;
     let message = pb::MentionRule::from(&rule);
-    row.configure(&message);
-    row.version += 1;
-    row.update_time = change.now();
+    row.configure(&message, change.now());
     mention_rule::Entity::put(change.connection(), &row).await?;
     let warnings = Known::read(change.connection(), team)
         .await?
@@ -128,14 +105,13 @@ pub(super) async fn update(
 
 pub(super) async fn delete(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: DeleteMentionRuleRequest,
 ) -> Result<DeleteMentionRuleResponse> {
     let team = caller.team(&request.team_id)?;
     let id: MentionRuleId = id("mention_rule_id", &request.mention_rule_id)?;
-    let change = service.change(team).await?;
-    let row = mention_rule::Entity::get(change.connection(), team, &id).await?;
-    etag::check(&request.etag, row.version, "mention rule", id)?;
+    let change = service.change(team, &caller).await?;
+    crud::read::<mention_rule::Entity>(change.connection(), team, &id, &request.etag).await?;
     mention_rule::Entity::remove(change.connection(), team, &id).await?;
     service.finish(change, false).await?;
     Ok(DeleteMentionRuleResponse {})

@@ -1,4 +1,4 @@
-//! What members hear by email.
+//! Members' preferences for emails.
 
 use watchbell_contracts::config::v1::{
     GetPreferencesRequest, GetPreferencesResponse, Preference, UpdatePreferencesRequest,
@@ -10,6 +10,7 @@ use watchbell_model::{Plan, Topic};
 use watchbell_runtime::auth::Principal;
 
 use super::id;
+use crate::author::Writer;
 use crate::check;
 use crate::error::Result;
 use crate::service::Service;
@@ -31,13 +32,14 @@ pub(super) async fn get(
 
 pub(super) async fn update(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: UpdatePreferencesRequest,
 ) -> Result<UpdatePreferencesResponse> {
     let (team, member) = team_and_member(&caller, &request.team_id, &request.member_id)?;
     let said = check::preferences(&request.preferences)?;
-    let change = service.change(team).await?;
+    let change = service.change(team, &caller).await?;
     let row = member::Entity::get(change.connection(), team, &member).await?;
+    change.touch(member).await?;
     for (topic, word) in said {
         match word {
             None => preferences::delete(change.connection(), team, member, topic).await?,

@@ -9,10 +9,10 @@ use watchbell_contracts::config::v1::{
 use watchbell_model::EmailAddress;
 use watchbell_model::confirmation::Confirmation;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 
 use super::Anyone;
+use crate::author::Writer;
 use crate::confirmations;
 use crate::error::{Error, Result};
 use crate::service::Service;
@@ -34,11 +34,13 @@ pub(super) async fn inspect(
 
 pub(super) async fn confirm(
     service: &Service,
-    _caller: Anyone,
+    caller: Anyone,
     request: ConfirmRecipientRequest,
 ) -> Result<ConfirmRecipientResponse> {
     let confirmation = verified(service, &request.token)?;
-    match confirmations::confirm(service, &confirmation).await {
+    let address = confirmation.address.to_string();
+    let author = caller.0.by_link(String::new(), address);
+    match confirmations::confirm(service, &confirmation, author).await {
         Ok(confirmed) => Ok(ConfirmRecipientResponse { confirmed }),
         // The team is gone.
         Err(Error::Problem(Problem::NotFound { .. })) => Ok(ConfirmRecipientResponse::default()),
@@ -48,7 +50,7 @@ pub(super) async fn confirm(
 
 pub(super) async fn resend(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: ResendRecipientConfirmationRequest,
 ) -> Result<ResendRecipientConfirmationResponse> {
     let team = caller.team(&request.team_id)?;
@@ -58,7 +60,7 @@ pub(super) async fn resend(
         return Err(violations.into());
     };
     Ok(ResendRecipientConfirmationResponse {
-        recipient: Some(confirmations::resend(service, team, &address).await?),
+        recipient: Some(confirmations::resend(service, team, &address, &caller).await?),
     })
 }
 

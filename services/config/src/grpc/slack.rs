@@ -8,8 +8,9 @@ use watchbell_contracts::config::v1::{
     CompleteSlackInstallRequest, CompleteSlackInstallResponse, InspectSlackInstallRequest,
     InspectSlackInstallResponse, SlackDestination,
 };
+use watchbell_model::channel::WrittenChannel;
 use watchbell_model::convert::timestamp;
-use watchbell_model::ids::{ChannelId, MemberId, TeamId};
+use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::rule::MAX_NAME_CHARS;
 use watchbell_model::text::line;
 use watchbell_model::violation::reason;
@@ -17,9 +18,9 @@ use watchbell_model::{ChannelKind, Permission};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{self, Problem};
 
-use super::channels::{MAX_CHANNELS, admit};
-use super::{ensure_capacity, id, internal};
-use crate::check;
+use super::channels::admit;
+use super::{crud, id, internal};
+use crate::author::{Author, Writer};
 use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::secrets;
@@ -31,7 +32,7 @@ use crate::store::{Resource, channels, slack_states, split, teams};
 
 /// Slack's names of channels have at most 80 characters.
 const MAX_SLACK_NAME: usize = 80;
-/// How many channels of one name from workspaces of one name are told apart.
+/// The number of channels that may have one name and workspace, told apart by a number.
 const NAMESAKES: usize = 20;
 
 pub(super) async fn begin(
@@ -97,7 +98,7 @@ pub(super) async fn inspect(
 
 pub(super) async fn complete(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: CompleteSlackInstallRequest,
 ) -> Result<CompleteSlackInstallResponse> {
     internal(&caller)?;
@@ -118,7 +119,7 @@ pub(super) async fn complete(
         return Err(used());
     }
     let grant = answer?;
-    let (row, reconnected) = connect(service, state.team, &grant).await?;
+    let (row, reconnected) = connect(service, state.team, &grant, caller.on_behalf_of(state.member)).await?;
     Ok(CompleteSlackInstallResponse {
         channel: Some(row.to_message(service.now())?),
         reconnected,
@@ -157,8 +158,8 @@ fn used() -> crate::error::Error {
     .into()
 }
 
-/// A person must be of the team and allowed to manage integrations, when it begins and when it ends: by what Config knows,
-/// or by the token of whoever began.
+/// A person must be of the team and allowed to manage integrations, when it begins and when it ends: by what Config
+/// knows, or by the token of whoever began.
 async fn may_install(
     service: &Service,
     team: TeamId,
@@ -185,8 +186,13 @@ async fn may_install(
 }
 
 /// Makes the channel; or, when it is there already, leads it to the new webhook.
-async fn connect(service: &Service, team: TeamId, grant: &Grant) -> Result<(channel::Model, bool)> {
-    let (mut message, _) = check::channel(&destination(service, grant))?;
+async fn connect(
+    service: &Service,
+    team: TeamId,
+    grant: &Grant,
+    author: Author,
+) -> Result<(channel::Model, bool)> {
+    let WrittenChannel { mut message, .. } = WrittenChannel::try_from(&destination(service, grant))?;
     let guard = service.guard().on_behalf_of(team);
     admit(&guard, &message, None).await.map_err(|refused| {
         tracing::error!(%team, %refused, "Slack gave a webhook that may not be reached");
@@ -203,8 +209,8 @@ async fn connect(service: &Service, team: TeamId, grant: &Grant) -> Result<(chan
         slack.slack_channel_id = words(&grant.channel_id, MAX_NAME_CHARS);
     }
     secrets.url = grant.url.expose().to_owned();
-    let change = service.change(team).await?;
-    let rows = channels::all(change.connection(), team).await?;
+    let change = service.change(team, author).await?;
+    let rows = channel::Entity::all(change.connection(), team).await?;
     let mut of_kind = Vec::new();
     for row in rows {
         if row.kind()? == ChannelKind::Slack {
@@ -255,30 +261,10 @@ async fn make(
     message: &Channel,
     secrets: &ChannelSecrets,
 ) -> Result<channel::Model> {
-    let count = channels::count(change.connection(), change.team()).await?;
-    ensure_capacity(count, MAX_CHANNELS, "channels")?;
-    let id = ChannelId::generate(change.now());
-    let identity = RowIdentity::channel(change.team(), id);
-    let mut row = channel::Model {
-        id: id.as_uuid(),
-        team_id: change.team().as_uuid(),
-        kind: ChannelKind::Slack.to_string(),
-        display_name: String::new(),
-        paused: false,
-        is_default: false,
-        spec: Vec::new(),
-        secrets: secrets::seal(service.keyring(), identity, secrets)?,
-        rotation_end: None,
-        unhealthy: false,
-        health_message: String::new(),
-        health_epoch: 0,
-        health_time: None,
-        recover_parked: false,
-        version: 1,
-        create_time: change.now(),
-        update_time: change.now(),
-    };
-    row.configure(message);
+    crud::room_for_one::<channel::Entity>(change).await?;
+    let mut row = channel::Model::new(change.team(), ChannelKind::Slack, message, change.now());
+    let identity = RowIdentity::channel(change.team(), row.channel_id());
+    row.secrets = secrets::seal(service.keyring(), identity, secrets)?;
     channels::insert(change.connection(), &mut row).await?;
     Ok(row)
 }
@@ -296,16 +282,10 @@ async fn reconnect(
     row.secrets = secrets::seal(service.keyring(), identity, secrets)?;
     let mut kept = row.to_message(change.now())?;
     kept.destination.clone_from(&message.destination);
-    row.configure(&kept);
-    row.version += 1;
-    row.update_time = change.now();
+    row.configure(&kept, change.now());
     channels::update_if(change.connection(), &row, read).await?;
     if row.unhealthy {
-        row.unhealthy = false;
-        row.health_message = String::new();
-        row.health_epoch += 1;
-        row.health_time = Some(change.now());
-        row.recover_parked = false;
+        row.reenable(false, change.now());
         channels::update_health(change.connection(), &row).await?;
     }
     Ok(row)

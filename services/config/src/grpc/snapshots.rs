@@ -1,22 +1,23 @@
-//! What the other services of Watchbell take from Config. The auth layer lets nobody else here; since some of it is
+//! Configuration for the other services of Watchbell. The auth layer lets nobody else here; since some of it is
 //! secret, every handler asks once more.
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use watchbell_contracts::api::BoxStream;
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse,
-    GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
-    ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut, ReportChannelHealthRequest,
-    ReportChannelHealthResponse, ReportExpressionFailuresRequest, ReportExpressionFailuresResponse,
-    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
-    WatchChangesRequest, WatchChangesResponse,
+    GetPastTeamSnapshotRequest, GetPastTeamSnapshotResponse, GetTeamSnapshotRequest, GetTeamSnapshotResponse,
+    ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut,
+    PortalSession, ReportChannelHealthRequest, ReportChannelHealthResponse, ReportExpressionFailuresRequest,
+    ReportExpressionFailuresResponse, ResolveChannelRequest, ResolveChannelResponse,
+    ResolveDraftChannelRequest, ResolveDraftChannelResponse, WatchChangesRequest, WatchChangesResponse,
 };
 use watchbell_model::convert::{instant, required};
-use watchbell_model::ids::ChannelId;
+use watchbell_model::ids::{ChannelId, KeyId};
 use watchbell_model::preference::Preference;
 use watchbell_model::violation::{Violations, reason as field};
 use watchbell_model::{ChannelKind, Plan, Role, Topic};
@@ -25,17 +26,21 @@ use watchbell_runtime::problem::{Problem, reason};
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
 use super::{id, internal};
+use crate::author::Writer;
 use crate::confirmations::{self, Trusted, Unconfirmed};
 use crate::error::Result;
+use crate::history::Past;
 use crate::sealing::RowIdentity;
 use crate::service::Service;
-use crate::store::entities::member;
-use crate::store::{Resource, api_keys, channels, now, parse, preferences, teams};
+use crate::store::entities::{api_key, channel, member};
+use crate::store::{Resource, api_keys, channels, now, parse, portal_sessions, preferences, silences, teams};
 use crate::{expressions, feed, secrets, snapshot};
 
 const PAGE: PageLimits = PageLimits::new(100, 1000);
 /// The longest word on a channel's health that is kept, in characters.
 const MAX_MESSAGE: usize = 1_000;
+/// The time for which a noted use of a key stands for all others.
+const USE_NOTED: TimeDelta = TimeDelta::minutes(10);
 
 pub(super) async fn get(
     service: &Service,
@@ -47,6 +52,29 @@ pub(super) async fn get(
     let snapshot = snapshot::read(service.store(), team, service.now()).await?;
     Ok(GetTeamSnapshotResponse {
         snapshot: Some(snapshot),
+    })
+}
+
+pub(super) async fn get_past(
+    service: &Service,
+    caller: Principal,
+    request: GetPastTeamSnapshotRequest,
+) -> Result<GetPastTeamSnapshotResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    let mut violations = Violations::new();
+    let time = instant(request.as_of_time.as_ref(), "as_of_time", &mut violations);
+    if time.is_none() && violations.is_empty() {
+        violations.required("as_of_time");
+    }
+    let Some(time) = time.filter(|_| violations.is_empty()) else {
+        return Err(violations.into());
+    };
+    let transaction = service.store().begin_reading().await?;
+    let past = Past::at_time(&transaction, team, time, service.now()).await?;
+    transaction.rollback().await?;
+    Ok(GetPastTeamSnapshotResponse {
+        snapshot: Some(past.snapshot(team, time)?),
     })
 }
 
@@ -80,7 +108,7 @@ pub(super) async fn resolve_channel(
     let row = match request.selector {
         None => return Err(Problem::invalid("selector", field::REQUIRED, "must be given").into()),
         Some(Selector::ChannelId(text)) => {
-            channels::get(&transaction, team, id::<ChannelId>("channel_id", &text)?).await?
+            channel::Entity::get(&transaction, team, &id::<ChannelId>("channel_id", &text)?).await?
         }
         Some(Selector::DefaultOfKind(number)) => {
             let mut violations = Violations::new();
@@ -93,6 +121,7 @@ pub(super) async fn resolve_channel(
         }
     };
     let unconfirmed = Unconfirmed::read(&transaction, team).await?;
+    let silences = silences::in_force_lately(&transaction, team, service.now()).await?;
     transaction.rollback().await?;
     let identity = RowIdentity::channel(team, row.channel_id());
     let secrets = secrets::open(service.keyring(), identity, &row.secrets)?;
@@ -103,6 +132,7 @@ pub(super) async fn resolve_channel(
         channel: Some(channel),
         secrets: Some(secrets::live(secrets, now)),
         revision,
+        silences,
     })
 }
 
@@ -134,9 +164,17 @@ pub(super) async fn authenticate(
         bool::from(row.key_sha256.ct_eq(&request.key_sha256))
             && row.expire_time.is_none_or(|end| now(service.clock()) < end)
     });
-    match live {
-        Some(row) => Ok(AuthenticateResponse {
+    if let Some(row) = live {
+        note_use(service, &row).await;
+        return Ok(AuthenticateResponse {
             key: Some(row.to_message()?),
+            session: None,
+        });
+    }
+    match live_session(service, &request.key_sha256).await? {
+        Some(session) => Ok(AuthenticateResponse {
+            key: None,
+            session: Some(session),
         }),
         None => Err(Problem::Unauthenticated {
             reason: reason::UNKNOWN_KEY,
@@ -145,9 +183,35 @@ pub(super) async fn authenticate(
     }
 }
 
+/// Notes that a key was used. The key works whether or not that is kept.
+async fn note_use(service: &Service, row: &api_key::Model) {
+    let (id, now) = (KeyId::from_uuid(row.id), service.now());
+    let since = now - USE_NOTED;
+    if row.last_use_time.is_some_and(|last| last >= since) {
+        return;
+    }
+    let noted = api_keys::note_use_all_teams(service.store().writer(), id, since, now).await;
+    if let Err(error) = noted {
+        tracing::warn!(key = %id, %error, "the use of an API key was not noted");
+    }
+}
+
+/// The session with this hash, unless it or its key has ended.
+async fn live_session(service: &Service, hash: &[u8]) -> Result<Option<PortalSession>> {
+    let found = portal_sessions::by_hash_all_teams(service.store().reader(), hash).await?;
+    let Some((session, member, key)) = found else {
+        return Ok(None);
+    };
+    let now = now(service.clock());
+    let is_live = bool::from(session.token_sha256.ct_eq(hash))
+        && now < session.expire_time
+        && key.expire_time.is_none_or(|end| now < end);
+    is_live.then(|| session.to_message(&member, &key)).transpose()
+}
+
 pub(super) async fn report_health(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: ReportChannelHealthRequest,
 ) -> Result<ReportChannelHealthResponse> {
     internal(&caller)?;
@@ -164,8 +228,8 @@ pub(super) async fn report_health(
     let seen = instant(request.observe_time.as_ref(), "observe_time", &mut violations);
     violations.into_result(())?;
 
-    let change = service.change(team).await?;
-    let mut row = channels::get(change.connection(), team, id).await?;
+    let change = service.change(team, &caller).await?;
+    let mut row = channel::Entity::get(change.connection(), team, &id).await?;
     let seen = seen.unwrap_or(change.now());
     let overtaken =
         request.health_epoch < row.health_epoch || row.health_time.is_some_and(|last| seen < last);
@@ -231,6 +295,7 @@ pub(super) async fn list_opt_outs(
     if service.confirms_recipients() {
         trusted = Trusted::read(&transaction, team).await?;
     }
+    let silences = silences::in_force_lately(&transaction, team, service.now()).await?;
     transaction.rollback().await?;
     let mut compliance_recipients = settings.recipients();
     let mut digest_recipients = settings.digest()?.recipients;
@@ -272,5 +337,6 @@ pub(super) async fn list_opt_outs(
         confirms_recipients: service.confirms_recipients(),
         member_domains: trusted.domains,
         confirmed_recipients: trusted.confirmed,
+        silences,
     })
 }

@@ -1,4 +1,4 @@
-//! How a team's integrations fare: what is set up is Config's to say, what became of it the Dispatcher's.
+//! Status of a team's integrations: the set-up comes from Config, the deliveries from the Dispatcher.
 
 use prost_types::Timestamp;
 use watchbell_contracts::config::v1::{
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::expressions;
 use crate::service::Service;
 use crate::store::entities::channel;
-use crate::store::{channels, teams};
+use crate::store::{Resource, teams};
 
 pub(super) async fn get(
     service: &Service,
@@ -23,7 +23,7 @@ pub(super) async fn get(
 ) -> Result<GetIntegrationStatusResponse> {
     let team = caller.team(&request.team_id)?;
     teams::get(service.store().reader(), team).await?;
-    let rows = channels::all(service.store().reader(), team).await?;
+    let rows = channel::Entity::all(service.store().reader(), team).await?;
     let stats = service.dispatcher().stats(team).await;
     let expression_failures = expressions::failing(service, team).await?;
     let reader = service.store().reader();

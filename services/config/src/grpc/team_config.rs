@@ -4,34 +4,36 @@
 use futures::future::join_all;
 use watchbell_contracts::config::v1::{
     ApplyTeamConfigRequest, ApplyTeamConfigResponse, ConfigChange, ConfigChangeAction,
-    ExportTeamConfigRequest, ExportTeamConfigResponse,
+    DraftTeamSnapshotRequest, DraftTeamSnapshotResponse, ExportTeamConfigRequest, ExportTeamConfigResponse,
 };
 use watchbell_egress::Guard;
-use watchbell_model::catalog::MAX_CUSTOM_TYPES;
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{Problem, reason as problem_reason};
 
-use super::channels::{MAX_CHANNELS, admit};
-use super::mention_rules::MAX_MENTION_RULES;
-use super::rules::MAX_RULES;
+use super::channels::admit;
+use super::internal;
+use crate::author::Writer;
 use crate::confirmations::{self, Listed};
 use crate::document::{self, ConfigPlan, Current, Desired, GuardCheck};
 use crate::error::Result;
+use crate::history::Past;
 use crate::service::Service;
-use crate::store::teams;
+use crate::snapshot;
+use crate::store::entities::{channel, event_type, mention_rule, rule, silence};
+use crate::store::{Resource, teams};
 
-/// How often an apply is begun again when somebody else changed the team meanwhile.
+/// Attempts of an apply, when others change the team meanwhile.
 const TRIES: usize = 5;
 /// The largest document that is answered, in bytes: clients take answers of 4 MiB.
 const MAX_EXPORT: usize = 3 * 1024 * 1024;
-/// How many hosts are looked up at once.
+/// Hosts that are looked up at once.
 const LOOK_UPS: usize = 16;
 
 pub(super) async fn apply(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: ApplyTeamConfigRequest,
 ) -> Result<ApplyTeamConfigResponse> {
     let team = caller.team(&request.team_id)?;
@@ -66,7 +68,7 @@ pub(super) async fn apply(
         if request.validate_only || answer.changes.is_empty() {
             return Ok(answer);
         }
-        let change = service.change(team).await?;
+        let change = service.change(team, &caller).await?;
         // Begun, the change has raised the revision by one; what was planned on another state is planned again.
         if teams::get(change.connection(), team).await?.revision == current.revision + 1 {
             let before = Listed::read(change.connection(), team).await?;
@@ -87,7 +89,14 @@ pub(super) async fn export(
     request: ExportTeamConfigRequest,
 ) -> Result<ExportTeamConfigResponse> {
     let team = caller.team(&request.team_id)?;
-    let current = read(service, team).await?;
+    if request.revision < 0 {
+        return Err(Problem::invalid("revision", reason::OUT_OF_RANGE, "must not be negative").into());
+    }
+    let current = if request.revision == 0 {
+        read(service, team).await?
+    } else {
+        read_past(service, team, request.revision).await?
+    };
     // What others want by email is not a member's to read.
     let with_preferences = !matches!(caller, Principal::Member { .. });
     let document = document::export(&current, with_preferences)?;
@@ -153,20 +162,76 @@ async fn read(service: &Service, team: TeamId) -> Result<Current> {
     Ok(current)
 }
 
+async fn read_past(service: &Service, team: TeamId, revision: i64) -> Result<Current> {
+    let transaction = service.store().begin_reading().await?;
+    let past = Past::at_revision(&transaction, team, revision, service.now()).await?;
+    transaction.rollback().await?;
+    Current::from_state(&past.state, team, revision, past.since)
+}
+
+/// What a draft of a document would make of a team: its snapshot, in a transaction that is rolled back. Nobody is asked where channels
+/// lead.
+pub(super) async fn draft(
+    service: &Service,
+    caller: Writer,
+    request: DraftTeamSnapshotRequest,
+) -> Result<DraftTeamSnapshotResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    let document = request.document;
+    let reading = service
+        .tenant_pool()
+        .run(team, move || document::desired(&document));
+    let (desired, mut violations) = reading.await.map_err(Problem::from)?;
+    violations.extend(limit_violations(&desired));
+    for _ in 0..TRIES {
+        let mut current = read(service, team).await?;
+        if desired.channels.is_some() {
+            current.open(service.keyring(), team)?;
+        }
+        let (plan, impossible) = document::plan(&current, &desired, team, service.now());
+        let mut violations = violations.clone();
+        violations.extend_unsaid(impossible);
+        violations.into_result(())?;
+        let change = service.change(team, &caller).await?;
+        if change.revision() != current.revision + 1 {
+            continue;
+        }
+        document::apply(&change, team, service.keyring(), plan.steps, &caller).await?;
+        let snapshot = snapshot::collect(change.connection(), team, service.now()).await?;
+        service.finish(change, true).await?;
+        return Ok(DraftTeamSnapshotResponse {
+            snapshot: Some(snapshot),
+            changes: plan.changes,
+            warnings: document::warnings(&current, &desired),
+        });
+    }
+    Err(Problem::unavailable("the team's configuration keeps changing").into())
+}
+
 fn limit_violations(desired: &Desired) -> Violations {
     let mut violations = Violations::new();
     for (section, count, limit) in [
         (
             "event_types",
             desired.event_types.as_ref().map(Vec::len),
-            MAX_CUSTOM_TYPES as u64,
+            event_type::Entity::LIMIT,
         ),
-        ("channels", desired.channels.as_ref().map(Vec::len), MAX_CHANNELS),
-        ("rules", desired.rules.as_ref().map(Vec::len), MAX_RULES),
+        (
+            "channels",
+            desired.channels.as_ref().map(Vec::len),
+            channel::Entity::LIMIT,
+        ),
+        ("rules", desired.rules.as_ref().map(Vec::len), rule::Entity::LIMIT),
         (
             "mentions",
             desired.mentions.as_ref().map(Vec::len),
-            MAX_MENTION_RULES,
+            mention_rule::Entity::LIMIT,
+        ),
+        (
+            "silences",
+            desired.silences.as_ref().map(Vec::len),
+            silence::Entity::LIMIT,
         ),
     ] {
         if count.is_some_and(|count| count as u64 > limit) {
@@ -194,13 +259,14 @@ fn their_own(caller: &Principal, plan: &ConfigPlan) -> Result<()> {
 }
 
 /// Asks the egress guard of every channel that leads somewhere new.
-async fn refusals(guard: &Guard, current: &Current, guard_checks: &[GuardCheck]) -> Violations {
+pub(super) async fn refusals(guard: &Guard, current: &Current, guard_checks: &[GuardCheck]) -> Violations {
     let mut refusals = Violations::new();
     for some in guard_checks.chunks(LOOK_UPS) {
         let asked = some.iter().map(async |admission| {
             let before = admission.before.and_then(|index| current.before(index));
             let refused = admit(guard, &admission.channel, before.as_ref()).await;
-            refused.map_err(|refused| document::in_document(refused).under(&admission.path))
+            refused
+                .map_err(|refused| document::in_document(&admission.channel, refused).under(&admission.path))
         });
         for answer in join_all(asked).await {
             refusals.take(answer);

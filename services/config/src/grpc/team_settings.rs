@@ -1,4 +1,4 @@
-//! What a team sets as a whole: who gets receipts, and the digest.
+//! Settings of a team as a whole: recipients of receipts, and the digest.
 
 use prost::Message;
 use watchbell_contracts::config::v1::{
@@ -10,6 +10,7 @@ use watchbell_model::digest_settings;
 use watchbell_runtime::auth::Principal;
 
 use super::{checked, existing, required};
+use crate::author::Writer;
 use crate::confirmations::{self, Listed};
 use crate::error::Result;
 use crate::service::Service;
@@ -31,12 +32,12 @@ pub(super) async fn get_recipients(
 
 pub(super) async fn update_recipients(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: UpdateComplianceRecipientsRequest,
 ) -> Result<UpdateComplianceRecipientsResponse> {
     let team = caller.team(&request.team_id)?;
-    let recipients = check::compliance_recipients(&request.recipients)?;
-    let change = service.change(team).await?;
+    let recipients = check::compliance_recipients(&request.recipients, "recipients")?;
+    let change = service.change(team, &caller).await?;
     let before = Listed::read(change.connection(), team).await?;
     let mut settings = teams::settings(change.connection(), team).await?;
     settings.compliance_recipients = recipients.join("\n");
@@ -61,12 +62,12 @@ pub(super) async fn get_digest(
 
 pub(super) async fn update_digest(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: UpdateDigestSettingsRequest,
 ) -> Result<UpdateDigestSettingsResponse> {
     let team = caller.team(&request.team_id)?;
     let update = required(request.settings, "settings")?;
-    let change = service.change(team).await?;
+    let change = service.change(team, &caller).await?;
     let mut row = teams::settings(change.connection(), team).await?;
     etag::check(&update.etag, row.digest_version, "digest settings", team)?;
     let merged = mask::merge(

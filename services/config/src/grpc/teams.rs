@@ -11,6 +11,7 @@ use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageRequest};
 
 use super::{PAGE, checked, required};
+use crate::author::Writer;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
@@ -47,7 +48,7 @@ pub(super) async fn get(
 
 pub(super) async fn create(
     service: &Service,
-    _caller: Principal,
+    caller: Writer,
     request: CreateTeamRequest,
 ) -> Result<CreateTeamResponse> {
     let draft = checked("team", check::team(&required(request.team, "team")?))?;
@@ -64,7 +65,7 @@ pub(super) async fn create(
         update_time: now,
     };
     let team = row.to_message()?;
-    let change = Change::begin_new(service.store(), id, now).await?;
+    let change = Change::begin_new(service.store(), id, now, (&caller).into()).await?;
     teams::insert(change.connection(), row).await?;
     service.finish(change, request.validate_only).await?;
     Ok(CreateTeamResponse { team: Some(team) })
@@ -72,12 +73,12 @@ pub(super) async fn create(
 
 pub(super) async fn update(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: UpdateTeamRequest,
 ) -> Result<UpdateTeamResponse> {
     let update = required(request.team, "team")?;
     let team = caller.team(&update.id)?;
-    let change = service.change(team).await?;
+    let change = service.change(team, &caller).await?;
     let mut row = teams::get(change.connection(), team).await?;
     etag::check(&update.etag, row.version, "team", team)?;
     let current = row.to_message()?;
@@ -95,11 +96,7 @@ pub(super) async fn update(
         }
         .into());
     }
-    row.display_name = draft.display_name;
-    row.plan = draft.plan.to_string();
-    row.time_zone = draft.time_zone;
-    row.version += 1;
-    row.update_time = change.now();
+    row.configure(draft, change.now());
     teams::update(change.connection(), &row).await?;
     service.finish(change, request.validate_only).await?;
     Ok(UpdateTeamResponse {
@@ -109,11 +106,11 @@ pub(super) async fn update(
 
 pub(super) async fn delete(
     service: &Service,
-    caller: Principal,
+    caller: Writer,
     request: DeleteTeamRequest,
 ) -> Result<DeleteTeamResponse> {
     let team = caller.team(&request.team_id)?;
-    let change = service.change(team).await?;
+    let change = service.change(team, &caller).await?;
     let row = teams::get(change.connection(), team).await?;
     etag::check(&request.etag, row.version, "team", team)?;
     teams::delete(change.connection(), team).await?;

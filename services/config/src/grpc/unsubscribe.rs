@@ -1,7 +1,8 @@
-//! The links in emails (RFC 8058). A token is its own proof: no caller is asked for. By a token mail only becomes less, or
-//! its own action is taken back, for a week and while nobody has changed the same since; everything else takes a
-//! login. A token of an address that is no longer the member's does nothing, and whoever follows it is told so. Doing
-//! something twice is doing it once, and a program that follows the link of somebody gone is told that all is well.
+//! The links in emails (RFC 8058). A token is its own proof: no caller is asked for. By a token mail only becomes
+//! less, or its own action is taken back, for a week and while nobody has changed the same since; everything else
+//! takes a login. A token of an address that is no longer the member's does nothing, and whoever follows it is told
+//! so. Doing something twice is doing it once, and a program that follows the link of somebody gone is told that all
+//! is well.
 
 use chrono::{DateTime, Utc};
 use prost::Message;
@@ -24,10 +25,10 @@ use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::departures::List;
-use crate::store::entities::{member, preference};
+use crate::store::entities::{channel, member, preference};
 use crate::store::{Resource, channels, departures, preferences, teams};
 
-/// What is asked of a link.
+/// The request of a link.
 enum Asked {
     /// To turn topics off, or to leave a list.
     Less,
@@ -41,7 +42,7 @@ enum Asked {
 struct Link<'a> {
     change: &'a Change,
     id: LinkId,
-    /// What the link did before this can no longer be taken back.
+    /// The instant before which the link's actions can no longer be undone.
     since: DateTime<Utc>,
 }
 
@@ -72,7 +73,7 @@ pub(super) async fn inspect(
             answer.preferences = resolved(connection, team, &row).await?;
             answer.member_id = member.to_string();
         } else if let Subscription::ChannelRecipient { channel, .. } = &subscription {
-            channels::get(connection, team, *channel).await?;
+            channel::Entity::get(connection, team, channel).await?;
         }
         answer.team_id = team.to_string();
         Ok(())
@@ -86,15 +87,21 @@ pub(super) async fn inspect(
 
 pub(super) async fn unsubscribe(
     service: &Service,
-    _caller: Anyone,
+    caller: Anyone,
     request: UnsubscribeRequest,
 ) -> Result<UnsubscribeResponse> {
     let what = verified(service, &request.token)?;
     let id = what.link_id();
+    let address = what.address().to_string();
     let Unsubscribe { team, subscription } = what;
     let asked = asked(&request, &subscription)?;
+    let member_id = match &subscription {
+        Subscription::Topic { member, .. } => member.to_string(),
+        Subscription::ChannelRecipient { .. } | Subscription::DigestRecipient { .. } => String::new(),
+    };
+    let author = caller.0.by_link(member_id, address);
     let done = async {
-        let change = service.change(team).await?;
+        let change = service.change(team, author).await?;
         let link = Link {
             since: change.now() - departures::UNDO,
             change: &change,
@@ -167,6 +174,7 @@ impl Link<'_> {
         let (connection, team) = (self.change.connection(), self.change.team());
         let row = member::Entity::get(connection, team, &member).await?;
         still_theirs(&row, address)?;
+        self.change.touch(member).await?;
         let said = preferences::of_member(connection, team, member).await?;
         let said_of = |topic: Topic| said.iter().find(|row| row.topic == topic.as_str());
         let mut changed = Vec::new();
@@ -249,7 +257,7 @@ impl Link<'_> {
         asked: &Asked,
     ) -> Result<UnsubscribeResponse> {
         let (connection, team) = (self.change.connection(), self.change.team());
-        let mut row = channels::get(connection, team, id).await?;
+        let mut row = channel::Entity::get(connection, team, &id).await?;
         let mut message = row.to_message(self.change.now())?;
         let mut changed = false;
         if let Some(Destination::Email(email)) = &mut message.destination {
@@ -260,9 +268,7 @@ impl Link<'_> {
         }
         if changed {
             let read = row.version;
-            row.configure(&message);
-            row.version += 1;
-            row.update_time = self.change.now();
+            row.configure(&message, self.change.now());
             channels::update_if(connection, &row, read).await?;
         }
         Ok(UnsubscribeResponse {
@@ -322,7 +328,7 @@ impl Link<'_> {
     }
 }
 
-/// Those words that ask for no more than is on now; every other is a violation.
+/// Preferences that ask for no more than is on now; every other is a violation.
 fn within(words: Vec<(Topic, Option<Word>)>, now: &[Preference]) -> Result<Vec<(Topic, Word)>> {
     let mut violations = Violations::new();
     let mut fewer = Vec::new();

@@ -20,7 +20,7 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// Slack's own words are short.
 const MAX_WORD: usize = 64;
 
-/// What the app was given: a webhook that posts to one channel.
+/// The grant of an installation: a webhook that posts to one channel.
 #[derive(Debug)]
 pub(crate) struct Grant {
     /// A secret.
@@ -29,7 +29,7 @@ pub(crate) struct Grant {
     pub(crate) channel: String,
     /// `C…`
     pub(crate) channel_id: String,
-    /// Where Slack lets one change or remove it.
+    /// Slack's page to change or remove it.
     pub(crate) configuration_url: String,
     /// The workspace's name.
     pub(crate) workspace: String,

@@ -11,7 +11,7 @@ use watchbell_model::ids::{MemberId, TeamId};
 use crate::error::Result;
 use crate::sealing::{Keyring, RowIdentity};
 
-/// How long a person may take at Slack.
+/// The time that a person may take at Slack.
 const LIFE: TimeDelta = TimeDelta::minutes(10);
 /// Longer than any state made here.
 const MAX_LEN: usize = 256;
@@ -19,9 +19,9 @@ const MAX_LEN: usize = 256;
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
-    /// Whose channel it will be.
+    /// The team that gets the channel.
     pub(crate) team: TeamId,
-    /// Who adds it, when somebody in particular does.
+    /// The member who adds it, if it is one.
     pub(crate) member: Option<MemberId>,
     /// The member's own token gave the permission when it began.
     pub(crate) permitted: bool,

@@ -4,6 +4,8 @@
 //! visible in their order, and a reader that has seen one never misses a smaller one. Configuration changes seldom
 //! enough to afford that.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
@@ -11,12 +13,16 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
+use tokio::sync::Mutex;
 use uuid::Uuid;
-use watchbell_model::ids::TeamId;
+use watchbell_contracts::config::v1::ConfigActor;
+use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_runtime::problem::Problem;
 use watchbell_store::Store;
 
 use super::entities::{change, feed, team};
+use super::history::{self, People, State};
+use crate::author::Author;
 use crate::error::{Error, Result};
 
 /// The one row of the feed's table.
@@ -28,13 +34,29 @@ pub(crate) struct Change {
     team: TeamId,
     revision: i64,
     now: DateTime<Utc>,
+    /// Absent for changes that are no team's.
+    author: Option<(Author, ConfigActor)>,
+    /// The team's entries before the change, with those of the members that it touches.
+    before: Mutex<Before>,
+}
+
+/// See [`Change::before`].
+#[derive(Default)]
+struct Before {
+    state: State,
+    people: BTreeSet<MemberId>,
 }
 
 // === impl Change ===
 
 impl Change {
     /// Begins to change a team that exists.
-    pub(crate) async fn begin(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<Self> {
+    pub(crate) async fn begin(
+        store: &Store,
+        team: TeamId,
+        now: DateTime<Utc>,
+        author: Author,
+    ) -> Result<Self> {
         let transaction = store.begin().await?;
         let raised = team::Entity::update_many()
             .col_expr(team::Column::Revision, Expr::col(team::Column::Revision).add(1))
@@ -51,21 +73,38 @@ impl Change {
             .one(&transaction)
             .await?;
         let revision = revision.ok_or_else(|| Error::corrupt("teams", "a team vanished under its lock"))?;
+        let state = State::read(&transaction, team, now, &People::Some(BTreeSet::new())).await?;
+        // Its name is read now: it may delete itself.
+        let actor = history::actor(&transaction, team, &author.actor).await?;
         Ok(Self {
             transaction,
             team,
             revision,
             now,
+            author: Some((author, actor)),
+            before: Mutex::new(Before {
+                state,
+                people: BTreeSet::new(),
+            }),
         })
     }
 
     /// Begins with a team that does not exist yet; its row must be inserted with revision 1.
-    pub(crate) async fn begin_new(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<Self> {
+    pub(crate) async fn begin_new(
+        store: &Store,
+        team: TeamId,
+        now: DateTime<Utc>,
+        author: Author,
+    ) -> Result<Self> {
+        let transaction = store.begin().await?;
+        let actor = history::actor(&transaction, team, &author.actor).await?;
         Ok(Self {
-            transaction: store.begin().await?,
+            transaction,
             team,
             revision: 1,
             now,
+            author: Some((author, actor)),
+            before: Mutex::default(),
         })
     }
 
@@ -76,22 +115,58 @@ impl Change {
             team: TeamId::from_uuid(Uuid::nil()),
             revision: 0,
             now,
+            author: None,
+            before: Mutex::default(),
         })
     }
 
-    /// Where to write.
+    /// The transaction to write in.
     pub(crate) fn connection(&self) -> &DatabaseTransaction {
         &self.transaction
     }
 
-    /// Whose change it is.
+    /// The team that changes.
     pub(crate) fn team(&self) -> TeamId {
         self.team
     }
 
-    /// When it happens.
+    /// The time of the change.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.now
+    }
+
+    /// The revision that the change makes.
+    pub(crate) fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// The author, and how it was called when the change began; none for changes that are no team's.
+    pub(crate) fn author(&self) -> Option<(&Author, &ConfigActor)> {
+        self.author.as_ref().map(|(author, actor)| (author, actor))
+    }
+
+    /// Says that a member, or what the member wants by email, is about to change: for the history, which looks at no others.
+    pub(crate) async fn touch(&self, member: MemberId) -> Result<()> {
+        let mut before = self.before.lock().await;
+        if before.people.insert(member) {
+            let people = People::Some([member].into());
+            before
+                .state
+                .add_people(&self.transaction, self.team, &people)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The team's entries before the change, with those of the members that it touches.
+    pub(crate) async fn before(&self) -> State {
+        self.before.lock().await.state.clone()
+    }
+
+    /// The same as they are now.
+    pub(crate) async fn state(&self) -> Result<State> {
+        let people = People::Some(self.before.lock().await.people.clone());
+        State::read(&self.transaction, self.team, self.now, &people).await
     }
 
     /// Rolls the change back.
@@ -141,13 +216,13 @@ impl change::Model {
         }
     }
 
-    /// Whose configuration changed; `None` when it is the platform's keys.
+    /// The team that changed; `None` stands for the platform's keys.
     pub(crate) fn team(&self) -> Option<TeamId> {
         (!self.team_id.is_nil()).then(|| TeamId::from_uuid(self.team_id))
     }
 }
 
-/// Where the feed ends.
+/// The end of the feed.
 pub(crate) async fn end_all_teams(connection: &impl ConnectionTrait) -> Result<Position> {
     let newest = change::Entity::find()
         .order_by_desc(change::Column::Cursor)

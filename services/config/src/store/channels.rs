@@ -5,8 +5,8 @@ use prost::Message;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 use watchbell_contracts::config::v1::channel::Destination;
@@ -14,13 +14,12 @@ use watchbell_contracts::config::v1::{Channel, ChannelHealth};
 use watchbell_model::ChannelKind;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{ChannelId, TeamId};
-use watchbell_runtime::problem::Problem;
-use watchbell_store::is_unique_violation;
 use watchbell_store::paging::{Page, PageRequest};
 
 use super::entities::channel;
-use super::{decode, parse};
-use crate::error::{Error, Result};
+use super::resource::{resource, taken};
+use super::{Resource, decode, parse};
+use crate::error::Result;
 use crate::etag;
 
 const TABLE: &str = "channels";
@@ -66,8 +65,33 @@ impl channel::Model {
         })
     }
 
-    /// Takes over what an admin configures from a message whose secrets have been taken out.
-    pub(crate) fn configure(&mut self, message: &Channel) {
+    /// A new channel, from a message whose secrets have been taken out and are still to be sealed.
+    pub(crate) fn new(team: TeamId, kind: ChannelKind, message: &Channel, now: DateTime<Utc>) -> Self {
+        let mut row = Self {
+            id: ChannelId::generate(now).as_uuid(),
+            team_id: team.as_uuid(),
+            kind: kind.to_string(),
+            display_name: String::new(),
+            paused: false,
+            is_default: false,
+            spec: Vec::new(),
+            secrets: Vec::new(),
+            rotation_end: None,
+            unhealthy: false,
+            health_message: String::new(),
+            health_epoch: 0,
+            health_time: None,
+            recover_parked: false,
+            version: 0,
+            create_time: now,
+            update_time: now,
+        };
+        row.configure(message, now);
+        row
+    }
+
+    /// Takes over what an admin configures, from a message whose secrets have been taken out.
+    pub(crate) fn configure(&mut self, message: &Channel, now: DateTime<Utc>) {
         self.display_name.clone_from(&message.display_name);
         self.paused = message.paused;
         let spec = Channel {
@@ -80,69 +104,57 @@ impl channel::Model {
             ..Channel::default()
         };
         self.spec = spec.encode_to_vec();
+        self.version += 1;
+        self.update_time = now;
+    }
+
+    /// Enables a channel that was unhealthy.
+    pub(crate) fn reenable(&mut self, recover_parked: bool, now: DateTime<Utc>) {
+        self.unhealthy = false;
+        self.health_message = String::new();
+        self.health_epoch += 1;
+        self.health_time = Some(now);
+        self.recover_parked = recover_parked;
     }
 }
 
-pub(crate) async fn get(
-    connection: &impl ConnectionTrait,
-    team: TeamId,
-    id: ChannelId,
-) -> Result<channel::Model> {
-    of_team(team)
-        .filter(channel::Column::Id.eq(id.as_uuid()))
-        .one(connection)
-        .await?
-        .ok_or_else(|| Problem::not_found("channel", id).into())
-}
+resource!(
+    "channel" in "channels": channel as Channel, at most 500,
+    by Id: ChannelId, in order of Id: Uuid,
+    |row, now| row.display_name, row.id, row.to_message(now), version row.version, bytes row.spec.len(),
+);
 
 pub(crate) async fn default_of_kind(
     connection: &impl ConnectionTrait,
     team: TeamId,
     kind: ChannelKind,
 ) -> Result<Option<channel::Model>> {
-    Ok(of_team(team)
+    Ok(channel::Entity::of_team(team)
         .filter(channel::Column::Kind.eq(kind.as_str()))
-        .filter(channel::Column::IsDefault.eq(true))
+        .filter(Expr::col(channel::Column::IsDefault))
         .one(connection)
         .await?)
 }
 
+/// A page of channels, of one kind if it is said which.
 pub(crate) async fn list(
     connection: &impl ConnectionTrait,
     team: TeamId,
     kind: Option<ChannelKind>,
     page: &PageRequest<Uuid>,
 ) -> Result<Page<channel::Model>> {
-    let mut query = of_team(team).limit(page.limit());
+    let mut rows = channel::Entity::of_team(team);
     if let Some(kind) = kind {
-        query = query.filter(channel::Column::Kind.eq(kind.as_str()));
+        rows = rows.filter(channel::Column::Kind.eq(kind.as_str()));
     }
-    if let Some(after) = page.after {
-        query = query.filter(channel::Column::Id.gt(after));
-    }
-    let rows = query.all(connection).await?;
-    page.within(rows.iter().map(|row| row.spec.len()))
-        .page(rows, |row| row.id)
-        .map_err(|err| Error::corrupt(TABLE, err))
-}
-
-pub(crate) async fn all(connection: &impl ConnectionTrait, team: TeamId) -> Result<Vec<channel::Model>> {
-    Ok(of_team(team).all(connection).await?)
-}
-
-pub(crate) async fn count(connection: &impl ConnectionTrait, team: TeamId) -> Result<u64> {
-    Ok(of_team(team).count(connection).await?)
+    channel::Entity::page(connection, rows, page).await
 }
 
 /// Inserts a channel under the team's lock; it becomes the default of its kind when there is none.
 pub(crate) async fn insert(connection: &impl ConnectionTrait, row: &mut channel::Model) -> Result<()> {
     let team = TeamId::from_uuid(row.team_id);
     row.is_default = default_of_kind(connection, team, row.kind()?).await?.is_none();
-    channel::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(connection)
-        .await
-        .map_err(|err| taken(err, row))?;
-    Ok(())
+    channel::Entity::add(connection, row).await
 }
 
 /// Writes the whole row if its version is still `read`; else says so.
@@ -151,7 +163,7 @@ pub(crate) async fn update_if(
     row: &channel::Model,
     read: i64,
 ) -> Result<bool> {
-    let version: Option<i64> = of_team(TeamId::from_uuid(row.team_id))
+    let version: Option<i64> = channel::Entity::of_team(TeamId::from_uuid(row.team_id))
         .select_only()
         .column(channel::Column::Version)
         .filter(channel::Column::Id.eq(row.id))
@@ -176,7 +188,7 @@ pub(crate) async fn update_if(
     }
     .update(connection)
     .await
-    .map_err(|err| taken(err, row))?;
+    .map_err(|err| taken::<channel::Entity>(err, row))?;
     Ok(true)
 }
 
@@ -209,7 +221,7 @@ pub(crate) async fn set_default(connection: &impl ConnectionTrait, row: &mut cha
         )
         .filter(channel::Column::TeamId.eq(row.team_id))
         .filter(channel::Column::Kind.eq(row.kind.as_str()))
-        .filter(channel::Column::IsDefault.eq(true))
+        .filter(Expr::col(channel::Column::IsDefault))
         .exec(connection)
         .await?;
     row.is_default = true;
@@ -234,7 +246,7 @@ pub(crate) async fn delete(connection: &impl ConnectionTrait, row: &channel::Mod
     if !row.is_default {
         return Ok(());
     }
-    let next = of_team(TeamId::from_uuid(row.team_id))
+    let next = channel::Entity::of_team(TeamId::from_uuid(row.team_id))
         .filter(channel::Column::Kind.eq(row.kind.as_str()))
         .one(connection)
         .await?;
@@ -281,21 +293,4 @@ pub(crate) async fn reseal(
         .exec(connection)
         .await?;
     Ok(())
-}
-
-fn of_team(team: TeamId) -> sea_orm::Select<channel::Entity> {
-    channel::Entity::find()
-        .filter(channel::Column::TeamId.eq(team.as_uuid()))
-        .order_by_asc(channel::Column::Id)
-}
-
-fn taken(err: sea_orm::DbErr, row: &channel::Model) -> Error {
-    if is_unique_violation(&err) {
-        return Problem::AlreadyExists {
-            resource: "channel",
-            name: row.display_name.clone(),
-        }
-        .into();
-    }
-    err.into()
 }

@@ -2,412 +2,309 @@
 //! `spec`: its message in protobuf, so that a field added to a contract needs no migration. Secrets are never part
 //! of a `spec`. A row's `version` counts its changes and is its etag.
 
-/// Tenants.
-pub(crate) mod team {
-    use sea_orm::entity::prelude::*;
+/// Writes the entity of a table, which has no relations that queries use, by the columns of its primary key and the
+/// others.
+macro_rules! table {
+    (
+        $(#[$doc:meta])*
+        $name:ident = $table:literal by [$( $(#[$key_doc:meta])* $key:ident: $key_type:ty ),+ $(,)?] {
+            $( $(#[$column_doc:meta])* $column:ident: $type:ty, )*
+        }
+    ) => {
+        $(#[$doc])*
+        pub(crate) mod $name {
+            use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "teams")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) id: Uuid,
-        pub(crate) display_name: String,
-        pub(crate) plan: String,
-        pub(crate) time_zone: String,
+            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+            #[sea_orm(table_name = $table)]
+            pub(crate) struct Model {
+                $(
+                    $(#[$key_doc])*
+                    #[sea_orm(primary_key, auto_increment = false)]
+                    pub(crate) $key: $key_type,
+                )+
+                $( $(#[$column_doc])* pub(crate) $column: $type, )*
+            }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub(crate) enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    };
+}
+
+table! {
+    /// Tenants.
+    team = "teams" by [id: Uuid] {
+        display_name: String,
+        plan: String,
+        time_zone: String,
         /// Counts every change of anything in the team; the snapshot's.
-        pub(crate) revision: i64,
-        pub(crate) version: i64,
-        pub(crate) create_time: DateTimeUtc,
-        pub(crate) update_time: DateTimeUtc,
+        revision: i64,
+        version: i64,
+        create_time: DateTimeUtc,
+        update_time: DateTimeUtc,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What a team sets for itself as a whole. A row is made when something is first set.
-pub(crate) mod team_settings {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "team_settings")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) team_id: Uuid,
+table! {
+    /// Settings of a team as a whole. A row is made when something is first set.
+    team_settings = "team_settings" by [team_id: Uuid] {
         /// Addresses separated by line feeds, which no address holds.
-        pub(crate) compliance_recipients: String,
+        compliance_recipients: String,
         /// `DigestSettings`.
-        pub(crate) digest: Vec<u8>,
-        pub(crate) digest_version: i64,
+        digest: Vec<u8>,
+        digest_version: i64,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Users of a team.
-pub(crate) mod member {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "members")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) id: Uuid,
-        pub(crate) team_id: Uuid,
-        pub(crate) email: String,
+table! {
+    /// Users of a team.
+    member = "members" by [id: Uuid] {
+        team_id: Uuid,
+        email: String,
         /// The address in lower case: unique in the team.
-        pub(crate) email_key: String,
-        pub(crate) display_name: String,
-        pub(crate) role: String,
-        pub(crate) slack_user_id: String,
-        pub(crate) permissions: String,
-        pub(crate) version: i64,
-        pub(crate) create_time: DateTimeUtc,
-        pub(crate) update_time: DateTimeUtc,
+        email_key: String,
+        display_name: String,
+        role: String,
+        slack_user_id: String,
+        permissions: String,
+        version: i64,
+        create_time: DateTimeUtc,
+        update_time: DateTimeUtc,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What members said themselves about topics; defaults have no row.
-pub(crate) mod preference {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "preferences")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) member_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) topic: String,
-        pub(crate) team_id: Uuid,
+table! {
+    /// Members' preferences; defaults have no row.
+    preference = "preferences" by [member_id: Uuid, topic: String] {
+        team_id: Uuid,
         /// The number of `PreferenceSetting`.
-        pub(crate) setting: i32,
-        pub(crate) severities: String,
-        /// What was here before an email's link changed it: a `Preference`, empty for the default.
-        pub(crate) before: Option<Vec<u8>>,
+        setting: i32,
+        severities: String,
+        /// The preference before an email's link changed it: a `Preference`, empty for the default.
+        before: Option<Vec<u8>>,
         /// The link that changed it, if the last change was by a link.
-        pub(crate) link_id: Option<String>,
-        /// When the link did.
-        pub(crate) link_time: Option<DateTimeUtc>,
+        link_id: Option<String>,
+        /// The time of the link's change.
+        link_time: Option<DateTimeUtc>,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Addresses that left a list of recipients by the link of an email, kept for as long as that can be undone.
-pub(crate) mod departure {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "departures")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) team_id: Uuid,
+table! {
+    /// Addresses that left a list of recipients by the link of an email, kept for as long as that can be undone.
+    departure = "departures" by [
+        team_id: Uuid,
         /// `chn_…`, or `digest`.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) list: String,
+        list: String,
         /// The address in lower case.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) address_key: String,
+        address_key: String,
+    ] {
         /// The version of the list's row as links left it: with any other change it is another one.
-        pub(crate) version: i64,
-        pub(crate) leave_time: DateTimeUtc,
+        version: i64,
+        leave_time: DateTimeUtc,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Keys to call with. Only their hashes are kept.
-pub(crate) mod api_key {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "api_keys")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) id: Uuid,
+table! {
+    /// Keys to call with. Only their hashes are kept.
+    api_key = "api_keys" by [id: Uuid] {
         /// None for a platform key.
-        pub(crate) team_id: Option<Uuid>,
-        pub(crate) display_name: String,
-        pub(crate) scopes: String,
-        pub(crate) key_sha256: Vec<u8>,
-        pub(crate) create_time: DateTimeUtc,
-        pub(crate) expire_time: Option<DateTimeUtc>,
+        team_id: Option<Uuid>,
+        display_name: String,
+        scopes: String,
+        key_sha256: Vec<u8>,
+        create_time: DateTimeUtc,
+        expire_time: Option<DateTimeUtc>,
+        /// `ConfigActor` of its maker.
+        creator: Option<Vec<u8>>,
+        last_use_time: Option<DateTimeUtc>,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Destinations.
-pub(crate) mod channel {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "channels")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) id: Uuid,
-        pub(crate) team_id: Uuid,
-        pub(crate) kind: String,
-        pub(crate) display_name: String,
-        pub(crate) paused: bool,
-        pub(crate) is_default: bool,
+table! {
+    /// Destinations.
+    channel = "channels" by [id: Uuid] {
+        team_id: Uuid,
+        kind: String,
+        display_name: String,
+        paused: bool,
+        is_default: bool,
         /// `Channel` without what has a column, and without secrets.
-        pub(crate) spec: Vec<u8>,
+        spec: Vec<u8>,
         /// `ChannelSecrets`, sealed.
-        pub(crate) secrets: Vec<u8>,
+        secrets: Vec<u8>,
         /// Until when a second, older signing secret signs.
-        pub(crate) rotation_end: Option<DateTimeUtc>,
+        rotation_end: Option<DateTimeUtc>,
         /// Whether the Dispatcher says that nothing gets through.
-        pub(crate) unhealthy: bool,
-        pub(crate) health_message: String,
-        pub(crate) health_epoch: i64,
-        /// When the Dispatcher last saw the health turn.
-        pub(crate) health_time: Option<DateTimeUtc>,
-        pub(crate) recover_parked: bool,
-        pub(crate) version: i64,
-        pub(crate) create_time: DateTimeUtc,
-        pub(crate) update_time: DateTimeUtc,
+        unhealthy: bool,
+        health_message: String,
+        health_epoch: i64,
+        /// The time of the last change of health that the Dispatcher saw.
+        health_time: Option<DateTimeUtc>,
+        recover_parked: bool,
+        version: i64,
+        create_time: DateTimeUtc,
+        update_time: DateTimeUtc,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Routing rules.
-pub(crate) mod rule {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "rules")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) id: Uuid,
-        pub(crate) team_id: Uuid,
+table! {
+    /// Routing rules.
+    rule = "rules" by [id: Uuid] {
+        team_id: Uuid,
         /// From 1, without gaps.
-        pub(crate) position: i32,
+        position: i32,
         /// `Rule` without what has a column.
-        pub(crate) spec: Vec<u8>,
-        pub(crate) version: i64,
-        pub(crate) create_time: DateTimeUtc,
-        pub(crate) update_time: DateTimeUtc,
+        spec: Vec<u8>,
+        version: i64,
+        create_time: DateTimeUtc,
+        update_time: DateTimeUtc,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Mention rules.
-pub(crate) mod mention_rule {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "mention_rules")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) id: Uuid,
-        pub(crate) team_id: Uuid,
+table! {
+    /// Mention rules.
+    mention_rule = "mention_rules" by [id: Uuid] {
+        team_id: Uuid,
         /// `MentionRule` without what has a column.
-        pub(crate) spec: Vec<u8>,
-        pub(crate) version: i64,
-        pub(crate) create_time: DateTimeUtc,
-        pub(crate) update_time: DateTimeUtc,
+        spec: Vec<u8>,
+        version: i64,
+        create_time: DateTimeUtc,
+        update_time: DateTimeUtc,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A team's own event types.
-pub(crate) mod event_type {
-    use sea_orm::entity::prelude::*;
+table! {
+    /// Silences.
+    silence = "silences" by [id: Uuid] {
+        team_id: Uuid,
+        /// `Silence` without what has a column.
+        spec: Vec<u8>,
+        start_time: DateTimeUtc,
+        end_time: DateTimeUtc,
+        create_time: DateTimeUtc,
+    }
+}
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "event_types")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) team_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) name: String,
+table! {
+    /// Sessions of members that keys made.
+    portal_session = "portal_sessions" by [token_sha256: Vec<u8>] {
+        team_id: Uuid,
+        member_id: Uuid,
+        /// The key that made it.
+        key_id: Uuid,
+        read_only: bool,
+        expire_time: DateTimeUtc,
+        create_time: DateTimeUtc,
+    }
+}
+
+table! {
+    /// A team's own event types.
+    event_type = "event_types" by [team_id: Uuid, name: String] {
         /// `EventType` without what has a column.
-        pub(crate) spec: Vec<u8>,
-        pub(crate) version: i64,
+        spec: Vec<u8>,
+        version: i64,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The change feed: which team's snapshot moved on to which revision, in the order of the commits.
-pub(crate) mod change {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "changes")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) cursor: i64,
+table! {
+    /// The change feed: which team's snapshot moved on to which revision, in the order of the commits.
+    change = "changes" by [cursor: i64] {
         /// No foreign key: the end of a team is a change, too.
-        pub(crate) team_id: Uuid,
-        pub(crate) revision: i64,
-        pub(crate) create_time: DateTimeUtc,
+        team_id: Uuid,
+        revision: i64,
+        create_time: DateTimeUtc,
         /// Random: tells this change from the one that has its cursor after a database was restored.
-        pub(crate) nonce: Option<Uuid>,
+        nonce: Option<Uuid>,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The one row that says where the change feed ends, and from where on it is kept.
-pub(crate) mod feed {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "feed")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) id: i32,
+table! {
+    /// The one row that says where the change feed ends, and from where on it is kept.
+    feed = "feed" by [id: i32] {
         /// The newest change's cursor.
-        pub(crate) head: i64,
+        head: i64,
         /// Changes up to this cursor are deleted.
-        pub(crate) pruned: i64,
+        pruned: i64,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// States of installations at Slack that have been used.
-pub(crate) mod slack_state {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "slack_states")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) nonce: Uuid,
-        pub(crate) team_id: Uuid,
-        /// When the state would have ended by itself.
-        pub(crate) expire_time: DateTimeUtc,
+table! {
+    /// States of installations at Slack that have been used.
+    slack_state = "slack_states" by [nonce: Uuid] {
+        team_id: Uuid,
+        /// The expiry of the state.
+        expire_time: DateTimeUtc,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What Owners are to be told, and whether they have been.
-pub(crate) mod owner_notice {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "owner_notices")]
-    pub(crate) struct Model {
+table! {
+    /// Notices to Owners, and whether they were sent.
+    owner_notice = "owner_notices" by [
         /// The event's id, made of what it tells: so nothing is told twice.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) id: String,
-        pub(crate) team_id: Uuid,
+        id: String,
+    ] {
+        team_id: Uuid,
         /// `watchbell.event.v1.Event`.
-        pub(crate) event: Vec<u8>,
-        pub(crate) told: bool,
-        pub(crate) create_time: DateTimeUtc,
+        event: Vec<u8>,
+        told: bool,
+        create_time: DateTimeUtc,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// How often an expression failed on a day.
-pub(crate) mod expression_failure {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "expression_failures")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) team_id: Uuid,
+table! {
+    /// The count of failures of an expression on a day.
+    expression_failure = "expression_failures" by [
+        team_id: Uuid,
         /// The id of the channel or rule, `rul_…`.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) owner: String,
+        owner: String,
         /// In UTC, `2026-11-26`.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) day: String,
+        day: String,
+    ] {
         /// The expression that failed: another one starts anew.
-        pub(crate) expression: String,
-        pub(crate) count: i64,
+        expression: String,
+        count: i64,
         /// Why it failed last, in words.
-        pub(crate) error: String,
-        pub(crate) last_time: DateTimeUtc,
+        error: String,
+        last_time: DateTimeUtc,
         /// Whether the Owners' notice of it is noted.
-        pub(crate) told: bool,
+        told: bool,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Recipients outside a team's domains, and whether they have confirmed that they want its emails.
-pub(crate) mod confirmation {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "confirmations")]
-    pub(crate) struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) team_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub(crate) address_key: String,
-        pub(crate) address: String,
+table! {
+    /// Recipients outside a team's domains, and whether they have confirmed that they want its emails.
+    confirmation = "confirmations" by [team_id: Uuid, address_key: String] {
+        address: String,
         /// The address without its tag, `ann@example.com` of `ann+1@example.com`.
-        pub(crate) mailbox: String,
+        mailbox: String,
         /// In the link: an older asking's link confirms nothing.
-        pub(crate) nonce: Uuid,
-        pub(crate) ask_time: DateTimeUtc,
-        pub(crate) confirm_time: Option<DateTimeUtc>,
-        pub(crate) sent_count: i32,
-        pub(crate) send_time: Option<DateTimeUtc>,
+        nonce: Uuid,
+        ask_time: DateTimeUtc,
+        confirm_time: Option<DateTimeUtc>,
+        sent_count: i32,
+        send_time: Option<DateTimeUtc>,
         /// Whether an email is still to be sent.
-        pub(crate) due: bool,
+        due: bool,
     }
+}
 
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(crate) enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
+table! {
+    /// Changes of teams' configurations that were kept.
+    config_history = "config_history" by [team_id: Uuid, revision: i64] {
+        change_time: DateTimeUtc,
+        /// The number of `ConfigActorKind`.
+        actor_kind: i32,
+        actor_id: String,
+        actor_name: String,
+        address: String,
+        method: String,
+        /// The changes in words, compressed; none in the first entry of a team that is older than its history.
+        changes: Option<Vec<u8>>,
+        /// The entries before and after, compressed.
+        difference: Option<Vec<u8>>,
+    }
 }

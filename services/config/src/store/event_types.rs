@@ -1,11 +1,13 @@
 //! A team's own event types. There are few, so they are read all at once.
 
 use prost::Message;
-use sea_orm::Value;
 use watchbell_contracts::config::v1::EventType;
+use watchbell_model::catalog::MAX_CUSTOM_TYPES;
+use watchbell_model::ids::TeamId;
 
+use super::decode;
 use super::entities::event_type;
-use super::{Resource, decode};
+use super::resource::resource;
 use crate::error::Result;
 use crate::etag;
 
@@ -21,31 +23,32 @@ impl event_type::Model {
         })
     }
 
-    pub(crate) fn configure(&mut self, message: &EventType) {
+    pub(crate) fn new(team: TeamId, message: &EventType) -> Self {
         let spec = EventType {
             name: String::new(),
             etag: String::new(),
             built_in: false,
             ..message.clone()
         };
-        self.spec = spec.encode_to_vec();
+        Self {
+            team_id: team.as_uuid(),
+            name: message.name.clone(),
+            spec: spec.encode_to_vec(),
+            version: 1,
+        }
+    }
+
+    /// Takes over what an admin configures.
+    pub(crate) fn configure(&mut self, message: &EventType) {
+        *self = Self {
+            version: self.version + 1,
+            ..Self::new(TeamId::from_uuid(self.team_id), message)
+        };
     }
 }
 
-impl Resource for event_type::Entity {
-    type Active = event_type::ActiveModel;
-    type Id = String;
-    const NAME: &'static str = "event type";
-    const TABLE: &'static str = "event_types";
-    const TEAM: event_type::Column = event_type::Column::TeamId;
-    const ID: event_type::Column = event_type::Column::Name;
-    const ORDER: event_type::Column = event_type::Column::Name;
-
-    fn value(id: &String) -> Value {
-        id.as_str().into()
-    }
-
-    fn label(row: &event_type::Model) -> String {
-        row.name.clone()
-    }
-}
+resource!(
+    "event type" in "event_types": event_type as EventType, at most MAX_CUSTOM_TYPES as u64,
+    by Name: String, in order of Name: String,
+    |row, _now| row.name, row.name.clone(), row.to_message(), version row.version, bytes row.spec.len(),
+);

@@ -1,7 +1,7 @@
-//! How often expressions failed, for each day.
+//! Counts of failures of expressions, by day.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -10,7 +10,7 @@ use watchbell_model::ids::TeamId;
 use super::entities::expression_failure::{Column, Entity, Model};
 use crate::error::Result;
 
-/// How many rows one statement writes.
+/// Rows that one statement writes.
 const CHUNK: usize = 200;
 
 /// Adds failures to those of their day. An expression that has changed since starts anew.
@@ -48,7 +48,7 @@ pub(crate) async fn untold_all_teams(connection: &impl ConnectionTrait, limit: u
     let teams: Vec<uuid::Uuid> = Entity::find()
         .select_only()
         .column(Column::TeamId)
-        .filter(Column::Told.eq(false))
+        .filter(Expr::col(Column::Told).not())
         .distinct()
         .limit(limit)
         .into_tuple()
@@ -57,11 +57,11 @@ pub(crate) async fn untold_all_teams(connection: &impl ConnectionTrait, limit: u
     Ok(teams.into_iter().map(TeamId::from_uuid).collect())
 }
 
-/// What a team's Owners are still to be told, the newest failure first.
+/// Failures that a team's Owners are still to be told of, the newest first.
 pub(crate) async fn untold(connection: &impl ConnectionTrait, team: TeamId) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::TeamId.eq(team.as_uuid()))
-        .filter(Column::Told.eq(false))
+        .filter(Expr::col(Column::Told).not())
         .order_by_desc(Column::LastTime)
         .order_by_asc(Column::Owner)
         .all(connection)

@@ -1,13 +1,16 @@
 //! Members.
 
-use sea_orm::Value;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
 use watchbell_contracts::config::v1::Member;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::member::Member as Checked;
 use watchbell_model::{Permission, Role};
 
 use super::entities::member;
-use super::{Resource, parse, split};
+use super::resource::resource;
+use super::{join, parse, split};
 use crate::error::Result;
 use crate::etag;
 
@@ -18,6 +21,32 @@ const TABLE: &str = "members";
 impl member::Model {
     pub(crate) fn member_id(&self) -> MemberId {
         MemberId::from_uuid(self.id)
+    }
+
+    pub(crate) fn new(team: TeamId, member: Checked, now: DateTime<Utc>) -> Self {
+        Self {
+            id: MemberId::generate(now).as_uuid(),
+            team_id: team.as_uuid(),
+            email_key: member.email.key(),
+            email: member.email.into(),
+            display_name: member.name,
+            role: member.role.to_string(),
+            slack_user_id: member.slack_user_id.map(String::from).unwrap_or_default(),
+            permissions: join(member.permissions),
+            version: 1,
+            create_time: now,
+            update_time: now,
+        }
+    }
+
+    /// Takes over what an admin configures.
+    pub(crate) fn configure(&mut self, member: Checked, now: DateTime<Utc>) {
+        *self = Self {
+            id: self.id,
+            version: self.version + 1,
+            create_time: self.create_time,
+            ..Self::new(TeamId::from_uuid(self.team_id), member, now)
+        };
     }
 
     pub(crate) fn role(&self) -> Result<Role> {
@@ -41,20 +70,8 @@ impl member::Model {
     }
 }
 
-impl Resource for member::Entity {
-    type Active = member::ActiveModel;
-    type Id = MemberId;
-    const NAME: &'static str = "member";
-    const TABLE: &'static str = "members";
-    const TEAM: member::Column = member::Column::TeamId;
-    const ID: member::Column = member::Column::Id;
-    const ORDER: member::Column = member::Column::Id;
-
-    fn value(id: &MemberId) -> Value {
-        id.as_uuid().into()
-    }
-
-    fn label(row: &member::Model) -> String {
-        row.email.clone()
-    }
-}
+resource!(
+    "member" in "members": member as Member, at most 5_000,
+    by Id: MemberId, in order of Id: Uuid,
+    |row, _now| row.email, row.id, row.to_message(), version row.version,
+);

@@ -5,6 +5,7 @@ use sea_orm_migration::schema::{
     big_integer, binary, binary_null, boolean, integer, string, string_null, text, timestamp_with_time_zone,
     timestamp_with_time_zone_null, uuid, uuid_null,
 };
+use sea_orm_migration::sea_orm::DbBackend;
 
 /// Config's migrations.
 #[derive(Debug)]
@@ -19,6 +20,10 @@ impl MigratorTrait for Migrator {
             Box::new(Links),
             Box::new(ExpressionFailures),
             Box::new(Confirmations),
+            Box::new(WaitingByTeam),
+            Box::new(Silences),
+            Box::new(History),
+            Box::new(PortalSessions),
         ]
     }
 }
@@ -217,6 +222,165 @@ impl MigrationTrait for Confirmations {
             "CREATE INDEX confirmations_due ON confirmations (ask_time) WHERE due",
             "CREATE INDEX confirmations_by_mailbox ON confirmations (mailbox, send_time)",
             "CREATE INDEX confirmations_stale ON confirmations (ask_time) WHERE confirm_time IS NULL",
+        ] {
+            connection.execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Indexes of what waits to be sent, by team.
+struct WaitingByTeam;
+
+impl MigrationName for WaitingByTeam {
+    fn name(&self) -> &'static str {
+        "m0007_waiting_by_team"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for WaitingByTeam {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        for sql in [
+            "CREATE INDEX confirmations_due_by_team ON confirmations (team_id, address_key) WHERE due",
+            "CREATE INDEX confirmations_unconfirmed ON confirmations (team_id, address_key) WHERE confirm_time IS NULL",
+            "CREATE INDEX owner_notices_untold_by_team ON owner_notices (team_id, create_time) WHERE NOT told",
+        ] {
+            connection.execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Silences.
+struct Silences;
+
+impl MigrationName for Silences {
+    fn name(&self) -> &'static str {
+        "m0008_silences"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Silences {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let silences = Table::create()
+            .table("silences")
+            .col(uuid("id").primary_key())
+            .col(uuid("team_id"))
+            .col(binary("spec"))
+            .col(timestamp_with_time_zone("start_time"))
+            .col(timestamp_with_time_zone("end_time"))
+            .col(timestamp_with_time_zone("create_time"))
+            .foreign_key(&mut of_team("silences"))
+            .take();
+        manager.create_table(silences).await?;
+        let connection = manager.get_connection();
+        for sql in [
+            "CREATE INDEX silences_by_team ON silences (team_id, id)",
+            "CREATE INDEX silences_by_end ON silences (end_time)",
+        ] {
+            connection.execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The history of configurations, which begins now for the teams that there are; makers and last uses of keys.
+struct History;
+
+impl MigrationName for History {
+    fn name(&self) -> &'static str {
+        "m0009_history"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for History {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let history = Table::create()
+            .table("config_history")
+            .col(uuid("team_id"))
+            .col(big_integer("revision"))
+            .col(timestamp_with_time_zone("change_time"))
+            .col(integer("actor_kind"))
+            .col(string("actor_id"))
+            .col(string("actor_name"))
+            .col(string("address"))
+            .col(string("method"))
+            .col(binary_null("changes"))
+            .col(binary_null("difference"))
+            .primary_key(Index::create().col("team_id").col("revision"))
+            .foreign_key(&mut of_team("config_history"))
+            .take();
+        manager.create_table(history).await?;
+        // One column a statement: SQLite takes no more.
+        for column in [
+            binary_null("creator"),
+            timestamp_with_time_zone_null("last_use_time"),
+        ] {
+            let table = Table::alter().table("api_keys").add_column(column).take();
+            manager.alter_table(table).await?;
+        }
+        let now = match manager.get_database_backend() {
+            DbBackend::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+            _ => "now()",
+        };
+        let connection = manager.get_connection();
+        for sql in [
+            "CREATE INDEX config_history_by_time ON config_history (change_time)".to_owned(),
+            format!(
+                "INSERT INTO config_history
+                    (team_id, revision, change_time, actor_kind, actor_id, actor_name, address, method)
+                SELECT id, revision, {now}, 4, '', '', '', 'Upgrade' FROM teams"
+            ),
+        ] {
+            connection.execute_unprepared(&sql).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Sessions of members that keys made.
+struct PortalSessions;
+
+impl MigrationName for PortalSessions {
+    fn name(&self) -> &'static str {
+        "m0010_portal_sessions"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for PortalSessions {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let goes_with = |column: &'static str, table: &'static str| {
+            ForeignKey::create()
+                .from("portal_sessions", column)
+                .to(table, "id")
+                .on_delete(ForeignKeyAction::Cascade)
+                .take()
+        };
+        let sessions = Table::create()
+            .table("portal_sessions")
+            .col(binary("token_sha256").primary_key())
+            .col(uuid("team_id"))
+            .col(uuid("member_id"))
+            .col(uuid("key_id"))
+            .col(boolean("read_only"))
+            .col(timestamp_with_time_zone("expire_time"))
+            .col(timestamp_with_time_zone("create_time"))
+            .foreign_key(&mut of_team("portal_sessions"))
+            .foreign_key(&mut goes_with("member_id", "members"))
+            .foreign_key(&mut goes_with("key_id", "api_keys"))
+            .take();
+        manager.create_table(sessions).await?;
+        let connection = manager.get_connection();
+        for sql in [
+            "CREATE INDEX portal_sessions_by_team ON portal_sessions (team_id, expire_time)",
+            "CREATE INDEX portal_sessions_by_member ON portal_sessions (member_id)",
+            "CREATE INDEX portal_sessions_by_key ON portal_sessions (key_id)",
+            "CREATE INDEX portal_sessions_by_end ON portal_sessions (expire_time)",
         ] {
             connection.execute_unprepared(sql).await?;
         }

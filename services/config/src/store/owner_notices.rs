@@ -1,10 +1,11 @@
-//! What Owners are to be told, until they have been.
+//! Notices to Owners, until they are sent.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 use watchbell_model::ids::TeamId;
 
 use super::entities::{api_key, channel, owner_notice};
@@ -17,7 +18,7 @@ pub(crate) async fn insert(connection: &impl ConnectionTrait, row: owner_notice:
     Ok(())
 }
 
-/// Those of the ids that have been noted.
+/// The ids that have been noted already.
 pub(crate) async fn noted_all_teams(
     connection: &impl ConnectionTrait,
     ids: &[String],
@@ -31,13 +32,29 @@ pub(crate) async fn noted_all_teams(
         .await?)
 }
 
-/// What nobody has been told yet, oldest first.
-pub(crate) async fn untold_all_teams(
+/// The teams that have notices that are still to be sent.
+pub(crate) async fn untold_all_teams(connection: &impl ConnectionTrait) -> Result<Vec<TeamId>> {
+    // Not compared with a parameter, for which no partial index serves.
+    let teams: Vec<Uuid> = owner_notice::Entity::find()
+        .select_only()
+        .column(owner_notice::Column::TeamId)
+        .filter(Expr::col(owner_notice::Column::Told).not())
+        .distinct()
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(teams.into_iter().map(TeamId::from_uuid).collect())
+}
+
+/// A team's notices that are still to be sent, the oldest first.
+pub(crate) async fn untold(
     connection: &impl ConnectionTrait,
+    team: TeamId,
     limit: u64,
 ) -> Result<Vec<owner_notice::Model>> {
     Ok(owner_notice::Entity::find()
-        .filter(owner_notice::Column::Told.eq(false))
+        .filter(owner_notice::Column::TeamId.eq(team.as_uuid()))
+        .filter(Expr::col(owner_notice::Column::Told).not())
         .order_by_asc(owner_notice::Column::CreateTime)
         .order_by_asc(owner_notice::Column::Id)
         .limit(limit)

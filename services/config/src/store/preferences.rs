@@ -1,4 +1,4 @@
-//! What members said about topics.
+//! Members' preferences.
 
 use chrono::{DateTime, Utc};
 use prost::Message as _;
@@ -77,7 +77,7 @@ impl preference::Model {
     }
 }
 
-/// What one member said.
+/// The preferences of one member.
 pub(crate) async fn of_member(
     connection: &impl ConnectionTrait,
     team: TeamId,
@@ -89,7 +89,7 @@ pub(crate) async fn of_member(
         .await?)
 }
 
-/// What all members of a team said.
+/// The preferences of all members of a team.
 pub(crate) async fn all(connection: &impl ConnectionTrait, team: TeamId) -> Result<Vec<preference::Model>> {
     Ok(of_team(team).all(connection).await?)
 }

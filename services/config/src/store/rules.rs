@@ -1,14 +1,17 @@
 //! Rules in their order, and mention rules.
 
+use chrono::{DateTime, Utc};
 use prost::Message;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, Value};
+use sea_orm::{ActiveModelTrait, ConnectionTrait};
+use uuid::Uuid;
 use watchbell_contracts::config::v1::{MentionRule, Rule};
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{MentionRuleId, RuleId, TeamId};
 
+use super::decode;
 use super::entities::{mention_rule, rule};
-use super::{Resource, decode};
+use super::resource::resource;
 use crate::error::Result;
 use crate::etag;
 
@@ -31,41 +34,44 @@ impl rule::Model {
         })
     }
 
-    /// Takes over what an admin configures. The place in the order is not part of it.
-    pub(crate) fn configure(&mut self, message: &Rule) {
+    pub(crate) fn new(team: TeamId, message: &Rule, now: DateTime<Utc>) -> Self {
         let spec = Rule {
             display_name: message.display_name.clone(),
             paused: message.paused,
             r#match: message.r#match.clone(),
             action: message.action.clone(),
             continues: message.continues,
+            repeat: message.repeat,
             ..Rule::default()
         };
-        self.spec = spec.encode_to_vec();
+        Self {
+            id: RuleId::generate(now).as_uuid(),
+            team_id: team.as_uuid(),
+            position: 0,
+            spec: spec.encode_to_vec(),
+            version: 1,
+            create_time: now,
+            update_time: now,
+        }
+    }
+
+    /// Takes over what an admin configures. The place in the order is not part of it.
+    pub(crate) fn configure(&mut self, message: &Rule, now: DateTime<Utc>) {
+        *self = Self {
+            id: self.id,
+            position: self.position,
+            version: self.version + 1,
+            create_time: self.create_time,
+            ..Self::new(TeamId::from_uuid(self.team_id), message, now)
+        };
     }
 }
 
-impl Resource for rule::Entity {
-    type Active = rule::ActiveModel;
-    type Id = RuleId;
-    const NAME: &'static str = "rule";
-    const TABLE: &'static str = "rules";
-    const TEAM: rule::Column = rule::Column::TeamId;
-    const ID: rule::Column = rule::Column::Id;
-    const ORDER: rule::Column = rule::Column::Position;
-
-    fn value(id: &RuleId) -> Value {
-        id.as_uuid().into()
-    }
-
-    fn label(row: &rule::Model) -> String {
-        row.id.to_string()
-    }
-
-    fn bytes(row: &rule::Model) -> usize {
-        row.spec.len()
-    }
-}
+resource!(
+    "rule" in "rules": rule as Rule, at most 500,
+    by Id: RuleId, in order of Position: i32,
+    |row, _now| row.id, row.position, row.to_message(), version row.version, bytes row.spec.len(),
+);
 
 /// Gives rules the positions from 1 in the order in which they stand; writes only those that moved.
 pub(crate) async fn renumber(connection: &impl ConnectionTrait, rules: &mut [rule::Model]) -> Result<()> {
@@ -102,35 +108,36 @@ impl mention_rule::Model {
         })
     }
 
-    pub(crate) fn configure(&mut self, message: &MentionRule) {
+    pub(crate) fn new(team: TeamId, message: &MentionRule, now: DateTime<Utc>) -> Self {
         let spec = MentionRule {
             types: message.types.clone(),
             severities: message.severities.clone(),
             mentions: message.mentions.clone(),
             ..MentionRule::default()
         };
-        self.spec = spec.encode_to_vec();
+        Self {
+            id: MentionRuleId::generate(now).as_uuid(),
+            team_id: team.as_uuid(),
+            spec: spec.encode_to_vec(),
+            version: 1,
+            create_time: now,
+            update_time: now,
+        }
+    }
+
+    /// Takes over what an admin configures.
+    pub(crate) fn configure(&mut self, message: &MentionRule, now: DateTime<Utc>) {
+        *self = Self {
+            id: self.id,
+            version: self.version + 1,
+            create_time: self.create_time,
+            ..Self::new(TeamId::from_uuid(self.team_id), message, now)
+        };
     }
 }
 
-impl Resource for mention_rule::Entity {
-    type Active = mention_rule::ActiveModel;
-    type Id = MentionRuleId;
-    const NAME: &'static str = "mention rule";
-    const TABLE: &'static str = "mention_rules";
-    const TEAM: mention_rule::Column = mention_rule::Column::TeamId;
-    const ID: mention_rule::Column = mention_rule::Column::Id;
-    const ORDER: mention_rule::Column = mention_rule::Column::Id;
-
-    fn value(id: &MentionRuleId) -> Value {
-        id.as_uuid().into()
-    }
-
-    fn label(row: &mention_rule::Model) -> String {
-        row.id.to_string()
-    }
-
-    fn bytes(row: &mention_rule::Model) -> usize {
-        row.spec.len()
-    }
-}
+resource!(
+    "mention rule" in "mention_rules": mention_rule as MentionRule, at most 200,
+    by Id: MentionRuleId, in order of Id: Uuid,
+    |row, _now| row.id, row.id, row.to_message(), version row.version, bytes row.spec.len(),
+);

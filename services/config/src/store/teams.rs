@@ -1,5 +1,6 @@
 //! Teams and what they set as a whole.
 
+use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -16,6 +17,7 @@ use watchbell_store::paging::{Page, PageRequest};
 
 use super::entities::{team, team_settings};
 use super::parse;
+use crate::check::TeamDraft;
 use crate::error::{Error, Result};
 use crate::etag;
 
@@ -26,6 +28,15 @@ const TABLE: &str = "teams";
 impl team::Model {
     pub(crate) fn team_id(&self) -> TeamId {
         TeamId::from_uuid(self.id)
+    }
+
+    /// Takes over what an admin configures.
+    pub(crate) fn configure(&mut self, draft: TeamDraft, now: DateTime<Utc>) {
+        self.display_name = draft.display_name;
+        self.plan = draft.plan.to_string();
+        self.time_zone = draft.time_zone;
+        self.version += 1;
+        self.update_time = now;
     }
 
     pub(crate) fn to_message(&self) -> Result<Team> {
@@ -41,9 +52,13 @@ impl team::Model {
     }
 }
 
+/// The team, which may be gone.
+pub(crate) async fn find(connection: &impl ConnectionTrait, id: TeamId) -> Result<Option<team::Model>> {
+    Ok(team::Entity::find_by_id(id.as_uuid()).one(connection).await?)
+}
+
 pub(crate) async fn get(connection: &impl ConnectionTrait, id: TeamId) -> Result<team::Model> {
-    team::Entity::find_by_id(id.as_uuid())
-        .one(connection)
+    find(connection, id)
         .await?
         .ok_or_else(|| Problem::not_found("team", id).into())
 }

@@ -8,8 +8,8 @@ use watchbell_contracts::api::{ChannelApi, PreferenceApi, RoutingApi, SnapshotAp
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::config::v1::{
-    ApplyTeamConfigRequest, Channel, ConfirmRecipientRequest, EmailDestination, ExportTeamConfigRequest,
-    GetChannelRequest, GetIntegrationStatusRequest, GetTeamSnapshotRequest,
+    ApplyTeamConfigRequest, Channel, ConfigActorKind, ConfirmRecipientRequest, EmailDestination,
+    ExportTeamConfigRequest, GetChannelRequest, GetIntegrationStatusRequest, GetTeamSnapshotRequest,
     InspectRecipientConfirmationRequest, InspectRecipientConfirmationResponse, ListOptOutsRequest,
     ResendRecipientConfirmationRequest, ResendRecipientConfirmationResponse, ResolveChannelRequest,
     ResolveDraftChannelRequest, Role, TeamSnapshot, UpdateChannelRequest, UpdateComplianceRecipientsRequest,
@@ -20,11 +20,13 @@ use watchbell_egress::EgressPolicy;
 use watchbell_model::confirmation::Confirmation;
 use watchbell_model::ids::TeamId;
 use watchbell_model::secret::Secret;
+use watchbell_model::shard::ShardId;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::{Store, store_tests};
 
 use crate::dispatcher::DispatcherStandIn;
+use crate::history::newest_change;
 use crate::support::{Config, UNSUBSCRIBE_KEY, of_team};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -58,6 +60,19 @@ impl Stage {
     async fn channel(&self, recipients: &[&str]) -> Channel {
         let made = self.config.create(self.team, email(recipients)).await;
         made.unwrap().channel.unwrap()
+    }
+
+    /// A new team, whose shard has none of these.
+    async fn team_on_another_shard(&self, others: &[TeamId]) -> TeamId {
+        loop {
+            let team = self.config.team().await;
+            if others
+                .iter()
+                .all(|other| ShardId::of(*other) != ShardId::of(team))
+            {
+                return team;
+            }
+        }
     }
 
     async fn tick(&self) -> u64 {
@@ -214,6 +229,8 @@ store_tests! {
         assert_eq!(found.masked_address, "s***@elsewhere.example");
         assert_eq!(stage.snapshot().await.revision, before, "looking changes nothing");
         assert!(stage.confirm(&token).await && stage.confirm(&token).await, "twice is once");
+        let newest = newest_change(&stage.config, stage.team).await;
+        assert_eq!((newest.method.as_str(), newest.actor.unwrap().kind()), ("ConfirmRecipient", ConfigActorKind::EmailLink));
         assert_eq!(stage.sent_to(&channel).await, ["bob@acme.example", STRANGER]);
         assert!(stage.unconfirmed(&channel).await.is_empty());
         assert!(stage.inspect(&token).await.confirmed);
@@ -302,6 +319,35 @@ store_tests! {
         assert_eq!(stage.tick().await, 5 + 1, "five a day to one mailbox, and the other one");
         assert_eq!(stage.asked().1.address.as_str(), BEHIND);
         assert_eq!(stage.tick().await, 0);
+    }
+
+    async fn teams_take_turns_and_none_stops_or_floods_the_others(store: Store) {
+        let stage = Stage::new(&store).await;
+        let name = |list: usize, number: usize| format!("r{number}@list{list}.example");
+        for list in 0..2 {
+            let names: Vec<_> = (0..40).map(|number| name(list, number)).collect();
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let channel = Channel { display_name: format!("list {list}"), ..email(&names) };
+            stage.config.create(stage.team, channel).await.unwrap();
+        }
+        let small = stage.team_on_another_shard(&[stage.team]).await;
+        let exhausted = stage.team_on_another_shard(&[stage.team, small]).await;
+        let away = stage.team_on_another_shard(&[stage.team, small, exhausted]).await;
+        for team in [small, exhausted, away] {
+            let strangers: Vec<_> = (0..3).map(|number| format!("s{number}@{}.example", team.as_uuid())).collect();
+            let strangers: Vec<_> = strangers.iter().map(String::as_str).collect();
+            let channel = Channel { display_name: "strangers".to_owned(), ..email(&strangers) };
+            stage.config.create(team, channel).await.unwrap();
+        }
+        stage.dispatcher.refuse(exhausted, Code::ResourceExhausted);
+        stage.dispatcher.refuse(away, Code::Unavailable);
+        assert_eq!(stage.tick().await, 80 + 3);
+        for team in [exhausted, away] {
+            assert_eq!(stage.dispatcher.refusals(team), 1, "tried once in a run");
+        }
+        let taken = stage.dispatcher.taken();
+        let last = taken.iter().rposition(|request| request.team_id == small.to_string());
+        assert!(last.unwrap() < 23, "behind one turn of the large team at most: {last:?}");
     }
 
     async fn nothing_is_asked_for_an_attempt_that_is_not_kept(store: Store) {

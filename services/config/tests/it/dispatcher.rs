@@ -1,15 +1,18 @@
 //! A Dispatcher as far as Config knows it: says how channels fare, and takes events each once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use parking_lot::Mutex;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, DispatcherApi, boxed};
 use watchbell_contracts::dispatcher::v1::*;
+use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::to_message;
 
 use crate::support::Config;
 
@@ -23,6 +26,11 @@ pub(crate) struct DispatcherStandIn(Arc<State>);
 struct State {
     stats: Mutex<Vec<ChannelStats>>,
     taken: Mutex<Vec<SubmitRequest>>,
+    events: Mutex<Vec<AcceptedEvent>>,
+    /// Codes with which a team's submissions are refused.
+    refused: Mutex<HashMap<String, Code>>,
+    /// The team of each submission that was refused.
+    refusals: Mutex<Vec<String>>,
     away: AtomicBool,
 }
 
@@ -40,8 +48,26 @@ impl DispatcherStandIn {
         *self.0.stats.lock() = stats;
     }
 
+    pub(crate) fn accepted(&self, events: Vec<AcceptedEvent>) {
+        *self.0.events.lock() = events;
+    }
+
     pub(crate) fn away(&self, away: bool) {
         self.0.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Refuses what is submitted for a team from now on.
+    pub(crate) fn refuse(&self, team: TeamId, code: Code) {
+        self.0.refused.lock().insert(team.to_string(), code);
+    }
+
+    /// How often a team was refused.
+    pub(crate) fn refusals(&self, team: TeamId) -> usize {
+        let refusals = self.0.refusals.lock();
+        refusals
+            .iter()
+            .filter(|refused| **refused == team.to_string())
+            .count()
     }
 
     /// What was submitted, duplicates left out.
@@ -58,6 +84,13 @@ impl DispatcherStandIn {
     }
 
     fn take(&self, request: SubmitRequest) -> SubmitResponse {
+        if let Some(code) = self.0.refused.lock().get(&request.team_id) {
+            self.0.refusals.lock().push(request.team_id);
+            return SubmitResponse {
+                error: Some(to_message(&Status::new(*code, "not now"))),
+                ..SubmitResponse::default()
+            };
+        }
         let mut taken = self.0.taken.lock();
         let id = |request: &SubmitRequest| request.event.as_ref().map(|event| event.id.clone());
         let duplicate = taken.iter().any(|other| id(other) == id(&request));
@@ -73,10 +106,6 @@ impl DispatcherStandIn {
     }
 }
 
-fn absent<T>() -> Answer<T> {
-    Err(Status::unimplemented("not needed here"))
-}
-
 #[async_trait]
 impl DispatcherApi for DispatcherStandIn {
     async fn submit(&self, request: Request<BoxStream<SubmitRequest>>) -> Answer<BoxStream<SubmitResponse>> {
@@ -86,6 +115,16 @@ impl DispatcherApi for DispatcherStandIn {
         Ok(Response::new(boxed(answers)))
     }
 
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
+        self.check(request.extensions().get())?;
+        assert!(request.get_ref().page_size > 0 && request.get_ref().accept_start_time.is_some());
+        let events = self.0.events.lock().clone();
+        Ok(Response::new(ListEventsResponse {
+            events,
+            ..ListEventsResponse::default()
+        }))
+    }
+
     async fn get_channel_stats(
         &self,
         request: Request<GetChannelStatsRequest>,
@@ -93,44 +132,5 @@ impl DispatcherApi for DispatcherStandIn {
         self.check(request.extensions().get())?;
         let channels = self.0.stats.lock().clone();
         Ok(Response::new(GetChannelStatsResponse { channels }))
-    }
-
-    async fn send_test(&self, _: Request<SendTestRequest>) -> Answer<SendTestResponse> {
-        absent()
-    }
-
-    async fn list_deliveries(&self, _: Request<ListDeliveriesRequest>) -> Answer<ListDeliveriesResponse> {
-        absent()
-    }
-
-    async fn get_delivery(&self, _: Request<GetDeliveryRequest>) -> Answer<GetDeliveryResponse> {
-        absent()
-    }
-
-    async fn replay(&self, _: Request<ReplayRequest>) -> Answer<ReplayResponse> {
-        absent()
-    }
-
-    async fn recover(&self, _: Request<RecoverRequest>) -> Answer<RecoverResponse> {
-        absent()
-    }
-
-    async fn cancel_delivery(&self, _: Request<CancelDeliveryRequest>) -> Answer<CancelDeliveryResponse> {
-        absent()
-    }
-
-    async fn list_events(&self, _: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
-        absent()
-    }
-
-    async fn get_event(&self, _: Request<GetEventRequest>) -> Answer<GetEventResponse> {
-        absent()
-    }
-
-    async fn watch_deliveries(
-        &self,
-        _: Request<WatchDeliveriesRequest>,
-    ) -> Answer<BoxStream<WatchDeliveriesResponse>> {
-        absent()
     }
 }

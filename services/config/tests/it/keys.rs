@@ -5,13 +5,15 @@ use std::time::Duration;
 use tonic::{Code, Request};
 use watchbell_config::{Migrator, keys};
 use watchbell_contracts::api::{SnapshotApi, TeamApi};
+use watchbell_contracts::config::v1::get_self_response::Principal as SelfPrincipal;
 use watchbell_contracts::config::v1::{
-    ApiKey, AuthenticateRequest, CreateApiKeyRequest, DeleteApiKeyRequest, ListApiKeysRequest, Scope as Wire,
+    ApiKey, AuthenticateRequest, CreateApiKeyRequest, DeleteApiKeyRequest, GetSelfRequest,
+    ListApiKeysRequest, Scope as Wire,
 };
 use watchbell_model::Role;
 use watchbell_model::clock::Clock;
 use watchbell_model::convert::timestamp;
-use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::ids::{KeyId, MemberId, TeamId};
 use watchbell_model::secret::Secret;
 use watchbell_runtime::auth::{Principal, Scope, hash_key, internal_request};
 use watchbell_store::store_tests;
@@ -62,6 +64,59 @@ async fn made(config: &Config, team: TeamId, scope: Wire) -> Principal {
 store_tests! {
     migrator = Migrator;
 
+    async fn every_caller_learns_who_it_is_and_what_it_may_do(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let ask = async |principal| {
+            config.service.get_self(by(GetSelfRequest {}, principal)).await.map(tonic::Response::into_inner)
+        };
+        let key = made(&config, team, Wire::ConfigWrite).await;
+        let said = ask(key).await.unwrap();
+        assert_eq!(said.team_id, team.to_string());
+        assert_eq!(said.scopes, [i32::from(Wire::ConfigRead), Wire::ConfigWrite.into()], "what is implied, too");
+        assert!(said.administers && said.expire_time.is_none());
+        let Some(SelfPrincipal::ApiKey(row)) = said.principal else { panic!("it is a key") };
+        assert_eq!(row.display_name, "ci");
+        let emitter = ask(made(&config, team, Wire::Emit).await).await.unwrap();
+        assert!(!emitter.administers);
+        assert_eq!(emitter.scopes, [i32::from(Wire::Emit)]);
+
+        let ann: MemberId =
+            config.member(team, "ann@acme.example", watchbell_contracts::config::v1::Role::Member).await.id.parse().unwrap();
+        let person = Principal::Member {
+            member_id: ann,
+            team_id: team,
+            role: Role::Member,
+            manages_integrations: false,
+            session: None,
+        };
+        let said = ask(person).await.unwrap();
+        assert_eq!(
+            said.scopes,
+            [i32::from(Wire::ConfigRead), Wire::DeliveriesRead.into(), Wire::Inbox.into()]
+        );
+        assert!(!said.administers);
+        let Some(SelfPrincipal::Member(row)) = said.principal else { panic!("it is a member") };
+        assert_eq!((row.id, row.email), (ann.to_string(), "ann@acme.example".to_owned()));
+
+        let gone = Principal::ApiKey {
+            key_id: KeyId::generate(config.clock.now()),
+            team_id: Some(team),
+            scopes: [Scope::Emit].into_iter().collect(),
+        };
+        assert_eq!(ask(gone).await.unwrap_err().code(), Code::Unauthenticated);
+        let left = Principal::Member {
+            member_id: MemberId::generate(config.clock.now()),
+            team_id: team,
+            role: Role::Owner,
+            manages_integrations: true,
+            session: None,
+        };
+        assert_eq!(ask(left).await.unwrap_err().code(), Code::Unauthenticated);
+        let service = ask(Principal::Service).await.unwrap();
+        assert_eq!((service.principal, service.team_id.as_str(), service.scopes.len()), (None, "", 7));
+    }
+
     async fn the_first_key_is_made_once_however_many_replicas_start(store: Store) {
         let (one, two) = (Config::on(&store), Config::on(&store));
         assert!(one.service.has_no_key().await.unwrap());
@@ -104,7 +159,8 @@ store_tests! {
         assert_eq!(known.into_inner().key, made.api_key);
         let list = ListApiKeysRequest::default();
         let list = config.service.list_api_keys(of_team(list, team)).await.unwrap().into_inner();
-        assert_eq!(list.api_keys, [made.api_key.clone().unwrap()]);
+        let used = ApiKey { last_use_time: Some(timestamp(config.clock.now())), ..made.api_key.clone().unwrap() };
+        assert_eq!(list.api_keys, [used]);
 
         let wrong = config.service.authenticate(internal_request(asks("wbk_guess"))).await;
         assert_eq!(refused(wrong).0, Code::Unauthenticated);

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use sea_orm::{ConnectionTrait as _, DbBackend};
+use tonic::Code;
 use watchbell_config::sealing::Keyring;
 use watchbell_config::{Migrator, OwnerTeller};
 use watchbell_contracts::api::{ChannelApi, RoutingApi, SnapshotApi, TeamApi};
@@ -18,6 +20,7 @@ use watchbell_model::Role;
 use watchbell_model::clock::Clock;
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
+use watchbell_model::shard::ShardId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::{Store, store_tests};
 
@@ -210,6 +213,29 @@ store_tests! {
         other.service.attach_dispatcher(std::sync::Arc::new(stage.dispatcher.clone()));
         assert_eq!(alone.tick().await.unwrap(), 0);
         assert_eq!(stage.told().len(), 1);
+    }
+
+    async fn a_team_whose_notices_cannot_be_told_stops_no_other(store: Store) {
+        let stage = Stage::new(&store).await;
+        let mut teams = [stage.config.team().await, stage.config.team().await];
+        while ShardId::of(teams[0]) == ShardId::of(stage.team) {
+            teams[0] = stage.config.team().await;
+        }
+        let [away, broken] = teams;
+        stage.dispatcher.refuse(away, Code::Unavailable);
+        for team in [away, broken, stage.team] {
+            let channel = stage.config.slack(team, "#alerts").await;
+            let request = DeleteChannelRequest { channel_id: channel.id, ..Default::default() };
+            stage.config.service.delete_channel(of_team(request, team)).await.unwrap();
+        }
+        let unreadable = match store.writer().get_database_backend() {
+            DbBackend::Sqlite => format!("x'ff' WHERE team_id = x'{}'", broken.as_uuid().simple()),
+            _ => format!("'\\xff'::bytea WHERE team_id = '{}'", broken.as_uuid()),
+        };
+        let update = format!("UPDATE owner_notices SET event = {unreadable}");
+        store.writer().execute_unprepared(&update).await.unwrap();
+        assert_eq!((stage.tick().await, stage.tick().await), (1, 0));
+        assert_eq!(stage.dispatcher.taken()[0].team_id, stage.team.to_string());
     }
 
     async fn owners_hear_a_day_before_an_old_secret_stops_signing(store: Store) {

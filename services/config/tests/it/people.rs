@@ -58,6 +58,7 @@ store_tests! {
             team_id: team,
             role: DomainRole::Member,
             manages_integrations: false,
+            session: None,
         };
         let teams = Arc::new(config.service.clone());
         let members = CurrentMembers::new(
@@ -95,6 +96,7 @@ store_tests! {
             team_id: team,
             role: DomainRole::Admin,
             manages_integrations: true,
+            session: None,
         };
         let members = CurrentMembers::new(
             Arc::new(Token(principal)),

@@ -23,7 +23,8 @@ use watchbell_runtime::auth::{Principal, Scope, internal_request};
 use watchbell_store::{Store, store_tests};
 use watchbell_testkit::SlackStandIn;
 
-use crate::support::{Config, by, key, member, of_team, platform, refused, violated};
+use crate::history::newest_change;
+use crate::support::{Config, by, carried, key, member, of_team, platform, refused, violated};
 
 type Answer<T> = Result<T, tonic::Status>;
 
@@ -189,7 +190,7 @@ store_tests! {
         let url = stage.leads_to(&channel.id).await;
         assert!(url.starts_with(&format!("{}/services/", stage.slack.url())));
         let path = url.rsplit('/').next().unwrap();
-        assert!(!format!("{channel:?}").contains(path), "the webhook is a secret");
+        assert!(!carried(&channel).contains(path), "the webhook is a secret");
     }
 
     async fn a_state_works_once_and_for_ten_minutes(store: Store) {
@@ -256,12 +257,16 @@ store_tests! {
             team_id: stage.team,
             role: Role::Member,
             manages_integrations: true,
+            session: None,
         });
         let begun = service.begin_slack_install(by_token(BeginSlackInstallRequest::default())).await.unwrap();
         let (_, state) = begun.get_ref().install_url.split_once("link=").unwrap();
         let mut begun = begun.get_ref().clone();
         begun.authorize_url = stage.inspect(state).await.unwrap().authorize_url;
         let done = stage.complete(&stage.approve(&begun).await).await.unwrap();
+        let newest = newest_change(&stage.config, stage.team).await;
+        let actor = newest.actor.unwrap();
+        assert_eq!((newest.method.as_str(), actor.display_name.as_str()), ("CompleteSlackInstall", "bob@acme.example"));
         let request = DeleteChannelRequest { channel_id: done.channel.unwrap().id, ..Default::default() };
         service.delete_channel(of_team(request, stage.team)).await.unwrap();
         let claims_it = BeginSlackInstallRequest { member_id: bob.id.clone(), is_permitted: true, ..Default::default() };

@@ -237,6 +237,7 @@ pub(crate) fn member<T>(message: T, team_id: TeamId, member_id: MemberId, role: 
             team_id,
             role,
             manages_integrations: role != Role::Member,
+            session: None,
         },
     )
 }
@@ -245,6 +246,11 @@ pub(crate) fn by<T>(message: T, principal: Principal) -> Request<T> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(principal);
     request
+}
+
+/// All that a message carries, as text: its `Debug` leaves secrets out.
+pub(crate) fn carried(message: &impl prost::Message) -> String {
+    String::from_utf8_lossy(&message.encode_to_vec()).into_owned()
 }
 
 /// The code and reason of a refusal.

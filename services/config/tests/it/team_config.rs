@@ -16,7 +16,7 @@ use watchbell_model::{Role, Topic};
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 
-use crate::support::{Config, UNSUBSCRIBE_KEY, member, of_team, refused, violated};
+use crate::support::{Config, UNSUBSCRIBE_KEY, carried, member, of_team, refused, violated};
 
 /// A line for each change: what is done to what, and with an update the fields.
 pub(crate) async fn apply(config: &Config, team: TeamId, document: &str) -> Result<Vec<String>, Status> {
@@ -146,6 +146,7 @@ store_tests! {
             "+ rule No news of scans",
             "+ rule The rest",
             "+ mention rule atlas.*, sla.breached",
+            "+ silence Migration of the registry",
             "~ preferences of ann@acme.example findings=>[\"critical\"] scans=>\"failures\" exceptions=>\"on\" \
              weekly_digest=>\"off\"",
             "~ compliance recipients compliance_recipients=>[\"compliance@acme.example\"]",
@@ -275,7 +276,7 @@ rules:
         let team = config.team().await;
         let request = ApplyTeamConfigRequest { document: CHANNELS.to_owned(), ..ApplyTeamConfigRequest::default() };
         let made = config.service.apply_team_config(of_team(request, team)).await.unwrap().into_inner();
-        let text = format!("{made:?}");
+        let text = carried(&made);
         assert!(!text.contains("s3cret") && !text.contains("whsec_"), "{text}");
         let fields = |index: usize| -> Vec<(&str, &str)> {
             made.changes[index].fields.iter().map(|field| (field.field.as_str(), field.after.as_str())).collect()
@@ -323,6 +324,31 @@ rules:
         }
         let unresolved = "channels: [{name: mail, kind: in_app, description: 'x ${env:HOME}'}]";
         assert_eq!(violated(apply(&config, team, unresolved).await), ["channels[0].description"]);
+    }
+
+    async fn bodies_and_presets_of_webhooks_are_exported_as_they_were_applied(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let document = r#"
+version: 1
+channels:
+  - {name: chat, kind: webhook, url: "https://8.8.8.8/chat", filter: {types: ["*"]}, preset: discord}
+  - name: tickets
+    kind: webhook
+    url: https://8.8.8.8/tickets
+    filter: {types: ["*"]}
+    body: '{"text": "${event.severity}: ${event.title}", "link": "${event.url == '''' ? null : event.url}"}'
+"#;
+        apply(&config, team, document).await.unwrap();
+        let exported = export(&config, team).await;
+        assert!(exported.contains("preset: discord"), "{exported}");
+        for document in [exported.as_str(), document] {
+            assert_eq!(dry_run(&config, team, document).await, [""; 0], "{document}");
+        }
+        let wrong = document.replace("preset: discord", "preset: pigeon");
+        let wrong = wrong.replace("event.title}", "event.titel}");
+        let fields = violated(apply(&config, team, &wrong).await);
+        assert_eq!(fields, ["channels[0].preset", "channels[1].body"]);
     }
 
     async fn an_apply_does_not_end_a_rotation(store: Store) {
@@ -431,7 +457,7 @@ rules:
             ..ApplyTeamConfigRequest::default()
         };
         assert_eq!(refused(config.service.apply_team_config(of_team(request, other)).await).0, Code::NotFound);
-        let request = ExportTeamConfigRequest { team_id: team.to_string() };
+        let request = ExportTeamConfigRequest { team_id: team.to_string(), ..ExportTeamConfigRequest::default() };
         assert_eq!(refused(config.service.export_team_config(of_team(request, other)).await).0, Code::NotFound);
         assert_eq!(apply(&config, other, "rules: [{name: r, send: '#a'}]").await.map_err(|status| status.code()), Err(Code::InvalidArgument));
         let listed = config.service.list_channels(of_team(ListChannelsRequest::default(), other)).await.unwrap();

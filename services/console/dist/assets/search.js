@@ -1,1 +1,1 @@
-var e=[`deliveries`,`settings`,`filter`,`quiet`,`storm`,`retries`,`health`];function t(t){let n=e.find(e=>e===t.tab);return n===void 0?{}:{tab:n}}export{t as n,e as t};
+var e=[`open`,`acknowledged`,`snoozed`,`resolved`];function t(t){let n=typeof t.state==`string`?e.filter(e=>t.state.split(`,`).includes(e)):[];return{...n.length>0?{state:n.join(`,`)}:{},...typeof t.open==`string`&&t.open!==``?{open:t.open}:{}}}function n({state:t}){return e.filter(e=>t?.split(`,`).includes(e))}export{t as n,n as r,e as t};

@@ -7,6 +7,8 @@ import { createRoot } from "react-dom/client";
 import { connect } from "./api/clients";
 import { readConfig } from "./api/config";
 import { AppProvider } from "./api/context";
+import { beginHosted, hostTheme } from "./api/host";
+import { beginOidc } from "./api/oidc";
 import { queries } from "./api/queries";
 import { begin } from "./api/session";
 import { Broken } from "./parts/broken";
@@ -15,12 +17,14 @@ import { Toasts } from "./parts/toast";
 import { router } from "./router";
 
 begin();
-beginTheme();
+beginTheme(hostTheme);
 
 const root = createRoot(document.getElementById("app") as HTMLElement);
 
 try {
   const config = await readConfig();
+  beginHosted(config.embed_origins);
+  await beginOidc(config.oidc);
   brand(config.brand.primary_color);
   document.title = config.brand.name;
   root.render(

@@ -1,7 +1,8 @@
 import { type DescMessage, create, equals } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ChannelSchema } from "../src/api/gen/watchbell/config/v1/channel_pb";
-import { EMPTY, changed, mergeThree, patternMatches, secondsOf, secondsText, toMessage, valuesOf } from "../src/domain/channel";
+import { EMPTY, patternMatches, secondsOf, secondsText, toMessage, valuesOf } from "../src/domain/channel";
+import { changed, mergeThree } from "../src/domain/draft";
 import { dragged, pieces } from "../src/domain/week";
 import { CONTROLS } from "../src/pages/channel/fields";
 
@@ -61,7 +62,7 @@ describe("the form of a channel", () => {
       description: "ours",
       destination: {
         case: "webhook",
-        value: { filter: { types: ["finding.*"], severities: [5], sources: ["cspm"], expression: "true" }, headers: [{ name: "X-A" }], envelope: 2, signEd25519: true },
+        value: { filter: { types: ["finding.*"], severities: [5], sources: ["cspm"], expression: "true" }, headers: [{ name: "X-A" }], envelope: 2, signEd25519: true, preset: "ocsf", body: "{}" },
       },
       quietHours: { timeZone: "Europe/Berlin", windows: [{ weekdays: [1, 2], start: "22:00", end: "07:00" }], passingSeverities: [4, 5], coalesce: true },
       stormControl: { maxMessages: 5, window: { seconds: 120n } },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Filter, NOTHING, later, matches, newestFirst, patch, release, tell } from "../src/live/merge";
+import { type Filter, NOTHING, later, matches, newestFirst, patch, release, settle, tell } from "../src/live/merge";
 import type { Row } from "../src/live/row";
 
 const ALL: Filter = { states: [], channelId: "", kind: null, type: "", eventId: "", start: null, end: null };
@@ -129,5 +129,15 @@ describe("pages and the stream", () => {
     expect(later(cancelled, pending)).toBe(cancelled);
     expect(later(failed, pending)).toBe(pending);
     expect(later(pending, cancelled)).toBe(cancelled);
+  });
+
+  it("show a delivery once that the stream told of while its page was asked for", () => {
+    const told = tell(NOTHING, [row("d2", { attempts: 1, state: "delivered", ended: 1 }), row("d3")], ALL, () => false, false);
+    const { head, page } = settle(told, [row("d2"), row("d1")]);
+    expect(head.shown.map(({ id }) => id)).toEqual(["d3"]);
+    expect(page.map(({ id, state }) => [id, state])).toEqual([["d2", "delivered"], ["d1", "pending"]]);
+    const waiting = tell(NOTHING, [row("d2")], ALL, () => false, true);
+    expect(settle(waiting, [row("d2")]).head.waiting).toEqual([]);
+    expect(settle(NOTHING, [row("d1")]).head).toBe(NOTHING);
   });
 });

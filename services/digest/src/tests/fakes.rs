@@ -21,10 +21,6 @@ use watchbell_runtime::auth::Principal;
 
 type Answer<T> = Result<Response<T>, Status>;
 
-fn absent<T>() -> Answer<T> {
-    Err(Status::unimplemented("not needed here"))
-}
-
 /// Holds one team.
 pub(super) struct ConfigStandIn {
     snapshot: Mutex<config::TeamSnapshot>,
@@ -91,62 +87,6 @@ impl SnapshotApi for ConfigStandIn {
             teams,
             next_page_token: String::new(),
         }))
-    }
-
-    async fn follow_changes(
-        &self,
-        _: Request<BoxStream<config::FollowChangesRequest>>,
-    ) -> Answer<BoxStream<config::FollowChangesResponse>> {
-        absent()
-    }
-
-    async fn watch_changes(
-        &self,
-        _: Request<config::WatchChangesRequest>,
-    ) -> Answer<BoxStream<config::WatchChangesResponse>> {
-        absent()
-    }
-
-    async fn resolve_channel(
-        &self,
-        _: Request<config::ResolveChannelRequest>,
-    ) -> Answer<config::ResolveChannelResponse> {
-        absent()
-    }
-
-    async fn resolve_draft_channel(
-        &self,
-        _: Request<config::ResolveDraftChannelRequest>,
-    ) -> Answer<config::ResolveDraftChannelResponse> {
-        absent()
-    }
-
-    async fn authenticate(
-        &self,
-        _: Request<config::AuthenticateRequest>,
-    ) -> Answer<config::AuthenticateResponse> {
-        absent()
-    }
-
-    async fn report_expression_failures(
-        &self,
-        _: Request<config::ReportExpressionFailuresRequest>,
-    ) -> Answer<config::ReportExpressionFailuresResponse> {
-        absent()
-    }
-
-    async fn report_channel_health(
-        &self,
-        _: Request<config::ReportChannelHealthRequest>,
-    ) -> Answer<config::ReportChannelHealthResponse> {
-        absent()
-    }
-
-    async fn list_opt_outs(
-        &self,
-        _: Request<config::ListOptOutsRequest>,
-    ) -> Answer<config::ListOptOutsResponse> {
-        absent()
     }
 }
 
@@ -366,40 +306,5 @@ impl DispatcherApi for DispatcherStandIn {
             }
             None => Err(Status::not_found("no such event")),
         }
-    }
-
-    async fn send_test(&self, _: Request<SendTestRequest>) -> Answer<SendTestResponse> {
-        absent()
-    }
-
-    async fn list_deliveries(&self, _: Request<ListDeliveriesRequest>) -> Answer<ListDeliveriesResponse> {
-        absent()
-    }
-
-    async fn get_delivery(&self, _: Request<GetDeliveryRequest>) -> Answer<GetDeliveryResponse> {
-        absent()
-    }
-
-    async fn replay(&self, _: Request<ReplayRequest>) -> Answer<ReplayResponse> {
-        absent()
-    }
-
-    async fn recover(&self, _: Request<RecoverRequest>) -> Answer<RecoverResponse> {
-        absent()
-    }
-
-    async fn cancel_delivery(&self, _: Request<CancelDeliveryRequest>) -> Answer<CancelDeliveryResponse> {
-        absent()
-    }
-
-    async fn watch_deliveries(
-        &self,
-        _: Request<WatchDeliveriesRequest>,
-    ) -> Answer<BoxStream<WatchDeliveriesResponse>> {
-        absent()
-    }
-
-    async fn get_channel_stats(&self, _: Request<GetChannelStatsRequest>) -> Answer<GetChannelStatsResponse> {
-        absent()
     }
 }

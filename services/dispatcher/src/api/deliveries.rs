@@ -1,17 +1,18 @@
 //! The delivery log, and what people do with deliveries: replay, recover, cancel.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::convert::{FromWire, instant, optional, timestamp};
+use watchbell_model::convert::{instant, optional, words};
 use watchbell_model::ids::{ChannelId, DeliveryId, EventId, NotificationId, TeamId};
+use watchbell_model::pattern::EventPattern;
 use watchbell_model::route::Route;
+use watchbell_model::shard::ShardId;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_model::{ChannelKind, EventType};
+use watchbell_model::{ChannelKind, EventType, Severity};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
@@ -26,7 +27,12 @@ use crate::job::State;
 use crate::lanes::LaneId;
 use crate::state::Core;
 use crate::store::entities::deliveries;
-use crate::store::{self, ChannelStats, DeliveryFilter, LockWait, NewDelivery, NewNotification, Transaction};
+use crate::store::{ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Transaction};
+
+/// The longest text that is looked for, in characters.
+const MAX_TEXT: usize = 200;
+/// The longest address, in bytes.
+const MAX_ADDRESS: usize = 320;
 
 /// Parses an optional name. An invalid one is a violation, because not every database accepts every text as a filter.
 fn named<T>(text: String, field: &str, violations: &mut Violations) -> Option<String>
@@ -38,6 +44,34 @@ where
     }
     violations.parse::<T>(field, reason::MALFORMED, &text)?;
     Some(text)
+}
+
+/// An optional id.
+fn optional_id<T>(text: &str, field: &str, violations: &mut Violations) -> Option<T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    if text.is_empty() {
+        return None;
+    }
+    violations.parse::<T>(field, reason::MALFORMED, text)
+}
+
+/// Patterns of event types that are well-formed.
+pub(super) fn patterns(types: Vec<String>, violations: &mut Violations) -> Vec<String> {
+    for (index, pattern) in types.iter().enumerate() {
+        let _ = violations.parse::<EventPattern>(&format!("types[{index}]"), reason::MALFORMED, pattern);
+    }
+    types
+}
+
+/// A text that is looked for.
+pub(super) fn text(text: String, violations: &mut Violations) -> Option<String> {
+    if text.chars().count() > MAX_TEXT {
+        let why = format!("must have at most {MAX_TEXT} characters");
+        violations.add("text", reason::TOO_LONG, why);
+    }
+    (!text.is_empty()).then_some(text)
 }
 
 pub(super) async fn list(
@@ -57,7 +91,22 @@ pub(super) async fn list(
         kind: optional::<ChannelKind>(request.kind, "kind", &mut violations),
         start: instant(request.start_time.as_ref(), "start_time", &mut violations),
         end: instant(request.end_time.as_ref(), "end_time", &mut violations),
+        member: optional_id(&request.member_id, "member_id", &mut violations),
+        address: (!request.address.is_empty()).then_some(request.address),
+        severities: words::<Severity>(&request.severities, "severities", &mut violations),
+        types: patterns(request.types, &mut violations),
+        rule: optional_id(&request.rule_id, "rule_id", &mut violations),
+        text: text(request.text, &mut violations),
+        replays_only: request.replays_only,
     };
+    if filter
+        .address
+        .as_ref()
+        .is_some_and(|address| address.len() > MAX_ADDRESS)
+    {
+        let why = format!("must have at most {MAX_ADDRESS} bytes");
+        violations.add("address", reason::TOO_LONG, why);
+    }
     let hash = FiltersHash::for_method("ListDeliveries")
         .with(team)
         .with(format!("{filter:?}"));
@@ -156,14 +205,19 @@ pub(super) async fn replay(
     }
     check_wanted(core, &event, &route).await?;
     let new = DeliveryId::generate(core.clock.now());
-    let transaction = core.db.begin().await?;
+    let transaction = begin(core, team).await?;
+    let inboxes = match route.kind {
+        ChannelKind::InApp => Some(core.inboxes.lock().await),
+        _ => None,
+    };
     insert_replay(core, &transaction, &original, &event, &route, new).await?;
     core.db.commit(transaction).await?;
-    if route.kind == ChannelKind::InApp {
+    if inboxes.is_some() {
         core.feed.notified([team]);
     } else {
-        core.sweep.notify_one();
+        core.note_due(team, LaneId(original.lane_id), core.clock.now());
     }
+    drop(inboxes);
     let row = find(core, team, &new.to_string()).await?;
     Ok(wire::ReplayResponse {
         delivery: Some(encode::delivery(&row)?),
@@ -193,6 +247,12 @@ async fn check_wanted(core: &Core, event: &AcceptedEvent, route: &Route) -> Resu
     Err(Problem::Precondition { reason, message }.into())
 }
 
+/// Begins a transaction that writes for a team, at the owner of its shard.
+pub(super) async fn begin(core: &Core, team: TeamId) -> Result<Transaction, Error> {
+    let transaction = core.begin_fenced(team).await?;
+    Ok(transaction.ok_or(Problem::NotOwner { address: None })?)
+}
+
 async fn insert_replay(
     core: &Core,
     transaction: &Transaction,
@@ -210,7 +270,9 @@ async fn insert_replay(
         route_json: &original.route,
         lane: LaneId(original.lane_id),
         state: if inbox { State::Delivered } else { State::Pending },
-        owner: None,
+        state_message: "",
+        title: &original.title,
+        alert: original.alert.as_deref(),
         created_at: now,
         replay_of: Some(DeliveryId::from_uuid(original.id)),
     };
@@ -220,11 +282,6 @@ async fn insert_replay(
             id: NotificationId::generate(now),
             event,
         };
-        let team = HashSet::from([event.team_id]);
-        let busy = core.db.lock_inboxes(transaction, &team, LockWait::Some).await?;
-        if !busy.is_empty() {
-            return Err(Problem::unavailable("the inbox is busy").into());
-        }
         core.db.insert_notifications(transaction, &[row]).await?;
     }
     Ok(())
@@ -253,8 +310,9 @@ pub(super) async fn recover(
     {
         recovered += recover_all(core, team, None, since).await?;
     }
-    core.db.reopen_folded(team, channel).await?;
-    core.sweep.notify_one();
+    let transaction = begin(core, team).await?;
+    core.db.reopen_folded(&transaction, team, channel).await?;
+    core.db.commit(transaction).await?;
     Ok(wire::RecoverResponse {
         recovered_count: i64::try_from(recovered).unwrap_or(i64::MAX),
     })
@@ -267,9 +325,16 @@ async fn recover_all(
     since: DateTime<Utc>,
 ) -> Result<u64, Error> {
     let now = core.clock.now();
+    let lane = LaneId(channel.map_or(team.as_uuid(), |id| id.as_uuid()));
     let mut all = 0;
     loop {
-        let some = core.db.recover_chunk(team, channel, since, now).await?;
+        let transaction = begin(core, team).await?;
+        let some = core
+            .db
+            .recover_chunk(&transaction, team, channel, since, now)
+            .await?;
+        core.db.commit(transaction).await?;
+        core.note_due(team, lane, now);
         all += some;
         if some == 0 {
             return Ok(all);
@@ -313,21 +378,20 @@ pub(super) async fn cancel(
     let team = team(&request, &request.get_ref().team_id)?;
     let row = find(core, team, &request.get_ref().delivery_id).await?;
     let id = DeliveryId::from_uuid(row.id);
-    // Out of our lane first, so that it cannot start meanwhile.
-    let mut owner = None;
-    core.lanes().retain(|job| {
-        let other = job.id != id;
-        if !other {
-            owner = Some(job.owner);
-        }
-        other
-    });
-    let cancelled = core
-        .db
-        .cancel(team, id, owner, "called off", core.clock.now())
-        .await;
-    if let (Some(owner), Ok(false) | Err(_)) = (owner, &cancelled) {
-        core.record_uncertain_leases(owner, [id.as_uuid()]);
+    let lane = LaneId(row.lane_id);
+    // Out of the lane first, so that it cannot start meanwhile. One without a job is kept from being loaded.
+    let queued = core.lanes().remove(lane, |job| job.id == id);
+    let guard = match queued {
+        Some(_) => None,
+        None => core.live_jobs.register(row.id, lane, ShardId::of(team)),
+    };
+    if queued.is_none() && guard.is_none() {
+        return Err(not_cancelled(&row).into());
+    }
+    let cancelled = cancel_waiting(core, team, id).await;
+    drop((queued, guard));
+    if !matches!(cancelled, Ok(true)) {
+        core.note_due(team, lane, core.clock.now());
     }
     if !cancelled? {
         return Err(not_cancelled(&row).into());
@@ -336,6 +400,16 @@ pub(super) async fn cancel(
     Ok(wire::CancelDeliveryResponse {
         delivery: Some(in_full(core, team, &row).await?),
     })
+}
+
+async fn cancel_waiting(core: &Core, team: TeamId, id: DeliveryId) -> Result<bool, Error> {
+    let transaction = begin(core, team).await?;
+    let cancelled = core
+        .db
+        .cancel(&transaction, team, id, "called off", core.clock.now())
+        .await?;
+    core.db.commit(transaction).await?;
+    Ok(cancelled)
 }
 
 fn not_cancelled(row: &deliveries::Model) -> Problem {
@@ -358,9 +432,7 @@ pub(super) async fn channel_stats(
     internal(&request)?;
     let team = team(&request, &request.get_ref().team_id)?;
     let stats = core.db.channel_stats(team).await?;
-    let channels = stats
-        .into_iter()
-        .map(|stats| stats_with_memory(core, team, stats));
+    let channels = stats.into_iter().map(channel_stats_message);
     // Teams have a lane for mail to people even if no mail was ever sent; it has no stats.
     let has_stats = |stats: &wire::ChannelStats| {
         !stats.channel_id.is_empty()
@@ -373,16 +445,7 @@ pub(super) async fn channel_stats(
     })
 }
 
-/// Stats of a channel: those of the database, and the deliveries waiting in memory.
-fn stats_with_memory(core: &Core, team: TeamId, stats: ChannelStats) -> wire::ChannelStats {
-    let lane = LaneId(stats.channel_id.unwrap_or(team.as_uuid()));
-    let (here, first) = if i32::from(stats.kind) == ChannelKind::InApp.to_wire() {
-        (0, None)
-    } else {
-        let lanes = core.lanes();
-        (lanes.queued(lane), lanes.first(lane).map(|job| job.created_at))
-    };
-    let oldest = stats.oldest_waiting_at.map(store::instant);
+fn channel_stats_message(stats: ChannelStats) -> wire::ChannelStats {
     wire::ChannelStats {
         channel_id: stats
             .channel_id
@@ -391,10 +454,8 @@ fn stats_with_memory(core: &Core, team: TeamId, stats: ChannelStats) -> wire::Ch
         kind: i32::from(stats.kind),
         last_success_time: stats.last_success_at.map(encode::time),
         last_error: stats.last_error.unwrap_or_default(),
-        oldest_waiting_time: oldest.into_iter().chain(first).min().map(timestamp),
-        waiting_count: stats
-            .waiting
-            .saturating_add(i64::try_from(here).unwrap_or(i64::MAX)),
+        oldest_waiting_time: stats.oldest_waiting_at.map(encode::time),
+        waiting_count: stats.waiting,
         last_error_time: stats.last_error_at.map(encode::time),
     }
 }

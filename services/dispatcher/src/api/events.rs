@@ -2,15 +2,15 @@
 
 use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_model::Severity;
 use watchbell_model::convert::{instant, words};
 use watchbell_model::ids::EventId;
-use watchbell_model::pattern::EventPattern;
 use watchbell_model::violation::{Violations, reason};
+use watchbell_model::{Category, Severity};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
+use super::deliveries::{patterns, text};
 use super::{exists, team};
 use crate::encode;
 use crate::error::Error;
@@ -29,9 +29,6 @@ pub(super) async fn list(
     let team = principal.team(&request.get_ref().team_id)?;
     let request = request.into_inner();
     let mut violations = Violations::new();
-    for (index, pattern) in request.types.iter().enumerate() {
-        let _ = violations.parse::<EventPattern>(&format!("types[{index}]"), reason::MALFORMED, pattern);
-    }
     let mut filter = EventFilter {
         before: None,
         severities: words::<Severity>(&request.severities, "severities", &mut violations),
@@ -42,8 +39,16 @@ pub(super) async fn list(
             "accept_start_time",
             &mut violations,
         ),
-        types: request.types,
+        types: patterns(request.types, &mut violations),
         include_tests: request.include_tests,
+        subject: (!request.subject.is_empty()).then_some(request.subject),
+        sources: request
+            .sources
+            .iter()
+            .map(|source| source.to_ascii_lowercase())
+            .collect(),
+        categories: words::<Category>(&request.categories, "categories", &mut violations),
+        text: text(request.text, &mut violations),
     };
     let hash = FiltersHash::for_method("ListEvents")
         .with(team)

@@ -8,6 +8,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
+use super::deliveries::begin;
 use super::id;
 use crate::channel::cache::Lookup;
 use crate::encode;
@@ -44,8 +45,10 @@ of_member!(
     wire::ListNotificationsRequest,
     wire::GetUnreadCountRequest,
     wire::MarkReadRequest,
+    wire::MarkUnreadRequest,
     wire::MarkAllReadRequest,
     wire::ArchiveRequest,
+    wire::UnarchiveRequest,
     wire::WatchRequest,
 );
 
@@ -125,8 +128,28 @@ pub(super) async fn mark_read(
 ) -> Result<wire::MarkReadResponse, Error> {
     let (team, member) = member(core, &request).await?;
     let ids = ids(&request.into_inner().notification_ids)?;
-    core.db.mark_read(team, member, &ids, core.clock.now()).await?;
+    let transaction = begin(core, team).await?;
+    core.db
+        .mark_read(&transaction, team, member, &ids, core.clock.now())
+        .await?;
+    core.db.commit(transaction).await?;
     Ok(wire::MarkReadResponse {
+        unread_count: core.db.unread_count(team, member).await?,
+    })
+}
+
+pub(super) async fn mark_unread(
+    core: &Core,
+    request: Request<wire::MarkUnreadRequest>,
+) -> Result<wire::MarkUnreadResponse, Error> {
+    let (team, member) = member(core, &request).await?;
+    let ids = ids(&request.into_inner().notification_ids)?;
+    let transaction = begin(core, team).await?;
+    core.db
+        .mark_unread(&transaction, team, member, &ids, core.clock.now())
+        .await?;
+    core.db.commit(transaction).await?;
+    Ok(wire::MarkUnreadResponse {
         unread_count: core.db.unread_count(team, member).await?,
     })
 }
@@ -136,7 +159,9 @@ pub(super) async fn mark_all_read(
     request: Request<wire::MarkAllReadRequest>,
 ) -> Result<wire::MarkAllReadResponse, Error> {
     let (team, member) = member(core, &request).await?;
-    core.db.mark_all_read(team, member).await?;
+    let transaction = begin(core, team).await?;
+    core.db.mark_all_read(&transaction, team, member).await?;
+    core.db.commit(transaction).await?;
     Ok(wire::MarkAllReadResponse {})
 }
 
@@ -146,8 +171,24 @@ pub(super) async fn archive(
 ) -> Result<wire::ArchiveResponse, Error> {
     let (team, member) = member(core, &request).await?;
     let ids = ids(&request.into_inner().notification_ids)?;
-    core.db.archive(team, member, &ids, core.clock.now()).await?;
+    let transaction = begin(core, team).await?;
+    core.db
+        .archive(&transaction, team, member, &ids, core.clock.now())
+        .await?;
+    core.db.commit(transaction).await?;
     Ok(wire::ArchiveResponse {})
+}
+
+pub(super) async fn unarchive(
+    core: &Core,
+    request: Request<wire::UnarchiveRequest>,
+) -> Result<wire::UnarchiveResponse, Error> {
+    let (team, member) = member(core, &request).await?;
+    let ids = ids(&request.into_inner().notification_ids)?;
+    let transaction = begin(core, team).await?;
+    core.db.unarchive(&transaction, team, member, &ids).await?;
+    core.db.commit(transaction).await?;
+    Ok(wire::UnarchiveResponse {})
 }
 
 fn ids(texts: &[String]) -> Result<Vec<NotificationId>, Violations> {

@@ -2,6 +2,7 @@
 //! It waits in no lane, is not tried again, and nobody's health depends on it.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use tokio::sync::oneshot;
@@ -19,7 +20,7 @@ use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::{Principal, Scope, internal_request};
 use watchbell_runtime::problem::Problem;
 
-use super::{id, submit, team};
+use super::{event_type as own_event_type, id, submit, team};
 use crate::channel::cache::Lookup;
 use crate::channel::mail_budget::by_platform;
 use crate::channel::policy::ChannelPolicy;
@@ -32,7 +33,8 @@ use crate::lanes::LaneId;
 use crate::senders::Via;
 use crate::state::Core;
 
-const DEFAULT_TYPE: &str = "finding.created";
+/// The type of events that nobody has chosen.
+pub(super) const DEFAULT_TYPE: &str = "finding.created";
 
 pub(super) async fn send_test(
     core: &Arc<Core>,
@@ -76,7 +78,7 @@ pub(super) async fn send_test(
     if unsaved {
         return Ok(try_out(core, event, route, &policy).await);
     }
-    let committed = submit::enter(core, event, vec![route], true).await?;
+    let committed = submit::enter(core, Arc::new(event), vec![Arc::new(route)], true).await?;
     match committed.jobs.into_iter().next() {
         Some(job) => send_now(core, job, policy).await,
         None => Err(Problem::internal("a test was committed without anything to carry").into()),
@@ -146,13 +148,16 @@ async fn try_out(
         lane: LaneId::of(&route, event.team_id).unwrap_or(LaneId(event.team_id.as_uuid())),
         event,
         route: Arc::new(route),
-        owner: core.owner(),
+        epoch: 0,
         attempts: 0,
         tries: 0,
         first_attempt_at: None,
         created_at: now,
+        due_at: now,
+        allowed_since: Duration::ZERO,
         replay_of: None,
-        _guard: core.live_jobs.register(id.as_uuid()),
+        held_by: None,
+        _guard: None,
     };
     let outcome = attempt(core, job, policy).await;
     wire::SendTestResponse {
@@ -275,12 +280,8 @@ fn route(channel: ChannelId, policy: &ChannelPolicy, recipient: &str) -> Result<
             channel: Some(channel),
         },
     };
-    Ok(Route {
-        kind,
-        target,
-        reason: Reason::new("test", "Somebody asked for a test."),
-        mentions: vec![],
-    })
+    let reason = Reason::new("test", "Somebody asked for a test.");
+    Ok(Route::new(kind, target, reason))
 }
 
 /// An event of any type of the team's catalog.
@@ -293,21 +294,7 @@ async fn synthetic(
     if let Some(event) = Catalog::built_in().synthetic(event_type, team, now) {
         return Ok(AcceptedEvent::new(event, None, now));
     }
-    let request = config::GetTeamSnapshotRequest {
-        team_id: team.to_string(),
-    };
-    let snapshot = core
-        .channels
-        .config()
-        .get_team_snapshot(internal_request(request))
-        .await
-        .map_err(|status| Problem::from_upstream("config", status))?;
-    let types = snapshot
-        .into_inner()
-        .snapshot
-        .map(|snapshot| snapshot.event_types)
-        .unwrap_or_default();
-    let Some(custom) = types.into_iter().find(|custom| custom.name == event_type) else {
+    let Some(custom) = own_event_type(core, team, event_type).await? else {
         let why = "is neither a built-in event type nor one of the team's own";
         return Err(Violations::one("event_type", reason::UNKNOWN_VALUE, why).into());
     };
@@ -336,8 +323,10 @@ async fn synthetic(
         subject: String::new(),
         data: serde_json::Value::Object(object(custom.example.unwrap_or_default())).to_string(),
         test: true,
+        alert: None,
         traceparent: None,
         email: None,
         body: OnceLock::new(),
+        alert_status: OnceLock::new(),
     })
 }

@@ -1,5 +1,4 @@
-//! Streams of changes. Changes of deliveries are those of this replica and may be missed (a slow watcher is
-//! notified); notifications are read from their table from a position on, so that none is missed or repeated.
+//! Streams of changes, at the owner of the team's shard. Changes of deliveries may be missed (a slow watcher is notified); notifications are read from their table from a position on, so that none is missed or repeated.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -50,10 +49,35 @@ pub(super) fn deliveries(
                     delivery: None,
                     lagged: true,
                 },
+                // The shard has another owner.
                 Err(RecvError::Closed) => return None,
             };
             return Some((Ok(response), changes));
         }
+    });
+    Ok(boxed(watched))
+}
+
+pub(super) fn alerts(
+    core: &Arc<Core>,
+    request: &Request<wire::WatchAlertsRequest>,
+) -> Result<BoxStream<wire::WatchAlertsResponse>, Error> {
+    let team = team(request, &request.get_ref().team_id)?;
+    let changes = core.feed.alerts(team);
+    let watched = stream::unfold(changes, |mut changes| async move {
+        let response = match changes.next().await {
+            Ok(alert) => wire::WatchAlertsResponse {
+                alert: Some((*alert).clone()),
+                lagged: false,
+            },
+            Err(RecvError::Lagged(_)) => wire::WatchAlertsResponse {
+                alert: None,
+                lagged: true,
+            },
+            // The shard has another owner.
+            Err(RecvError::Closed) => return None,
+        };
+        Some((Ok(response), changes))
     });
     Ok(boxed(watched))
 }

@@ -23,6 +23,7 @@ use watchbell_runtime::stale_cache::{Answer, StaleCache};
 
 use crate::channel::people::People;
 use crate::channel::policy::ChannelPolicy;
+use crate::lanes::LaneId;
 
 /// How long an answer is used although no change was reported.
 const FRESH: Duration = Duration::from_secs(300);
@@ -103,6 +104,15 @@ impl Channels {
         self.known(Key::Channel(team, id)).await
     }
 
+    /// The policy of a lane, which is a channel's, or for mail to people the team's.
+    pub(crate) async fn of_lane(&self, team: TeamId, lane: LaneId) -> Result<Lookup, ConfigUnavailable> {
+        if lane.0 == team.as_uuid() {
+            self.people(team).await
+        } else {
+            self.channel(team, ChannelId::from_uuid(lane.0)).await
+        }
+    }
+
     async fn known(&self, key: Key) -> Result<Lookup, ConfigUnavailable> {
         let (Key::Channel(team, _) | Key::Mail(team)) = key;
         let ask = async || {
@@ -129,10 +139,14 @@ impl Channels {
         };
         let answer = self.config.list_opt_outs(internal_request(request)).await;
         match answer {
-            Ok(answer) => Ok(Lookup::Found(Arc::new(ChannelPolicy {
-                people: Arc::new(People::from_response(answer.into_inner())),
-                ..ChannelPolicy::clone(policy)
-            }))),
+            Ok(answer) => {
+                let answer = answer.into_inner();
+                let policy = ChannelPolicy::clone(policy).with_silences(&answer.silences);
+                Ok(Lookup::Found(Arc::new(ChannelPolicy {
+                    people: Arc::new(People::from_response(answer)),
+                    ..policy
+                })))
+            }
             // The team was deleted, and its preferences with it.
             Err(status) if status.code() == Code::NotFound => Ok(Lookup::Deleted),
             Err(status) => Err(status),
@@ -168,12 +182,8 @@ impl Channels {
             Some(quiet) if quiet.time_zone.is_empty() => self.zone(team).await?,
             _ => None,
         };
-        Ok(Lookup::Found(Arc::new(ChannelPolicy::for_channel(
-            team,
-            channel,
-            secrets,
-            zone.as_deref(),
-        ))))
+        let policy = ChannelPolicy::for_channel(team, channel, secrets, zone.as_deref());
+        Ok(Lookup::Found(Arc::new(policy.with_silences(&answer.silences))))
     }
 
     async fn zone(&self, team: TeamId) -> Result<Option<String>, Status> {

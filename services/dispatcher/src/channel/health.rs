@@ -1,7 +1,7 @@
-//! Which channels are unhealthy: an image in memory of the rows that replicas share, and results that are not in the
-//! database yet.
+//! Which channels are unhealthy: an image in memory of the rows, and results that are not in the database yet.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use parking_lot::{Mutex, MutexGuard};
@@ -17,7 +17,12 @@ pub(crate) struct Health {
     unhealthy: Mutex<HashMap<ChannelId, i64>>,
     /// Results that are not in the database yet.
     results: Mutex<HashMap<ChannelId, HealthSample>>,
+    /// When the rows were last read; `None` when they are to be read now.
+    read_at: Mutex<Option<Duration>>,
 }
+
+/// Between two reads of the rows while nothing is unhealthy.
+const READ_INTERVAL: Duration = Duration::from_secs(10);
 
 // === impl Health ===
 
@@ -27,11 +32,32 @@ impl Health {
         self.unhealthy().get(&id).is_some_and(|broken| *broken >= epoch)
     }
 
-    /// Marks a channel as unhealthy.
-    pub(crate) fn mark_unhealthy(&self, id: ChannelId, epoch: i64) {
-        let mut unhealthy = self.unhealthy();
-        let known = unhealthy.entry(id).or_insert(epoch);
-        *known = epoch.max(*known);
+    /// Marks a channel as unhealthy; returns whether it was not.
+    pub(crate) fn mark_unhealthy(&self, id: ChannelId, epoch: i64) -> bool {
+        let known = {
+            let mut unhealthy = self.unhealthy();
+            let known = unhealthy.get(&id).copied();
+            unhealthy.insert(id, known.map_or(epoch, |known| known.max(epoch)));
+            known
+        };
+        self.look();
+        known.is_none_or(|known| known < epoch)
+    }
+
+    /// The rows are to be read.
+    pub(crate) fn look(&self) {
+        *self.read_at.lock() = None;
+    }
+
+    /// Whether the rows are to be read now: somebody asked for it, something is unhealthy, or it is long ago.
+    pub(crate) fn begin_read(&self, now: Duration) -> bool {
+        let is_healthy = self.unhealthy().is_empty();
+        let mut read_at = self.read_at.lock();
+        if is_healthy && read_at.is_some_and(|at| now < at + READ_INTERVAL) {
+            return false;
+        }
+        *read_at = Some(now);
+        true
     }
 
     /// Something got through, or did not.

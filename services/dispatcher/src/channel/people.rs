@@ -94,6 +94,11 @@ impl People {
         self.members.contains_key(&member)
     }
 
+    /// The address of a member.
+    pub(crate) fn address(&self, member: MemberId) -> Option<&str> {
+        self.members.get(&member).map(|person| person.address.as_str())
+    }
+
     /// Whether an address may get a test by the platform's server: one of the team's own, or one that has confirmed.
     pub(crate) fn trusts(&self, address: &str) -> bool {
         let key = key(address);

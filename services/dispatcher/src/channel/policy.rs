@@ -14,6 +14,7 @@ use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::retry::RetrySchedule;
 use watchbell_model::route::Route;
+use watchbell_model::silence::Silence;
 use watchbell_model::violation::Violations;
 
 use crate::channel::people::{People, Refusal, refuse_recipient};
@@ -30,6 +31,8 @@ pub(crate) struct ChannelPolicy {
     pub(crate) lane: LanePolicy,
     pub(crate) retry: RetrySchedule,
     pub(crate) quiet: Option<QuietHours>,
+    /// The team's silences: those to come, in force, and lately ended.
+    pub(crate) silences: Arc<[Silence]>,
     pub(crate) storm: Option<StormLimit>,
     pub(crate) paused: bool,
     /// Grows when the channel is enabled again.
@@ -53,11 +56,13 @@ impl ChannelPolicy {
                 via: Via::PlatformMail,
                 timeout: LaneLimits::default_for(ChannelKind::Email).timeout,
                 url: OnceLock::new(),
+                body: Arc::default(),
             },
             name: "email".to_owned(),
             lane: lane_policy(LaneLimits::default_for(ChannelKind::Email), false, None),
             retry: RetrySchedule::default(),
             quiet: None,
+            silences: Arc::default(),
             storm: None,
             paused: false,
             epoch: 0,
@@ -65,6 +70,18 @@ impl ChannelPolicy {
             channel_id: None,
             people: Arc::default(),
         }
+    }
+
+    /// The same, with the team's silences. One that is not understood is left out: an alert that goes out is better than
+    /// none.
+    pub(crate) fn with_silences(mut self, messages: &[config::Silence]) -> Self {
+        let read = messages.iter().filter_map(|message| {
+            Silence::try_from(message)
+                .inspect_err(|violations| tracing::warn!(silence = message.id, %violations, "a silence is not understood"))
+                .ok()
+        });
+        self.silences = read.collect();
+        self
     }
 
     /// The platform's mail server, for notices to the same people.
@@ -127,6 +144,7 @@ impl ChannelPolicy {
             lane: lane_policy(limits, quiet.is_some(), channel.delivery.as_ref()),
             retry,
             quiet,
+            silences: Arc::default(),
             storm: crate::channel::storm::limit(&channel, kind),
             paused: channel.paused,
             epoch: channel.health_epoch,
@@ -141,6 +159,7 @@ impl ChannelPolicy {
                 },
                 timeout: limits.timeout,
                 url: OnceLock::new(),
+                body: Arc::default(),
             },
         }
     }

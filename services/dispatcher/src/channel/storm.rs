@@ -1,20 +1,21 @@
 //! Storm control: a chat channel gets at most a number of messages per window; the rest of the window is folded into
-//! one summary. The decision is pure. Sent messages are counted in memory, per replica, starting from the delivery
-//! log, so that a storm continues over a restart.
+//! one summary. The decision is pure. Sent messages are counted in the memory of the shard's owner, starting from the
+//! delivery log, so that a storm continues over a restart and a take-over.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
 use watchbell_contracts::config::v1 as config;
+use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::channel::StormLimit;
+use watchbell_model::shard::ShardId;
 use watchbell_model::{ChannelKind, Severity};
 
 use crate::job::Job;
 use crate::lanes::LaneId;
-use crate::senders::summary::SUMMARY_TYPE;
 use crate::store::Db;
 
 /// The longest possible window; earlier messages do not count. Instants are offset by it, so that messages sent
@@ -24,6 +25,8 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// Messages recently sent to a channel.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
+    /// Of the channel's team.
+    shard: Option<ShardId>,
     /// When, oldest first; never more than the limit.
     sent: VecDeque<Duration>,
     /// The current fold, if any.
@@ -66,6 +69,7 @@ impl Recent {
     ) -> Self {
         let ago = |at: &DateTime<Utc>| (now_utc - *at).to_std().unwrap_or_default();
         Self {
+            shard: None,
             sent: sent.iter().map(|at| now.saturating_sub(ago(at))).collect(),
             folding: until.map(|until_utc| Folding {
                 limit,
@@ -143,6 +147,7 @@ impl Storms {
         }
         let mut lanes = self.lanes();
         let recent = lanes.entry(job.lane).or_default();
+        recent.shard = Some(job.shard());
         match recent.decide(limit, must_go(job), now, now_utc) {
             StormDecision::Send => None,
             StormDecision::Fold(until) => Some(until),
@@ -153,6 +158,12 @@ impl Storms {
     pub(crate) fn forget_idle(&self, now: Duration) {
         let now = LONGEST + now;
         self.lanes().retain(|_, recent| recent.matters(now));
+    }
+
+    /// Forgets the channels of shards that have another owner, which counts on from the delivery log.
+    pub(crate) fn forget(&self, shards: &BTreeSet<ShardId>) {
+        self.lanes()
+            .retain(|_, recent| recent.shard.is_none_or(|shard| !shards.contains(&shard)));
     }
 
     fn lanes(&self) -> MutexGuard<'_, HashMap<LaneId, Recent>> {
@@ -185,7 +196,7 @@ fn must_go(job: &Job) -> bool {
     event.severity == Severity::Critical
         || event.test
         || job.replay_of.is_some()
-        || &*event.event_type == SUMMARY_TYPE
+        || &*event.event_type == NOTIFICATIONS_SUMMARY
 }
 
 /// A channel's limit: its own, else its kind's.

@@ -3,21 +3,29 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use watchbell_contracts::config::v1::channel::Destination;
-use watchbell_model::ids::ChannelId;
+use watchbell_model::ids::{ChannelId, DeliveryId};
 use watchbell_model::route::{Reason, Route, Target};
+use watchbell_model::silence::SilenceMode;
+use watchbell_runtime::tenant_pool::Busy;
 
 use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::channel::hold::held_until;
 use crate::channel::people::{Refusal, lists};
 use crate::channel::policy::ChannelPolicy;
+use crate::channel::silence;
 use crate::job::{Job, JobOutcome, ParkedFor, State};
 use crate::senders::Via;
 use crate::state::Core;
 
 /// Delay of deliveries whose channel could never be resolved.
 const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
+/// Delay of deliveries about which the team's silences could not be asked.
+const SILENCES_BUSY: TimeDelta = TimeDelta::seconds(1);
+/// Delay of the end of an alert whose beginning is still being tried, or is held or parked.
+const BEGINNING_TRIED: TimeDelta = TimeDelta::seconds(30);
+const BEGINNING_KEPT: TimeDelta = TimeDelta::minutes(5);
 /// Explanation for deliveries to a deleted channel.
 pub(crate) const DELETED: &str = "the channel was deleted";
 
@@ -57,6 +65,9 @@ pub(crate) async fn precheck(
             }
         }
     }
+    if let Some(beginning) = job.route.follows {
+        job = follow(core, job, beginning, now).await?;
+    }
     if job.route.target == Target::Receipts && policy.people.receipt_recipients().is_empty() {
         core.lanes().refund(job.lane);
         let message = "kept until the team has a compliance recipient or an Owner";
@@ -74,6 +85,7 @@ pub(crate) async fn precheck(
         );
         return stays(job.parks(ParkedFor::Unhealthy, message));
     }
+    job = silenced(core, job, &policy, now).await?;
     if let Some(until) = policy
         .quiet
         .as_ref()
@@ -98,6 +110,76 @@ pub(crate) async fn precheck(
         return stays(job.waits(State::Pending, over.message(), until));
     }
     Ok((job, policy))
+}
+
+/// Returns the end of an alert once its beginning has been told to the same target, and ends it when that was not.
+async fn follow(
+    core: &Core,
+    job: Job,
+    beginning: DeliveryId,
+    now: DateTime<Utc>,
+) -> Result<Job, Box<JobOutcome>> {
+    let outcome = match core.db.telling_delivery(job.team_id(), beginning).await {
+        Ok(Some(told)) if matches!(told.state, State::Cancelled | State::Failed) => job.ends(
+            State::Cancelled,
+            format!("not sent because its beginning, {beginning}, was not"),
+            now,
+        ),
+        Ok(Some(told)) if !told.has_ended => job.waits(
+            State::Pending,
+            format!("waiting for its beginning, {beginning}, to be sent"),
+            now + match told.state {
+                State::Pending => BEGINNING_TRIED,
+                _ => BEGINNING_KEPT,
+            },
+        ),
+        Ok(_) => return Ok(job),
+        Err(error) => {
+            tracing::warn!(%error, delivery = %beginning, "the beginning of an alert could not be looked up");
+            let message = "waiting for the database";
+            job.waits(State::Pending, message, now + BEGINNING_TRIED)
+        }
+    };
+    core.lanes().refund(outcome.job.lane);
+    Err(Box::new(outcome))
+}
+
+/// Returns the job unless a silence holds or drops it, or did hold it until now, so that it belongs into an account.
+async fn silenced(
+    core: &Core,
+    mut job: Job,
+    policy: &ChannelPolicy,
+    now: DateTime<Utc>,
+) -> Result<Job, Box<JobOutcome>> {
+    let outcome = match silence::deciding(&core.tenant_pool, &policy.silences, &job, now).await {
+        Ok(Some(silence)) if silence.mode == SilenceMode::Drop => job.ends(
+            State::Cancelled,
+            format!("dropped by {}", silence.sentence()),
+            now,
+        ),
+        Ok(Some(silence)) => {
+            job.held_by = Some(silence.id);
+            job.waits(
+                State::Held,
+                format!("held by {}", silence.sentence()),
+                silence.end,
+            )
+        }
+        Ok(None) if job.held_by.is_some() && silence::is_accounted(&job) => {
+            job.waits(State::Folded, "folded into the account of a silence", now)
+        }
+        Ok(None) => {
+            job.held_by = None;
+            return Ok(job);
+        }
+        Err(Busy) => job.waits(
+            State::Pending,
+            "waiting because the expressions of the team's silences are overloaded",
+            now + SILENCES_BUSY,
+        ),
+    };
+    core.lanes().refund(outcome.job.lane);
+    Err(Box::new(outcome))
 }
 
 /// The email channel that still wants a mail whose member turned the topic off: it is not paused and lists the

@@ -9,9 +9,11 @@ use chrono::SubsecRound;
 use futures::FutureExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span, field};
+use watchbell_model::ChannelKind;
 use watchbell_model::ids::{AttemptId, ChannelId};
 use watchbell_model::route::Target;
+use watchbell_runtime::event_span;
 use watchbell_runtime::telemetry::propagate;
 
 use crate::channel::policy::ChannelPolicy;
@@ -100,9 +102,7 @@ impl Drop for Pump {
 async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
     loop {
         let weight = job.weight();
-        // A job of a former self belongs to others by now.
-        if job.owner == core.owner() {
-            let mut outcome = outcome(&core, job).await;
+        if let Some(mut outcome) = outcome(&core, job).await {
             // It gives its units back before it is committed.
             outcome.job.event = outcome.job.event.without_payload();
             // Waits while the committer is behind, and so keeps its slot. It only fails when the process stops.
@@ -127,11 +127,23 @@ async fn work(core: Arc<Core>, mut lane: LaneId, mut job: Job) {
     }
 }
 
-async fn outcome(core: &Core, job: Job) -> JobOutcome {
+/// What became of a job; `None` when it is no longer this replica's to send.
+async fn outcome(core: &Core, job: Job) -> Option<JobOutcome> {
+    let job = still_ours(core, job)?;
     match precheck(core, job).await {
-        Ok((job, policy)) => attempt(core, job, &policy).await,
-        Err(stays) => *stays,
+        // Checks may take as long as Config does.
+        Ok((job, policy)) => Some(attempt(core, still_ours(core, job)?, &policy).await),
+        Err(stays) => Some(*stays),
     }
+}
+
+/// The send guard: gives a job up whose shard has another owner, or may have by now.
+fn still_ours(core: &Core, job: Job) -> Option<Job> {
+    if core.may_send(&job) {
+        return Some(job);
+    }
+    core.put_back(job);
+    None
 }
 
 /// One attempt and what follows from it.
@@ -139,15 +151,26 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
     let started_at = core.clock.now().trunc_subsecs(6);
     let began = core.clock.monotonic();
     let number = job.attempts + 1;
-    // A span costs more than the rest of an attempt. In a trace that is not sampled, it exists at debug level only;
-    // the receiver gets the trace context in any case.
-    let kept = job.event.traceparent.as_deref().is_none_or(propagate::is_sampled);
-    let span = if kept {
-        tracing::info_span!("attempt", delivery = %job.id, kind = %job.route.kind, number)
-    } else {
-        tracing::debug_span!("attempt", delivery = %job.id, kind = %job.route.kind, number)
-    };
-    if let Some(emitted) = job.event.traceparent.as_deref() {
+    core.metrics.dispatched(&job, started_at, began);
+    let emitted = job.event.traceparent.as_deref();
+    // The receiver gets the trace context even if there is no span. Those who send say which server they asked.
+    let span = event_span!(
+        emitted,
+        "attempt",
+        otel.kind = "client",
+        otel.status_code = field::Empty,
+        team = %job.team_id(),
+        delivery = %job.id,
+        kind = %job.route.kind,
+        number,
+        server.address = field::Empty,
+        server.port = field::Empty,
+        http.request.method = field::Empty,
+        http.response.status_code = field::Empty,
+        smtp.response.status_code = field::Empty,
+        "error.type" = field::Empty,
+    );
+    if let Some(emitted) = emitted {
         // A retry hours later is a trace of its own.
         if number == 1 {
             propagate::continue_from(&span, emitted);
@@ -171,7 +194,7 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
     };
     let carried = AssertUnwindSafe(core.transport.send(&outgoing, &policy.channel))
         .catch_unwind()
-        .instrument(span);
+        .instrument(span.clone());
     let mut result = match tokio::time::timeout(policy.channel.timeout + TRANSPORT_GRACE, carried).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => AttemptResult::retryable("internal", "Watchbell failed while sending"),
@@ -184,14 +207,15 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
         result.latency = core.clock.monotonic().saturating_sub(began);
     }
     tidy(&mut result);
-    let now = core.clock.now();
+    record(&span, job.route.kind, &result);
+    drop(span);
+    let (now, ended) = (core.clock.now(), core.clock.monotonic());
     if let AttemptOutcome::Retryable {
         retry_after: Some(wait),
     } = result.outcome
     {
-        let now = core.clock.monotonic();
         let wait = lane_pause(&job, &result, wait, (core.jitter)());
-        core.lanes().pause(job.lane, now + wait, now);
+        core.lanes().pause(job.lane, ended + wait, ended);
     }
     let attempt = Attempt {
         id: AttemptId::generate(started_at),
@@ -199,8 +223,23 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
         started_at,
         result,
     };
-    core.metrics.attempt(&job, &attempt);
+    core.metrics.attempt(&job, &attempt, ended);
     conclude(core, job, attempt, policy, now).await
+}
+
+/// Says in the span of an attempt what came of it.
+fn record(span: &Span, kind: ChannelKind, result: &AttemptResult) {
+    if result.status_code > 0 {
+        let field = match kind {
+            ChannelKind::Email => "smtp.response.status_code",
+            _ => "http.response.status_code",
+        };
+        span.record(field, result.status_code);
+    }
+    if !result.got_through() {
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", result.error_code.as_str());
+    }
 }
 
 /// Decides what follows an attempt, for the delivery and for its channel.

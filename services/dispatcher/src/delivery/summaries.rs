@@ -1,17 +1,19 @@
-//! One message instead of many: gathers what storm control folded, and what quiet hours held for a channel that wants
-//! it in one piece, when it comes due. The summary is an event and a delivery of its own, made in the transaction that
+//! One message instead of many: gathers what storm control folded, what a silence held, and what quiet hours held for a
+//! channel that wants it in one piece, when it comes due. The summary is an event and a delivery of its own, made in the transaction that
 //! ties the others to it; from then on they end as it ends. A single one is sent as itself.
 
 use std::sync::OnceLock;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::ids::{DeliveryId, EventId, TeamId};
+use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
+use watchbell_model::ids::{DeliveryId, EventId, SilenceId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::route::{Reason, Route};
+use watchbell_model::shard::ShardId;
 use watchbell_model::{Category, Severity};
 
 use crate::channel::cache::Lookup;
@@ -19,31 +21,84 @@ use crate::encode;
 use crate::encode::Change;
 use crate::job::{JobOutcome, Planned, State, Submission};
 use crate::lanes::LaneId;
-use crate::senders::summary::{Item, SUMMARY_TYPE, Summary, Why};
+use crate::senders::summary::{Item, SilencedBy, Summary, Why};
 use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{Db, NewDelivery, SummaryItem, SummaryLane, Transaction, instant};
 
 /// Deliveries in one summary.
 const MAX_COLLECTED: usize = 5_000;
+/// Before a summary that could not be made is tried again.
+const RETRY: TimeDelta = TimeDelta::seconds(5);
+/// Before an account that must wait is looked at again.
+const RECHECK: TimeDelta = TimeDelta::seconds(1);
 /// Listed by one summary; more are counted, and all are in the log.
 const MAX_LISTED: usize = 1_000;
 
-/// Creates the summaries that are due; returns when the next may be due.
-pub(crate) async fn collect_due(core: &Core, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, DbErr> {
-    let mut next: Option<DateTime<Utc>> = None;
-    for lane in core.db.summary_lanes_all_teams().await? {
-        for (why, due) in [(Why::Storm, lane.folded_due), (Why::QuietHours, lane.held_due)] {
-            match due {
-                Some(due) if due > now => next = Some(next.map_or(due, |next| next.min(due))),
-                Some(_) if why == Why::Storm || coalesces(core, &lane).await => {
-                    collect_lane(core, &lane, why, now).await;
-                }
-                _ => {}
-            }
+/// Deliveries of a lane that are summarised together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gathered {
+    Storm,
+    QuietHours,
+    Silence(SilenceId),
+}
+
+/// Creates the summaries that are due.
+pub(crate) async fn collect_due(core: &Core, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let mut due = core.gathering().due(now);
+    due.retain(|(_, team)| core.ownership().may_load(ShardId::of(*team)));
+    if due.is_empty() {
+        return Ok(());
+    }
+    let lanes: Vec<LaneId> = due.iter().map(|(lane, _)| *lane).collect();
+    // What is noted from here on may be newer than what is read.
+    for lane in &lanes {
+        core.gathering().take(*lane);
+    }
+    let read = async {
+        let later = core.db.summary_lanes(&lanes, Some(now)).await?;
+        Ok((core.db.summary_lanes(&lanes, None).await?, later))
+    };
+    let (first, later) = read.await.inspect_err(|_: &DbErr| {
+        for (lane, team) in &due {
+            core.gathering().note(*team, *lane, now);
+        }
+    })?;
+    for lane in later {
+        let next = lane.held_due.into_iter().chain(lane.folded_due).min();
+        if let Some(at) = next {
+            core.note_gathering(lane.team_id, lane.lane, at);
         }
     }
-    Ok(next)
+    for lane in first {
+        let is_due = |due: Option<DateTime<Utc>>| due.is_some_and(|due| due <= now);
+        if is_due(lane.folded_due) {
+            collect_accounts(core, &lane, now).await;
+            collect_lane(core, &lane, Gathered::Storm, now).await;
+        }
+        if is_due(lane.held_due) && coalesces(core, &lane).await {
+            collect_lane(core, &lane, Gathered::QuietHours, now).await;
+        }
+    }
+    Ok(())
+}
+
+/// Creates the accounts of silences that have ended in a lane. One must wait while something that its silence held is still
+/// rechecked.
+async fn collect_accounts(core: &Core, lane: &SummaryLane, now: DateTime<Utc>) {
+    let (due, waits) = match core.db.accounts_due(lane.team_id, lane.lane, now).await {
+        Ok(accounts) => accounts,
+        Err(error) => {
+            tracing::warn!(%error, lane = %lane.lane.0, "no account of a silence could be made");
+            return core.note_gathering(lane.team_id, lane.lane, now + RETRY);
+        }
+    };
+    for silence in due {
+        collect_lane(core, lane, Gathered::Silence(silence), now).await;
+    }
+    if waits {
+        core.note_gathering(lane.team_id, lane.lane, now + RECHECK);
+    }
 }
 
 /// Whether what quiet hours held for a channel comes in one piece.
@@ -56,43 +111,75 @@ async fn coalesces(core: &Core, lane: &SummaryLane) -> bool {
 }
 
 /// Collects one lane. A failure does not stop the other lanes; the rest is collected in the next round.
-async fn collect_lane(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) {
+async fn collect_lane(core: &Core, lane: &SummaryLane, gathered: Gathered, now: DateTime<Utc>) {
     loop {
-        match collect(core, lane, why, now).await {
+        match collect(core, lane, gathered, now).await {
             Ok(collected) if collected >= MAX_COLLECTED => {}
             Ok(_) => return,
-            Err(error) => return tracing::warn!(%error, lane = %lane.lane.0, "no summary could be made"),
+            Err(error) => {
+                tracing::warn!(%error, lane = %lane.lane.0, "no summary could be made");
+                // It may have been committed all the same.
+                core.note_due(lane.team_id, lane.lane, now);
+                return core.note_gathering(lane.team_id, lane.lane, now + RETRY);
+            }
         }
     }
 }
 
 /// One round for one lane; returns how many deliveries were summarised.
-async fn collect(core: &Core, lane: &SummaryLane, why: Why, now: DateTime<Utc>) -> Result<usize, DbErr> {
+async fn collect(
+    core: &Core,
+    lane: &SummaryLane,
+    gathered: Gathered,
+    now: DateTime<Utc>,
+) -> Result<usize, DbErr> {
     let db = &core.db;
-    let state = match why {
-        Why::Storm => State::Folded,
-        Why::QuietHours => State::Held,
+    let (state, held_by, why) = match gathered {
+        Gathered::Storm => (State::Folded, None, Why::Storm),
+        Gathered::QuietHours => (State::Held, None, Why::QuietHours),
+        Gathered::Silence(id) => (State::Folded, Some(id), why_silenced(core, lane, id).await),
     };
-    let transaction = db.begin().await?;
+    let Some(transaction) = core.begin_fenced(lane.team_id).await? else {
+        return Ok(0);
+    };
+    let live = core.live_jobs.of_lanes(|of| of == lane.lane);
+    let of_lane = (lane.team_id, lane.lane);
     let rows = db
-        .collect_for_summary(&transaction, lane.team_id, lane.lane, state, now, MAX_COLLECTED)
+        .collect_for_summary(&transaction, of_lane, &live, (state, held_by), now, MAX_COLLECTED)
         .await?;
     let mut collected = 0;
     let mut changes = Vec::new();
     for (route, rows) in by_target(rows) {
         if rows.len() < 2 {
-            // A held delivery is claimed by itself when it is due.
-            if why == Why::Storm {
+            // A held delivery is loaded by itself when it is due.
+            if gathered != Gathered::QuietHours {
                 db.unfold(&transaction, lane.team_id, rows[0].delivery.id).await?;
             }
             continue;
         }
         collected += rows.len();
-        changes.extend(create_summary(core, &transaction, lane.lane, &route, rows, why, now).await?);
+        changes.extend(create_summary(core, &transaction, lane.lane, &route, rows, &why, now).await?);
     }
     db.commit(transaction).await?;
+    // The summaries, or what is sent by itself.
+    core.note_due(lane.team_id, lane.lane, now);
     core.feed.changed(lane.team_id, || changes);
     Ok(collected)
+}
+
+/// The reason for an account, with as much of the silence as is known.
+async fn why_silenced(core: &Core, lane: &SummaryLane, id: SilenceId) -> Why {
+    let by = match core.channels.of_lane(lane.team_id, lane.lane).await {
+        Ok(Lookup::Found(policy)) => {
+            let silence = policy.silences.iter().find(|silence| silence.id == id);
+            silence.map(|silence| SilencedBy {
+                comment: silence.comment.clone(),
+                author: silence.author.clone(),
+            })
+        }
+        _ => None,
+    };
+    Why::Silence(by)
 }
 
 /// Groups rows by target: mail of one email channel goes to several people.
@@ -122,16 +209,13 @@ async fn create_summary(
     lane: LaneId,
     route: &Route,
     rows: Vec<SummaryItem>,
-    why: Why,
+    why: &Why,
     now: DateTime<Utc>,
 ) -> Result<Vec<Change>, DbErr> {
     let team = TeamId::from_uuid(rows[0].delivery.team_id);
     let summary = summary(&rows, why);
-    let route = Route {
-        reason: Reason::new("summary", summary.explanation()),
-        mentions: vec![],
-        ..route.clone()
-    };
+    let reason = Reason::new("summary", summary.explanation());
+    let route = Route::new(route.kind, route.target.clone(), reason);
     let event = event(core, team, &summary, now).map_err(|error| DbErr::Custom(error.to_string()))?;
     let planned =
         Planned::new(route, now).ok_or_else(|| DbErr::Custom("a route does not serialise".to_owned()))?;
@@ -144,7 +228,9 @@ async fn create_summary(
         route_json: &planned.json,
         lane,
         state: State::Pending,
-        owner: None,
+        state_message: "",
+        title: &submission.event.title,
+        alert: None,
         created_at: submission.event.accepted_at,
         replay_of: None,
     };
@@ -162,15 +248,15 @@ async fn create_summary(
     if !core.feed.is_watched(team) {
         return Ok(Vec::new());
     }
-    let mut changes = encode::new_deliveries(&submission);
+    let mut changes = encode::new_deliveries(&submission.event, &submission.routes, |_| None);
     changes.extend(tied.iter().filter_map(|row| encode::row_changed(row).ok()));
     Ok(changes)
 }
 
-fn summary(rows: &[SummaryItem], why: Why) -> Summary {
+fn summary(rows: &[SummaryItem], why: &Why) -> Summary {
     let times = || rows.iter().map(|row| instant(row.delivery.created_at));
     Summary {
-        why,
+        why: why.clone(),
         since: times().min().unwrap_or_default(),
         until: times().max().unwrap_or_default(),
         total: rows.len(),
@@ -206,7 +292,7 @@ fn event(
     Ok(AcceptedEvent {
         team_id,
         id: EventId::generate(now),
-        event_type: SUMMARY_TYPE.into(),
+        event_type: NOTIFICATIONS_SUMMARY.into(),
         severity: summary.severity(),
         category: Category::SystemNotification,
         source: core.brand.source(),
@@ -217,15 +303,17 @@ fn event(
         subject: String::new(),
         data: serde_json::to_string(summary)?,
         test: false,
+        alert: None,
         traceparent: None,
         email: None,
         body: OnceLock::new(),
+        alert_status: OnceLock::new(),
     })
 }
 
 /// Whether this is the end of a summary.
 pub(crate) fn ends_summary(outcome: &JobOutcome) -> bool {
-    outcome.ended_at.is_some() && &*outcome.job.event.event_type == SUMMARY_TYPE
+    outcome.ended_at.is_some() && &*outcome.job.event.event_type == NOTIFICATIONS_SUMMARY
 }
 
 /// Ends the deliveries of ended summaries, in the same transaction.
@@ -261,7 +349,9 @@ pub(crate) async fn close_with_summary(
 
 /// Ends the deliveries of summaries that ended without an outcome: cancelled by a user, or with their channel.
 pub(crate) async fn close_remaining(core: &Core) -> Result<(), DbErr> {
-    for summary in core.db.ended_summaries_all_teams().await? {
+    let mut summaries = core.db.ended_summaries_all_teams().await?;
+    summaries.retain(|summary| core.owns(TeamId::from_uuid(summary.team_id)));
+    for summary in summaries {
         let (Some(state), Some(ended_at)) = (State::from_number(i32::from(summary.state)), summary.ended_at)
         else {
             continue;
@@ -271,7 +361,9 @@ pub(crate) async fn close_remaining(core: &Core) -> Result<(), DbErr> {
             DeliveryId::from_uuid(summary.id),
         );
         let (why, at) = (&summary.state_message, instant(ended_at));
-        let transaction = core.db.begin().await?;
+        let Some(transaction) = core.begin_fenced(team).await? else {
+            continue;
+        };
         let rows = end(&core.db, &transaction, team, id, state, why, at).await?;
         core.db.commit(transaction).await?;
         notify_watchers(core, &rows);

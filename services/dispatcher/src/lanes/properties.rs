@@ -21,12 +21,26 @@ impl Weighted for (u8, u64) {
     fn weight(&self) -> usize {
         1 + (self.1 % LARGEST as u64) as usize
     }
+
+    /// Two lanes are of one team.
+    fn team(&self) -> TeamId {
+        team(self.0 / 2)
+    }
 }
 
+/// Where the team does not matter, all lanes are of one.
 impl Weighted for u8 {
     fn weight(&self) -> usize {
         1
     }
+
+    fn team(&self) -> TeamId {
+        team(0)
+    }
+}
+
+fn team(number: u8) -> TeamId {
+    TeamId::from_uuid(Uuid::from_u128(u128::from(number)))
 }
 
 #[derive(Debug, Clone)]
@@ -41,8 +55,8 @@ enum Action {
     Advance(u64),
     Policy(u8, u32, u32),
     Pause(u8, u64),
-    /// A claim of up to so many units, of rows of which some exist.
-    Claim(u8, usize, usize),
+    /// A load of up to so many units, of rows of which some exist.
+    Load(u8, usize, usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Action>> {
@@ -55,7 +69,7 @@ fn steps() -> impl Strategy<Value = Vec<Action>> {
         2 => (1_u64..3000).prop_map(Action::Advance),
         1 => (lane.clone(), 1_u32..6, 0_u32..8).prop_map(|(lane, at_once, rate)| Action::Policy(lane, at_once, rate)),
         1 => (lane.clone(), 1_u64..5000).prop_map(|(lane, ms)| Action::Pause(lane, ms)),
-        1 => (lane, 0_usize..12, 0_usize..12).prop_map(|(lane, max, exist)| Action::Claim(lane, max, exist)),
+        1 => (lane, 0_usize..12, 0_usize..12).prop_map(|(lane, max, exist)| Action::Load(lane, max, exist)),
     ];
     prop::collection::vec(step, 1..400)
 }
@@ -179,20 +193,20 @@ impl Account {
                 *known = until.max(*known);
                 lanes.pause(id(lane), until, self.now);
             }
-            Action::Claim(lane, max, exist) => {
+            Action::Load(lane, max, exist) => {
                 let asked = lanes.ask(self.now);
-                let claim = lanes.begin_claim(id(lane), max, self.now);
-                assert!(claim.units <= max);
+                let room = lanes.begin_load(id(lane), max, self.now);
+                assert!(room.units <= max);
                 let mut units = 0;
                 let mut jobs = Vec::new();
                 // The last may begin in the last place.
-                while jobs.len() < exist && units < claim.units {
+                while jobs.len() < exist && units < room.units {
                     let job = (lane, self.enter(lane));
                     units += job.weight();
                     jobs.push(job);
                 }
-                lanes.finish_claim(&claim, jobs, self.now);
-                if units < claim.units {
+                lanes.finish_load(&room, jobs, units >= room.units, self.now);
+                if units < room.units {
                     lanes.nothing_waits(id(lane), asked);
                 }
             }
@@ -240,29 +254,49 @@ proptest! {
     }
 
     #[test]
-    fn stuck_lanes_never_delay_another(stuck in 1_u8..10, offers in 1_usize..60) {
-        let mut lanes = Lanes::new(LIMITS);
+    fn stuck_lanes_never_delay_another(stuck in 1_u8..19, of_one_team: bool, offers in 1_usize..60) {
+        let mut lanes = Lanes::new(Limits { in_flight: 40, total: 200, ..LIMITS });
         let now = Duration::ZERO;
-        let generous = LanePolicy::new(64, 0.0);
+        let job = |lane| (if of_one_team { 0 } else { 2 * lane }, 0);
         for _ in 0..offers {
             for lane in 0..stuck {
-                lanes.set_policy(id(lane), generous, now);
+                lanes.set_policy(id(lane), LanePolicy::new(64, 0.0), now);
                 if lanes.reserve(id(lane), 1, now) {
-                    lanes.push(id(lane), lane, now);
+                    lanes.push(id(lane), job(lane), now);
                 }
                 // Whatever goes never comes back.
                 lanes.take(now, usize::MAX);
             }
         }
-        prop_assert!(lanes.reserve(id(200), 1, now), "there is room in memory");
-        lanes.push(id(200), 200, now);
-        prop_assert_eq!(lanes.take(now, usize::MAX).len(), 1, "and a slot, at once");
+        for (lane, job) in [(200, job(0)), (201, (201, 0))] {
+            prop_assert!(lanes.reserve(id(lane), 1, now), "there is room in memory");
+            lanes.push(id(lane), job, now);
+            prop_assert_eq!(lanes.take(now, usize::MAX).len(), 1, "and a slot, at once");
+        }
+    }
+
+    #[test]
+    fn a_team_whose_lanes_are_stuck_leaves_half_of_the_slots(stuck in 1_u8..255, offers in 1_usize..8) {
+        let mut lanes = Lanes::new(Limits { in_flight: 40, total: 10_000, ..LIMITS });
+        let now = Duration::ZERO;
+        for lane in 0..stuck {
+            lanes.set_policy(id(lane), LanePolicy::new(64, 0.0), now);
+            for _ in 0..offers {
+                prop_assert!(lanes.reserve(id(lane), 1, now));
+                lanes.push(id(lane), 0, now);
+            }
+        }
+        prop_assert!(lanes.take(now, usize::MAX).len() <= 20);
+        prop_assert_eq!(lanes.audit(1), Ok(()));
     }
 }
 
 #[test]
 fn lanes_take_turns() {
-    let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
+    let mut lanes: Lanes<u8> = Lanes::new(Limits {
+        in_flight: 24,
+        ..LIMITS
+    });
     let now = Duration::ZERO;
     for job in 0..3 {
         for lane in 0..3 {
@@ -285,7 +319,7 @@ fn lanes_take_turns() {
 #[test]
 fn who_takes_is_not_woken_for_a_lane_that_has_its_share() {
     let mut lanes: Lanes<u8> = Lanes::new(Limits {
-        in_flight: 2,
+        in_flight: 3,
         ..LIMITS
     });
     let now = Duration::ZERO;
@@ -294,7 +328,11 @@ fn who_takes_is_not_woken_for_a_lane_that_has_its_share() {
         assert!(lanes.reserve(id(1), 1, now));
         lanes.push(id(1), job, now);
     }
-    assert_eq!(lanes.take(now, 10).len(), 1, "the other slot is for another lane");
+    assert_eq!(
+        lanes.take(now, 10).len(),
+        1,
+        "the other slots are for other lanes and teams"
+    );
     assert_eq!(lanes.sleep_until(now), Duration::MAX);
     assert!(lanes.reserve(id(2), 1, now));
     lanes.push(id(2), 0, now);
@@ -338,15 +376,13 @@ fn a_rate_of_one_a_second_means_a_second_between_starts() {
 fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let claim = lanes.begin_claim(id(1), 2, now);
-    assert_eq!(claim.units, 2);
-    assert!(!lanes.reserve(id(1), 1, now), "a backlog is being fetched");
-    lanes.finish_claim(&claim, vec![1, 2], now);
-    assert!(!lanes.reserve(id(1), 1, now), "there may be more");
+    let room = lanes.begin_load(id(1), 2, now);
+    assert_eq!(room.units, 2);
+    lanes.finish_load(&room, vec![1, 2], true, now);
+    assert!(!lanes.reserve(id(1), 1, now), "there is more");
     lanes.spilled(id(1));
-    lanes.spilled(id(1));
-    let claim = lanes.begin_claim(id(1), 2, now);
-    lanes.finish_claim(&claim, vec![3], now);
+    let room = lanes.begin_load(id(1), 2, now);
+    lanes.finish_load(&room, vec![3], false, now);
     assert!(!lanes.reserve(id(1), 1, now), "nobody has said that this was all");
     lanes.spilled(id(1));
     look(&mut lanes, now);
@@ -354,14 +390,14 @@ fn while_the_database_holds_older_rows_new_ones_queue_up_there() {
 }
 
 #[test]
-fn a_row_that_spills_while_a_claim_runs_keeps_the_backlog() {
+fn a_row_that_spills_while_a_load_runs_keeps_the_backlog() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
     let asked = lanes.ask(now);
-    let claim = lanes.begin_claim(id(1), 2, now);
-    assert!(!lanes.reserve(id(1), 1, now));
+    let room = lanes.begin_load(id(1), 2, now);
+    lanes.spill(id(1), now);
     lanes.spilled(id(1));
-    lanes.finish_claim(&claim, vec![], now);
+    lanes.finish_load(&room, vec![], false, now);
     lanes.nothing_waits(id(1), asked);
     assert!(
         !lanes.reserve(id(1), 1, now),
@@ -373,8 +409,8 @@ fn a_row_that_spills_while_a_claim_runs_keeps_the_backlog() {
 fn a_row_that_is_committed_while_somebody_looks_keeps_the_backlog() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let claim = lanes.begin_claim(id(1), 0, now);
-    lanes.finish_claim(&claim, vec![], now);
+    let room = lanes.begin_load(id(1), 0, now);
+    lanes.finish_load(&room, vec![], false, now);
     assert!(
         !lanes.reserve(id(1), 1, now),
         "nobody has said that nothing waits"
@@ -398,7 +434,7 @@ fn what_spills_from_a_commit_does_not_come_before_what_does_not() {
     assert!(!lanes.reserve(id(1), 1, now));
     lanes.unreserve(id(1), 1);
     assert_eq!(
-        lanes.begin_claim(id(1), 2, now).units,
+        lanes.begin_load(id(1), 2, now).units,
         0,
         "it is committed, and the others are not in memory yet"
     );
@@ -406,20 +442,20 @@ fn what_spills_from_a_commit_does_not_come_before_what_does_not() {
         lanes.push(id(1), job as u8, now);
     }
     lanes.spilled(id(1));
-    assert_eq!(lanes.begin_claim(id(1), 2, now).units, 1);
+    assert_eq!(lanes.begin_load(id(1), 2, now).units, 1);
 }
 
 #[test]
-fn what_a_claim_could_not_see_yet_keeps_the_backlog() {
+fn what_a_load_could_not_see_yet_keeps_the_backlog() {
     let mut lanes: Lanes<u8> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
     lanes.expect_backlog(id(1), now + Duration::from_millis(1), now);
     let asked = lanes.ask(now);
-    // Due later than what was asked for, and committed before the rows are claimed.
-    let claim = lanes.begin_claim(id(1), 2, now);
-    assert!(!lanes.reserve(id(1), 1, now));
+    // Due later than what was asked for, and committed before the rows are loaded.
+    let room = lanes.begin_load(id(1), 2, now);
+    lanes.spill(id(1), now);
     lanes.spilled(id(1));
-    lanes.finish_claim(&claim, vec![], now);
+    lanes.finish_load(&room, vec![], false, now);
     lanes.nothing_waits(id(1), asked);
     assert!(
         !lanes.reserve(id(1), 1, now),
@@ -443,8 +479,8 @@ fn what_was_held_comes_before_what_is_new() {
     assert!(lanes.reserve(id(1), 1, Duration::from_secs(59)));
     assert!(!lanes.reserve(id(1), 1, end));
     lanes.spilled(id(1));
-    let claim = lanes.begin_claim(id(1), 5, end);
-    lanes.finish_claim(&claim, vec![1], end);
+    let room = lanes.begin_load(id(1), 5, end);
+    lanes.finish_load(&room, vec![1], false, end);
     look(&mut lanes, end);
     assert!(lanes.reserve(id(1), 1, end));
 }
@@ -484,11 +520,11 @@ fn a_large_job_takes_more_room_and_begins_in_the_last_place() {
 }
 
 #[test]
-fn a_claim_may_get_more_than_its_room() {
+fn a_load_may_get_more_than_its_room() {
     let mut lanes: Lanes<(u8, u64)> = Lanes::new(LIMITS);
     let now = Duration::ZERO;
-    let claim = lanes.begin_claim(id(1), 4, now);
-    lanes.finish_claim(&claim, vec![(1, 2), (1, 5)], now);
+    let room = lanes.begin_load(id(1), 4, now);
+    lanes.finish_load(&room, vec![(1, 2), (1, 5)], false, now);
     assert_eq!(
         (lanes.held(), lanes.audit(LARGEST)),
         (6, Ok(())),
@@ -512,7 +548,7 @@ fn an_empty_lane_has_room_for_a_job_when_others_have_taken_everything() {
     assert!(lanes.held() >= LIMITS.total);
     assert!(lanes.reserve(id(100), 1, now), "a new job");
     assert!(!lanes.reserve(id(100), 1, now), "and no more");
-    assert_eq!(lanes.begin_claim(id(101), 10, now).units, 1, "or one that waited");
+    assert_eq!(lanes.begin_load(id(101), 10, now).units, 1, "or one that waited");
     assert_eq!(lanes.audit(LARGEST), Ok(()));
 }
 
@@ -521,9 +557,10 @@ impl<J: Weighted> Lanes<J> {
     pub(crate) fn audit(&self, largest: usize) -> Result<(), String> {
         let held: usize = self.lanes.values().map(|lane| lane.load).sum();
         let in_flight: usize = self.lanes.values().map(|lane| lane.in_flight).sum();
-        if (held, in_flight) != (self.held, self.in_flight) {
+        let of_teams: usize = self.in_flight_of.values().sum();
+        if (held, in_flight, in_flight) != (self.held, self.in_flight, of_teams) {
             return Err(format!(
-                "{held} held and {in_flight} under way, and the sums say {} and {}",
+                "{held} held and {in_flight} under way, and the sums say {}, {} and {of_teams}",
                 self.held, self.in_flight
             ));
         }

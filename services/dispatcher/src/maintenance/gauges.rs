@@ -24,6 +24,7 @@ impl Gauges {
             (lanes.held(), lanes.in_flight())
         };
         core.metrics.in_memory(held, in_flight);
+        core.metrics.channels_tried(core.clock.monotonic());
         let counts = core.db.waiting_counts_all_teams().await?;
         // Zero is recorded, too; else the last value would remain.
         for kind in ChannelKind::ALL {

@@ -11,6 +11,7 @@ use tonic::Code;
 use watchbell_contracts::config::v1 as config;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
+use watchbell_model::catalog::notices::CHANNEL_UNHEALTHY;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{ChannelId, EventId, TeamId};
 use watchbell_model::route::{Reason, Route, Target};
@@ -24,9 +25,6 @@ use crate::state::Core;
 use crate::store::entities::channel_health;
 use crate::store::{HealthSample, instant};
 
-/// Type of the event for the Owners.
-pub(crate) const UNHEALTHY: &str = "channel.unhealthy";
-
 /// Loop that reports health, stores results, and detects re-enabled channels.
 pub(crate) struct HealthReporter {
     pub(crate) core: Arc<Core>,
@@ -39,6 +37,9 @@ impl HealthReporter {
     pub(crate) async fn tick(&self) -> Result<(), DbErr> {
         let core = &self.core;
         self.write_results().await?;
+        if !core.health.begin_read(core.clock.monotonic()) {
+            return Ok(());
+        }
         let rows = core.db.unhealthy_all_teams().await?;
         let mut unhealthy = HashMap::with_capacity(rows.len());
         for row in rows {
@@ -48,12 +49,17 @@ impl HealthReporter {
             );
             match core.channels.channel(team, id).await {
                 Ok(Lookup::Found(policy)) if policy.epoch > row.epoch => {
-                    core.db.mark_healthy(team, id, policy.epoch).await?;
+                    if core.owns(team) {
+                        core.db.mark_healthy(team, id, policy.epoch).await?;
+                        tracing::info!(%team, channel = %id, "a channel is enabled again");
+                    }
                     continue;
                 }
-                Ok(Lookup::Found(policy)) => self.report_pending(team, id, &policy, &row).await?,
-                // A deleted channel needs no report; the health of an unresolved one stays as it is.
-                Ok(Lookup::Deleted) | Err(_) => {}
+                Ok(Lookup::Found(policy)) if core.owns(team) => {
+                    self.report_pending(team, id, &policy, &row).await?;
+                }
+                // The owner of the team's shard reports. A deleted channel needs no report; the health of an unresolved one stays as it is.
+                Ok(_) | Err(_) => {}
             }
             unhealthy.insert(id, row.epoch);
         }
@@ -177,7 +183,7 @@ fn notice(
     row: &channel_health::Model,
     now: DateTime<Utc>,
 ) -> Option<AcceptedEvent> {
-    let event_id: EventId = format!("{UNHEALTHY}:{id}:{}", row.epoch).parse().ok()?;
+    let event_id: EventId = format!("{CHANNEL_UNHEALTHY}:{id}:{}", row.epoch).parse().ok()?;
     let data = serde_json::json!({
         "channel_id": id.to_string(),
         "channel": policy.name,
@@ -189,7 +195,7 @@ fn notice(
     Some(AcceptedEvent {
         team_id,
         id: event_id,
-        event_type: UNHEALTHY.into(),
+        event_type: CHANNEL_UNHEALTHY.into(),
         severity: Severity::High,
         category: Category::SystemError,
         source: brand.source(),
@@ -203,9 +209,11 @@ fn notice(
         subject: policy.name.clone(),
         data: data.to_string(),
         test: false,
+        alert: None,
         traceparent: None,
         email: None,
         body: OnceLock::new(),
+        alert_status: OnceLock::new(),
     })
 }
 
@@ -214,28 +222,19 @@ fn owners(snapshot: config::TeamSnapshot) -> Vec<Route> {
     members
         .filter(|member| member.role == Role::Owner.to_wire())
         .filter_map(|member| {
-            Some(Route {
-                kind: ChannelKind::Email,
-                target: Target::Person {
-                    member: member.id.parse().ok()?,
-                    address: member.email,
-                    topic: String::new(),
-                    channel: None,
-                },
-                reason: owner_reason(),
-                mentions: vec![],
-            })
+            let target = Target::Person {
+                member: member.id.parse().ok()?,
+                address: member.email,
+                topic: String::new(),
+                channel: None,
+            };
+            Some(Route::new(ChannelKind::Email, target, owner_reason()))
         })
         .collect()
 }
 
 fn inbox() -> Route {
-    Route {
-        kind: ChannelKind::InApp,
-        target: Target::Inbox,
-        reason: owner_reason(),
-        mentions: vec![],
-    }
+    Route::new(ChannelKind::InApp, Target::Inbox, owner_reason())
 }
 
 fn owner_reason() -> Reason {

@@ -8,15 +8,13 @@ use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::catalog::notices::RECEIPT_KEPT;
 use watchbell_model::ids::{EventId, TeamId};
 use watchbell_model::route::{OPERATOR, Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, EmailAddress, Severity};
 
 use crate::job::{Planned, Submission};
 use crate::state::Core;
-
-/// Type of the event.
-pub(crate) const KEPT: &str = "receipt.kept";
 
 /// Days on which teams were last notified.
 #[derive(Debug, Default)]
@@ -44,7 +42,9 @@ pub(crate) fn notify_kept(core: &Core, last_notices: &LastNotices, team: TeamId)
 }
 
 fn event(core: &Core, team_id: TeamId, now: DateTime<Utc>) -> Option<AcceptedEvent> {
-    let id: EventId = format!("{KEPT}:{}", now.format("%Y-%m-%d")).parse().ok()?;
+    let id: EventId = format!("{RECEIPT_KEPT}:{}", now.format("%Y-%m-%d"))
+        .parse()
+        .ok()?;
     let data = serde_json::json!({
         "team_id": team_id.to_string(),
         "what_to_do": "Set a compliance recipient, or make a member an Owner: the receipts are then sent automatically.",
@@ -52,7 +52,7 @@ fn event(core: &Core, team_id: TeamId, now: DateTime<Utc>) -> Option<AcceptedEve
     Some(AcceptedEvent {
         team_id,
         id,
-        event_type: KEPT.into(),
+        event_type: RECEIPT_KEPT.into(),
         severity: Severity::High,
         category: Category::SystemError,
         source: core.brand.source(),
@@ -63,32 +63,25 @@ fn event(core: &Core, team_id: TeamId, now: DateTime<Utc>) -> Option<AcceptedEve
         subject: String::new(),
         data: data.to_string(),
         test: false,
+        alert: None,
         traceparent: None,
         email: None,
         body: OnceLock::new(),
+        alert_status: OnceLock::new(),
     })
 }
 
 fn to_operator(address: &EmailAddress) -> Route {
-    Route {
-        kind: ChannelKind::Email,
-        target: Target::Address {
-            address: address.to_string(),
-            channel: None,
-        },
-        reason: Reason::new(OPERATOR, "The operator gets notices for teams without an Owner."),
-        mentions: vec![],
-    }
+    let target = Target::Address {
+        address: address.to_string(),
+        channel: None,
+    };
+    let reason = Reason::new(OPERATOR, "The operator gets notices for teams without an Owner.");
+    Route::new(ChannelKind::Email, target, reason)
 }
 
 fn to_inbox() -> Route {
-    Route {
-        kind: ChannelKind::InApp,
-        target: Target::Inbox,
-        reason: Reason::new(
-            "receipt_kept",
-            "The team is notified when its receipts have no recipient.",
-        ),
-        mentions: vec![],
-    }
+    let why = "The team is notified when its receipts have no recipient.";
+    let reason = Reason::new("receipt_kept", why);
+    Route::new(ChannelKind::InApp, Target::Inbox, reason)
 }

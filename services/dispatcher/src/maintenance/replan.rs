@@ -10,9 +10,8 @@ use crate::job::State;
 use crate::state::Core;
 use crate::store::SummaryLane;
 
-/// Checks every channel with held deliveries; returns how many were rescheduled.
-pub(crate) async fn replan(core: &Core) -> Result<u64, DbErr> {
-    let mut lanes = core.db.summary_lanes_all_teams().await?;
+/// Checks every channel with held deliveries among these; returns how many were rescheduled.
+pub(crate) async fn replan(core: &Core, mut lanes: Vec<SummaryLane>) -> Result<u64, DbErr> {
     lanes.retain(|lane| lane.held_due.is_some());
     core.hold_plans.keep_only(&lanes);
     let mut moved = 0;
@@ -46,16 +45,27 @@ async fn move_all(core: &Core, lane: &SummaryLane, quiet: Option<&QuietHours>) -
             State::Held => held_until(due),
             _ => String::new(),
         };
+        let mut of_severity = 0;
         loop {
+            let Some(transaction) = core.begin_fenced(lane.team_id).await? else {
+                return Ok(moved);
+            };
+            let (of_lane, to) = ((lane.team_id, lane.lane), (state, due, message.as_str()));
             let some = core
                 .db
-                .move_held_chunk(lane.team_id, lane.lane, severity, (state, due, &message), now)
+                .move_held_chunk(&transaction, of_lane, severity, to, now)
                 .await?;
-            moved += some;
+            core.db.commit(transaction).await?;
+            of_severity += some;
             if some == 0 {
                 break;
             }
         }
+        if of_severity > 0 {
+            core.note_due(lane.team_id, lane.lane, due);
+            core.note_gathering(lane.team_id, lane.lane, due);
+        }
+        moved += of_severity;
     }
     if moved > 0 {
         let now = core.clock.monotonic();

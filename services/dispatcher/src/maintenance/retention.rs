@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use sea_orm::DbErr;
 use uuid::Uuid;
+use watchbell_model::shard::ShardId;
 
 use crate::state::Core;
 
@@ -20,6 +21,9 @@ const TARGET_CHUNK_TIME: Duration = Duration::from_millis(10);
 const MIN_PAUSE: Duration = Duration::from_millis(20);
 /// How often all answers are looked at again: a delivery may have been tried long after it was made.
 const ANSWERS_RESCAN: TimeDelta = TimeDelta::days(1);
+
+/// How long an alert stays open of which nothing is heard.
+const FORGOTTEN: TimeDelta = TimeDelta::days(365);
 
 /// Loop of retention.
 pub(crate) struct Retention {
@@ -36,6 +40,7 @@ struct Progress {
     deliveries: Option<Uuid>,
     events: Option<i64>,
     notifications: bool,
+    alerts: bool,
 }
 
 // === impl Retention ===
@@ -49,6 +54,7 @@ impl Retention {
             deliveries: Some(Uuid::nil()),
             events: Some(i64::MIN),
             notifications: true,
+            alerts: true,
         };
         Self {
             core,
@@ -58,6 +64,10 @@ impl Retention {
 
     /// One stretch; how long to rest before the next, or `None` at the end of a round.
     pub(crate) async fn tick(&self) -> Result<Option<Duration>, DbErr> {
+        // One replica suffices: that which owns the first shard.
+        if !ShardId::from_number(0).is_some_and(|first| self.core.ownership().owns(first)) {
+            return Ok(None);
+        }
         let mut progress = *self.progress.lock();
         if !progress.is_under_way() {
             progress.begin(self.core.clock.now());
@@ -86,9 +96,13 @@ impl Retention {
             progress.deliveries = core.db.purge_deliveries_all_teams(from, old, rows).await?;
         } else if let Some(from) = progress.events {
             progress.events = core.db.purge_events_all_teams(from, old, rows).await?;
-        } else {
+        } else if progress.notifications {
             let deleted = core.db.purge_notifications_all_teams(old, rows).await?;
             progress.notifications = deleted >= rows.unsigned_abs();
+        } else {
+            let silent = core.clock.now() - FORGOTTEN.max(TimeDelta::days(core.settings.keep_days.into()));
+            let deleted = core.db.purge_alerts_all_teams(old, silent, rows).await?;
+            progress.alerts = deleted >= rows.unsigned_abs();
         }
         Ok(())
     }
@@ -98,7 +112,8 @@ impl Retention {
 
 impl Progress {
     fn is_under_way(&self) -> bool {
-        self.answers.is_some() || self.deliveries.is_some() || self.events.is_some() || self.notifications
+        let rows = self.answers.is_some() || self.deliveries.is_some() || self.events.is_some();
+        rows || self.notifications || self.alerts
     }
 
     fn begin(&mut self, now: DateTime<Utc>) {
@@ -109,5 +124,6 @@ impl Progress {
         self.deliveries = Some(Uuid::nil());
         self.events = Some(i64::MIN);
         self.notifications = true;
+        self.alerts = true;
     }
 }

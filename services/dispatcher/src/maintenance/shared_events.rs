@@ -1,5 +1,5 @@
-//! Events shared by jobs in memory. Each lane claims its own deliveries of an event, at its own time; while a job of
-//! the event exists, later claims share it instead of reading it again.
+//! Events shared by jobs in memory. Each lane loads its own deliveries of an event, at its own time; while a job of
+//! the event exists, later ones share it instead of reading it again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -8,10 +8,9 @@ use sea_orm::DbErr;
 use watchbell_model::accepted_event::AcceptedEvent;
 
 use crate::event::InMemory as _;
-use crate::store::entities::deliveries;
-use crate::store::{Db, EventKey};
+use crate::store::{Db, EventKey, LoadedRow};
 
-/// The events that were read for claims, as long as a job has them.
+/// The events that were read for jobs, as long as a job has them.
 #[derive(Debug, Default)]
 pub(crate) struct SharedEvents(HashMap<EventKey, Weak<AcceptedEvent>>);
 
@@ -46,12 +45,12 @@ impl SharedEvents {
     pub(crate) async fn load(
         &mut self,
         db: &Db,
-        rows: &[deliveries::Model],
+        rows: &[LoadedRow],
     ) -> Result<HashMap<EventKey, Held>, DbErr> {
         self.0.retain(|_, event| event.strong_count() > 0);
         let mut events = HashMap::with_capacity(rows.len());
         let mut missing = Vec::new();
-        for row in rows {
+        for LoadedRow { delivery: row, .. } in rows {
             let key = (row.team_id, row.event_id.clone());
             match self.0.get(&key).and_then(Weak::upgrade) {
                 Some(event) => drop(events.insert(key, Held::new(event, true))),

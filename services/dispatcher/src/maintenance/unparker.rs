@@ -1,19 +1,21 @@
 //! Loop that resumes parked deliveries when the reason has gone: the channel was activated, re-enabled or deleted, or
-//! the team has a receipt recipient. It also reschedules held deliveries, and cancels deliveries of deleted channels.
+//! the team has a receipt recipient. It also reschedules what quiet hours and silences hold, and cancels deliveries of deleted channels.
 //! It runs periodically and whenever Config reports a change.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sea_orm::DbErr;
-use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::ids::TeamId;
 
 use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::delivery::precheck::DELETED;
 use crate::delivery::summaries::close_remaining;
 use crate::job::ParkedFor;
+use crate::lanes::LaneId;
 use crate::maintenance::kept_receipts::{LastNotices, notify_kept};
 use crate::maintenance::replan::replan;
+use crate::maintenance::silences::look_again;
 use crate::state::Core;
 
 /// Loop that resumes parked deliveries.
@@ -36,41 +38,36 @@ impl Unparker {
     pub(crate) async fn tick(&self) -> Result<u64, DbErr> {
         let db = &self.core.db;
         let mut due = 0;
-        let parked = db.parked_lanes_all_teams().await?;
+        let mut parked = db.parked_lanes_all_teams().await?;
+        parked.retain(|(team, _)| self.core.owns(*team));
         for (team, lane) in &parked {
             due += self.look_at(*team, *lane).await?;
         }
         let parked: BTreeSet<_> = parked.into_iter().map(|(_, lane)| lane).collect();
-        let mut waiting = db.due_lanes_all_teams().await?;
-        waiting.extend(
-            db.summary_lanes_all_teams()
-                .await?
-                .iter()
-                .map(|lane| (lane.team_id, lane.lane.0)),
-        );
+        let mut gathering = db.summary_lanes_all_teams().await?;
+        gathering.retain(|lane| self.core.owns(lane.team_id));
+        let waiting = db.waiting_lanes_all_teams().await?;
+        let waiting = waiting.iter().map(|lane| (lane.team_id, lane.lane));
+        let mut waiting: Vec<_> = waiting
+            .chain(gathering.iter().map(|lane| (lane.team_id, lane.lane)))
+            .collect();
+        waiting.retain(|(team, _)| self.core.owns(*team));
         for (team, lane) in waiting {
             if !parked.contains(&lane) && matches!(self.policy(team, lane).await, Ok(Lookup::Deleted)) {
                 self.cancel(team, lane).await?;
             }
         }
-        due += replan(&self.core).await?;
+        due += look_again(&self.core, &gathering).await?;
+        due += replan(&self.core, gathering).await?;
         close_remaining(&self.core).await?;
-        if due > 0 {
-            self.core.sweep.notify_one();
-        }
         Ok(due)
     }
 
-    /// A lane is a channel's, or for mail to people the team's.
-    async fn policy(&self, team: TeamId, lane: uuid::Uuid) -> Result<Lookup, ConfigUnavailable> {
-        if lane == team.as_uuid() {
-            self.core.channels.people(team).await
-        } else {
-            self.core.channels.channel(team, ChannelId::from_uuid(lane)).await
-        }
+    async fn policy(&self, team: TeamId, lane: LaneId) -> Result<Lookup, ConfigUnavailable> {
+        self.core.channels.of_lane(team, lane).await
     }
 
-    async fn look_at(&self, team: TeamId, lane: uuid::Uuid) -> Result<u64, DbErr> {
+    async fn look_at(&self, team: TeamId, lane: LaneId) -> Result<u64, DbErr> {
         let core = &self.core;
         let policy = match self.policy(team, lane).await {
             Ok(Lookup::Found(policy)) => policy,
@@ -95,7 +92,7 @@ impl Unparker {
         if recovers {
             due += self.unpark(team, lane, ParkedFor::Unhealthy).await?;
         }
-        if lane == team.as_uuid() {
+        if lane.0 == team.as_uuid() {
             if !policy.people.receipt_recipients().is_empty() {
                 due += self.unpark(team, lane, ParkedFor::NoRecipient).await?;
             } else if core.db.has_parked(team, lane, ParkedFor::NoRecipient).await? {
@@ -106,26 +103,39 @@ impl Unparker {
     }
 
     /// In chunks, so that no statement holds its locks for long.
-    async fn unpark(&self, team: TeamId, lane: uuid::Uuid, why: ParkedFor) -> Result<u64, DbErr> {
-        let now = self.core.clock.now();
+    async fn unpark(&self, team: TeamId, lane: LaneId, why: ParkedFor) -> Result<u64, DbErr> {
+        let core = &self.core;
+        let now = core.clock.now();
         let mut all = 0;
-        loop {
-            let some = self.core.db.unpark_chunk(team, lane, why, now).await?;
-            all += some;
-            if some == 0 {
-                return Ok(all);
-            }
+        // Nearly always there is none.
+        while core.db.has_parked(team, lane, why).await? {
+            let Some(transaction) = core.begin_fenced(team).await? else {
+                break;
+            };
+            all += core.db.unpark_chunk(&transaction, (team, lane), why, now).await?;
+            core.db.commit(transaction).await?;
+            core.note_due(team, lane, now);
         }
+        Ok(all)
     }
 
     /// Cancels all waiting deliveries of a lane, in chunks.
-    async fn cancel(&self, team: TeamId, lane: uuid::Uuid) -> Result<(), DbErr> {
-        let db = &self.core.db;
-        while db
-            .cancel_waiting_chunk(team, lane, DELETED, self.core.clock.now())
-            .await?
-            > 0
-        {}
-        Ok(())
+    async fn cancel(&self, team: TeamId, lane: LaneId) -> Result<(), DbErr> {
+        let core = &self.core;
+        loop {
+            let Some(transaction) = core.begin_fenced(team).await? else {
+                return Ok(());
+            };
+            let live = core.live_jobs.of_lanes(|of| of == lane);
+            let now = core.clock.now();
+            let cancelled = core
+                .db
+                .cancel_waiting_chunk(&transaction, (team, lane), &live, DELETED, now)
+                .await?;
+            core.db.commit(transaction).await?;
+            if cancelled == 0 {
+                return Ok(());
+            }
+        }
     }
 }

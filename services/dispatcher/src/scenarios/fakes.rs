@@ -14,8 +14,9 @@ use watchbell_contracts::api::{BoxStream, SnapshotApi};
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_model::clock::SharedClock;
-use watchbell_model::convert::FromWire;
-use watchbell_model::ids::{ChannelId, MemberId, TeamId};
+use watchbell_model::convert::{FromWire, timestamp};
+use watchbell_model::ids::{ChannelId, MemberId, SilenceId, TeamId};
+use watchbell_model::silence::Silence;
 use watchbell_model::{ChannelKind, Role};
 
 use crate::senders::{AttemptResult, Message, ResolvedChannel, Transport, Via};
@@ -28,6 +29,7 @@ pub(crate) struct FakeConfig {
     people: Mutex<config::ListOptOutsResponse>,
     /// The email channel that is the team's mail server, if one is.
     mail_server: Mutex<Option<ChannelId>>,
+    silences: Mutex<Vec<config::Silence>>,
     pub(super) away: AtomicBool,
     pub(super) reports: Mutex<Vec<config::ReportChannelHealthRequest>>,
 }
@@ -97,6 +99,18 @@ impl FakeConfig {
         *self.mail_server.lock() = Some(channel);
     }
 
+    /// Somebody makes a silence.
+    pub(crate) fn silence(&self, silence: &Silence) {
+        self.silences.lock().push(silence.into());
+    }
+
+    /// Somebody ends a silence.
+    pub(super) fn expire(&self, id: SilenceId, now: DateTime<Utc>) {
+        let mut silences = self.silences.lock();
+        let silence = silences.iter_mut().find(|silence| silence.id == id.to_string());
+        silence.unwrap().end_time = Some(timestamp(now));
+    }
+
     fn here(&self) -> Result<(), Status> {
         match self.away.load(Ordering::Relaxed) {
             true => Err(Status::unavailable("Config is away")),
@@ -128,6 +142,7 @@ impl SnapshotApi for FakeConfig {
             channel: Some(channel),
             secrets: Some(config::ChannelSecrets::default()),
             revision: 1,
+            silences: self.silences.lock().clone(),
         };
         Ok(Response::new(answer))
     }
@@ -219,6 +234,7 @@ impl SnapshotApi for FakeConfig {
         self.here()?;
         Ok(Response::new(config::ListOptOutsResponse {
             opt_outs: self.opt_outs.lock().clone(),
+            silences: self.silences.lock().clone(),
             ..self.people.lock().clone()
         }))
     }

@@ -1,11 +1,11 @@
 //! Channels that do not carry any more: unhealthy, parked, told, and enabled again.
 
+use watchbell_model::catalog::notices::CHANNEL_UNHEALTHY;
 use watchbell_model::ids::MemberId;
 use watchbell_store::store_tests;
 
 use super::*;
 
-use crate::maintenance::health_reporter::UNHEALTHY;
 use crate::senders::AttemptResult;
 use crate::store::Migrator;
 
@@ -90,7 +90,7 @@ store_tests! {
         let mails: Vec<_> = rig.env.receivers.carried().into_iter().filter_map(|carried| carried.address).collect();
         assert_eq!(mails, ["olga@example.com"], "the Owner and nobody else");
         let told: Vec<_> =
-            rig.deliveries().await.into_iter().filter(|delivery| delivery.event_type == UNHEALTHY).collect();
+            rig.deliveries().await.into_iter().filter(|delivery| delivery.event_type == CHANNEL_UNHEALTHY).collect();
         assert_eq!(told.len(), 2, "by email and in the inbox");
         assert!(told[0].event_title.contains("siem"));
         let event = rig.core.db.event(rig.env.team, &told[0].event_id).await.unwrap().unwrap();
@@ -174,8 +174,9 @@ store_tests! {
         env.receivers.always(channel, Some(down()));
         first.emit("e1", &[channel]).await;
         exhaust(&mut first).await;
-        drop(first);
         let mut second = Rig::on(&store, &env).await;
+        presume_dead(&first, &mut second).await;
+        drop(first);
         tell(&mut second).await;
         second.settle().await;
         let before = env.receivers.carried().len();

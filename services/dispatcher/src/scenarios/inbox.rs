@@ -184,6 +184,49 @@ store_tests! {
         assert_eq!(ids(&list(&rig, member, true, false).await), ["e3"]);
     }
 
+    async fn what_was_read_or_archived_can_be_taken_back(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (ann, bob) = (someone(&rig), someone(&rig));
+        for id in ["e1", "e2", "e3"] {
+            notify(&mut rig, id).await;
+        }
+        let all = list(&rig, ann, false, false).await;
+        let (team_id, member_id) = (rig.env.team.to_string(), ann.to_string());
+        let everything =
+            wire::MarkAllReadRequest { team_id: team_id.clone(), member_id: member_id.clone() };
+        rig.service.mark_all_read(internal_request(everything.clone())).await.unwrap();
+        let again = wire::MarkUnreadRequest {
+            team_id: team_id.clone(),
+            member_id: member_id.clone(),
+            notification_ids: vec![all[2].id.clone()],
+        };
+        let answer = rig.service.mark_unread(internal_request(again.clone())).await.unwrap().into_inner();
+        assert_eq!(answer.unread_count, 1, "though everything up to it was read");
+        assert_eq!(ids(&list(&rig, ann, true, false).await), ["e1"]);
+        assert_eq!((unread(&rig, ann).await, unread(&rig, bob).await), (1, 3));
+        let read = wire::MarkReadRequest {
+            team_id: team_id.clone(),
+            member_id: member_id.clone(),
+            notification_ids: vec![all[2].id.clone()],
+        };
+        assert_eq!(rig.service.mark_read(internal_request(read)).await.unwrap().into_inner().unread_count, 0);
+        rig.service.mark_unread(internal_request(again)).await.unwrap();
+        rig.service.mark_all_read(internal_request(everything)).await.unwrap();
+        assert_eq!(unread(&rig, ann).await, 0);
+        assert!(list(&rig, ann, true, true).await.is_empty());
+
+        let notification_ids = vec![all[0].id.clone(), all[1].id.clone()];
+        let archive =
+            wire::ArchiveRequest { team_id: team_id.clone(), member_id: member_id.clone(), notification_ids };
+        rig.service.archive(internal_request(archive)).await.unwrap();
+        assert_eq!(ids(&list(&rig, ann, false, false).await), ["e1"]);
+        let back =
+            wire::UnarchiveRequest { team_id, member_id, notification_ids: vec![all[0].id.clone()] };
+        rig.service.unarchive(internal_request(back)).await.unwrap();
+        assert_eq!(ids(&list(&rig, ann, false, false).await), ["e3", "e1"]);
+        assert_eq!(ids(&list(&rig, bob, false, false).await), ["e3", "e2", "e1"]);
+    }
+
     async fn a_stream_resumes_at_its_cursor_without_gap_or_repetition(store: Store) {
         let mut rig = Rig::new(&store).await;
         let member = someone(&rig);
@@ -250,63 +293,6 @@ store_tests! {
         assert_eq!(status.code(), Code::InvalidArgument);
     }
 
-    async fn an_inbox_that_somebody_locks_delays_no_other_team(store: Store) {
-        if store.backend() == Backend::Postgres {
-            let mut rig = Rig::new(&store).await;
-            let ours = rig.env.clone();
-            let other = TestEnv { team: TeamId::generate(ours.now()), ..ours.clone() };
-            let somebody = store.begin().await.unwrap();
-            let team = ours.team.as_uuid();
-            let lock =
-                format!("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.inbox.{team}', 0))");
-            somebody.execute_unprepared(&lock).await.unwrap();
-
-            let notice = |env: &TestEnv, id: &str| {
-                wire::SubmitRequest { routes: vec![to_inbox()], ..request(env, id, &[]) }
-            };
-            let (mut first, free) = (ask_for(&rig, notice(&ours, "e1")), ask_for(&rig, notice(&other, "e2")));
-            while rig.core.submissions.waiting() < 2 {
-                tokio::task::yield_now().await;
-            }
-            // In one batch, which is given up for the sake of the other team.
-            rig.committer.tick().await;
-            assert!(first.try_recv().is_err(), "nobody is told before the commit");
-            assert!(!free.await.unwrap().duplicate);
-            let second = ask_for(&rig, notice(&ours, "e3"));
-            while rig.core.submissions.waiting() == 0 {
-                tokio::task::yield_now().await;
-            }
-            rig.committer.tick().await;
-            assert!(first.try_recv().is_err());
-
-            somebody.rollback().await.unwrap();
-            while rig.committer.tick().await != BatchResult::Idle {}
-            assert!(first.await.is_ok() && second.await.is_ok());
-            assert_eq!(ids(&list(&rig, someone(&rig), false, false).await), ["e3", "e1"], "in their order");
-        }
-    }
-
-    async fn a_stream_on_another_replica_hears_too(store: Store) {
-        if store.backend() == Backend::Postgres {
-            let env = TestEnv::new();
-            let mut here = Rig::on(&store, &env).await;
-            let other = watchbell_store::connect(store.settings()).await.unwrap();
-            let there = Rig::on(&other, &env).await;
-            let stop = tokio_util::sync::CancellationToken::new();
-            for core in [Arc::clone(&here.core), Arc::clone(&there.core)] {
-                let stop = stop.clone();
-                tokio::spawn(async move { core.feed.run(stop).await });
-            }
-            let member = someone(&here);
-            let (_, mut stream) = watch(&there, member, "").await;
-            notify(&mut here, "e1").await;
-            let heard = stream.next().await.unwrap().unwrap().notification.unwrap();
-            assert_eq!(heard.event_id, "e1");
-            stop.cancel();
-            other.close().await.unwrap();
-        }
-    }
-
     async fn a_member_sees_no_other_members_inbox(store: Store) {
         let rig = Rig::new(&store).await;
         let (ann, bob) = (someone(&rig), someone(&rig));
@@ -317,6 +303,7 @@ store_tests! {
             team_id: rig.env.team,
             role: watchbell_model::Role::Member,
             manages_integrations: false,
+            session: None,
         });
         assert_eq!(rig.service.get_unread_count(request).await.unwrap_err().code(), Code::NotFound);
     }

@@ -21,7 +21,7 @@ fn mail(target: event_wire::route::Target) -> event_wire::Route {
     }
 }
 
-fn to_member(member: MemberId, topic: &str) -> event_wire::Route {
+pub(super) fn to_member(member: MemberId, topic: &str) -> event_wire::Route {
     mail(event_wire::route::Target::Person(event_wire::PersonTarget {
         member_id: member.to_string(),
         address: ADDRESS.to_owned(),
@@ -30,7 +30,7 @@ fn to_member(member: MemberId, topic: &str) -> event_wire::Route {
     }))
 }
 
-fn to_address() -> event_wire::Route {
+pub(super) fn to_address() -> event_wire::Route {
     mail(event_wire::route::Target::Address(event_wire::AddressTarget {
         address: ADDRESS.to_owned(),
         channel_id: String::new(),
@@ -38,7 +38,7 @@ fn to_address() -> event_wire::Route {
 }
 
 /// A member of the story's address.
-fn member(rig: &Rig, is_owner: bool) -> MemberId {
+pub(super) fn member(rig: &Rig, is_owner: bool) -> MemberId {
     let member = MemberId::generate(rig.env.now());
     rig.env.config.join(member, ADDRESS, is_owner);
     rig.core.channels.forget(rig.env.team);
@@ -121,7 +121,7 @@ async fn ended(rig: &Rig, event: &str) -> (State, String) {
     )
 }
 
-fn receipt(rig: &Rig, id: &str, target: event_wire::route::Target) -> wire::SubmitRequest {
+pub(super) fn receipt(rig: &Rig, id: &str, target: event_wire::route::Target) -> wire::SubmitRequest {
     let request = request(&rig.env, id, &[]);
     let event = event_wire::Event {
         r#type: "compliance.receipt.issued".to_owned(),

@@ -26,7 +26,7 @@ fn secs(rig: &Rig, begin: DateTime<Utc>) -> Vec<i64> {
         .collect()
 }
 
-fn nights() -> config::QuietHours {
+pub(super) fn nights() -> config::QuietHours {
     config::QuietHours {
         time_zone: "UTC".to_owned(),
         windows: vec![config::QuietWindow {
@@ -88,8 +88,9 @@ store_tests! {
         env.receivers.answer(channel, down());
         first.emit("e1", &[channel]).await;
         first.settle().await;
-        drop(first);
         let mut second = Rig::on(&store, &env).await;
+        presume_dead(&first, &mut second).await;
+        drop(first);
         second.settle().await;
         assert_eq!(env.receivers.carried().len(), 1);
         second.pass(Duration::from_secs(60)).await;

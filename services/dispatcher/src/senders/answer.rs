@@ -25,7 +25,7 @@ pub(crate) struct Response {
 }
 
 /// Texts that must not appear in anything that is kept: URLs, secrets, header values.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Redactor(Vec<String>);
 
 // === impl Response ===

@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::{Category, Severity};
 
-use super::summary::{Item, SUMMARY_TYPE, Summary, Why};
+use super::summary::{Item, Summary, Why};
 
 pub(crate) fn noon() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).unwrap()
@@ -159,9 +160,11 @@ pub(crate) fn event(event_type: &str) -> AcceptedEvent {
         subject: subject.to_owned(),
         data: data.to_owned(),
         test: false,
+        alert: None,
         traceparent: None,
         email: None,
         body: OnceLock::new(),
+        alert_status: OnceLock::new(),
     }
 }
 
@@ -213,6 +216,6 @@ pub(crate) fn summary(total: usize) -> AcceptedEvent {
         subject: String::new(),
         url: String::new(),
         data: serde_json::to_string(&summary).unwrap(),
-        ..event(SUMMARY_TYPE)
+        ..event(NOTIFICATIONS_SUMMARY)
     }
 }

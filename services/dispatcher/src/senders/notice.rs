@@ -13,7 +13,8 @@ use url::Url;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::{Severity, json};
 
-use super::text::{humanise, line};
+use super::alert;
+use super::text::{humanise, line, time_text};
 
 /// Facts shown at most; further ones are counted.
 pub(crate) const MAX_FACTS: usize = 10;
@@ -72,7 +73,16 @@ impl Notice {
     pub(crate) fn from_event(event: &AcceptedEvent) -> Self {
         let type_words = humanise(&event.event_type);
         let title = line(&event.title);
-        let (facts, more_facts) = facts(event);
+        let (mut facts, more_facts) = facts(event);
+        if let Some(standing) = alert::standing(event) {
+            facts.insert(
+                0,
+                Fact {
+                    name: "Alert".to_owned(),
+                    value: FactValue::Text(standing),
+                },
+            );
+        }
         Self {
             event_type: event.event_type.to_string(),
             severity: event.severity,
@@ -103,11 +113,6 @@ impl FactValue {
             Self::Instant(at) => time_text(*at),
         }
     }
-}
-
-/// An instant for readers whose zone is unknown: `21 Nov 2026, 07:43 UTC`.
-pub(crate) fn time_text(at: DateTime<Utc>) -> String {
-    at.format("%-d %b %Y, %H:%M UTC").to_string()
 }
 
 /// A link that a click may open: http or https only.

@@ -1,16 +1,13 @@
-//! Summaries: one message for deliveries that quiet hours held or storm control folded. A summary is the data of an
-//! event of type [`SUMMARY_TYPE`], which only the Dispatcher creates.
+//! Summaries: one message for deliveries that quiet hours or a silence held or storm control folded. A summary is the data of an
+//! event of type [`NOTIFICATIONS_SUMMARY`], which only the Dispatcher creates.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use watchbell_model::Severity;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 
-use super::notice::time_text;
-use super::text::line;
-
-/// The type of the event that carries a [`Summary`].
-pub(crate) const SUMMARY_TYPE: &str = "notifications.summary";
+use super::text::{line, time_text};
 
 /// Summarised deliveries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,13 +25,24 @@ pub(crate) struct Summary {
 }
 
 /// Why deliveries were summarised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
     /// The channel's quiet hours held it.
     QuietHours,
     /// More messages than the channel's storm limit.
     Storm,
+    /// A silence held it. `None` when it is not known any more.
+    Silence(Option<SilencedBy>),
+}
+
+/// The silence that held deliveries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SilencedBy {
+    /// Its reason, one line.
+    pub(crate) comment: String,
+    /// Who made it.
+    pub(crate) author: String,
 }
 
 /// One summarised delivery.
@@ -62,7 +70,7 @@ pub(crate) struct Item {
 impl Summary {
     /// The summary that an event carries, if it carries one.
     pub(crate) fn from_event(event: &AcceptedEvent) -> Option<Self> {
-        if &*event.event_type != SUMMARY_TYPE {
+        if &*event.event_type != NOTIFICATIONS_SUMMARY {
             return None;
         }
         let mut summary: Self = serde_json::from_str(&event.data).ok()?;
@@ -81,22 +89,31 @@ impl Summary {
         } else {
             format!("{} alerts", self.total)
         };
-        match self.why {
+        match &self.why {
             Why::QuietHours => format!("{alerts} held during quiet hours"),
             Why::Storm => format!("{alerts} more in a short time"),
+            Why::Silence(Some(by)) => format!("{alerts} held by the silence “{}”", line(&by.comment)),
+            Why::Silence(None) => format!("{alerts} held by a silence"),
         }
     }
 
     /// One sentence on why they come together.
     pub(crate) fn explanation(&self) -> String {
         let (since, until) = (time_text(self.since), time_text(self.until));
-        match self.why {
+        match &self.why {
             Why::QuietHours => {
                 format!("They came between {since} and {until}, while this channel was quiet.")
             }
             Why::Storm => format!(
                 "They came between {since} and {until}, more than this channel shows one by one. None is lost."
             ),
+            Why::Silence(Some(by)) => format!(
+                "They came between {since} and {until}, and waited for the end of the silence of {}.",
+                line(&by.author)
+            ),
+            Why::Silence(None) => {
+                format!("They came between {since} and {until}, and waited for the end of a silence.")
+            }
         }
     }
 

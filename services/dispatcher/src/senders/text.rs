@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
 use watchbell_model::Severity;
 pub(crate) use watchbell_model::text::line;
 use watchbell_model::text::reorders;
@@ -14,6 +15,11 @@ pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     }
     let kept: String = text.chars().take(max.saturating_sub(1)).collect();
     Cow::Owned(format!("{}…", kept.trim_end()))
+}
+
+/// An instant for readers whose zone is unknown: `21 Nov 2026, 07:43 UTC`.
+pub(crate) fn time_text(at: DateTime<Utc>) -> String {
+    at.format("%-d %b %Y, %H:%M UTC").to_string()
 }
 
 /// `finding_id` as people write it: `Finding ID`; `scan.failed`: `Scan failed`.
@@ -65,6 +71,15 @@ pub(crate) fn severity_color(severity: Severity) -> &'static str {
         Severity::Medium => "#b08800",
         Severity::Low => "#1f6feb",
         Severity::Info => "#6e7781",
+    }
+}
+
+/// The ground of a severity's word in white, which is read at a contrast of 4.5 or more (WCAG 2.2, 1.4.3).
+pub(crate) fn severity_ground(severity: Severity) -> &'static str {
+    match severity {
+        Severity::High => "#c2410c",
+        Severity::Medium => "#8a6a00",
+        Severity::Critical | Severity::Low | Severity::Info => severity_color(severity),
     }
 }
 

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use serde_json::Value;
+use tracing::Span;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{self as config, SmtpSecurity};
 use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpServer};
@@ -17,15 +18,16 @@ use watchbell_model::AcceptedEvent;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::confirmation::Confirmation;
-use watchbell_model::ids::DeliveryId;
+use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::route::Target;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
+use watchbell_runtime::tenant_pool::TenantPool;
 
 use super::answer::{Redactor, Response, from_send_error};
 use super::email::{self, Emails, NotRendered, Sender};
 use super::logged::LoggedHeaders;
-use super::webhook::{Signers, Signing};
+use super::webhook::{Content, Signers, Signing};
 use super::{AttemptResult, Message, ResolvedChannel, Transport, Via, slack, teams, webhook};
 
 /// Recipients of one message that are served concurrently.
@@ -34,9 +36,18 @@ const MAILS_AT_ONCE: usize = 4;
 const SUBMISSION_PORT: u16 = 587;
 const AGENT: &str = concat!("Watchbell/", env!("CARGO_PKG_VERSION"));
 
+/// Notes in the attempt's span which server is asked. Its path and query may be secrets.
+fn asks(host: &str, port: u16) {
+    let span = Span::current();
+    span.record("server.address", host);
+    span.record("server.port", port);
+}
+
 /// Dependencies of the senders.
 #[derive(Debug, Clone)]
 pub(crate) struct SenderDeps {
+    /// Makes bodies that teams lay out.
+    pub(crate) tenant_pool: TenantPool,
     /// Judges every URL once more before it is dialled.
     pub(crate) guard: Guard,
     /// Slack, Teams and webhooks go by it.
@@ -61,9 +72,10 @@ pub(crate) struct Senders {
     signature_header: HeaderName,
 }
 
-/// A mail server and its sender address.
+/// A mail server, the client that speaks to it, and its sender address.
 struct Mailer {
     server: SmtpServer,
+    client: SmtpSender,
     sender: Sender,
 }
 
@@ -76,12 +88,10 @@ impl Senders {
     /// When a template is broken, which only a change of the program can cause.
     pub(crate) fn new(deps: SenderDeps) -> Result<Self, NotRendered> {
         let emails = Emails::new(Arc::clone(&deps.brand))?;
-        let signature_header = HeaderName::try_from(deps.brand.signature_header())
-            .unwrap_or(HeaderName::from_static("x-watchbell-signature"));
         Ok(Self {
-            deps,
             emails,
-            signature_header,
+            signature_header: webhook::signature_header(&deps.brand),
+            deps,
         })
     }
 
@@ -171,8 +181,21 @@ impl Senders {
                 "The channel has no signing secret, and unsigned requests are never sent: rotate its secret.",
             );
         }
+        let pool = &self.deps.tenant_pool;
+        let content = match webhook::content(
+            pool,
+            &outgoing.event,
+            &channel.body,
+            destination,
+            &secrets.headers,
+        )
+        .await
+        {
+            Ok(content) => content,
+            Err(none) => return redacted(none.into_result(), secrets),
+        };
         let post = async |signing| {
-            self.post_signed(outgoing, channel, destination, secrets, signing)
+            self.post_signed(outgoing, channel, &content, secrets, signing)
                 .await
         };
         let result = post(signers.first()).await;
@@ -186,13 +209,13 @@ impl Senders {
         &self,
         outgoing: &Message,
         channel: &ResolvedChannel,
-        destination: &config::WebhookDestination,
+        content: &Content,
         secrets: &config::ChannelSecrets,
         signing: Signing<'_>,
     ) -> AttemptResult {
         let request = webhook::request(
             &outgoing.event,
-            destination,
+            content,
             &secrets.headers,
             signing,
             &self.signature_header,
@@ -246,6 +269,8 @@ impl Senders {
         let url = judged
             .as_ref()
             .map_err(|refusal| SendError::Refused(refusal.clone()))?;
+        asks(url.host(), url.port());
+        Span::current().record("http.request.method", "POST");
         let answer = self
             .deps
             .http
@@ -271,7 +296,7 @@ impl Senders {
         channel: &ResolvedChannel,
         configured: Option<(&config::EmailDestination, &config::ChannelSecrets)>,
     ) -> AttemptResult {
-        let Some(mailer) = self.mailer(configured) else {
+        let Some(mailer) = self.mailer(outgoing.event.team_id, configured) else {
             return AttemptResult::permanent(
                 "smtp.no_server",
                 "No mail server is configured: set one for the platform, or add one to the team's email channel.",
@@ -356,9 +381,9 @@ impl Senders {
         logged.push("From", &mailer.sender.address);
         logged.push("To", recipient);
         logged.push("Subject", &rendered.subject);
-        let smtp = self.deps.smtp.clone().on_behalf_of(outgoing.event.team_id);
-        let smtp = smtp.with_timeout(channel.timeout);
-        let outcome = smtp
+        asks(&mailer.server.host, mailer.server.port);
+        let client = mailer.client.clone().with_timeout(channel.timeout);
+        let outcome = client
             .send(&mailer.server, &mailer.sender.address, recipient, raw)
             .await;
         let result = email::classify(outcome);
@@ -388,9 +413,10 @@ impl Senders {
         })
     }
 
-    /// The team's own server when it has one, else the platform's.
+    /// The team's own server when it has one, else the platform's, whose connections all teams share.
     fn mailer(
         &self,
+        team: TeamId,
         configured: Option<(&config::EmailDestination, &config::ChannelSecrets)>,
     ) -> Option<Mailer> {
         let brand = &self.deps.brand;
@@ -402,6 +428,7 @@ impl Senders {
         let Some((own, secrets)) = own else {
             return Some(Mailer {
                 server: self.deps.platform_mail.clone()?,
+                client: self.deps.smtp.clone(),
                 sender: named(&brand.from_address),
             });
         };
@@ -425,6 +452,7 @@ impl Senders {
                     SmtpSecurity::None => Security::None,
                 },
             },
+            client: self.deps.smtp.clone().on_behalf_of(team),
             sender: named(sender.unwrap_or(&brand.from_address)),
         })
     }
@@ -446,6 +474,12 @@ fn webhook_secrets(secrets: &config::ChannelSecrets) -> Redactor {
     redactor
 }
 
+/// A result whose words may quote values of headers.
+fn redacted(mut result: AttemptResult, secrets: &config::ChannelSecrets) -> AttemptResult {
+    result.error = webhook_secrets(secrets).redact(result.error.as_bytes());
+    result
+}
+
 /// `Message-ID` of a mail: the same in every attempt, and different for each recipient.
 fn message_id(delivery: DeliveryId, index: Option<usize>) -> String {
     index.map_or_else(|| delivery.to_string(), |index| format!("{delivery}.{index}"))
@@ -462,5 +496,4 @@ impl Transport for Senders {
 }
 
 #[cfg(test)]
-#[path = "transport_tests.rs"]
 mod tests;

@@ -1,23 +1,38 @@
 //! What must hold, whatever happens in whatever order.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
+use watchbell_model::ids::TeamId;
+use watchbell_model::shard::ShardId;
 use watchbell_store::Store;
 
-use super::scheduler::{Actor, Carrying, Role};
+use super::scheduler::{Actor, Carrying};
 use crate::job::State;
 
 /// A replica may be buried after this silence, in microseconds.
 const HEARTBEAT_TIMEOUT: i64 = 3_000_000;
 
+/// The team of all events.
+pub(super) const TEAM: TeamId = TeamId::from_uuid(Uuid::from_u128(1));
+
+/// How long an attempt keeps its shard from being handed over.
+pub(super) const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// A delivery as the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     state: i32,
-    owner: Option<Uuid>,
     event: String,
+}
+
+/// The only team's shard as the database has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Shard {
+    pub(super) owner: Option<Uuid>,
+    pub(super) epoch: i64,
 }
 
 /// The account beside the database.
@@ -26,13 +41,20 @@ pub(super) struct Checks {
     rows: BTreeMap<Uuid, Row>,
     /// Heartbeats of replicas.
     replicas: BTreeMap<Uuid, i64>,
-    /// Who inserted a delivery.
-    inserted_by: HashMap<Uuid, usize>,
-    leased_by: HashMap<Uuid, HashSet<Uuid>>,
+    shard: Shard,
+    /// Epochs that began without a hand-over by the former owner.
+    disorderly: BTreeSet<i64>,
+    /// In which epoch a delivery was inserted, and in which it ended.
+    inserted_in: HashMap<Uuid, i64>,
+    ended_in: HashMap<Uuid, i64>,
+    /// Epochs in which attempts of a delivery began.
+    started_in: HashMap<Uuid, HashSet<i64>>,
     /// Owners that crashed, were buried, or left.
     gone: HashSet<Uuid>,
     /// Deliveries of which an answer was lost on the way.
     unheard: HashSet<Uuid>,
+    /// Deliveries with an attempt that outlasted a hand-over.
+    slow: HashSet<Uuid>,
     held: HashSet<Uuid>,
     arrived: HashMap<Uuid, u32>,
     /// By replica and lane: the newest delivery that was started there first.
@@ -59,19 +81,23 @@ impl Checks {
         lost: bool,
     ) -> Result<(), String> {
         let (rows, replicas) = read(store).await;
+        self.observe_shard(shard(store).await, own, &replicas)?;
         for (id, row) in &rows {
             let before = self.rows.get(id);
             if before == Some(row) {
                 continue;
             }
-            match before {
-                None => drop(self.inserted_by.insert(*id, actor.replica)),
-                Some(before) => self
-                    .check_change(before, row, actor, own)
-                    .map_err(|why| format!("{}: {why}: {before:?} became {row:?}", name(*id)))?,
+            if !self.shard.owner.is_some_and(|owner| own.contains(&owner)) {
+                return Err(format!("{} was written by who does not own its shard", name(*id)));
             }
-            if let Some(owner) = row.owner {
-                self.leased_by.entry(*id).or_default().insert(owner);
+            match before {
+                None => drop(self.inserted_in.insert(*id, self.shard.epoch)),
+                Some(before) => self
+                    .check_change(*id, before, row)
+                    .map_err(|why| format!("{}: {why}: {before:?} became {row:?} by {actor:?}", name(*id)))?,
+            }
+            if row.has_ended() {
+                self.ended_in.insert(*id, self.shard.epoch);
             }
             if row.state == State::Held as i32 {
                 self.held.insert(*id);
@@ -85,6 +111,25 @@ impl Checks {
         }
         self.rows = rows;
         self.observe_replicas(replicas, own, now)
+    }
+
+    fn observe_shard(
+        &mut self,
+        shard: Shard,
+        own: &[Uuid],
+        replicas: &BTreeMap<Uuid, i64>,
+    ) -> Result<(), String> {
+        let before = std::mem::replace(&mut self.shard, shard);
+        if shard.epoch < before.epoch || (shard.epoch == before.epoch && shard != before) {
+            return Err(format!("{before:?} became {shard:?}"));
+        }
+        let orderly = before.owner.is_some_and(|former| {
+            own.contains(&former) && replicas.contains_key(&former) && !self.gone.contains(&former)
+        });
+        if shard.epoch > before.epoch && !orderly {
+            self.disorderly.insert(shard.epoch);
+        }
+        Ok(())
     }
 
     fn observe_replicas(
@@ -105,34 +150,32 @@ impl Checks {
         Ok(())
     }
 
-    fn check_change(
-        &self,
-        before: &Row,
-        after: &Row,
-        actor: Actor,
-        own: &[Uuid],
-    ) -> Result<(), &'static str> {
+    fn check_change(&self, id: Uuid, before: &Row, after: &Row) -> Result<(), &'static str> {
+        let started = self.started_in.get(&id);
         if before.has_ended() {
             return Err("what has ended was changed");
         }
-        match before.owner {
-            Some(owner) if own.contains(&owner) => {}
-            Some(owner) if self.replicas.contains_key(&owner) => {
-                return Err("the lease of a living replica was touched by another");
-            }
-            Some(_) if after.state != before.state => return Err("a fenced outcome changed a row"),
-            Some(_) => {}
-            None if matches!(actor.role, Role::Committer | Role::Outcomes) => {
-                return Err("an outcome changed a row that nobody held");
-            }
-            None => {}
+        if after.state == State::Delivered as i32
+            && !started.is_some_and(|epochs| epochs.contains(&self.shard.epoch))
+        {
+            return Err("an outcome of an older epoch was stored");
         }
-        match after.owner {
-            Some(owner) if after.owner != before.owner && !own.contains(&owner) => {
-                Err("a lease was taken for somebody else")
-            }
-            _ => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// The shard as the database has it.
+    pub(super) const fn shard(&self) -> Shard {
+        self.shard
+    }
+
+    /// Whether an owner was not taken for dead, and did not crash or leave.
+    pub(super) fn is_there(&self, owner: Uuid) -> bool {
+        self.lives(owner) && !self.gone.contains(&owner)
+    }
+
+    /// An attempt took longer than a hand-over waits.
+    pub(super) fn outlasts(&mut self, delivery: Uuid) {
+        self.slow.insert(delivery);
     }
 
     /// Somebody crashed or leaves.
@@ -148,10 +191,21 @@ impl Checks {
         }
     }
 
-    /// An attempt begins.
-    pub(super) fn starts(&mut self, replica: usize, carrying: &Carrying) -> Result<(), String> {
+    /// Whether a replica owns the shard. Only then it may begin attempts.
+    pub(super) fn owns(&self, owner: Uuid) -> bool {
+        self.shard.owner == Some(owner)
+    }
+
+    /// An attempt begins in a lane that sends one at a time, or several.
+    pub(super) fn starts(
+        &mut self,
+        replica: usize,
+        carrying: &Carrying,
+        ordered: bool,
+    ) -> Result<(), String> {
         let id = carrying.delivery;
-        if !carrying.first || !self.is_untroubled(id) || self.inserted_by.get(&id) != Some(&replica) {
+        self.started_in.entry(id).or_default().insert(self.shard.epoch);
+        if !ordered || !carrying.first || !self.is_untroubled(id) {
             return Ok(());
         }
         match self.started.insert((replica, carrying.lane), id) {
@@ -167,10 +221,9 @@ impl Checks {
     /// Nothing happened to it that excuses another order. What was held is due when its quiet hours end, and then comes
     /// behind what has been waiting in the database for longer.
     fn is_untroubled(&self, id: Uuid) -> bool {
-        let owners = self.leased_by.get(&id);
         !self.unheard.contains(&id)
             && !self.held.contains(&id)
-            && owners.is_none_or(|owners| owners.len() < 2 && owners.is_disjoint(&self.gone))
+            && self.inserted_in.get(&id) == Some(&self.shard.epoch)
     }
 
     /// Whether a replica is entered.
@@ -185,10 +238,7 @@ impl Checks {
 
     /// What keeps the database from being at rest.
     pub(super) fn unrest(&self) -> Option<String> {
-        let (id, row) = self
-            .rows
-            .iter()
-            .find(|(_, row)| !row.has_ended() || row.owner.is_some())?;
+        let (id, row) = self.rows.iter().find(|(_, row)| !row.has_ended())?;
         Some(format!("{} is {row:?}", name(*id)))
     }
 
@@ -199,9 +249,13 @@ impl Checks {
             if row.state != State::Delivered as i32 || arrived == 0 {
                 return Err(format!("{} did not arrive: {row:?}", name(*id)));
             }
-            let owners = self.leased_by.get(id);
-            let taken_over = owners.is_some_and(|owners| !owners.is_disjoint(&self.gone));
-            if arrived > 1 && !taken_over && !self.unheard.contains(id) {
+            let (first, last) = (self.inserted_in[id], self.ended_in[id]);
+            let taken_over = self
+                .disorderly
+                .iter()
+                .any(|epoch| first < *epoch && *epoch <= last);
+            let excused = taken_over || self.unheard.contains(id) || self.slow.contains(id);
+            if arrived > 1 && !excused {
                 return Err(format!("{} arrived {arrived} times for no reason", name(*id)));
             }
         }
@@ -217,8 +271,9 @@ pub(super) fn name(delivery: Uuid) -> String {
 /// The deliveries, and the heartbeats of replicas.
 async fn read(store: &Store) -> (BTreeMap<Uuid, Row>, BTreeMap<Uuid, i64>) {
     let reader = store.reader();
-    let sql = "SELECT id, CAST(state AS INTEGER) AS state, lease_owner, event_id, CAST(0 AS BIGINT) AS beat FROM deliveries
-        UNION ALL SELECT id, 0, NULL, '', heartbeat_at FROM replicas";
+    let sql =
+        "SELECT id, CAST(state AS INTEGER) AS state, event_id, CAST(0 AS BIGINT) AS beat FROM deliveries
+        UNION ALL SELECT id, 0, '', heartbeat_at FROM replicas";
     let statement = Statement::from_string(reader.get_database_backend(), sql);
     let (mut rows, mut replicas) = (BTreeMap::new(), BTreeMap::new());
     for row in reader.query_all_raw(statement).await.unwrap() {
@@ -229,8 +284,20 @@ async fn read(store: &Store) -> (BTreeMap<Uuid, Row>, BTreeMap<Uuid, i64>) {
             continue;
         }
         let state: i32 = row.try_get("", "state").unwrap();
-        let owner = row.try_get("", "lease_owner").unwrap();
-        rows.insert(id, Row { state, owner, event });
+        rows.insert(id, Row { state, event });
     }
     (rows, replicas)
+}
+
+/// The only team's shard. All others are of no interest.
+async fn shard(store: &Store) -> Shard {
+    let reader = store.reader();
+    let shard = ShardId::of(TEAM).number();
+    let sql = format!("SELECT owner, epoch FROM shards WHERE id = {shard}");
+    let statement = Statement::from_string(reader.get_database_backend(), sql);
+    let row = reader.query_one_raw(statement).await.unwrap().unwrap();
+    Shard {
+        owner: row.try_get("", "owner").unwrap(),
+        epoch: row.try_get("", "epoch").unwrap(),
+    }
 }

@@ -19,6 +19,8 @@ pub(super) struct Client {
     /// Where the event goes.
     pub(super) lanes: Vec<ChannelId>,
     pub(super) accepted: bool,
+    /// Its last submission was refused.
+    pub(super) refused: bool,
     waits: Option<oneshot::Receiver<Result<Committed, Problem>>>,
 }
 
@@ -30,6 +32,7 @@ impl Client {
             event: format!("e{number}"),
             lanes,
             accepted: false,
+            refused: false,
             waits: None,
         }
     }
@@ -56,6 +59,7 @@ impl Client {
             Err(oneshot::error::TryRecvError::Empty) => return false,
             answer => self.accepted = matches!(answer, Ok(Ok(_))),
         }
+        self.refused = !self.accepted;
         self.waits = None;
         self.accepted
     }
@@ -76,20 +80,17 @@ impl Client {
             subject: String::new(),
             data: "{}".to_owned(),
             test: false,
+            alert: None,
             traceparent: None,
             email: None,
             body: OnceLock::new(),
+            alert_status: OnceLock::new(),
         }
     }
 }
 
 fn plan(lane: ChannelId, planned: &mut u128) -> Planned {
-    let route = Route {
-        kind: ChannelKind::Webhook,
-        target: Target::Channel(lane),
-        reason: Reason::default(),
-        mentions: vec![],
-    };
+    let route = Route::new(ChannelKind::Webhook, Target::Channel(lane), Reason::default());
     *planned += 1;
     Planned {
         id: DeliveryId::from_uuid(Uuid::from_u128(*planned)),

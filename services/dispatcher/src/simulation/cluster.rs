@@ -11,11 +11,13 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 use watchbell_contracts::config::v1 as config;
 use watchbell_model::ChannelKind;
-use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::filter::Filter;
+use watchbell_model::ids::{ChannelId, SilenceId, TeamId};
+use watchbell_model::silence::{Silence, SilenceMode};
 use watchbell_store::Store;
 use watchbell_testkit::TestClock;
 
-use super::checks::{Checks, name};
+use super::checks::{Checks, HAND_OVER_TIMEOUT, TEAM, name};
 use super::clients::Client;
 use super::fault_profile::FaultProfile;
 use super::replica::Replica;
@@ -33,6 +35,17 @@ const MAX_FAILURES: u32 = 4;
 
 /// More than any schedule needs.
 const MAX_STEPS: usize = 20_000;
+
+/// An attempt under way.
+#[derive(Debug, Clone, Copy)]
+struct UnderWay {
+    delivery: Uuid,
+    lane: Uuid,
+    /// Whose, and in which epoch it began.
+    owner: Uuid,
+    epoch: i64,
+    since: Duration,
+}
 
 /// The cluster of one schedule.
 pub(super) struct Cluster<'s> {
@@ -53,6 +66,8 @@ pub(super) struct Cluster<'s> {
     holder: Option<Actor>,
     /// The newest request whose attempt has been looked at.
     seen: u64,
+    /// By request.
+    under_way: HashMap<u64, UnderWay>,
     checks: Checks,
     /// Steps granted.
     pub(super) steps: usize,
@@ -68,7 +83,7 @@ impl<'s> Cluster<'s> {
         let mut cluster = Self {
             store,
             faults: FaultProfile::draw(&mut rng),
-            team: TeamId::from_uuid(Uuid::from_u128(1)),
+            team: TEAM,
             clock,
             config: Arc::default(),
             channels: HashMap::new(),
@@ -80,6 +95,7 @@ impl<'s> Cluster<'s> {
             failures: HashMap::new(),
             holder: None,
             seen: 0,
+            under_way: HashMap::new(),
             checks: Checks::default(),
             steps: 0,
             trace: Vec::new(),
@@ -115,6 +131,21 @@ impl<'s> Cluster<'s> {
         });
         self.channels.insert(id.as_uuid(), concurrency as usize);
         self.lanes.push(id);
+        if self.rng.percent(15) {
+            let start = self.clock.shared().now();
+            let seconds = *self.rng.pick(&[1, 5, 20]);
+            self.config.silence(&Silence {
+                id: SilenceId::from_uuid(id.as_uuid()),
+                filter: Filter::default(),
+                channels: vec![id],
+                kinds: vec![],
+                start,
+                end: start + TimeDelta::seconds(seconds),
+                comment: "a silence".to_owned(),
+                author: "somebody".to_owned(),
+                mode: SilenceMode::Hold,
+            });
+        }
     }
 
     /// Runs the schedule to its end.
@@ -126,6 +157,8 @@ impl<'s> Cluster<'s> {
             let sql = format!("DELETE FROM {table}");
             self.store.writer().execute_unprepared(&sql).await.unwrap();
         }
+        let unowned = "UPDATE shards SET owner = NULL";
+        self.store.writer().execute_unprepared(unowned).await.unwrap();
         for _ in 0..self.faults.replicas {
             self.start().await?;
         }
@@ -201,8 +234,9 @@ impl<'s> Cluster<'s> {
         let mut settings = Settings::new(self.store.settings().clone());
         settings.max_jobs_per_lane = self.faults.per_lane;
         settings.max_jobs = self.faults.total;
-        settings.max_attempts_in_flight = self.faults.in_flight;
+        settings.max_attempts_in_flight = Some(self.faults.in_flight);
         settings.outcome_queue = self.faults.outcomes;
+        settings.hand_over_wait = Duration::ZERO;
         let skew = TimeDelta::milliseconds(self.faults.skew_ms * (number % 3) as i64);
         let clock = (self.clock.shared(), skew);
         let config = Arc::clone(&self.config);
@@ -422,20 +456,29 @@ impl<'s> Cluster<'s> {
         self.hear()?;
         self.replicas.retain_mut(|replica| !replica.has_left());
         let pending = scheduler::pending();
-        let mut under_way: HashMap<(usize, Uuid), usize> = HashMap::new();
+        // Whoever is fenced gives its transaction up without a step.
+        let commits = |holder: &Actor| {
+            let mut asked = pending.iter();
+            asked.any(|(_, actor, request)| {
+                actor == holder && matches!(request, Request::DbStep(DbStep::Commit))
+            })
+        };
+        self.holder = self.holder.filter(commits);
+        let mut carried = HashMap::new();
         for (id, actor, request) in &pending {
             let Request::Carry(carrying) = request else {
                 continue;
             };
-            let among = under_way.entry((actor.replica, carrying.lane)).or_default();
-            *among += 1;
-            if *among > self.channels[&carrying.lane] {
-                return Err(format!("r{} sends too much at a time", actor.replica));
-            }
             if *id > self.seen {
-                self.begins(actor.replica, carrying)?;
+                let attempt = self.begins(actor.replica, carrying)?;
+                self.under_way.insert(*id, attempt);
+            }
+            if let Some(attempt) = self.under_way.get(id) {
+                carried.insert(*id, *attempt);
             }
         }
+        self.under_way = carried;
+        self.check_concurrency()?;
         self.seen = pending.last().map_or(self.seen, |(id, ..)| self.seen.max(*id));
         for replica in &self.replicas {
             let audit = replica.core.lanes().audit(1);
@@ -451,13 +494,47 @@ impl<'s> Cluster<'s> {
         Ok(())
     }
 
-    fn begins(&mut self, replica: usize, carrying: &Carrying) -> Result<(), String> {
+    fn begins(&mut self, replica: usize, carrying: &Carrying) -> Result<UnderWay, String> {
         self.note(format_args!("r{replica} starts {}", name(carrying.delivery)));
+        let owner = self
+            .replicas
+            .iter()
+            .find(|it| it.number == replica)
+            .map(|it| it.core.owner());
+        let owner = owner.filter(|owner| self.checks.owns(*owner));
+        let owner = owner.ok_or(format!("r{replica} starts an attempt and does not own the shard"))?;
         // Where several go at a time, they race one another anyway.
-        match self.channels[&carrying.lane] {
-            1 => self.checks.starts(replica, carrying),
-            _ => Ok(()),
+        let ordered = self.channels[&carrying.lane] == 1;
+        self.checks.starts(replica, carrying, ordered)?;
+        Ok(UnderWay {
+            delivery: carrying.delivery,
+            lane: carrying.lane,
+            owner,
+            epoch: self.checks.shard().epoch,
+            since: self.now(),
+        })
+    }
+
+    /// No lane sends too much at a time, whoever sends. What a dead owner has under way cannot be called back, and a
+    /// hand-over waits no longer than so long.
+    fn check_concurrency(&mut self) -> Result<(), String> {
+        let now = self.now();
+        let mut by_lane: HashMap<Uuid, usize> = HashMap::new();
+        for attempt in self.under_way.values() {
+            let is_slow = attempt.since + HAND_OVER_TIMEOUT <= now;
+            if is_slow {
+                self.checks.outlasts(attempt.delivery);
+            }
+            let is_present = attempt.epoch == self.checks.shard().epoch;
+            if is_present || (self.checks.is_there(attempt.owner) && !is_slow) {
+                let among = by_lane.entry(attempt.lane).or_default();
+                *among += 1;
+                if *among > self.channels[&attempt.lane] {
+                    return Err("a lane sends too much at a time".to_owned());
+                }
+            }
         }
+        Ok(())
     }
 
     /// What clients are told.

@@ -1,6 +1,7 @@
 //! One replica: the real loops, each of which asks for every turn and every step into the database.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,6 +9,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 use watchbell_model::clock::{Clock, SharedClock};
 use watchbell_runtime::config_feed::ConfigFeed;
+use watchbell_runtime::tenant_pool::TenantPool;
 use watchbell_store::Store;
 
 use super::scheduler::{self, Actor, FakeTransport, Role};
@@ -20,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::scenarios::fakes::FakeConfig;
 use crate::settings::{MailSettings, Settings};
 use crate::state::{Core, Parts};
-use crate::store::Db;
+use crate::store::{Db, micros};
 
 /// After a commit that failed.
 const BACK_OFF: Duration = Duration::from_millis(250);
@@ -73,6 +75,7 @@ impl Replica {
             settings,
             db: Db::new(store.clone()),
             transport: Arc::new(FakeTransport { replica: number }),
+            tenant_pool: TenantPool::new(),
             metrics: Metrics::new(&opentelemetry::global::meter("simulation")),
             mail: MailSettings::default().policy(),
             brand: Arc::default(),
@@ -81,6 +84,8 @@ impl Replica {
         let (core, intake, outcomes) = Core::new(parts);
         // As PostgreSQL has it, where a replica is never the only one.
         core.db.enter_replica(core.owner()).await.unwrap();
+        let heartbeat = Arc::new(Heartbeat::new(Arc::clone(&core)));
+        heartbeat.join(&format!("r{number}"));
         let mut replica = Self {
             number,
             owners: vec![core.owner()],
@@ -98,7 +103,7 @@ impl Replica {
             replica.spawn(Role::Committer, commit(Arc::clone(&core), committer));
         }
         replica.spawn(Role::Sweeper, sweep(Arc::clone(&core)));
-        replica.spawn(Role::Heartbeat, beat(Arc::clone(&core)));
+        replica.spawn(Role::Heartbeat, beat(Arc::clone(&core), Arc::clone(&heartbeat)));
         replica.spawn(Role::Pump, pump(core));
         replica
     }
@@ -167,15 +172,15 @@ async fn sweep(core: Arc<Core>) {
             Ok(sweep) => sweep.pause(core.clock.now()),
             Err(_) => POLL,
         };
+        let next = core.clock.now() + TimeDelta::from_std(pause).unwrap_or_default();
+        core.next_sweep.store(micros(next), Ordering::Relaxed);
         scheduler::turn(core.clock.monotonic() + pause, &core.sweep).await;
     }
 }
 
-async fn beat(core: Arc<Core>) {
-    let heartbeat = Heartbeat::new(Arc::clone(&core));
-    let never = tokio::sync::Notify::new();
+async fn beat(core: Arc<Core>, heartbeat: Arc<Heartbeat>) {
     loop {
-        scheduler::turn(core.clock.monotonic() + HEARTBEAT_INTERVAL, &never).await;
+        scheduler::turn(core.clock.monotonic() + HEARTBEAT_INTERVAL, &core.refresh).await;
         let _ = heartbeat.tick().await;
     }
 }

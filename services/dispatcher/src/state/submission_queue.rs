@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
+use watchbell_model::budget::SharedBudget;
 use watchbell_model::ids::TeamId;
-use watchbell_runtime::memory_budget::MemoryBudget;
 
 use crate::event::InMemory as _;
 use crate::job::Submission;
@@ -20,7 +20,7 @@ const TURN: usize = 4;
 pub(crate) struct SubmissionQueue {
     queues: Mutex<Queues>,
     arrived: Notify,
-    memory: MemoryBudget,
+    memory: SharedBudget,
 }
 
 /// The committer's end. When it goes, so does everything that waits.
@@ -59,7 +59,7 @@ impl SubmissionQueue {
         let queue = Arc::new(Self {
             queues: Mutex::default(),
             arrived: Notify::new(),
-            memory: MemoryBudget::new(units.max(1)),
+            memory: SharedBudget::new(units.max(1)),
         });
         (Arc::clone(&queue), SubmissionReceiver(queue))
     }
@@ -166,7 +166,7 @@ mod tests {
     use chrono::DateTime;
     use tokio::sync::oneshot;
     use watchbell_model::accepted_event::AcceptedEvent;
-    use watchbell_runtime::memory_budget::UNIT_BYTES;
+    use watchbell_model::budget::UNIT_BYTES;
 
     fn team() -> TeamId {
         TeamId::generate(DateTime::UNIX_EPOCH)

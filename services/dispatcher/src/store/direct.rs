@@ -87,6 +87,10 @@ impl ReadRow for PgRow {
     fn uuid(&self, column: &str) -> Result<Uuid, DbErr> {
         self.try_get(column).map_err(failed)
     }
+
+    fn big(&self, column: &str) -> Result<Option<i64>, DbErr> {
+        self.try_get(column).map_err(failed)
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub(crate) mod events {
         pub(crate) routes: String,
         pub(crate) traceparent: Option<String>,
         pub(crate) email: Option<String>,
+        pub(crate) alert_key: Option<String>,
+        pub(crate) alert_action: Option<i16>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -65,6 +67,10 @@ pub(crate) mod deliveries {
         pub(crate) title: String,
         /// The delivery of the summary that it belongs to.
         pub(crate) folded_into: Option<Uuid>,
+        /// The silence that held it last, until it is sent by itself.
+        pub(crate) held_by: Option<Uuid>,
+        /// The event's alert as it was when the event was accepted, as JSON.
+        pub(crate) alert: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,7 +11,14 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables), Box::new(super::summaries::Summaries)]
+        vec![
+            Box::new(Tables),
+            Box::new(super::summaries::Summaries),
+            Box::new(UnreadMarks),
+            Box::new(super::shards::Shards),
+            Box::new(super::silences::Silences),
+            Box::new(super::alerts::Alerts),
+        ]
     }
 }
 
@@ -164,6 +171,28 @@ CREATE TABLE channel_health (
 );
 CREATE INDEX channel_health_of_team ON channel_health (team_id);
 CREATE INDEX channel_health_unhealthy ON channel_health (channel_id) WHERE unhealthy;
+";
+
+/// Notifications that a member has marked as unread again.
+struct UnreadMarks;
+
+impl MigrationName for UnreadMarks {
+    fn name(&self) -> &'static str {
+        "m0003_unread_marks"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for UnreadMarks {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(UNREAD_MARKS).await?;
+        Ok(())
+    }
+}
+
+const UNREAD_MARKS: &str = "
+ALTER TABLE notification_marks ADD COLUMN unread_at BIGINT;
+CREATE INDEX notification_marks_unread ON notification_marks (team_id, member_id, cursor) WHERE unread_at IS NOT NULL;
 ";
 
 #[cfg(test)]

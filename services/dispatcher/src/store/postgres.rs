@@ -1,14 +1,14 @@
-//! PostgreSQL's own statements: claims under `SKIP LOCKED` for all
-//! lanes in one statement, the server's clock, and the locks that keep the cursors of an inbox in the order of commits.
+//! PostgreSQL's own statements: due deliveries of all lanes in one statement, and the server's clock.
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+use sea_orm::{DbBackend, DbErr, Statement};
 use uuid::Uuid;
 use watchbell_model::ids::TeamId;
 
-use super::batch::Batch;
-use super::transaction::{ReadRow as _, Transaction, WriteTransaction};
+use super::batch::{Batch, arrays};
+use super::indexes::DUE;
+use super::transaction::WriteTransaction;
 use super::{event_keys, event_weight};
 
 /// Microseconds since 1970 by the server's clock.
@@ -31,48 +31,21 @@ pub(super) async fn insert_events<W: WriteTransaction>(
     event_keys(&transaction.read(sql, batch, &[]).await?)
 }
 
-/// Leases due rows of each lane, oldest first, up to so many units.
-pub(super) async fn claim(
-    transaction: &Transaction,
-    owner: Uuid,
-    claims: &[(Uuid, i64)],
-    now: i64,
-) -> Result<Vec<QueryResult>, DbErr> {
+/// Reads due deliveries of each lane, oldest first, up to so many units, and not those of `live`.
+pub(super) fn due_deliveries(lanes: &[(Uuid, i64)], live: &[Uuid], now: i64) -> Statement {
     let batch = Batch::new()
-        .uuid("lane_id", claims.iter().map(|(lane, _)| *lane))
-        .big("room", claims.iter().map(|(_, room)| *room));
-    // Rows that are locked here and not taken are free again after the commit.
+        .uuid("lane_id", lanes.iter().map(|(lane, _)| *lane))
+        .big("room", lanes.iter().map(|(_, room)| *room));
     let sql = format!(
-        "UPDATE deliveries SET lease_owner = {{0}} WHERE id IN (
-            SELECT taken.id FROM ({{rows}}) AS wanted CROSS JOIN LATERAL (
-                SELECT due.id, sum(due.weight) OVER (ORDER BY due.due_at, due.id) - due.weight AS before FROM (
-                    SELECT d.id, d.due_at, {} AS weight FROM deliveries d
-                    WHERE d.lane_id = wanted.lane_id AND d.lease_owner IS NULL AND d.state IN (1, 2)
-                        AND d.due_at <= {{1}}
-                    ORDER BY d.due_at, d.id LIMIT wanted.room FOR UPDATE OF d SKIP LOCKED
-                ) AS due
-            ) AS taken WHERE taken.before < wanted.room
-        ) RETURNING *",
+        "SELECT d.*, taken.filled FROM ({{rows}}) AS wanted CROSS JOIN LATERAL (
+            SELECT due.id, due.weight, sum(due.weight) OVER (ORDER BY due.due_at, due.id) AS filled FROM (
+                SELECT d.id, d.due_at, {} AS weight FROM deliveries d
+                WHERE {DUE} AND d.lane_id = wanted.lane_id AND d.due_at <= {{1}}
+                    AND d.id NOT IN (SELECT unnest({{0}}::uuid[]))
+                ORDER BY d.due_at, d.id LIMIT wanted.room
+            ) AS due
+        ) AS taken JOIN deliveries d ON d.id = taken.id WHERE taken.filled - taken.weight < wanted.room",
         event_weight()
     );
-    let statement = batch.statement(
-        transaction.get_database_backend(),
-        &sql,
-        vec![owner.into(), now.into()],
-    );
-    transaction.query_all_raw(statement).await
-}
-
-/// Takes the locks of these teams' inboxes until the end of the transaction; returns those that others hold.
-pub(super) async fn lock_inboxes<W: WriteTransaction>(
-    transaction: &W,
-    teams: &HashSet<TeamId>,
-) -> Result<HashSet<TeamId>, DbErr> {
-    let batch = Batch::new().uuid("team_id", teams.iter().map(TeamId::as_uuid));
-    let sql = "SELECT b.team_id FROM ({rows}) AS b
-        WHERE NOT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.inbox.' || b.team_id, 0))";
-    let busy = transaction.read(sql, &batch, &[]).await?;
-    busy.iter()
-        .map(|row| Ok(TeamId::from_uuid(row.uuid("team_id")?)))
-        .collect()
+    batch.statement(DbBackend::Postgres, &sql, vec![arrays::uuids(live), now.into()])
 }

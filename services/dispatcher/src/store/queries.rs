@@ -1,21 +1,22 @@
 //! Reads of the delivery log, and changes of single deliveries on request.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, LikeExpr};
+use sea_orm::sea_query::{Expr, Func, LikeExpr, Query};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Select,
 };
 use uuid::Uuid;
 use watchbell_model::catalog::RECEIPT;
-use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
-use watchbell_model::{ChannelKind, Severity};
+use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
+use watchbell_model::ids::{ChannelId, DeliveryId, MemberId, RuleId, TeamId};
+use watchbell_model::{Category, ChannelKind, Severity};
 
 use super::batch::Batch;
 use super::entities::{attempts, channel_health, deliveries, events};
+use super::transaction::Transaction;
 use super::{Db, micros, number};
 use crate::job::State;
-use crate::senders::summary::SUMMARY_TYPE;
 
 /// Which deliveries, newest first. `None` and empty mean: whichever.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +30,15 @@ pub(crate) struct DeliveryFilter {
     pub(crate) kind: Option<ChannelKind>,
     pub(crate) start: Option<DateTime<Utc>>,
     pub(crate) end: Option<DateTime<Utc>>,
+    pub(crate) member: Option<MemberId>,
+    pub(crate) address: Option<String>,
+    pub(crate) severities: Vec<Severity>,
+    /// Patterns: exact, `finding.*`, or `*`.
+    pub(crate) types: Vec<String>,
+    pub(crate) rule: Option<RuleId>,
+    /// In the title or the subject.
+    pub(crate) text: Option<String>,
+    pub(crate) replays_only: bool,
 }
 
 /// Which events, newest first.
@@ -44,6 +54,12 @@ pub(crate) struct EventFilter {
     /// Only that were accepted at or after.
     pub(crate) accepted_from: Option<DateTime<Utc>>,
     pub(crate) include_tests: bool,
+    pub(crate) subject: Option<String>,
+    /// In lower case.
+    pub(crate) sources: Vec<String>,
+    pub(crate) categories: Vec<Category>,
+    /// In the title or the subject.
+    pub(crate) text: Option<String>,
 }
 
 /// Results of a channel's attempts.
@@ -74,8 +90,8 @@ pub(crate) struct ChannelStats {
 const BYTES: &str = "CAST(octet_length(data) + octet_length(routes) + octet_length(url) + octet_length(title)
     + octet_length(subject) AS BIGINT)";
 
-/// Jumps from channel to channel of a team, then reads each one's unleased and parked rows, and those of mail to
-/// people, whose lane has the team's id.
+/// Jumps from channel to channel of a team, then reads each one's waiting rows, and those of mail to people, whose lane
+/// has the team's id.
 const STATS: &str = "WITH RECURSIVE channel(id) AS (
         SELECT * FROM (SELECT channel_id FROM deliveries WHERE team_id = $1 AND channel_id IS NOT NULL
             ORDER BY channel_id LIMIT 1) AS first
@@ -129,6 +145,7 @@ impl Db {
     ) -> Result<Vec<deliveries::Model>, DbErr> {
         use deliveries::Column;
         let states = filter.states.iter().map(|state| *state as i16);
+        let severities = filter.severities.iter().map(|severity| number(*severity));
         let condition = Condition::all()
             .add(Column::TeamId.eq(team.as_uuid()))
             .add_option(filter.before.map(|id| Column::Id.lt(id)))
@@ -149,7 +166,12 @@ impl Db {
                     .and(Column::CreatedAt.gte(micros(at)))
             }))
             .add_option(filter.end.map(|at| Column::Id.lt(first_id(at + MILLISECOND))))
-            .add_option(filter.end.map(|at| Column::CreatedAt.lt(micros(at))));
+            .add_option(filter.end.map(|at| Column::CreatedAt.lt(micros(at))))
+            .add(routed(filter))
+            .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
+            .add_option((!filter.types.is_empty()).then(|| any_type(Column::EventType, &filter.types)))
+            .add_option(filter.text.as_deref().map(|text| says(text, team)))
+            .add_option(filter.replays_only.then(|| Column::ReplayOf.is_not_null()));
         deliveries::Entity::find()
             .filter(condition)
             .order_by_desc(Column::Id)
@@ -227,6 +249,7 @@ impl Db {
     /// receipts first.
     pub(crate) async fn recover_chunk(
         &self,
+        transaction: &Transaction,
         team: TeamId,
         channel: Option<ChannelId>,
         since: DateTime<Utc>,
@@ -243,7 +266,7 @@ impl Db {
                 due_at = CASE WHEN event_type = $6 THEN $1 - 1 ELSE $1 END
             WHERE id IN (SELECT id FROM deliveries
                 WHERE team_id = $2 AND {whose} AND id >= $4 AND created_at >= $5 AND state IN (3, 6)
-                    AND NOT test AND lease_owner IS NULL AND folded_into IS NULL
+                    AND NOT test AND folded_into IS NULL
                 ORDER BY id LIMIT 1000)"
         );
         let values = vec![
@@ -254,31 +277,27 @@ impl Db {
             micros(since).into(),
             RECEIPT.into(),
         ];
-        self.execute(sql, values).await
+        transaction.execute(self.statement(sql, values)).await
     }
 
-    /// Cancels a waiting delivery that is unleased, or that `owner` holds outside its lanes. Returns false for any
-    /// other.
+    /// Cancels a waiting delivery. Returns false for any other.
     pub(crate) async fn cancel(
         &self,
+        transaction: &Transaction,
         team: TeamId,
         id: DeliveryId,
-        owner: Option<Uuid>,
         message: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, DbErr> {
-        let sql = "UPDATE deliveries SET state = 7, state_message = $1, parked_for = NULL, due_at = NULL, ended_at = $2,
-                lease_owner = NULL
-            WHERE id = $3 AND team_id = $4 AND (state IN (1, 2, 3) OR (state = 4 AND due_at IS NOT NULL))
-                AND (lease_owner IS NULL OR lease_owner = $5)";
+        let sql = "UPDATE deliveries SET state = 7, state_message = $1, parked_for = NULL, due_at = NULL, ended_at = $2
+            WHERE id = $3 AND team_id = $4 AND (state IN (1, 2, 3) OR (state = 4 AND due_at IS NOT NULL))";
         let values = vec![
             message.into(),
             micros(now).into(),
             id.as_uuid().into(),
             team.as_uuid().into(),
-            owner.into(),
         ];
-        Ok(self.execute(sql, values).await? > 0)
+        Ok(transaction.execute(self.statement(sql, values)).await? > 0)
     }
 
     /// How each channel of a team fares.
@@ -416,10 +435,8 @@ pub(super) fn first_id(at: DateTime<Utc>) -> Uuid {
 fn select_events(team: TeamId, filter: &EventFilter) -> Select<events::Entity> {
     use events::Column;
     let severities = filter.severities.iter().map(|severity| number(*severity));
-    let types = filter
-        .types
-        .iter()
-        .fold(Condition::any(), |any, pattern| any.add(matches(pattern)));
+    let types = any_type(Column::EventType, &filter.types);
+    let categories = filter.categories.iter().map(|category| number(*category));
     let before = filter.before.as_ref().map(|(at, id)| {
         Column::OccurredAt
             .lt(*at)
@@ -435,31 +452,96 @@ fn select_events(team: TeamId, filter: &EventFilter) -> Select<events::Entity> {
         .add_option((!filter.types.is_empty()).then_some(types))
         // Summaries are messages and not facts; they are listed only on request of their type.
         .add_option(
-            (!filter.types.iter().any(|pattern| pattern == SUMMARY_TYPE))
-                .then(|| Column::EventType.ne(SUMMARY_TYPE)),
+            (!filter
+                .types
+                .iter()
+                .any(|pattern| pattern == NOTIFICATIONS_SUMMARY))
+            .then(|| Column::EventType.ne(NOTIFICATIONS_SUMMARY)),
         )
         .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
         .add_option(filter.start.map(|at| Column::OccurredAt.gte(micros(at))))
         .add_option(newest.map(|at| Column::OccurredAt.lte(at)))
         .add_option(filter.accepted_from.map(|at| Column::AcceptedAt.gte(micros(at))))
-        .add_option((!filter.include_tests).then(|| Column::Test.eq(false)));
+        .add_option((!filter.include_tests).then(|| Column::Test.eq(false)))
+        .add_option(
+            filter
+                .subject
+                .as_deref()
+                .map(|subject| Column::Subject.eq(subject)),
+        )
+        .add_option((!filter.sources.is_empty()).then(|| {
+            let source: Expr = Func::lower(Expr::col(Column::Source)).into();
+            source.is_in(filter.sources.iter().map(String::as_str))
+        }))
+        .add_option((!filter.categories.is_empty()).then(|| Column::Category.is_in(categories)))
+        .add_option(filter.text.as_deref().map(|text| {
+            Condition::any()
+                .add(contains(Column::Title, text))
+                .add(contains(Column::Subject, text))
+        }));
     events::Entity::find()
         .filter(condition)
         .order_by_desc(Column::OccurredAt)
         .order_by_desc(Column::Id)
 }
 
+/// That a type matches one of several patterns.
+fn any_type(column: impl ColumnTrait, patterns: &[String]) -> Condition {
+    let conditions = patterns.iter().map(|pattern| matches(column, pattern));
+    conditions.fold(Condition::any(), Condition::add)
+}
+
 /// The condition of an event type pattern.
-fn matches(pattern: &str) -> Expr {
-    let column = Expr::col(events::Column::EventType);
+fn matches(column: impl ColumnTrait, pattern: &str) -> Expr {
+    let column = Expr::col((column.entity_name(), column));
     match pattern.strip_suffix('*') {
-        Some(prefix) => {
-            let escaped = prefix
-                .replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_");
-            column.like(LikeExpr::new(format!("{escaped}%")).escape('\\'))
-        }
+        Some(prefix) => column.like(LikeExpr::new(format!("{}%", escaped(prefix))).escape('\\')),
         None => column.eq(pattern),
     }
+}
+
+/// A text that a LIKE takes as it is.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// That a column has a text somewhere, in any case of ASCII letters.
+fn contains(column: impl ColumnTrait, text: &str) -> Expr {
+    let lower: Expr = Func::lower(Expr::col((column.entity_name(), column))).into();
+    let pattern = format!("%{}%", escaped(&text.to_ascii_lowercase()));
+    lower.like(LikeExpr::new(pattern).escape('\\'))
+}
+
+/// That a delivery's title, or its event's subject, has a text.
+fn says(text: &str, team: TeamId) -> Condition {
+    let subject = Query::select()
+        .expr(Expr::val(1))
+        .from(events::Entity)
+        .and_where(events::Column::TeamId.eq(team.as_uuid()))
+        .and_where(
+            Expr::col((events::Entity, events::Column::Id))
+                .equals((deliveries::Entity, deliveries::Column::EventId)),
+        )
+        .and_where(contains(events::Column::Subject, text))
+        .to_owned();
+    Condition::any()
+        .add(contains(deliveries::Column::Title, text))
+        .add(Expr::exists(subject))
+}
+
+/// What the stored text of a route must have in it. Quotation marks within its texts are escaped, so that no text looks like a
+/// part of it.
+fn routed(filter: &DeliveryFilter) -> Condition {
+    let address = filter.address.as_deref().map(|address| {
+        let text = serde_json::Value::from(address).to_string();
+        format!("\"address\":{text}")
+    });
+    let parts = [
+        filter.member.map(|id| format!("\"member\":\"{id}\"")),
+        filter.rule.map(|id| format!("\"r\":\"{id}\"")),
+        address,
+    ];
+    let conditions = parts.into_iter().flatten();
+    let conditions = conditions.map(|part| contains(deliveries::Column::Route, &part));
+    conditions.fold(Condition::all(), Condition::add)
 }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::queries::first_id;
 use super::{Db, micros};
 
-/// Ended and unleased.
-const GONE: &str = "state IN (4, 5, 6, 7) AND lease_owner IS NULL AND ended_at IS NOT NULL";
+/// Ended.
+const GONE: &str = "state IN (4, 5, 6, 7) AND ended_at IS NOT NULL";
 
 // === impl Db ===
 

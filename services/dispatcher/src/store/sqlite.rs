@@ -1,14 +1,14 @@
-//! SQLite's own statements: claims lane by lane (with one process and one writer there are no races), and the
-//! machine's clock.
+//! SQLite's own statements: due deliveries lane by lane, and the machine's clock.
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
+use sea_orm::{DbBackend, DbErr, Statement};
 use uuid::Uuid;
 use watchbell_model::ids::TeamId;
 
 use super::batch::Batch;
-use super::transaction::{Transaction, WriteTransaction};
+use super::indexes::DUE;
+use super::transaction::WriteTransaction;
 use super::{event_keys, event_weight};
 
 /// Microseconds since 1970 by the machine's clock.
@@ -35,30 +35,19 @@ pub(super) async fn insert_events<W: WriteTransaction>(
     event_keys(&transaction.read(&known, batch, &[inserted]).await?)
 }
 
-/// Leases due rows of each lane, oldest first, up to so many units.
-pub(super) async fn claim(
-    transaction: &Transaction,
-    owner: Uuid,
-    claims: &[(Uuid, i64)],
-    now: i64,
-) -> Result<Vec<QueryResult>, DbErr> {
+/// Reads due deliveries of a lane, oldest first, up to so many units, and not those of `live`.
+pub(super) fn due_deliveries(lane: Uuid, room: i64, live: &[Uuid], now: i64) -> Statement {
+    let batch = Batch::new().uuid("id", live.iter().copied());
     let sql = format!(
-        "UPDATE deliveries SET lease_owner = $1 WHERE id IN (
-            SELECT id FROM (
-                SELECT id, sum(weight) OVER (ORDER BY due_at, id) - weight AS before FROM (
-                    SELECT d.id, d.due_at, {} AS weight FROM deliveries d
-                    WHERE d.lane_id = $2 AND d.lease_owner IS NULL AND d.state IN (1, 2) AND d.due_at <= $3
-                    ORDER BY d.due_at, d.id LIMIT $4
-                )
-            ) WHERE before < $4
-        ) RETURNING *",
+        "SELECT d.*, taken.filled FROM (
+            SELECT id, weight, sum(weight) OVER (ORDER BY due_at, id) AS filled FROM (
+                SELECT d.id, d.due_at, {} AS weight FROM deliveries d
+                WHERE {DUE} AND d.lane_id = {{0}} AND d.due_at <= {{1}} AND d.id NOT IN (SELECT id FROM ({{rows}}) AS b)
+                ORDER BY d.due_at, d.id LIMIT {{2}}
+            )
+        ) AS taken JOIN deliveries d ON d.id = taken.id WHERE taken.filled - taken.weight < {{2}}",
         event_weight()
     );
-    let mut rows = Vec::new();
-    for (lane, room) in claims {
-        let values = [owner.into(), (*lane).into(), now.into(), (*room).into()];
-        let statement = Statement::from_sql_and_values(transaction.get_database_backend(), &sql, values);
-        rows.extend(transaction.query_all_raw(statement).await?);
-    }
-    Ok(rows)
+    let values = vec![lane.into(), now.into(), room.into()];
+    batch.statement(DbBackend::Sqlite, &sql, values)
 }

@@ -1,20 +1,21 @@
-//! Rows of summaries, and their migration. Waiting rows are the unleased ones in the states HELD and FOLDED with a
-//! due time; rows of a summary have no due time and name the summary.
+//! Rows of summaries, and their migration. Waiting rows are those in the states HELD and FOLDED with a due time; rows
+//! of a summary have no due time and name the summary.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Value};
 use sea_orm_migration::prelude::*;
 use uuid::Uuid;
 use watchbell_model::Severity;
-use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
+use watchbell_model::ids::{ChannelId, DeliveryId, SilenceId, TeamId};
 
 use super::batch::Batch;
 use super::entities::deliveries;
+use super::indexes::{GATHERING, with_lanes};
 use super::transaction::Transaction;
 use super::{Db, instant, micros, number};
 use crate::job::State;
 use crate::lanes::LaneId;
-use crate::senders::summary::SUMMARY_TYPE;
 
 /// A lane with deliveries that may be summarised.
 #[derive(Debug, Clone, Copy)]
@@ -38,25 +39,6 @@ pub(crate) struct SummaryItem {
 
 /// Adds them to the tables.
 pub(super) struct Summaries;
-
-/// Jumps from lane to lane along the partial index, however many rows each has.
-const GATHERING: &str = "WITH RECURSIVE lane(id) AS (
-        SELECT * FROM (SELECT lane_id FROM deliveries
-            WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4) ORDER BY lane_id LIMIT 1) AS first
-        UNION ALL
-        SELECT (SELECT d.lane_id FROM deliveries d
-            WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL AND d.state IN (2, 4) AND d.lane_id > lane.id
-            ORDER BY d.lane_id LIMIT 1)
-        FROM lane WHERE lane.id IS NOT NULL
-    )
-    SELECT lane.id AS lane_id,
-        (SELECT d.team_id FROM deliveries d WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL
-            AND d.state IN (2, 4) AND d.lane_id = lane.id LIMIT 1) AS team_id,
-        (SELECT d.due_at FROM deliveries d WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL
-            AND d.state IN (2, 4) AND d.lane_id = lane.id AND d.state = 2 ORDER BY d.due_at LIMIT 1) AS held_due,
-        (SELECT d.due_at FROM deliveries d WHERE d.lease_owner IS NULL AND d.due_at IS NOT NULL
-            AND d.state IN (2, 4) AND d.lane_id = lane.id AND d.state = 4 ORDER BY d.due_at LIMIT 1) AS folded_due
-    FROM lane WHERE lane.id IS NOT NULL";
 
 // === impl SummaryLane ===
 
@@ -141,8 +123,10 @@ impl Db {
         lane: LaneId,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, DbErr> {
-        let sql = "SELECT due_at FROM deliveries WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4)
-                AND lane_id = $1 AND state = 4 AND due_at > $2 ORDER BY due_at LIMIT 1";
+        let sql = format!(
+            "SELECT d.due_at FROM deliveries d WHERE {GATHERING} AND d.lane_id = $1 AND d.state = 4 AND d.due_at > $2
+            ORDER BY d.due_at LIMIT 1"
+        );
         let rows = self.query(sql, vec![lane.0.into(), micros(now).into()]).await?;
         rows.first()
             .map(|row| row.try_get("", "due_at").map(instant))
@@ -151,59 +135,66 @@ impl Db {
 
     /// The lanes of all teams with deliveries that may be summarised.
     pub(crate) async fn summary_lanes_all_teams(&self) -> Result<Vec<SummaryLane>, DbErr> {
-        let rows = self.query(GATHERING, vec![]).await?;
-        rows.iter()
-            .map(|row| {
-                // The team is NULL when the last such row has gone meanwhile.
-                let team: Option<Uuid> = row.try_get("", "team_id")?;
-                let lane = LaneId(row.try_get("", "lane_id")?);
-                let due = |column| Ok::<_, DbErr>(row.try_get::<Option<i64>>("", column)?.map(instant));
-                let (held_due, folded_due) = (due("held_due")?, due("folded_due")?);
-                Ok(team.map(|team| SummaryLane {
-                    lane,
-                    team_id: TeamId::from_uuid(team),
-                    held_due,
-                    folded_due,
-                }))
-            })
-            .filter_map(Result::transpose)
-            .collect()
+        let sql = format!("{} {}", with_lanes(GATHERING), first_due("lane", ""));
+        let rows = self.query(sql, vec![]).await?;
+        summary_lanes(&rows)
     }
 
-    /// Takes up to `max` due rows of a lane that may be summarised, oldest first. Other transactions cannot take them
-    /// before the end of this one.
+    /// Of these lanes those with deliveries that may be summarised, and are due after an instant if one is given.
+    pub(crate) async fn summary_lanes(
+        &self,
+        lanes: &[LaneId],
+        after: Option<DateTime<Utc>>,
+    ) -> Result<Vec<SummaryLane>, DbErr> {
+        let batch = Batch::new().uuid("id", lanes.iter().map(|lane| lane.0));
+        let sql = first_due("({rows})", "AND d.due_at > {0}");
+        let after = after.map_or(i64::MIN, micros);
+        let rows = self
+            .read(batch.statement(self.backend(), &sql, vec![after.into()]))
+            .await?;
+        summary_lanes(&rows)
+    }
+
+    /// Takes up to `max` due rows of a lane that may be summarised, oldest first, without those that have a job: those that a
+    /// silence held, or no silence.
     pub(crate) async fn collect_for_summary(
         &self,
         transaction: &Transaction,
-        team: TeamId,
-        lane: LaneId,
-        state: State,
+        (team, lane): (TeamId, LaneId),
+        live: &[Uuid],
+        (state, held_by): (State, Option<SilenceId>),
         now: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<SummaryItem>, DbErr> {
+        let silence = held_by.map_or("IS NULL", |_| "= {6}");
         let lock = match self.backend() {
             DbBackend::Postgres => "FOR UPDATE OF d",
             _ => "",
         };
+        let batch = Batch::new().uuid("id", live.iter().copied());
         let sql = format!(
             "SELECT d.*, e.url AS event_url, e.subject AS event_subject, e.occurred_at AS event_occurred_at
             FROM deliveries d LEFT JOIN events e ON e.team_id = d.team_id AND e.id = d.event_id
-            WHERE d.lane_id = $1 AND d.team_id = $2 AND d.lease_owner IS NULL AND d.due_at IS NOT NULL
-                AND d.state IN (2, 4) AND d.state = $3 AND d.due_at <= $4
-                AND NOT d.test AND d.replay_of IS NULL AND d.event_type <> $5
-            ORDER BY d.created_at, d.id LIMIT $6 {lock}"
+            WHERE d.lane_id = {{0}} AND d.team_id = {{1}} AND {GATHERING} AND d.state = {{2}} AND d.due_at <= {{3}}
+                AND d.held_by {silence}
+                AND NOT d.test AND d.replay_of IS NULL AND d.event_type <> {{4}}
+                AND d.id NOT IN (SELECT id FROM ({{rows}}) AS b)
+            ORDER BY d.created_at, d.id LIMIT {{5}} {lock}"
         );
-        let values: Vec<Value> = vec![
+        let mut values: Vec<Value> = vec![
             lane.0.into(),
             team.as_uuid().into(),
             (state as i16).into(),
             micros(now).into(),
-            SUMMARY_TYPE.into(),
+            NOTIFICATIONS_SUMMARY.into(),
             <i64 as TryFrom<usize>>::try_from(limit)
                 .unwrap_or(i64::MAX)
                 .into(),
         ];
-        let rows = transaction.query_all_raw(self.statement(sql, values)).await?;
+        values.extend(held_by.map(|silence| silence.as_uuid().into()));
+        let rows = transaction
+            .rows(batch.statement(self.backend(), &sql, values))
+            .await?;
         rows.iter()
             .map(|row| {
                 let text = |column| {
@@ -235,7 +226,7 @@ impl Db {
             WHERE team_id = {2} AND id IN (SELECT id FROM ({rows}) AS b) RETURNING *";
         let values = vec![message.into(), summary.as_uuid().into(), team.as_uuid().into()];
         let rows = transaction
-            .query_all_raw(batch.statement(self.backend(), sql, values))
+            .rows(batch.statement(self.backend(), sql, values))
             .await?;
         models(&rows)
     }
@@ -247,9 +238,9 @@ impl Db {
         team: TeamId,
         id: Uuid,
     ) -> Result<(), DbErr> {
-        let sql = "UPDATE deliveries SET state = 1, state_message = '' WHERE id = $1 AND team_id = $2";
+        let sql = "UPDATE deliveries SET state = 1, state_message = '', held_by = NULL WHERE id = $1 AND team_id = $2";
         let values: Vec<Value> = vec![id.into(), team.as_uuid().into()];
-        transaction.execute_raw(self.statement(sql, values)).await?;
+        transaction.execute(self.statement(sql, values)).await?;
         Ok(())
     }
 
@@ -267,7 +258,7 @@ impl Db {
             summary.as_uuid().into(),
             team.as_uuid().into(),
         ];
-        transaction.execute_raw(self.statement(sql, values)).await?;
+        transaction.execute(self.statement(sql, values)).await?;
         Ok(())
     }
 
@@ -290,7 +281,7 @@ impl Db {
             summary.as_uuid().into(),
             team.as_uuid().into(),
         ];
-        let rows = transaction.query_all_raw(self.statement(sql, values)).await?;
+        let rows = transaction.rows(self.statement(sql, values)).await?;
         models(&rows)
     }
 
@@ -303,7 +294,12 @@ impl Db {
     }
 
     /// What failed with summaries of a channel that are tried again waits for them again.
-    pub(crate) async fn reopen_folded(&self, team: TeamId, channel: ChannelId) -> Result<u64, DbErr> {
+    pub(crate) async fn reopen_folded(
+        &self,
+        transaction: &Transaction,
+        team: TeamId,
+        channel: ChannelId,
+    ) -> Result<u64, DbErr> {
         let sql = "UPDATE deliveries SET state = 4, ended_at = NULL,
                 state_message = 'folded into a summary that is tried again'
             WHERE team_id = $1 AND state = 6 AND folded_into IS NOT NULL AND folded_into IN
@@ -312,25 +308,27 @@ impl Db {
         let values = vec![
             team.as_uuid().into(),
             channel.as_uuid().into(),
-            SUMMARY_TYPE.into(),
+            NOTIFICATIONS_SUMMARY.into(),
         ];
-        self.execute(sql, values).await
+        transaction.execute(self.statement(sql, values)).await
     }
 
-    /// Moves up to a thousand held deliveries of a lane and a severity to another state and due time.
+    /// Moves up to a thousand deliveries of a lane and a severity that quiet hours hold to another state and due time.
     pub(crate) async fn move_held_chunk(
         &self,
-        team: TeamId,
-        lane: LaneId,
+        transaction: &Transaction,
+        (team, lane): (TeamId, LaneId),
         severity: Severity,
         (state, due, message): (State, DateTime<Utc>, &str),
         now: DateTime<Utc>,
     ) -> Result<u64, DbErr> {
-        let sql = "UPDATE deliveries SET state = $1, due_at = $2, state_message = $3
-            WHERE lease_owner IS NULL AND id IN (SELECT id FROM deliveries
-                WHERE lane_id = $4 AND team_id = $5 AND lease_owner IS NULL AND due_at IS NOT NULL
-                    AND state IN (2, 4) AND state = 2 AND due_at > $6 AND severity = $7 AND due_at <> $2
-                ORDER BY due_at, id LIMIT 1000)";
+        let sql = format!(
+            "UPDATE deliveries SET state = $1, due_at = $2, state_message = $3
+            WHERE id IN (SELECT d.id FROM deliveries d
+                WHERE {GATHERING} AND d.lane_id = $4 AND d.team_id = $5 AND d.state = 2 AND d.held_by IS NULL
+                    AND d.severity = $7 AND d.due_at <> $2
+                ORDER BY d.due_at, d.id LIMIT 1000)"
+        );
         let values: Vec<Value> = vec![
             (state as i16).into(),
             micros(due).into(),
@@ -340,12 +338,42 @@ impl Db {
             micros(now).into(),
             number(severity).into(),
         ];
-        self.execute(sql, values).await
+        transaction.execute(self.statement(sql, values)).await
     }
 }
 
-fn models(rows: &[sea_orm::QueryResult]) -> Result<Vec<deliveries::Model>, DbErr> {
+fn models(rows: &[QueryResult]) -> Result<Vec<deliveries::Model>, DbErr> {
     rows.iter()
         .map(|row| deliveries::Model::from_query_result(row, ""))
+        .collect()
+}
+
+/// Selects the lanes of a table with their team, and when the first held and the first folded delivery is due.
+fn first_due(lanes: &str, more: &str) -> String {
+    let of_lane = format!("FROM deliveries d WHERE {GATHERING} AND d.lane_id = lane.id");
+    format!(
+        "SELECT lane.id AS lane_id, (SELECT d.team_id {of_lane} LIMIT 1) AS team_id,
+            (SELECT d.due_at {of_lane} AND d.state = 2 {more} ORDER BY d.due_at LIMIT 1) AS held_due,
+            (SELECT d.due_at {of_lane} AND d.state = 4 {more} ORDER BY d.due_at LIMIT 1) AS folded_due
+        FROM {lanes} AS lane WHERE lane.id IS NOT NULL"
+    )
+}
+
+fn summary_lanes(rows: &[QueryResult]) -> Result<Vec<SummaryLane>, DbErr> {
+    rows.iter()
+        .map(|row| {
+            // The team is NULL when there is no such row, or the last one has gone meanwhile.
+            let team: Option<Uuid> = row.try_get("", "team_id")?;
+            let lane = LaneId(row.try_get("", "lane_id")?);
+            let due = |column| Ok::<_, DbErr>(row.try_get::<Option<i64>>("", column)?.map(instant));
+            let (held_due, folded_due) = (due("held_due")?, due("folded_due")?);
+            Ok(team.map(|team| SummaryLane {
+                lane,
+                team_id: TeamId::from_uuid(team),
+                held_due,
+                folded_due,
+            }))
+        })
+        .filter_map(Result::transpose)
         .collect()
 }

@@ -1,9 +1,7 @@
 //! Transactions of the committer: by the driver, inline on SQLite's thread, or direct on PostgreSQL, behind one
 //! trait.
 
-use std::ops::Deref;
-
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
 use watchbell_store::{InlineRow, InlineTransaction, WritePermit};
 
@@ -45,13 +43,22 @@ pub(crate) trait ReadRow {
     fn text(&self, column: &str) -> Result<String, DbErr>;
 
     fn uuid(&self, column: &str) -> Result<Uuid, DbErr>;
+
+    /// A BIGINT.
+    fn big(&self, column: &str) -> Result<Option<i64>, DbErr>;
 }
 
-impl Deref for Transaction {
-    type Target = DatabaseTransaction;
+// === impl Transaction ===
 
-    fn deref(&self) -> &DatabaseTransaction {
-        &self.inner
+impl Transaction {
+    /// Runs a statement; the number of rows it changed.
+    pub(super) async fn execute(&self, statement: Statement) -> Result<u64, DbErr> {
+        Ok(self.inner.execute_raw(statement).await?.rows_affected())
+    }
+
+    /// The rows of a statement.
+    pub(super) async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.inner.query_all_raw(statement).await
     }
 }
 
@@ -101,6 +108,10 @@ impl ReadRow for QueryResult {
     fn uuid(&self, column: &str) -> Result<Uuid, DbErr> {
         self.try_get("", column)
     }
+
+    fn big(&self, column: &str) -> Result<Option<i64>, DbErr> {
+        self.try_get("", column)
+    }
 }
 
 impl ReadRow for InlineRow {
@@ -110,5 +121,9 @@ impl ReadRow for InlineRow {
 
     fn uuid(&self, column: &str) -> Result<Uuid, DbErr> {
         self.uuid(column)
+    }
+
+    fn big(&self, column: &str) -> Result<Option<i64>, DbErr> {
+        self.integer(column)
     }
 }

@@ -8,15 +8,11 @@ use watchbell_model::ChannelKind;
 use watchbell_model::convert::FromWire;
 
 use super::Db;
+use super::indexes::{DUE, GATHERING, PARKED, with_lanes};
 use crate::job::State;
 
 /// Bound of the count per lane.
 pub(crate) const MOST_PER_LANE: i64 = 100_000;
-
-/// The conditions of the partial indexes: pending or held, parked, held or folded.
-const DUE: &str = "d.lease_owner IS NULL AND d.state IN (1, 2)";
-const PARKED: &str = "d.state = 3";
-const GATHERING: &str = "d.lease_owner IS NULL AND d.due_at IS NOT NULL AND d.state IN (2, 4)";
 
 // === impl Db ===
 
@@ -46,14 +42,9 @@ impl Db {
 
     /// Jumps from lane to lane along an index, and counts each lane by `more`.
     async fn count(&self, index: &str, more: &str) -> Result<HashMap<ChannelKind, i64>, DbErr> {
+        let lanes = with_lanes(index);
         let sql = format!(
-            "WITH RECURSIVE lane(id) AS (
-                SELECT * FROM (SELECT d.lane_id FROM deliveries d WHERE {index} ORDER BY d.lane_id LIMIT 1) AS first
-                UNION ALL
-                SELECT (SELECT d.lane_id FROM deliveries d WHERE {index} AND d.lane_id > lane.id
-                    ORDER BY d.lane_id LIMIT 1)
-                FROM lane WHERE lane.id IS NOT NULL
-            ), counted(kind, waiting) AS (
+            "{lanes}, counted(kind, waiting) AS (
                 SELECT (SELECT d.kind FROM deliveries d WHERE {index} AND d.lane_id = lane.id LIMIT 1),
                     (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE {index} AND d.lane_id = lane.id {more}
                         LIMIT {MOST_PER_LANE}) AS bounded)

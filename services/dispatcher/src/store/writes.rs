@@ -2,12 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
-use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::AlertKey;
 use watchbell_model::ids::{DeliveryId, NotificationId, TeamId};
 use watchbell_model::route::Route;
 use watchbell_store::Backend;
@@ -15,7 +14,7 @@ use watchbell_store::Backend;
 use super::batch::Batch;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, micros, number, postgres, sqlite};
-use crate::job::{Break, JobOutcome, State, Submission};
+use crate::job::{Break, JobOutcome, Planned, State, Submission};
 use crate::lanes::LaneId;
 
 /// A delivery to be inserted.
@@ -27,8 +26,10 @@ pub(crate) struct NewDelivery<'a> {
     pub(crate) route_json: &'a str,
     pub(crate) lane: LaneId,
     pub(crate) state: State,
-    /// `None` leaves it to the sweepers.
-    pub(crate) owner: Option<Uuid>,
+    pub(crate) state_message: &'a str,
+    pub(crate) title: &'a str,
+    /// The event's alert, as JSON.
+    pub(crate) alert: Option<&'a str>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) replay_of: Option<DeliveryId>,
 }
@@ -39,17 +40,6 @@ pub(crate) struct NewNotification<'a> {
     pub(crate) id: NotificationId,
     pub(crate) event: &'a AcceptedEvent,
 }
-
-/// How often a lock held by another transaction is tried again, [`LOCKED`] apart.
-#[derive(Debug, Clone, Copy)]
-#[repr(u8)]
-pub(crate) enum LockWait {
-    None = 0,
-    Some = 10,
-}
-
-/// Between two tries.
-const LOCKED: Duration = Duration::from_millis(2);
 
 // === impl Db ===
 
@@ -86,6 +76,15 @@ impl Db {
             .text("routes", routes.iter().map(String::as_str))
             .text_opt("traceparent", events().map(|event| event.traceparent.as_deref()))
             .text_opt("email", emails.iter().map(Option::as_deref));
+        let of_alerts = events().any(|event| event.alert.is_some());
+        let alerts = || events().map(|event| event.alert.as_ref());
+        // Events without an alert do not pay for the others.
+        let batch = match of_alerts {
+            false => batch,
+            true => batch
+                .text_opt("alert_key", alerts().map(|alert| Some(alert?.key.as_str())))
+                .small_opt("alert_action", alerts().map(|alert| Some(number(alert?.action)))),
+        };
         // Only existing keys are read back: reading a row costs about as much as writing one.
         match self.store.backend() {
             Backend::Sqlite => sqlite::insert_events(transaction, &batch).await,
@@ -120,7 +119,7 @@ impl Db {
         rows: &[NewDelivery<'_>],
     ) -> Result<(), DbErr> {
         let all = || rows.iter();
-        let ended = |row: &NewDelivery<'_>| row.state == State::Delivered;
+        let ended = |row: &NewDelivery<'_>| matches!(row.state, State::Delivered | State::Folded);
         let batch = Batch::new()
             .uuid("id", all().map(|row| row.id.as_uuid()))
             .uuid("team_id", all().map(|row| row.event.team_id.as_uuid()))
@@ -139,7 +138,6 @@ impl Db {
                 "due_at",
                 all().map(|row| (!ended(row)).then(|| micros(row.created_at))),
             )
-            .uuid_opt("lease_owner", all().map(|row| row.owner))
             .big("created_at", all().map(|row| micros(row.created_at)))
             .big_opt(
                 "ended_at",
@@ -147,38 +145,49 @@ impl Db {
             )
             .uuid_opt("replay_of", all().map(|row| row.replay_of.map(|id| id.as_uuid())))
             .bool("test", all().map(|row| row.event.test))
-            .text("title", all().map(|row| row.event.title.as_str()));
-        let sql = "INSERT INTO deliveries (state_message, attempt_count, tries, {names})
-            SELECT '', 0, 0, b.* FROM ({rows}) AS b";
+            .text("title", all().map(|row| row.title));
+        let of_alerts = |row: &NewDelivery<'_>| row.alert.is_some();
+        // Rows of events without an alert do not pay for the others.
+        let (batch, sql) = match rows.iter().any(of_alerts) {
+            false => (
+                batch,
+                "INSERT INTO deliveries (state_message, attempt_count, tries, {names})
+                    SELECT '', 0, 0, b.* FROM ({rows}) AS b",
+            ),
+            true => (
+                batch
+                    .text("state_message", all().map(|row| row.state_message))
+                    .text_opt("alert", all().map(|row| row.alert)),
+                "INSERT INTO deliveries (attempt_count, tries, {names}) SELECT 0, 0, b.* FROM ({rows}) AS b",
+            ),
+        };
         transaction.run(sql, &batch, &[]).await?;
         Ok(())
     }
 
-    /// Takes the locks of teams' inboxes until the end of the transaction. Cursors are assigned under this lock, so
-    /// that a reader that has seen a cursor has seen every smaller one of its team, whichever replica wrote it. A
-    /// holder is about to commit: it is waited for briefly, unless `wait` is [`LockWait::None`]. Returns the locks
-    /// that others still hold.
-    pub(crate) async fn lock_inboxes<W: WriteTransaction>(
+    /// Adds routes to those that are stored with events.
+    pub(crate) async fn add_routes<W: WriteTransaction>(
         &self,
         transaction: &W,
-        teams: &HashSet<TeamId>,
-        wait: LockWait,
-    ) -> Result<HashSet<TeamId>, DbErr> {
-        if teams.is_empty() || self.is_sqlite() {
-            return Ok(HashSet::new());
-        }
-        let mut busy = postgres::lock_inboxes(transaction, teams).await?;
-        for _ in 0..wait as u8 {
-            if busy.is_empty() {
-                break;
-            }
-            tokio::time::sleep(LOCKED).await;
-            busy = postgres::lock_inboxes(transaction, &busy).await?;
-        }
-        Ok(busy)
+        events: &[(&Submission, &[Planned])],
+    ) -> Result<(), DbErr> {
+        let routes: Vec<String> = events
+            .iter()
+            .map(|(submission, added)| joined(submission.routes.iter().chain(*added)))
+            .collect();
+        let all = || events.iter().map(|(submission, _)| &submission.event);
+        let batch = Batch::new()
+            .uuid("team_id", all().map(|event| event.team_id.as_uuid()))
+            .text("id", all().map(|event| event.id.as_str()))
+            .text("routes", routes.iter().map(String::as_str));
+        let sql = "UPDATE events SET routes = b.routes FROM ({rows}) AS b
+            WHERE events.team_id = b.team_id AND events.id = b.id";
+        transaction.run(sql, &batch, &[]).await?;
+        Ok(())
     }
 
-    /// Inserts rows of the inbox, whose lock the transaction holds.
+    /// Inserts rows of inboxes. Their cursors must ascend in the order of commits, so that a reader that has seen one has
+    /// seen every smaller one of its team: a team's owner inserts in one transaction at a time.
     pub(crate) async fn insert_notifications<W: WriteTransaction>(
         &self,
         transaction: &W,
@@ -196,28 +205,55 @@ impl Db {
             .text("source", events().map(|event| event.source.as_str()))
             .text("subject", events().map(|event| event.subject.as_str()))
             .bool("test", events().map(|event| event.test))
-            .big("created_at", events().map(|event| micros(event.accepted_at)));
+            .big("created_at", events().map(|event| micros(event.accepted_at)))
+            .text_opt(
+                "alert_key",
+                events().map(|event| Some(event.alert.as_ref()?.key.as_str())),
+            );
         let sql = "INSERT INTO notifications ({names}) SELECT * FROM ({rows}) AS b";
         transaction.run(sql, &batch, &[]).await?;
         Ok(())
     }
 
-    /// Stores outcomes and releases their leases, each only if the lease still is the job's. Returns the deliveries
-    /// whose outcome was not stored.
+    /// Removes the rows of alerts from inboxes: newer ones are about to come.
+    pub(crate) async fn remove_notifications_of<W: WriteTransaction>(
+        &self,
+        transaction: &W,
+        alerts: &[(TeamId, &AlertKey)],
+    ) -> Result<(), DbErr> {
+        let batch = Batch::new()
+            .uuid("team_id", alerts.iter().map(|(team, _)| team.as_uuid()))
+            .text("key", alerts.iter().map(|(_, key)| key.as_str()));
+        let former = "SELECT n.cursor FROM ({rows}) AS b
+            JOIN notifications n ON n.team_id = b.team_id AND n.alert_key = b.key AND n.alert_key IS NOT NULL";
+        for table in ["notification_marks", "notifications"] {
+            let sql = format!("DELETE FROM {table} WHERE cursor IN ({former})");
+            transaction.run(&sql, &batch, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores outcomes of deliveries whose shards the transaction is fenced by.
     pub(crate) async fn finish<W: WriteTransaction>(
         &self,
         transaction: &W,
-        outcomes: &[JobOutcome],
-    ) -> Result<HashSet<Uuid>, DbErr> {
+        outcomes: &[&JobOutcome],
+    ) -> Result<(), DbErr> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
         let all = || outcomes.iter();
         let batch = Batch::new()
             .uuid("id", all().map(|outcome| outcome.job.id.as_uuid()))
-            .uuid("owner", all().map(|outcome| outcome.job.owner))
             .small("state", all().map(|outcome| outcome.state as i16))
             .text("state_message", all().map(|outcome| outcome.message.as_str()))
             .small_opt(
                 "parked_for",
                 all().map(|outcome| outcome.parked_for.map(|why| why as i16)),
+            )
+            .uuid_opt(
+                "held_by",
+                all().map(|outcome| outcome.held_by.map(|silence| silence.as_uuid())),
             )
             .int("attempt_count", all().map(|outcome| count(outcome.attempts())))
             .int("tries", all().map(|outcome| count(outcome.tries)))
@@ -228,26 +264,14 @@ impl Db {
             .big_opt("due_at", all().map(|outcome| outcome.due_at.map(micros)))
             .big_opt("ended_at", all().map(|outcome| outcome.ended_at.map(micros)));
         let sql = "UPDATE deliveries SET state = b.state, state_message = b.state_message, parked_for = b.parked_for,
-                attempt_count = b.attempt_count, tries = b.tries, first_attempt_at = b.first_attempt_at,
-                due_at = b.due_at, ended_at = b.ended_at, lease_owner = NULL
-            FROM ({rows}) AS b WHERE deliveries.id = b.id AND deliveries.lease_owner = b.owner";
-        let moved = transaction.run(sql, &batch, &[]).await?;
-        if moved == outcomes.len() as u64 {
-            return Ok(HashSet::new());
-        }
-        // Others may have moved some. A delivery that an earlier commit with a lost answer has moved counts as
-        // stored.
-        let sql = "SELECT b.id AS id FROM ({rows}) AS b WHERE NOT EXISTS (SELECT 1 FROM deliveries d
-            WHERE d.id = b.id AND d.lease_owner IS NULL AND d.state = b.state AND d.state_message = b.state_message
-                AND d.attempt_count = b.attempt_count AND d.tries = b.tries
-                AND COALESCE(d.first_attempt_at, 0) = COALESCE(b.first_attempt_at, 0)
-                AND COALESCE(d.due_at, 0) = COALESCE(b.due_at, 0)
-                AND COALESCE(d.ended_at, 0) = COALESCE(b.ended_at, 0))";
-        let rows = transaction.read(sql, &batch, &[]).await?;
-        rows.iter().map(|row| row.uuid("id")).collect()
+                held_by = b.held_by, attempt_count = b.attempt_count, tries = b.tries, first_attempt_at = b.first_attempt_at,
+                due_at = b.due_at, ended_at = b.ended_at
+            FROM ({rows}) AS b WHERE deliveries.id = b.id";
+        transaction.run(sql, &batch, &[]).await?;
+        Ok(())
     }
 
-    /// Inserts the attempts of outcomes. They happened, whoever holds the lease now.
+    /// Inserts the attempts of outcomes. They happened, whoever owns the shard now.
     pub(crate) async fn insert_attempts<W: WriteTransaction>(
         &self,
         transaction: &W,
@@ -328,9 +352,9 @@ impl Db {
 }
 
 /// Routes as one JSON array.
-fn joined(routes: &[crate::job::Planned]) -> String {
+fn joined<'p>(routes: impl IntoIterator<Item = &'p Planned>) -> String {
     let mut json = String::from("[");
-    for (index, route) in routes.iter().enumerate() {
+    for (index, route) in routes.into_iter().enumerate() {
         if index > 0 {
             json.push(',');
         }

@@ -25,10 +25,6 @@ pub(super) const OTHER_MEMBER: &str = "mbr_01h455vb4pex5vsknk084sn02r";
 
 type Answer<T> = Result<Response<T>, Status>;
 
-fn absent<T>() -> Answer<T> {
-    Err(Status::unimplemented("not needed here"))
-}
-
 /// Knows a key that reads inboxes, one that emits and one that configures.
 pub(super) struct OneKey;
 
@@ -75,6 +71,7 @@ impl MemberVerifier for OneMember {
                 team_id: TEAM.parse().unwrap(),
                 role: watchbell_model::Role::Member,
                 manages_integrations: false,
+                session: None,
             },
             expires_at: Some(self.0.now() + chrono::TimeDelta::minutes(1)),
         })
@@ -243,13 +240,6 @@ impl PreferenceApi for PreferencesStandIn {
         }))
     }
 
-    async fn update_preferences(
-        &self,
-        _: Request<UpdatePreferencesRequest>,
-    ) -> Answer<UpdatePreferencesResponse> {
-        absent()
-    }
-
     async fn inspect_recipient_confirmation(
         &self,
         request: Request<InspectRecipientConfirmationRequest>,
@@ -276,45 +266,6 @@ impl PreferenceApi for PreferencesStandIn {
         let confirmed = !self.outdated.load(Ordering::SeqCst);
         self.changes.fetch_add(usize::from(confirmed), Ordering::SeqCst);
         Ok(Response::new(ConfirmRecipientResponse { confirmed }))
-    }
-
-    async fn resend_recipient_confirmation(
-        &self,
-        _: Request<ResendRecipientConfirmationRequest>,
-    ) -> Answer<ResendRecipientConfirmationResponse> {
-        absent()
-    }
-
-    async fn get_preferences(&self, _: Request<GetPreferencesRequest>) -> Answer<GetPreferencesResponse> {
-        absent()
-    }
-
-    async fn get_compliance_recipients(
-        &self,
-        _: Request<GetComplianceRecipientsRequest>,
-    ) -> Answer<GetComplianceRecipientsResponse> {
-        absent()
-    }
-
-    async fn update_compliance_recipients(
-        &self,
-        _: Request<UpdateComplianceRecipientsRequest>,
-    ) -> Answer<UpdateComplianceRecipientsResponse> {
-        absent()
-    }
-
-    async fn get_digest_settings(
-        &self,
-        _: Request<GetDigestSettingsRequest>,
-    ) -> Answer<GetDigestSettingsResponse> {
-        absent()
-    }
-
-    async fn update_digest_settings(
-        &self,
-        _: Request<UpdateDigestSettingsRequest>,
-    ) -> Answer<UpdateDigestSettingsResponse> {
-        absent()
     }
 }
 
@@ -372,13 +323,6 @@ fn known(member: &str) -> Result<(), Status> {
 
 #[async_trait]
 impl InboxApi for InboxStandIn {
-    async fn list_notifications(
-        &self,
-        _: Request<ListNotificationsRequest>,
-    ) -> Answer<ListNotificationsResponse> {
-        absent()
-    }
-
     async fn watch(&self, request: Request<WatchRequest>) -> Answer<BoxStream<WatchResponse>> {
         assert_eq!(Principal::from_request(&request).ok(), Some(Principal::Service));
         let request = request.into_inner();
@@ -416,21 +360,5 @@ impl InboxApi for InboxStandIn {
         Ok(Response::new(boxed(
             futures::stream::iter(answers).chain(futures::stream::pending()),
         )))
-    }
-
-    async fn get_unread_count(&self, _: Request<GetUnreadCountRequest>) -> Answer<GetUnreadCountResponse> {
-        absent()
-    }
-
-    async fn mark_read(&self, _: Request<MarkReadRequest>) -> Answer<MarkReadResponse> {
-        absent()
-    }
-
-    async fn mark_all_read(&self, _: Request<MarkAllReadRequest>) -> Answer<MarkAllReadResponse> {
-        absent()
-    }
-
-    async fn archive(&self, _: Request<ArchiveRequest>) -> Answer<ArchiveResponse> {
-        absent()
     }
 }

@@ -19,10 +19,6 @@ pub(super) struct ChannelsStandIn;
 
 type Answer<T> = Result<Response<T>, Status>;
 
-fn absent<T>() -> Answer<T> {
-    Err(Status::unimplemented("not needed here"))
-}
-
 fn stopped(reason: &'static str, message: &str) -> Status {
     let message = message.to_owned();
     Problem::Precondition { reason, message }.into()
@@ -104,44 +100,6 @@ impl ChannelApi for ChannelsStandIn {
             reconnected: request.get_ref().code == "again",
             team_display_name: "Acme".to_owned(),
         }))
-    }
-
-    async fn list_channels(&self, _: Request<ListChannelsRequest>) -> Answer<ListChannelsResponse> {
-        absent()
-    }
-
-    async fn get_channel(&self, _: Request<GetChannelRequest>) -> Answer<GetChannelResponse> {
-        absent()
-    }
-
-    async fn create_channel(&self, _: Request<CreateChannelRequest>) -> Answer<CreateChannelResponse> {
-        absent()
-    }
-
-    async fn update_channel(&self, _: Request<UpdateChannelRequest>) -> Answer<UpdateChannelResponse> {
-        absent()
-    }
-
-    async fn delete_channel(&self, _: Request<DeleteChannelRequest>) -> Answer<DeleteChannelResponse> {
-        absent()
-    }
-
-    async fn set_default_channel(
-        &self,
-        _: Request<SetDefaultChannelRequest>,
-    ) -> Answer<SetDefaultChannelResponse> {
-        absent()
-    }
-
-    async fn rotate_webhook_secret(
-        &self,
-        _: Request<RotateWebhookSecretRequest>,
-    ) -> Answer<RotateWebhookSecretResponse> {
-        absent()
-    }
-
-    async fn reenable_channel(&self, _: Request<ReenableChannelRequest>) -> Answer<ReenableChannelResponse> {
-        absent()
     }
 }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::{option, sample};
 use serde_json::Map;
 use uuid::Uuid;
+use watchbell_model::alert::Repeat;
 use watchbell_model::catalog::{AlertPolicy, EventTypeDefinition};
 use watchbell_model::channel::Channel;
 use watchbell_model::email::EmailAddress;
@@ -150,6 +151,7 @@ pub(super) fn rule() -> impl Strategy<Value = Rule> {
             filter,
             action,
             continue_,
+            repeat: Repeat::Count,
         })
 }
 
@@ -233,6 +235,7 @@ fn custom_type() -> impl Strategy<Value = EventTypeDefinition> {
         topic,
         data_schema: None,
         example: Map::new(),
+        alert: None,
     })
 }
 

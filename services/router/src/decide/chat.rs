@@ -1,5 +1,6 @@
 //! Rules, and the default channels that alerts fall through to when no rule decides.
 
+use watchbell_model::alert::Repeat;
 use watchbell_model::channel::Channel;
 use watchbell_model::email::EmailAddress;
 use watchbell_model::filter::Match;
@@ -189,13 +190,13 @@ impl Deciding<'_> {
         };
         match kind {
             ChannelKind::Slack | ChannelKind::Teams => {
-                self.route(Target::Channel { id: channel.id, kind }, reason);
+                self.route(Target::Channel { id: channel.id, kind }, reason, rule.repeat);
             }
-            ChannelKind::InApp => self.route(Target::Inbox, reason),
+            ChannelKind::InApp => self.route(Target::Inbox, reason, rule.repeat),
             ChannelKind::Email => {
                 for address in recipients {
                     let channel = Some(channel.id);
-                    self.route(Target::Address { address, channel }, reason.clone());
+                    self.route(Target::Address { address, channel }, reason.clone(), rule.repeat);
                 }
             }
             ChannelKind::Webhook => {}
@@ -301,7 +302,11 @@ impl Deciding<'_> {
         if channel.kind == ChannelKind::Email {
             for address in recipients {
                 let channel = Some(channel.id);
-                self.route(Target::Address { address, channel }, reason.clone());
+                self.route(
+                    Target::Address { address, channel },
+                    reason.clone(),
+                    Repeat::Count,
+                );
             }
             return;
         }
@@ -309,7 +314,7 @@ impl Deciding<'_> {
             id: channel.id,
             kind: channel.kind,
         };
-        self.route(target, reason);
+        self.route(target, reason, Repeat::Count);
     }
 
     fn default_step(&mut self, channel: &Channel, outcome: Outcome, why: impl FnOnce() -> String) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use watchbell_model::alert::Repeat;
 use watchbell_model::email::EmailAddress;
 use watchbell_model::preference::Preference;
 use watchbell_model::vocabulary::Topic;
@@ -51,6 +52,7 @@ impl Deciding<'_> {
                 channel: None,
             },
             reason,
+            Repeat::Count,
         );
     }
 
@@ -127,7 +129,7 @@ impl Deciding<'_> {
             self.trace.record(Stage::Inbox, INBOX, None, Outcome::Routed, || {
                 Reason::AlertsByDefault.to_string()
             });
-            self.route(Target::Inbox, Reason::AlertsByDefault);
+            self.route(Target::Inbox, Reason::AlertsByDefault, Repeat::Count);
         } else {
             let event = self.event;
             self.trace

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;
+use watchbell_model::alert::Repeat;
 use watchbell_model::catalog::RECEIPT;
 use watchbell_model::decision::{Decision, Outcome, Reason, Route, Stage, Target};
 use watchbell_model::email::EmailAddress;
@@ -80,6 +81,7 @@ fn silent(kinds: &[ChannelKind]) -> Rule {
             kinds: kinds.to_vec(),
         },
         continue_: false,
+        repeat: Repeat::Count,
     }
 }
 

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use watchbell_contracts::event::v1::ChannelKind as WireKind;
+use watchbell_contracts::event::v1::{AlertAction, ChannelKind as WireKind};
 use watchbell_contracts::router::v1::StepOutcome;
 use watchbell_model::catalog::RECEIPT;
 use watchbell_model::quiet_hours::{QuietHours, Window};
@@ -210,4 +210,71 @@ fn quiet_hours_hold_what_a_delivery_at_that_moment_would_wait_for() {
     );
     assert_eq!(held(Severity::Critical, "2026-03-04T02:00:00Z"), []);
     assert_eq!(held(Severity::High, "2026-03-04T06:00:00Z"), []);
+}
+
+#[test]
+fn a_silence_is_named_with_its_author_reason_and_end() {
+    let silence = |mode| Silence {
+        id: watchbell_model::ids::SilenceId::generate(noon()),
+        filter: watchbell_model::filter::Filter::of_types(vec!["finding.*".parse().unwrap()]),
+        channels: vec![],
+        kinds: vec![ChannelKind::Slack],
+        start: noon(),
+        end: noon() + chrono::TimeDelta::hours(2),
+        comment: "patch window".to_owned(),
+        author: "ann@example.com".to_owned(),
+        mode,
+    };
+    let steps = |mode, at, event_type| -> Vec<_> {
+        let team = busy_team().silenced_by(silence(mode)).build();
+        let steps = explain(&team, &self::at(event_type, Severity::High), at).steps;
+        let held = steps.into_iter().filter(|step| step.stage == "hold");
+        held.map(|step| (step.outcome(), step.held_until.is_some(), step.sentence))
+            .collect()
+    };
+    let sentence = |does: &str| format!("The silence “patch window” of ann@example.com {does} it until ");
+    let held = steps(SilenceMode::Hold, noon(), "finding.created");
+    assert_eq!((held[0].0, held[0].1), (StepOutcome::Held, true));
+    assert!(held[0].2.starts_with(&sentence("holds")), "{held:?}");
+    let dropped = steps(SilenceMode::Drop, noon(), "finding.created");
+    assert_eq!((dropped[0].0, dropped[0].1), (StepOutcome::Silenced, false));
+    assert!(dropped[0].2.starts_with(&sentence("drops")), "{dropped:?}");
+    let later = noon() + chrono::TimeDelta::hours(2);
+    assert_eq!(steps(SilenceMode::Hold, later, "finding.created"), []);
+    assert_eq!(steps(SilenceMode::Hold, noon(), "scan.failed"), []);
+}
+
+#[test]
+fn it_says_which_alert_an_event_belongs_to_or_why_to_none() {
+    let explained = |event_type: &str, data: &str| {
+        let team = Team::new().build();
+        let draft = EventDraft {
+            event_type: event_type.to_owned(),
+            data: data.parse().unwrap(),
+            ..EventDraft::default()
+        };
+        let event = Event::parse(draft, team.team_id, &team.catalog, noon()).unwrap();
+        let alert = explain(&team, &event, noon()).alert.unwrap();
+        let action = alert.action();
+        (alert.key, action, alert.sentence)
+    };
+    let (key, action, sentence) = explained("finding.resolved", r#"{"finding_id": "F-1"}"#);
+    assert_eq!((key.as_str(), action), ("finding_id=F-1", AlertAction::Resolve));
+    assert_eq!(sentence, "It resolves the alert finding_id=F-1.");
+    for (event_type, data, expected) in [
+        (
+            "scan.failed",
+            r#"{"scan_id": "S-1"}"#,
+            "It belongs to no alert: `data.target` is missing.",
+        ),
+        (
+            "user.login",
+            r#"{"user": "ann"}"#,
+            "It belongs to no alert: neither its type nor the event names one.",
+        ),
+    ] {
+        let (key, action, sentence) = explained(event_type, data);
+        assert_eq!((key.as_str(), action), ("", AlertAction::Unspecified));
+        assert_eq!(sentence, expected);
+    }
 }

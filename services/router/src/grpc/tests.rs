@@ -1,3 +1,5 @@
+mod what_if;
+
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -12,6 +14,7 @@ use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_contracts::event::v1::event::Payload;
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::event::v1::{Event as WireEvent, Severity};
+use watchbell_model::convert;
 use watchbell_model::ids::{KeyId, TeamId};
 use watchbell_runtime::auth::{Scope, internal_request};
 use watchbell_runtime::config_feed::ConfigFeed;
@@ -23,6 +26,16 @@ use watchbell_testkit::TestClock;
 use super::*;
 use crate::testing::{FakeConfig, FakeDispatcher, FakeSession, team_id, until, wire_team};
 use crate::{Dispatchers, Needs};
+
+/// The only Dispatcher there is.
+fn remote(dispatcher: &Arc<FakeDispatcher>) -> Dispatchers {
+    let dispatcher = dispatcher.clone();
+    Dispatchers::Remote {
+        seeds: vec!["it".into()],
+        connect: Arc::new(move |_| Ok(dispatcher.clone() as _)),
+        owners: tokio::sync::watch::channel(Arc::default()).1,
+    }
+}
 
 struct World {
     router: Arc<Router>,
@@ -41,7 +54,8 @@ impl World {
             clock: TestClock::default().shared(),
             config: config.clone(),
             feed: ConfigFeed::manual(),
-            dispatchers: Dispatchers::Remote(vec![dispatcher.clone()]),
+            dispatchers: remote(&dispatcher),
+            log: dispatcher.clone(),
             meter: NoopMeterProvider::new().meter("test"),
         };
         Self {
@@ -318,7 +332,7 @@ async fn nobody_emits_without_a_name_or_for_another_team() {
     let explain = ExplainRequest {
         team_id: other.to_owned(),
         event: Some(finding("e")),
-        at: None,
+        ..ExplainRequest::default()
     };
     let refused = refusal(world.router.explain(by_key(team_id(), explain))).await;
     assert_eq!(refused.code, Code::NotFound);
@@ -515,6 +529,7 @@ async fn explain_says_who_would_get_it_and_sends_nothing() {
             team_id: String::new(),
             event: Some(event),
             at,
+            ..ExplainRequest::default()
         };
         world.router.explain(by_key(team_id(), request))
     };

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, boxed};
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
+use watchbell_model::budget::BudgetPermit;
 use watchbell_runtime::auth::internal_request;
-use watchbell_runtime::memory_budget::MemoryPermit;
 
 /// One stream.
 pub(super) struct Session {
@@ -33,14 +33,14 @@ struct State {
 /// A request with its memory permit.
 pub(super) struct Unsent {
     pub(super) request: SubmitRequest,
-    pub(super) share: MemoryPermit,
+    pub(super) share: BudgetPermit,
 }
 
 /// A caller that waits for an answer. The permit is held even if the caller stops waiting, because the request is in
 /// flight.
 struct Waiting {
     answered: oneshot::Sender<SubmitResponse>,
-    _share: MemoryPermit,
+    _share: BudgetPermit,
 }
 
 /// The session takes no more requests. The request is returned for another session.

@@ -1,24 +1,30 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
-use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
+use watchbell_contracts::dispatcher::v1::{ShardOwner, SubmitRequest, SubmitResponse, WatchOwnersResponse};
 use watchbell_model::AcceptedEvent;
+use watchbell_model::budget::UNIT_BYTES;
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::{Reason, Route, Target};
+use watchbell_model::shard::ShardId;
 use watchbell_model::vocabulary::ChannelKind;
-use watchbell_runtime::memory_budget::UNIT_BYTES;
+use watchbell_runtime::owners::{Connect, Owners};
 use watchbell_runtime::problem::Problem;
 use watchbell_runtime::submit::{Submit, Submitted};
 
+use super::session::Session;
 use super::{Dispatchers, Remote, Submitter, UNITS};
 use crate::error::Error;
 use crate::testing::{FakeDispatcher, FakeSession, event, noon, until};
 
 struct World {
-    dispatchers: Vec<std::sync::Arc<FakeDispatcher>>,
+    dispatchers: Vec<Arc<FakeDispatcher>>,
+    owners: watch::Sender<Arc<Owners>>,
     submitter: Remote,
     shutdown: CancellationToken,
     loops: Vec<JoinHandle<()>>,
@@ -31,25 +37,37 @@ impl World {
 
     fn with_age(count: usize, age: Duration) -> Self {
         let dispatchers: Vec<_> = (0..count).map(|_| FakeDispatcher::new()).collect();
-        let peers = dispatchers
-            .iter()
-            .map(|dispatcher| dispatcher.clone() as _)
-            .collect();
-        let (submitter, links) = Remote::new(peers);
+        let (owners, receiver) = watch::channel(Arc::default());
+        let seeds = (0..count).map(|number| number.to_string().into()).collect();
+        let (submitter, mut links) = Remote::new(seeds, connect(&dispatchers), receiver);
+        links.age = Some(age);
         let shutdown = CancellationToken::new();
-        let loops = links
-            .into_iter()
-            .map(|mut link| {
-                link.age = age;
-                tokio::spawn(link.run(shutdown.clone()))
-            })
-            .collect();
+        let loops = vec![tokio::spawn(links.run(shutdown.clone()))];
         Self {
             dispatchers,
+            owners,
             submitter,
             shutdown,
             loops,
         }
+    }
+
+    /// From now on this Dispatcher owns the team's shard.
+    fn give(&self, team: TeamId, dispatcher: usize) {
+        let owner = |number: usize| ShardOwner {
+            address: number.to_string(),
+            shards: match number == dispatcher {
+                true => vec![ShardId::of(team).number().into()],
+                false => vec![],
+            },
+        };
+        let owners = (0..self.dispatchers.len()).map(owner).collect();
+        let owners = Owners::read(WatchOwnersResponse { owners });
+        self.owners.send_replace(Arc::new(owners));
+    }
+
+    fn link(&self, number: usize) -> Option<Arc<Session>> {
+        self.submitter.links.all().get(number)?.session()
     }
 
     /// The stream of each Dispatcher, open.
@@ -64,8 +82,9 @@ impl World {
 
     async fn until_open(&self, count: usize) {
         let open = || {
-            let links = self.submitter.links.iter();
+            let links = self.submitter.links.all();
             links
+                .iter()
                 .filter(|link| link.session().is_some_and(|session| session.busy().is_some()))
                 .count()
         };
@@ -82,8 +101,14 @@ impl World {
     }
 
     fn busy(&self) -> Option<usize> {
-        self.submitter.links[0].session()?.busy()
+        self.link(0)?.busy()
     }
+}
+
+/// The addresses are their numbers.
+fn connect(dispatchers: &[Arc<FakeDispatcher>]) -> Connect {
+    let dispatchers = dispatchers.to_vec();
+    Arc::new(move |address| Ok(dispatchers[address.parse::<usize>().unwrap()].clone() as _))
 }
 
 const TEAM: TeamId = TeamId::from_uuid(uuid::Uuid::from_u128(1));
@@ -155,7 +180,8 @@ async fn a_dispatcher_that_does_not_answer_is_not_waited_for_and_the_next_gets_a
 
 #[tokio::test]
 async fn before_the_first_stream_is_open_there_is_no_dispatcher() {
-    let (submitter, _loops) = Remote::new(vec![FakeDispatcher::new()]);
+    let owners = watch::channel(Arc::default()).1;
+    let (submitter, _loop) = Remote::new(vec!["0".into()], connect(&[FakeDispatcher::new()]), owners);
     let refused = Status::from(submitter.submit(TEAM, request("e")).await.unwrap_err());
     let reading = watchbell_runtime::problem::from_status(&refused);
     assert_eq!(reading.code, Code::Unavailable);
@@ -208,6 +234,47 @@ async fn two_dispatchers_share_the_work() {
 }
 
 #[tokio::test]
+async fn the_owner_of_a_team_gets_its_events_and_while_it_is_away_another_one_does() {
+    let world = World::new(2);
+    let mut sessions = world.sessions().await;
+    let (mut other, mut owner) = (sessions.remove(0), sessions.remove(0));
+    world.give(TEAM, 1);
+    for number in 0..10 {
+        let caller = world.submit(&number.to_string());
+        let request = owner.request().await.unwrap();
+        owner.commit(&request);
+        assert!(caller.await.unwrap().is_ok());
+    }
+    assert!(other.request().now_or_never().is_none());
+    world.dispatchers[1].set_away(true);
+    let _kept = owner.break_off();
+    world.until_open(1).await;
+    let caller = world.submit("away");
+    let request = other.request().await.unwrap();
+    other.commit(&request);
+    assert!(caller.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn an_owner_that_is_added_is_called_and_one_that_stands_still_is_not_waited_for() {
+    let world = World::new(2);
+    let mut sessions = world.sessions().await;
+    world.give(TEAM, 0);
+    let stuck = world.submit("stuck");
+    sessions[0].request().await.unwrap();
+    world.give(TEAM, 1);
+    assert_eq!(
+        code(stuck.await.unwrap()),
+        Code::Unavailable,
+        "and may come again"
+    );
+    let caller = world.submit("again");
+    let request = sessions[1].request().await.unwrap();
+    sessions[1].commit(&request);
+    assert!(caller.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_dispatcher_that_does_not_know_config_gets_nothing_while_there_is_another() {
     let world = World::new(2);
     // Before the loops have begun.
@@ -227,7 +294,7 @@ async fn a_dispatcher_that_does_not_know_config_gets_nothing_while_there_is_anot
     world.dispatchers[1].set_away(true);
     let _kept = knowing.break_off();
     until(|| {
-        let session = world.submitter.links[1].session();
+        let session = world.link(1);
         session.is_none()
     })
     .await;
@@ -242,7 +309,7 @@ async fn a_dispatcher_that_does_not_know_config_gets_nothing_while_there_is_anot
     assert!(caller.await.unwrap().is_ok());
     world.dispatchers[0].set_config_unknown(false);
     until(|| {
-        let session = world.submitter.links[0].session();
+        let session = world.link(0);
         session.is_some_and(|session| session.knows_config())
     })
     .await;
@@ -373,24 +440,19 @@ impl Submit for Here {
         self.0.lock().push(event);
         Ok(Submitted {
             duplicate: true,
-            routes: routes.into_iter().map(std::sync::Arc::new).collect(),
+            routes: routes.into_iter().map(Arc::new).collect(),
         })
     }
 }
 
 #[tokio::test]
 async fn the_dispatcher_of_this_process_gets_the_event_as_it_is() {
-    let here = std::sync::Arc::new(Here::default());
+    let here = Arc::new(Here::default());
     let (submitter, loops) = Submitter::new(Dispatchers::Local(here.clone()));
-    assert!(loops.is_empty(), "no stream");
+    assert!(loops.is_none(), "no stream");
     let event = AcceptedEvent::new(event("finding.created"), None, noon());
     let payload = event.data.as_ptr();
-    let route = Route {
-        kind: ChannelKind::InApp,
-        target: Target::Inbox,
-        reason: Reason::default(),
-        mentions: vec![],
-    };
+    let route = Route::new(ChannelKind::InApp, Target::Inbox, Reason::default());
     let answer = submitter.submit(event.clone(), vec![]).await;
     assert!(matches!(answer, Err(Error::Overloaded)));
     let answer = submitter.submit(event, vec![route.clone()]).await.unwrap();

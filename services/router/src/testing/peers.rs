@@ -11,27 +11,17 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, SnapshotApi, boxed};
 use watchbell_contracts::config::v1::{
-    AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
-    GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
-    ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
-    ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, ResolveChannelRequest,
-    ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse, Team, TeamSnapshot,
-    WatchChangesRequest, WatchChangesResponse,
+    DraftTeamSnapshotRequest, DraftTeamSnapshotResponse, GetPastTeamSnapshotRequest,
+    GetPastTeamSnapshotResponse, GetTeamSnapshotRequest, GetTeamSnapshotResponse,
+    ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, Team, TeamSnapshot,
 };
 use watchbell_contracts::dispatcher::v1::{
-    CancelDeliveryRequest, CancelDeliveryResponse, GetChannelStatsRequest, GetChannelStatsResponse,
-    GetDeliveryRequest, GetDeliveryResponse, GetEventRequest, GetEventResponse, ListDeliveriesRequest,
-    ListDeliveriesResponse, ListEventsRequest, ListEventsResponse, RecoverRequest, RecoverResponse,
-    ReplayRequest, ReplayResponse, SendTestRequest, SendTestResponse, SubmitRequest, SubmitResponse,
-    WatchDeliveriesRequest, WatchDeliveriesResponse,
+    AcceptedEvent, GetEventRequest, GetEventResponse, ListEventsRequest, ListEventsResponse, SubmitRequest,
+    SubmitResponse,
 };
 use watchbell_model::ids::TeamId;
 
 type Answer<T> = Result<Response<T>, Status>;
-
-fn not_scripted<T>() -> Answer<T> {
-    Err(Status::unimplemented("not scripted"))
-}
 
 /// A team without anything, at that revision.
 pub(crate) fn wire_team(team: TeamId, revision: i64) -> TeamSnapshot {
@@ -54,6 +44,9 @@ pub(crate) struct FakeConfig {
     pub(crate) expression_failures: Mutex<Vec<ReportExpressionFailuresRequest>>,
     /// How it refuses that.
     pub(crate) refusal: Mutex<Option<Status>>,
+    /// What it answers of the past, and of drafts.
+    pub(crate) past: Mutex<Option<GetPastTeamSnapshotResponse>>,
+    pub(crate) draft: Mutex<Option<DraftTeamSnapshotResponse>>,
     /// A fetch takes a permit when it begins to answer.
     gate: Semaphore,
 }
@@ -67,6 +60,8 @@ impl FakeConfig {
             fetches: AtomicUsize::new(0),
             expression_failures: Mutex::default(),
             refusal: Mutex::default(),
+            past: Mutex::default(),
+            draft: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS / 2),
         })
     }
@@ -108,33 +103,18 @@ impl SnapshotApi for FakeConfig {
         }))
     }
 
-    async fn follow_changes(
+    async fn get_past_team_snapshot(
         &self,
-        _: Request<BoxStream<FollowChangesRequest>>,
-    ) -> Answer<BoxStream<FollowChangesResponse>> {
-        not_scripted()
+        _request: Request<GetPastTeamSnapshotRequest>,
+    ) -> Answer<GetPastTeamSnapshotResponse> {
+        Ok(Response::new(self.past.lock().clone().unwrap()))
     }
 
-    async fn watch_changes(
+    async fn draft_team_snapshot(
         &self,
-        _: Request<WatchChangesRequest>,
-    ) -> Answer<BoxStream<WatchChangesResponse>> {
-        not_scripted()
-    }
-
-    async fn resolve_channel(&self, _: Request<ResolveChannelRequest>) -> Answer<ResolveChannelResponse> {
-        not_scripted()
-    }
-
-    async fn resolve_draft_channel(
-        &self,
-        _: Request<ResolveDraftChannelRequest>,
-    ) -> Answer<ResolveDraftChannelResponse> {
-        not_scripted()
-    }
-
-    async fn authenticate(&self, _: Request<AuthenticateRequest>) -> Answer<AuthenticateResponse> {
-        not_scripted()
+        _request: Request<DraftTeamSnapshotRequest>,
+    ) -> Answer<DraftTeamSnapshotResponse> {
+        Ok(Response::new(self.draft.lock().clone().unwrap()))
     }
 
     async fn report_expression_failures(
@@ -147,21 +127,6 @@ impl SnapshotApi for FakeConfig {
         self.expression_failures.lock().push(request.into_inner());
         Ok(Response::new(ReportExpressionFailuresResponse {}))
     }
-
-    async fn report_channel_health(
-        &self,
-        _: Request<ReportChannelHealthRequest>,
-    ) -> Answer<ReportChannelHealthResponse> {
-        not_scripted()
-    }
-
-    async fn list_all_teams(&self, _: Request<ListAllTeamsRequest>) -> Answer<ListAllTeamsResponse> {
-        not_scripted()
-    }
-
-    async fn list_opt_outs(&self, _: Request<ListOptOutsRequest>) -> Answer<ListOptOutsResponse> {
-        not_scripted()
-    }
 }
 
 /// A Dispatcher whose streams the test answers.
@@ -170,6 +135,8 @@ pub(crate) struct FakeDispatcher {
     sessions: tokio::sync::Mutex<mpsc::UnboundedReceiver<FakeSession>>,
     away: AtomicBool,
     config_unknown: AtomicBool,
+    /// What it has stored, newest first.
+    pub(crate) log: Mutex<Vec<AcceptedEvent>>,
 }
 
 /// One stream as the Dispatcher sees it.
@@ -188,6 +155,7 @@ impl FakeDispatcher {
             sessions: tokio::sync::Mutex::new(sessions),
             away: AtomicBool::new(false),
             config_unknown: AtomicBool::new(false),
+            log: Mutex::default(),
         })
     }
 
@@ -251,6 +219,23 @@ impl FakeSession {
 
 #[async_trait::async_trait]
 impl DispatcherApi for FakeDispatcher {
+    async fn get_event(&self, request: Request<GetEventRequest>) -> Answer<GetEventResponse> {
+        let id = request.into_inner().event_id;
+        let log = self.log.lock();
+        let found = log
+            .iter()
+            .find(|listed| listed.event.as_ref().is_some_and(|event| event.id == id));
+        let event = found.cloned().ok_or_else(|| Status::not_found("no such event"))?;
+        Ok(Response::new(GetEventResponse { event: Some(event) }))
+    }
+
+    async fn list_events(&self, _request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
+        Ok(Response::new(ListEventsResponse {
+            events: self.log.lock().clone(),
+            next_page_token: String::new(),
+        }))
+    }
+
     async fn submit(&self, request: Request<BoxStream<SubmitRequest>>) -> Answer<BoxStream<SubmitResponse>> {
         if self.away.load(Ordering::SeqCst) {
             return Err(Status::unavailable("away"));
@@ -265,48 +250,5 @@ impl DispatcherApi for FakeDispatcher {
                 .insert(CONFIG_UNKNOWN, "1".parse().unwrap());
         }
         Ok(response)
-    }
-
-    async fn send_test(&self, _: Request<SendTestRequest>) -> Answer<SendTestResponse> {
-        not_scripted()
-    }
-
-    async fn list_deliveries(&self, _: Request<ListDeliveriesRequest>) -> Answer<ListDeliveriesResponse> {
-        not_scripted()
-    }
-
-    async fn get_delivery(&self, _: Request<GetDeliveryRequest>) -> Answer<GetDeliveryResponse> {
-        not_scripted()
-    }
-
-    async fn replay(&self, _: Request<ReplayRequest>) -> Answer<ReplayResponse> {
-        not_scripted()
-    }
-
-    async fn recover(&self, _: Request<RecoverRequest>) -> Answer<RecoverResponse> {
-        not_scripted()
-    }
-
-    async fn cancel_delivery(&self, _: Request<CancelDeliveryRequest>) -> Answer<CancelDeliveryResponse> {
-        not_scripted()
-    }
-
-    async fn list_events(&self, _: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
-        not_scripted()
-    }
-
-    async fn get_event(&self, _: Request<GetEventRequest>) -> Answer<GetEventResponse> {
-        not_scripted()
-    }
-
-    async fn watch_deliveries(
-        &self,
-        _: Request<WatchDeliveriesRequest>,
-    ) -> Answer<BoxStream<WatchDeliveriesResponse>> {
-        not_scripted()
-    }
-
-    async fn get_channel_stats(&self, _: Request<GetChannelStatsRequest>) -> Answer<GetChannelStatsResponse> {
-        not_scripted()
     }
 }

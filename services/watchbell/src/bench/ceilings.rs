@@ -17,11 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
-use watchbell_contracts::api::{self, BoxStream, RouterApi};
-use watchbell_contracts::router::v1::{
-    EmitBatchRequest, EmitBatchResponse, EmitRequest, EmitResponse, EmitStreamRequest, EmitStreamResponse,
-    ExplainRequest, ExplainResponse,
-};
+use watchbell_contracts::api::{self, RouterApi};
+use watchbell_contracts::router::v1::{EmitRequest, EmitResponse};
 use watchbell_model::clock::SharedClock;
 use watchbell_model::secret::Secret;
 use watchbell_testkit::WebhookReceiver;
@@ -166,23 +163,4 @@ impl RouterApi for Echo {
             ..EmitResponse::default()
         }))
     }
-
-    async fn emit_batch(&self, _: Request<EmitBatchRequest>) -> Result<Response<EmitBatchResponse>, Status> {
-        Err(nothing_else())
-    }
-
-    async fn emit_stream(
-        &self,
-        _: Request<BoxStream<EmitStreamRequest>>,
-    ) -> Result<Response<BoxStream<EmitStreamResponse>>, Status> {
-        Err(nothing_else())
-    }
-
-    async fn explain(&self, _: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
-        Err(nothing_else())
-    }
-}
-
-fn nothing_else() -> Status {
-    Status::unimplemented("an echo echoes")
 }

@@ -111,7 +111,7 @@ fn spawn(site: &Site) -> Outcome<Child> {
         .arg(site.data.path());
     let options = [
         ("--listen", args.listen),
-        ("--database", args.database),
+        ("--database", args.database.map(|url| url.expose().to_owned())),
         ("--schema", args.schema),
     ];
     for (name, value) in options {

@@ -88,7 +88,7 @@ impl Site {
             config: Some(self.file()),
             data_dir: self.data.path().to_owned(),
             listen: Some(self.address.to_string()),
-            database: self.database.as_ref().map(|(url, _)| url.clone()),
+            database: self.database.as_ref().map(|(url, _)| Secret::new(url.clone())),
             schema: self.database.as_ref().map(|(_, schema)| schema.clone()),
             ..ServeArgs::default()
         }

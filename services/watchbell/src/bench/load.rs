@@ -144,6 +144,8 @@ pub(super) fn emitted_at(id: &str) -> Option<Duration> {
 /// One that nobody hears of unasked.
 pub(super) fn event(id: String, data: Bytes) -> Event {
     Event {
+        // Each is of a finding of its own.
+        dedup_key: id.clone(),
         id,
         r#type: "finding.created".to_owned(),
         severity: Severity::Medium as i32,

@@ -2,7 +2,8 @@
 
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
-use watchbell_contracts::config::v1::{AlertPolicy, AlertWhen};
+use watchbell_contracts::config::v1::{AlertPolicy, AlertSpec, AlertWhen};
+use watchbell_contracts::event::v1::AlertAction;
 
 use super::resource::{Column, Described, Flag, Form, Group, On, Resource, Verb, View, Which, Words, typed};
 use crate::input;
@@ -34,6 +35,9 @@ impl Described for Catalog {
             Flag::new("alert", "alert_policy", "What alerts by default: never, always, or severities")
                 .value("WHEN").form(Form::Message(|text| policy(text).map(|policy| policy.encode_to_vec()))),
             Flag::new("topic", "topic", "The email topic; empty for none"),
+            Flag::new("alert-key", "alert.key", "The field that names the alert of an event, such as data.invoice_id"),
+            Flag::new("alert-action", "alert.action", "What an event does to its alert: trigger, update or resolve"),
+            Flag::new("alert-repeat", "alert.repeat", "What becomes of an event that says of an open alert what was told before: count or notify"),
             Flag::new("schema", "data_schema", "JSON Schema of the data, or @FILE").value("JSON"),
             Flag::new("example", "example", "An example of the data, or @FILE").value("JSON"),
         ])],
@@ -54,6 +58,7 @@ impl Described for Catalog {
             Column::Field("severity", "default_severity"),
             Column::With("alerts", alerts),
             Column::Field("topic", "topic"),
+            Column::With("alert", alert),
             Column::With("whose", whose),
             Column::Field("schema", "data_schema"),
             Column::Field("example", "example"),
@@ -88,6 +93,19 @@ fn policy_words(policy: &AlertPolicy) -> String {
         Ok(AlertWhen::Severities) => format!("at {}", text::severities(&policy.severities)),
         _ => "never".to_owned(),
     }
+}
+
+fn alert(event_type: &DynamicMessage, _: &View) -> String {
+    let Some(alert) = typed::<AlertSpec>(event_type, "alert") else {
+        return String::new();
+    };
+    let does = match alert.action() {
+        AlertAction::Trigger => "triggers",
+        AlertAction::Update => "updates",
+        AlertAction::Resolve => "resolves",
+        AlertAction::Unspecified => "belongs to",
+    };
+    format!("{does} {}", alert.key)
 }
 
 fn whose(event_type: &DynamicMessage, _: &View) -> String {

@@ -3,8 +3,13 @@
 mod flags;
 mod words;
 
-use super::resource::{Column, Described, Flag, Form, Kind, Resource, Shows, Subject, Verb, Which, Words};
-use crate::session::Named;
+use prost_reflect::Value;
+use watchbell_contracts::dispatcher::v1::DeliveryState;
+
+use super::resource::{
+    Column, Described, Flag, Form, Kind, Owned, Resource, Shows, Subject, Verb, Which, Words,
+};
+use crate::session::{Named, rpc};
 
 const SERVICE: &str = "watchbell.config.v1.ChannelService";
 const DISPATCHER: &str = "watchbell.dispatcher.v1.DispatcherService";
@@ -53,6 +58,14 @@ impl Described for Channels {
                 Verb::Call(DISPATCHER, "SendTest", Subject::Draft, Shows::With(words::test)),
                 "Send a test by settings that are not saved: the options are those of create",
             ),
+            Words::new(
+                "preview",
+                Verb::Call(DISPATCHER, "RenderPreview", Subject::One, Shows::With(words::preview)),
+                "Show an event as the channel's message, which is not sent",
+            ).flags(&[
+                Flag::new("event", "event_id", "An event that was accepted, evt_…"),
+                Flag::new("type", "event.type", "Instead: the example of a type; finding.created when left out"),
+            ]),
             Words::new("set-default", Verb::Call(SERVICE, "SetDefaultChannel", Subject::One, Shows::One), "Make a channel the default of its kind"),
             Words::new("reenable", Verb::Call(SERVICE, "ReenableChannel", Subject::One, Shows::One), "Make an unhealthy channel carry again").flags(&[
                 Flag::new("recover", "recover_parked", "Deliver what was parked meanwhile, too").form(Form::Is(true)),
@@ -107,6 +120,21 @@ impl Described for Channels {
             Column::Field("updated", "update_time"),
         ],
         once: Some(("signing_secret", "signing secret")),
+        owns: &[Owned {
+            list: (DISPATCHER, "ListDeliveries"),
+            message: "watchbell.dispatcher.v1.Delivery",
+            names: ["waiting delivery", "waiting deliveries"],
+            narrow: |request| {
+                let waiting = [
+                    DeliveryState::Pending,
+                    DeliveryState::Held,
+                    DeliveryState::Parked,
+                    DeliveryState::Folded,
+                ];
+                let waiting = waiting.map(|state| Value::EnumNumber(state as i32));
+                rpc::set(request, "states", Value::List(waiting.into()));
+            },
+        }],
         ..Resource::BARE
     };
 }

@@ -8,10 +8,11 @@ use prost_reflect::Value;
 use watchbell_contracts::dispatcher::v1::{
     Attempt, Delivery, DeliveryState, ListDeliveriesRequest, ListDeliveriesResponse, RecoverRequest,
 };
-use watchbell_model::ChannelKind;
 use watchbell_model::convert::{self, FromWire as _};
+use watchbell_model::{ChannelKind, Severity};
 
 use super::resource::typed;
+use crate::confirm::{Confirmation, counted};
 use crate::failure::{Outcome, present};
 use crate::input;
 use crate::session::{Named, Out, Session, rpc};
@@ -20,11 +21,14 @@ use crate::text::{self, Style, Table};
 const NAME: &str = "watchbell.dispatcher.v1.Delivery";
 const DISPATCHER: &str = "watchbell.dispatcher.v1.DispatcherService";
 
+/// Deliveries that are counted before they are sent again, at most.
+const MAX_COUNTED: usize = 10_000;
+
 /// Deliveries.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// The newest deliveries first
-    List(ListArgs),
+    List(Box<ListArgs>),
     /// One delivery with its attempts
     Show {
         /// dlv_…
@@ -50,6 +54,8 @@ pub(crate) enum Command {
         /// What was made since: RFC 3339, or how long ago (2h)
         #[arg(long, value_name = "WHEN")]
         since: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -65,12 +71,30 @@ pub(crate) struct ListArgs {
     /// Only of this event
     #[arg(long, value_name = "ID")]
     event: Option<String>,
-    /// Only of this event type
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
+    /// Only types that match: exact, or a group such as 'finding.*'
+    #[arg(long = "type", value_name = "PATTERN", value_delimiter = ',')]
+    types: Vec<String>,
     /// Only of this kind: slack, teams, email, webhook, in-app
     #[arg(long, value_parser = input::word::<ChannelKind>)]
     kind: Option<ChannelKind>,
+    /// Only to this member by email, by id or address
+    #[arg(long)]
+    member: Option<String>,
+    /// Only to this address by email
+    #[arg(long)]
+    address: Option<String>,
+    /// Only these severities
+    #[arg(long = "severity", value_parser = input::word::<Severity>, value_name = "SEVERITY", value_delimiter = ',')]
+    severities: Vec<Severity>,
+    /// Only what this rule decided, by id or name
+    #[arg(long)]
+    rule: Option<String>,
+    /// Only whose title or subject has this text
+    #[arg(long)]
+    text: Option<String>,
+    /// Only replays
+    #[arg(long)]
+    replays: bool,
     /// Only made since: RFC 3339, or how long ago (2h)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
@@ -99,12 +123,23 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
         }
         Command::Replay { id } => show(session, &call(session, "Replay", id).await?, false).await,
         Command::Cancel { id } => show(session, &call(session, "CancelDelivery", id).await?, false).await,
-        Command::Recover { channel, since } => {
+        Command::Recover {
+            channel,
+            since,
+            confirmation,
+        } => {
             let request = RecoverRequest {
                 team_id: session.team(),
                 channel_id: session.id_of(Named::Channel, &channel).await?,
                 start_time: Some(convert::timestamp(input::moment(&since, session.now())?)),
             };
+            if !confirmation.yes {
+                let count = recoverable(session, &request).await?;
+                if count > 0 {
+                    let count = counted(count, ["delivery", "deliveries"], MAX_COUNTED);
+                    confirmation.confirm(&format!("This sends {count} of {channel} again"))?;
+                }
+            }
             let answer = session
                 .dispatcher()
                 .recover(session.ask(request))
@@ -120,6 +155,21 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
                 })
         }
     }
+}
+
+/// How many deliveries a recovery would take up.
+async fn recoverable(session: &Session, request: &RecoverRequest) -> Outcome<usize> {
+    let wanted = ListDeliveriesRequest {
+        team_id: request.team_id.clone(),
+        channel_id: request.channel_id.clone(),
+        states: vec![DeliveryState::Parked as i32, DeliveryState::Failed as i32],
+        start_time: request.start_time,
+        ..ListDeliveriesRequest::default()
+    };
+    let all: ListDeliveriesResponse = session
+        .list(DISPATCHER, "ListDeliveries", &wanted, MAX_COUNTED)
+        .await?;
+    Ok(all.deliveries.len())
 }
 
 /// Calls an RPC about one delivery; the delivery in its answer.
@@ -144,7 +194,23 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
         },
         states: args.states.iter().map(|state| *state as i32).collect(),
         event_id: args.event.clone().unwrap_or_default(),
-        event_type: args.event_type.clone().unwrap_or_default(),
+        types: args.types.clone(),
+        member_id: match &args.member {
+            Some(member) => session.id_of(Named::Member, member).await?,
+            None => String::new(),
+        },
+        address: args.address.clone().unwrap_or_default(),
+        severities: args
+            .severities
+            .iter()
+            .map(|severity| severity.to_wire())
+            .collect(),
+        rule_id: match &args.rule {
+            Some(rule) => session.id_of(Named::Rule, rule).await?,
+            None => String::new(),
+        },
+        text: args.text.clone().unwrap_or_default(),
+        replays_only: args.replays,
         kind: args.kind.map_or(0, ChannelKind::to_wire),
         start_time: at(&args.since)?,
         end_time: at(&args.until)?,
@@ -166,7 +232,9 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
 }
 
 fn table(deliveries: &[Delivery], names: &HashMap<String, String>, out: Out, now: DateTime<Utc>) -> String {
-    let mut table = Table::new(&["MADE", "STATE", "TO", "EVENT", "TRIES", "NOTE", "ID"]).keep(&[0, 1, 6]);
+    let mut table = Table::new(&["MADE", "STATE", "TO", "EVENT", "TRIES", "NOTE", "ID"])
+        .keep(&[0, 1, 6])
+        .optional(&[5, 4]);
     for delivery in deliveries {
         table.row([
             text::brief(delivery.create_time.as_ref(), now),
@@ -288,7 +356,7 @@ mod tests {
                     sentence: "`finding.*` matches".to_owned(),
                     ..Reason::default()
                 }),
-                mentions: Vec::new(),
+                ..Route::default()
             }),
             attempts: vec![Attempt {
                 number: 1,

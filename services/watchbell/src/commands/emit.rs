@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message as _;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
@@ -27,17 +27,12 @@ const SHOWN: usize = 10;
 
 /// What to emit.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["kind", "file"]).required(true))]
 pub(crate) struct EmitArgs {
     #[command(flatten)]
     event: EventOptions,
     /// A file with one event as JSON on each line; - is standard input
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        required_unless_present = "kind",
-        conflicts_with = "kind"
-    )]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "kind")]
     file: Option<String>,
 }
 

@@ -45,6 +45,9 @@ pub(crate) struct EventOptions {
     /// Unique in the team: the same id again is accepted once. Made when left out
     #[arg(long)]
     pub(crate) id: Option<String>,
+    /// The alert that it belongs to, instead of the one that its type names
+    #[arg(long, value_name = "KEY")]
+    pub(crate) dedup_key: Option<String>,
     /// When it happened: RFC 3339, or how long ago (2h). Now when left out
     #[arg(long, value_name = "WHEN")]
     pub(crate) occurred_at: Option<String>,
@@ -81,6 +84,7 @@ impl EventOptions {
             subject: self.subject.unwrap_or_default(),
             test: false,
             payload,
+            dedup_key: self.dedup_key.unwrap_or_default(),
         })
     }
 }

@@ -39,6 +39,18 @@ pub(crate) struct ListArgs {
     /// Only that occurred before: RFC 3339, or how long ago (2h)
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
+    /// Only about this subject
+    #[arg(long)]
+    subject: Option<String>,
+    /// Only from these sources
+    #[arg(long = "source", value_name = "SOURCE", value_delimiter = ',')]
+    sources: Vec<String>,
+    /// Only of these categories
+    #[arg(long = "category", value_parser = input::word::<Category>, value_name = "CATEGORY", value_delimiter = ',')]
+    categories: Vec<Category>,
+    /// Only whose title or subject has this text
+    #[arg(long)]
+    text: Option<String>,
     /// Tests too
     #[arg(long)]
     tests: bool,
@@ -71,6 +83,14 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
         start_time: at(&args.since)?,
         end_time: at(&args.until)?,
         include_tests: args.tests,
+        subject: args.subject.clone().unwrap_or_default(),
+        sources: args.sources.clone(),
+        categories: args
+            .categories
+            .iter()
+            .map(|category| category.to_wire())
+            .collect(),
+        text: args.text.clone().unwrap_or_default(),
         ..ListEventsRequest::default()
     };
     let all: ListEventsResponse = session

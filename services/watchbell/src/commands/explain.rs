@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use watchbell_contracts::event::v1::Event;
+use watchbell_contracts::event::v1::{Event, Route};
 use watchbell_contracts::router::v1::{ExplainRequest, ExplainResponse, ExplanationStep, StepOutcome};
 use watchbell_model::convert;
 
@@ -23,11 +23,17 @@ pub(crate) struct ExplainArgs {
         short,
         long,
         value_name = "FILE",
-        required_unless_present = "kind",
+        required_unless_present_any = ["kind", "stored"],
         conflicts_with = "kind"
     )]
     file: Option<String>,
-    /// The moment to judge quiet hours at: RFC 3339; now when left out
+    /// An event that was accepted, by its id: why it went where it did, and nowhere else
+    #[arg(long = "event", value_name = "EVENT", conflicts_with_all = ["kind", "file"])]
+    stored: Option<String>,
+    /// By the configuration that was in force when the event was accepted, and not by today's
+    #[arg(long, requires = "stored")]
+    then: bool,
+    /// The moment to judge quiet hours and silences at: RFC 3339; now when left out
     #[arg(long, value_name = "WHEN")]
     at: Option<String>,
 }
@@ -37,21 +43,28 @@ pub(super) async fn run(session: &Session, args: ExplainArgs) -> Outcome {
         Some(when) => Some(convert::timestamp(input::moment(when, session.now())?)),
         None => None,
     };
-    let event: Event = match &args.file {
-        Some(path) => event_from_json(&input::read_file(path)?)
-            .map_err(|message| Failure::usage(format!("{path} is no event: {message}")))?,
-        None => args.event.event(session)?,
+    let event: Option<Event> = match (&args.file, &args.stored) {
+        (Some(path), _) => Some(
+            event_from_json(&input::read_file(path)?)
+                .map_err(|message| Failure::usage(format!("{path} is no event: {message}")))?,
+        ),
+        (None, Some(_)) => None,
+        (None, None) => Some(args.event.event(session)?),
     };
     let request = ExplainRequest {
         team_id: session.team(),
-        event: Some(event.clone()),
+        event: event.clone(),
+        event_id: args.stored.unwrap_or_default(),
+        as_of_then: args.then,
         at,
+        ..ExplainRequest::default()
     };
     let answer = session.router().explain(session.ask(request)).await?.into_inner();
     let names = session.channel_names().await;
     session
         .out
         .show("watchbell.router.v1.ExplainResponse", &answer, || {
+            let event = event.or_else(|| answer.event.clone()).unwrap_or_default();
             readable(&event, &answer, &names, session.out)
         })
 }
@@ -64,7 +77,9 @@ fn readable(event: &Event, answer: &ExplainResponse, names: &HashMap<String, Str
         said += &style
             .faint("decided on the example of its type in the catalog, since the event has no data\n\n");
     }
-    let mut table = Table::new(&["ASKED", "FOR", "OUTCOME", "WHY"]);
+    let mut table = Table::new(&["ASKED", "FOR", "OUTCOME", "WHY"])
+        .keep(&[0, 1, 2])
+        .wrap();
     for step in &answer.steps {
         table.row([
             subject(step, style),
@@ -91,10 +106,38 @@ fn readable(event: &Event, answer: &ExplainResponse, names: &HashMap<String, Str
         let reason = text::reason(route);
         said += &format!("\n    {}\n", style.faint(reason));
     }
+    if let Some(alert) = &answer.alert {
+        said += &format!("{}\n", alert.sentence);
+    }
+    said += &stored(answer, names, style);
     said + &style.faint(&format!(
         "decided on revision {} of the team's configuration\n",
         answer.revision
     ))
+}
+
+/// Of a stored event: who got it then and would not now, and the other way round.
+fn stored(answer: &ExplainResponse, names: &HashMap<String, String>, style: Style) -> String {
+    if answer.event.is_none() {
+        return String::new();
+    }
+    let called =
+        |routes: &[Route]| -> Vec<String> { routes.iter().map(|route| text::target(route, names)).collect() };
+    let (now, then) = (called(&answer.routes), called(&answer.stored_routes));
+    let mut said = String::new();
+    for target in then.iter().filter(|target| !now.contains(target)) {
+        said += &format!(
+            "{}\n",
+            style.warn(&format!("{target} got it then, and is not among these"))
+        );
+    }
+    for target in now.iter().filter(|target| !then.contains(target)) {
+        said += &format!("{}\n", style.warn(&format!("{target} did not get it then")));
+    }
+    if said.is_empty() {
+        said = "These are who got it.\n".to_owned();
+    }
+    said
 }
 
 fn subject(step: &ExplanationStep, style: Style) -> String {
@@ -138,7 +181,8 @@ fn outcome(number: i32, style: Style) -> String {
 mod tests {
     use super::*;
     use watchbell_contracts::event::v1::route::Target;
-    use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route};
+    use watchbell_contracts::event::v1::{ChannelTarget, Reason};
+    use watchbell_contracts::router::v1::ExplainedAlert;
     use watchbell_model::ChannelKind;
     use watchbell_model::convert::FromWire as _;
 
@@ -162,7 +206,7 @@ mod tests {
                     sentence: "the default channel".to_owned(),
                     ..Reason::default()
                 }),
-                mentions: Vec::new(),
+                ..Route::default()
             }],
             steps: vec![
                 step(
@@ -180,6 +224,11 @@ mod tests {
             ],
             revision: 7,
             example_data: true,
+            alert: Some(ExplainedAlert {
+                sentence: "It triggers the alert finding_id=F-1.".to_owned(),
+                ..ExplainedAlert::default()
+            }),
+            ..ExplainResponse::default()
         };
         let event = Event {
             r#type: "finding.created".to_owned(),
@@ -199,6 +248,7 @@ mod tests {
              rule criticals                     slack  no match  the severity is HIGH\n\
              default channel #watchbell-alerts  slack  routes    it alerts by default\n\n\
              → slack #watchbell-alerts\n    the default channel\n\
+             It triggers the alert finding_id=F-1.\n\
              decided on revision 7 of the team's configuration\n"
         );
     }

@@ -5,7 +5,7 @@ use tokio_stream::StreamExt as _;
 use tonic::Request;
 use watchbell_contracts::dispatcher::v1::{
     ArchiveRequest, GetUnreadCountRequest, ListNotificationsRequest, ListNotificationsResponse,
-    MarkAllReadRequest, MarkReadRequest, Notification, WatchRequest,
+    MarkAllReadRequest, MarkReadRequest, MarkUnreadRequest, Notification, UnarchiveRequest, WatchRequest,
 };
 
 use crate::failure::Outcome;
@@ -42,6 +42,24 @@ pub(crate) enum Command {
         #[arg(long)]
         member: String,
         /// ntf_…
+        ids: Vec<String>,
+    },
+    /// Mark notifications as unread again
+    Unread {
+        /// Whose inbox, by id or email
+        #[arg(long)]
+        member: String,
+        /// ntf_…
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Bring archived notifications back
+    Unarchive {
+        /// Whose inbox, by id or email
+        #[arg(long)]
+        member: String,
+        /// ntf_…
+        #[arg(required = true)]
         ids: Vec<String>,
     },
     /// Put notifications away
@@ -144,6 +162,32 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             out.show("watchbell.dispatcher.v1.MarkReadResponse", &answer, || {
                 format!("{} unread\n", answer.unread_count)
             })
+        }
+        Command::Unread { member, ids } => {
+            let member_id = session.id_of(Named::Member, &member).await?;
+            let request = MarkUnreadRequest {
+                team_id,
+                member_id,
+                notification_ids: ids,
+            };
+            let answer = session
+                .inbox()
+                .mark_unread(session.ask(request))
+                .await?
+                .into_inner();
+            out.show("watchbell.dispatcher.v1.MarkUnreadResponse", &answer, || {
+                format!("{} unread\n", answer.unread_count)
+            })
+        }
+        Command::Unarchive { member, ids } => {
+            let member_id = session.id_of(Named::Member, &member).await?;
+            let request = UnarchiveRequest {
+                team_id,
+                member_id,
+                notification_ids: ids,
+            };
+            session.inbox().unarchive(session.ask(request)).await?;
+            out.print("brought back\n")
         }
         Command::Archive { member, ids } => {
             let member_id = session.id_of(Named::Member, &member).await?;

@@ -1,7 +1,9 @@
 //! `keys`: API keys. A key is shown once, when it is made.
 
 use prost_types::Timestamp;
+use watchbell_contracts::config::v1::ConfigActor;
 
+use super::history;
 use super::resource::{Column, Described, Flag, Form, Group, On, Resource, Verb, Which, Words, typed};
 use crate::text;
 
@@ -32,6 +34,14 @@ impl Described for Keys {
             Column::Field("NAME", "display_name"),
             Column::Field("SCOPES", "scopes"),
             Column::Field("CREATED", "create_time"),
+            Column::With("MADE BY", |key, _| {
+                let creator: Option<ConfigActor> = typed(key, "creator");
+                history::actor(creator.as_ref())
+            }),
+            Column::With("LAST USED", |key, _| {
+                let used: Option<Timestamp> = typed(key, "last_use_time");
+                used.map_or_else(|| "-".to_owned(), |at| text::local(Some(&at)))
+            }),
             Column::With("EXPIRES", |key, _| {
                 let expires: Option<Timestamp> = typed(key, "expire_time");
                 expires.map_or_else(|| "never".to_owned(), |at| text::local(Some(&at)))

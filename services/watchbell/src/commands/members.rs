@@ -1,9 +1,15 @@
 //! `members`: the people of a team.
 
-use watchbell_contracts::config::v1::Permission;
+use prost_reflect::DynamicMessage;
+use watchbell_contracts::config::v1::{CreatePortalSessionResponse, Permission};
 
-use super::resource::{Column, Described, Flag, Form, Group, On, Resource, Verb, Which, Words};
+use super::resource::{
+    Column, Described, Flag, Form, Group, On, Resource, Shows, Subject, Verb, View, Which, Words,
+};
 use crate::session::Named;
+use crate::text;
+
+const SERVICE: &str = "watchbell.config.v1.TeamService";
 
 /// The members of a team.
 #[derive(Debug, Clone)]
@@ -12,7 +18,7 @@ pub(crate) enum Members {}
 #[rustfmt::skip]
 impl Described for Members {
     const RESOURCE: &'static Resource = &Resource {
-        service: "watchbell.config.v1.TeamService",
+        service: SERVICE,
         message: "watchbell.config.v1.Member",
         which: Which { argument: "member", help: "By id or email", field: "member_id", named: Some(Named::Member), ..Which::ID },
         commands: &[
@@ -21,6 +27,14 @@ impl Described for Members {
             Words::new("create", Verb::Create, "Add a member"),
             Words::new("update", Verb::Update, "Change a member"),
             Words::new("delete", Verb::Delete, "Remove a member"),
+            Words::new(
+                "portal",
+                Verb::Call(SERVICE, "CreatePortalSession", Subject::One, Shows::With(session)),
+                "Make a session of a member: prints a link to the console that is signed in",
+            ).flags(&[
+                Flag::new("for", "ttl", "How long it lasts, at most 1h, which it is when left out").value("DURATION"),
+                Flag::new("read-only", "read_only", "It changes nothing").form(Form::Is(true)),
+            ]),
         ],
         groups: &[Group::new(&[
             Flag::new("email", "email", "The address that emails go to").on(On::Positional),
@@ -51,4 +65,10 @@ impl Described for Members {
         ],
         ..Resource::BARE
     };
+}
+
+fn session(answer: &DynamicMessage, view: &View) -> Result<String, String> {
+    let made: CreatePortalSessionResponse = answer.transcode_to().unwrap_or_default();
+    let until = format!("until {}", text::local(made.expire_time.as_ref()));
+    Ok(format!("{}\n{}\n", made.url, view.style.faint(&until)))
 }

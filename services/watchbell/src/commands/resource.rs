@@ -11,17 +11,21 @@ mod view;
 use std::marker::PhantomData;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _, Value};
 
 pub(crate) use description::{
-    Column, Described, Flag, Form, Group, Kind, On, Resource, Shows, Subject, Verb, View, Which, Words,
+    Column, Described, Flag, Form, Group, Kind, On, Owned, Resource, Shows, Subject, Verb, View, Which, Words,
 };
 
+use crate::confirm::{Confirmation, counted};
 use crate::failure::{Failure, Outcome, present};
 use crate::session::{Session, rpc};
 use crate::text::Style;
+
+/// Things that are counted before they are deleted with their owner, at most.
+const COUNTED: usize = 1_000;
 
 /// A command of a resource, as clap has read it.
 #[derive(Debug, Clone)]
@@ -30,6 +34,10 @@ pub(crate) struct Action<R> {
     given: ArgMatches,
     resource: PhantomData<R>,
 }
+
+/// The command that creates a resource, by a name of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Creation<R>(Action<R>);
 
 // === impl Words ===
 
@@ -83,6 +91,44 @@ impl<R: Described> FromArgMatches for Action<R> {
     }
 }
 
+impl<R: Described> Args for Creation<R> {
+    fn augment_args(command: Command) -> Command {
+        let mut words = R::RESOURCE.commands.iter();
+        match words.find(|words| matches!(words.verb, Verb::Create)) {
+            Some(words) => command.args(arguments::command(R::RESOURCE, words).get_arguments()),
+            None => command,
+        }
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<R: Described> FromArgMatches for Creation<R> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut words = R::RESOURCE.commands.iter();
+        let create = words.find(|words| matches!(words.verb, Verb::Create));
+        Ok(Self(Action {
+            word: create.map(|words| words.word.to_owned()).unwrap_or_default(),
+            given: matches.clone(),
+            resource: PhantomData,
+        }))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl<R: Described> Creation<R> {
+    /// Does what the command says.
+    pub(crate) async fn run(&self, session: &Session) -> Outcome {
+        self.0.run(session).await
+    }
+}
+
 impl<R: Described> Action<R> {
     /// Does what the command says.
     pub(crate) async fn run(&self, session: &Session) -> Outcome {
@@ -113,6 +159,12 @@ impl<R: Described> Action<R> {
             }
             Verb::Delete => {
                 let id = self.which(session).await?;
+                let confirmation = Confirmation {
+                    yes: self.given.get_flag("yes"),
+                };
+                if !confirmation.yes {
+                    confirmation.confirm(&self.deletes(session, &id).await?)?;
+                }
                 rpc::set(&mut request, resource.which.field, Value::String(id.clone()));
                 session.call(&method, request).await?;
                 session
@@ -183,6 +235,29 @@ impl<R: Described> Action<R> {
         show(session, &answer, || {
             let secret = rpc::string(&answer, field);
             view::lines(resource, &item, &view) + &secret_once(&secret, called, view.style)
+        })
+    }
+
+    /// What would be deleted, and what would go with it.
+    async fn deletes(&self, session: &Session, id: &str) -> Outcome<String> {
+        let resource = R::RESOURCE;
+        let given = self.given.get_one::<String>(arguments::WHICH);
+        let what = format!("This deletes `{}`", given.map_or(id, String::as_str));
+        let mut with = Vec::new();
+        for owned in resource.owns {
+            let method = rpc::method(owned.list.0, owned.list.1)?;
+            let mut request = session.request(&method);
+            rpc::set(&mut request, resource.which.field, Value::String(id.to_owned()));
+            (owned.narrow)(&mut request);
+            let answer = session.all(&method, request, COUNTED).await?;
+            let count = rpc::items(&answer, owned.message).len();
+            if count > 0 {
+                with.push(counted(count, owned.names, COUNTED));
+            }
+        }
+        Ok(match with.is_empty() {
+            true => what,
+            false => format!("{what}, with {}", with.join(", ")),
         })
     }
 

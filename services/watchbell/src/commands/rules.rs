@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, Value};
 use watchbell_contracts::config::v1::rule::Action;
-use watchbell_contracts::config::v1::{EventFilter, Rule};
+use watchbell_contracts::config::v1::{EventFilter, Repeat, Rule};
 
 use super::filter_flags::{self, FILTER};
 use super::resource::{
@@ -50,6 +50,7 @@ impl Described for Rules {
                     .value("CHANNEL").form(Form::Id(Named::Channel)),
                 Flag::new("silence", "silence.kinds", "Stay silent: on Slack and Teams, or only on the kinds named")
                     .value("KIND").form(Form::AnyOf),
+                Flag::new("repeat", "repeat", "What becomes of an event that says of an open alert what was told before: count or notify"),
                 Flag::new("continue", "continues", "Go on to the next rule after this one has matched (true or false)").value("BOOL"),
                 Flag::new("paused", "paused", "Keep the rule, but pass it over (true or false)").value("BOOL"),
             ]),
@@ -72,6 +73,7 @@ impl Described for Rules {
             Column::With("when", when),
             Column::With("then", then),
             Column::Field("continues", "continues"),
+            Column::With("repeats", repeats),
             Column::Field("paused", "paused"),
             Column::Field("created", "create_time"),
             Column::Field("updated", "update_time"),
@@ -123,6 +125,15 @@ fn then(rule: &DynamicMessage, view: &View) -> String {
             format!("stay silent on {}", kinds.join(", "))
         }
         None => "nothing".to_owned(),
+    }
+}
+
+/// Only where they are not counted, as they are everywhere else.
+fn repeats(rule: &DynamicMessage, _: &View) -> String {
+    let rule: Rule = rule.transcode_to().unwrap_or_default();
+    match rule.repeat() {
+        Repeat::Notify => "are sent".to_owned(),
+        Repeat::Count | Repeat::Unspecified => String::new(),
     }
 }
 

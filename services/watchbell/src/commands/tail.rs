@@ -1,10 +1,11 @@
 //! `tail`: deliveries as they happen, a line for each change.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use clap::Args;
 use tokio_stream::StreamExt as _;
-use tonic::Request;
+use tonic::{Code, Request, Status, Streaming};
 use watchbell_contracts::dispatcher::v1::{
     Delivery, DeliveryState, WatchDeliveriesRequest, WatchDeliveriesResponse,
 };
@@ -13,6 +14,10 @@ use watchbell_model::ids::ChannelId;
 use crate::failure::Outcome;
 use crate::session::{Named, Session};
 use crate::text::{self, Style};
+
+/// Between two tries to open the stream again, at first and at most.
+const RETRY: Duration = Duration::from_millis(500);
+const MAX_RETRY: Duration = Duration::from_secs(10);
 
 /// Which deliveries.
 #[derive(Debug, Args)]
@@ -32,13 +37,22 @@ pub(super) async fn run(session: &Session, args: TailArgs) -> Outcome {
         team_id: session.team(),
         channel_id,
     };
-    let mut changes = session
-        .dispatcher()
-        .watch_deliveries(Request::new(request))
-        .await?
-        .into_inner();
-    while let Some(change) = changes.next().await {
-        let change: WatchDeliveriesResponse = change?;
+    let mut changes = watch(session, &request).await?;
+    loop {
+        let change = match changes.next().await {
+            Some(Ok(change)) => change,
+            Some(Err(status)) if !is_away(&status) => return Err(status.into()),
+            // The server is away or starts anew, or another Dispatcher serves the team now.
+            Some(Err(_)) | None => {
+                eprintln!("the connection is lost; connecting again");
+                changes = watch_again(session, &request).await?;
+                eprintln!("connected again");
+                WatchDeliveriesResponse {
+                    delivery: None,
+                    lagged: true,
+                }
+            }
+        };
         if change
             .delivery
             .as_ref()
@@ -52,7 +66,37 @@ pub(super) async fn run(session: &Session, args: TailArgs) -> Outcome {
                 readable(&change, &names, session.out.style)
             })?;
     }
-    Ok(())
+}
+
+async fn watch(
+    session: &Session,
+    request: &WatchDeliveriesRequest,
+) -> Result<Streaming<WatchDeliveriesResponse>, Status> {
+    let mut dispatcher = session.dispatcher();
+    let watched = dispatcher.watch_deliveries(Request::new(request.clone()));
+    Ok(watched.await?.into_inner())
+}
+
+/// Whether the server is away: it says so, or the connection broke, which is told by these codes.
+fn is_away(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown)
+}
+
+/// Opens the stream again; tries until it is interrupted.
+async fn watch_again(
+    session: &Session,
+    request: &WatchDeliveriesRequest,
+) -> Result<Streaming<WatchDeliveriesResponse>, Status> {
+    let mut wait = RETRY;
+    loop {
+        match watch(session, request).await {
+            Err(status) if is_away(&status) => {
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(MAX_RETRY);
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Whether a channel was made since the names were read.
@@ -68,9 +112,7 @@ fn names_a_stranger(delivery: &Delivery, names: &HashMap<String, String>) -> boo
 
 fn readable(change: &WatchDeliveriesResponse, names: &HashMap<String, String>, style: Style) -> String {
     let Some(delivery) = &change.delivery else {
-        return style.warn(
-            "… some changes were left out: this terminal is too slow; `watchbell deliveries list` has all",
-        );
+        return style.warn("… some changes may have been left out; `watchbell deliveries list` has all");
     };
     let last = delivery.attempts.last();
     let when = last

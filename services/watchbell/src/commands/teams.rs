@@ -1,7 +1,21 @@
 //! `teams`: the tenants. Creating, deleting and planning them needs a platform key.
 
-use super::resource::{Column, Described, Flag, Group, On, Resource, Verb, Which, Words};
+use super::resource::{Column, Described, Flag, Group, On, Owned, Resource, Verb, Which, Words};
 use crate::session::Named;
+
+const fn owned(
+    service: &'static str,
+    rpc: &'static str,
+    message: &'static str,
+    names: [&'static str; 2],
+) -> Owned {
+    Owned {
+        list: (service, rpc),
+        message,
+        names,
+        narrow: |_| (),
+    }
+}
 
 /// The tenants.
 #[derive(Debug, Clone)]
@@ -46,6 +60,12 @@ impl Described for Teams {
             Column::Field("time zone", "time_zone"),
             Column::Field("created", "create_time"),
             Column::Field("updated", "update_time"),
+        ],
+        owns: &[
+            owned("watchbell.config.v1.ChannelService", "ListChannels", "watchbell.config.v1.Channel", ["channel", "channels"]),
+            owned("watchbell.config.v1.RoutingService", "ListRules", "watchbell.config.v1.Rule", ["rule", "rules"]),
+            owned("watchbell.config.v1.TeamService", "ListMembers", "watchbell.config.v1.Member", ["member", "members"]),
+            owned("watchbell.config.v1.TeamService", "ListApiKeys", "watchbell.config.v1.ApiKey", ["key", "keys"]),
         ],
         ..Resource::BARE
     };

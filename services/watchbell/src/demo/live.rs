@@ -1,14 +1,14 @@
 //! Sends the story's events and follows every delivery to its end, as it happens: over the watch stream, with a
 //! deadline and without any sleep.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Streaming};
 use watchbell_contracts::dispatcher::v1::{
-    Delivery, DeliveryState, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse,
-    ListNotificationsRequest, ListNotificationsResponse, WatchDeliveriesRequest, WatchDeliveriesResponse,
+    Delivery, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse, ListNotificationsRequest,
+    ListNotificationsResponse, WatchDeliveriesRequest, WatchDeliveriesResponse,
 };
 use watchbell_contracts::event::v1::Event;
 use watchbell_contracts::event::v1::event::Payload;
@@ -18,6 +18,7 @@ use watchbell_contracts::router::v1::{
 use watchbell_model::convert::FromWire as _;
 
 use watchbell_model::Severity;
+use watchbell_model::catalog::RECEIPT;
 
 use super::scenario::{Step, Team};
 use super::setup::{DemoTeam, Setup};
@@ -75,6 +76,12 @@ impl<'a> Live<'a> {
                 .get(step.event_type)
                 .cloned()
                 .map(Payload::Data),
+            // The examples of one type are of one thing.
+            dedup_key: match step.alert {
+                Some(key) => key.to_owned(),
+                None if step.event_type == RECEIPT => String::new(),
+                None => step.event_id(),
+            },
             ..Event::default()
         }
     }
@@ -196,7 +203,7 @@ impl<'a> Live<'a> {
         let request = ExplainRequest {
             team_id: admin.team(),
             event: Some(event),
-            at: None,
+            ..ExplainRequest::default()
         };
         let answer = admin.router().explain(admin.ask(request)).await?.into_inner();
         let withheld = [StepOutcome::Silenced as i32, StepOutcome::Rests as i32];
@@ -207,7 +214,7 @@ impl<'a> Live<'a> {
             .collect())
     }
 
-    /// The events that the owner's inbox shows, by id.
+    /// The events that the owner's inbox shows, by id. The row of an alert stands also for the event with which it began.
     pub(super) async fn notified(&self) -> Outcome<Vec<String>> {
         let admin: &Session = &self.team.admin;
         let request = ListNotificationsRequest {
@@ -223,17 +230,16 @@ impl<'a> Live<'a> {
                 usize::MAX,
             )
             .await?;
-        Ok(listed
-            .notifications
-            .into_iter()
-            .map(|notification| notification.event_id)
-            .collect())
+        let shown = listed.notifications.into_iter().flat_map(|notification| {
+            let opened = notification.alert.map(|alert| alert.opened_event_id);
+            [Some(notification.event_id), opened]
+        });
+        let shown: BTreeSet<_> = shown.flatten().filter(|id| !id.is_empty()).collect();
+        Ok(shown.into_iter().collect())
     }
 }
 
+/// Also what is only counted.
 fn has_ended(delivery: &Delivery) -> bool {
-    matches!(
-        DeliveryState::try_from(delivery.state),
-        Ok(DeliveryState::Delivered | DeliveryState::Failed | DeliveryState::Cancelled)
-    )
+    delivery.end_time.is_some()
 }

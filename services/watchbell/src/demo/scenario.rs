@@ -86,6 +86,8 @@ pub(super) struct Step {
     pub(super) mention: Option<&'static str>,
     /// Say what kept it away from where one might look for it.
     pub(super) explain: bool,
+    /// The key of the alert that it belongs to with others; else it has one of its own.
+    pub(super) alert: Option<&'static str>,
 }
 
 /// A few events that show one thing.

@@ -99,6 +99,11 @@ pub(super) fn delivery(delivery: &Delivery, names: &HashMap<String, String>, sty
             text::delivery_state(delivery.state).to_lowercase(),
             delivery.state_message.clone(),
         ),
+        Ok(DeliveryState::Folded) if delivery.end_time.is_some() => (
+            style.faint("·"),
+            "counted".to_owned(),
+            delivery.state_message.clone(),
+        ),
         _ => {
             let number = last.map_or(delivery.attempt_count, |attempt| attempt.number);
             let error = last.map(refusal).unwrap_or_default();
@@ -154,6 +159,7 @@ fn because(route: &Route) -> String {
         "default_channel_triggers" => "the channel's own triggers: CRITICAL only".to_owned(),
         "preference" => "their email preferences ask for it".to_owned(),
         "receipt_recipient" => "receipts go to the compliance officer".to_owned(),
+        "follows_alert" => "it heard that it began".to_owned(),
         "alerts_by_default" => "whatever alerts by default".to_owned(),
         "subscription" => sentence
             .replace("The webhook subscribes", "subscribes")
@@ -351,7 +357,7 @@ mod tests {
                     sentence: "The webhook subscribes to finding.*.".to_owned(),
                     ..Reason::default()
                 }),
-                mentions: Vec::new(),
+                ..Route::default()
             }),
             ..Delivery::default()
         }

@@ -22,12 +22,16 @@ const PLAIN: Step = Step {
     refused: None,
     mention: None,
     explain: false,
+    alert: None,
 };
+
+/// The alert that begins, is seen again and ends.
+const BUCKET: &str = "finding_id=backup-bucket";
 
 /// The event that is sent twice.
 pub(super) const TWICE: &Step = &STORY[0].steps[0];
 
-pub(super) const STORY: [Section; 8] = [
+pub(super) const STORY: [Section; 9] = [
     Section {
         heading: "A critical finding",
         says: "No rule was written for it. It reaches everyone who should know, even an endpoint that is down.",
@@ -89,6 +93,42 @@ pub(super) const STORY: [Section; 8] = [
             explain: true,
             ..PLAIN
         }],
+    },
+    Section {
+        heading: "A thing has a life",
+        says: "Seen again it is counted, not told again. Whoever heard that it began hears that it ended.",
+        brief: false,
+        steps: &[
+            Step {
+                label: "finding.created HIGH",
+                event_type: "finding.created",
+                severity: Some(High),
+                source: "cspm",
+                title: "A backup bucket has no encryption",
+                expected: &[Alerts, Cfo, Olga, Adam, Siem, Soar, Inbox],
+                alert: Some(BUCKET),
+                ..PLAIN
+            },
+            Step {
+                label: "finding.created again",
+                event_type: "finding.created",
+                severity: Some(High),
+                source: "cspm",
+                title: "The next scan sees the same bucket",
+                expected: &[Siem, Soar],
+                alert: Some(BUCKET),
+                ..PLAIN
+            },
+            Step {
+                label: "finding.resolved of it",
+                event_type: "finding.resolved",
+                source: "cspm",
+                title: "Now its backups are encrypted",
+                expected: &[Alerts, Cfo, Olga, Adam, Siem, Soar, Inbox],
+                alert: Some(BUCKET),
+                ..PLAIN
+            },
+        ],
     },
     Section {
         heading: "Mentions",
@@ -366,7 +406,9 @@ mod tests {
 
     #[test]
     fn the_expectations_agree_with_the_catalog_and_the_default_preferences() {
-        for step in steps().filter(|step| step.team == Team::Acme) {
+        // What an alert has done before is not in the catalog.
+        let alone = steps().filter(|step| step.alert.is_none());
+        for step in alone.filter(|step| step.team == Team::Acme) {
             let spec = Catalog::built_in().get(step.event_type).unwrap();
             if spec.is_receipt() {
                 assert_eq!(step.expected, [Officer]);

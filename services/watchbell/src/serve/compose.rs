@@ -11,17 +11,15 @@ use watchbell_config::Service as Config;
 use watchbell_console::{Console, ConsoleError, ConsoleSettings};
 use watchbell_contracts::api;
 use watchbell_contracts::api::{
-    CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi, RouterApi,
-    RoutingApi, SnapshotApi, TeamApi,
+    AlertApi, CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi,
+    RouterApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi,
 };
 use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
 use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
 use watchbell_contracts::config::v1::snapshot_service_client::SnapshotServiceClient;
 use watchbell_contracts::config::v1::team_service_client::TeamServiceClient;
-use watchbell_contracts::dispatcher::v1::dispatcher_service_client::DispatcherServiceClient;
-use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClient;
 use watchbell_digest::Digest;
-use watchbell_dispatcher::{Dispatcher, OpenError};
+use watchbell_dispatcher::{Dispatcher, Membership, OpenError};
 use watchbell_edge::Edge;
 use watchbell_egress::{Authorities, DnsResolver, EgressPolicy, Guard};
 use watchbell_model::clock::{SharedClock, SystemClock};
@@ -31,17 +29,20 @@ use watchbell_router::{Dispatchers, Router};
 use watchbell_runtime::auth::jwt::MemberTokens;
 use watchbell_runtime::auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers};
 use watchbell_runtime::client;
-use watchbell_runtime::client::{ClientError, ServiceChannel};
+use watchbell_runtime::client::{ClientError, Peers, ServiceChannel};
 use watchbell_runtime::config_feed::ConfigFeed;
-use watchbell_runtime::ready::Readiness;
+use watchbell_runtime::ready::{Condition, Readiness};
 use watchbell_runtime::server::{Server, ServerError};
 use watchbell_runtime::settings::{EgressSettings, SettingsError};
 use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
-use watchbell_runtime::telemetry::{Telemetry, TelemetryError};
+use watchbell_runtime::telemetry::{LogFilter, Telemetry, TelemetryError};
+use watchbell_runtime::version;
 use watchbell_store::Store;
 
+use super::default_data_dir;
 use super::first_start::ADMIN_KEY;
 use super::plan::Plan;
+use super::remote_dispatchers::RemoteDispatchers;
 use super::service_name::ServiceName;
 use super::{first_start, members};
 
@@ -85,7 +86,9 @@ pub(crate) struct Running {
     data_dir: PathBuf,
     services: Vec<ServiceName>,
     has_console: bool,
+    has_tls: bool,
     stop: CancellationToken,
+    membership: Option<Membership>,
     server: JoinHandle<Result<(), ServerError>>,
     tasks: TaskSet,
     stores: Vec<Store>,
@@ -105,6 +108,9 @@ struct Composition {
     members: Option<Arc<MemberTokens>>,
     config: Option<Arc<Config>>,
     dispatcher: Option<Arc<watchbell_dispatcher::Service>>,
+    membership: Option<Membership>,
+    /// Those of other processes, when none is in this one.
+    remote: Option<RemoteDispatchers>,
     router: Option<Arc<Router>>,
     digest: Option<Arc<Digest>>,
 }
@@ -118,17 +124,32 @@ struct ControlPlane {
 /// Opens what the plan names, and serves it.
 pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     let authorities = authorities(&plan.shared.egress)?;
-    let telemetry = Telemetry::start(&plan.shared.telemetry, "watchbell", authorities.as_deref())?;
+    let clock: SharedClock = Arc::new(SystemClock::new());
+    let telemetry = Telemetry::start(
+        &plan.shared.telemetry,
+        "watchbell",
+        authorities.as_deref(),
+        clock.clone(),
+    )?;
+    tracing::info!(
+        version = version::VERSION,
+        revision = version::REVISION,
+        services = names(&plan.services),
+        data_dir = %plan.data_dir.display(),
+        "starting"
+    );
     let readiness = Readiness::new();
     let mut composition = Composition {
         tasks: TaskSet::new(readiness.clone()),
-        clock: Arc::new(SystemClock::new()),
+        clock,
         guard: guard(&plan.shared.egress, authorities.as_deref())?,
         readiness,
         stores: Vec::new(),
         members: None,
         config: None,
         dispatcher: None,
+        membership: None,
+        remote: None,
         router: None,
         digest: None,
         plan,
@@ -137,14 +158,15 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     let admin_key = composition.open_config().await?;
     let control = composition.follow_config()?;
     composition.open_dispatcher(&telemetry, &control).await?;
-    composition.introduce()?;
+    composition.follow_dispatchers()?;
+    composition.introduce();
     composition.open_router(&telemetry, &control)?;
     composition.open_digest(&control).await?;
     composition.serve(admin_key, telemetry, control).await
 }
 
 /// The certificate authorities that the operator adds to the public ones, in PEM.
-fn authorities(settings: &EgressSettings) -> Result<Option<Vec<u8>>, SettingsError> {
+pub(super) fn authorities(settings: &EgressSettings) -> Result<Option<Vec<u8>>, SettingsError> {
     let Some(path) = &settings.ca_file else {
         return Ok(None);
     };
@@ -155,7 +177,7 @@ fn authorities(settings: &EgressSettings) -> Result<Option<Vec<u8>>, SettingsErr
 }
 
 /// What the settings allow to be reached, and believed.
-fn guard(settings: &EgressSettings, authorities: Option<&[u8]>) -> Result<Guard, SettingsError> {
+pub(super) fn guard(settings: &EgressSettings, authorities: Option<&[u8]>) -> Result<Guard, SettingsError> {
     let policy = EgressPolicy::allowing(settings.allow.iter().copied());
     let guard = match settings.name_servers.as_slice() {
         [] => Guard::new(policy),
@@ -252,6 +274,7 @@ impl Composition {
             config: control.config.clone(),
             feed: control.feed.clone(),
             meter: telemetry.metrics().meter("watchbell.dispatcher"),
+            peers: Arc::new(Peers::new(&self.plan.shared)),
         };
         let outgoing = watchbell_dispatcher::Outgoing {
             brand: self.plan.shared.brand.clone(),
@@ -263,29 +286,53 @@ impl Composition {
         let dispatcher = Dispatcher::open(settings, needs, outgoing).await?;
         self.stores.push(dispatcher.store().clone());
         self.dispatcher = Some(Arc::new(dispatcher.service()));
+        self.membership = Some(dispatcher.membership());
         dispatcher.start(&mut self.tasks);
         Ok(())
     }
 
-    /// Config asks a Dispatcher how channels fare, and tells Owners by it; it also works without one.
-    fn introduce(&self) -> Result<(), StartError> {
-        if let (Some(config), Some(dispatcher)) = (&self.config, self.dispatchers()?.into_iter().next()) {
-            config.attach_dispatcher(dispatcher);
+    /// Follows the Dispatchers of other processes, when none is in this one.
+    fn follow_dispatchers(&mut self) -> Result<(), StartError> {
+        let seeds = &self.plan.shared.peers.dispatcher;
+        if self.dispatcher.is_none() && !seeds.is_empty() {
+            let reached = self.dispatchers_reached();
+            let remote = RemoteDispatchers::follow(&self.plan.shared, reached, &mut self.tasks)?;
+            self.remote = Some(remote);
         }
         Ok(())
     }
 
+    /// A Router is of no use until it knows a Dispatcher. One beside Config is ready all the same, since Dispatchers may find
+    /// Config only once that is ready.
+    fn dispatchers_reached(&self) -> Condition {
+        let (area, what) = ("router", "dispatchers");
+        if self.plan.has(ServiceName::Router) && !self.plan.has(ServiceName::Config) {
+            let why = "no Dispatcher has been reached yet";
+            return self.readiness.expected(area, what, why);
+        }
+        self.readiness.condition(area, what)
+    }
+
+    /// Config asks a Dispatcher how channels fare, and tells Owners by it; it also works without one.
+    fn introduce(&self) {
+        if let (Some(config), Some(dispatcher)) = (&self.config, self.any_dispatcher()) {
+            config.attach_dispatcher(dispatcher);
+        }
+    }
+
     fn open_router(&mut self, telemetry: &Telemetry, control: &ControlPlane) -> Result<(), StartError> {
         if self.plan.has(ServiceName::Router) {
-            let dispatchers = match &self.dispatcher {
-                Some(dispatcher) => Dispatchers::Local(dispatcher.clone()),
-                None => Dispatchers::Remote(self.dispatchers()?),
+            let dispatchers = match (&self.dispatcher, &self.remote) {
+                (Some(dispatcher), _) => Dispatchers::Local(dispatcher.clone()),
+                (None, Some(remote)) => remote.dispatchers(),
+                (None, None) => return Err(no_dispatcher().into()),
             };
             let needs = watchbell_router::Needs {
                 clock: self.clock.clone(),
                 config: control.config.clone(),
                 feed: control.feed.clone(),
                 dispatchers,
+                log: self.any_dispatcher().ok_or_else(no_dispatcher)?,
                 meter: telemetry.metrics().meter("watchbell.router"),
             };
             self.router = Some(Router::open(needs, &mut self.tasks));
@@ -302,7 +349,7 @@ impl Composition {
             clock: self.clock.clone(),
             config: control.config.clone(),
             feed: control.feed.clone(),
-            dispatcher: self.dispatcher_for_reading()?,
+            dispatcher: self.any_dispatcher().ok_or_else(no_dispatcher)?,
             brand: self.plan.shared.brand.clone(),
         };
         let digest = Digest::open(&settings, needs, &mut self.tasks).await?;
@@ -340,12 +387,10 @@ impl Composition {
                     self.peer(shared.peers.config.as_deref())?,
                 )),
             },
-            inbox: match &self.dispatcher {
-                Some(dispatcher) => dispatcher.clone(),
-                None => {
-                    let url = shared.peers.dispatcher.first().map(String::as_str);
-                    Arc::new(InboxServiceClient::new(self.peer(url)?))
-                }
+            inbox: match (&self.dispatcher, &self.remote) {
+                (Some(dispatcher), _) => dispatcher.clone(),
+                (None, Some(remote)) => remote.inbox(),
+                (None, None) => return Err(no_dispatcher().into()),
             },
             auth,
             brand: shared.brand.clone(),
@@ -403,6 +448,7 @@ impl Composition {
                 .service(api::serve_team(config.clone() as Arc<dyn TeamApi>))
                 .service(api::serve_channel(config.clone() as Arc<dyn ChannelApi>))
                 .service(api::serve_routing(config.clone() as Arc<dyn RoutingApi>))
+                .service(api::serve_silence(config.clone() as Arc<dyn SilenceApi>))
                 .service(api::serve_preference(config.clone() as Arc<dyn PreferenceApi>))
                 .service(api::serve_catalog(config.clone() as Arc<dyn CatalogApi>))
                 .service(api::serve_snapshot(config.clone() as Arc<dyn SnapshotApi>));
@@ -413,12 +459,17 @@ impl Composition {
         if let Some(dispatcher) = &self.dispatcher {
             server = server
                 .service(api::serve_dispatcher(dispatcher.clone() as Arc<dyn DispatcherApi>))
+                .service(api::serve_alert(dispatcher.clone() as Arc<dyn AlertApi>))
                 .service(api::serve_inbox(dispatcher.clone() as Arc<dyn InboxApi>));
         }
         if let Some(digest) = &self.digest {
             server = server.service(api::serve_digest(digest.clone() as Arc<dyn DigestApi>));
         }
         let bound = server.bind().await?;
+        if let Some(membership) = self.membership.clone() {
+            let (address, tls) = (bound.address(), shared.server.tls.is_some());
+            tokio::spawn(async move { membership.join(address, tls).await });
+        }
         let stop = CancellationToken::new();
         Ok(Running {
             address: bound.address(),
@@ -428,9 +479,11 @@ impl Composition {
             data_dir: self.plan.data_dir,
             services: self.plan.services,
             has_console,
+            has_tls: self.plan.shared.server.tls.is_some(),
             grace: self.plan.shared.server.shutdown_grace,
             server: tokio::spawn(bound.serve(stop.clone())),
             stop,
+            membership: self.membership,
             tasks: self.tasks,
             stores: self.stores,
             telemetry,
@@ -445,23 +498,12 @@ impl Composition {
         Ok(Arc::new(client.max_decoding_message_size(16 * MAX_MESSAGE_BYTES)))
     }
 
-    /// Every Dispatcher that can be called.
-    fn dispatchers(&self) -> Result<Vec<Arc<dyn DispatcherApi>>, StartError> {
-        if let Some(dispatcher) = &self.dispatcher {
-            return Ok(vec![dispatcher.clone()]);
+    /// Any Dispatcher, which answers reads and passes everything else on to the owner of the team.
+    fn any_dispatcher(&self) -> Option<Arc<dyn DispatcherApi>> {
+        match (&self.dispatcher, &self.remote) {
+            (Some(dispatcher), _) => Some(dispatcher.clone()),
+            (None, remote) => remote.as_ref().map(RemoteDispatchers::any),
         }
-        let urls = self.plan.shared.peers.dispatcher.iter();
-        urls.map(|url| {
-            let client = DispatcherServiceClient::new(client::connect(url, &self.plan.shared)?);
-            Ok(Arc::new(client.max_decoding_message_size(16 * MAX_MESSAGE_BYTES)) as Arc<dyn DispatcherApi>)
-        })
-        .collect()
-    }
-
-    /// Any Dispatcher: they share a database.
-    fn dispatcher_for_reading(&self) -> Result<Arc<dyn DispatcherApi>, StartError> {
-        let first = self.dispatchers()?.into_iter().next();
-        Ok(first.ok_or_else(|| SettingsError::new("peers.dispatcher", "must name a Dispatcher"))?)
     }
 
     fn peer(&self, url: Option<&str>) -> Result<ServiceChannel, StartError> {
@@ -470,25 +512,41 @@ impl Composition {
     }
 }
 
+fn names(services: &[ServiceName]) -> String {
+    let names = services
+        .iter()
+        .map(|service| format!("{service:?}").to_lowercase());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn no_dispatcher() -> SettingsError {
+    SettingsError::new("peers.dispatcher", "must name a Dispatcher")
+}
+
 // === impl Running ===
 
 impl Running {
+    /// The filter of the process's log lines.
+    pub(crate) fn log_filter(&self) -> LogFilter {
+        self.telemetry.log_filter()
+    }
+
     /// Says where it listens and, on a first start, what to do next. The admin key is shown to a person at a terminal;
     /// where standard output goes into a log, which is kept and read by many, only its file is named.
     pub(crate) fn announce(&self) {
-        let names: Vec<_> = self
-            .services
-            .iter()
-            .map(|service| format!("{service:?}").to_lowercase())
-            .collect();
-        println!("watchbell serves {} at http://{}", names.join(", "), self.address);
+        let scheme = if self.has_tls { "https" } else { "http" };
+        println!(
+            "watchbell serves {} at {scheme}://{}",
+            names(&self.services),
+            self.address
+        );
         println!(
             "metrics and readiness for operators at http://{}",
             self.admin_address
         );
         if self.has_console {
             println!(
-                "the console is at http://{}{}",
+                "the console is at {scheme}://{}{}",
                 self.address,
                 watchbell_console::PATH
             );
@@ -496,13 +554,15 @@ impl Running {
         let Some(key) = self.admin_key.as_ref().filter(|_| !self.key_was_given) else {
             return;
         };
-        let server = if self.address.port() == 7700 {
-            String::new()
-        } else {
-            format!(" --server http://{}", self.address)
-        };
+        let mut options = String::new();
+        if self.has_tls || self.address.port() != 7700 {
+            options += &format!(" --server {scheme}://{}", self.address);
+        }
         let file = self.data_dir.join(ADMIN_KEY);
         let file = file.display();
+        if self.data_dir != default_data_dir() {
+            options += &format!(" --key @{file}");
+        }
         let made = if std::io::stdout().is_terminal() {
             format!(
                 "The admin API key, shown this once and kept in {file}:\n\n    {}",
@@ -513,7 +573,7 @@ impl Running {
         };
         println!(
             "\nThis is its first start. {made}\n\n\
-             Next:\n    watchbell teams create --name Acme{server}\n    watchbell channels create webhook --help\n    \
+             Next:\n    watchbell teams create --name Acme{options}\n    watchbell channels create webhook --help\n    \
              watchbell emit --help\n",
         );
     }
@@ -533,8 +593,16 @@ impl Running {
         }
     }
 
-    /// Ends everything in order: calls first, then the loops, then the databases.
+    /// Ends everything in order: shards, calls, the loops, the databases.
     pub(crate) async fn shut_down(mut self) -> Result<(), StartError> {
+        // The shards first, while calls are still answered.
+        if let Some(membership) = &self.membership
+            && tokio::time::timeout(self.grace, membership.retire())
+                .await
+                .is_err()
+        {
+            tracing::warn!("shards were not handed over in time");
+        }
         self.stop.cancel();
         let ended = (&mut self.server).await;
         self.close().await;

@@ -9,10 +9,10 @@ use std::{fs, io};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchbell_config::keys;
 use watchbell_model::secret::Secret;
-use watchbell_runtime::settings::{Settings, SettingsError};
+use watchbell_runtime::settings::{Settings, SettingsError, write};
 
 use super::service_name::ServiceName;
 
@@ -27,16 +27,25 @@ pub(crate) struct Keys {
 }
 
 /// `[keys]`: an API key, and 32 random bytes in base64 each.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct KeySection {
+pub(super) struct KeySection {
+    /// The platform key of the first start, `wbk_…`; made when absent.
+    #[serde(serialize_with = "write::secret")]
     admin: Option<Secret>,
-    sealing: Option<Secret>,
-    unsubscribe: Option<Secret>,
+    /// Seals secrets in the database. Config alone needs it; made in the data directory when absent.
+    #[serde(serialize_with = "write::secret")]
+    pub(super) sealing: Option<Secret>,
+    /// Signs the links in emails. Config and every Dispatcher need the same one; made in the data directory of Config when
+    /// absent.
+    #[serde(serialize_with = "write::secret")]
+    pub(super) unsubscribe: Option<Secret>,
 }
 
 /// The file that holds the admin key of the first start.
 pub(crate) const ADMIN_KEY: &str = "admin.key";
+const SEALING_KEY: &str = "sealing.key";
+const UNSUBSCRIBE_KEY: &str = "unsubscribe.key";
 
 // === impl Keys ===
 
@@ -47,7 +56,59 @@ impl Keys {
         data_dir: &Path,
         services: &[ServiceName],
     ) -> Result<Self, SettingsError> {
-        let section: KeySection = settings.section("keys")?;
+        if services.contains(&ServiceName::Config) {
+            let section = KeySection::read(settings)?;
+            for (is_given, name, key) in [
+                (section.sealing.is_some(), SEALING_KEY, "keys.sealing"),
+                (section.unsubscribe.is_some(), UNSUBSCRIBE_KEY, "keys.unsubscribe"),
+            ] {
+                if !is_given {
+                    let random: [u8; 32] = rand::random();
+                    let kept = keep(data_dir, name, &STANDARD.encode(random));
+                    kept.map_err(|error| in_file(data_dir, name, key, &error))?;
+                }
+            }
+        }
+        Self::read(settings, data_dir, services)
+    }
+
+    /// Keys from the settings, else from the data directory. One that a first start would make is empty.
+    pub(crate) fn read(
+        settings: &Settings,
+        data_dir: &Path,
+        services: &[ServiceName],
+    ) -> Result<Self, SettingsError> {
+        let section = KeySection::read(settings)?;
+        let makes = services.contains(&ServiceName::Config);
+        let sealing = match section.sealing {
+            Some(key) => Some(key),
+            None if makes => key_file(data_dir, SEALING_KEY, "keys.sealing")?,
+            None => None,
+        };
+        let unsubscribe = match section.unsubscribe {
+            Some(key) => Some(key),
+            None => key_file(data_dir, UNSUBSCRIBE_KEY, "keys.unsubscribe")?,
+        };
+        let unsubscribe = unsubscribe.or_else(|| makes.then(|| Secret::new("")));
+        Ok(Self {
+            sealing,
+            unsubscribe: unsubscribe.ok_or_else(|| {
+                SettingsError::new(
+                    "keys.unsubscribe",
+                    "must be the key that Config has, since Config is not in this process",
+                )
+            })?,
+            admin: section.admin,
+        })
+    }
+}
+
+// === impl KeySection ===
+
+impl KeySection {
+    /// The section of the settings.
+    pub(super) fn read(settings: &Settings) -> Result<Self, SettingsError> {
+        let section: Self = settings.section("keys")?;
         if section
             .admin
             .as_ref()
@@ -56,41 +117,20 @@ impl Keys {
             let message = "must be `wbk_`, then at least 43 random letters, digits, `-` or `_`";
             return Err(SettingsError::new("keys.admin", message));
         }
-        let makes = services.contains(&ServiceName::Config);
-        let sealing = match section.sealing {
-            Some(key) => Some(key),
-            None if makes => key_file(data_dir, "sealing.key", makes, "keys.sealing")?,
-            None => None,
-        };
-        let unsubscribe = match section.unsubscribe {
-            Some(key) => key,
-            None => key_file(data_dir, "unsubscribe.key", makes, "keys.unsubscribe")?.ok_or_else(|| {
-                SettingsError::new(
-                    "keys.unsubscribe",
-                    "must be the key that Config has, since Config is not in this process",
-                )
-            })?,
-        };
-        Ok(Self {
-            sealing,
-            unsubscribe,
-            admin: section.admin,
-        })
+        Ok(section)
     }
 }
 
-fn key_file(data_dir: &Path, name: &str, make: bool, key: &str) -> Result<Option<Secret>, SettingsError> {
-    let path = data_dir.join(name);
-    let failed = |error: io::Error| SettingsError::new(key, format!("{}: {error}", path.display()));
-    if make {
-        let random: [u8; 32] = rand::random();
-        keep(data_dir, name, &STANDARD.encode(random)).map_err(failed)?;
-    }
-    match fs::read_to_string(&path) {
+fn key_file(data_dir: &Path, name: &str, key: &str) -> Result<Option<Secret>, SettingsError> {
+    match fs::read_to_string(data_dir.join(name)) {
         Ok(text) => Ok(Some(Secret::new(text.trim().to_owned()))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(in_file(data_dir, name, key, &error)),
     }
+}
+
+fn in_file(data_dir: &Path, name: &str, key: &str, error: &io::Error) -> SettingsError {
+    SettingsError::new(key, format!("{}: {error}", data_dir.join(name).display()))
 }
 
 /// The admin key of a first start. It is in its file before Config knows it, so that whoever dies between the two finds it

@@ -29,7 +29,10 @@ pub(super) async fn tokens(
     Ok(MemberTokens::new(settings, source(settings, guard).await?, clock))
 }
 
-async fn source(settings: &JwtSettings, guard: Guard) -> Result<Arc<dyn KeySource>, SettingsError> {
+pub(super) async fn source(
+    settings: &JwtSettings,
+    guard: Guard,
+) -> Result<Arc<dyn KeySource>, SettingsError> {
     if let Some(path) = &settings.jwks_file {
         let file = KeyFile::open(path).await;
         let failed =

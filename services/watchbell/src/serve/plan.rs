@@ -1,7 +1,7 @@
 //! What a process is to run, from flags, file and environment: which services, where their rows are, where the others
 //! are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub(crate) struct Plan {
 }
 
 /// `[database]`: one for all services, each with its own file or schema in it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct DatabaseSection {
     /// `postgres://…`; SQLite files in the data directory when absent.
@@ -50,6 +50,18 @@ const SECTIONS: [&str; 8] = [
 impl Plan {
     /// Reads every source. On a first start it makes the keys that the services need.
     pub(crate) fn from_args(args: &ServeArgs) -> Result<Self, SettingsError> {
+        Self::with_keys(args, Keys::read_or_make)
+    }
+
+    /// Reads every source, and makes nothing.
+    pub(super) fn read(args: &ServeArgs) -> Result<Self, SettingsError> {
+        Self::with_keys(args, Keys::read)
+    }
+
+    fn with_keys(
+        args: &ServeArgs,
+        keys: impl FnOnce(&Settings, &Path, &[ServiceName]) -> Result<Keys, SettingsError>,
+    ) -> Result<Self, SettingsError> {
         let loader = loader(args);
         let database: DatabaseSection = loader.clone().load()?.section("database")?;
         let services = if args.services.is_empty() {
@@ -57,7 +69,7 @@ impl Plan {
         } else {
             args.services.clone()
         };
-        let keys = Keys::read_or_make(&loader.clone().load()?, &args.data_dir, &services)?;
+        let keys = keys(&loader.clone().load()?, &args.data_dir, &services)?;
         let settings = propose(loader, args, &database).load()?;
         let shared = settings.shared()?;
         settings.refuse_unknown(&SECTIONS)?;
@@ -111,7 +123,6 @@ fn loader(args: &ServeArgs) -> Loader {
     }
     let texts = [
         ("server.address", &args.listen),
-        ("database.url", &args.database),
         ("database.schema", &args.schema),
         ("peers.config", &args.config_url),
     ];
@@ -119,6 +130,9 @@ fn loader(args: &ServeArgs) -> Loader {
         if let Some(value) = value {
             loader = loader.set(key, value);
         }
+    }
+    if let Some(url) = &args.database {
+        loader = loader.set("database.url", url.expose());
     }
     loader
 }

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use prost::Message;
+use serde_json::Value;
 use watchbell_contracts::json;
 
 use crate::failure::Outcome;
@@ -30,6 +31,14 @@ impl Out {
         }
     }
 
+    /// The same, without a width if it is to be wide.
+    pub(crate) fn wide(self, wide: bool) -> Self {
+        Self {
+            width: self.width.filter(|_| !wide),
+            ..self
+        }
+    }
+
     /// Prints a text as it is.
     #[expect(clippy::unused_self, reason = "the one way to standard output")]
     pub(crate) fn print(&self, text: &str) -> Outcome {
@@ -51,7 +60,8 @@ impl Out {
         if !self.json {
             return self.print(&human());
         }
-        let json = json::to_json(name, answer).map_err(anyhow::Error::from)?;
+        let mut json = json::to_json(name, answer).map_err(anyhow::Error::from)?;
+        with_lists(&mut json, name)?;
         self.print(&format!("{json:#}\n"))
     }
 
@@ -67,5 +77,30 @@ impl Out {
         }
         let json = json::to_json(name, message).map_err(anyhow::Error::from)?;
         self.print(&format!("{json}\n"))
+    }
+}
+
+/// Adds the lists of an answer that are empty, so that a program finds them.
+fn with_lists(json: &mut Value, name: &str) -> Outcome {
+    let message = json::descriptor(name).map_err(anyhow::Error::from)?;
+    if let Some(members) = json.as_object_mut() {
+        for field in message.fields().filter(prost_reflect::FieldDescriptor::is_list) {
+            members
+                .entry(field.name())
+                .or_insert_with(|| Value::Array(Vec::new()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_is_a_list() {
+        let mut empty = Value::Object(serde_json::Map::new());
+        with_lists(&mut empty, "watchbell.dispatcher.v1.ListDeliveriesResponse").unwrap();
+        assert_eq!(empty, serde_json::json!({"deliveries": []}));
     }
 }

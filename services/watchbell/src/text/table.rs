@@ -1,5 +1,6 @@
-//! Tables that fit a terminal: columns as wide as their cells, the widest cut first when the line is too long. A pipe
-//! has no width, so that nothing is cut for programs.
+//! Tables that fit a terminal: columns as wide as their cells. When the line is too long, the last column may go over
+//! several lines, columns that matter less are left out, and the widest is cut first. A pipe has no width, so that nothing
+//! is cut for programs.
 
 use console::{measure_text_width, pad_str, truncate_str};
 
@@ -17,6 +18,8 @@ pub(crate) struct Table {
     header: Vec<&'static str>,
     rows: Vec<Vec<String>>,
     fixed: Vec<usize>,
+    optional: Vec<usize>,
+    wraps: bool,
 }
 
 impl Table {
@@ -31,6 +34,18 @@ impl Table {
     /// These columns are never cut: ids that one copies.
     pub(crate) fn keep(mut self, columns: &[usize]) -> Self {
         self.fixed = columns.to_vec();
+        self
+    }
+
+    /// These columns are left out, the first one first, where there is no room for them.
+    pub(crate) fn optional(mut self, columns: &[usize]) -> Self {
+        self.optional = columns.to_vec();
+        self
+    }
+
+    /// The last column goes over several lines instead of being cut.
+    pub(crate) const fn wrap(mut self) -> Self {
+        self.wraps = true;
         self
     }
 
@@ -55,11 +70,14 @@ impl Table {
             .iter()
             .map(|&title| style.faint(title))
             .collect::<Vec<_>>();
-        std::iter::once(&header)
-            .chain(&self.rows)
-            .fold(String::new(), |text, row| text + &line(row, &widths) + "\n")
+        let rows = std::iter::once(&header).chain(&self.rows);
+        rows.fold(String::new(), |text, row| match self.wraps {
+            true => text + &wrapped(row, &widths),
+            false => text + &line(row, &widths) + "\n",
+        })
     }
 
+    /// Of each column; 0 for one that is left out.
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {
         let mut widths: Vec<_> = self
             .header
@@ -72,7 +90,24 @@ impl Table {
             }
         }
         let Some(limit) = limit else { return widths };
-        while widths.iter().sum::<usize>() + GAP * (widths.len() - 1) > limit {
+        let all = |widths: &[usize]| {
+            let shown = widths.iter().filter(|width| **width > 0);
+            shown.map(|width| width + GAP).sum::<usize>().saturating_sub(GAP)
+        };
+        let narrowest = |widths: &[usize]| {
+            let columns = widths.iter().enumerate();
+            let narrowed = columns.map(|(column, &width)| match self.fixed.contains(&column) {
+                true => width,
+                false => width.min(NARROWEST),
+            });
+            all(&narrowed.collect::<Vec<_>>())
+        };
+        for &column in &self.optional {
+            if narrowest(&widths) > limit {
+                widths[column] = 0;
+            }
+        }
+        while all(&widths) > limit {
             let cuttable = (0..widths.len()).filter(|column| !self.fixed.contains(column));
             let Some(widest) = cuttable
                 .max_by_key(|&column| widths[column])
@@ -86,11 +121,56 @@ impl Table {
     }
 }
 
+/// A row whose last cell goes over as many lines as it needs.
+fn wrapped(cells: &[String], widths: &[usize]) -> String {
+    let Some(((last, cells), (width, widths))) = cells.split_last().zip(widths.split_last()) else {
+        return String::new();
+    };
+    let indent: usize = widths
+        .iter()
+        .filter(|width| **width > 0)
+        .map(|width| width + GAP)
+        .sum();
+    let mut text = String::new();
+    for (index, words) in fold(last, *width).iter().enumerate() {
+        let before = match index {
+            0 => line(cells, widths),
+            _ => String::new(),
+        };
+        let before = pad_str(&before, indent, console::Alignment::Left, None).into_owned();
+        text += (before + words).trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// A text in lines of at most so many characters, broken between words. One with colours stays whole.
+fn fold(text: &str, width: usize) -> Vec<String> {
+    if measure_text_width(text) <= width || measure_text_width(text) < text.chars().count() {
+        return vec![text.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last().map_or(0, |line| measure_text_width(line));
+        match lines.last_mut() {
+            Some(line) if last == 0 || last + 1 + measure_text_width(word) <= width => {
+                if last > 0 {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn line(cells: &[String], widths: &[usize]) -> String {
     let gap = " ".repeat(GAP);
     let padded: Vec<_> = cells
         .iter()
         .zip(widths)
+        .filter(|(_, width)| **width > 0)
         .map(|(cell, &width)| {
             let cell = truncate_str(cell, width, "…");
             pad_str(&cell, width, console::Alignment::Left, None).into_owned()
@@ -146,6 +226,51 @@ mod tests {
         assert!(text.contains("chn_1234567890  a title that …\n"), "{text}");
         let text = table().render(Style::new(false), Some(5), "none");
         assert!(text.contains("chn_1234567890  a title…"), "{text}");
+    }
+
+    #[test]
+    fn columns_that_matter_less_are_left_out_before_others_are_squeezed() {
+        let mut table = Table::new(&["STATE", "TO", "NOTE", "ID"])
+            .keep(&[0, 3])
+            .optional(&[2]);
+        let id = "dlv_01h455vb4pex5vsknk084sn02q";
+        table.row(["PENDING", "webhook siem", "the endpoint answered 503", id].map(str::to_owned));
+        let at = |width| table.render(Style::new(false), Some(width), "");
+        assert!(
+            at(80).contains("the endpoint answered…") || at(80).contains("503"),
+            "{}",
+            at(80)
+        );
+        let narrow = at(56);
+        assert!(
+            !narrow.contains("NOTE") && narrow.contains("webhook siem"),
+            "{narrow}"
+        );
+        assert!(
+            narrow.lines().all(|line| measure_text_width(line) <= 56),
+            "{narrow}"
+        );
+    }
+
+    #[test]
+    fn the_last_column_may_go_over_several_lines() {
+        let mut table = Table::new(&["ASKED", "WHY"]).keep(&[0]).wrap();
+        table.row(
+            [
+                "rule noisy",
+                "the severity is HIGH, and the rule takes CRITICAL only",
+            ]
+            .map(str::to_owned),
+        );
+        assert_eq!(
+            table.render(Style::new(false), Some(36), ""),
+            "ASKED       WHY\n\
+             rule noisy  the severity is HIGH,\n            \
+             and the rule takes\n            \
+             CRITICAL only\n"
+        );
+        let whole = table.render(Style::new(false), None, "");
+        assert!(whole.contains("only\n") && whole.lines().count() == 2, "{whole}");
     }
 
     #[test]

@@ -1,13 +1,10 @@
 //! Why a request has no answer, and whether it may have arrived.
 
-use std::error::Error;
-use std::io;
-
-use crate::cause::{causes, innermost};
+use crate::cause::innermost;
 use crate::guard::Refusal;
 
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SendError {
     /// The guard refused the host or all of its addresses.
     #[error("refused: {0}")]
@@ -36,34 +33,13 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// Reads `reqwest`'s error, without the URL that it holds.
-    pub(super) fn new(error: reqwest::Error, tls: bool, handed_over: bool) -> Self {
-        let error = error.without_url();
-        if let Some(refusal) = causes(&error).find_map(<dyn Error>::downcast_ref::<Refusal>) {
-            return refusal.clone().into();
-        }
-        if error.is_connect() {
-            return Self::connecting(&error, tls);
-        }
-        let detail = innermost(&error);
+    /// Reads hyper's error.
+    pub(super) fn new(error: &hyper::Error, handed_over: bool) -> Self {
+        let detail = innermost(error);
         if handed_over {
             Self::Reset(detail)
         } else {
             Self::Other(detail)
-        }
-    }
-
-    fn connecting(error: &reqwest::Error, tls: bool) -> Self {
-        if error.is_timeout() {
-            return Self::Connect("timed out".to_owned());
-        }
-        let of_the_system = causes(error)
-            .filter_map(<dyn Error>::downcast_ref::<io::Error>)
-            .find(|cause| cause.raw_os_error().is_some());
-        match of_the_system {
-            Some(cause) => Self::Connect(cause.kind().to_string()),
-            None if tls => Self::Tls(innermost(error)),
-            None => Self::Connect(innermost(error)),
         }
     }
 

@@ -10,24 +10,24 @@ use http::{HeaderMap, HeaderName};
 /// Idle time-out when the server says nothing: Node.js and Apache close a connection that was idle for 5 s; most others
 /// wait longer.
 pub(super) const IDLE: Duration = Duration::from_secs(4);
-/// From the dialling of a connection to its last request, at most.
-pub(super) const MAX_AGE: Duration = Duration::from_secs(90);
+/// Upper bound for what a server asks for.
+const MAX_IDLE: Duration = Duration::from_secs(29);
 /// So much earlier than the server says: its answer has been on the way, and the next request will be.
 const MARGIN: Duration = Duration::from_secs(1);
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// The idle time-out that an answer's `Keep-Alive` header asks for by `timeout`, in seconds. It is zero when the server
-/// takes no further request over the connection (`max`). Nothing without the header.
-pub(super) fn idle_timeout(headers: &HeaderMap) -> Option<Duration> {
+/// The idle time-out that an answer's `Keep-Alive` header asks for by `timeout`, in seconds; [`IDLE`] when it says nothing. It is
+/// zero when the server takes no further request over the connection (`max`).
+pub(super) fn idle_timeout(headers: &HeaderMap) -> Duration {
     if !headers.contains_key(KEEP_ALIVE) {
-        return None;
+        return IDLE;
     }
     if parameter(headers, "max").is_some_and(|max| max <= 1) {
-        return Some(Duration::ZERO);
+        return Duration::ZERO;
     }
     let timeout = parameter(headers, "timeout").map(|seconds| Duration::from_secs(seconds.into()));
-    Some(timeout.map_or(IDLE, |timeout| timeout.saturating_sub(MARGIN).min(MAX_AGE)))
+    timeout.map_or(IDLE, |timeout| timeout.saturating_sub(MARGIN).min(MAX_IDLE))
 }
 
 fn parameter(headers: &HeaderMap, name: &str) -> Option<u32> {
@@ -52,7 +52,7 @@ mod tests {
             ("timeout=5, max=100", 4),
             ("Timeout = 30", 29),
             ("timeout=\"15\"", 14),
-            ("timeout=3600", 90),
+            ("timeout=3600", 29),
             ("timeout=1", 0),
             ("timeout=0", 0),
             ("timeout=soon", 4),
@@ -61,12 +61,8 @@ mod tests {
             ("max=2", 4),
         ] {
             let headers = HeaderMap::from_iter([(KEEP_ALIVE, said.parse().unwrap())]);
-            assert_eq!(
-                idle_timeout(&headers),
-                Some(Duration::from_secs(seconds)),
-                "{said}"
-            );
+            assert_eq!(idle_timeout(&headers), Duration::from_secs(seconds), "{said}");
         }
-        assert_eq!(idle_timeout(&HeaderMap::new()), None);
+        assert_eq!(idle_timeout(&HeaderMap::new()), IDLE);
     }
 }

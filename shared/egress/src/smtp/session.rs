@@ -9,31 +9,30 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lettre::Address;
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncWriteExt, BufReader};
+use tokio::time::{self, Instant};
 use tokio_rustls::TlsConnector;
 
-use super::offers::Offers;
+use super::extensions::Extensions;
 use super::reply::Reply;
 use super::{Security, Settings, SmtpAnswer, SmtpError, SmtpServer};
-use crate::dial::dial;
-use crate::guard::{Demand, Refusal};
+use crate::dial::{CONNECT_TIMEOUT, Stream, dial};
+use crate::guard::{Refusal, Requirement};
+use crate::pool::Reusable;
 use crate::resolve::Guard;
 use crate::tls::server_name;
 
-/// Bound for dialling, and for a handshake; the message's own time-out bounds the rest.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Idle time-out of a connection. Common servers hang up after 60 to 300 s.
+const IDLE: Duration = Duration::from_secs(30);
 /// After so many messages a connection is closed: many servers allow about 100 on one.
 const MAX_MESSAGES: u32 = 90;
 /// A shorter password is not looked for in a server's words: taking it out would only garble them.
 const MIN_SECRET: usize = 4;
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 /// A connection that is ready for an envelope.
 pub(super) struct Session {
-    stream: BufReader<Box<dyn Stream>>,
-    offers: Offers,
+    stream: BufReader<Stream>,
+    extensions: Extensions,
     encrypted: bool,
     messages: u32,
     broken: bool,
@@ -66,8 +65,9 @@ impl Session {
                 Refusal::Unresolved => SmtpError::Dns,
                 other => SmtpError::Refused(other),
             })?;
-        let stream = dial(&addresses, CONNECT_TIMEOUT)
+        let stream = time::timeout(CONNECT_TIMEOUT, dial(&addresses))
             .await
+            .map_err(|_| SmtpError::Connect("timed out".to_owned()))?
             .map_err(|error| SmtpError::Connect(error.to_string()))?;
         let mut session = Self::on(Box::new(stream));
         if server.security == Security::ImplicitTls {
@@ -75,7 +75,7 @@ impl Session {
         }
         session.greet(&settings.hello).await?;
         if matches!(server.security, Security::StartTls | Security::OptionalStartTls) {
-            if session.offers.starttls {
+            if session.extensions.starttls {
                 session = session.start_tls(settings, &server.host).await?;
             } else if server.security == Security::StartTls {
                 session.quit().await;
@@ -83,9 +83,12 @@ impl Session {
             }
         }
         if let (Some(username), Some(password)) = (&server.username, &server.password) {
-            let trusted = addresses
-                .iter()
-                .all(|address| guard.policy().judge(address.ip(), Demand::AllowListed).is_ok());
+            let trusted = addresses.iter().all(|address| {
+                guard
+                    .policy()
+                    .judge(address.ip(), Requirement::AllowListed)
+                    .is_ok()
+            });
             let may_show = session.encrypted || trusted;
             if let Err(error) = session.authenticate(username, password.expose(), may_show).await {
                 session.quit().await;
@@ -95,10 +98,10 @@ impl Session {
         Ok(session)
     }
 
-    fn on(stream: Box<dyn Stream>) -> Self {
+    fn on(stream: Stream) -> Self {
         Self {
             stream: BufReader::new(stream),
-            offers: Offers::default(),
+            extensions: Extensions::default(),
             encrypted: false,
             messages: 0,
             broken: false,
@@ -106,31 +109,26 @@ impl Session {
         }
     }
 
-    /// Whether the connection can carry another message.
-    pub(super) fn usable(&self) -> bool {
-        !self.broken && self.messages < MAX_MESSAGES
-    }
-
     /// MAIL, RCPT and DATA.
     pub(super) async fn envelope(&mut self, from: &Address, to: &Address, message: &[u8]) -> Verdict {
         let mut mail = format!("MAIL FROM:<{from}>");
         if !from.to_string().is_ascii() || !to.to_string().is_ascii() {
-            if !self.offers.smtputf8 {
+            if !self.extensions.smtputf8 {
                 return Verdict::Rejected(SmtpError::Unsendable("the server takes ASCII addresses only"));
             }
             mail.push_str(" SMTPUTF8");
         }
         if !message.is_ascii() {
-            if !self.offers.eight_bit {
+            if !self.extensions.eight_bit {
                 return Verdict::Rejected(SmtpError::Unsendable("the server takes 7-bit messages only"));
             }
             mail.push_str(" BODY=8BITMIME");
         }
         self.messages += 1;
         let asked = async {
-            self.demand(2, &mail).await?;
-            self.demand(2, &format!("RCPT TO:<{to}>")).await?;
-            self.demand(3, "DATA").await
+            self.expect_reply(2, &mail).await?;
+            self.expect_reply(2, &format!("RCPT TO:<{to}>")).await?;
+            self.expect_reply(3, "DATA").await
         };
         let Err(why) = asked.await else {
             return Verdict::Ready;
@@ -139,7 +137,7 @@ impl Session {
             self.broken = true;
             return Verdict::Dead(why);
         }
-        self.broken = self.demand(2, "RSET").await.is_err();
+        self.broken = self.expect_reply(2, "RSET").await.is_err();
         Verdict::Rejected(why)
     }
 
@@ -157,9 +155,9 @@ impl Session {
     }
 
     async fn deliver(&mut self, message: &[u8]) -> Result<SmtpAnswer, SmtpError> {
-        self.hear_no_interruption().await?;
+        self.refuse_unsolicited_reply().await?;
         // A server that refuses a message in the middle of it may close its ear; what it said is there to be read.
-        let written = self.write(&transparent(message)).await;
+        let written = self.write(&dot_stuffed(message)).await;
         let reply = match (written, self.read().await) {
             (_, Ok(reply)) => reply,
             (Err(error), Err(_)) | (Ok(()), Err(error)) => return Err(error),
@@ -194,19 +192,19 @@ impl Session {
     async fn hello(&mut self, name: &str) -> Result<(), SmtpError> {
         let reply = self.command(&format!("EHLO {name}")).await?;
         if reply.is(2) {
-            self.offers = Offers::of(&reply);
+            self.extensions = Extensions::in_reply(&reply);
             return Ok(());
         }
         if !(500..=504).contains(&reply.code) {
             return Err(self.refusal(&reply));
         }
-        self.offers = Offers::default();
-        self.demand(2, &format!("HELO {name}")).await.map(drop)
+        self.extensions = Extensions::default();
+        self.expect_reply(2, &format!("HELO {name}")).await.map(drop)
     }
 
     /// STARTTLS (RFC 3207).
     async fn start_tls(mut self, settings: &Settings, host: &str) -> Result<Self, SmtpError> {
-        self.demand(2, "STARTTLS").await?;
+        self.expect_reply(2, "STARTTLS").await?;
         if !self.stream.buffer().is_empty() {
             // Somebody on the way may have put it there, to be taken for the encrypted server's words.
             return Err(SmtpError::Tls("the server spoke before the handshake".to_owned()));
@@ -219,7 +217,7 @@ impl Session {
     async fn encrypt(self, tls: &TlsConnector, host: &str) -> Result<Self, SmtpError> {
         let failed = |error: io::Error| SmtpError::Tls(error.to_string());
         let handshake = tls.connect(server_name(host).map_err(failed)?, self.stream.into_inner());
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, handshake)
+        let stream = time::timeout(CONNECT_TIMEOUT, handshake)
             .await
             .map_err(|_| SmtpError::Tls("the handshake timed out".to_owned()))?
             .map_err(failed)?;
@@ -250,12 +248,12 @@ impl Session {
             .filter(|secret| secret.len() >= MIN_SECRET)
             .map(ToOwned::to_owned)
             .collect();
-        let (first, then): (String, &[String]) = if self.offers.plain {
+        let (first, then): (String, &[String]) = if self.extensions.plain {
             (format!("AUTH PLAIN {plain}"), std::slice::from_ref(&plain))
-        } else if self.offers.login {
+        } else if self.extensions.login {
             ("AUTH LOGIN".to_owned(), &answers)
         } else {
-            return missing(match &self.offers.auth {
+            return missing(match &self.extensions.auth {
                 Some(offered) => format!(
                     "the server offers AUTH {}, and neither PLAIN nor LOGIN",
                     self.masked(offered.clone())
@@ -280,7 +278,7 @@ impl Session {
     }
 
     /// Sends a command whose answer must begin with `digit`.
-    async fn demand(&mut self, digit: u16, command: &str) -> Result<Reply, SmtpError> {
+    async fn expect_reply(&mut self, digit: u16, command: &str) -> Result<Reply, SmtpError> {
         let reply = self.command(command).await?;
         if reply.is(digit) {
             Ok(reply)
@@ -290,14 +288,14 @@ impl Session {
     }
 
     async fn command(&mut self, command: &str) -> Result<Reply, SmtpError> {
-        self.hear_no_interruption().await?;
+        self.refuse_unsolicited_reply().await?;
         self.write(format!("{command}\r\n").as_bytes()).await?;
         self.read().await
     }
 
     /// What a server said without being asked must not be taken for its answer to the next command. It is 421 when it
     /// says goodbye (RFC 5321 §3.8).
-    async fn hear_no_interruption(&mut self) -> Result<(), SmtpError> {
+    async fn refuse_unsolicited_reply(&mut self) -> Result<(), SmtpError> {
         let heard = poll_fn(|cx| Poll::Ready(Pin::new(&mut self.stream).poll_fill_buf(cx).is_ready()));
         if !heard.await {
             return Ok(());
@@ -353,6 +351,20 @@ impl Session {
     }
 }
 
+impl Reusable for Session {
+    fn is_open(&mut self) -> bool {
+        !self.broken && self.messages < MAX_MESSAGES
+    }
+
+    fn expires(&self, now: Instant) -> Instant {
+        now + IDLE
+    }
+
+    fn share(&self) -> Option<Self> {
+        None
+    }
+}
+
 /// 421: the server is closing the channel (RFC 5321 §3.8).
 fn ends_connection(error: &SmtpError) -> bool {
     matches!(
@@ -363,7 +375,7 @@ fn ends_connection(error: &SmtpError) -> bool {
 
 /// A message as DATA carries it: lines end in CRLF, those that begin with a dot have one more, and a dot ends it
 /// (RFC 5321 §4.5.2).
-fn transparent(message: &[u8]) -> Vec<u8> {
+fn dot_stuffed(message: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(message.len() + message.len() / 64 + 8);
     let mut line_begins = true;
     for byte in message {
@@ -396,7 +408,7 @@ mod tests {
             ("a\r\n.\r\nb\r\n", "a\r\n..\r\nb\r\n.\r\n"),
             ("a\n.\nb\n", "a\r\n..\r\nb\r\n.\r\n"),
         ] {
-            assert_eq!(transparent(message.as_bytes()), data.as_bytes(), "{message:?}");
+            assert_eq!(dot_stuffed(message.as_bytes()), data.as_bytes(), "{message:?}");
         }
     }
 }

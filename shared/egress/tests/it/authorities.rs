@@ -10,7 +10,7 @@ use watchbell_egress::{
 };
 use watchbell_testkit::{PrivateAuthority, SmtpStandIn, TlsFront, WebhookReceiver};
 
-use crate::support::on_loopback;
+use crate::support::{at, on_loopback};
 
 async fn post(guard: &Guard, url: &str) -> Result<u16, SendError> {
     let url = guard.check_url(url).unwrap();
@@ -62,13 +62,7 @@ async fn a_private_authority_is_believed_everywhere_or_nowhere() {
             _ => builder.starttls(),
         };
         let server = server.start().await.unwrap();
-        let there = SmtpServer {
-            host: server.host(),
-            port: server.port(),
-            username: None,
-            password: None,
-            security,
-        };
+        let there = at(&server, security);
         let refused = mail(&on_loopback(), &there).await.unwrap_err();
         assert!(matches!(refused, SmtpError::Tls(_)), "{refused:?}");
         assert!(server.received().is_empty());

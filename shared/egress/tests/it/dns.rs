@@ -1,12 +1,15 @@
 //! Names whose addresses are bad, mixed, or not the same twice.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use tokio::net::{TcpSocket, TcpStream};
-use watchbell_egress::{AddressKind, EgressPolicy, Guard, HttpClient, Refusal, SendError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use watchbell_egress::{AddressKind, EgressPolicy, Guard, GuardedUrl, HttpClient, Refusal, SendError};
 use watchbell_testkit::WebhookReceiver;
 
 use crate::support::Scripted;
@@ -17,6 +20,17 @@ fn port_of(receiver: &WebhookReceiver) -> u16 {
     receiver.url().parse::<http::Uri>().unwrap().port_u16().unwrap()
 }
 
+async fn expect_loopback_refused(guard: Guard, url: &GuardedUrl) {
+    let sent = HttpClient::new(guard)
+        .post(url, HeaderMap::new(), Bytes::new(), TIMEOUT)
+        .await;
+    let refused = matches!(
+        sent,
+        Err(SendError::Refused(Refusal::Address(AddressKind::Loopback)))
+    );
+    assert!(refused, "{sent:?}");
+}
+
 #[tokio::test]
 async fn a_name_that_changes_its_address_after_the_check_is_refused_at_the_connection() {
     let receiver = WebhookReceiver::start().await.unwrap();
@@ -25,17 +39,7 @@ async fn a_name_that_changes_its_address_after_the_check_is_refused_at_the_conne
     let url = format!("https://rebind.example.com:{}/hook", port_of(&receiver));
     let url = guard.admit_url(&url).await.expect("its first address is public");
 
-    let sent = HttpClient::new(guard)
-        .post(&url, HeaderMap::new(), Bytes::new(), TIMEOUT)
-        .await;
-
-    assert!(
-        matches!(
-            sent,
-            Err(SendError::Refused(Refusal::Address(AddressKind::Loopback)))
-        ),
-        "{sent:?}"
-    );
+    expect_loopback_refused(guard, &url).await;
     assert_eq!(resolver.lookups(), 2);
     assert_eq!(receiver.count(), 0);
 }
@@ -148,21 +152,49 @@ async fn an_address_that_stays_silent_costs_a_quarter_of_a_second() {
 }
 
 #[tokio::test]
+async fn a_name_with_several_addresses_costs_one_connection() {
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                while stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                    stream.write_all(answer).await.unwrap();
+                }
+            });
+        }
+    });
+    let guard = Guard::with_resolver(
+        EgressPolicy::allowing_loopback(),
+        Scripted::new(&[&["127.0.0.1", "127.0.0.2", "127.0.0.3"]]),
+    );
+    let url = guard
+        .check_url(&format!("http://many.example.com:{port}/hook"))
+        .unwrap();
+    let client = HttpClient::new(guard);
+    for _ in 0..3 {
+        let answer = client
+            .post(&url, HeaderMap::new(), Bytes::new(), TIMEOUT)
+            .await
+            .unwrap();
+        assert_eq!(answer.status, 200);
+    }
+    assert_eq!(accepted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn an_address_in_a_url_is_judged_by_the_guard_that_sends() {
     let receiver = WebhookReceiver::start().await.unwrap();
     let url = EgressPolicy::allowing_loopback()
         .check_url(&receiver.url())
         .unwrap();
-    let sent = HttpClient::new(Guard::new(EgressPolicy::default()))
-        .post(&url, HeaderMap::new(), Bytes::new(), TIMEOUT)
-        .await;
-    assert!(
-        matches!(
-            sent,
-            Err(SendError::Refused(Refusal::Address(AddressKind::Loopback)))
-        ),
-        "{sent:?}"
-    );
+    expect_loopback_refused(Guard::new(EgressPolicy::default()), &url).await;
     assert_eq!(receiver.count(), 0);
 }
 

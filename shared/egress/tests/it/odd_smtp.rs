@@ -2,39 +2,20 @@
 
 use std::time::Duration;
 
-use watchbell_egress::{Authorities, Security, SmtpAnswer, SmtpError, SmtpSender, SmtpServer};
+use watchbell_egress::{Security, SmtpAnswer, SmtpError, SmtpSender, SmtpServer};
 use watchbell_testkit::SmtpStandIn;
 
-use crate::support::on_loopback;
+use crate::support::{at, trusting, with_account};
 
 const TO: &str = "owner@acme.example";
 const PASSWORD: &str = "correct horse";
 
-fn at(mail: &SmtpStandIn, security: Security) -> SmtpServer {
-    SmtpServer {
-        host: mail.host(),
-        port: mail.port(),
-        username: None,
-        password: None,
-        security,
-    }
-}
-
-fn with_account(mail: &SmtpStandIn, security: Security) -> SmtpServer {
-    SmtpServer {
-        username: Some("acme".to_owned()),
-        password: Some(PASSWORD.into()),
-        ..at(mail, security)
-    }
-}
-
 fn sender(mail: &SmtpStandIn) -> SmtpSender {
-    let guard = on_loopback();
-    let guard = match mail.authority() {
-        Some(pem) => guard.trusting(Authorities::with_pem(pem.as_bytes()).unwrap()),
-        None => guard,
-    };
-    SmtpSender::new(guard).with_timeout(Duration::from_secs(10))
+    SmtpSender::new(trusting(mail)).with_timeout(Duration::from_secs(10))
+}
+
+fn acme_at(mail: &SmtpStandIn, security: Security) -> SmtpServer {
+    with_account(at(mail, security), "acme", PASSWORD)
 }
 
 async fn send(mail: &SmtpStandIn, server: &SmtpServer) -> Result<SmtpAnswer, SmtpError> {
@@ -75,7 +56,7 @@ async fn answers_without_text_or_in_any_encoding_are_answers() {
             let said = form.iter().flat_map(|line| [code.as_bytes(), line].concat());
             mail.answer_command(verb, said.collect::<Vec<_>>());
         }
-        let answer = send(&mail, &with_account(&mail, Security::None)).await;
+        let answer = send(&mail, &acme_at(&mail, Security::None)).await;
         assert_eq!(answer.map(|answer| answer.code), Ok(250), "{form:?}");
         assert_eq!(mail.received().len(), 1);
     }
@@ -94,9 +75,7 @@ async fn a_final_refusal_is_final_in_any_encoding_and_at_any_step() {
             } else {
                 SmtpError::Transient { code: 450, text }
             };
-            let error = send(&mail, &with_account(&mail, Security::None))
-                .await
-                .unwrap_err();
+            let error = send(&mail, &acme_at(&mail, Security::None)).await.unwrap_err();
             assert_eq!(error, wanted, "{verb:?}");
         }
     }
@@ -111,9 +90,7 @@ async fn a_goodbye_at_any_moment_is_a_refusal_for_now() {
             .await
             .unwrap();
         mail.answer_command(verb, "421 4.3.2 shutting down\r\n");
-        let error = send(&mail, &with_account(&mail, Security::None))
-            .await
-            .unwrap_err();
+        let error = send(&mail, &acme_at(&mail, Security::None)).await.unwrap_err();
         let text = "4.3.2 shutting down".to_owned();
         assert_eq!(error, SmtpError::Transient { code: 421, text }, "{verb:?}");
     }
@@ -150,7 +127,7 @@ async fn keywords_in_lower_case_are_offers() {
         "250-mx\r\n250-starttls\r\n250-8bitmime\r\n250 auth plain login\r\n",
     );
     for security in [Security::StartTls, Security::OptionalStartTls] {
-        send(&mail, &with_account(&mail, security)).await.unwrap();
+        send(&mail, &acme_at(&mail, security)).await.unwrap();
     }
     for received in mail.received() {
         assert!(
@@ -202,7 +179,7 @@ async fn a_refused_account_is_told_in_the_servers_words_without_its_secrets() {
         code: 535,
         text: "5.7.8 no: *** or ***, ***".to_owned(),
     };
-    let server = with_account(&mail, Security::None);
+    let server = acme_at(&mail, Security::None);
     assert_eq!(send(&mail, &server).await, Err(refused.clone()));
     assert_eq!(sender(&mail).verify(&server).await, Err(refused));
 }
@@ -218,9 +195,7 @@ async fn a_server_that_cannot_be_signed_in_to_is_said_to_lack_what_it_lacks() {
         ),
     ] {
         mail.answer_command("EHLO", offers);
-        let error = send(&mail, &with_account(&mail, Security::None))
-            .await
-            .unwrap_err();
+        let error = send(&mail, &acme_at(&mail, Security::None)).await.unwrap_err();
         assert!(
             matches!(&error, SmtpError::AuthUnavailable(why) if why.starts_with(said)),
             "{error:?}"
@@ -236,7 +211,7 @@ async fn login_is_spoken_where_plain_is_not() {
         .await
         .unwrap();
     mail.answer_command("EHLO", "250-mx\r\n250-x\r\n250 AUTH LOGIN\r\n");
-    send(&mail, &with_account(&mail, Security::None)).await.unwrap();
+    send(&mail, &acme_at(&mail, Security::None)).await.unwrap();
     assert_eq!(mail.received()[0].account.as_deref(), Some("acme"));
 }
 

@@ -10,7 +10,7 @@ use watchbell_egress::{EgressPolicy, GuardedUrl};
 
 /// What happens after a request was read.
 #[derive(Clone)]
-pub(crate) enum Turn {
+pub(crate) enum Action {
     /// These bytes.
     Say(Vec<u8>),
     /// These bytes, and the connection is closed.
@@ -32,7 +32,7 @@ pub(crate) struct RawServer {
 
 impl RawServer {
     /// A server that asks `script` what to do, by the numbers of the connection and of the request on it.
-    pub(crate) async fn start(script: impl Fn(usize, usize) -> Turn + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(usize, usize) -> Action + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook?x=1", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -80,20 +80,20 @@ impl RawServer {
     }
 }
 
-async fn converse(mut stream: TcpStream, mut turn: impl FnMut(usize, String) -> Turn) {
+async fn converse(mut stream: TcpStream, mut action: impl FnMut(usize, String) -> Action) {
     for number in 0.. {
         let Some(request) = read_request(&mut stream).await else {
             return;
         };
-        let (words, times, close) = match turn(number, request) {
-            Turn::Say(words) => (words, 1, false),
-            Turn::SayAndClose(words) => (words, 1, true),
-            Turn::Repeat(words) => (words, usize::MAX, false),
-            Turn::HalfClose => {
+        let (words, times, close) = match action(number, request) {
+            Action::Say(words) => (words, 1, false),
+            Action::SayAndClose(words) => (words, 1, true),
+            Action::Repeat(words) => (words, usize::MAX, false),
+            Action::HalfClose => {
                 stream.shutdown().await.unwrap();
                 continue;
             }
-            Turn::Hang => continue,
+            Action::Hang => continue,
         };
         for _ in 0..times {
             if stream.write_all(&words).await.is_err() {

@@ -3,39 +3,22 @@
 use std::time::Duration;
 
 use watchbell_egress::{
-    AddressKind, Authorities, EgressPolicy, Guard, Refusal, Security, SmtpError, SmtpSender, SmtpServer,
+    AddressKind, EgressPolicy, Guard, Refusal, Security, SmtpError, SmtpSender, SmtpServer,
 };
 use watchbell_testkit::{AfterData, SmtpStandIn};
 
-use crate::support::on_loopback;
+use crate::support::{at, on_loopback, trusting, with_account};
 
 const FROM: &str = "alerts@watchbell.example";
 const TO: &str = "owner@acme.example";
 const MESSAGE: &[u8] = b"Subject: hello\r\n\r\nfirst\r\n.hidden\r\n..two\r\n.\r\nlast\r\n";
 
-fn at(stand_in: &SmtpStandIn, security: Security) -> SmtpServer {
-    SmtpServer {
-        host: stand_in.host(),
-        port: stand_in.port(),
-        username: None,
-        password: None,
-        security,
-    }
-}
-
-fn with_account(mut server: SmtpServer, username: &str, password: &str) -> SmtpServer {
-    server.username = Some(username.to_owned());
-    server.password = Some(password.into());
-    server
-}
-
 fn sender() -> SmtpSender {
     SmtpSender::new(on_loopback()).with_hello_name("watchbell.example")
 }
 
-fn trusting(stand_in: &SmtpStandIn) -> SmtpSender {
-    let authorities = Authorities::with_pem(stand_in.authority().unwrap().as_bytes()).unwrap();
-    SmtpSender::new(on_loopback().trusting(authorities)).with_hello_name("watchbell.example")
+fn sender_trusting(mail: &SmtpStandIn) -> SmtpSender {
+    SmtpSender::new(trusting(mail)).with_hello_name("watchbell.example")
 }
 
 #[tokio::test]
@@ -93,7 +76,7 @@ async fn starttls_encrypts_before_the_account_is_shown() {
         .start()
         .await
         .unwrap();
-    let sender = trusting(&mail);
+    let sender = sender_trusting(&mail);
     for security in [Security::StartTls, Security::OptionalStartTls] {
         let server = with_account(at(&mail, security), "acme", "s3cret");
         sender.verify(&server).await.unwrap();
@@ -114,7 +97,7 @@ async fn implicit_tls_works_from_the_first_byte() {
         .await
         .unwrap();
     let server = with_account(at(&mail, Security::ImplicitTls), "acme", "s3cret");
-    trusting(&mail)
+    sender_trusting(&mail)
         .send(&server, FROM, TO, MESSAGE.to_vec())
         .await
         .unwrap();
@@ -130,7 +113,7 @@ async fn a_wrong_password_fails_authentication_in_the_servers_words() {
         .await
         .unwrap();
     let server = with_account(at(&mail, Security::StartTls), "acme", "guess");
-    let sender = trusting(&mail);
+    let sender = sender_trusting(&mail);
     for error in [
         sender.verify(&server).await.unwrap_err(),
         sender

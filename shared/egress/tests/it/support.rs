@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
-use watchbell_egress::{EgressPolicy, Guard, HttpClient, Resolver};
+use watchbell_egress::{Authorities, EgressPolicy, Guard, HttpClient, Resolver, Security, SmtpServer};
+use watchbell_testkit::SmtpStandIn;
 
 /// Answers look-ups in order; the last answer stays.
 #[derive(Debug)]
@@ -52,6 +53,33 @@ pub(crate) fn on_loopback() -> Guard {
 
 pub(crate) fn client() -> HttpClient {
     HttpClient::new(on_loopback())
+}
+
+/// A guard that trusts the certificate authority of a mail server, if it has one.
+pub(crate) fn trusting(mail: &SmtpStandIn) -> Guard {
+    match mail.authority() {
+        Some(pem) => on_loopback().trusting(Authorities::with_pem(pem.as_bytes()).unwrap()),
+        None => on_loopback(),
+    }
+}
+
+/// The settings of a mail server, without an account.
+pub(crate) fn at(mail: &SmtpStandIn, security: Security) -> SmtpServer {
+    SmtpServer {
+        host: mail.host(),
+        port: mail.port(),
+        username: None,
+        password: None,
+        security,
+    }
+}
+
+pub(crate) fn with_account(server: SmtpServer, username: &str, password: &str) -> SmtpServer {
+    SmtpServer {
+        username: Some(username.to_owned()),
+        password: Some(password.into()),
+        ..server
+    }
 }
 
 /// Lets the runtime see what has happened to its sockets.

@@ -1,17 +1,19 @@
 //! HTTPS: whose certificate is believed, HTTP/2 where the server offers it, and connections used again under both.
 
-use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -21,6 +23,12 @@ use watchbell_egress::{Answer, Authorities, EgressPolicy, GuardedUrl, HttpClient
 use crate::support::{look_around, on_loopback};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Long enough for a loopback exchange, short enough to wait for.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Headers by which a request asks the server to fail it.
+const NO_ANSWER: &str = "x-no-answer";
+const RESET: &str = "x-reset";
 
 /// A server over TLS, which speaks one version of HTTP.
 struct TlsServer {
@@ -36,6 +44,17 @@ struct TlsServer {
 
 impl TlsServer {
     async fn start(version: Version) -> Self {
+        Self::serving(version, serve).await
+    }
+
+    /// A server that does this with each connection once it has shaken hands.
+    async fn serving<F>(
+        version: Version,
+        serve: impl Fn(Version, TlsStream<TcpStream>, watch::Receiver<usize>) -> F + Copy + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send,
+    {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -66,7 +85,7 @@ impl TlsServer {
                         return;
                     };
                     done.fetch_add(1, Ordering::SeqCst);
-                    serve(version, TokioIo::new(stream), told).await;
+                    serve(version, stream, told).await;
                     ending.send_modify(|ended| *ended += 1);
                 });
             }
@@ -90,9 +109,16 @@ impl TlsServer {
 }
 
 /// Answers until it is told to hang up.
-async fn serve(version: Version, stream: TokioIo<TlsStream<TcpStream>>, mut hang_up: watch::Receiver<usize>) {
-    let service = service_fn(|_| async {
-        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"over tls"))))
+async fn serve(version: Version, stream: TlsStream<TcpStream>, mut hang_up: watch::Receiver<usize>) {
+    let stream = TokioIo::new(stream);
+    let service = service_fn(|request: Request<Incoming>| async move {
+        if request.headers().contains_key(NO_ANSWER) {
+            std::future::pending::<()>().await;
+        }
+        if request.headers().contains_key(RESET) {
+            return Err(io::Error::other("reset"));
+        }
+        Ok(Response::new(Full::new(Bytes::from_static(b"over tls"))))
     });
     let serving = async {
         if version == Version::HTTP_2 {
@@ -106,6 +132,40 @@ async fn serve(version: Version, stream: TokioIo<TlsStream<TcpStream>>, mut hang
     tokio::select! {
         () = serving => {}
         _ = hang_up.changed() => {}
+    }
+}
+
+/// Says interim answers for as long as they are read.
+async fn pour_out_interim_answers(
+    version: Version,
+    mut stream: TlsStream<TcpStream>,
+    _: watch::Receiver<usize>,
+) {
+    if version == Version::HTTP_2 {
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+        let hints = |number: usize| {
+            let link = format!("{number}{}", "x".repeat(4 * 1024));
+            let hints = Response::builder().status(103).header("link", link);
+            hints.body(()).unwrap()
+        };
+        for number in 0..1_000 {
+            respond.send_informational(hints(number)).unwrap();
+        }
+        connection.accept().await;
+    } else {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+        while stream.write_all(&interim).await.is_ok() {}
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_without_end_are_no_answer_under_both_versions() {
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let server = TlsServer::serving(version, pour_out_interim_answers).await;
+        let error = post(&server.client(), &server).await.unwrap_err();
+        assert!(matches!(error, SendError::Reset(_)), "{version:?}: {error:?}");
+        server.ended.clone().wait_for(|ended| *ended == 1).await.unwrap();
     }
 }
 
@@ -142,6 +202,28 @@ async fn requests_over_http_2_share_one_connection() {
         }
     }
     assert_eq!(server.handshakes(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_over_http_2_is_not_used_again_after_a_timeout_a_reset_or_a_cancelled_request() {
+    for (failure, header) in [("timeout", NO_ANSWER), ("reset", RESET), ("cancelled", NO_ANSWER)] {
+        let server = TlsServer::start(Version::HTTP_2).await;
+        let client = server.client();
+        post(&client, &server).await.unwrap();
+        let headers = HeaderMap::from_iter([(header.parse().unwrap(), HeaderValue::from_static("1"))]);
+        let timeout = if failure == "timeout" { SHORT } else { TIMEOUT };
+        let failing = client.post(&server.url, headers, Bytes::new(), timeout);
+        if failure == "cancelled" {
+            assert!(tokio::time::timeout(SHORT, failing).await.is_err());
+        } else {
+            let error = failing.await.unwrap_err();
+            assert!(error.is_ambiguous(), "{failure}: {error:?}");
+        }
+        for _ in 0..2 {
+            post(&client, &server).await.unwrap();
+        }
+        assert_eq!(server.handshakes(), 2, "{failure}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::schema::Schema;
 use super::{AlertPolicy, EventTypeDefinition, EventTypeSpec};
+use crate::alert::{AlertAction, AlertSpec, Repeat};
 use crate::pattern::EventType;
 use crate::severities::SeveritySet;
 use crate::vocabulary::Severity::{self, High, Info, Low, Medium};
@@ -173,6 +174,21 @@ const TABLE: [Row; 23] = [
     ),
 ];
 
+/// DESIGN §10: the field that names the alert, and what the event does to it.
+const ALERTS: [(&str, &str, AlertAction); 11] = [
+    ("finding.created", "data.finding_id", AlertAction::Trigger),
+    ("finding.resolved", "data.finding_id", AlertAction::Resolve),
+    ("finding.excepted", "data.finding_id", AlertAction::Resolve),
+    ("sla.warning", "data.finding_id", AlertAction::Update),
+    ("sla.breached", "data.finding_id", AlertAction::Update),
+    ("scan.failed", "data.target", AlertAction::Trigger),
+    ("scan.completed", "data.target", AlertAction::Resolve),
+    ("atlas.alert.fired", "data.alert_id", AlertAction::Trigger),
+    ("exception.requested", "data.exception_id", AlertAction::Trigger),
+    ("exception.approved", "data.exception_id", AlertAction::Resolve),
+    ("exception.rejected", "data.exception_id", AlertAction::Resolve),
+];
+
 #[allow(
     clippy::expect_used,
     reason = "constants of this crate, all of which a test goes through"
@@ -192,6 +208,14 @@ pub(super) fn all() -> BTreeMap<EventType, Arc<EventTypeSpec>> {
                 alert_policy,
                 topic,
                 example: Map::new(),
+                alert: ALERTS
+                    .iter()
+                    .find(|(of, ..)| *of == name)
+                    .map(|(_, key, action)| AlertSpec {
+                        key: key.parse().expect("a built-in key is a path"),
+                        action: *action,
+                        repeat: Repeat::Count,
+                    }),
                 data_schema: Some(written.clone()),
             };
             let schema = Schema::compile(&written).expect("a built-in schema compiles");

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::{AlertPolicy, Catalog, EventTypeSpec};
+use crate::alert::AlertAction;
 use crate::event::{Event, EventDraft};
 use crate::ids::TeamId;
 use crate::preference::Preference;
@@ -26,6 +27,17 @@ are welcome and travel along. A team can add types of its own with `CatalogServi
 *Severity* and *category* are what an event has that names none. *Alerts by default* says at which severities an event
 goes to the default Slack and Teams channels and into the inbox although no rule asks for it; everything else is silent
 there until a rule, a webhook or a member asks. *Topic* is what members turn on and off by email.
+
+## Alerts
+
+An alert is a thing with a life, such as a finding: what opens, changes and closes. Events belong to one alert when they have the
+same *key*, which is the value of a field of `data` that the type names; *triggers*, *updates* and *resolves* say what the event does
+to it. The field's name is part of the key (`finding_id=F-17`), so that types share an alert exactly when they name the same field. An
+event in which the field is missing, is no text, whole number or boolean, or has more than 512 characters is accepted and belongs to
+no alert; `Explain` says why.
+
+`dedup_key` of an event (1 to 128 visible ASCII characters) is the key instead of the field; an event whose type names no field triggers the
+alert then. Receipts and tests belong to none. A team's own type names its field with `alert {key, action}`.
 
 ## What `data` may be
 
@@ -53,18 +65,19 @@ fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
     let specs: Vec<_> = Catalog::built_in().iter().collect();
     page.push_str(
-        "| type | fires when | severity | alerts by default | topic |\n| --- | --- | --- | --- | --- |\n",
+        "| type | fires when | severity | alerts by default | topic | alert |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for spec in &specs {
         let name = spec.event_type.as_str();
         let anchor: String = name.chars().filter(|c| *c != '.').collect();
         let _ = writeln!(
             page,
-            "| [`{name}`](#{anchor}) | {} | {} | {} | {} |",
+            "| [`{name}`](#{anchor}) | {} | {} | {} | {} | {} |",
             first_sentence(&spec.description),
             spec.severity,
             policy(spec.alert_policy),
-            topic(spec)
+            topic(spec),
+            alert(spec)
         );
     }
     page.push_str(
@@ -85,14 +98,16 @@ fn section(page: &mut String, spec: &EventTypeSpec) {
     let _ = writeln!(
         page,
         "\n### `{}`\n\n{} Titled “{}” unless the event brings a title.\n\n\
-         | category | severity | alerts by default | topic |\n| --- | --- | --- | --- |\n| `{}` | {} | {} | {} |\n",
+         | category | severity | alerts by default | topic | alert |\n| --- | --- | --- | --- | --- |\n\
+         | `{}` | {} | {} | {} | {} |\n",
         spec.event_type,
         spec.description,
         spec.title,
         spec.category,
         spec.severity,
         policy(spec.alert_policy),
-        topic(spec)
+        topic(spec),
+        alert(spec)
     );
     page.push_str("| field of `data` | type | |\n| --- | --- | --- |\n");
     if let Some(schema) = &spec.data_schema {
@@ -166,6 +181,18 @@ fn policy(policy: AlertPolicy) -> String {
         AlertPolicy::Always => "yes".to_owned(),
         AlertPolicy::Severities(severities) => format!("at {severities}"),
     }
+}
+
+fn alert(spec: &EventTypeSpec) -> String {
+    let Some(alert) = &spec.alert else {
+        return "none".to_owned();
+    };
+    let does = match alert.action {
+        AlertAction::Trigger => "triggers",
+        AlertAction::Update => "updates",
+        AlertAction::Resolve => "resolves",
+    };
+    format!("{does} `{}`", alert.key)
 }
 
 fn topic(spec: &EventTypeSpec) -> String {

@@ -38,6 +38,10 @@ impl TryFrom<&wire::EventType> for EventTypeDefinition {
         };
         let data_schema = object(&message.data_schema, "data_schema").map(Value::Object);
         let example = object(&message.example, "example").unwrap_or_default();
+        let alert = message
+            .alert
+            .as_ref()
+            .and_then(|alert| violations.take_under("alert", alert.try_into()));
         let Some(name) = name else {
             return Err(violations);
         };
@@ -50,6 +54,7 @@ impl TryFrom<&wire::EventType> for EventTypeDefinition {
             topic,
             data_schema,
             example,
+            alert,
             name,
         })
     }
@@ -117,6 +122,7 @@ impl From<&EventTypeSpec> for wire::EventType {
             built_in: spec.built_in,
             title: spec.title.clone(),
             etag: String::new(),
+            alert: spec.alert.as_ref().map(Into::into),
         }
     }
 }

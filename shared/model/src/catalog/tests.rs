@@ -16,6 +16,7 @@ fn definition(schema: Value, example: &Value) -> EventTypeDefinition {
         topic: None,
         data_schema: Some(schema),
         example: example.as_object().unwrap().clone(),
+        alert: None,
     }
 }
 
@@ -140,6 +141,21 @@ fn a_teams_own_type_is_found_beside_the_built_in_ones() {
     let data = json!({"sha": "x", "tags": ["a", 7]});
     let violations = spec.validate(&of(&data)).unwrap_err();
     assert_eq!(violations.iter().next().unwrap().field, "tags[1]");
+}
+
+#[test]
+fn no_team_can_give_its_events_the_names_of_watchbells_own_notices() {
+    for name in notices::ALL {
+        let mut definition = definition(json!({}), &json!({}));
+        definition.name = name.parse().unwrap();
+        let violations = EventTypeSpec::parse(definition).unwrap_err();
+        assert_eq!(
+            violations.to_string(),
+            "name: is a type of Watchbell's own notices",
+            "{name}"
+        );
+        assert!(!BUILT_IN.contains_key(name), "{name}");
+    }
 }
 
 #[test]
@@ -315,6 +331,7 @@ fn the_patterns_of_all_types_of_a_team_are_bounded_together() {
         topic: None,
         data_schema: Some(json!({"properties": {"a": {"pattern": format!("^[ab]{{4000}}{number}$")}}})),
         example: Map::new(),
+        alert: None,
     };
     let catalog = Catalog::with_custom((0..100).map(type_of).collect()).unwrap();
     let usable = (0..100).filter(|number| catalog.get(&format!("acme.t{number}")).is_some());

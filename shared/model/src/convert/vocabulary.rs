@@ -1,9 +1,12 @@
 //! The closed vocabularies: enumerations of protobuf on one side, of the domain on the other.
 
 use crate::violation::{Violations, reason};
-use crate::vocabulary::{Category, ChannelKind, Permission, Plan, Role, Severity};
+use crate::vocabulary::{
+    AlertAction, AlertState, Category, ChannelKind, Permission, Plan, Repeat, Role, Severity,
+};
 
 use watchbell_contracts::config::v1 as config;
+use watchbell_contracts::dispatcher::v1 as dispatcher;
 use watchbell_contracts::event::v1 as event;
 
 /// A word of the domain that protobuf carries as an enumeration whose zero means "not said".
@@ -57,6 +60,14 @@ wire!(
     }
 );
 wire!(
+    AlertAction,
+    event::AlertAction {
+        Trigger,
+        Update,
+        Resolve
+    }
+);
+wire!(
     ChannelKind,
     event::ChannelKind {
         Slack,
@@ -72,6 +83,16 @@ wire!(
         Free,
         Team,
         Enterprise
+    }
+);
+wire!(Repeat, config::Repeat { Count, Notify });
+wire!(
+    AlertState,
+    dispatcher::AlertState {
+        Open,
+        Acknowledged,
+        Snoozed,
+        Resolved
     }
 );
 wire!(Role, config::Role { Owner, Admin, Member });

@@ -120,6 +120,68 @@ fn a_line_break_in_a_title_becomes_a_space_and_time_is_kept_to_the_microsecond()
     assert_eq!(event.occurred_at, noon() + TimeDelta::microseconds(1_234));
 }
 
+#[test]
+fn an_event_belongs_to_the_alert_that_it_names_or_that_its_type_names() {
+    let alert = |event_type: &str, dedup_key: &str| {
+        let draft = EventDraft {
+            dedup_key: dedup_key.to_owned(),
+            ..draft(event_type)
+        };
+        let alert = parse(draft).unwrap().alert;
+        alert.map(|alert| (alert.key.to_string(), alert.action))
+    };
+    let example = |event_type: &str, field: &str| {
+        let data = &Catalog::built_in().get(event_type).unwrap().example;
+        format!("{field}={}", data.object()[field].as_str().unwrap())
+    };
+    for (event_type, field, action) in [
+        ("finding.created", "finding_id", AlertAction::Trigger),
+        ("sla.breached", "finding_id", AlertAction::Update),
+        ("finding.resolved", "finding_id", AlertAction::Resolve),
+        ("scan.completed", "target", AlertAction::Resolve),
+    ] {
+        assert_eq!(alert(event_type, ""), Ok((example(event_type, field), action)));
+        assert_eq!(alert(event_type, "mine"), Ok(("mine".to_owned(), action)));
+    }
+    assert_eq!(alert("user.login", ""), Err(NoAlert::NotNamed));
+    assert_eq!(
+        alert("user.login", "mine"),
+        Ok(("mine".to_owned(), AlertAction::Trigger))
+    );
+    assert_eq!(alert("compliance.receipt.issued", ""), Err(NoAlert::Receipt));
+    let test = Catalog::built_in().synthetic("finding.created", TeamId::from_uuid(uuid::Uuid::nil()), noon());
+    assert_eq!(test.unwrap().alert, Err(NoAlert::Test));
+}
+
+#[test]
+fn a_key_that_is_missing_in_the_data_refuses_no_event() {
+    let mut draft = draft("scan.failed");
+    draft.data = r#"{"scan_id": "s-1"}"#.parse().unwrap();
+    assert_eq!(parse(draft).unwrap().alert, Err(NoAlert::Missing));
+}
+
+#[test]
+fn a_dedup_key_is_short_visible_and_for_no_receipt() {
+    let with = |event_type: &str, key: &str| {
+        let dedup_key = key.to_owned();
+        parse(EventDraft {
+            dedup_key,
+            ..draft(event_type)
+        })
+        .map(drop)
+    };
+    assert_eq!(with("finding.created", &"k".repeat(128)), Ok(()));
+    for (event_type, key, reason) in [
+        ("finding.created", "k".repeat(129), "MALFORMED"),
+        ("finding.created", "two words".to_owned(), "MALFORMED"),
+        ("finding.created", "ä".to_owned(), "MALFORMED"),
+        ("compliance.receipt.issued", "k".to_owned(), "NOT_ALLOWED"),
+    ] {
+        let violations = with(event_type, &key).unwrap_err();
+        assert_eq!(fields(&violations), [("dedup_key", reason)], "{key}");
+    }
+}
+
 proptest! {
     /// Whatever is accepted is within every bound.
     #[test]

@@ -6,13 +6,13 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue};
 
 use super::cost::{Cost, Size};
-use super::{InvalidExpression, MAX_DEPTH, brief};
+use super::{InvalidExpression, MAX_DEPTH, Purpose, brief};
 use crate::pattern_cost::PatternCost;
 
 /// The most ranges of characters of a regular expression, which takes memory, and time when it is compiled.
 const MAX_COMPILED: u64 = 5_000;
 /// Steps of compiling a regular expression, at least and for each range of characters. They are counted for each evaluation,
-/// although a compiled expression is kept: it may have had to make room.
+/// although a compiled expression is kept: it may have had to make room for others of the team's.
 const COMPILE: u64 = 200;
 const COMPILE_RANGE: u64 = 20;
 /// Macros with the arguments that they take: one whose arguments do not fit is left as the call of a function.
@@ -26,8 +26,8 @@ const MACROS: [(&str, &str); 6] = [
 ];
 
 /// Walks the tree for what may not be there, adding up what it costs.
-#[derive(Default)]
 pub(super) struct Check<'a> {
+    purpose: Purpose,
     /// The loop around, if any.
     within: Option<Loop<'a>>,
     /// Of what was visited; within a loop, of one turn.
@@ -44,6 +44,14 @@ struct Loop<'a> {
 // === impl Check ===
 
 impl<'a> Check<'a> {
+    pub(super) fn of(purpose: Purpose) -> Self {
+        Self {
+            purpose,
+            within: None,
+            cost: Cost::default(),
+        }
+    }
+
     /// Checks a part and adds its cost; how large a value it gives.
     pub(super) fn visit(&mut self, node: &'a IdedExpr, depth: usize) -> Result<Size, InvalidExpression> {
         if depth > MAX_DEPTH {
@@ -92,6 +100,10 @@ impl<'a> Check<'a> {
         }
         if name == "event" {
             Ok(Size::EVENT)
+        } else if name == "headers" && self.purpose == Purpose::Value {
+            Ok(Size::HEADERS)
+        } else if name == "alert" && self.purpose == Purpose::Value {
+            Ok(Size::TEXT)
         } else if is_type_name(name) {
             Ok(Size::ONE)
         } else {
@@ -135,7 +147,10 @@ impl<'a> Check<'a> {
             ("@in", [_, container]) => self.cost.read(*container),
             _ => self.cost.read(all),
         }
-        let copies = matches!(name, "_+_" | "string" | "bytes" | "dyn" | "min" | "max");
+        let copies = matches!(
+            name,
+            "_+_" | "string" | "bytes" | "dyn" | "min" | "max" | "truncate"
+        );
         Ok(if copies { all } else { Size::ONE })
     }
 
@@ -210,7 +225,8 @@ fn pattern_cost(pattern: Option<&IdedExpr>) -> Result<PatternCost, InvalidExpres
 
 /// The functions of the standard environment that are of use on an event. Operators have names that do not begin
 /// with a letter.
-const FUNCTIONS: [&str; 28] = [
+const FUNCTIONS: [&str; 29] = [
+    "truncate",
     "contains",
     "startsWith",
     "endsWith",

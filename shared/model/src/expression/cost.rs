@@ -60,6 +60,12 @@ impl Cost {
             )
     }
 
+    /// Whether it can be paid on any event: what it costs whatever the data is, beside what an event may cost.
+    #[must_use]
+    pub const fn is_affordable(self) -> bool {
+        self.fixed <= MOST / 4
+    }
+
     /// Whether that takes long enough to delay others: milliseconds instead of microseconds.
     #[must_use]
     pub fn is_heavy(self, data: &Data) -> bool {
@@ -114,6 +120,8 @@ impl Size {
         data: 1,
         item: 0,
     };
+    /// Extra headers of a webhook: at most 20, of 4,096 bytes each.
+    pub(super) const HEADERS: Self = Self::fixed(20 * 4_096 / 16);
     pub(super) const DATA: Self = Self {
         fixed: 1,
         data: 1,

@@ -9,7 +9,9 @@ use cel::common::value::Val;
 
 use super::EvaluationError;
 use super::cost::{Cost, MOST};
+use crate::alert::AlertStatus;
 use crate::event::Event;
+use crate::payload::timestamp;
 
 /// An event as expressions see it: converted once, at the first expression that asks, and lent to each. It keeps the
 /// budget that they share.
@@ -18,6 +20,47 @@ pub struct Facts<'e> {
     event: &'e Event,
     seen: OnceCell<Result<Box<dyn Val>, EvaluationError>>,
     left: Cell<u64>,
+}
+
+/// What only expressions of a webhook's body know. Values of headers may be secrets: there is no `Debug`.
+pub struct BodyFacts {
+    /// The channel's extra headers by their names in small letters.
+    pub(super) headers: Box<dyn Val>,
+    /// `key`, `state` and `count` of the event's alert; empty, and 0, without one.
+    pub(super) alert: Box<dyn Val>,
+}
+
+// === impl BodyFacts ===
+
+impl BodyFacts {
+    /// Headers as name and value, and the alert as it was when the event was accepted.
+    ///
+    /// # Errors
+    /// Never, as far as is known: texts and numbers are values.
+    pub fn new<'h>(
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+        alert: Option<&AlertStatus>,
+    ) -> Result<Self, EvaluationError> {
+        let lower = |(name, value): (&str, &str)| (name.to_ascii_lowercase(), Value::from(value));
+        let text = |text: Option<&str>| Value::from(text.unwrap_or_default());
+        let alert = HashMap::from([
+            ("key".to_owned(), text(alert.map(|alert| alert.key.as_str()))),
+            ("state".to_owned(), text(alert.map(|alert| alert.state.as_str()))),
+            (
+                "count".to_owned(),
+                Value::Int(alert.map_or(0, |alert| alert.count)),
+            ),
+        ]);
+        Ok(Self {
+            headers: map(headers.into_iter().map(lower).collect())?,
+            alert: map(alert)?,
+        })
+    }
+}
+
+fn map(entries: HashMap<String, Value>) -> Result<Box<dyn Val>, EvaluationError> {
+    let value: Result<Box<dyn Val>, _> = Value::from(entries).try_into();
+    value.map_err(|_| EvaluationError("the variables are no values".to_owned()))
 }
 
 // === impl Facts ===
@@ -71,6 +114,8 @@ fn see(event: &Event) -> Result<Box<dyn Val>, EvaluationError> {
         ("title", text(&event.title)),
         ("subject", optional(event.subject.as_deref())),
         ("url", optional(event.url.as_deref())),
+        ("occurred_at", Value::from(timestamp(event.occurred_at))),
+        ("occurred_ms", Value::Int(event.occurred_at.timestamp_millis())),
         ("data", object(event.data.object())),
         ("test", Value::Bool(event.test)),
     ]

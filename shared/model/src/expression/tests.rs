@@ -127,7 +127,7 @@ fn what_cannot_be_true_is_told_with_the_reason() {
         ("event.severity", "and is a text"),
         ("event.data.tags.map(t, t)", "and is a list"),
         ("event.dat.score > 1", "knows no `event.dat`"),
-        ("has(event.occurred_at)", "knows no `event.occurred_at`"),
+        ("has(event.accepted_at)", "knows no `event.accepted_at`"),
         ("event['dat'] == 1", "knows no `event.dat`"),
         ("event.severity > 3", "uses `>` on a text and a number"),
         ("event.severity == 4", "uses `==` on a text and a number"),

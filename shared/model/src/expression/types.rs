@@ -7,11 +7,19 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue};
 
 use super::check::is_event;
-use super::{InvalidExpression, brief};
+use super::{InvalidExpression, Purpose, brief};
 
-/// What `event` has besides `data`, `severity_rank` and `test`, all texts.
-const TEXTS: [&str; 8] = [
-    "id", "type", "severity", "category", "source", "title", "subject", "url",
+/// What `event` has besides `data`, `severity_rank`, `occurred_ms` and `test`, all texts.
+const TEXTS: [&str; 9] = [
+    "id",
+    "type",
+    "severity",
+    "category",
+    "source",
+    "title",
+    "subject",
+    "url",
+    "occurred_at",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +53,11 @@ use Type::{Any, Bool, Bytes, Event, Kind, List, Map, Null, Number, Span, Text, T
 ///
 /// # Errors
 /// Why it cannot.
-pub(super) fn check(expression: &IdedExpr) -> Result<(), InvalidExpression> {
+pub(super) fn check(expression: &IdedExpr, purpose: Purpose) -> Result<(), InvalidExpression> {
     match infer(expression, None)? {
         Any | Bool => Ok(()),
+        // What it gives is written out.
+        _ if purpose == Purpose::Value => Ok(()),
         other => Err(InvalidExpression::NotBool(other.words())),
     }
 }
@@ -109,6 +119,8 @@ fn ident(name: &str, within: Option<Loop<'_>>) -> Type {
         Some(within) if within.items.contains(&Some(name)) => Any,
         Some(within) if within.result == name => within.found,
         _ if name == "event" => Event,
+        // Which only a body's expression may name.
+        _ if ["headers", "alert"].contains(&name) => Map,
         _ => Kind,
     }
 }
@@ -118,7 +130,7 @@ fn member(whole: Type, name: Option<&str>) -> Result<Type, InvalidExpression> {
     match (whole, name) {
         (Any | Map, _) | (Event, None) => Ok(Any),
         (Event, Some("data")) => Ok(Map),
-        (Event, Some("severity_rank")) => Ok(Number),
+        (Event, Some("severity_rank" | "occurred_ms")) => Ok(Number),
         (Event, Some("test")) => Ok(Bool),
         (Event, Some(name)) if TEXTS.contains(&name) => Ok(Text),
         (Event, Some(name)) => Err(InvalidExpression::UnknownField(brief(name))),
@@ -168,6 +180,9 @@ fn infer_call(call: &CallExpr, within: Option<Loop<'_>>) -> Result<Type, Invalid
         ("_[_]", [Event, _]) => member(Event, index(call)),
         ("_[_]", [container, _]) => give(matches!(container, Any | List | Map), Any),
         ("contains" | "startsWith" | "endsWith" | "matches", [_, _]) => give(all(&[Text]), Bool),
+        ("truncate", [text, count]) => {
+            give(matches!(text, Any | Text) && matches!(count, Any | Number), Text)
+        }
         ("size", [_]) => give(all(&[Text, Bytes, List, Map]), Number),
         ("int" | "uint" | "double", [_]) => give(all(&[Number, Text, Time]), Number),
         ("bool", [_]) => give(all(&[Bool, Text]), Bool),

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::channel::WrittenChannel;
 use crate::event::tests::sample;
+use crate::expression::READ;
+use crate::rule::Rule;
 
 fn filter(types: &[&str], severities: &[Severity], sources: &[&str], expression: &str) -> Filter {
     Filter::try_from(&wire::EventFilter {
@@ -141,4 +144,53 @@ proptest! {
             && (sources.is_empty() || sources.contains(&"cspm"));
         prop_assert_eq!(filter(&types, &severities, &sources, "").matches(&event).is_yes(), expected);
     }
+}
+
+#[test]
+fn the_expression_of_what_is_saved_is_read_once() {
+    let filter = wire::EventFilter {
+        types: vec!["*".to_owned()],
+        expression: "event.test".to_owned(),
+        ..wire::EventFilter::default()
+    };
+    let rule = wire::Rule {
+        id: "rul_01h455vb4pex5vsknk084sn02q".to_owned(),
+        display_name: "Tests".to_owned(),
+        r#match: Some(filter.clone()),
+        action: Some(wire::rule::Action::Silence(wire::SilenceAction::default())),
+        ..wire::Rule::default()
+    };
+    let webhook = wire::WebhookDestination {
+        filter: Some(filter),
+        signing_secret: "s3cret".to_owned(),
+        ..wire::WebhookDestination::default()
+    };
+    let channel = wire::Channel {
+        display_name: "hook".to_owned(),
+        destination: Some(wire::channel::Destination::Webhook(webhook)),
+        ..wire::Channel::default()
+    };
+    let before = READ.get();
+    Rule::written(&rule).unwrap();
+    assert_eq!(READ.get() - before, 1);
+    let written = WrittenChannel::try_from(&channel).unwrap();
+    assert_eq!(READ.get() - before, 2);
+    assert!(!format!("{written:?}").contains("s3cret"));
+}
+
+#[test]
+fn an_expression_that_cannot_be_true_is_kept_and_not_saved() {
+    let message = wire::EventFilter {
+        expression: "1 + 1".to_owned(),
+        types: vec!["Not A Type".to_owned()],
+        ..wire::EventFilter::default()
+    };
+    let fields = |read: Result<Filter, Violations>| -> Vec<_> {
+        read.unwrap_err()
+            .into_iter()
+            .map(|violation| violation.field)
+            .collect()
+    };
+    assert_eq!(fields(Filter::try_from(&message)), ["types[0]"]);
+    assert_eq!(fields(Filter::written(&message)), ["types[0]", "expression"]);
 }

@@ -1,18 +1,22 @@
-//! Limits of concurrent calls and open streams, by memory budgets ([`crate::memory_budget`]): a team may use at most
+//! Limits of concurrent calls and open streams, by budgets ([`watchbell_model::budget`]): a team may use at most
 //! as much as is free, one of its keys or members at most as much as remains for the team. Anonymous calls have a
 //! small budget of their own, shared between networks. A call is charged for itself and for the size of its body.
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use watchbell_model::budget::{BudgetPermit, SharedBudget};
 use watchbell_model::ids::{KeyId, MemberId, TeamId};
 
 use super::Principal;
-use crate::memory_budget::{MemoryBudget, MemoryPermit};
 use crate::problem::{DEFAULT_RETRY, Problem};
 use crate::settings::LimitSettings;
 
-/// Places of a call itself, of 4 KiB each: its headers, its task and the first of its body.
+/// Units of a call itself, of 4 KiB each: its headers, its task and the first of its body.
 pub(super) const CALL: usize = 4;
+
+/// Units of a stream whose caller sends; one whose caller only listens has one. Up to the 256 KiB of a stream's window wait
+/// unread.
+const SENDING: usize = 8;
 
 /// Public calls and pages at once. Their bodies are counted like those of other calls, and they are smaller.
 const ANONYMOUS: usize = 1_024;
@@ -47,16 +51,27 @@ impl Owner {
     }
 }
 
+/// What an RPC holds open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RpcKind {
+    /// One request and one response.
+    Call,
+    /// Responses that go on.
+    Listening,
+    /// Requests that go on, whatever the responses.
+    Sending,
+}
+
 /// Permit of one call or stream.
-pub(super) type CallPermit = MemoryPermit<Owner>;
+pub(super) type CallPermit = BudgetPermit<Owner>;
 
 /// Budgets of a process.
 #[derive(Debug)]
 pub(super) struct ConcurrencyLimits {
-    calls: MemoryBudget<Owner>,
-    streams: MemoryBudget<Owner>,
-    anonymous: MemoryBudget<Owner>,
-    credentials: MemoryBudget<Owner>,
+    calls: SharedBudget<Owner>,
+    streams: SharedBudget<Owner>,
+    anonymous: SharedBudget<Owner>,
+    credentials: SharedBudget<Owner>,
 }
 
 // === impl ConcurrencyLimits ===
@@ -64,33 +79,29 @@ pub(super) struct ConcurrencyLimits {
 impl ConcurrencyLimits {
     pub(super) fn new(limits: &LimitSettings) -> Self {
         Self {
-            calls: MemoryBudget::new(limits.max_calls.saturating_mul(CALL)),
-            streams: MemoryBudget::new(limits.max_streams),
-            anonymous: MemoryBudget::new(ANONYMOUS * CALL),
-            credentials: MemoryBudget::new(CREDENTIALS),
+            calls: SharedBudget::new(limits.max_calls.saturating_mul(CALL)),
+            streams: SharedBudget::new(limits.max_streams),
+            anonymous: SharedBudget::new(ANONYMOUS * CALL),
+            credentials: SharedBudget::new(CREDENTIALS),
         }
     }
 
-    /// A permit for a call; services are not limited.
+    /// A permit for an RPC of this kind; services are not limited.
     ///
     /// # Errors
     /// `RESOURCE_EXHAUSTED` when the caller's share is used up.
-    pub(super) fn call(&self, principal: &Principal) -> Result<Option<CallPermit>, Problem> {
-        take(&self.calls, principal, CALL)
-    }
-
-    /// A permit for an open stream.
-    ///
-    /// # Errors
-    /// As [`ConcurrencyLimits::call`].
-    pub(super) fn stream(&self, principal: &Principal) -> Result<Option<CallPermit>, Problem> {
-        take(&self.streams, principal, 1)
+    pub(super) fn take(&self, kind: RpcKind, principal: &Principal) -> Result<Option<CallPermit>, Problem> {
+        match kind {
+            RpcKind::Call => take(&self.calls, principal, CALL),
+            RpcKind::Listening => take(&self.streams, principal, 1),
+            RpcKind::Sending => take(&self.streams, principal, SENDING),
+        }
     }
 
     /// A permit for an anonymous call or page.
     ///
     /// # Errors
-    /// As [`ConcurrencyLimits::call`].
+    /// As [`ConcurrencyLimits::take`].
     pub(super) fn anonymous(&self, peer: IpAddr) -> Result<CallPermit, Problem> {
         full_unless(self.anonymous.take(Owner::Network(peer), CALL))
     }
@@ -98,14 +109,14 @@ impl ConcurrencyLimits {
     /// A permit for verifying a credential.
     ///
     /// # Errors
-    /// As [`ConcurrencyLimits::call`].
+    /// As [`ConcurrencyLimits::take`].
     pub(super) fn credential(&self, peer: IpAddr) -> Result<CallPermit, Problem> {
         full_unless(self.credentials.take(Owner::Network(peer), 1))
     }
 }
 
 fn take(
-    shares: &MemoryBudget<Owner>,
+    shares: &SharedBudget<Owner>,
     principal: &Principal,
     units: usize,
 ) -> Result<Option<CallPermit>, Problem> {
@@ -151,7 +162,7 @@ mod tests {
     fn limits() -> ConcurrencyLimits {
         ConcurrencyLimits::new(&LimitSettings {
             max_calls: 100,
-            max_streams: 100,
+            max_streams: 100 * SENDING,
             ..LimitSettings::default()
         })
     }
@@ -162,11 +173,16 @@ mod tests {
         let team = TeamId::generate(DateTime::UNIX_EPOCH);
         let (loud, sibling) = (key(Some(team)), key(Some(team)));
         let other = key(Some(TeamId::generate(DateTime::UNIX_EPOCH)));
-        for open in [ConcurrencyLimits::call, ConcurrencyLimits::stream] {
-            let taken: Vec<_> = std::iter::from_fn(|| open(&limits, &loud).ok()).collect();
-            assert!((30..40).contains(&taken.len()), "a third: {}", taken.len());
+        for (kind, most) in [
+            (RpcKind::Call, 100),
+            (RpcKind::Listening, 100 * SENDING),
+            (RpcKind::Sending, 100),
+        ] {
+            let taken: Vec<_> = std::iter::from_fn(|| limits.take(kind, &loud).ok()).collect();
+            let third = most * 3 / 10..most * 4 / 10;
+            assert!(third.contains(&taken.len()), "a third: {}", taken.len());
             for caller in [&sibling, &other, &key(None), &Principal::Service] {
-                assert!(open(&limits, caller).is_ok());
+                assert!(limits.take(kind, caller).is_ok());
             }
         }
     }
@@ -182,7 +198,7 @@ mod tests {
             "the same address"
         );
         assert!(limits.anonymous(of("192.0.2.2")).is_ok());
-        assert!(limits.call(&key(None)).is_ok());
+        assert!(limits.take(RpcKind::Call, &key(None)).is_ok());
 
         let taken: Vec<_> = std::iter::from_fn(|| limits.anonymous(of("2001:db8:0:1::1")).ok()).collect();
         assert!(

@@ -87,6 +87,7 @@ impl MemberVerifier for CurrentMembers {
             team_id,
             role,
             manages_integrations,
+            ..
         } = &mut grant.principal
         else {
             return Ok(grant);

@@ -18,19 +18,22 @@ use tower::{Layer, Service};
 use watchbell_model::clock::SharedClock;
 use watchbell_model::secret::Secret;
 
-use super::concurrency::{ConcurrencyLimits, Owner, network};
+use super::concurrency::{ConcurrencyLimits, Owner, RpcKind, network};
 use super::rate::{Budget, RateLimit};
-use super::run_queue::{RunQueue, RunQueues};
 use super::session::{Session, StillGood};
-use super::table::{self, Access};
+use super::table::{self, Access, Rpc};
 use super::{Authenticator, Grant, KeyHash, Principal, hash_key};
 use crate::http_call::{is_probe, refused};
 use crate::peer::Peer;
 use crate::problem::{Problem, reason};
+use crate::run_queue::{RunQueue, RunQueues};
 use crate::settings::{LimitSettings, Shared};
+use crate::unary;
 
 /// What every API key starts with.
 const KEY_PREFIX: &str = "wbk_";
+/// What the token of every session starts with. Config knows it, as it knows keys.
+const SESSION_PREFIX: &str = "wbs_";
 
 /// No credential is longer than this, in bytes.
 const MAX_CREDENTIAL: usize = 8 * 1024;
@@ -77,7 +80,7 @@ struct Auth {
     trust_certificates: bool,
     rate: Arc<RateLimit>,
     limits: ConcurrencyLimits,
-    queues: RunQueues,
+    queues: RunQueues<Owner>,
 }
 
 /// Credential of a call.
@@ -167,7 +170,7 @@ impl AuthLayer {
     /// # Errors
     /// As for a gRPC call. Client certificates are not used.
     pub async fn admit(&self, request: &Parts, access: Access) -> Result<Principal, Problem> {
-        Ok(self.admit_parts(request, access, false).await?.principal)
+        Ok(self.admit_parts(request, access, RpcKind::Call).await?.principal)
     }
 
     /// Admits a request whose answer stays open, such as server-sent events.
@@ -175,24 +178,16 @@ impl AuthLayer {
     /// # Errors
     /// As [`AuthLayer::admit`].
     pub async fn admit_stream(&self, request: &Parts, access: Access) -> Result<Admitted, Problem> {
-        self.admit_parts(request, access, true).await
+        self.admit_parts(request, access, RpcKind::Listening).await
     }
 
-    async fn admit_parts(
-        &self,
-        request: &Parts,
-        access: Access,
-        stays_open: bool,
-    ) -> Result<Admitted, Problem> {
+    async fn admit_parts(&self, request: &Parts, access: Access, kind: RpcKind) -> Result<Admitted, Problem> {
         let credential = match bearer(&request.headers) {
             Some(token) => Credential::Token(Secret::from(token)),
             None => Credential::None,
         };
         let peer = peer(&request.extensions);
-        self.auth
-            .clone()
-            .admit(credential, access, peer, stays_open)
-            .await
+        self.auth.clone().admit(credential, access, peer, kind).await
     }
 
     /// The layer of plain HTTP routes: they use the anonymous budget until they are [admitted](Self::admit_stream).
@@ -260,8 +255,8 @@ where
                     .anonymous(peer)
                     .map(|place| (None, Session::anonymous(place)))
             } else {
-                let stays_open = rpc.is_some_and(|rpc| rpc.server_streams);
-                let admitted = auth.clone().admit(credential, access, peer, stays_open).await;
+                let kind = rpc.map_or(RpcKind::Call, kind);
+                let admitted = auth.clone().admit(credential, access, peer, kind).await;
                 admitted.map(|admission| (Some(admission.principal), admission.session))
             };
             let (principal, session) = match admitted {
@@ -281,10 +276,22 @@ where
             }
             // The messages of a stream are taken one by one, by a handler that bounds how many it holds.
             if rpc.is_some_and(|rpc| !rpc.client_streams) {
-                request = request.map(|body| session.measure(body, budget));
+                request = unary::decompress(request).map(|body| session.measure(body, budget));
+                request = unary::frame(request, &queue);
             }
+            let is_read = rpc.is_some_and(|rpc| rpc.is_read());
+            if is_read {
+                // A call whose body is still to come keeps no other from reading.
+                request = match queue.clone().queue(unary::collect(request)).await {
+                    Ok(request) => request,
+                    Err(status) => return Ok(status.into_http()),
+                };
+            }
+            let _reading = if is_read { queue.read().await } else { None };
             request.extensions_mut().insert(queue.clone());
-            Ok(session.attach(queue.queue(inner.call(request)).await?))
+            let mut response = queue.clone().queue(inner.call(request)).await?;
+            response.extensions_mut().insert(queue);
+            Ok(session.attach(response))
         })
     }
 }
@@ -308,20 +315,20 @@ impl Auth {
         credential: Credential,
         access: Access,
         peer: IpAddr,
-        stays_open: bool,
+        kind: RpcKind,
     ) -> Result<Admitted, Problem> {
         let Grant {
             principal,
             expires_at,
         } = self.grant(&credential, peer).await?;
         access.check(&principal)?;
-        let cost = if stays_open { OPENING } else { NonZeroU32::MIN };
-        self.rate.charge(&principal, cost)?;
-        let place = if stays_open {
-            self.limits.stream(&principal)?
+        let cost = if kind == RpcKind::Call {
+            NonZeroU32::MIN
         } else {
-            self.limits.call(&principal)?
+            OPENING
         };
+        self.rate.charge(&principal, cost)?;
+        let place = self.limits.take(kind, &principal)?;
         let left = expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
         Ok(Admitted {
             principal,
@@ -381,7 +388,7 @@ impl Auth {
         if self.service_tokens.iter().any(is) {
             return Ok(Grant::SERVICE);
         }
-        if token.starts_with(KEY_PREFIX) {
+        if token.starts_with(KEY_PREFIX) || token.starts_with(SESSION_PREFIX) {
             return self.keys.authenticate(hash).await;
         }
         match &self.members {
@@ -447,6 +454,14 @@ where
             }
             Ok(session.attach(response))
         })
+    }
+}
+
+const fn kind(rpc: Rpc) -> RpcKind {
+    match (rpc.client_streams, rpc.server_streams) {
+        (true, _) => RpcKind::Sending,
+        (false, true) => RpcKind::Listening,
+        (false, false) => RpcKind::Call,
     }
 }
 

@@ -12,10 +12,10 @@ use futures::future::BoxFuture;
 use http::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Status;
+use watchbell_model::budget::UNIT_BYTES;
 
 use super::concurrency::{CALL, CallPermit};
 use super::rate::Budget;
-use crate::memory_budget::UNIT_BYTES;
 use crate::problem::{DEFAULT_RETRY, Problem};
 
 /// Pause between two questions whether the credential of an open stream is still good. Together with the time for which a

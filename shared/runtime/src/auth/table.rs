@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use prost::Message as _;
-use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use watchbell_contracts::json;
 use watchbell_model::vocabulary::Role;
 
 use super::{Principal, Scope};
@@ -18,15 +17,23 @@ pub enum Access {
     Scope(Scope),
     /// This scope for keys; for members, always: the handler must ask [`Principal::acts_for`].
     Own(Scope),
-    /// Managing the team itself, people and keys: `config.write` for keys, an Owner or Admin among members.
+    /// As [`Access::Own`], to change something: by no session that only reads.
+    OwnChange(Scope),
+    /// Managing the team itself and people: `config.write` for keys, an Owner or Admin among members.
     Administer,
+    /// As [`Access::Administer`], and by no session: a key that it makes would outlive it.
+    ManageKeys,
+    /// An API key with this scope; no member.
+    Key(Scope),
+    /// Any credential.
+    Authenticated,
     /// Another service of Watchbell.
     Internal,
     /// Nothing: the call carries its own proof (a signed token), or reveals nothing.
     Public,
 }
 
-use Access::{Administer, Internal, Own, Public};
+use Access::{Administer, Authenticated, Internal, Key, ManageKeys, Own, OwnChange, Public};
 
 const EMIT: Access = Access::Scope(Scope::Emit);
 const READ: Access = Access::Scope(Scope::ConfigRead);
@@ -34,6 +41,7 @@ const WRITE: Access = Access::Scope(Scope::ConfigWrite);
 const LOG: Access = Access::Scope(Scope::DeliveriesRead);
 const ACT: Access = Access::Scope(Scope::DeliveriesWrite);
 const INBOX: Access = Own(Scope::Inbox);
+const MARK: Access = OwnChange(Scope::Inbox);
 const PLATFORM: Access = Access::Scope(Scope::Platform);
 
 type Rows = &'static [(&'static str, Access)];
@@ -46,12 +54,16 @@ const TABLE: &[(&str, Rows)] = &[
             ("Emit", EMIT),
             ("EmitBatch", EMIT),
             ("EmitStream", EMIT),
+            // Of a stored event, and for a backtest, the handler asks for the scope to read deliveries, too.
             ("Explain", READ),
+            ("Backtest", READ),
+            ("CheckTeamConfig", READ),
         ],
     ),
     (
         "watchbell.config.v1.TeamService",
         &[
+            ("GetSelf", Authenticated),
             ("ListTeams", PLATFORM),
             ("GetTeam", READ),
             ("CreateTeam", PLATFORM),
@@ -65,9 +77,13 @@ const TABLE: &[(&str, Rows)] = &[
             ("DeleteMember", Administer),
             ("ListApiKeys", Administer),
             // No key can make one that may do more than itself, which the handler checks.
-            ("CreateApiKey", Administer),
-            ("DeleteApiKey", Administer),
+            ("CreateApiKey", ManageKeys),
+            ("DeleteApiKey", ManageKeys),
+            ("CreatePortalSession", Key(Scope::ConfigWrite)),
             ("GetIntegrationStatus", READ),
+            // It shows keys, people, and where they called from.
+            ("ListConfigChanges", Administer),
+            ("RevertConfigChange", Administer),
         ],
     ),
     (
@@ -106,10 +122,19 @@ const TABLE: &[(&str, Rows)] = &[
         ],
     ),
     (
+        "watchbell.config.v1.SilenceService",
+        &[
+            ("ListSilences", READ),
+            ("GetSilence", READ),
+            ("CreateSilence", WRITE),
+            ("ExpireSilence", WRITE),
+        ],
+    ),
+    (
         "watchbell.config.v1.PreferenceService",
         &[
             ("GetPreferences", Own(Scope::ConfigRead)),
-            ("UpdatePreferences", Own(Scope::ConfigWrite)),
+            ("UpdatePreferences", OwnChange(Scope::ConfigWrite)),
             ("GetComplianceRecipients", READ),
             ("UpdateComplianceRecipients", WRITE),
             ("GetDigestSettings", READ),
@@ -136,6 +161,8 @@ const TABLE: &[(&str, Rows)] = &[
         "watchbell.config.v1.SnapshotService",
         &[
             ("GetTeamSnapshot", Internal),
+            ("GetPastTeamSnapshot", Internal),
+            ("DraftTeamSnapshot", Internal),
             ("FollowChanges", Internal),
             ("WatchChanges", Internal),
             ("ResolveChannel", Internal),
@@ -152,6 +179,7 @@ const TABLE: &[(&str, Rows)] = &[
         &[
             ("Submit", Internal),
             ("SendTest", ACT),
+            ("RenderPreview", LOG),
             ("ListDeliveries", LOG),
             ("GetDelivery", LOG),
             ("Replay", ACT),
@@ -161,6 +189,19 @@ const TABLE: &[(&str, Rows)] = &[
             ("GetEvent", LOG),
             ("WatchDeliveries", LOG),
             ("GetChannelStats", Internal),
+            ("WatchOwners", Internal),
+        ],
+    ),
+    (
+        "watchbell.dispatcher.v1.AlertService",
+        &[
+            ("ListAlerts", LOG),
+            ("GetAlert", LOG),
+            // Whoever gets an alert may take it on; the handler checks in whose name.
+            ("AcknowledgeAlert", OwnChange(Scope::DeliveriesWrite)),
+            ("SnoozeAlert", OwnChange(Scope::DeliveriesWrite)),
+            ("ResolveAlert", OwnChange(Scope::DeliveriesWrite)),
+            ("WatchAlerts", LOG),
         ],
     ),
     (
@@ -168,9 +209,11 @@ const TABLE: &[(&str, Rows)] = &[
         &[
             ("ListNotifications", INBOX),
             ("GetUnreadCount", INBOX),
-            ("MarkRead", INBOX),
-            ("MarkAllRead", INBOX),
-            ("Archive", INBOX),
+            ("MarkRead", MARK),
+            ("MarkUnread", MARK),
+            ("MarkAllRead", MARK),
+            ("Archive", MARK),
+            ("Unarchive", MARK),
             ("Watch", INBOX),
         ],
     ),
@@ -206,14 +249,29 @@ pub struct Rpc {
     pub server_streams: bool,
 }
 
+impl Rpc {
+    /// Whether it has one request and one response.
+    #[must_use]
+    pub const fn is_unary(&self) -> bool {
+        !self.client_streams && !self.server_streams
+    }
+
+    /// Whether it reads, by its verb (AIP-131, AIP-132 and our own), and so takes a database connection for as long as what
+    /// the caller asks for takes.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        let reads = ["Export", "Get", "List", "Preview", "Render"];
+        self.is_unary() && reads.iter().any(|verb| self.method.starts_with(verb))
+    }
+}
+
 static BY_PATH: LazyLock<HashMap<String, Rpc>> = LazyLock::new(|| {
-    let streams = streams();
     let of = |(service, rows): &(&'static str, Rows)| {
         let (service, rows) = (*service, *rows);
-        let streams = &streams;
         rows.iter().map(move |&(method, access)| {
             let path = format!("/{service}/{method}");
-            let (client_streams, server_streams) = streams.get(&path).copied().unwrap_or_default();
+            let streams = json::rpc(&path).map(|rpc| (rpc.is_client_streaming(), rpc.is_server_streaming()));
+            let (client_streams, server_streams) = streams.unwrap_or_default();
             let rpc = Rpc {
                 service,
                 method,
@@ -227,26 +285,24 @@ static BY_PATH: LazyLock<HashMap<String, Rpc>> = LazyLock::new(|| {
     TABLE.iter().flat_map(of).collect()
 });
 
-/// Which RPCs stream requests, and which answers, as the contracts say.
-fn streams() -> HashMap<String, (bool, bool)> {
-    let set = FileDescriptorSet::decode(watchbell_contracts::FILE_DESCRIPTOR_SET).unwrap_or_default();
-    let of = |file: FileDescriptorProto| {
-        let package = file.package().to_owned();
-        file.service.into_iter().flat_map(move |service| {
-            let name = format!("/{package}.{}", service.name());
-            service.method.into_iter().map(move |rpc| {
-                let path = format!("{name}/{}", rpc.name());
-                (path, (rpc.client_streaming(), rpc.server_streaming()))
-            })
-        })
-    };
-    set.file.into_iter().flat_map(of).collect()
-}
-
 /// The RPC of Watchbell that `/package.Service/Rpc` is.
 #[must_use]
 pub fn rpc(path: &str) -> Option<Rpc> {
     BY_PATH.get(path).copied()
+}
+
+/// All RPCs, in no order.
+pub fn all() -> impl Iterator<Item = &'static Rpc> {
+    BY_PATH.values()
+}
+
+/// All paths and their requirements.
+#[cfg(test)]
+pub(crate) fn rows() -> std::collections::BTreeMap<String, Access> {
+    BY_PATH
+        .iter()
+        .map(|(path, rpc)| (path.clone(), rpc.access))
+        .collect()
 }
 
 /// Whether a path belongs to a service of gRPC itself, such as health.
@@ -274,16 +330,30 @@ impl Access {
     /// `PERMISSION_DENIED`, naming the missing permission.
     pub fn check(self, principal: &Principal) -> Result<(), Problem> {
         match (self, principal) {
-            (_, Principal::Service) | (Public, _) | (Own(_), Principal::Member { .. }) => Ok(()),
-            (Access::Scope(scope) | Own(scope), _) => principal.require(scope),
-            (Administer, Principal::Member { role, .. }) => match role {
-                Role::Owner | Role::Admin => Ok(()),
+            (_, Principal::Service) | (Public | Authenticated, _) => Ok(()),
+            (Own(scope) | OwnChange(scope), Principal::Member { session, .. }) => match session {
+                Some(session) => session.require(scope, matches!(self, OwnChange(_))),
+                None => Ok(()),
+            },
+            (ManageKeys | Key(_), Principal::Member { session: Some(_), .. })
+            | (Key(_), Principal::Member { .. }) => Err(Problem::Denied {
+                reason: reason::MISSING_SCOPE,
+                message: "this call needs an API key: a session, or a member, cannot make it".to_owned(),
+            }),
+            (Administer | ManageKeys, Principal::Member { role, session, .. }) => match role {
+                Role::Owner | Role::Admin => match session {
+                    Some(session) => session.require(Scope::ConfigWrite, true),
+                    None => Ok(()),
+                },
                 Role::Member => Err(Problem::Denied {
                     reason: reason::MISSING_SCOPE,
                     message: "this is for Owners and Admins: ask one of them".to_owned(),
                 }),
             },
-            (Administer, _) => principal.require(Scope::ConfigWrite),
+            (Access::Scope(scope) | Own(scope) | OwnChange(scope) | Key(scope), _) => {
+                principal.require(scope)
+            }
+            (Administer | ManageKeys, _) => principal.require(Scope::ConfigWrite),
             (Internal, _) => Err(Problem::Denied {
                 reason: reason::INTERNAL_ONLY,
                 message: "this call is for services of Watchbell only".to_owned(),
@@ -294,11 +364,15 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
     use std::collections::BTreeSet;
 
     use chrono::DateTime;
     use watchbell_model::ids::{KeyId, MemberId, TeamId};
+
+    use crate::principal::PortalSession;
 
     fn described() -> BTreeSet<String> {
         let set = prost_types::FileDescriptorSet::decode(watchbell_contracts::FILE_DESCRIPTOR_SET).unwrap();
@@ -380,6 +454,7 @@ mod tests {
             team_id: TeamId::generate(DateTime::UNIX_EPOCH),
             role,
             manages_integrations: true,
+            session: None,
         };
         assert!(Administer.check(&member(Role::Admin)).is_ok());
         assert!(Administer.check(&member(Role::Member)).is_err());
@@ -395,6 +470,7 @@ mod tests {
             team_id: TeamId::generate(DateTime::UNIX_EPOCH),
             role: Role::Member,
             manages_integrations: true,
+            session: None,
         };
         let allowed = |path: &str| access(path).unwrap().check(&granted).is_ok();
         assert!(allowed("/watchbell.config.v1.ChannelService/CreateChannel"));
@@ -412,5 +488,69 @@ mod tests {
                 "{rpc}"
             );
         }
+    }
+
+    fn session(scopes: &[Scope], read_only: bool) -> Principal {
+        Principal::Member {
+            member_id: MemberId::generate(DateTime::UNIX_EPOCH),
+            team_id: TeamId::generate(DateTime::UNIX_EPOCH),
+            role: Role::Owner,
+            manages_integrations: true,
+            session: Some(PortalSession {
+                scopes: scopes.iter().copied().collect(),
+                read_only,
+                expires_at: DateTime::UNIX_EPOCH,
+            }),
+        }
+    }
+
+    /// By their verbs, so that an RPC to come that changes something is not open to such a session by its row alone.
+    #[test]
+    fn a_session_that_only_reads_makes_no_call_that_changes_something() {
+        let reader = session(&Scope::ALL, true);
+        let verbs = [
+            "Backtest", "Check", "Explain", "Export", "Get", "List", "Preview", "Render", "Watch",
+        ];
+        let changes = |rpc: &Rpc| !verbs.iter().any(|verb| rpc.method.starts_with(verb));
+        for rpc in BY_PATH.values().filter(|rpc| rpc.access != Public) {
+            assert!(!changes(rpc) || rpc.access.check(&reader).is_err(), "{rpc:?}");
+        }
+        let reads = BY_PATH
+            .values()
+            .filter(|rpc| rpc.access.check(&reader).is_ok())
+            .count();
+        assert!(reads > 20, "{reads}");
+    }
+
+    #[test]
+    fn a_session_makes_neither_keys_nor_sessions_and_reaches_no_further_than_its_key() {
+        let owner = session(&[Scope::Platform], false);
+        let allowed = |principal: &Principal, rpc: &str| {
+            let found = BY_PATH.values().find(|known| known.method == rpc);
+            found.unwrap().access.check(principal).is_ok()
+        };
+        for rpc in [
+            "CreateApiKey",
+            "DeleteApiKey",
+            "CreatePortalSession",
+            "ListTeams",
+            "Emit",
+        ] {
+            assert!(!allowed(&owner, rpc), "{rpc}");
+        }
+        for rpc in [
+            "CreateMember",
+            "CreateRule",
+            "Replay",
+            "UpdatePreferences",
+            "MarkRead",
+        ] {
+            assert!(allowed(&owner, rpc), "{rpc}");
+        }
+        let narrow = session(&[Scope::ConfigWrite], false);
+        for rpc in ["MarkRead", "ListNotifications", "ListDeliveries", "Replay"] {
+            assert!(!allowed(&narrow, rpc), "{rpc}");
+        }
+        assert!(allowed(&narrow, "CreateMember") && allowed(&narrow, "UpdatePreferences"));
     }
 }

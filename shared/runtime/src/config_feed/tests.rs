@@ -7,14 +7,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, boxed};
-use watchbell_contracts::config::v1::{
-    AuthenticateRequest, AuthenticateResponse, FollowChangesRequest, FollowChangesResponse,
-    GetTeamSnapshotRequest, GetTeamSnapshotResponse, ListAllTeamsRequest, ListAllTeamsResponse,
-    ListOptOutsRequest, ListOptOutsResponse, ReportChannelHealthRequest, ReportChannelHealthResponse,
-    ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, ResolveChannelRequest,
-    ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse, WatchChangesRequest,
-    WatchChangesResponse,
-};
+use watchbell_contracts::config::v1::{FollowChangesRequest, FollowChangesResponse};
 use watchbell_model::ids::TeamId;
 
 use super::*;
@@ -234,10 +227,6 @@ fn changes_of_very_many_teams_become_changes_of_all() {
     assert!(!feed.is_current(other, mark) && feed.is_current(other, feed.mark()));
 }
 
-fn not_scripted<T>() -> Answer<T> {
-    Err(Status::unimplemented("not scripted"))
-}
-
 #[async_trait::async_trait]
 impl SnapshotApi for Config {
     async fn follow_changes(
@@ -255,53 +244,5 @@ impl SnapshotApi for Config {
             }
         });
         Ok(Response::new(boxed(UnboundedReceiverStream::new(answers))))
-    }
-
-    async fn get_team_snapshot(&self, _: Request<GetTeamSnapshotRequest>) -> Answer<GetTeamSnapshotResponse> {
-        not_scripted()
-    }
-
-    async fn watch_changes(
-        &self,
-        _: Request<WatchChangesRequest>,
-    ) -> Answer<BoxStream<WatchChangesResponse>> {
-        not_scripted()
-    }
-
-    async fn resolve_channel(&self, _: Request<ResolveChannelRequest>) -> Answer<ResolveChannelResponse> {
-        not_scripted()
-    }
-
-    async fn resolve_draft_channel(
-        &self,
-        _: Request<ResolveDraftChannelRequest>,
-    ) -> Answer<ResolveDraftChannelResponse> {
-        not_scripted()
-    }
-
-    async fn authenticate(&self, _: Request<AuthenticateRequest>) -> Answer<AuthenticateResponse> {
-        not_scripted()
-    }
-
-    async fn report_expression_failures(
-        &self,
-        _: Request<ReportExpressionFailuresRequest>,
-    ) -> Answer<ReportExpressionFailuresResponse> {
-        not_scripted()
-    }
-
-    async fn report_channel_health(
-        &self,
-        _: Request<ReportChannelHealthRequest>,
-    ) -> Answer<ReportChannelHealthResponse> {
-        not_scripted()
-    }
-
-    async fn list_all_teams(&self, _: Request<ListAllTeamsRequest>) -> Answer<ListAllTeamsResponse> {
-        not_scripted()
-    }
-
-    async fn list_opt_outs(&self, _: Request<ListOptOutsRequest>) -> Answer<ListOptOutsResponse> {
-        not_scripted()
     }
 }

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use watchbell_model::violation::{FieldViolation, Violations};
 
-use super::bounds;
+use super::{DOMAIN, OWNER_ADDRESS, Problem, bounds, reason};
 
 /// A status as a message carries it: one of several answers in a batch or on a stream.
 #[must_use]
@@ -79,6 +79,16 @@ pub fn from_status(status: &Status) -> Reading {
             .map(|info| (info.resource_type.clone(), info.resource_name.clone())),
         retry_after: details.retry_info().and_then(|info| info.retry_delay),
     }
+}
+
+/// The refusal of a Dispatcher that does not own the team's shard, as [`Problem::NotOwner`].
+#[must_use]
+pub fn not_owner(status: &Status) -> Option<Problem> {
+    let info = status.get_details_error_info()?;
+    let refused = info.domain == DOMAIN && info.reason == reason::NOT_OWNER;
+    refused.then(|| Problem::NotOwner {
+        address: info.metadata.get(OWNER_ADDRESS).cloned(),
+    })
 }
 
 /// For a terminal: the message, then each violation on its own line, then when to try again.

@@ -3,22 +3,23 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
 use tonic::service::Routes;
 use tower::{Service as _, ServiceExt as _};
+use watchbell_paced::Paced;
 
 use super::connections::Connection;
-use super::paced::Paced;
+use super::drain::Drained;
+use super::tls::Acceptor;
 use super::web::WebService;
 use crate::peer::Peer;
 
@@ -43,6 +44,13 @@ const MAX_HEADERS: u32 = 16 * 1024;
 /// Bytes read ahead of an HTTP/1.1 request, including its headers.
 const HTTP1_BUFFER: usize = 64 * 1024;
 
+/// What a stream may send before it is read, in bytes.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// What all streams of a connection may send before it is read, in bytes. h2 closes a connection with too many small frames
+/// that nobody has read: what they lack to 256 bytes each may be half of this window in all. Two streams full of frames of
+/// 100 bytes stay below that.
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+
 /// Length of what every HTTP/2 connection begins with (RFC 9113 §3.4), in bytes.
 const PREFACE: usize = 24;
 
@@ -50,14 +58,14 @@ const PREFACE: usize = 24;
 #[derive(Clone)]
 pub(super) struct Protocol {
     http: auto::Builder<TokioExecutor>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     app: WebService<Routes>,
 }
 
 // === impl Protocol ===
 
 impl Protocol {
-    pub(super) fn new(max_streams: u32, tls: Option<TlsAcceptor>, app: WebService<Routes>) -> Self {
+    pub(super) fn new(max_streams: u32, tls: Option<Acceptor>, app: WebService<Routes>) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -68,6 +76,8 @@ impl Protocol {
             .keep_alive_interval(KEEP_ALIVE.0)
             .keep_alive_timeout(KEEP_ALIVE.1)
             .max_concurrent_streams(max_streams)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MAX_HEADERS);
         Self { http, tls, app }
     }
@@ -79,7 +89,7 @@ impl Protocol {
         };
         let address = connection.address;
         let shaken = tokio::select! {
-            shaken = tokio::time::timeout(OPENING, tls.accept(stream)) => shaken,
+            shaken = tokio::time::timeout(OPENING, tls.current().accept(stream)) => shaken,
             () = connection.replaced.cancelled() => return,
             () = stop.cancelled() => return,
         };
@@ -109,12 +119,17 @@ impl Protocol {
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer.clone());
             let mut app = app.clone();
-            async move { app.ready().await?.call(request.map(tonic::body::Body::new)).await }
+            // HTTP/1.1 reads the rest of a body before the next request by itself.
+            let request = match request.version() {
+                Version::HTTP_2 => request.map(|body| Body::new(Drained::new(body))),
+                _ => request.map(Body::new),
+            };
+            async move { app.ready().await?.call(request).await }
         });
         let mut connection = std::pin::pin!(self.http.serve_connection(TokioIo::new(paced), service));
         let silent = async {
             tokio::time::sleep(OPENING).await;
-            if activity.has_begun() || received.load(Ordering::Relaxed) >= PREFACE {
+            if activity.has_begun() || received.get() >= PREFACE {
                 std::future::pending::<()>().await;
             }
         };
@@ -138,3 +153,6 @@ fn note(address: SocketAddr, ended: Result<(), Box<dyn std::error::Error + Send 
         tracing::debug!(%address, %error, "a connection broke");
     }
 }
+
+#[cfg(test)]
+mod tests;

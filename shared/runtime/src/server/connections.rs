@@ -1,4 +1,4 @@
-//! Open connections: one network may have at most as many as are still free ([`MemoryBudget`]). When its share is
+//! Open connections: one network may have at most as many as are still free ([`SharedBudget`]). When its share is
 //! used up, a new connection replaces one that carries no request, preferably the oldest that never had one, so that
 //! silent connections keep no caller out.
 
@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
+use watchbell_model::budget::{BudgetPermit, SharedBudget};
 
 use crate::auth::network;
-use crate::memory_budget::{MemoryBudget, MemoryPermit};
 use crate::peer::Activity;
 
 /// All connections of a process.
 #[derive(Debug)]
 pub(super) struct Connections {
-    shares: MemoryBudget<IpAddr>,
+    shares: SharedBudget<IpAddr>,
     open: Mutex<Open>,
 }
 
@@ -30,7 +30,7 @@ struct Open {
 #[derive(Debug)]
 struct Entry {
     network: IpAddr,
-    place: MemoryPermit<IpAddr>,
+    place: BudgetPermit<IpAddr>,
     activity: Arc<Activity>,
     replaced: CancellationToken,
 }
@@ -51,7 +51,7 @@ pub(super) struct Connection {
 impl Connections {
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
-            shares: MemoryBudget::new(most),
+            shares: SharedBudget::new(most),
             open: Mutex::default(),
         })
     }
@@ -89,7 +89,7 @@ impl Connections {
 
 impl Open {
     /// Takes the permit of a connection of this network that carries no request.
-    fn replace(&mut self, network: IpAddr) -> Option<MemoryPermit<IpAddr>> {
+    fn replace(&mut self, network: IpAddr) -> Option<BudgetPermit<IpAddr>> {
         let oldest = |without: fn(&Activity) -> bool| {
             let mut of_network = self.connections.iter();
             let found = of_network.find(|(_, entry)| entry.network == network && without(&entry.activity));

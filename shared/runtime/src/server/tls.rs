@@ -3,16 +3,68 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 
 use super::{ServerError, pem};
 use crate::settings::TlsSettings;
 
-pub(super) fn acceptor(tls: &TlsSettings) -> Result<TlsAcceptor, ServerError> {
+/// Whether the files of these settings can be used.
+///
+/// # Errors
+/// Which cannot.
+pub fn check(tls: &TlsSettings) -> Result<(), ServerError> {
+    acceptor(tls).map(drop)
+}
+
+/// How new connections are accepted; a reload replaces it for all clones.
+#[derive(Clone)]
+pub(super) struct Acceptor {
+    settings: Arc<TlsSettings>,
+    current: Arc<RwLock<TlsAcceptor>>,
+}
+
+// === impl Acceptor ===
+
+impl Acceptor {
+    pub(super) fn new(settings: &TlsSettings) -> Result<Self, ServerError> {
+        Ok(Self {
+            settings: Arc::new(settings.clone()),
+            current: Arc::new(RwLock::new(acceptor(settings)?)),
+        })
+    }
+
+    pub(super) fn current(&self) -> TlsAcceptor {
+        self.current.read().clone()
+    }
+
+    /// Reads the files again. What is wrong with them leaves everything as it is.
+    pub(super) fn reload(&self) -> Result<(), ServerError> {
+        let renewed = acceptor(&self.settings)?;
+        *self.current.write() = renewed;
+        Ok(())
+    }
+
+    /// Reloads whenever the process gets SIGHUP.
+    pub(super) async fn reload_on_hangup(self) {
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+            return;
+        };
+        while hangup.recv().await.is_some() {
+            match self.reload() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!(%error, "the certificate is not renewed"),
+            }
+        }
+    }
+}
+
+fn acceptor(tls: &TlsSettings) -> Result<TlsAcceptor, ServerError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -1,5 +1,5 @@
-//! gRPC-Web for browsers, on the same port. Only gRPC-Web requests pass through its translation, which refuses any
-//! other HTTP/1.1 request. Pages of configured origins may call (CORS); browsers block all others.
+//! gRPC-Web and the Connect protocol, on the same port as gRPC: each is translated to gRPC and back before anything else sees
+//! it. Pages of configured origins may call (CORS); browsers block all others.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,10 +10,13 @@ use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer, Service, ServiceExt};
 
+use super::compressed;
+use super::connect::{self, Dispatch};
+
 /// Headers that a page may send, and read of an answer.
-const ALLOWED: &str = "authorization, content-type, grpc-timeout, last-event-id, traceparent, tracestate, x-api-key, \
-                       x-grpc-web, x-user-agent";
-const EXPOSED: &str = "grpc-message, grpc-status, grpc-status-details-bin";
+const ALLOWED: &str = "authorization, connect-protocol-version, connect-timeout-ms, content-encoding, content-type, \
+                       grpc-timeout, last-event-id, traceparent, tracestate, x-api-key, x-grpc-web, x-user-agent";
+const EXPOSED: &str = "grpc-message, grpc-status, grpc-status-details-bin, retry-after";
 
 /// How long a browser remembers that it may, in seconds.
 const REMEMBERED: &str = "7200";
@@ -88,26 +91,55 @@ where
         {
             return Box::pin(std::future::ready(Ok(may(origin))));
         }
-        let kind = headers.get(header::CONTENT_TYPE);
-        if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc-web")) {
-            return Box::pin(self.inner.call(request));
-        }
+        let web = headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc-web"));
         let origin = self.origin(headers);
-        let translated = GrpcWebLayer::new().layer(self.inner.clone());
-        Box::pin(async move {
-            let mut response = translated.oneshot(request).await?;
-            if let Some(origin) = origin {
-                let headers = response.headers_mut();
-                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-                headers.insert(
-                    header::ACCESS_CONTROL_EXPOSE_HEADERS,
-                    HeaderValue::from_static(EXPOSED),
-                );
-                headers.insert(header::VARY, HeaderValue::from_static("origin"));
+        let gzip = compressed::may_be(&request);
+        match connect::dispatch(&request) {
+            Dispatch::Connect(codec) => {
+                let called = connect::call(self.inner.clone(), request, codec);
+                Box::pin(async move { Ok(readable(called.await?, origin)) })
             }
-            Ok(response)
-        })
+            Dispatch::Refused(refused) => Box::pin(std::future::ready(Ok(readable(refused, origin)))),
+            Dispatch::Other if web => {
+                let inner = self.inner.clone().map_response(move |answer| {
+                    if gzip {
+                        compressed::compress(answer)
+                    } else {
+                        answer
+                    }
+                });
+                let translated = GrpcWebLayer::new().layer(inner);
+                Box::pin(async move { Ok(readable(translated.oneshot(request).await?, origin)) })
+            }
+            Dispatch::Other => {
+                let called = self.inner.call(request);
+                Box::pin(async move {
+                    let answer = called.await?;
+                    Ok(if gzip {
+                        compressed::compress(answer)
+                    } else {
+                        answer
+                    })
+                })
+            }
+        }
     }
+}
+
+/// The answer, which pages of that origin may read.
+fn readable(mut response: Response<Body>, origin: Option<HeaderValue>) -> Response<Body> {
+    if let Some(origin) = origin {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(EXPOSED),
+        );
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    response
 }
 
 /// The answer to a CORS preflight request.

@@ -91,17 +91,11 @@ impl SettingsError {
     }
 
     pub(super) fn value(section: &str, error: figment::Error) -> Self {
-        let mut key = error.path.join(".");
-        if !section.is_empty() && key != section && !key.starts_with(&format!("{section}.")) {
-            key = if key.is_empty() {
-                section.to_owned()
-            } else {
-                format!("{section}.{key}")
-            };
-        }
-        if let Kind::UnknownField(name, _) = &error.kind {
-            key = format!("{key}.{name}");
-        }
+        // Figment puts the section behind the path within it, which ends with the name of an unknown field.
+        let mut path: Vec<&str> = section.split('.').filter(|part| !part.is_empty()).collect();
+        let within = error.path.len().saturating_sub(path.len());
+        path.extend(error.path.iter().take(within).map(String::as_str));
+        let key = path.join(".");
         let origin = match error.metadata.as_ref().map(|metadata| metadata.name.as_ref()) {
             Some(FROM_ENV) => {
                 Origin::Variable(format!("{ENV_PREFIX}{}", key.to_uppercase().replace('.', "__")))

@@ -2,10 +2,11 @@
 //! have only texts). For `#[serde(deserialize_with = "…")]` in the sections of services. Errors say what is expected
 //! and never repeat the value.
 
-use std::fmt;
 use std::marker::PhantomData;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
@@ -36,6 +37,30 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// A socket address, whose host may be a name: of its addresses one of IPv4 is taken first.
+///
+/// # Errors
+/// When it is none, or the name is not known.
+pub fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let mut found: Vec<_> = match text.trim().to_socket_addrs() {
+        Ok(found) => found.collect(),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Vec::new(),
+        Err(error) => return Err(de::Error::custom(format!("the host is not found: {error}"))),
+    };
+    found.sort_by_key(SocketAddr::is_ipv6);
+    let expected = "must be an address and a port like `127.0.0.1:7700` or `localhost:7700`";
+    found.first().copied().ok_or_else(|| de::Error::custom(expected))
+}
+
+/// Like [`address`], for one that need not be given.
+///
+/// # Errors
+/// As [`address`].
+pub fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(deserializer).map(Some)
 }
 
 /// A list, or one text with commas.
@@ -113,6 +138,27 @@ mod tests {
             "18446744073709551615d",
         ] {
             assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_an_address() {
+        #[derive(Deserialize)]
+        struct Section {
+            #[serde(deserialize_with = "address")]
+            at: SocketAddr,
+        }
+        let read = |text: &str| serde_json::from_value::<Section>(serde_json::json!({"at": text}));
+        for (text, expected) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("[::1]:2", "[::1]:2"),
+            ("localhost:7700", "127.0.0.1:7700"),
+        ] {
+            assert_eq!(read(text).unwrap().at.to_string(), expected);
+        }
+        for text in ["localhost", "localhost:port", ""] {
+            let said = read(text).err().unwrap().to_string();
+            assert!(said.contains("must be an address and a port"), "{text}: {said}");
         }
     }
 

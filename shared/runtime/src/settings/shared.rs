@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchbell_model::brand::Brand;
 use watchbell_model::secret::Secret;
 
-use super::{Settings, SettingsError, read};
+use super::{Settings, SettingsError, read, write};
 
 /// What all services need.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Shared {
     /// `[server]`
     pub server: ServerSettings,
@@ -32,17 +32,18 @@ pub struct Shared {
 }
 
 /// The one port that a process listens at.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
-    /// Listening address; port 0 takes a free one. Default: loopback.
+    /// Listening address, or a host name and a port; port 0 takes a free one. Default: loopback.
+    #[serde(deserialize_with = "read::address")]
     pub address: SocketAddr,
     /// Address of `/metrics` and the causes of `/readyz` for operators. Default: loopback, 1,000 above the port of
     /// `address`.
+    #[serde(deserialize_with = "read::optional_address")]
     pub admin_address: Option<SocketAddr>,
-    /// How long calls and streams may take to end at shutdown, and then the loops, half of it those that drain:
-    /// [`crate::tasks::ShutdownPhase`].
-    #[serde(deserialize_with = "read::duration")]
+    /// How long calls and streams may take to end at shutdown, and then the loops, half of it those that drain.
+    #[serde(deserialize_with = "read::duration", serialize_with = "write::duration")]
     pub shutdown_grace: Duration,
     /// Origins whose pages may call by gRPC-Web, for example `https://app.example.com`.
     #[serde(deserialize_with = "read::list")]
@@ -52,7 +53,7 @@ pub struct ServerSettings {
 }
 
 /// PEM files.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
     /// This service's certificate chain.
@@ -65,7 +66,7 @@ pub struct TlsSettings {
 }
 
 /// How lines are logged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Text on a terminal, else JSON.
@@ -78,7 +79,7 @@ pub enum LogFormat {
 }
 
 /// Logs, traces and metrics.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetrySettings {
     /// The format of log lines.
@@ -92,7 +93,7 @@ pub struct TelemetrySettings {
 }
 
 /// What outgoing connections may reach besides the public Internet, and whom they believe besides public authorities.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EgressSettings {
     /// Networks that may be dialled although they are not public, `10.1.0.0/16`.
@@ -106,7 +107,7 @@ pub struct EgressSettings {
 }
 
 /// What protects a process from its callers.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
     /// Calls of one key or member in the long run, and twice as many of a team. Each event beyond the first of a call counts
@@ -116,34 +117,35 @@ pub struct LimitSettings {
     pub burst: NonZeroU32,
     /// Concurrent calls of the process, with 16 KiB of body each. A team may use at most as many as are free.
     pub max_calls: usize,
-    /// Streams open in the process: watched inboxes and deliveries, and streams of events. A team has at most as many as
-    /// are free.
+    /// Streams open in the process: watched inboxes and deliveries, and streams of events, each of which counts as eight. A
+    /// team has at most as many as are free.
     pub max_streams: usize,
     /// HTTP/2 streams of one connection.
     pub max_streams_per_connection: u32,
     /// How long a call may take when its caller does not say.
-    #[serde(deserialize_with = "read::duration")]
+    #[serde(deserialize_with = "read::duration", serialize_with = "write::duration")]
     pub deadline: Duration,
     /// How long a stream may live; its client opens a new one.
-    #[serde(deserialize_with = "read::duration")]
+    #[serde(deserialize_with = "read::duration", serialize_with = "write::duration")]
     pub max_stream_age: Duration,
 }
 
 /// Authentication.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthSettings {
     /// What services of Watchbell show one another; at least 16 characters. None: calls between processes are refused.
+    #[serde(serialize_with = "write::secret")]
     pub service_token: Option<Secret>,
     /// Further tokens that are accepted and never shown: the next one or the last one, while it is being replaced.
-    #[serde(deserialize_with = "read::list")]
+    #[serde(deserialize_with = "read::list", serialize_with = "write::secret")]
     pub accepted_service_tokens: Vec<Secret>,
     /// `[auth.jwt]`; tokens of signed-in users are refused without it.
     pub jwt: Option<JwtSettings>,
 }
 
 /// The identity provider of signed-in users, and its claims.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtSettings {
     /// Where the identity provider publishes its keys: https, or http at an address that `egress.allow` lists.
@@ -160,7 +162,7 @@ pub struct JwtSettings {
 }
 
 /// Names of the claims that identify a user.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClaimNames {
     /// The team, `team_…`.
@@ -174,7 +176,7 @@ pub struct ClaimNames {
 }
 
 /// Where the other services are, as URLs; unset are those that live in this process.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PeerSettings {
     /// Config.

@@ -1,7 +1,9 @@
 //! A span and a measurement for each call a server answers. The span continues the caller's trace, is named after the
-//! RPC, and ends with the last byte of the answer, so that a stream's span covers the stream.
+//! RPC, and ends with the last byte of the answer, so that a stream's span covers the stream. Streams may stay open for
+//! hours, so they are counted while they are open and not measured.
+//!
+//! Names are those of OpenTelemetry's semantic conventions for RPC and HTTP.
 
-use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,7 +15,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use opentelemetry::trace::TraceContextExt;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -24,13 +26,36 @@ use watchbell_model::clock::SharedClock;
 use super::propagate;
 use crate::auth::table;
 use crate::http_call::{is_grpc, is_probe};
-use crate::metrics::LATENCY_SECONDS;
 
 /// Traces and measures each call; see the module.
 #[derive(Clone)]
 pub struct TraceLayer {
-    duration: Histogram<f64>,
+    instruments: Instruments,
     clock: SharedClock,
+}
+
+/// What is measured of calls.
+#[derive(Clone)]
+struct Instruments {
+    rpc: Histogram<f64>,
+    http: Histogram<f64>,
+    streams: UpDownCounter<i64>,
+}
+
+/// What a call asks for.
+enum Asked {
+    /// An RPC that ends by itself.
+    Rpc {
+        service: &'static str,
+        method: &'static str,
+    },
+    /// An RPC with a stream, which may stay open.
+    Stream {
+        service: &'static str,
+        method: &'static str,
+    },
+    /// A page or a file.
+    Http { method: &'static str, route: String },
 }
 
 /// Service of [`TraceLayer`].
@@ -43,74 +68,128 @@ pub struct TraceService<S> {
 /// A call in progress.
 struct Call {
     span: Span,
-    duration: Histogram<f64>,
+    instruments: Instruments,
     clock: SharedClock,
     began: Duration,
-    service: &'static str,
-    method: Cow<'static, str>,
-    grpc: bool,
+    asked: Asked,
 }
 
 // === impl TraceLayer ===
 
 impl TraceLayer {
-    /// Measures into `rpc.server.duration` of this meter.
+    /// Measures with instruments of this meter.
     pub fn new(meter: &Meter, clock: SharedClock) -> Self {
-        let duration = meter
-            .f64_histogram("rpc.server.duration")
-            .with_description("How long calls took, to the end of the answer.")
-            .with_unit("s")
-            .with_boundaries(LATENCY_SECONDS.to_vec())
-            .build();
-        Self { duration, clock }
+        let duration = |name: &'static str, description: &'static str| {
+            let histogram = meter.f64_histogram(name).with_unit("s");
+            histogram.with_description(description).build()
+        };
+        let instruments = Instruments {
+            rpc: duration(
+                "rpc.server.duration",
+                "How long calls without streams took, to the end of the answer",
+            ),
+            http: duration(
+                "http.server.request.duration",
+                "How long requests of pages and files took",
+            ),
+            streams: meter
+                .i64_up_down_counter("rpc.server.streams")
+                .with_description("Streams that are open")
+                .build(),
+        };
+        for stream in table::all().filter(|rpc| !rpc.is_unary()) {
+            let labels = rpc_labels(stream.service, stream.method);
+            instruments.streams.add(0, &labels);
+        }
+        Self { instruments, clock }
     }
 
     /// The call of a request; `None` for requests without a span: health, reflection, metrics.
     fn call<B>(&self, request: &Request<B>) -> Option<Call> {
-        let path = request.uri().path();
-        let grpc = is_grpc(request.headers());
-        let (name, service, method) = if grpc {
-            match table::rpc(path) {
-                Some(rpc) => (
-                    path.trim_start_matches('/'),
-                    rpc.service,
-                    Cow::Borrowed(rpc.method),
-                ),
-                None if table::is_public(path) => return None,
-                // Whatever callers make up must not become names of spans and metrics.
-                None => ("unknown", "unknown", Cow::Borrowed("unknown")),
-            }
-        } else {
-            let route = request.extensions().get::<MatchedPath>()?.as_str();
-            let method = (!is_probe(route)).then(|| format!("{} {route}", known(request.method())))?;
-            ("", "http", Cow::Owned(method))
-        };
-        let span = tracing::info_span!(
-            "rpc",
-            otel.name = if grpc { name } else { &*method },
-            otel.kind = "server",
-            otel.status_code = field::Empty,
-            rpc.system = if grpc { "grpc" } else { "http" },
-            rpc.service = service,
-            rpc.method = &*method,
-            rpc.grpc.status_code = field::Empty,
-            http.response.status_code = field::Empty,
-            team = field::Empty,
-        );
+        let asked = Asked::of(request)?;
+        let span = asked.span(request.uri().path());
         let parent = propagate::extract(request.headers());
         if parent.span().span_context().is_valid() {
             // Fails only without a tracer, when there is nothing to continue.
             let _ = span.set_parent(parent);
         }
+        if let Asked::Stream { service, method } = asked {
+            self.instruments.streams.add(1, &rpc_labels(service, method));
+        }
         Some(Call {
             span,
-            duration: self.duration.clone(),
+            instruments: self.instruments.clone(),
             clock: self.clock.clone(),
             began: self.clock.monotonic(),
-            service,
-            method,
-            grpc,
+            asked,
         })
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn of<B>(request: &Request<B>) -> Option<Self> {
+        let path = request.uri().path();
+        if !is_grpc(request.headers()) {
+            let route = request.extensions().get::<MatchedPath>()?.as_str();
+            return (!is_probe(route)).then(|| Self::Http {
+                method: known(request.method()),
+                route: route.to_owned(),
+            });
+        }
+        match table::rpc(path) {
+            Some(rpc) if rpc.is_unary() => Some(Self::Rpc {
+                service: rpc.service,
+                method: rpc.method,
+            }),
+            Some(rpc) => Some(Self::Stream {
+                service: rpc.service,
+                method: rpc.method,
+            }),
+            None if table::is_public(path) => None,
+            // Whatever callers make up must not become names of spans and metrics.
+            None => Some(Self::Rpc {
+                service: "unknown",
+                method: "unknown",
+            }),
+        }
+    }
+
+    fn is_rpc(&self) -> bool {
+        !matches!(self, Self::Http { .. })
+    }
+
+    fn span(&self, path: &str) -> Span {
+        match self {
+            Self::Rpc { service, method } | Self::Stream { service, method } => tracing::info_span!(
+                "rpc",
+                otel.name = if *method == "unknown" {
+                    "unknown"
+                } else {
+                    path.trim_start_matches('/')
+                },
+                otel.kind = "server",
+                otel.status_code = field::Empty,
+                rpc.system = "grpc",
+                rpc.service = service,
+                rpc.method = method,
+                rpc.grpc.status_code = field::Empty,
+                "error.type" = field::Empty,
+                team = field::Empty,
+            ),
+            Self::Http { method, route } => tracing::info_span!(
+                "http",
+                otel.name = format!("{method} {route}"),
+                otel.kind = "server",
+                otel.status_code = field::Empty,
+                http.request.method = method,
+                http.route = route,
+                http.response.status_code = field::Empty,
+                "error.type" = field::Empty,
+                team = field::Empty,
+            ),
+        }
     }
 }
 
@@ -157,10 +236,10 @@ where
 
 impl Call {
     fn answered(self, response: Response<Body>) -> Response<Body> {
-        if !self.grpc {
+        if !self.asked.is_rpc() {
             let status = response.status();
             self.span.record("http.response.status_code", status.as_u16());
-            self.end(Cow::Owned(status.as_str().to_owned()), status.is_server_error());
+            self.end(status.as_str(), status.is_server_error());
             return response;
         }
         // An answer without a body has its status in the headers.
@@ -184,38 +263,48 @@ impl Call {
             code,
             Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss
         );
-        self.end(Cow::Borrowed(name(code)), fault);
+        self.end(name(code), fault);
     }
 
-    fn end(self, status: Cow<'static, str>, fault: bool) {
+    fn end(&self, status: &str, fault: bool) {
         if fault {
             self.span.record("otel.status_code", "ERROR");
+            self.span.record("error.type", status);
         }
-        let took = self.clock.monotonic().saturating_sub(self.began);
-        let labels = [
-            KeyValue::new("service", self.service),
-            KeyValue::new("method", self.method),
-            KeyValue::new("status", status),
-        ];
-        self.duration.record(took.as_secs_f64(), &labels);
+        let took = self.clock.monotonic().saturating_sub(self.began).as_secs_f64();
+        match &self.asked {
+            Asked::Rpc { service, method } => {
+                let [service, method] = rpc_labels(service, method);
+                let status = KeyValue::new("rpc.response.status_code", status.to_owned());
+                self.instruments.rpc.record(took, &[service, method, status]);
+            }
+            Asked::Stream { service, method } => {
+                self.instruments.streams.add(-1, &rpc_labels(service, method));
+            }
+            Asked::Http { method, route } => {
+                let labels = [
+                    KeyValue::new("http.request.method", *method),
+                    KeyValue::new("http.route", route.clone()),
+                    KeyValue::new("http.response.status_code", status.to_owned()),
+                ];
+                self.instruments.http.record(took, &labels);
+            }
+        }
     }
 }
 
+fn rpc_labels(service: &'static str, method: &'static str) -> [KeyValue; 2] {
+    [
+        KeyValue::new("rpc.service", service),
+        KeyValue::new("rpc.method", method),
+    ]
+}
+
 /// A method's name; callers may make others up (OpenTelemetry's conventions for HTTP say `_OTHER`).
-fn known(method: &Method) -> &str {
-    let all = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
-    match all.contains(method) {
-        true => method.as_str(),
-        false => "_OTHER",
-    }
+fn known(method: &Method) -> &'static str {
+    let all = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = all.into_iter().find(|name| *name == method.as_str());
+    known.unwrap_or("_OTHER")
 }
 
 fn code(headers: &HeaderMap) -> Option<Code> {

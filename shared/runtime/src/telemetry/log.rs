@@ -9,12 +9,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::Record;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::bounded::Remark;
 
 /// Formats events as JSON. Its layer must use [`Members`] for spans.
 pub(super) struct JsonLines;
@@ -49,8 +51,6 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut timestamp = String::with_capacity(32);
-        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
         let mut fields = Fields::default();
         event.record(&mut fields);
 
@@ -78,7 +78,7 @@ where
         });
         let (trace_id, span_id) = ids.unzip();
         let line = Line {
-            timestamp,
+            timestamp: timestamp()?,
             level: event.metadata().level().as_str(),
             target: event.metadata().target(),
             message: fields.message,
@@ -87,7 +87,37 @@ where
             fields: fields.rest,
             span,
         };
-        let line = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
+        line.write(writer.by_ref())
+    }
+}
+
+impl Remark for JsonLines {
+    fn remark(&self, writer: Writer<'_>, metadata: &Metadata<'_>, text: &str) -> fmt::Result {
+        let line = Line {
+            timestamp: timestamp()?,
+            level: metadata.level().as_str(),
+            target: metadata.target(),
+            message: text.to_owned(),
+            trace_id: None,
+            span_id: None,
+            fields: Map::new(),
+            span: Map::new(),
+        };
+        line.write(writer)
+    }
+}
+
+fn timestamp() -> Result<String, fmt::Error> {
+    let mut timestamp = String::with_capacity(32);
+    SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+    Ok(timestamp)
+}
+
+// === impl Line ===
+
+impl Line<'_> {
+    fn write(&self, mut writer: Writer<'_>) -> fmt::Result {
+        let line = serde_json::to_string(self).map_err(|_| fmt::Error)?;
         writeln!(writer, "{line}")
     }
 }

@@ -59,6 +59,19 @@ pub fn link(span: &Span, traceparent: &str) {
     }
 }
 
+/// A span of work for an event whose `traceparent` (`Option<&str>`) is known. Spans are expensive: in a trace that is not
+/// sampled, it exists at debug level only.
+#[macro_export]
+macro_rules! event_span {
+    ($traceparent:expr, $($span:tt)+) => {
+        if $traceparent.is_none_or($crate::telemetry::propagate::is_sampled) {
+            tracing::info_span!($($span)+)
+        } else {
+            tracing::debug_span!($($span)+)
+        }
+    };
+}
+
 /// Whether the trace of a `traceparent` is sampled.
 #[must_use]
 pub fn is_sampled(traceparent: &str) -> bool {

@@ -32,6 +32,7 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
         topic: None,
         data_schema: None,
         example: serde_json::Map::new(),
+        alert: None,
     };
     Catalog::with_custom(vec![any]).unwrap()
 });

@@ -47,6 +47,7 @@ fn parse(schema: &Value, example: Map<String, Value>) -> Result<EventTypeSpec, V
         topic: None,
         data_schema: Some(schema.clone()),
         example,
+        alert: None,
     })
 }
 

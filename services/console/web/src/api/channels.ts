@@ -2,24 +2,22 @@
 
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { useHear } from "../live/context";
+import { useRefetchOn } from "../live/refetch";
 import type { Clients } from "./clients";
 import { useApp, useSession } from "./context";
+import { LARGEST_PAGE, everyPage } from "./every-page";
 import type { Channel } from "./gen/watchbell/config/v1/channel_pb";
+import type { Delivery } from "./gen/watchbell/dispatcher/v1/delivery_pb";
 
-/** All pages: a team has a few dozen channels. */
-export async function readChannels(clients: Clients, team: string, signal?: AbortSignal): Promise<readonly Channel[]> {
-  const channels: Channel[] = [];
-  let pageToken = "";
-  do {
-    // One page after another: each is found by the one before.
-    // oxlint-disable-next-line no-await-in-loop
-    const page = await clients.channels.listChannels({ teamId: team, pageSize: 1_000, pageToken }, { signal });
-    channels.push(...page.channels);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "");
-  return channels;
+function readChannels(clients: Clients, team: string, signal: AbortSignal): Promise<readonly Channel[]> {
+  return everyPage(
+    (pageToken) => clients.channels.listChannels({ teamId: team, pageSize: LARGEST_PAGE, pageToken }, { signal }),
+    ({ channels }) => channels,
+  );
 }
+
+/** Whether a delivery tells of a channel itself, whose health changes with what becomes of its deliveries. */
+export const isOfChannel = (delivery: Delivery) => delivery.eventType.startsWith("channel.");
 
 export function channelsKey(team: string, epoch: number) {
   return ["channels", team, epoch] as const;
@@ -28,21 +26,14 @@ export function channelsKey(team: string, epoch: number) {
 export function useChannels(team: string) {
   const { clients } = useApp();
   const { epoch } = useSession();
-  const query = useQuery({
-    queryKey: channelsKey(team, epoch),
+  const queryKey = channelsKey(team, epoch);
+  useRefetchOn(queryKey, isOfChannel);
+  return useQuery({
+    queryKey,
     queryFn: ({ signal }) => readChannels(clients, team, signal),
     staleTime: 10_000,
     refetchInterval: 60_000,
   });
-  const { refetch } = query;
-  // A channel's health changes with what becomes of its deliveries.
-  useHear({
-    gap: () => void refetch(),
-    batch: (deliveries) => {
-      if (deliveries.some((delivery) => delivery.eventType.startsWith("channel."))) void refetch();
-    },
-  });
-  return query;
 }
 
 export interface ChannelNames {

@@ -14,7 +14,17 @@ export interface Config {
   /** Whether people may sign in by an API key. */
   keys: boolean;
   embed_origins: string[];
+  /** Where members sign in; null when that is not set up. */
+  oidc: Oidc | null;
   version: string;
+}
+
+export interface Oidc {
+  issuer: string;
+  client_id: string;
+  scope: string;
+  /** Which of the provider's tokens the server takes. */
+  token: "access_token" | "id_token";
 }
 
 export async function readConfig(): Promise<Config> {

@@ -1,5 +1,5 @@
 // The credential of this tab. It lives in memory; "keep for this tab" puts it into sessionStorage, which ends with the
-// tab. It is in no URL: a link that brings one (`#key=…`) loses it before anything else is done.
+// tab. It is in no URL: a link that brings one (`#key=…`, `#session=…`) loses it before anything else is done.
 
 export interface Session {
   /** The credential; null while nobody has signed in. */
@@ -48,17 +48,28 @@ export function signOut(): void {
   become({ key: null, refused: false, epoch: session.epoch + 1 });
 }
 
-/** The server has refused the credential with which `epoch` began. */
-export function refuse(epoch: number): void {
-  if (session.key === null || session.refused || session.epoch !== epoch) return;
+/** Another credential for the same: what was read, and what is being typed, stays. */
+export function renew(key: string, keep = false): void {
+  if (session.key === null) return;
+  if (keep) storage()?.setItem(KEPT, key);
+  become({ ...session, key, refused: false });
+}
+
+/** The server has refused this credential. */
+export function refuse(key: string | null): void {
+  if (key === null || session.refused || session.key !== key) return;
   storage()?.removeItem(KEPT);
   become({ ...session, refused: true });
 }
 
-/** The key of a link's fragment, and the fragment without it. */
+/** Sessions that a key made: they end by themselves, and only the platform makes another. */
+export const isPortalSession = (key: string | null) => key?.startsWith("wbs_") ?? false;
+
+/** The credential of a link's fragment, and the fragment without it. */
 export function keyOfFragment(fragment: string): { key: string | null; rest: string } {
   const words = new URLSearchParams(fragment.replace(/^#/, ""));
-  const key = words.get("key");
+  const key = words.get("session") || words.get("key");
+  words.delete("session");
   words.delete("key");
   const rest = words.toString();
   return { key: key === "" ? null : key, rest: rest === "" ? "" : `#${rest}` };

@@ -12,9 +12,15 @@ export function millis(time: Timestamp | undefined): number | null {
   return time ? Number(time.seconds) * 1_000 + time.nanos / 1_000_000 : null;
 }
 
+/** Whole seconds, and the rest to the microsecond, which never rounds up to a second. */
+function parts(milliseconds: number) {
+  const micros = Math.round(milliseconds * 1_000);
+  const seconds = Math.floor(micros / 1_000_000);
+  return { seconds: BigInt(seconds), nanos: (micros - seconds * 1_000_000) * 1_000 };
+}
+
 export function timestamp(at: number): Timestamp {
-  const seconds = Math.floor(at / 1_000);
-  return create(TimestampSchema, { seconds: BigInt(seconds), nanos: Math.round((at - seconds * 1_000) * 1_000_000) });
+  return create(TimestampSchema, parts(at));
 }
 
 export function span(duration: Duration | undefined): number | null {
@@ -22,9 +28,5 @@ export function span(duration: Duration | undefined): number | null {
 }
 
 export function toDuration(milliseconds: number): Duration {
-  const seconds = Math.floor(milliseconds / 1_000);
-  return create(DurationSchema, {
-    seconds: BigInt(seconds),
-    nanos: Math.round((milliseconds - seconds * 1_000) * 1_000_000),
-  });
+  return create(DurationSchema, parts(milliseconds));
 }

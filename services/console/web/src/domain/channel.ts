@@ -1,5 +1,4 @@
-// A channel as forms edit it: one value for each part that is changed as a whole, named by its path in the contract. What
-// differs from what was read makes the update mask; what two people changed is found part by part.
+// A channel as forms edit it: one value for each part that is changed as a whole, named by its path in the contract.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Channel, ChannelSchema, SmtpSecurity, WebhookEnvelope } from "../api/gen/watchbell/config/v1/channel_pb";
@@ -65,6 +64,9 @@ export interface Values {
   readonly "webhook.filter": FilterValue;
   readonly "webhook.headers": readonly HeaderValue[];
   readonly "webhook.envelope": WebhookEnvelope;
+  /** The name of a body that the server knows; empty for none. */
+  readonly "webhook.preset": string;
+  readonly "webhook.body": string;
   readonly "webhook.sign_ed25519": boolean;
   readonly triggers: FilterValue | null;
   readonly quiet_hours: QuietValue | null;
@@ -93,6 +95,8 @@ export const EMPTY: Values = {
   "webhook.filter": { ...NO_FILTER, types: ["*"] },
   "webhook.headers": [],
   "webhook.envelope": 1,
+  "webhook.preset": "",
+  "webhook.body": "",
   "webhook.sign_ed25519": false,
   triggers: null,
   quiet_hours: null,
@@ -103,7 +107,7 @@ export const EMPTY: Values = {
   "delivery.timeout": 0,
 };
 
-function filterValue(filter: EventFilter | undefined): FilterValue {
+export function filterValue(filter: EventFilter | undefined): FilterValue {
   if (!filter) return NO_FILTER;
   const { types, categories, severities, sources, expression } = filter;
   return { types, categories, severities, sources, expression };
@@ -131,6 +135,8 @@ export function valuesOf(channel: Channel): Values {
     "webhook.filter": webhook ? filterValue(webhook.filter) : EMPTY["webhook.filter"],
     "webhook.headers": webhook?.headers.map(({ name }) => ({ name, value: "" })) ?? [],
     "webhook.envelope": webhook?.envelope || 1,
+    "webhook.preset": webhook?.preset ?? "",
+    "webhook.body": webhook?.body ?? "",
     "webhook.sign_ed25519": webhook?.signEd25519 ?? false,
     triggers: triggers ? filterValue(triggers) : null,
     quiet_hours: quietHours
@@ -153,7 +159,7 @@ export function valuesOf(channel: Channel): Values {
 
 type Init = MessageInitShape<typeof ChannelSchema>;
 
-const filterInit = ({ types, categories, severities, sources, expression }: FilterValue) => ({
+export const filterInit = ({ types, categories, severities, sources, expression }: FilterValue) => ({
   types: [...types],
   categories: [...categories],
   severities: [...severities],
@@ -197,6 +203,8 @@ function destinationOf(values: Values, kind: KindWord): NonNullable<Init["destin
           filter: filterInit(values["webhook.filter"]),
           headers: values["webhook.headers"].map(({ name, value }) => ({ name: name.trim(), value })),
           envelope: values["webhook.envelope"],
+          preset: values["webhook.preset"],
+          body: values["webhook.body"],
           signEd25519: values["webhook.sign_ed25519"],
         },
       };
@@ -234,33 +242,6 @@ export function toMessage(values: Values, kind: KindWord): Init {
   };
 }
 
-export function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
-/** The paths whose values differ, for the update mask. */
-export function changed(base: Values, now: Values): Path[] {
-  return (Object.keys(base) as Path[]).filter((path) => !same(base[path], now[path]));
-}
-
-export interface Merged {
-  readonly values: Values;
-  /** What both have changed, and not to the same. */
-  readonly conflicts: readonly Path[];
-  /** What only the others have changed. */
-  readonly taken: readonly Path[];
-}
-
-/** Three-way: what only one side changed is taken from it; where both did, mine stays and the conflict is named. */
-export function mergeThree(base: Values, mine: Values, theirs: Values): Merged {
-  const ours = new Set(changed(base, mine));
-  const others = changed(base, theirs);
-  const taken = others.filter((path) => !ours.has(path));
-  const conflicts = others.filter((path) => ours.has(path) && !same(mine[path], theirs[path]));
-  const values = { ...mine, ...Object.fromEntries(taken.map((path) => [path, theirs[path]])) };
-  return { values, conflicts, taken };
-}
-
 /** Whether alerts that no rule decides come here: webhooks and the inbox are not asked that way. */
 export function takesDefaults({ isDefault, destination }: Channel): boolean {
   return isDefault && destination.case !== "webhook" && destination.case !== "inApp";
@@ -271,6 +252,9 @@ export function patternMatches(pattern: string, type: string): boolean {
   if (pattern === "*") return true;
   return pattern.endsWith(".*") ? type.startsWith(pattern.slice(0, -1)) : pattern === type;
 }
+
+/** Bodies that the server knows. */
+export const PRESETS: readonly string[] = ["pagerduty", "opsgenie", "discord", "google_chat", "mattermost", "telegram", "splunk_hec", "ocsf"];
 
 /** The waits after each attempt that the server takes when none are set, in seconds. */
 export const USUAL_DELAYS: readonly number[] = [60, 300, 1_800, 7_200, 43_200];

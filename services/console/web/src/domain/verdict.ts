@@ -6,7 +6,7 @@ import { millis } from "../api/times";
 import { type KindWord, kindWord } from "../api/words";
 import { type Target, sameTarget, targetOf } from "../live/row";
 
-interface Who {
+export interface Who {
   readonly kind: KindWord | null;
   readonly target: Target;
 }
@@ -39,6 +39,19 @@ function concerns(step: ExplanationStep, who: Who): boolean {
   return kindWord(step.kind) === who.kind;
 }
 
+export interface Difference {
+  readonly gained: readonly Who[];
+  readonly lost: readonly Who[];
+}
+
+/** Who gets an event by one explanation and not by the other. */
+export function difference(before: ExplainResponse, after: ExplainResponse): Difference {
+  const whoOf = ({ routes }: ExplainResponse): readonly Who[] => routes.map((route) => ({ kind: kindWord(route.kind), target: targetOf(route) }));
+  const [now, then] = [whoOf(before), whoOf(after)];
+  const without = (all: readonly Who[], others: readonly Who[]) => all.filter((who) => !others.some((other) => sameTarget(who, other)));
+  return { gained: without(then, now), lost: without(now, then) };
+}
+
 export interface RuleVerdict {
   readonly outcome: "routed" | "silenced" | "rests" | "passed" | "unknown";
   /** The sentence that decides it, and after it those of the other kinds. */
@@ -59,4 +72,10 @@ export function ruleVerdict(steps: readonly ExplanationStep[], ruleId: string): 
     if (first.length > 0) return { outcome: word, sentences: [...new Set(first.map(({ sentence }) => sentence))] };
   }
   return { outcome: "unknown", sentences: [] };
+}
+
+/** What the steps say of a draft: of the rule that it stands in for, or of the one that nobody has saved. */
+export function draftVerdict(steps: readonly ExplanationStep[], ruleId: string | null, saved: ReadonlySet<string>): RuleVerdict {
+  const id = ruleId ?? steps.find((step) => step.stage === "rule" && !saved.has(step.subjectId))?.subjectId ?? "";
+  return ruleVerdict(steps, id);
 }

@@ -2,9 +2,11 @@
 
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useApp, useSession } from "../api/context";
-import type { Delivery } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Delivery, DeliverySchema } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
 import { refuse } from "../api/session";
-import { type FeedState, follow } from "./feed";
+import { type FeedSource, type FeedState, follow, shareName } from "./feed";
+import type { Throttle } from "./throttle";
 
 interface Hearer {
   batch(deliveries: readonly Delivery[]): void;
@@ -16,6 +18,8 @@ class Feed {
   private readonly hearers = new Set<Hearer>();
   private readonly watchers = new Set<() => void>();
   private now: FeedState = "connecting";
+  /** Of queries that are asked again when something is told, by their keys. */
+  readonly throttles = new Map<string, Throttle>();
 
   readonly state = () => this.now;
 
@@ -45,39 +49,33 @@ class Feed {
 
 const FeedContext = createContext<Feed | null>(null);
 
-/** Names what tabs with the same credential share, without naming the credential. */
-function shareName(team: string, key: string): string {
-  let [a, b] = [0xdeadbeef, 0x41c6ce57];
-  for (const character of `${team} ${key}`) {
-    const code = character.codePointAt(0) ?? 0;
-    a = Math.imul(a ^ code, 2654435761);
-    b = Math.imul(b ^ code, 1597334677);
-  }
-  return `watchbell.deliveries.${team}.${(a >>> 0).toString(36)}${(b >>> 0).toString(36)}`;
-}
-
 export function FeedProvider({ team, children }: { team: string; children: ReactNode }): ReactNode {
   const { clients } = useApp();
-  const { key, refused, epoch } = useSession();
+  const { key, refused } = useSession();
   const feed = useMemo(() => new Feed(), []);
   useEffect(() => {
     if (key === null || refused) return;
-    const source = {
-      name: shareName(team, key),
-      watch: (signal: AbortSignal, opened: () => void) =>
-        clients.dispatcher.watchDeliveries({ teamId: team }, { signal, onHeader: opened }),
+    const source: FeedSource<Delivery> = {
+      name: shareName("deliveries", team, key),
+      async *watch(signal, opened) {
+        for await (const { delivery, lagged } of clients.dispatcher.watchDeliveries({ teamId: team }, { signal, onHeader: opened })) {
+          yield { item: delivery, lagged };
+        }
+      },
+      pack: (delivery) => toBinary(DeliverySchema, delivery),
+      unpack: (bytes) => fromBinary(DeliverySchema, bytes),
     };
     return follow(source, {
       state: (state) => feed.become(state),
       batch: (deliveries) => feed.batch(deliveries),
       gap: () => feed.gap(),
-      refused: () => refuse(epoch),
+      refused: () => refuse(key),
     });
-  }, [clients, feed, team, key, refused, epoch]);
+  }, [clients, feed, team, key, refused]);
   return <FeedContext.Provider value={feed}>{children}</FeedContext.Provider>;
 }
 
-function useFeed(): Feed {
+export function useFeed(): Feed {
   const feed = useContext(FeedContext);
   if (feed === null) throw new Error("there is no feed around this");
   return feed;

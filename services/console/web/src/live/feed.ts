@@ -1,30 +1,31 @@
-// Changes of deliveries as they happen: one stream for all tabs of this browser that show the same team with the same
-// credential. A browser opens few connections to one host over HTTP/1.1, so the tab that holds the lock reads and tells
-// the others.
+// A stream of the server, one for all tabs of this browser that follow the same with the same credential. A browser opens
+// few connections to one host over HTTP/1.1, so one tab reads and tells the others.
 
 import { Code, ConnectError } from "@connectrpc/connect";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type Delivery, DeliverySchema } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
+import { whenLeader } from "./leader";
 
 export type FeedState = "connecting" | "live" | "waiting" | "off";
 
-export interface Told {
-  readonly delivery?: Delivery | undefined;
+export interface Told<Item> {
+  readonly item?: Item | undefined;
+  /** Items were left out. */
   readonly lagged: boolean;
 }
 
-export interface FeedSource {
+export interface FeedSource<Item> {
   /** Shared by the tabs that may share one stream. */
   readonly name: string;
   /** Opens the stream; `opened` is called once the server has accepted it. */
-  watch(signal: AbortSignal, opened: () => void): AsyncIterable<Told>;
+  watch(signal: AbortSignal, opened: () => void): AsyncIterable<Told<Item>>;
+  pack(item: Item): Uint8Array;
+  unpack(bytes: Uint8Array): Item;
 }
 
-export interface FeedListener {
+export interface FeedListener<Item> {
   state(state: FeedState): void;
-  /** Changes, in the order in which they were told. */
-  batch(deliveries: readonly Delivery[]): void;
-  /** Changes may have been missed: list again. */
+  /** Items, in the order in which they were told. */
+  batch(items: readonly Item[]): void;
+  /** Items may have been missed: list again. */
   gap(): void;
   /** The server refuses the credential. */
   refused(): void;
@@ -33,7 +34,7 @@ export interface FeedListener {
 type Message =
   | { readonly type: "hello" }
   | { readonly type: "state"; readonly state: FeedState }
-  | { readonly type: "batch"; readonly deliveries: readonly Uint8Array[] }
+  | { readonly type: "batch"; readonly items: readonly Uint8Array[] }
   | { readonly type: "gap" };
 
 /** A tab that nobody has looked at for so long gives the stream back. */
@@ -41,13 +42,24 @@ const HIDDEN_FOR = 5 * 60_000;
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 20_000;
 
+/** Names what tabs with the same credential share, without naming the credential. */
+export function shareName(what: string, whose: string, key: string): string {
+  let [a, b] = [0xdeadbeef, 0x41c6ce57];
+  for (const character of `${whose} ${key}`) {
+    const code = character.codePointAt(0) ?? 0;
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  return `watchbell.${what}.${whose}.${(a >>> 0).toString(36)}${(b >>> 0).toString(36)}`;
+}
+
 /** How long to wait before the next try: doubling, with jitter, so that many tabs do not come at once. */
 export function backOff(failures: number, random: number): number {
   return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures) * (0.5 + random);
 }
 
 /** Follows the source until the returned function is called. */
-export function follow(source: FeedSource, listener: FeedListener): () => void {
+export function follow<Item>(source: FeedSource<Item>, listener: FeedListener<Item>): () => void {
   let open: AbortController | null = null;
   let hiddenTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -65,25 +77,33 @@ export function follow(source: FeedSource, listener: FeedListener): () => void {
     if (document.hidden) hiddenTimer = setTimeout(stop, HIDDEN_FOR);
     else start();
   };
-  document.addEventListener("visibilitychange", seen);
-  start();
-  return () => {
-    document.removeEventListener("visibilitychange", seen);
+  // A page that the browser freezes, or keeps to come back to, leads nobody: it gives the stream to another tab, and takes
+  // part again when it is thawed.
+  const freeze = () => {
     clearTimeout(hiddenTimer);
     stop();
   };
+  const events = new AbortController();
+  const { signal } = events;
+  document.addEventListener("visibilitychange", seen, { signal });
+  document.addEventListener("freeze", freeze, { signal });
+  document.addEventListener("resume", seen, { signal });
+  window.addEventListener("pagehide", freeze, { signal });
+  window.addEventListener("pageshow", seen, { signal });
+  start();
+  return () => {
+    events.abort();
+    freeze();
+  };
 }
 
-function takePart(source: FeedSource, listener: FeedListener, signal: AbortSignal): void {
-  // Locks exist only on pages that came by HTTPS or from this machine; elsewhere each tab has a stream of its own.
-  if (!("locks" in navigator) || !("BroadcastChannel" in window)) {
-    void lead(source, listener, signal);
-    return;
-  }
+function takePart<Item>(source: FeedSource<Item>, listener: FeedListener<Item>, signal: AbortSignal): void {
   const others = new BroadcastChannel(source.name);
   let leads = false;
   let state: FeedState = "connecting";
-  const say = (message: Message) => others.postMessage(message);
+  const say = (message: Message) => {
+    if (!signal.aborted) others.postMessage(message);
+  };
   others.addEventListener("message", ({ data }: MessageEvent<Message>) => {
     if (leads) {
       if (data.type === "hello") say({ type: "state", state });
@@ -91,19 +111,19 @@ function takePart(source: FeedSource, listener: FeedListener, signal: AbortSigna
     }
     if (data.type === "state") listener.state(data.state);
     else if (data.type === "gap") listener.gap();
-    else if (data.type === "batch") listener.batch(data.deliveries.map((bytes) => fromBinary(DeliverySchema, bytes)));
+    else if (data.type === "batch") listener.batch(data.items.map((bytes) => source.unpack(bytes)));
   });
   signal.addEventListener("abort", () => others.close());
   say({ type: "hello" });
-  const telling: FeedListener = {
+  const telling: FeedListener<Item> = {
     state: (next) => {
       state = next;
       listener.state(next);
       say({ type: "state", state: next });
     },
-    batch: (deliveries) => {
-      listener.batch(deliveries);
-      say({ type: "batch", deliveries: deliveries.map((delivery) => toBinary(DeliverySchema, delivery)) });
+    batch: (items) => {
+      listener.batch(items);
+      say({ type: "batch", items: items.map((item) => source.pack(item)) });
     },
     gap: () => {
       listener.gap();
@@ -111,17 +131,15 @@ function takePart(source: FeedSource, listener: FeedListener, signal: AbortSigna
     },
     refused: () => listener.refused(),
   };
-  navigator.locks
-    .request(source.name, { signal }, async () => {
-      leads = true;
-      await lead(source, telling, signal);
-    })
-    .catch(() => {
-      // Ended before its turn.
-    });
+  whenLeader(source.name, signal, async (term) => {
+    leads = true;
+    await lead(source, telling, term);
+    // One that is refused goes on saying so to tabs that come.
+    leads = !term.aborted;
+  });
 }
 
-async function lead(source: FeedSource, listener: FeedListener, signal: AbortSignal): Promise<void> {
+async function lead<Item>(source: FeedSource<Item>, listener: FeedListener<Item>, signal: AbortSignal): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
     listener.state(failures === 0 ? "connecting" : "waiting");
@@ -132,9 +150,9 @@ async function lead(source: FeedSource, listener: FeedListener, signal: AbortSig
         listener.state("live");
         listener.gap();
       };
-      for await (const { delivery, lagged } of source.watch(signal, opened)) {
+      for await (const { item, lagged } of source.watch(signal, opened)) {
         if (lagged) listener.gap();
-        if (delivery) batches.add(delivery);
+        if (item) batches.add(item);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -155,17 +173,17 @@ async function lead(source: FeedSource, listener: FeedListener, signal: AbortSig
 }
 
 /** Gathers what is told within one frame, so that a burst is drawn once. */
-class Batches {
-  private readonly listener: FeedListener;
-  private gathered: Delivery[] = [];
+class Batches<Item> {
+  private readonly listener: FeedListener<Item>;
+  private gathered: Item[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(listener: FeedListener) {
+  constructor(listener: FeedListener<Item>) {
     this.listener = listener;
   }
 
-  add(delivery: Delivery): void {
-    this.gathered.push(delivery);
+  add(item: Item): void {
+    this.gathered.push(item);
     // Not an animation frame: those stop while the page is hidden, and other tabs may be looked at.
     this.timer ??= setTimeout(() => this.flush(), 16);
   }

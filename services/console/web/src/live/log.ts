@@ -9,7 +9,8 @@ import type { Delivery } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
 import { timestamp } from "../api/times";
 import { kindOf, stateOf } from "../api/words";
 import { useHear } from "./context";
-import { type Filter, type Head, NOTHING, matches, patch, release, tell } from "./merge";
+import { type Filter, type Head, NOTHING, matches, patch, release, settle, tell } from "./merge";
+import { useRefetchOn } from "./refetch";
 import { type Row, toRow } from "./row";
 
 export const PAGE = 200;
@@ -115,12 +116,16 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
       queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Page> => {
         const answer = await askPage(clients, team, of.filter, PAGE, of.tokens[page] ?? "", signal);
         of.learn(page, answer.deliveries.length, answer.nextPageToken);
-        return { rows: answer.deliveries.map(toRow), next: answer.nextPageToken };
+        const key = ["log-head", team, of.key, of.generation];
+        const before = cache.getQueryData<Head>(key) ?? NOTHING;
+        const settled = settle(before, answer.deliveries.map(toRow));
+        if (settled.head !== before) cache.setQueryData<Head>(key, settled.head);
+        return { rows: settled.page, next: answer.nextPageToken };
       },
       staleTime: Number.POSITIVE_INFINITY,
       gcTime: 60_000,
     }),
-    [clients, team],
+    [cache, clients, team],
   );
   const headKey = useMemo(() => ["log-head", team, book.key, book.generation] as const, [team, book]);
   const { data: head = NOTHING } = useQuery<Head>({
@@ -215,7 +220,9 @@ export function useSummary(team: string, key: string, filterAt: (now: number) =>
   const { epoch } = useSession();
   const cache = useQueryClient();
   const queryKey = ["summary", team, epoch, key];
-  const { data, refetch } = useQuery({
+  // Only after a gap: the stream tells the rest.
+  useRefetchOn(queryKey, () => false);
+  const { data } = useQuery({
     queryKey,
     queryFn: async ({ signal }): Promise<Summary> => {
       const filter = filterAt(Date.now());
@@ -226,7 +233,7 @@ export function useSummary(team: string, key: string, filterAt: (now: number) =>
     staleTime: 30_000,
   });
   useHear({
-    gap: () => void refetch(),
+    gap: () => {},
     batch: (deliveries) => {
       cache.setQueryData<Summary>(queryKey, (before) => before && summed(before, deliveries.map(toRow)));
     },

@@ -79,6 +79,15 @@ export function release(head: Head): Head {
   return { shown: head.waiting.reduce(put, head.shown), waiting: [] };
 }
 
+/** A page that has come, and the head without what the page has: the stream may have told of it while it was asked for. */
+export function settle(head: Head, page: readonly Row[]): { readonly head: Head; readonly page: readonly Row[] } {
+  const told = new Map([...head.shown, ...head.waiting].map((row) => [row.id, row]));
+  const listed = new Set(page.flatMap(({ id }) => (told.has(id) ? [id] : [])));
+  if (listed.size === 0) return { head, page };
+  const left = (rows: readonly Row[]) => rows.filter(({ id }) => !listed.has(id));
+  return { head: { shown: left(head.shown), waiting: left(head.waiting) }, page: patch(page, told) };
+}
+
 /** A page with what the stream told since. The same page when nothing in it has changed. */
 export function patch(page: readonly Row[], told: ReadonlyMap<string, Row>): readonly Row[] {
   if (!page.some((row) => told.has(row.id))) return page;

@@ -2,8 +2,9 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
-import { type ReactNode, Suspense, lazy, useEffect } from "react";
-import { useSession } from "../api/context";
+import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
+import { useApp, useSession } from "../api/context";
+import { isFramed, isHosted } from "../api/host";
 import { en } from "../messages/en";
 import { SignIn } from "./sign-in";
 
@@ -17,12 +18,36 @@ export function Root(): ReactNode {
     if (key === null) cache.clear();
     else void cache.invalidateQueries();
   }, [cache, key, epoch]);
-  if (key === null) return <SignIn />;
+  if (key === null) return isFramed ? <Awaited /> : <SignIn />;
   return (
     <>
       <Outlet />
-      <Suspense fallback={null}>{refused ? <Refused /> : null}</Suspense>
+      <Suspense fallback={null}>{refused && !isHosted() ? <Refused /> : null}</Suspense>
+      {refused && isHosted() ? (
+        <div className="banner banner-over" role="alert">
+          {en.signIn.hostAgain}
+        </div>
+      ) : null}
     </>
+  );
+}
+
+/** How long the page around is waited for. */
+const PATIENCE = 4_000;
+
+/** In a frame, until the page around has handed over a token; a page that has none to give leaves it to the keys. */
+function Awaited(): ReactNode {
+  const { config } = useApp();
+  const [isOver, setIsOver] = useState(config.embed_origins.length === 0);
+  useEffect(() => {
+    const timer = setTimeout(() => setIsOver(true), PATIENCE);
+    return () => clearTimeout(timer);
+  }, []);
+  if (isOver) return <SignIn />;
+  return (
+    <main className="empty" role="status">
+      {en.loading}
+    </main>
   );
 }
 

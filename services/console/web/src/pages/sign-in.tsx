@@ -4,21 +4,32 @@ import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useId, useRef, useState } from "react";
 import { connect } from "../api/clients";
 import { useApp } from "../api/context";
+import { isFramed } from "../api/host";
+import { leaveForProvider, oidcProblem } from "../api/oidc";
 import { isUnauthenticated, problemOf } from "../api/errors";
-import { signIn } from "../api/session";
+import { maySeeAllOf, readSelf, useSelf } from "../api/self";
+import { renew, signIn } from "../api/session";
 import { readTeams } from "../api/team";
 import { en } from "../messages/en";
 
 /** Asks for a key and tries it before it is taken. */
 export function KeyForm({ again = false }: { again?: boolean }): ReactNode {
   const { config } = useApp();
+  const self = useSelf();
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const [keep, setKeep] = useState(false);
   const [problem, setProblem] = useState("");
   const attempt = useMutation({
-    mutationFn: (key: string) => readTeams(connect(config.api_base, key)),
-    onSuccess: (_, key) => signIn(key, keep),
+    mutationFn: async (key: string) => {
+      const clients = connect(config.api_base, key);
+      await readTeams(clients);
+      return readSelf(clients);
+    },
+    onSuccess: (next, key) => {
+      if (again && self && maySeeAllOf(self, next)) renew(key, keep);
+      else signIn(key, keep);
+    },
     onError: (error) => {
       setProblem(isUnauthenticated(error) ? en.signIn.wrong : problemOf(error).text);
       input.current?.focus();
@@ -88,6 +99,25 @@ export function KeyForm({ again = false }: { again?: boolean }): ReactNode {
   );
 }
 
+/** Leads to the identity provider, and back to the page on the screen. */
+export function ProviderButton(): ReactNode {
+  const { config } = useApp();
+  const leaving = useMutation({ mutationFn: async () => (config.oidc ? leaveForProvider(config.oidc) : undefined) });
+  const problem = leaving.error ?? oidcProblem();
+  return (
+    <div className="grid gap-2">
+      <button type="button" className="btn btn-primary" disabled={leaving.isPending || leaving.isSuccess} onClick={() => leaving.mutate()}>
+        {en.signIn.provider}
+      </button>
+      {problem ? (
+        <p className="field-error wrap-anywhere" role="alert">
+          {en.signIn.providerRefused} {problem instanceof Error ? problem.message : ""}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
 export function SignIn(): ReactNode {
   const { config } = useApp();
   return (
@@ -97,6 +127,7 @@ export function SignIn(): ReactNode {
           <BrandMark />
           <h1>{en.signIn.title(config.brand.name)}</h1>
         </div>
+        {config.oidc && !isFramed ? <ProviderButton /> : null}
         {config.keys ? (
           <>
             <KeyForm />
@@ -105,7 +136,7 @@ export function SignIn(): ReactNode {
               <p className="mt-1">{en.signIn.firstText}</p>
             </details>
           </>
-        ) : (
+        ) : config.oidc ? null : (
           <p>{en.signIn.off}</p>
         )}
       </div>

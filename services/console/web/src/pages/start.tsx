@@ -1,19 +1,23 @@
-// `/console/`: leads to the one team, or asks which.
+// `/console/`: leads to the one team, or asks which. `?page=routing` leads to another page than the log.
 
-import { Link, Navigate } from "@tanstack/react-router";
+import { Link, Navigate, useSearch } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useTeams } from "../api/team";
 import { en } from "../messages/en";
 import { Broken } from "../parts/broken";
 import { TeamMark, TeamPlan } from "../parts/team-mark";
+import { PAGES } from "./pages";
 
 export function Start(): ReactNode {
   const { data, error, refetch } = useTeams();
+  const search = useSearch({ from: "/" });
   if (error && !data) return <Broken error={error} again={() => void refetch()} />;
   if (!data) return <div className="empty" role="status">{en.loading}</div>;
+  const { page } = search;
+  const to = PAGES.find((one) => one.to === `/t/$team/${page}`)?.to ?? "/t/$team/deliveries";
   const [only] = data.teams;
   if (only && data.teams.length === 1) {
-    return <Navigate to="/t/$team/deliveries" params={{ team: only.id }} replace />;
+    return <Navigate to={to} params={{ team: only.id }} replace />;
   }
   if (!only) {
     return (
@@ -30,7 +34,7 @@ export function Start(): ReactNode {
       <ul className="grid gap-2">
         {data.teams.map((team) => (
           <li key={team.id}>
-            <Link to="/t/$team/deliveries" params={{ team: team.id }} className="team !mb-0 bg-card">
+            <Link to={to} params={{ team: team.id }} className="team !mb-0 bg-card">
               <TeamMark team={team} />
               <span className="cut">{team.displayName}</span>
               <TeamPlan team={team} />

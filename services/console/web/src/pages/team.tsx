@@ -1,20 +1,23 @@
 // What surrounds every page of a team: the rail (at the bottom on a narrow screen), the live light, the account.
 
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { AlignLeft, CornerDownRight, Workflow } from "lucide-react";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useChannels } from "../api/channels";
+import { isBare } from "../api/host";
 import { ChannelHealth } from "../api/gen/watchbell/config/v1/channel_pb";
 import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
 import { type Teams, useTeams } from "../api/team";
 import { FeedProvider, useFeedState, useSilent } from "../live/context";
 import { en } from "../messages/en";
 import { Broken } from "../parts/broken";
-import { useKeys } from "../parts/keys";
+import { useKeys, usePaletteKey } from "../parts/keys";
+import { Bell, BellFeed } from "../parts/bell";
 import { TeamSwitch } from "../parts/team-switch";
+import { PAGES } from "./pages";
 import { Missing } from "./root";
 
 const Help = lazy(() => import("../parts/help"));
+const Palette = lazy(() => import("../parts/palette"));
 const Account = lazy(() => import("../parts/account"));
 
 const SILENCE = 5_000;
@@ -23,6 +26,8 @@ export function TeamShell(): ReactNode {
   const { team: id } = useParams({ from: "/t/$team" });
   const { data, error, refetch } = useTeams();
   const [help, setHelp] = useState(false);
+  const [palette, setPalette] = useState(false);
+  usePaletteKey(() => setPalette(true));
   useKeys({ "?": () => setHelp(true) });
   if (error && !data) return <Broken error={error} again={() => void refetch()} />;
   if (!data) return <Skeleton />;
@@ -30,26 +35,28 @@ export function TeamShell(): ReactNode {
   if (!team) return <Missing />;
   return (
     <FeedProvider team={team.id} key={team.id}>
-      <div className="shell">
+      {isBare ? null : <BellFeed team={team.id} />}
+      <div className="shell" data-bare={isBare || undefined}>
         <a href="#content" className="skip">
           {en.shell.skip}
         </a>
-        <Rail team={team} all={data} />
+        {isBare ? null : <Rail team={team} all={data} />}
         <main className="main" id="content" tabIndex={-1}>
           <Silence />
           <Outlet />
         </main>
-        <TabBar team={team} all={data} />
+        {isBare ? null : <TabBar team={team} all={data} />}
       </div>
       <Suspense fallback={null}>{help ? <Help onClose={() => setHelp(false)} /> : null}</Suspense>
+      <Suspense fallback={null}>{palette ? <Palette team={team.id} teams={data} onClose={() => setPalette(false)} /> : null}</Suspense>
     </FeedProvider>
   );
 }
 
 function Skeleton(): ReactNode {
   return (
-    <div className="shell" aria-busy="true">
-      <div className="rail" />
+    <div className="shell" aria-busy="true" data-bare={isBare || undefined}>
+      {isBare ? null : <div className="rail" />}
       <div className="main">
         <div className="page-head" role="status">
           {en.loading}
@@ -64,40 +71,37 @@ interface RailProps {
   readonly all: Teams;
 }
 
-function Pages({ team }: { team: Team }): ReactNode {
+interface PagesProps {
+  readonly team: Team;
+  readonly pages: readonly (typeof PAGES)[number][];
+}
+
+function Pages({ team, pages }: PagesProps): ReactNode {
   const { data: channels = [] } = useChannels(team.id);
   const unhealthy = channels.filter(({ health, paused }) => health === ChannelHealth.UNHEALTHY && !paused).length;
-  const params = { team: team.id };
-  return (
-    <>
-      <Link to="/t/$team/deliveries" params={params} className="rail-link">
-        <AlignLeft aria-hidden="true" />
-        <span>{en.shell.deliveries}</span>
-      </Link>
-      <Link to="/t/$team/channels" params={params} className="rail-link">
-        <Workflow aria-hidden="true" />
-        <span>{en.shell.channels}</span>
-        {unhealthy > 0 ? (
-          <span className="count">
-            <span aria-hidden="true">{unhealthy}</span>
-            <span className="sr-only">{en.shell.unhealthy(unhealthy)}</span>
-          </span>
-        ) : null}
-      </Link>
-      <Link to="/t/$team/routing" params={params} className="rail-link">
-        <CornerDownRight aria-hidden="true" />
-        <span>{en.shell.routing}</span>
-      </Link>
-    </>
-  );
+  return pages.map(({ to, label, icon: Icon }) => (
+    <Link key={to} to={to} params={{ team: team.id }} className="rail-link">
+      <Icon aria-hidden="true" />
+      <span>{label}</span>
+      {to === "/t/$team/channels" && unhealthy > 0 ? (
+        <span className="count">
+          <span aria-hidden="true">{unhealthy}</span>
+          <span className="sr-only">{en.shell.unhealthy(unhealthy)}</span>
+        </span>
+      ) : null}
+    </Link>
+  ));
 }
 
 function Rail({ team, all }: RailProps): ReactNode {
   return (
     <nav className="rail" aria-label={en.shell.navigation}>
       <TeamSwitch team={team} all={all} />
-      <Pages team={team} />
+      <Pages team={team} pages={PAGES.filter(({ group }) => group === "team")} />
+      <h2 className="rail-group">{en.shell.developers}</h2>
+      <Pages team={team} pages={PAGES.filter(({ group }) => group === "developers")} />
       <div className="rail-foot">
+        <Bell team={team.id} />
         <span className="px-1">
           <LiveLight />
         </span>
@@ -112,7 +116,8 @@ function Rail({ team, all }: RailProps): ReactNode {
 function TabBar({ team, all }: RailProps): ReactNode {
   return (
     <nav className="tabbar" aria-label={en.shell.navigation}>
-      <Pages team={team} />
+      <Pages team={team} pages={PAGES.filter(({ tab }) => tab)} />
+      <Bell team={team.id} narrow />
       <Suspense fallback={<span />}>
         <Account all={all} team={team} />
       </Suspense>

@@ -8,6 +8,8 @@ import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
 import { signOut } from "../api/session";
 import type { Teams } from "../api/team";
 import { en } from "../messages/en";
+import { useSelf } from "../api/self";
+import { PAGES } from "../pages/pages";
 import { type Theme, choose, useTheme } from "./theme";
 
 const THEMES: readonly Theme[] = ["system", "light", "dark"];
@@ -16,16 +18,29 @@ const THEMES: readonly Theme[] = ["system", "light", "dark"];
 export default function Account({ all, team }: { all: Teams; team?: Team }): ReactNode {
   const theme = useTheme();
   const narrow = team !== undefined;
+  const self = useSelf();
+  const who = self?.name || (all.platform ? en.shell.platformKey : en.shell.teamKey);
   return (
     <Menu.Root>
-      <Menu.Trigger className={narrow ? "" : "popup-item !px-1"} aria-label={`${narrow ? en.more : all.platform ? en.shell.platformKey : en.shell.teamKey}: ${en.shell.menu}`}>
+      <Menu.Trigger className={narrow ? "" : "popup-item !px-1"} aria-label={`${narrow ? en.more : who}: ${en.shell.menu}`}>
         {narrow ? <ChevronsUpDown aria-hidden="true" /> : null}
-        <span className="cut">{narrow ? en.more : all.platform ? en.shell.platformKey : en.shell.teamKey}</span>
+        <span className="cut">{narrow ? en.more : who}</span>
         {narrow ? null : <ChevronsUpDown size={13} aria-hidden="true" className="ms-auto" />}
       </Menu.Trigger>
       <Menu.Portal>
         <Menu.Positioner side="top" align="end" sideOffset={6} className="z-40">
           <Menu.Popup className="popup">
+            {narrow ? (
+              <Menu.Group>
+                <Menu.GroupLabel className="px-2 pt-1 text-xs font-semibold text-muted">{en.shell.navigation}</Menu.GroupLabel>
+                {PAGES.filter(({ tab }) => !tab).map(({ to, label, icon: Icon }) => (
+                  <Menu.Item key={to} className="popup-item" render={<Link to={to} params={{ team: team.id }} />}>
+                    <Icon size={14} aria-hidden="true" />
+                    {label}
+                  </Menu.Item>
+                ))}
+              </Menu.Group>
+            ) : null}
             {narrow && all.platform ? (
               <Menu.Group>
                 <Menu.GroupLabel className="px-2 pt-1 text-xs font-semibold text-muted">{en.shell.switchTeam}</Menu.GroupLabel>

@@ -15,7 +15,7 @@ export function CopyButton({ text, label, className = "btn" }: { text: string; l
       type="button"
       className={className}
       onClick={() => {
-        void write(text).then(() => setCopied(true));
+        void copyText(text).then(setCopied);
       }}
     >
       {copied ? <Check aria-hidden="true" /> : <Copy aria-hidden="true" />}
@@ -24,17 +24,22 @@ export function CopyButton({ text, label, className = "btn" }: { text: string; l
   );
 }
 
-async function write(text: string): Promise<void> {
+/** Whether the clipboard has it now. */
+export async function copyText(text: string): Promise<boolean> {
   if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text);
-    return;
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
   }
   // The clipboard's own interface exists only on pages that came by HTTPS or from this machine.
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "sr-only";
-  document.body.append(area);
+  // A dialog keeps the focus inside of it.
+  (document.activeElement?.closest("[role='dialog'], [role='alertdialog']") ?? document.body).append(area);
   area.select();
-  document.execCommand("copy");
+  const isCopied = document.execCommand("copy");
   area.remove();
+  return isCopied;
 }

@@ -4,6 +4,7 @@ import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { Dialog } from "@base-ui/react/dialog";
 import { type ReactNode, useState } from "react";
 import { en } from "../messages/en";
+import { plain } from "./format";
 
 interface ConfirmProps {
   readonly open: boolean;
@@ -35,7 +36,7 @@ export function Confirm(props: ConfirmProps): ReactNode {
           </AlertDialog.Description>
           {typed === undefined ? null : (
             <label className="field">
-              <span className="field-label">{en.typeName(typed)}</span>
+              <span className="field-label">{en.typeName(plain(typed))}</span>
               <input className="input" value={text} onChange={(event) => setText(event.target.value)} autoComplete="off" />
             </label>
           )}

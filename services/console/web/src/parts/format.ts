@@ -57,6 +57,13 @@ export function duration(milliseconds: number): string {
   return `${Math.round(span / DAY)} d`;
 }
 
+/** "just now", "4 min ago" within an hour; later as [`moment`]. */
+export function ago(at: number, now: number): string {
+  const span = now - at;
+  if (span < MINUTE) return "just now";
+  return span < HOUR ? `${duration(span)} ago` : moment(at, now);
+}
+
 /** "0:38", "12:05", "3:04:00": what is left until a moment. */
 export function countdown(milliseconds: number): string {
   const seconds = Math.max(0, Math.ceil(milliseconds / SECOND));

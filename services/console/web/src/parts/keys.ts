@@ -11,6 +11,23 @@ function typing(target: EventTarget | null): boolean {
   );
 }
 
+/** ⌘K, or Ctrl and K, wherever the focus is. */
+export function usePaletteKey(open: () => void): void {
+  const latest = useRef(open);
+  useEffect(() => {
+    latest.current = open;
+  });
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() !== "k" || !(event.metaKey || event.ctrlKey) || event.altKey || event.shiftKey) return;
+      event.preventDefault();
+      latest.current();
+    };
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, []);
+}
+
 export function useKeys(keys: Keys): void {
   const latest = useRef(keys);
   useEffect(() => {

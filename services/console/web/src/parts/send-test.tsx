@@ -1,10 +1,11 @@
 // A test to a channel, and what came of it.
 
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useId, useState } from "react";
 import type { ChannelNames } from "../api/channels";
-import { useApp, useSession } from "../api/context";
+import { useApp } from "../api/context";
 import { problemOf } from "../api/errors";
+import { USUAL_TYPE, useEventTypes } from "../api/event-types";
 import { span } from "../api/times";
 import { kindWord } from "../api/words";
 import { succeeded } from "../domain/waterfall";
@@ -19,18 +20,6 @@ interface Props {
   /** The channel to begin with; empty for the first. */
   readonly channelId: string;
   readonly onClose: () => void;
-}
-
-const USUAL_TYPE = "finding.created";
-
-export function useEventTypes(team: string) {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  return useQuery({
-    queryKey: ["event-types", team, epoch],
-    queryFn: async ({ signal }) => (await clients.catalog.listEventTypes({ teamId: team, pageSize: 1_000 }, { signal })).eventTypes,
-    staleTime: 60_000,
-  });
 }
 
 export function SendTest({ team, names, channelId, onClose }: Props): ReactNode {

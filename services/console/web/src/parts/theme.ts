@@ -23,8 +23,9 @@ function show(): void {
   else document.documentElement.dataset.theme = theme;
 }
 
-export function beginTheme(): void {
-  theme = read();
+/** `asked`: by the page around, for as long as it is there. */
+export function beginTheme(asked: string | null): void {
+  theme = asked === "light" || asked === "dark" ? asked : read();
   show();
 }
 

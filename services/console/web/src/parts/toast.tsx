@@ -5,6 +5,7 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { problemOf } from "../api/errors";
 import { en } from "../messages/en";
+import { duration } from "./format";
 
 const manager = Toast.createToastManager();
 
@@ -17,7 +18,8 @@ export function done(title: string, description?: string): void {
 export function refused(title: string, error: unknown): void {
   const problem = problemOf(error);
   const fields = problem.violations.map(({ path, text }) => `${path}: ${text}`).join("; ");
-  manager.add({ title, description: fields || problem.text, type: "error", timeout: 12_000, priority: "high" });
+  const wait = problem.retryAfter === null ? "" : ` ${en.broken.worth(duration(problem.retryAfter))}`;
+  manager.add({ title, description: `${fields || problem.text}${wait}`, type: "error", timeout: 12_000, priority: "high" });
 }
 
 function List(): ReactNode {

@@ -3,13 +3,15 @@
 
 use watchbell_model::Topic;
 use watchbell_model::brand::Brand;
+use watchbell_model::catalog::RECEIPT;
+use watchbell_model::catalog::notices::RECIPIENT_CONFIRMATION;
 use watchbell_model::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
 
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::route::Target;
 
 /// A visible link, which one-click programs may use as well or may not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Footer {
     /// Text of the link.
     pub(crate) label: String,
@@ -33,13 +35,13 @@ pub(crate) fn footer(
         url: format!("{base}{path}"),
         one_click: false,
     };
-    if &*event.event_type == "compliance.receipt.issued" {
+    if &*event.event_type == RECEIPT {
         return page(
             "Change who gets compliance receipts",
             "/settings/notifications/compliance",
         );
     }
-    if &*event.event_type == "recipient.confirmation" {
+    if &*event.event_type == RECIPIENT_CONFIRMATION {
         return page(&format!("About {}", brand.name), "/");
     }
     let Some((subscription, label)) = subscription(event, target, recipient) else {

@@ -11,11 +11,12 @@ use mrml::prelude::render::RenderOptions;
 use watchbell_model::Severity;
 use watchbell_model::accepted_event::{AcceptedEvent, RenderedEmail};
 use watchbell_model::brand::Brand;
+use watchbell_model::catalog::{RECEIPT, notices};
 
 use super::Footer;
-use crate::senders::notice::{Notice, plain_data, time_text, web_url};
+use crate::senders::notice::{Notice, plain_data, web_url};
 use crate::senders::summary::Summary;
-use crate::senders::text::{cut, humanise, line, severity_color};
+use crate::senders::text::{cut, humanise, line, severity_color, severity_ground, time_text};
 
 /// The longest subject; mail programs show less.
 const SUBJECT: usize = 180;
@@ -168,7 +169,7 @@ impl Emails {
             context! {
                 subject => subject.as_str(),
                 pill => rated.then(|| self.brand.severity_word(notice.severity)),
-                color => severity_color(notice.severity),
+                color => severity_ground(notice.severity),
                 kind => notice.type_words.as_str(),
                 preview => if words.lead.is_empty() { notice.title.as_str() } else { words.lead.as_str() },
                 title => notice.title.as_str(),
@@ -215,7 +216,7 @@ impl Emails {
             context! {
                 subject => title.as_str(),
                 pill => self.brand.severity_word(summary.severity()),
-                color => severity_color(summary.severity()),
+                color => severity_ground(summary.severity()),
                 kind => "and below",
                 preview => words.lead.as_str(),
                 title => title.as_str(),
@@ -291,13 +292,13 @@ fn not_rendered(error: impl std::fmt::Display) -> NotRendered {
 
 fn family(event_type: &str) -> &'static str {
     match event_type {
-        "compliance.receipt.issued" => "receipt",
-        "channel.unhealthy" => "channel_unhealthy",
-        "channel.removed" => "channel_removed",
-        "channel.secret_ending" => "secret_ending",
-        "api_key.ending" => "key_ending",
-        "expression.failed" => "expression_failed",
-        "recipient.confirmation" => "confirmation",
+        RECEIPT => "receipt",
+        notices::CHANNEL_UNHEALTHY => "channel_unhealthy",
+        notices::CHANNEL_REMOVED => "channel_removed",
+        notices::CHANNEL_SECRET_ENDING => "secret_ending",
+        notices::API_KEY_ENDING => "key_ending",
+        notices::EXPRESSION_FAILED => "expression_failed",
+        notices::RECIPIENT_CONFIRMATION => "confirmation",
         _ => match event_type.split('.').next().unwrap_or_default() {
             "finding" => "finding",
             "scan" => "scan",

@@ -11,9 +11,9 @@ use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
 use watchbell_model::mention::Mention;
 
-use crate::senders::notice::{FactValue, Notice, time_text, web_url};
+use crate::senders::notice::{FactValue, Notice, web_url};
 use crate::senders::summary::{Item, Summary};
-use crate::senders::text::{humanise, severity_color};
+use crate::senders::text::{humanise, severity_color, time_text};
 
 const HEADER: usize = 150;
 const SECTION: usize = 3_000;

@@ -11,9 +11,9 @@ use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
 use watchbell_model::mention::{Mention, TeamsUser};
 
-use crate::senders::notice::{Fact, FactValue, Notice, time_text, web_url};
+use crate::senders::notice::{Fact, FactValue, Notice, web_url};
 use crate::senders::summary::{Item, Summary};
-use crate::senders::text::{cut, humanise};
+use crate::senders::text::{cut, humanise, time_text};
 
 /// The most bytes of one request.
 pub(super) const BUDGET: usize = 19_000;

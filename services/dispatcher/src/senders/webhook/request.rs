@@ -12,6 +12,7 @@ use ring::signature::Ed25519KeyPair;
 use serde::Serialize;
 use watchbell_contracts::config::v1::{self as config, WebhookEnvelope};
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::brand::Brand;
 use watchbell_model::header::is_reserved;
 use watchbell_model::payload::timestamp;
 use watchbell_model::secret::Secret;
@@ -34,6 +35,12 @@ pub(crate) struct Request {
     pub(crate) logged: LoggedHeaders,
 }
 
+/// What is sent.
+pub(crate) struct Content {
+    body: Bytes,
+    kind: HeaderValue,
+}
+
 /// What signs a channel's requests.
 #[derive(Default)]
 pub(crate) struct Signers {
@@ -53,19 +60,14 @@ pub(crate) struct Signing<'s> {
 /// Builds the request of one attempt at `now`. `brand_header` carries the plain signature.
 pub(crate) fn request(
     event: &AcceptedEvent,
-    destination: &config::WebhookDestination,
+    content: &Content,
     custom: &[config::HttpHeader],
     signing: Signing<'_>,
     brand_header: &HeaderName,
     traceparent: Option<&str>,
     now: DateTime<Utc>,
 ) -> Request {
-    let cloud_events = destination.envelope() == WebhookEnvelope::CloudEvents;
-    let body = if cloud_events {
-        cloud_event(event)
-    } else {
-        body(event)
-    };
+    let body = content.body.clone();
     let mut headers = HeaderMap::with_capacity(8 + custom.len());
     let mut logged = LoggedHeaders::new();
     for header in custom {
@@ -86,7 +88,7 @@ pub(crate) fn request(
         logged.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
         headers.insert(name, value);
     };
-    add(&CONTENT_TYPE, if cloud_events { CLOUD_EVENTS_JSON } else { JSON });
+    add(&CONTENT_TYPE, content.kind.clone());
     add(&USER_AGENT, AGENT);
     let id = &*message_id(event.id.as_str());
     let seconds = now.timestamp();
@@ -113,6 +115,11 @@ pub(crate) fn request(
     }
 }
 
+/// The header of the plain signature, under the brand's name.
+pub(crate) fn signature_header(brand: &Brand) -> HeaderName {
+    HeaderName::try_from(brand.signature_header()).unwrap_or(HeaderName::from_static("x-watchbell-signature"))
+}
+
 /// The `webhook-id` of an event. Signatures are over id, time and body with a dot between each, so that an id with a dot
 /// in it would sign for another time, too: dots are percent-encoded, as is the percent sign itself.
 fn message_id(id: &str) -> Cow<'_, str> {
@@ -120,6 +127,26 @@ fn message_id(id: &str) -> Cow<'_, str> {
         id.replace('%', "%25").replace('.', "%2E").into()
     } else {
         id.into()
+    }
+}
+
+// === impl Content ===
+
+impl Content {
+    /// An event in an envelope.
+    pub(crate) fn enveloped(event: &AcceptedEvent, envelope: WebhookEnvelope) -> Self {
+        match envelope {
+            WebhookEnvelope::CloudEvents => Self {
+                body: cloud_event(event),
+                kind: CLOUD_EVENTS_JSON,
+            },
+            WebhookEnvelope::Standard | WebhookEnvelope::Unspecified => Self::json(body(event)),
+        }
+    }
+
+    /// A JSON document.
+    pub(crate) const fn json(body: Bytes) -> Self {
+        Self { body, kind: JSON }
     }
 }
 
@@ -237,9 +264,37 @@ fn body(event: &AcceptedEvent) -> Bytes {
             event_type: &event.event_type,
             timestamp: &occurred_at,
         };
-        with_data(&body, &event.data, &format!(r#","test":{}"#, event.test))
+        with_data(&body, &event.data, &tail(event))
     };
     event.body.get_or_init(make).clone()
+}
+
+/// What follows the data: whether it is a test, and the alert.
+fn tail(event: &AcceptedEvent) -> String {
+    #[derive(Serialize)]
+    struct Alert<'a> {
+        key: &'a str,
+        state: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        opened_event_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        open_time: Option<String>,
+        count: i64,
+    }
+    let mut tail = format!(r#","test":{}"#, event.test);
+    if let Some(status) = event.alert_status.get() {
+        let opened = status.opened.as_ref();
+        let alert = Alert {
+            key: status.key.as_str(),
+            state: status.state.as_str(),
+            opened_event_id: opened.map(|opened| opened.event_id.as_str()),
+            open_time: opened.map(|opened| timestamp(opened.at)),
+            count: status.count,
+        };
+        tail.push_str(r#","alert":"#);
+        tail.push_str(&serde_json::to_string(&alert).unwrap_or_default());
+    }
+    tail
 }
 
 /// The event as CloudEvents 1.0 in structured mode.
@@ -262,7 +317,12 @@ fn cloud_event(event: &AcceptedEvent) -> Bytes {
         #[serde(skip_serializing_if = "str::is_empty")]
         url: &'e str,
         test: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        alertkey: Option<&'e str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        alertstate: Option<&'e str>,
     }
+    let alert = event.alert_status.get();
     let source: String = url::form_urlencoded::byte_serialize(event.source.as_bytes()).collect();
     let cloud_event = CloudEvent {
         specversion: "1.0",
@@ -279,6 +339,8 @@ fn cloud_event(event: &AcceptedEvent) -> Bytes {
         title: &event.title,
         url: &event.url,
         test: event.test,
+        alertkey: alert.map(|status| status.key.as_str()),
+        alertstate: alert.map(|status| status.state.as_str()),
     };
     with_data(&cloud_event, &event.data, "")
 }
@@ -300,6 +362,7 @@ fn with_data(head: &impl Serialize, data: &str, tail: &str) -> Bytes {
 mod tests {
     use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
     use watchbell_contracts::config::v1 as config;
+    use watchbell_model::alert::{AlertState, AlertStatus, Opened};
     use watchbell_model::convert;
 
     use super::*;
@@ -334,7 +397,7 @@ mod tests {
         let event = fixtures::event("finding.created");
         request(
             &event,
-            destination,
+            &Content::enveloped(&event, destination.envelope()),
             &custom,
             signers.first(),
             &brand,
@@ -485,6 +548,44 @@ mod tests {
         );
         assert_eq!(std::str::from_utf8(&ours).unwrap(), expected);
         assert_eq!(ours.as_ptr(), body(&stored).as_ptr());
+    }
+
+    #[test]
+    fn the_alert_stands_behind_the_data_and_is_left_out_when_there_is_none() {
+        let of = |status: Option<AlertStatus>| AcceptedEvent {
+            alert_status: status.map(Into::into).unwrap_or_default(),
+            ..fixtures::event("finding.created")
+        };
+        let status = AlertStatus {
+            key: "finding_id=\"1\"".parse().unwrap(),
+            state: AlertState::Acknowledged,
+            opened: Some(Opened {
+                event_id: "evt-1".parse().unwrap(),
+                at: fixtures::noon(),
+            }),
+            count: 14,
+        };
+        let ends_with = |body: Bytes, end: &str| assert!(body.ends_with(end.as_bytes()), "{body:?}");
+        ends_with(
+            body(&of(Some(status.clone()))),
+            concat!(
+                r#","test":false,"alert":{"key":"finding_id=\"1\"","state":"ACKNOWLEDGED","#,
+                r#""opened_event_id":"evt-1","open_time":"2026-11-21T12:00:00Z","count":14}}"#,
+            ),
+        );
+        let unknown = AlertStatus {
+            opened: None,
+            count: 0,
+            ..status.clone()
+        };
+        ends_with(
+            body(&of(Some(unknown))),
+            r#","alert":{"key":"finding_id=\"1\"","state":"ACKNOWLEDGED","count":0}}"#,
+        );
+        ends_with(body(&of(None)), r#","test":false}"#);
+        let cloud_event: serde_json::Value = serde_json::from_slice(&cloud_event(&of(Some(status)))).unwrap();
+        assert_eq!(cloud_event["alertkey"], "finding_id=\"1\"");
+        assert_eq!(cloud_event["alertstate"], "ACKNOWLEDGED");
     }
 
     #[test]

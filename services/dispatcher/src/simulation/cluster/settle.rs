@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::Cluster;
 use crate::senders::AttemptResult;
-use crate::simulation::clients::Client;
 use crate::simulation::scheduler::{self, Request, StepResult};
 
 /// Simulated time in which everything comes to rest.
@@ -22,7 +21,12 @@ impl Cluster<'_> {
             if self.replicas.is_empty() {
                 self.start().await?;
             }
-            if self.clients.iter().any(Client::is_idle) {
+            // Who was refused comes again when time has passed: nobody owned the shard.
+            if self
+                .clients
+                .iter()
+                .any(|client| client.is_idle() && !client.refused)
+            {
                 self.submit();
             }
             let open = self.open();
@@ -44,6 +48,9 @@ impl Cluster<'_> {
                 return Err(format!("it does not come to rest: {unrest}"));
             }
             self.wait();
+            for client in &mut self.clients {
+                client.refused = false;
+            }
         }
     }
 

@@ -1,13 +1,20 @@
 //! Broadcast channels, one for each team that has subscribers. A channel is created for the first subscriber and removed
-//! with the last, so that teams without subscribers cost nothing.
+//! with the last, so that teams without subscribers cost nothing. The subscribers of one team are woken a few at a time, so
+//! that thousands of them do not stand before the tasks of other teams.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::broadcast::{self, Receiver, Sender};
+use tokio::sync::Notify;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::{self, Receiver, Sender, WeakSender};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use watchbell_model::ids::TeamId;
+
+/// Subscribers that are woken before other tasks run.
+const AT_ONCE: usize = 32;
 
 /// The channels of all teams.
 #[derive(Debug)]
@@ -17,19 +24,38 @@ pub(super) struct Topics<T> {
     open: Open<T>,
 }
 
-type Open<T> = Arc<Mutex<HashMap<TeamId, Sender<T>>>>;
+type Open<T> = Arc<Mutex<HashMap<TeamId, Topic<T>>>>;
+
+/// One team's channel.
+#[derive(Debug)]
+pub(super) struct Topic<T> {
+    sender: Sender<T>,
+    wakes: Arc<Wakes>,
+    /// Dropped after the last sender, so that who is woken then finds the channel closed.
+    _end: Arc<DropGuard>,
+}
 
 /// Subscription to one team's channel.
 #[derive(Debug)]
 pub(crate) struct Subscription<T> {
     team: TeamId,
     receiver: Option<Receiver<T>>,
+    wakes: Arc<Wakes>,
     open: Open<T>,
+}
+
+/// What wakes subscribers. They never wait for the broadcast channel itself, which wakes all of them at once.
+#[derive(Debug, Default)]
+struct Wakes {
+    /// Something was sent.
+    sent: Notify,
+    /// Each subscriber waits here, in turn.
+    waiting: Notify,
 }
 
 // === impl Topics ===
 
-impl<T: Clone> Topics<T> {
+impl<T: Clone + Send + 'static> Topics<T> {
     pub(super) fn new(backlog: usize) -> Self {
         Self {
             backlog,
@@ -40,25 +66,72 @@ impl<T: Clone> Topics<T> {
     /// Subscribes to a team's channel.
     pub(super) fn subscribe(&self, team: TeamId) -> Subscription<T> {
         let mut open = self.open.lock();
-        let sender = open
-            .entry(team)
-            .or_insert_with(|| broadcast::channel(self.backlog).0);
+        let topic = open.entry(team).or_insert_with(|| Topic::new(self.backlog));
         Subscription {
             team,
-            receiver: Some(sender.subscribe()),
+            receiver: Some(topic.sender.subscribe()),
+            wakes: Arc::clone(&topic.wakes),
             open: Arc::clone(&self.open),
         }
     }
 
     /// The channel of a team, if it has subscribers.
-    pub(super) fn topic(&self, team: TeamId) -> Option<Sender<T>> {
+    pub(super) fn topic(&self, team: TeamId) -> Option<Topic<T>> {
         self.open.lock().get(&team).cloned()
     }
 
-    /// The channels of all teams that have subscribers.
-    pub(super) fn topics_all_teams(&self) -> Vec<Sender<T>> {
-        self.open.lock().values().cloned().collect()
+    /// Closes the channels of the teams for which `ends` is true.
+    pub(super) fn close(&self, ends: impl Fn(TeamId) -> bool) {
+        self.open.lock().retain(|team, _| !ends(*team));
     }
+}
+
+// === impl Topic ===
+
+impl<T: Clone + Send + 'static> Topic<T> {
+    fn new(backlog: usize) -> Self {
+        let (sender, wakes, end) = (
+            broadcast::channel(backlog).0,
+            Arc::<Wakes>::default(),
+            CancellationToken::new(),
+        );
+        tokio::spawn(wake(sender.downgrade(), Arc::clone(&wakes), end.clone()));
+        Self {
+            sender,
+            wakes,
+            _end: Arc::new(end.drop_guard()),
+        }
+    }
+
+    /// Sends to all subscribers; when the last one has just left, to nobody.
+    pub(super) fn send(&self, message: T) {
+        let _ = self.sender.send(message);
+        self.wakes.sent.notify_one();
+    }
+}
+
+impl<T> Clone for Topic<T> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            wakes: Arc::clone(&self.wakes),
+            _end: Arc::clone(&self._end),
+        }
+    }
+}
+
+/// Wakes all subscribers whenever something was sent, a few at a time, and all at once at the end.
+async fn wake<T>(sender: WeakSender<T>, wakes: Arc<Wakes>, end: CancellationToken) {
+    while end.run_until_cancelled(wakes.sent.notified()).await.is_some() {
+        let subscribers = sender.upgrade().map_or(0, |sender| sender.receiver_count());
+        for woken in 1..=subscribers {
+            wakes.waiting.notify_one();
+            if woken % AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    wakes.waiting.notify_waiters();
 }
 
 // === impl Subscription ===
@@ -69,9 +142,19 @@ impl<T: Clone> Subscription<T> {
     /// # Errors
     /// `Lagged` when messages were missed.
     pub(crate) async fn next(&mut self) -> Result<T, RecvError> {
-        match &mut self.receiver {
-            Some(receiver) => receiver.recv().await,
-            None => Err(RecvError::Closed),
+        let Some(receiver) = &mut self.receiver else {
+            return Err(RecvError::Closed);
+        };
+        loop {
+            let mut woken = pin!(self.wakes.waiting.notified());
+            // Registered before the look, so that what is sent in between wakes it.
+            woken.as_mut().enable();
+            match receiver.try_recv() {
+                Ok(message) => return Ok(message),
+                Err(TryRecvError::Empty) => woken.await,
+                Err(TryRecvError::Lagged(missed)) => return Err(RecvError::Lagged(missed)),
+                Err(TryRecvError::Closed) => return Err(RecvError::Closed),
+            }
         }
     }
 }
@@ -83,7 +166,7 @@ impl<T> Drop for Subscription<T> {
         self.receiver = None;
         if open
             .get(&self.team)
-            .is_some_and(|sender| sender.receiver_count() == 0)
+            .is_some_and(|topic| topic.sender.receiver_count() == 0)
         {
             open.remove(&self.team);
         }
@@ -92,14 +175,12 @@ impl<T> Drop for Subscription<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::pin::Pin;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Poll, Wake, Waker};
 
-    use chrono::DateTime;
-    use futures::FutureExt as _;
-
     use super::*;
+    use chrono::DateTime;
 
     #[derive(Default)]
     struct Woken(AtomicBool);
@@ -114,30 +195,56 @@ mod tests {
         TeamId::generate(DateTime::UNIX_EPOCH)
     }
 
-    #[test]
-    fn a_message_wakes_the_subscribers_of_its_team_and_no_others() {
+    /// Polls once.
+    fn poll<F: Future>(future: Pin<&mut F>, woken: &Arc<Woken>) -> Poll<F::Output> {
+        let waker = Waker::from(Arc::clone(woken));
+        future.poll(&mut Context::from_waker(&waker))
+    }
+
+    #[tokio::test]
+    async fn a_message_wakes_the_subscribers_of_its_team_and_no_others() {
         let topics = Topics::new(4);
         let (loud, quiet) = (team(), team());
         let (mut listener, mut other) = (topics.subscribe(loud), topics.subscribe(quiet));
         let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
         let mut waiting = pin!(other.next());
-        assert!(
-            waiting
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
-        topics.topic(loud).unwrap().send(7).unwrap();
-        assert_eq!(listener.next().now_or_never(), Some(Ok(7)));
+        assert!(poll(waiting.as_mut(), &woken).is_pending());
+        topics.topic(loud).unwrap().send(7);
+        assert_eq!(listener.next().await, Ok(7));
         assert!(!woken.0.load(Ordering::SeqCst));
-        topics.topic(quiet).unwrap().send(8).unwrap();
-        assert!(woken.0.load(Ordering::SeqCst));
-        assert_eq!(waiting.poll(&mut Context::from_waker(&waker)), Poll::Ready(Ok(8)));
+        topics.topic(quiet).unwrap().send(8);
+        assert_eq!(waiting.await, Ok(8));
     }
 
-    #[test]
-    fn a_channel_exists_while_it_has_subscribers() {
+    #[tokio::test]
+    async fn subscribers_of_one_team_are_woken_a_few_at_a_time() {
+        let (topics, loud) = (Topics::new(4), team());
+        let mut subscribers: Vec<_> = (0..100).map(|_| topics.subscribe(loud)).collect();
+        let mut waiting: Vec<_> = subscribers
+            .iter_mut()
+            .map(|subscriber| (Box::pin(subscriber.next()), Arc::new(Woken::default())))
+            .collect();
+        for (next, woken) in &mut waiting {
+            assert!(poll(next.as_mut(), woken).is_pending());
+        }
+        topics.topic(loud).unwrap().send(7);
+        let count = |waiting: &[(_, Arc<Woken>)]| {
+            let woken = waiting.iter().filter(|(_, woken)| woken.0.load(Ordering::SeqCst));
+            woken.count()
+        };
+        let mut turns = Vec::new();
+        while turns.last() != Some(&100) {
+            tokio::task::yield_now().await;
+            turns.push(count(&waiting));
+        }
+        assert_eq!(turns, [32, 64, 96, 100]);
+        for (next, woken) in &mut waiting {
+            assert_eq!(poll(next.as_mut(), woken), Poll::Ready(Ok(7)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_exists_while_it_has_subscribers() {
         let topics = Topics::<u8>::new(4);
         let team = team();
         assert!(topics.topic(team).is_none());
@@ -146,6 +253,6 @@ mod tests {
         drop(first);
         assert!(topics.topic(team).is_some());
         drop(second);
-        assert!(topics.topic(team).is_none() && topics.topics_all_teams().is_empty());
+        assert!(topics.topic(team).is_none() && topics.open.lock().is_empty());
     }
 }

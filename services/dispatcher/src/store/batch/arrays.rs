@@ -13,6 +13,12 @@ pub(super) fn rows(batch: &Batch<'_>) -> (String, Vec<Value>) {
     (select(batch), values.collect())
 }
 
+/// Ids as one parameter.
+pub(crate) fn uuids(ids: &[Uuid]) -> Value {
+    let values = ids.iter().map(|id| (*id).into()).collect();
+    Value::Array(ArrayType::Uuid, Some(Box::new(values)))
+}
+
 /// The SELECT of a batch, with one array parameter per column.
 pub(crate) fn select(batch: &Batch<'_>) -> String {
     let mut arrays = Vec::with_capacity(batch.columns.len());

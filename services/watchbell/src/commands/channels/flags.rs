@@ -49,6 +49,8 @@ pub(super) const GROUPS: &[Group] = &[
             ("standard", WebhookEnvelope::Standard as i32, "event, type, timestamp, data, test"),
             ("cloud-events", WebhookEnvelope::CloudEvents as i32, "CloudEvents 1.0, structured mode"),
         ])),
+        Flag::new("preset", "preset", "A body that Watchbell knows: pagerduty, opsgenie, discord, google_chat, mattermost, telegram, splunk_hec, ocsf").value("NAME"),
+        Flag::new("body", "body", "A JSON document to send, with ${…} for CEL expressions over the event, or @FILE").value("JSON").form(Form::Secret),
         Flag::new("ed25519", "sign_ed25519", "Sign with Ed25519 as well (true or false)").value("BOOL"),
     ]).of("webhook"),
     Group::new(&[Flag::new("description", "description", "For your own reference")]),

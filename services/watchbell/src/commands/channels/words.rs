@@ -6,7 +6,8 @@ use watchbell_contracts::config::v1::{
     BeginSlackInstallResponse, Channel, EmailDestination, EventFilter, QuietHours,
     RotateWebhookSecretResponse, WebhookDestination,
 };
-use watchbell_contracts::dispatcher::v1::{Delivery, DeliveryState};
+use watchbell_contracts::dispatcher::v1::render_preview_response::Message as Rendered;
+use watchbell_contracts::dispatcher::v1::{Delivery, DeliveryState, RenderPreviewResponse, RequestHeader};
 
 use crate::commands::filter_flags;
 use crate::commands::resource::{View, secret_once, typed};
@@ -176,6 +177,28 @@ pub(super) fn new_secret(answer: &DynamicMessage, view: &View) -> Result<String,
 }
 
 /// The attempt of a test; an error when it did not get through.
+/// JSON to read, the text of an email with its subject, or a request.
+pub(super) fn preview(answer: &DynamicMessage, view: &View) -> Result<String, String> {
+    let answer: RenderPreviewResponse = answer.transcode_to().unwrap_or_default();
+    let indented = |json: &str| {
+        let value: Option<serde_json::Value> = serde_json::from_str(json).ok();
+        value.map_or_else(|| json.to_owned(), |value| format!("{value:#}"))
+    };
+    Ok(match answer.message {
+        Some(Rendered::SlackJson(json) | Rendered::TeamsJson(json)) => indented(&json) + "\n",
+        Some(Rendered::Email(email)) => format!("Subject: {}\n\n{}\n", email.subject, email.text.trim_end()),
+        Some(Rendered::Webhook(request)) => {
+            let line = |header: &RequestHeader| format!("{}: {}\n", header.name, header.value);
+            let headers: String = request.headers.iter().map(line).collect();
+            let signed = view
+                .style
+                .faint(&format!("signed with {}", request.signing_secret));
+            format!("{headers}\n{}\n\n{signed}\n", request.body)
+        }
+        None => String::new(),
+    })
+}
+
 pub(super) fn test(answer: &DynamicMessage, view: &View) -> Result<String, String> {
     let delivery: Delivery = typed(answer, "delivery").unwrap_or_default();
     let style = view.style;

@@ -4,11 +4,12 @@ use clap::builder::{
     BoolValueParser, PossibleValue, PossibleValuesParser, RangedI64ValueParser, StringValueParser,
     TypedValueParser as _, ValueParser,
 };
-use clap::{Arg, ArgAction, ArgGroup, Command};
+use clap::{Arg, ArgAction, ArgGroup, Args as _, Command};
 use prost_reflect::{FieldDescriptor, Kind as Type, MessageDescriptor, Value};
 
 use super::description::{Flag, Form, Group, Kind, On, Resource, Subject, Verb, Words};
 use super::fields;
+use crate::confirm::Confirmation;
 use crate::input;
 use crate::session::rpc;
 
@@ -33,7 +34,8 @@ pub(super) fn command(resource: &'static Resource, words: &'static Words) -> Com
         Verb::Create => with_fields(command, resource, false, None),
         Verb::Update => with_fields(command.arg(which(resource, words)), resource, true, None),
         Verb::List | Verb::Call(_, _, Subject::Team | Subject::Draft, _) => command,
-        Verb::Show | Verb::Delete | Verb::Call(_, _, Subject::One, _) => command.arg(which(resource, words)),
+        Verb::Delete => Confirmation::augment_args(command.arg(which(resource, words))),
+        Verb::Show | Verb::Call(_, _, Subject::One, _) => command.arg(which(resource, words)),
     };
     let request = words.method(resource).map(|method| method.input()).ok();
     let request = request.as_ref();

@@ -43,6 +43,20 @@ pub(crate) struct Resource {
     pub(crate) names_channels: bool,
     /// What `delete` says; `{}` is the id.
     pub(crate) deleted: &'static str,
+    /// What goes with it when it is deleted.
+    pub(crate) owns: &'static [Owned],
+}
+
+/// What is lost when its owner is deleted.
+pub(crate) struct Owned {
+    /// The service and the RPC that lists it, by the field that names the owner.
+    pub(crate) list: (&'static str, &'static str),
+    /// The full name of the message of its items.
+    pub(crate) message: &'static str,
+    /// One of them, and several.
+    pub(crate) names: [&'static str; 2],
+    /// Narrows the list.
+    pub(crate) narrow: fn(&mut DynamicMessage),
 }
 
 /// How one is named on the command line.
@@ -223,6 +237,7 @@ impl Resource {
         once: None,
         names_channels: false,
         deleted: "deleted {}",
+        owns: &[],
     };
 
     /// The flags of a command for the fields of the resource: those of one kind, or of all.

@@ -2,6 +2,7 @@
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind as Type, ReflectMessage as _, Value};
 use prost_types::{Struct, Timestamp};
+use watchbell_contracts::json::declared;
 use watchbell_model::convert;
 
 use super::description::{Column, Resource, View};
@@ -68,7 +69,7 @@ fn word(value: &Value, kind: &Type) -> String {
         (Value::I32(number), _) => number.to_string(),
         (Value::EnumNumber(0), _) => "-".to_owned(),
         (Value::EnumNumber(number), Type::Enum(names)) => {
-            let Some(value) = names.get_value(*number) else {
+            let Some(value) = declared(names).find(|value| value.number() == *number) else {
                 return number.to_string();
             };
             let prefix = fields::prefix(names);

@@ -46,6 +46,7 @@ impl Rules {
                 team_id: word(claims, &self.names.team_id, "team_id")?,
                 role,
                 manages_integrations: self.allows(claims, role, Permission::ManageIntegrations)?,
+                session: None,
             },
             expires_at,
         })

@@ -6,6 +6,7 @@ use crate::problem::{Reading, from_status};
 use crate::testing::ManualClock;
 use chrono::DateTime;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tonic::Code;
 use tower::ServiceExt;
 use watchbell_model::clock::Clock as _;
@@ -59,6 +60,7 @@ impl MemberVerifier for TwoMembers {
                 team_id: self.0,
                 role: Role::Member,
                 manages_integrations: false,
+                session: None,
             },
             expires_at: Some(ManualClock::shared().now() + chrono::TimeDelta::minutes(1)),
         })
@@ -292,4 +294,47 @@ async fn a_key_over_its_budget_is_told_when_to_come_back() {
     let reading = call(&layer, EMIT, &key).await.unwrap_err();
     assert_eq!(reading.code, Code::ResourceExhausted);
     assert!(reading.retry_after.is_some());
+}
+
+#[tokio::test]
+async fn reads_of_one_team_wait_for_one_another_and_hold_up_no_other_call() {
+    let layer = layer().members(Arc::new(TwoMembers(TeamId::generate(DateTime::UNIX_EPOCH))));
+    let entered = Arc::new(AtomicUsize::new(0));
+    let call_with = |method: &str, token: &str, body: Body| {
+        let entered = Arc::clone(&entered);
+        let never = layer.layer(tower::service_fn(move |_: Request<Body>| {
+            entered.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<Result<Response<Body>, Infallible>>()
+        }));
+        let request = Request::builder()
+            .uri(format!("/watchbell.dispatcher.v1.InboxService/{method}"))
+            .header("authorization", format!("Bearer {token}"));
+        Box::pin(never.oneshot(request.body(body).unwrap()))
+    };
+    let call = |method: &str, token: &str| call_with(method, token, Body::empty());
+    // The runtime of this test has one thread. A read whose body is still to come takes no place.
+    let mut open = Vec::new();
+    let to_come = Body::from_stream(futures::stream::pending::<Result<bytes::Bytes, Infallible>>());
+    let mut unread = call_with("GetUnreadCount", "a.b.d", to_come);
+    assert!(futures::poll!(&mut unread).is_pending());
+    open.push(unread);
+    for (method, token, expected) in [
+        ("GetUnreadCount", "a.b.c", 1),
+        ("GetUnreadCount", "a.b.c", 1),
+        ("ListNotifications", "a.b.d", 1),
+        ("MarkRead", "a.b.c", 2),
+        ("GetUnreadCount", "between-us", 3),
+        ("GetUnreadCount", "between-us", 4),
+    ] {
+        let mut call = call(method, token);
+        assert!(futures::poll!(&mut call).is_pending());
+        assert_eq!(entered.load(Ordering::SeqCst), expected, "{method} by {token}");
+        open.push(call);
+    }
+    // The next one in the queue gets the place of the one that ended.
+    drop(open.remove(1));
+    for call in &mut open {
+        let _ = futures::poll!(call);
+    }
+    assert_eq!(entered.load(Ordering::SeqCst), 5);
 }

@@ -1,15 +1,15 @@
 // The controls of a channel's form, each by its path of the contract.
 
 import { Plus, X } from "lucide-react";
-import { type ReactNode, useId, useState } from "react";
+import type { ReactNode } from "react";
 import { type Channel, SmtpSecurity, WebhookEnvelope } from "../../api/gen/watchbell/config/v1/channel_pb";
-import { CATEGORIES, type KindWord, SEVERITIES, categoryOf, categoryWord, severityOf, severityWord } from "../../api/words";
-import { type FilterValue, type HeaderValue, type Path, type SmtpValue, type Values, patternMatches } from "../../domain/channel";
+import type { KindWord } from "../../api/words";
+import { type HeaderValue, type Path, PRESETS, type SmtpValue, type Values } from "../../domain/channel";
 import { en } from "../../messages/en";
-import { Field, FieldGroup } from "../../parts/field";
+import { FieldGroup } from "../../parts/field";
 import { plain } from "../../parts/format";
-import { useEventTypes } from "../../parts/send-test";
-import { Choice, Toggle } from "../../parts/toggle";
+import { AddressesField, AreaField, NumberField, SelectField, TextField, type TextProps } from "../../parts/inputs";
+import { Toggle } from "../../parts/toggle";
 import { Unconfirmed } from "./unconfirmed";
 
 export interface FormProps {
@@ -37,6 +37,8 @@ export const CONTROLS: readonly string[] = [
   "webhook.filter",
   "webhook.headers",
   "webhook.envelope",
+  "webhook.preset",
+  "webhook.body",
   "webhook.sign_ed25519",
   "email.recipients",
   "email.smtp.host",
@@ -66,28 +68,23 @@ export const CONTROLS: readonly string[] = [
 export function NameFields({ values, set, errors }: FormProps): ReactNode {
   return (
     <>
-      <Field label={en.fields.display_name} error={errors.get("display_name")} path="display_name">
-        {(control) => (
-          <input
-            {...control}
-            className="input"
-            value={values.display_name}
-            placeholder={en.form.namePlaceholder}
-            autoComplete="off"
-            onChange={(event) => set("display_name", event.target.value)}
-          />
-        )}
-      </Field>
-      <Field
+      <TextField
+        label={en.fields.display_name}
+        path="display_name"
+        errors={errors}
+        value={values.display_name}
+        placeholder={en.form.namePlaceholder}
+        onChange={(name) => set("display_name", name)}
+      />
+      <AreaField
         label={`${en.fields.description} (${en.form.optional})`}
         hint={en.form.descriptionHint}
-        error={errors.get("description")}
         path="description"
-      >
-        {(control) => (
-          <textarea {...control} className="input" rows={2} value={values.description} onChange={(event) => set("description", event.target.value)} />
-        )}
-      </Field>
+        errors={errors}
+        rows={2}
+        value={values.description}
+        onChange={(description) => set("description", description)}
+      />
     </>
   );
 }
@@ -129,21 +126,18 @@ interface AddressProps extends FormProps {
 function AddressField({ values, set, errors, channel, path, hint, placeholder, onLeave }: AddressProps): ReactNode {
   const masked = maskedAddress(channel);
   return (
-    <Field label={en.fields[path]} hint={masked ? en.form.kept(plain(masked)) : hint} error={errors.get(path)} path={path}>
-      {(control) => (
-        <input
-          {...control}
-          type="url"
-          className="input mono"
-          value={values[path]}
-          placeholder={masked || placeholder}
-          autoComplete="off"
-          spellCheck={false}
-          onChange={(event) => set(path, event.target.value)}
-          onBlur={onLeave}
-        />
-      )}
-    </Field>
+    <TextField
+      label={en.fields[path]}
+      hint={masked ? en.form.kept(plain(masked)) : hint}
+      path={path}
+      errors={errors}
+      type="url"
+      mono
+      placeholder={masked || placeholder}
+      value={values[path]}
+      onChange={(address) => set(path, address)}
+      onLeave={onLeave}
+    />
   );
 }
 
@@ -154,41 +148,19 @@ function WebhookFields(props: FormProps): ReactNode {
     <>
       <AddressField {...props} path="webhook.url" hint={en.form.urlHint} placeholder="https://siem.example.com/hook" />
       {channel ? null : (
-        <Field
+        <TextField
           label={`${en.fields["webhook.signing_secret"]} (${en.form.optional})`}
           hint={en.form.secretHint}
-          error={errors.get("webhook.signing_secret")}
           path="webhook.signing_secret"
-        >
-          {(control) => (
-            <input
-              {...control}
-              type="password"
-              className="input mono"
-              value={values["webhook.signing_secret"]}
-              autoComplete="new-password"
-              onChange={(event) => set("webhook.signing_secret", event.target.value)}
-            />
-          )}
-        </Field>
+          errors={errors}
+          type="password"
+          mono
+          value={values["webhook.signing_secret"]}
+          onChange={(secret) => set("webhook.signing_secret", secret)}
+        />
       )}
       <HeaderFields headers={values["webhook.headers"]} error={errors.get("webhook.headers")} onChange={(next) => set("webhook.headers", next)} />
-      <Field label={en.fields["webhook.envelope"]} error={errors.get("webhook.envelope")} path="webhook.envelope">
-        {(control) => (
-          <select
-            {...control}
-            className="input"
-            value={values["webhook.envelope"]}
-            onChange={(event) => set("webhook.envelope", Number(event.target.value) as WebhookEnvelope)}
-          >
-            {[WebhookEnvelope.STANDARD, WebhookEnvelope.CLOUD_EVENTS].map((envelope) => (
-              <option key={envelope} value={envelope}>
-                {en.form.envelopes[envelope]}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
+      <BodyFields {...props} />
       <Toggle
         label={en.fields["webhook.sign_ed25519"]}
         hint={en.form.ed25519Hint}
@@ -199,6 +171,50 @@ function WebhookFields(props: FormProps): ReactNode {
         <p className="field-hint">
           {en.form.publicKey}: <span className="mono wrap-anywhere text-ink">{key}</span>
         </p>
+      ) : null}
+    </>
+  );
+}
+
+/** A preset, a body of one's own, or an envelope: one at a time. */
+function BodyFields({ values, set, errors }: FormProps): ReactNode {
+  const preset = values["webhook.preset"];
+  const body = values["webhook.body"];
+  return (
+    <>
+      <SelectField
+        label={en.fields["webhook.preset"]}
+        path="webhook.preset"
+        errors={errors}
+        options={["", ...PRESETS]}
+        word={(one) => en.form.presets[one] ?? one}
+        value={preset}
+        onChange={(one) => {
+          set("webhook.preset", one);
+          if (one !== "") set("webhook.body", "");
+        }}
+      />
+      {preset === "" ? (
+        <AreaField
+          label={`${en.fields["webhook.body"]} (${en.form.optional})`}
+          hint={en.form.bodyHint}
+          path="webhook.body"
+          errors={errors}
+          mono
+          value={body}
+          onChange={(text) => set("webhook.body", text)}
+        />
+      ) : null}
+      {preset === "" && body === "" ? (
+        <SelectField
+          label={en.fields["webhook.envelope"]}
+          path="webhook.envelope"
+          errors={errors}
+          options={[WebhookEnvelope.STANDARD, WebhookEnvelope.CLOUD_EVENTS]}
+          word={(envelope) => en.form.envelopes[envelope] ?? en.unknown(envelope)}
+          value={values["webhook.envelope"]}
+          onChange={(envelope) => set("webhook.envelope", envelope)}
+        />
       ) : null}
     </>
   );
@@ -255,42 +271,31 @@ function HeaderFields({ headers, error, onChange }: HeaderProps): ReactNode {
   );
 }
 
-/** One address a line; commas and semicolons as people paste them. */
-export function addressesOf(text: string): string[] {
-  return text.split(/[\s,;]+/).filter(Boolean);
-}
-
 function EmailFields({ team, values, set, errors, channel, onLeave }: FormProps): ReactNode {
-  const [text, setText] = useState<string | null>(null);
   const smtp = values["email.smtp"];
   const kept = channel?.destination.case === "email" && channel.destination.value.smtp?.hasPassword === true;
   const put = (part: Partial<SmtpValue>) => smtp && set("email.smtp", { ...smtp, ...part });
+  const text = (name: "host" | "username" | "password" | "from_address", label: string, more: Partial<TextProps> = {}) => (
+    <TextField
+      label={label}
+      path={`email.smtp.${name}`}
+      errors={errors}
+      value={smtp?.[name] ?? ""}
+      onChange={(value) => put({ [name]: value })}
+      {...more}
+    />
+  );
   return (
     <>
-      <Field
+      <AddressesField
         label={en.fields["email.recipients"]}
         hint={en.form.recipientsHint}
-        error={errors.get("email.recipients")}
         path="email.recipients"
-      >
-        {(control) => (
-          <textarea
-            {...control}
-            className="input mono"
-            rows={3}
-            spellCheck={false}
-            value={text ?? values["email.recipients"].join("\n")}
-            onChange={(event) => {
-              setText(event.target.value);
-              set("email.recipients", addressesOf(event.target.value));
-            }}
-            onBlur={() => {
-              setText(null);
-              onLeave?.();
-            }}
-          />
-        )}
-      </Field>
+        errors={errors}
+        value={values["email.recipients"]}
+        onChange={(recipients) => set("email.recipients", recipients)}
+        onLeave={onLeave}
+      />
       {channel?.destination.case === "email" ? (
         <Unconfirmed team={team} recipients={channel.destination.value.unconfirmedRecipients} />
       ) : null}
@@ -307,242 +312,22 @@ function EmailFields({ team, values, set, errors, channel, onLeave }: FormProps)
       />
       {smtp ? (
         <div className="grid gap-3 md:grid-cols-2">
-          <Field label={en.form.host} error={errors.get("email.smtp.host") ?? errors.get("email.smtp")} path="email.smtp.host">
-            {(control) => <input {...control} className="input mono" value={smtp.host} onChange={(event) => put({ host: event.target.value })} />}
-          </Field>
-          <Field label={en.form.port} error={errors.get("email.smtp.port")} path="email.smtp.port">
-            {(control) => (
-              <input
-                {...control}
-                className="input"
-                type="number"
-                min={0}
-                max={65535}
-                value={smtp.port}
-                onChange={(event) => put({ port: Math.max(0, Math.trunc(Number(event.target.value) || 0)) })}
-              />
-            )}
-          </Field>
-          <Field label={en.form.username} error={errors.get("email.smtp.username")} path="email.smtp.username">
-            {(control) => (
-              <input {...control} className="input" autoComplete="off" value={smtp.username} onChange={(event) => put({ username: event.target.value })} />
-            )}
-          </Field>
-          <Field
-            label={en.form.password}
-            hint={kept ? en.form.passwordKept : undefined}
-            error={errors.get("email.smtp.password")}
-            path="email.smtp.password"
-          >
-            {(control) => (
-              <input
-                {...control}
-                className="input"
-                type="password"
-                autoComplete="new-password"
-                value={smtp.password}
-                onChange={(event) => put({ password: event.target.value })}
-              />
-            )}
-          </Field>
-          <Field label={en.form.from} error={errors.get("email.smtp.from_address")} path="email.smtp.from_address">
-            {(control) => (
-              <input {...control} className="input" value={smtp.from_address} onChange={(event) => put({ from_address: event.target.value })} />
-            )}
-          </Field>
-          <Field label={en.form.security} error={errors.get("email.smtp.security")} path="email.smtp.security">
-            {(control) => (
-              <select
-                {...control}
-                className="input"
-                value={smtp.security || SmtpSecurity.STARTTLS}
-                onChange={(event) => put({ security: Number(event.target.value) as SmtpSecurity })}
-              >
-                {[SmtpSecurity.STARTTLS, SmtpSecurity.OPTIONAL_STARTTLS, SmtpSecurity.TLS, SmtpSecurity.NONE].map((one) => (
-                  <option key={one} value={one}>
-                    {en.form.securities[one]}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
+          {text("host", en.form.host, { mono: true, error: errors.get("email.smtp") })}
+          <NumberField label={en.form.port} path="email.smtp.port" errors={errors} value={smtp.port} onChange={(port) => put({ port })} />
+          {text("username", en.form.username)}
+          {text("password", en.form.password, { type: "password", hint: kept ? en.form.passwordKept : undefined })}
+          {text("from_address", en.form.from)}
+          <SelectField
+            label={en.form.security}
+            path="email.smtp.security"
+            errors={errors}
+            options={[SmtpSecurity.STARTTLS, SmtpSecurity.OPTIONAL_STARTTLS, SmtpSecurity.TLS, SmtpSecurity.NONE]}
+            word={(one) => en.form.securities[one] ?? en.unknown(one)}
+            value={smtp.security || SmtpSecurity.STARTTLS}
+            onChange={(security) => put({ security })}
+          />
         </div>
       ) : null}
     </>
   );
-}
-
-interface FilterProps {
-  readonly team: string;
-  /** `webhook.filter` or `triggers`. */
-  readonly path: string;
-  readonly filter: FilterValue;
-  readonly errors: ReadonlyMap<string, string>;
-  readonly onChange: (next: FilterValue) => void;
-  readonly onLeave?: (() => void) | undefined;
-}
-
-export function FilterFields({ team, path, filter, errors, onChange, onLeave }: FilterProps): ReactNode {
-  const id = useId();
-  const { data: types = [] } = useEventTypes(team);
-  const [adding, setAdding] = useState("");
-  const [sources, setSources] = useState<string | null>(null);
-  const known = types.map(({ name }) => name);
-  const groups = [...new Set(known.map((name) => `${name.split(".")[0]}.*`))];
-  const put = (part: Partial<FilterValue>) => onChange({ ...filter, ...part });
-  const add = () => {
-    const pattern = adding.trim();
-    if (pattern !== "" && !filter.types.includes(pattern)) put({ types: [...filter.types, pattern] });
-    setAdding("");
-  };
-  return (
-    <div className="grid gap-3">
-      <FieldGroup
-        label={en.form.types}
-        hint={en.form.typesHint}
-        error={errors.get(`${path}.types`) ?? errors.get(path)}
-        path={`${path}.types`}
-      >
-        <ul className="flex flex-wrap gap-1.5">
-          {filter.types.map((pattern) => {
-            const count = known.filter((name) => patternMatches(pattern, name)).length;
-            return (
-              <li key={pattern} className="tag">
-                <span className="mono">{plain(pattern)}</span>
-                {known.length > 0 ? (
-                  <span className={count === 0 ? "text-parked" : "text-muted"}>
-                    {count === 0 ? en.form.matchesNone : pattern === known.find((name) => name === pattern) ? "" : en.form.matches(count)}
-                  </span>
-                ) : null}
-                <button
-                  type="button"
-                  className="grid min-h-6 min-w-6 place-items-center"
-                  aria-label={`${en.form.remove} ${pattern}`}
-                  onClick={() => put({ types: filter.types.filter((other) => other !== pattern) })}
-                >
-                  <X size={12} aria-hidden="true" />
-                </button>
-              </li>
-            );
-          })}
-        </ul>
-        <div className="flex gap-2">
-          <input
-            className="input mono"
-            list={`${id}-types`}
-            aria-label={en.form.addType}
-            placeholder={en.form.addType}
-            value={adding}
-            spellCheck={false}
-            onChange={(event) => setAdding(event.target.value)}
-            onKeyDown={(event) => {
-              if (event.key !== "Enter") return;
-              event.preventDefault();
-              add();
-            }}
-            onBlur={add}
-          />
-          <datalist id={`${id}-types`}>
-            {["*", ...groups, ...known].map((pattern) => (
-              <option key={pattern} value={pattern}>
-                {pattern}
-              </option>
-            ))}
-          </datalist>
-          <button type="button" className="btn" onClick={add}>
-            <Plus aria-hidden="true" />
-            <span className="sr-only">{en.form.addType}</span>
-          </button>
-        </div>
-      </FieldGroup>
-      <FieldGroup label={en.form.severities} hint={en.form.anyOf}>
-        <Choice
-          label={en.form.severities}
-          options={SEVERITIES}
-          chosen={filter.severities.flatMap((one) => severityWord(one) ?? [])}
-          word={(one) => en.severities[one]}
-          onChange={(chosen) => put({ severities: chosen.map(severityOf) })}
-        />
-      </FieldGroup>
-      <FieldGroup label={en.form.categories} hint={en.form.anyOf}>
-        <Choice
-          label={en.form.categories}
-          options={CATEGORIES}
-          chosen={filter.categories.flatMap((one) => categoryWord(one) ?? [])}
-          word={(one) => en.categories[one]}
-          onChange={(chosen) => put({ categories: chosen.map(categoryOf) })}
-        />
-      </FieldGroup>
-      <Field label={en.form.sources} hint={en.form.sourcesHint} error={errors.get(`${path}.sources`)} path={`${path}.sources`}>
-        {(control) => (
-          <input
-            {...control}
-            className="input"
-            value={sources ?? filter.sources.join(", ")}
-            onChange={(event) => {
-              setSources(event.target.value);
-              put({ sources: event.target.value.split(",").map((one) => one.trim()).filter(Boolean) });
-            }}
-            onBlur={() => setSources(null)}
-          />
-        )}
-      </Field>
-      <Field label={en.form.expression} hint={en.form.expressionHint} error={errors.get(`${path}.expression`)} path={`${path}.expression`}>
-        {(control) => (
-          <textarea
-            {...control}
-            className="input mono"
-            rows={2}
-            spellCheck={false}
-            value={filter.expression}
-            onChange={(event) => put({ expression: event.target.value })}
-            onBlur={onLeave}
-          />
-        )}
-      </Field>
-    </div>
-  );
-}
-
-/** What was refused and has no control here, and a way to the first that has. */
-export function ErrorSummary({ errors, rest }: { errors: ReadonlyMap<string, string>; rest: readonly { path: string; text: string }[] }): ReactNode {
-  if (errors.size === 0 && rest.length === 0) return null;
-  return (
-    <div className="card card-warn" role="alert">
-      <b>{en.channel.summary}</b>
-      <ul className="mt-1 grid gap-1">
-        {[...errors].map(([path, text]) => (
-          <li key={path}>
-            <button
-              type="button"
-              className="link text-start"
-              onClick={() => {
-                const field = document.querySelector(`[data-path="${CSS.escape(path)}"]`);
-                field?.scrollIntoView({ block: "center" });
-                field?.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
-              }}
-            >
-              {nameOf(path)}
-            </button>
-            : {text}
-          </li>
-        ))}
-        {rest.map(({ path, text }) => (
-          <li key={`${path} ${text}`}>
-            {path ? <span className="mono">{path}: </span> : null}
-            {text}
-          </li>
-        ))}
-      </ul>
-    </div>
-  );
-}
-
-/** What people call the field of a path. */
-export function nameOf(path: string): string {
-  const names: Record<string, string> = en.fields;
-  const own = Object.keys(names)
-    .filter((known) => path === known || path.startsWith(`${known}.`))
-    .toSorted((a, b) => b.length - a.length)[0];
-  return own === undefined ? path : (names[own] ?? path);
 }

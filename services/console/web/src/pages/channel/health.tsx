@@ -5,7 +5,7 @@ import { type ReactNode, useState } from "react";
 import { useChannelsChanged } from "../../api/channels";
 import { useApp } from "../../api/context";
 import { type Channel, ChannelHealth } from "../../api/gen/watchbell/config/v1/channel_pb";
-import { useMay } from "../../api/team";
+import { useMay } from "../../api/self";
 import { millis, toDuration } from "../../api/times";
 import { stateOf } from "../../api/words";
 import { deliveriesCounted, en } from "../../messages/en";
@@ -26,7 +26,7 @@ interface Props {
 type Asking = "reenable" | "recover" | "rotate" | null;
 
 export function HealthTab({ team, channel, now, onTest }: Props): ReactNode {
-  const may = useMay(team);
+  const may = useMay();
   const [asking, setAsking] = useState<Asking>(null);
   const unhealthy = channel.health === ChannelHealth.UNHEALTHY;
   const denied = may.configure ? undefined : en.denied.configure;

@@ -3,30 +3,37 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ArrowLeft, Ellipsis } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useCallback, useState } from "react";
-import { useChannelNames, useChannelsChanged } from "../../api/channels";
+import { type KeyboardEvent, type ReactNode, useCallback, useRef, useState } from "react";
+import { isOfChannel, useChannelNames, useChannelsChanged } from "../../api/channels";
 import { useApp, useSession } from "../../api/context";
-import { type Placed, place, problemOf } from "../../api/errors";
+import { problemOf } from "../../api/errors";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
-import { useMay, useTeams } from "../../api/team";
+import { useMay } from "../../api/self";
+import { useSilencesInForce } from "../../api/silences";
+import { useZone } from "../../api/team";
 import { type KindWord, kindWord } from "../../api/words";
-import { type Path, type Values, toMessage } from "../../domain/channel";
-import { useHear } from "../../live/context";
+import { type Path, type Values, toMessage, valuesOf } from "../../domain/channel";
+import { covers } from "../../domain/silence";
 import { useLog } from "../../live/log";
+import { useRefetchOn } from "../../live/refetch";
 import { en } from "../../messages/en";
+import { type DraftForm, Meanwhile, useDraft } from "../../parts/draft";
 import { plain } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";
+import { InForce } from "../../parts/in-force";
 import { MenuButton, MenuItem } from "../../parts/menu";
 import { useNarrow, useNow } from "../../parts/now";
 import { SendTest } from "../../parts/send-test";
 import { done } from "../../parts/toast";
 import { Badges, whereTo } from "../channels/page";
+import { COLUMNS } from "../deliveries/columns";
 import { Rows } from "../deliveries/rows";
 import { toFilter } from "../deliveries/search";
 import { useChannelActions } from "./actions";
-import { CONTROLS, ErrorSummary, nameOf } from "./fields";
-import { type ChannelForm, useChannelForm } from "./form-state";
+import { ErrorSummary, NO_ERRORS, nameOf, placed } from "../../parts/errors";
+import { CONTROLS } from "./fields";
 import { HealthTab } from "./health";
+import { PreviewTab } from "./preview";
 import { QuietTab } from "./quiet";
 import { DeleteChannel } from "./remove";
 import { type Tab, TABS } from "./search";
@@ -38,13 +45,14 @@ export function ChannelPage(): ReactNode {
   const { team, channel: id } = useParams({ from: "/t/$team/channels/$channel" });
   const { clients } = useApp();
   const { epoch } = useSession();
-  const { data, error, refetch } = useQuery({
-    queryKey: ["channel", team, epoch, id],
+  const queryKey = ["channel", team, epoch, id];
+  useRefetchOn(queryKey, isOfChannel);
+  const { data, error } = useQuery({
+    queryKey,
     queryFn: async ({ signal }) => (await clients.channels.getChannel({ teamId: team, channelId: id }, { signal })).channel,
     staleTime: 5_000,
     refetchInterval: POLL,
   });
-  useHear({ gap: () => void refetch(), batch: (all) => void (all.some((one) => one.eventType.startsWith("channel.")) && refetch()) });
   if (data) return <ChannelDetail team={team} channel={data} key={data.id} />;
   if (error) {
     return (
@@ -64,38 +72,38 @@ export function ChannelPage(): ReactNode {
   );
 }
 
-const NOTHING: Placed = { fields: new Map(), rest: [] };
-
 function ChannelDetail({ team, channel }: { team: string; channel: Channel }): ReactNode {
   const navigate = useNavigate();
   const { tab = "deliveries" } = useSearch({ from: "/t/$team/channels/$channel" });
   const { clients } = useApp();
   const { epoch } = useSession();
   const cache = useQueryClient();
-  const { data: teams } = useTeams();
-  const zone = teams?.teams.find((one) => one.id === team)?.timeZone || "UTC";
-  const may = useMay(team);
+  const zone = useZone(team);
+  const may = useMay();
   const names = useChannelNames(team);
   const now = useNow(15_000);
+  const silences = useSilencesInForce(team).filter((silence) => covers(silence, channel));
   const kind: KindWord = kindWord(channel.kind) ?? "webhook";
-  const form = useChannelForm(channel);
+  const form = useDraft(channel.etag, () => valuesOf(channel));
   const changed = useChannelsChanged(team);
   const { makeDefault, pause } = useChannelActions(team);
-  const [placed, setPlaced] = useState<Placed>(NOTHING);
+  const [errors, setErrors] = useState(NO_ERRORS);
   const [asking, setAsking] = useState<"test" | "delete" | null>(null);
   const [gone, setGone] = useState(false);
 
+  // The newest request alone says what is wrong: a check that was sent before may be answered after.
+  const newest = useRef(0);
   const request = (validateOnly: boolean) =>
     clients.channels.updateChannel({
       teamId: team,
-      channel: { id: channel.id, etag: form.etag, ...toMessage(form.values, kind) },
+      channel: { id: channel.id, etag: form.version, ...toMessage(form.values, kind) },
       updateMask: { paths: [...form.dirty] },
       validateOnly,
     });
   const save = useMutation({
     mutationFn: () => request(false),
     onSuccess: async ({ channel: saved, warnings }) => {
-      setPlaced(NOTHING);
+      setErrors(NO_ERRORS);
       // What was saved is what is read now, so that nothing is left to be saved.
       cache.setQueryData<Channel>(["channel", team, epoch, channel.id], saved);
       form.discard();
@@ -103,24 +111,22 @@ function ChannelDetail({ team, channel }: { team: string; channel: Channel }): R
       await changed();
     },
     onError: async (error) => {
-      const problem = problemOf(error);
-      if (problem.reason === "STALE_ETAG") {
-        setPlaced({ fields: new Map(), rest: [{ path: "", text: en.channel.stale }] });
+      if (problemOf(error).reason === "STALE_ETAG") {
+        setErrors({ fields: new Map(), rest: [{ path: "", text: en.channel.stale }] });
         await changed();
-        return;
-      }
-      const found = place(problem.violations, "channel", CONTROLS);
-      setPlaced({ fields: found.fields, rest: problem.violations.length === 0 ? [{ path: "", text: problem.text }] : found.rest });
+      } else setErrors(placed(error, "channel", CONTROLS));
     },
   });
   const check = async () => {
     if (form.dirty.length === 0) return;
+    newest.current += 1;
+    const own = newest.current;
     try {
       await request(true);
-      setPlaced(NOTHING);
+      if (own === newest.current) setErrors(NO_ERRORS);
     } catch (error) {
-      const problem = problemOf(error);
-      if (problem.violations.length > 0) setPlaced({ fields: place(problem.violations, "channel", CONTROLS).fields, rest: [] });
+      // What is wrong with no field may pass by itself; saving says it.
+      if (own === newest.current && problemOf(error).violations.length > 0) setErrors({ ...placed(error, "channel", CONTROLS), rest: [] });
     }
   };
   useBlocker({
@@ -130,9 +136,9 @@ function ChannelDetail({ team, channel }: { team: string; channel: Channel }): R
   });
 
   const set = <P extends Path>(path: P, value: Values[P]) => form.set(path, value);
-  const props = { team, kind, channel, values: form.values, set, errors: placed.fields, onLeave: () => void check() };
+  const props = { team, kind, channel, values: form.values, set, errors: errors.fields, onLeave: () => void check() };
   const name = plain(channel.displayName);
-  const tabs = TABS.filter((one) => !(kind === "in-app" && (one === "retries" || one === "storm")));
+  const tabs = TABS.filter((one) => !(kind === "in-app" && (one === "retries" || one === "storm" || one === "preview")));
   return (
     <>
       <header className="page-head">
@@ -161,6 +167,14 @@ function ChannelDetail({ team, channel }: { team: string; channel: Channel }): R
               {en.channels.makeDefault}
             </MenuItem>
           )}
+          {kind === "in-app" ? null : (
+            <MenuItem
+              disabled={!may.configure}
+              onClick={() => void navigate({ to: "/t/$team/silences", params: { team }, search: { new: channel.id } })}
+            >
+              {en.silences.onChannel}
+            </MenuItem>
+          )}
           <MenuItem disabled={!may.configure} onClick={() => pause.mutate(channel)}>
             {channel.paused ? en.channels.resume : en.channels.pause}
           </MenuItem>
@@ -185,18 +199,31 @@ function ChannelDetail({ team, channel }: { team: string; channel: Channel }): R
           </Link>
         ))}
       </nav>
+      {silences.length > 0 ? (
+        <div className="px-[18px] pt-3">
+          <InForce team={team} silences={silences} now={now} />
+        </div>
+      ) : null}
       {tab === "deliveries" ? (
         <ChannelLog team={team} channelId={channel.id} now={now} />
+      ) : tab === "preview" ? (
+        <PreviewTab team={team} channelId={channel.id} now={now} />
       ) : (
-        <fieldset className="page-body min-w-0" disabled={!may.configure && tab !== "health"} title={may.configure ? undefined : en.denied.configure}>
-          <ErrorSummary errors={placed.fields} rest={placed.rest} />
-          {may.configure ? null : <p className="card mb-4 max-w-[720px]">{en.denied.configure}</p>}
-          <Panel tab={tab} props={props} zone={zone} now={now} onTest={() => setAsking("test")} />
-        </fieldset>
+        // Where nothing can be changed nothing has the focus: then the region has it, so that keys can scroll.
+        <div className="page-body" role="region" aria-label={en.channel.tabs[tab]} tabIndex={may.configure ? undefined : 0}>
+          <fieldset className="min-w-0" disabled={!may.configure && tab !== "health"} title={may.configure ? undefined : en.denied.configure}>
+            <ErrorSummary errors={errors.fields} rest={errors.rest} />
+            {may.configure ? null : <p className="card mb-4 max-w-[720px]">{en.denied.configure}</p>}
+            <Panel tab={tab} props={props} zone={zone} now={now} onTest={() => setAsking("test")} />
+          </fieldset>
+        </div>
       )}
-      <SaveBar form={form} busy={save.isPending} onSave={() => save.mutate()} onDiscard={() => {
+      <SaveBar form={form} busy={save.isPending} onSave={() => {
+        newest.current += 1;
+        save.mutate();
+      }} onDiscard={() => {
         form.discard();
-        setPlaced(NOTHING);
+        setErrors(NO_ERRORS);
       }} />
       {asking === "test" ? <SendTest team={team} names={names} channelId={channel.id} onClose={() => setAsking(null)} /> : null}
       {asking === "delete" ? (
@@ -242,7 +269,7 @@ function Panel({ tab, props, zone, now, onTest }: PanelProps): ReactNode {
 }
 
 interface SaveBarProps {
-  readonly form: ChannelForm;
+  readonly form: DraftForm<Values>;
   readonly busy: boolean;
   readonly onSave: () => void;
   readonly onDiscard: () => void;
@@ -254,18 +281,7 @@ function SaveBar({ form, busy, onSave, onDiscard }: SaveBarProps): ReactNode {
     <div className="save-bar" role="region" aria-label={en.channel.unsaved(form.dirty.length)}>
       <div className="grid min-w-0 flex-1 gap-1">
         <b>{en.channel.unsaved(form.dirty.length)}</b>
-        {form.taken.length > 0 ? <span role="status">{en.channel.meanwhile(form.taken.map(nameOf).join(", "))}</span> : null}
-        {form.conflicts.map((path) => (
-          <span key={path} role="alert" className="flex flex-wrap items-center gap-2">
-            {en.channel.conflict(nameOf(path))} {en.channel.theirs} <code className="mono cut max-w-[40ch]">{brief(form.base[path])}</code>
-            <button type="button" className="btn btn-small btn-quiet" onClick={() => form.settle(path, "mine")}>
-              {en.channel.keepMine}
-            </button>
-            <button type="button" className="btn btn-small btn-quiet" onClick={() => form.settle(path, "theirs")}>
-              {en.channel.takeTheirs}
-            </button>
-          </span>
-        ))}
+        <Meanwhile form={form} nameOf={nameOf} />
       </div>
       <button type="button" className="btn btn-quiet" onClick={onDiscard} disabled={busy}>
         {en.channel.discard}
@@ -275,10 +291,6 @@ function SaveBar({ form, busy, onSave, onDiscard }: SaveBarProps): ReactNode {
       </button>
     </div>
   );
-}
-
-function brief(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function ChannelLog({ team, channelId, now }: { team: string; channelId: string; now: number }): ReactNode {
@@ -315,6 +327,7 @@ function ChannelLog({ team, channelId, now }: { team: string; channelId: string;
           log={log}
           names={names}
           narrow={narrow}
+          columns={COLUMNS}
           now={now}
           active={active}
           openId={undefined}

@@ -7,7 +7,8 @@ import { SEVERITIES, severityOf, severityWord } from "../../api/words";
 import type { QuietValue, QuietWindowValue } from "../../domain/channel";
 import { instantOf, isZone, localOf, minutesOf, quietSpans, quietUntil, windowsOf } from "../../domain/quiet";
 import { type Handle, dragged, pieces } from "../../domain/week";
-import { en } from "../../messages/en";
+import { type Waiting, useWaiting } from "../../live/waiting";
+import { deliveriesCounted, en } from "../../messages/en";
 import { Field, FieldGroup } from "../../parts/field";
 import { DAY, HOUR, duration } from "../../parts/format";
 import { Choice, Toggle } from "../../parts/toggle";
@@ -18,7 +19,9 @@ const DAY_MINUTES = 24 * 60;
 const NIGHT: QuietWindowValue = { weekdays: [], start: "22:00", end: "07:00" };
 const AHEAD = 14;
 
-export function QuietTab({ values, set, errors, zone, now }: FormProps & { zone: string; now: number }): ReactNode {
+export function QuietTab({ team, channel, values, set, errors, zone, now }: FormProps & { zone: string; now: number }): ReactNode {
+  const waiting = useWaiting(team, channel ? [channel] : [], "held");
+  const held = channel ? waiting.get(channel.id) : undefined;
   const quiet = values.quiet_hours;
   const put = (part: Partial<QuietValue>) => quiet && set("quiet_hours", { ...quiet, ...part });
   const wanted = quiet?.time_zone || zone;
@@ -72,7 +75,7 @@ export function QuietTab({ values, set, errors, zone, now }: FormProps & { zone:
             />
           </FieldGroup>
           <Toggle label={en.quiet.coalesce} hint={en.quiet.coalesceHint} checked={quiet.coalesce} onChange={(coalesce) => put({ coalesce })} />
-          <Ahead quiet={quiet} zone={drawn} now={now} />
+          <Ahead quiet={quiet} zone={drawn} now={now} held={held} />
         </>
       ) : null}
     </div>
@@ -250,9 +253,17 @@ function Windows({ windows, error, onChange }: WindowsProps & { error: string | 
   );
 }
 
+/** The moments at which what is held goes out, and how much it is. */
+function releases(moments: readonly number[]): readonly { readonly at: number; readonly count: number }[] {
+  const counts = new Map<number, number>();
+  for (const at of moments) counts.set(at, (counts.get(at) ?? 0) + 1);
+  return [...counts].map(([at, count]) => ({ at, count })).toSorted((a, b) => a.at - b.at);
+}
+
 /** The next two weeks by the zone's own days, which are not all of one length. */
-function Ahead({ quiet, zone, now }: DrawnProps): ReactNode {
+function Ahead({ quiet, zone, now, held }: DrawnProps & { readonly held: Waiting | undefined }): ReactNode {
   const windows = windowsOf(quiet.windows);
+  const dots = releases((held?.rows ?? []).flatMap(({ next }) => next ?? []));
   const first = Math.floor(localOf(now, zone) / DAY) * DAY;
   const days = Array.from({ length: AHEAD }, (_, index) => {
     const from = instantOf(first + index * DAY, zone, "first");
@@ -264,6 +275,11 @@ function Ahead({ quiet, zone, now }: DrawnProps): ReactNode {
       <h2 className="field-label mb-2">
         {en.quiet.ahead} · {zone}
       </h2>
+      {dots.map(({ at, count }) => (
+        <p key={at} className="mb-1 text-sm text-held">
+          {en.quiet.heldUntil(`${deliveriesCounted(count)}${held?.more ? "+" : ""}`, inZone(at, zone, SHORT))}
+        </p>
+      ))}
       <ul className="grid gap-[3px]">
         {days.map(({ from, to, spans }) => {
           const hours = spans.reduce((sum, span) => sum + (span.to - span.from), 0);
@@ -280,6 +296,11 @@ function Ahead({ quiet, zone, now }: DrawnProps): ReactNode {
                     style={{ insetInlineStart: share(span.from), width: `${((span.to - span.from) / (to - from)) * 100}%` }}
                   />
                 ))}
+                {dots
+                  .filter(({ at }) => at >= from && at < to)
+                  .map(({ at, count }) => (
+                    <span key={at} className="band-dot band-dot-small" title={deliveriesCounted(count)} style={{ insetInlineStart: share(at) }} />
+                  ))}
                 {now >= from && now < to ? <span className="band-now" style={{ insetInlineStart: share(now) }} /> : null}
               </span>
               <span className={shifted ? "font-semibold text-parked" : "text-muted"} title={shifted ? en.quiet.shift : undefined}>

@@ -4,7 +4,9 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useChannelsChanged } from "../../api/channels";
 import { useApp } from "../../api/context";
+import { LARGEST_PAGE } from "../../api/every-page";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
+import { useRules } from "../../api/rules";
 import { stateOf } from "../../api/words";
 import { takesDefaults } from "../../domain/channel";
 import { deliveriesCounted, en, rulesCounted } from "../../messages/en";
@@ -19,25 +21,17 @@ interface Props {
   readonly onDeleted: () => void;
 }
 
-const MOST = 1_000;
-
 export function DeleteChannel({ team, channel, onClose, onDeleted }: Props): ReactNode {
   const { clients } = useApp();
   const changed = useChannelsChanged(team);
+  const { data: rules } = useRules(team);
+  const naming = rules?.filter(({ action }) => action.case === "send" && action.value.channelIds.includes(channel.id)) ?? [];
   const { data } = useQuery({
     queryKey: ["blast", team, channel.id],
     queryFn: async ({ signal }) => {
       const states = (["pending", "held", "parked"] as const).map(stateOf);
-      const [rules, waiting] = await Promise.all([
-        clients.routing.listRules({ teamId: team, pageSize: MOST }, { signal }),
-        clients.dispatcher.listDeliveries({ teamId: team, channelId: channel.id, states, pageSize: MOST }, { signal }),
-      ]);
-      const naming = rules.rules.filter(({ action }) => action.case === "send" && action.value.channelIds.includes(channel.id));
-      return {
-        rules: naming.map(({ displayName }) => plain(displayName)),
-        waiting: waiting.deliveries.length,
-        more: waiting.nextPageToken !== "",
-      };
+      const waiting = await clients.dispatcher.listDeliveries({ teamId: team, channelId: channel.id, states, pageSize: LARGEST_PAGE }, { signal });
+      return { waiting: waiting.deliveries.length, more: waiting.nextPageToken !== "" };
     },
     staleTime: 0,
   });
@@ -62,12 +56,12 @@ export function DeleteChannel({ team, channel, onClose, onDeleted }: Props): Rea
       verb={en.remove.verb}
       danger
       busy={remove.isPending}
-      disabled={!data}
+      disabled={!data || !rules || naming.length > 0}
       typed={takesDefaults(channel) ? channel.displayName : undefined}
       onConfirm={() => remove.mutate()}
     >
       {data ? null : <p role="status">{en.loading}</p>}
-      {data && data.rules.length > 0 ? <p>{en.remove.rules(rulesCounted(data.rules.length), data.rules.join(", "))}</p> : null}
+      {naming.length > 0 ? <p>{en.remove.rules(rulesCounted(naming.length), naming.map(({ displayName }) => plain(displayName)).join(", "))}</p> : null}
       {data && data.waiting > 0 ? <p>{en.remove.waiting(`${deliveriesCounted(data.waiting)}${data.more ? "+" : ""}`)}</p> : null}
       {takesDefaults(channel) ? <p>{en.remove.isDefault}</p> : null}
       <p>{en.remove.text}</p>

@@ -1,6 +1,6 @@
 // The address of a channel: which of its sides is shown.
 
-export const TABS = ["deliveries", "settings", "filter", "quiet", "storm", "retries", "health"] as const;
+export const TABS = ["deliveries", "settings", "filter", "quiet", "storm", "retries", "health", "preview"] as const;
 export type Tab = (typeof TABS)[number];
 
 export interface ChannelSearch {

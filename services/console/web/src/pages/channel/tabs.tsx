@@ -5,9 +5,11 @@ import type { KindWord } from "../../api/words";
 import { NO_FILTER, USUAL_DELAYS, secondsOf, secondsText } from "../../domain/channel";
 import { en } from "../../messages/en";
 import { Field } from "../../parts/field";
+import { FilterFields } from "../../parts/filter-fields";
 import { duration } from "../../parts/format";
+import { NumberField, SecondsField } from "../../parts/inputs";
 import { Toggle } from "../../parts/toggle";
-import { DestinationFields, FilterFields, type FormProps, NameFields } from "./fields";
+import { DestinationFields, type FormProps, NameFields } from "./fields";
 
 export interface TabProps extends FormProps {
   readonly kind: KindWord;
@@ -58,7 +60,6 @@ export function FilterTab({ team, values, set, errors, kind, channel, onLeave }:
 
 export function StormTab({ values, set, errors, kind }: TabProps): ReactNode {
   const storm = values.storm_control;
-  const [text, setText] = useState<string | null>(null);
   const isChat = kind === "slack" || kind === "teams";
   const shown = storm ?? (isChat ? { max_messages: 20, seconds: 60 } : { max_messages: 0, seconds: 60 });
   return (
@@ -72,38 +73,23 @@ export function StormTab({ values, set, errors, kind }: TabProps): ReactNode {
       />
       {storm ? (
         <div className="grid gap-3 md:grid-cols-2">
-          <Field
+          <NumberField
             label={en.storm.max}
             hint={en.storm.maxHint}
-            error={errors.get("storm_control.max_messages") ?? errors.get("storm_control")}
             path="storm_control.max_messages"
-          >
-            {(control) => (
-              <input
-                {...control}
-                type="number"
-                min={0}
-                className="input"
-                value={storm.max_messages}
-                onChange={(event) => set("storm_control", { ...storm, max_messages: Math.max(0, Math.trunc(Number(event.target.value) || 0)) })}
-              />
-            )}
-          </Field>
-          <Field label={en.storm.window} hint={en.storm.windowHint} error={errors.get("storm_control.window")} path="storm_control.window">
-            {(control) => (
-              <input
-                {...control}
-                className="input"
-                value={text ?? secondsText(storm.seconds)}
-                onChange={(event) => {
-                  setText(event.target.value);
-                  const seconds = secondsOf(event.target.value);
-                  if (seconds !== null) set("storm_control", { ...storm, seconds });
-                }}
-                onBlur={() => setText(null)}
-              />
-            )}
-          </Field>
+            errors={errors}
+            error={errors.get("storm_control")}
+            value={storm.max_messages}
+            onChange={(max_messages) => set("storm_control", { ...storm, max_messages })}
+          />
+          <SecondsField
+            label={en.storm.window}
+            hint={en.storm.windowHint}
+            path="storm_control.window"
+            errors={errors}
+            value={storm.seconds}
+            onChange={(seconds) => set("storm_control", { ...storm, seconds })}
+          />
         </div>
       ) : null}
       <StormDrawing max={shown.max_messages} seconds={shown.seconds} />
@@ -135,7 +121,6 @@ export function RetriesTab({ values, set, errors }: TabProps): ReactNode {
   const delays = values["delivery.retry_delays"];
   const [text, setText] = useState<string | null>(null);
   const [wrong, setWrong] = useState<string | undefined>();
-  const [timeout, setTimeoutText] = useState<string | null>(null);
   const read = (line: string) => {
     setText(line);
     const words = line.split(",").map((word) => word.trim()).filter(Boolean);
@@ -166,56 +151,31 @@ export function RetriesTab({ values, set, errors }: TabProps): ReactNode {
         )}
       </Field>
       <div className="grid gap-3 md:grid-cols-3">
-        <Field label={en.fields["delivery.timeout"]} hint={en.retries.timeout} error={errors.get("delivery.timeout")} path="delivery.timeout">
-          {(control) => (
-            <input
-              {...control}
-              className="input"
-              value={timeout ?? (values["delivery.timeout"] > 0 ? secondsText(values["delivery.timeout"]) : "")}
-              onChange={(event) => {
-                setTimeoutText(event.target.value);
-                const seconds = event.target.value.trim() === "" ? 0 : secondsOf(event.target.value);
-                if (seconds !== null) set("delivery.timeout", seconds);
-              }}
-              onBlur={() => setTimeoutText(null)}
-            />
-          )}
-        </Field>
-        <Field
+        <SecondsField
+          label={en.fields["delivery.timeout"]}
+          hint={en.retries.timeout}
+          path="delivery.timeout"
+          errors={errors}
+          value={values["delivery.timeout"]}
+          onChange={(seconds) => set("delivery.timeout", seconds)}
+        />
+        <NumberField
           label={en.fields["delivery.max_concurrency"]}
           hint={en.retries.concurrency}
-          error={errors.get("delivery.max_concurrency")}
           path="delivery.max_concurrency"
-        >
-          {(control) => (
-            <input
-              {...control}
-              type="number"
-              min={0}
-              className="input"
-              value={values["delivery.max_concurrency"]}
-              onChange={(event) => set("delivery.max_concurrency", Math.max(0, Math.trunc(Number(event.target.value) || 0)))}
-            />
-          )}
-        </Field>
-        <Field
+          errors={errors}
+          value={values["delivery.max_concurrency"]}
+          onChange={(number) => set("delivery.max_concurrency", number)}
+        />
+        <NumberField
           label={en.fields["delivery.max_per_second"]}
           hint={en.retries.perSecond}
-          error={errors.get("delivery.max_per_second")}
           path="delivery.max_per_second"
-        >
-          {(control) => (
-            <input
-              {...control}
-              type="number"
-              min={0}
-              step="any"
-              className="input"
-              value={values["delivery.max_per_second"]}
-              onChange={(event) => set("delivery.max_per_second", Math.max(0, Number(event.target.value) || 0))}
-            />
-          )}
-        </Field>
+          errors={errors}
+          whole={false}
+          value={values["delivery.max_per_second"]}
+          onChange={(number) => set("delivery.max_per_second", number)}
+        />
       </div>
     </div>
   );

@@ -3,7 +3,7 @@
 import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useChannelsChanged } from "../../api/channels";
-import { useApp } from "../../api/context";
+import { useServices } from "../../api/services";
 import type { UnconfirmedRecipient } from "../../api/gen/watchbell/config/v1/channel_pb";
 import { millis } from "../../api/times";
 import { en } from "../../messages/en";
@@ -11,10 +11,10 @@ import { plain, whole } from "../../parts/format";
 import { done, refused } from "../../parts/toast";
 
 export function Unconfirmed({ team, recipients }: { team: string; recipients: readonly UnconfirmedRecipient[] }): ReactNode {
-  const { clients } = useApp();
+  const services = useServices();
   const changed = useChannelsChanged(team);
   const resend = useMutation({
-    mutationFn: (address: string) => clients.preferences.resendRecipientConfirmation({ teamId: team, address }),
+    mutationFn: (address: string) => services.preferences.resendRecipientConfirmation({ teamId: team, address }),
     onSuccess: (_, address) => done(en.unconfirmed.sent(address)),
     onError: (error) => refused(en.unconfirmed.refused, error),
     onSettled: changed,

@@ -7,7 +7,8 @@ import { useChannelNames, useChannels } from "../../api/channels";
 import { type Channel, ChannelHealth } from "../../api/gen/watchbell/config/v1/channel_pb";
 import type { IntegrationStatus } from "../../api/gen/watchbell/config/v1/integration_status_pb";
 import { useStatus } from "../../api/status";
-import { useMay, useTeams } from "../../api/team";
+import { useMay } from "../../api/self";
+import { useZone } from "../../api/team";
 import { millis } from "../../api/times";
 import { KINDS, type KindWord, kindOf, kindWord } from "../../api/words";
 import { takesDefaults } from "../../domain/channel";
@@ -35,12 +36,11 @@ export function ChannelsPage(): ReactNode {
 
 function ChannelList({ team, search }: { team: string; search: ListSearch }): ReactNode {
   const navigate = useNavigate({ from: "/t/$team/channels" });
-  const { data: teams } = useTeams();
-  const zone = teams?.teams.find((one) => one.id === team)?.timeZone || "UTC";
+  const zone = useZone(team);
   const { data: channels, error, refetch } = useChannels(team);
   const names = useChannelNames(team);
   const { data: status } = useStatus(team);
-  const may = useMay(team);
+  const may = useMay();
   const now = useNow(15_000);
   const [testing, setTesting] = useState<string | null>(null);
   const [removing, setRemoving] = useState<Channel | null>(null);
@@ -214,7 +214,7 @@ interface CardProps extends BadgesProps {
 }
 
 function ChannelCard({ team, channel, zone, now, onTest, onDelete }: CardProps): ReactNode {
-  const may = useMay(team);
+  const may = useMay();
   const { makeDefault, pause } = useChannelActions(team);
   const name = plain(channel.displayName);
   const webhook = channel.destination.case === "webhook" ? channel.destination.value : null;

@@ -1,24 +1,22 @@
 // What needs somebody: channels that are unhealthy, that are quiet while something waits, that have folded. Nothing is
 // shown when there is nothing.
 
-import { useMutation, useQueries } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { type ChannelNames, useChannelsChanged } from "../../api/channels";
-import { useApp, useSession } from "../../api/context";
+import { useApp } from "../../api/context";
 import { type Channel, ChannelHealth } from "../../api/gen/watchbell/config/v1/channel_pb";
-import { useMay } from "../../api/team";
-import { stateOf } from "../../api/words";
+import { useMay } from "../../api/self";
 import { quietUntil, windowsOf } from "../../domain/quiet";
-import { useHear } from "../../live/context";
-import { type Row, toRow } from "../../live/row";
+import type { Row } from "../../live/row";
+import { type Waiting, useWaiting } from "../../live/waiting";
 import { deliveriesCounted, en } from "../../messages/en";
 import { Band } from "../../parts/band";
 import { duration, moment, plain, sentence } from "../../parts/format";
 import { done, refused } from "../../parts/toast";
 import type { LogSearch } from "./search";
 
-const MOST = 200;
 /** A fold that is older is no longer news. */
 const RECENT = 60 * 60_000;
 
@@ -30,39 +28,6 @@ interface Props {
   readonly now: number;
   readonly onTest: (channelId: string) => void;
   readonly onSearch: (search: LogSearch) => void;
-}
-
-interface Waiting {
-  readonly rows: readonly Row[];
-  readonly more: boolean;
-}
-
-function useWaiting(team: string, channels: readonly Channel[], state: "held" | "parked"): ReadonlyMap<string, Waiting> {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  const answers = useQueries({
-    queries: channels.map(({ id }) => ({
-      queryKey: ["waiting", team, epoch, id, state],
-      queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Waiting> => {
-        const request = { teamId: team, channelId: id, states: [stateOf(state)], pageSize: MOST };
-        const answer = await clients.dispatcher.listDeliveries(request, { signal });
-        return { rows: answer.deliveries.map(toRow), more: answer.nextPageToken !== "" };
-      },
-      staleTime: 5_000,
-    })),
-  });
-  useHear({
-    gap: () => {},
-    batch: (deliveries) => {
-      channels.forEach(({ id }, index) => {
-        if (deliveries.some((delivery) => toRow(delivery).target.channelId === id)) void answers[index]?.refetch();
-      });
-    },
-  });
-  return new Map(channels.flatMap(({ id }, index) => {
-    const data = answers[index]?.data;
-    return data ? [[id, data] as const] : [];
-  }));
 }
 
 export function Attention({ team, zone, names, recent, now, onTest, onSearch }: Props): ReactNode {
@@ -132,7 +97,7 @@ interface UnhealthyProps {
 
 function Unhealthy({ team, channel, parked, now, onTest }: UnhealthyProps): ReactNode {
   const { clients } = useApp();
-  const may = useMay(team);
+  const may = useMay();
   const changed = useChannelsChanged(team);
   const reenable = useMutation({
     mutationFn: () => clients.channels.reenableChannel({ teamId: team, channelId: channel.id, recoverParked: true }),

@@ -5,20 +5,22 @@ import { ArrowLeft, Ellipsis, X } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import type { ChannelNames } from "../../api/channels";
 import { useApp, useSession } from "../../api/context";
+import { useDeliveriesOf, useEvent } from "../../api/event";
 import { problemOf } from "../../api/errors";
 import type { Attempt } from "../../api/gen/watchbell/dispatcher/v1/attempt_pb";
 import type { Delivery } from "../../api/gen/watchbell/dispatcher/v1/delivery_pb";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
-import { useMay } from "../../api/team";
+import { useMay } from "../../api/self";
 import { millis, span } from "../../api/times";
 import { deliveryCommands } from "../../domain/cli";
 import { indented } from "../../domain/json";
 import { type Part, succeeded, waterfall } from "../../domain/waterfall";
 import { summaryOf, tookOrNext } from "../../domain/wording";
 import { useHear } from "../../live/context";
+import { useRefetchOn } from "../../live/refetch";
 import { type Row, sameTarget, toRow } from "../../live/row";
 import { en } from "../../messages/en";
-import { CopyButton } from "../../parts/copy";
+import { CopyButton, copyText } from "../../parts/copy";
 import { Confirm } from "../../parts/dialog";
 import { clock, countdown, duration, plain, sentence, webAddress } from "../../parts/format";
 import { MenuButton, MenuItem } from "../../parts/menu";
@@ -44,63 +46,28 @@ function useDelivery(team: string, id: string) {
   const { epoch } = useSession();
   const cache = useQueryClient();
   const queryKey = ["delivery", team, epoch, id];
-  const query = useQuery({
+  useHear({
+    gap: () => {},
+    batch: (deliveries) => {
+      const told = deliveries.findLast((delivery) => delivery.id === id);
+      if (told) cache.setQueryData<Delivery>(queryKey, (before) => (before ? merged(before, told) : before));
+    },
+  });
+  // The stream tells only of the attempt that changed it.
+  useRefetchOn(queryKey, (delivery) => delivery.id === id);
+  return useQuery({
     queryKey,
     queryFn: async ({ signal }) => (await clients.dispatcher.getDelivery({ teamId: team, deliveryId: id }, { signal })).delivery,
     staleTime: 5_000,
   });
-  const { refetch } = query;
-  useHear({
-    gap: () => void refetch(),
-    batch: (deliveries) => {
-      const told = deliveries.findLast((delivery) => delivery.id === id);
-      if (!told) return;
-      cache.setQueryData<Delivery>(queryKey, (before) => (before ? merged(before, told) : before));
-      void refetch();
-    },
-  });
-  return query;
 }
 
-/** The stream tells only of the attempt that changed it. */
+/** What was read, with what the stream told. */
 function merged(before: Delivery, told: Delivery): Delivery {
   if (before.attemptCount > told.attemptCount) return before;
   const numbers = new Set(told.attempts.map(({ number }) => number));
   const attempts = [...before.attempts.filter(({ number }) => !numbers.has(number)), ...told.attempts];
   return { ...told, attempts: attempts.toSorted((a, b) => a.number - b.number) };
-}
-
-function useEvent(team: string, eventId: string | undefined) {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  return useQuery({
-    queryKey: ["event", team, epoch, eventId],
-    queryFn: async ({ signal }) => (await clients.dispatcher.getEvent({ teamId: team, eventId: eventId ?? "" }, { signal })).event,
-    enabled: eventId !== undefined,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-}
-
-function useSiblings(team: string, eventId: string | undefined) {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  const query = useQuery({
-    queryKey: ["siblings", team, epoch, eventId],
-    queryFn: async ({ signal }) => {
-      const request = { teamId: team, eventId: eventId ?? "", pageSize: 200 };
-      return (await clients.dispatcher.listDeliveries(request, { signal })).deliveries.map(toRow);
-    },
-    enabled: eventId !== undefined,
-    staleTime: 5_000,
-  });
-  const { refetch } = query;
-  useHear({
-    gap: () => {},
-    batch: (deliveries) => {
-      if (deliveries.some((delivery) => delivery.eventId === eventId)) void refetch();
-    },
-  });
-  return query;
 }
 
 export function Drawer(props: Props): ReactNode {
@@ -149,7 +116,7 @@ export function Drawer(props: Props): ReactNode {
 function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: Props & { delivery: Delivery }): ReactNode {
   const row = toRow(delivery);
   const { data: accepted } = useEvent(team, row.eventId);
-  const { data: siblings = [] } = useSiblings(team, row.eventId);
+  const { data: siblings } = useDeliveriesOf(team, row.eventId);
   const [asked, setAsked] = useState(false);
   const [chosen, setChosen] = useState<number | null>(null);
   const attempt = delivery.attempts.find(({ number }) => number === chosen) ?? delivery.attempts.at(-1);
@@ -157,7 +124,7 @@ function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: 
   const facts = [row.type, event?.source, event?.subject].filter(Boolean).map((text) => plain(text ?? ""));
   const summary = summaryOf(row);
   const link = webAddress(event?.url ?? "");
-  const others = siblings.filter((other) => other.id !== row.id);
+  const others = siblings?.rows.filter((other) => other.id !== row.id) ?? [];
   return (
     <>
       <div className="drawer-body">
@@ -213,7 +180,7 @@ function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: 
         {attempt ? <AttemptDetail attempt={attempt} /> : null}
         <section>
           <h3>{en.drawer.siblings}</h3>
-          {others.length === 0 ? <p className="text-muted">{en.drawer.onlyOne}</p> : null}
+          {siblings && others.length === 0 ? <p className="text-muted">{en.drawer.onlyOne}</p> : null}
           <ul className="siblings">
             {others.map((other) => (
               <li key={other.id}>
@@ -226,6 +193,7 @@ function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: 
               </li>
             ))}
           </ul>
+          {siblings?.more ? <p className="text-muted">{en.drawer.unlisted}</p> : null}
         </section>
         {accepted ? <EventDetail accepted={accepted} link={link} /> : null}
       </div>
@@ -234,9 +202,9 @@ function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: 
   );
 }
 
-/** A sentence as it goes on after "because". */
+/** A sentence as it goes on after "because"; a word of capitals stays one. */
 function clause(sentence: string): string {
-  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
+  return /^.\p{Lu}/u.test(sentence) ? sentence : sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }
 
 function pillText(row: Row, now: number): string {
@@ -391,14 +359,14 @@ interface ActionsProps {
 
 function Actions({ team, row, names, onOpen, onEvent }: ActionsProps): ReactNode {
   const { clients } = useApp();
-  const may = useMay(team);
+  const may = useMay();
   const cache = useQueryClient();
   const [asking, setAsking] = useState<"cancel" | "recover" | null>(null);
   const replay = useMutation({
     mutationFn: () => clients.dispatcher.replay({ teamId: team, deliveryId: row.id }),
     onSuccess: ({ delivery }) => {
       done(en.drawer.replayed, delivery?.id);
-      void cache.invalidateQueries({ queryKey: ["siblings", team] });
+      void cache.invalidateQueries({ queryKey: ["deliveries-of", team] });
       if (delivery) onOpen(delivery.id);
     },
     onError: (error) => refused(en.drawer.replayRefused, error),
@@ -435,7 +403,7 @@ function Actions({ team, row, names, onOpen, onEvent }: ActionsProps): ReactNode
           </button>
         }
       >
-        <MenuItem onClick={() => void navigator.clipboard?.writeText(row.id)}>{en.drawer.copyId}</MenuItem>
+        <MenuItem onClick={() => void copyText(row.id)}>{en.drawer.copyId}</MenuItem>
         {row.target.channelId ? (
           <MenuItem disabled={!may.act} onClick={() => setAsking("recover")}>
             {en.drawer.recover}

@@ -47,7 +47,7 @@ export function NothingHere({ team, search, words, onSearch, onTest }: Props): R
   if (timed) {
     return (
       <div className="empty">
-        <h2>{en.empty.range(search.from ? en.log.between("…", "…") : en.log.ranges[range])}</h2>
+        <h2>{en.empty.range(search.from || search.to ? en.empty.chosen : en.log.ranges[range])}</h2>
         <p>{en.empty.rangeText}</p>
         <p className="flex flex-wrap justify-center gap-2">
           <button type="button" className="btn btn-primary" onClick={() => onSearch({ range: "all" })}>

@@ -5,7 +5,8 @@ import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Check, ChevronDown, Pause, Play, Send } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useCallback, useMemo, useState } from "react";
 import { useChannelNames } from "../../api/channels";
-import { useMay, useTeams } from "../../api/team";
+import { useMay } from "../../api/self";
+import { useZone } from "../../api/team";
 import { BUCKETS, buckets, countStates } from "../../domain/histogram";
 import { useFeedState } from "../../live/context";
 import { useLog, useSummary } from "../../live/log";
@@ -22,6 +23,8 @@ import { done, refused } from "../../parts/toast";
 import { useApp } from "../../api/context";
 import { Attention } from "./attention";
 import { StateChips } from "./chips";
+import { type Column, gridOf, shownColumns } from "./columns";
+import { ColumnsMenu } from "./columns-menu";
 import { Drawer } from "./drawer";
 import { NothingHere } from "./empty";
 import { Groups } from "./groups";
@@ -29,7 +32,7 @@ import { Histogram } from "./histogram";
 import { ReplayAll } from "./replay-all";
 import { Rows } from "./rows";
 import { SearchBox } from "./search-box";
-import { type LogSearch, RANGES, USUAL_RANGE, type View, isNarrowed, listKey, statesOf, toFilter } from "./search";
+import { type LogSearch, RANGES, USUAL_RANGE, type View, hiddenOf, isNarrowed, listKey, statesOf, toFilter } from "./search";
 
 export function DeliveriesPage(): ReactNode {
   const { team: id } = useParams({ from: "/t/$team" });
@@ -47,10 +50,9 @@ type Asking = { readonly what: "test"; readonly channelId: string } | { readonly
 function DeliveryLog({ team, search }: Props): ReactNode {
   const navigate = useNavigate({ from: "/t/$team/deliveries" });
   const { clients } = useApp();
-  const { data: teams } = useTeams();
-  const zone = teams?.teams.find((one) => one.id === team)?.timeZone || "UTC";
+  const zone = useZone(team);
   const names = useChannelNames(team);
-  const may = useMay(team);
+  const may = useMay();
   const narrow = useNarrow();
   const now = useNow(1_000);
   const [paused, setPaused] = useState(false);
@@ -119,6 +121,7 @@ function DeliveryLog({ team, search }: Props): ReactNode {
   };
 
   const chosen = statesOf(search);
+  const columns = shownColumns(hiddenOf(search));
   const channelNames = useMemo(() => names.all.map((one) => ({ id: one.id, name: one.displayName })), [names]);
   const empty = log.length === 0 && !log.isLoading && !log.error;
   const span = spanOf(search, summary?.rows ?? [], now);
@@ -199,6 +202,12 @@ function DeliveryLog({ team, search }: Props): ReactNode {
             >
               {en.log.replayAll}
             </button>
+            {narrow || view !== "log" ? null : (
+              <ColumnsMenu
+                hidden={hiddenOf(search)}
+                onChange={(hidden) => change({ ...search, hide: hidden.join(",") || undefined } as LogSearch, true)}
+              />
+            )}
           </div>
           {log.error && log.length === 0 ? <Broken error={log.error} again={log.again} /> : null}
           {empty ? (
@@ -213,20 +222,19 @@ function DeliveryLog({ team, search }: Props): ReactNode {
           {!empty && view === "log" ? (
             <>
               {narrow ? null : (
-                <div className="row-head" aria-hidden="true">
-                  <span>{en.log.columns.made}</span>
-                  <span>{en.log.columns.state}</span>
-                  <span>{en.log.columns.to}</span>
-                  <span>{en.log.columns.event}</span>
-                  <span>{en.log.columns.why}</span>
-                  <span className="text-end">{en.log.columns.tries}</span>
-                  <span className="text-end">{en.log.columns.took}</span>
+                <div className="row-head" aria-hidden="true" style={{ gridTemplateColumns: gridOf(columns) }}>
+                  {columns.map((column) => (
+                    <span key={column} className={NUMBERS.includes(column) ? "text-end" : undefined}>
+                      {en.log.columns[column]}
+                    </span>
+                  ))}
                 </div>
               )}
               <Rows
                 log={log}
                 names={names}
                 narrow={narrow}
+                columns={columns}
                 now={now}
                 active={active}
                 openId={search.open}
@@ -263,6 +271,9 @@ function DeliveryLog({ team, search }: Props): ReactNode {
     </>
   );
 }
+
+/** Columns that are read from their end. */
+const NUMBERS: readonly Column[] = ["tries", "took"];
 
 const NAMES = ["state", "channel", "kind", "type", "event", "range", "from", "to"] as const;
 

@@ -3,6 +3,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef } from "react";
 import type { ChannelNames } from "../../api/channels";
+import { type Column, gridOf } from "./columns";
 import { tookOrNext, why } from "../../domain/wording";
 import type { Log } from "../../live/log";
 import type { Row } from "../../live/row";
@@ -18,6 +19,7 @@ interface Props {
   readonly log: Log;
   readonly names: ChannelNames;
   readonly narrow: boolean;
+  readonly columns: readonly Column[];
   readonly now: number;
   /** The row that the keyboard is at. */
   readonly active: number;
@@ -31,7 +33,7 @@ interface Props {
 }
 
 export function Rows(props: Props): ReactNode {
-  const { log, names, narrow, now, active, openId, onActive, onOpen, onKey, onTop, scrollTo } = props;
+  const { log, names, narrow, columns, now, active, openId, onActive, onOpen, onKey, onTop, scrollTo } = props;
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
   const size = narrow ? CARD : ROW;
@@ -58,7 +60,7 @@ export function Rows(props: Props): ReactNode {
       tabIndex={0}
       aria-label={en.log.gridLabel}
       aria-rowcount={log.hasMore ? -1 : log.length}
-      aria-colcount={7}
+      aria-colcount={columns.length}
       aria-activedescendant={active >= 0 && log.at(active) ? `${id}-${active}` : undefined}
       onKeyDown={onKey}
       onScroll={(event) => onTop(event.currentTarget.scrollTop < size)}
@@ -66,7 +68,7 @@ export function Rows(props: Props): ReactNode {
       <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
         {items.map((item) => {
           const row = log.at(item.index);
-          const place = { transform: `translateY(${item.start}px)` };
+          const place = { transform: `translateY(${item.start}px)`, ...(narrow ? {} : { gridTemplateColumns: gridOf(columns) }) };
           if (!row) {
             return (
               <div key={item.key} role="row" className={narrow ? "row row-card" : "row"} style={place} aria-busy="true">
@@ -94,7 +96,7 @@ export function Rows(props: Props): ReactNode {
                 onOpen(row);
               }}
             >
-              {narrow ? <Card row={row} names={names} now={now} /> : <Cells row={row} names={names} now={now} />}
+              {narrow ? <Card row={row} names={names} now={now} /> : <Cells row={row} names={names} now={now} columns={columns} />}
             </div>
           );
         })}
@@ -109,38 +111,60 @@ interface CellsProps {
   readonly now: number;
 }
 
-function Cells({ row, names, now }: CellsProps): ReactNode {
-  const reason = plain(why(row.reason));
-  return (
-    <>
-      <span role="gridcell" className="text-muted" title={`${whole(row.made)} · ${utc(row.made)}`}>
-        {made(row.made, now)}
-      </span>
-      <span role="gridcell">
-        <StatePill state={row.state} />
-      </span>
-      <span role="gridcell" className="min-w-0">
-        <TargetName kind={row.kind} target={row.target} names={names} />
-      </span>
-      <span role="gridcell" className="flex min-w-0 items-center gap-[9px]">
-        <SeverityBar severity={row.severity} />
-        <span className="cut" title={plain(row.title)}>
-          <b>{plain(row.title) || en.log.untitled}</b> <span className="mono text-muted">{row.type}</span>
+function Cells({ columns, ...cell }: CellsProps & { readonly columns: readonly Column[] }): ReactNode {
+  return columns.map((column) => <Cell key={column} column={column} {...cell} />);
+}
+
+function Cell({ column, row, names, now }: CellsProps & { readonly column: Column }): ReactNode {
+  switch (column) {
+    case "made":
+      return (
+        <span role="gridcell" className="text-muted" title={`${whole(row.made)} · ${utc(row.made)}`}>
+          {made(row.made, now)}
         </span>
-        {row.test ? <span className="tag">{en.log.test}</span> : null}
-        {row.replayOf ? <span className="tag">{en.log.replay}</span> : null}
-      </span>
-      <span role="gridcell" className="cut text-muted" title={plain(row.reason.sentence)}>
-        {reason}
-      </span>
-      <span role="gridcell" className="text-end">
-        {row.kind === "in-app" ? "–" : row.attempts}
-      </span>
-      <span role="gridcell" className="text-end text-muted" title={plain(row.message)}>
-        {tookOrNext(row, now)}
-      </span>
-    </>
-  );
+      );
+    case "state":
+      return (
+        <span role="gridcell">
+          <StatePill state={row.state} />
+        </span>
+      );
+    case "to":
+      return (
+        <span role="gridcell" className="min-w-0">
+          <TargetName kind={row.kind} target={row.target} names={names} />
+        </span>
+      );
+    case "event":
+      return (
+        <span role="gridcell" className="flex min-w-0 items-center gap-[9px]">
+          <SeverityBar severity={row.severity} />
+          <span className="cut" title={plain(row.title)}>
+            <b>{plain(row.title) || en.log.untitled}</b> <span className="mono text-muted">{row.type}</span>
+          </span>
+          {row.test ? <span className="tag">{en.log.test}</span> : null}
+          {row.replayOf ? <span className="tag">{en.log.replay}</span> : null}
+        </span>
+      );
+    case "why":
+      return (
+        <span role="gridcell" className="cut text-muted" title={plain(row.reason.sentence)}>
+          {plain(why(row.reason))}
+        </span>
+      );
+    case "tries":
+      return (
+        <span role="gridcell" className="text-end">
+          {row.kind === "in-app" ? "–" : row.attempts}
+        </span>
+      );
+    case "took":
+      return (
+        <span role="gridcell" className="text-end text-muted" title={plain(row.message)}>
+          {tookOrNext(row, now)}
+        </span>
+      );
+  }
 }
 
 function Card({ row, names, now }: CellsProps): ReactNode {

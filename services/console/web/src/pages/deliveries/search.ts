@@ -2,6 +2,7 @@
 
 import type { Filter } from "../../live/merge";
 import { DAY, HOUR, MINUTE } from "../../parts/format";
+import { type Column, isHideable } from "./columns";
 import { isKindWord, isStateWord, type StateWord } from "../../api/words";
 
 export type View = "log" | "events";
@@ -20,6 +21,8 @@ export interface LogSearch {
   from?: string;
   to?: string;
   view?: View;
+  /** Columns that are not shown. */
+  hide?: string;
   /** The delivery that is open. */
   open?: string;
 }
@@ -56,9 +59,14 @@ export function readLog(search: Record<string, unknown>): LogSearch {
     from: instant(search.from),
     to: instant(search.to),
     view: search.view === "events" ? "events" : undefined,
+    hide: text((text(search.hide) ?? "").split(",").filter(isHideable).join(",")),
     open: text(search.open),
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}
+
+export function hiddenOf(search: LogSearch): readonly Column[] {
+  return (search.hide ?? "").split(",").filter(isHideable);
 }
 
 export function statesOf(search: LogSearch): readonly StateWord[] {

@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { ChannelNames } from "../../api/channels";
-import { useApp } from "../../api/context";
+import { useServices } from "../../api/services";
 import { problemOf } from "../../api/errors";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { kindWord } from "../../api/words";
@@ -23,12 +23,12 @@ interface Props {
 }
 
 export function ThenNow({ team, row, event: accepted, names, now }: Props): ReactNode {
-  const { clients } = useApp();
+  const services = useServices();
   const { data, error } = useQuery({
     queryKey: ["explain", team, row.eventId],
     queryFn: ({ signal }) => {
       const { event } = accepted;
-      return clients.router.explain(
+      return services.router.explain(
         {
           teamId: team,
           event: {

@@ -1,18 +1,21 @@
 // The rules in the order in which they are asked, each with its own answer about the event on the right.
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ArrowRight, Ellipsis, GripVertical, Plus } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { type ChannelNames, useChannelNames } from "../../api/channels";
-import { useApp, useSession } from "../../api/context";
+import { useSession } from "../../api/context";
+import { useServices } from "../../api/services";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
 import type { Rule } from "../../api/gen/watchbell/config/v1/rule_pb";
 import { Plan } from "../../api/gen/watchbell/config/v1/team_pb";
 import { StepOutcome } from "../../api/gen/watchbell/router/v1/explanation_pb";
 import type { ExplainResponse } from "../../api/gen/watchbell/router/v1/router_service_pb";
-import { useMay, useTeams } from "../../api/team";
-import { categoryWord, kindWord, severityWord } from "../../api/words";
+import { rulesKey, useRules, useRulesChanged } from "../../api/rules";
+import { useMay } from "../../api/self";
+import { useTeam } from "../../api/team";
+import { kindWord } from "../../api/words";
 import { NO_FILTER, takesDefaults } from "../../domain/channel";
 import { type RuleVerdict, ruleVerdict } from "../../domain/verdict";
 import { en } from "../../messages/en";
@@ -27,25 +30,15 @@ import { useNow } from "../../parts/now";
 import { done, refused } from "../../parts/toast";
 import { Playground, playOf, useExplained } from "./playground";
 import { EMPTY_RULE, RuleForm, type RuleValues, valuesOfRule } from "./rule-form";
-import type { PlaySearch } from "./search";
+import { Conditions } from "./conditions";
+import { Mentions } from "./mentions";
+import { type PlaySearch, VIEWS } from "./search";
+import { Triggers } from "./triggers";
 
 export function RoutingPage(): ReactNode {
   const { team } = useParams({ from: "/t/$team" });
   const search = useSearch({ from: "/t/$team/routing" });
   return <Routing team={team} search={search} key={team} />;
-}
-
-const MOST = 1_000;
-
-function useRules(team: string) {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  return useQuery({
-    queryKey: ["rules", team, epoch],
-    queryFn: async ({ signal }) => (await clients.routing.listRules({ teamId: team, pageSize: MOST }, { signal })).rules,
-    staleTime: 5_000,
-    refetchInterval: 30_000,
-  });
 }
 
 type Asking =
@@ -54,27 +47,27 @@ type Asking =
 
 function Routing({ team, search }: { team: string; search: PlaySearch }): ReactNode {
   const navigate = useNavigate({ from: "/t/$team/routing" });
-  const { clients } = useApp();
+  const services = useServices();
   const { epoch } = useSession();
   const cache = useQueryClient();
-  const { data: teams } = useTeams();
   const names = useChannelNames(team);
-  const may = useMay(team);
+  const may = useMay();
+  const view = search.view ?? "rules";
   const now = useNow(15_000);
   const { data: rules, error, refetch } = useRules(team);
   const [play, setPlay] = useState(() => playOf(search));
   const [asking, setAsking] = useState<Asking | null>(null);
   const [dragged, setDragged] = useState<string | null>(null);
   const [spoken, setSpoken] = useState("");
-  const explained = useExplained(team, play, (rules ?? []).map(({ id, etag, position }) => `${id} ${etag} ${position}`).join());
-  const free = teams?.teams.find((one) => one.id === team)?.plan === Plan.FREE;
+  const explained = useExplained(team, play);
+  const free = useTeam(team)?.plan === Plan.FREE;
   const denied = may.configure ? undefined : en.denied.configure;
 
-  const changed = () => cache.invalidateQueries({ queryKey: ["rules", team] });
+  const changed = useRulesChanged(team);
   const move = useMutation({
-    mutationFn: ({ rule, to }: { rule: Rule; to: number }) => clients.routing.moveRule({ teamId: team, ruleId: rule.id, position: to }),
+    mutationFn: ({ rule, to }: { rule: Rule; to: number }) => services.routing.moveRule({ teamId: team, ruleId: rule.id, position: to }),
     onMutate: ({ rule, to }) => {
-      const key = ["rules", team, epoch];
+      const key = rulesKey(team, epoch);
       const before = cache.getQueryData<Rule[]>(key);
       cache.setQueryData<Rule[]>(key, (all) => {
         if (!all) return all;
@@ -85,19 +78,19 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
     },
     onSuccess: (_, { rule, to }) => setSpoken(en.routing.moved(plain(rule.displayName), to, rules?.length ?? 0)),
     onError: (problem, _, context) => {
-      cache.setQueryData(["rules", team, epoch], context?.before);
+      cache.setQueryData(rulesKey(team, epoch), context?.before);
       refused(en.routing.moveRefused, problem);
     },
     onSettled: changed,
   });
   const pause = useMutation({
     mutationFn: (rule: Rule) =>
-      clients.routing.updateRule({ teamId: team, rule: { id: rule.id, etag: rule.etag, paused: !rule.paused }, updateMask: { paths: ["paused"] } }),
+      services.routing.updateRule({ teamId: team, rule: { id: rule.id, etag: rule.etag, paused: !rule.paused }, updateMask: { paths: ["paused"] } }),
     onError: (problem) => refused(en.routing.refused, problem),
     onSettled: changed,
   });
   const remove = useMutation({
-    mutationFn: (rule: Rule) => clients.routing.deleteRule({ teamId: team, ruleId: rule.id, etag: rule.etag }),
+    mutationFn: (rule: Rule) => services.routing.deleteRule({ teamId: team, ruleId: rule.id, etag: rule.etag }),
     onSuccess: (_, rule) => done(en.routing.removed(plain(rule.displayName))),
     onError: (problem) => refused(en.routing.refused, problem),
     onSettled: async () => {
@@ -113,81 +106,104 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
     <>
       <header className="page-head">
         <h1>{en.routing.title}</h1>
-        <span className="ms-auto" />
-        <CopyButton text={window.location.href} label={en.playground.copyLink} />
-        <button
-          type="button"
-          className="btn btn-primary"
-          disabled={!may.configure}
-          title={denied}
-          onClick={() => setAsking({ what: "form", begin: EMPTY_RULE })}
-        >
-          <Plus aria-hidden="true" />
-          {en.routing.add}
-        </button>
-      </header>
-      <div className="routing">
-        <div className="routing-rules">
-          {error && !rules ? <Broken error={error} again={() => void refetch()} /> : null}
-          <section aria-label={en.routing.chat}>
-            <h2>{en.routing.chat}</h2>
-            <p className="mb-2 text-sm text-muted">{en.routing.chatText}</p>
-            <ExpressionFailures team={team} of="rules" />
-            {free ? <p className="card mb-2">{en.routing.resting}</p> : null}
-            {rules?.length === 0 ? <Templates allowed={may.configure} onBegin={(begin) => setAsking({ what: "form", begin })} /> : null}
-            <ol className="grid gap-2">
-              {rules?.map((rule, index) => (
-                <RuleCard
-                  key={rule.id}
-                  rule={rule}
-                  number={index + 1}
-                  names={names}
-                  said={explained.data ? ruleVerdict(explained.data.steps, rule.id) : null}
-                  allowed={may.configure}
-                  isDragged={dragged === rule.id}
-                  onDrag={setDragged}
-                  onDrop={() => {
-                    const moved = rules.find(({ id }) => id === dragged);
-                    if (moved) moveTo(moved, index + 1);
-                    setDragged(null);
-                  }}
-                  onMove={(by) => moveTo(rule, index + 1 + by)}
-                  onEdit={() => setAsking({ what: "form", rule, begin: valuesOfRule(rule) })}
-                  onPause={() => pause.mutate(rule)}
-                  onDelete={() => setAsking({ what: "delete", rule })}
-                />
-              ))}
-            </ol>
-            <Defaults names={names} answer={explained.data} />
-            <p className="sr-only" aria-live="polite">
-              {spoken}
-            </p>
-            {rules && rules.length > 1 ? <p className="field-hint mt-2">{en.routing.hint}</p> : null}
-          </section>
-          <Listeners names={names} answer={explained.data} />
+        <div className="seg" role="group" aria-label={en.log.view}>
+          {VIEWS.map((one) => (
+            <button key={one} type="button" aria-pressed={view === one} onClick={() => void navigate({ search: one === "rules" ? {} : { view: one } })}>
+              {en.routing.views[one]}
+            </button>
+          ))}
         </div>
-        <Playground
-          team={team}
-          names={names}
-          play={play}
-          answer={explained.data}
-          error={explained.error}
-          now={now}
-          onPlay={(next) => {
-            setPlay(next);
-            void navigate({
-              search: {
-                ...(next.type ? { type: next.type } : {}),
-                ...(next.severity ? { severity: next.severity } : {}),
-                ...(next.source ? { source: next.source } : {}),
-              },
-              replace: true,
-            });
-          }}
-        />
-      </div>
+        <span className="ms-auto" />
+        {view === "rules" ? (
+          <>
+            <CopyButton text={window.location.href} label={en.playground.copyLink} className="btn max-md:hidden" />
+            <button
+              type="button"
+              className="btn btn-primary"
+              disabled={!may.configure}
+              title={denied}
+              onClick={() => setAsking({ what: "form", begin: EMPTY_RULE })}
+            >
+              <Plus aria-hidden="true" />
+              {en.routing.add}
+            </button>
+          </>
+        ) : null}
+      </header>
+      {view === "mentions" ? (
+        <div className="page-body">
+          <Mentions team={team} />
+        </div>
+      ) : null}
+      {view === "triggers" ? (
+        <div className="page-body">
+          <Triggers team={team} names={names} />
+        </div>
+      ) : null}
+      {view === "rules" ? (
+        <div className="routing">
+          <div className="routing-rules">
+            {error && !rules ? <Broken error={error} again={() => void refetch()} /> : null}
+            <section aria-label={en.routing.chat}>
+              <h2>{en.routing.chat}</h2>
+              <p className="mb-2 text-sm text-muted">{en.routing.chatText}</p>
+              <ExpressionFailures team={team} of="rules" />
+              {free ? <p className="card mb-2">{en.routing.resting}</p> : null}
+              {rules?.length === 0 ? <Templates allowed={may.configure} onBegin={(begin) => setAsking({ what: "form", begin })} /> : null}
+              <ol className="grid gap-2">
+                {rules?.map((rule, index) => (
+                  <RuleCard
+                    key={rule.id}
+                    rule={rule}
+                    number={index + 1}
+                    names={names}
+                    said={explained.data ? ruleVerdict(explained.data.steps, rule.id) : null}
+                    allowed={may.configure}
+                    isDragged={dragged === rule.id}
+                    onDrag={setDragged}
+                    onDrop={() => {
+                      const moved = rules.find(({ id }) => id === dragged);
+                      if (moved) moveTo(moved, index + 1);
+                      setDragged(null);
+                    }}
+                    onMove={(by) => moveTo(rule, index + 1 + by)}
+                    onEdit={() => setAsking({ what: "form", rule, begin: valuesOfRule(rule) })}
+                    onPause={() => pause.mutate(rule)}
+                    onDelete={() => setAsking({ what: "delete", rule })}
+                  />
+                ))}
+              </ol>
+              <Defaults names={names} answer={explained.data} />
+              <p className="sr-only" aria-live="polite">
+                {spoken}
+              </p>
+              {rules && rules.length > 1 ? <p className="field-hint mt-2">{en.routing.hint}</p> : null}
+            </section>
+            <Listeners names={names} answer={explained.data} />
+          </div>
+          <Playground
+            team={team}
+            names={names}
+            play={play}
+            answer={explained.data}
+            error={explained.error}
+            now={now}
+            onPlay={(next) => {
+              setPlay(next);
+              void navigate({
+                search: {
+                  ...(next.type ? { type: next.type } : {}),
+                  ...(next.severity ? { severity: next.severity } : {}),
+                  ...(next.source ? { source: next.source } : {}),
+                },
+                replace: true,
+              });
+            }}
+          />
+        </div>
+      ) : null}
       {asking?.what === "form" ? (
-        <RuleForm team={team} names={names} rule={asking.rule} begin={asking.begin} onClose={() => setAsking(null)} onSaved={changed} />
+        <RuleForm team={team} names={names} play={play} rule={asking.rule} begin={asking.begin} onClose={() => setAsking(null)} onSaved={changed} />
       ) : null}
       {asking?.what === "delete" ? (
         <Confirm
@@ -268,7 +284,7 @@ function RuleCard(props: CardProps): ReactNode {
           {rule.paused ? <span className="pill s-cancelled">{en.routing.paused}</span> : null}
         </p>
         <p className="mt-1 flex flex-wrap items-center gap-1.5">
-          <Conditions rule={rule} />
+          <Conditions match={rule.match ?? NO_FILTER} />
           <ArrowRight size={13} aria-hidden="true" className="text-muted rtl:rotate-180" />
           <Targets rule={rule} names={names} />
           {rule.continues ? <span className="text-muted">{en.routing.thenOn}</span> : null}
@@ -296,43 +312,6 @@ function RuleCard(props: CardProps): ReactNode {
         </MenuItem>
       </MenuButton>
     </li>
-  );
-}
-
-function Conditions({ rule }: { rule: Rule }): ReactNode {
-  const match = rule.match ?? NO_FILTER;
-  const none = match.types.length + match.severities.length + match.categories.length + match.sources.length === 0 && match.expression === "";
-  return (
-    <>
-      {none ? <span className="tag">{en.routing.everything}</span> : null}
-      {match.types.map((type) => (
-        <span key={type} className="tag mono">
-          {plain(type)}
-        </span>
-      ))}
-      {match.severities.map((severity) => {
-        const word = severityWord(severity);
-        return (
-          <span key={severity} className="tag">
-            {word ? en.severities[word] : en.unknown(severity)}
-          </span>
-        );
-      })}
-      {match.categories.map((category) => {
-        const word = categoryWord(category);
-        return (
-          <span key={category} className="tag">
-            {word ? en.categories[word] : en.unknown(category)}
-          </span>
-        );
-      })}
-      {match.sources.map((source) => (
-        <span key={source} className="tag">
-          {en.routing.from(plain(source))}
-        </span>
-      ))}
-      {match.expression ? <code className="tag mono wrap-anywhere">{plain(match.expression)}</code> : null}
-    </>
   );
 }
 

@@ -1,14 +1,20 @@
 // An event, real or made up, and who would hear of it: the server's own decision, asked a moment after the last key.
 
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { ChevronDown } from "lucide-react";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { ChannelNames } from "../../api/channels";
-import { useApp, useSession } from "../../api/context";
+import { useSession } from "../../api/context";
+import { useMay } from "../../api/self";
+import { useServices } from "../../api/services";
+import { USUAL_TYPE, useEventTypes } from "../../api/event-types";
 import { problemOf } from "../../api/errors";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { StepOutcome } from "../../api/gen/watchbell/router/v1/explanation_pb";
+import type { RuleSchema } from "../../api/gen/watchbell/config/v1/rule_pb";
+import type { EventSchema } from "../../api/gen/watchbell/event/v1/event_pb";
 import type { ExplainResponse } from "../../api/gen/watchbell/router/v1/router_service_pb";
+import { useRules } from "../../api/rules";
 import { timestamp } from "../../api/times";
 import { SEVERITIES, type SeverityWord, kindWord, severityOf, severityWord } from "../../api/words";
 import { indented } from "../../domain/json";
@@ -17,11 +23,12 @@ import { targetOf } from "../../live/row";
 import { en } from "../../messages/en";
 import { Field } from "../../parts/field";
 import { moment, plain } from "../../parts/format";
-import { MenuButton, MenuItem } from "../../parts/menu";
-import { SeverityBar, StatePill } from "../../parts/pill";
-import { useEventTypes } from "../../parts/send-test";
+import { PreviewDialog } from "../../parts/message-preview";
+import { StatePill } from "../../parts/pill";
+import { RealEvents } from "../../parts/real-events";
+import { useSettled } from "../../parts/settled";
 import { TargetName } from "../../parts/target";
-import { type PlaySearch, USUAL_TYPE } from "./search";
+import type { PlaySearch } from "./search";
 
 export interface Play {
   readonly type: string;
@@ -38,17 +45,6 @@ export function playOf(search: PlaySearch): Play {
   return { type: search.type ?? USUAL_TYPE, severity: search.severity ?? null, source: search.source ?? "", data: "", at: "" };
 }
 
-const QUIET = 250;
-
-function useSettled<T>(value: T): T {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), QUIET);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return settled;
-}
-
 export function isObject(text: string): boolean {
   if (text.trim() === "") return true;
   try {
@@ -59,25 +55,34 @@ export function isObject(text: string): boolean {
   }
 }
 
-/** Keyed by the rules' state, so that a change of them is asked about at once. */
-export function useExplained(team: string, play: Play, rules: string) {
-  const { clients } = useApp();
+function eventInit({ type, source, severity, data }: Play): MessageInitShape<typeof EventSchema> {
+  return {
+    type,
+    source,
+    ...(severity ? { severity: severityOf(severity) } : {}),
+    ...(data.trim() === "" ? {} : { payload: { case: "dataJson", value: new TextEncoder().encode(data) } }),
+  };
+}
+
+/** What the server decides; with a draft, as if that rule were saved. Asked anew when a rule changes. */
+export function useExplained(team: string, play: Play, draft?: MessageInitShape<typeof RuleSchema>) {
+  const services = useServices();
   const { epoch } = useSession();
-  const settled = useSettled(play);
+  const { data: rules = [] } = useRules(team);
+  const state = rules.map(({ id, etag, position }) => `${id} ${etag} ${position}`).join();
+  // By its text: a form makes the values anew whenever it is drawn.
+  const asked = useSettled(JSON.stringify([play, draft ?? null]));
+  const [settled, drafted] = JSON.parse(asked) as [Play, MessageInitShape<typeof RuleSchema> | null];
   const at = settled.at === "" ? Number.NaN : new Date(settled.at).getTime();
   return useQuery({
-    queryKey: ["play", team, epoch, settled, rules],
+    queryKey: ["play", team, epoch, asked, state],
     queryFn: ({ signal }) =>
-      clients.router.explain(
+      services.router.explain(
         {
           teamId: team,
-          event: {
-            type: settled.type,
-            source: settled.source,
-            ...(settled.severity ? { severity: severityOf(settled.severity) } : {}),
-            ...(settled.data.trim() === "" ? {} : { payload: { case: "dataJson", value: new TextEncoder().encode(settled.data) } }),
-          },
+          event: eventInit(settled),
           ...(Number.isNaN(at) ? {} : { at: timestamp(at) }),
+          ...(drafted ? { draftRules: [drafted] } : {}),
         },
         { signal },
       ),
@@ -99,6 +104,8 @@ interface Props {
 
 export function Playground({ team, names, play, onPlay, answer, error, now }: Props): ReactNode {
   const { data: types = [] } = useEventTypes(team);
+  const may = useMay();
+  const [previewing, setPreviewing] = useState(false);
   const problem = error ? problemOf(error) : null;
   const said = (path: string) => problem?.violations.filter((one) => one.path.startsWith(path)).map((one) => one.text).join("; ") || undefined;
   const data = isObject(play.data)
@@ -158,6 +165,12 @@ export function Playground({ team, names, play, onPlay, answer, error, now }: Pr
       </Field>
       {problem && problem.violations.length === 0 ? <p className="field-error">{problem.text}</p> : null}
       {answer ? <Answer answer={answer} names={names} now={now} isOld={problem !== null || !isObject(play.data)} /> : null}
+      <p>
+        <button type="button" className="btn" disabled={!may.log || !isObject(play.data)} onClick={() => setPreviewing(true)}>
+          {en.preview.all}
+        </button>
+      </p>
+      {previewing ? <PreviewDialog team={team} names={names} of={{ event: eventInit(play) }} onClose={() => setPreviewing(false)} /> : null}
     </section>
   );
 }
@@ -175,37 +188,6 @@ function fromEvent(accepted: AcceptedEvent, at: string): Play {
     data: indented(accepted.dataJson),
     at,
   };
-}
-
-const LAST = 20;
-
-function RealEvents({ team, now, onEvent }: { team: string; now: number; onEvent: (event: AcceptedEvent) => void }): ReactNode {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  const { data = [] } = useQuery({
-    queryKey: ["last-events", team, epoch],
-    queryFn: async ({ signal }) => (await clients.dispatcher.listEvents({ teamId: team, pageSize: LAST }, { signal })).events,
-    staleTime: 10_000,
-  });
-  return (
-    <MenuButton
-      trigger={
-        <button type="button" className="btn btn-small">
-          {en.playground.real}
-          <ChevronDown aria-hidden="true" />
-        </button>
-      }
-    >
-      {data.length === 0 ? <p className="px-2 py-1 text-muted">{en.playground.none}</p> : null}
-      {data.map((accepted) => (
-        <MenuItem key={accepted.event?.id} onClick={() => onEvent(accepted)}>
-          <SeverityBar severity={accepted.event ? severityWord(accepted.event.severity) : null} small />
-          <span className="cut">{plain(accepted.event?.title ?? "")}</span>
-          <span className="mono ms-auto text-muted">{moment(Number(accepted.acceptTime?.seconds ?? 0n) * 1_000, now)}</span>
-        </MenuItem>
-      ))}
-    </MenuButton>
-  );
 }
 
 function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names: ChannelNames; now: number; isOld: boolean }): ReactNode {
@@ -228,7 +210,8 @@ function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names:
       <p role="status" className="border-b border-line pb-2">
         <b>{routes.length === 0 ? en.playground.nobody : en.playground.get(routes.length)}</b>{" "}
         <span className="text-muted">
-          {en.playground.split(parts)} · {en.thenNow.revision(String(answer.revision))}
+          {parts.length > 0 ? `${en.playground.split(parts)} · ` : ""}
+          {en.thenNow.revision(String(answer.revision))}
           {isOld ? ` · ${en.playground.stale}` : ""}
         </span>
       </p>

@@ -2,17 +2,21 @@
 
 import { type SeverityWord, SEVERITIES } from "../../api/words";
 
+export const VIEWS = ["rules", "mentions", "triggers"] as const;
+export type RoutingView = (typeof VIEWS)[number];
+
 export interface PlaySearch {
+  view?: RoutingView;
   type?: string;
   severity?: SeverityWord;
   source?: string;
 }
 
-export const USUAL_TYPE = "finding.created";
 
 export function readPlay(search: Record<string, unknown>): PlaySearch {
   const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
   const severity = SEVERITIES.find((known) => known === search.severity);
-  const found: PlaySearch = { type: text(search.type), severity, source: text(search.source) } as PlaySearch;
+  const view = VIEWS.find((known) => known === search.view && known !== "rules");
+  const found: PlaySearch = { view, type: text(search.type), severity, source: text(search.source) } as PlaySearch;
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }

@@ -12,6 +12,7 @@ async fn a_token_of_either_algorithm_makes_its_bearer_the_member_that_it_names()
             team_id: TEAM.parse().unwrap(),
             role: Role::Member,
             manages_integrations: false,
+            session: None,
         };
         assert_eq!(grant.principal, expected);
         let end = DateTime::UNIX_EPOCH + TimeDelta::seconds(NOW + 300 + 60);

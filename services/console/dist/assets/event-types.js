@@ -1,0 +1,1 @@
+import{q as e,r as t}from"./context.js";import{t as n}from"./services.js";import{n as r,t as i}from"./every-page.js";var a=`finding.created`;function o(a){let o=n(),{epoch:s}=t();return e({queryKey:[`event-types`,a,s],queryFn:({signal:e})=>r(t=>o.catalog.listEventTypes({teamId:a,pageSize:i,pageToken:t},{signal:e}),({eventTypes:e})=>e),staleTime:6e4})}export{o as n,a as t};

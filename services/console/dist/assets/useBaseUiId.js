@@ -1,0 +1,1 @@
+import{T as e}from"./FloatingPortal.js";function t(t){return e(t,`base-ui`)}export{t};

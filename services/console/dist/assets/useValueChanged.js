@@ -1,0 +1,1 @@
+import{n as e}from"./rolldown-runtime.js";import{An as t,Pn as n,Wn as r}from"./FloatingPortal.js";var i=e(r(),1);function a(e,r){let a=i.useRef(e),o=t(r);n(()=>{a.current!==e&&o(a.current),a.current=e},[e,o])}export{a as t};

@@ -1,0 +1,106 @@
+// What needs somebody, how each kind of channel fares, the last hour, and what happens right now.
+
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { type ReactNode, useCallback, useMemo, useState } from "react";
+import { useChannelNames } from "../../api/channels";
+import { useSilencesInForce } from "../../api/silences";
+import { useZone } from "../../api/team";
+import { STATES, type StateWord } from "../../api/words";
+import { BUCKETS, buckets, countStates } from "../../domain/histogram";
+import { useSummary } from "../../live/log";
+import { en } from "../../messages/en";
+import { HOUR, count } from "../../parts/format";
+import { StateIcon } from "../../parts/icons";
+import { InForce } from "../../parts/in-force";
+import { useNow } from "../../parts/now";
+import { SendTest } from "../../parts/send-test";
+import { Attention } from "../deliveries/attention";
+import { Histogram } from "../deliveries/histogram";
+import { toFilter } from "../deliveries/search";
+import { Kinds } from "./kinds";
+import { Tail } from "./tail";
+import { Todo } from "./todo";
+
+export function OverviewPage(): ReactNode {
+  const { team } = useParams({ from: "/t/$team" });
+  const navigate = useNavigate();
+  const zone = useZone(team);
+  const names = useChannelNames(team);
+  const now = useNow(1_000);
+  const silences = useSilencesInForce(team);
+  const [testing, setTesting] = useState<string | null>(null);
+  const filterAt = useCallback((at: number) => toFilter({ range: "1h" }, at), []);
+  const summary = useSummary(team, "overview", filterAt);
+  const rows = summary?.rows ?? [];
+  const counts = useMemo(() => (summary ? countStates(summary.rows) : null), [summary]);
+  const from = now - HOUR;
+  return (
+    <>
+      <header className="page-head">
+        <h1>{en.overview.title}</h1>
+      </header>
+      <div className="page-body overview">
+        <Todo team={team} names={names} />
+        <InForce team={team} silences={silences} now={now} />
+        <Attention
+          team={team}
+          zone={zone}
+          names={names}
+          recent={rows}
+          now={now}
+          onTest={setTesting}
+          onSearch={(search) => void navigate({ to: "/t/$team/deliveries", params: { team }, search })}
+        />
+        <Kinds team={team} now={now} />
+        <section className="card" aria-label={en.overview.hour}>
+          <div className="flex flex-wrap items-center gap-2">
+            <h2>{en.overview.hour}</h2>
+            <Link className="link ms-auto" to="/t/$team/deliveries" params={{ team }}>
+              {en.overview.all}
+            </Link>
+          </div>
+          {counts ? <Counts team={team} counts={counts} isPartial={summary?.isPartial ?? false} /> : null}
+          {rows.length > 0 ? (
+            <Histogram
+              buckets={buckets(rows, from, now, BUCKETS)}
+              from={from}
+              to={now}
+              isPartial={summary?.isPartial ?? false}
+              onBrush={(begin, end) =>
+                void navigate({
+                  to: "/t/$team/deliveries",
+                  params: { team },
+                  search: { from: new Date(begin).toISOString(), to: new Date(end).toISOString() },
+                })
+              }
+            />
+          ) : null}
+        </section>
+        <Tail team={team} names={names} now={now} />
+      </div>
+      {testing === null ? null : <SendTest team={team} names={names} channelId={testing} onClose={() => setTesting(null)} />}
+    </>
+  );
+}
+
+interface CountsProps {
+  readonly team: string;
+  readonly counts: Readonly<Record<StateWord, number>>;
+  readonly isPartial: boolean;
+}
+
+function Counts({ team, counts, isPartial }: CountsProps): ReactNode {
+  const shown = STATES.filter((state) => counts[state] > 0);
+  if (shown.length === 0) return <p className="text-muted">{en.overview.quiet}</p>;
+  return (
+    <p className="flex flex-wrap gap-1.5 py-2">
+      {shown.map((state) => (
+        <Link key={state} className={`pill s-${state}`} to="/t/$team/deliveries" params={{ team }} search={{ state }}>
+          <StateIcon state={state} />
+          {en.states[state]} <b>{count(counts[state])}</b>
+        </Link>
+      ))}
+      {isPartial ? <span className="text-sm text-muted">{en.log.partial}</span> : null}
+    </p>
+  );
+}

@@ -1,0 +1,343 @@
+//! The life of an alert, as plain data: what an event makes of it, and whether that is news. Order is by when events
+//! occurred, so that the same events leave the same state whenever they come: an alert is open exactly when its newest
+//! trigger is newer than its newest end.
+
+#[cfg(test)]
+mod properties;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::{AlertAction, AlertKey, AlertState, AlertStatus, Opened};
+use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_model::route::{Route, Target};
+use watchbell_model::vocabulary::{ChannelKind, Severity};
+
+/// Types of updates that are remembered; the first event of each is news. More are repeats.
+const MAX_UPDATE_TYPES: usize = 32;
+
+/// An alert.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Alert {
+    pub(crate) team_id: TeamId,
+    pub(crate) key: AlertKey,
+    pub(crate) state: AlertState,
+    /// The worst since it began.
+    pub(crate) severity: Severity,
+    /// Type, title and so on of the event with which it began.
+    pub(crate) event_type: Arc<str>,
+    pub(crate) title: String,
+    pub(crate) url: String,
+    pub(crate) source: String,
+    pub(crate) subject: String,
+    /// How its present or last life began; absent when only its end is known.
+    pub(crate) opened: Option<Opened>,
+    /// Events of that life, its end not counted.
+    pub(crate) count: i64,
+    /// When the newest event that told of it occurred.
+    pub(crate) last_occurred_at: DateTime<Utc>,
+    pub(crate) last_triggered_at: Option<DateTime<Utc>>,
+    /// When its newest end occurred, also that of a former life.
+    pub(crate) resolved_at: Option<DateTime<Utc>>,
+    /// Types of updates since it began.
+    pub(crate) update_types: Vec<String>,
+    /// Who was told that it began.
+    pub(crate) told: Vec<Told>,
+    /// When it changed last, by the clock of the Dispatcher.
+    pub(crate) changed_at: DateTime<Utc>,
+    pub(crate) acknowledged: Option<Handled>,
+    /// With when it ends.
+    pub(crate) snoozed: Option<Handled>,
+    /// Who has resolved it by hand.
+    pub(crate) resolved_by: Option<String>,
+}
+
+/// Who has done something about an alert, and a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Handled {
+    pub(crate) by: String,
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// What somebody does about an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Act {
+    Acknowledge { by: String },
+    Snooze { by: String, until: DateTime<Utc> },
+    Resolve { by: String },
+}
+
+/// A target that was told that an alert began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    #[serde(rename = "k")]
+    pub(crate) kind: ChannelKind,
+    #[serde(rename = "t")]
+    pub(crate) target: Target,
+    /// The delivery that told it.
+    #[serde(rename = "d")]
+    pub(crate) delivery: Uuid,
+}
+
+/// Where a target is: the same for a member's mailbox, whichever way leads there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum TargetKey {
+    Channel(ChannelId),
+    Mailbox(String),
+    Inbox,
+}
+
+/// What an event is to those who know of its alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The alert begins.
+    Begins,
+    /// It gets worse, or changes in a new way.
+    Changes,
+    /// Nothing new.
+    Repeats,
+    /// The alert ends.
+    Ends,
+    /// Somebody does something about it.
+    Handled,
+    /// It does not concern the present life of the alert.
+    Unrelated,
+}
+
+// === impl Alert ===
+
+impl Alert {
+    /// Applies an event. `None` when there still is no alert.
+    pub(crate) fn apply(
+        before: Option<Self>,
+        event: &AcceptedEvent,
+        key: &AlertKey,
+        action: AlertAction,
+    ) -> (Option<Self>, News) {
+        let at = event.occurred_at;
+        let is_late = |alert: &Self| alert.resolved_at.is_some_and(|ended| at <= ended);
+        match (action, before) {
+            (AlertAction::Trigger, None) => (Some(Self::begun(event, key, None)), News::Begins),
+            (AlertAction::Trigger | AlertAction::Update, Some(alert))
+                if is_late(&alert) && alert.is_open() =>
+            {
+                // Of a former life: it is not counted, and whoever hears of it hears of the end, too.
+                let news = match event.severity > alert.severity {
+                    true => News::Changes,
+                    false => News::Repeats,
+                };
+                (Some(alert), news)
+            }
+            (_, Some(alert)) if is_late(&alert) => (Some(alert), News::Unrelated),
+            (AlertAction::Trigger, Some(alert)) if !alert.is_open() => {
+                (Some(Self::begun(event, key, alert.resolved_at)), News::Begins)
+            }
+            (AlertAction::Trigger, Some(mut alert)) => {
+                alert.last_triggered_at = alert.last_triggered_at.max(Some(at));
+                if alert.opened.as_ref().is_none_or(|opened| at < opened.at) {
+                    alert.opened = Some(Opened {
+                        event_id: event.id.clone(),
+                        at,
+                    });
+                }
+                let awakes = alert.awakes(event.accepted_at);
+                let news = alert.count(event, awakes);
+                (Some(alert), news)
+            }
+            (AlertAction::Update, Some(mut alert)) if alert.is_open() => {
+                let awakes = alert.awakes(event.accepted_at);
+                let is_new = alert.notes_update(&event.event_type) || awakes;
+                let news = alert.count(event, is_new);
+                (Some(alert), news)
+            }
+            (AlertAction::Update, other) => (other, News::Unrelated),
+            (AlertAction::Resolve, before) => {
+                let was_open = before.as_ref().is_some_and(Self::is_open);
+                let mut alert = before.unwrap_or_else(|| Self::unknown(event, key));
+                alert.resolved_at = Some(at);
+                alert.resolved_by = None;
+                alert.changed_at = event.accepted_at;
+                // What was triggered later goes on.
+                let ends = alert.last_triggered_at.is_none_or(|triggered| triggered <= at);
+                if ends {
+                    alert.state = AlertState::Resolved;
+                }
+                (
+                    Some(alert),
+                    if was_open && ends {
+                        News::Ends
+                    } else {
+                        News::Unrelated
+                    },
+                )
+            }
+        }
+    }
+
+    /// Applies what somebody does. Nothing when the alert has ended, or was handled alike.
+    pub(crate) fn act(before: Option<Self>, act: &Act, now: DateTime<Utc>) -> (Option<Self>, News) {
+        let mut alert = match before {
+            Some(alert) if alert.is_open() => alert,
+            other => return (other, News::Unrelated),
+        };
+        let news = match act {
+            Act::Acknowledge { .. } if alert.state == AlertState::Acknowledged => News::Unrelated,
+            Act::Acknowledge { by } => {
+                alert.state = AlertState::Acknowledged;
+                alert.acknowledged = Some(Handled {
+                    by: by.clone(),
+                    at: now,
+                });
+                News::Handled
+            }
+            Act::Snooze { by, until } => {
+                alert.state = AlertState::Snoozed;
+                alert.snoozed = Some(Handled {
+                    by: by.clone(),
+                    at: *until,
+                });
+                News::Handled
+            }
+            Act::Resolve { by } => {
+                alert.state = AlertState::Resolved;
+                alert.resolved_by = Some(by.clone());
+                // A trigger may be ahead of this clock.
+                alert.resolved_at = Some(now).max(alert.last_triggered_at);
+                News::Ends
+            }
+        };
+        alert.changed_at = now;
+        (Some(alert), news)
+    }
+
+    /// Where it stands at an instant: a snooze ends by itself.
+    pub(crate) fn state_at(&self, now: DateTime<Utc>) -> AlertState {
+        match (self.state, &self.snoozed) {
+            (AlertState::Snoozed, Some(snoozed)) if snoozed.at <= now => AlertState::Open,
+            (state, _) => state,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state != AlertState::Resolved
+    }
+
+    /// Whether somebody has taken care of it.
+    pub(crate) fn is_handled(&self) -> bool {
+        matches!(self.state, AlertState::Acknowledged | AlertState::Snoozed)
+    }
+
+    /// As events and messages show it.
+    pub(crate) fn status(&self) -> AlertStatus {
+        AlertStatus {
+            key: self.key.clone(),
+            state: self.state,
+            opened: self.opened.clone(),
+            count: self.count,
+        }
+    }
+
+    fn begun(event: &AcceptedEvent, key: &AlertKey, resolved_at: Option<DateTime<Utc>>) -> Self {
+        Self {
+            state: AlertState::Open,
+            opened: Some(Opened {
+                event_id: event.id.clone(),
+                at: event.occurred_at,
+            }),
+            count: 1,
+            last_triggered_at: Some(event.occurred_at),
+            resolved_at,
+            ..Self::unknown(event, key)
+        }
+    }
+
+    /// One of which only the end is known.
+    fn unknown(event: &AcceptedEvent, key: &AlertKey) -> Self {
+        Self {
+            team_id: event.team_id,
+            key: key.clone(),
+            state: AlertState::Resolved,
+            severity: event.severity,
+            event_type: Arc::clone(&event.event_type),
+            title: event.title.clone(),
+            url: event.url.clone(),
+            source: event.source.clone(),
+            subject: event.subject.clone(),
+            opened: None,
+            count: 0,
+            last_occurred_at: event.occurred_at,
+            last_triggered_at: None,
+            resolved_at: None,
+            update_types: Vec::new(),
+            told: Vec::new(),
+            changed_at: event.accepted_at,
+            acknowledged: None,
+            snoozed: None,
+            resolved_by: None,
+        }
+    }
+
+    /// Ends a snooze whose time has come; whether it did.
+    fn awakes(&mut self, now: DateTime<Utc>) -> bool {
+        let awakes = self.state != self.state_at(now);
+        if awakes {
+            self.state = AlertState::Open;
+            self.snoozed = None;
+        }
+        awakes
+    }
+
+    /// Counts an event of an open alert.
+    fn count(&mut self, event: &AcceptedEvent, is_new: bool) -> News {
+        self.count += 1;
+        self.last_occurred_at = self.last_occurred_at.max(event.occurred_at);
+        self.changed_at = event.accepted_at;
+        let is_worse = event.severity > self.severity;
+        self.severity = self.severity.max(event.severity);
+        match is_new || is_worse {
+            true => News::Changes,
+            false => News::Repeats,
+        }
+    }
+
+    /// Notes an update; whether it is the first of its type.
+    fn notes_update(&mut self, event_type: &str) -> bool {
+        let is_new = self.update_types.len() < MAX_UPDATE_TYPES
+            && !self.update_types.iter().any(|known| known == event_type);
+        if is_new {
+            self.update_types.push(event_type.to_owned());
+        }
+        is_new
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    pub(crate) fn new(route: &Route, delivery: DeliveryId) -> Self {
+        Self {
+            kind: route.kind,
+            target: route.target.clone(),
+            delivery: delivery.as_uuid(),
+        }
+    }
+}
+
+// === impl TargetKey ===
+
+impl TargetKey {
+    /// Where a target is; `None` when that is known only when it is sent.
+    pub(crate) fn of(target: &Target) -> Option<Self> {
+        Some(match target {
+            Target::Channel(id) => Self::Channel(*id),
+            Target::Person { address, .. } | Target::Address { address, .. } => {
+                Self::Mailbox(address.to_ascii_lowercase())
+            }
+            Target::Inbox => Self::Inbox,
+            Target::Receipts => return None,
+        })
+    }
+}

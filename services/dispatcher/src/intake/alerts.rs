@@ -1,0 +1,288 @@
+//! What new events do to their alerts, in the transaction that accepts them, and what that means for their deliveries: a
+//! repeat is only counted where the alert was told of, and the end goes to everyone who was told of the beginning.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+use watchbell_model::ChannelKind;
+use watchbell_model::alert::{AlertKey, AlertStatus, EventAlert};
+use watchbell_model::ids::{DeliveryId, TeamId};
+use watchbell_model::route::{FOLLOWS_ALERT, Reason, Route, Target};
+
+use crate::alert::{Alert, News, TargetKey, Told};
+use crate::job::{Planned, State, Submission};
+use crate::senders::alert::{open_for, seen};
+use crate::state::Core;
+use crate::store::{TellingDelivery, WriteTransaction};
+
+/// Said of a beginning that is not sent.
+const SUPERSEDED: &str = "opened and resolved before it was sent: its end tells both";
+/// Why an end is sent.
+const FOLLOWS: &str = "Its beginning was sent here, so its end is, too.";
+/// Why what somebody does is sent.
+const FOLLOWS_ACT: &str = "The alert was sent here, so it is told what somebody does about it.";
+
+/// What a batch does to alerts.
+#[derive(Debug, Default)]
+pub(super) struct AlertChanges {
+    /// By submission.
+    of: HashMap<usize, AlertChange>,
+    /// The alerts that have changed, as they are afterwards.
+    pub(super) changed: Vec<Alert>,
+    /// Deliveries that were kept back and have ended with their alert.
+    pub(super) superseded: Vec<(TeamId, DeliveryId)>,
+}
+
+/// What an event does to its alert.
+#[derive(Debug)]
+pub(super) struct AlertChange {
+    /// The alert afterwards.
+    pub(super) status: AlertStatus,
+    /// The same, as it is stored with each delivery.
+    pub(super) json: String,
+    /// Whether there was an alert of that key before.
+    pub(super) was_known: bool,
+    /// Routes, by their place, whose deliveries are not sent.
+    repeats: HashSet<usize>,
+    /// Why those are not.
+    repeat_message: String,
+    /// Deliveries to those who were told that the alert began and whom no route of the event reaches.
+    followers: Vec<Planned>,
+    /// The title of an end that tells of the beginning, too.
+    pub(super) title: Option<String>,
+}
+
+/// An alert's key in all teams.
+type Key = (TeamId, AlertKey);
+
+/// Deliveries that told of alerts.
+type Telling = HashMap<Uuid, TellingDelivery>;
+
+// === impl AlertChanges ===
+
+impl AlertChanges {
+    /// What a submission does to its alert.
+    pub(super) fn of(&self, submission: usize) -> Option<&AlertChange> {
+        self.of.get(&submission)
+    }
+
+    /// Deliveries that a submission makes besides those of its routes.
+    pub(super) fn followers(&self, submission: usize) -> &[Planned] {
+        self.of(submission)
+            .map_or(&[], |change| change.followers.as_slice())
+    }
+
+    /// Whether the delivery of a route is not sent.
+    pub(super) fn is_repeat(&self, submission: usize, route: usize) -> bool {
+        self.of(submission).is_some_and(|change| change.is_repeat(route))
+    }
+}
+
+/// Applies the new events of a batch to their alerts, in the order in which they came.
+pub(super) async fn change<W: WriteTransaction>(
+    core: &Core,
+    transaction: &W,
+    submissions: &[Submission],
+    is_new: &[bool],
+) -> Result<AlertChanges, DbErr> {
+    let of_alert = |index: usize| submissions[index].event.alert.as_ref();
+    let events: Vec<(usize, &EventAlert)> = (0..submissions.len())
+        .filter(|index| is_new[*index])
+        .filter_map(|index| Some((index, of_alert(index)?)))
+        .collect();
+    if events.is_empty() {
+        return Ok(AlertChanges::default());
+    }
+    let team = |index: usize| submissions[index].event.team_id;
+    let keys: BTreeSet<(TeamId, &AlertKey)> = events
+        .iter()
+        .map(|(index, alert)| (team(*index), &alert.key))
+        .collect();
+    let keys: Vec<_> = keys.into_iter().collect();
+    let mut alerts = core.db.alerts_of(transaction, &keys).await?;
+    let telling = telling(core, transaction, &alerts).await?;
+    let mut changed: BTreeSet<Key> = BTreeSet::new();
+    let mut changes = AlertChanges::default();
+    for (index, of) in events {
+        let submission = &submissions[index];
+        let key = (team(index), of.key.clone());
+        let before = alerts.remove(&key);
+        let was_known = before.is_some();
+        let ended = before.as_ref().and_then(|alert| alert.resolved_at);
+        let (after, news) = match &submission.act {
+            Some(act) => Alert::act(before, act, submission.event.accepted_at),
+            None => Alert::apply(before, &submission.event, &of.key, of.action),
+        };
+        let Some(mut alert) = after else { continue };
+        if news != News::Unrelated || alert.resolved_at != ended {
+            changed.insert(key.clone());
+        }
+        let mut change = AlertChange::new(&alert, was_known)?;
+        match news {
+            News::Begins | News::Changes | News::Repeats => {
+                change.tell(&mut alert, submission, news, &telling);
+            }
+            News::Ends => {
+                let superseded = change.end(core, &mut alert, submission, &telling);
+                let of_team = superseded.into_iter().map(|id| (alert.team_id, id));
+                changes.superseded.extend(of_team);
+            }
+            News::Handled => change.tell_handled(&alert, submission, &telling),
+            News::Unrelated => {}
+        }
+        alerts.insert(key, alert);
+        changes.of.insert(index, change);
+    }
+    changes.changed = changed.iter().filter_map(|key| alerts.remove(key)).collect();
+    if !changes.changed.is_empty() {
+        core.db.write_alerts(transaction, &changes.changed).await?;
+    }
+    if !changes.superseded.is_empty() {
+        let ids: Vec<Uuid> = changes.superseded.iter().map(|(_, id)| id.as_uuid()).collect();
+        core.db
+            .supersede(transaction, &ids, SUPERSEDED, core.clock.now())
+            .await?;
+    }
+    Ok(changes)
+}
+
+/// How the deliveries that told of these alerts fare.
+async fn telling<W: WriteTransaction>(
+    core: &Core,
+    transaction: &W,
+    alerts: &HashMap<Key, Alert>,
+) -> Result<Telling, DbErr> {
+    let told = alerts.values().flat_map(|alert| &alert.told);
+    let ids: Vec<Uuid> = told.map(|told| told.delivery).collect();
+    if ids.is_empty() {
+        return Ok(Telling::default());
+    }
+    core.db.telling_deliveries(transaction, &ids).await
+}
+
+/// Whether a target knows of the alert, or will. What was purged was told long ago; what is not written yet is about to be.
+fn knows(told: &Told, telling: &Telling) -> bool {
+    telling
+        .get(&told.delivery)
+        .is_none_or(|delivery| !matches!(delivery.state, State::Cancelled | State::Failed))
+}
+
+// === impl AlertChange ===
+
+impl AlertChange {
+    /// Whether the delivery of a route is not sent.
+    pub(super) fn is_repeat(&self, route: usize) -> bool {
+        self.repeats.contains(&route)
+    }
+
+    /// Why the delivery of a route is not sent.
+    pub(super) fn repeat_message(&self, route: usize) -> Option<&str> {
+        self.is_repeat(route).then_some(self.repeat_message.as_str())
+    }
+
+    fn new(alert: &Alert, was_known: bool) -> Result<Self, DbErr> {
+        let status = alert.status();
+        Ok(Self {
+            json: serde_json::to_string(&status).map_err(|error| DbErr::Custom(error.to_string()))?,
+            status,
+            was_known,
+            repeats: HashSet::new(),
+            repeat_message: String::new(),
+            followers: Vec::new(),
+            title: None,
+        })
+    }
+
+    /// Notes who is told, and passes over those to whom it is no news.
+    fn tell(&mut self, alert: &mut Alert, submission: &Submission, news: News, telling: &Telling) {
+        let mut known: HashMap<TargetKey, usize> = alert
+            .told
+            .iter()
+            .enumerate()
+            .filter_map(|(index, told)| Some((TargetKey::of(&told.target)?, index)))
+            .collect();
+        let counts_repeats = news == News::Repeats;
+        for (index, planned) in submission.routes.iter().enumerate() {
+            let route = &planned.route;
+            let Some(key) = TargetKey::of(&route.target) else {
+                continue;
+            };
+            match known.get(&key) {
+                Some(told) if knows(&alert.told[*told], telling) => {
+                    let wants =
+                        route.kind == ChannelKind::Webhook || (route.tells_repeats && !alert.is_handled());
+                    if counts_repeats && !wants {
+                        self.repeats.insert(index);
+                    }
+                }
+                Some(told) => alert.told[*told] = Told::new(route, planned.id),
+                None => {
+                    known.insert(key, alert.told.len());
+                    alert.told.push(Told::new(route, planned.id));
+                }
+            }
+        }
+        if !self.repeats.is_empty() {
+            self.repeat_message = seen(&self.status);
+        }
+    }
+
+    /// Tells the channels that know of the beginning what somebody does about the alert; of people, everyone would get it.
+    fn tell_handled(&mut self, alert: &Alert, submission: &Submission, telling: &Telling) {
+        for told in &alert.told {
+            if matches!(told.target, Target::Channel(_)) && knows(told, telling) {
+                let route = follower(told, FOLLOWS_ACT);
+                self.followers
+                    .extend(Planned::new(route, submission.event.accepted_at));
+            }
+        }
+    }
+
+    /// Tells those of the end who know of the beginning. The deliveries that are still kept back and are not sent any
+    /// more.
+    fn end(
+        &mut self,
+        core: &Core,
+        alert: &mut Alert,
+        submission: &Submission,
+        telling: &Telling,
+    ) -> Vec<DeliveryId> {
+        let event = &submission.event;
+        let routes = submission.routes.iter();
+        let reached: HashSet<TargetKey> = routes
+            .filter_map(|planned| TargetKey::of(&planned.route.target))
+            .collect();
+        let mut superseded = Vec::new();
+        for told in std::mem::take(&mut alert.told) {
+            if !knows(&told, telling) {
+                continue;
+            }
+            let delivery = told.delivery;
+            let is_kept_back = telling.get(&delivery).is_some_and(|told| told.is_kept_back);
+            if is_kept_back && told.kind != ChannelKind::Webhook && !core.live_jobs.has(delivery) {
+                superseded.push(DeliveryId::from_uuid(delivery));
+            }
+            if TargetKey::of(&told.target).is_none_or(|key| reached.contains(&key)) {
+                continue;
+            }
+            let route = follower(&told, FOLLOWS);
+            self.followers.extend(Planned::new(route, event.accepted_at));
+        }
+        if !superseded.is_empty()
+            && let Some(opened) = &alert.opened
+        {
+            let span = open_for(opened, event.occurred_at);
+            self.title = Some(format!("{} (was open for {span})", event.title));
+        }
+        superseded
+    }
+}
+
+/// A route to whoever was told of the beginning.
+fn follower(told: &Told, why: &'static str) -> Route {
+    Route {
+        follows: Some(DeliveryId::from_uuid(told.delivery)),
+        ..Route::new(told.kind, told.target.clone(), Reason::new(FOLLOWS_ALERT, why))
+    }
+}

@@ -1,0 +1,142 @@
+//! What messages and the log say of an event's alert.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::{AlertAction, AlertState, AlertStatus, Opened};
+
+use super::text::time_text;
+
+/// Where the alert stands, since when, and how often it was seen; `None` of an event that says nothing more than that it began,
+/// or that belongs to none.
+pub(crate) fn standing(event: &AcceptedEvent) -> Option<String> {
+    let (of, status) = (event.alert.as_ref()?, event.alert_status.get()?);
+    let opened = status.opened.as_ref()?;
+    let times = match status.count {
+        0 | 1 => String::new(),
+        _ => format!(", {}", times(status.count)),
+    };
+    let since = time_text(opened.at);
+    match (status.state, of.action) {
+        (AlertState::Resolved, AlertAction::Resolve) => {
+            let after = open_for(opened, event.occurred_at);
+            Some(format!("Resolved after {after}{times}"))
+        }
+        (AlertState::Resolved, _) => Some(format!("Resolved, began {since}{times}")),
+        (AlertState::Open, _) if opened.event_id == event.id => None,
+        (AlertState::Open, _) => Some(format!("Open since {since}{times}")),
+        (AlertState::Acknowledged, _) => Some(format!("Acknowledged, open since {since}{times}")),
+        (AlertState::Snoozed, _) => Some(format!("Snoozed, open since {since}{times}")),
+    }
+}
+
+/// `seen 14 times since 21 Nov 2026, 09:00 UTC`
+pub(crate) fn seen(status: &AlertStatus) -> String {
+    let since = status
+        .opened
+        .as_ref()
+        .map_or_else(String::new, |opened| format!(" since {}", time_text(opened.at)));
+    times(status.count) + &since
+}
+
+/// How long it was open: `2 h 10 min`.
+pub(crate) fn open_for(opened: &Opened, end: DateTime<Utc>) -> String {
+    let span = (end - opened.at).max(TimeDelta::zero());
+    let (days, hours, minutes) = (span.num_days(), span.num_hours() % 24, span.num_minutes() % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => "less than a minute".to_owned(),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (1, 0, _) => "1 day".to_owned(),
+        (1, hours, _) => format!("1 day {hours} h"),
+        (days, 0, _) => format!("{days} days"),
+        (days, hours, _) => format!("{days} days {hours} h"),
+    }
+}
+
+fn times(count: i64) -> String {
+    format!("seen {count} times")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::senders::fixtures;
+
+    fn opened(minutes_ago: i64) -> Opened {
+        Opened {
+            event_id: "evt-first".parse().unwrap(),
+            at: fixtures::noon() - TimeDelta::minutes(minutes_ago),
+        }
+    }
+
+    fn said(action: AlertAction, state: AlertState, opened: Option<Opened>, count: i64) -> Option<String> {
+        let mut event = AcceptedEvent {
+            occurred_at: fixtures::noon(),
+            ..fixtures::event("finding.created")
+        };
+        event.alert = Some(watchbell_model::alert::EventAlert {
+            key: "finding_id=1".parse().unwrap(),
+            action,
+        });
+        let key = "finding_id=1".parse().unwrap();
+        event.alert_status = AlertStatus {
+            key,
+            state,
+            opened,
+            count,
+        }
+        .into();
+        standing(&event)
+    }
+
+    #[test]
+    fn a_message_says_where_the_alert_stands_since_when_and_how_often() {
+        use AlertAction::{Resolve, Trigger, Update};
+        let of = |action, state, count| said(action, state, Some(opened(130)), count).unwrap();
+        assert_eq!(
+            of(Resolve, AlertState::Resolved, 14),
+            "Resolved after 2 h 10 min, seen 14 times"
+        );
+        assert_eq!(of(Resolve, AlertState::Resolved, 1), "Resolved after 2 h 10 min");
+        assert_eq!(
+            of(Update, AlertState::Open, 2),
+            "Open since 21 Nov 2026, 09:50 UTC, seen 2 times"
+        );
+        assert_eq!(
+            of(Trigger, AlertState::Resolved, 1),
+            "Resolved, began 21 Nov 2026, 09:50 UTC"
+        );
+        let first = Opened {
+            event_id: "evt-4711".parse().unwrap(),
+            ..opened(0)
+        };
+        assert_eq!(
+            said(Trigger, AlertState::Open, Some(first), 1),
+            None,
+            "nothing more than the event itself"
+        );
+        assert_eq!(
+            said(Resolve, AlertState::Resolved, None, 0),
+            None,
+            "nothing is known of its beginning"
+        );
+    }
+
+    #[test]
+    fn a_span_is_as_coarse_as_people_say_it() {
+        for (minutes, words) in [
+            (0, "less than a minute"),
+            (59, "59 min"),
+            (60, "1 h"),
+            (130, "2 h 10 min"),
+            (24 * 60 + 5, "1 day"),
+            (25 * 60, "1 day 1 h"),
+            (3 * 24 * 60, "3 days"),
+            (3 * 24 * 60 + 61, "3 days 1 h"),
+            (-5, "less than a minute"),
+        ] {
+            assert_eq!(open_for(&opened(minutes), fixtures::noon()), words);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+use watchbell_contracts::config::v1::EventFilter;
+
+use super::*;
+use crate::testing::{Team, everything, noon, types};
+
+fn found(team: Team) -> Vec<(ConfigFindingKind, String)> {
+    let findings = findings(&team.build(), noon());
+    findings
+        .into_iter()
+        .map(|finding| (finding.kind(), finding.subject_name))
+        .collect()
+}
+
+fn has(found: &[(ConfigFindingKind, String)], kind: ConfigFindingKind, name: &str) -> bool {
+    found
+        .iter()
+        .any(|(known, subject)| *known == kind && subject == name)
+}
+
+fn expression(source: &str) -> Filter {
+    Filter::written(&EventFilter {
+        expression: source.to_owned(),
+        ..EventFilter::default()
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_rule_behind_one_that_takes_everything_decides_nothing() {
+    let team = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .rule("All", everything(), &["#alerts"])
+        .rule("Scans", types("scan.*"), &["#alerts"]);
+    let found = found(team);
+    assert!(has(&found, ConfigFindingKind::RuleShadowed, "Scans"), "{found:?}");
+    assert!(!has(&found, ConfigFindingKind::RuleShadowed, "All"), "{found:?}");
+}
+
+#[test]
+fn a_rule_with_an_expression_may_decide_and_shadows_nothing() {
+    let team = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .rule("Some", expression("event.source == 'cspm'"), &["#alerts"])
+        .rule("Rest", everything(), &["#alerts"])
+        .rule("Late", expression("event.source == 'k8s'"), &["#alerts"]);
+    let found = found(team);
+    assert!(!has(&found, ConfigFindingKind::RuleShadowed, "Some"), "{found:?}");
+    assert!(!has(&found, ConfigFindingKind::RuleShadowed, "Rest"), "{found:?}");
+    assert!(has(&found, ConfigFindingKind::RuleShadowed, "Late"), "{found:?}");
+}
+
+#[test]
+fn a_rule_that_matches_no_type_or_leads_nowhere_is_unreachable() {
+    let team = Team::new()
+        .slack("#paused")
+        .paused()
+        .rule("Typo", types("fnding.*"), &["#paused"])
+        .rule("Paused", types("scan.*"), &["#paused"]);
+    let found = found(team);
+    assert!(
+        has(&found, ConfigFindingKind::RuleUnreachable, "Typo"),
+        "{found:?}"
+    );
+    assert!(
+        has(&found, ConfigFindingKind::RuleUnreachable, "Paused"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_channel_that_nothing_leads_to_and_alerts_that_nobody_hears_are_found() {
+    let quiet = found(Team::new().slack("#unused"));
+    assert!(
+        has(&quiet, ConfigFindingKind::ChannelUnused, "#unused"),
+        "{quiet:?}"
+    );
+    assert!(
+        has(&quiet, ConfigFindingKind::AlertUnheard, "finding.created"),
+        "{quiet:?}"
+    );
+    let loud = found(Team::new().slack("#alerts").by_default());
+    assert_eq!(loud, []);
+}
+
+#[test]
+fn an_expression_that_fails_on_every_example_is_found() {
+    let team = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .rule("Wrong", expression("event.data.nonsense > 3"), &["#alerts"])
+        .rule("Right", expression("event.severity == 'HIGH'"), &["#alerts"]);
+    let found = found(team);
+    let failing: Vec<_> = found
+        .iter()
+        .filter(|(kind, _)| *kind == ConfigFindingKind::ExpressionFails)
+        .map(|(_, name)| name.as_str())
+        .collect();
+    assert_eq!(failing, ["rule “Wrong”"]);
+}

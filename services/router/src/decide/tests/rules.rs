@@ -1,0 +1,266 @@
+//! Rules: filters, order, silence and paused channels.
+
+use super::*;
+
+// "Route specific alerts to specific channels: category, severities, sources".
+
+fn offload() -> Team {
+    Team::new()
+        .slack("#alerts")
+        .by_default()
+        .slack("#security-critical")
+        .slack("#scans")
+        .rule(
+            "Critical and high",
+            everything()
+                .category(Category::SecurityAlert)
+                .severities(SeveritySet::HIGH_AND_ABOVE),
+            &["#security-critical"],
+        )
+}
+
+#[test]
+fn critical_and_high_security_alerts_go_to_security_critical_and_the_rest_falls_through() {
+    let team = offload().build();
+    for (event_type, severity, expected) in [
+        ("finding.created", Critical, &["#security-critical"] as &[_]),
+        ("finding.created", High, &["#security-critical"]),
+        ("finding.created", Medium, &[]),
+        ("atlas.alert.fired", High, &["#security-critical"]),
+        ("compliance.drift_detected", High, &["#security-critical"]),
+        // Below the rule's severities, and still an alert.
+        ("sla.warning", Medium, &["#alerts"]),
+        // Severe, but no security alert.
+        ("scan.failed", Critical, &["#alerts"]),
+        ("audit.failed", High, &["#alerts"]),
+        // No alert, so there is nothing to fall through.
+        ("scan.completed", Info, &[]),
+    ] {
+        told(&team, &at(event_type, severity), expected);
+    }
+}
+
+#[test]
+fn routine_scan_completions_can_have_a_channel_of_their_own() {
+    let team = offload()
+        .rule("Routine", types("scan.completed"), &["#scans"])
+        .build();
+    told(&team, &event("scan.completed"), &["#scans"]);
+    told(&team, &event("scan.started"), &[]);
+    told(&team, &at("finding.created", High), &["#security-critical"]);
+}
+
+#[test]
+fn an_empty_list_of_severities_or_sources_matches_all_and_a_source_is_compared_without_case() {
+    let from = |source: &str| Event {
+        source: source.to_owned(),
+        ..at("finding.created", Low)
+    };
+    let by_category = everything().category(Category::SecurityAlert);
+    let any = Team::new()
+        .slack("#a")
+        .rule("Any", by_category.clone(), &["#a"])
+        .build();
+    let some = Team::new()
+        .slack("#a")
+        .rule("Some", by_category.sources(&["cspm", "kubernetes"]), &["#a"])
+        .build();
+    for (source, any_hears, some_hears) in [
+        ("cspm", &["#a"], &["#a"] as &[_]),
+        ("Kubernetes", &["#a"], &["#a"]),
+        ("registry", &["#a"], &[]),
+        ("", &["#a"], &[]),
+    ] {
+        told(&any, &from(source), any_hears);
+        told(&some, &from(source), some_hears);
+    }
+}
+
+#[test]
+fn an_expression_can_look_into_the_data_and_counts_as_no_match_where_the_data_lacks_it() {
+    let team = Team::new()
+        .slack("#prod")
+        .rule(
+            "Production",
+            types("finding.*").when(r#"event.data.account == "prod-eu""#),
+            &["#prod"],
+        )
+        .build();
+    told(&team, &event("finding.created"), &["#prod"]);
+    let mut bare = event("finding.created");
+    let mut data = bare.data.object().clone();
+    data.remove("account");
+    bare.data = watchbell_model::Data::of(data).unwrap();
+    told(&team, &bare, &[]);
+}
+
+// The order of rules.
+
+#[test]
+fn the_first_rule_that_matches_wins_unless_it_says_continue() {
+    let finding = at("finding.created", Critical);
+    let two = |team: Team| {
+        team.slack("#first")
+            .slack("#second")
+            .slack("#alerts")
+            .by_default()
+    };
+    let first = two(Team::new()).rule("First", types("finding.*"), &["#first"]);
+    told(
+        &first.rule("Second", everything(), &["#second"]).build(),
+        &finding,
+        &["#first"],
+    );
+    let first = two(Team::new())
+        .rule("First", types("finding.*"), &["#first"])
+        .and_on();
+    told(
+        &first.rule("Second", everything(), &["#second"]).build(),
+        &finding,
+        &["#first", "#second"],
+    );
+    let alone = two(Team::new())
+        .rule("First", types("finding.*"), &["#first"])
+        .and_on();
+    told(&alone.build(), &finding, &["#first"]);
+}
+
+#[test]
+fn a_rule_decides_for_the_kinds_it_speaks_of_and_leaves_the_other_to_its_default() {
+    let chats = || {
+        Team::new()
+            .slack("#alerts")
+            .by_default()
+            .teams("Alerts")
+            .by_default()
+            .slack("#appsec")
+            .email("Audit trail", &["trail@example.com"])
+    };
+    let failed = event("audit.failed");
+    told(&chats().build(), &failed, &["#alerts", "Alerts"]);
+    told(
+        &chats().rule("Slack only", everything(), &["#appsec"]).build(),
+        &failed,
+        &["#appsec", "Alerts"],
+    );
+    told(
+        &chats()
+            .silence("No Teams", everything(), &[ChannelKind::Teams])
+            .build(),
+        &failed,
+        &["#alerts"],
+    );
+    told(&chats().silence("Hush", everything(), &[]).build(), &failed, &[]);
+    // An email channel is no chat: the defaults still speak.
+    told(
+        &chats().rule("By email", everything(), &["Audit trail"]).build(),
+        &failed,
+        &["trail@example.com by Audit trail", "#alerts", "Alerts"],
+    );
+    // And rules that come after the word on a chat still send to email channels that they name.
+    told(
+        &chats()
+            .silence("Hush", everything(), &[])
+            .rule("Late", everything(), &["#appsec", "Audit trail"])
+            .build(),
+        &failed,
+        &["trail@example.com by Audit trail"],
+    );
+}
+
+#[test]
+fn silence_in_chats_leaves_webhooks_preferences_and_the_inbox_alone() {
+    let team = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .webhook("siem", types("*"))
+        .member("ann@example.com", Role::Member)
+        .silence("Hush", everything(), &[])
+        .build();
+    hears(
+        &team,
+        &event("sla.breached"),
+        &["webhook siem", "ann@example.com by sla", "inbox"],
+    );
+}
+
+#[test]
+fn a_paused_channel_gets_nothing() {
+    let team = || Team::new().slack("#alerts").by_default();
+    let breached = event("sla.breached");
+    told(&team().paused().build(), &breached, &[]);
+    told(
+        &team().webhook("siem", types("*")).paused().build(),
+        &breached,
+        &["#alerts"],
+    );
+    hears(
+        &Team::new()
+            .channel(ChannelKind::InApp, "Inbox")
+            .by_default()
+            .paused()
+            .build(),
+        &breached,
+        &[],
+    );
+    let rested = Team::new()
+        .slack("#sla")
+        .rule("Paused", everything(), &["#sla"])
+        .with_last_rule(|rule| rule.enabled = false);
+    told(&rested.build(), &breached, &[]);
+}
+
+#[test]
+fn a_rule_whose_channels_are_all_paused_leaves_it_to_the_next_rule_and_the_default_channel() {
+    let team = || Team::new().slack("#alerts").by_default().slack("#sla").paused();
+    let breached = event("sla.breached");
+    let deadlines = |team: Team| team.rule("Deadlines", types("sla.*"), &["#sla"]);
+    told(&deadlines(team()).build(), &breached, &["#alerts"]);
+    let second = |team: Team| team.slack("#second").rule("Second", everything(), &["#second"]);
+    told(&second(deadlines(team())).build(), &breached, &["#second"]);
+    // One that is not paused is enough for the rule's word to stand.
+    let shared = team()
+        .slack("#on-call")
+        .rule("Deadlines", types("sla.*"), &["#sla", "#on-call"]);
+    told(&shared.build(), &breached, &["#on-call"]);
+    // Each kind of chat on its own.
+    let both = team()
+        .teams("Operations")
+        .rule("Deadlines", types("sla.*"), &["#sla", "Operations"]);
+    told(&both.build(), &breached, &["Operations", "#alerts"]);
+    // What cannot be delivered at present is kept for the channel, so its rule still decides.
+    let unhealthy = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .slack("#sla")
+        .with_last(|channel| channel.health = ChannelHealth::Unhealthy);
+    told(&deadlines(unhealthy).build(), &breached, &["#sla"]);
+    // A rule that is silent on purpose is no rule without a channel.
+    told(&team().silence("Hush", everything(), &[]).build(), &breached, &[]);
+}
+
+#[test]
+fn a_rule_whose_channels_are_gone_decides_nothing() {
+    let team = Team::new()
+        .slack("#alerts")
+        .by_default()
+        .rule("Old", everything(), &["#deleted"])
+        .build();
+    told(&team, &event("sla.breached"), &["#alerts"]);
+}
+
+#[test]
+fn repeats_are_told_where_the_rule_or_the_type_wants_it() {
+    let eager = |team: Team| team.with_last_rule(|rule| rule.repeat = Repeat::Notify);
+    let tells = |team: &TeamSnapshot, event: &Event| -> Vec<bool> {
+        let routes = decide(team, event).routes;
+        routes.iter().map(|route| route.tells_repeats).collect()
+    };
+    let event = at("finding.created", Critical);
+    assert_eq!(tells(&offload().build(), &event), [false, false]);
+    assert_eq!(
+        tells(&eager(offload()).build(), &event),
+        [true, false],
+        "its channel, and not the inbox"
+    );
+}

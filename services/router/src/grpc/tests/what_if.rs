@@ -1,0 +1,268 @@
+//! Questions about stored events, drafts and the past.
+
+use watchbell_contracts::config::v1::{
+    DraftTeamSnapshotResponse, GetPastTeamSnapshotResponse, Rule, SilenceAction, rule::Action,
+};
+use watchbell_contracts::dispatcher::v1::AcceptedEvent as Listed;
+use watchbell_contracts::router::v1::backtest_response::Step;
+use watchbell_contracts::router::v1::{BacktestResult, ConfigFindingKind};
+use watchbell_model::convert::timestamp;
+
+use super::*;
+
+/// Of a key that may read configuration and deliveries.
+fn reading<T>(message: T) -> Request<T> {
+    let mut request = by_key(team_id(), message);
+    request.extensions_mut().insert(Principal::ApiKey {
+        key_id: KeyId::generate(DateTime::UNIX_EPOCH),
+        team_id: Some(team_id()),
+        scopes: [Scope::ConfigRead, Scope::DeliveriesRead].into_iter().collect(),
+    });
+    request
+}
+
+/// A world in which these events were accepted.
+async fn with_events(ids: &[&str]) -> World {
+    let (world, committed) = World::committing().await;
+    for id in ids {
+        world
+            .router
+            .emit(by_key(team_id(), emit(Some(finding(id)))))
+            .await
+            .unwrap();
+    }
+    let now = world.router.what_if.clock.now();
+    let committed = committed.lock().clone();
+    let listed = committed.iter().rev().map(|request| Listed {
+        event: request.event.clone(),
+        accept_time: Some(timestamp(now)),
+        routes: request.routes.clone(),
+        alert: request.alert.clone(),
+        data_json: r#"{"finding_id": "fnd-1"}"#.to_owned(),
+    });
+    *world.dispatcher.log.lock() = listed.collect();
+    world
+}
+
+fn backtest(document: &str) -> BacktestRequest {
+    BacktestRequest {
+        document: document.to_owned(),
+        ..BacktestRequest::default()
+    }
+}
+
+async fn result(world: &World, request: BacktestRequest) -> (Vec<i64>, BacktestResult) {
+    let mut answers = world
+        .router
+        .backtest(reading(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut progress = Vec::new();
+    while let Some(answer) = answers.next().await {
+        match answer.unwrap().step.unwrap() {
+            Step::Progress(step) => progress.push(step.event_count),
+            Step::Result(result) => {
+                assert!(answers.next().await.is_none(), "the result is the last");
+                return (progress, result);
+            }
+        }
+    }
+    panic!("no result");
+}
+
+#[tokio::test]
+async fn a_stored_event_is_explained_as_it_was_decided() {
+    let world = with_events(&["evt-1"]).await;
+    let explain = |request| world.router.explain(reading(request));
+    let request = ExplainRequest {
+        event_id: "evt-1".to_owned(),
+        ..ExplainRequest::default()
+    };
+    let now = explain(request.clone()).await.unwrap().into_inner();
+    assert_eq!(now.routes, now.stored_routes);
+    assert_eq!(now.event.unwrap().id, "evt-1");
+    assert!(now.accept_time.is_some());
+
+    // Today the team has a rule; then it had none.
+    let mut today = wire_team(team_id(), 9);
+    today.team.as_mut().unwrap().plan = watchbell_contracts::config::v1::Plan::Team.into();
+    *world.config.past.lock() = Some(GetPastTeamSnapshotResponse {
+        snapshot: Some(wire_team(team_id(), 7)),
+    });
+    world.config.set(team_id(), Ok(today));
+    let then = ExplainRequest {
+        as_of_then: true,
+        ..request.clone()
+    };
+    let then = explain(then).await.unwrap().into_inner();
+    assert_eq!(then.revision, 7);
+    assert_eq!(then.routes, then.stored_routes);
+
+    let missing = ExplainRequest {
+        event_id: "evt-2".to_owned(),
+        ..ExplainRequest::default()
+    };
+    assert_eq!(refusal(explain(missing)).await.code, Code::NotFound);
+    let both = ExplainRequest {
+        event: Some(finding("")),
+        as_of_then: true,
+        draft_document: "version: 1".to_owned(),
+        ..request.clone()
+    };
+    assert_eq!(fields(&refusal(explain(both)).await), ["draft_document", "event"]);
+    let alone = ExplainRequest {
+        event: Some(finding("")),
+        as_of_then: true,
+        ..ExplainRequest::default()
+    };
+    assert_eq!(fields(&refusal(explain(alone)).await), ["as_of_then"]);
+    // Who may not read deliveries does not read them this way.
+    let refused = refusal(world.router.explain(by_key(team_id(), request))).await;
+    assert_eq!(refused.code, Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_backtest_without_a_draft_counts_what_was_sent() {
+    let world = with_events(&["a", "b", "c"]).await;
+    let (progress, result) = result(&world, backtest("")).await;
+    assert_eq!(progress, [3]);
+    assert_eq!(
+        (result.event_count, result.changed_count, result.truncated),
+        (3, 0, false)
+    );
+    let stored: usize = world
+        .dispatcher
+        .log
+        .lock()
+        .iter()
+        .map(|listed| listed.routes.len())
+        .sum();
+    let counted = |after: bool| -> i64 {
+        let sides = result
+            .targets
+            .iter()
+            .map(|target| if after { &target.after } else { &target.before });
+        sides.map(|side| side.as_ref().unwrap().message_count).sum()
+    };
+    assert_eq!((counted(false), counted(true)), (stored as i64, stored as i64));
+    assert_eq!(
+        (result.unreached_before, result.unreached_after),
+        (3, 3),
+        "only the inbox"
+    );
+}
+
+#[tokio::test]
+async fn a_draft_is_laid_over_the_team_and_examples_say_what_differs() {
+    let world = with_events(&["a", "b"]).await;
+    let mut draft = wire_team(team_id(), 8);
+    draft.channels.push(watchbell_contracts::config::v1::Channel {
+        id: "chn_01h455vb4pex5vsknk084sn02q".to_owned(),
+        team_id: team_id().to_string(),
+        display_name: "siem".to_owned(),
+        kind: watchbell_contracts::event::v1::ChannelKind::Webhook.into(),
+        destination: Some(watchbell_contracts::config::v1::channel::Destination::Webhook(
+            watchbell_contracts::config::v1::WebhookDestination {
+                filter: Some(watchbell_contracts::config::v1::EventFilter {
+                    types: vec!["finding.*".to_owned()],
+                    ..Default::default()
+                }),
+                ..Default::default()
+            },
+        )),
+        ..Default::default()
+    });
+    *world.config.draft.lock() = Some(DraftTeamSnapshotResponse {
+        snapshot: Some(draft),
+        warnings: vec!["odd".to_owned()],
+        ..DraftTeamSnapshotResponse::default()
+    });
+    let (_, result) = result(&world, backtest("channels: []")).await;
+    assert_eq!(
+        (
+            result.changed_count,
+            result.unreached_before,
+            result.unreached_after
+        ),
+        (2, 2, 0)
+    );
+    assert_eq!(result.examples[0].gains, ["siem"]);
+    assert_eq!(result.warnings, ["odd"]);
+    let siem = result
+        .targets
+        .iter()
+        .find(|target| target.display_name == "siem")
+        .unwrap();
+    assert_eq!(
+        (
+            siem.before.unwrap().message_count,
+            siem.after.unwrap().message_count
+        ),
+        (0, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_team_has_one_backtest_at_a_time_and_leaving_ends_it() {
+    let world = with_events(&["a"]).await;
+    let running = world
+        .router
+        .backtest(reading(backtest("")))
+        .await
+        .unwrap()
+        .into_inner();
+    let refused = world.router.backtest(reading(backtest(""))).await;
+    assert_eq!(refused.err().unwrap().code(), Code::ResourceExhausted);
+    drop(running);
+    result(&world, backtest("")).await;
+    result(&world, backtest("")).await;
+
+    let wrong = BacktestRequest {
+        max_events: 100_001,
+        start_time: Some(timestamp(
+            world.router.what_if.clock.now() - chrono::TimeDelta::days(32),
+        )),
+        ..BacktestRequest::default()
+    };
+    let refused = refusal(world.router.backtest(reading(wrong))).await;
+    assert_eq!(fields(&refused), ["max_events", "start_time"]);
+    let refused = refusal(world.router.backtest(by_key(team_id(), backtest("")))).await;
+    assert_eq!(refused.code, Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_check_tells_what_a_draft_adds() {
+    let world = World::open();
+    let check = |document: &str| {
+        let request = CheckTeamConfigRequest {
+            document: document.to_owned(),
+            ..CheckTeamConfigRequest::default()
+        };
+        world.router.check_team_config(reading(request))
+    };
+    let known = check("").await.unwrap().into_inner();
+    assert_eq!(known.revision, 7);
+    let mut draft = wire_team(team_id(), 8);
+    draft.team.as_mut().unwrap().plan = watchbell_contracts::config::v1::Plan::Team.into();
+    draft.rules.push(Rule {
+        id: "rul_01h455vb4pex5vsknk084sn02q".to_owned(),
+        display_name: "typo".to_owned(),
+        position: 1,
+        r#match: Some(watchbell_contracts::config::v1::EventFilter {
+            types: vec!["fnding.*".to_owned()],
+            ..Default::default()
+        }),
+        action: Some(Action::Silence(SilenceAction::default())),
+        ..Rule::default()
+    });
+    *world.config.draft.lock() = Some(DraftTeamSnapshotResponse {
+        snapshot: Some(draft),
+        ..DraftTeamSnapshotResponse::default()
+    });
+    let found = check("rules: []").await.unwrap().into_inner().findings;
+    let new: Vec<_> = found.iter().filter(|finding| finding.is_new).collect();
+    assert_eq!(new.len(), 1);
+    assert_eq!(new[0].kind(), ConfigFindingKind::RuleUnreachable);
+    assert_eq!(found.len(), known.findings.len() + 1);
+}

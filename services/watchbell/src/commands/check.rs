@@ -1,0 +1,282 @@
+//! `check`: what is odd about a team's configuration, and what a draft of it would have made of last week's events.
+
+use std::io::IsTerminal as _;
+
+use clap::Args;
+use tonic::Request;
+use watchbell_contracts::router::v1::backtest_response::Step;
+use watchbell_contracts::router::v1::{
+    BacktestCounts, BacktestRequest, BacktestResult, CheckTeamConfigRequest, CheckTeamConfigResponse,
+};
+use watchbell_model::ChannelKind;
+use watchbell_model::convert::{self, FromWire as _};
+
+use super::document;
+use crate::failure::{Failure, Outcome, present};
+use crate::input;
+use crate::session::Session;
+use crate::text::{self, Style, Table};
+
+/// Exit code when something was found.
+const FOUND: u8 = 1;
+/// A person who gets more messages a day than this gets too many.
+const TOO_MANY_A_DAY: i64 = 50;
+const DAY: i64 = 24 * 60 * 60;
+
+/// Which document, and against what.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The document, YAML or JSON; - is standard input. The configuration as it is when left out
+    #[arg(value_name = "FILE")]
+    file: Option<String>,
+    /// Also against the events since then: RFC 3339, or how long ago (7d)
+    #[arg(long, value_name = "WHEN")]
+    against: Option<String>,
+    /// Only what today's configuration does not have
+    #[arg(long, requires = "file")]
+    new: bool,
+}
+
+pub(super) async fn run(session: &Session, args: CheckArgs) -> Outcome {
+    let document = match &args.file {
+        Some(path) => document::read(path)?,
+        None => String::new(),
+    };
+    let mut answer = findings(session, &document).await?;
+    if args.new {
+        answer.findings.retain(|finding| finding.is_new);
+    }
+    let mut said: Vec<String> = answer
+        .findings
+        .iter()
+        .map(|finding| finding.message.clone())
+        .collect();
+    if let Some(since) = &args.against {
+        let start = input::moment(since, session.now())?;
+        let result = backtest(session, document, since).await?;
+        let days = (session.now() - start).num_seconds().max(DAY) / DAY;
+        said.extend(of_period(&result, days));
+    }
+    session
+        .out
+        .show("watchbell.router.v1.CheckTeamConfigResponse", &answer, || {
+            if said.is_empty() {
+                return "nothing odd was found\n".to_owned();
+            }
+            said.iter().map(|line| format!("{line}\n")).collect()
+        })?;
+    if said.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Said(FOUND))
+    }
+}
+
+/// What is odd about a document, or about the configuration as it is.
+pub(super) async fn findings(session: &Session, document: &str) -> Outcome<CheckTeamConfigResponse> {
+    let request = CheckTeamConfigRequest {
+        team_id: session.team(),
+        document: document.to_owned(),
+    };
+    let answer = session.router().check_team_config(session.ask(request)).await?;
+    Ok(answer.into_inner())
+}
+
+/// What a document would have made of the events since a moment.
+pub(super) async fn backtest(session: &Session, document: String, since: &str) -> Outcome<BacktestResult> {
+    let request = BacktestRequest {
+        team_id: session.team(),
+        document,
+        start_time: Some(convert::timestamp(input::moment(since, session.now())?)),
+        ..BacktestRequest::default()
+    };
+    let mut steps = session
+        .router()
+        .backtest(Request::new(request))
+        .await?
+        .into_inner();
+    let shows_progress = std::io::stderr().is_terminal();
+    let mut result = None;
+    while let Some(answer) = steps.message().await? {
+        match answer.step {
+            Some(Step::Progress(progress)) if shows_progress => {
+                eprint!("\r{} events", progress.event_count);
+            }
+            Some(Step::Result(last)) => result = Some(last),
+            Some(Step::Progress(_)) | None => {}
+        }
+    }
+    if shows_progress {
+        eprintln!("\r");
+    }
+    present(result)
+}
+
+/// What a period shows: events that reach nobody, people who get too much, expressions that fail.
+fn of_period(result: &BacktestResult, days: i64) -> Vec<String> {
+    let mut said = Vec::new();
+    if result.unreached_after > 0 {
+        said.push(format!(
+            "{} of {} events reach nobody but the inbox.",
+            result.unreached_after, result.event_count
+        ));
+    }
+    if result.failed_expressions_after > 0 {
+        said.push(format!(
+            "{} of {} events have an expression fail.",
+            result.failed_expressions_after, result.event_count
+        ));
+    }
+    for target in &result.targets {
+        let count = target.after.as_ref().map_or(0, |after| after.message_count) / days.max(1);
+        if count > TOO_MANY_A_DAY && target.kind == ChannelKind::Email.to_wire() {
+            said.push(format!(
+                "{} gets about {count} messages a day.",
+                target.display_name
+            ));
+        }
+    }
+    said
+}
+
+/// A backtest as people read it: who would get more or less, then examples.
+pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Style) -> String {
+    let mut table = Table::new(&["TO", "NAME", "TODAY", "DRAFT", "HELD", "DROPPED"]);
+    for target in &result.targets {
+        let (before, after) = (counts(target.before.as_ref()), counts(target.after.as_ref()));
+        let pair = |before: i64, after: i64| match (before, after) {
+            (0, 0) => String::new(),
+            (before, after) if before == after => after.to_string(),
+            (before, after) => format!("{before} → {after}"),
+        };
+        let name = if before.message_count == after.message_count {
+            target.display_name.clone()
+        } else {
+            style.warn(&target.display_name)
+        };
+        table.row([
+            text::kind(target.kind),
+            name,
+            before.message_count.to_string(),
+            after.message_count.to_string(),
+            pair(before.held_count, after.held_count),
+            pair(before.dropped_count, after.dropped_count),
+        ]);
+    }
+    let mut said = table.render(style, width, "nobody gets anything");
+    said += "\n";
+    for example in &result.examples {
+        let mut line = format!("{}  {}", example.r#type, example.title);
+        for (sign, names) in [("+", &example.gains), ("-", &example.losses)] {
+            for name in names {
+                line += &format!("\n    {sign} {name}");
+            }
+        }
+        said += &format!("{line}\n");
+    }
+    let sum = |side: fn(&watchbell_contracts::router::v1::BacktestTarget) -> i64| -> i64 {
+        result.targets.iter().map(side).sum()
+    };
+    let before = sum(|target| counts(target.before.as_ref()).message_count);
+    let after = sum(|target| counts(target.after.as_ref()).message_count);
+    said += &format!(
+        "{} events{}: {before} messages today, {after} with the draft; {} events would reach somebody else\n",
+        result.event_count,
+        if result.truncated {
+            " (the newest ones)"
+        } else {
+            ""
+        },
+        result.changed_count
+    );
+    said += &format!(
+        "{} events reach nobody but the inbox today, {} with the draft\n",
+        result.unreached_before, result.unreached_after
+    );
+    said + &style.faint("repeats, storms, retries and the health of channels are not modelled\n")
+}
+
+fn counts(counts: Option<&BacktestCounts>) -> BacktestCounts {
+    counts.copied().unwrap_or_default()
+}
+
+/// The findings that a document brings, as warnings. A server of an earlier release knows none.
+pub(super) async fn warnings(session: &Session, document: &str) -> Vec<String> {
+    let found = findings(session, document).await;
+    let found = found.map(|answer| answer.findings).unwrap_or_default();
+    found
+        .into_iter()
+        .filter(|finding| finding.is_new)
+        .map(|finding| finding.message)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchbell_contracts::router::v1::{BacktestExample, BacktestTarget};
+
+    fn result() -> BacktestResult {
+        let counts = |message_count, held_count| {
+            Some(BacktestCounts {
+                message_count,
+                held_count,
+                dropped_count: 0,
+            })
+        };
+        let target = |kind: ChannelKind, name: &str, before, after| BacktestTarget {
+            kind: kind.to_wire(),
+            display_name: name.to_owned(),
+            before,
+            after,
+            target: None,
+        };
+        BacktestResult {
+            event_count: 400,
+            changed_count: 1,
+            unreached_before: 3,
+            unreached_after: 5,
+            targets: vec![
+                target(ChannelKind::Slack, "#alerts", counts(312, 4), counts(41, 0)),
+                target(
+                    ChannelKind::Email,
+                    "ann@acme.example",
+                    counts(400, 0),
+                    counts(800, 0),
+                ),
+            ],
+            examples: vec![BacktestExample {
+                r#type: "sla.breached".to_owned(),
+                title: "Late".to_owned(),
+                losses: vec!["#alerts".to_owned()],
+                ..BacktestExample::default()
+            }],
+            ..BacktestResult::default()
+        }
+    }
+
+    #[test]
+    fn a_backtest_reads_as_a_table_with_examples() {
+        assert_eq!(
+            readable(&result(), None, Style::new(false)),
+            "TO     NAME              TODAY  DRAFT  HELD   DROPPED\n\
+             slack  #alerts           312    41     4 → 0\n\
+             email  ann@acme.example  400    800\n\n\
+             sla.breached  Late\n    - #alerts\n\
+             400 events: 712 messages today, 841 with the draft; 1 events would reach somebody else\n\
+             3 events reach nobody but the inbox today, 5 with the draft\n\
+             repeats, storms, retries and the health of channels are not modelled\n"
+        );
+    }
+
+    #[test]
+    fn a_period_shows_what_nobody_hears_and_who_hears_too_much() {
+        assert_eq!(
+            of_period(&result(), 7),
+            [
+                "5 of 400 events reach nobody but the inbox.",
+                "ann@acme.example gets about 114 messages a day."
+            ]
+        );
+    }
+}
