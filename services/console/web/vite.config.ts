@@ -23,6 +23,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 800,
     rolldownOptions: {
+      // Words go into the chunks of the pages that say them.
+      treeshake: { moduleSideEffects: [{ test: /\/src\/messages\//, sideEffects: false }] },
       output: {
         entryFileNames: "assets/app.js",
         chunkFileNames: (chunk) => `assets/${nameOf(chunk.facadeModuleId) ?? chunk.name}.js`,

@@ -18,7 +18,7 @@ import {
   refreshTokenGrantRequest,
   validateAuthResponse,
 } from "oauth4webapi";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import type { Oidc } from "./config";
 import { endOf } from "./host";
 import { current, renew, signIn, subscribe } from "./session";

@@ -1,7 +1,7 @@
 // The short forms of what the server says in sentences, for columns that are narrow. A reason that is not known here is
 // shown in the server's words.
 
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import type { Row } from "../live/row";
 import { countdown, duration, moment } from "../parts/format";
 

@@ -17,7 +17,7 @@ import {
   Users,
   Workflow,
 } from "lucide-react";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 
 export const PAGES = [
   { to: "/t/$team/overview", label: en.shell.overview, icon: LayoutDashboard, group: "team", tab: false },

@@ -4,7 +4,7 @@ import { Dialog } from "@base-ui/react/dialog";
 import type { ReactNode } from "react";
 import { useApp, useSession } from "../api/context";
 import { isPortalSession, signOut } from "../api/session";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { KeyForm, ProviderButton } from "./sign-in";
 
 export default function Refused(): ReactNode {

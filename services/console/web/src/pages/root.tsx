@@ -5,7 +5,7 @@ import { Outlet } from "@tanstack/react-router";
 import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
 import { useApp, useSession } from "../api/context";
 import { isFramed, isHosted } from "../api/host";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { SignIn } from "./sign-in";
 
 const Refused = lazy(() => import("./refused"));

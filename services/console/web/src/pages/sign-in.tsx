@@ -10,7 +10,7 @@ import { isUnauthenticated, problemOf } from "../api/errors";
 import { maySeeAllOf, readSelf, useSelf } from "../api/self";
 import { renew, signIn } from "../api/session";
 import { readTeams } from "../api/team";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 
 /** Asks for a key and tries it before it is taken. */
 export function KeyForm({ again = false }: { again?: boolean }): ReactNode {

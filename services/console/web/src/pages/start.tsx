@@ -3,7 +3,7 @@
 import { Link, Navigate, useSearch } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useTeams } from "../api/team";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { Broken } from "../parts/broken";
 import { TeamMark, TeamPlan } from "../parts/team-mark";
 import { PAGES } from "./pages";

@@ -8,7 +8,7 @@ import { ChannelHealth } from "../api/gen/watchbell/config/v1/channel_pb";
 import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
 import { type Teams, useTeams } from "../api/team";
 import { FeedProvider, useFeedState, useSilent } from "../live/context";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { Broken } from "../parts/broken";
 import { useKeys, usePaletteKey } from "../parts/keys";
 import { Bell, BellFeed } from "../parts/bell";

@@ -7,7 +7,7 @@ import type { ReactNode } from "react";
 import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
 import { signOut } from "../api/session";
 import type { Teams } from "../api/team";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { useSelf } from "../api/self";
 import { PAGES } from "../pages/pages";
 import { type Theme, choose, useTheme } from "./theme";

@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import { type Window, instantOf, localOf, quietSpans } from "../domain/quiet";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { DAY } from "./format";
 
 interface Props {

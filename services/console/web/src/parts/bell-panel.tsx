@@ -5,7 +5,7 @@ import { Link } from "@tanstack/react-router";
 import { type ReactElement, type ReactNode, useState } from "react";
 import { useMe } from "../api/me";
 import type { InboxView } from "../live/inbox";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { InboxList } from "./inbox-list";
 import { MemberPicker } from "./member-picker";
 import { useNarrow, useNow } from "./now";

@@ -8,7 +8,7 @@ import { Scope } from "../api/gen/watchbell/config/v1/api_key_pb";
 import { useSelf } from "../api/self";
 import { severityWord } from "../api/words";
 import { useInboxFeed, useUnread } from "../live/inbox";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { count, plain } from "./format";
 import { done } from "./toast";
 

@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { problemOf } from "../api/errors";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { countdown } from "./format";
 import { useNow } from "./now";
 

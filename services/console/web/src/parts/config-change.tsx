@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { type ConfigChange, ConfigChangeAction } from "../api/gen/watchbell/config/v1/routing_service_pb";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { plain } from "./format";
 
 const TONE: Partial<Record<ConfigChangeAction, string>> = {

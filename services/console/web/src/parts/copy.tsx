@@ -1,6 +1,6 @@
 import { Check, Copy } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 
 /** Copies a text, and says so for a moment. */
 export function CopyButton({ text, label, className = "btn" }: { text: string; label?: string; className?: string }): ReactNode {

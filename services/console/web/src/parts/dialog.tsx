@@ -3,7 +3,7 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { Dialog } from "@base-ui/react/dialog";
 import { type ReactNode, useState } from "react";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { plain } from "./format";
 
 interface ConfirmProps {

@@ -2,7 +2,7 @@
 
 import { type ReactNode, useState } from "react";
 import { type Draft, begin, changed, discarded, put, rebased, settled } from "../domain/draft";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 
 export interface DraftForm<Values> {
   readonly values: Values;

@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import { type Placed, place, problemOf } from "../api/errors";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 
 export const NO_ERRORS: Placed = { fields: new Map(), rest: [] };
 

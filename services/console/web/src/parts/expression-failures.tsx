@@ -3,7 +3,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useStatus } from "../api/status";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { plain } from "./format";
 
 interface Props {

@@ -5,7 +5,7 @@ import { Plus, X } from "lucide-react";
 import { type ReactNode, useId, useState } from "react";
 import { CATEGORIES, SEVERITIES, categoryOf, categoryWord, severityOf, severityWord } from "../api/words";
 import { type FilterValue, patternMatches } from "../domain/channel";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { Field, FieldGroup } from "./field";
 import { plain } from "./format";
 import { Choice } from "./toggle";

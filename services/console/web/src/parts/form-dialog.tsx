@@ -2,7 +2,7 @@
 
 import type { FormEvent, ReactNode } from "react";
 import type { Placed } from "../api/errors";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { Sheet } from "./dialog";
 import { ErrorSummary } from "./errors";
 

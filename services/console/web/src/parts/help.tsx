@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { Sheet } from "./dialog";
 
 /** What the keys do. */

@@ -5,7 +5,7 @@ import { BellOff } from "lucide-react";
 import type { ReactNode } from "react";
 import { type Silence, SilenceMode } from "../api/gen/watchbell/config/v1/silence_pb";
 import { millis } from "../api/times";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { moment, plain } from "./format";
 
 interface Props {

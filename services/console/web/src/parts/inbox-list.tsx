@@ -9,7 +9,7 @@ import { millis } from "../api/times";
 import { severityWord } from "../api/words";
 import type { InboxView } from "../live/inbox";
 import { type Mark, rowsOf, useMark, useNotifications } from "../live/inbox-list";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { Broken } from "./broken";
 import { ago, plain, utc, webAddress } from "./format";
 import { SeverityBar } from "./pill";

@@ -1,7 +1,7 @@
 // An email: its subject, and either part of it.
 
 import { type ReactNode, useState } from "react";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { plain } from "./format";
 import { Mail } from "./mail";
 

@@ -2,7 +2,7 @@ import { type ReactNode, useId } from "react";
 import { problemOf } from "../api/errors";
 import { useMe } from "../api/me";
 import { nameOf, useMembers } from "../api/members";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 
 /** Asks whoever holds a key whose inbox they look at; a signed-in member is not asked. */
 export function MemberPicker({ team }: { team: string }): ReactNode {

@@ -9,7 +9,7 @@ import { problemOf } from "../api/errors";
 import type { RenderPreviewRequestSchema, WebhookPreview } from "../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { kindOf, kindWord } from "../api/words";
 import { indented } from "../domain/json";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { CopyButton } from "./copy";
 import { Sheet } from "./dialog";
 import { plain } from "./format";

@@ -8,7 +8,7 @@ import { useChannelNames } from "../api/channels";
 import { useRules } from "../api/rules";
 import { kindWord } from "../api/words";
 import type { Teams } from "../api/team";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { PAGES } from "../pages/pages";
 import { plain } from "./format";
 import { KindIcon } from "./icons";

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import type { SeverityWord, StateWord } from "../api/words";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { StateIcon } from "./icons";
 
 /** A state: drawing, word and colour. `text` says more than the state's own word. */

@@ -3,7 +3,7 @@
 import type { ReactNode } from "react";
 import { type Preference, PreferenceSetting } from "../api/gen/watchbell/config/v1/preference_pb";
 import { SEVERITIES, type SeverityWord, severityOf, severityWord } from "../api/words";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { Choice } from "./toggle";
 
 const OWN = [PreferenceSetting.ON, PreferenceSetting.OFF, PreferenceSetting.SEVERITIES, PreferenceSetting.FAILURES] as const;

@@ -6,7 +6,7 @@ import type { ReactNode } from "react";
 import { useApp, useSession } from "../api/context";
 import type { AcceptedEvent } from "../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { severityWord } from "../api/words";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { moment, plain } from "./format";
 import { MenuButton, MenuItem } from "./menu";
 import { SeverityBar } from "./pill";

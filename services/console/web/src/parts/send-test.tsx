@@ -9,7 +9,7 @@ import { USUAL_TYPE, useEventTypes } from "../api/event-types";
 import { span } from "../api/times";
 import { kindWord } from "../api/words";
 import { succeeded } from "../domain/waterfall";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { Sheet } from "./dialog";
 import { duration, plain } from "./format";
 import { StatePill } from "./pill";

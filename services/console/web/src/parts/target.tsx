@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import type { ChannelNames } from "../api/channels";
 import type { KindWord } from "../api/words";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import type { Target } from "../live/row";
 import { plain } from "./format";
 import { KindIcon } from "./icons";

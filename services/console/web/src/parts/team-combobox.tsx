@@ -5,7 +5,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Check, ChevronDown } from "lucide-react";
 import type { ReactNode } from "react";
 import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { TeamMark, TeamPlan } from "./team-mark";
 
 interface Props {

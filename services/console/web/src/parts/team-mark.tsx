@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 
 export function TeamMark({ team }: { team: Team }): ReactNode {
   return (

@@ -4,7 +4,7 @@ import { Toast } from "@base-ui/react/toast";
 import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { problemOf } from "../api/errors";
-import { en } from "../messages/en";
+import * as en from "../messages/en";
 import { duration } from "./format";
 
 const manager = Toast.createToastManager();

@@ -7,7 +7,7 @@ import { useServices } from "../../api/services";
 import { useZone } from "../../api/team";
 import { timestamp } from "../../api/times";
 import { LENGTHS, type Length, NEW_SILENCE, endOf } from "../../domain/silence";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FieldGroup } from "../../parts/field";
 import { FormDialog } from "../../parts/form-dialog";

@@ -13,7 +13,7 @@ import { millis } from "../../api/times";
 import { kindWord, severityWord } from "../../api/words";
 import { useRefetchOn } from "../../live/refetch";
 import { targetOf } from "../../live/row";
-import { en, eventsCounted } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { ago, duration, made, moment, plain, utc, webAddress, whole } from "../../parts/format";
 import { useKeys } from "../../parts/keys";
@@ -148,7 +148,7 @@ function Line({ team, alert, search, now }: LineProps): ReactNode {
           <span className="block" title={utc(opened)}>
             {made(opened, now)}
           </span>
-          <span className="block">{eventsCounted(Number(alert.count))}</span>
+          <span className="block">{en.eventsCounted(Number(alert.count))}</span>
         </span>
       </Link>
     </li>
@@ -189,7 +189,7 @@ function Detail({ team, alertKey, now, onClose }: DetailProps): ReactNode {
         [en.alerts.last, last === null ? "" : whole(last)],
         [en.alerts.ended, end === null ? "" : whole(end)],
         [en.alerts.lasted, opened === null ? "" : duration((end ?? now) - opened)],
-        [en.alerts.told, eventsCounted(Number(alert.count))],
+        [en.alerts.told, en.eventsCounted(Number(alert.count))],
       ]
     : [];
   return (

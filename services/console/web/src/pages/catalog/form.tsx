@@ -7,7 +7,7 @@ import { useServices } from "../../api/services";
 import { problemOf } from "../../api/errors";
 import { AlertWhen, type EventType } from "../../api/gen/watchbell/config/v1/event_type_pb";
 import { CATEGORIES, SEVERITIES, type CategoryWord, type SeverityWord, categoryOf, categoryWord, severityOf, severityWord } from "../../api/words";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FieldGroup } from "../../parts/field";
 import { FormDialog } from "../../parts/form-dialog";

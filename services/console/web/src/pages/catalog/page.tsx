@@ -10,7 +10,7 @@ import type { EventType } from "../../api/gen/watchbell/config/v1/event_type_pb"
 import { useMay } from "../../api/self";
 import { categoryWord, severityWord } from "../../api/words";
 import { word } from "../../domain/cli";
-import { en, typesCounted } from "../../messages/en";
+import * as en from "../../messages/en";
 import { CopyButton } from "../../parts/copy";
 import { Confirm } from "../../parts/dialog";
 import { plain } from "../../parts/format";
@@ -59,7 +59,7 @@ export function CatalogPage(): ReactNode {
           defaultValue={search.find ?? ""}
           onChange={(event) => void navigate({ search: { ...search, find: event.target.value }, replace: true })}
         />
-        <span className="ms-auto text-sm text-muted max-md:hidden">{types ? typesCounted(shown.length) : ""}</span>
+        <span className="ms-auto text-sm text-muted max-md:hidden">{types ? en.typesCounted(shown.length) : ""}</span>
         <button type="button" className="btn btn-primary" disabled={!may.configure} title={denied} onClick={() => setAsking({ what: "form" })}>
           <Plus aria-hidden="true" />
           {en.catalog.add}

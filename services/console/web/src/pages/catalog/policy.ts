@@ -1,6 +1,6 @@
 import { AlertWhen, type EventType } from "../../api/gen/watchbell/config/v1/event_type_pb";
 import { SEVERITIES, severityWord } from "../../api/words";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 
 /** When a type alerts by default, in words. */
 export function policyText(type: EventType): string {

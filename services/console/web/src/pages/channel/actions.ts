@@ -4,7 +4,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useChannelsChanged } from "../../api/channels";
 import { useApp } from "../../api/context";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { done, refused } from "../../parts/toast";
 
 export function useChannelActions(team: string) {

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { type Channel, SmtpSecurity, WebhookEnvelope } from "../../api/gen/watchbell/config/v1/channel_pb";
 import type { KindWord } from "../../api/words";
 import { type HeaderValue, type Path, PRESETS, type SmtpValue, type Values } from "../../domain/channel";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { FieldGroup } from "../../parts/field";
 import { plain } from "../../parts/format";
 import { AddressesField, AreaField, NumberField, SelectField, TextField, type TextProps } from "../../parts/inputs";

@@ -8,7 +8,7 @@ import { type Channel, ChannelHealth } from "../../api/gen/watchbell/config/v1/c
 import { useMay } from "../../api/self";
 import { millis, toDuration } from "../../api/times";
 import { stateOf } from "../../api/words";
-import { deliveriesCounted, en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Confirm } from "../../parts/dialog";
 import { DAY, count, plain, sentence, whole } from "../../parts/format";
 import { done, refused } from "../../parts/toast";
@@ -112,7 +112,7 @@ function Reenable({ team, channel, onClose }: { team: string; channel: Channel; 
       disabled={!data}
       onConfirm={() => reenable.mutate()}
     >
-      <p role="status">{data ? en.health.reenableText(`${deliveriesCounted(data.count)}${more}`) : en.loading}</p>
+      <p role="status">{data ? en.health.reenableText(`${en.deliveriesCounted(data.count)}${more}`) : en.loading}</p>
       <Toggle label={en.health.recoverToo} checked={recover} onChange={setRecover} />
     </Confirm>
   );

@@ -16,7 +16,7 @@ import { type Path, type Values, toMessage, valuesOf } from "../../domain/channe
 import { covers } from "../../domain/silence";
 import { useLog } from "../../live/log";
 import { useRefetchOn } from "../../live/refetch";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { type DraftForm, Meanwhile, useDraft } from "../../parts/draft";
 import { plain } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";

@@ -3,7 +3,7 @@
 import { type ReactNode, useState } from "react";
 import { USUAL_TYPE, useEventTypes } from "../../api/event-types";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { plain } from "../../parts/format";
 import { SelectField } from "../../parts/inputs";
 import { MessagePreview } from "../../parts/message-preview";

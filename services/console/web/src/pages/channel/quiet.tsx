@@ -8,7 +8,7 @@ import type { QuietValue, QuietWindowValue } from "../../domain/channel";
 import { instantOf, isZone, localOf, minutesOf, quietSpans, quietUntil, windowsOf } from "../../domain/quiet";
 import { type Handle, dragged, pieces } from "../../domain/week";
 import { type Waiting, useWaiting } from "../../live/waiting";
-import { deliveriesCounted, en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Field, FieldGroup } from "../../parts/field";
 import { DAY, HOUR, duration } from "../../parts/format";
 import { Choice, Toggle } from "../../parts/toggle";
@@ -277,7 +277,7 @@ function Ahead({ quiet, zone, now, held }: DrawnProps & { readonly held: Waiting
       </h2>
       {dots.map(({ at, count }) => (
         <p key={at} className="mb-1 text-sm text-held">
-          {en.quiet.heldUntil(`${deliveriesCounted(count)}${held?.more ? "+" : ""}`, inZone(at, zone, SHORT))}
+          {en.quiet.heldUntil(`${en.deliveriesCounted(count)}${held?.more ? "+" : ""}`, inZone(at, zone, SHORT))}
         </p>
       ))}
       <ul className="grid gap-[3px]">
@@ -299,7 +299,7 @@ function Ahead({ quiet, zone, now, held }: DrawnProps & { readonly held: Waiting
                 {dots
                   .filter(({ at }) => at >= from && at < to)
                   .map(({ at, count }) => (
-                    <span key={at} className="band-dot band-dot-small" title={deliveriesCounted(count)} style={{ insetInlineStart: share(at) }} />
+                    <span key={at} className="band-dot band-dot-small" title={en.deliveriesCounted(count)} style={{ insetInlineStart: share(at) }} />
                   ))}
                 {now >= from && now < to ? <span className="band-now" style={{ insetInlineStart: share(now) }} /> : null}
               </span>

@@ -9,7 +9,7 @@ import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
 import { useRules } from "../../api/rules";
 import { stateOf } from "../../api/words";
 import { takesDefaults } from "../../domain/channel";
-import { deliveriesCounted, en, rulesCounted } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Confirm } from "../../parts/dialog";
 import { plain } from "../../parts/format";
 import { done, refused } from "../../parts/toast";
@@ -61,8 +61,8 @@ export function DeleteChannel({ team, channel, onClose, onDeleted }: Props): Rea
       onConfirm={() => remove.mutate()}
     >
       {data ? null : <p role="status">{en.loading}</p>}
-      {naming.length > 0 ? <p>{en.remove.rules(rulesCounted(naming.length), naming.map(({ displayName }) => plain(displayName)).join(", "))}</p> : null}
-      {data && data.waiting > 0 ? <p>{en.remove.waiting(`${deliveriesCounted(data.waiting)}${data.more ? "+" : ""}`)}</p> : null}
+      {naming.length > 0 ? <p>{en.remove.rules(en.rulesCounted(naming.length), naming.map(({ displayName }) => plain(displayName)).join(", "))}</p> : null}
+      {data && data.waiting > 0 ? <p>{en.remove.waiting(`${en.deliveriesCounted(data.waiting)}${data.more ? "+" : ""}`)}</p> : null}
       {takesDefaults(channel) ? <p>{en.remove.isDefault}</p> : null}
       <p>{en.remove.text}</p>
     </Confirm>

@@ -3,7 +3,7 @@
 import { type ReactNode, useState } from "react";
 import { useApp } from "../../api/context";
 import { snippets } from "../../domain/verify";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { CopyButton } from "../../parts/copy";
 import { Sheet } from "../../parts/dialog";
 

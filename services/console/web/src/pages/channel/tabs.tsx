@@ -3,7 +3,7 @@
 import { type ReactNode, useState } from "react";
 import type { KindWord } from "../../api/words";
 import { NO_FILTER, USUAL_DELAYS, secondsOf, secondsText } from "../../domain/channel";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Field } from "../../parts/field";
 import { FilterFields } from "../../parts/filter-fields";
 import { duration } from "../../parts/format";

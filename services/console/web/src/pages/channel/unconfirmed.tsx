@@ -6,7 +6,7 @@ import { useChannelsChanged } from "../../api/channels";
 import { useServices } from "../../api/services";
 import type { UnconfirmedRecipient } from "../../api/gen/watchbell/config/v1/channel_pb";
 import { millis } from "../../api/times";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { plain, whole } from "../../parts/format";
 import { done, refused } from "../../parts/toast";
 

@@ -7,7 +7,7 @@ import { useApp } from "../../api/context";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
 import type { KindWord } from "../../api/words";
 import { EMPTY, type Path, type Values, toMessage } from "../../domain/channel";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { done } from "../../parts/toast";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FilterFields } from "../../parts/filter-fields";

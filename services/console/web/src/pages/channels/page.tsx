@@ -13,7 +13,7 @@ import { millis } from "../../api/times";
 import { KINDS, type KindWord, kindOf, kindWord } from "../../api/words";
 import { takesDefaults } from "../../domain/channel";
 import { quietUntil, windowsOf } from "../../domain/quiet";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { ExpressionFailures } from "../../parts/expression-failures";
 import { duration, moment, plain, sentence } from "../../parts/format";

@@ -11,7 +11,7 @@ import { kindOf } from "../../api/words";
 import { why } from "../../domain/wording";
 import { useRefetchOn } from "../../live/refetch";
 import { toRow } from "../../live/row";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { Meanwhile, useDraft } from "../../parts/draft";
 import { ErrorSummary, NO_ERRORS, placed } from "../../parts/errors";

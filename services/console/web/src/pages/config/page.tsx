@@ -11,7 +11,7 @@ import { type ApplyTeamConfigResponse, ConfigChangeAction } from "../../api/gen/
 import { useMay } from "../../api/self";
 import { command } from "../../domain/cli";
 import { lineOf, linesOf } from "../../domain/yaml-lines";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { CopyButton } from "../../parts/copy";
 import { Change } from "../../parts/config-change";

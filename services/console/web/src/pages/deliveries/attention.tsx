@@ -11,7 +11,7 @@ import { useMay } from "../../api/self";
 import { quietUntil, windowsOf } from "../../domain/quiet";
 import type { Row } from "../../live/row";
 import { type Waiting, useWaiting } from "../../live/waiting";
-import { deliveriesCounted, en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Band } from "../../parts/band";
 import { duration, moment, plain, sentence } from "../../parts/format";
 import { done, refused } from "../../parts/toast";
@@ -114,7 +114,7 @@ function Unhealthy({ team, channel, parked, now, onTest }: UnhealthyProps): Reac
       <p>
         <b>{en.attention.unhealthy(plain(channel.displayName))}</b>{" "}
         {count > 0 && oldest !== undefined
-          ? en.attention.parked(`${deliveriesCounted(count)}${parked?.more ? "+" : ""}`, duration(now - oldest))
+          ? en.attention.parked(`${en.deliveriesCounted(count)}${parked?.more ? "+" : ""}`, duration(now - oldest))
           : null}
       </p>
       <p className="text-muted wrap-anywhere">{sentence(plain(channel.healthMessage))}</p>

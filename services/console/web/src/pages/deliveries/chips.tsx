@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import { STATES, type StateWord } from "../../api/words";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { count } from "../../parts/format";
 import { StateIcon } from "../../parts/icons";
 

@@ -3,7 +3,7 @@
 import { Menu } from "@base-ui/react/menu";
 import { Check, Columns3 } from "lucide-react";
 import type { ReactNode } from "react";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { MenuButton } from "../../parts/menu";
 import { type Column, HIDEABLE } from "./columns";
 

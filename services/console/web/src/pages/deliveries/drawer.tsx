@@ -19,7 +19,7 @@ import { summaryOf, tookOrNext } from "../../domain/wording";
 import { useHear } from "../../live/context";
 import { useRefetchOn } from "../../live/refetch";
 import { type Row, sameTarget, toRow } from "../../live/row";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { CopyButton, copyText } from "../../parts/copy";
 import { Confirm } from "../../parts/dialog";
 import { clock, countdown, duration, plain, sentence, webAddress } from "../../parts/format";

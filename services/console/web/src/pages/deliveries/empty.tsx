@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import { word } from "../../domain/cli";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { CopyButton } from "../../parts/copy";
 import { type LogSearch, USUAL_RANGE } from "./search";
 

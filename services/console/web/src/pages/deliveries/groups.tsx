@@ -5,7 +5,7 @@ import { type ReactNode, useEffect, useMemo, useRef } from "react";
 import type { ChannelNames } from "../../api/channels";
 import type { Log } from "../../live/log";
 import type { Row } from "../../live/row";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { made, plain, utc } from "../../parts/format";
 import { StatePill, SeverityBar } from "../../parts/pill";
 import { TargetName } from "../../parts/target";

@@ -3,7 +3,7 @@
 import { type PointerEvent, type ReactNode, useRef, useState } from "react";
 import type { StateWord } from "../../api/words";
 import { type Bucket, BUCKETS, STACK } from "../../domain/histogram";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { DAY, minute, moment } from "../../parts/format";
 
 const HEIGHT = 66;

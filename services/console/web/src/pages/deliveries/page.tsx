@@ -12,7 +12,7 @@ import { useFeedState } from "../../live/context";
 import { useLog, useSummary } from "../../live/log";
 import type { Filter } from "../../live/merge";
 import type { Row } from "../../live/row";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { clock, count, moment } from "../../parts/format";
 import { useKeys } from "../../parts/keys";

@@ -5,7 +5,7 @@ import { type ReactNode, useId, useState } from "react";
 import { useApp } from "../../api/context";
 import { timestamp } from "../../api/times";
 import { stateOf } from "../../api/words";
-import { deliveriesCounted, en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Confirm } from "../../parts/dialog";
 import { count } from "../../parts/format";
 import { done, refused } from "../../parts/toast";
@@ -51,7 +51,7 @@ export function RecoverDialog({ team, channelId, name, since, onClose }: Props):
   });
   const recover = useMutation({
     mutationFn: () => clients.dispatcher.recover({ teamId: team, channelId, startTime: timestamp(start) }),
-    onSuccess: ({ recoveredCount }) => done(en.recover.done(deliveriesCounted(Number(recoveredCount)))),
+    onSuccess: ({ recoveredCount }) => done(en.recover.done(en.deliveriesCounted(Number(recoveredCount)))),
     onError: (error) => refused(en.recover.refused, error),
     onSettled: onClose,
   });
@@ -74,7 +74,7 @@ export function RecoverDialog({ team, channelId, name, since, onClose }: Props):
         <input id={id} type="datetime-local" className="input" value={from} onChange={(event) => setFrom(event.target.value)} />
       </div>
       <p role="status">
-        {data ? en.recover.count(deliveriesCounted(data.all), count(data.failed), count(data.all - data.failed)) : en.loading}
+        {data ? en.recover.count(en.deliveriesCounted(data.all), count(data.failed), count(data.all - data.failed)) : en.loading}
       </p>
     </Confirm>
   );

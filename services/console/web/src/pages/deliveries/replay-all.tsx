@@ -6,7 +6,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useApp } from "../../api/context";
 import { askPage } from "../../live/log";
 import type { Filter } from "../../live/merge";
-import { deliveriesCounted, en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Sheet } from "../../parts/dialog";
 import { count } from "../../parts/format";
 
@@ -82,12 +82,12 @@ export function ReplayAll({ team, filter, onClose }: Props): ReactNode {
         {ids === undefined && !error ? <p>{en.replayAll.counting(count(counted))}</p> : null}
         {tooMany ? <p>{en.replayAll.tooMany(count(MOST))}</p> : null}
         {ids?.length === 0 ? <p>{en.replayAll.none}</p> : null}
-        {ids && !tooMany && ids.length > 0 && !progress ? <p>{en.replayAll.text(deliveriesCounted(ids.length))}</p> : null}
+        {ids && !tooMany && ids.length > 0 && !progress ? <p>{en.replayAll.text(en.deliveriesCounted(ids.length))}</p> : null}
         {progress && ids ? (
           <>
             <progress className="w-full" value={progress.done + progress.refused} max={ids.length} />
             <p>{en.replayAll.going(count(progress.done), count(ids.length))}</p>
-            {progress.refused > 0 ? <p className="field-error">{en.replayAll.failed(deliveriesCounted(progress.refused))}</p> : null}
+            {progress.refused > 0 ? <p className="field-error">{en.replayAll.failed(en.deliveriesCounted(progress.refused))}</p> : null}
           </>
         ) : null}
       </div>

@@ -7,7 +7,7 @@ import { type Column, gridOf } from "./columns";
 import { tookOrNext, why } from "../../domain/wording";
 import type { Log } from "../../live/log";
 import type { Row } from "../../live/row";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { made, minute, plain, utc, whole } from "../../parts/format";
 import { StatePill, SeverityBar } from "../../parts/pill";
 import { TargetName } from "../../parts/target";

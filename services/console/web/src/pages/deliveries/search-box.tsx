@@ -2,7 +2,7 @@
 
 import { Search } from "lucide-react";
 import { type FormEvent, type ReactNode, useId, useRef, useState } from "react";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { useKeys } from "../../parts/keys";
 import { type LogSearch, type NamedChannel, fromWords, toWords } from "./search";
 

@@ -9,7 +9,7 @@ import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispat
 import { kindWord } from "../../api/words";
 import { type Verdict, verdict } from "../../domain/verdict";
 import { type Row, targetOf } from "../../live/row";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { moment, plain } from "../../parts/format";
 import { StatePill } from "../../parts/pill";
 import { TargetName } from "../../parts/target";

@@ -13,7 +13,7 @@ import { useMay } from "../../api/self";
 import { useTeam, useZone } from "../../api/team";
 import { millis } from "../../api/times";
 import { nextRuns, parseCron, weekly } from "../../domain/cron";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { Confirm } from "../../parts/dialog";
 import { Meanwhile, useDraft } from "../../parts/draft";

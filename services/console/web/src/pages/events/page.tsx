@@ -14,7 +14,7 @@ import { SEVERITIES, type SeverityWord, categoryWord, kindWord, severityOf, seve
 import { indented } from "../../domain/json";
 import { useRefetchOn } from "../../live/refetch";
 import { targetOf } from "../../live/row";
-import { en, recipientsCounted } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { CopyButton } from "../../parts/copy";
 import { made, plain, utc, webAddress, whole } from "../../parts/format";
@@ -198,7 +198,7 @@ function EventLine({ team, accepted, search, now }: LineProps): ReactNode {
           <span className="block" title={utc(at)}>
             {made(at, now)}
           </span>
-          <span className="block">{accepted.routes.length === 0 ? en.events.nobody : recipientsCounted(accepted.routes.length)}</span>
+          <span className="block">{accepted.routes.length === 0 ? en.events.nobody : en.recipientsCounted(accepted.routes.length)}</span>
         </span>
       </Link>
     </li>

@@ -9,7 +9,7 @@ import { type ConfigActor, ConfigActorKind } from "../../api/gen/watchbell/confi
 import type { ConfigRevision } from "../../api/gen/watchbell/config/v1/config_revision_pb";
 import { useMay } from "../../api/self";
 import { millis } from "../../api/times";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { Change } from "../../parts/config-change";
 import { Confirm } from "../../parts/dialog";

@@ -9,7 +9,7 @@ import { type ApiKey, Scope } from "../../api/gen/watchbell/config/v1/api_key_pb
 import { useMay, useSelf } from "../../api/self";
 import { millis, timestamp } from "../../api/times";
 import { command } from "../../domain/cli";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { CopyButton } from "../../parts/copy";
 import { Confirm, Sheet } from "../../parts/dialog";

@@ -8,7 +8,7 @@ import { useServices } from "../../api/services";
 import { useMe } from "../../api/me";
 import { preferencesQuery, useSetPreference } from "../../api/preferences";
 import { useMay } from "../../api/self";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { InboxList } from "../../parts/inbox-list";
 import { MemberPicker } from "../../parts/member-picker";

@@ -6,7 +6,7 @@ import type { IntegrationStatus } from "../../api/gen/watchbell/config/v1/integr
 import { useStatus } from "../../api/status";
 import { millis } from "../../api/times";
 import { kindWord } from "../../api/words";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { ago, plain, sentence } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";

@@ -8,7 +8,7 @@ import { useZone } from "../../api/team";
 import { STATES, type StateWord } from "../../api/words";
 import { BUCKETS, buckets, countStates } from "../../domain/histogram";
 import { useSummary } from "../../live/log";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { HOUR, count } from "../../parts/format";
 import { StateIcon } from "../../parts/icons";
 import { InForce } from "../../parts/in-force";

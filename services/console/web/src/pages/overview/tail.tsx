@@ -2,7 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, type ReactNode, useCallback, useState } from "react";
 import type { ChannelNames } from "../../api/channels";
 import { useLog } from "../../live/log";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { useNarrow } from "../../parts/now";
 import { COLUMNS } from "../deliveries/columns";
 import { Rows } from "../deliveries/rows";

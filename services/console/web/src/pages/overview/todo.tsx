@@ -6,7 +6,7 @@ import { Role } from "../../api/gen/watchbell/config/v1/member_pb";
 import { useMembers } from "../../api/members";
 import { useMay } from "../../api/self";
 import { useStatus } from "../../api/status";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 
 interface Lack {
   readonly text: string;

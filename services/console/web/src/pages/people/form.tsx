@@ -6,7 +6,7 @@ import { useApp } from "../../api/context";
 import { problemOf } from "../../api/errors";
 import { type Member, Permission, Role } from "../../api/gen/watchbell/config/v1/member_pb";
 import { useMembersChanged } from "../../api/members";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FormDialog } from "../../parts/form-dialog";
 import { SelectField, TextField } from "../../parts/inputs";

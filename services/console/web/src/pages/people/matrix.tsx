@@ -9,7 +9,7 @@ import type { Member } from "../../api/gen/watchbell/config/v1/member_pb";
 import { nameOf } from "../../api/members";
 import { preferencesQuery, useSetPreference } from "../../api/preferences";
 import { useMay, useSelf } from "../../api/self";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Sheet } from "../../parts/dialog";
 import { plain } from "../../parts/format";
 import { PreferenceControl, settingText, topicName } from "../../parts/preference";

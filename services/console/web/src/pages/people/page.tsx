@@ -8,7 +8,7 @@ import { useApp } from "../../api/context";
 import { type Member, Permission, Role } from "../../api/gen/watchbell/config/v1/member_pb";
 import { nameOf, useMembers, useMembersChanged } from "../../api/members";
 import { useMay } from "../../api/self";
-import { en, membersCounted } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { Confirm } from "../../parts/dialog";
 import { plain } from "../../parts/format";
@@ -51,7 +51,7 @@ export function PeoplePage(): ReactNode {
             </button>
           ))}
         </div>
-        <span className="ms-auto text-sm text-muted max-md:hidden">{members ? membersCounted(members.length) : ""}</span>
+        <span className="ms-auto text-sm text-muted max-md:hidden">{members ? en.membersCounted(members.length) : ""}</span>
         <button type="button" className="btn btn-primary" disabled={!may.administer} title={denied} onClick={() => setAsking({ what: "form" })}>
           <Plus aria-hidden="true" />
           {en.people.add}

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { categoryWord, severityWord } from "../../api/words";
 import type { FilterValue } from "../../domain/channel";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { plain } from "../../parts/format";
 
 /** What a filter asks for, as chips. */

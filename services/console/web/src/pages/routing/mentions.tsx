@@ -13,7 +13,7 @@ import type { Mention } from "../../api/gen/watchbell/event/v1/route_pb";
 import { nameOf, useMembers } from "../../api/members";
 import { useMay } from "../../api/self";
 import { SEVERITIES, type SeverityWord, severityOf, severityWord } from "../../api/words";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { Confirm } from "../../parts/dialog";
 import { NO_ERRORS, placed } from "../../parts/errors";

@@ -18,7 +18,7 @@ import { useTeam } from "../../api/team";
 import { kindWord } from "../../api/words";
 import { NO_FILTER, takesDefaults } from "../../domain/channel";
 import { type RuleVerdict, ruleVerdict } from "../../domain/verdict";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { CopyButton } from "../../parts/copy";
 import { Confirm } from "../../parts/dialog";

@@ -20,7 +20,7 @@ import { SEVERITIES, type SeverityWord, kindWord, severityOf, severityWord } fro
 import { indented } from "../../domain/json";
 import { verdict } from "../../domain/verdict";
 import { targetOf } from "../../live/row";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Field } from "../../parts/field";
 import { moment, plain } from "../../parts/format";
 import { PreviewDialog } from "../../parts/message-preview";

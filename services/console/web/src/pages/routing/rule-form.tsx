@@ -8,7 +8,7 @@ import { problemOf } from "../../api/errors";
 import type { Rule } from "../../api/gen/watchbell/config/v1/rule_pb";
 import { type KindWord, kindOf } from "../../api/words";
 import { type FilterValue, NO_FILTER, filterInit, filterValue } from "../../domain/channel";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { ChannelChecks } from "../../parts/channel-checks";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FieldGroup } from "../../parts/field";

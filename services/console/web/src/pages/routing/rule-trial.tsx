@@ -8,7 +8,7 @@ import { problemOf } from "../../api/errors";
 import type { RuleSchema } from "../../api/gen/watchbell/config/v1/rule_pb";
 import { useRules } from "../../api/rules";
 import { type Difference, difference, draftVerdict } from "../../domain/verdict";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { plain } from "../../parts/format";
 import { TargetName } from "../../parts/target";
 import { type Play, useExplained } from "./playground";

@@ -7,7 +7,7 @@ import { useEventTypes } from "../../api/event-types";
 import { AlertWhen } from "../../api/gen/watchbell/config/v1/event_type_pb";
 import { kindOf } from "../../api/words";
 import { takesDefaults } from "../../domain/channel";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { plain } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";
 import { policyText } from "../catalog/policy";

@@ -9,7 +9,7 @@ import { useServices } from "../../api/services";
 import { useZone } from "../../api/team";
 import type { KindWord } from "../../api/words";
 import { LENGTHS, NEW_SILENCE, type SilenceValues, endOf, silenceInit } from "../../domain/silence";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { ChannelChecks } from "../../parts/channel-checks";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { Field, FieldGroup } from "../../parts/field";

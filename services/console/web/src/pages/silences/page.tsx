@@ -13,7 +13,7 @@ import { millis } from "../../api/times";
 import { kindWord } from "../../api/words";
 import { command } from "../../domain/cli";
 import { filterValue } from "../../domain/channel";
-import { en } from "../../messages/en";
+import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { Confirm } from "../../parts/dialog";
 import { moment, plain, whole } from "../../parts/format";

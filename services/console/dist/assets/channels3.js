@@ -1,0 +1,1 @@
+export{t as Badges,n as ChannelsPage,r as whereTo}from"./page.js";

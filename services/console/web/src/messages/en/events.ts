@@ -1,0 +1,17 @@
+export const events = {
+  title: "Events",
+  type: "Type or pattern",
+  typeHint: "finding.created, finding.*",
+  severity: "Severity",
+  anySeverity: "Any severity",
+  tests: "Include tests",
+  nobody: "nobody",
+  nobodyText: "Nobody got it: no rule, default channel, webhook, preference or inbox asked for it.",
+  source: "Source",
+  subject: "Subject",
+  occurred: "Occurred",
+  accepted: "Accepted",
+  id: "Id",
+  now: "Who would get it now?",
+  who: "Recipients",
+};
