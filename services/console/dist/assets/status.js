@@ -1,1 +1,1 @@
-import{n as e,q as t,r as n}from"./context.js";function r(r){let{clients:i}=e(),{epoch:a}=n();return t({queryKey:[`status`,r,a],queryFn:({signal:e})=>i.teams.getIntegrationStatus({teamId:r},{signal:e}),staleTime:1e4,refetchInterval:3e4})}export{r as t};
+import{n as e,o as t,r as n}from"./context.js";function r(r){let{clients:i}=e(),{epoch:a}=n();return t({queryKey:[`status`,r,a],queryFn:({signal:e})=>i.teams.getIntegrationStatus({teamId:r},{signal:e}),staleTime:1e4,refetchInterval:3e4})}export{r as t};

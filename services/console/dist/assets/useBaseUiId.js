@@ -1,1 +1,1 @@
-import{T as e}from"./FloatingPortal.js";function t(t){return e(t,`base-ui`)}export{t};
+import{s as e}from"./formatErrorMessage.js";function t(t){return e(t,`base-ui`)}export{t};

@@ -1,1 +1,1 @@
-import{n as e}from"./rolldown-runtime.js";import{An as t,Pn as n,Wn as r}from"./FloatingPortal.js";var i=e(r(),1);function a(e,r){let a=i.useRef(e),o=t(r);n(()=>{a.current!==e&&o(a.current),a.current=e},[e,o])}export{a as t};
+import{i as e,n as t}from"./jsx-runtime.js";import{d as n,nt as r}from"./formatErrorMessage.js";var i=e(t(),1);function a(e,t){let a=i.useRef(e),o=n(t);r(()=>{a.current!==e&&o(a.current),a.current=e},[e,o])}export{a as t};

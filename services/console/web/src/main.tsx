@@ -13,7 +13,6 @@ import { queries } from "./api/queries";
 import { begin } from "./api/session";
 import { Broken } from "./parts/broken";
 import { beginTheme, brand } from "./parts/theme";
-import { Toasts } from "./parts/toast";
 import { router } from "./router";
 
 begin();
@@ -32,9 +31,7 @@ try {
       <CSPProvider disableStyleElements>
         <AppProvider value={{ config, clients: connect(config.api_base) }}>
           <QueryClientProvider client={queries}>
-            <Toasts>
-              <RouterProvider router={router} />
-            </Toasts>
+            <RouterProvider router={router} />
           </QueryClientProvider>
         </AppProvider>
       </CSPProvider>

@@ -6,11 +6,23 @@ import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
 import { useApp, useSession } from "../api/context";
 import { isFramed, isHosted } from "../api/host";
 import * as en from "../messages/en";
-import { SignIn } from "./sign-in";
 
+const SignIn = lazy(() => import("./sign-in"));
 const Refused = lazy(() => import("./refused"));
+const Toasts = lazy(() => import("../parts/toasts"));
 
 export function Root(): ReactNode {
+  return (
+    <>
+      <Inside />
+      <Suspense fallback={null}>
+        <Toasts />
+      </Suspense>
+    </>
+  );
+}
+
+function Inside(): ReactNode {
   const { key, refused, epoch } = useSession();
   const cache = useQueryClient();
   useEffect(() => {
@@ -18,7 +30,7 @@ export function Root(): ReactNode {
     if (key === null) cache.clear();
     else void cache.invalidateQueries();
   }, [cache, key, epoch]);
-  if (key === null) return isFramed ? <Awaited /> : <SignIn />;
+  if (key === null) return <Suspense fallback={null}>{isFramed ? <Awaited /> : <SignIn />}</Suspense>;
   return (
     <>
       <Outlet />
