@@ -6,8 +6,8 @@ import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
 import { useApp, useSession } from "../api/context";
 import { isFramed, isHosted } from "../api/host";
 import * as en from "../messages/en";
+import { SignIn } from "./sign-in";
 
-const SignIn = lazy(() => import("./sign-in"));
 const Refused = lazy(() => import("./refused"));
 const Toasts = lazy(() => import("../parts/toasts"));
 
@@ -30,7 +30,7 @@ function Inside(): ReactNode {
     if (key === null) cache.clear();
     else void cache.invalidateQueries();
   }, [cache, key, epoch]);
-  if (key === null) return <Suspense fallback={null}>{isFramed ? <Awaited /> : <SignIn />}</Suspense>;
+  if (key === null) return isFramed ? <Awaited /> : <SignIn />;
   return (
     <>
       <Outlet />

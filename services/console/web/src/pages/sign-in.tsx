@@ -118,7 +118,7 @@ export function ProviderButton(): ReactNode {
   );
 }
 
-export default function SignIn(): ReactNode {
+export function SignIn(): ReactNode {
   const { config } = useApp();
   return (
     <main className="grid min-h-dvh place-items-center p-4">
