@@ -75,7 +75,10 @@ async fn read(
             Err(status) => return Err(Error::Dispatcher(status)),
         };
         let bytes: usize = page.events.iter().map(Message::encoded_len).sum();
-        size = (page.events.len() * PAGE_BYTES / bytes.max(1)).clamp(1, largest);
+        // A page may be empty though others follow.
+        if let Some(fitting) = (page.events.len() * PAGE_BYTES).checked_div(bytes) {
+            size = fitting.clamp(1, largest);
+        }
         for event in page.events {
             add(summary, event);
         }

@@ -4,6 +4,7 @@
 mod alerts;
 mod deliveries;
 mod events;
+mod filters;
 mod forward;
 mod inbox;
 mod owners;

@@ -185,10 +185,13 @@ impl Progress {
             let (tally, left) = self.piece(tally, events).await?;
             (self.tally, events) = (tally, left);
             if self.elapsed() >= MAX_TIME {
-                self.is_cut |= !events.is_empty() || !self.page_token.is_empty();
-                self.is_read = true;
                 break;
             }
+        }
+        // After empty pages, too.
+        if self.elapsed() >= MAX_TIME {
+            self.is_cut |= !events.is_empty() || !self.page_token.is_empty();
+            self.is_read = true;
         }
         Ok(())
     }

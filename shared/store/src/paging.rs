@@ -160,17 +160,31 @@ impl<C: Serialize + DeserializeOwned> PageRequest<C> {
     ///
     /// # Errors
     /// When a cursor cannot be written as JSON, which plain keys always can.
-    pub fn page<T>(
+    pub fn page<T>(&self, rows: Vec<T>, cursor: impl FnOnce(&T) -> C) -> Result<Page<T>, serde_json::Error> {
+        self.page_of_scan(rows, cursor, None)
+    }
+
+    /// As [`Self::page`], of a scan that may have stopped before the page was full: the next page goes on from there, so that
+    /// this one is short or even empty (allowed by AIP-158).
+    ///
+    /// # Errors
+    /// When a cursor cannot be written as JSON, which plain keys always can.
+    pub fn page_of_scan<T>(
         &self,
         mut rows: Vec<T>,
         cursor: impl FnOnce(&T) -> C,
+        stopped_at: Option<C>,
     ) -> Result<Page<T>, serde_json::Error> {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        let more = rows.len() > size;
+        let is_full = rows.len() > size;
         rows.truncate(size);
-        let next_page_token = match rows.last() {
-            Some(last) if more => encode(&cursor(last), &self.filters)?,
-            _ => String::new(),
+        let end = match rows.last() {
+            Some(last) if is_full => Some(cursor(last)),
+            _ => stopped_at,
+        };
+        let next_page_token = match end {
+            Some(end) => encode(&end, &self.filters)?,
+            None => String::new(),
         };
         Ok(Page {
             items: rows,
@@ -274,6 +288,20 @@ mod tests {
             assert_eq!(page.items.len(), fitting);
             assert!(!page.next_page_token.is_empty());
         }
+    }
+
+    #[test]
+    fn a_page_of_a_scan_that_stopped_is_short_and_the_next_goes_on_from_there() {
+        let request = parse(2, "", filters("a")).unwrap();
+        let next = |rows, stopped_at| {
+            let page = request.page_of_scan(rows, |number| *number, stopped_at).unwrap();
+            parse(2, &page.next_page_token, filters("a")).unwrap().after
+        };
+        assert_eq!(next(vec![], Some(9)), Some(9));
+        assert_eq!(next(vec![1], Some(9)), Some(9));
+        assert_eq!(next(vec![1, 2], Some(9)), Some(9));
+        assert_eq!(next(vec![1, 2, 3], None), Some(2));
+        assert_eq!(next(vec![1, 2], None), None);
     }
 
     #[test]

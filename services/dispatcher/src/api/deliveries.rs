@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use tonic::Request;
+use uuid::Uuid;
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::ChannelKind;
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::convert::{instant, optional, words};
-use watchbell_model::ids::{ChannelId, DeliveryId, EventId, NotificationId, TeamId};
-use watchbell_model::pattern::EventPattern;
+use watchbell_model::convert::instant;
+use watchbell_model::ids::{ChannelId, DeliveryId, NotificationId, TeamId};
 use watchbell_model::route::Route;
 use watchbell_model::shard::ShardId;
-use watchbell_model::violation::{Violations, reason};
-use watchbell_model::{ChannelKind, EventType, Severity};
+use watchbell_model::violation::Violations;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
-use super::{exists, id, internal, optional_channel, team};
+use super::{exists, filters, id, internal, team};
 use crate::channel::cache::Lookup;
 use crate::channel::people::Refusal;
 use crate::delivery::precheck::DELETED;
@@ -27,52 +27,7 @@ use crate::job::State;
 use crate::lanes::LaneId;
 use crate::state::Core;
 use crate::store::entities::deliveries;
-use crate::store::{ChannelStats, DeliveryFilter, NewDelivery, NewNotification, Transaction};
-
-/// The longest text that is looked for, in characters.
-const MAX_TEXT: usize = 200;
-/// The longest address, in bytes.
-const MAX_ADDRESS: usize = 320;
-
-/// Parses an optional name. An invalid one is a violation, because not every database accepts every text as a filter.
-fn named<T>(text: String, field: &str, violations: &mut Violations) -> Option<String>
-where
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    if text.is_empty() {
-        return None;
-    }
-    violations.parse::<T>(field, reason::MALFORMED, &text)?;
-    Some(text)
-}
-
-/// An optional id.
-fn optional_id<T>(text: &str, field: &str, violations: &mut Violations) -> Option<T>
-where
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    if text.is_empty() {
-        return None;
-    }
-    violations.parse::<T>(field, reason::MALFORMED, text)
-}
-
-/// Patterns of event types that are well-formed.
-pub(super) fn patterns(types: Vec<String>, violations: &mut Violations) -> Vec<String> {
-    for (index, pattern) in types.iter().enumerate() {
-        let _ = violations.parse::<EventPattern>(&format!("types[{index}]"), reason::MALFORMED, pattern);
-    }
-    types
-}
-
-/// A text that is looked for.
-pub(super) fn text(text: String, violations: &mut Violations) -> Option<String> {
-    if text.chars().count() > MAX_TEXT {
-        let why = format!("must have at most {MAX_TEXT} characters");
-        violations.add("text", reason::TOO_LONG, why);
-    }
-    (!text.is_empty()).then_some(text)
-}
+use crate::store::{ChannelStats, NewDelivery, NewNotification, Transaction};
 
 pub(super) async fn list(
     core: &Core,
@@ -81,77 +36,38 @@ pub(super) async fn list(
     let principal = Principal::from_request(&request)?;
     let team = principal.team(&request.get_ref().team_id)?;
     let request = request.into_inner();
+    let (page_size, page_token) = (request.page_size, request.page_token.clone());
     let mut violations = Violations::new();
-    let mut filter = DeliveryFilter {
-        before: None,
-        channel: optional_channel(&request.channel_id, &mut violations),
-        states: states(&request.states, &mut violations),
-        event_id: named::<EventId>(request.event_id, "event_id", &mut violations),
-        event_type: named::<EventType>(request.event_type, "event_type", &mut violations),
-        kind: optional::<ChannelKind>(request.kind, "kind", &mut violations),
-        start: instant(request.start_time.as_ref(), "start_time", &mut violations),
-        end: instant(request.end_time.as_ref(), "end_time", &mut violations),
-        member: optional_id(&request.member_id, "member_id", &mut violations),
-        address: (!request.address.is_empty()).then_some(request.address),
-        severities: words::<Severity>(&request.severities, "severities", &mut violations),
-        types: patterns(request.types, &mut violations),
-        rule: optional_id(&request.rule_id, "rule_id", &mut violations),
-        text: text(request.text, &mut violations),
-        replays_only: request.replays_only,
-    };
-    if filter
-        .address
-        .as_ref()
-        .is_some_and(|address| address.len() > MAX_ADDRESS)
-    {
-        let why = format!("must have at most {MAX_ADDRESS} bytes");
-        violations.add("address", reason::TOO_LONG, why);
-    }
+    let mut filter = filters::deliveries(request, &mut violations);
     let hash = FiltersHash::for_method("ListDeliveries")
         .with(team)
         .with(format!("{filter:?}"));
-    let page = PageRequest::<uuid::Uuid>::parse(
-        request.page_size,
-        &request.page_token,
-        PageLimits::default(),
-        hash,
-    );
+    let page = PageRequest::<Uuid>::parse(page_size, &page_token, PageLimits::default(), hash);
     let page = violations.take(page);
     let Some(page) = page.filter(|_| violations.is_empty()) else {
         return Err(violations.into());
     };
     filter.before = page.after;
-    let rows = core.db.deliveries(team, &filter, page.limit()).await?;
-    if rows.is_empty() {
+    let found = core
+        .db
+        .deliveries(team, &filter, page.limit(), filter.bound())
+        .await?;
+    if found.rows.is_empty() {
         exists(core, principal, team).await?;
     }
+    let sizes = found
+        .rows
+        .iter()
+        .map(|row| row.route.len() + row.title.len() + row.state_message.len());
     let page = page
-        .within(
-            rows.iter()
-                .map(|row| row.route.len() + row.title.len() + row.state_message.len()),
-        )
-        .page(rows, |row| row.id)
+        .within(sizes)
+        .page_of_scan(found.rows, |row| row.id, found.stopped_at)
         .map_err(Problem::internal)?;
     let page = page.try_map(|row| encode::delivery(&row))?;
     Ok(wire::ListDeliveriesResponse {
         deliveries: page.items,
         next_page_token: page.next_page_token,
     })
-}
-
-fn states(numbers: &[i32], violations: &mut Violations) -> Vec<State> {
-    let mut states = Vec::new();
-    for (index, number) in numbers.iter().enumerate() {
-        match State::from_number(*number) {
-            Some(state) => states.push(state),
-            None => violations.add(
-                format!("states[{index}]"),
-                reason::UNKNOWN_VALUE,
-                "is not a state",
-            ),
-        }
-    }
-    states
 }
 
 pub(super) async fn get(

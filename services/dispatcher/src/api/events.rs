@@ -2,22 +2,19 @@
 
 use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_model::convert::{instant, words};
 use watchbell_model::ids::EventId;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_model::{Category, Severity};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
-use super::deliveries::{patterns, text};
-use super::{exists, team};
+use super::{exists, filters, team};
 use crate::encode;
 use crate::error::Error;
 use crate::state::Core;
-use crate::store::EventFilter;
+use crate::store::{EXAMINED, EventKeyAndSize};
 
-/// Bytes of payloads on one page. As a `google.protobuf.Struct` payloads take up to six times as much, and clients
+/// Bytes of events on one page. As a `google.protobuf.Struct` payloads take up to six times as much, and clients
 /// accept messages of up to 4 MiB by default.
 const MAX_PAGE_BYTES: i64 = 512 * 1024;
 
@@ -28,61 +25,43 @@ pub(super) async fn list(
     let principal = Principal::from_request(&request)?;
     let team = principal.team(&request.get_ref().team_id)?;
     let request = request.into_inner();
+    let (page_size, page_token) = (request.page_size, request.page_token.clone());
     let mut violations = Violations::new();
-    let mut filter = EventFilter {
-        before: None,
-        severities: words::<Severity>(&request.severities, "severities", &mut violations),
-        start: instant(request.start_time.as_ref(), "start_time", &mut violations),
-        end: instant(request.end_time.as_ref(), "end_time", &mut violations),
-        accepted_from: instant(
-            request.accept_start_time.as_ref(),
-            "accept_start_time",
-            &mut violations,
-        ),
-        types: patterns(request.types, &mut violations),
-        include_tests: request.include_tests,
-        subject: (!request.subject.is_empty()).then_some(request.subject),
-        sources: request
-            .sources
-            .iter()
-            .map(|source| source.to_ascii_lowercase())
-            .collect(),
-        categories: words::<Category>(&request.categories, "categories", &mut violations),
-        text: text(request.text, &mut violations),
-    };
+    let mut filter = filters::events(request, &mut violations);
     let hash = FiltersHash::for_method("ListEvents")
         .with(team)
         .with(format!("{filter:?}"));
-    let page = PageRequest::<(i64, String)>::parse(
-        request.page_size,
-        &request.page_token,
-        PageLimits::default(),
-        hash,
-    );
+    let page = PageRequest::<(i64, String)>::parse(page_size, &page_token, PageLimits::default(), hash);
     let page = violations.take(page);
     let Some(mut page) = page.filter(|_| violations.is_empty()) else {
         return Err(violations.into());
     };
     filter.before.clone_from(&page.after);
-    let fits = core
-        .db
-        .events_within(team, &filter, page.limit(), MAX_PAGE_BYTES)
-        .await?;
-    page.shorten(fits);
-    let rows = core.db.events(team, &filter, page.limit()).await?;
-    if rows.is_empty() {
+    let found = core.db.events(team, &filter, page.limit(), EXAMINED).await?;
+    if found.rows.is_empty() {
         exists(core, principal, team).await?;
     }
-    // An event may have a route to each of thousands of people; its data has been measured.
+    page.shorten(fitting(&found.rows));
     let page = page
-        .within(rows.iter().map(|row| row.routes.len()))
-        .page(rows, |row| (row.occurred_at, row.id.clone()))
+        .page_of_scan(found.rows, EventKeyAndSize::key, found.stopped_at)
         .map_err(Problem::internal)?;
-    let page = page.try_map(encode::accepted_event)?;
+    let ids = page.items.iter().map(|event| event.id.as_str());
+    let rows = core.db.events_with_ids(team, ids).await?;
+    let events = rows.into_iter().map(encode::accepted_event);
     Ok(wire::ListEventsResponse {
-        events: page.items,
+        events: events.collect::<Result<_, _>>()?,
         next_page_token: page.next_page_token,
     })
+}
+
+/// How many of these events, from the first, fit onto a page together.
+fn fitting(events: &[EventKeyAndSize]) -> usize {
+    let mut left = MAX_PAGE_BYTES;
+    let fit = events.iter().take_while(|event| {
+        left -= event.bytes;
+        left >= 0
+    });
+    fit.count()
 }
 
 pub(super) async fn get(

@@ -202,7 +202,7 @@ async fn stored(core: &Core, team: TeamId, event_id: &str, by: &By) -> Result<Su
             event_id: Some(event_id.to_owned()),
             ..DeliveryFilter::default()
         };
-        for delivery in core.db.deliveries(team, &any, 1).await? {
+        for delivery in core.db.deliveries(team, &any, 1, any.bound()).await?.rows {
             if let Some(status) = delivery.alert_status()? {
                 event.alert_status.get_or_init(|| status);
             }

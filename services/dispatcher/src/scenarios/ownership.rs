@@ -148,7 +148,7 @@ store_tests! {
         let channels = [rig.env.channel("a"), rig.env.channel("b")];
         rig.emit("e1", &channels).await;
         let db = &rig.core.db;
-        let rows = db.deliveries(rig.env.team, &DeliveryFilter::default(), 10).await.unwrap();
+        let rows = db.deliveries(rig.env.team, &DeliveryFilter::default(), 10, 10).await.unwrap().rows;
         let rows: Vec<_> = rows.into_iter().map(|delivery| LoadedRow { delivery, filled: 1 }).collect();
         let mut events = SharedEvents::default();
         let one = events.load(db, &rows[..1]).await.unwrap().into_values().next().unwrap();

@@ -18,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(super::shards::Shards),
             Box::new(super::silences::Silences),
             Box::new(super::alerts::Alerts),
+            Box::new(Finding),
         ]
     }
 }
@@ -193,6 +194,29 @@ impl MigrationTrait for UnreadMarks {
 const UNREAD_MARKS: &str = "
 ALTER TABLE notification_marks ADD COLUMN unread_at BIGINT;
 CREATE INDEX notification_marks_unread ON notification_marks (team_id, member_id, cursor) WHERE unread_at IS NOT NULL;
+";
+
+/// Indexes for what deliveries are often looked for by, of rows that are few.
+struct Finding;
+
+impl MigrationName for Finding {
+    fn name(&self) -> &'static str {
+        "m0007_finding"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Finding {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(FINDING).await?;
+        Ok(())
+    }
+}
+
+// On SQLite a list of states would cost every change of a delivery a table of its own.
+const FINDING: &str = "
+CREATE INDEX deliveries_exceptional ON deliveries (team_id, id) WHERE state <> 1 AND state <> 5;
+CREATE INDEX deliveries_replays ON deliveries (team_id, id) WHERE replay_of IS NOT NULL;
 ";
 
 #[cfg(test)]

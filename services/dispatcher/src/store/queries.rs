@@ -1,66 +1,16 @@
 //! Reads of the delivery log, and changes of single deliveries on request.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, Func, LikeExpr, Query};
-use sea_orm::{
-    ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Select,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
+use watchbell_model::ChannelKind;
 use watchbell_model::catalog::RECEIPT;
-use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
-use watchbell_model::ids::{ChannelId, DeliveryId, MemberId, RuleId, TeamId};
-use watchbell_model::{Category, ChannelKind, Severity};
+use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 
 use super::batch::Batch;
 use super::entities::{attempts, channel_health, deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, micros, number};
-use crate::job::State;
-
-/// Which deliveries, newest first. `None` and empty mean: whichever.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct DeliveryFilter {
-    /// Only made before this one.
-    pub(crate) before: Option<Uuid>,
-    pub(crate) channel: Option<ChannelId>,
-    pub(crate) states: Vec<State>,
-    pub(crate) event_id: Option<String>,
-    pub(crate) event_type: Option<String>,
-    pub(crate) kind: Option<ChannelKind>,
-    pub(crate) start: Option<DateTime<Utc>>,
-    pub(crate) end: Option<DateTime<Utc>>,
-    pub(crate) member: Option<MemberId>,
-    pub(crate) address: Option<String>,
-    pub(crate) severities: Vec<Severity>,
-    /// Patterns: exact, `finding.*`, or `*`.
-    pub(crate) types: Vec<String>,
-    pub(crate) rule: Option<RuleId>,
-    /// In the title or the subject.
-    pub(crate) text: Option<String>,
-    pub(crate) replays_only: bool,
-}
-
-/// Which events, newest first.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct EventFilter {
-    /// Only older than this one.
-    pub(crate) before: Option<(i64, String)>,
-    /// Patterns: exact, `finding.*`, or `*`.
-    pub(crate) types: Vec<String>,
-    pub(crate) severities: Vec<Severity>,
-    pub(crate) start: Option<DateTime<Utc>>,
-    pub(crate) end: Option<DateTime<Utc>>,
-    /// Only that were accepted at or after.
-    pub(crate) accepted_from: Option<DateTime<Utc>>,
-    pub(crate) include_tests: bool,
-    pub(crate) subject: Option<String>,
-    /// In lower case.
-    pub(crate) sources: Vec<String>,
-    pub(crate) categories: Vec<Category>,
-    /// In the title or the subject.
-    pub(crate) text: Option<String>,
-}
 
 /// Results of a channel's attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,10 +35,6 @@ pub(crate) struct ChannelStats {
     pub(crate) oldest_waiting_at: Option<i64>,
     pub(crate) waiting: i64,
 }
-
-/// What of an event has no narrow bound, in bytes.
-const BYTES: &str = "CAST(octet_length(data) + octet_length(routes) + octet_length(url) + octet_length(title)
-    + octet_length(subject) AS BIGINT)";
 
 /// Jumps from channel to channel of a team, then reads each one's waiting rows, and those of mail to people, whose lane
 /// has the team's id.
@@ -136,50 +82,6 @@ impl HealthSample {
 // === impl Db ===
 
 impl Db {
-    /// Deliveries, newest first.
-    pub(crate) async fn deliveries(
-        &self,
-        team: TeamId,
-        filter: &DeliveryFilter,
-        limit: u64,
-    ) -> Result<Vec<deliveries::Model>, DbErr> {
-        use deliveries::Column;
-        let states = filter.states.iter().map(|state| *state as i16);
-        let severities = filter.severities.iter().map(|severity| number(*severity));
-        let condition = Condition::all()
-            .add(Column::TeamId.eq(team.as_uuid()))
-            .add_option(filter.before.map(|id| Column::Id.lt(id)))
-            .add_option(filter.channel.map(|id| Column::ChannelId.eq(id.as_uuid())))
-            .add_option((!filter.states.is_empty()).then(|| Column::State.is_in(states)))
-            .add_option(filter.event_id.as_deref().map(|id| Column::EventId.eq(id)))
-            .add_option(
-                filter
-                    .event_type
-                    .as_deref()
-                    .map(|event_type| Column::EventType.eq(event_type)),
-            )
-            .add_option(filter.kind.map(|kind| Column::Kind.eq(number(kind))))
-            // Ids begin with their time, so that the index skips rows outside the period.
-            .add_option(filter.start.map(|at| {
-                Column::Id
-                    .gte(first_id(at))
-                    .and(Column::CreatedAt.gte(micros(at)))
-            }))
-            .add_option(filter.end.map(|at| Column::Id.lt(first_id(at + MILLISECOND))))
-            .add_option(filter.end.map(|at| Column::CreatedAt.lt(micros(at))))
-            .add(routed(filter))
-            .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
-            .add_option((!filter.types.is_empty()).then(|| any_type(Column::EventType, &filter.types)))
-            .add_option(filter.text.as_deref().map(|text| says(text, team)))
-            .add_option(filter.replays_only.then(|| Column::ReplayOf.is_not_null()));
-        deliveries::Entity::find()
-            .filter(condition)
-            .order_by_desc(Column::Id)
-            .limit(limit)
-            .all(self.store.reader())
-            .await
-    }
-
     /// One delivery.
     pub(crate) async fn delivery(
         &self,
@@ -202,40 +104,6 @@ impl Db {
             .order_by_asc(attempts::Column::StartedAt)
             .all(self.store.reader())
             .await
-    }
-
-    /// Events, newest first.
-    pub(crate) async fn events(
-        &self,
-        team: TeamId,
-        filter: &EventFilter,
-        limit: u64,
-    ) -> Result<Vec<events::Model>, DbErr> {
-        let events = select_events(team, filter).limit(limit);
-        events.all(self.store.reader()).await
-    }
-
-    /// How many of these events, from the first, fit into `bytes` together.
-    pub(crate) async fn events_within(
-        &self,
-        team: TeamId,
-        filter: &EventFilter,
-        limit: u64,
-        bytes: i64,
-    ) -> Result<usize, DbErr> {
-        let sizes = select_events(team, filter).select_only();
-        let sizes: Vec<i64> = sizes
-            .expr_as(Expr::cust(BYTES), "bytes")
-            .limit(limit)
-            .into_tuple()
-            .all(self.store.reader())
-            .await?;
-        let mut left = bytes;
-        let fits = sizes.iter().take_while(|size| {
-            left -= **size;
-            left >= 0
-        });
-        Ok(fits.count())
     }
 
     /// One event.
@@ -423,125 +291,8 @@ impl Db {
     }
 }
 
-const MILLISECOND: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1);
-
 /// The smallest UUIDv7 of that millisecond or later.
 pub(super) fn first_id(at: DateTime<Utc>) -> Uuid {
     let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
     Uuid::from_u128(millis.min((1 << 48) - 1) << 80)
-}
-
-/// Events, newest first.
-fn select_events(team: TeamId, filter: &EventFilter) -> Select<events::Entity> {
-    use events::Column;
-    let severities = filter.severities.iter().map(|severity| number(*severity));
-    let types = any_type(Column::EventType, &filter.types);
-    let categories = filter.categories.iter().map(|category| number(*category));
-    let before = filter.before.as_ref().map(|(at, id)| {
-        Column::OccurredAt
-            .lt(*at)
-            .or(Column::OccurredAt.eq(*at).and(Column::Id.lt(id.as_str())))
-    });
-    // The index is entered where the last page ended; an OR alone would have it read all that was read before.
-    let end = filter.end.map(|at| micros(at) - 1);
-    let last = filter.before.as_ref().map(|(at, _)| *at);
-    let newest = end.into_iter().chain(last).min();
-    let condition = Condition::all()
-        .add(Column::TeamId.eq(team.as_uuid()))
-        .add_option(before)
-        .add_option((!filter.types.is_empty()).then_some(types))
-        // Summaries are messages and not facts; they are listed only on request of their type.
-        .add_option(
-            (!filter
-                .types
-                .iter()
-                .any(|pattern| pattern == NOTIFICATIONS_SUMMARY))
-            .then(|| Column::EventType.ne(NOTIFICATIONS_SUMMARY)),
-        )
-        .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
-        .add_option(filter.start.map(|at| Column::OccurredAt.gte(micros(at))))
-        .add_option(newest.map(|at| Column::OccurredAt.lte(at)))
-        .add_option(filter.accepted_from.map(|at| Column::AcceptedAt.gte(micros(at))))
-        .add_option((!filter.include_tests).then(|| Column::Test.eq(false)))
-        .add_option(
-            filter
-                .subject
-                .as_deref()
-                .map(|subject| Column::Subject.eq(subject)),
-        )
-        .add_option((!filter.sources.is_empty()).then(|| {
-            let source: Expr = Func::lower(Expr::col(Column::Source)).into();
-            source.is_in(filter.sources.iter().map(String::as_str))
-        }))
-        .add_option((!filter.categories.is_empty()).then(|| Column::Category.is_in(categories)))
-        .add_option(filter.text.as_deref().map(|text| {
-            Condition::any()
-                .add(contains(Column::Title, text))
-                .add(contains(Column::Subject, text))
-        }));
-    events::Entity::find()
-        .filter(condition)
-        .order_by_desc(Column::OccurredAt)
-        .order_by_desc(Column::Id)
-}
-
-/// That a type matches one of several patterns.
-fn any_type(column: impl ColumnTrait, patterns: &[String]) -> Condition {
-    let conditions = patterns.iter().map(|pattern| matches(column, pattern));
-    conditions.fold(Condition::any(), Condition::add)
-}
-
-/// The condition of an event type pattern.
-fn matches(column: impl ColumnTrait, pattern: &str) -> Expr {
-    let column = Expr::col((column.entity_name(), column));
-    match pattern.strip_suffix('*') {
-        Some(prefix) => column.like(LikeExpr::new(format!("{}%", escaped(prefix))).escape('\\')),
-        None => column.eq(pattern),
-    }
-}
-
-/// A text that a LIKE takes as it is.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-}
-
-/// That a column has a text somewhere, in any case of ASCII letters.
-fn contains(column: impl ColumnTrait, text: &str) -> Expr {
-    let lower: Expr = Func::lower(Expr::col((column.entity_name(), column))).into();
-    let pattern = format!("%{}%", escaped(&text.to_ascii_lowercase()));
-    lower.like(LikeExpr::new(pattern).escape('\\'))
-}
-
-/// That a delivery's title, or its event's subject, has a text.
-fn says(text: &str, team: TeamId) -> Condition {
-    let subject = Query::select()
-        .expr(Expr::val(1))
-        .from(events::Entity)
-        .and_where(events::Column::TeamId.eq(team.as_uuid()))
-        .and_where(
-            Expr::col((events::Entity, events::Column::Id))
-                .equals((deliveries::Entity, deliveries::Column::EventId)),
-        )
-        .and_where(contains(events::Column::Subject, text))
-        .to_owned();
-    Condition::any()
-        .add(contains(deliveries::Column::Title, text))
-        .add(Expr::exists(subject))
-}
-
-/// What the stored text of a route must have in it. Quotation marks within its texts are escaped, so that no text looks like a
-/// part of it.
-fn routed(filter: &DeliveryFilter) -> Condition {
-    let address = filter.address.as_deref().map(|address| {
-        let text = serde_json::Value::from(address).to_string();
-        format!("\"address\":{text}")
-    });
-    let parts = [
-        filter.member.map(|id| format!("\"member\":\"{id}\"")),
-        filter.rule.map(|id| format!("\"r\":\"{id}\"")),
-        address,
-    ];
-    let conditions = parts.into_iter().flatten();
-    let conditions = conditions.map(|part| contains(deliveries::Column::Route, &part));
-    conditions.fold(Condition::all(), Condition::add)
 }

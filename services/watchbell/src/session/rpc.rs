@@ -220,4 +220,19 @@ mod tests {
         assert_eq!(every(usize::MAX, page).await.unwrap(), (0..8).collect::<Vec<_>>());
         assert_eq!(every(4, page).await.unwrap(), [0, 1, 2, 3]);
     }
+
+    #[tokio::test]
+    async fn what_is_rare_is_read_over_empty_pages() {
+        let page = |_, token: String| async move {
+            let at: i32 = token.parse().unwrap_or(0);
+            let found = if at == 2 { vec![7] } else { vec![] };
+            let next = if at < 4 {
+                (at + 1).to_string()
+            } else {
+                String::new()
+            };
+            Ok((found, next))
+        };
+        assert_eq!(every(50, page).await.unwrap(), [7]);
+    }
 }

@@ -5,6 +5,7 @@ import { type QueryClient, keepPreviousData, useQueries, useQuery, useQueryClien
 import { useCallback, useMemo, useRef, useState } from "react";
 import type { Clients } from "../api/clients";
 import { useApp, useSession } from "../api/context";
+import { findDeliveries } from "../api/find";
 import type { Delivery } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
 import { timestamp } from "../api/times";
 import { kindOf, stateOf } from "../api/words";
@@ -25,7 +26,8 @@ interface Page {
 }
 
 export function askPage(clients: Clients, team: string, filter: Filter, size: number, token: string, signal?: AbortSignal) {
-  return clients.dispatcher.listDeliveries(
+  return findDeliveries(
+    clients,
     {
       teamId: team,
       pageSize: size,
@@ -38,7 +40,7 @@ export function askPage(clients: Clients, team: string, filter: Filter, size: nu
       ...(filter.start === null ? {} : { startTime: timestamp(filter.start) }),
       ...(filter.end === null ? {} : { endTime: timestamp(filter.end) }),
     },
-    { signal },
+    signal,
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { useQueries } from "@tanstack/react-query";
 import { useApp, useSession } from "../api/context";
+import { findDeliveries } from "../api/find";
 import { stateOf } from "../api/words";
 import { useRefetchOn } from "./refetch";
 import { type Row, targetOf, toRow } from "./row";
@@ -27,7 +28,7 @@ export function useWaiting(team: string, channels: readonly { readonly id: strin
       queryKey: ["waiting", team, epoch, id, state],
       queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Waiting> => {
         const request = { teamId: team, channelId: id, states: [stateOf(state)], pageSize: MOST };
-        const answer = await clients.dispatcher.listDeliveries(request, { signal });
+        const answer = await findDeliveries(clients, request, signal);
         return { rows: answer.deliveries.map(toRow), more: answer.nextPageToken !== "" };
       },
       staleTime: 5_000,

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { ChevronDown } from "lucide-react";
 import type { ReactNode } from "react";
 import { useApp, useSession } from "../api/context";
+import { findEvents } from "../api/find";
 import type { AcceptedEvent } from "../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { severityWord } from "../api/words";
 import * as en from "../messages/en";
@@ -18,7 +19,7 @@ export function RealEvents({ team, now, onEvent }: { team: string; now: number; 
   const { epoch } = useSession();
   const { data = [] } = useQuery({
     queryKey: ["last-events", team, epoch],
-    queryFn: async ({ signal }) => (await clients.dispatcher.listEvents({ teamId: team, pageSize: LAST }, { signal })).events,
+    queryFn: async ({ signal }) => (await findEvents(clients, { teamId: team, pageSize: LAST }, signal)).events,
     staleTime: 10_000,
   });
   return (

@@ -4,6 +4,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useChannelsChanged } from "../../api/channels";
 import { useApp } from "../../api/context";
+import { findDeliveries } from "../../api/find";
 import { type Channel, ChannelHealth } from "../../api/gen/watchbell/config/v1/channel_pb";
 import { useMay } from "../../api/self";
 import { millis, toDuration } from "../../api/times";
@@ -87,7 +88,7 @@ function Reenable({ team, channel, onClose }: { team: string; channel: Channel; 
     queryKey: ["parked", team, channel.id],
     queryFn: async ({ signal }) => {
       const request = { teamId: team, channelId: channel.id, states: [stateOf("parked")], pageSize: MOST };
-      const answer = await clients.dispatcher.listDeliveries(request, { signal });
+      const answer = await findDeliveries(clients, request, signal);
       return { count: answer.deliveries.length, more: answer.nextPageToken !== "" };
     },
     staleTime: 0,

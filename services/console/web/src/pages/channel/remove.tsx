@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { useChannelsChanged } from "../../api/channels";
 import { useApp } from "../../api/context";
 import { LARGEST_PAGE } from "../../api/every-page";
+import { findDeliveries } from "../../api/find";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
 import { useRules } from "../../api/rules";
 import { stateOf } from "../../api/words";
@@ -30,7 +31,7 @@ export function DeleteChannel({ team, channel, onClose, onDeleted }: Props): Rea
     queryKey: ["blast", team, channel.id],
     queryFn: async ({ signal }) => {
       const states = (["pending", "held", "parked"] as const).map(stateOf);
-      const waiting = await clients.dispatcher.listDeliveries({ teamId: team, channelId: channel.id, states, pageSize: LARGEST_PAGE }, { signal });
+      const waiting = await findDeliveries(clients, { teamId: team, channelId: channel.id, states, pageSize: LARGEST_PAGE }, signal);
       return { waiting: waiting.deliveries.length, more: waiting.nextPageToken !== "" };
     },
     staleTime: 0,

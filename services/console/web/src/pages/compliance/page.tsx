@@ -5,6 +5,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { useChannelNames } from "../../api/channels";
 import { useApp, useSession } from "../../api/context";
+import { findDeliveries } from "../../api/find";
 import { useServices } from "../../api/services";
 import { useMay } from "../../api/self";
 import { kindOf } from "../../api/words";
@@ -114,7 +115,7 @@ function Receipts({ team }: { team: string }): ReactNode {
     queryKey,
     queryFn: async ({ signal }) => {
       const request = { teamId: team, kind: kindOf("email"), pageSize: LOOK };
-      const { deliveries } = await clients.dispatcher.listDeliveries(request, { signal });
+      const { deliveries } = await findDeliveries(clients, request, signal);
       const receipts = deliveries.map(toRow).filter(({ reason }) => RECEIPTS.has(reason.code));
       return { looked: deliveries.length, receipts: receipts.slice(0, SHOWN) };
     },

@@ -3,6 +3,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useId, useState } from "react";
 import { useApp } from "../../api/context";
+import { findDeliveries } from "../../api/find";
 import { timestamp } from "../../api/times";
 import { stateOf } from "../../api/words";
 import * as en from "../../messages/en";
@@ -42,7 +43,7 @@ export function RecoverDialog({ team, channelId, name, since, onClose }: Props):
         startTime: timestamp(start),
         pageSize: MOST,
       };
-      const answer = await clients.dispatcher.listDeliveries(request, { signal });
+      const answer = await findDeliveries(clients, request, signal);
       const rows = answer.deliveries.map(toRow);
       return { failed: rows.filter(({ state }) => state === "failed").length, all: rows.length, more: answer.nextPageToken !== "" };
     },

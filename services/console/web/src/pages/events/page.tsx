@@ -7,6 +7,7 @@ import { useChannelNames } from "../../api/channels";
 import { useApp, useSession } from "../../api/context";
 import { useDeliveriesOf, useEvent } from "../../api/event";
 import { useEventTypes } from "../../api/event-types";
+import { findEvents } from "../../api/find";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { useMay } from "../../api/self";
 import { millis } from "../../api/times";
@@ -40,7 +41,8 @@ function useEvents(team: string, search: EventsSearch) {
   return useInfiniteQuery({
     queryKey,
     queryFn: ({ pageParam, signal }) =>
-      clients.dispatcher.listEvents(
+      findEvents(
+        clients,
         {
           teamId: team,
           pageSize: PAGE,
@@ -49,7 +51,7 @@ function useEvents(team: string, search: EventsSearch) {
           severities: severity ? [severityOf(severity)] : [],
           includeTests: tests === "yes",
         },
-        { signal },
+        signal,
       ),
     initialPageParam: "",
     getNextPageParam: (last) => last.nextPageToken || undefined,
