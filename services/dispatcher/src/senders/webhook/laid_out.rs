@@ -8,7 +8,7 @@ use watchbell_model::body::{BodyError, BodyTemplate, InvalidBody, Preset};
 use watchbell_model::expression::BodyFacts;
 use watchbell_runtime::tenant_pool::TenantPool;
 
-use super::request::Content;
+use super::content::Content;
 use crate::senders::AttemptResult;
 
 /// A body of a channel, once it was compiled.
