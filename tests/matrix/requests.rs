@@ -259,6 +259,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"team_id": "$team", "delivery_id": "$delivery"}"#,
     ),
     (
+        "DispatcherService/GetDeliveryStats",
+        r#"{"team_id": "$team", "filter": {"channel_id": "$channel"}}"#,
+    ),
+    (
         "DispatcherService/Replay",
         r#"{"team_id": "$team", "delivery_id": "$delivery"}"#,
     ),

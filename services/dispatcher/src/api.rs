@@ -9,6 +9,8 @@ mod forward;
 mod inbox;
 mod owners;
 mod preview;
+mod standing;
+mod stats;
 mod submit;
 mod tests;
 mod watch;
@@ -191,6 +193,13 @@ impl DispatcherApi for Service {
         request: Request<wire::GetDeliveryRequest>,
     ) -> Result<Response<wire::GetDeliveryResponse>, Status> {
         answer(deliveries::get(&self.core, request).await)
+    }
+
+    async fn get_delivery_stats(
+        &self,
+        request: Request<wire::GetDeliveryStatsRequest>,
+    ) -> Result<Response<wire::GetDeliveryStatsResponse>, Status> {
+        answer(stats::get(&self.core, request).await)
     }
 
     async fn replay(

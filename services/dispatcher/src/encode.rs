@@ -1,5 +1,7 @@
 //! Rows and jobs as the contract shows them.
 
+mod standing;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +21,8 @@ use crate::senders::logged::LoggedHeaders;
 use crate::store::entities::{attempts, deliveries, events};
 use crate::store::{Corrupt, NotificationRow, instant};
 
+pub(crate) use standing::failed_by;
+
 /// A delivery that was made or has changed.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
@@ -32,6 +36,7 @@ pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrup
         State::from_number(i32::from(row.state)),
         Some(State::Pending | State::Held | State::Folded)
     );
+    let alert = row.alert_status()?.map(alert_status);
     Ok(wire::Delivery {
         id: DeliveryId::from_uuid(row.id).to_string(),
         team_id: TeamId::from_uuid(row.team_id).to_string(),
@@ -52,7 +57,9 @@ pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrup
             .unwrap_or_default(),
         event_title: row.title.clone(),
         attempts: Vec::new(),
-        alert: row.alert_status()?.map(alert_status),
+        state_detail: standing::of_row(row, alert.as_ref()),
+        alert,
+        folded_count: 0,
     })
 }
 
@@ -208,6 +215,10 @@ pub(crate) fn new_deliveries<'p>(
             delivery.route = Some((&*planned.route).into());
             delivery.state = i32::from(state as i16);
             delivery.state_message = repeat.unwrap_or_default().to_owned();
+            delivery.state_detail = repeat.map(|_| {
+                let alert = delivery.alert.as_ref();
+                standing::of_repeat(alert.map(|alert| alert.key.clone()).unwrap_or_default())
+            });
             delivery.end_time = (state != State::Pending).then(|| timestamp(event.accepted_at));
             change(planned.route.channel_id(), delivery)
         })
@@ -233,6 +244,7 @@ pub(crate) fn outcome_delivery(outcome: &JobOutcome) -> wire::Delivery {
     delivery.route = Some((&*job.route).into());
     delivery.state = i32::from(outcome.state as i16);
     delivery.state_message.clone_from(&outcome.message);
+    delivery.state_detail = standing::of_outcome(outcome);
     delivery.attempt_count = i32::try_from(outcome.attempts()).unwrap_or(i32::MAX);
     delivery.next_attempt_time = outcome.due_at.map(timestamp);
     delivery.end_time = outcome.ended_at.map(timestamp);

@@ -41,7 +41,7 @@ pub(crate) enum State {
     Cancelled = 7,
 }
 
-/// Why a delivery is parked, which decides when it is resumed.
+/// Why a delivery is parked, which decides when it is resumed. The numbers are those of the contract and of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
 pub(crate) enum ParkedFor {

@@ -24,6 +24,7 @@ mod ownership;
 mod senders;
 mod settings;
 mod state;
+mod stats;
 mod store;
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ mod previews;
 mod retries;
 mod running;
 mod silences;
+mod standing;
+mod stats;
 mod storms;
 
 use std::sync::Arc;

@@ -19,6 +19,7 @@ use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
+use watchbell_runtime::running::Running;
 use watchbell_runtime::tenant_pool::TenantPool;
 
 use crate::channel::cache::Channels;
@@ -59,6 +60,8 @@ pub(crate) struct Core {
     pub(crate) silence_plans: SilencePlans,
     /// Evaluates the expressions of silences.
     pub(crate) tenant_pool: TenantPool,
+    /// Teams whose deliveries are counted.
+    pub(crate) counting: Running,
     pub(crate) live_jobs: LiveJobs,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
@@ -130,6 +133,7 @@ impl Core {
             hold_plans: HoldPlans::default(),
             silence_plans: SilencePlans::default(),
             tenant_pool: parts.tenant_pool,
+            counting: Running::default(),
             live_jobs: LiveJobs::default(),
             feed: Feed::default(),
             metrics: parts.metrics,

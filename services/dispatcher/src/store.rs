@@ -47,7 +47,7 @@ pub(crate) use clock_skew::LateRow;
 pub(crate) use find::{DeliveryFilter, EXAMINED, EventFilter, EventKeyAndSize};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;
-pub(crate) use queries::{ChannelStats, HealthSample};
+pub(crate) use queries::{ChannelStats, HealthSample, LastAttempt, made_at};
 pub(crate) use queue::LoadedRow;
 pub(crate) use step::DbStep;
 pub(crate) use summaries::{SummaryItem, SummaryLane};

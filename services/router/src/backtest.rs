@@ -22,9 +22,9 @@ use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::Problem;
+use watchbell_runtime::running::Turn;
 
 use self::tally::Tally;
-use crate::running::Turn;
 use crate::stored::StoredEvent;
 use crate::what_if::WhatIf;
 

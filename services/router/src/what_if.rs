@@ -15,10 +15,10 @@ use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::Problem;
+use watchbell_runtime::running::Running;
 use watchbell_runtime::tenant_pool::TenantPool;
 
 use crate::pipeline::{self, EmitPipeline};
-use crate::running::Running;
 use crate::stored::StoredEvent;
 use crate::{coverage, explain, snapshots};
 

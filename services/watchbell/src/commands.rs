@@ -7,6 +7,7 @@ mod catalog;
 mod channels;
 mod check;
 mod deliveries;
+mod delivery_filter;
 mod digest;
 mod document;
 mod emit;
@@ -23,6 +24,7 @@ mod preferences;
 mod resource;
 mod rules;
 mod silences;
+mod stats;
 mod status;
 mod tail;
 mod teams;
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     /// Deliveries: every attempt, replay, recover
     #[command(subcommand, visible_alias = "delivery")]
     Deliveries(deliveries::Command),
+    /// How many deliveries, in which state, and how long they took
+    Stats(Box<stats::StatsArgs>),
     /// Things with a life: list, acknowledge, snooze, resolve
     #[command(subcommand, visible_alias = "alert")]
     Alerts(Action<Alerts>),
@@ -118,6 +122,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Status => status::run(session).await,
         Command::Tail(args) => tail::run(session, args).await,
         Command::Deliveries(command) => deliveries::run(session, command).await,
+        Command::Stats(args) => stats::run(session, *args).await,
         Command::Events(command) => events::run(session, command).await,
         Command::Channels(action) => action.run(session).await,
         Command::Rules(action) => action.run(session).await,

@@ -15,6 +15,7 @@ mod principal;
 pub mod problem;
 pub mod ready;
 pub mod run_queue;
+pub mod running;
 pub mod server;
 pub mod settings;
 pub mod shutdown;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ChannelKind;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::convert::instant;
 use watchbell_model::ids::{ChannelId, DeliveryId, NotificationId, TeamId};
 use watchbell_model::route::Route;
@@ -17,7 +18,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
-use super::{exists, filters, id, internal, team};
+use super::{exists, filters, id, internal, standing, team};
 use crate::channel::cache::Lookup;
 use crate::channel::people::Refusal;
 use crate::delivery::precheck::DELETED;
@@ -38,7 +39,7 @@ pub(super) async fn list(
     let request = request.into_inner();
     let (page_size, page_token) = (request.page_size, request.page_token.clone());
     let mut violations = Violations::new();
-    let mut filter = filters::deliveries(request, &mut violations);
+    let mut filter = filters::listed_deliveries(request, &mut violations);
     let hash = FiltersHash::for_method("ListDeliveries")
         .with(team)
         .with(format!("{filter:?}"));
@@ -63,9 +64,8 @@ pub(super) async fn list(
         .within(sizes)
         .page_of_scan(found.rows, |row| row.id, found.stopped_at)
         .map_err(Problem::internal)?;
-    let page = page.try_map(|row| encode::delivery(&row))?;
     Ok(wire::ListDeliveriesResponse {
-        deliveries: page.items,
+        deliveries: standing::listed(core, team, &page.items).await?,
         next_page_token: page.next_page_token,
     })
 }
@@ -89,8 +89,12 @@ async fn find(core: &Core, team: TeamId, text: &str) -> Result<deliveries::Model
 
 async fn in_full(core: &Core, team: TeamId, row: &deliveries::Model) -> Result<wire::Delivery, Error> {
     let attempts = core.db.attempts(team, DeliveryId::from_uuid(row.id)).await?;
-    let mut delivery = encode::delivery(row)?;
+    let listed = standing::listed(core, team, std::slice::from_ref(row)).await?;
+    let mut delivery = listed.into_iter().next().unwrap_or_default();
     delivery.attempts = attempts.into_iter().map(encode::attempt).collect();
+    if row.event_type == NOTIFICATIONS_SUMMARY {
+        delivery.folded_count = core.db.folded_count(team, row.id).await?;
+    }
     Ok(delivery)
 }
 

@@ -17,26 +17,54 @@ const MAX_TEXT: usize = 200;
 const MAX_ADDRESS: usize = 320;
 
 /// Which deliveries a request wants, from its first page on.
-pub(super) fn deliveries(
+pub(super) fn listed_deliveries(
     request: wire::ListDeliveriesRequest,
     violations: &mut Violations,
 ) -> DeliveryFilter {
+    let event_type = named::<EventType>(request.event_type, "event_type", violations);
+    let start = instant(request.start_time.as_ref(), "start_time", violations);
+    let end = instant(request.end_time.as_ref(), "end_time", violations);
+    let filter = wire::DeliveryFilter {
+        channel_id: request.channel_id,
+        states: request.states,
+        event_id: request.event_id,
+        types: request.types,
+        kind: request.kind,
+        member_id: request.member_id,
+        address: request.address,
+        severities: request.severities,
+        rule_id: request.rule_id,
+        text: request.text,
+        replays_only: request.replays_only,
+        summary_id: request.summary_id,
+    };
+    DeliveryFilter {
+        event_type,
+        start,
+        end,
+        ..deliveries(filter, violations)
+    }
+}
+
+/// Which deliveries, of any time.
+pub(super) fn deliveries(filter: wire::DeliveryFilter, violations: &mut Violations) -> DeliveryFilter {
     DeliveryFilter {
         before: None,
-        channel: optional_channel(&request.channel_id, violations),
-        states: states(&request.states, violations),
-        event_id: named::<EventId>(request.event_id, "event_id", violations),
-        event_type: named::<EventType>(request.event_type, "event_type", violations),
-        kind: optional::<ChannelKind>(request.kind, "kind", violations),
-        start: instant(request.start_time.as_ref(), "start_time", violations),
-        end: instant(request.end_time.as_ref(), "end_time", violations),
-        member: optional_id(&request.member_id, "member_id", violations),
-        address: address(request.address, violations),
-        severities: words::<Severity>(&request.severities, "severities", violations),
-        types: patterns(request.types, violations),
-        rule: optional_id(&request.rule_id, "rule_id", violations),
-        text: text(request.text, violations),
-        replays_only: request.replays_only,
+        channel: optional_channel(&filter.channel_id, violations),
+        states: states(&filter.states, violations),
+        event_id: named::<EventId>(filter.event_id, "event_id", violations),
+        event_type: None,
+        kind: optional::<ChannelKind>(filter.kind, "kind", violations),
+        start: None,
+        end: None,
+        member: optional_id(&filter.member_id, "member_id", violations),
+        address: address(filter.address, violations),
+        severities: words::<Severity>(&filter.severities, "severities", violations),
+        types: patterns(filter.types, violations),
+        rule: optional_id(&filter.rule_id, "rule_id", violations),
+        text: text(filter.text, violations),
+        replays_only: filter.replays_only,
+        summary: optional_id(&filter.summary_id, "summary_id", violations),
     }
 }
 

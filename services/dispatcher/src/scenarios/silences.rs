@@ -17,7 +17,7 @@ use crate::store::Migrator;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A silence of everything but webhooks from now on.
-fn silence(env: &TestEnv, hours: i64) -> Silence {
+pub(super) fn silence(env: &TestEnv, hours: i64) -> Silence {
     Silence {
         id: SilenceId::generate(env.now()),
         filter: Filter::default(),
@@ -36,7 +36,7 @@ fn of_types(types: &str) -> Filter {
 }
 
 /// Config answers a silence when the Dispatcher has heard of it.
-async fn make(rig: &mut Rig, silence: &Silence) {
+pub(super) async fn make(rig: &mut Rig, silence: &Silence) {
     rig.env.config.silence(silence);
     heard(rig).await;
 }

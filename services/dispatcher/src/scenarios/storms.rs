@@ -48,7 +48,7 @@ async fn storm(rig: &mut Rig, channel: ChannelId, count: usize) {
     rig.settle().await;
 }
 
-async fn seconds(rig: &mut Rig, count: usize) {
+pub(super) async fn seconds(rig: &mut Rig, count: usize) {
     for _ in 0..count {
         rig.pass(SECOND).await;
     }

@@ -1,5 +1,7 @@
 //! Reads of the delivery log, and changes of single deliveries on request.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
@@ -21,6 +23,14 @@ pub(crate) struct HealthSample {
     pub(crate) success: Option<DateTime<Utc>>,
     /// The newest failure.
     pub(crate) error: Option<(String, DateTime<Utc>)>,
+}
+
+/// What came of a delivery's last attempt.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub(crate) struct LastAttempt {
+    /// The number of the contract.
+    pub(crate) outcome: i16,
+    pub(crate) error_code: String,
 }
 
 /// How a channel fares.
@@ -104,6 +114,49 @@ impl Db {
             .order_by_asc(attempts::Column::StartedAt)
             .all(self.store.reader())
             .await
+    }
+
+    /// The last attempts of deliveries, of which the number of attempts is given.
+    pub(crate) async fn last_attempts(
+        &self,
+        team: TeamId,
+        deliveries: &[(Uuid, i32)],
+    ) -> Result<HashMap<Uuid, LastAttempt>, DbErr> {
+        let batch = Batch::new()
+            .uuid("id", deliveries.iter().map(|(id, _)| *id))
+            .int("number", deliveries.iter().map(|(_, number)| *number));
+        let sql = "SELECT a.delivery_id, a.outcome, a.error_code FROM ({rows}) AS b
+            JOIN attempts a ON a.delivery_id = b.id AND a.number = b.number AND a.team_id = {0}";
+        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
+        let rows = self.read(statement).await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    row.try_get("", "delivery_id")?,
+                    LastAttempt::from_query_result(row, "")?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Since when a team's channels are unhealthy.
+    pub(crate) async fn unhealthy_since(&self, team: TeamId) -> Result<HashMap<Uuid, i64>, DbErr> {
+        let sql = "SELECT channel_id, since FROM channel_health
+            WHERE team_id = $1 AND unhealthy AND since IS NOT NULL";
+        let rows = self.query(sql, vec![team.as_uuid().into()]).await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("", "channel_id")?, row.try_get("", "since")?)))
+            .collect()
+    }
+
+    /// How many deliveries a summary tells.
+    pub(crate) async fn folded_count(&self, team: TeamId, summary: Uuid) -> Result<i64, DbErr> {
+        let sql = "SELECT COUNT(*) AS count FROM deliveries
+            WHERE folded_into IS NOT NULL AND folded_into = $1 AND team_id = $2";
+        let rows = self
+            .query(sql, vec![summary.into(), team.as_uuid().into()])
+            .await?;
+        rows.first().map_or(Ok(0), |row| row.try_get("", "count"))
     }
 
     /// One event.
@@ -295,4 +348,10 @@ impl Db {
 pub(super) fn first_id(at: DateTime<Utc>) -> Uuid {
     let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
     Uuid::from_u128(millis.min((1 << 48) - 1) << 80)
+}
+
+/// When a delivery was made, to the millisecond, by its id.
+pub(crate) fn made_at(id: Uuid) -> DateTime<Utc> {
+    let millis = i64::try_from(id.as_u128() >> 80).unwrap_or(i64::MAX);
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }

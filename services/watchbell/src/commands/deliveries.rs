@@ -1,5 +1,7 @@
 //! `deliveries`: what became of every route, attempt by attempt.
 
+mod standing;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -8,9 +10,9 @@ use prost_reflect::Value;
 use watchbell_contracts::dispatcher::v1::{
     Attempt, Delivery, DeliveryState, ListDeliveriesRequest, ListDeliveriesResponse, RecoverRequest,
 };
-use watchbell_model::convert::{self, FromWire as _};
-use watchbell_model::{ChannelKind, Severity};
+use watchbell_model::convert;
 
+use super::delivery_filter::FilterArgs;
 use super::resource::typed;
 use crate::confirm::{Confirmation, counted};
 use crate::failure::{Outcome, present};
@@ -62,39 +64,8 @@ pub(crate) enum Command {
 /// Which deliveries.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only of this channel, by id or name
-    #[arg(long)]
-    channel: Option<String>,
-    /// Only in these states: pending, held, parked, folded, delivered, failed, cancelled
-    #[arg(long = "state", value_parser = state, value_delimiter = ',')]
-    states: Vec<DeliveryState>,
-    /// Only of this event
-    #[arg(long, value_name = "ID")]
-    event: Option<String>,
-    /// Only types that match: exact, or a group such as 'finding.*'
-    #[arg(long = "type", value_name = "PATTERN", value_delimiter = ',')]
-    types: Vec<String>,
-    /// Only of this kind: slack, teams, email, webhook, in-app
-    #[arg(long, value_parser = input::word::<ChannelKind>)]
-    kind: Option<ChannelKind>,
-    /// Only to this member by email, by id or address
-    #[arg(long)]
-    member: Option<String>,
-    /// Only to this address by email
-    #[arg(long)]
-    address: Option<String>,
-    /// Only these severities
-    #[arg(long = "severity", value_parser = input::word::<Severity>, value_name = "SEVERITY", value_delimiter = ',')]
-    severities: Vec<Severity>,
-    /// Only what this rule decided, by id or name
-    #[arg(long)]
-    rule: Option<String>,
-    /// Only whose title or subject has this text
-    #[arg(long)]
-    text: Option<String>,
-    /// Only replays
-    #[arg(long)]
-    replays: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// Only made since: RFC 3339, or how long ago (2h)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
@@ -104,15 +75,6 @@ pub(crate) struct ListArgs {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: usize,
-}
-
-fn state(word: &str) -> Result<DeliveryState, String> {
-    let word = word.trim().to_ascii_uppercase();
-    DeliveryState::from_str_name(&format!("DELIVERY_STATE_{word}"))
-        .filter(|state| *state != DeliveryState::Unspecified)
-        .ok_or_else(|| {
-            "must be one of pending, held, parked, folded, delivered, failed, cancelled".to_owned()
-        })
 }
 
 pub(super) async fn run(session: &Session, command: Command) -> Outcome {
@@ -186,32 +148,21 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
             .map(|when| input::moment(when, session.now()).map(convert::timestamp))
             .transpose()
     };
+    let filter = args.filter.filter(session).await?;
     let wanted = ListDeliveriesRequest {
         team_id: session.team(),
-        channel_id: match &args.channel {
-            Some(channel) => session.id_of(Named::Channel, channel).await?,
-            None => String::new(),
-        },
-        states: args.states.iter().map(|state| *state as i32).collect(),
-        event_id: args.event.clone().unwrap_or_default(),
-        types: args.types.clone(),
-        member_id: match &args.member {
-            Some(member) => session.id_of(Named::Member, member).await?,
-            None => String::new(),
-        },
-        address: args.address.clone().unwrap_or_default(),
-        severities: args
-            .severities
-            .iter()
-            .map(|severity| severity.to_wire())
-            .collect(),
-        rule_id: match &args.rule {
-            Some(rule) => session.id_of(Named::Rule, rule).await?,
-            None => String::new(),
-        },
-        text: args.text.clone().unwrap_or_default(),
-        replays_only: args.replays,
-        kind: args.kind.map_or(0, ChannelKind::to_wire),
+        channel_id: filter.channel_id,
+        states: filter.states,
+        event_id: filter.event_id,
+        types: filter.types,
+        kind: filter.kind,
+        member_id: filter.member_id,
+        address: filter.address,
+        severities: filter.severities,
+        rule_id: filter.rule_id,
+        text: filter.text,
+        replays_only: filter.replays_only,
+        summary_id: filter.summary_id,
         start_time: at(&args.since)?,
         end_time: at(&args.until)?,
         ..ListDeliveriesRequest::default()
@@ -263,31 +214,32 @@ async fn show(session: &Session, delivery: &Delivery, headers: bool) -> Outcome 
 fn shown(delivery: &Delivery, names: &HashMap<String, String>, style: Style, headers: bool) -> String {
     let route = delivery.route.clone().unwrap_or_default();
     let mentions: Vec<_> = route.mentions.iter().map(text::mention).collect();
-    let mut said = text::pairs(
-        style,
-        &[
-            ("id", style.name(&delivery.id)),
-            ("state", style.state(&text::delivery_state(delivery.state))),
-            ("note", delivery.state_message.clone()),
-            ("to", text::target(&route, names)),
-            (
-                "because",
-                route.reason.map(|reason| reason.sentence).unwrap_or_default(),
-            ),
-            ("mentions", mentions.join(", ")),
-            (
-                "event",
-                format!("{} {}", delivery.event_type, style.faint(&delivery.event_id)),
-            ),
-            ("severity", style.severity(text::severity(delivery.severity))),
-            ("title", delivery.event_title.clone()),
-            ("made", text::local(delivery.create_time.as_ref())),
-            ("next try", text::local(delivery.next_attempt_time.as_ref())),
-            ("ended", text::local(delivery.end_time.as_ref())),
-            ("replay of", delivery.replay_of.clone()),
-            ("test", text::yes(delivery.test)),
-        ],
-    );
+    let mut fields = vec![
+        ("id", style.name(&delivery.id)),
+        ("state", style.state(&text::delivery_state(delivery.state))),
+        ("note", delivery.state_message.clone()),
+    ];
+    fields.extend(standing::lines(delivery));
+    fields.extend([
+        ("to", text::target(&route, names)),
+        (
+            "because",
+            route.reason.map(|reason| reason.sentence).unwrap_or_default(),
+        ),
+        ("mentions", mentions.join(", ")),
+        (
+            "event",
+            format!("{} {}", delivery.event_type, style.faint(&delivery.event_id)),
+        ),
+        ("severity", style.severity(text::severity(delivery.severity))),
+        ("title", delivery.event_title.clone()),
+        ("made", text::local(delivery.create_time.as_ref())),
+        ("next try", text::local(delivery.next_attempt_time.as_ref())),
+        ("ended", text::local(delivery.end_time.as_ref())),
+        ("replay of", delivery.replay_of.clone()),
+        ("test", text::yes(delivery.test)),
+    ]);
+    let mut said = text::pairs(style, &fields);
     for attempt in &delivery.attempts {
         said += "\n";
         said += &shown_attempt(attempt, style, headers);
@@ -334,6 +286,9 @@ fn shown_attempt(attempt: &Attempt, style: Style, headers: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use watchbell_model::ChannelKind;
+    use watchbell_model::convert::FromWire as _;
+
     use super::*;
     use watchbell_contracts::dispatcher::v1::AttemptOutcome;
     use watchbell_contracts::event::v1::route::Target;
@@ -380,11 +335,5 @@ mod tests {
              event     finding.created evt_1\nseverity  CRITICAL\n\n\
              attempt 1 RETRYABLE  503  43 ms  \n  the endpoint answered 503 webhook.status\n  answer: busy\n"
         );
-    }
-
-    #[test]
-    fn states_are_words() {
-        assert_eq!(state("failed"), Ok(DeliveryState::Failed));
-        assert!(state("unspecified").is_err() && state("lost").is_err());
     }
 }

@@ -100,6 +100,35 @@ export type DigestRunState =
   | "DIGEST_RUN_STATE_SUBMITTED"
   | "DIGEST_RUN_STATE_SKIPPED";
 
+/** Why a delivery was not tried again. */
+export type FailedReason =
+  | "FAILED_REASON_UNSPECIFIED"
+  | "FAILED_REASON_REFUSED"
+  | "FAILED_REASON_RETRIES_EXHAUSTED"
+  | "FAILED_REASON_SUMMARY_FAILED";
+
+/** What a delivery is folded into. */
+export type FoldedReason =
+  | "FOLDED_REASON_UNSPECIFIED"
+  | "FOLDED_REASON_SUMMARY"
+  | "FOLDED_REASON_STORM"
+  | "FOLDED_REASON_SILENCE"
+  | "FOLDED_REASON_REPEAT"
+  | "FOLDED_REASON_ALERT_TOLD";
+
+/** What holds a delivery. */
+export type HeldReason =
+  | "HELD_REASON_UNSPECIFIED"
+  | "HELD_REASON_QUIET_HOURS"
+  | "HELD_REASON_SILENCE";
+
+/** Why a delivery is parked, and what takes it up again. */
+export type ParkedReason =
+  | "PARKED_REASON_UNSPECIFIED"
+  | "PARKED_REASON_PAUSED"
+  | "PARKED_REASON_UNHEALTHY"
+  | "PARKED_REASON_NO_RECIPIENT";
+
 /** A single permission. */
 export type Permission =
   | "PERMISSION_UNSPECIFIED"
@@ -521,6 +550,16 @@ export interface Channel {
   webhook?: WebhookDestination;
 }
 
+/** Deliveries of a channel. */
+export interface ChannelDeliveryCounts {
+  /** `chn_…`; empty for the inbox and for mail to members. */
+  channel_id?: string;
+  /** Its deliveries. */
+  counts?: DeliveryCounts;
+  /** Its kind. */
+  kind?: ChannelKind;
+}
+
 /** A configured channel. */
 export interface ChannelTarget {
   /** `chn_…` */
@@ -900,10 +939,36 @@ export interface Delivery {
   event_title?: string;
   /** The event's type. */
   event_type?: string;
+  /**
+   * Why it has failed.
+   *
+   * At most one of `held`, `folded`, `parked`, `failed` is given.
+   */
+  failed?: Failed;
+  /**
+   * Why it is folded.
+   *
+   * At most one of `held`, `folded`, `parked`, `failed` is given.
+   */
+  folded?: Folded;
+  /** How many deliveries it tells, when it is a summary: `summary_id` of `ListDeliveries` lists them. Only `GetDelivery` fills it. */
+  folded_count?: number | string;
+  /**
+   * Why it is held.
+   *
+   * At most one of `held`, `folded`, `parked`, `failed` is given.
+   */
+  held?: Held;
   /** `dlv_…` */
   id?: string;
   /** When it is tried next; absent when it is not. */
   next_attempt_time?: string;
+  /**
+   * Why it is parked.
+   *
+   * At most one of `held`, `folded`, `parked`, `failed` is given.
+   */
+  parked?: Parked;
   /** The delivery that this one replays; empty when it is no replay. */
   replay_of?: string;
   /** Who gets it, and why. */
@@ -921,6 +986,72 @@ export interface Delivery {
   team_id?: string;
   /** Whether it is a test. */
   test?: boolean;
+}
+
+/** Deliveries that were made in a piece of the period. */
+export interface DeliveryBucket {
+  /** Its deliveries. */
+  counts?: DeliveryCounts;
+  /** When it begins. */
+  start_time?: string;
+}
+
+/** Deliveries by state. */
+export interface DeliveryCounts {
+  /** Called off. */
+  cancelled?: number | string;
+  /** Done. */
+  delivered?: number | string;
+  /** Given up. */
+  failed?: number | string;
+  /** Told otherwise. */
+  folded?: number | string;
+  /** Waiting for quiet hours or a silence to end. */
+  held?: number | string;
+  /** Kept while the channel cannot send. */
+  parked?: number | string;
+  /** Waiting for an attempt, or in one. */
+  pending?: number | string;
+}
+
+/** Which deliveries; what is empty takes all. */
+export interface DeliveryFilter {
+  /** Only to this address by email, in any case. */
+  address?: string;
+  /** Only of this channel: `chn_…`. */
+  channel_id?: string;
+  /** Only of this event. */
+  event_id?: string;
+  /** Only of this kind. */
+  kind?: ChannelKind;
+  /** Only to this member by email: `mbr_…`. */
+  member_id?: string;
+  /** Only replays. */
+  replays_only?: boolean;
+  /** Only what this rule decided: `rul_…`. */
+  rule_id?: string;
+  /** Only these severities. */
+  severities?: Severity[];
+  /** Only in these states. */
+  states?: DeliveryState[];
+  /** Only what this summary tells: `dlv_…`. */
+  summary_id?: string;
+  /** Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters. */
+  text?: string;
+  /** Only event types that match one of these patterns: exact, or a group such as `finding.*`. */
+  types?: string[];
+}
+
+/** How long deliveries took that many of them did not exceed. */
+export interface DeliveryLatency {
+  /** All of them. */
+  max?: string;
+  /** Half of them. */
+  p50?: string;
+  /** 90%. */
+  p90?: string;
+  /** 99%. */
+  p99?: string;
 }
 
 /** How deliveries of a channel are carried out. Unset fields take the kind's defaults. */
@@ -1293,12 +1424,36 @@ export interface ExpressionFailure {
   rule_id?: string;
 }
 
+/** Why a delivery has failed. */
+export interface Failed {
+  /** The last attempt's word for its error, such as `slack.no_service` or `timeout`. */
+  error_code?: string;
+  /** Why it was not tried again. */
+  reason?: FailedReason;
+  /** The summary that has failed, if it is one: `dlv_…`. */
+  summary_id?: string;
+}
+
 /** A figure and the same of the period before. */
 export interface Figure {
   /** This period. */
   current?: number;
   /** The period before. */
   previous?: number;
+}
+
+/** Why a delivery is folded. */
+export interface Folded {
+  /** The alert that it counts for, or whose later news tell it. */
+  alert_key?: string;
+  /** Into what. */
+  reason?: FoldedReason;
+  /** The silence whose account it belongs to, if it is one. */
+  silence_id?: string;
+  /** The delivery of the summary that tells it: `dlv_…`; empty without one, and until it is made. */
+  summary_id?: string;
+  /** When the summary is made, while it waits for that. */
+  until_time?: string;
 }
 
 /** Asks for one alert. */
@@ -1353,6 +1508,43 @@ export interface GetDeliveryRequest {
 export interface GetDeliveryResponse {
   /** With its attempts. */
   delivery?: Delivery;
+}
+
+/** Asks how many deliveries there are. */
+export interface GetDeliveryStatsRequest {
+  /**
+   * How long each piece of the period is: a minute at least, so that there are at most 400. An hour when absent, or a day for
+   * periods of more than a week.
+   */
+  bucket_length?: string;
+  /** Only made before; now when absent. */
+  end_time?: string;
+  /** Which of them. */
+  filter?: DeliveryFilter;
+  /** Only made at or after; a day before the end when absent. */
+  start_time?: string;
+  /** `team_…`. A team's own key may leave it empty. */
+  team_id?: string;
+}
+
+/** How many deliveries there are. */
+export interface GetDeliveryStatsResponse {
+  /** By when they were made, oldest first; pieces without a delivery, too. */
+  buckets?: DeliveryBucket[];
+  /** By channel, those with the most deliveries first. */
+  channels?: ChannelDeliveryCounts[];
+  /** Present when there are more deliveries than one call counts: only those made after this were counted. */
+  counted_from_time?: string;
+  /** All of them. */
+  counts?: DeliveryCounts;
+  /** Its end. */
+  end_time?: string;
+  /** From accepted to delivered, with every wait and retry; absent when nothing was delivered. */
+  latency?: DeliveryLatency;
+  /** By severity, the worst first. */
+  severities?: SeverityDeliveryCounts[];
+  /** The period. */
+  start_time?: string;
 }
 
 /** Asks for the digest's settings. */
@@ -1543,6 +1735,16 @@ export interface GetUnreadCountRequest {
 export interface GetUnreadCountResponse {
   /** Unread and not archived. */
   unread_count?: number | string;
+}
+
+/** Why a delivery is held. */
+export interface Held {
+  /** By what. */
+  reason?: HeldReason;
+  /** The silence, if it is one. */
+  silence_id?: string;
+  /** Until when; absent when that is not known yet. */
+  until_time?: string;
 }
 
 /** A header of a request. */
@@ -1754,6 +1956,8 @@ export interface ListDeliveriesRequest {
   start_time?: string;
   /** Only in these states. */
   states?: DeliveryState[];
+  /** Only what this summary tells: `dlv_…`. */
+  summary_id?: string;
   /** `team_…`. A team's own key may leave it empty. */
   team_id?: string;
   /** Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters. */
@@ -1766,7 +1970,10 @@ export interface ListDeliveriesRequest {
 export interface ListDeliveriesResponse {
   /** Newest first. */
   deliveries?: Delivery[];
-  /** Of the next page; empty on the last. */
+  /**
+   * Of the next page; empty on the last. A page examines a bounded number of rows: while there is a token, go on, even when
+   * the page is short or empty.
+   */
   next_page_token?: string;
 }
 
@@ -1840,7 +2047,10 @@ export interface ListEventsRequest {
 export interface ListEventsResponse {
   /** Newest first. */
   events?: AcceptedEvent[];
-  /** Of the next page; empty on the last. */
+  /**
+   * Of the next page; empty on the last. A page examines a bounded number of rows: while there is a token, go on, even when
+   * the page is short or empty.
+   */
   next_page_token?: string;
 }
 
@@ -2131,6 +2341,14 @@ export interface Notification {
   title?: string;
   /** Where to look closer; may be empty. */
   url?: string;
+}
+
+/** Why a delivery is parked. */
+export interface Parked {
+  /** Why, and what takes it up again. */
+  reason?: ParkedReason;
+  /** Since when its channel is unhealthy; absent for other reasons. */
+  unhealthy_since_time?: string;
 }
 
 /** A member, by email. */
@@ -2539,6 +2757,14 @@ export interface SetDefaultChannelRequest {
 export interface SetDefaultChannelResponse {
   /** It. */
   channel?: Channel;
+}
+
+/** Deliveries of a severity. */
+export interface SeverityDeliveryCounts {
+  /** Its deliveries. */
+  counts?: DeliveryCounts;
+  /** Which. */
+  severity?: Severity;
 }
 
 /**
@@ -3371,17 +3597,25 @@ export class DispatcherService {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/GetDelivery", request, true);
   }
 
+  /**
+   * How many deliveries of a period are in which state, when, on which channels, and how long the delivered ones took. A team has
+   * one such call at a time, and it counts a bounded number of deliveries, the newest first.
+   */
+  getDeliveryStats(request: GetDeliveryStatsRequest): Promise<GetDeliveryStatsResponse> {
+    return this.transport.call("watchbell.dispatcher.v1.DispatcherService/GetDeliveryStats", request, true);
+  }
+
   /** One accepted event with its routes. */
   getEvent(request: GetEventRequest): Promise<GetEventResponse> {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/GetEvent", request, true);
   }
 
-  /** A page of deliveries, newest first. */
+  /** A page of deliveries, newest first. What is rare takes several pages: a page with a token may be short or empty. */
   listDeliveries(request: ListDeliveriesRequest): Promise<ListDeliveriesResponse> {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/ListDeliveries", request, true);
   }
 
-  /** A page of accepted events, newest first. */
+  /** A page of accepted events, newest first. What is rare takes several pages: a page with a token may be short or empty. */
   listEvents(request: ListEventsRequest): Promise<ListEventsResponse> {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/ListEvents", request, true);
   }

@@ -182,6 +182,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("RenderPreview", LOG),
             ("ListDeliveries", LOG),
             ("GetDelivery", LOG),
+            ("GetDeliveryStats", LOG),
             ("Replay", ACT),
             ("Recover", ACT),
             ("CancelDelivery", ACT),

@@ -9,7 +9,7 @@ use sea_orm::{
     QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
-use watchbell_model::ids::{ChannelId, MemberId, RuleId, TeamId};
+use watchbell_model::ids::{ChannelId, DeliveryId, MemberId, RuleId, TeamId};
 use watchbell_model::{ChannelKind, Severity};
 
 use super::super::entities::{deliveries, events};
@@ -18,6 +18,7 @@ use super::super::{Db, micros, number};
 use super::scan::{Found, Log, scan};
 use super::{EXAMINED, any_type, contains, contains_in_any_case};
 use crate::job::State;
+use crate::stats::DeliveryFacts;
 
 /// Which deliveries, newest first. `None` and empty mean: whichever.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +41,8 @@ pub(crate) struct DeliveryFilter {
     /// In the title or the subject.
     pub(crate) text: Option<String>,
     pub(crate) replays_only: bool,
+    /// Only what this summary tells.
+    pub(crate) summary: Option<DeliveryId>,
 }
 
 /// The index that a scan goes along, in the order of ids.
@@ -47,6 +50,8 @@ pub(crate) struct DeliveryFilter {
 enum Path<'f> {
     /// Of an event.
     Event(&'f str),
+    /// Of a summary.
+    Summary(DeliveryId),
     Replays,
     /// Neither waiting nor delivered.
     Exceptional,
@@ -72,6 +77,9 @@ struct Deliveries<'q> {
     search: &'q Search<'q>,
 }
 
+/// When it was made and ended, its state, kind and severity, and its channel.
+type Facts = (i64, Option<i64>, i16, i16, i16, Option<Uuid>);
+
 /// The condition of the index `deliveries_exceptional`, as it is written there.
 const EXCEPTIONAL: &str = "state <> 1 AND state <> 5";
 
@@ -95,6 +103,37 @@ impl DeliveryFilter {
 // === impl Db ===
 
 impl Db {
+    /// What is counted of the deliveries among the first `bound` that an index leads to.
+    pub(crate) async fn delivery_facts(
+        &self,
+        team: TeamId,
+        filter: &DeliveryFilter,
+        bound: u64,
+    ) -> Result<Found<DeliveryFacts, Uuid>, DbErr> {
+        use deliveries::Column;
+        let search = Search::new(team, filter);
+        let snapshot = self.snapshot().await?;
+        let log = Deliveries {
+            snapshot: &snapshot,
+            search: &search,
+        };
+        let before = filter.before.as_ref();
+        let rows: Vec<Facts> = log
+            .matching(before, bound)
+            .select_only()
+            .columns([Column::CreatedAt, Column::EndedAt, Column::State, Column::Kind])
+            .columns([Column::Severity, Column::ChannelId])
+            .into_tuple()
+            .all(&snapshot)
+            .await?;
+        let stopped_at = log.last_of(before, bound).await?;
+        snapshot.commit().await?;
+        Ok(Found {
+            rows: rows.into_iter().filter_map(facts).collect(),
+            stopped_at,
+        })
+    }
+
     /// Deliveries, newest first: up to `limit` of the `bound` that an index leads to.
     pub(crate) async fn deliveries(
         &self,
@@ -125,6 +164,19 @@ impl Db {
 
 // === impl Deliveries ===
 
+impl Deliveries<'_> {
+    /// Those of the `window` behind a key that the filter takes.
+    fn matching(&self, behind: Option<&Uuid>, window: u64) -> Select<deliveries::Entity> {
+        // A subquery with a limit stays as it is: the other conditions do not lead to another index.
+        let window = self.search.newest(behind.copied()).limit(window);
+        let mut matching = deliveries::Entity::find().filter(self.search.checked.clone());
+        QuerySelect::query(&mut matching)
+            .from_clear()
+            .from_subquery(window.into_query(), deliveries::Entity);
+        matching
+    }
+}
+
 impl Log for Deliveries<'_> {
     type Key = Uuid;
     type Row = deliveries::Model;
@@ -135,13 +187,7 @@ impl Log for Deliveries<'_> {
         window: u64,
         limit: u64,
     ) -> Result<Vec<deliveries::Model>, DbErr> {
-        // A subquery with a limit stays as it is: the other conditions do not lead to another index.
-        let window = self.search.newest(behind.copied()).limit(window);
-        let mut matching = deliveries::Entity::find().filter(self.search.checked.clone());
-        QuerySelect::query(&mut matching)
-            .from_clear()
-            .from_subquery(window.into_query(), deliveries::Entity);
-        matching
+        self.matching(behind, window)
             .order_by_desc(deliveries::Column::Id)
             .limit(limit)
             .all(self.snapshot)
@@ -171,6 +217,9 @@ impl<'f> Path<'f> {
             DeliveryFilter {
                 event_id: Some(id), ..
             } => Self::Event(id),
+            DeliveryFilter {
+                summary: Some(id), ..
+            } => Self::Summary(*id),
             DeliveryFilter {
                 replays_only: true, ..
             } => Self::Replays,
@@ -231,10 +280,13 @@ impl<'f> Search<'f> {
             Path::Event(id) => select
                 .filter(Column::TeamId.eq(team).and(Column::EventId.eq(id)))
                 .filter(Column::Id.gte(first).and(Column::Id.lt(end))),
+            Path::Summary(id) => select
+                .filter(Column::TeamId.eq(team).and(told_by(id)))
+                .filter(Column::Id.gte(first).and(Column::Id.lt(end))),
         };
         // The columns of the index: by ids alone PostgreSQL might go along the primary key, over the rows of other teams.
         let select = match self.path {
-            Path::Event(_) => select,
+            Path::Event(_) | Path::Summary(_) => select,
             Path::Channel(_) => select
                 .order_by_desc(Column::TeamId)
                 .order_by_desc(Column::ChannelId),
@@ -243,6 +295,17 @@ impl<'f> Search<'f> {
         };
         select.order_by_desc(Column::Id)
     }
+}
+
+fn facts((created_at, ended_at, state, kind, severity, channel): Facts) -> Option<DeliveryFacts> {
+    Some(DeliveryFacts {
+        created_at,
+        ended_at,
+        state: State::from_number(i32::from(state))?,
+        kind,
+        severity,
+        channel,
+    })
 }
 
 /// That rows lie within a range of an index that begins with columns of these values, and goes on with the id.
@@ -269,10 +332,12 @@ fn check(team: TeamId, filter: &DeliveryFilter, path: Path<'_>) -> Condition {
     let event_type = filter.event_type.as_deref();
     let is_of_channel = |id: ChannelId| path == Path::Channel(id);
     let is_of_event = matches!(path, Path::Event(_));
+    let is_narrow = is_of_event || matches!(path, Path::Summary(_));
     let channel = filter.channel.filter(|id| !is_of_channel(*id));
     Condition::all()
         .add_option(channel.map(|id| Column::ChannelId.eq(id.as_uuid())))
-        .add_option((filter.replays_only && is_of_event).then(|| Column::ReplayOf.is_not_null()))
+        .add_option(filter.summary.filter(|_| is_of_event).map(told_by))
+        .add_option((filter.replays_only && is_narrow).then(|| Column::ReplayOf.is_not_null()))
         .add_option((!filter.states.is_empty()).then(|| Column::State.is_in(states)))
         .add_option(event_type.map(|event_type| Column::EventType.eq(event_type)))
         .add_option(filter.kind.map(|kind| Column::Kind.eq(number(kind))))
@@ -285,6 +350,13 @@ fn check(team: TeamId, filter: &DeliveryFilter, path: Path<'_>) -> Condition {
         .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
         .add_option((!filter.types.is_empty()).then(|| any_type(Column::EventType, &filter.types)))
         .add_option(filter.text.as_deref().map(|text| says(text, team)))
+}
+
+/// That a summary tells a delivery.
+fn told_by(summary: DeliveryId) -> Expr {
+    let column = deliveries::Column::FoldedInto;
+    // The first part is the condition of the index.
+    column.is_not_null().and(column.eq(summary.as_uuid()))
 }
 
 /// That the stored text of a route has a key with a value.

@@ -128,6 +128,43 @@ DigestRunState = Literal[
 """Where a run stands."""
 
 
+FailedReason = Literal[
+    "FAILED_REASON_UNSPECIFIED",
+    "FAILED_REASON_REFUSED",
+    "FAILED_REASON_RETRIES_EXHAUSTED",
+    "FAILED_REASON_SUMMARY_FAILED",
+]
+"""Why a delivery was not tried again."""
+
+
+FoldedReason = Literal[
+    "FOLDED_REASON_UNSPECIFIED",
+    "FOLDED_REASON_SUMMARY",
+    "FOLDED_REASON_STORM",
+    "FOLDED_REASON_SILENCE",
+    "FOLDED_REASON_REPEAT",
+    "FOLDED_REASON_ALERT_TOLD",
+]
+"""What a delivery is folded into."""
+
+
+HeldReason = Literal[
+    "HELD_REASON_UNSPECIFIED",
+    "HELD_REASON_QUIET_HOURS",
+    "HELD_REASON_SILENCE",
+]
+"""What holds a delivery."""
+
+
+ParkedReason = Literal[
+    "PARKED_REASON_UNSPECIFIED",
+    "PARKED_REASON_PAUSED",
+    "PARKED_REASON_UNHEALTHY",
+    "PARKED_REASON_NO_RECIPIENT",
+]
+"""Why a delivery is parked, and what takes it up again."""
+
+
 Permission = Literal[
     "PERMISSION_UNSPECIFIED",
     "PERMISSION_MANAGE_INTEGRATIONS",
@@ -669,6 +706,19 @@ class Channel(TypedDict, total=False):
     """
 
 
+class ChannelDeliveryCounts(TypedDict, total=False):
+    """Deliveries of a channel."""
+
+    channel_id: str
+    """`chn_…`; empty for the inbox and for mail to members."""
+
+    counts: DeliveryCounts
+    """Its deliveries."""
+
+    kind: ChannelKind
+    """Its kind."""
+
+
 class ChannelTarget(TypedDict, total=False):
     """A configured channel."""
 
@@ -1149,11 +1199,38 @@ class Delivery(TypedDict, total=False):
     event_type: str
     """The event's type."""
 
+    failed: Failed
+    """Why it has failed.
+
+    At most one of `held`, `folded`, `parked`, `failed` is given.
+    """
+
+    folded: Folded
+    """Why it is folded.
+
+    At most one of `held`, `folded`, `parked`, `failed` is given.
+    """
+
+    folded_count: int | str
+    """How many deliveries it tells, when it is a summary: `summary_id` of `ListDeliveries` lists them. Only `GetDelivery` fills it."""
+
+    held: Held
+    """Why it is held.
+
+    At most one of `held`, `folded`, `parked`, `failed` is given.
+    """
+
     id: str
     """`dlv_…`"""
 
     next_attempt_time: str
     """When it is tried next; absent when it is not."""
+
+    parked: Parked
+    """Why it is parked.
+
+    At most one of `held`, `folded`, `parked`, `failed` is given.
+    """
 
     replay_of: str
     """The delivery that this one replays; empty when it is no replay."""
@@ -1177,6 +1254,97 @@ class Delivery(TypedDict, total=False):
 
     test: bool
     """Whether it is a test."""
+
+
+class DeliveryBucket(TypedDict, total=False):
+    """Deliveries that were made in a piece of the period."""
+
+    counts: DeliveryCounts
+    """Its deliveries."""
+
+    start_time: str
+    """When it begins."""
+
+
+class DeliveryCounts(TypedDict, total=False):
+    """Deliveries by state."""
+
+    cancelled: int | str
+    """Called off."""
+
+    delivered: int | str
+    """Done."""
+
+    failed: int | str
+    """Given up."""
+
+    folded: int | str
+    """Told otherwise."""
+
+    held: int | str
+    """Waiting for quiet hours or a silence to end."""
+
+    parked: int | str
+    """Kept while the channel cannot send."""
+
+    pending: int | str
+    """Waiting for an attempt, or in one."""
+
+
+class DeliveryFilter(TypedDict, total=False):
+    """Which deliveries; what is empty takes all."""
+
+    address: str
+    """Only to this address by email, in any case."""
+
+    channel_id: str
+    """Only of this channel: `chn_…`."""
+
+    event_id: str
+    """Only of this event."""
+
+    kind: ChannelKind
+    """Only of this kind."""
+
+    member_id: str
+    """Only to this member by email: `mbr_…`."""
+
+    replays_only: bool
+    """Only replays."""
+
+    rule_id: str
+    """Only what this rule decided: `rul_…`."""
+
+    severities: list[Severity]
+    """Only these severities."""
+
+    states: list[DeliveryState]
+    """Only in these states."""
+
+    summary_id: str
+    """Only what this summary tells: `dlv_…`."""
+
+    text: str
+    """Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters."""
+
+    types: list[str]
+    """Only event types that match one of these patterns: exact, or a group such as `finding.*`."""
+
+
+class DeliveryLatency(TypedDict, total=False):
+    """How long deliveries took that many of them did not exceed."""
+
+    max: str
+    """All of them."""
+
+    p50: str
+    """Half of them."""
+
+    p90: str
+    """90%."""
+
+    p99: str
+    """99%."""
 
 
 class DeliveryPolicy(TypedDict, total=False):
@@ -1647,6 +1815,19 @@ class ExpressionFailure(TypedDict, total=False):
     """
 
 
+class Failed(TypedDict, total=False):
+    """Why a delivery has failed."""
+
+    error_code: str
+    """The last attempt's word for its error, such as `slack.no_service` or `timeout`."""
+
+    reason: FailedReason
+    """Why it was not tried again."""
+
+    summary_id: str
+    """The summary that has failed, if it is one: `dlv_…`."""
+
+
 class Figure(TypedDict, total=False):
     """A figure and the same of the period before."""
 
@@ -1655,6 +1836,25 @@ class Figure(TypedDict, total=False):
 
     previous: float
     """The period before."""
+
+
+class Folded(TypedDict, total=False):
+    """Why a delivery is folded."""
+
+    alert_key: str
+    """The alert that it counts for, or whose later news tell it."""
+
+    reason: FoldedReason
+    """Into what."""
+
+    silence_id: str
+    """The silence whose account it belongs to, if it is one."""
+
+    summary_id: str
+    """The delivery of the summary that tells it: `dlv_…`; empty without one, and until it is made."""
+
+    until_time: str
+    """When the summary is made, while it waits for that."""
 
 
 class GetAlertRequest(TypedDict, total=False):
@@ -1720,6 +1920,55 @@ class GetDeliveryResponse(TypedDict, total=False):
 
     delivery: Delivery
     """With its attempts."""
+
+
+class GetDeliveryStatsRequest(TypedDict, total=False):
+    """Asks how many deliveries there are."""
+
+    bucket_length: str
+    """How long each piece of the period is: a minute at least, so that there are at most 400. An hour when absent, or a day for
+    periods of more than a week.
+    """
+
+    end_time: str
+    """Only made before; now when absent."""
+
+    filter: DeliveryFilter
+    """Which of them."""
+
+    start_time: str
+    """Only made at or after; a day before the end when absent."""
+
+    team_id: str
+    """`team_…`. A team's own key may leave it empty."""
+
+
+class GetDeliveryStatsResponse(TypedDict, total=False):
+    """How many deliveries there are."""
+
+    buckets: list[DeliveryBucket]
+    """By when they were made, oldest first; pieces without a delivery, too."""
+
+    channels: list[ChannelDeliveryCounts]
+    """By channel, those with the most deliveries first."""
+
+    counted_from_time: str
+    """Present when there are more deliveries than one call counts: only those made after this were counted."""
+
+    counts: DeliveryCounts
+    """All of them."""
+
+    end_time: str
+    """Its end."""
+
+    latency: DeliveryLatency
+    """From accepted to delivered, with every wait and retry; absent when nothing was delivered."""
+
+    severities: list[SeverityDeliveryCounts]
+    """By severity, the worst first."""
+
+    start_time: str
+    """The period."""
 
 
 class GetDigestSettingsRequest(TypedDict, total=False):
@@ -1946,6 +2195,19 @@ class GetUnreadCountResponse(TypedDict, total=False):
 
     unread_count: int | str
     """Unread and not archived."""
+
+
+class Held(TypedDict, total=False):
+    """Why a delivery is held."""
+
+    reason: HeldReason
+    """By what."""
+
+    silence_id: str
+    """The silence, if it is one."""
+
+    until_time: str
+    """Until when; absent when that is not known yet."""
 
 
 class HttpHeader(TypedDict, total=False):
@@ -2222,6 +2484,9 @@ class ListDeliveriesRequest(TypedDict, total=False):
     states: list[DeliveryState]
     """Only in these states."""
 
+    summary_id: str
+    """Only what this summary tells: `dlv_…`."""
+
     team_id: str
     """`team_…`. A team's own key may leave it empty."""
 
@@ -2239,7 +2504,9 @@ class ListDeliveriesResponse(TypedDict, total=False):
     """Newest first."""
 
     next_page_token: str
-    """Of the next page; empty on the last."""
+    """Of the next page; empty on the last. A page examines a bounded number of rows: while there is a token, go on, even when
+    the page is short or empty.
+    """
 
 
 class ListDigestRunsRequest(TypedDict, total=False):
@@ -2338,7 +2605,9 @@ class ListEventsResponse(TypedDict, total=False):
     """Newest first."""
 
     next_page_token: str
-    """Of the next page; empty on the last."""
+    """Of the next page; empty on the last. A page examines a bounded number of rows: while there is a token, go on, even when
+    the page is short or empty.
+    """
 
 
 class ListMembersRequest(TypedDict, total=False):
@@ -2707,6 +2976,16 @@ class Notification(TypedDict, total=False):
 
     url: str
     """Where to look closer; may be empty."""
+
+
+class Parked(TypedDict, total=False):
+    """Why a delivery is parked."""
+
+    reason: ParkedReason
+    """Why, and what takes it up again."""
+
+    unhealthy_since_time: str
+    """Since when its channel is unhealthy; absent for other reasons."""
 
 
 class PersonTarget(TypedDict, total=False):
@@ -3201,6 +3480,16 @@ class SetDefaultChannelResponse(TypedDict, total=False):
 
     channel: Channel
     """It."""
+
+
+class SeverityDeliveryCounts(TypedDict, total=False):
+    """Deliveries of a severity."""
+
+    counts: DeliveryCounts
+    """Its deliveries."""
+
+    severity: Severity
+    """Which."""
 
 
 class Silence(TypedDict, total=False):
@@ -4088,16 +4377,22 @@ class DispatcherService:
         """One delivery with its attempts."""
         return cast("GetDeliveryResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/GetDelivery", request, repeatable=True))
 
+    def get_delivery_stats(self, request: GetDeliveryStatsRequest) -> GetDeliveryStatsResponse:
+        """How many deliveries of a period are in which state, when, on which channels, and how long the delivered ones took. A team has
+        one such call at a time, and it counts a bounded number of deliveries, the newest first.
+        """
+        return cast("GetDeliveryStatsResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/GetDeliveryStats", request, repeatable=True))
+
     def get_event(self, request: GetEventRequest) -> GetEventResponse:
         """One accepted event with its routes."""
         return cast("GetEventResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/GetEvent", request, repeatable=True))
 
     def list_deliveries(self, request: ListDeliveriesRequest) -> ListDeliveriesResponse:
-        """A page of deliveries, newest first."""
+        """A page of deliveries, newest first. What is rare takes several pages: a page with a token may be short or empty."""
         return cast("ListDeliveriesResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/ListDeliveries", request, repeatable=True))
 
     def list_events(self, request: ListEventsRequest) -> ListEventsResponse:
-        """A page of accepted events, newest first."""
+        """A page of accepted events, newest first. What is rare takes several pages: a page with a token may be short or empty."""
         return cast("ListEventsResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/ListEvents", request, repeatable=True))
 
     def recover(self, request: RecoverRequest) -> RecoverResponse:
