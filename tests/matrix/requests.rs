@@ -305,6 +305,8 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         "AlertService/ResolveAlert",
         r#"{"team_id": "$team", "key": "$alert"}"#,
     ),
+    ("AlertService/InspectAlertLink", r#"{"token": "made up"}"#),
+    ("AlertService/AcknowledgeAlertByLink", r#"{"token": "made up"}"#),
     ("AlertService/WatchAlerts", r#"{"team_id": "$team"}"#),
     (
         "InboxService/ListNotifications",

@@ -52,6 +52,15 @@ class Mailbox:
             return self.about(recipient, words)[0]
 
 
+def acknowledge_link(message: EmailMessage) -> str:
+    """The link by which the message's alert is acknowledged, the same in both parts."""
+    text = message.get_body(("plain",)).get_content()
+    links = re.findall(r"https?://\S+/acknowledge\?token=[\w.-]+", text)
+    assert len(links) == 1, text
+    assert links[0] in html.unescape(message.get_body(("html",)).get_content()), "the html part does not show the link"
+    return links[0]
+
+
 def confirmation_link(message: EmailMessage) -> str:
     """The link that the message shows, and its one-click header does not have."""
     assert message["list-unsubscribe-post"] is None, message["list-unsubscribe-post"]

@@ -13,9 +13,10 @@ import urllib.parse
 import urllib.request
 
 from browser import Browser, browsing, check_accessibility
-from mailbox import Mailbox, confirmation_link, one_click_link
+from mailbox import Mailbox, acknowledge_link, confirmation_link, one_click_link
 from server import CONFIG, DEADLINE_SECONDS, DISPATCHER, ROUTER, Client, free_port, serving
 
+ALERTS = "watchbell.dispatcher.v1.AlertService"
 BRAND, COLOR, COLOR_AS_COMPUTED = "Lantern & Sons", "#ffd400", "rgba(255, 212, 0, 1)"
 OFF, ON, SEVERITIES = (f"PREFERENCE_SETTING_{word}" for word in ("OFF", "ON", "SEVERITIES"))
 
@@ -68,6 +69,20 @@ class Person:
         got = self.client.call(f"{CONFIG}.ChannelService", "GetChannel", request)["channel"]
         return [one["address"] for one in got["email"].get("unconfirmed_recipients", [])]
 
+    def alert(self, title: str) -> str:
+        """The link of a new email about a finding by which its alert is acknowledged."""
+        self.emit_finding(title)
+        return acknowledge_link(self.mailbox.wait_for(self.address, title))
+
+    def state_of_alert(self) -> tuple[str, str | None]:
+        """The state of the team's newest alert, and who has acknowledged it."""
+        alert = self.client.call(ALERTS, "ListAlerts", {"team_id": self.team})["alerts"][0]
+        return alert["state"], alert.get("acknowledged_by")
+
+    def resolve_alert(self) -> None:
+        alert = self.client.call(ALERTS, "ListAlerts", {"team_id": self.team})["alerts"][0]
+        self.client.call(ALERTS, "ResolveAlert", {"team_id": self.team, "key": alert["key"]})
+
     def link(self) -> str:
         """The one-click link of a new email about a finding."""
         title = f"Public bucket {len(self.mailbox.arrived)}"
@@ -86,6 +101,7 @@ def main(binary: str, engine: str, pictures: str | None = None) -> None:
             following_the_keyboard(browser, Person(client, mailbox, "cleo"))
             links_that_are_not_valid(browser, Person(client, mailbox, "dora"), base)
             confirming(browser, Person(client, mailbox, "gus"))
+            acknowledging(browser, Person(client, mailbox, "iris"))
         one_click_by_a_mail_program(Person(client, mailbox, "eve"))
         with browsing(scripts=True) as browser:
             passed = accessible(browser, Person(client, mailbox, "finn"), pathlib.Path(engine).read_text(), base, pictures)
@@ -206,6 +222,31 @@ def confirming(browser: Browser, person: Person) -> None:
     assert browser.driver.get_cookies() == [], browser.driver.get_cookies()
 
 
+def acknowledging(browser: Browser, person: Person) -> None:
+    link = person.alert("Keys in a public repository")
+    for method in ("GET", "HEAD", "GET"):
+        assert ask(method, link).status == 200
+    browser.open(link)
+    assert browser.heading == "Acknowledge this alert?" and browser.buttons == ["Acknowledge"], browser.text
+    assert "“Keys in a public repository”: Critical, open since" in browser.text, browser.text
+    assert f"{person.address} has acknowledged it" in browser.text, browser.text
+    is_branded(browser)
+    assert person.state_of_alert() == ("ALERT_STATE_OPEN", None), "opening the page acknowledged the alert"
+    button = browser.tab()
+    assert button.text == "Acknowledge" and button.value_of_css_property("outline-style") == "solid", button.text
+    browser.press("Acknowledge")
+    assert browser.heading == "Acknowledged" and browser.buttons == [], browser.text
+    assert person.state_of_alert() == ("ALERT_STATE_ACKNOWLEDGED", person.address), person.state_of_alert()
+    for method in ("GET", "POST"):
+        again = ask(method, link)
+        assert again.status == 200 and again.cookies == [], again
+        assert "Acknowledged already" in again.text and f"by {person.address} on " in again.text, again.text
+    person.resolve_alert()
+    browser.open(link)
+    assert browser.heading == "This alert is over" and browser.buttons == [], browser.text
+    assert browser.driver.get_cookies() == [], browser.driver.get_cookies()
+
+
 def one_click_by_a_mail_program(person: Person) -> None:
     link, before = person.link(), person.preferences()
     # It may come twice (RFC 8058, section 3.2).
@@ -219,6 +260,7 @@ def one_click_by_a_mail_program(person: Person) -> None:
 def accessible(browser: Browser, person: Person, engine: str, base: str, pictures: str | None) -> int:
     link, passed = person.link(), 0
     _, confirmation = person.name_as_recipient("hal@elsewhere.example")
+    alert = person.alert("Keys in a public repository")
     ways = {
         "preferences": (link, ["Choose which emails you get"]),
         "saved": (link, ["Choose which emails you get", "Save"]),
@@ -230,6 +272,8 @@ def accessible(browser: Browser, person: Person, engine: str, base: str, picture
         "settings": (f"{base}/settings/notifications/compliance", []),
         "confirming": (confirmation, []),
         "confirmed": (confirmation, ["Confirm"]),
+        "acknowledging": (alert, []),
+        "acknowledged": (alert, ["Acknowledge"]),
     }
     for page, (url, labels) in ways.items():
         browser.open(url)

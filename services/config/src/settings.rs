@@ -18,8 +18,8 @@ pub struct Settings {
     /// The keys that seal channels' secrets. A key must be there when the service opens.
     #[serde(default)]
     pub sealing: SealingSettings,
-    /// The keys of the links in emails: the one that the Dispatchers sign with, then those that still verify. Without
-    /// any, no link is valid.
+    /// The keys of the links in messages: the one that the Dispatchers sign with, then those that still verify. Without any, no
+    /// link is valid. Dispatchers verify links to acknowledge, so they need the older ones, too.
     #[serde(default, deserialize_with = "read::list", serialize_with = "write::secret")]
     pub unsubscribe_keys: Vec<Secret>,
     /// The platform's Slack app; without it there is no "Add to Slack".

@@ -1,6 +1,7 @@
 //! The Dispatcher's gRPC services. A handler takes the principal, parses the request, calls the domain or the store,
 //! and encodes the answer. Each resource has a file in `api/`.
 
+mod alert_links;
 mod alerts;
 mod deliveries;
 mod events;
@@ -121,7 +122,10 @@ fn optional_channel(text: &str, violations: &mut Violations) -> Option<ChannelId
 /// Carries a call out here, or passes it on to the owner of its team's shard.
 macro_rules! at_owner {
     ($service:ident, $request:ident, $api:ident::$method:ident by $client:ident, $here:expr) => {
-        match $service.owner(&$request).await? {
+        at_owner!($service.owner(&$request), $request, $api::$method by $client, $here)
+    };
+    ($owner:expr, $request:ident, $api:ident::$method:ident by $client:ident, $here:expr) => {
+        match $owner.await? {
             Owner::Here => answer($here),
             Owner::At(peer) => {
                 let request = peer.request($request);
@@ -366,6 +370,21 @@ impl AlertApi for Service {
         request: Request<wire::ResolveAlertRequest>,
     ) -> Result<Response<wire::ResolveAlertResponse>, Status> {
         at_owner!(self, request, AlertApi::resolve_alert by alerts, alerts::resolve(&self.core, request).await)
+    }
+
+    async fn inspect_alert_link(
+        &self,
+        request: Request<wire::InspectAlertLinkRequest>,
+    ) -> Result<Response<wire::InspectAlertLinkResponse>, Status> {
+        answer(alert_links::inspect(&self.core, &request).await)
+    }
+
+    async fn acknowledge_alert_by_link(
+        &self,
+        request: Request<wire::AcknowledgeAlertByLinkRequest>,
+    ) -> Result<Response<wire::AcknowledgeAlertByLinkResponse>, Status> {
+        let link = alert_links::read(&self.core, &request, &request.get_ref().token)?;
+        at_owner!(self.owner_of(link.team, &request), request, AlertApi::acknowledge_alert_by_link by alerts, alert_links::acknowledge(&self.core, &link).await)
     }
 
     async fn watch_alerts(

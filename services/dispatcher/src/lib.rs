@@ -96,8 +96,8 @@ pub struct Outgoing {
     pub guard: Guard,
     /// The platform's own mail server.
     pub mail: MailSettings,
-    /// Signs the links in emails; Config verifies them with the same.
-    pub unsubscribe: UnsubscribeKeys,
+    /// Sign the links in messages. Config verifies those to unsubscribe with the same, and the Dispatcher those to acknowledge.
+    pub link_keys: UnsubscribeKeys,
 }
 
 // === impl Dispatcher ===
@@ -121,7 +121,7 @@ impl Dispatcher {
             clock: Arc::clone(&needs.clock),
             brand: Arc::clone(&brand),
             platform_mail: outgoing.mail.server(),
-            unsubscribe: outgoing.unsubscribe,
+            link_keys: outgoing.link_keys.clone(),
         })
         .map_err(|error| OpenError::Senders(error.to_string()))?;
         let store = watchbell_store::connect(&settings.database).await?;
@@ -136,6 +136,7 @@ impl Dispatcher {
             metrics: metrics::Metrics::new(&needs.meter),
             mail,
             brand,
+            link_keys: outgoing.link_keys,
             jitter: rand::random,
         };
         let (core, intake, outcomes) = Core::new(parts);

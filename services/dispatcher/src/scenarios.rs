@@ -3,6 +3,7 @@
 
 mod actions;
 mod admission;
+mod alert_links;
 mod alerts;
 mod clock_skew;
 mod commit;
@@ -169,6 +170,7 @@ impl Rig {
             metrics: Metrics::new(&measures.meter("test")),
             mail: mail.policy(),
             brand: Arc::default(),
+            link_keys: fakes::link_keys(),
             jitter: || 0.0,
         };
         let (core, intake, outcomes) = Core::new(parts);

@@ -19,6 +19,7 @@ use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
+use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::running::Running;
 use watchbell_runtime::tenant_pool::TenantPool;
 
@@ -55,6 +56,8 @@ pub(crate) struct Core {
     pub(crate) budgets: Budgets,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
+    /// Verify the links of messages.
+    pub(crate) link_keys: UnsubscribeKeys,
     pub(crate) previews: Previews,
     pub(crate) hold_plans: HoldPlans,
     pub(crate) silence_plans: SilencePlans,
@@ -106,6 +109,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
+    pub(crate) link_keys: UnsubscribeKeys,
     pub(crate) jitter: fn() -> f64,
 }
 
@@ -130,6 +134,7 @@ impl Core {
             mail: parts.mail,
             previews: Previews::new(Arc::clone(&parts.brand)),
             brand: parts.brand,
+            link_keys: parts.link_keys,
             hold_plans: HoldPlans::default(),
             silence_plans: SilencePlans::default(),
             tenant_pool: parts.tenant_pool,

@@ -1,8 +1,9 @@
-//! The HTTP door: one-click unsubscribe, the page of email preferences, the page on which recipients confirm, "Add to Slack" and the in-app inbox as a stream
-//! of server-sent events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
+//! The HTTP door: one-click unsubscribe, the page of email preferences, the pages on which recipients confirm and alerts are
+//! acknowledged, "Add to Slack" and the in-app inbox as a stream of server-sent events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
 //!
 //! Its routes join those that every process has (health, metrics, gRPC) at the one port of `watchbell_runtime::server`.
 
+mod acknowledge;
 mod confirm;
 mod cookie;
 mod page;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use watchbell_contracts::api::{ChannelApi, InboxApi, PreferenceApi};
+use watchbell_contracts::api::{AlertApi, ChannelApi, InboxApi, PreferenceApi};
 use watchbell_model::brand::Brand;
 use watchbell_runtime::auth::AuthLayer;
 
@@ -39,6 +40,8 @@ pub struct Needs {
     pub channels: Arc<dyn ChannelApi>,
     /// In-app inboxes.
     pub inbox: Arc<dyn InboxApi>,
+    /// Alerts, to acknowledge them.
+    pub alerts: Arc<dyn AlertApi>,
     /// The check of callers' credentials.
     pub auth: AuthLayer,
     /// The brand in whose name pages speak.
@@ -54,6 +57,7 @@ pub struct Edge {
     preferences: Arc<dyn PreferenceApi>,
     channels: Arc<dyn ChannelApi>,
     inbox: Arc<dyn InboxApi>,
+    alerts: Arc<dyn AlertApi>,
     auth: AuthLayer,
     pages: Pages,
     cookies: Cookies,
@@ -68,6 +72,10 @@ pub fn router(edge: Edge) -> Router {
         .route("/unsubscribe/undo", post(unsubscribe::undo))
         .route("/unsubscribe/undo-all", post(unsubscribe::undo_all))
         .route("/confirm", get(confirm::ask).post(confirm::confirm))
+        .route(
+            "/acknowledge",
+            get(acknowledge::ask).post(acknowledge::acknowledge),
+        )
         .route("/preferences", get(preferences::show).post(preferences::save))
         .route("/settings/notifications", get(settings_pages::notifications))
         .route(
@@ -97,6 +105,7 @@ impl Edge {
             preferences: needs.preferences,
             channels: needs.channels,
             inbox: needs.inbox,
+            alerts: needs.alerts,
             auth: needs.auth,
             pages: Pages::new(&needs.brand)?,
             cookies: Cookies::new(&needs.brand.public_url),

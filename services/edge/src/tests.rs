@@ -1,5 +1,6 @@
 //! The routes as browsers and mail programs meet them, before stand-ins of Config and the Dispatcher.
 
+mod acknowledge;
 mod fakes;
 mod slack;
 mod streams;
@@ -28,6 +29,7 @@ use fakes::{
 struct World {
     preferences: Arc<PreferencesStandIn>,
     inbox: Arc<InboxStandIn>,
+    alerts: Arc<acknowledge::AlertsStandIn>,
     routes: axum::Router,
 }
 
@@ -39,11 +41,13 @@ impl World {
     fn with(settings: Settings, brand: Brand) -> Self {
         let preferences = PreferencesStandIn::new();
         let inbox = InboxStandIn::new();
+        let alerts = Arc::<acknowledge::AlertsStandIn>::default();
         let clock = TestClock::default().shared();
         let needs = Needs {
             preferences: preferences.clone(),
             channels: Arc::new(slack::ChannelsStandIn),
             inbox: inbox.clone(),
+            alerts: alerts.clone(),
             auth: AuthLayer::new(
                 Arc::new(OneKey),
                 clock.clone(),
@@ -59,6 +63,7 @@ impl World {
         Self {
             preferences,
             inbox,
+            alerts,
             routes: router(Edge::new(settings, needs).unwrap()),
         }
     }

@@ -1,5 +1,6 @@
 //! Every word that a page shows, in English, in one place.
 
+pub(crate) mod acknowledge;
 pub(crate) mod confirm;
 pub(crate) mod slack;
 
@@ -121,7 +122,7 @@ pub(crate) const MORE_NEEDS_LOGIN: &str = "Nothing was changed: to turn emails o
 
 pub(crate) const INVALID_HEADING: &str = "This link is not valid";
 pub(crate) const INVALID: &str = "It may have been cut off when it was copied, or whoever it was sent to has left the team. \
-     Open the link in the email itself, or ask an Owner of your team.";
+     Open the link in the message itself, or ask an Owner of your team.";
 
 pub(crate) const AWAY_HEADING: &str = "That did not work just now";
 pub(crate) const AWAY: &str = "Nothing was changed. Please try again in a minute.";

@@ -264,7 +264,7 @@ impl Edge {
                 },
             );
         }
-        tracing::warn!(code = ?status.code(), message = status.message(), "preferences are unavailable");
+        tracing::warn!(code = ?status.code(), message = status.message(), "what a page needs is unavailable");
         let notice = Notice {
             heading: text::AWAY_HEADING.to_owned(),
             paragraphs: vec![text::AWAY.to_owned()],

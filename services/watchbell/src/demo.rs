@@ -2,6 +2,7 @@
 //! Everything goes through the real services and over gRPC; at the end every expected arrival is compared with what the
 //! fakes received, and the demo fails when anything is missing or superfluous.
 
+mod acknowledgement;
 mod evidence;
 mod fakes;
 mod live;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use clap::Args;
 use watchbell_model::brand::Brand;
 use watchbell_model::catalog::Catalog;
+use watchbell_model::catalog::notices::ALERT_ACKNOWLEDGED;
 use watchbell_runtime::shutdown;
 
 use crate::failure::{Failure, Outcome};
@@ -98,6 +100,9 @@ async fn run_story(server: &Server, fakes: &Fakes, brand: &Brand, out: Out) -> O
                 Team::Solo => &mut solo,
             };
             full(step, live, &setup, out).await?;
+            if !step.acknowledged.is_empty() {
+                acknowledge(step, live, fakes, &setup, out).await?;
+            }
         }
         if number == 0 {
             out.print(&show::duplicate(&acme.emit(TWICE).await?, out.style))?;
@@ -166,6 +171,23 @@ async fn full(step: &Step, live: &mut Live<'_>, setup: &Setup, out: Out) -> Outc
             out.print(&show::withheld(&withheld, style))?;
         }
     }
+    settled(&followed, out)
+}
+
+/// The alert of an event that was just told, taken on by the link of its Slack message.
+async fn acknowledge(step: &Step, live: &mut Live<'_>, fakes: &Fakes, setup: &Setup, out: Out) -> Outcome {
+    let Some(link) = acknowledgement::link(fakes, step) else {
+        return out.print(&show::no_link(step, out.style));
+    };
+    acknowledgement::press(&link).await?;
+    let (event_id, title) = live.newest(ALERT_ACKNOWLEDGED).await?;
+    out.print(&show::acknowledged(&title, out.style))?;
+    let names = &setup.team(step.team).names;
+    let followed = live
+        .follow(&event_id, step.acknowledged.len(), |delivery| {
+            out.print(&show::delivery(delivery, names, out.style))
+        })
+        .await?;
     settled(&followed, out)
 }
 

@@ -19,7 +19,8 @@ pub struct Brand {
     pub logo_url: Option<Url>,
     /// The sender of the platform's emails.
     pub from_address: String,
-    /// Where browsers reach the Edge; links in emails start with it.
+    /// Where browsers reach the Edge; links in emails start with it. While it is the default, messages carry no link to
+    /// acknowledge an alert.
     pub public_url: Url,
     /// What people read for the severity MEDIUM: `Medium`, or `Moderate` where the platform says that.
     pub medium_word: String,
@@ -57,6 +58,14 @@ impl Brand {
     #[must_use]
     pub fn source(&self) -> String {
         self.letters().to_ascii_lowercase()
+    }
+
+    /// Where links of messages lead, without a slash at the end. `None` while no address is configured: the default is
+    /// reached from this machine only.
+    #[must_use]
+    pub fn link_base(&self) -> Option<&str> {
+        let is_configured = self.public_url != Self::default().public_url;
+        is_configured.then(|| self.public_url.as_str().trim_end_matches('/'))
     }
 
     /// Whether everything can be used as configured; paths start at `brand`.
@@ -124,6 +133,16 @@ impl Default for Brand {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_of_messages_need_an_address_that_was_configured() {
+        assert_eq!(Brand::default().link_base(), None);
+        let brand = Brand {
+            public_url: "https://bell.example.com/w/".parse().unwrap(),
+            ..Brand::default()
+        };
+        assert_eq!(brand.link_base(), Some("https://bell.example.com/w"));
+    }
 
     #[test]
     fn the_name_makes_the_header_and_the_channel() {

@@ -7,6 +7,7 @@
 
 pub mod accepted_event;
 pub mod alert;
+pub mod alert_link;
 pub mod body;
 pub mod brand;
 pub mod budget;

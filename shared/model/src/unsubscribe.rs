@@ -79,7 +79,7 @@ struct Key {
 
 const MIN_KEY_LEN: usize = 16;
 /// Longer than any token made here.
-const MAX_TOKEN_LEN: usize = 640;
+const MAX_TOKEN_LEN: usize = 3_200;
 /// Between a topic and an address, neither of which contains it.
 const SEPARATOR: char = '\n';
 /// Signed with the content, so that no other use of the same key can yield a token.

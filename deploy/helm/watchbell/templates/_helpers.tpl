@@ -89,8 +89,10 @@ process gives their types; whole numbers are written out, since %v writes a larg
 {{- $wanted = concat $wanted (list
       (list "KEYS__SEALING" $keys "sealing-key")
       (list "KEYS__ADMIN" $keys "admin-key")
-      (list "CONFIG__SEALING__OLDER_KEYS" $keys "older-sealing-keys")
-      (list "CONFIG__UNSUBSCRIBE_KEYS" $keys "older-unsubscribe-keys")) }}
+      (list "CONFIG__SEALING__OLDER_KEYS" $keys "older-sealing-keys")) }}
+{{- end }}
+{{- if or $config $dispatcher }}
+{{- $wanted = append $wanted (list "CONFIG__UNSUBSCRIBE_KEYS" $keys "older-unsubscribe-keys") }}
 {{- end }}
 {{- if and $config (dig "config" "slack" "" $values.settings) }}
 {{- $wanted = append $wanted (list "CONFIG__SLACK__CLIENT_SECRET" $keys "slack-client-secret") }}

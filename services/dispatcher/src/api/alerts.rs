@@ -40,11 +40,12 @@ const MAX_SNOOZE: TimeDelta = TimeDelta::days(30);
 const OPEN: [AlertState; 3] = [AlertState::Open, AlertState::Acknowledged, AlertState::Snoozed];
 
 /// What every request about one alert says.
-struct Asked {
-    team: TeamId,
-    key: AlertKey,
-    by: String,
-    comment: String,
+pub(super) struct Asked {
+    pub(super) team: TeamId,
+    pub(super) key: AlertKey,
+    /// Who asks, in words.
+    pub(super) by: String,
+    pub(super) comment: String,
 }
 
 pub(super) async fn list(
@@ -271,7 +272,7 @@ async fn find(core: &Core, team: TeamId, key: &AlertKey) -> Result<Alert, Error>
 }
 
 /// Commits what somebody does, unless it was done already; the alert as it is then.
-async fn carry_out(core: &Core, asked: Asked, act: Act) -> Result<wire::Alert, Error> {
+pub(super) async fn carry_out(core: &Core, asked: Asked, act: Act) -> Result<wire::Alert, Error> {
     let alert = find(core, asked.team, &asked.key).await?;
     if !alert.is_open() {
         return Err(Problem::Precondition {

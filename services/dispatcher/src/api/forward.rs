@@ -134,7 +134,12 @@ pub(super) fn relayed(status: Status) -> Status {
 impl Service {
     /// Where a call about a team is carried out.
     pub(super) async fn owner<T: OfTeam>(&self, request: &Request<T>) -> Result<Owner, Problem> {
-        let team = team(request, request.get_ref().team_id())?;
+        self.owner_of(team(request, request.get_ref().team_id())?, request)
+            .await
+    }
+
+    /// Where a call is carried out that does not name its team itself.
+    pub(super) async fn owner_of<T>(&self, team: TeamId, request: &Request<T>) -> Result<Owner, Problem> {
         match locate(&self.core, team).await? {
             // Any caller can say that it was forwarded, and learns no address.
             Location::At(_) if is_forwarded(request) => Err(Problem::NotOwner { address: None }),

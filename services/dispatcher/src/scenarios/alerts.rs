@@ -19,7 +19,7 @@ use crate::store::Migrator;
 use AlertAction::{Resolve, Trigger, Update};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const KEY: &str = "finding_id=1";
+pub(super) const KEY: &str = "finding_id=1";
 
 /// What an event says.
 struct Said {
@@ -66,7 +66,7 @@ fn said(rig: &Rig, action: AlertAction, id: &str, routes: &[event_wire::Route]) 
     }
 }
 
-async fn say(
+pub(super) async fn say(
     rig: &mut Rig,
     action: AlertAction,
     id: &str,
@@ -84,7 +84,7 @@ async fn submit(rig: &mut Rig, said: Said) -> wire::SubmitResponse {
     answer
 }
 
-fn to_room(room: ChannelId) -> event_wire::Route {
+pub(super) fn to_room(room: ChannelId) -> event_wire::Route {
     event_wire::Route {
         kind: ChannelKind::Slack.to_wire(),
         ..to_channel(room)
@@ -583,7 +583,7 @@ store_tests! {
     }
 }
 
-async fn act(rig: &mut Rig, word: &str) -> Result<wire::Alert, tonic::Status> {
+pub(super) async fn act(rig: &mut Rig, word: &str) -> Result<wire::Alert, tonic::Status> {
     let (service, team_id) = (rig.service.clone(), rig.env.team.to_string());
     let (key, comment, member_id) = (KEY.to_owned(), "on it".to_owned(), String::new());
     let end_time = Some(timestamp(rig.env.now() + chrono::TimeDelta::hours(2)));
@@ -645,7 +645,7 @@ async fn get(rig: &Rig) -> Result<wire::Alert, tonic::Status> {
 }
 
 /// The titles of what a room was sent, oldest first.
-async fn titles_to(rig: &Rig, kind: ChannelKind) -> Vec<String> {
+pub(super) async fn titles_to(rig: &Rig, kind: ChannelKind) -> Vec<String> {
     let all = rig.deliveries().await.into_iter();
     all.filter(|delivery| {
         delivery.route.as_ref().unwrap().kind == kind.to_wire() && delivery.state == State::Delivered as i32

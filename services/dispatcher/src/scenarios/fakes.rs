@@ -16,10 +16,17 @@ use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::ids::{ChannelId, MemberId, SilenceId, TeamId};
+use watchbell_model::secret::Secret;
 use watchbell_model::silence::Silence;
+use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_model::{ChannelKind, Role};
 
 use crate::senders::{AttemptResult, Message, ResolvedChannel, Transport, Via};
+
+/// The keys of links in all stories.
+pub(crate) fn link_keys() -> UnsubscribeKeys {
+    UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap()
+}
 
 /// A Config of channels.
 #[derive(Default)]

@@ -45,7 +45,7 @@ pub(super) fn member(rig: &Rig, is_owner: bool) -> MemberId {
     member
 }
 
-fn to_recipient(channel: ChannelId) -> event_wire::Route {
+pub(super) fn to_recipient(channel: ChannelId) -> event_wire::Route {
     mail(event_wire::route::Target::Address(event_wire::AddressTarget {
         address: ADDRESS.to_owned(),
         channel_id: channel.to_string(),
@@ -53,14 +53,14 @@ fn to_recipient(channel: ChannelId) -> event_wire::Route {
 }
 
 /// An email channel with recipients, by the platform's mail server.
-fn email_channel(rig: &Rig, name: &str, recipients: &[&str]) -> ChannelId {
+pub(super) fn email_channel(rig: &Rig, name: &str, recipients: &[&str]) -> ChannelId {
     let id = ChannelId::generate(rig.env.now());
     rig.env.config.add(rig.env.team, id, ChannelKind::Email, name);
     set_recipients(rig, id, recipients);
     id
 }
 
-fn set_recipients(rig: &Rig, channel: ChannelId, recipients: &[&str]) {
+pub(super) fn set_recipients(rig: &Rig, channel: ChannelId, recipients: &[&str]) {
     let recipients: Vec<_> = recipients.iter().map(|&address| address.to_owned()).collect();
     rig.env.config.change(rig.env.team, channel, |channel| {
         let smtp = match &channel.destination {

@@ -1,10 +1,44 @@
 //! What messages and the log say of an event's alert.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use url::Url;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::{AlertAction, AlertState, AlertStatus, Opened};
+use watchbell_model::alert_link::{AlertLink, LINK_LIFETIME, LinkHolder};
+use watchbell_model::brand::Brand;
+use watchbell_model::unsubscribe::UnsubscribeKeys;
 
 use super::text::time_text;
+
+/// The path of the page by which a reader takes an alert on.
+const ACKNOWLEDGE: &str = "/acknowledge";
+/// The longest URL of a button that Slack takes; a card of Teams has room for as much.
+const MAX_LINK: usize = 3_000;
+
+/// The link by which the reader of a message takes its alert on. `None` when nobody has to, or no page is there for it.
+pub(crate) fn acknowledge_link(
+    event: &AcceptedEvent,
+    holder: LinkHolder,
+    now: DateTime<Utc>,
+    brand: &Brand,
+    keys: &UnsubscribeKeys,
+) -> Option<Url> {
+    let base = brand.link_base()?;
+    let status = event.alert_status.get()?;
+    let opened = status.opened.as_ref()?;
+    if event.test || !matches!(status.state, AlertState::Open | AlertState::Snoozed) {
+        return None;
+    }
+    let link = AlertLink {
+        team: event.team_id,
+        key: status.key.clone(),
+        opened_at: opened.at,
+        expires_at: now + LINK_LIFETIME,
+        holder,
+    };
+    let url = format!("{base}{ACKNOWLEDGE}?token={}", link.sign(keys));
+    Some(url).filter(|url| url.len() <= MAX_LINK)?.parse().ok()
+}
 
 /// Where the alert stands, since when, and how often it was seen; `None` of an event that says nothing more than that it began,
 /// or that belongs to none.

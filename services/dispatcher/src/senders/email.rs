@@ -9,4 +9,4 @@ mod render;
 pub(crate) use classify::{classify, worst};
 pub(crate) use footer::{Footer, footer};
 pub(crate) use message::{Sender, message};
-pub(crate) use render::{Emails, NotRendered};
+pub(crate) use render::{Emails, Links, NotRendered};

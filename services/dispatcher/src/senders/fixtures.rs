@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::{AlertAction, AlertKey, AlertState, AlertStatus, EventAlert, Opened};
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::{Category, Severity};
@@ -165,6 +166,29 @@ pub(crate) fn event(event_type: &str) -> AcceptedEvent {
         email: None,
         body: OnceLock::new(),
         alert_status: OnceLock::new(),
+    }
+}
+
+/// An event that began an alert.
+pub(crate) fn open_alert() -> AcceptedEvent {
+    let key: AlertKey = "finding_id=fnd-2041".parse().unwrap();
+    let begins = event("finding.created");
+    let status = AlertStatus {
+        key: key.clone(),
+        state: AlertState::Open,
+        opened: Some(Opened {
+            event_id: begins.id.clone(),
+            at: begins.occurred_at,
+        }),
+        count: 1,
+    };
+    AcceptedEvent {
+        alert: Some(EventAlert {
+            key,
+            action: AlertAction::Trigger,
+        }),
+        alert_status: OnceLock::from(status),
+        ..begins
     }
 }
 

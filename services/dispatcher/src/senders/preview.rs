@@ -1,6 +1,6 @@
 //! Previews: a message as the senders would make it, which is not sent. Pure, and it reads no secret: webhooks are signed
-//! with a secret that everybody may know, values of custom headers are masked, and an email's link to unsubscribe has no
-//! token.
+//! with a secret that everybody may know, values of custom headers are masked, an email's link to unsubscribe has no token,
+//! and there is no link to acknowledge an alert.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +13,7 @@ use watchbell_model::brand::Brand;
 use watchbell_model::mention::Mention;
 use watchbell_runtime::tenant_pool::TenantPool;
 
-use super::email::{Emails, Footer, NotRendered};
+use super::email::{Emails, Footer, Links, NotRendered};
 use super::webhook::{NoContent, Signers, request, signature_header};
 use super::{slack, teams, webhook};
 
@@ -52,12 +52,12 @@ impl Previews {
 
     /// The Block Kit of an event.
     pub(crate) fn slack(&self, event: &AcceptedEvent, mentions: &[Mention]) -> Value {
-        slack::message(event, mentions, &self.brand)
+        slack::message(event, mentions, None, &self.brand)
     }
 
     /// The adaptive card of an event, in its envelope.
     pub(crate) fn teams(&self, event: &AcceptedEvent, mentions: &[Mention]) -> Value {
-        teams::message(event, mentions, &self.brand)
+        teams::message(event, mentions, None, &self.brand)
     }
 
     /// The email of an event.
@@ -78,7 +78,11 @@ impl Previews {
             url: format!("{base}/unsubscribe"),
             one_click: false,
         };
-        emails.render(event, reason, &footer)
+        let links = Links {
+            footer: &footer,
+            acknowledge: None,
+        };
+        emails.render(event, reason, &links)
     }
 
     /// The request to a webhook. Of its custom headers only the names are looked at, also where its body reads them.
@@ -205,7 +209,13 @@ mod tests {
     fn chats_get_what_their_senders_send() {
         let event = fixtures::event("finding.created");
         let brand = &previews().brand;
-        assert_eq!(previews().slack(&event, &[]), slack::message(&event, &[], brand));
-        assert_eq!(previews().teams(&event, &[]), teams::message(&event, &[], brand));
+        assert_eq!(
+            previews().slack(&event, &[]),
+            slack::message(&event, &[], None, brand)
+        );
+        assert_eq!(
+            previews().teams(&event, &[]),
+            teams::message(&event, &[], None, brand)
+        );
     }
 }

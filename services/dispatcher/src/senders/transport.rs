@@ -11,14 +11,17 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use serde_json::Value;
 use tracing::Span;
+use url::Url;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{self as config, SmtpSecurity};
 use watchbell_egress::{Guard, HttpClient, Security, SendError, SmtpSender, SmtpServer};
 use watchbell_model::AcceptedEvent;
+use watchbell_model::alert_link::LinkHolder;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::confirmation::Confirmation;
 use watchbell_model::ids::{DeliveryId, TeamId};
+use watchbell_model::mention::Mention;
 use watchbell_model::route::Target;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
@@ -28,7 +31,7 @@ use super::answer::{Redactor, Response, from_send_error};
 use super::email::{self, Emails, NotRendered, Sender};
 use super::logged::LoggedHeaders;
 use super::webhook::{Content, Signers, Signing};
-use super::{AttemptResult, Message, ResolvedChannel, Transport, Via, slack, teams, webhook};
+use super::{AttemptResult, Message, ResolvedChannel, Transport, Via, alert, slack, teams, webhook};
 
 /// Recipients of one message that are served concurrently.
 const MAILS_AT_ONCE: usize = 4;
@@ -60,8 +63,8 @@ pub(crate) struct SenderDeps {
     pub(crate) brand: Arc<Brand>,
     /// The platform's own mail server, if it has one.
     pub(crate) platform_mail: Option<SmtpServer>,
-    /// Sign the links to unsubscribe.
-    pub(crate) unsubscribe: UnsubscribeKeys,
+    /// Sign the links in messages.
+    pub(crate) link_keys: UnsubscribeKeys,
 }
 
 /// Carries by Slack, Teams, email and webhooks.
@@ -71,6 +74,9 @@ pub(crate) struct Senders {
     emails: Emails,
     signature_header: HeaderName,
 }
+
+/// Makes what is posted to a chat, with the link to acknowledge.
+type ChatMessage = fn(&AcceptedEvent, &[Mention], Option<&Url>, &Brand) -> Value;
 
 /// A mail server, the client that speaks to it, and its sender address.
 struct Mailer {
@@ -102,15 +108,12 @@ impl Senders {
         };
         match &configured.destination {
             Some(Destination::Slack(_)) => {
-                let message = slack::message(&outgoing.event, &outgoing.route.mentions, &self.deps.brand);
-                self.chat(outgoing, channel, &secrets.url, &message, |response, _| {
-                    slack::classify(response)
-                })
-                .await
+                let judge = |response: &Response, _: &str| slack::classify(response);
+                self.chat(outgoing, channel, &secrets.url, slack::message, judge)
+                    .await
             }
             Some(Destination::Teams(_)) => {
-                let message = teams::message(&outgoing.event, &outgoing.route.mentions, &self.deps.brand);
-                self.chat(outgoing, channel, &secrets.url, &message, teams::classify)
+                self.chat(outgoing, channel, &secrets.url, teams::message, teams::classify)
                     .await
             }
             Some(Destination::Webhook(destination)) => {
@@ -132,7 +135,7 @@ impl Senders {
         outgoing: &Message,
         channel: &ResolvedChannel,
         url: &str,
-        message: &Value,
+        message: ChatMessage,
         judge: impl Fn(&Response, &str) -> AttemptResult,
     ) -> AttemptResult {
         let mut headers = HeaderMap::new();
@@ -142,9 +145,22 @@ impl Senders {
         for (name, value) in &headers {
             logged.push(name.as_str(), value.to_str().unwrap_or_default());
         }
+        let acknowledge = match outgoing.route.target {
+            Target::Channel(id) => self.acknowledge(outgoing, LinkHolder::Channel(id)),
+            _ => None,
+        };
+        let message = message(
+            &outgoing.event,
+            &outgoing.route.mentions,
+            acknowledge.as_ref(),
+            &self.deps.brand,
+        );
         let redactor = || {
             let mut redactor = Redactor::default();
             redactor.add_url(url);
+            if let Some(link) = &acknowledge {
+                redactor.add_url(link.as_str());
+            }
             redactor
         };
         let result = match self
@@ -354,9 +370,14 @@ impl Senders {
             &route.target,
             recipient,
             &self.deps.brand,
-            &self.deps.unsubscribe,
+            &self.deps.link_keys,
         );
-        let rendered = match self.emails.render(event, &route.reason.sentence, &footer) {
+        let mailbox = recipient.parse().ok().map(LinkHolder::Mailbox);
+        let links = email::Links {
+            footer: &footer,
+            acknowledge: mailbox.and_then(|mailbox| self.acknowledge(outgoing, mailbox)),
+        };
+        let rendered = match self.emails.render(event, &route.reason.sentence, &links) {
             Ok(rendered) => rendered,
             Err(error) => {
                 tracing::error!(%error, event_type = %event.event_type, "an email template failed to render");
@@ -406,11 +427,22 @@ impl Senders {
             nonce: data.get("confirmation")?.as_str()?.parse().ok()?,
         };
         let base = self.deps.brand.public_url.as_str().trim_end_matches('/');
-        let token = confirmation.sign(&self.deps.unsubscribe);
+        let token = confirmation.sign(&self.deps.link_keys);
         Some(AcceptedEvent {
             url: format!("{base}/confirm?token={token}"),
             ..AcceptedEvent::clone(&outgoing.event)
         })
+    }
+
+    /// The link by which the reader of a message takes its alert on.
+    fn acknowledge(&self, outgoing: &Message, holder: LinkHolder) -> Option<Url> {
+        alert::acknowledge_link(
+            &outgoing.event,
+            holder,
+            outgoing.now,
+            &self.deps.brand,
+            &self.deps.link_keys,
+        )
     }
 
     /// The team's own server when it has one, else the platform's, whose connections all teams share.

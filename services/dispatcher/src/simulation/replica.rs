@@ -19,7 +19,7 @@ use crate::intake::committer::{BatchResult, Committer};
 use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
 use crate::maintenance::sweeper::{POLL, Sweeper};
 use crate::metrics::Metrics;
-use crate::scenarios::fakes::FakeConfig;
+use crate::scenarios::fakes::{FakeConfig, link_keys};
 use crate::settings::{MailSettings, Settings};
 use crate::state::{Core, Parts};
 use crate::store::{Db, micros};
@@ -79,6 +79,7 @@ impl Replica {
             metrics: Metrics::new(&opentelemetry::global::meter("simulation")),
             mail: MailSettings::default().policy(),
             brand: Arc::default(),
+            link_keys: link_keys(),
             jitter: || 0.0,
         };
         let (core, intake, outcomes) = Core::new(parts);

@@ -36,6 +36,11 @@ pub(super) fn gather(fakes: &Fakes, notified: &[Notified], steps: &[&Step]) -> E
     ] {
         for request in receiver.received() {
             evidence.signed.note(request.signatures.both_valid());
+            let text = String::from_utf8_lossy(&request.body);
+            if is_acknowledgement(&text) {
+                evidence.acknowledged(by_title(steps, destination, &text), destination);
+                continue;
+            }
             let index = request
                 .event_id
                 .as_deref()
@@ -60,11 +65,26 @@ impl Evidence {
             None => self.unexpected.push(format!("{what} at {}", destination.name())),
         }
     }
+
+    fn acknowledged(&mut self, step: Option<usize>, destination: Destination) {
+        match step {
+            Some(index) => *self.acknowledgements.entry((index, destination)).or_default() += 1,
+            None => self.arrived(None, destination, "an acknowledgement"),
+        }
+    }
+}
+
+/// Whether a message tells that somebody has taken an alert on, and not of an event of the story.
+fn is_acknowledgement(text: &str) -> bool {
+    text.contains("Acknowledged by ")
 }
 
 fn slack(evidence: &mut Evidence, steps: &[&Step], destination: Destination, message: &SlackMessage) {
     let text = words(&message.body);
     let index = by_title(steps, destination, &text);
+    if is_acknowledgement(&text) {
+        return evidence.acknowledged(index, destination);
+    }
     evidence.arrived(index, destination, "a Slack message");
     if let Some(index) = index {
         let made = evidence.mentions.entry(index).or_default();
@@ -127,7 +147,7 @@ fn by_title(steps: &[&Step], destination: Destination, text: &str) -> Option<usi
 }
 
 /// Every text of a JSON document, with spaces.
-fn words(json: &Value) -> String {
+pub(super) fn words(json: &Value) -> String {
     match json {
         Value::String(text) => format!("{text} "),
         Value::Array(items) => items.iter().map(words).collect(),

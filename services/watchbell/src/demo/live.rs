@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Streaming};
 use watchbell_contracts::dispatcher::v1::{
-    Delivery, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse, ListNotificationsRequest,
-    ListNotificationsResponse, WatchDeliveriesRequest, WatchDeliveriesResponse,
+    Delivery, GetDeliveryRequest, ListDeliveriesRequest, ListDeliveriesResponse, ListEventsRequest,
+    ListNotificationsRequest, ListNotificationsResponse, WatchDeliveriesRequest, WatchDeliveriesResponse,
 };
 use watchbell_contracts::event::v1::Event;
 use watchbell_contracts::event::v1::event::Payload;
@@ -191,6 +191,29 @@ impl<'a> Live<'a> {
             ended.extend(answer.delivery);
         }
         Ok(ended)
+    }
+
+    /// The newest event of a type: its id and title.
+    pub(super) async fn newest(&self, event_type: &str) -> Outcome<(String, String)> {
+        let admin = &self.team.admin;
+        let request = ListEventsRequest {
+            team_id: admin.team(),
+            types: vec![event_type.to_owned()],
+            ..ListEventsRequest::default()
+        };
+        let answer = admin
+            .dispatcher()
+            .list_events(admin.ask(request))
+            .await?
+            .into_inner();
+        let newest = answer
+            .events
+            .into_iter()
+            .next()
+            .and_then(|accepted| accepted.event);
+        newest
+            .map(|event| (event.id, event.title))
+            .ok_or_else(|| Failure::message(format!("no event of the type {event_type} came of it")))
     }
 
     /// What a rule silenced, and what rests: why an event did not go where one might look for it.

@@ -88,6 +88,8 @@ pub(super) struct Step {
     pub(super) explain: bool,
     /// The key of the alert that it belongs to with others; else it has one of its own.
     pub(super) alert: Option<&'static str>,
+    /// Who is told that its alert was acknowledged, by the link of its Slack message; empty when nobody does that.
+    pub(super) acknowledged: &'static [Destination],
 }
 
 /// A few events that show one thing.

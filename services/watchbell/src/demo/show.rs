@@ -49,6 +49,17 @@ pub(super) fn event(step: &Step, severity: watchbell_model::Severity, style: Sty
     )
 }
 
+/// Somebody has taken an alert on.
+pub(super) fn acknowledged(title: &str, style: Style) -> String {
+    format!("\n  {}  {title}\n", style.bold("by the link in Slack"))
+}
+
+/// A message by which nobody can take its alert on.
+pub(super) fn no_link(step: &Step, style: Style) -> String {
+    let missing = style.bad("has no link to acknowledge it");
+    format!("\n  The Slack message of {} {missing}.\n", step.label)
+}
+
 /// The answer to an event that was accepted before.
 pub(super) fn duplicate(answer: &EmitResponse, style: Style) -> String {
     let line = if answer.duplicate {

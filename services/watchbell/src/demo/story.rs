@@ -23,6 +23,7 @@ const PLAIN: Step = Step {
     mention: None,
     explain: false,
     alert: None,
+    acknowledged: &[],
 };
 
 /// The alert that begins, is seen again and ends.
@@ -96,7 +97,7 @@ pub(super) const STORY: [Section; 9] = [
     },
     Section {
         heading: "A thing has a life",
-        says: "Seen again it is counted, not told again. Whoever heard that it began hears that it ended.",
+        says: "Taken on by a link, seen again, ended: whoever heard that it began hears of the end.",
         brief: false,
         steps: &[
             Step {
@@ -107,6 +108,7 @@ pub(super) const STORY: [Section; 9] = [
                 title: "A backup bucket has no encryption",
                 expected: &[Alerts, Cfo, Olga, Adam, Siem, Soar, Inbox],
                 alert: Some(BUCKET),
+                acknowledged: &[Alerts, Siem, Soar],
                 ..PLAIN
             },
             Step {

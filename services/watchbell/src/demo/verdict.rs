@@ -13,6 +13,8 @@ pub(super) type Arrivals = BTreeMap<(usize, Destination), usize>;
 pub(super) struct Evidence {
     /// How often each event arrived at each destination.
     pub(super) arrivals: Arrivals,
+    /// How often it was told at each destination that the alert of an event was acknowledged.
+    pub(super) acknowledgements: Arrivals,
     /// Messages that belong to no event of the story, each in words.
     pub(super) unexpected: Vec<String>,
     /// Slack messages, by step: whether they call whom they should, and nobody else.
@@ -95,6 +97,12 @@ pub(super) fn judge(steps: &[&Step], evidence: &Evidence) -> Verdict {
                 verdict.faults.push(fault(step, destination, expected, got));
             }
             verdict.cells.insert((index, destination), cell);
+            let told = evidence
+                .acknowledgements
+                .get(&(index, destination))
+                .copied()
+                .unwrap_or_default();
+            verdict.acknowledged(step, destination, told);
         }
         verdict.mentioned(
             step,
@@ -127,6 +135,19 @@ pub(super) fn judge(steps: &[&Step], evidence: &Evidence) -> Verdict {
 }
 
 impl Verdict {
+    fn acknowledged(&mut self, step: &Step, destination: Destination, told: usize) {
+        let expected = usize::from(step.acknowledged.contains(&destination));
+        if expected > 0 {
+            self.expected.note(told == expected);
+        }
+        if told != expected {
+            let (label, name) = (step.label, destination.name());
+            self.faults.push(format!(
+                "that {label} was acknowledged was told {told} times at {name} instead of {expected}"
+            ));
+        }
+    }
+
     fn mentioned(&mut self, step: &Step, made: &[String]) {
         let wanted: Vec<_> = step.mention.iter().map(|mention| (*mention).to_owned()).collect();
         if !wanted.is_empty() {
@@ -179,6 +200,9 @@ mod tests {
                     evidence.arrivals.insert((index, destination), times);
                 }
             }
+            for destination in step.acknowledged {
+                evidence.acknowledgements.insert((index, *destination), 1);
+            }
             if let Some(mention) = step.mention {
                 evidence.mentions.insert(index, vec![mention.to_owned()]);
             }
@@ -210,6 +234,27 @@ mod tests {
             evidence.arrivals.remove(&(0, Destination::Leadership));
         });
         assert_eq!(found, ["finding.created CRITICAL did not arrive at Teams"]);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_told_once_to_whoever_was_told_of_the_alert() {
+        let all = all();
+        let taken_on = all.iter().position(|step| !step.acknowledged.is_empty()).unwrap();
+        let found = faults(|evidence| {
+            evidence
+                .acknowledgements
+                .insert((taken_on, Destination::Alerts), 2);
+            evidence.acknowledgements.remove(&(taken_on, Destination::Siem));
+            evidence.acknowledgements.insert((0, Destination::Soar), 1);
+        });
+        assert_eq!(
+            found,
+            [
+                "that finding.created CRITICAL was acknowledged was told 1 times at the webhook SOAR instead of 0",
+                "that finding.created HIGH was acknowledged was told 2 times at Slack, the default channel instead of 1",
+                "that finding.created HIGH was acknowledged was told 0 times at the webhook SIEM instead of 1",
+            ]
+        );
     }
 
     #[test]

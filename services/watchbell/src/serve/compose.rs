@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watchbell_config::Service as Config;
@@ -33,7 +34,7 @@ use watchbell_runtime::client::{ClientError, Peers, ServiceChannel};
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::ready::{Condition, Readiness};
 use watchbell_runtime::server::{Server, ServerError};
-use watchbell_runtime::settings::{EgressSettings, SettingsError};
+use watchbell_runtime::settings::{EgressSettings, SettingsError, read};
 use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
 use watchbell_runtime::telemetry::{LogFilter, Telemetry, TelemetryError};
 use watchbell_runtime::version;
@@ -113,6 +114,14 @@ struct Composition {
     remote: Option<RemoteDispatchers>,
     router: Option<Arc<Router>>,
     digest: Option<Arc<Digest>>,
+}
+
+/// Keys of links that do not sign any more and still verify, which are set for Config.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OlderKeys {
+    #[serde(deserialize_with = "read::list")]
+    unsubscribe_keys: Vec<Secret>,
 }
 
 /// Config, wherever it lives, and what has changed there.
@@ -280,8 +289,7 @@ impl Composition {
             brand: self.plan.shared.brand.clone(),
             guard: self.guard.clone(),
             mail: self.plan.settings.section("mail")?,
-            unsubscribe: UnsubscribeKeys::new([self.plan.keys.unsubscribe.clone()])
-                .map_err(|error| SettingsError::new("keys.unsubscribe", error.to_string()))?,
+            link_keys: self.link_keys()?,
         };
         let dispatcher = Dispatcher::open(settings, needs, outgoing).await?;
         self.stores.push(dispatcher.store().clone());
@@ -289,6 +297,13 @@ impl Composition {
         self.membership = Some(dispatcher.membership());
         dispatcher.start(&mut self.tasks);
         Ok(())
+    }
+
+    /// The key that signs links, and the older ones, with which links still verify.
+    fn link_keys(&self) -> Result<UnsubscribeKeys, SettingsError> {
+        let older: OlderKeys = self.plan.settings.section("config")?;
+        let keys = std::iter::once(self.plan.keys.unsubscribe.clone()).chain(older.unsubscribe_keys);
+        UnsubscribeKeys::new(keys).map_err(|error| SettingsError::new("keys.unsubscribe", error.to_string()))
     }
 
     /// Follows the Dispatchers of other processes, when none is in this one.
@@ -390,6 +405,11 @@ impl Composition {
             inbox: match (&self.dispatcher, &self.remote) {
                 (Some(dispatcher), _) => dispatcher.clone(),
                 (None, Some(remote)) => remote.inbox(),
+                (None, None) => return Err(no_dispatcher().into()),
+            },
+            alerts: match (&self.dispatcher, &self.remote) {
+                (Some(dispatcher), _) => dispatcher.clone(),
+                (None, Some(remote)) => remote.alerts(),
                 (None, None) => return Err(no_dispatcher().into()),
             },
             auth,

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use watchbell_contracts::api::{DispatcherApi, InboxApi, MAX_MESSAGE_BYTES};
+use watchbell_contracts::api::{AlertApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES};
+use watchbell_contracts::dispatcher::v1::alert_service_client::AlertServiceClient;
 use watchbell_contracts::dispatcher::v1::dispatcher_service_client::DispatcherServiceClient;
 use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClient;
 use watchbell_router::Dispatchers;
@@ -71,6 +72,11 @@ impl RemoteDispatchers {
     /// Any of them.
     pub(super) fn any(&self) -> Arc<dyn DispatcherApi> {
         dispatcher(self.any.clone())
+    }
+
+    /// Alerts, by any of them.
+    pub(super) fn alerts(&self) -> Arc<dyn AlertApi> {
+        Arc::new(AlertServiceClient::new(self.any.clone()))
     }
 
     /// The inbox, by any of them.

@@ -1,7 +1,7 @@
 //! Fields that no `Debug` shows, by the full name of their message.
 
 /// Secrets, and texts that carry secrets.
-pub(crate) const FIELDS: [(&str, &[&str]); 26] = [
+pub(crate) const FIELDS: [(&str, &[&str]); 28] = [
     ("watchbell.config.v1.ApplyTeamConfigRequest", &["document"]),
     (
         "watchbell.config.v1.BeginSlackInstallResponse",
@@ -51,6 +51,11 @@ pub(crate) const FIELDS: [(&str, &[&str]); 26] = [
         "watchbell.config.v1.WebhookDestination",
         &["url", "signing_secret"],
     ),
+    (
+        "watchbell.dispatcher.v1.AcknowledgeAlertByLinkRequest",
+        &["token"],
+    ),
+    ("watchbell.dispatcher.v1.InspectAlertLinkRequest", &["token"]),
     ("watchbell.dispatcher.v1.WebhookPreview", &["signing_secret"]),
     ("watchbell.router.v1.BacktestRequest", &["document"]),
     ("watchbell.router.v1.CheckTeamConfigRequest", &["document"]),

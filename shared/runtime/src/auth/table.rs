@@ -202,6 +202,8 @@ const TABLE: &[(&str, Rows)] = &[
             ("AcknowledgeAlert", OwnChange(Scope::DeliveriesWrite)),
             ("SnoozeAlert", OwnChange(Scope::DeliveriesWrite)),
             ("ResolveAlert", OwnChange(Scope::DeliveriesWrite)),
+            ("InspectAlertLink", Internal),
+            ("AcknowledgeAlertByLink", Internal),
             ("WatchAlerts", LOG),
         ],
     ),

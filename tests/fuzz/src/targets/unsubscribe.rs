@@ -1,7 +1,8 @@
-//! Tokens of unsubscribe links: what nobody has signed is refused, and what was signed reads back.
+//! Tokens of links: what nobody has signed is refused, and what was signed reads back.
 
 use std::sync::LazyLock;
 
+use watchbell_model::alert_link::AlertLink;
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::{Subscription, Unsubscribe, UnsubscribeKeys};
 
@@ -11,6 +12,10 @@ static OTHER_KEYS: LazyLock<UnsubscribeKeys> = LazyLock::new(|| keys("another ke
 pub(super) fn run(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     assert!(KEYS.verify(text).is_err(), "a made-up token is taken");
+    assert!(
+        AlertLink::verify(&KEYS, text).is_err(),
+        "a made-up token is taken"
+    );
     let Ok(address) = text.parse() else { return };
     let what = Unsubscribe {
         team: "team_01h455vb4pex5vsknk084sn02q".parse().unwrap(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use minijinja::{AutoEscape, Environment, Value, context};
 use mrml::prelude::render::RenderOptions;
+use url::Url;
 use watchbell_model::Severity;
 use watchbell_model::accepted_event::{AcceptedEvent, RenderedEmail};
 use watchbell_model::brand::Brand;
@@ -64,6 +65,13 @@ pub(crate) struct Emails {
     brand: Arc<Brand>,
 }
 
+/// The links of one recipient's email.
+pub(crate) struct Links<'a> {
+    pub(crate) footer: &'a Footer,
+    /// Takes the alert on.
+    pub(crate) acknowledge: Option<Url>,
+}
+
 /// Texts of one family.
 #[derive(Default)]
 struct Words {
@@ -109,14 +117,14 @@ impl Emails {
         &self,
         event: &AcceptedEvent,
         reason: &str,
-        footer: &Footer,
+        links: &Links<'_>,
     ) -> Result<RenderedEmail, NotRendered> {
         if let Some(email) = &event.email {
-            return Ok(with_footer(email, reason, footer));
+            return Ok(with_footer(email, reason, links.footer));
         }
         match Summary::from_event(event) {
-            Some(summary) => self.render_summary(&summary, reason, footer),
-            None => self.render_notice(&Notice::from_event(event), event, reason, footer),
+            Some(summary) => self.render_summary(&summary, reason, links),
+            None => self.render_notice(&Notice::from_event(event), event, reason, links),
         }
     }
 
@@ -125,7 +133,7 @@ impl Emails {
         notice: &Notice,
         event: &AcceptedEvent,
         reason: &str,
-        footer: &Footer,
+        links: &Links<'_>,
     ) -> Result<RenderedEmail, NotRendered> {
         let data = Value::from_pairs(
             plain_data(event)
@@ -177,7 +185,8 @@ impl Emails {
                 lead => words.lead,
                 advice => words.advice,
                 button => words.button,
-                url => notice.url.as_ref().map(url::Url::as_str).or(document.as_deref()),
+                url => notice.url.as_ref().map(Url::as_str).or(document.as_deref()),
+                acknowledge => links.acknowledge.as_ref().map(Url::as_str),
                 facts => facts,
                 more => more,
                 source => notice.source.as_str(),
@@ -185,7 +194,7 @@ impl Emails {
             },
             &subject,
             reason,
-            footer,
+            links,
         )
     }
 
@@ -193,7 +202,7 @@ impl Emails {
         &self,
         summary: &Summary,
         reason: &str,
-        footer: &Footer,
+        links: &Links<'_>,
     ) -> Result<RenderedEmail, NotRendered> {
         let words = self.words("summary", context! { explanation => summary.explanation() })?;
         let items: Vec<Value> = summary
@@ -227,7 +236,7 @@ impl Emails {
             },
             &title,
             reason,
-            footer,
+            links,
         )
     }
 
@@ -249,17 +258,17 @@ impl Emails {
         content: Value,
         subject: &str,
         reason: &str,
-        footer: &Footer,
+        links: &Links<'_>,
     ) -> Result<RenderedEmail, NotRendered> {
         let context = context! {
             brand => context! {
                 name => self.brand.name.as_str(),
                 primary_color => self.brand.primary_color.as_str(),
-                logo_url => self.brand.logo_url.as_ref().map(url::Url::as_str),
+                logo_url => self.brand.logo_url.as_ref().map(Url::as_str),
             },
             on_primary => text_on(&self.brand.primary_color),
             reason => line(reason),
-            footer => context! { label => footer.label.as_str(), url => footer.url.as_str() },
+            footer => context! { label => links.footer.label.as_str(), url => links.footer.url.as_str() },
             ..content
         };
         let render = |name| {

@@ -21,12 +21,19 @@ fn footer() -> Footer {
     }
 }
 
+fn links(footer: &Footer) -> Links<'_> {
+    Links {
+        footer,
+        acknowledge: None,
+    }
+}
+
 const REASON: &str = "Your preferences ask for findings at CRITICAL and HIGH.";
 
 fn rendered(event: &AcceptedEvent) -> RenderedEmail {
     let email = Emails::new(Arc::new(brand()))
         .unwrap()
-        .render(event, REASON, &footer())
+        .render(event, REASON, &links(&footer()))
         .unwrap();
     // For looking at: `WATCHBELL_EMAILS_DIR=target/emails`.
     if let Ok(directory) = std::env::var("WATCHBELL_EMAILS_DIR") {
@@ -116,7 +123,7 @@ fn every_type_of_the_catalog_renders_with_and_without_data() {
                 data,
                 ..fixtures::event("finding.created")
             };
-            let email = emails.render(&event, "", &footer()).unwrap();
+            let email = emails.render(&event, "", &links(&footer())).unwrap();
             for text in [&email.text, &email.html] {
                 assert!(
                     !text.contains("{{") && !text.contains("{%") && !text.contains("==="),
@@ -141,7 +148,7 @@ fn the_logo_takes_the_place_of_the_name() {
     };
     let emails = Emails::new(Arc::new(brand)).unwrap();
     let html = emails
-        .render(&fixtures::event("finding.created"), "", &footer())
+        .render(&fixtures::event("finding.created"), "", &links(&footer()))
         .unwrap()
         .html;
     assert!(html.contains("cdn.example.com") && html.contains("alt=\"Watchbell\""));
@@ -205,6 +212,24 @@ fn an_email_rendered_elsewhere_gets_the_readers_own_link() {
     ));
     assert_eq!(email.text, format!("Stop: {}", footer().url));
     assert_eq!(email.html.matches("unsubscribe?token=").count(), 1);
+}
+
+#[test]
+fn the_link_to_acknowledge_is_below_the_button() {
+    let footer = footer();
+    let links = Links {
+        acknowledge: Some(
+            "https://bell.example.com/acknowledge?token=t.o-k_en"
+                .parse()
+                .unwrap(),
+        ),
+        ..links(&footer)
+    };
+    let emails = Emails::new(Arc::new(brand())).unwrap();
+    let email = emails
+        .render(&fixtures::event("finding.created"), REASON, &links)
+        .unwrap();
+    insta::assert_snapshot!(shown(&email));
 }
 
 #[test]

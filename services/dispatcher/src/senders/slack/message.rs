@@ -26,14 +26,19 @@ const ITEM_TITLE: usize = 180;
 const LIST_SECTIONS: usize = 12;
 
 /// The JSON to post.
-pub(crate) fn message(event: &AcceptedEvent, mentions: &[Mention], brand: &Brand) -> Value {
+pub(crate) fn message(
+    event: &AcceptedEvent,
+    mentions: &[Mention],
+    acknowledge: Option<&Url>,
+    brand: &Brand,
+) -> Value {
     match Summary::from_event(event) {
         Some(summary) => summary_message(&summary, mentions, brand),
-        None => notice_message(&Notice::from_event(event), mentions, brand),
+        None => notice_message(&Notice::from_event(event), mentions, acknowledge, brand),
     }
 }
 
-fn notice_message(notice: &Notice, mentions: &[Mention], brand: &Brand) -> Value {
+fn notice_message(notice: &Notice, mentions: &[Mention], acknowledge: Option<&Url>, brand: &Brand) -> Value {
     let test = if notice.test { "[Test] " } else { "" };
     let mut blocks = Vec::new();
     let mut headline = format!(
@@ -65,7 +70,12 @@ fn notice_message(notice: &Notice, mentions: &[Mention], brand: &Brand) -> Value
         section["fields"] = fields.into();
     }
     blocks.push(section);
-    blocks.extend(button(notice.url.as_ref()));
+    let open = notice.url.as_ref().and_then(|url| button("Open", "open", url));
+    let acknowledge = acknowledge.and_then(|url| button("Acknowledge", "acknowledge", url));
+    let buttons: Vec<_> = open.into_iter().chain(acknowledge).collect();
+    if !buttons.is_empty() {
+        blocks.push(json!({"type": "actions", "elements": buttons}));
+    }
     let mut context = Vec::new();
     if !notice.source.is_empty() {
         context.push(mrkdwn(&format!("Source: {}", escape(&notice.source, 200))));
@@ -184,11 +194,11 @@ fn called(mentions: &[Mention]) -> String {
     written.join(" ")
 }
 
-fn button(url: Option<&Url>) -> Option<Value> {
-    let url = url.filter(|url| url.as_str().len() <= URL)?;
-    let text = json!({"type": "plain_text", "text": "Open", "emoji": false});
-    let button = json!({"type": "button", "text": text, "url": url.as_str(), "action_id": "open"});
-    Some(json!({"type": "actions", "elements": [button]}))
+/// A button that leads somewhere; none when the URL is too long.
+fn button(label: &str, action: &str, url: &Url) -> Option<Value> {
+    let text = json!({"type": "plain_text", "text": label, "emoji": false});
+    (url.as_str().len() <= URL)
+        .then(|| json!({"type": "button", "text": text, "url": url.as_str(), "action_id": action}))
 }
 
 /// A URL as the target of a link in mrkdwn; none when it is too long, since half a link leads elsewhere.
@@ -272,7 +282,7 @@ mod tests {
     use crate::senders::fixtures;
 
     fn message(event: &AcceptedEvent, mentions: &[Mention]) -> Value {
-        super::message(event, mentions, &Brand::default())
+        super::message(event, mentions, None, &Brand::default())
     }
 
     #[test]
@@ -290,6 +300,18 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_that_is_open_has_a_button_to_acknowledge_it() {
+        let link: Url = "https://bell.example.com/acknowledge?token=t.o-k_en"
+            .parse()
+            .unwrap();
+        let event = fixtures::event("finding.created");
+        let message = super::message(&event, &[], Some(&link), &Brand::default());
+        let details = message["attachments"][0]["blocks"].as_array().unwrap();
+        let actions = details.iter().find(|block| block["type"] == "actions").unwrap();
+        insta::assert_json_snapshot!(actions);
+    }
+
+    #[test]
     fn medium_is_said_in_the_brands_word() {
         let brand = Brand {
             medium_word: "Moderate".to_owned(),
@@ -299,7 +321,7 @@ mod tests {
             severity: watchbell_model::Severity::Medium,
             ..fixtures::event("finding.created")
         };
-        let said = super::message(&event, &[], &brand).to_string();
+        let said = super::message(&event, &[], None, &brand).to_string();
         assert!(said.contains("Moderate") && !said.contains("Medium  "), "{said}");
     }
 

@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
+use url::Url;
 use watchbell_model::Severity;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
@@ -28,18 +29,27 @@ const SUBJECT: usize = 256;
 const URL: usize = 3_000;
 
 /// The JSON to post.
-pub(crate) fn message(event: &AcceptedEvent, mentions: &[Mention], brand: &Brand) -> Value {
+pub(crate) fn message(
+    event: &AcceptedEvent,
+    mentions: &[Mention],
+    acknowledge: Option<&Url>,
+    brand: &Brand,
+) -> Value {
     match Summary::from_event(event) {
         Some(summary) => summary_message(&summary, mentions, brand),
-        None => notice_message(&Notice::from_event(event), mentions, brand),
+        None => notice_message(&Notice::from_event(event), mentions, acknowledge, brand),
     }
 }
 
-fn notice_message(notice: &Notice, mentions: &[Mention], brand: &Brand) -> Value {
+fn notice_message(notice: &Notice, mentions: &[Mention], acknowledge: Option<&Url>, brand: &Brand) -> Value {
+    let actions: Vec<_> = [("Open", notice.url.as_ref()), ("Acknowledge", acknowledge)]
+        .into_iter()
+        .filter_map(|(title, url)| action(title, url?))
+        .collect();
     let mut message = Value::Null;
     for shown in (0..=notice.facts.len()).rev() {
         for value_chars in VALUE_CHARS {
-            message = notice_card(notice, shown, value_chars, mentions, brand);
+            message = notice_card(notice, shown, value_chars, &actions, mentions, brand);
             if size(&message) <= BUDGET {
                 return message;
             }
@@ -52,6 +62,7 @@ fn notice_card(
     notice: &Notice,
     shown: usize,
     value_chars: usize,
+    actions: &[Value],
     mentions: &[Mention],
     brand: &Brand,
 ) -> Value {
@@ -83,16 +94,18 @@ fn notice_card(
         format!("{}  ·  ", notice.source)
     };
     body.push(footnote(&source, notice.occurred_at));
-    let mut actions = Vec::new();
-    if let Some(url) = notice.url.as_ref().filter(|url| url.as_str().len() <= URL) {
-        actions.push(json!({"type": "Action.OpenUrl", "title": "Open", "url": url.as_str()}));
-    }
     envelope(
         &format!("{}: {title}", brand.severity_word(severity)),
         body,
-        &actions,
+        actions,
         mentions,
     )
+}
+
+/// A button that leads somewhere.
+fn action(title: &str, url: &Url) -> Option<Value> {
+    (url.as_str().len() <= URL)
+        .then(|| json!({"type": "Action.OpenUrl", "title": title, "url": url.as_str()}))
 }
 
 fn summary_message(summary: &Summary, mentions: &[Mention], brand: &Brand) -> Value {
@@ -300,7 +313,7 @@ mod tests {
     use crate::senders::fixtures;
 
     fn message(event: &AcceptedEvent, mentions: &[Mention]) -> Value {
-        super::message(event, mentions, &Brand::default())
+        super::message(event, mentions, None, &Brand::default())
     }
 
     fn boss() -> Mention {
@@ -321,6 +334,16 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_that_is_open_has_a_button_to_acknowledge_it() {
+        let link: Url = "https://bell.example.com/acknowledge?token=t.o-k_en"
+            .parse()
+            .unwrap();
+        let event = fixtures::event("finding.created");
+        let message = super::message(&event, &[], Some(&link), &Brand::default());
+        insta::assert_json_snapshot!(message["attachments"][0]["content"]["actions"]);
+    }
+
+    #[test]
     fn medium_is_said_in_the_brands_word() {
         let brand = Brand {
             medium_word: "Moderate".to_owned(),
@@ -330,7 +353,7 @@ mod tests {
             severity: watchbell_model::Severity::Medium,
             ..fixtures::event("finding.created")
         };
-        let said = super::message(&event, &[], &brand).to_string();
+        let said = super::message(&event, &[], None, &brand).to_string();
         assert!(said.contains("Moderate") && !said.contains("Medium  "), "{said}");
     }
 

@@ -35,7 +35,7 @@ fn senders(policy: EgressPolicy, platform_mail: Option<SmtpServer>) -> Senders {
         clock: SystemClock::shared(),
         brand: Arc::new(brand),
         platform_mail,
-        unsubscribe: UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap(),
+        link_keys: UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap(),
     })
     .unwrap()
 }

@@ -1,4 +1,5 @@
 use watchbell_contracts::config::v1::ChannelSecrets;
+use watchbell_model::alert_link::AlertLink;
 use watchbell_model::mention::{Mention, TeamsUser};
 use watchbell_testkit::{SlackReply, SlackStandIn, TeamsReply, TeamsStandIn};
 
@@ -112,4 +113,30 @@ async fn a_throttle_that_a_connector_hides_is_tried_again() {
         (result.outcome, result.error_code.as_str()),
         (LATER, "teams.rate_limited")
     );
+}
+
+#[tokio::test]
+async fn a_chat_gets_a_link_of_its_own_to_acknowledge_which_no_answer_shows() {
+    let slack = SlackStandIn::start().await.unwrap();
+    let teams = TeamsStandIn::start().await.unwrap();
+    let to_slack = to_channel(fixtures::open_alert(), ChannelKind::Slack);
+    let to_teams = to_channel(fixtures::open_alert(), ChannelKind::Teams);
+    local().send(&to_slack, &slack_at(&slack.any_webhook_url())).await;
+    local().send(&to_teams, &teams_at(&teams.workflow_url())).await;
+    let sent = [
+        (to_slack, slack.messages()[0].body.to_string()),
+        (to_teams, teams.messages()[0].body.to_string()),
+    ];
+    for (outgoing, body) in sent {
+        let (_, token) = body
+            .split_once("https://bell.example.com/acknowledge?token=")
+            .unwrap();
+        let token = token.split('"').next().unwrap();
+        let link = AlertLink::verify(&local().deps.link_keys, token).unwrap();
+        let Target::Channel(id) = outgoing.route.target else {
+            unreachable!()
+        };
+        assert_eq!(link.holder, LinkHolder::Channel(id));
+        assert_eq!(link.expires_at, fixtures::noon() + chrono::TimeDelta::days(30));
+    }
 }

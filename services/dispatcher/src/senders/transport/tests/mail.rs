@@ -1,4 +1,5 @@
 use watchbell_contracts::config::v1::{ChannelSecrets, EmailDestination};
+use watchbell_model::alert_link::AlertLink;
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_testkit::{AfterData, SmtpStandIn};
 
@@ -47,6 +48,16 @@ fn person(address: &str) -> Target {
         topic: "findings".to_owned(),
         channel: None,
     }
+}
+
+/// The token of the first link of a mail that begins so.
+fn token_in(text: &str, link: &str) -> String {
+    // Quoted-printable breaks lines.
+    let text = text.replace("=\r\n", "").replace("=3D", "=");
+    let (_, rest) = text.split_once(link).expect("a link");
+    rest.chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .collect()
 }
 
 #[tokio::test]
@@ -143,19 +154,36 @@ async fn an_email_that_asks_to_confirm_has_a_link_for_its_recipient_alone() {
         !text.contains("List-Unsubscribe") && text.contains("Acme"),
         "{text}"
     );
-    // Quoted-printable breaks lines.
-    let text = text.replace("=\r\n", "").replace("=3D", "=");
-    let (_, link) = text
-        .split_once("https://bell.example.com/confirm?token=")
-        .expect("a link");
-    let token: String = link
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
-        .collect();
+    let token = token_in(&text, "https://bell.example.com/confirm?token=");
     let keys = UnsubscribeKeys::new([Secret::from("a key of many bytes")]).unwrap();
     let confirmation = Confirmation::verify(&keys, &token).unwrap();
     assert_eq!(confirmation.address.as_str(), "ann@elsewhere.example");
     assert_eq!(confirmation.team, fixtures::team());
+}
+
+#[tokio::test]
+async fn a_mail_about_an_open_alert_has_a_link_for_its_mailbox_alone() {
+    let smtp = SmtpStandIn::start().await.unwrap();
+    let outgoing = outgoing(
+        fixtures::open_alert(),
+        ChannelKind::Email,
+        person("ann@example.com"),
+    );
+    let result = local().send(&outgoing, &mail_at(&smtp, &[])).await;
+    assert_eq!(result.outcome, AttemptOutcome::Accepted);
+    let token = token_in(
+        &smtp.received()[0].text(),
+        "https://bell.example.com/acknowledge?token=",
+    );
+    let link = AlertLink::verify(&local().deps.link_keys, &token).unwrap();
+    assert_eq!(
+        link.holder,
+        LinkHolder::Mailbox("ann@example.com".parse().unwrap())
+    );
+    assert!(
+        !format!("{result:?}").contains(&token),
+        "the log does not have it"
+    );
 }
 
 #[tokio::test]
