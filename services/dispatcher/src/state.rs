@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
+use watchbell_model::decision::Decide;
 use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
 use watchbell_runtime::tenant_pool::TenantPool;
@@ -59,6 +60,8 @@ pub(crate) struct Core {
     pub(crate) silence_plans: SilencePlans,
     /// Evaluates the expressions of silences.
     pub(crate) tenant_pool: TenantPool,
+    /// Who gets an operational event.
+    pub(crate) decide: Decide,
     pub(crate) live_jobs: LiveJobs,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
@@ -100,6 +103,7 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) tenant_pool: TenantPool,
+    pub(crate) decide: Decide,
     pub(crate) metrics: Metrics,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
@@ -130,6 +134,7 @@ impl Core {
             hold_plans: HoldPlans::default(),
             silence_plans: SilencePlans::default(),
             tenant_pool: parts.tenant_pool,
+            decide: parts.decide,
             live_jobs: LiveJobs::default(),
             feed: Feed::default(),
             metrics: parts.metrics,

@@ -233,6 +233,7 @@ async fn write_batch<'c, W: WriteTransaction>(
         let ours: Vec<&JobOutcome> = ours.collect();
         db.finish(transaction, &ours).await?;
         db.insert_attempts(transaction, &batch.outcomes).await?;
+        db.count_failures(transaction, &ours).await?;
         for outcome in ours {
             if let Some(broken) = &outcome.breaks {
                 db.mark_unhealthy(transaction, outcome.job.team_id(), broken)

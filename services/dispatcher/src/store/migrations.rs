@@ -19,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(super::silences::Silences),
             Box::new(super::alerts::Alerts),
             Box::new(Finding),
+            Box::new(super::failures::Failures),
         ]
     }
 }

@@ -275,6 +275,7 @@ impl Composition {
             feed: control.feed.clone(),
             meter: telemetry.metrics().meter("watchbell.dispatcher"),
             peers: Arc::new(Peers::new(&self.plan.shared)),
+            decide: watchbell_router::decide,
         };
         let outgoing = watchbell_dispatcher::Outgoing {
             brand: self.plan.shared.brand.clone(),
@@ -316,7 +317,7 @@ impl Composition {
     /// Config asks a Dispatcher how channels fare, and tells Owners by it; it also works without one.
     fn introduce(&self) {
         if let (Some(config), Some(dispatcher)) = (&self.config, self.any_dispatcher()) {
-            config.attach_dispatcher(dispatcher);
+            config.attach_dispatcher(dispatcher, watchbell_router::decide);
         }
     }
 
