@@ -6,6 +6,7 @@ mod admission;
 mod alerts;
 mod clock_skew;
 mod commit;
+mod event_stream;
 pub(crate) mod fakes;
 mod find;
 mod health;

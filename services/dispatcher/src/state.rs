@@ -4,6 +4,7 @@
 pub(crate) mod due_lanes;
 pub(crate) mod feed;
 pub(crate) mod load;
+pub(crate) mod positions;
 pub(crate) mod submission_queue;
 
 use std::collections::BTreeSet;
@@ -39,6 +40,7 @@ use crate::settings::{MailPolicy, Settings};
 use crate::state::due_lanes::DueLanes;
 use crate::state::feed::Feed;
 use crate::state::load::LoadMonitor;
+use crate::state::positions::Positions;
 use crate::state::submission_queue::{SubmissionQueue, SubmissionReceiver};
 use crate::store::{Db, Transaction, micros};
 
@@ -85,6 +87,8 @@ pub(crate) struct Core {
     pub(crate) refreshes: watch::Sender<u64>,
     /// Where other replicas and services call this one; `None` while it takes no shards.
     pub(crate) address: Mutex<Option<Arc<str>>>,
+    /// Of teams' newest events.
+    pub(crate) positions: Positions,
     /// Held from the first row of an inbox that a transaction inserts until its commit, so that cursors ascend in the
     /// order of commits.
     pub(crate) inboxes: tokio::sync::Mutex<()>,
@@ -148,6 +152,7 @@ impl Core {
             refreshing: tokio::sync::Mutex::default(),
             refreshes: watch::Sender::default(),
             address: Mutex::default(),
+            positions: Positions::default(),
             inboxes: tokio::sync::Mutex::default(),
             ownership: Mutex::default(),
             lanes: Mutex::new(Lanes::new(limits)),

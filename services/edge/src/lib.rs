@@ -1,10 +1,11 @@
-//! The HTTP door: one-click unsubscribe, the page of email preferences, the page on which recipients confirm, "Add to Slack" and the in-app inbox as a stream
-//! of server-sent events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
+//! The HTTP door: one-click unsubscribe, the page of email preferences, the page on which recipients confirm, "Add to Slack", and the in-app inbox and
+//! a team's events as streams of server-sent events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
 //!
 //! Its routes join those that every process has (health, metrics, gRPC) at the one port of `watchbell_runtime::server`.
 
 mod confirm;
 mod cookie;
+mod event_stream;
 mod page;
 mod preferences;
 mod settings;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use watchbell_contracts::api::{ChannelApi, InboxApi, PreferenceApi};
+use watchbell_contracts::api::{ChannelApi, DispatcherApi, InboxApi, PreferenceApi};
 use watchbell_model::brand::Brand;
 use watchbell_runtime::auth::AuthLayer;
 
@@ -39,11 +40,13 @@ pub struct Needs {
     pub channels: Arc<dyn ChannelApi>,
     /// In-app inboxes.
     pub inbox: Arc<dyn InboxApi>,
+    /// Events.
+    pub log: Arc<dyn DispatcherApi>,
     /// The check of callers' credentials.
     pub auth: AuthLayer,
     /// The brand in whose name pages speak.
     pub brand: Brand,
-    /// Origins whose pages may read inbox streams, `https://app.example.com`.
+    /// Origins whose pages may read streams, `https://app.example.com`.
     pub web_origins: Vec<String>,
 }
 
@@ -54,6 +57,7 @@ pub struct Edge {
     preferences: Arc<dyn PreferenceApi>,
     channels: Arc<dyn ChannelApi>,
     inbox: Arc<dyn InboxApi>,
+    log: Arc<dyn DispatcherApi>,
     auth: AuthLayer,
     pages: Pages,
     cookies: Cookies,
@@ -77,6 +81,7 @@ pub fn router(edge: Edge) -> Router {
         .route("/integrations/slack/install", get(slack::install))
         .route("/integrations/slack/callback", get(slack::callback))
         .route("/inbox/stream", get(stream::inbox))
+        .route("/events/stream", get(event_stream::events))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .with_state(edge)
 }
@@ -97,6 +102,7 @@ impl Edge {
             preferences: needs.preferences,
             channels: needs.channels,
             inbox: needs.inbox,
+            log: needs.log,
             auth: needs.auth,
             pages: Pages::new(&needs.brand)?,
             cookies: Cookies::new(&needs.brand.public_url),

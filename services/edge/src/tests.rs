@@ -1,5 +1,6 @@
 //! The routes as browsers and mail programs meet them, before stand-ins of Config and the Dispatcher.
 
+mod event_stream;
 mod fakes;
 mod slack;
 mod streams;
@@ -22,12 +23,14 @@ use watchbell_testkit::TestClock;
 
 use crate::{Edge, Needs, Settings, router};
 use fakes::{
-    COLLEAGUE, InboxStandIn, MEMBER, OTHER_MEMBER, OneKey, OneMember, PreferencesStandIn, TEAM, TOKEN,
+    COLLEAGUE, InboxStandIn, LogStandIn, MEMBER, OTHER_MEMBER, OneKey, OneMember, PreferencesStandIn, TEAM,
+    TOKEN,
 };
 
 struct World {
     preferences: Arc<PreferencesStandIn>,
     inbox: Arc<InboxStandIn>,
+    log: Arc<LogStandIn>,
     routes: axum::Router,
 }
 
@@ -39,11 +42,13 @@ impl World {
     fn with(settings: Settings, brand: Brand) -> Self {
         let preferences = PreferencesStandIn::new();
         let inbox = InboxStandIn::new();
+        let log = Arc::<LogStandIn>::default();
         let clock = TestClock::default().shared();
         let needs = Needs {
             preferences: preferences.clone(),
             channels: Arc::new(slack::ChannelsStandIn),
             inbox: inbox.clone(),
+            log: log.clone(),
             auth: AuthLayer::new(
                 Arc::new(OneKey),
                 clock.clone(),
@@ -59,6 +64,7 @@ impl World {
         Self {
             preferences,
             inbox,
+            log,
             routes: router(Edge::new(settings, needs).unwrap()),
         }
     }

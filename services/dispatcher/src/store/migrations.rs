@@ -20,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(super::alerts::Alerts),
             Box::new(Finding),
             Box::new(super::failures::Failures),
+            Box::new(super::event_feed::Positions),
         ]
     }
 }

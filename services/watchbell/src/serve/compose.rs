@@ -393,6 +393,7 @@ impl Composition {
                 (None, Some(remote)) => remote.inbox(),
                 (None, None) => return Err(no_dispatcher().into()),
             },
+            log: self.any_dispatcher().ok_or_else(no_dispatcher)?,
             auth,
             brand: shared.brand.clone(),
             web_origins: shared.server.web_origins.clone(),

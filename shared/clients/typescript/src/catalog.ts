@@ -200,7 +200,7 @@ export interface ConfigChanged {
   first_revision?: number;
   /** How many changes were made. */
   count: number;
-  /** What was changed, such as `updated the channel siem`, the newest first, 20 at most. */
+  /** What was changed, such as `updated channel siem (webhook)`, the newest first, 20 at most. */
   changes?: string[];
   /** Who changed it: names of keys and addresses of members. */
   by?: string[];

@@ -15,11 +15,11 @@ fn team() -> Team {
 
 #[test]
 fn an_operational_event_goes_only_where_it_is_named() {
-    hears(&team().build(), &event("delivery.failed"), &["groups"]);
+    hears(&team().build(), &event("delivery.failed"), &["webhook groups"]);
     let everything_to_ops = team().rule("All", everything(), &["#ops"]).build();
-    hears(&everything_to_ops, &event("delivery.failed"), &["groups"]);
+    hears(&everything_to_ops, &event("delivery.failed"), &["webhook groups"]);
     let named = team().rule("Ops", types("delivery.failed"), &["#ops"]).build();
-    hears(&named, &event("delivery.failed"), &["#ops", "groups"]);
+    hears(&named, &event("delivery.failed"), &["#ops", "webhook groups"]);
     hears(&named, &event("config.changed"), &[]);
 }
 

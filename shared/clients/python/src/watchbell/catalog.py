@@ -257,7 +257,7 @@ class ConfigChanged(EventType):
     first_revision: int | None = None
     """The oldest one."""
     changes: list[str] | None = None
-    """What was changed, such as `updated the channel siem`, the newest first, 20 at most."""
+    """What was changed, such as `updated channel siem (webhook)`, the newest first, 20 at most."""
     by: list[str] | None = None
     """Who changed it: names of keys and addresses of members."""
 
