@@ -283,6 +283,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"team_id": "$team", "event_id": "$event"}"#,
     ),
     (
+        "DispatcherService/StreamEvents",
+        r#"{"team_id": "$team", "from_beginning": true}"#,
+    ),
+    (
         "DispatcherService/WatchDeliveries",
         r#"{"team_id": "$team", "channel_id": "$channel"}"#,
     ),

@@ -13,6 +13,7 @@ use watchbell_contracts::dispatcher::v1::{
     AcceptedEvent, ChannelStats, GetChannelStatsRequest, ListEventsRequest, SubmitRequest,
 };
 use watchbell_model::convert::timestamp;
+use watchbell_model::decision::{Decide, Decision};
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::{self, Problem};
@@ -22,16 +23,23 @@ const STATS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest time of a commit.
 const COMMIT: Duration = Duration::from_secs(10);
 
-/// The Dispatcher, once it is there.
+/// The Dispatcher, and who gets an operational event, once they are there.
 #[derive(Default)]
-pub(crate) struct Link(OnceLock<Arc<dyn DispatcherApi>>);
+pub(crate) struct Link(OnceLock<(Arc<dyn DispatcherApi>, Decide)>);
 
 // === impl Link ===
 
 impl Link {
     /// The first one stays.
-    pub(crate) fn attach(&self, dispatcher: Arc<dyn DispatcherApi>) {
-        let _ = self.0.set(dispatcher);
+    pub(crate) fn attach(&self, dispatcher: Arc<dyn DispatcherApi>, decide: Decide) {
+        let _ = self.0.set((dispatcher, decide));
+    }
+
+    /// Who gets an operational event; nobody as long as no Dispatcher is attached.
+    pub(crate) fn decide(&self) -> Decide {
+        self.0
+            .get()
+            .map_or(|_, _| Decision::default(), |(_, decide)| *decide)
     }
 
     pub(crate) fn is_attached(&self) -> bool {
@@ -43,7 +51,7 @@ impl Link {
         let request = GetChannelStatsRequest {
             team_id: team.to_string(),
         };
-        let asked = self.0.get()?.get_channel_stats(internal_request(request));
+        let asked = self.0.get()?.0.get_channel_stats(internal_request(request));
         match tokio::time::timeout(STATS_TIMEOUT, asked).await {
             Ok(Ok(answer)) => Some(answer.into_inner().channels),
             Ok(Err(status)) => {
@@ -71,7 +79,7 @@ impl Link {
             accept_start_time: Some(timestamp(since)),
             ..ListEventsRequest::default()
         };
-        let asked = self.0.get()?.list_events(internal_request(request));
+        let asked = self.0.get()?.0.list_events(internal_request(request));
         match tokio::time::timeout(STATS_TIMEOUT, asked).await {
             Ok(Ok(answer)) => Some(answer.into_inner().events),
             Ok(Err(status)) => {
@@ -90,7 +98,7 @@ impl Link {
     /// # Errors
     /// Why it was not committed, as far as anybody knows.
     pub(crate) async fn submit(&self, request: SubmitRequest) -> Result<(), Status> {
-        let dispatcher = self
+        let (dispatcher, _) = self
             .0
             .get()
             .ok_or_else(|| Problem::unavailable("no Dispatcher is attached"))?;

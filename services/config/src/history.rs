@@ -19,6 +19,7 @@ use crate::store::Resource;
 use crate::store::changes::Change;
 use crate::store::entities::{config_history, member};
 use crate::store::history::{self, Difference, Key, Kind, State, entry_message};
+use crate::store::told_changes;
 
 /// A change as it stands: what it made of the team's entries, and the same in words.
 pub(crate) struct Made {
@@ -38,7 +39,18 @@ pub(crate) async fn keep(keyring: &Keyring, change: &Change) -> Result<()> {
     }
     let at = (change.team(), change.revision(), change.now());
     let row = config_history::Model::new(at, author, actor.clone(), made.changes, &made.difference)?;
-    history::insert(change.connection(), row).await
+    history::insert(change.connection(), row).await?;
+    // A team that was just made has nobody who waits for news of it.
+    if change.revision() > 1 {
+        told_changes::note(
+            change.connection(),
+            change.team(),
+            change.revision(),
+            change.now(),
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// What a change has made of its team so far.

@@ -7,6 +7,7 @@
 
 mod author;
 mod bootstrap;
+mod change_events;
 mod check;
 mod commit;
 mod confirmations;
@@ -37,6 +38,7 @@ mod store;
 mod turns;
 mod warnings;
 
+pub use change_events::ChangeTeller;
 pub use confirmations::asker::ConfirmationAsker;
 #[cfg(feature = "fuzzing")]
 pub use document::fuzzing;

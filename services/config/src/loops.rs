@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use watchbell_runtime::tasks::repeat;
 
+use crate::change_events::ChangeTeller;
 use crate::confirmations::asker::ConfirmationAsker;
 use crate::error::Result;
 use crate::owners::OwnerTeller;
@@ -21,6 +22,7 @@ impl Service {
         let resealer = Resealer::new(self.clone());
         let teller = OwnerTeller::new(self.clone());
         let asker = ConfirmationAsker::new(self.clone());
+        let changes = ChangeTeller::new(self.clone());
         tokio::join!(
             self.followers().exchange(self.store(), &shutdown),
             every(
@@ -34,6 +36,9 @@ impl Service {
             }),
             every(Duration::from_secs(5), &shutdown, "notifying Owners", || teller
                 .tick()),
+            every(Duration::from_secs(5), &shutdown, "telling of changes", || {
+                changes.tick()
+            }),
             every(
                 Duration::from_secs(5),
                 &shutdown,

@@ -1,7 +1,8 @@
 //! Notices to a team's Owners: that a channel was removed, that the older of two signing secrets is about to stop
 //! signing, that an API key is about to expire, that an expression fails. By email and in the inbox, each once: what
 //! is to be told is a row whose id says what it is about, handed to the Dispatcher until it has it, under an event id
-//! that the Dispatcher takes once.
+//! that the Dispatcher takes once. Operational events among them go to whoever the configuration names, too; changes of the
+//! configuration (`change_events.rs`) to nobody else.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use prost::Message;
@@ -11,17 +12,23 @@ use watchbell_contracts::dispatcher::v1::SubmitRequest;
 use watchbell_contracts::event::v1::event::Payload;
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::event::v1::{Event, InboxTarget, PersonTarget, Reason, Route};
+use watchbell_model::catalog::Catalog;
 use watchbell_model::catalog::notices::{
-    API_KEY_ENDING, CHANNEL_REMOVED, CHANNEL_SECRET_ENDING, EXPRESSION_FAILED,
+    CHANNEL_REMOVED, CONFIG_CHANGED, EXPRESSION_FAILED, SECRET_EXPIRING, is_operational,
 };
 use watchbell_model::convert::{FromWire, timestamp};
+use watchbell_model::event::EventDraft;
 use watchbell_model::ids::{KeyId, TeamId};
+use watchbell_model::operational;
+use watchbell_model::violation::Violations;
 use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
 
 use crate::error::Result;
 use crate::expressions::{self, Expression};
 use crate::service::Service;
+use crate::snapshot;
 use crate::store::changes::Change;
 use crate::store::entities::{api_key, channel, expression_failure, member, owner_notice};
 use crate::store::{Resource, decode, expression_failures, owner_notices};
@@ -46,13 +53,13 @@ pub struct OwnerTeller {
 }
 
 /// A notice that is due.
-struct OwnerNotice<'a> {
-    event_type: &'static str,
+pub(crate) struct OwnerNotice<'a> {
+    pub(crate) event_type: &'static str,
     /// The subject, of which Owners are told once.
-    about: String,
-    title: String,
-    subject: &'a str,
-    data: Value,
+    pub(crate) about: String,
+    pub(crate) title: String,
+    pub(crate) subject: &'a str,
+    pub(crate) data: Value,
 }
 
 /// Notes, within the change that removes them, that channels go. Those that go together are told together.
@@ -211,10 +218,31 @@ impl OwnerTeller {
         Ok(transaction.commit().await?)
     }
 
-    /// To those who are Owners now.
     async fn request(&self, team: TeamId, row: &owner_notice::Model) -> Result<SubmitRequest> {
         let mut event: Event = decode("owner_notices", &row.event)?;
         event.source = self.service.brand().source();
+        let notices = match event.r#type.as_str() {
+            CONFIG_CHANGED => Vec::new(),
+            _ => self.notices(team, &event).await?,
+        };
+        if is_operational(&event.r#type) {
+            match self.settle(team, event.clone(), notices.clone()).await? {
+                Ok(request) => return Ok(request),
+                Err(violations) => {
+                    tracing::error!(%team, %violations, "an operational event is not what its type promises");
+                }
+            }
+        }
+        Ok(SubmitRequest {
+            team_id: team.to_string(),
+            event: Some(event),
+            routes: notices,
+            ..SubmitRequest::default()
+        })
+    }
+
+    /// To those who are Owners now.
+    async fn notices(&self, team: TeamId, event: &Event) -> Result<Vec<Route>> {
         let mut routes = Vec::new();
         for member in member::Entity::all(self.service.store().reader(), team).await? {
             if member.role()? == Role::Owner {
@@ -223,16 +251,36 @@ impl OwnerTeller {
                     address: member.email.clone(),
                     ..PersonTarget::default()
                 };
-                routes.push(route(ChannelKind::Email, Target::Person(person), &event));
+                routes.push(route(ChannelKind::Email, Target::Person(person), event));
             }
         }
-        routes.push(route(ChannelKind::InApp, Target::Inbox(InboxTarget {}), &event));
-        Ok(SubmitRequest {
-            team_id: team.to_string(),
-            event: Some(event),
-            routes,
-            ..SubmitRequest::default()
-        })
+        routes.push(route(ChannelKind::InApp, Target::Inbox(InboxTarget {}), event));
+        Ok(routes)
+    }
+
+    /// The submission of an operational event.
+    async fn settle(
+        &self,
+        team: TeamId,
+        event: Event,
+        notices: Vec<Route>,
+    ) -> Result<std::result::Result<SubmitRequest, Violations>> {
+        let service = &self.service;
+        let (decide, now) = (service.dispatcher().decide(), service.now());
+        let snapshot = snapshot::read(service.store(), team, now).await?;
+        let settle = move || {
+            let mut violations = Violations::new();
+            let notices = violations.take_each("routes", &notices, |route| route.clone().try_into());
+            violations.into_result(())?;
+            let draft = EventDraft::try_from(event)?;
+            let (event, routes) = operational::settle(team, &snapshot, decide, draft, notices, now)?;
+            Ok(event.into_message(&routes))
+        };
+        Ok(service
+            .tenant_pool()
+            .run(team, settle)
+            .await
+            .map_err(Problem::from)?)
     }
 }
 
@@ -271,7 +319,7 @@ fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
             "Owners are notified when an expression fails, at most once a day for each.",
         ),
         _ => (
-            "secret_ending",
+            "secret_expiring",
             "Owners are notified before a secret or a key expires.",
         ),
     };
@@ -292,7 +340,7 @@ fn secret_ending(row: &channel::Model) -> Option<OwnerNotice<'_>> {
     let end = row.rotation_end?;
     let name = &row.display_name;
     Some(OwnerNotice {
-        event_type: CHANNEL_SECRET_ENDING,
+        event_type: SECRET_EXPIRING,
         about: format!("{}:{}", row.channel_id(), end.timestamp()),
         title: format!(
             "The old signing secret of {name} stops signing on {}",
@@ -302,7 +350,7 @@ fn secret_ending(row: &channel::Model) -> Option<OwnerNotice<'_>> {
         data: json!({
             "channel": name,
             "channel_id": row.channel_id().to_string(),
-            "stops_signing_at": end.to_rfc3339(),
+            "expires_at": end.to_rfc3339(),
         }),
     })
 }
@@ -356,7 +404,7 @@ fn key_ending(row: &api_key::Model) -> Option<OwnerNotice<'_>> {
     }
     let (id, name) = (KeyId::from_uuid(row.id), &row.display_name);
     Some(OwnerNotice {
-        event_type: API_KEY_ENDING,
+        event_type: SECRET_EXPIRING,
         about: format!("{id}:{}", end.timestamp()),
         title: format!("The API key {name} expires on {}", format_time(end)),
         subject: name,
@@ -379,12 +427,16 @@ impl OwnerNotice<'_> {
         format!("{}:{}", self.event_type, self.about)
     }
 
-    fn row(self, team: TeamId, now: DateTime<Utc>) -> owner_notice::Model {
+    pub(crate) fn row(self, team: TeamId, now: DateTime<Utc>) -> owner_notice::Model {
+        let (severity, category) = match Catalog::built_in().get(self.event_type) {
+            Some(spec) => (spec.severity, spec.category),
+            None => (Severity::Medium, Category::SystemNotification),
+        };
         let event = Event {
             id: self.id(),
             r#type: self.event_type.to_owned(),
-            severity: Severity::Medium.to_wire(),
-            category: Category::SystemNotification.to_wire(),
+            severity: severity.to_wire(),
+            category: category.to_wire(),
             // Its brand is put in when it is told.
             source: String::new(),
             occurred_at: Some(timestamp(now)),

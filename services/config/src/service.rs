@@ -8,6 +8,7 @@ use watchbell_contracts::api::DispatcherApi;
 use watchbell_egress::Guard;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
+use watchbell_model::decision::Decide;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::tenant_pool::TenantPool;
 use watchbell_store::{Store, connect};
@@ -90,10 +91,10 @@ impl Service {
         })
     }
 
-    /// Says where the Dispatcher is, which may open after Config: for how channels fare, and to tell Owners. The first
-    /// one given stays.
-    pub fn attach_dispatcher(&self, dispatcher: Arc<dyn DispatcherApi>) {
-        self.inner.dispatcher.attach(dispatcher);
+    /// Says where the Dispatcher is, which may open after Config, and who gets an operational event: for how channels fare, and to
+    /// tell Owners and others. The first ones given stay.
+    pub fn attach_dispatcher(&self, dispatcher: Arc<dyn DispatcherApi>, decide: Decide) {
+        self.inner.dispatcher.attach(dispatcher, decide);
     }
 
     /// The database, for readiness checks and for closing it at the very end.

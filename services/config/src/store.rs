@@ -21,6 +21,7 @@ pub(crate) mod rules;
 pub(crate) mod silences;
 pub(crate) mod slack_states;
 pub(crate) mod teams;
+pub(crate) mod told_changes;
 
 use chrono::{DateTime, Utc};
 pub use migrations::Migrator;

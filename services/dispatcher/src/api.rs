@@ -4,6 +4,7 @@
 mod alert_links;
 mod alerts;
 mod deliveries;
+mod event_stream;
 mod events;
 mod filters;
 mod forward;
@@ -232,6 +233,13 @@ impl DispatcherApi for Service {
         request: Request<wire::ListEventsRequest>,
     ) -> Result<Response<wire::ListEventsResponse>, Status> {
         answer(events::list(&self.core, request).await)
+    }
+
+    async fn stream_events(
+        &self,
+        request: Request<wire::StreamEventsRequest>,
+    ) -> Result<Response<BoxStream<wire::StreamEventsResponse>>, Status> {
+        at_owner!(self, request, DispatcherApi::stream_events by dispatcher, event_stream::open(&self.core, request).await)
     }
 
     async fn get_event(

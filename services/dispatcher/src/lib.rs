@@ -40,6 +40,7 @@ use watchbell_contracts::api::SnapshotApi;
 use watchbell_egress::{Guard, HttpClient, SmtpSender};
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
+use watchbell_model::decision::Decide;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::client::Peers;
 use watchbell_runtime::config_feed::ConfigFeed;
@@ -80,6 +81,8 @@ pub struct Needs {
     pub meter: Meter,
     /// How other replicas are called.
     pub peers: Arc<Peers>,
+    /// Who gets an operational event.
+    pub decide: Decide,
 }
 
 /// A Dispatcher's place among the replicas.
@@ -133,6 +136,7 @@ impl Dispatcher {
             db: Db::new(store),
             transport: Arc::new(senders),
             tenant_pool,
+            decide: needs.decide,
             metrics: metrics::Metrics::new(&needs.meter),
             mail,
             brand,

@@ -12,6 +12,7 @@ use crate::delivery::pump::Pump;
 use crate::intake::committer::Committer;
 use crate::maintenance::clock_skew::ClockSkewRepair;
 use crate::maintenance::durability::Durability;
+use crate::maintenance::failure_reporter::FailureReporter;
 use crate::maintenance::gauges::Gauges;
 use crate::maintenance::health_reporter::HealthReporter;
 use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat, HeartbeatMonitor, refresh_shards};
@@ -62,6 +63,15 @@ impl PeriodicTask for HealthReporter {
     async fn run_once(&self) -> Duration {
         log_failure(self.tick().await, "health");
         HEALTH_INTERVAL
+    }
+}
+
+impl PeriodicTask for FailureReporter {
+    const FIRST: Duration = Self::INTERVAL;
+
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "failure reporter");
+        Self::INTERVAL
     }
 }
 
@@ -171,6 +181,10 @@ pub(crate) fn start(core: &Arc<Core>, heartbeat: Arc<Heartbeat>, committer: Comm
     let health = HealthReporter { core: shared() };
     tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.health", |stop| async move {
         every(&health, &stop).await;
+    });
+    let failures = FailureReporter { core: shared() };
+    tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.failures", |stop| async move {
+        every(&failures, &stop).await;
     });
     let unparker = Unparker::new(shared());
     tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.unparker", |stop| async move {

@@ -2,10 +2,12 @@
 
 pub(crate) mod clock_skew;
 pub(crate) mod durability;
+pub(crate) mod failure_reporter;
 pub(crate) mod gauges;
 pub(crate) mod health_reporter;
 pub(crate) mod heartbeat;
 pub(crate) mod kept_receipts;
+mod operational;
 pub(crate) mod replan;
 pub(crate) mod retention;
 pub(crate) mod shared_events;

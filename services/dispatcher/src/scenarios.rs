@@ -7,6 +7,7 @@ mod alert_links;
 mod alerts;
 mod clock_skew;
 mod commit;
+mod event_stream;
 pub(crate) mod fakes;
 mod find;
 mod health;
@@ -14,6 +15,7 @@ mod inbox;
 mod lanes;
 mod log;
 mod metrics;
+mod operational;
 mod ownership;
 mod people;
 mod previews;
@@ -35,6 +37,7 @@ use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::convert::{FromWire, timestamp};
+use watchbell_model::decision::Decision;
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::internal_request;
@@ -167,6 +170,7 @@ impl Rig {
             ),
             transport: Arc::clone(&env.receivers) as _,
             tenant_pool: TenantPool::new(),
+            decide: |_, _| Decision::default(),
             metrics: Metrics::new(&measures.meter("test")),
             mail: mail.policy(),
             brand: Arc::default(),

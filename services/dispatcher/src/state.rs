@@ -4,6 +4,7 @@
 pub(crate) mod due_lanes;
 pub(crate) mod feed;
 pub(crate) mod load;
+pub(crate) mod positions;
 pub(crate) mod submission_queue;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
+use watchbell_model::decision::Decide;
 use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
@@ -40,6 +42,7 @@ use crate::settings::{MailPolicy, Settings};
 use crate::state::due_lanes::DueLanes;
 use crate::state::feed::Feed;
 use crate::state::load::LoadMonitor;
+use crate::state::positions::Positions;
 use crate::state::submission_queue::{SubmissionQueue, SubmissionReceiver};
 use crate::store::{Db, Transaction, micros};
 
@@ -65,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) tenant_pool: TenantPool,
     /// Teams whose deliveries are counted.
     pub(crate) counting: Running,
+    /// Who gets an operational event.
+    pub(crate) decide: Decide,
     pub(crate) live_jobs: LiveJobs,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
@@ -88,6 +93,8 @@ pub(crate) struct Core {
     pub(crate) refreshes: watch::Sender<u64>,
     /// Where other replicas and services call this one; `None` while it takes no shards.
     pub(crate) address: Mutex<Option<Arc<str>>>,
+    /// Of teams' newest events.
+    pub(crate) positions: Positions,
     /// Held from the first row of an inbox that a transaction inserts until its commit, so that cursors ascend in the
     /// order of commits.
     pub(crate) inboxes: tokio::sync::Mutex<()>,
@@ -106,6 +113,7 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) tenant_pool: TenantPool,
+    pub(crate) decide: Decide,
     pub(crate) metrics: Metrics,
     pub(crate) mail: MailPolicy,
     pub(crate) brand: Arc<Brand>,
@@ -139,6 +147,7 @@ impl Core {
             silence_plans: SilencePlans::default(),
             tenant_pool: parts.tenant_pool,
             counting: Running::default(),
+            decide: parts.decide,
             live_jobs: LiveJobs::default(),
             feed: Feed::default(),
             metrics: parts.metrics,
@@ -152,6 +161,7 @@ impl Core {
             refreshing: tokio::sync::Mutex::default(),
             refreshes: watch::Sender::default(),
             address: Mutex::default(),
+            positions: Positions::default(),
             inboxes: tokio::sync::Mutex::default(),
             ownership: Mutex::default(),
             lanes: Mutex::new(Lanes::new(limits)),

@@ -6,6 +6,8 @@ mod batch;
 mod clock_skew;
 mod direct;
 pub(crate) mod entities;
+mod event_feed;
+mod failures;
 mod find;
 mod inbox;
 mod indexes;
@@ -44,6 +46,8 @@ use self::transaction::ReadRow;
 
 pub(crate) use alerts::{AlertFilter, TellingDelivery};
 pub(crate) use clock_skew::LateRow;
+pub(crate) use event_feed::FeedEntry;
+pub(crate) use failures::FailedLane;
 pub(crate) use find::{DeliveryFilter, EXAMINED, EventFilter, EventKeyAndSize};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub(crate) use migrations::Migrator;

@@ -1,11 +1,13 @@
 //! The HTTP door: one-click unsubscribe, the page of email preferences, the pages on which recipients confirm and alerts are
-//! acknowledged, "Add to Slack" and the in-app inbox as a stream of server-sent events. It holds no state; what it shows and changes it asks of Config and the Dispatcher.
+//! acknowledged, "Add to Slack", and the in-app inbox and a team's events as streams of server-sent events. It holds no
+//! state; what it shows and changes it asks of Config and the Dispatcher.
 //!
 //! Its routes join those that every process has (health, metrics, gRPC) at the one port of `watchbell_runtime::server`.
 
 mod acknowledge;
 mod confirm;
 mod cookie;
+mod event_stream;
 mod page;
 mod preferences;
 mod settings;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use watchbell_contracts::api::{AlertApi, ChannelApi, InboxApi, PreferenceApi};
+use watchbell_contracts::api::{AlertApi, ChannelApi, DispatcherApi, InboxApi, PreferenceApi};
 use watchbell_model::brand::Brand;
 use watchbell_runtime::auth::AuthLayer;
 
@@ -42,11 +44,13 @@ pub struct Needs {
     pub inbox: Arc<dyn InboxApi>,
     /// Alerts, to acknowledge them.
     pub alerts: Arc<dyn AlertApi>,
+    /// Events.
+    pub log: Arc<dyn DispatcherApi>,
     /// The check of callers' credentials.
     pub auth: AuthLayer,
     /// The brand in whose name pages speak.
     pub brand: Brand,
-    /// Origins whose pages may read inbox streams, `https://app.example.com`.
+    /// Origins whose pages may read streams, `https://app.example.com`.
     pub web_origins: Vec<String>,
 }
 
@@ -58,6 +62,7 @@ pub struct Edge {
     channels: Arc<dyn ChannelApi>,
     inbox: Arc<dyn InboxApi>,
     alerts: Arc<dyn AlertApi>,
+    log: Arc<dyn DispatcherApi>,
     auth: AuthLayer,
     pages: Pages,
     cookies: Cookies,
@@ -85,6 +90,7 @@ pub fn router(edge: Edge) -> Router {
         .route("/integrations/slack/install", get(slack::install))
         .route("/integrations/slack/callback", get(slack::callback))
         .route("/inbox/stream", get(stream::inbox))
+        .route("/events/stream", get(event_stream::events))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .with_state(edge)
 }
@@ -106,6 +112,7 @@ impl Edge {
             channels: needs.channels,
             inbox: needs.inbox,
             alerts: needs.alerts,
+            log: needs.log,
             auth: needs.auth,
             pages: Pages::new(&needs.brand)?,
             cookies: Cookies::new(&needs.brand.public_url),

@@ -23,7 +23,7 @@ use watchbell_model::ids::MemberId;
 use watchbell_model::violation::reason;
 use watchbell_runtime::auth::{Admitted, Principal, Session, internal_request, table};
 use watchbell_runtime::http_call::retry_after_seconds;
-use watchbell_runtime::problem::Problem;
+use watchbell_runtime::problem::{Problem, from_status};
 
 use crate::Edge;
 
@@ -31,7 +31,7 @@ use crate::Edge;
 const WATCH: &str = "/watchbell.dispatcher.v1.InboxService/Watch";
 const NOTIFICATION: &str = "watchbell.dispatcher.v1.Notification";
 /// How long a client waits before it connects again.
-const RECONNECT: Duration = Duration::from_secs(3);
+pub(crate) const RECONNECT: Duration = Duration::from_secs(3);
 
 /// The inbox to stream, and the position to begin after.
 #[derive(Deserialize)]
@@ -48,27 +48,8 @@ pub(crate) struct Which {
 
 /// `GET /inbox/stream`
 pub(crate) async fn inbox(State(edge): State<Edge>, Query(which): Query<Which>, request: Parts) -> Response {
-    let mut response = match edge.open(&which, &request).await {
-        Ok((events, session)) => {
-            let keep_alive = KeepAlive::new()
-                .interval(edge.settings.heartbeat)
-                .text("heartbeat");
-            session.attach(Sse::new(events).keep_alive(keep_alive).into_response())
-        }
-        Err(problem) => refusal(problem),
-    };
-    let text = HeaderValue::from_static;
-    let answer = response.headers_mut();
-    answer.insert(header::CACHE_CONTROL, text("no-store"));
-    answer.insert(header::X_CONTENT_TYPE_OPTIONS, text("nosniff"));
-    answer.insert(header::REFERRER_POLICY, text("no-referrer"));
-    // Proxies that gather an answer before they pass it on would hold notifications back.
-    answer.insert(HeaderName::from_static("x-accel-buffering"), text("no"));
-    if let Some(origin) = edge.known_origin(&request.headers) {
-        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        answer.insert(header::VARY, text("origin"));
-    }
-    response
+    let opened = edge.open(&which, &request).await;
+    edge.answer(opened, &request.headers)
 }
 
 // === impl Edge ===
@@ -83,7 +64,7 @@ impl Edge {
         let Admitted { principal, session } = self.auth.admit_stream(request, access).await?;
         let team = principal.team(&which.team_id)?;
         let member = member(&principal, &which.member_id)?;
-        let after = position(which, &request.headers);
+        let after = position(which.after.as_deref(), &request.headers);
         let request = WatchRequest {
             team_id: team.to_string(),
             member_id: member.to_string(),
@@ -99,6 +80,41 @@ impl Edge {
         Ok((events(notifications), session))
     }
 
+    /// An open stream, or why there is none.
+    pub(crate) fn answer(
+        &self,
+        opened: Result<
+            (
+                impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+                Session,
+            ),
+            Problem,
+        >,
+        headers: &HeaderMap,
+    ) -> Response {
+        let mut response = match opened {
+            Ok((events, session)) => {
+                let keep_alive = KeepAlive::new()
+                    .interval(self.settings.heartbeat)
+                    .text("heartbeat");
+                session.attach(Sse::new(events).keep_alive(keep_alive).into_response())
+            }
+            Err(problem) => refusal(problem),
+        };
+        let text = HeaderValue::from_static;
+        let answer = response.headers_mut();
+        answer.insert(header::CACHE_CONTROL, text("no-store"));
+        answer.insert(header::X_CONTENT_TYPE_OPTIONS, text("nosniff"));
+        answer.insert(header::REFERRER_POLICY, text("no-referrer"));
+        // Proxies that gather an answer before they pass it on would hold events back.
+        answer.insert(HeaderName::from_static("x-accel-buffering"), text("no"));
+        if let Some(origin) = self.known_origin(headers) {
+            answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            answer.insert(header::VARY, text("origin"));
+        }
+        response
+    }
+
     fn known_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(header::ORIGIN)?;
         self.origins
@@ -108,7 +124,7 @@ impl Edge {
     }
 }
 
-fn upstream(status: Status) -> Problem {
+pub(crate) fn upstream(status: Status) -> Problem {
     Problem::from_upstream("dispatcher", status)
 }
 
@@ -125,11 +141,11 @@ fn member(principal: &Principal, named: &str) -> Result<MemberId, Problem> {
 }
 
 /// What the client has, as it was told by us; empty when it comes first. A header wins, since a browser sends it by itself.
-fn position(which: &Which, headers: &HeaderMap) -> String {
+pub(crate) fn position(after: Option<&str>, headers: &HeaderMap) -> String {
     let header = headers
         .get("last-event-id")
         .map(|value| value.to_str().unwrap_or("?"));
-    header.or(which.after.as_deref()).unwrap_or_default().to_owned()
+    header.or(after).unwrap_or_default().to_owned()
 }
 
 /// Ends when the Dispatcher's stream does, for whatever reason; the client connects again and goes on where it was.
@@ -160,17 +176,18 @@ fn event(response: &WatchResponse, first: bool) -> Option<Event> {
 
 /// As a JSON object, with the same words as a gRPC answer.
 fn refusal(problem: Problem) -> Response {
-    let reason = problem.reason().to_owned();
     let wait = match &problem {
         Problem::Overloaded { retry_after } | Problem::Unavailable { retry_after, .. } => Some(*retry_after),
         _ => None,
     };
     let status = Status::from(problem);
+    let reason = from_status(&status).reason.unwrap_or_default();
     let code = match status.code() {
         Code::InvalidArgument => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::PermissionDenied => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
+        Code::OutOfRange => StatusCode::GONE,
         Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,6 +1,7 @@
 //! The routes as browsers and mail programs meet them, before stand-ins of Config and the Dispatcher.
 
 mod acknowledge;
+mod event_stream;
 mod fakes;
 mod slack;
 mod streams;
@@ -23,13 +24,15 @@ use watchbell_testkit::TestClock;
 
 use crate::{Edge, Needs, Settings, router};
 use fakes::{
-    COLLEAGUE, InboxStandIn, MEMBER, OTHER_MEMBER, OneKey, OneMember, PreferencesStandIn, TEAM, TOKEN,
+    COLLEAGUE, InboxStandIn, LogStandIn, MEMBER, OTHER_MEMBER, OneKey, OneMember, PreferencesStandIn, TEAM,
+    TOKEN,
 };
 
 struct World {
     preferences: Arc<PreferencesStandIn>,
     inbox: Arc<InboxStandIn>,
     alerts: Arc<acknowledge::AlertsStandIn>,
+    log: Arc<LogStandIn>,
     routes: axum::Router,
 }
 
@@ -42,12 +45,14 @@ impl World {
         let preferences = PreferencesStandIn::new();
         let inbox = InboxStandIn::new();
         let alerts = Arc::<acknowledge::AlertsStandIn>::default();
+        let log = Arc::<LogStandIn>::default();
         let clock = TestClock::default().shared();
         let needs = Needs {
             preferences: preferences.clone(),
             channels: Arc::new(slack::ChannelsStandIn),
             inbox: inbox.clone(),
             alerts: alerts.clone(),
+            log: log.clone(),
             auth: AuthLayer::new(
                 Arc::new(OneKey),
                 clock.clone(),
@@ -64,6 +69,7 @@ impl World {
             preferences,
             inbox,
             alerts,
+            log,
             routes: router(Edge::new(settings, needs).unwrap()),
         }
     }

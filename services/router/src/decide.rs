@@ -149,6 +149,9 @@ impl Deciding<'_> {
 
     /// What a filter says of the event. An expression that fails is noted.
     fn ask(&mut self, filter: &Filter, owner: FilterOwner) -> Match {
+        if self.is_operational() && filter.naming_pattern(self.event).is_none() {
+            return Match::No(Mismatch::Unnamed);
+        }
         let answer = filter.matches_facts(&self.facts);
         if let Match::No(Mismatch::ExpressionFailed(error)) = &answer {
             let error = error.clone();
@@ -162,6 +165,10 @@ impl Deciding<'_> {
             .is_some_and(|spec| spec.alert_policy.applies(self.event.severity))
     }
 
+    fn is_operational(&self) -> bool {
+        self.spec.is_some_and(|spec| spec.operational)
+    }
+
     fn webhooks(&mut self) {
         for channel in self.snapshot.channels_of(ChannelKind::Webhook) {
             let (kind, about) = (Some(channel.kind), About::channel(channel));
@@ -173,7 +180,11 @@ impl Deciding<'_> {
             }
             match self.ask(&channel.filter, FilterOwner::Channel(channel.id)) {
                 Match::Yes => {
-                    let Some(pattern) = channel.filter.matching_pattern(self.event).cloned() else {
+                    let filter = &channel.filter;
+                    let named = filter
+                        .naming_pattern(self.event)
+                        .filter(|_| self.is_operational());
+                    let Some(pattern) = named.or_else(|| filter.matching_pattern(self.event)).cloned() else {
                         // Config refuses a webhook without patterns; to guess that it means all would send everything.
                         let why = || "The webhook subscribes to nothing.".to_owned();
                         self.trace

@@ -5,6 +5,7 @@ use watchbell_contracts::event::v1 as wire;
 use watchbell_contracts::router::v1::EmitResponse;
 use watchbell_model::AcceptedEvent;
 use watchbell_model::budget::units;
+use watchbell_model::catalog::notices;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::event::{Event, EventDraft};
 use watchbell_model::ids::TeamId;
@@ -105,7 +106,15 @@ impl EmitPipeline {
         snapshot: &TeamSnapshot,
         path: &str,
     ) -> Result<(AcceptedEvent, Vec<Route>), Error> {
-        let event = self.parse(draft, snapshot, path)?;
+        let mut violations = Violations::new();
+        if notices::is_operational(&draft.event_type) {
+            let why = "is a type of events that Watchbell alone emits";
+            violations.add(format!("{path}.type"), reason::NOT_ALLOWED, why);
+        }
+        let event = violations.take(self.parse(draft, snapshot, path));
+        let Some(event) = event.filter(|_| violations.is_empty()) else {
+            return Err(violations.into());
+        };
         let traceparent = propagate::traceparent();
         let parent = traceparent.as_deref();
         let span = event_span!(parent, "decide", %team, event = %event.id, revision = snapshot.revision);

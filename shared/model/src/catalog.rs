@@ -94,6 +94,8 @@ pub struct EventTypeSpec {
     pub example: Data,
     /// Whether it comes with Watchbell.
     pub built_in: bool,
+    /// Whether it is about Watchbell's own work: emitted by Watchbell alone, and sent only where a filter names it.
+    pub operational: bool,
     /// Which alert its events belong to, and what they do to it.
     pub alert: Option<AlertSpec>,
     schema: Option<schema::Schema>,
@@ -133,12 +135,11 @@ impl EventTypeSpec {
     /// Checks a definition by a team and compiles its schema. Paths are those of the definition's own fields.
     pub fn parse(mut definition: EventTypeDefinition) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        if BUILT_IN.contains_key(&definition.name) {
-            violations.add("name", reason::DUPLICATE, "is the name of a built-in event type");
-        }
         if notices::ALL.contains(&definition.name.as_str()) {
             let why = "is a type of Watchbell's own notices";
             violations.add("name", reason::NOT_ALLOWED, why);
+        } else if BUILT_IN.contains_key(&definition.name) {
+            violations.add("name", reason::DUPLICATE, "is the name of a built-in event type");
         }
         if definition.title.trim().is_empty() {
             violations.required("title");
@@ -205,8 +206,8 @@ impl EventTypeSpec {
         schema: Option<schema::Schema>,
         built_in: bool,
     ) -> Self {
+        let event_type = definition.name;
         Self {
-            event_type: definition.name,
             title: definition.title.trim().to_owned(),
             description: definition.description,
             category: definition.category,
@@ -216,6 +217,8 @@ impl EventTypeSpec {
             data_schema: definition.data_schema,
             example,
             built_in,
+            operational: built_in && notices::is_operational(event_type.as_str()),
+            event_type,
             alert: definition.alert,
             schema,
         }

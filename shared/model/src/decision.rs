@@ -8,10 +8,12 @@ use watchbell_contracts::router::v1::{ExplanationStep, StepOutcome};
 
 use crate::convert::{FromWire, timestamp};
 use crate::email::EmailAddress;
+use crate::event::Event;
 use crate::ids::{ChannelId, MemberId, RuleId};
 use crate::mention::Mention;
 use crate::pattern::EventPattern;
 use crate::route;
+use crate::snapshot::TeamSnapshot;
 use crate::vocabulary::{ChannelKind, Topic, vocabulary};
 
 /// Who gets an event, and the way there.
@@ -24,6 +26,10 @@ pub struct Decision {
     /// Expressions of filters that could not be evaluated, which counted as no match.
     pub failed_expressions: Vec<FailedExpression>,
 }
+
+/// How an event of a team with this configuration is decided: the Router's, which the binary hands to services that have
+/// events of their own.
+pub type Decide = fn(&TeamSnapshot, &Event) -> Decision;
 
 /// An expression that could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,6 +44,8 @@ pub enum Match {
 pub enum Mismatch {
     /// No pattern chooses the type.
     Type,
+    /// No pattern but `*` chooses the type, which is an operational one.
+    Unnamed,
     /// Another category.
     Category,
     /// Another severity.
@@ -176,6 +178,12 @@ impl Filter {
             .find(|pattern| pattern.matches(&event.event_type))
     }
 
+    /// The first pattern that names the event's type, or its group.
+    #[must_use]
+    pub fn naming_pattern(&self, event: &Event) -> Option<&EventPattern> {
+        self.types.iter().find(|pattern| pattern.names(&event.event_type))
+    }
+
     /// Why the event did not match, as one sentence.
     #[must_use]
     pub fn sentence(&self, mismatch: &Mismatch, event: &Event) -> String {
@@ -187,6 +195,10 @@ impl Filter {
                     list(&self.types)
                 )
             }
+            Mismatch::Unnamed => format!(
+                "{} is about Watchbell's own work and goes only where its type, or its group, is named.",
+                event.event_type
+            ),
             Mismatch::Category => {
                 format!(
                     "The category {} is not among {}.",

@@ -28,6 +28,7 @@ pub mod ids;
 pub mod json;
 pub mod member;
 pub mod mention;
+pub mod operational;
 pub mod pattern;
 mod pattern_cost;
 pub mod payload;

@@ -133,6 +133,12 @@ impl EventPattern {
         }
     }
 
+    /// Whether it chooses this type because it names it, or its group: `*` names nothing.
+    #[must_use]
+    pub fn names(&self, event_type: &EventType) -> bool {
+        self.0 != Pattern::All && self.matches(event_type)
+    }
+
     /// The one type it chooses, when it is a plain name.
     #[must_use]
     pub const fn exact(&self) -> Option<&EventType> {

@@ -120,6 +120,14 @@ pub enum Problem {
         /// A sentence for a person.
         message: String,
     },
+    /// `OUT_OF_RANGE`: what is asked for is not kept any more.
+    #[error("{message}")]
+    OutOfRange {
+        /// A stable code, `CURSOR_EXPIRED`.
+        reason: &'static str,
+        /// A sentence for a person.
+        message: String,
+    },
     /// `UNAUTHENTICATED`.
     #[error("{}", unauthenticated_message(reason))]
     Unauthenticated {
@@ -258,6 +266,7 @@ impl Problem {
             Self::AlreadyExists { .. } => Code::AlreadyExists,
             Self::StaleEtag { .. } | Self::Conflict { .. } => Code::Aborted,
             Self::Precondition { .. } => Code::FailedPrecondition,
+            Self::OutOfRange { .. } => Code::OutOfRange,
             Self::Unauthenticated { .. } => Code::Unauthenticated,
             Self::Denied { .. } => Code::PermissionDenied,
             Self::Overloaded { .. } | Self::TooLarge { .. } => Code::ResourceExhausted,
@@ -279,6 +288,7 @@ impl Problem {
             Self::StaleEtag { .. } => reason::STALE_ETAG,
             Self::Conflict { reason, .. }
             | Self::Precondition { reason, .. }
+            | Self::OutOfRange { reason, .. }
             | Self::Unauthenticated { reason }
             | Self::Denied { reason, .. } => reason,
             Self::Overloaded { .. } => reason::OVERLOADED,

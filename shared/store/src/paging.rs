@@ -116,7 +116,7 @@ impl<C: Serialize + DeserializeOwned> PageRequest<C> {
         let after = if page_token.is_empty() {
             None
         } else {
-            let after = decode(page_token, &filters);
+            let after = read_token(page_token, &filters);
             if after.is_none() {
                 violations.add(
                     "page_token",
@@ -183,7 +183,7 @@ impl<C: Serialize + DeserializeOwned> PageRequest<C> {
             _ => stopped_at,
         };
         let next_page_token = match end {
-            Some(end) => encode(&end, &self.filters)?,
+            Some(end) => token(&end, &self.filters)?,
             None => String::new(),
         };
         Ok(Page {
@@ -216,14 +216,19 @@ impl<T> Page<T> {
     }
 }
 
-fn encode<C: Serialize>(cursor: &C, filters: &FiltersHash) -> Result<String, serde_json::Error> {
+/// A token that stands for a cursor, bound to what `filters` identifies.
+///
+/// # Errors
+/// A cursor that is no JSON.
+pub fn token<C: Serialize>(cursor: &C, filters: &FiltersHash) -> Result<String, serde_json::Error> {
     let cursor = serde_json::to_vec(cursor)?;
     let mut token = filters.check(&cursor).to_vec();
     token.extend(cursor);
     Ok(URL_SAFE_NO_PAD.encode(token))
 }
 
-fn decode<C: DeserializeOwned>(token: &str, filters: &FiltersHash) -> Option<C> {
+/// The cursor of a token; `None` when it was altered, or given for something else.
+pub fn read_token<C: DeserializeOwned>(token: &str, filters: &FiltersHash) -> Option<C> {
     let token = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (check, cursor) = token.split_at_checked(CHECK)?;
     if check != filters.check(cursor) {

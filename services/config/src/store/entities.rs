@@ -308,3 +308,14 @@ table! {
         difference: Option<Vec<u8>>,
     }
 }
+
+table! {
+    /// Up to which revision `config.changed` has told of a team's changes.
+    told_change = "told_changes" by [team_id: Uuid] {
+        revision: i64,
+        /// There is more to tell.
+        pending: bool,
+        /// Not before.
+        next_time: DateTimeUtc,
+    }
+}

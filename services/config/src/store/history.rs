@@ -15,7 +15,7 @@ use prost::Message;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, Select,
 };
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{ConfigActor, ConfigActorKind, ConfigChange, ConfigRevision};
@@ -244,12 +244,7 @@ pub(crate) async fn list(
                 .add(Column::ActorId.eq(actor))
                 .add(Column::ActorName.eq(actor))
         }));
-    // Differences may be large, and are not shown.
-    let shown = Column::iter().filter(|column| !matches!(column, Column::Difference));
-    let rows = Entity::find()
-        .select_only()
-        .columns(shown)
-        .expr_as(Expr::cust("NULL"), "difference")
+    let rows = shown(Entity::find().select_only())
         .filter(condition)
         .order_by_desc(Column::Revision)
         .limit(page.limit())
@@ -259,6 +254,54 @@ pub(crate) async fn list(
     page.within(revisions.iter().map(Message::encoded_len))
         .page(revisions, |revision| revision.revision)
         .map_err(|error| Error::corrupt(TABLE, error))
+}
+
+/// A team's changes after a revision.
+pub(crate) struct Summary {
+    /// The newest of them first.
+    pub(crate) newest: Vec<ConfigRevision>,
+    /// How many there are.
+    pub(crate) count: i64,
+    /// The oldest one's revision.
+    pub(crate) first: Option<i64>,
+}
+
+/// A summary of a team's changes after a revision, which names so many of them.
+pub(crate) async fn summary_after(
+    connection: &impl ConnectionTrait,
+    team: TeamId,
+    revision: i64,
+    most: u64,
+) -> Result<Summary> {
+    let changes = || {
+        Entity::find()
+            .select_only()
+            .filter(Column::TeamId.eq(team.as_uuid()))
+            .filter(Column::Revision.gt(revision))
+    };
+    let rows = shown(changes())
+        .order_by_desc(Column::Revision)
+        .limit(most)
+        .all(connection)
+        .await?;
+    let counted: Option<(i64, Option<i64>)> = changes()
+        .column_as(Column::Revision.count(), "count")
+        .column_as(Column::Revision.min(), "first")
+        .into_tuple()
+        .one(connection)
+        .await?;
+    let (count, first) = counted.unwrap_or_default();
+    Ok(Summary {
+        newest: rows.iter().map(Model::to_message).collect::<Result<_>>()?,
+        count,
+        first,
+    })
+}
+
+/// The columns of changes that are shown. Differences may be large, and are not.
+fn shown(changes: Select<Entity>) -> Select<Entity> {
+    let columns = Column::iter().filter(|column| !matches!(column, Column::Difference));
+    changes.columns(columns).expr_as(Expr::cust("NULL"), "difference")
 }
 
 /// A change.

@@ -24,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(Silences),
             Box::new(History),
             Box::new(PortalSessions),
+            Box::new(ToldChanges),
         ]
     }
 }
@@ -384,6 +385,33 @@ impl MigrationTrait for PortalSessions {
         ] {
             connection.execute_unprepared(sql).await?;
         }
+        Ok(())
+    }
+}
+
+/// Which changes of teams are told as events. What was changed before now is not told.
+struct ToldChanges;
+
+impl MigrationName for ToldChanges {
+    fn name(&self) -> &'static str {
+        "m0011_told_changes"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for ToldChanges {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let told = Table::create()
+            .table("told_changes")
+            .col(uuid("team_id").primary_key())
+            .col(big_integer("revision"))
+            .col(boolean("pending"))
+            .col(timestamp_with_time_zone("next_time"))
+            .foreign_key(&mut of_team("told_changes"))
+            .take();
+        manager.create_table(told).await?;
+        let index = "CREATE INDEX told_changes_pending ON told_changes (next_time) WHERE pending";
+        manager.get_connection().execute_unprepared(index).await?;
         Ok(())
     }
 }

@@ -10,7 +10,10 @@ use parking_lot::Mutex;
 use tonic::{Code, Request, Response, Status};
 use watchbell_contracts::api::{BoxStream, DispatcherApi, boxed};
 use watchbell_contracts::dispatcher::v1::*;
+use watchbell_model::Event;
+use watchbell_model::decision::{Decision, Reason, Route, Target};
 use watchbell_model::ids::TeamId;
+use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::to_message;
 
@@ -34,13 +37,28 @@ struct State {
     away: AtomicBool,
 }
 
+/// Sends every event to the inbox.
+pub(crate) fn decide(_: &TeamSnapshot, _: &Event) -> Decision {
+    Decision {
+        routes: vec![Route {
+            target: Target::Inbox,
+            reason: Reason::AlertsByDefault,
+            mentions: Vec::new(),
+            tells_repeats: false,
+        }],
+        ..Decision::default()
+    }
+}
+
 // === impl DispatcherStandIn ===
 
 impl DispatcherStandIn {
     /// One that this replica of Config knows.
     pub(crate) fn attached(config: &Config) -> Self {
         let dispatcher = Self::default();
-        config.service.attach_dispatcher(Arc::new(dispatcher.clone()));
+        config
+            .service
+            .attach_dispatcher(Arc::new(dispatcher.clone()), decide);
         dispatcher
     }
 

@@ -210,7 +210,7 @@ store_tests! {
         let alone = OwnerTeller::new(other.service.clone());
         assert_eq!(alone.tick().await.unwrap(), 0, "it knows no Dispatcher");
         assert_eq!(stage.tick().await, 1);
-        other.service.attach_dispatcher(std::sync::Arc::new(stage.dispatcher.clone()));
+        other.service.attach_dispatcher(std::sync::Arc::new(stage.dispatcher.clone()), crate::dispatcher::decide);
         assert_eq!(alone.tick().await.unwrap(), 0);
         assert_eq!(stage.told().len(), 1);
     }

@@ -64,6 +64,7 @@ of_team!(
     wire::RecoverRequest,
     wire::CancelDeliveryRequest,
     wire::WatchDeliveriesRequest,
+    wire::StreamEventsRequest,
     wire::GetChannelStatsRequest,
     wire::MarkReadRequest,
     wire::MarkUnreadRequest,

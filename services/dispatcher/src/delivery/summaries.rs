@@ -235,7 +235,7 @@ async fn create_summary(
         replay_of: None,
     };
     let db = &core.db;
-    db.insert_events(transaction, &[&submission]).await?;
+    db.insert_events(transaction, &[(&submission, None)]).await?;
     db.insert_deliveries(transaction, &[delivery]).await?;
     let first_due = rows.iter().filter_map(|row| row.delivery.due_at).min();
     db.put_first(transaction, team, planned.id, first_due.map_or(now, instant))

@@ -216,7 +216,13 @@ async fn write_batch<'c, W: WriteTransaction>(
     written: &mut Written,
 ) -> Result<Option<MutexGuard<'c, ()>>, Refused> {
     let db = &core.db;
-    let lost = db.fence(transaction, core.owner(), &written.epochs).await?;
+    let lost = match batch.submissions.is_empty() {
+        true => db.fence(transaction, core.owner(), &written.epochs).await?,
+        false => {
+            db.fence_in_order(transaction, core.owner(), &written.epochs)
+                .await?
+        }
+    };
     Refused::if_lost(&batch.submitted() & &lost)?;
     let outcomes = batch.outcomes.iter();
     let of_lost = outcomes.filter(|outcome| lost.contains(&outcome.job.shard()));
@@ -233,6 +239,7 @@ async fn write_batch<'c, W: WriteTransaction>(
         let ours: Vec<&JobOutcome> = ours.collect();
         db.finish(transaction, &ours).await?;
         db.insert_attempts(transaction, &batch.outcomes).await?;
+        db.count_failures(transaction, &ours).await?;
         for outcome in ours {
             if let Some(broken) = &outcome.breaks {
                 db.mark_unhealthy(transaction, outcome.job.team_id(), broken)
@@ -274,9 +281,16 @@ async fn write_submissions<'s, W: WriteTransaction>(
             .entry((submission.event.team_id, submission.event.id.as_str()))
             .or_insert(index);
     }
-    let mut unique: Vec<&Submission> = first.values().map(|index| &submissions[*index]).collect();
+    let positions = core
+        .positions
+        .give(db, transaction, &written.epochs, submissions)
+        .await?;
+    let mut unique: Vec<_> = first
+        .values()
+        .map(|index| (&submissions[*index], Some(positions[*index])))
+        .collect();
     // In the same order everywhere, so that replicas inserting the same ids do not deadlock.
-    unique.sort_by(|a, b| (a.event.team_id, &a.event.id).cmp(&(b.event.team_id, &b.event.id)));
+    unique.sort_by(|(a, _), (b, _)| (a.event.team_id, &a.event.id).cmp(&(b.event.team_id, &b.event.id)));
     let known = db.insert_events(transaction, &unique).await?;
     let is_new = |index: usize, submission: &Submission| {
         let key = (submission.event.team_id, submission.event.id.as_str());

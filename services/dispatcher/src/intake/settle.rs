@@ -1,8 +1,10 @@
 //! After a commit: new deliveries go into the lanes, callers and watchers are told, and jobs end.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
 
 use super::commit::{Batch, Place, Reservation, Written};
@@ -49,6 +51,11 @@ pub(super) fn settle(core: &Core, batch: Batch, mut written: Written) {
             .alert_changed(alert.team_id, || encode::alert(alert, now));
     }
     core.feed.notified(written.notified.iter().copied());
+    let teams: HashSet<TeamId> = submissions
+        .iter()
+        .map(|submission| submission.event.team_id)
+        .collect();
+    core.feed.accepted(teams);
     summaries::notify_watchers(core, &written.closed);
     let mut for_submitters = for_submitters.into_iter().peekable();
     for (index, submission) in submissions.into_iter().enumerate() {

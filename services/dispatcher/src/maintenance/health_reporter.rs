@@ -2,25 +2,24 @@
 //! channels to Config and the Owners.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
-use tokio::sync::oneshot;
+use serde_json::{Map, Value, json};
 use tonic::Code;
 use watchbell_contracts::config::v1 as config;
-use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::brand::Brand;
-use watchbell_model::catalog::notices::CHANNEL_UNHEALTHY;
+use watchbell_model::catalog::notices::{CHANNEL_RECOVERED, CHANNEL_UNHEALTHY};
 use watchbell_model::convert::{FromWire, timestamp};
-use watchbell_model::ids::{ChannelId, EventId, TeamId};
+use watchbell_model::event::EventDraft;
+use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::route::{Reason, Route, Target};
-use watchbell_model::{Category, ChannelKind, Role, Severity};
+use watchbell_model::{ChannelKind, Data, Role};
 use watchbell_runtime::auth::internal_request;
 
+use super::operational::{emit, snapshot};
 use crate::channel::cache::Lookup;
 use crate::channel::policy::ChannelPolicy;
-use crate::job::{Planned, Submission};
 use crate::state::Core;
 use crate::store::entities::channel_health;
 use crate::store::{HealthSample, instant};
@@ -49,7 +48,7 @@ impl HealthReporter {
             );
             match core.channels.channel(team, id).await {
                 Ok(Lookup::Found(policy)) if policy.epoch > row.epoch => {
-                    if core.owns(team) {
+                    if core.owns(team) && self.tell_recovery(team, id, &policy, &row).await {
                         core.db.mark_healthy(team, id, policy.epoch).await?;
                         tracing::info!(%team, channel = %id, "a channel is enabled again");
                     }
@@ -138,108 +137,138 @@ impl HealthReporter {
         policy: &ChannelPolicy,
         row: &channel_health::Model,
     ) -> bool {
-        let request = config::GetTeamSnapshotRequest {
-            team_id: team.to_string(),
-        };
-        let owners = match self
-            .core
-            .channels
-            .config()
-            .get_team_snapshot(internal_request(request))
-            .await
-        {
-            Ok(answer) => owners(answer.into_inner().snapshot.unwrap_or_default()),
+        let core = &self.core;
+        match snapshot(core, team).await {
+            Ok(Some(snapshot)) => {
+                let notices = owners(&snapshot).into_iter().chain([inbox()]).collect();
+                let event = unhealthy(&core.brand, id, policy, row);
+                emit(core, team, snapshot, event, notices).await
+            }
+            Ok(None) => true,
             Err(status) => {
                 tracing::warn!(channel = %id, %status, "notifying the Owners of an unhealthy channel failed");
-                return status.code() == Code::NotFound;
+                false
             }
-        };
-        let now = self.core.clock.now();
-        let Some(event) = notice(&self.core.brand, team, id, policy, row, now) else {
-            return true;
-        };
-        let (answer, committed) = oneshot::channel();
-        let routes = owners
-            .into_iter()
-            .chain([inbox()])
-            .filter_map(|route| Planned::new(route, now))
-            .collect();
-        let submission = Submission::new(event, routes, false, answer);
-        // `try_send`, because waiting for memory or for the commit would stop this loop and the refresh of channels'
-        // health.
-        self.core.submissions.try_send(submission).is_ok()
-            && matches!(
-                tokio::time::timeout(std::time::Duration::from_secs(5), committed).await,
-                Ok(Ok(Ok(_)))
-            )
+        }
+    }
+
+    /// Tells, before that is noted, that a channel is enabled again: it ends the alert that its being unhealthy began.
+    async fn tell_recovery(
+        &self,
+        team: TeamId,
+        id: ChannelId,
+        policy: &ChannelPolicy,
+        row: &channel_health::Model,
+    ) -> bool {
+        let core = &self.core;
+        match snapshot(core, team).await {
+            Ok(Some(snapshot)) => {
+                let event = recovered(&core.brand, id, policy, row);
+                emit(core, team, snapshot, event, Vec::new()).await
+            }
+            Ok(None) => true,
+            Err(status) => {
+                tracing::warn!(channel = %id, %status, "telling that a channel is enabled again waits for Config");
+                false
+            }
+        }
     }
 }
 
-fn notice(
+fn unhealthy(
     brand: &Brand,
-    team_id: TeamId,
     id: ChannelId,
     policy: &ChannelPolicy,
     row: &channel_health::Model,
-    now: DateTime<Utc>,
-) -> Option<AcceptedEvent> {
-    let event_id: EventId = format!("{CHANNEL_UNHEALTHY}:{id}:{}", row.epoch).parse().ok()?;
-    let data = serde_json::json!({
-        "channel_id": id.to_string(),
-        "channel": policy.name,
-        "reason": row.message,
-        "since": row.since.map(|since| instant(since).to_rfc3339()),
-        "to_enable_again": format!("watchbell channels reenable {id} --recover"),
-    });
-    let public = brand.public_url.as_str().trim_end_matches('/');
-    Some(AcceptedEvent {
-        team_id,
-        id: event_id,
-        event_type: CHANNEL_UNHEALTHY.into(),
-        severity: Severity::High,
-        category: Category::SystemError,
-        source: brand.source(),
-        occurred_at: now,
-        accepted_at: now,
-        title: format!(
-            "The channel {} is unhealthy: deliveries no longer get through",
-            policy.name
+) -> EventDraft {
+    let mut data = Map::from_iter([
+        ("channel_id".to_owned(), json!(id.to_string())),
+        (
+            "to_enable_again".to_owned(),
+            json!(format!("watchbell channels reenable {id} --recover")),
         ),
-        url: format!("{public}/settings/notifications"),
-        subject: policy.name.clone(),
-        data: data.to_string(),
-        test: false,
-        alert: None,
-        traceparent: None,
-        email: None,
-        body: OnceLock::new(),
-        alert_status: OnceLock::new(),
-    })
+    ]);
+    let since = row.since.map(|since| instant(since).to_rfc3339());
+    for (name, text) in [
+        ("channel", Some(policy.name.clone())),
+        ("reason", Some(row.message.clone())),
+        ("since", since),
+    ] {
+        let text = text.filter(|text| !text.is_empty());
+        data.extend(text.map(|text| (name.to_owned(), text.into())));
+    }
+    let title = format!(
+        "The channel {} is unhealthy: deliveries no longer get through",
+        policy.name
+    );
+    draft(brand, (CHANNEL_UNHEALTHY, id, row.epoch), policy, title, data)
 }
 
-fn owners(snapshot: config::TeamSnapshot) -> Vec<Route> {
-    let members = snapshot.members.into_iter().filter_map(|member| member.member);
+fn recovered(
+    brand: &Brand,
+    id: ChannelId,
+    policy: &ChannelPolicy,
+    row: &channel_health::Model,
+) -> EventDraft {
+    let mut data = Map::from_iter([("channel_id".to_owned(), json!(id.to_string()))]);
+    if !policy.name.is_empty() {
+        data.insert("channel".to_owned(), json!(policy.name));
+    }
+    let title = format!("The channel {} is enabled again", policy.name);
+    draft(brand, (CHANNEL_RECOVERED, id, row.epoch), policy, title, data)
+}
+
+fn draft(
+    brand: &Brand,
+    (event_type, id, epoch): (&str, ChannelId, i64),
+    policy: &ChannelPolicy,
+    title: String,
+    data: Map<String, Value>,
+) -> EventDraft {
+    let public = brand.public_url.as_str().trim_end_matches('/');
+    EventDraft {
+        id: format!("{event_type}:{id}:{epoch}"),
+        event_type: event_type.to_owned(),
+        source: brand.source(),
+        title,
+        url: format!("{public}/settings/notifications"),
+        subject: policy.name.clone(),
+        data: Data::of(data).unwrap_or_default(),
+        ..EventDraft::default()
+    }
+}
+
+fn owners(snapshot: &config::TeamSnapshot) -> Vec<Route> {
+    let members = snapshot
+        .members
+        .iter()
+        .filter_map(|member| member.member.as_ref());
     members
         .filter(|member| member.role == Role::Owner.to_wire())
         .filter_map(|member| {
             let target = Target::Person {
                 member: member.id.parse().ok()?,
-                address: member.email,
+                address: member.email.clone(),
                 topic: String::new(),
                 channel: None,
             };
-            Some(Route::new(ChannelKind::Email, target, owner_reason()))
+            Some(notice(ChannelKind::Email, target))
         })
         .collect()
 }
 
 fn inbox() -> Route {
-    Route::new(ChannelKind::InApp, Target::Inbox, owner_reason())
+    notice(ChannelKind::InApp, Target::Inbox)
 }
 
-fn owner_reason() -> Reason {
-    Reason::new(
+/// Told each time, even if the end of the last time was not.
+fn notice(kind: ChannelKind, target: Target) -> Route {
+    let reason = Reason::new(
         "channel_unhealthy",
         "Owners are notified when a channel becomes unhealthy.",
-    )
+    );
+    Route {
+        tells_repeats: true,
+        ..Route::new(kind, target, reason)
+    }
 }

@@ -175,7 +175,15 @@ impl SnapshotApi for FakeConfig {
             preferences: vec![],
         };
         let members = self.people.lock().members.clone();
+        let team_id = &request.get_ref().team_id;
+        let channels = self.channels.lock();
+        let channels = channels.values().filter(|channel| channel.team_id == *team_id);
         let snapshot = config::TeamSnapshot {
+            team: Some(config::Team {
+                id: team_id.clone(),
+                ..Default::default()
+            }),
+            channels: channels.cloned().collect(),
             members: members.into_iter().map(member).collect(),
             ..Default::default()
         };

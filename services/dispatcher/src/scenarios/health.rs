@@ -17,7 +17,7 @@ fn down() -> AttemptResult {
 }
 
 /// Lets the schedule of everything that fails run out.
-async fn exhaust(rig: &mut Rig) {
+pub(super) async fn exhaust(rig: &mut Rig) {
     rig.settle().await;
     for wait in [60, 300, 1_800, 7_200, 43_200] {
         rig.pass(Duration::from_secs(wait)).await;
@@ -25,13 +25,13 @@ async fn exhaust(rig: &mut Rig) {
 }
 
 /// One round of telling, with the commits that it waits for.
-async fn tell(rig: &mut Rig) {
+pub(super) async fn tell(rig: &mut Rig) {
     let core = Arc::clone(&rig.core);
     rig.during(async move { HealthReporter { core }.tick().await.unwrap() })
         .await;
 }
 
-fn reenable(rig: &Rig, channel: ChannelId, recover: bool) {
+pub(super) fn reenable(rig: &Rig, channel: ChannelId, recover: bool) {
     rig.env.config.change(rig.env.team, channel, |channel| {
         channel.health_epoch += 1;
         channel.recover_parked = recover;

@@ -328,7 +328,11 @@ store_tests! {
 
         rig.env.config.change(rig.env.team, server, |channel| channel.health_epoch += 1);
         rig.core.channels.forget(rig.env.team);
-        rig.health.tick().await.unwrap();
+        let core = Arc::clone(&rig.core);
+        rig.during(async move { HealthReporter { core }.tick().await.unwrap() }).await;
+        rig.settle().await;
+        let notice = rig.env.receivers.carried().pop().unwrap();
+        assert!(notice.event.starts_with("channel.recovered") && notice.by_platform, "{notice:?}");
         assert_eq!(recover(&rig, server).await, 3);
         rig.core.lanes().set_policy(
             crate::lanes::LaneId(rig.env.team.as_uuid()),

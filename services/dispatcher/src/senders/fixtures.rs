@@ -113,12 +113,12 @@ pub(crate) fn event(event_type: &str) -> AcceptedEvent {
             r##"{"channel":"#security-critical","channel_id":"chn_01h455vb4pex5vsknk084sn02q","kind":"Slack channel",
                 "removed_by":"ada@example.com"}"##,
         ),
-        "channel.secret_ending" => (
+        "secret.expiring" => (
             Severity::Medium,
             "The old signing secret of siem stops signing on 22 Nov 2026, 12:00 UTC",
             "siem",
             r#"{"channel":"siem","channel_id":"chn_01h455vb4pex5vsknk084sn02q",
-                "stops_signing_at":"2026-11-22T12:00:00+00:00"}"#,
+                "expires_at":"2026-11-22T12:00:00+00:00"}"#,
         ),
         "expression.failed" => (
             Severity::Medium,
@@ -132,13 +132,6 @@ pub(crate) fn event(event_type: &str) -> AcceptedEvent {
             "Confirm that you want emails of “Acme”",
             "ann@elsewhere.example",
             r#"{"team":"Acme","confirmation":"01890a5d-ac96-774b-bcce-b302099a8057"}"#,
-        ),
-        "api_key.ending" => (
-            Severity::Medium,
-            "The API key terraform expires on 28 Nov 2026, 12:00 UTC",
-            "terraform",
-            r#"{"api_key":"terraform","api_key_id":"key_01h455vb4pex5vsknk084sn02q",
-                "expires_at":"2026-11-28T12:00:00+00:00"}"#,
         ),
         _ => (
             Severity::Low,

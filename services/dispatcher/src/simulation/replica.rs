@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 use watchbell_model::clock::{Clock, SharedClock};
+use watchbell_model::decision::Decision;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tenant_pool::TenantPool;
 use watchbell_store::Store;
@@ -76,6 +77,7 @@ impl Replica {
             db: Db::new(store.clone()),
             transport: Arc::new(FakeTransport { replica: number }),
             tenant_pool: TenantPool::new(),
+            decide: |_, _| Decision::default(),
             metrics: Metrics::new(&opentelemetry::global::meter("simulation")),
             mail: MailSettings::default().policy(),
             brand: Arc::default(),

@@ -24,6 +24,9 @@ pub(crate) type Changes = Subscription<Change>;
 /// Subscription to hints about a team's inbox. A missed hint says as much as a received one.
 pub(crate) type Hints = Subscription<()>;
 
+/// Subscription to hints about a team's new events.
+pub(crate) type EventHints = Subscription<()>;
+
 /// Subscription to a team's changes of alerts.
 pub(crate) type AlertNews = Subscription<Arc<wire::Alert>>;
 
@@ -32,6 +35,7 @@ pub(crate) type AlertNews = Subscription<Arc<wire::Alert>>;
 pub(crate) struct Feed {
     deliveries: Topics<Change>,
     inboxes: Topics<()>,
+    events: Topics<()>,
     alerts: Topics<Arc<wire::Alert>>,
 }
 
@@ -42,6 +46,7 @@ impl Default for Feed {
         Self {
             deliveries: Topics::new(BACKLOG),
             inboxes: Topics::new(1),
+            events: Topics::new(1),
             alerts: Topics::new(BACKLOG),
         }
     }
@@ -91,12 +96,25 @@ impl Feed {
         self.inboxes.subscribe(team)
     }
 
+    /// These teams have new events.
+    pub(crate) fn accepted(&self, teams: impl IntoIterator<Item = TeamId>) {
+        for topic in teams.into_iter().filter_map(|team| self.events.topic(team)) {
+            topic.send(());
+        }
+    }
+
+    /// Subscribes to hints about a team's new events.
+    pub(crate) fn events(&self, team: TeamId) -> EventHints {
+        self.events.subscribe(team)
+    }
+
     /// Ends the subscriptions to teams of shards that have another owner now.
     pub(crate) fn end(&self, shards: &BTreeSet<ShardId>) {
         if !shards.is_empty() {
             let ends = |team| shards.contains(&ShardId::of(team));
             self.deliveries.close(ends);
             self.inboxes.close(ends);
+            self.events.close(ends);
             self.alerts.close(ends);
         }
     }

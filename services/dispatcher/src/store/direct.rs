@@ -95,6 +95,8 @@ impl ReadRow for PgRow {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use tokio::sync::oneshot;
     use watchbell_model::accepted_event::AcceptedEvent;
     use watchbell_store::testing::{NoMigrations, on_postgres};
@@ -114,7 +116,7 @@ mod tests {
                     ..fixtures::event("scan.failed")
                 };
                 let submission = Submission::new(event, Vec::new(), false, oneshot::channel().0);
-                let events = [&submission];
+                let events = [(&submission, Some(1))];
                 let (first, second) = (db.begin_direct().await.unwrap(), db.begin_direct().await.unwrap());
                 assert!(db.insert_events(&first, &events).await.unwrap().is_empty());
                 let ends = async {
@@ -127,6 +129,35 @@ mod tests {
                 assert_eq!(!known.unwrap().is_empty(), commits);
                 second.commit().await.unwrap();
             }
+        });
+    }
+
+    #[test]
+    fn a_transaction_that_adds_to_a_feed_waits_for_the_one_before() {
+        on_postgres::<Migrator, _>(|store| async move {
+            let db = Db::new(store);
+            let me = Uuid::from_u128(7);
+            db.enter_replica(me).await.unwrap();
+            db.take_shards(me, 256).await.unwrap();
+            let epochs = db.shard_table().await.unwrap().owners.into_iter();
+            let epochs = epochs.map(|(shard, (_, epoch))| (shard, epoch)).take(1).collect();
+            let (first, second) = (db.begin_direct().await.unwrap(), db.begin_direct().await.unwrap());
+            assert!(db.fence_in_order(&first, me, &epochs).await.unwrap().is_empty());
+            let has_ended = AtomicBool::new(false);
+            let ends = async {
+                // Outcomes wait for no submissions.
+                let outcomes = db.begin_direct().await.unwrap();
+                assert!(db.fence(&outcomes, me, &epochs).await.unwrap().is_empty());
+                outcomes.commit().await.unwrap();
+                has_ended.store(true, Ordering::SeqCst);
+                first.commit().await.unwrap();
+            };
+            let waits = async {
+                assert!(db.fence_in_order(&second, me, &epochs).await.unwrap().is_empty());
+                assert!(has_ended.load(Ordering::SeqCst));
+                second.commit().await.unwrap();
+            };
+            tokio::join!(waits, ends);
         });
     }
 

@@ -14,6 +14,7 @@ use sea_orm::{
 use super::Db;
 
 pub(crate) use deliveries::DeliveryFilter;
+pub(super) use events::BYTES;
 pub(crate) use events::{EventFilter, EventKeyAndSize};
 
 /// Rows that are examined for a page, at most.

@@ -19,6 +19,8 @@ impl MigratorTrait for Migrator {
             Box::new(super::silences::Silences),
             Box::new(super::alerts::Alerts),
             Box::new(Finding),
+            Box::new(super::failures::Failures),
+            Box::new(super::event_feed::Positions),
         ]
     }
 }

@@ -116,6 +116,33 @@ impl Db {
         me: Uuid,
         epochs: &Epochs,
     ) -> Result<BTreeSet<ShardId>, DbErr> {
+        self.fence_with("", transaction, me, epochs).await
+    }
+
+    /// The fence of a transaction that adds to the feeds of the shards' teams. It waits for another one of this replica, which may still
+    /// be under way when its answer was lost: so events become visible in the order of their positions.
+    pub(crate) async fn fence_in_order<W: WriteTransaction>(
+        &self,
+        transaction: &W,
+        me: Uuid,
+        epochs: &Epochs,
+    ) -> Result<BTreeSet<ShardId>, DbErr> {
+        let turn = match self.backend() {
+            DbBackend::Postgres => {
+                ", CAST(pg_advisory_xact_lock(hashtext(current_schema()), CAST(s.id AS INTEGER)) AS TEXT) AS turn"
+            }
+            _ => "",
+        };
+        self.fence_with(turn, transaction, me, epochs).await
+    }
+
+    async fn fence_with<W: WriteTransaction>(
+        &self,
+        also: &str,
+        transaction: &W,
+        me: Uuid,
+        epochs: &Epochs,
+    ) -> Result<BTreeSet<ShardId>, DbErr> {
         if epochs.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -128,7 +155,7 @@ impl Db {
             .big("epoch", epochs.values().copied())
             .uuid("owner", epochs.keys().map(|_| me));
         let sql = format!(
-            "SELECT CAST(s.id AS TEXT) AS id FROM ({{rows}}) AS b
+            "SELECT CAST(s.id AS TEXT) AS id{also} FROM ({{rows}}) AS b
                 JOIN shards s ON s.id = b.id AND s.owner = b.owner AND s.epoch = b.epoch ORDER BY s.id {lock}"
         );
         let rows = transaction.read(&sql, &batch, &[]).await?;

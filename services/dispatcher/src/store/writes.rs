@@ -44,16 +44,17 @@ pub(crate) struct NewNotification<'a> {
 // === impl Db ===
 
 impl Db {
-    /// Inserts new events, each id once; returns the keys that existed already.
+    /// Inserts new events, each id once, with their positions in their teams' feeds; returns the keys that existed already. What is no
+    /// part of a feed has no position.
     pub(crate) async fn insert_events<W: WriteTransaction>(
         &self,
         transaction: &W,
-        submissions: &[&Submission],
+        submissions: &[(&Submission, Option<i64>)],
     ) -> Result<HashSet<(TeamId, String)>, DbErr> {
-        let events = || submissions.iter().map(|submission| &*submission.event);
+        let events = || submissions.iter().map(|(submission, _)| &*submission.event);
         let routes: Vec<String> = submissions
             .iter()
-            .map(|submission| joined(&submission.routes))
+            .map(|(submission, _)| joined(&submission.routes))
             .collect();
         let emails: Vec<Option<String>> = events()
             .map(|event| event.email.as_ref().map(serde_json::to_string).transpose())
@@ -68,6 +69,7 @@ impl Db {
             .text("source", events().map(|event| event.source.as_str()))
             .big("occurred_at", events().map(|event| micros(event.occurred_at)))
             .big("accepted_at", events().map(|event| micros(event.accepted_at)))
+            .big_opt("position", submissions.iter().map(|(_, position)| *position))
             .text("title", events().map(|event| event.title.as_str()))
             .text("url", events().map(|event| event.url.as_str()))
             .text("subject", events().map(|event| event.subject.as_str()))

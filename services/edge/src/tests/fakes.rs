@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::StreamExt as _;
 use parking_lot::Mutex;
 use tonic::{Request, Response, Status};
-use watchbell_contracts::api::{BoxStream, InboxApi, PreferenceApi, boxed};
+use watchbell_contracts::api::{BoxStream, DispatcherApi, InboxApi, PreferenceApi, boxed};
 use watchbell_contracts::config::v1::*;
 use watchbell_contracts::dispatcher::v1::*;
 use watchbell_contracts::event::v1::Severity;
@@ -25,7 +25,7 @@ pub(super) const OTHER_MEMBER: &str = "mbr_01h455vb4pex5vsknk084sn02r";
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// Knows a key that reads inboxes, one that emits and one that configures.
+/// Knows a key that reads inboxes, one that reads events, one that emits and one that configures.
 pub(super) struct OneKey;
 
 #[async_trait]
@@ -33,6 +33,8 @@ impl Authenticator for OneKey {
     async fn authenticate(&self, key: KeyHash) -> Result<Grant, Problem> {
         let scope = if key == hash_key("wbk_good") {
             KeyScope::Inbox
+        } else if key == hash_key("wbk_reads") {
+            KeyScope::DeliveriesRead
         } else if key == hash_key("wbk_emits") {
             KeyScope::Emit
         } else if key == hash_key("wbk_configures") {
@@ -357,6 +359,54 @@ impl InboxApi for InboxStandIn {
             }));
         }
         answers.push(Err(Status::unavailable("the stream has reached its age")));
+        Ok(Response::new(boxed(
+            futures::stream::iter(answers).chain(futures::stream::pending()),
+        )))
+    }
+}
+
+/// A team's events: one, and how far the stream is. A stream ends with an error.
+#[derive(Default)]
+pub(super) struct LogStandIn {
+    asked: Mutex<Vec<StreamEventsRequest>>,
+}
+
+impl LogStandIn {
+    /// What was asked for.
+    pub(super) fn asked(&self) -> Vec<StreamEventsRequest> {
+        self.asked.lock().clone()
+    }
+}
+
+#[async_trait]
+impl DispatcherApi for LogStandIn {
+    async fn stream_events(
+        &self,
+        request: Request<StreamEventsRequest>,
+    ) -> Answer<BoxStream<StreamEventsResponse>> {
+        assert_eq!(Principal::from_request(&request).ok(), Some(Principal::Service));
+        let request = request.into_inner();
+        if request.cursor == "old" {
+            let gone = Problem::OutOfRange {
+                reason: "CURSOR_EXPIRED",
+                message: "not kept any more".to_owned(),
+            };
+            return Err(gone.into());
+        }
+        self.asked.lock().push(request);
+        let at = |cursor: &str| StreamEventsResponse {
+            cursor: cursor.to_owned(),
+            event: None,
+        };
+        let event = StreamEventsResponse {
+            event: Some(AcceptedEvent {
+                data_json: r#"{"finding_id":"F-1"}"#.to_owned(),
+                ..AcceptedEvent::default()
+            }),
+            ..at("c2")
+        };
+        let away = Status::unavailable("another Dispatcher serves this team now");
+        let answers = [Ok(at("c1")), Ok(event), Ok(at("c3")), Err(away)];
         Ok(Response::new(boxed(
             futures::stream::iter(answers).chain(futures::stream::pending()),
         )))

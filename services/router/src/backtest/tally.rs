@@ -8,6 +8,7 @@ use prost_types::Duration as WireDuration;
 use watchbell_contracts::router::v1::{
     BacktestCounts, BacktestExample, BacktestResult, BacktestTarget, backtest_target,
 };
+use watchbell_model::catalog::notices::is_operational;
 use watchbell_model::convert::{FromWire as _, timestamp};
 use watchbell_model::decision::{Outcome, Route, Target};
 use watchbell_model::snapshot::TeamSnapshot;
@@ -92,10 +93,15 @@ impl Tally {
 
     /// Decides an event by both configurations. Quiet hours and silences are asked at the time at which it was accepted.
     pub(crate) fn add(&mut self, snapshots: [&TeamSnapshot; 2], stored: &StoredEvent) {
+        let decisions = snapshots.map(|snapshot| decide(snapshot, &stored.event));
+        let reaches_nobody = decisions.iter().all(|decision| decision.routes.is_empty());
+        // Until a filter names them, they are to reach nobody.
+        if reaches_nobody && is_operational(stored.event.event_type.as_str()) {
+            return;
+        }
         self.events += 1;
         let mut reached: [Vec<Place>; 2] = Default::default();
-        for (side, snapshot) in snapshots.into_iter().enumerate() {
-            let decision = decide(snapshot, &stored.event);
+        for (side, (snapshot, decision)) in snapshots.into_iter().zip(&decisions).enumerate() {
             self.failed[side] += i64::from(!decision.failed_expressions.is_empty());
             self.unreached[side] += i64::from(!decision.routes.iter().any(interrupts));
             for route in &decision.routes {

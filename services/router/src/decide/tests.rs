@@ -1,6 +1,7 @@
 //! What users were promised of routing, written down as they read it: a team, an event, and who hears.
 
 mod defaults;
+mod operational;
 mod overrides;
 mod people;
 mod rules;

@@ -221,6 +221,28 @@ async fn every_violation_is_answered_under_its_own_path_and_nothing_is_submitted
 }
 
 #[tokio::test]
+async fn nobody_emits_what_watchbell_alone_emits() {
+    let (world, committed) = World::committing().await;
+    let event = WireEvent {
+        r#type: "config.changed".to_owned(),
+        url: "ftp://example.com".to_owned(),
+        payload: json(r#"{"revision": 1, "count": 1}"#),
+        ..WireEvent::default()
+    };
+    for request in [
+        by_key(team_id(), emit(Some(event.clone()))),
+        internal_request(EmitRequest {
+            team_id: team_id().to_string(),
+            event: Some(event),
+        }),
+    ] {
+        let refused = refusal(world.router.emit(request)).await;
+        assert_eq!(fields(&refused), ["event.type", "event.url"]);
+    }
+    assert!(committed.lock().is_empty());
+}
+
+#[tokio::test]
 async fn data_is_submitted_byte_for_byte() {
     let (world, committed) = World::committing().await;
     let text = r#" {"finding_id": "f", "big": 123456789012345678901234567890, "exact": 1.10, "zero": -0,

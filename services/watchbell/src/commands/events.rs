@@ -7,6 +7,7 @@ use watchbell_contracts::dispatcher::v1::{
 use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::{Category, Severity};
 
+use super::event_stream::{self, StreamArgs};
 use crate::failure::{Outcome, present};
 use crate::input;
 use crate::session::Session;
@@ -17,6 +18,8 @@ use crate::text::{self, Table};
 pub(crate) enum Command {
     /// The newest events first
     List(ListArgs),
+    /// Events as they are accepted, each once: with --json for programs, which go on with --from
+    Stream(StreamArgs),
     /// One event, and who got it
     Show {
         /// The event's id
@@ -62,6 +65,7 @@ pub(crate) struct ListArgs {
 pub(super) async fn run(session: &Session, command: Command) -> Outcome {
     match command {
         Command::List(args) => list(session, &args).await,
+        Command::Stream(args) => event_stream::run(session, args).await,
         Command::Show { id } => show(session, id).await,
     }
 }

@@ -1,23 +1,19 @@
 //! `tail`: deliveries as they happen, a line for each change.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use clap::Args;
 use tokio_stream::StreamExt as _;
-use tonic::{Code, Request, Status, Streaming};
+use tonic::{Request, Status, Streaming};
 use watchbell_contracts::dispatcher::v1::{
     Delivery, DeliveryState, WatchDeliveriesRequest, WatchDeliveriesResponse,
 };
 use watchbell_model::ids::ChannelId;
 
+use super::reconnect::{is_away, opened_again};
 use crate::failure::Outcome;
 use crate::session::{Named, Session};
 use crate::text::{self, Style};
-
-/// Between two tries to open the stream again, at first and at most.
-const RETRY: Duration = Duration::from_millis(500);
-const MAX_RETRY: Duration = Duration::from_secs(10);
 
 /// Which deliveries.
 #[derive(Debug, Args)]
@@ -45,7 +41,7 @@ pub(super) async fn run(session: &Session, args: TailArgs) -> Outcome {
             // The server is away or starts anew, or another Dispatcher serves the team now.
             Some(Err(_)) | None => {
                 eprintln!("the connection is lost; connecting again");
-                changes = watch_again(session, &request).await?;
+                changes = opened_again(async || watch(session, &request).await).await?;
                 eprintln!("connected again");
                 WatchDeliveriesResponse {
                     delivery: None,
@@ -75,28 +71,6 @@ async fn watch(
     let mut dispatcher = session.dispatcher();
     let watched = dispatcher.watch_deliveries(Request::new(request.clone()));
     Ok(watched.await?.into_inner())
-}
-
-/// Whether the server is away: it says so, or the connection broke, which is told by these codes.
-fn is_away(status: &Status) -> bool {
-    matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown)
-}
-
-/// Opens the stream again; tries until it is interrupted.
-async fn watch_again(
-    session: &Session,
-    request: &WatchDeliveriesRequest,
-) -> Result<Streaming<WatchDeliveriesResponse>, Status> {
-    let mut wait = RETRY;
-    loop {
-        match watch(session, request).await {
-            Err(status) if is_away(&status) => {
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(MAX_RETRY);
-            }
-            opened => return opened,
-        }
-    }
 }
 
 /// Whether a channel was made since the names were read.

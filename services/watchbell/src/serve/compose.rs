@@ -284,6 +284,7 @@ impl Composition {
             feed: control.feed.clone(),
             meter: telemetry.metrics().meter("watchbell.dispatcher"),
             peers: Arc::new(Peers::new(&self.plan.shared)),
+            decide: watchbell_router::decide,
         };
         let outgoing = watchbell_dispatcher::Outgoing {
             brand: self.plan.shared.brand.clone(),
@@ -331,7 +332,7 @@ impl Composition {
     /// Config asks a Dispatcher how channels fare, and tells Owners by it; it also works without one.
     fn introduce(&self) {
         if let (Some(config), Some(dispatcher)) = (&self.config, self.any_dispatcher()) {
-            config.attach_dispatcher(dispatcher);
+            config.attach_dispatcher(dispatcher, watchbell_router::decide);
         }
     }
 
@@ -412,6 +413,7 @@ impl Composition {
                 (None, Some(remote)) => remote.alerts(),
                 (None, None) => return Err(no_dispatcher().into()),
             },
+            log: self.any_dispatcher().ok_or_else(no_dispatcher)?,
             auth,
             brand: shared.brand.clone(),
             web_origins: shared.server.web_origins.clone(),

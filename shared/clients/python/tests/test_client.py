@@ -69,6 +69,21 @@ class ClientTest(unittest.TestCase):
             if not (token := page["next_page_token"]):
                 return found
 
+    def test_events_are_streamed_each_once_and_the_stream_goes_on_over_a_restart(self) -> None:
+        ids = [self.bell.emit(FindingCreated(finding_id=str(number))) for number in range(3)]
+        stream = self.bell.stream_events(from_beginning=True, types=["finding.*"])
+        first = [next(stream) for _ in range(2)]
+        self.assertEqual([streamed.accepted["event"]["id"] for streamed in first], ids[:2])
+        rest = self.bell.stream_events(cursor=first[1].cursor, types=["finding.*"])
+        self.assertEqual(next(rest).accepted["event"]["id"], ids[2])
+        self.server.stop()
+        self.server = Server(self.directory, self.server.url.removeprefix("http://"))
+        later = self.bell.emit(FindingCreated(finding_id="later"))
+        self.assertEqual(next(rest).accepted["event"]["id"], later)
+        with self.assertRaises(WatchbellError) as refused:
+            next(self.bell.stream_events(cursor="no-cursor"))
+        self.assertEqual(refused.exception.code, "invalid_argument")
+
     def test_an_event_reaches_a_webhook_whose_signature_verifies(self) -> None:
         receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
         threading.Thread(target=receiver.serve_forever, daemon=True).start()

@@ -132,6 +132,28 @@ export interface AuditQueued {
   credits_remaining?: number;
 }
 
+/** A channel that was unhealthy is enabled again. */
+export interface ChannelRecovered {
+  /** The channel. */
+  channel_id: string;
+  /** Its name. */
+  channel?: string;
+}
+
+/** Nothing gets through to a channel any more: its retries have run out, and new deliveries are kept until it is enabled again. Owners are told by email and in the inbox, whatever the rules say. */
+export interface ChannelUnhealthy {
+  /** The channel. */
+  channel_id: string;
+  /** Its name. */
+  channel?: string;
+  /** The last error. */
+  reason?: string;
+  /** When it turned. */
+  since?: string;
+  /** The command that enables it again. */
+  to_enable_again?: string;
+}
+
 /** The compliance posture changes. */
 export interface ComplianceDriftDetected {
   /** The framework, such as `SOC 2`. */
@@ -168,6 +190,42 @@ export interface ComplianceReceiptIssued {
   document_url?: string;
   /** SHA-256 of the document, lower-case hex. */
   sha256?: string;
+}
+
+/** The team's configuration was changed: at once for the first change, then once a minute with all that were made since. Says what was changed and by whom, but not the values. */
+export interface ConfigChanged {
+  /** The newest revision that it tells of; `ListConfigChanges` has all of it. */
+  revision: number;
+  /** The oldest one. */
+  first_revision?: number;
+  /** How many changes were made. */
+  count: number;
+  /** What was changed, such as `updated channel siem (webhook)`, the newest first, 20 at most. */
+  changes?: string[];
+  /** Who changed it: names of keys and addresses of members. */
+  by?: string[];
+}
+
+/** Deliveries to a channel, or to people by email, were given up: at once for the first, then for each channel once an hour with how many there were since. Deliveries of Watchbell's own events and tests do not count. */
+export interface DeliveryFailed {
+  /** The channel; absent for mail to people. */
+  channel_id?: string;
+  /** Its name. */
+  channel?: string;
+  /** Its kind, such as `WEBHOOK`. */
+  kind: string;
+  /** How many were given up. */
+  count: number;
+  /** When the first of them was given up. */
+  first_failed_at?: string;
+  /** When the last one was. */
+  last_failed_at?: string;
+  /** The last error. */
+  error?: string;
+  /** The last one. */
+  delivery_id?: string;
+  /** The event of the last one. */
+  event_id?: string;
 }
 
 /** A risk exception is approved. */
@@ -224,6 +282,20 @@ export interface ExceptionRequested {
   reason?: string;
   /** Until when the risk would be accepted. */
   expires_at?: string;
+}
+
+/** Expressions of rules or channels could not be evaluated, which counts as no match. At most once a day for each. Owners are told by email and in the inbox, whatever the rules say. */
+export interface ExpressionFailed {
+  /** The rule or channel, if it is one. */
+  owner?: string;
+  /** Its id. */
+  owner_id?: string;
+  /** The last error. */
+  error?: string;
+  /** The expression. */
+  expression?: string;
+  /** The rules and channels with their errors, if there are several. */
+  owners?: string;
 }
 
 /** A new finding is detected. */
@@ -382,6 +454,20 @@ export interface ScanStarted {
   started_at?: string;
 }
 
+/** An API key expires within a week, or the older of a webhook's two signing secrets stops signing within a day. Owners are told by email and in the inbox, whatever the rules say. */
+export interface SecretExpiring {
+  /** The name of the key, if it is one. */
+  api_key?: string;
+  /** Its id. */
+  api_key_id?: string;
+  /** The name of the webhook, if it is a signing secret. */
+  channel?: string;
+  /** Its id. */
+  channel_id?: string;
+  /** When it ends. */
+  expires_at: string;
+}
+
 /** An SLA deadline is missed. */
 export interface SlaBreached {
   /** The finding whose deadline it is. */
@@ -453,11 +539,16 @@ export interface BuiltInTypes {
   "audit.delivered": AuditDelivered;
   "audit.failed": AuditFailed;
   "audit.queued": AuditQueued;
+  "channel.recovered": ChannelRecovered;
+  "channel.unhealthy": ChannelUnhealthy;
   "compliance.drift_detected": ComplianceDriftDetected;
   "compliance.receipt.issued": ComplianceReceiptIssued;
+  "config.changed": ConfigChanged;
+  "delivery.failed": DeliveryFailed;
   "exception.approved": ExceptionApproved;
   "exception.rejected": ExceptionRejected;
   "exception.requested": ExceptionRequested;
+  "expression.failed": ExpressionFailed;
   "finding.created": FindingCreated;
   "finding.excepted": FindingExcepted;
   "finding.resolved": FindingResolved;
@@ -465,6 +556,7 @@ export interface BuiltInTypes {
   "scan.completed": ScanCompleted;
   "scan.failed": ScanFailed;
   "scan.started": ScanStarted;
+  "secret.expiring": SecretExpiring;
   "sla.breached": SlaBreached;
   "sla.warning": SlaWarning;
   "user.login": UserLogin;

@@ -3,6 +3,7 @@
 import { type Event, Services } from "./contracts.js";
 import { Emitter, type EmitterOptions } from "./emitter.js";
 import { Emits } from "./events.js";
+import type { StreamedEvent, StreamOptions } from "./stream.js";
 import { Transport, type TransportOptions } from "./transport.js";
 
 export interface WatchbellOptions extends TransportOptions {
@@ -13,11 +14,13 @@ export interface WatchbellOptions extends TransportOptions {
 /** Calls a server. The services have every public RPC that does not stream. */
 export class Watchbell extends Emits<Promise<string>> {
   readonly services: Services;
+  private readonly transport: Transport;
   private readonly team: string;
 
   constructor(options: WatchbellOptions) {
     super();
-    this.services = new Services(new Transport(options));
+    this.transport = new Transport(options);
+    this.services = new Services(this.transport);
     this.team = options.team ?? "";
   }
 
@@ -25,6 +28,11 @@ export class Watchbell extends Emits<Promise<string>> {
   protected override async send(event: Event & { id: string }): Promise<string> {
     await this.services.router.emit({ team_id: this.team, event });
     return event.id;
+  }
+
+  /** Events as they are accepted, each once, until it is aborted. Throws `out_of_range` when events after the cursor are not kept any more. */
+  streamEvents(options: StreamOptions = {}): AsyncGenerator<StreamedEvent, void, undefined> {
+    return this.transport.events(this.team, options);
   }
 
   /** Sends events in batches in the background. */

@@ -1,6 +1,7 @@
 // Calls by JSON over HTTP, repeated where that is safe.
 
 import { WatchbellError, errorOfBody } from "./errors.js";
+import { events, type StreamedEvent, type StreamOptions } from "./stream.js";
 
 export interface TransportOptions {
   url: string;
@@ -27,6 +28,11 @@ export class Transport {
   /** Makes the call; what failed for a while is repeated when the server asks for it, or when a second call changes nothing. */
   call<Answer>(method: string, request: object, repeatable: boolean): Promise<Answer> {
     return retrying(() => this.once<Answer>(method, request), this.options.attempts ?? 5, repeatable);
+  }
+
+  /** The stream of a team's events. */
+  events(team: string, options: StreamOptions): AsyncGenerator<StreamedEvent, void, undefined> {
+    return events(this.base, this.options.key, team, options, (failures) => sleep(delay(failures, undefined)));
   }
 
   private async once<Answer>(method: string, request: object): Promise<Answer> {

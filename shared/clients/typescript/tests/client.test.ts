@@ -67,6 +67,24 @@ describe("a server", () => {
     rmSync(server.directory, { recursive: true });
   });
 
+  test("events are streamed each once, after a cursor and over a restart", async () => {
+    const ids = [];
+    for (const finding_id of ["1", "2", "3"]) ids.push(await bell.emit("finding.created", { finding_id }));
+    const next = async (stream: ReturnType<Watchbell["streamEvents"]>) => (await stream.next()).value!;
+    const stream = bell.streamEvents({ fromBeginning: true, types: ["finding.*"] });
+    const first = [await next(stream), await next(stream)];
+    assert.deepEqual(first.map(({ accepted }) => accepted.event!.id), ids.slice(0, 2));
+    await stream.return();
+    const rest = bell.streamEvents({ cursor: first[1]!.cursor, types: ["finding.*"] });
+    assert.equal((await next(rest)).accepted.event!.id, ids[2]);
+    await server.stop();
+    await server.start();
+    const later = await bell.emit("finding.created", { finding_id: "later" });
+    assert.equal((await next(rest)).accepted.event!.id, later);
+    await rest.return();
+    await assert.rejects(bell.streamEvents({ cursor: "no-cursor" }).next(), { code: "invalid_argument" });
+  });
+
   test("an event reaches a webhook whose signature verifies", async () => {
     const receiver = createServer();
     receiver.listen(0, "127.0.0.1");

@@ -39,8 +39,8 @@ macro_rules! row {
     };
 }
 
-/// DESIGN §4 and §6.
-const TABLE: [Row; 23] = [
+/// DESIGN §4, §6 and §13.
+const TABLE: [Row; 29] = [
     row!(
         "finding.created",
         SecurityAlert,
@@ -172,10 +172,16 @@ const TABLE: [Row; 23] = [
         Never,
         Some(Topic::Marketing)
     ),
+    row!("channel.unhealthy", SystemError, High, Never, None),
+    row!("channel.recovered", SystemNotification, Info, Never, None),
+    row!("delivery.failed", SystemError, Medium, Never, None),
+    row!("config.changed", SystemNotification, Info, Never, None),
+    row!("expression.failed", SystemError, Medium, Never, None),
+    row!("secret.expiring", SystemNotification, Medium, Never, None),
 ];
 
 /// DESIGN §10: the field that names the alert, and what the event does to it.
-const ALERTS: [(&str, &str, AlertAction); 11] = [
+const ALERTS: [(&str, &str, AlertAction); 13] = [
     ("finding.created", "data.finding_id", AlertAction::Trigger),
     ("finding.resolved", "data.finding_id", AlertAction::Resolve),
     ("finding.excepted", "data.finding_id", AlertAction::Resolve),
@@ -187,6 +193,8 @@ const ALERTS: [(&str, &str, AlertAction); 11] = [
     ("exception.requested", "data.exception_id", AlertAction::Trigger),
     ("exception.approved", "data.exception_id", AlertAction::Resolve),
     ("exception.rejected", "data.exception_id", AlertAction::Resolve),
+    ("channel.unhealthy", "data.channel_id", AlertAction::Trigger),
+    ("channel.recovered", "data.channel_id", AlertAction::Resolve),
 ];
 
 #[allow(

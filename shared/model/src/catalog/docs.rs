@@ -39,6 +39,18 @@ no alert; `Explain` says why.
 `dedup_key` of an event (1 to 128 visible ASCII characters) is the key instead of the field; an event whose type names no field triggers the
 alert then. Receipts and tests belong to none. A team's own type names its field with `alert {key, action}`.
 
+## Operational events
+
+Events about Watchbell's own work for a team: a channel that is unhealthy, deliveries that were given up, a configuration that was
+changed. Watchbell alone emits them; `Emit` refuses their types. They are stored, listed and streamed like all events, but
+are sent only where a rule, a webhook or a default channel's triggers *name* the type or its group (`delivery.failed`, `channel.*`);
+`*`, and a filter without types, do not choose them. Nothing that happens to one of them makes another: a delivery of
+`delivery.failed` that fails is not told of.
+
+Each is noted in the transaction of what it tells and kept there until it is committed as an event, so a crash loses none. Two counts are
+less exact: evaluations that failed are counted in the Router's memory for five seconds; and deliveries that were given up between the commit
+of a `delivery.failed` and the note of it are left out of the next count when the process dies there.
+
 ## What `data` may be
 
 `data` is one JSON object. What is accepted is delivered and read back byte for byte (`data_json` in the answers of
@@ -75,7 +87,7 @@ fn page() -> String {
             "| [`{name}`](#{anchor}) | {} | {} | {} | {} | {} |",
             first_sentence(&spec.description),
             spec.severity,
-            policy(spec.alert_policy),
+            by_policy(spec),
             topic(spec),
             alert(spec)
         );
@@ -97,15 +109,20 @@ fn page() -> String {
 fn section(page: &mut String, spec: &EventTypeSpec) {
     let _ = writeln!(
         page,
-        "\n### `{}`\n\n{} Titled “{}” unless the event brings a title.\n\n\
+        "\n### `{}`\n\n{}{}{}\n\n\
          | category | severity | alerts by default | topic | alert |\n| --- | --- | --- | --- | --- |\n\
          | `{}` | {} | {} | {} | {} |\n",
         spec.event_type,
         spec.description,
-        spec.title,
+        if spec.operational {
+            " Emitted by Watchbell alone."
+        } else {
+            ""
+        },
+        titled(spec),
         spec.category,
         spec.severity,
-        policy(spec.alert_policy),
+        by_policy(spec),
         topic(spec),
         alert(spec)
     );
@@ -115,6 +132,13 @@ fn section(page: &mut String, spec: &EventTypeSpec) {
     }
     let example = serde_json::to_string_pretty(&sorted(spec.example.value())).unwrap();
     let _ = writeln!(page, "\n```json\n{example}\n```");
+}
+
+fn titled(spec: &EventTypeSpec) -> String {
+    match spec.operational {
+        true => String::new(),
+        false => format!(" Titled “{}” unless the event brings a title.", spec.title),
+    }
 }
 
 /// What must be given first, the rest by name.
@@ -175,8 +199,9 @@ fn form(field: &Value) -> String {
     form
 }
 
-fn policy(policy: AlertPolicy) -> String {
-    match policy {
+fn by_policy(spec: &EventTypeSpec) -> String {
+    match spec.alert_policy {
+        AlertPolicy::Never if spec.operational => "no, only where it is named".to_owned(),
         AlertPolicy::Never => "no".to_owned(),
         AlertPolicy::Always => "yes".to_owned(),
         AlertPolicy::Severities(severities) => format!("at {severities}"),

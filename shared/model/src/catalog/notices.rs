@@ -1,5 +1,5 @@
 //! Types of what Watchbell itself tells people. Some have emails of their own, and some no link to unsubscribe. Nobody else
-//! may give events these names.
+//! may give events these names. The operational ones are in the catalog, too: rules can name them.
 
 /// Somebody has taken an alert on.
 pub const ALERT_ACKNOWLEDGED: &str = "alert.acknowledged";
@@ -7,14 +7,16 @@ pub const ALERT_ACKNOWLEDGED: &str = "alert.acknowledged";
 pub const ALERT_RESOLVED: &str = "alert.resolved";
 /// Somebody wants to hear nothing of an alert for a while.
 pub const ALERT_SNOOZED: &str = "alert.snoozed";
-/// An API key is about to expire.
-pub const API_KEY_ENDING: &str = "api_key.ending";
+/// A channel that was unhealthy is enabled again.
+pub const CHANNEL_RECOVERED: &str = "channel.recovered";
 /// Channels were removed.
 pub const CHANNEL_REMOVED: &str = "channel.removed";
-/// The older of two signing secrets is about to stop signing.
-pub const CHANNEL_SECRET_ENDING: &str = "channel.secret_ending";
 /// Nothing gets through to a channel.
 pub const CHANNEL_UNHEALTHY: &str = "channel.unhealthy";
+/// The team's configuration was changed.
+pub const CONFIG_CHANGED: &str = "config.changed";
+/// Deliveries to a channel, or to people by email, were given up.
+pub const DELIVERY_FAILED: &str = "delivery.failed";
 /// The weekly digest.
 pub const DIGEST_WEEKLY: &str = "digest.weekly";
 /// Expressions of filters fail.
@@ -25,18 +27,39 @@ pub const NOTIFICATIONS_SUMMARY: &str = "notifications.summary";
 pub const RECEIPT_KEPT: &str = "receipt.kept";
 /// A recipient is asked whether it wants the team's emails.
 pub const RECIPIENT_CONFIRMATION: &str = "recipient.confirmation";
+/// An API key is about to expire, or the older of two signing secrets to stop signing.
+pub const SECRET_EXPIRING: &str = "secret.expiring";
 
-pub(super) const ALL: [&str; 12] = [
+/// Types of events about Watchbell's own work for a team. They go where a filter names them and nowhere else, and nothing
+/// that happens to one of them makes another.
+const OPERATIONAL: [&str; 6] = [
+    CHANNEL_RECOVERED,
+    CHANNEL_UNHEALTHY,
+    CONFIG_CHANGED,
+    DELIVERY_FAILED,
+    EXPRESSION_FAILED,
+    SECRET_EXPIRING,
+];
+
+pub(super) const ALL: [&str; 14] = [
     ALERT_ACKNOWLEDGED,
     ALERT_RESOLVED,
     ALERT_SNOOZED,
-    API_KEY_ENDING,
+    CHANNEL_RECOVERED,
     CHANNEL_REMOVED,
-    CHANNEL_SECRET_ENDING,
     CHANNEL_UNHEALTHY,
+    CONFIG_CHANGED,
+    DELIVERY_FAILED,
     DIGEST_WEEKLY,
     EXPRESSION_FAILED,
     NOTIFICATIONS_SUMMARY,
     RECEIPT_KEPT,
     RECIPIENT_CONFIRMATION,
+    SECRET_EXPIRING,
 ];
+
+/// Whether events of that type are about Watchbell's own work.
+#[must_use]
+pub fn is_operational(event_type: &str) -> bool {
+    OPERATIONAL.contains(&event_type)
+}

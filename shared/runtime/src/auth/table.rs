@@ -187,6 +187,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("Recover", ACT),
             ("CancelDelivery", ACT),
             ("ListEvents", LOG),
+            ("StreamEvents", LOG),
             ("GetEvent", LOG),
             ("WatchDeliveries", LOG),
             ("GetChannelStats", Internal),
@@ -512,7 +513,7 @@ mod tests {
     fn a_session_that_only_reads_makes_no_call_that_changes_something() {
         let reader = session(&Scope::ALL, true);
         let verbs = [
-            "Backtest", "Check", "Explain", "Export", "Get", "List", "Preview", "Render", "Watch",
+            "Backtest", "Check", "Explain", "Export", "Get", "List", "Preview", "Render", "Stream", "Watch",
         ];
         let changes = |rpc: &Rpc| !verbs.iter().any(|verb| rpc.method.starts_with(verb));
         for rpc in BY_PATH.values().filter(|rpc| rpc.access != Public) {

@@ -28,7 +28,7 @@ const ITEMS: usize = 100;
 /// In an email that was rendered elsewhere, where the link to unsubscribe goes.
 pub(crate) const UNSUBSCRIBE_PLACEHOLDER: &str = "%UNSUBSCRIBE_URL%";
 
-const FAMILIES: [(&str, &str); 16] = [
+const FAMILIES: [(&str, &str); 15] = [
     ("finding", include_str!("templates/finding.txt")),
     ("scan", include_str!("templates/scan.txt")),
     ("sla", include_str!("templates/sla.txt")),
@@ -42,8 +42,7 @@ const FAMILIES: [(&str, &str); 16] = [
         include_str!("templates/channel_unhealthy.txt"),
     ),
     ("channel_removed", include_str!("templates/channel_removed.txt")),
-    ("secret_ending", include_str!("templates/secret_ending.txt")),
-    ("key_ending", include_str!("templates/key_ending.txt")),
+    ("secret_expiring", include_str!("templates/secret_expiring.txt")),
     (
         "expression_failed",
         include_str!("templates/expression_failed.txt"),
@@ -304,8 +303,7 @@ fn family(event_type: &str) -> &'static str {
         RECEIPT => "receipt",
         notices::CHANNEL_UNHEALTHY => "channel_unhealthy",
         notices::CHANNEL_REMOVED => "channel_removed",
-        notices::CHANNEL_SECRET_ENDING => "secret_ending",
-        notices::API_KEY_ENDING => "key_ending",
+        notices::SECRET_EXPIRING => "secret_expiring",
         notices::EXPRESSION_FAILED => "expression_failed",
         notices::RECIPIENT_CONFIRMATION => "confirmation",
         _ => match event_type.split('.').next().unwrap_or_default() {

@@ -81,10 +81,21 @@ families! {
     a_generic_event: "exception.requested",
     a_channel_notice: "channel.unhealthy",
     a_removed_channel: "channel.removed",
-    a_secret_that_ends: "channel.secret_ending",
-    a_key_that_ends: "api_key.ending",
+    a_secret_that_ends: "secret.expiring",
     an_expression_that_fails: "expression.failed",
     a_confirmation: "recipient.confirmation",
+}
+
+#[test]
+fn a_key_that_ends() {
+    insta::assert_snapshot!(shown(&rendered(&AcceptedEvent {
+        title: "The API key terraform expires on 28 Nov 2026, 12:00 UTC".to_owned(),
+        subject: "terraform".to_owned(),
+        data: r#"{"api_key":"terraform","api_key_id":"key_01h455vb4pex5vsknk084sn02q",
+            "expires_at":"2026-11-28T12:00:00+00:00"}"#
+            .to_owned(),
+        ..fixtures::event("secret.expiring")
+    })));
 }
 
 #[test]

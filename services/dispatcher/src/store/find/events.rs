@@ -54,7 +54,8 @@ struct Events<'a> {
 }
 
 /// What of an event has no narrow bound, in bytes.
-const BYTES: &str = "CAST(octet_length(data) + octet_length(routes) + octet_length(url) + octet_length(title)
+pub(in crate::store) const BYTES: &str =
+    "CAST(octet_length(data) + octet_length(routes) + octet_length(url) + octet_length(title)
     + octet_length(subject) AS BIGINT)";
 
 // === impl EventKeyAndSize ===

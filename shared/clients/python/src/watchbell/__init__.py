@@ -7,6 +7,7 @@
     bell.emit(FindingCreated(finding_id="fnd-1"), severity="CRITICAL", title="Public bucket")
 """
 
+from ._stream import StreamedEvent
 from .client import Watchbell
 from .emitter import Emitter
 from .errors import FieldViolation, WatchbellError
@@ -19,6 +20,7 @@ __all__ = [
     "EventType",
     "FieldViolation",
     "InvalidSignature",
+    "StreamedEvent",
     "Watchbell",
     "WatchbellError",
     "WebhookBody",

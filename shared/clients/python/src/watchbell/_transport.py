@@ -31,6 +31,16 @@ class Transport:
         """Makes the call; what failed for a while is repeated when the server asks for it, or when a second call changes nothing."""
         return retrying(lambda: self._once(method, request, repeatable), self._attempts, repeatable)
 
+    def open(self, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Begins to read an address, on a connection of its own."""
+        connection = self._connect()
+        try:
+            connection.request("GET", f"{self._path}{path}", headers=self._headers)
+            return connection, connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
+
     def close(self) -> None:
         """Closes the connections that no call uses."""
         while self._idle:

@@ -169,6 +169,36 @@ class AuditQueued(EventType):
 
 
 @dataclass(kw_only=True)
+class ChannelRecovered(EventType):
+    """`channel.recovered`: A channel that was unhealthy is enabled again."""
+
+    TYPE: ClassVar[str] = "channel.recovered"
+
+    channel_id: str
+    """The channel."""
+    channel: str | None = None
+    """Its name."""
+
+
+@dataclass(kw_only=True)
+class ChannelUnhealthy(EventType):
+    """`channel.unhealthy`: Nothing gets through to a channel any more: its retries have run out, and new deliveries are kept until it is enabled again. Owners are told by email and in the inbox, whatever the rules say."""
+
+    TYPE: ClassVar[str] = "channel.unhealthy"
+
+    channel_id: str
+    """The channel."""
+    channel: str | None = None
+    """Its name."""
+    reason: str | None = None
+    """The last error."""
+    since: str | None = None
+    """When it turned."""
+    to_enable_again: str | None = None
+    """The command that enables it again."""
+
+
+@dataclass(kw_only=True)
 class ComplianceDriftDetected(EventType):
     """`compliance.drift_detected`: The compliance posture changes."""
 
@@ -212,6 +242,50 @@ class ComplianceReceiptIssued(EventType):
     """The document."""
     sha256: str | None = None
     """SHA-256 of the document, lower-case hex."""
+
+
+@dataclass(kw_only=True)
+class ConfigChanged(EventType):
+    """`config.changed`: The team's configuration was changed: at once for the first change, then once a minute with all that were made since. Says what was changed and by whom, but not the values."""
+
+    TYPE: ClassVar[str] = "config.changed"
+
+    revision: int
+    """The newest revision that it tells of; `ListConfigChanges` has all of it."""
+    count: int
+    """How many changes were made."""
+    first_revision: int | None = None
+    """The oldest one."""
+    changes: list[str] | None = None
+    """What was changed, such as `updated channel siem (webhook)`, the newest first, 20 at most."""
+    by: list[str] | None = None
+    """Who changed it: names of keys and addresses of members."""
+
+
+@dataclass(kw_only=True)
+class DeliveryFailed(EventType):
+    """`delivery.failed`: Deliveries to a channel, or to people by email, were given up: at once for the first, then for each channel once an hour with how many there were since. Deliveries of Watchbell's own events and tests do not count."""
+
+    TYPE: ClassVar[str] = "delivery.failed"
+
+    kind: str
+    """Its kind, such as `WEBHOOK`."""
+    count: int
+    """How many were given up."""
+    channel_id: str | None = None
+    """The channel; absent for mail to people."""
+    channel: str | None = None
+    """Its name."""
+    first_failed_at: str | None = None
+    """When the first of them was given up."""
+    last_failed_at: str | None = None
+    """When the last one was."""
+    error: str | None = None
+    """The last error."""
+    delivery_id: str | None = None
+    """The last one."""
+    event_id: str | None = None
+    """The event of the last one."""
 
 
 @dataclass(kw_only=True)
@@ -280,6 +354,24 @@ class ExceptionRequested(EventType):
     """Why."""
     expires_at: str | None = None
     """Until when the risk would be accepted."""
+
+
+@dataclass(kw_only=True)
+class ExpressionFailed(EventType):
+    """`expression.failed`: Expressions of rules or channels could not be evaluated, which counts as no match. At most once a day for each. Owners are told by email and in the inbox, whatever the rules say."""
+
+    TYPE: ClassVar[str] = "expression.failed"
+
+    owner: str | None = None
+    """The rule or channel, if it is one."""
+    owner_id: str | None = None
+    """Its id."""
+    error: str | None = None
+    """The last error."""
+    expression: str | None = None
+    """The expression."""
+    owners: str | None = None
+    """The rules and channels with their errors, if there are several."""
 
 
 @dataclass(kw_only=True)
@@ -467,6 +559,24 @@ class ScanStarted(EventType):
 
 
 @dataclass(kw_only=True)
+class SecretExpiring(EventType):
+    """`secret.expiring`: An API key expires within a week, or the older of a webhook's two signing secrets stops signing within a day. Owners are told by email and in the inbox, whatever the rules say."""
+
+    TYPE: ClassVar[str] = "secret.expiring"
+
+    expires_at: str
+    """When it ends."""
+    api_key: str | None = None
+    """The name of the key, if it is one."""
+    api_key_id: str | None = None
+    """Its id."""
+    channel: str | None = None
+    """The name of the webhook, if it is a signing secret."""
+    channel_id: str | None = None
+    """Its id."""
+
+
+@dataclass(kw_only=True)
 class SlaBreached(EventType):
     """`sla.breached`: An SLA deadline is missed."""
 
@@ -552,11 +662,16 @@ BUILT_IN: dict[str, type[EventType]] = {
     "audit.delivered": AuditDelivered,
     "audit.failed": AuditFailed,
     "audit.queued": AuditQueued,
+    "channel.recovered": ChannelRecovered,
+    "channel.unhealthy": ChannelUnhealthy,
     "compliance.drift_detected": ComplianceDriftDetected,
     "compliance.receipt.issued": ComplianceReceiptIssued,
+    "config.changed": ConfigChanged,
+    "delivery.failed": DeliveryFailed,
     "exception.approved": ExceptionApproved,
     "exception.rejected": ExceptionRejected,
     "exception.requested": ExceptionRequested,
+    "expression.failed": ExpressionFailed,
     "finding.created": FindingCreated,
     "finding.excepted": FindingExcepted,
     "finding.resolved": FindingResolved,
@@ -564,6 +679,7 @@ BUILT_IN: dict[str, type[EventType]] = {
     "scan.completed": ScanCompleted,
     "scan.failed": ScanFailed,
     "scan.started": ScanStarted,
+    "secret.expiring": SecretExpiring,
     "sla.breached": SlaBreached,
     "sla.warning": SlaWarning,
     "user.login": UserLogin,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Self, Unpack
 
+from ._stream import StreamedEvent, events
 from ._transport import Transport
 from .contracts import Services
 from .emitter import Emitter, EmitterOptions
@@ -39,6 +41,21 @@ class Watchbell(Services):
     def emitter(self, **options: Unpack[EmitterOptions]) -> Emitter:
         """Sends events in batches in the background."""
         return Emitter(self.router, self._team, **options)
+
+    def stream_events(
+        self,
+        *,
+        cursor: str = "",
+        from_beginning: bool = False,
+        types: Iterable[str] = (),
+        min_severity: str = "",
+        include_tests: bool = False,
+    ) -> Iterator[StreamedEvent]:
+        """Events as they are accepted, each once, without end: after `cursor`, from the oldest that is kept, or from now on. Raises
+        `out_of_range` when events after the cursor are not kept any more."""
+        query = {"team_id": self._team, "types": ",".join(types), "min_severity": min_severity}
+        flags = {"from_beginning": from_beginning, "include_tests": include_tests}
+        return events(self._transport, query | {name: "true" for name, given in flags.items() if given}, cursor)
 
     def close(self) -> None:
         """Closes idle connections. The client may be used again."""

@@ -1,0 +1,122 @@
+//! A team's events as server-sent events: each once, in order, over reconnections too. A client that comes back says by `Last-Event-ID` what
+//! it has. Where the events of that are not kept any more the answer is 410, after which browsers do not try again.
+
+use std::convert::Infallible;
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::response::sse::Event;
+use futures::{Stream, StreamExt as _};
+use http::request::Parts;
+use prost::Message as _;
+use serde::Deserialize;
+use watchbell_contracts::api::BoxStream;
+use watchbell_contracts::dispatcher::v1::{StreamEventsRequest, StreamEventsResponse};
+use watchbell_contracts::json::{descriptor, write};
+use watchbell_model::Severity;
+use watchbell_model::convert::FromWire as _;
+use watchbell_model::violation::reason;
+use watchbell_runtime::auth::{Admitted, Session, internal_request, table};
+use watchbell_runtime::problem::Problem;
+
+use crate::Edge;
+use crate::stream::{RECONNECT, position, upstream};
+
+/// The RPC whose rule of access this stream shares.
+const STREAM_EVENTS: &str = "/watchbell.dispatcher.v1.DispatcherService/StreamEvents";
+const ACCEPTED_EVENT: &str = "watchbell.dispatcher.v1.AcceptedEvent";
+
+/// The events to stream, and the cursor to begin after.
+#[derive(Deserialize)]
+pub(crate) struct Which {
+    /// A key of one team, or a signed-in member, may leave it empty.
+    #[serde(default)]
+    team_id: String,
+    /// For clients that cannot send `Last-Event-ID`.
+    after: Option<String>,
+    /// Without a cursor: from the oldest event that is kept.
+    #[serde(default)]
+    from_beginning: bool,
+    /// Patterns with commas between; every type when empty.
+    #[serde(default)]
+    types: String,
+    /// This severity and worse, `HIGH`.
+    #[serde(default)]
+    min_severity: String,
+    #[serde(default)]
+    include_tests: bool,
+}
+
+/// `GET /events/stream`
+pub(crate) async fn events(State(edge): State<Edge>, Query(which): Query<Which>, request: Parts) -> Response {
+    let opened = open(&edge, which, &request).await;
+    edge.answer(opened, &request.headers)
+}
+
+async fn open(
+    edge: &Edge,
+    which: Which,
+    request: &Parts,
+) -> Result<(impl Stream<Item = Result<Event, Infallible>> + use<>, Session), Problem> {
+    let access = table::access(STREAM_EVENTS).unwrap_or(table::Access::Internal);
+    let Admitted { principal, session } = edge.auth.admit_stream(request, access).await?;
+    let team = principal.team(&which.team_id)?;
+    let cursor = position(which.after.as_deref(), &request.headers);
+    let request = StreamEventsRequest {
+        team_id: team.to_string(),
+        // A browser that comes back sends the same address again.
+        from_beginning: which.from_beginning && cursor.is_empty(),
+        cursor,
+        types: which
+            .types
+            .split(',')
+            .map(str::trim)
+            .filter(|pattern| !pattern.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        min_severity: severity(&which.min_severity)?,
+        include_tests: which.include_tests,
+    };
+    let responses = edge
+        .log
+        .stream_events(internal_request(request))
+        .await
+        .map_err(upstream)?
+        .into_inner();
+    Ok((shown(responses), session))
+}
+
+fn severity(word: &str) -> Result<i32, Problem> {
+    if word.is_empty() {
+        return Ok(0);
+    }
+    let severity = word.parse::<Severity>();
+    let severity = severity
+        .map_err(|error| Problem::invalid("min_severity", reason::UNKNOWN_VALUE, error.to_string()))?;
+    Ok(severity.to_wire())
+}
+
+/// Ends when the Dispatcher's stream does, for whatever reason; the client connects again and goes on where it was.
+fn shown(responses: BoxStream<StreamEventsResponse>) -> impl Stream<Item = Result<Event, Infallible>> {
+    let mut first = true;
+    responses
+        .take_while(|next| std::future::ready(next.is_ok()))
+        .filter_map(move |next| {
+            let first = std::mem::replace(&mut first, false);
+            std::future::ready(next.ok().and_then(|next| event(&next, first)))
+        })
+        .map(Ok)
+}
+
+/// An id without data is noted by the client and not shown (HTML, server-sent events).
+fn event(response: &StreamEventsResponse, first: bool) -> Option<Event> {
+    let mut event = Event::default().id(&response.cursor);
+    if first {
+        event = event.retry(RECONNECT);
+    }
+    let Some(accepted) = &response.event else {
+        return Some(event);
+    };
+    let data = write(&descriptor(ACCEPTED_EVENT).ok()?, &accepted.encode_to_vec()).ok()?;
+    Some(event.event("event").data(String::from_utf8(data).ok()?))
+}
