@@ -23,6 +23,7 @@ mod kills;
 mod logs;
 mod matrix;
 mod members;
+mod migrate_store;
 mod outage;
 mod owners;
 mod pressure;

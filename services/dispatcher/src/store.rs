@@ -46,7 +46,7 @@ pub(crate) use alerts::{AlertFilter, TellingDelivery};
 pub(crate) use clock_skew::LateRow;
 pub(crate) use find::{DeliveryFilter, EXAMINED, EventFilter, EventKeyAndSize};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
-pub(crate) use migrations::Migrator;
+pub use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, HealthSample};
 pub(crate) use queue::LoadedRow;
 pub(crate) use step::DbStep;
