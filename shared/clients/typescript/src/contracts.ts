@@ -1613,7 +1613,7 @@ export interface IntegrationStatus {
   channel_count?: number;
   /**
    * Whether the kind works: at least one enabled channel exists, or it needs none, as the inbox and, where the platform
-   * has a mail server, email.
+   * has a mail server, email. An email channel without any mail server does not.
    */
   configured?: boolean;
   /** The default channel of the kind, if any: `chn_…`. */
@@ -1632,6 +1632,8 @@ export interface IntegrationStatus {
   oldest_waiting_time?: string;
   /** How many of them are unhealthy. */
   unhealthy_count?: number;
+  /** What is set up and cannot work, a sentence each: email channels where there is no mail server. */
+  warnings?: string[];
 }
 
 /** Asks for a page of alerts. */
@@ -1766,7 +1768,10 @@ export interface ListDeliveriesRequest {
 export interface ListDeliveriesResponse {
   /** Newest first. */
   deliveries?: Delivery[];
-  /** Of the next page; empty on the last. */
+  /**
+   * Of the next page; empty on the last. A page examines a bounded number of rows: while there is a token, go on, even when
+   * the page is short or empty.
+   */
   next_page_token?: string;
 }
 
@@ -1840,7 +1845,10 @@ export interface ListEventsRequest {
 export interface ListEventsResponse {
   /** Newest first. */
   events?: AcceptedEvent[];
-  /** Of the next page; empty on the last. */
+  /**
+   * Of the next page; empty on the last. A page examines a bounded number of rows: while there is a token, go on, even when
+   * the page is short or empty.
+   */
   next_page_token?: string;
 }
 
@@ -3376,12 +3384,12 @@ export class DispatcherService {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/GetEvent", request, true);
   }
 
-  /** A page of deliveries, newest first. */
+  /** A page of deliveries, newest first. What is rare takes several pages: a page with a token may be short or empty. */
   listDeliveries(request: ListDeliveriesRequest): Promise<ListDeliveriesResponse> {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/ListDeliveries", request, true);
   }
 
-  /** A page of accepted events, newest first. */
+  /** A page of accepted events, newest first. What is rare takes several pages: a page with a token may be short or empty. */
   listEvents(request: ListEventsRequest): Promise<ListEventsResponse> {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/ListEvents", request, true);
   }

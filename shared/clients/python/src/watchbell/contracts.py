@@ -2030,7 +2030,7 @@ class IntegrationStatus(TypedDict, total=False):
 
     configured: bool
     """Whether the kind works: at least one enabled channel exists, or it needs none, as the inbox and, where the platform
-    has a mail server, email.
+    has a mail server, email. An email channel without any mail server does not.
     """
 
     default_channel_id: str
@@ -2056,6 +2056,9 @@ class IntegrationStatus(TypedDict, total=False):
 
     unhealthy_count: int
     """How many of them are unhealthy."""
+
+    warnings: list[str]
+    """What is set up and cannot work, a sentence each: email channels where there is no mail server."""
 
 
 class ListAlertsRequest(TypedDict, total=False):
@@ -2239,7 +2242,9 @@ class ListDeliveriesResponse(TypedDict, total=False):
     """Newest first."""
 
     next_page_token: str
-    """Of the next page; empty on the last."""
+    """Of the next page; empty on the last. A page examines a bounded number of rows: while there is a token, go on, even when
+    the page is short or empty.
+    """
 
 
 class ListDigestRunsRequest(TypedDict, total=False):
@@ -2338,7 +2343,9 @@ class ListEventsResponse(TypedDict, total=False):
     """Newest first."""
 
     next_page_token: str
-    """Of the next page; empty on the last."""
+    """Of the next page; empty on the last. A page examines a bounded number of rows: while there is a token, go on, even when
+    the page is short or empty.
+    """
 
 
 class ListMembersRequest(TypedDict, total=False):
@@ -4093,11 +4100,11 @@ class DispatcherService:
         return cast("GetEventResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/GetEvent", request, repeatable=True))
 
     def list_deliveries(self, request: ListDeliveriesRequest) -> ListDeliveriesResponse:
-        """A page of deliveries, newest first."""
+        """A page of deliveries, newest first. What is rare takes several pages: a page with a token may be short or empty."""
         return cast("ListDeliveriesResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/ListDeliveries", request, repeatable=True))
 
     def list_events(self, request: ListEventsRequest) -> ListEventsResponse:
-        """A page of accepted events, newest first."""
+        """A page of accepted events, newest first. What is rare takes several pages: a page with a token may be short or empty."""
         return cast("ListEventsResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/ListEvents", request, repeatable=True))
 
     def recover(self, request: RecoverRequest) -> RecoverResponse:
