@@ -12,6 +12,7 @@ mod crash;
 mod database;
 mod digest;
 mod disk;
+mod docs;
 mod failover;
 mod fencing;
 mod first_start;
