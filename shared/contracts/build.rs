@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use prost::Message as _;
 use prost_build::{Method, Service, ServiceGenerator};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
@@ -27,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = compiler.file_descriptor_set();
 
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    // Other than the messages in `descriptors`, the bytes have the options that are extensions.
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     fs::write(out.join("redacted.rs"), redacted_debug(&descriptors)?)?;
 
     prost_build::Config::new()

@@ -1,22 +1,37 @@
+import type { Locator } from "@playwright/test";
 import { accessible, expect, open, test } from "./journey";
+
+/** The text of the editor. */
+const written = (editor: Locator) =>
+  editor.evaluate((element) => Array.from(element.querySelectorAll(".cm-line"), (line) => line.textContent).join("\n"));
+
+/** Writes another text into the editor, as pasting does. */
+async function write(editor: Locator, text: string): Promise<void> {
+  await editor.press("ControlOrMeta+a");
+  await editor.evaluate((element, pasted) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", pasted);
+    element.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, text);
+}
 
 test("the document is changed, compared, applied, and refused when it is old or wrong", async ({ page, server, receiver }) => {
   const team = await server.team("Document");
   await server.webhook(team, "SIEM", receiver.url);
   await open(page, server, `t/${team}/config`);
   const text = page.getByRole("textbox", { name: "The team’s document" });
-  await expect(text).toHaveValue(/name: SIEM/);
-  const before = await text.inputValue();
-  await text.fill(`${before.replace("rules: []", "")}\nnonsense: 1\n`);
+  await expect(text).toContainText("name: SIEM");
+  const before = await written(text);
+  await write(text, `${before.replace("rules: []", "")}\nnonsense: 1\n`);
   await page.getByRole("button", { name: "Compare" }).click();
   await expect(page.getByText("The document was refused")).toBeVisible();
   await expect(page.getByRole("alert")).toContainText("nonsense");
   // On its line, which is the last but one.
   await page.getByRole("alert").getByRole("button", { name: /^Line \d+$/ }).first().click();
   await expect(text).toBeFocused();
-  expect(await text.evaluate((area: HTMLTextAreaElement) => area.value.slice(area.selectionStart, area.selectionEnd))).toBe("nonsense: 1");
+  expect(await text.evaluate((element) => (element.getRootNode() as unknown as Document).getSelection()?.toString())).toBe("nonsense: 1");
   const changed = before.replace("compliance_recipients: []", "compliance_recipients:\n- audit@acme.example").replace("name: SIEM", "name: SIEM\n  description: Everything");
-  await text.fill(changed);
+  await write(text, changed);
   // Somebody else changes something before it is compared: comparing says so, instead of showing it as a change of one's own.
   await server.member(team, "adam@acme.example");
   await page.getByRole("button", { name: "Compare" }).click();
@@ -39,8 +54,30 @@ test("the document is changed, compared, applied, and refused when it is old or 
   await page.getByRole("button", { name: "Apply…" }).click();
   await page.getByRole("button", { name: /^Apply \d/ }).click();
   await expect(page.getByText(/changes? applied/)).toBeVisible();
-  await expect(text).toHaveValue(/description: Everything/);
+  await expect(text).toContainText("description: Everything");
   await expect(page.getByText("There are no changes to compare.")).toBeVisible();
+});
+
+test("the editor completes keys, words and names, and a draft is judged by the events of the last seven days", async ({ page, server, receiver }) => {
+  const team = await server.team("Draft");
+  await server.webhook(team, "SIEM", receiver.url);
+  await server.emit(team, "Bucket 1");
+  await open(page, server, `t/${team}/config`);
+  const text = page.getByRole("textbox", { name: "The team’s document" });
+  await expect(text).toContainText("name: SIEM");
+  const before = await written(text);
+  await write(text, `${before.replace(/channels:[^]*?\nrules:/, "channels: []\nrules:").trimEnd()}\n`);
+  await text.press("ControlOrMeta+End");
+  await page.keyboard.type("sile");
+  await page.getByRole("option", { name: "silences" }).click();
+  await page.keyboard.type(" []");
+  await expect(text).toContainText("silences: []");
+  await page.getByRole("button", { name: "Compare" }).click();
+  await page.getByRole("button", { name: "Judge by the last seven days" }).click();
+  const judged = page.getByRole("region", { name: "The last seven days" });
+  await expect(judged).toContainText("1 of 1 event would reach others.");
+  await expect(judged).toContainText("SIEM");
+  await accessible(page);
 });
 
 test("a key is made, shown once, used, and deleted", async ({ page, server }) => {

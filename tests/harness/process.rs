@@ -55,6 +55,15 @@ impl Serve {
         }
     }
 
+    /// Everything in one process, on SQLite files in the data directory whatever else the database is.
+    pub(crate) fn on_files(database: &Database) -> Self {
+        let directory = database.directory().display().to_string();
+        Self {
+            flags: vec!["--data-dir".to_owned(), directory],
+            ..Self::all(database)
+        }
+    }
+
     /// Some services only.
     pub(crate) fn only(database: &Database, services: &[&'static str]) -> Self {
         Self {

@@ -28,6 +28,8 @@ mod plan_state;
 mod read;
 mod reader;
 pub mod references;
+#[cfg(test)]
+mod schema;
 mod shape;
 mod steps;
 mod text;
@@ -53,7 +55,7 @@ pub(crate) use read::desired;
 use shape::Shape;
 pub(crate) use steps::{ConfigPlan, Context, GuardCheck};
 
-use crate::warnings::Known;
+use crate::warnings::{Known, without_mail_server};
 
 /// The configuration that a document asks for. A section is absent when the document leaves it out. An entry with a
 /// violation may be among the others, so that what refers to it is not wrong as well.
@@ -74,7 +76,7 @@ pub(crate) struct Desired {
 }
 
 /// Warnings about a document, a sentence each.
-pub(crate) fn warnings(current: &Current, desired: &Desired) -> Vec<String> {
+pub(crate) fn warnings(current: &Current, desired: &Desired, platform_mail: bool) -> Vec<String> {
     let known = match &desired.event_types {
         Some(types) => Known::with(types.iter().map(|placed| placed.message.name.as_str())),
         None => Known::with(current.event_types.iter().map(|(row, _)| row.name.as_str())),
@@ -84,7 +86,10 @@ pub(crate) fn warnings(current: &Current, desired: &Desired) -> Vec<String> {
     let mentions = desired.mentions.iter().flatten();
     let silences = desired.silences.iter().flatten();
     channels
-        .flat_map(|channel| known.of_channel(&channel.message))
+        .flat_map(|channel| {
+            let mail = without_mail_server(&channel.message, platform_mail);
+            known.of_channel(&channel.message).into_iter().chain(mail)
+        })
         .chain(rules.flat_map(|rule| known.of_rule(&rule.message)))
         .chain(mentions.flat_map(|rule| known.of_mention_rule(&rule.message)))
         .chain(silences.flat_map(|silence| known.of_silence(&silence.message)))

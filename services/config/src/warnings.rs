@@ -1,5 +1,5 @@
 //! Warnings about configuration that is kept all the same: patterns that choose no event type of the team's catalog,
-//! more often a typing mistake than a type to come.
+//! more often a typing mistake than a type to come; and email channels without a mail server.
 
 use sea_orm::ConnectionTrait;
 use watchbell_contracts::config::v1::channel::Destination;
@@ -14,6 +14,17 @@ use crate::store::entities::event_type;
 
 /// The event types that a team can emit.
 pub(crate) struct Known(Vec<EventType>);
+
+/// Warns of an email channel that cannot send.
+pub(crate) fn without_mail_server(channel: &Channel, platform_mail: bool) -> Option<String> {
+    match &channel.destination {
+        Some(Destination::Email(email)) if email.smtp.is_none() && !platform_mail => Some(format!(
+            "The channel “{}” has no mail server: set one for the platform, or give the channel its own.",
+            channel.display_name
+        )),
+        _ => None,
+    }
+}
 
 // === impl Known ===
 

@@ -53,13 +53,14 @@ pub use error::{CorruptRow, Error, OpenError};
 #[cfg(feature = "fuzzing")]
 pub use senders::fuzzing;
 pub use settings::{MailSecurity, MailSettings, Settings};
+pub use store::Migrator;
 
 use crate::channel::cache::Channels;
 use crate::intake::committer::Committer;
 use crate::maintenance::heartbeat::Heartbeat;
 use crate::senders::{SenderDeps, Senders};
 use crate::state::{Core, Parts};
-use crate::store::{Db, Migrator};
+use crate::store::Db;
 
 /// A Dispatcher that has opened its database and waits to be started.
 pub struct Dispatcher {

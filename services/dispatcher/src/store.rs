@@ -50,7 +50,7 @@ pub(crate) use event_feed::FeedEntry;
 pub(crate) use failures::FailedLane;
 pub(crate) use find::{DeliveryFilter, EXAMINED, EventFilter, EventKeyAndSize};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
-pub(crate) use migrations::Migrator;
+pub use migrations::Migrator;
 pub(crate) use queries::{ChannelStats, HealthSample, LastAttempt, made_at};
 pub(crate) use queue::LoadedRow;
 pub(crate) use step::DbStep;

@@ -179,6 +179,7 @@ impl RouterApi for Router {
             document if document.is_empty() => (today.clone(), DraftTeamSnapshotResponse::default()),
             document => what_if.drafted(team, document).await?,
         };
+        let draft = what_if.with_rules(team, draft, request.draft_rules).await?;
         let backtest = Backtest {
             what_if,
             team,

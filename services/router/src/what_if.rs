@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_contracts::config::v1::{
-    DraftTeamSnapshotRequest, DraftTeamSnapshotResponse, GetPastTeamSnapshotRequest,
+    DraftTeamSnapshotRequest, DraftTeamSnapshotResponse, GetPastTeamSnapshotRequest, Rule,
 };
 use watchbell_contracts::router::v1::{CheckTeamConfigResponse, ExplainRequest, ExplainResponse};
 use watchbell_model::clock::SharedClock;
@@ -55,6 +55,23 @@ impl WhatIf {
             .into_inner();
         let snapshot = snapshots::read(team, answer.snapshot.take().unwrap_or_default()).await?;
         Ok((Arc::new(snapshot), answer))
+    }
+
+    /// A configuration as it would be with rules that are not saved.
+    pub(crate) async fn with_rules(
+        &self,
+        team: TeamId,
+        snapshot: Arc<TeamSnapshot>,
+        rules: Vec<Rule>,
+    ) -> Result<Arc<TeamSnapshot>, Problem> {
+        if rules.is_empty() {
+            return Ok(snapshot);
+        }
+        let now = self.clock.now();
+        // Nobody has compiled their expressions yet.
+        let compile = move || explain::with_draft_rules(&snapshot, &rules, now);
+        let drafted = self.tenant_pool.run(team, compile).await?;
+        drafted.map(Arc::new).map_err(Problem::Invalid)
     }
 
     /// The configuration that was in force when an event was accepted.

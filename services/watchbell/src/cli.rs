@@ -10,7 +10,7 @@ use watchbell_runtime::version;
 use crate::session::{Global, contexts};
 #[cfg(feature = "demo")]
 use crate::{bench, demo};
-use crate::{commands, listen, serve};
+use crate::{commands, listen, migrate_store, serve};
 
 #[cfg(feature = "demo")]
 const AFTER_HELP: &str = "Try `watchbell demo` first: it shows the whole product in half a minute, on this machine alone.\n\n\
@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Context(contexts::Command),
     /// Receive webhooks on this machine, and check their signatures
     Listen(listen::ListenArgs),
+    /// Move a stopped server's databases from SQLite to PostgreSQL
+    MigrateStore(migrate_store::MigrateStoreArgs),
     /// Print completions for a shell, to be sourced or installed
     Completions {
         /// The shell
@@ -190,6 +192,7 @@ mod tests {
             "context add staging --server https://alerts.example.com --team acme --key @key.txt",
             "context use staging",
             "--context staging status",
+            "migrate-store --from sqlite://data --to postgres://watchbell@db/watchbell --schema alerts",
             "listen --listen 127.0.0.1:9000 --secret @secret.txt --forward http://localhost:3000/hook --json",
         ] {
             if let Err(error) = parse(line) {

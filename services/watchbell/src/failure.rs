@@ -18,6 +18,13 @@ pub(crate) enum Failure {
     Usage(String),
     /// The server's answer.
     Refused(Box<Status>),
+    /// The server does not know a name that was given.
+    Mistyped {
+        /// Its answer.
+        status: Box<Status>,
+        /// A name that it knows, and that may be meant.
+        meant: Option<String>,
+    },
     /// There is no server.
     Unreachable {
         /// Its URL.
@@ -45,8 +52,12 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Refused(status) if status.code() == Code::InvalidArgument => 2,
-            Self::Refused(_) | Self::Unreachable { .. } | Self::Other(_) => 1,
+            Self::Refused(status) | Self::Mistyped { status, .. }
+                if status.code() == Code::InvalidArgument =>
+            {
+                2
+            }
+            Self::Refused(_) | Self::Mistyped { .. } | Self::Unreachable { .. } | Self::Other(_) => 1,
             Self::Said(code) => *code,
         }
     }
@@ -57,6 +68,10 @@ impl Failure {
         match self {
             Self::Usage(message) => format!("{error} {message}\n"),
             Self::Refused(status) => format!("{error} {}", refusal(status, style)),
+            Self::Mistyped { status, meant } => {
+                let hint = meant.as_ref().map(|meant| format!("  did you mean `{meant}`?\n"));
+                format!("{error} {}{}", refusal(status, style), hint.unwrap_or_default())
+            }
             Self::Unreachable { server, cause } => format!(
                 "{error} nothing answers at {server}: {cause}\n  \
                  start a server with `watchbell serve`, or name another one with --server or WATCHBELL_SERVER\n"

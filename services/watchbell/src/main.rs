@@ -13,6 +13,7 @@ mod input;
 mod listen;
 #[cfg(feature = "demo")]
 mod local;
+mod migrate_store;
 mod serve;
 mod session;
 mod text;
@@ -73,6 +74,7 @@ async fn run(cli: Cli) -> Outcome {
         }
         Command::Context(command) => session::contexts::run(command),
         Command::Listen(args) => listen::run(args).await,
+        Command::MigrateStore(args) => migrate_store::run(args).await,
         Command::Man { directory } => Ok(cli::manual(&directory)?),
         Command::Client(command) => {
             let session = session::Session::open(&cli.global).await?;

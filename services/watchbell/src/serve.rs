@@ -20,14 +20,14 @@ use watchbell_runtime::shutdown;
 use watchbell_runtime::telemetry::LogFilter;
 
 pub(crate) use compose::start;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{DEFAULT_SCHEMA, Plan, schema_of, sqlite_file};
 
 use crate::failure::{Failure, Outcome};
 use effective_settings::EffectiveSettings;
 use service_name::ServiceName;
 
 /// Where an all-in-one server keeps its databases and its keys unless told otherwise.
-const DEFAULT_DATA_DIR: &str = "watchbell-data";
+pub(crate) const DEFAULT_DATA_DIR: &str = "watchbell-data";
 
 /// What to serve.
 #[derive(Debug, Default, Args)]

@@ -14,6 +14,7 @@ pub mod budget;
 pub mod catalog;
 pub mod channel;
 pub mod clock;
+pub mod closest;
 pub mod confirmation;
 pub mod convert;
 pub mod data;

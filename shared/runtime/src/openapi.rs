@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;
-use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{
+    EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value as Reflected,
+};
 use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};
 use serde_json::{Map, Value, json};
 use watchbell_contracts::FILE_DESCRIPTOR_SET;
@@ -97,6 +99,11 @@ fn name_message(names: &mut BTreeMap<Vec<i32>, String>, path: &[i32], name: &str
     }
     names.insert(path.to_vec(), name.to_owned());
 }
+
+const REQUIRED: i32 = 2;
+const OUTPUT_ONLY: i32 = 3;
+const INPUT_ONLY: i32 = 4;
+const IDENTIFIER: i32 = 8;
 
 /// The document as it is written.
 struct Document {
@@ -229,7 +236,7 @@ impl Document {
     }
 
     fn message(&mut self, message: &MessageDescriptor) -> Value {
-        let mut properties = Map::new();
+        let (mut properties, mut required) = (Map::new(), Vec::new());
         for field in message.fields() {
             let mut schema = self.field(&field);
             let mut text = self.comments.of(field.full_name()).unwrap_or_default().to_owned();
@@ -243,9 +250,22 @@ impl Document {
                     .to_owned();
             }
             describe(&mut schema, Some(&text));
+            let behaviors = behaviors(&field);
+            for (behavior, keyword) in [(OUTPUT_ONLY, "readOnly"), (INPUT_ONLY, "writeOnly")] {
+                if behaviors.contains(&behavior) {
+                    schema[keyword] = true.into();
+                }
+            }
+            if behaviors.contains(&REQUIRED) {
+                required.push(field.name().to_owned());
+            }
             properties.insert(field.name().to_owned(), schema);
         }
         let mut schema = json!({"type": "object", "properties": properties});
+        // A resource with an etag may be given in part, to change what the mask names.
+        if !required.is_empty() && message.get_field_by_name("etag").is_none() {
+            schema["required"] = required.into();
+        }
         if !self.answered.contains(message.full_name()) {
             schema["additionalProperties"] = false.into();
         }
@@ -287,6 +307,17 @@ impl Document {
     }
 }
 
+/// What `google.api.field_behavior` says of a field, by its numbers.
+fn behaviors(field: &FieldDescriptor) -> Vec<i32> {
+    let extension = field
+        .parent_pool()
+        .get_extension_by_name("google.api.field_behavior");
+    let options = field.options();
+    let behaviors = options.get_extension(&extension.unwrap()).into_owned();
+    let numbers = behaviors.as_list().unwrap_or_default().iter();
+    numbers.filter_map(Reflected::as_enum_number).collect()
+}
+
 fn describe(schema: &mut Value, text: Option<&str>) {
     if let Some(text) = text.filter(|text| !text.is_empty()) {
         schema["description"] = text.into();
@@ -311,6 +342,34 @@ fn error() -> Value {
             "details": {"type": "array", "items": detail},
         },
     })
+}
+
+#[test]
+fn what_comments_say_of_fields_is_annotated() {
+    let comments = Comments::read();
+    let pool = rpc("/watchbell.router.v1.RouterService/Emit")
+        .unwrap()
+        .parent_pool()
+        .clone();
+    let messages = pool
+        .all_messages()
+        .filter(|message| message.full_name().starts_with("watchbell."));
+    for field in messages.flat_map(|message| message.fields().collect::<Vec<_>>()) {
+        let comment = comments.of(field.full_name()).unwrap_or_default();
+        let behaviors = behaviors(&field);
+        for (words, any_of) in [
+            ("Output only", [OUTPUT_ONLY, IDENTIFIER].as_slice()),
+            ("Input only", &[INPUT_ONLY]),
+        ] {
+            let annotated = any_of.iter().any(|behavior| behaviors.contains(behavior));
+            assert_eq!(
+                comment.contains(words),
+                annotated,
+                "{}: {words}",
+                field.full_name()
+            );
+        }
+    }
 }
 
 #[test]

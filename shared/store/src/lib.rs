@@ -7,6 +7,7 @@
 
 pub mod compatibility;
 mod connect;
+mod copy;
 mod durability;
 mod error;
 mod inline;
@@ -21,6 +22,7 @@ mod transaction;
 mod write_permit;
 
 pub use connect::{Store, connect};
+pub use copy::{CopiedTable, CopyError, StoreCopy, copy_to_postgres};
 pub use durability::Risk;
 pub use error::{StoreError, is_transient, is_unique_violation, is_unstorable_text};
 pub use inline::{InlineRow, InlineTransaction};

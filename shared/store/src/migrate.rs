@@ -37,8 +37,8 @@ impl Store {
             );
         }
         let migrator = Tolerant {
-            own: M::migrations,
             newer,
+            ..Tolerant::new(M::migrations)
         };
         migrator.up(&transaction, None).await?;
         transaction.commit().await?;
@@ -64,9 +64,21 @@ fn newer(known: &[String], applied: Vec<seaql_migrations::Model>) -> Result<Vec<
 }
 
 /// A release's own migrations, and placeholders for newer ones.
-struct Tolerant {
+pub(crate) struct Tolerant {
     own: fn() -> Vec<Box<dyn MigrationTrait>>,
     newer: Vec<String>,
+}
+
+// === impl Tolerant ===
+
+impl Tolerant {
+    /// Only its own.
+    pub(crate) fn new(own: fn() -> Vec<Box<dyn MigrationTrait>>) -> Self {
+        Self {
+            own,
+            newer: Vec::new(),
+        }
+    }
 }
 
 impl MigratorTraitSelf for Tolerant {

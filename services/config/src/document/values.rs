@@ -168,7 +168,7 @@ fn word(item: &Item<'_>, words: &EnumDescriptor) -> Option<i32> {
 }
 
 /// `SEVERITY_HIGH` of `Severity` is spelled `high`: the first value is `SEVERITY_UNSPECIFIED`.
-fn spelled(name: &str, words: &EnumDescriptor) -> String {
+pub(super) fn spelled(name: &str, words: &EnumDescriptor) -> String {
     let first = words.default_value();
     let prefix = first.name().trim_end_matches("UNSPECIFIED");
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase()

@@ -36,7 +36,7 @@ use crate::secrets::{self, Before, Rotation, Taken};
 use crate::service::Service;
 use crate::store::entities::{channel, rule};
 use crate::store::{Resource, channels, teams};
-use crate::warnings::Known;
+use crate::warnings::{Known, without_mail_server};
 
 /// Attempts of an update without an etag, when others change the channel meanwhile.
 const TRIES: usize = 3;
@@ -105,7 +105,8 @@ pub(super) async fn create(
     Unconfirmed::read(change.connection(), team)
         .await?
         .show(&mut channel);
-    let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
+    let mut warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
+    warnings.extend(without_mail_server(&channel, service.platform_mail()));
     service.finish(change, request.validate_only).await?;
     Ok(CreateChannelResponse {
         channel: Some(channel),
@@ -173,7 +174,8 @@ pub(super) async fn update(
             Unconfirmed::read(change.connection(), team)
                 .await?
                 .show(&mut shown);
-            let warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
+            let mut warnings = Known::read(change.connection(), team).await?.of_channel(&channel);
+            warnings.extend(without_mail_server(&channel, service.platform_mail()));
             service.finish(change, request.validate_only).await?;
             return Ok(UpdateChannelResponse {
                 channel: Some(shown),

@@ -15,6 +15,7 @@ use crate::expressions;
 use crate::service::Service;
 use crate::store::entities::channel;
 use crate::store::{Resource, teams};
+use crate::warnings::without_mail_server;
 
 pub(super) async fn get(
     service: &Service,
@@ -38,9 +39,10 @@ pub(super) async fn get(
                 ChannelKind::Email => service.platform_mail(),
                 ChannelKind::Slack | ChannelKind::Teams | ChannelKind::Webhook => false,
             };
-            status(*kind, built_in, &rows, stats.as_deref().unwrap_or_default())
+            let stats = stats.as_deref().unwrap_or_default();
+            status(*kind, built_in, &rows, stats, service.platform_mail())
         })
-        .collect();
+        .collect::<Result<_>>()?;
     Ok(GetIntegrationStatusResponse {
         integrations,
         dispatcher_away: stats.is_none(),
@@ -54,12 +56,21 @@ fn status(
     built_in: bool,
     channels: &[channel::Model],
     stats: &[ChannelStats],
-) -> IntegrationStatus {
+    platform_mail: bool,
+) -> Result<IntegrationStatus> {
     let of_kind: Vec<_> = channels.iter().filter(|row| row.kind == kind.as_str()).collect();
     let enabled: Vec<_> = of_kind.iter().filter(|row| !row.paused).collect();
     let unhealthy: Vec<_> = enabled.iter().filter(|row| row.unhealthy).collect();
     let count = |rows: usize| i32::try_from(rows).unwrap_or(i32::MAX);
-    let configured = built_in || !enabled.is_empty();
+    let messages = enabled.iter().map(|row| row.to_message(row.create_time));
+    let warnings = messages
+        .filter_map(|message| {
+            message
+                .map(|channel| without_mail_server(&channel, platform_mail))
+                .transpose()
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let configured = built_in || enabled.len() > warnings.len();
     let health = match (configured, unhealthy.is_empty()) {
         (false, _) => ChannelHealth::Unspecified,
         (true, true) => ChannelHealth::Healthy,
@@ -77,7 +88,7 @@ fn status(
     let instants =
         |of: fn(&ChannelStats) -> Option<Timestamp>| stats.iter().filter_map(move |stats| of(stats));
     let (last_error_time, last_error) = newest_failure(&stats, &unhealthy).unzip();
-    IntegrationStatus {
+    Ok(IntegrationStatus {
         kind: kind.to_wire(),
         configured,
         default_channel_id: of_kind
@@ -92,7 +103,8 @@ fn status(
         last_error: last_error.unwrap_or_default(),
         oldest_waiting_time: instants(|stats| stats.oldest_waiting_time).min_by_key(order),
         last_error_time: last_error_time.flatten(),
-    }
+        warnings,
+    })
 }
 
 /// By the Dispatcher's own log; without it, by what it has reported of channels that are unhealthy.

@@ -61,7 +61,7 @@ pub(super) async fn apply(
         their_own(&caller, &plan)?;
         let mut answer = ApplyTeamConfigResponse {
             changes: plan.changes,
-            warnings: document::warnings(&current, &desired),
+            warnings: document::warnings(&current, &desired, service.platform_mail()),
             revision: current.revision,
         };
         still_meant(request.expected_revision, accepted.as_deref(), &answer)?;
@@ -203,7 +203,7 @@ pub(super) async fn draft(
         return Ok(DraftTeamSnapshotResponse {
             snapshot: Some(snapshot),
             changes: plan.changes,
-            warnings: document::warnings(&current, &desired),
+            warnings: document::warnings(&current, &desired, service.platform_mail()),
         });
     }
     Err(Problem::unavailable("the team's configuration keeps changing").into())

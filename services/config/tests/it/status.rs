@@ -6,10 +6,12 @@ use chrono::TimeDelta;
 use tonic::Code;
 use watchbell_config::Migrator;
 use watchbell_contracts::api::{RoutingApi, SnapshotApi, TeamApi};
+use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::expression_failure::Owner;
 use watchbell_contracts::config::v1::{
-    ChannelHealth, EventFilter, ExpressionFailure, GetIntegrationStatusRequest, GetIntegrationStatusResponse,
-    IntegrationStatus, ReportExpressionFailuresRequest, Rule, UpdateRuleRequest,
+    Channel, ChannelHealth, EmailDestination, EventFilter, ExpressionFailure, GetIntegrationStatusRequest,
+    GetIntegrationStatusResponse, IntegrationStatus, ReportExpressionFailuresRequest, Rule,
+    UpdateRuleRequest,
 };
 use watchbell_contracts::dispatcher::v1::ChannelStats;
 use watchbell_contracts::event::v1::ChannelKind;
@@ -86,6 +88,32 @@ store_tests! {
         let email = of(&answer, ChannelKind::Email);
         assert_eq!((email.configured, email.health(), email.channel_count), (true, ChannelHealth::Healthy, 0));
         assert!(!of(&answer, ChannelKind::Slack).configured);
+    }
+
+    async fn an_email_channel_without_any_mail_server_is_warned_of(store: Store) {
+        let without = Config::on(&store);
+        let team = without.team().await;
+        let channel = Channel {
+            display_name: "ops".to_owned(),
+            destination: Some(Destination::Email(EmailDestination {
+                recipients: vec!["ops@acme.example".to_owned()],
+                ..EmailDestination::default()
+            })),
+            ..Channel::default()
+        };
+        let created = without.create(team, channel).await.unwrap();
+        let says = "The channel “ops” has no mail server: set one for the platform, or give the channel its own.";
+        assert_eq!(created.warnings, [says]);
+        let answer = status(&without, team).await;
+        let email = of(&answer, ChannelKind::Email);
+        assert_eq!((email.configured, email.health(), email.channel_count), (false, ChannelHealth::Unspecified, 1));
+        assert_eq!(email.warnings, [says]);
+        let with = Config::with(&store, without.key.clone(), vec![], EgressPolicy::default(), |settings| {
+            settings.platform_mail = true;
+        });
+        let answer = status(&with, team).await;
+        let email = of(&answer, ChannelKind::Email);
+        assert!(email.configured && email.warnings.is_empty());
     }
 
     async fn the_status_tells_what_the_dispatcher_saw_of_each_kind(store: Store) {

@@ -1,1 +1,1 @@
-import{i as e,o as t}from"./with-selector.js";var n=t(e(),1),r=n.createContext(null);function i(e){return n.useContext(r)}export{r as n,i as t};
+import{i as e,n as t}from"./jsx-runtime.js";var n=e(t(),1),r=n.createContext(null);function i(e){return n.useContext(r)}export{r as n,i as t};

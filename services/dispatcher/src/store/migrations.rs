@@ -6,7 +6,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 /// All migrations of the Dispatcher.
 #[derive(Debug)]
-pub(crate) struct Migrator;
+pub struct Migrator;
 
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {

@@ -52,11 +52,16 @@ pub(super) async fn run(session: &Session, args: EmitArgs) -> Outcome {
 }
 
 async fn one(session: &Session, options: EventOptions) -> Outcome {
+    let event = options.event(session)?;
+    let kind = event.r#type.clone();
     let request = EmitRequest {
         team_id: session.team(),
-        event: Some(options.event(session)?),
+        event: Some(event),
     };
-    let answer = session.router().emit(session.ask(request)).await?.into_inner();
+    let answer = match session.router().emit(session.ask(request)).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return Err(session.refused_event(status, &kind).await),
+    };
     let names = session.channel_names().await;
     session.out.show("watchbell.router.v1.EmitResponse", &answer, || {
         accepted(&answer, &names, session.out.style)

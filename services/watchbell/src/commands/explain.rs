@@ -59,7 +59,13 @@ pub(super) async fn run(session: &Session, args: ExplainArgs) -> Outcome {
         at,
         ..ExplainRequest::default()
     };
-    let answer = session.router().explain(session.ask(request)).await?.into_inner();
+    let answer = match session.router().explain(session.ask(request)).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => {
+            let kind = event.map(|event| event.r#type).unwrap_or_default();
+            return Err(session.refused_event(status, &kind).await);
+        }
+    };
     let names = session.channel_names().await;
     session
         .out

@@ -69,6 +69,9 @@ fn render(
         ]);
     }
     let mut shown = table.render(style, width, "nothing is set up");
+    for warning in answer.integrations.iter().flat_map(|status| &status.warnings) {
+        shown = format!("{}\n\n{}", shown.trim_end(), style.warn(warning));
+    }
     if !answer.expression_failures.is_empty() {
         shown = shown.trim_end().to_owned();
         shown.push_str("\n\n");
@@ -96,7 +99,7 @@ fn render(
             &style.warn("The Dispatcher did not answer: what was delivered and what waits is not shown."),
         );
     }
-    shown
+    format!("{}\n", shown.trim_end())
 }
 
 /// Bound of the expressions that are shown in full, in characters.
@@ -162,13 +165,20 @@ mod tests {
             last_error: "404 no_service".to_owned(),
             oldest_waiting_time: at(999_820),
             last_error_time: at(999_940),
+            ..IntegrationStatus::default()
+        };
+        let email = IntegrationStatus {
+            kind: ChannelKind::Email.into(),
+            channel_count: 1,
+            warnings: vec!["The channel “ops” has no mail server.".to_owned()],
+            ..IntegrationStatus::default()
         };
         let teams = IntegrationStatus {
             kind: ChannelKind::Teams.into(),
             ..IntegrationStatus::default()
         };
         let mut answer = GetIntegrationStatusResponse {
-            integrations: vec![slack, teams],
+            integrations: vec![slack, teams, email],
             ..GetIntegrationStatusResponse::default()
         };
         let text = shown(&answer);
@@ -185,6 +195,10 @@ mod tests {
             assert!(lines[1].contains(part), "{part} in {text}");
         }
         assert!(lines[2].contains("not set up"), "{text}");
+        assert!(
+            text.ends_with("\n\nThe channel “ops” has no mail server.\n"),
+            "{text}"
+        );
         assert!(!text.contains("did not answer"));
         answer.dispatcher_away = true;
         assert!(shown(&answer).contains("The Dispatcher did not answer"));

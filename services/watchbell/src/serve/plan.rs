@@ -30,6 +30,9 @@ struct DatabaseSection {
     schema: Option<String>,
 }
 
+/// What the schemas of an installation begin with unless told otherwise.
+pub(crate) const DEFAULT_SCHEMA: &str = "watchbell";
+
 /// The services that have a database, by the name of their section.
 const OWNERS: [&str; 3] = ["config", "dispatcher", "digest"];
 
@@ -138,15 +141,25 @@ fn loader(args: &ServeArgs) -> Loader {
 }
 
 fn propose(mut loader: Loader, args: &ServeArgs, database: &DatabaseSection) -> Loader {
-    let schema = database.schema.as_deref().unwrap_or("watchbell");
+    let schema = database.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
     for owner in OWNERS {
         let url = database
             .url
             .clone()
-            .unwrap_or_else(|| format!("sqlite:{}", args.data_dir.join(format!("{owner}.db")).display()));
+            .unwrap_or_else(|| format!("sqlite:{}", sqlite_file(&args.data_dir, owner).display()));
         loader = loader
             .propose(&format!("{owner}.database.url"), url)
-            .propose(&format!("{owner}.database.schema"), format!("{schema}_{owner}"));
+            .propose(&format!("{owner}.database.schema"), schema_of(schema, owner));
     }
     loader
+}
+
+/// Where a service keeps its rows without PostgreSQL.
+pub(crate) fn sqlite_file(data_dir: &Path, service: &str) -> PathBuf {
+    data_dir.join(format!("{service}.db"))
+}
+
+/// Where a service keeps its rows in PostgreSQL.
+pub(crate) fn schema_of(beginning: &str, service: &str) -> String {
+    format!("{beginning}_{service}")
 }

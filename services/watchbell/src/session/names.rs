@@ -2,11 +2,16 @@
 
 use std::collections::HashMap;
 
+use tonic::{Code, Status};
+use watchbell_contracts::config::v1::{GetSelfRequest, GetTeamRequest};
 use watchbell_model::ChannelKind;
+use watchbell_model::catalog::Catalog;
+use watchbell_model::closest::closest;
 use watchbell_model::ids::{ChannelId, MemberId, RuleId, TeamId};
+use watchbell_runtime::problem;
 
 use super::{Session, rpc};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, present};
 use crate::{input, text};
 
 /// What people call by a name.
@@ -33,7 +38,10 @@ struct Item {
 impl Session {
     /// The id of one that is given by id or name.
     pub(crate) async fn id_of(&self, named: Named, given: &str) -> Outcome<String> {
-        Ok(self.ids_of(named, std::iter::once(given)).await?.concat())
+        match named {
+            Named::Team => self.team_of(given).await,
+            _ => Ok(self.ids_of(named, std::iter::once(given)).await?.concat()),
+        }
     }
 
     /// The ids of several; they are listed once at the most.
@@ -69,6 +77,56 @@ impl Session {
             .collect()
     }
 
+    /// The id of a team that is given by id or name. A credential of one team knows no other, and need not list them.
+    async fn team_of(&self, given: &str) -> Outcome<String> {
+        if Named::Team.is_id(given) {
+            return Ok(given.to_owned());
+        }
+        let own = self.teams().get_self(self.ask(GetSelfRequest {})).await?;
+        let own = own.into_inner().team_id;
+        if own.is_empty() {
+            return Ok(self.ids_of(Named::Team, std::iter::once(given)).await?.concat());
+        }
+        let request = GetTeamRequest { team_id: own.clone() };
+        let name = match self.teams().get_team(self.ask(request)).await {
+            Ok(answer) => present(answer.into_inner().team)?.display_name,
+            Err(refused) if refused.code() == Code::PermissionDenied => {
+                return Err(Failure::usage(format!(
+                    "this key belongs to the team {own}, and may not read what that is called: leave the team out, or give its id"
+                )));
+            }
+            Err(refused) => return Err(refused.into()),
+        };
+        match same_name(&name, given) {
+            true => Ok(own),
+            false => Err(Failure::usage(format!(
+                "this key belongs to the team `{name}` ({own}), not to `{given}`"
+            ))),
+        }
+    }
+
+    /// A refusal of an event; when its type is not known, with the one that may be meant.
+    pub(crate) async fn refused_event(&self, status: Status, kind: &str) -> Failure {
+        let unknown = problem::from_status(&status)
+            .violations
+            .iter()
+            .any(|violation| violation.field == "event.type");
+        if !unknown {
+            return status.into();
+        }
+        // A key that only emits may not read the team's own types.
+        let own = self
+            .items("CatalogService", "ListEventTypes", "EventType", "name")
+            .await;
+        let own = own.unwrap_or_default();
+        let built_in = Catalog::built_in().iter().map(|spec| spec.event_type.as_str());
+        let known = own.iter().map(|item| item.name.as_str()).chain(built_in);
+        Failure::Mistyped {
+            status: Box::new(status),
+            meant: closest(kind, known).map(str::to_owned),
+        }
+    }
+
     async fn listed(&self, named: Named) -> Outcome<Vec<Item>> {
         let (service, list, message, name) = match named {
             Named::Team => ("TeamService", "ListTeams", "Team", "display_name"),
@@ -76,6 +134,10 @@ impl Session {
             Named::Rule => ("RoutingService", "ListRules", "Rule", "display_name"),
             Named::Channel => ("ChannelService", "ListChannels", "Channel", "display_name"),
         };
+        self.items(service, list, message, name).await
+    }
+
+    async fn items(&self, service: &str, list: &str, message: &str, name: &str) -> Outcome<Vec<Item>> {
         let method = rpc::method(&format!("watchbell.config.v1.{service}"), list)?;
         let answer = self.all(&method, self.request(&method), usize::MAX).await?;
         let kind = |item: &prost_reflect::DynamicMessage| {
@@ -126,10 +188,15 @@ fn pick(named: Named, given: &str, items: &[Item]) -> Outcome<String> {
     let noun = named.noun();
     match exact_or_all(found, |item| item.name == name).as_slice() {
         [item] => Ok(item.id.clone()),
-        [] if named == Named::Channel => Err(Failure::usage(format!(
-            "there is no channel `{given}`; `watchbell channels list` shows them"
-        ))),
-        [] => Err(Failure::usage(format!("there is no {noun} `{given}`"))),
+        [] => {
+            let meant = closest(name, items.iter().map(|item| item.name.as_str()));
+            let hint = match (meant, named) {
+                (Some(meant), _) => format!("; did you mean `{meant}`?"),
+                (None, Named::Channel) => "; `watchbell channels list` shows them".to_owned(),
+                (None, _) => String::new(),
+            };
+            Err(Failure::usage(format!("there is no {noun} `{given}`{hint}")))
+        }
         several if named == Named::Channel => {
             let kinds: Vec<_> = several
                 .iter()
@@ -194,7 +261,15 @@ mod tests {
             message.contains("slack:incidents or teams:incidents"),
             "{message}"
         );
-        assert!(found("#nowhere").is_err());
+        let missing = |given| match found(given) {
+            Err(Failure::Usage(message)) => message,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            missing("#incidnets"),
+            "there is no channel `#incidnets`; did you mean `#incidents`?"
+        );
+        assert!(missing("#nowhere").ends_with("`watchbell channels list` shows them"));
     }
 
     #[test]

@@ -1815,7 +1815,7 @@ export interface IntegrationStatus {
   channel_count?: number;
   /**
    * Whether the kind works: at least one enabled channel exists, or it needs none, as the inbox and, where the platform
-   * has a mail server, email.
+   * has a mail server, email. An email channel without any mail server does not.
    */
   configured?: boolean;
   /** The default channel of the kind, if any: `chn_…`. */
@@ -1834,6 +1834,8 @@ export interface IntegrationStatus {
   oldest_waiting_time?: string;
   /** How many of them are unhealthy. */
   unhealthy_count?: number;
+  /** What is set up and cannot work, a sentence each: email channels where there is no mail server. */
+  warnings?: string[];
 }
 
 /** Asks for a page of alerts. */

@@ -2,6 +2,7 @@
 // A file a page, or a part: with a page come the words that it says. `import * as en` loads no more than is named.
 
 export * from "./en/alerts";
+export * from "./en/backtest";
 export * from "./en/band";
 export * from "./en/catalog";
 export * from "./en/channel";

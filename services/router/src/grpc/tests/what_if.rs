@@ -204,6 +204,46 @@ async fn a_draft_is_laid_over_the_team_and_examples_say_what_differs() {
 }
 
 #[tokio::test]
+async fn rules_that_are_not_saved_are_laid_over_the_draft() {
+    let world = with_events(&["a", "b"]).await;
+    let mut draft = wire_team(team_id(), 8);
+    draft.team.as_mut().unwrap().plan = watchbell_contracts::config::v1::Plan::Team.into();
+    let channel_id = "chn_01h455vb4pex5vsknk084sn02q";
+    draft.channels.push(watchbell_contracts::config::v1::Channel {
+        id: channel_id.to_owned(),
+        team_id: team_id().to_string(),
+        display_name: "#security".to_owned(),
+        kind: watchbell_contracts::event::v1::ChannelKind::Slack.into(),
+        destination: Some(watchbell_contracts::config::v1::channel::Destination::Slack(
+            watchbell_contracts::config::v1::SlackDestination::default(),
+        )),
+        ..Default::default()
+    });
+    *world.config.draft.lock() = Some(DraftTeamSnapshotResponse {
+        snapshot: Some(draft),
+        ..DraftTeamSnapshotResponse::default()
+    });
+    let with_rule = |channel_id: &str| BacktestRequest {
+        draft_rules: vec![Rule {
+            display_name: "Findings".to_owned(),
+            action: Some(Action::Send(watchbell_contracts::config::v1::SendAction {
+                channel_ids: vec![channel_id.to_owned()],
+            })),
+            ..Rule::default()
+        }],
+        ..backtest("channels: [#security]")
+    };
+    let (_, without) = result(&world, backtest("channels: [#security]")).await;
+    assert_eq!(without.changed_count, 0);
+    let (_, with) = result(&world, with_rule(channel_id)).await;
+    assert_eq!((with.changed_count, with.unreached_after), (2, 0));
+    assert_eq!(with.examples[0].gains, ["#security"]);
+    let wrong = with_rule("chn_01h455vb4pex5vsknk084sn02r");
+    let refused = refusal(world.router.backtest(reading(wrong))).await;
+    assert_eq!(fields(&refused), ["draft_rules[0].send.channel_ids[0]"]);
+}
+
+#[tokio::test]
 async fn a_team_has_one_backtest_at_a_time_and_leaving_ends_it() {
     let world = with_events(&["a"]).await;
     let running = world

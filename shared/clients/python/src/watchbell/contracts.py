@@ -2292,7 +2292,7 @@ class IntegrationStatus(TypedDict, total=False):
 
     configured: bool
     """Whether the kind works: at least one enabled channel exists, or it needs none, as the inbox and, where the platform
-    has a mail server, email.
+    has a mail server, email. An email channel without any mail server does not.
     """
 
     default_channel_id: str
@@ -2318,6 +2318,9 @@ class IntegrationStatus(TypedDict, total=False):
 
     unhealthy_count: int
     """How many of them are unhealthy."""
+
+    warnings: list[str]
+    """What is set up and cannot work, a sentence each: email channels where there is no mail server."""
 
 
 class ListAlertsRequest(TypedDict, total=False):

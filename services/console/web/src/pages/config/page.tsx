@@ -3,21 +3,29 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useBlocker, useParams } from "@tanstack/react-router";
 import { Download } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
+import { type ReactNode, Suspense, lazy, useRef, useState } from "react";
+import { useChannels } from "../../api/channels";
 import { useSession } from "../../api/context";
+import { useEventTypes } from "../../api/event-types";
+import { useMembers } from "../../api/members";
 import { useServices } from "../../api/services";
 import { problemOf } from "../../api/errors";
 import { type ApplyTeamConfigResponse, ConfigChangeAction } from "../../api/gen/watchbell/config/v1/routing_service_pb";
 import { useMay } from "../../api/self";
 import { command } from "../../domain/cli";
+import type { Known } from "../../domain/document-offers";
 import { lineOf, linesOf } from "../../domain/yaml-lines";
 import * as en from "../../messages/en";
+import { Backtest } from "../../parts/backtest";
 import { Broken } from "../../parts/broken";
 import { CopyButton } from "../../parts/copy";
 import { Change } from "../../parts/config-change";
 import { Confirm } from "../../parts/dialog";
 import { plain } from "../../parts/format";
 import { done } from "../../parts/toast";
+import type { EditorHandle } from "../../parts/yaml-editor";
+
+const YamlEditor = lazy(() => import("../../parts/yaml-editor"));
 
 /** What is typed, and the revision that it was made from. */
 interface Typed {
@@ -45,8 +53,8 @@ export function ConfigPage(): ReactNode {
   });
   const [typed, setTyped] = useState<Typed | null>(null);
   const [applying, setApplying] = useState(false);
-  const escaped = useRef(false);
-  const area = useRef<HTMLTextAreaElement>(null);
+  const editor = useRef<EditorHandle>(null);
+  const known = useKnown(team);
   const text = typed?.text ?? data?.document ?? "";
   const isChanged = typed !== null && typed.text !== data?.document;
   useBlocker({ shouldBlockFn: () => isChanged && !window.confirm(en.channel.leave), enableBeforeUnload: () => isChanged });
@@ -95,24 +103,21 @@ export function ConfigPage(): ReactNode {
         <CopyButton text={command("apply", "--team", team, "--file", `${team}.yaml`)} label={en.config.copy} className="btn max-md:hidden" />
       </header>
       <div className="config">
-        <label className="grid min-h-0 grid-rows-[auto_minmax(0,1fr)] gap-1">
+        <div className="grid min-h-0 min-w-0 grid-cols-[minmax(0,1fr)] grid-rows-[auto_minmax(0,1fr)] gap-1">
           <span className="field-label">{en.config.document}</span>
-          <textarea
-            ref={area}
-            className="input mono config-text"
-            value={text}
-            readOnly={!may.configure}
-            aria-describedby="config-hint"
-            aria-invalid={problem !== null}
-            spellCheck={false}
-            wrap="off"
-            onChange={(event) => edit(event.target.value)}
-            onKeyDown={(event) => {
-              indent(event, escaped.current, edit);
-              escaped.current = event.key === "Escape";
-            }}
-          />
-        </label>
+          <Suspense fallback={<p role="status">{en.loading}</p>}>
+            {data ? (
+              <YamlEditor
+                label={en.config.document}
+                value={text}
+                readOnly={!may.configure}
+                known={known}
+                handle={editor}
+                onChange={(next) => next !== text && edit(next)}
+              />
+            ) : null}
+          </Suspense>
+        </div>
         <section className="config-side" aria-label={en.config.difference}>
           <p id="config-hint" className="field-hint">
             {may.configure ? en.config.hint : en.denied.configure}
@@ -139,8 +144,11 @@ export function ConfigPage(): ReactNode {
               </button>
             ) : null}
           </p>
-          {problem ? <Refusal error={problem} text={text} onLine={(line) => area.current && show(area.current, line)} onRead={() => void readAgain()} /> : null}
+          {problem ? <Refusal error={problem} text={text} onLine={(line) => editor.current?.show(line)} onRead={() => void readAgain()} /> : null}
           {compared ? <Difference answer={compared.answer} /> : null}
+          {compared && compared.answer.changes.length > 0 ? (
+            <Backtest key={compared.typed.text} team={team} draft={{ document: compared.typed.text }} />
+          ) : null}
           {!compared && !problem && !isChanged ? <p className="text-muted">{en.config.unchanged}</p> : null}
         </section>
       </div>
@@ -161,18 +169,20 @@ export function ConfigPage(): ReactNode {
   );
 }
 
-function countOf(answer: ApplyTeamConfigResponse, action: ConfigChangeAction): number {
-  return answer.changes.filter((change) => change.action === action).length;
+/** Names that the document may use. */
+function useKnown(team: string): Known {
+  const { data: types = [] } = useEventTypes(team);
+  const { data: channels = [] } = useChannels(team);
+  const { data: members = [] } = useMembers(team, true);
+  return {
+    types: types.map(({ name }) => name),
+    channels: channels.map(({ displayName }) => displayName),
+    members: members.map(({ email }) => email),
+  };
 }
 
-/** Tab indents by two spaces; Escape and then Tab leaves the field. */
-function indent(event: KeyboardEvent<HTMLTextAreaElement>, leaves: boolean, edit: (next: string) => void): void {
-  if (event.key === "Tab" && !event.shiftKey && !leaves && !event.currentTarget.readOnly) {
-    event.preventDefault();
-    const { currentTarget: area } = event;
-    area.setRangeText("  ", area.selectionStart, area.selectionEnd, "end");
-    edit(area.value);
-  }
+function countOf(answer: ApplyTeamConfigResponse, action: ConfigChangeAction): number {
+  return answer.changes.filter((change) => change.action === action).length;
 }
 
 function download(text: string, name: string): void {
@@ -182,15 +192,6 @@ function download(text: string, name: string): void {
   link.download = name;
   link.click();
   URL.revokeObjectURL(address);
-}
-
-/** Selects a line and brings it into sight. */
-function show(area: HTMLTextAreaElement, line: number): void {
-  const lines = area.value.split("\n");
-  const start = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0);
-  area.focus();
-  area.setSelectionRange(start, start + (lines[line - 1]?.length ?? 0));
-  area.scrollTop = (area.scrollHeight / lines.length) * (line - 1) - area.clientHeight / 2;
 }
 
 interface RefusalProps {

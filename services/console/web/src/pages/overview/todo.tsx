@@ -22,6 +22,7 @@ export function Todo({ team, names }: { team: string; names: ChannelNames }): Re
   const lacks: Lack[] = [];
   if (status && names.all.length === 0) lacks.push({ text: en.overview.noChannel, to: "/t/$team/channels", verb: en.channels.add });
   if (members && !members.some(({ role }) => role === Role.OWNER)) lacks.push({ text: en.overview.noOwner, to: "/t/$team/people", verb: en.shell.people });
+  for (const text of status?.integrations.flatMap(({ warnings }) => warnings) ?? []) lacks.push({ text, to: "/t/$team/channels", verb: en.shell.channels });
   const failing = status?.expressionFailures.length ?? 0;
   if (failing > 0) lacks.push({ text: en.overview.failing(failing), to: "/t/$team/routing", verb: en.shell.routing });
   const unconfirmed = status?.unconfirmedRecipients.length ?? 0;

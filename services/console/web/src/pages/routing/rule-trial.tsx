@@ -9,6 +9,7 @@ import type { RuleSchema } from "../../api/gen/watchbell/config/v1/rule_pb";
 import { useRules } from "../../api/rules";
 import { type Difference, difference, draftVerdict } from "../../domain/verdict";
 import * as en from "../../messages/en";
+import { Backtest } from "../../parts/backtest";
 import { plain } from "../../parts/format";
 import { TargetName } from "../../parts/target";
 import { type Play, useExplained } from "./playground";
@@ -28,16 +29,19 @@ export function RuleTrial({ team, names, play, draft }: Props): ReactNode {
   const said = drafted.data ? draftVerdict(drafted.data.steps, draft.id || null, new Set(rules.map(({ id }) => id))) : null;
   const changes = saved.data && drafted.data ? difference(saved.data, drafted.data) : null;
   return (
-    <section className="card grid gap-1" aria-label={en.trial.title}>
-      <h3>
-        {en.trial.title} <span className="mono text-muted">{play.type}</span>
-      </h3>
-      <div role="status" className={problem ? "grid gap-1 opacity-60" : "grid gap-1"}>
-        {said ? <p>{said.sentences.map(plain).join(" ")}</p> : null}
-        {changes ? <Changes changes={changes} names={names} /> : null}
-      </div>
-      {problem ? <p className="text-muted">{problem.violations.length > 0 ? en.trial.unfinished : problem.text}</p> : null}
-    </section>
+    <>
+      <section className="card grid gap-1" aria-label={en.trial.title}>
+        <h3>
+          {en.trial.title} <span className="mono text-muted">{play.type}</span>
+        </h3>
+        <div role="status" className={problem ? "grid gap-1 opacity-60" : "grid gap-1"}>
+          {said ? <p>{said.sentences.map(plain).join(" ")}</p> : null}
+          {changes ? <Changes changes={changes} names={names} /> : null}
+        </div>
+        {problem ? <p className="text-muted">{problem.violations.length > 0 ? en.trial.unfinished : problem.text}</p> : null}
+      </section>
+      {problem ? null : <Backtest key={JSON.stringify(draft)} team={team} draft={{ draftRules: [draft] }} />}
+    </>
   );
 }
 
