@@ -3,6 +3,7 @@
 
 mod actions;
 mod admission;
+mod alert_explanations;
 mod alerts;
 mod clock_skew;
 mod commit;

@@ -42,7 +42,7 @@ use watchbell_store::{Backend, InlineTransaction, Store};
 use self::direct::DirectTransaction;
 use self::transaction::ReadRow;
 
-pub(crate) use alerts::{AlertFilter, TellingDelivery};
+pub(crate) use alerts::{AlertFilter, Telling};
 pub(crate) use clock_skew::LateRow;
 pub(crate) use find::{DeliveryFilter, EXAMINED, EventFilter, EventKeyAndSize};
 pub(crate) use inbox::{InboxFilter, NotificationRow};

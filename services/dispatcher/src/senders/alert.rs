@@ -85,6 +85,7 @@ mod tests {
             state,
             opened,
             count,
+            news: None,
         }
         .into();
         standing(&event)
