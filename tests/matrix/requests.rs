@@ -290,6 +290,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         "DispatcherService/WatchDeliveries",
         r#"{"team_id": "$team", "channel_id": "$channel"}"#,
     ),
+    (
+        "DispatcherService/ExplainAlert",
+        r#"{"team_id": "$team", "event_id": "evt-none"}"#,
+    ),
     ("DispatcherService/GetChannelStats", r#"{"team_id": "$team"}"#),
     ("DispatcherService/WatchOwners", "{}"),
     ("AlertService/ListAlerts", r#"{"team_id": "$team"}"#),

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::alert::{AlertAction, AlertKey, AlertState, AlertStatus, Opened};
+use watchbell_model::alert::{AlertAction, AlertKey, AlertState, AlertStatus, News, Opened};
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_model::route::{Route, Target};
 use watchbell_model::vocabulary::{ChannelKind, Severity};
@@ -88,23 +88,6 @@ pub(crate) enum TargetKey {
     Channel(ChannelId),
     Mailbox(String),
     Inbox,
-}
-
-/// What an event is to those who know of its alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum News {
-    /// The alert begins.
-    Begins,
-    /// It gets worse, or changes in a new way.
-    Changes,
-    /// Nothing new.
-    Repeats,
-    /// The alert ends.
-    Ends,
-    /// Somebody does something about it.
-    Handled,
-    /// It does not concern the present life of the alert.
-    Unrelated,
 }
 
 // === impl Alert ===
@@ -230,13 +213,20 @@ impl Alert {
         matches!(self.state, AlertState::Acknowledged | AlertState::Snoozed)
     }
 
-    /// As events and messages show it.
-    pub(crate) fn status(&self) -> AlertStatus {
+    /// Whether an event that is this to those who know of the alert is only counted where a route leads that was told of it.
+    pub(crate) fn is_counted(&self, news: News, route: &Route) -> bool {
+        let wants = route.kind == ChannelKind::Webhook || (route.tells_repeats && !self.is_handled());
+        news == News::Repeats && !wants
+    }
+
+    /// As an event of which it is this, and messages, show it.
+    pub(crate) fn status(&self, news: News) -> AlertStatus {
         AlertStatus {
             key: self.key.clone(),
             state: self.state,
             opened: self.opened.clone(),
             count: self.count,
+            news: Some(news),
         }
     }
 

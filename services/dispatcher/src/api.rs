@@ -1,6 +1,7 @@
 //! The Dispatcher's gRPC services. A handler takes the principal, parses the request, calls the domain or the store,
 //! and encodes the answer. Each resource has a file in `api/`.
 
+mod alert_explanation;
 mod alert_links;
 mod alerts;
 mod deliveries;
@@ -184,6 +185,13 @@ impl DispatcherApi for Service {
         request: Request<wire::RenderPreviewRequest>,
     ) -> Result<Response<wire::RenderPreviewResponse>, Status> {
         answer(preview::render(&self.core, request).await)
+    }
+
+    async fn explain_alert(
+        &self,
+        request: Request<wire::ExplainAlertRequest>,
+    ) -> Result<Response<wire::ExplainAlertResponse>, Status> {
+        answer(alert_explanation::explain(&self.core, request).await)
     }
 
     async fn list_deliveries(

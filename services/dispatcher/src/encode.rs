@@ -112,6 +112,7 @@ fn alert_status(status: AlertStatus) -> wire::AlertStatus {
         opened_event_id,
         open_time,
         count: status.count,
+        news: status.news.map(FromWire::to_wire).unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Intake of submissions and outcomes: group commit with backpressure.
 
-mod alerts;
+pub(crate) mod alerts;
 pub(crate) mod backpressure;
 mod commit;
 pub(crate) mod committer;

@@ -44,7 +44,7 @@ use watchbell_store::{Backend, InlineTransaction, Store};
 use self::direct::DirectTransaction;
 use self::transaction::ReadRow;
 
-pub(crate) use alerts::{AlertFilter, TellingDelivery};
+pub(crate) use alerts::{AlertFilter, Telling};
 pub(crate) use clock_skew::LateRow;
 pub(crate) use event_feed::FeedEntry;
 pub(crate) use failures::FailedLane;

@@ -1,5 +1,6 @@
 //! Explanation of a decision, rule by rule, with deliveries that would be held or parked.
 
+mod alert;
 mod draft;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +14,7 @@ use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::vocabulary::{ChannelHealth, ChannelKind};
 
 use crate::decide::decide_and_explain;
+pub(crate) use crate::explain::alert::add_alert;
 pub(crate) use crate::explain::draft::with_draft_rules;
 
 /// Uses the catalog's example for missing data; returns whether there is one.
@@ -57,6 +59,7 @@ fn alert(snapshot: &TeamSnapshot, event: &Event) -> ExplainedAlert {
             key: alert.key.to_string(),
             action: alert.action.to_wire(),
             sentence: alert.sentence(),
+            explanation: None,
         },
         Err(why) => {
             let spec = snapshot.catalog.lookup(&event.event_type);

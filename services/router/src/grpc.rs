@@ -144,7 +144,8 @@ impl RouterApi for Router {
         let team = principal.team(&request.team_id)?;
         let (pipeline, what_if) = (&self.pipeline, &self.what_if);
         let explained = if request.event_id.is_empty() {
-            what_if::explain(pipeline, what_if, team, request).await?
+            let reads_log = principal.require(Scope::DeliveriesRead).is_ok();
+            what_if::explain(pipeline, what_if, team, request, reads_log).await?
         } else {
             principal.require(Scope::DeliveriesRead)?;
             what_if::explain_stored(pipeline, what_if, team, request).await?

@@ -7,7 +7,9 @@ use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_contracts::config::v1::{
     DraftTeamSnapshotRequest, DraftTeamSnapshotResponse, GetPastTeamSnapshotRequest, Rule,
 };
+use watchbell_contracts::dispatcher::v1::{ExplainAlertRequest, SubmitRequest};
 use watchbell_contracts::router::v1::{CheckTeamConfigResponse, ExplainRequest, ExplainResponse};
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::convert::{self, timestamp};
 use watchbell_model::ids::TeamId;
@@ -74,6 +76,26 @@ impl WhatIf {
         drafted.map(Arc::new).map_err(Problem::Invalid)
     }
 
+    /// Adds to an explanation what the event does to its alert, or did; nothing while the Dispatcher does not say.
+    async fn add_alert(
+        &self,
+        snapshot: &TeamSnapshot,
+        answer: &mut ExplainResponse,
+        request: ExplainAlertRequest,
+    ) {
+        let was_accepted = request.submission.is_none();
+        match self.log.explain_alert(internal_request(request)).await {
+            Ok(told) => {
+                if let Some(explanation) = told.into_inner().explanation {
+                    explain::add_alert(snapshot, answer, explanation, was_accepted);
+                }
+            }
+            Err(status) => {
+                tracing::warn!(%status, "what becomes of an alert is left out of an explanation");
+            }
+        }
+    }
+
     /// The configuration that was in force when an event was accepted.
     async fn past(&self, team: TeamId, stored: &StoredEvent) -> Result<Arc<TeamSnapshot>, Problem> {
         let request = GetPastTeamSnapshotRequest {
@@ -93,12 +115,13 @@ impl WhatIf {
     }
 }
 
-/// Explains who would get an event that is described.
+/// Explains who would get an event that is described. What becomes of its alert is told to who `reads_log`.
 pub(crate) async fn explain(
     pipeline: &EmitPipeline,
     what_if: &WhatIf,
     team: TeamId,
     request: ExplainRequest,
+    reads_log: bool,
 ) -> Result<ExplainResponse, Problem> {
     let mut violations = Violations::new();
     let at = convert::instant(request.at.as_ref(), "at", &mut violations);
@@ -121,7 +144,7 @@ pub(crate) async fn explain(
     // Rules that are not saved have expressions that nobody has compiled yet.
     let heavy =
         !request.draft_rules.is_empty() || snapshot.is_heavy_with_silences(&draft.event_type, &draft.data);
-    let (pipeline, rules) = (pipeline.clone(), request.draft_rules);
+    let (pipeline, rules, named) = (pipeline.clone(), request.draft_rules, Arc::clone(&snapshot));
     let explain = move || {
         let drafted = match rules.as_slice() {
             [] => None,
@@ -129,9 +152,12 @@ pub(crate) async fn explain(
         };
         let snapshot = drafted.as_ref().unwrap_or(&snapshot);
         let event = violations.take(pipeline.parse(draft, snapshot, "event"));
-        let explained = event.map(|event| ExplainResponse {
-            example_data,
-            ..explain::explain(snapshot, &event, at)
+        let explained = event.map(|event| {
+            let answer = ExplainResponse {
+                example_data,
+                ..explain::explain(snapshot, &event, at)
+            };
+            (answer, event)
         });
         explained.filter(|_| violations.is_empty()).ok_or(violations)
     };
@@ -140,7 +166,18 @@ pub(crate) async fn explain(
     } else {
         explain()
     };
-    explained.map_err(Problem::Invalid)
+    let (mut answer, event) = explained.map_err(Problem::Invalid)?;
+    if reads_log && event.alert.is_ok() {
+        let request = ExplainAlertRequest {
+            submission: Some(SubmitRequest {
+                routes: answer.routes.clone(),
+                ..AcceptedEvent::new(event, None, what_if.clock.now()).into_message(&[])
+            }),
+            ..ExplainAlertRequest::default()
+        };
+        what_if.add_alert(&named, &mut answer, request).await;
+    }
+    Ok(answer)
 }
 
 /// Explains who got, or would get, a stored event.
@@ -173,6 +210,9 @@ pub(crate) async fn explain_stored(
     };
     let at = at.unwrap_or(stored.accepted_at);
     let (rules, now) = (request.draft_rules, what_if.clock.now());
+    let belongs = stored.event.alert.is_ok();
+    let event_id = message.id.clone();
+    let named = Arc::clone(&snapshot);
     let explain = move || {
         let drafted = match rules.as_slice() {
             [] => None,
@@ -188,7 +228,16 @@ pub(crate) async fn explain_stored(
     };
     // Of the past nobody knows what it costs.
     let explained: Result<_, Violations> = what_if.tenant_pool.run(team, explain).await?;
-    explained.map_err(Problem::Invalid)
+    let mut answer = explained.map_err(Problem::Invalid)?;
+    if belongs {
+        let request = ExplainAlertRequest {
+            team_id: team.to_string(),
+            event_id,
+            ..ExplainAlertRequest::default()
+        };
+        what_if.add_alert(&named, &mut answer, request).await;
+    }
+    Ok(answer)
 }
 
 /// What is odd about the team's configuration, or a draft of its document.

@@ -15,7 +15,7 @@ use crate::convert::{FromWire as _, optional, required};
 use crate::data::Data;
 use crate::ids::{EventId, is_visible};
 use crate::violation::{Violations, reason};
-pub use crate::vocabulary::{AlertAction, AlertState, Repeat};
+pub use crate::vocabulary::{AlertAction, AlertState, News, Repeat};
 
 /// The longest key that an event can bring, in characters.
 pub const MAX_DEDUP_KEY_CHARS: usize = 128;
@@ -70,6 +70,9 @@ pub struct AlertStatus {
     /// How many events had told of it since then.
     #[serde(rename = "n")]
     pub count: i64,
+    /// What the event was to those who knew of it; absent of events that older releases accepted, and where it is not kept.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub news: Option<News>,
 }
 
 /// How an alert began.

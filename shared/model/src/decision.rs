@@ -178,6 +178,8 @@ vocabulary! {
         Inbox = "inbox",
         /// A channel's health or quiet hours.
         Hold = "hold",
+        /// Who knows of the event's alert.
+        Alert = "alert",
     }
 }
 
@@ -196,6 +198,8 @@ vocabulary! {
         Held = "HELD",
         /// It would be kept and not tried: its channel is unhealthy.
         Parked = "PARKED",
+        /// It would be counted and not sent: a repeat of an alert.
+        Counted = "COUNTED",
     }
 }
 
@@ -356,6 +360,7 @@ impl From<&Step> for ExplanationStep {
                 Outcome::Rests => StepOutcome::Rests,
                 Outcome::Held => StepOutcome::Held,
                 Outcome::Parked => StepOutcome::Parked,
+                Outcome::Counted => StepOutcome::Counted,
             }
             .into(),
             sentence: step.sentence.clone(),

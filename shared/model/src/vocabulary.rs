@@ -280,6 +280,24 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What an event is to those who know of its alert.
+    News ("news of an alert") {
+        /// The alert begins.
+        Begins = "BEGINS",
+        /// It gets worse, or changes in a new way.
+        Changes = "CHANGES",
+        /// Nothing new.
+        Repeats = "REPEATS",
+        /// The alert ends.
+        Ends = "ENDS",
+        /// Somebody does something about it.
+        Handled = "HANDLED",
+        /// It does not concern the present life of the alert.
+        Unrelated = "UNRELATED",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt;

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ExplainResponseSchema } from "../src/api/gen/watchbell/router/v1/router_service_pb";
 import { StepOutcome } from "../src/api/gen/watchbell/router/v1/explanation_pb";
-import { difference, draftVerdict } from "../src/domain/verdict";
+import { difference, draftVerdict, verdict } from "../src/domain/verdict";
 
 const to = (channelId: string) => ({ kind: 1, target: { case: "channel" as const, value: { channelId } } });
 const answer = (...channels: string[]) => create(ExplainResponseSchema, { routes: channels.map(to) });
@@ -21,5 +21,16 @@ describe("a draft beside what is saved", () => {
     const saved = new Set(["rul_1"]);
     expect(draftVerdict(steps, null, saved)).toEqual({ outcome: "passed", sentences: ["of the new"] });
     expect(draftVerdict(steps, "rul_1", saved).sentences).toEqual(["of the first"]);
+  });
+});
+
+describe("a repeat of an alert", () => {
+  it("is counted where a step says so, and sent elsewhere", () => {
+    const { routes } = answer("chn_1", "chn_2");
+    const steps = [{ stage: "alert", subjectId: "chn_1", sentence: "Seen before.", outcome: StepOutcome.COUNTED }];
+    const repeat = create(ExplainResponseSchema, { routes, steps });
+    const said = (channelId: string) => verdict(repeat, { kind: "slack", target: { channelId, address: "" } });
+    expect(said("chn_1")).toEqual({ outcome: "counted", sentence: "Seen before.", heldUntil: null });
+    expect(said("chn_2").outcome).toBe("now");
   });
 });

@@ -268,6 +268,7 @@ async fn actor(
 /// An alert of which the beginning is known.
 async fn find(core: &Core, team: TeamId, key: &AlertKey) -> Result<Alert, Error> {
     let alert = core.db.alert(team, key).await?;
+    let alert = alert.filter(|alert| alert.opened.is_some());
     Ok(alert.ok_or_else(|| Problem::not_found("alert", key))?)
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use watchbell_contracts::config::v1::channel::Destination;
-use watchbell_model::ids::{ChannelId, DeliveryId};
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::silence::SilenceMode;
 use watchbell_runtime::tenant_pool::Busy;
@@ -23,9 +24,10 @@ use crate::state::Core;
 const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
 /// Delay of deliveries about which the team's silences could not be asked.
 const SILENCES_BUSY: TimeDelta = TimeDelta::seconds(1);
-/// Delay of the end of an alert whose beginning is still being tried, or is held or parked.
-const BEGINNING_TRIED: TimeDelta = TimeDelta::seconds(30);
-const BEGINNING_KEPT: TimeDelta = TimeDelta::minutes(5);
+/// Delay of the end of an alert whose beginning is not sent yet: until that is due, and at least and at most this long, since it
+/// may be under way, and may be released early.
+const MIN_FOLLOW: TimeDelta = TimeDelta::seconds(5);
+const MAX_FOLLOW: TimeDelta = TimeDelta::minutes(5);
 /// Explanation for deliveries to a deleted channel.
 pub(crate) const DELETED: &str = "the channel was deleted";
 
@@ -54,7 +56,7 @@ pub(crate) async fn precheck(
         }
     }
     if let Some(refusal) = policy.refuse(&job.event, &job.route) {
-        match wanted_as_well(core, &job, &refusal).await {
+        match wanted_as_well(core, job.team_id(), &job.route, &refusal).await {
             Some((route, of_channel)) => {
                 job.route = Arc::new(route);
                 policy = of_channel;
@@ -112,6 +114,18 @@ pub(crate) async fn precheck(
     Ok((job, policy))
 }
 
+/// Why what a route leads to would not be sent now, whenever it may be sent: the target is gone, or does not want it.
+pub(crate) async fn refusal(core: &Core, event: &AcceptedEvent, route: &Route) -> Option<String> {
+    let team = event.team_id;
+    let refusal = match core.channels.of_route(team, route).await {
+        Ok(Lookup::Found(policy)) => policy.refuse(event, route)?,
+        Ok(Lookup::Deleted) => return Some(DELETED.to_owned()),
+        Err(ConfigUnavailable) => return None,
+    };
+    let wanted = wanted_as_well(core, team, route, &refusal).await;
+    wanted.is_none().then(|| refusal.message().to_owned())
+}
+
 /// Returns the end of an alert once its beginning has been told to the same target, and ends it when that was not.
 async fn follow(
     core: &Core,
@@ -120,7 +134,7 @@ async fn follow(
     now: DateTime<Utc>,
 ) -> Result<Job, Box<JobOutcome>> {
     let outcome = match core.db.telling_delivery(job.team_id(), beginning).await {
-        Ok(Some(told)) if matches!(told.state, State::Cancelled | State::Failed) => job.ends(
+        Ok(Some(told)) if told.was_given_up() => job.ends(
             State::Cancelled,
             format!("not sent because its beginning, {beginning}, was not"),
             now,
@@ -128,16 +142,18 @@ async fn follow(
         Ok(Some(told)) if !told.has_ended => job.waits(
             State::Pending,
             format!("waiting for its beginning, {beginning}, to be sent"),
-            now + match told.state {
-                State::Pending => BEGINNING_TRIED,
-                _ => BEGINNING_KEPT,
+            now + match (told.due_at, told.state) {
+                (Some(due), _) => (due - now).clamp(MIN_FOLLOW, MAX_FOLLOW),
+                // Its summary is on the way.
+                (None, State::Folded) => MIN_FOLLOW,
+                (None, _) => MAX_FOLLOW,
             },
         ),
         Ok(_) => return Ok(job),
         Err(error) => {
             tracing::warn!(%error, delivery = %beginning, "the beginning of an alert could not be looked up");
             let message = "waiting for the database";
-            job.waits(State::Pending, message, now + BEGINNING_TRIED)
+            job.waits(State::Pending, message, now + MIN_FOLLOW)
         }
     };
     core.lanes().refund(outcome.job.lane);
@@ -184,17 +200,22 @@ async fn silenced(
 
 /// The email channel that still wants a mail whose member turned the topic off: it is not paused and lists the
 /// address.
-async fn wanted_as_well(core: &Core, job: &Job, refusal: &Refusal) -> Option<(Route, Arc<ChannelPolicy>)> {
+async fn wanted_as_well(
+    core: &Core,
+    team: TeamId,
+    route: &Route,
+    refusal: &Refusal,
+) -> Option<(Route, Arc<ChannelPolicy>)> {
     let Refusal::OptedOut {
         wanted_by: Some(id), ..
     } = refusal
     else {
         return None;
     };
-    let Target::Person { address, .. } = &job.route.target else {
+    let Target::Person { address, .. } = &route.target else {
         return None;
     };
-    let Ok(Lookup::Found(policy)) = core.channels.channel(job.team_id(), *id).await else {
+    let Ok(Lookup::Found(policy)) = core.channels.channel(team, *id).await else {
         return None;
     };
     let Via::Channel { channel, .. } = &policy.channel.via else {
@@ -206,7 +227,7 @@ async fn wanted_as_well(core: &Core, job: &Job, refusal: &Refusal) -> Option<(Ro
     if policy.paused || !lists(email, address) {
         return None;
     }
-    Some((by_channel(*id, address, &policy.name, &job.route), policy))
+    Some((by_channel(*id, address, &policy.name, route), policy))
 }
 
 fn by_channel(id: ChannelId, address: &str, name: &str, route: &Route) -> Route {

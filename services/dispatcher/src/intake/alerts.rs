@@ -6,15 +6,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sea_orm::DbErr;
 use uuid::Uuid;
 use watchbell_model::ChannelKind;
-use watchbell_model::alert::{AlertKey, AlertStatus, EventAlert};
+use watchbell_model::alert::{AlertKey, AlertStatus, EventAlert, News};
 use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::route::{FOLLOWS_ALERT, Reason, Route, Target};
 
-use crate::alert::{Alert, News, TargetKey, Told};
-use crate::job::{Planned, State, Submission};
+use crate::alert::{Alert, TargetKey, Told};
+use crate::job::{Planned, Submission};
 use crate::senders::alert::{open_for, seen};
 use crate::state::Core;
-use crate::store::{TellingDelivery, WriteTransaction};
+use crate::store::{Telling, WriteTransaction};
 
 /// Said of a beginning that is not sent.
 const SUPERSEDED: &str = "opened and resolved before it was sent: its end tells both";
@@ -36,7 +36,7 @@ pub(super) struct AlertChanges {
 
 /// What an event does to its alert.
 #[derive(Debug)]
-pub(super) struct AlertChange {
+pub(crate) struct AlertChange {
     /// The alert afterwards.
     pub(super) status: AlertStatus,
     /// The same, as it is stored with each delivery.
@@ -48,16 +48,26 @@ pub(super) struct AlertChange {
     /// Why those are not.
     repeat_message: String,
     /// Deliveries to those who were told that the alert began and whom no route of the event reaches.
-    followers: Vec<Planned>,
+    pub(crate) followers: Vec<Planned>,
     /// The title of an end that tells of the beginning, too.
     pub(super) title: Option<String>,
 }
 
+/// An event applied to its alert.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// The alert afterwards.
+    pub(crate) alert: Alert,
+    pub(crate) news: News,
+    pub(crate) change: AlertChange,
+    /// Deliveries that are kept back and end with the alert.
+    pub(crate) superseded: Vec<DeliveryId>,
+    /// The alert is not as it was before.
+    has_changed: bool,
+}
+
 /// An alert's key in all teams.
 type Key = (TeamId, AlertKey);
-
-/// Deliveries that told of alerts.
-type Telling = HashMap<Uuid, TellingDelivery>;
 
 // === impl AlertChanges ===
 
@@ -108,31 +118,16 @@ pub(super) async fn change<W: WriteTransaction>(
         let submission = &submissions[index];
         let key = (team(index), of.key.clone());
         let before = alerts.remove(&key);
-        let was_known = before.is_some();
-        let ended = before.as_ref().and_then(|alert| alert.resolved_at);
-        let (after, news) = match &submission.act {
-            Some(act) => Alert::act(before, act, submission.event.accepted_at),
-            None => Alert::apply(before, &submission.event, &of.key, of.action),
+        let Some(applied) = apply(core, before, submission, of, &telling)? else {
+            continue;
         };
-        let Some(mut alert) = after else { continue };
-        if news != News::Unrelated || alert.resolved_at != ended {
+        if applied.has_changed {
             changed.insert(key.clone());
         }
-        let mut change = AlertChange::new(&alert, was_known)?;
-        match news {
-            News::Begins | News::Changes | News::Repeats => {
-                change.tell(&mut alert, submission, news, &telling);
-            }
-            News::Ends => {
-                let superseded = change.end(core, &mut alert, submission, &telling);
-                let of_team = superseded.into_iter().map(|id| (alert.team_id, id));
-                changes.superseded.extend(of_team);
-            }
-            News::Handled => change.tell_handled(&alert, submission, &telling),
-            News::Unrelated => {}
-        }
-        alerts.insert(key, alert);
-        changes.of.insert(index, change);
+        let superseded = applied.superseded.into_iter();
+        changes.superseded.extend(superseded.map(|id| (key.0, id)));
+        alerts.insert(key, applied.alert);
+        changes.of.insert(index, applied.change);
     }
     changes.changed = changed.iter().filter_map(|key| alerts.remove(key)).collect();
     if !changes.changed.is_empty() {
@@ -145,6 +140,40 @@ pub(super) async fn change<W: WriteTransaction>(
             .await?;
     }
     Ok(changes)
+}
+
+/// Applies an event to its alert; nothing when there still is none.
+pub(crate) fn apply(
+    core: &Core,
+    before: Option<Alert>,
+    submission: &Submission,
+    of: &EventAlert,
+    telling: &Telling,
+) -> Result<Option<Applied>, DbErr> {
+    let was_known = before.is_some();
+    let ended = before.as_ref().and_then(|alert| alert.resolved_at);
+    let (after, news) = match &submission.act {
+        Some(act) => Alert::act(before, act, submission.event.accepted_at),
+        None => Alert::apply(before, &submission.event, &of.key, of.action),
+    };
+    let Some(mut alert) = after else { return Ok(None) };
+    let mut change = AlertChange::new(&alert, news, was_known)?;
+    let mut superseded = Vec::new();
+    match news {
+        News::Begins | News::Changes | News::Repeats => {
+            change.tell(&mut alert, submission, news, telling);
+        }
+        News::Ends => superseded = change.end(core, &mut alert, submission, telling),
+        News::Handled => change.tell_handled(&alert, submission, telling),
+        News::Unrelated => {}
+    }
+    Ok(Some(Applied {
+        has_changed: news != News::Unrelated || alert.resolved_at != ended,
+        alert,
+        news,
+        change,
+        superseded,
+    }))
 }
 
 /// How the deliveries that told of these alerts fare.
@@ -162,27 +191,27 @@ async fn telling<W: WriteTransaction>(
 }
 
 /// Whether a target knows of the alert, or will. What was purged was told long ago; what is not written yet is about to be.
-fn knows(told: &Told, telling: &Telling) -> bool {
+pub(crate) fn knows(told: &Told, telling: &Telling) -> bool {
     telling
         .get(&told.delivery)
-        .is_none_or(|delivery| !matches!(delivery.state, State::Cancelled | State::Failed))
+        .is_none_or(|delivery| !delivery.was_given_up())
 }
 
 // === impl AlertChange ===
 
 impl AlertChange {
     /// Whether the delivery of a route is not sent.
-    pub(super) fn is_repeat(&self, route: usize) -> bool {
+    pub(crate) fn is_repeat(&self, route: usize) -> bool {
         self.repeats.contains(&route)
     }
 
     /// Why the delivery of a route is not sent.
-    pub(super) fn repeat_message(&self, route: usize) -> Option<&str> {
+    pub(crate) fn repeat_message(&self, route: usize) -> Option<&str> {
         self.is_repeat(route).then_some(self.repeat_message.as_str())
     }
 
-    fn new(alert: &Alert, was_known: bool) -> Result<Self, DbErr> {
-        let status = alert.status();
+    fn new(alert: &Alert, news: News, was_known: bool) -> Result<Self, DbErr> {
+        let status = alert.status(news);
         Ok(Self {
             json: serde_json::to_string(&status).map_err(|error| DbErr::Custom(error.to_string()))?,
             status,
@@ -202,7 +231,6 @@ impl AlertChange {
             .enumerate()
             .filter_map(|(index, told)| Some((TargetKey::of(&told.target)?, index)))
             .collect();
-        let counts_repeats = news == News::Repeats;
         for (index, planned) in submission.routes.iter().enumerate() {
             let route = &planned.route;
             let Some(key) = TargetKey::of(&route.target) else {
@@ -210,9 +238,7 @@ impl AlertChange {
             };
             match known.get(&key) {
                 Some(told) if knows(&alert.told[*told], telling) => {
-                    let wants =
-                        route.kind == ChannelKind::Webhook || (route.tells_repeats && !alert.is_handled());
-                    if counts_repeats && !wants {
+                    if alert.is_counted(news, route) {
                         self.repeats.insert(index);
                     }
                 }

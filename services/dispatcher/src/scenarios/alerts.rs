@@ -22,16 +22,16 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const KEY: &str = "finding_id=1";
 
 /// What an event says.
-struct Said {
-    action: AlertAction,
-    id: String,
-    severity: Severity,
-    at: DateTime<Utc>,
-    routes: Vec<event_wire::Route>,
+pub(super) struct Said {
+    pub(super) action: AlertAction,
+    pub(super) id: String,
+    pub(super) severity: Severity,
+    pub(super) at: DateTime<Utc>,
+    pub(super) routes: Vec<event_wire::Route>,
 }
 
 impl Said {
-    fn request(self, env: &TestEnv) -> wire::SubmitRequest {
+    pub(super) fn request(self, env: &TestEnv) -> wire::SubmitRequest {
         let event_type = match self.action {
             Resolve => "finding.resolved",
             Update => "sla.warning",
@@ -56,7 +56,7 @@ impl Said {
 }
 
 /// An event of the alert that occurs now, at HIGH.
-fn said(rig: &Rig, action: AlertAction, id: &str, routes: &[event_wire::Route]) -> Said {
+pub(super) fn said(rig: &Rig, action: AlertAction, id: &str, routes: &[event_wire::Route]) -> Said {
     Said {
         action,
         id: id.to_owned(),
@@ -76,7 +76,7 @@ pub(super) async fn say(
     submit(rig, said).await
 }
 
-async fn submit(rig: &mut Rig, said: Said) -> wire::SubmitResponse {
+pub(super) async fn submit(rig: &mut Rig, said: Said) -> wire::SubmitResponse {
     let request = said.request(&rig.env);
     let answer = rig.submit(vec![request]).await.remove(0);
     assert_eq!(answer.error, None);

@@ -119,6 +119,7 @@ mod tests {
             state,
             opened,
             count,
+            news: None,
         }
         .into();
         standing(&event)

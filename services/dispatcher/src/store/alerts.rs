@@ -30,7 +30,12 @@ pub(crate) struct TellingDelivery {
     /// It waits for quiet hours, a silence or a storm to end, and belongs to no summary.
     pub(crate) is_kept_back: bool,
     pub(crate) has_ended: bool,
+    /// When it is due next, if that is known.
+    pub(crate) due_at: Option<DateTime<Utc>>,
 }
+
+/// Deliveries that told of alerts, by id. One that is missing was purged, or is not written yet.
+pub(crate) type Telling = HashMap<Uuid, TellingDelivery>;
 
 /// Which alerts.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +49,15 @@ pub(crate) struct AlertFilter {
     pub(crate) end: Option<DateTime<Utc>>,
     /// After this one in the order: when it began, and its key.
     pub(crate) before: Option<(i64, String)>,
+}
+
+// === impl TellingDelivery ===
+
+impl TellingDelivery {
+    /// Whether it told nothing and never will.
+    pub(crate) const fn was_given_up(&self) -> bool {
+        matches!(self.state, State::Cancelled | State::Failed)
+    }
 }
 
 // === impl Alerts ===
@@ -134,7 +148,7 @@ impl Db {
         &self,
         transaction: &W,
         ids: &[Uuid],
-    ) -> Result<HashMap<Uuid, TellingDelivery>, DbErr> {
+    ) -> Result<Telling, DbErr> {
         let batch = Batch::new().uuid("id", ids.iter().copied());
         let sql = format!("{TELLING} FROM ({{rows}}) AS b JOIN deliveries d ON d.id = b.id");
         let rows = transaction.read(&sql, &batch, &[]).await?;
@@ -143,9 +157,21 @@ impl Db {
             .collect()
     }
 
-    /// One alert of which the beginning is known.
+    /// Deliveries that told of a team's alert, as they are now.
+    pub(crate) async fn telling_of(&self, alert: &Alert) -> Result<Telling, DbErr> {
+        let batch = Batch::new().uuid("id", alert.told.iter().map(|told| told.delivery));
+        let sql =
+            format!("{TELLING} FROM ({{rows}}) AS b JOIN deliveries d ON d.id = b.id AND d.team_id = {{0}}");
+        let values = vec![alert.team_id.as_uuid().into()];
+        let rows = self.read(batch.statement(self.backend(), &sql, values)).await?;
+        rows.iter()
+            .map(|row| Ok((row.uuid("id")?, telling(row)?)))
+            .collect()
+    }
+
+    /// One alert, of which no more than its end may be known.
     pub(crate) async fn alert(&self, team: TeamId, key: &AlertKey) -> Result<Option<Alert>, DbErr> {
-        let sql = select("alerts a WHERE a.team_id = $1 AND a.key = $2 AND a.opened_at IS NOT NULL");
+        let sql = select("alerts a WHERE a.team_id = $1 AND a.key = $2");
         let rows = self
             .query(sql, vec![team.as_uuid().into(), key.as_str().into()])
             .await?;
@@ -332,7 +358,7 @@ impl Db {
 }
 
 /// What is asked of the delivery `d`.
-const TELLING: &str = "SELECT d.id, CAST(d.state AS BIGINT) AS state, d.ended_at,
+const TELLING: &str = "SELECT d.id, CAST(d.state AS BIGINT) AS state, d.ended_at, d.due_at,
     CAST(CASE WHEN d.folded_into IS NULL THEN 0 ELSE 1 END AS BIGINT) AS in_summary";
 
 fn telling<R: ReadRow>(row: &R) -> Result<TellingDelivery, DbErr> {
@@ -346,6 +372,7 @@ fn telling<R: ReadRow>(row: &R) -> Result<TellingDelivery, DbErr> {
         state,
         is_kept_back: waits && row.big("in_summary")? == Some(0),
         has_ended,
+        due_at: row.big("due_at")?.map(instant),
     })
 }
 

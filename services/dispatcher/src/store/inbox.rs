@@ -319,6 +319,7 @@ fn alert_status(row: &QueryResult) -> Result<Option<AlertStatus>, DbErr> {
             at: instant(at),
         }),
         count: row.try_get("", "count")?,
+        news: None,
     }))
 }
 

@@ -16,8 +16,8 @@ use watchbell_contracts::config::v1::{
     ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, Team, TeamSnapshot,
 };
 use watchbell_contracts::dispatcher::v1::{
-    AcceptedEvent, GetEventRequest, GetEventResponse, ListEventsRequest, ListEventsResponse, SubmitRequest,
-    SubmitResponse,
+    AcceptedEvent, AlertExplanation, ExplainAlertRequest, ExplainAlertResponse, GetEventRequest,
+    GetEventResponse, ListEventsRequest, ListEventsResponse, SubmitRequest, SubmitResponse,
 };
 use watchbell_model::ids::TeamId;
 
@@ -137,6 +137,8 @@ pub(crate) struct FakeDispatcher {
     config_unknown: AtomicBool,
     /// What it has stored, newest first.
     pub(crate) log: Mutex<Vec<AcceptedEvent>>,
+    /// What it says of an event's alert; nothing while it is away.
+    pub(crate) alert: Mutex<Option<AlertExplanation>>,
 }
 
 /// One stream as the Dispatcher sees it.
@@ -156,6 +158,7 @@ impl FakeDispatcher {
             away: AtomicBool::new(false),
             config_unknown: AtomicBool::new(false),
             log: Mutex::default(),
+            alert: Mutex::default(),
         })
     }
 
@@ -227,6 +230,14 @@ impl DispatcherApi for FakeDispatcher {
             .find(|listed| listed.event.as_ref().is_some_and(|event| event.id == id));
         let event = found.cloned().ok_or_else(|| Status::not_found("no such event"))?;
         Ok(Response::new(GetEventResponse { event: Some(event) }))
+    }
+
+    async fn explain_alert(&self, _request: Request<ExplainAlertRequest>) -> Answer<ExplainAlertResponse> {
+        let explanation = self.alert.lock().clone();
+        let explanation = explanation.ok_or_else(|| Status::unavailable("away"))?;
+        Ok(Response::new(ExplainAlertResponse {
+            explanation: Some(explanation),
+        }))
     }
 
     async fn list_events(&self, _request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {

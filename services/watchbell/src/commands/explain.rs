@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use clap::Args;
 use watchbell_contracts::event::v1::{Event, Route};
-use watchbell_contracts::router::v1::{ExplainRequest, ExplainResponse, ExplanationStep, StepOutcome};
+use watchbell_contracts::router::v1::{
+    ExplainRequest, ExplainResponse, ExplainedAlert, ExplanationStep, StepOutcome,
+};
 use watchbell_model::convert;
 
 use super::event_options::{EventOptions, event_from_json};
@@ -113,13 +115,34 @@ fn readable(event: &Event, answer: &ExplainResponse, names: &HashMap<String, Str
         said += &format!("\n    {}\n", style.faint(reason));
     }
     if let Some(alert) = &answer.alert {
-        said += &format!("{}\n", alert.sentence);
+        said += &format!("{}\n{}", alert.sentence, of_alert(alert, names));
     }
     said += &stored(answer, names, style);
     said + &style.faint(&format!(
         "decided on revision {} of the team's configuration\n",
         answer.revision
     ))
+}
+
+/// What the event is to its alert, and who would be told of the alert's end.
+fn of_alert(alert: &ExplainedAlert, names: &HashMap<String, String>) -> String {
+    let Some(explanation) = &alert.explanation else {
+        return String::new();
+    };
+    let mut said = format!("{}\n", explanation.sentence);
+    let of_end = explanation.listeners.iter().filter_map(|listener| {
+        let target = text::target(listener.route.as_ref()?, names);
+        match (listener.told_of_end, listener.end_sentence.trim_end_matches('.')) {
+            (true, _) => Some(target),
+            (false, "") => None,
+            (false, why) => Some(format!("not {target}: {why}")),
+        }
+    });
+    let of_end: Vec<_> = of_end.collect();
+    if !of_end.is_empty() {
+        said += &format!("Its end is told to {}.\n", of_end.join(", "));
+    }
+    said
 }
 
 /// Of a stored event: who got it then and would not now, and the other way round.
@@ -179,6 +202,7 @@ fn outcome(number: i32, style: Style) -> String {
         Ok(StepOutcome::Rests) => style.warn("rests"),
         Ok(StepOutcome::Held) => style.warn("holds"),
         Ok(StepOutcome::Parked) => style.warn("parks"),
+        Ok(StepOutcome::Counted) => style.faint("counts"),
         Ok(StepOutcome::Unspecified) | Err(_) => "-".to_owned(),
     }
 }
@@ -186,11 +210,26 @@ fn outcome(number: i32, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use watchbell_contracts::dispatcher::v1::{AlertExplanation, AlertListener};
     use watchbell_contracts::event::v1::route::Target;
     use watchbell_contracts::event::v1::{ChannelTarget, Reason};
-    use watchbell_contracts::router::v1::ExplainedAlert;
     use watchbell_model::ChannelKind;
     use watchbell_model::convert::FromWire as _;
+
+    fn listener(channel: &str, end_sentence: &str) -> AlertListener {
+        AlertListener {
+            route: Some(Route {
+                kind: ChannelKind::Slack.to_wire(),
+                target: Some(Target::Channel(ChannelTarget {
+                    channel_id: channel.to_owned(),
+                })),
+                ..Route::default()
+            }),
+            told_of_end: end_sentence.is_empty(),
+            end_sentence: end_sentence.to_owned(),
+            ..AlertListener::default()
+        }
+    }
 
     #[test]
     fn it_reads_rule_by_rule_and_ends_with_who() {
@@ -232,6 +271,14 @@ mod tests {
             example_data: true,
             alert: Some(ExplainedAlert {
                 sentence: "It triggers the alert finding_id=F-1.".to_owned(),
+                explanation: Some(AlertExplanation {
+                    sentence: "It begins the alert.".to_owned(),
+                    listeners: vec![
+                        listener("chn_1", ""),
+                        listener("chn_2", "It was not told of the beginning."),
+                    ],
+                    ..AlertExplanation::default()
+                }),
                 ..ExplainedAlert::default()
             }),
             ..ExplainResponse::default()
@@ -240,7 +287,8 @@ mod tests {
             r#type: "finding.created".to_owned(),
             ..Event::default()
         };
-        let names = HashMap::from([("chn_1".to_owned(), "#watchbell-alerts".to_owned())]);
+        let names = [("chn_1", "#watchbell-alerts"), ("chn_2", "#old")];
+        let names = HashMap::from(names.map(|(id, name)| (id.to_owned(), name.to_owned())));
         let out = Out {
             json: false,
             style: Style::new(false),
@@ -255,6 +303,8 @@ mod tests {
              default channel #watchbell-alerts  slack  routes    it alerts by default\n\n\
              → slack #watchbell-alerts\n    the default channel\n\
              It triggers the alert finding_id=F-1.\n\
+             It begins the alert.\n\
+             Its end is told to slack #watchbell-alerts, not slack #old: It was not told of the beginning.\n\
              decided on revision 7 of the team's configuration\n"
         );
     }

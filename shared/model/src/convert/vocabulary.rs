@@ -2,7 +2,7 @@
 
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{
-    AlertAction, AlertState, Category, ChannelKind, Permission, Plan, Repeat, Role, Severity,
+    AlertAction, AlertState, Category, ChannelKind, News, Permission, Plan, Repeat, Role, Severity,
 };
 
 use watchbell_contracts::config::v1 as config;
@@ -93,6 +93,17 @@ wire!(
         Acknowledged,
         Snoozed,
         Resolved
+    }
+);
+wire!(
+    News,
+    dispatcher::AlertNews {
+        Begins,
+        Changes,
+        Repeats,
+        Ends,
+        Handled,
+        Unrelated
     }
 );
 wire!(Role, config::Role { Owner, Admin, Member });

@@ -191,6 +191,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("GetEvent", LOG),
             ("WatchDeliveries", LOG),
             ("GetChannelStats", Internal),
+            ("ExplainAlert", Internal),
             ("WatchOwners", Internal),
         ],
     ),

@@ -12,7 +12,7 @@ export interface Who {
 }
 
 export interface Verdict {
-  readonly outcome: "now" | "held" | "parked" | "not";
+  readonly outcome: "now" | "held" | "parked" | "counted" | "not";
   readonly sentence: string;
   readonly heldUntil: number | null;
 }
@@ -22,12 +22,14 @@ export function verdict(answer: ExplainResponse, who: Who): Verdict {
   const route = answer.routes.find((one) => sameTarget({ kind: kindWord(one.kind), target: targetOf(one) }, who));
   const about = answer.steps.filter((step) => concerns(step, who));
   const hold = about.find((step) => step.outcome === StepOutcome.HELD);
+  const count = about.find((step) => step.outcome === StepOutcome.COUNTED);
   const park = about.find((step) => step.outcome === StepOutcome.PARKED);
   if (!route) {
     const silent = about.findLast((step) => step.outcome !== StepOutcome.ROUTED) ?? answer.steps.at(-1);
     return { outcome: "not", sentence: silent?.sentence ?? "", heldUntil: null };
   }
   const sentence = route.reason?.sentence ?? "";
+  if (count) return { outcome: "counted", sentence: count.sentence || sentence, heldUntil: null };
   if (park) return { outcome: "parked", sentence: park.sentence || sentence, heldUntil: null };
   if (hold) return { outcome: "held", sentence: hold.sentence || sentence, heldUntil: millis(hold.heldUntil) };
   return { outcome: "now", sentence, heldUntil: null };

@@ -220,6 +220,7 @@ mod tests {
                 at: fixtures::noon(),
             }),
             count: 14,
+            news: None,
         };
         let ends_with = |body: Bytes, end: &str| assert!(body.ends_with(end.as_bytes()), "{body:?}");
         ends_with(

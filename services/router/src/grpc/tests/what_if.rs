@@ -3,10 +3,14 @@
 use watchbell_contracts::config::v1::{
     DraftTeamSnapshotResponse, GetPastTeamSnapshotResponse, Rule, SilenceAction, rule::Action,
 };
-use watchbell_contracts::dispatcher::v1::AcceptedEvent as Listed;
+use watchbell_contracts::dispatcher::v1::{
+    AcceptedEvent as Listed, AlertExplanation, AlertHearing, AlertListener, AlertNews,
+};
+use watchbell_contracts::event::v1::{ChannelKind, Reason, Route};
 use watchbell_contracts::router::v1::backtest_response::Step;
-use watchbell_contracts::router::v1::{BacktestResult, ConfigFindingKind};
+use watchbell_contracts::router::v1::{BacktestResult, ConfigFindingKind, StepOutcome};
 use watchbell_model::convert::timestamp;
+use watchbell_model::route::FOLLOWS_ALERT;
 
 use super::*;
 
@@ -305,4 +309,69 @@ async fn a_check_tells_what_a_draft_adds() {
     assert_eq!(new.len(), 1);
     assert_eq!(new[0].kind(), ConfigFindingKind::RuleUnreachable);
     assert_eq!(found.len(), known.findings.len() + 1);
+}
+
+/// What the Dispatcher says of a repeat, or of an end that follows to a channel.
+fn of_alert(hearing: AlertHearing, code: &str) -> AlertExplanation {
+    AlertExplanation {
+        news: AlertNews::Repeats.into(),
+        sentence: "As the Dispatcher says.".to_owned(),
+        listeners: vec![AlertListener {
+            route: Some(Route {
+                kind: ChannelKind::Slack.into(),
+                reason: Some(Reason {
+                    code: code.to_owned(),
+                    sentence: "Why.".to_owned(),
+                    ..Reason::default()
+                }),
+                ..Route::default()
+            }),
+            hearing: hearing.into(),
+            ..AlertListener::default()
+        }],
+        ..AlertExplanation::default()
+    }
+}
+
+#[tokio::test]
+async fn an_explanation_says_what_becomes_of_the_alert_to_who_may_read_deliveries() {
+    let world = with_events(&["evt-1"]).await;
+    let imagined = ExplainRequest {
+        event: Some(finding("")),
+        ..ExplainRequest::default()
+    };
+    let explain = async |request| world.router.explain(request).await.unwrap().into_inner();
+    let of = |answer: &ExplainResponse| answer.alert.clone().unwrap().explanation;
+    let unknown = explain(reading(imagined.clone())).await;
+    assert_eq!(of(&unknown), None, "the Dispatcher does not say");
+
+    let counted = of_alert(AlertHearing::Counted, "rule_matched");
+    *world.dispatcher.alert.lock() = Some(counted.clone());
+    let repeat = explain(reading(imagined.clone())).await;
+    assert_eq!(of(&repeat), Some(counted));
+    assert_eq!(repeat.routes, unknown.routes);
+    let step = repeat.steps.last().unwrap();
+    assert_eq!(
+        (step.stage.as_str(), step.outcome()),
+        ("alert", StepOutcome::Counted)
+    );
+    assert_eq!(of(&explain(by_key(team_id(), imagined.clone())).await), None);
+
+    *world.dispatcher.alert.lock() = Some(of_alert(AlertHearing::Sent, FOLLOWS_ALERT));
+    let end = explain(reading(imagined)).await;
+    assert_eq!(
+        end.routes.len(),
+        unknown.routes.len() + 1,
+        "it goes to who was told of the beginning"
+    );
+    let stored = ExplainRequest {
+        event_id: "evt-1".to_owned(),
+        ..ExplainRequest::default()
+    };
+    let stored = explain(reading(stored)).await;
+    assert!(of(&stored).is_some());
+    assert_eq!(
+        stored.routes, stored.stored_routes,
+        "what became of it is in the log"
+    );
 }

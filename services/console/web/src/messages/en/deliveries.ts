@@ -148,6 +148,7 @@ export const thenNow = {
   same: "The same event would go there now.",
   held: (until: string) => `It would go there, but wait until ${until}.`,
   parked: "It would be parked: the channel is unhealthy.",
+  counted: "It would only be counted there: a repeat of an alert that is open.",
   not: "It would not go there now.",
   others: (count: number) => `${counted(count, "target", "targets")} in all`,
   revision: (revision: string) => `by revision ${revision}`,

@@ -91,6 +91,7 @@ export const playground = {
   now: (count: number) => `${number.format(count)} now`,
   held: (count: number) => `${number.format(count)} later`,
   parked: (count: number) => `${number.format(count)} parked`,
+  counted: (count: number) => `${number.format(count)} counted`,
   not: "No",
   live: "These are the server’s own decisions, by the saved rules.",
   stale: "The last good answer is shown.",

@@ -74,10 +74,12 @@ export function ThenNow({ team, row, event: accepted, names, now }: Props): Reac
                 <StatePill state="held" text={one.heldUntil === null ? en.states.held : en.took.until(moment(one.heldUntil, now))} />
               ) : null}
               {one.outcome === "parked" ? <StatePill state="parked" /> : null}
+              {one.outcome === "counted" ? <StatePill state="folded" /> : null}
             </li>
           );
         })}
       </ul>
+      {data.alert?.explanation ? <p className="text-sm">{plain(data.alert.explanation.sentence)}</p> : null}
       <p className="text-sm text-muted">
         {en.thenNow.others(data.routes.length)} · {en.thenNow.revision(String(data.revision))}
         {data.exampleData ? ` · ${en.thenNow.example}` : ""}
@@ -94,6 +96,8 @@ function summed({ outcome, heldUntil }: Verdict, now: number): string {
       return en.thenNow.held(heldUntil === null ? en.took.none : moment(heldUntil, now));
     case "parked":
       return en.thenNow.parked;
+    case "counted":
+      return en.thenNow.counted;
     default:
       return en.thenNow.not;
   }

@@ -200,6 +200,7 @@ function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names:
     count("now") > 0 ? en.playground.now(count("now")) : "",
     count("held") > 0 ? en.playground.held(count("held")) : "",
     count("parked") > 0 ? en.playground.parked(count("parked")) : "",
+    count("counted") > 0 ? en.playground.counted(count("counted")) : "",
   ].filter(Boolean);
   const reached = new Set(routes.map(({ target }) => target.channelId));
   const silent = answer.steps.filter(
@@ -226,6 +227,7 @@ function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names:
                 <StatePill state="held" text={route.heldUntil === null ? en.states.held : en.took.until(moment(route.heldUntil, now))} />
               ) : null}
               {route.outcome === "parked" ? <StatePill state="parked" /> : null}
+              {route.outcome === "counted" ? <StatePill state="folded" /> : null}
             </span>
             <span className="ps-[25px] text-sm text-muted">{plain(route.sentence)}</span>
           </li>
