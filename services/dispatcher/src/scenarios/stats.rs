@@ -43,7 +43,7 @@ store_tests! {
     migrator = Migrator;
 
     async fn deliveries_are_counted_by_state_time_channel_and_severity(store: Store) {
-        let (mut rig, good, bad) = story(&store).await;
+        let (rig, good, bad) = story(&store).await;
         rig.env.clock.advance(HOUR / 2);
         let start = rig.env.now() - chrono::TimeDelta::hours(3);
         let counted = stats(&rig, wire::GetDeliveryStatsRequest { start_time: Some(timestamp(start)), ..Default::default() }).await.unwrap();

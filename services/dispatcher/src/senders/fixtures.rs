@@ -174,6 +174,7 @@ pub(crate) fn open_alert() -> AcceptedEvent {
             at: begins.occurred_at,
         }),
         count: 1,
+        news: None,
     };
     AcceptedEvent {
         alert: Some(EventAlert {
