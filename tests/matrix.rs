@@ -26,7 +26,12 @@ use crate::members::{but, claims, join, serve};
 const ACCESS: &str = include_str!("matrix/access.txt");
 
 /// RPCs that take a filter, which then lets nothing through.
-const NARROWED: [&str; 3] = ["ListDeliveries", "WatchDeliveries", "ListEvents"];
+const NARROWED: [&str; 4] = [
+    "ListDeliveries",
+    "WatchDeliveries",
+    "GetDeliveryStats",
+    "ListEvents",
+];
 
 /// The columns of the table.
 const CALLERS: [&str; 15] = [

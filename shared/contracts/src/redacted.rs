@@ -58,7 +58,7 @@ mod tests {
         "code",
     ];
     /// Texts that may be seen although they are called so.
-    const HARMLESS: [&str; 25] = [
+    const HARMLESS: [&str; 26] = [
         "api_key_id",
         "configuration_url",
         "dedup_key",
@@ -76,6 +76,7 @@ mod tests {
         "watchbell.dispatcher.v1.Alert.key",
         "watchbell.dispatcher.v1.Alert.url",
         "watchbell.dispatcher.v1.AlertStatus.key",
+        "watchbell.dispatcher.v1.Folded.alert_key",
         "watchbell.dispatcher.v1.GetAlertRequest.key",
         "watchbell.dispatcher.v1.Notification.url",
         "watchbell.dispatcher.v1.ResolveAlertRequest.key",

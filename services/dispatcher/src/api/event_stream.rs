@@ -36,6 +36,8 @@ const MAX_BYTES: i64 = 512 * 1024;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long an event that was accepted may wait for its commit.
 const IN_FLIGHT: TimeDelta = TimeDelta::minutes(1);
+/// How long a stream from the beginning has for its first read before what it begins with may be purged.
+const LEEWAY: TimeDelta = TimeDelta::minutes(1);
 /// The reason's word for a cursor whose next events may be purged.
 const CURSOR_EXPIRED: &str = "CURSOR_EXPIRED";
 
@@ -89,7 +91,7 @@ pub(super) async fn open(
     let now = core.clock.now();
     let cursor = match after {
         Some(after) => after,
-        None if request.from_beginning => Cursor::at(horizon(core, now)),
+        None if request.from_beginning => Cursor::at(horizon(core, now + LEEWAY)),
         None => {
             let newest = core.db.newest_event(team).await?;
             if newest.is_none() {

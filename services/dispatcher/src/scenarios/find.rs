@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use event_wire::route::Target;
+use watchbell_model::catalog::notices;
 use watchbell_model::ids::{MemberId, RuleId};
 use watchbell_store::store_tests;
 
@@ -353,6 +354,21 @@ store_tests! {
         }
         let both = wire::ListEventsRequest { text: "bucket".into(), types: vec!["scan.*".into()], ..sources };
         assert_eq!(find(both).await, scan(&|made| says("bucket", made) && is_of("scan.*", made.event_type) && !made.source.is_empty()));
+    }
+
+    async fn operational_events_are_listed_where_a_pattern_names_them(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let mut changed = request(&rig.env, "changed", &[]);
+        changed.event.as_mut().unwrap().r#type = notices::CONFIG_CHANGED.to_owned();
+        let found = request(&rig.env, "found", &[]);
+        rig.submit(vec![found, changed]).await;
+        for (types, ids) in [(&[][..], &["found"][..]), (&["*"], &["found"]), (&["config.*"], &["changed"])] {
+            let types = types.iter().map(|&pattern| pattern.to_owned()).collect();
+            let request = wire::ListEventsRequest { team_id: rig.env.team.to_string(), types, ..Default::default() };
+            let page = rig.service.list_events(internal_request(request)).await.unwrap().into_inner();
+            let listed: Vec<_> = page.events.into_iter().map(|event| event.event.unwrap().id).collect();
+            assert_eq!(listed, ids);
+        }
     }
 
     async fn what_cannot_be_looked_for_is_named(store: Store) {

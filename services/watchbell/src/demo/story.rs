@@ -329,10 +329,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_type_of_the_catalog_is_told_at_least_once() {
+    fn every_type_that_backends_emit_is_told_at_least_once() {
         let told: BTreeSet<_> = steps().map(|step| step.event_type.to_owned()).collect();
         let known: BTreeSet<_> = Catalog::built_in()
             .iter()
+            .filter(|spec| !spec.operational)
             .map(|spec| spec.event_type.to_string())
             .collect();
         assert_eq!(told, known);

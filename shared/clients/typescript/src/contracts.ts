@@ -12,6 +12,23 @@ export type AlertAction =
   | "ALERT_ACTION_UPDATE"
   | "ALERT_ACTION_RESOLVE";
 
+/** What becomes of an event of an alert somewhere. */
+export type AlertHearing =
+  | "ALERT_HEARING_UNSPECIFIED"
+  | "ALERT_HEARING_SENT"
+  | "ALERT_HEARING_COUNTED"
+  | "ALERT_HEARING_NOT_SENT";
+
+/** What an event is to those who know of its alert. */
+export type AlertNews =
+  | "ALERT_NEWS_UNSPECIFIED"
+  | "ALERT_NEWS_BEGINS"
+  | "ALERT_NEWS_CHANGES"
+  | "ALERT_NEWS_REPEATS"
+  | "ALERT_NEWS_ENDS"
+  | "ALERT_NEWS_HANDLED"
+  | "ALERT_NEWS_UNRELATED";
+
 /** Where an alert stands. */
 export type AlertState =
   | "ALERT_STATE_UNSPECIFIED"
@@ -212,7 +229,8 @@ export type StepOutcome =
   | "STEP_OUTCOME_PASSED_OVER"
   | "STEP_OUTCOME_RESTS"
   | "STEP_OUTCOME_HELD"
-  | "STEP_OUTCOME_PARKED";
+  | "STEP_OUTCOME_PARKED"
+  | "STEP_OUTCOME_COUNTED";
 
 /** How a webhook's body is laid out. */
 export type WebhookEnvelope =
@@ -321,6 +339,32 @@ export interface Alert {
   url?: string;
 }
 
+/** What an event does, or did, to its alert, and who hears of it. */
+export interface AlertExplanation {
+  /** The alert as it is now; absent when none of that key has begun. */
+  alert?: Alert;
+  /** Who hears of the event or of the alert's end; at most 1,000. */
+  listeners?: AlertListener[];
+  /** What it is to those who know of the alert. */
+  news?: AlertNews;
+  /** The same with where the alert stands, in English sentences. */
+  sentence?: string;
+}
+
+/** Who hears of an event of an alert, or is told of the alert's end. */
+export interface AlertListener {
+  /** Why not, when it is not: opted out, left, not told of the beginning. */
+  end_sentence?: string;
+  /** What becomes of the event there; unspecified when it does not go there. */
+  hearing?: AlertHearing;
+  /** Who, and why. */
+  route?: Route;
+  /** Why, when it is not simply sent. */
+  sentence?: string;
+  /** Whether the end of the alert, if it comes, is told there. */
+  told_of_end?: boolean;
+}
+
 /** What alerts by default. */
 export interface AlertPolicy {
   /** With SEVERITIES: which. */
@@ -348,6 +392,8 @@ export interface AlertStatus {
   count?: number | string;
   /** The same for all events of the alert. */
   key?: string;
+  /** What the event was to those who knew of it; unspecified of events that older releases accepted. */
+  news?: AlertNews;
   /** When it began; absent when that is unknown. */
   open_time?: string;
   /** The event with which it began; empty when that is unknown. */
@@ -1355,6 +1401,11 @@ export interface ExplainResponse {
 export interface ExplainedAlert {
   /** What the event does to it; unspecified when it belongs to none. */
   action?: AlertAction;
+  /**
+   * What the event would do to it, or did, and who hears of that. Absent when it belongs to none, to callers who may not read
+   * deliveries, and while the Dispatcher is away.
+   */
+  explanation?: AlertExplanation;
   /** The alert's key; empty when it belongs to none. */
   key?: string;
   /** The same as one English sentence, or why it belongs to none. */
@@ -1371,7 +1422,7 @@ export interface ExplanationStep {
   outcome?: StepOutcome;
   /** Why, as one English sentence: the condition that failed or matched. */
   sentence?: string;
-  /** What was asked, such as `rule`, `default_channel`, `webhook`, `preference`, `inbox`, `receipt`, `plan`, `hold`. */
+  /** What was asked, such as `rule`, `default_channel`, `webhook`, `preference`, `inbox`, `receipt`, `plan`, `hold`, `alert`. */
   stage?: string;
   /** The rule, channel or member that was asked, by id; empty when none. */
   subject_id?: string;

@@ -32,7 +32,7 @@ pub const SECRET_EXPIRING: &str = "secret.expiring";
 
 /// Types of events about Watchbell's own work for a team. They go where a filter names them and nowhere else, and nothing
 /// that happens to one of them makes another.
-const OPERATIONAL: [&str; 6] = [
+pub const OPERATIONAL: [&str; 6] = [
     CHANNEL_RECOVERED,
     CHANNEL_UNHEALTHY,
     CONFIG_CHANGED,

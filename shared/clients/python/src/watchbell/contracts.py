@@ -18,6 +18,27 @@ events tell of.
 """
 
 
+AlertHearing = Literal[
+    "ALERT_HEARING_UNSPECIFIED",
+    "ALERT_HEARING_SENT",
+    "ALERT_HEARING_COUNTED",
+    "ALERT_HEARING_NOT_SENT",
+]
+"""What becomes of an event of an alert somewhere."""
+
+
+AlertNews = Literal[
+    "ALERT_NEWS_UNSPECIFIED",
+    "ALERT_NEWS_BEGINS",
+    "ALERT_NEWS_CHANGES",
+    "ALERT_NEWS_REPEATS",
+    "ALERT_NEWS_ENDS",
+    "ALERT_NEWS_HANDLED",
+    "ALERT_NEWS_UNRELATED",
+]
+"""What an event is to those who know of its alert."""
+
+
 AlertState = Literal[
     "ALERT_STATE_UNSPECIFIED",
     "ALERT_STATE_OPEN",
@@ -268,6 +289,7 @@ StepOutcome = Literal[
     "STEP_OUTCOME_RESTS",
     "STEP_OUTCOME_HELD",
     "STEP_OUTCOME_PARKED",
+    "STEP_OUTCOME_COUNTED",
 ]
 """What came of one step."""
 
@@ -413,6 +435,41 @@ class Alert(TypedDict, total=False):
     """Where to look closer; may be empty."""
 
 
+class AlertExplanation(TypedDict, total=False):
+    """What an event does, or did, to its alert, and who hears of it."""
+
+    alert: Alert
+    """The alert as it is now; absent when none of that key has begun."""
+
+    listeners: list[AlertListener]
+    """Who hears of the event or of the alert's end; at most 1,000."""
+
+    news: AlertNews
+    """What it is to those who know of the alert."""
+
+    sentence: str
+    """The same with where the alert stands, in English sentences."""
+
+
+class AlertListener(TypedDict, total=False):
+    """Who hears of an event of an alert, or is told of the alert's end."""
+
+    end_sentence: str
+    """Why not, when it is not: opted out, left, not told of the beginning."""
+
+    hearing: AlertHearing
+    """What becomes of the event there; unspecified when it does not go there."""
+
+    route: Route
+    """Who, and why."""
+
+    sentence: str
+    """Why, when it is not simply sent."""
+
+    told_of_end: bool
+    """Whether the end of the alert, if it comes, is told there."""
+
+
 class AlertPolicy(TypedDict, total=False):
     """What alerts by default."""
 
@@ -446,6 +503,9 @@ class AlertStatus(TypedDict, total=False):
 
     key: str
     """The same for all events of the alert."""
+
+    news: AlertNews
+    """What the event was to those who knew of it; unspecified of events that older releases accepted."""
 
     open_time: str
     """When it began; absent when that is unknown."""
@@ -1730,6 +1790,11 @@ class ExplainedAlert(TypedDict, total=False):
     action: AlertAction
     """What the event does to it; unspecified when it belongs to none."""
 
+    explanation: AlertExplanation
+    """What the event would do to it, or did, and who hears of that. Absent when it belongs to none, to callers who may not read
+    deliveries, and while the Dispatcher is away.
+    """
+
     key: str
     """The alert's key; empty when it belongs to none."""
 
@@ -1753,7 +1818,7 @@ class ExplanationStep(TypedDict, total=False):
     """Why, as one English sentence: the condition that failed or matched."""
 
     stage: str
-    """What was asked, such as `rule`, `default_channel`, `webhook`, `preference`, `inbox`, `receipt`, `plan`, `hold`."""
+    """What was asked, such as `rule`, `default_channel`, `webhook`, `preference`, `inbox`, `receipt`, `plan`, `hold`, `alert`."""
 
     subject_id: str
     """The rule, channel or member that was asked, by id; empty when none."""
