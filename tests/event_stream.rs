@@ -128,11 +128,12 @@ on_both_databases! {
             from_beginning: true,
             ..Default::default()
         }).await.unwrap().into_inner();
-        while types.len() < 3 {
+        while types.len() < 4 {
             let response = stream.message().await.unwrap().expect("the stream goes on");
             types.extend(response.event.map(|accepted| accepted.event.unwrap().r#type));
         }
-        assert_eq!(types, ["config.changed", "delivery.failed", "finding.created"].map(str::to_owned).into());
+        let expected = ["channel.unhealthy", "config.changed", "delivery.failed", "finding.created"];
+        assert_eq!(types, expected.map(str::to_owned).into());
         let told = operations.wait_for(2).await.unwrap();
         let bodies: Vec<serde_json::Value> = told.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect();
         let types: BTreeSet<_> = bodies.iter().map(|body| body["event"]["type"].as_str().unwrap()).collect();
