@@ -74,7 +74,7 @@ async function* messages(body: ReadableStream<Uint8Array>): AsyncGenerator<{ id:
   const decoder = new TextDecoder();
   let text = "";
   let [id, data] = ["", ""];
-  for await (const chunk of body) {
+  for await (const chunk of chunks(body)) {
     text += decoder.decode(chunk, { stream: true });
     const lines = text.split("\n");
     text = lines.pop() ?? "";
@@ -87,6 +87,16 @@ async function* messages(body: ReadableStream<Uint8Array>): AsyncGenerator<{ id:
         [id, data] = ["", ""];
       }
     }
+  }
+}
+
+/** Not every browser's streams can be iterated over. */
+async function* chunks(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    await reader.cancel();
   }
 }
 
