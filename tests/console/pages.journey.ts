@@ -250,7 +250,7 @@ test("who may only read sees every page, and changes nothing on it", async ({ pa
   await page.getByRole("link", { name: "API keys" }).click();
   await expect(page.getByText("This credential may not manage API keys.")).toBeVisible();
   await page.getByRole("link", { name: "Config as code" }).click();
-  await expect(page.getByRole("textbox", { name: "The team’s document" })).toHaveAttribute("readonly");
+  await expect(page.getByRole("textbox", { name: "The team’s document" })).toHaveAttribute("aria-readonly", "true");
   await page.getByRole("link", { name: "Digest" }).click();
   await expect(page.getByRole("button", { name: "Send now…" })).toBeDisabled();
   await page.getByRole("link", { name: "Compliance" }).click();

@@ -86,7 +86,7 @@ export default function YamlEditor({ label, value, readOnly, known, handle, onCh
           autocompletion({ override: [(context) => complete(context, latest.current.known)], icons: false }),
           // Escape, and then Tab, leaves the editor.
           keymap.of([{ key: "Tab", run: acceptCompletion }, ...completionKeymap, ...historyKeymap, ...defaultKeymap, indentWithTab]),
-          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
+          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", tabindex: "0" }),
           locked.current.of([]),
           theme,
           EditorView.updateListener.of((update) => {
