@@ -131,7 +131,7 @@ test("the log is read by keyboard alone", async ({ page, server, receiver }) => 
 });
 
 test("a hundred thousand deliveries are as many rows in the page as forty", async ({ page, server, receiver }) => {
-  test.setTimeout(180_000);
+  test.setTimeout(600_000);
   const team = await server.team("Many");
   const channel = await server.webhook(team, "Night", receiver.url, { quietHours: { windows: [{ weekdays: [], start: "00:00", end: "23:59" }] } });
   const payload = { case: "dataJson" as const, value: new TextEncoder().encode('{"user":"ann@acme.example"}') };
