@@ -107,7 +107,7 @@ store_tests! {
 
         let end = would(&rig, said(&rig, Resolve, "end", &[])).await;
         assert_eq!(end.news(), AlertNews::Ends);
-        let hearings: Vec<_> = end.listeners.iter().map(|listener| listener.hearing()).collect();
+        let hearings: Vec<_> = end.listeners.iter().map(wire::AlertListener::hearing).collect();
         assert_eq!(hearings, [AlertHearing::Sent, AlertHearing::NotSent]);
         let reason = |listener: &wire::AlertListener| listener.route.clone().unwrap().reason.unwrap().code;
         assert!(end.listeners.iter().all(|listener| reason(listener) == FOLLOWS_ALERT));

@@ -133,7 +133,7 @@ async fn text(store: &Store, sql: &str) -> String {
 async fn every_type_arrives_as_it_was_and_numbers_go_on() {
     with_copy(async |url, copy| {
         let mut told = Vec::new();
-        let copied = copy_to_postgres(&[copy.clone()], url, |table, rows| told.push((table.to_owned(), rows))).await;
+        let copied = copy_to_postgres(std::slice::from_ref(&copy), url, |table, rows| told.push((table.to_owned(), rows))).await;
         let rows = |table: &str, rows| CopiedTable { schema: copy.schema.clone(), table: table.to_owned(), rows };
         assert_eq!(copied.unwrap(), [rows("zoos", 1), rows("animals", 4), rows("clock", 1)]);
         assert_eq!(told.iter().filter(|(table, _)| table == "animals").count(), 2, "{told:?}");
@@ -164,7 +164,7 @@ async fn nothing_is_overwritten_and_a_copy_that_fails_leaves_nothing() {
                 [],
             )
             .unwrap();
-        let refused = copy_to_postgres(&[copy.clone()], url, |_, _| ())
+        let refused = copy_to_postgres(std::slice::from_ref(&copy), url, |_, _| ())
             .await
             .unwrap_err()
             .to_string();
@@ -173,8 +173,10 @@ async fn nothing_is_overwritten_and_a_copy_that_fails_leaves_nothing() {
             .unwrap()
             .execute("UPDATE animals SET about = ''", [])
             .unwrap();
-        copy_to_postgres(&[copy.clone()], url, |_, _| ()).await.unwrap();
-        let again = copy_to_postgres(&[copy.clone()], url, |_, _| ())
+        copy_to_postgres(std::slice::from_ref(&copy), url, |_, _| ())
+            .await
+            .unwrap();
+        let again = copy_to_postgres(std::slice::from_ref(&copy), url, |_, _| ())
             .await
             .unwrap_err()
             .to_string();
