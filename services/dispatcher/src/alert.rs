@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::{AlertAction, AlertKey, AlertState, AlertStatus, News, Opened};
-use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
+use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::route::{Route, Target};
 use watchbell_model::vocabulary::{ChannelKind, Severity};
 
@@ -80,14 +80,6 @@ pub(crate) struct Told {
     /// The delivery that told it.
     #[serde(rename = "d")]
     pub(crate) delivery: Uuid,
-}
-
-/// Where a target is: the same for a member's mailbox, whichever way leads there.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum TargetKey {
-    Channel(ChannelId),
-    Mailbox(String),
-    Inbox,
 }
 
 // === impl Alert ===
@@ -313,21 +305,5 @@ impl Told {
             target: route.target.clone(),
             delivery: delivery.as_uuid(),
         }
-    }
-}
-
-// === impl TargetKey ===
-
-impl TargetKey {
-    /// Where a target is; `None` when that is known only when it is sent.
-    pub(crate) fn of(target: &Target) -> Option<Self> {
-        Some(match target {
-            Target::Channel(id) => Self::Channel(*id),
-            Target::Person { address, .. } | Target::Address { address, .. } => {
-                Self::Mailbox(address.to_ascii_lowercase())
-            }
-            Target::Inbox => Self::Inbox,
-            Target::Receipts => return None,
-        })
     }
 }

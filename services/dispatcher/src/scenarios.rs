@@ -3,6 +3,7 @@
 
 mod actions;
 mod admission;
+mod alert_acts;
 mod alert_explanations;
 mod alert_links;
 mod alerts;

@@ -10,10 +10,9 @@ use watchbell_contracts::config::v1 as wire;
 use crate::accepted_event::AcceptedEvent;
 use crate::catalog::Catalog;
 use crate::decision::Decide;
-use crate::email::EmailAddress;
 use crate::event::{Event, EventDraft};
 use crate::ids::TeamId;
-use crate::route::{Route, Target};
+use crate::route::{Route, TargetKey};
 use crate::snapshot::TeamSnapshot;
 use crate::violation::Violations;
 
@@ -36,34 +35,12 @@ pub fn settle(
         .filter(|snapshot| snapshot.team_id == team)
         .map(|snapshot| decide(&snapshot, &event).routes)
         .unwrap_or_default();
-    let reached: HashSet<_> = notices.iter().filter_map(Reached::by).collect();
+    let key = |route: &Route| TargetKey::of(&route.target);
+    let reached: HashSet<_> = notices.iter().filter_map(key).collect();
     let decided = decided.iter().map(Route::from);
     let mut routes = notices;
-    routes.extend(decided.filter(|route| Reached::by(route).is_none_or(|by| !reached.contains(&by))));
+    routes.extend(decided.filter(|route| key(route).is_none_or(|key| !reached.contains(&key))));
     Ok((AcceptedEvent::new(event, None, now), routes))
-}
-
-/// Whom a route reaches that another may reach, too.
-#[derive(PartialEq, Eq, Hash)]
-enum Reached {
-    Inbox,
-    /// By [`EmailAddress::key`].
-    Mailbox(String),
-}
-
-// === impl Reached ===
-
-impl Reached {
-    fn by(route: &Route) -> Option<Self> {
-        match &route.target {
-            Target::Inbox => Some(Self::Inbox),
-            Target::Person { address, .. } | Target::Address { address, .. } => {
-                let address: EmailAddress = address.parse().ok()?;
-                Some(Self::Mailbox(address.key()))
-            }
-            Target::Channel(_) | Target::Receipts => None,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -72,7 +49,7 @@ mod tests {
     use crate::catalog::notices::DELIVERY_FAILED;
     use crate::decision::{self, Decision};
     use crate::event::tests::noon;
-    use crate::route::Reason;
+    use crate::route::{Reason, Target};
     use crate::vocabulary::ChannelKind;
 
     fn decided(_: &TeamSnapshot, _: &Event) -> Decision {

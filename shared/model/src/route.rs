@@ -67,6 +67,17 @@ pub enum Target {
     Receipts,
 }
 
+/// Where a target is: the same for a member's mailbox, whichever way leads there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TargetKey {
+    /// A configured channel.
+    Channel(ChannelId),
+    /// An address, by [`EmailAddress::key`](crate::email::EmailAddress::key).
+    Mailbox(String),
+    /// The team's inbox.
+    Inbox,
+}
+
 /// Why a route was taken.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
@@ -87,6 +98,23 @@ pub const FOLLOWS_ALERT: &str = "follows_alert";
 pub const OPERATOR: &str = "operator";
 /// The reason's word for mail that asks a recipient to confirm.
 pub const RECIPIENT_CONFIRMATION: &str = "recipient_confirmation";
+
+// === impl TargetKey ===
+
+impl TargetKey {
+    /// Where a target is; `None` when that is known only when it is sent.
+    #[must_use]
+    pub fn of(target: &Target) -> Option<Self> {
+        Some(match target {
+            Target::Channel(id) => Self::Channel(*id),
+            Target::Person { address, .. } | Target::Address { address, .. } => {
+                Self::Mailbox(address.to_ascii_lowercase())
+            }
+            Target::Inbox => Self::Inbox,
+            Target::Receipts => return None,
+        })
+    }
+}
 
 // === impl Reason ===
 

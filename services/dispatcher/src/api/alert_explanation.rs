@@ -10,12 +10,12 @@ use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::{AlertAction, AlertState, AlertStatus, News};
 use watchbell_model::convert::FromWire as _;
 use watchbell_model::ids::{EventId, TeamId};
-use watchbell_model::route::Route;
+use watchbell_model::route::{Route, TargetKey};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
 
 use super::{id, internal};
-use crate::alert::{Alert, TargetKey};
+use crate::alert::{Alert, Told};
 use crate::delivery::precheck::refusal;
 use crate::encode;
 use crate::error::Error;
@@ -61,7 +61,8 @@ async fn would(core: &Core, submission: wire::SubmitRequest) -> Result<wire::Ale
     let planned = routes.into_iter().filter_map(|route| Planned::new(route, now));
     let submission = Submission::new(event, planned.collect(), false, oneshot::channel().0);
     let event = &submission.event;
-    let Some(applied) = apply(core, before.clone(), &submission, &of, &telling)? else {
+    let mut is_free = |told: &Told| !core.live_jobs.has(told.delivery);
+    let Some(applied) = apply(before.clone(), &submission, &of, &telling, &mut is_free)? else {
         return Ok(wire::AlertExplanation {
             news: News::Unrelated.to_wire(),
             sentence: unrelated(of.action, AlertState::Resolved).to_owned(),

@@ -8,13 +8,13 @@ use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::alert_link::{AlertLink, LinkHolder};
 use watchbell_model::ids::{ChannelId, TeamId};
-use watchbell_model::route::Target;
+use watchbell_model::route::{Target, TargetKey};
 use watchbell_model::violation::reason;
 use watchbell_runtime::problem::Problem;
 
 use super::alerts::{Asked, carry_out};
 use super::internal;
-use crate::alert::{Act, Alert, TargetKey};
+use crate::alert::{Act, Alert};
 use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::channel::people::lists;
 use crate::channel::policy::ChannelPolicy;
@@ -99,7 +99,7 @@ async fn look(core: &Core, link: &AlertLink) -> Result<wire::AlertLink, Error> {
 async fn holder(core: &Core, link: &AlertLink, alert: &Alert) -> Result<Option<String>, Problem> {
     let key = match &link.holder {
         LinkHolder::Channel(id) => TargetKey::Channel(*id),
-        LinkHolder::Mailbox(address) => TargetKey::Mailbox(address.as_str().to_ascii_lowercase()),
+        LinkHolder::Mailbox(address) => TargetKey::Mailbox(address.key()),
     };
     let mut told = alert.told.iter().map(|told| &told.target);
     let target = told.find(|target| TargetKey::of(target).as_ref() == Some(&key));

@@ -8,10 +8,13 @@ use uuid::Uuid;
 use watchbell_model::ChannelKind;
 use watchbell_model::alert::{AlertKey, AlertStatus, EventAlert, News};
 use watchbell_model::ids::{DeliveryId, TeamId};
-use watchbell_model::route::{FOLLOWS_ALERT, Reason, Route, Target};
+use watchbell_model::route::{FOLLOWS_ALERT, Reason, Route, Target, TargetKey};
+use watchbell_model::shard::ShardId;
 
-use crate::alert::{Alert, TargetKey, Told};
+use crate::alert::{Alert, Told};
+use crate::job::live_jobs::JobGuard;
 use crate::job::{Planned, Submission};
+use crate::lanes::LaneId;
 use crate::senders::alert::{open_for, seen};
 use crate::state::Core;
 use crate::store::{Telling, WriteTransaction};
@@ -66,8 +69,28 @@ pub(crate) struct Applied {
     has_changed: bool,
 }
 
+/// A delivery that is about to be superseded, with a job for as long as that is not committed.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) team: TeamId,
+    pub(super) lane: LaneId,
+    pub(super) job: JobGuard,
+}
+
 /// An alert's key in all teams.
 type Key = (TeamId, AlertKey);
+
+// === impl Claim ===
+
+impl Claim {
+    /// `None` when the delivery has a job.
+    fn new(core: &Core, team: TeamId, told: &Told) -> Option<Self> {
+        let route = Route::new(told.kind, told.target.clone(), Reason::default());
+        let lane = LaneId::of(&route, team)?;
+        let job = core.live_jobs.register(told.delivery, lane, ShardId::of(team))?;
+        Some(Self { team, lane, job })
+    }
+}
 
 // === impl AlertChanges ===
 
@@ -89,12 +112,14 @@ impl AlertChanges {
     }
 }
 
-/// Applies the new events of a batch to their alerts, in the order in which they came.
+/// Applies the new events of a batch to their alerts, in the order in which they came. What is superseded gets a job in
+/// `claims`, so that it is not loaded from a row that was read before the commit.
 pub(super) async fn change<W: WriteTransaction>(
     core: &Core,
     transaction: &W,
     submissions: &[Submission],
     is_new: &[bool],
+    claims: &mut Vec<Claim>,
 ) -> Result<AlertChanges, DbErr> {
     let of_alert = |index: usize| submissions[index].event.alert.as_ref();
     let events: Vec<(usize, &EventAlert)> = (0..submissions.len())
@@ -118,7 +143,13 @@ pub(super) async fn change<W: WriteTransaction>(
         let submission = &submissions[index];
         let key = (team(index), of.key.clone());
         let before = alerts.remove(&key);
-        let Some(applied) = apply(core, before, submission, of, &telling)? else {
+        let mut claim = |told: &Told| {
+            let claim = Claim::new(core, key.0, told);
+            let is_free = claim.is_some();
+            claims.extend(claim);
+            is_free
+        };
+        let Some(applied) = apply(before, submission, of, &telling, &mut claim)? else {
             continue;
         };
         if applied.has_changed {
@@ -142,13 +173,14 @@ pub(super) async fn change<W: WriteTransaction>(
     Ok(changes)
 }
 
-/// Applies an event to its alert; nothing when there still is none.
+/// Applies an event to its alert; nothing when there still is none. `claim` says whether what told of the beginning, and is
+/// kept back, has no job and will get none.
 pub(crate) fn apply(
-    core: &Core,
     before: Option<Alert>,
     submission: &Submission,
     of: &EventAlert,
     telling: &Telling,
+    claim: &mut dyn FnMut(&Told) -> bool,
 ) -> Result<Option<Applied>, DbErr> {
     let was_known = before.is_some();
     let ended = before.as_ref().and_then(|alert| alert.resolved_at);
@@ -163,7 +195,7 @@ pub(crate) fn apply(
         News::Begins | News::Changes | News::Repeats => {
             change.tell(&mut alert, submission, news, telling);
         }
-        News::Ends => superseded = change.end(core, &mut alert, submission, telling),
+        News::Ends => superseded = change.end(&mut alert, submission, telling, claim),
         News::Handled => change.tell_handled(&alert, submission, telling),
         News::Unrelated => {}
     }
@@ -269,10 +301,10 @@ impl AlertChange {
     /// more.
     fn end(
         &mut self,
-        core: &Core,
         alert: &mut Alert,
         submission: &Submission,
         telling: &Telling,
+        claim: &mut dyn FnMut(&Told) -> bool,
     ) -> Vec<DeliveryId> {
         let event = &submission.event;
         let routes = submission.routes.iter();
@@ -286,7 +318,7 @@ impl AlertChange {
             }
             let delivery = told.delivery;
             let is_kept_back = telling.get(&delivery).is_some_and(|told| told.is_kept_back);
-            if is_kept_back && told.kind != ChannelKind::Webhook && !core.live_jobs.has(delivery) {
+            if is_kept_back && told.kind != ChannelKind::Webhook && claim(&told) {
                 superseded.push(DeliveryId::from_uuid(delivery));
             }
             if TargetKey::of(&told.target).is_none_or(|key| reached.contains(&key)) {

@@ -12,7 +12,7 @@ use watchbell_model::ids::{NotificationId, TeamId};
 use watchbell_model::route::Route;
 use watchbell_model::shard::ShardId;
 
-use super::alerts::{self, AlertChanges};
+use super::alerts::{self, AlertChanges, Claim};
 use crate::delivery::summaries;
 use crate::job::live_jobs::JobGuard;
 use crate::job::{JobOutcome, State, Submission};
@@ -67,6 +67,8 @@ pub(super) struct Written {
     pub(super) notified: HashSet<TeamId>,
     /// What the submissions did to their alerts.
     pub(super) alerts: AlertChanges,
+    /// What is superseded, until that is committed.
+    claims: Vec<Claim>,
 }
 
 // === impl Batch ===
@@ -136,14 +138,21 @@ pub(super) async fn commit(core: &Core, batch: &Batch) -> Result<Written, Refuse
         closed: Vec::new(),
         notified: HashSet::new(),
         alerts: AlertChanges::default(),
+        claims: Vec::new(),
     };
     match write(core, batch, &mut written).await {
         Ok(()) => {
+            written.claims.clear();
             read_superseded(core, &mut written).await;
             Ok(written)
         }
         Err(refused) => {
             release(core, batch, written.reservations, &refused);
+            for Claim { team, lane, job } in written.claims {
+                drop(job);
+                // It is kept back still, and may have been passed over.
+                core.note_due(team, lane, core.clock.now());
+            }
             Err(refused)
         }
     }
@@ -302,7 +311,7 @@ async fn write_submissions<'s, W: WriteTransaction>(
         .map(|(index, submission)| is_new(index, submission))
         .collect();
     find_first_routes(core, transaction, submissions, &is_new, written).await?;
-    let alerts = alerts::change(core, transaction, submissions, &is_new).await?;
+    let alerts = alerts::change(core, transaction, submissions, &is_new, &mut written.claims).await?;
     written.reservations = reserve(core, submissions, &is_new, &alerts);
 
     let mut deliveries = Vec::new();

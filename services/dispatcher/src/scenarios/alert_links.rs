@@ -7,7 +7,8 @@ use watchbell_model::alert_link::{AlertLink, LINK_LIFETIME, LinkHolder};
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_store::store_tests;
 
-use super::alerts::{KEY, act, say, titles_to, to_room};
+use super::alert_acts::act;
+use super::alerts::{KEY, say, titles_to, to_room};
 use super::people::{email_channel, member, set_recipients, to_member, to_recipient};
 use super::storms::slack;
 use super::*;

@@ -4,21 +4,23 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt as _;
-use watchbell_contracts::api::AlertApi as _;
 use watchbell_contracts::dispatcher::v1::AlertState;
 use watchbell_contracts::event::v1::{AlertAction, EventAlert};
+use watchbell_model::ids::DeliveryId;
 use watchbell_model::route::FOLLOWS_ALERT;
+use watchbell_model::shard::ShardId;
 use watchbell_store::store_tests;
 
 use super::people::{member, to_member};
 use super::storms::{quiet, slack};
 use super::*;
+use crate::lanes::LaneId;
 use crate::senders::AttemptResult;
 use crate::store::Migrator;
 
 use AlertAction::{Resolve, Trigger, Update};
 
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const KEY: &str = "finding_id=1";
 
 /// What an event says.
@@ -102,7 +104,7 @@ async fn delivery(rig: &Rig, event: &str, kind: ChannelKind) -> wire::Delivery {
     found
 }
 
-async fn notifications(rig: &Rig) -> Vec<wire::Notification> {
+pub(super) async fn notifications(rig: &Rig) -> Vec<wire::Notification> {
     use watchbell_contracts::api::InboxApi as _;
     let reader = watchbell_model::ids::MemberId::generate(rig.env.now());
     rig.env.config.join(reader, "reader@example.com", false);
@@ -258,6 +260,22 @@ store_tests! {
         assert_eq!(rig.env.receivers.carried().len(), 1);
     }
 
+    async fn a_beginning_that_ends_with_its_alert_is_not_loaded_from_an_older_row(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let room = slack(&rig.env);
+        rig.env.config.change(rig.env.team, room, |channel| channel.quiet_hours = Some(quiet("13:00", false)));
+        say(&mut rig, Trigger, "begin", &[to_room(room)]).await;
+        rig.pass(HOUR).await;
+        let begin: DeliveryId = delivery(&rig, "begin", ChannelKind::Slack).await.id.parse().unwrap();
+        let core = Arc::clone(&rig.core);
+        let read = core.live_jobs.begin_read();
+        say(&mut rig, Resolve, "end", &[]).await;
+        assert_eq!(delivery(&rig, "begin", ChannelKind::Slack).await.state, State::Folded as i32);
+        let shard = ShardId::of(rig.env.team);
+        assert!(read.register(begin.as_uuid(), LaneId(room.as_uuid()), shard).is_none(), "it may have been read before");
+        drop(read);
+    }
+
     async fn the_end_waits_for_a_beginning_that_is_tried_again_and_is_not_sent_without_one(store: Store) {
         let mut rig = Rig::new(&store).await;
         let room = slack(&rig.env);
@@ -363,156 +381,6 @@ store_tests! {
         assert_eq!(count(&rig).await, 0);
     }
 
-    async fn an_acknowledgement_is_told_once_to_the_channels_that_were_told_and_stops_repeats(store: Store) {
-        let mut rig = Rig::new(&store).await;
-        let (room, siem) = (slack(&rig.env), rig.env.ordered("siem"));
-        let olga = member(&rig, false);
-        let eager = event_wire::Route { tells_repeats: true, ..to_room(room) };
-        let routes = [eager, to_channel(siem), to_member(olga, "findings"), to_inbox()];
-        say(&mut rig, Trigger, "begin", &routes).await;
-        rig.pass(HOUR).await;
-        for _ in 0..2 {
-            let alert = act(&mut rig, "acknowledge").await.unwrap();
-            assert_eq!(alert.state(), AlertState::Acknowledged);
-            assert_eq!(alert.acknowledged_by, "the platform");
-            assert_eq!(alert.acknowledge_time, Some(timestamp(rig.env.now())));
-        }
-        let acknowledged = "Acknowledged by the platform: Finding begin";
-        assert_eq!(titles_to(&rig, ChannelKind::Slack).await, ["Finding begin", acknowledged]);
-        assert_eq!(titles_to(&rig, ChannelKind::Webhook).await, ["Finding begin", acknowledged]);
-        assert_eq!(titles_to(&rig, ChannelKind::Email).await, ["Finding begin"]);
-        assert_eq!(notifications(&rig).await[0].alert.as_ref().unwrap().state(), AlertState::Acknowledged);
-
-        say(&mut rig, Trigger, "repeat", &routes).await;
-        assert_eq!(titles_to(&rig, ChannelKind::Slack).await.len(), 2, "even where repeats are wanted");
-        let worse = Said { severity: Severity::Critical, ..said(&rig, Trigger, "worse", &routes) };
-        submit(&mut rig, worse).await;
-        rig.pass(Duration::from_secs(1)).await;
-        say(&mut rig, Resolve, "end", &[]).await;
-        assert_eq!(titles_to(&rig, ChannelKind::Slack).await[2..], ["Finding worse", "Finding end"]);
-        assert_eq!(act(&mut rig, "acknowledge").await.unwrap_err().code(), tonic::Code::FailedPrecondition);
-    }
-
-    async fn a_snoozed_alert_is_quiet_until_its_time_and_then_tells_again(store: Store) {
-        let mut rig = Rig::new(&store).await;
-        let routes = [to_room(slack(&rig.env))];
-        say(&mut rig, Trigger, "begin", &routes).await;
-        let alert = act(&mut rig, "snooze").await.unwrap();
-        assert_eq!(alert.state(), AlertState::Snoozed);
-        rig.pass(HOUR).await;
-        say(&mut rig, Trigger, "quiet", &routes).await;
-        rig.pass(HOUR).await;
-        assert_eq!(get(&rig).await.unwrap().state(), AlertState::Open);
-        say(&mut rig, Trigger, "awake", &routes).await;
-        say(&mut rig, Trigger, "repeat", &routes).await;
-        assert_eq!(
-            titles_to(&rig, ChannelKind::Slack).await,
-            [
-                "Finding begin",
-                "Snoozed by the platform until 21 Nov 2026, 11:00 UTC: Finding begin",
-                "Finding awake"
-            ]
-        );
-    }
-
-    async fn an_alert_that_is_resolved_by_hand_ends_for_everyone_who_was_told(store: Store) {
-        let mut rig = Rig::new(&store).await;
-        let room = slack(&rig.env);
-        let olga = member(&rig, false);
-        // By a clock that is ahead.
-        let ahead = rig.env.now() + chrono::TimeDelta::hours(3);
-        let begin = Said { at: ahead, ..said(&rig, Trigger, "begin", &[to_room(room), to_member(olga, "findings")]) };
-        submit(&mut rig, begin).await;
-        assert_eq!(get(&rig).await.unwrap().told.len(), 2);
-        let alert = act(&mut rig, "resolve").await.unwrap();
-        assert_eq!((alert.state(), alert.resolved_by.as_str()), (AlertState::Resolved, "the platform"));
-        for kind in [ChannelKind::Slack, ChannelKind::Email] {
-            let titles = titles_to(&rig, kind).await;
-            assert_eq!(titles, ["Finding begin", "Resolved by the platform: Finding begin"]);
-        }
-        assert_eq!(act(&mut rig, "resolve").await.unwrap_err().code(), tonic::Code::FailedPrecondition);
-        say(&mut rig, Resolve, "end", &[]).await;
-        assert_eq!(rig.env.receivers.carried().len(), 4, "its end was told");
-    }
-
-    async fn alerts_are_listed_by_when_they_began_and_page_by_page(store: Store) {
-        let mut rig = Rig::new(&store).await;
-        for number in 0..5 {
-            let at = rig.env.now() + chrono::TimeDelta::minutes(number / 2);
-            let severity = if number == 3 { Severity::Critical } else { Severity::High };
-            let said = Said { at, severity, ..said(&rig, Trigger, &format!("e{number}"), &[]) };
-            let mut request = said.request(&rig.env);
-            request.alert.as_mut().unwrap().key = format!("n={number}");
-            rig.submit(vec![request]).await;
-        }
-        // Of this one only the end is known.
-        say(&mut rig, Resolve, "end", &[]).await;
-        assert_eq!(get(&rig).await.unwrap_err().code(), tonic::Code::NotFound);
-        let list = async |request: wire::ListAlertsRequest| {
-            let team_id = rig.env.team.to_string();
-            let request = wire::ListAlertsRequest { team_id, ..request };
-            let page = rig.service.list_alerts(internal_request(request)).await.unwrap().into_inner();
-            let keys: Vec<_> = page.alerts.into_iter().map(|alert| alert.key).collect();
-            (keys, page.next_page_token)
-        };
-        let (first, page_token) = list(wire::ListAlertsRequest { page_size: 3, ..Default::default() }).await;
-        assert_eq!(first, ["n=4", "n=3", "n=2"]);
-        let (rest, end) = list(wire::ListAlertsRequest { page_size: 3, page_token, ..Default::default() }).await;
-        assert_eq!((rest, end), (vec!["n=1".to_owned(), "n=0".to_owned()], String::new()));
-        let critical = wire::ListAlertsRequest { severities: vec![Severity::Critical.to_wire()], ..Default::default() };
-        assert_eq!(list(critical).await.0, ["n=3"]);
-        let resolved = wire::ListAlertsRequest { states: vec![AlertState::Resolved.into()], ..Default::default() };
-        assert_eq!(list(resolved).await.0, Vec::<String>::new());
-        let later = wire::ListAlertsRequest {
-            start_time: Some(timestamp(rig.env.now() + chrono::TimeDelta::minutes(1))),
-            end_time: Some(timestamp(rig.env.now() + chrono::TimeDelta::minutes(2))),
-            ..Default::default()
-        };
-        assert_eq!(list(later).await.0, ["n=3", "n=2"]);
-        let other = wire::ListAlertsRequest { event_type: "scan.failed".to_owned(), ..Default::default() };
-        assert_eq!(list(other).await.0, Vec::<String>::new());
-    }
-
-    async fn what_is_wrong_with_a_request_is_said_field_by_field(store: Store) {
-        let mut rig = Rig::new(&store).await;
-        say(&mut rig, Trigger, "begin", &[]).await;
-        let fields = |status: tonic::Status| {
-            let wrong = watchbell_runtime::problem::from_status(&status).violations;
-            wrong.into_iter().map(|violation| violation.field).collect::<Vec<_>>()
-        };
-        let snooze = wire::SnoozeAlertRequest {
-            team_id: rig.env.team.to_string(),
-            member_id: "ann".to_owned(),
-            comment: "x".repeat(501),
-            ..Default::default()
-        };
-        let refused = rig.service.snooze_alert(internal_request(snooze)).await.unwrap_err();
-        assert_eq!(fields(refused), ["end_time", "key", "member_id", "comment"]);
-        for hours in [-1, 0, 24 * 30 + 1] {
-            let snooze = wire::SnoozeAlertRequest {
-                team_id: rig.env.team.to_string(),
-                key: KEY.to_owned(),
-                end_time: Some(timestamp(rig.env.now() + chrono::TimeDelta::hours(hours))),
-                ..Default::default()
-            };
-            let refused = rig.service.snooze_alert(internal_request(snooze)).await.unwrap_err();
-            assert_eq!(fields(refused), ["end_time"], "{hours} h");
-        }
-    }
-
-    async fn watchers_see_alerts_begin_and_change(store: Store) {
-        let mut rig = Rig::new(&store).await;
-        let request = wire::WatchAlertsRequest { team_id: rig.env.team.to_string() };
-        let mut watched = rig.service.watch_alerts(internal_request(request)).await.unwrap().into_inner();
-        say(&mut rig, Trigger, "begin", &[]).await;
-        say(&mut rig, Trigger, "repeat", &[]).await;
-        say(&mut rig, Resolve, "end", &[]).await;
-        for (state, count) in [(AlertState::Open, 1), (AlertState::Open, 2), (AlertState::Resolved, 2)] {
-            let alert = watched.next().await.unwrap().unwrap().alert.unwrap();
-            assert_eq!((alert.state(), alert.count), (state, count));
-        }
-    }
-
     async fn whoever_was_told_of_the_beginning_is_told_of_the_end_exactly_once_in_any_order_and_over_restarts(store: Store) {
         use rand::rngs::StdRng;
         use rand::{RngExt as _, SeedableRng as _};
@@ -581,67 +449,6 @@ store_tests! {
             rig.pass(HOUR).await;
         }
     }
-}
-
-pub(super) async fn act(rig: &mut Rig, word: &str) -> Result<wire::Alert, tonic::Status> {
-    let (service, team_id) = (rig.service.clone(), rig.env.team.to_string());
-    let (key, comment, member_id) = (KEY.to_owned(), "on it".to_owned(), String::new());
-    let end_time = Some(timestamp(rig.env.now() + chrono::TimeDelta::hours(2)));
-    let word = word.to_owned();
-    let done = rig
-        .during(async move {
-            match word.as_str() {
-                "acknowledge" => {
-                    let request = wire::AcknowledgeAlertRequest {
-                        team_id,
-                        key,
-                        member_id,
-                        comment,
-                    };
-                    let answer = service.acknowledge_alert(internal_request(request)).await?;
-                    Ok(answer.into_inner().alert)
-                }
-                "snooze" => {
-                    let request = wire::SnoozeAlertRequest {
-                        team_id,
-                        key,
-                        member_id,
-                        comment,
-                        end_time,
-                    };
-                    Ok(service
-                        .snooze_alert(internal_request(request))
-                        .await?
-                        .into_inner()
-                        .alert)
-                }
-                _ => {
-                    let request = wire::ResolveAlertRequest {
-                        team_id,
-                        key,
-                        member_id,
-                        comment,
-                    };
-                    Ok(service
-                        .resolve_alert(internal_request(request))
-                        .await?
-                        .into_inner()
-                        .alert)
-                }
-            }
-        })
-        .await;
-    rig.settle().await;
-    done.map(|alert: Option<wire::Alert>| alert.unwrap())
-}
-
-async fn get(rig: &Rig) -> Result<wire::Alert, tonic::Status> {
-    let request = wire::GetAlertRequest {
-        team_id: rig.env.team.to_string(),
-        key: KEY.to_owned(),
-    };
-    let answer = rig.service.get_alert(internal_request(request)).await?;
-    Ok(answer.into_inner().alert.unwrap())
 }
 
 /// The titles of what a room was sent, oldest first.
