@@ -10,6 +10,7 @@
 //! What it does not see: loops of one replica that run at the very same time (each runs from one wait to the next), and
 //! transactions that run into one another's locks (they come one after the other).
 
+mod alerts;
 mod checks;
 mod clients;
 mod cluster;

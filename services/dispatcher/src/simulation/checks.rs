@@ -24,8 +24,22 @@ pub(super) const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(15);
 /// A delivery as the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
-    state: i32,
-    event: String,
+    pub(super) state: i32,
+    pub(super) event: String,
+    pub(super) lane: Uuid,
+    /// The summary that it is part of.
+    pub(super) summary: Option<Uuid>,
+    has_ended: bool,
+}
+
+/// What is looked at in the database.
+#[derive(Default)]
+struct Tables {
+    rows: BTreeMap<Uuid, Row>,
+    /// Heartbeats.
+    replicas: BTreeMap<Uuid, i64>,
+    /// Events of alerts, and when they were accepted.
+    alert_events: Vec<(i64, String)>,
 }
 
 /// The only team's shard as the database has it.
@@ -59,13 +73,16 @@ pub(super) struct Checks {
     arrived: HashMap<Uuid, u32>,
     /// By replica and lane: the newest delivery that was started there first.
     started: HashMap<(usize, Uuid), Uuid>,
+    /// Events of alerts in the order in which they were committed.
+    alert_events: Vec<String>,
 }
 
 // === impl Row ===
 
 impl Row {
-    fn has_ended(&self) -> bool {
-        self.state >= State::Delivered as i32
+    /// It has ended without being sent, and not with a summary.
+    pub(super) fn is_left_out(&self) -> bool {
+        self.state == State::Folded as i32 && self.has_ended && self.summary.is_none()
     }
 }
 
@@ -80,8 +97,17 @@ impl Checks {
         now: i64,
         lost: bool,
     ) -> Result<(), String> {
-        let (rows, replicas) = read(store).await;
+        let Tables {
+            rows,
+            replicas,
+            alert_events,
+        } = read(store).await;
         self.observe_shard(shard(store).await, own, &replicas)?;
+        let mut new = alert_events;
+        new.retain(|(_, event)| !self.alert_events.contains(event));
+        // Of one batch, in the order in which they were submitted.
+        new.sort();
+        self.alert_events.extend(new.into_iter().map(|(_, event)| event));
         for (id, row) in &rows {
             let before = self.rows.get(id);
             if before == Some(row) {
@@ -96,10 +122,10 @@ impl Checks {
                     .check_change(*id, before, row)
                     .map_err(|why| format!("{}: {why}: {before:?} became {row:?} by {actor:?}", name(*id)))?,
             }
-            if row.has_ended() {
+            if row.has_ended {
                 self.ended_in.insert(*id, self.shard.epoch);
             }
-            if row.state == State::Held as i32 {
+            if row.state == State::Held as i32 || row.state == State::Folded as i32 {
                 self.held.insert(*id);
             }
             if lost {
@@ -152,7 +178,7 @@ impl Checks {
 
     fn check_change(&self, id: Uuid, before: &Row, after: &Row) -> Result<(), &'static str> {
         let started = self.started_in.get(&id);
-        if before.has_ended() {
+        if before.has_ended {
             return Err("what has ended was changed");
         }
         if after.state == State::Delivered as i32
@@ -205,7 +231,9 @@ impl Checks {
     ) -> Result<(), String> {
         let id = carrying.delivery;
         self.started_in.entry(id).or_default().insert(self.shard.epoch);
-        if !ordered || !carrying.first || !self.is_untroubled(id) {
+        // What the Dispatcher makes itself, summaries and ends of alerts, waits for other deliveries.
+        let is_made_here = id.get_version_num() == 7;
+        if !ordered || !carrying.first || is_made_here || !self.is_untroubled(id) {
             return Ok(());
         }
         match self.started.insert((replica, carrying.lane), id) {
@@ -236,9 +264,22 @@ impl Checks {
         self.rows.values().filter(|row| row.event == event).count()
     }
 
+    /// Events of alerts in the order in which they were committed.
+    pub(super) fn alert_events(&self) -> &[String] {
+        &self.alert_events
+    }
+
+    pub(super) fn rows(&self) -> &BTreeMap<Uuid, Row> {
+        &self.rows
+    }
+
+    pub(super) fn arrived(&self) -> &HashMap<Uuid, u32> {
+        &self.arrived
+    }
+
     /// What keeps the database from being at rest.
     pub(super) fn unrest(&self) -> Option<String> {
-        let (id, row) = self.rows.iter().find(|(_, row)| !row.has_ended())?;
+        let (id, row) = self.rows.iter().find(|(_, row)| !row.has_ended)?;
         Some(format!("{} is {row:?}", name(*id)))
     }
 
@@ -246,7 +287,9 @@ impl Checks {
     pub(super) fn conclude(&self) -> Result<(), String> {
         for (id, row) in &self.rows {
             let arrived = self.arrived.get(id).copied().unwrap_or(0);
-            if row.state != State::Delivered as i32 || arrived == 0 {
+            let is_sent = row.state == State::Delivered as i32 && arrived > 0;
+            let is_folded = row.state == State::Folded as i32 && (row.is_left_out() || row.summary.is_some());
+            if !is_sent && !is_folded {
                 return Err(format!("{} did not arrive: {row:?}", name(*id)));
             }
             let (first, last) = (self.inserted_in[id], self.ended_in[id]);
@@ -268,25 +311,35 @@ pub(super) fn name(delivery: Uuid) -> String {
     format!("d{}", delivery.as_u128())
 }
 
-/// The deliveries, and the heartbeats of replicas.
-async fn read(store: &Store) -> (BTreeMap<Uuid, Row>, BTreeMap<Uuid, i64>) {
+/// The deliveries, the heartbeats of replicas, and the events of alerts.
+async fn read(store: &Store) -> Tables {
     let reader = store.reader();
-    let sql =
-        "SELECT id, CAST(state AS INTEGER) AS state, event_id, CAST(0 AS BIGINT) AS beat FROM deliveries
-        UNION ALL SELECT id, 0, '', heartbeat_at FROM replicas";
+    let sql = "SELECT id, CAST(state AS INTEGER) AS state, event_id, lane_id, folded_into, ended_at AS at FROM deliveries
+        UNION ALL SELECT id, 0, '', id, id, heartbeat_at FROM replicas
+        UNION ALL SELECT team_id, 0, id, team_id, team_id, accepted_at FROM events WHERE alert_key IS NOT NULL";
     let statement = Statement::from_string(reader.get_database_backend(), sql);
-    let (mut rows, mut replicas) = (BTreeMap::new(), BTreeMap::new());
+    let mut tables = Tables::default();
     for row in reader.query_all_raw(statement).await.unwrap() {
         let id: Uuid = row.try_get("", "id").unwrap();
         let event: String = row.try_get("", "event_id").unwrap();
-        if event.is_empty() {
-            replicas.insert(id, row.try_get("", "beat").unwrap());
-            continue;
-        }
         let state: i32 = row.try_get("", "state").unwrap();
-        rows.insert(id, Row { state, event });
+        let at: Option<i64> = row.try_get("", "at").unwrap();
+        if event.is_empty() {
+            tables.replicas.insert(id, at.unwrap());
+        } else if state == 0 {
+            tables.alert_events.push((at.unwrap(), event));
+        } else {
+            let row = Row {
+                state,
+                event,
+                lane: row.try_get("", "lane_id").unwrap(),
+                summary: row.try_get("", "folded_into").unwrap(),
+                has_ended: at.is_some(),
+            };
+            tables.rows.insert(id, row);
+        }
     }
-    (rows, replicas)
+    tables
 }
 
 /// The only team's shard. All others are of no interest.

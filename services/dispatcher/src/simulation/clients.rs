@@ -5,19 +5,23 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::EventAlert;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::problem::Problem;
 
+use super::alerts::Said;
 use crate::job::{Committed, Planned, Submission};
 use crate::state::Core;
 
 /// A client.
 pub(super) struct Client {
     pub(super) event: String,
-    /// Where the event goes.
-    pub(super) lanes: Vec<ChannelId>,
+    /// Where the event goes, by which kind of channel.
+    pub(super) lanes: Vec<(ChannelId, ChannelKind)>,
+    /// What it says of an alert, if it belongs to one.
+    pub(super) said: Option<Said>,
     pub(super) accepted: bool,
     /// Its last submission was refused.
     pub(super) refused: bool,
@@ -27,10 +31,11 @@ pub(super) struct Client {
 // === impl Client ===
 
 impl Client {
-    pub(super) fn new(number: usize, lanes: Vec<ChannelId>) -> Self {
+    pub(super) fn new(number: usize, lanes: Vec<(ChannelId, ChannelKind)>, said: Option<Said>) -> Self {
         Self {
             event: format!("e{number}"),
             lanes,
+            said,
             accepted: false,
             refused: false,
             waits: None,
@@ -66,21 +71,25 @@ impl Client {
 
     fn event(&self, team_id: TeamId, core: &Core) -> AcceptedEvent {
         let now = core.clock.now();
+        let said = self.said.as_ref();
         AcceptedEvent {
             team_id,
             id: self.event.parse().unwrap(),
-            event_type: "finding.created".into(),
-            severity: Severity::High,
+            event_type: said.map_or("finding.created", |said| said.event_type).into(),
+            severity: said.map_or(Severity::High, |said| said.severity),
             category: Category::SecurityAlert,
             source: String::new(),
-            occurred_at: now,
+            occurred_at: said.map_or(now, Said::occurred_at),
             accepted_at: now,
             title: String::new(),
             url: String::new(),
             subject: String::new(),
             data: "{}".to_owned(),
             test: false,
-            alert: None,
+            alert: said.map(|said| EventAlert {
+                key: said.key.parse().unwrap(),
+                action: said.action,
+            }),
             traceparent: None,
             email: None,
             body: OnceLock::new(),
@@ -89,8 +98,8 @@ impl Client {
     }
 }
 
-fn plan(lane: ChannelId, planned: &mut u128) -> Planned {
-    let route = Route::new(ChannelKind::Webhook, Target::Channel(lane), Reason::default());
+fn plan((lane, kind): (ChannelId, ChannelKind), planned: &mut u128) -> Planned {
+    let route = Route::new(kind, Target::Channel(lane), Reason::default());
     *planned += 1;
     Planned {
         id: DeliveryId::from_uuid(Uuid::from_u128(*planned)),

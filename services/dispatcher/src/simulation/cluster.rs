@@ -2,21 +2,24 @@
 
 mod settle;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 use watchbell_contracts::config::v1 as config;
 use watchbell_model::ChannelKind;
+use watchbell_model::alert::AlertState;
+use watchbell_model::convert::FromWire as _;
 use watchbell_model::filter::Filter;
 use watchbell_model::ids::{ChannelId, SilenceId, TeamId};
 use watchbell_model::silence::{Silence, SilenceMode};
 use watchbell_store::Store;
 use watchbell_testkit::TestClock;
 
+use super::alerts::{self, AtRest, BEGIN, Event, Said};
 use super::checks::{Checks, HAND_OVER_TIMEOUT, TEAM, name};
 use super::clients::Client;
 use super::fault_profile::FaultProfile;
@@ -28,8 +31,6 @@ use crate::senders::{AttemptOutcome, AttemptResult};
 use crate::settings::Settings;
 use crate::store::{DbStep, micros};
 
-/// Quiet hours end a little later.
-const BEGIN: &str = "2026-11-21T08:59:55Z";
 /// Attempts of one delivery that fail at most, so that its schedule is never exhausted.
 const MAX_FAILURES: u32 = 4;
 
@@ -56,7 +57,7 @@ pub(super) struct Cluster<'s> {
     config: Arc<FakeConfig>,
     team: TeamId,
     channels: HashMap<Uuid, usize>,
-    lanes: Vec<ChannelId>,
+    lanes: Vec<(ChannelId, ChannelKind)>,
     replicas: Vec<Replica>,
     started: usize,
     clients: Vec<Client>,
@@ -112,7 +113,9 @@ impl<'s> Cluster<'s> {
         let concurrency = *self.rng.pick(&[1, 1, 2, 3]);
         let quiet = self.rng.percent(20);
         let seconds = |seconds| prost_types::Duration { seconds, nanos: 0 };
-        self.config.add(self.team, id, ChannelKind::Webhook, "a channel");
+        let kind = *self.rng.pick(&[ChannelKind::Webhook, ChannelKind::Slack]);
+        let is_stormy = kind == ChannelKind::Slack && self.rng.percent(20);
+        self.config.add(self.team, id, kind, "a channel");
         self.config.change(self.team, id, |channel| {
             channel.delivery = Some(config::DeliveryPolicy {
                 max_concurrency: concurrency,
@@ -128,9 +131,13 @@ impl<'s> Cluster<'s> {
                 }],
                 ..Default::default()
             });
+            channel.storm_control = is_stormy.then(|| config::StormControl {
+                max_messages: 1,
+                window: Some(seconds(1)),
+            });
         });
         self.channels.insert(id.as_uuid(), concurrency as usize);
-        self.lanes.push(id);
+        self.lanes.push((id, kind));
         if self.rng.percent(15) {
             let start = self.clock.shared().now();
             let seconds = *self.rng.pick(&[1, 5, 20]);
@@ -153,7 +160,14 @@ impl<'s> Cluster<'s> {
         scheduler::clear();
         self.tell_time();
         self.trace.push(format!("{:?}", self.faults));
-        for table in ["deliveries", "events", "attempts", "replicas", "channel_health"] {
+        for table in [
+            "deliveries",
+            "events",
+            "attempts",
+            "alerts",
+            "replicas",
+            "channel_health",
+        ] {
             let sql = format!("DELETE FROM {table}");
             self.store.writer().execute_unprepared(&sql).await.unwrap();
         }
@@ -171,7 +185,34 @@ impl<'s> Cluster<'s> {
         }
         scheduler::clear();
         result?;
-        self.checks.conclude()
+        self.checks.conclude()?;
+        self.check_alerts().await
+    }
+
+    /// The alerts, once everything is at rest.
+    async fn check_alerts(&self) -> Result<(), String> {
+        let chats = self.lanes.iter().filter(|(_, kind)| *kind == ChannelKind::Slack);
+        let rest = AtRest {
+            rows: self.checks.rows(),
+            arrived: self.checks.arrived(),
+            chats: &chats.map(|(id, _)| id.as_uuid()).collect(),
+            open: &open_alerts(self.store).await,
+        };
+        let mut by_key: BTreeMap<&str, Vec<Event<'_>>> = BTreeMap::new();
+        for id in self.checks.alert_events() {
+            let client = self.clients.iter().find(|client| client.event == *id);
+            let Some((client, said)) = client.and_then(|client| Some((client, client.said.as_ref()?))) else {
+                return Err(format!("nobody has submitted {id}"));
+            };
+            by_key.entry(&said.key).or_default().push(Event {
+                id,
+                said,
+                lanes: client.lanes.iter().map(|(id, _)| id.as_uuid()).collect(),
+            });
+        }
+        by_key.iter().try_for_each(|(key, events)| {
+            alerts::check(key, events, &rest).map_err(|why| format!("the alert {key}: {why}"))
+        })
     }
 
     fn note(&mut self, what: impl std::fmt::Display) {
@@ -311,7 +352,15 @@ impl<'s> Cluster<'s> {
             None if self.clients.len() < self.faults.events => {
                 let mut lanes = self.lanes.clone();
                 lanes.retain(|_| self.rng.percent(70));
-                self.clients.push(Client::new(self.clients.len(), lanes));
+                let said = self
+                    .rng
+                    .percent(self.faults.alerts)
+                    .then(|| Said::draw(&mut self.rng));
+                if let Some(said) = &said {
+                    let said = format!("e{} {said:?}", self.clients.len());
+                    self.note(said);
+                }
+                self.clients.push(Client::new(self.clients.len(), lanes, said));
                 self.clients.len() - 1
             }
             None => return,
@@ -540,10 +589,27 @@ impl<'s> Cluster<'s> {
     /// What clients are told.
     fn hear(&mut self) -> Result<(), String> {
         for client in &mut self.clients {
-            if client.hears() && self.checks.deliveries_of(&client.event) != client.lanes.len() {
+            if client.hears() && self.checks.deliveries_of(&client.event) < client.lanes.len() {
                 return Err(format!("{} was accepted and is not there", client.event));
             }
         }
         Ok(())
     }
+}
+
+/// Alerts by key, and whether each is open.
+async fn open_alerts(store: &Store) -> BTreeMap<String, bool> {
+    let reader = store.reader();
+    let sql = "SELECT key, CAST(state AS INTEGER) AS state FROM alerts";
+    let statement = Statement::from_string(reader.get_database_backend(), sql);
+    let rows = reader.query_all_raw(statement).await.unwrap();
+    rows.iter()
+        .map(|row| {
+            let state: i32 = row.try_get("", "state").unwrap();
+            (
+                row.try_get("", "key").unwrap(),
+                state != AlertState::Resolved.to_wire(),
+            )
+        })
+        .collect()
 }

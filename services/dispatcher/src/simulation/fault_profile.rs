@@ -20,6 +20,8 @@ pub(super) struct FaultProfile {
     pub(super) total: usize,
     pub(super) in_flight: usize,
     pub(super) outcomes: usize,
+    /// Events that belong to alerts.
+    pub(super) alerts: usize,
 }
 
 // === impl FaultProfile ===
@@ -44,6 +46,7 @@ impl FaultProfile {
             total: among(&[2, 4, 8]),
             in_flight: among(&[1, 2, 4]),
             outcomes: among(&[1, 2, 8]),
+            alerts: among(&[0, 60, 100]),
         }
     }
 }

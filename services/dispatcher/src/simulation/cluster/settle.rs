@@ -7,7 +7,7 @@ use crate::senders::AttemptResult;
 use crate::simulation::scheduler::{self, Request, StepResult};
 
 /// Simulated time in which everything comes to rest.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Cluster<'_> {
     /// Goes on until everything is at rest.
