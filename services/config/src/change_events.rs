@@ -4,6 +4,7 @@
 
 use chrono::TimeDelta;
 use serde_json::{Map, json};
+use uuid::Uuid;
 use watchbell_contracts::config::v1::{ConfigActor, ConfigActorKind, ConfigChange, ConfigChangeAction};
 use watchbell_model::catalog::notices::CONFIG_CHANGED;
 use watchbell_model::ids::TeamId;
@@ -17,8 +18,8 @@ use crate::store::{history, owner_notices, told_changes};
 
 /// Between two events of one team.
 const PAUSE: TimeDelta = TimeDelta::minutes(1);
-/// Teams of one round.
-const BATCH: u64 = 100;
+/// Teams that are read at once.
+const PAGE: usize = 100;
 /// The most changes, and the most authors, that an event names.
 const MAX_NAMED: usize = 20;
 /// The longest name of what was changed, and of an author, in characters.
@@ -38,21 +39,29 @@ impl ChangeTeller {
         Self { service }
     }
 
-    /// Makes the events that are due; answers how many teams had some.
+    /// Makes the events that are due; answers how many teams had some. A team that cannot be told of keeps no other waiting.
     ///
     /// # Errors
     /// The database's.
     pub async fn tick(&self) -> Result<u64> {
         let store = self.service.store();
         let mut told = 0;
-        for team in told_changes::due_all_teams(store.reader(), self.service.now(), BATCH).await? {
-            match self.tell(team).await {
-                Ok(some) => told += u64::from(some),
-                // The team is gone, or cannot be read.
-                Err(error) => tracing::warn!(%team, %error, "changes of the configuration are not told"),
+        let mut after = TeamId::from_uuid(Uuid::nil());
+        loop {
+            let now = self.service.now();
+            let teams = told_changes::due_all_teams(store.reader(), now, after, PAGE as u64).await?;
+            for team in &teams {
+                match self.tell(*team).await {
+                    Ok(some) => told += u64::from(some),
+                    // The team is gone, or cannot be read.
+                    Err(error) => tracing::warn!(%team, %error, "changes of the configuration are not told"),
+                }
+            }
+            match teams.last() {
+                Some(last) if teams.len() == PAGE => after = *last,
+                _ => return Ok(told),
             }
         }
-        Ok(told)
     }
 
     async fn tell(&self, team: TeamId) -> Result<bool> {

@@ -3,7 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 use watchbell_model::ids::TeamId;
 
@@ -34,10 +36,11 @@ pub(crate) async fn note(
     Ok(())
 }
 
-/// Teams of whose changes some are to be told now.
+/// Teams of whose changes some are to be told now: a page of them, after a team, in the order of their ids.
 pub(crate) async fn due_all_teams(
     connection: &impl ConnectionTrait,
     now: DateTime<Utc>,
+    after: TeamId,
     limit: u64,
 ) -> Result<Vec<TeamId>> {
     let teams: Vec<Uuid> = Entity::find()
@@ -45,6 +48,8 @@ pub(crate) async fn due_all_teams(
         .column(Column::TeamId)
         .filter(Expr::col(Column::Pending))
         .filter(Column::NextTime.lte(now))
+        .filter(Column::TeamId.gt(after.as_uuid()))
+        .order_by_asc(Column::TeamId)
         .limit(limit)
         .into_tuple()
         .all(connection)

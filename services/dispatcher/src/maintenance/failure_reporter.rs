@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sea_orm::DbErr;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 use watchbell_contracts::config::v1 as config;
 use watchbell_model::Data;
 use watchbell_model::catalog::notices::DELIVERY_FAILED;
@@ -20,8 +21,8 @@ use crate::store::{FailedLane, instant};
 
 /// Between two events of one lane.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
-/// Lanes of one round.
-const BATCH: i64 = 1_000;
+/// Lanes that are read at once.
+const PAGE: usize = 1_000;
 /// The longest error that is told, in characters.
 const MAX_ERROR: usize = 1_000;
 
@@ -36,24 +37,34 @@ impl FailureReporter {
     /// Between two rounds.
     pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
 
-    /// Runs once.
+    /// Runs once. All that is due is looked at, page by page: what another Dispatcher tells of, or cannot be told now, keeps
+    /// nothing else waiting.
     pub(crate) async fn tick(&self) -> Result<(), DbErr> {
         let core = &self.core;
         let now = core.clock.now();
-        let mut lanes = core.db.failed_lanes_all_teams(now, BATCH).await?;
-        lanes.retain(|lane| core.owns(TeamId::from_uuid(lane.team_id)));
-        let (mut lanes, quiet): (Vec<_>, Vec<_>) = lanes.into_iter().partition(|lane| lane.count > 0);
-        if !quiet.is_empty() {
-            core.db.forget_failed_lanes(&quiet).await?;
+        let mut after = (Uuid::nil(), Uuid::nil());
+        loop {
+            let page = core.db.failed_lanes_all_teams(now, after, PAGE as i64).await?;
+            let is_last = page.len() < PAGE;
+            if let Some(last) = page.last() {
+                after = (last.team_id, last.lane_id);
+            }
+            let ours = page.into_iter();
+            let ours = ours.filter(|lane| core.owns(TeamId::from_uuid(lane.team_id)));
+            let (lanes, quiet): (Vec<_>, Vec<_>) = ours.partition(|lane| lane.count > 0);
+            if !quiet.is_empty() {
+                core.db.forget_failed_lanes(&quiet).await?;
+            }
+            for lanes in lanes.chunk_by(|one, next| one.team_id == next.team_id) {
+                self.tell(TeamId::from_uuid(lanes[0].team_id), lanes).await?;
+            }
+            if is_last {
+                return Ok(());
+            }
         }
-        lanes.sort_by_key(|lane| lane.team_id);
-        for lanes in lanes.chunk_by(|one, next| one.team_id == next.team_id) {
-            self.tell(TeamId::from_uuid(lanes[0].team_id), lanes).await?;
-        }
-        Ok(())
     }
 
-    /// Tells of a team's lanes. What cannot be told now is told in the next round.
+    /// Tells of a team's lanes, until one cannot be told now: the rest is told in the next round.
     async fn tell(&self, team: TeamId, lanes: &[FailedLane]) -> Result<(), DbErr> {
         let core = &self.core;
         let snapshot = match snapshot(core, team).await {
@@ -71,9 +82,10 @@ impl FailureReporter {
                 }
                 None => true,
             };
-            if told {
-                core.db.note_told_failures(lane, core.clock.now() + PAUSE).await?;
+            if !told {
+                return Ok(());
             }
+            core.db.note_told_failures(lane, core.clock.now() + PAUSE).await?;
         }
         Ok(())
     }

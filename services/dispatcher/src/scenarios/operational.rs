@@ -1,5 +1,8 @@
 //! Operational events: what is told, how often, and of what nothing is.
 
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
 use watchbell_model::catalog::notices::{CHANNEL_RECOVERED, DELIVERY_FAILED};
 use watchbell_model::ids::MemberId;
 use watchbell_store::store_tests;
@@ -8,7 +11,7 @@ use super::health::{exhaust, reenable, tell};
 use super::*;
 use crate::maintenance::failure_reporter::FailureReporter;
 use crate::senders::AttemptResult;
-use crate::store::Migrator;
+use crate::store::{FailedLane, Migrator};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -25,6 +28,21 @@ async fn report(rig: &mut Rig) {
     rig.during(async move { FailureReporter { core }.tick().await.unwrap() })
         .await;
     rig.settle().await;
+}
+
+/// The lanes of which something is to be told or forgotten, read one by one.
+async fn failed_lanes(rig: &Rig) -> Vec<FailedLane> {
+    let mut lanes: Vec<FailedLane> = Vec::new();
+    loop {
+        let after = lanes
+            .last()
+            .map_or((Uuid::nil(), Uuid::nil()), |lane| (lane.team_id, lane.lane_id));
+        let page = rig.core.db.failed_lanes_all_teams(rig.env.now(), after, 1);
+        match page.await.unwrap().pop() {
+            Some(lane) => lanes.push(lane),
+            None => return lanes,
+        }
+    }
 }
 
 /// The failures that were told, oldest first.
@@ -79,13 +97,27 @@ store_tests! {
         rig.pass(MINUTE * 60).await;
         report(&mut rig).await;
         assert_eq!(told(&rig).await, [1, 2], "nothing has failed since");
-        assert!(rig.core.db.failed_lanes_all_teams(rig.env.now(), 10).await.unwrap().is_empty());
+        assert!(failed_lanes(&rig).await.is_empty());
         let last = failures(&rig).await.pop().unwrap();
         let data = data(&last);
         assert_eq!(data["channel"], "siem");
         assert_eq!((&data["channel_id"], &data["event_id"]), (&channel.to_string().into(), &"e3".into()));
         assert_eq!(data["error"], "the endpoint answered 410");
         assert_eq!(last.event.unwrap().title, "2 deliveries to siem were given up");
+    }
+
+    async fn lanes_are_read_page_by_page_each_once(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channels = ["siem", "pager", "archive"].map(|name| rig.env.channel(name));
+        for channel in channels {
+            rig.env.receivers.always(channel, Some(refused()));
+        }
+        rig.emit("e1", &channels).await;
+        rig.settle().await;
+        let lanes: BTreeSet<_> = failed_lanes(&rig).await.into_iter().map(|lane| lane.lane_id).collect();
+        assert_eq!(lanes, channels.map(|channel| channel.as_uuid()).into());
+        report(&mut rig).await;
+        assert_eq!(told(&rig).await, [1, 1, 1]);
     }
 
     async fn what_was_counted_is_told_by_the_next_process(store: Store) {
@@ -112,7 +144,7 @@ store_tests! {
         rig.settle().await;
         assert_eq!(rig.states().await, [State::Failed]);
         report(&mut rig).await;
-        assert!(rig.core.db.failed_lanes_all_teams(rig.env.now(), 10).await.unwrap().is_empty());
+        assert!(failed_lanes(&rig).await.is_empty());
     }
 
     async fn a_channel_that_recovers_ends_its_alert_for_whoever_was_told(store: Store) {

@@ -116,15 +116,19 @@ impl Db {
         Ok(())
     }
 
-    /// Lanes whose failures are to be told now, and those of which nothing is to be told any more, the oldest first.
+    /// Lanes whose failures are to be told now, and those of which nothing is to be told any more: a page of them, after a
+    /// team and a lane, by which they are ordered.
     pub(crate) async fn failed_lanes_all_teams(
         &self,
         now: DateTime<Utc>,
+        (team, lane): (Uuid, Uuid),
         limit: i64,
     ) -> Result<Vec<FailedLane>, DbErr> {
         let sql = "SELECT lane_id, team_id, kind, count, since, last_at, due_at, error, delivery_id, event_id
-            FROM delivery_failures WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
-        let rows = self.query(sql, vec![micros(now).into(), limit.into()]).await?;
+            FROM delivery_failures WHERE due_at <= $1 AND (team_id > $2 OR (team_id = $2 AND lane_id > $3))
+            ORDER BY team_id, lane_id LIMIT $4";
+        let values = vec![micros(now).into(), team.into(), lane.into(), limit.into()];
+        let rows = self.query(sql, values).await?;
         rows.iter()
             .map(|row| {
                 let lane_id: Uuid = row.try_get("", "lane_id")?;
