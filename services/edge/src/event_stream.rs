@@ -1,16 +1,16 @@
-//! A team's events as server-sent events: each once, in order, over reconnections too. A client that comes back says by `Last-Event-ID` what
-//! it has. Where the events of that are not kept any more the answer is 410, after which browsers do not try again.
+//! A team's events as server-sent events: each once, in order, over reconnections too. A client that comes back says by
+//! `Last-Event-ID` what it has. Where the events of that are not kept any more the answer is 410, after which browsers do not try
+//! again.
 
 use std::convert::Infallible;
 
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::response::sse::Event;
-use futures::{Stream, StreamExt as _};
+use futures::Stream;
 use http::request::Parts;
 use prost::Message as _;
 use serde::Deserialize;
-use watchbell_contracts::api::BoxStream;
 use watchbell_contracts::dispatcher::v1::{StreamEventsRequest, StreamEventsResponse};
 use watchbell_contracts::json::{descriptor, write};
 use watchbell_model::Severity;
@@ -20,7 +20,7 @@ use watchbell_runtime::auth::{Admitted, Session, internal_request, table};
 use watchbell_runtime::problem::Problem;
 
 use crate::Edge;
-use crate::stream::{RECONNECT, position, upstream};
+use crate::stream::{self, RECONNECT, position, upstream};
 
 /// The RPC whose rule of access this stream shares.
 const STREAM_EVENTS: &str = "/watchbell.dispatcher.v1.DispatcherService/StreamEvents";
@@ -83,7 +83,7 @@ async fn open(
         .await
         .map_err(upstream)?
         .into_inner();
-    Ok((shown(responses), session))
+    Ok((stream::events(responses, event), session))
 }
 
 fn severity(word: &str) -> Result<i32, Problem> {
@@ -94,18 +94,6 @@ fn severity(word: &str) -> Result<i32, Problem> {
     let severity = severity
         .map_err(|error| Problem::invalid("min_severity", reason::UNKNOWN_VALUE, error.to_string()))?;
     Ok(severity.to_wire())
-}
-
-/// Ends when the Dispatcher's stream does, for whatever reason; the client connects again and goes on where it was.
-fn shown(responses: BoxStream<StreamEventsResponse>) -> impl Stream<Item = Result<Event, Infallible>> {
-    let mut first = true;
-    responses
-        .take_while(|next| std::future::ready(next.is_ok()))
-        .filter_map(move |next| {
-            let first = std::mem::replace(&mut first, false);
-            std::future::ready(next.ok().and_then(|next| event(&next, first)))
-        })
-        .map(Ok)
 }
 
 /// An id without data is noted by the client and not shown (HTML, server-sent events).

@@ -77,7 +77,7 @@ impl Edge {
             .await
             .map_err(upstream)?
             .into_inner();
-        Ok((events(notifications), session))
+        Ok((events(notifications, event), session))
     }
 
     /// An open stream, or why there is none.
@@ -148,8 +148,12 @@ pub(crate) fn position(after: Option<&str>, headers: &HeaderMap) -> String {
     header.or(after).unwrap_or_default().to_owned()
 }
 
-/// Ends when the Dispatcher's stream does, for whatever reason; the client connects again and goes on where it was.
-fn events(responses: BoxStream<WatchResponse>) -> impl Stream<Item = Result<Event, Infallible>> {
+/// What responses are as server-sent events; `event` knows whether it is given the first. Ends when the Dispatcher's stream does,
+/// for whatever reason; the client connects again and goes on where it was.
+pub(crate) fn events<R: 'static>(
+    responses: BoxStream<R>,
+    event: fn(&R, bool) -> Option<Event>,
+) -> impl Stream<Item = Result<Event, Infallible>> {
     let mut first = true;
     responses
         .take_while(|next| std::future::ready(next.is_ok()))
