@@ -18,7 +18,7 @@ const DIGITS: usize = 16;
 const NOT_SERVED: &str = "SOURCE";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist");
+    let dist = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("dist");
     println!("cargo::rerun-if-changed={}", dist.display());
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
 
