@@ -2092,7 +2092,10 @@ export interface ListEventsRequest {
   team_id?: string;
   /** Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters. */
   text?: string;
-  /** Only types that match one of these patterns. */
+  /**
+   * Only types that match one of these patterns. Operational events, such as `config.changed`, are listed only where a pattern
+   * other than `*` names them.
+   */
   types?: string[];
 }
 

@@ -2663,7 +2663,9 @@ class ListEventsRequest(TypedDict, total=False):
     """Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters."""
 
     types: list[str]
-    """Only types that match one of these patterns."""
+    """Only types that match one of these patterns. Operational events, such as `config.changed`, are listed only where a pattern
+    other than `*` names them.
+    """
 
 
 class ListEventsResponse(TypedDict, total=False):
