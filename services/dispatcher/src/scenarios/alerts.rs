@@ -269,7 +269,8 @@ store_tests! {
         let begin: DeliveryId = delivery(&rig, "begin", ChannelKind::Slack).await.id.parse().unwrap();
         let core = Arc::clone(&rig.core);
         let read = core.live_jobs.begin_read();
-        say(&mut rig, Resolve, "end", &[]).await;
+        let end = said(&rig, Resolve, "end", &[]).request(&rig.env);
+        rig.submit(vec![end]).await;
         assert_eq!(delivery(&rig, "begin", ChannelKind::Slack).await.state, State::Folded as i32);
         let shard = ShardId::of(rig.env.team);
         assert!(read.register(begin.as_uuid(), LaneId(room.as_uuid()), shard).is_none(), "it may have been read before");
