@@ -15,6 +15,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"team_id": "$team", "event": {"type": "user.login", "data": {}}}"#,
     ),
     ("RouterService/Backtest", r#"{"team_id": "$team"}"#),
+    (
+        "RouterService/Reroute",
+        r#"{"team_id": "$team", "channel_ids": ["$channel"], "validate_only": true}"#,
+    ),
     ("RouterService/CheckTeamConfig", r#"{"team_id": "$team"}"#),
     (
         "RouterService/Explain",
@@ -289,6 +293,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
     (
         "DispatcherService/WatchDeliveries",
         r#"{"team_id": "$team", "channel_id": "$channel"}"#,
+    ),
+    (
+        "DispatcherService/AddDeliveries",
+        r#"{"team_id": "$team", "run_id": "a run", "validate_only": true, "is_last": true, "events": [{"event_id": "$event"}]}"#,
     ),
     (
         "DispatcherService/ExplainAlert",

@@ -22,7 +22,7 @@ pub enum Scope {
     ConfigWrite = 2,
     /// Read events, deliveries and attempts.
     DeliveriesRead = 3,
-    /// Test, replay, recover and cancel. Implies reading.
+    /// Test, replay, recover, reroute and cancel. Implies reading.
     DeliveriesWrite = 4,
     /// Members' in-app inboxes.
     Inbox = 5,

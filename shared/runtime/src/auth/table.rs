@@ -58,6 +58,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("Explain", READ),
             ("Backtest", READ),
             ("CheckTeamConfig", READ),
+            ("Reroute", ACT),
         ],
     ),
     (
@@ -191,6 +192,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("GetEvent", LOG),
             ("WatchDeliveries", LOG),
             ("GetChannelStats", Internal),
+            ("AddDeliveries", Internal),
             ("ExplainAlert", Internal),
             ("WatchOwners", Internal),
         ],
