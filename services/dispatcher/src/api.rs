@@ -1,6 +1,7 @@
 //! The Dispatcher's gRPC services. A handler takes the principal, parses the request, calls the domain or the store,
 //! and encodes the answer. Each resource has a file in `api/`.
 
+mod additions;
 mod alert_explanation;
 mod alert_links;
 mod alerts;
@@ -12,6 +13,9 @@ mod forward;
 mod inbox;
 mod owners;
 mod preview;
+mod recover;
+mod replay;
+mod selection;
 mod standing;
 mod stats;
 mod submit;
@@ -187,6 +191,13 @@ impl DispatcherApi for Service {
         answer(preview::render(&self.core, request).await)
     }
 
+    async fn add_deliveries(
+        &self,
+        request: Request<wire::AddDeliveriesRequest>,
+    ) -> Result<Response<wire::AddDeliveriesResponse>, Status> {
+        at_owner!(self, request, DispatcherApi::add_deliveries by dispatcher, additions::add(&self.core, request).await)
+    }
+
     async fn explain_alert(
         &self,
         request: Request<wire::ExplainAlertRequest>,
@@ -219,14 +230,14 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::ReplayRequest>,
     ) -> Result<Response<wire::ReplayResponse>, Status> {
-        at_owner!(self, request, DispatcherApi::replay by dispatcher, deliveries::replay(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::replay by dispatcher, replay::replay(&self.core, request).await)
     }
 
     async fn recover(
         &self,
         request: Request<wire::RecoverRequest>,
     ) -> Result<Response<wire::RecoverResponse>, Status> {
-        at_owner!(self, request, DispatcherApi::recover by dispatcher, deliveries::recover(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::recover by dispatcher, recover::recover(&self.core, request).await)
     }
 
     async fn cancel_delivery(

@@ -21,6 +21,7 @@ mod loops;
 mod maintenance;
 mod metrics;
 mod ownership;
+mod resend;
 mod senders;
 mod settings;
 mod state;

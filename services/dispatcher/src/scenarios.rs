@@ -21,6 +21,8 @@ mod operational;
 mod ownership;
 mod people;
 mod previews;
+mod reroute;
+mod resend;
 mod retries;
 mod running;
 mod silences;

@@ -36,6 +36,7 @@ use crate::job::{Job, JobOutcome};
 use crate::lanes::{LaneId, Lanes};
 use crate::metrics::Metrics;
 use crate::ownership::Ownership;
+use crate::resend::Resends;
 use crate::senders::Transport;
 use crate::senders::preview::Previews;
 use crate::settings::{MailPolicy, Settings};
@@ -68,6 +69,8 @@ pub(crate) struct Core {
     pub(crate) tenant_pool: TenantPool,
     /// Teams whose deliveries are counted.
     pub(crate) counting: Running,
+    /// Of which teams deliveries are sent again.
+    pub(crate) resends: Resends,
     /// Who gets an operational event.
     pub(crate) decide: Decide,
     pub(crate) live_jobs: LiveJobs,
@@ -147,6 +150,7 @@ impl Core {
             silence_plans: SilencePlans::default(),
             tenant_pool: parts.tenant_pool,
             counting: Running::default(),
+            resends: Resends::default(),
             decide: parts.decide,
             live_jobs: LiveJobs::default(),
             feed: Feed::default(),

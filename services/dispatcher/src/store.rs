@@ -1,6 +1,7 @@
 //! The Dispatcher's database: events, deliveries, attempts, the inbox, owners of shards and channel health. The hot path writes
 //! in batches, one statement for each table (`batch`); reads and single rows use the entities.
 
+mod additions;
 mod alerts;
 mod batch;
 mod clock_skew;
@@ -16,6 +17,7 @@ mod postgres;
 mod queries;
 mod queue;
 mod replicas;
+mod resend;
 mod retention;
 mod shards;
 mod silences;
@@ -44,6 +46,7 @@ use watchbell_store::{Backend, InlineTransaction, Store};
 use self::direct::DirectTransaction;
 use self::transaction::ReadRow;
 
+pub(crate) use additions::Existing;
 pub(crate) use alerts::{AlertFilter, Telling};
 pub(crate) use clock_skew::LateRow;
 pub(crate) use event_feed::FeedEntry;

@@ -35,6 +35,7 @@ mod pattern_cost;
 pub mod payload;
 pub mod preference;
 pub mod quiet_hours;
+pub mod recipients;
 pub mod retry;
 pub mod route;
 pub mod rule;

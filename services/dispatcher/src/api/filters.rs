@@ -64,6 +64,7 @@ pub(super) fn deliveries(filter: wire::DeliveryFilter, violations: &mut Violatio
         rule: optional_id(&filter.rule_id, "rule_id", violations),
         text: text(filter.text, violations),
         replays_only: filter.replays_only,
+        without_channel: false,
         summary: optional_id(&filter.summary_id, "summary_id", violations),
     }
 }

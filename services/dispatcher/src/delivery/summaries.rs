@@ -232,6 +232,7 @@ async fn create_summary(
         title: &submission.event.title,
         alert: None,
         created_at: submission.event.accepted_at,
+        due_at: submission.event.accepted_at,
         replay_of: None,
     };
     let db = &core.db;

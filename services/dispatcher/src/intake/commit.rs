@@ -356,6 +356,7 @@ async fn write_submissions<'s, W: WriteTransaction>(
                     .unwrap_or(&event.title),
                 alert: change.map(|change| change.json.as_str()),
                 created_at: event.accepted_at,
+                due_at: event.accepted_at,
                 replay_of: None,
             });
         }

@@ -34,6 +34,7 @@ async fn recover(rig: &Rig, channel: ChannelId, since: DateTime<Utc>) -> Result<
         team_id: rig.env.team.to_string(),
         channel_id: channel.to_string(),
         start_time: Some(timestamp(since)),
+        ..Default::default()
     };
     let answer = rig.service.recover(internal_request(request)).await?;
     Ok(answer.into_inner().recovered_count)
@@ -176,7 +177,7 @@ store_tests! {
         let original = rig.delivery().await;
         rig.env.clock.advance(Duration::from_secs(1));
         let request =
-            wire::ReplayRequest { team_id: rig.env.team.to_string(), delivery_id: original.id.clone() };
+            wire::ReplayRequest { team_id: rig.env.team.to_string(), delivery_id: original.id.clone(), ..Default::default() };
         let replay = rig.service.replay(internal_request(request)).await.unwrap().into_inner().delivery.unwrap();
         assert_eq!(replay.replay_of, original.id);
         assert_eq!(replay.route, original.route);

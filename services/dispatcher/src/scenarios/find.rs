@@ -324,7 +324,7 @@ store_tests! {
         rig.emit("e0", &[channel]).await;
         rig.settle().await;
         let id = rig.delivery().await.id;
-        let replay = wire::ReplayRequest { team_id: rig.env.team.to_string(), delivery_id: id };
+        let replay = wire::ReplayRequest { team_id: rig.env.team.to_string(), delivery_id: id, ..Default::default() };
         let replayed = rig.service.replay(internal_request(replay)).await.unwrap().into_inner().delivery.unwrap();
         let request = wire::ListDeliveriesRequest { team_id: rig.env.team.to_string(), replays_only: true, ..Default::default() };
         let found = rig.service.list_deliveries(internal_request(request)).await.unwrap().into_inner().deliveries;

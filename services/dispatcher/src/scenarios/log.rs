@@ -175,7 +175,7 @@ store_tests! {
         assert_eq!(status.code(), Code::NotFound);
         let get = wire::GetDeliveryRequest { team_id: String::new(), delivery_id: id.clone() };
         assert_eq!(rig.service.get_delivery(of_team(get, stranger)).await.unwrap_err().code(), Code::NotFound);
-        let replay = wire::ReplayRequest { team_id: String::new(), delivery_id: id.clone() };
+        let replay = wire::ReplayRequest { team_id: String::new(), delivery_id: id.clone(), ..Default::default() };
         assert_eq!(rig.service.replay(of_team(replay, stranger)).await.unwrap_err().code(), Code::NotFound);
         let cancel = wire::CancelDeliveryRequest { team_id: String::new(), delivery_id: id };
         assert_eq!(rig.service.cancel_delivery(of_team(cancel, stranger)).await.unwrap_err().code(), Code::NotFound);

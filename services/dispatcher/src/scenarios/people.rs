@@ -97,6 +97,7 @@ async fn replay(rig: &Rig, id: &str) -> Result<(), tonic::Status> {
     let request = wire::ReplayRequest {
         team_id: rig.env.team.to_string(),
         delivery_id: id.to_owned(),
+        ..Default::default()
     };
     rig.service.replay(internal_request(request)).await.map(drop)
 }
@@ -106,6 +107,7 @@ async fn recover(rig: &Rig, channel: ChannelId) -> i64 {
         team_id: rig.env.team.to_string(),
         channel_id: channel.to_string(),
         start_time: Some(timestamp(rig.env.now() - chrono::TimeDelta::days(7))),
+        ..Default::default()
     };
     let answer = rig.service.recover(internal_request(request)).await;
     answer.unwrap().into_inner().recovered_count

@@ -264,6 +264,7 @@ store_tests! {
             team_id: rig.env.team.to_string(),
             channel_id: room.to_string(),
             start_time: Some(timestamp(BEGIN.parse().unwrap())),
+            ..Default::default()
         };
         let recovered = rig.service.recover(internal_request(request)).await.unwrap().into_inner();
         assert_eq!(recovered.recovered_count, 1, "the summary, and nothing besides it");
@@ -316,6 +317,7 @@ store_tests! {
         let replay = wire::ReplayRequest {
             team_id: rig.env.team.to_string(),
             delivery_id: folded[0].id.clone(),
+            ..Default::default()
         };
         rig.service.replay(internal_request(replay)).await.unwrap();
         rig.settle().await;

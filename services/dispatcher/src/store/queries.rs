@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 use watchbell_model::ChannelKind;
-use watchbell_model::catalog::RECEIPT;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 
 use super::batch::Batch;
@@ -164,41 +163,6 @@ impl Db {
         events::Entity::find_by_id((team.as_uuid(), id.to_owned()))
             .one(self.store.reader())
             .await
-    }
-
-    /// Resumes up to a thousand failed or parked deliveries of a channel, or of mail to people, as if they were new,
-    /// receipts first.
-    pub(crate) async fn recover_chunk(
-        &self,
-        transaction: &Transaction,
-        team: TeamId,
-        channel: Option<ChannelId>,
-        since: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<u64, DbErr> {
-        // Mail to people has no channel, and its lane is the team's.
-        let whose = match channel {
-            Some(_) => "channel_id = $3",
-            None => "channel_id IS NULL AND lane_id = $3 AND kind = 3",
-        };
-        let sql = format!(
-            "UPDATE deliveries SET state = 1, state_message = '', parked_for = NULL, tries = 0,
-                first_attempt_at = NULL, ended_at = NULL,
-                due_at = CASE WHEN event_type = $6 THEN $1 - 1 ELSE $1 END
-            WHERE id IN (SELECT id FROM deliveries
-                WHERE team_id = $2 AND {whose} AND id >= $4 AND created_at >= $5 AND state IN (3, 6)
-                    AND NOT test AND folded_into IS NULL
-                ORDER BY id LIMIT 1000)"
-        );
-        let values = vec![
-            micros(now).into(),
-            team.as_uuid().into(),
-            channel.map_or(team.as_uuid(), |id| id.as_uuid()).into(),
-            first_id(since).into(),
-            micros(since).into(),
-            RECEIPT.into(),
-        ];
-        transaction.execute(self.statement(sql, values)).await
     }
 
     /// Cancels a waiting delivery. Returns false for any other.

@@ -31,6 +31,8 @@ pub(crate) struct NewDelivery<'a> {
     /// The event's alert, as JSON.
     pub(crate) alert: Option<&'a str>,
     pub(crate) created_at: DateTime<Utc>,
+    /// When it is to be sent, unless it has ended.
+    pub(crate) due_at: DateTime<Utc>,
     pub(crate) replay_of: Option<DeliveryId>,
 }
 
@@ -138,7 +140,7 @@ impl Db {
             .small("state", all().map(|row| row.state as i16))
             .big_opt(
                 "due_at",
-                all().map(|row| (!ended(row)).then(|| micros(row.created_at))),
+                all().map(|row| (!ended(row)).then(|| micros(row.due_at))),
             )
             .big("created_at", all().map(|row| micros(row.created_at)))
             .big_opt(

@@ -41,6 +41,8 @@ pub(crate) struct DeliveryFilter {
     /// In the title or the subject.
     pub(crate) text: Option<String>,
     pub(crate) replays_only: bool,
+    /// Only mail to people, and the inbox.
+    pub(crate) without_channel: bool,
     /// Only what this summary tells.
     pub(crate) summary: Option<DeliveryId>,
 }
@@ -337,6 +339,7 @@ fn check(team: TeamId, filter: &DeliveryFilter, path: Path<'_>) -> Condition {
     Condition::all()
         .add_option(channel.map(|id| Column::ChannelId.eq(id.as_uuid())))
         .add_option(filter.summary.filter(|_| is_of_event).map(told_by))
+        .add_option(filter.without_channel.then(|| Column::ChannelId.is_null()))
         .add_option((filter.replays_only && is_narrow).then(|| Column::ReplayOf.is_not_null()))
         .add_option((!filter.states.is_empty()).then(|| Column::State.is_in(states)))
         .add_option(event_type.map(|event_type| Column::EventType.eq(event_type)))

@@ -1,0 +1,184 @@
+//! `Recover`: what failed or was parked is sent again, on a channel or by a filter.
+
+use std::time::Duration;
+
+use chrono::SubsecRound as _;
+use tonic::Request;
+use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::ChannelKind;
+use watchbell_model::convert::instant;
+use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::violation::{Violations, reason};
+use watchbell_runtime::auth::Principal;
+
+use super::deliveries::begin;
+use super::selection::{MAX_TIME, PER_SECOND, Resent, Selected, Selection, pace, refusal};
+use super::{exists, filters, id};
+use crate::channel::cache::Lookup;
+use crate::error::Error;
+use crate::job::State;
+use crate::resend::Resend;
+use crate::state::Core;
+use crate::store::DeliveryFilter;
+
+/// Deliveries of one transaction.
+const CHUNK: usize = 1_000;
+
+/// What is asked, checked.
+struct Wanted {
+    /// The channel that was named besides the filter.
+    channel: Option<ChannelId>,
+    filter: DeliveryFilter,
+    /// All of the channel, however many.
+    is_everything: bool,
+    validate_only: bool,
+    per_second: Option<u32>,
+}
+
+pub(super) async fn recover(
+    core: &Core,
+    request: Request<wire::RecoverRequest>,
+) -> Result<wire::RecoverResponse, Error> {
+    let principal = Principal::from_request(&request)?;
+    let team = principal.team(&request.get_ref().team_id)?;
+    let wanted = read(request.into_inner())?;
+    core.channels.forget(team);
+    if let Some(channel) = wanted.channel
+        && let Some(problem) = refusal(core, team, channel).await?
+    {
+        return Err(problem.into());
+    }
+    core.resends.forget_idle(core.clock.now(), core.clock.monotonic());
+    let _turn = core
+        .resends
+        .begin(team, Resend::Recover, core.clock.monotonic())?;
+    let mut selection = find(core, team, &wanted).await?;
+    if selection.deliveries.is_empty() {
+        exists(core, principal, team).await?;
+    }
+    let (channels, truncated) = (selection.channels(), selection.truncated);
+    if wanted.validate_only {
+        let count = selection.deliveries.len();
+        return Ok(wire::RecoverResponse {
+            recovered_count: i64::try_from(count).unwrap_or(i64::MAX),
+            channels,
+            truncated,
+            last_due_time: None,
+        });
+    }
+    let mut resent = Resent::default();
+    loop {
+        take_up(core, team, &selection, wanted.per_second, &mut resent).await?;
+        if !wanted.is_everything || !selection.truncated {
+            break;
+        }
+        selection = find(core, team, &wanted).await?;
+    }
+    if let Some(channel) = wanted.channel {
+        let transaction = begin(core, team).await?;
+        core.db.reopen_folded(&transaction, team, channel).await?;
+        core.db.commit(transaction).await?;
+    }
+    Ok(wire::RecoverResponse {
+        recovered_count: resent.count(),
+        channels,
+        truncated: truncated && !wanted.is_everything,
+        last_due_time: resent.last_due_time(),
+    })
+}
+
+fn read(request: wire::RecoverRequest) -> Result<Wanted, Violations> {
+    let mut violations = Violations::new();
+    let is_filtered = request.filter.is_some();
+    let channel: Option<ChannelId> = match request.channel_id.as_str() {
+        "" if is_filtered => None,
+        text => violations.take(id("channel_id", text)),
+    };
+    let start = instant(request.start_time.as_ref(), "start_time", &mut violations);
+    let end = instant(request.end_time.as_ref(), "end_time", &mut violations);
+    if request.start_time.is_none() {
+        violations.required("start_time");
+    }
+    let mut of_filter = Violations::new();
+    let mut filter = filters::deliveries(request.filter.unwrap_or_default(), &mut of_filter);
+    for (index, state) in filter.states.iter().enumerate() {
+        if !matches!(state, State::Parked | State::Failed) {
+            let field = format!("states[{index}]");
+            of_filter.add(field, reason::NOT_ALLOWED, "must be PARKED or FAILED");
+        }
+    }
+    if channel.is_some() && filter.channel.is_some_and(|id| Some(id) != channel) {
+        let why = "must be the same as `channel_id` of the request, or empty";
+        of_filter.add("channel_id", reason::NOT_ALLOWED, why);
+    }
+    violations.nest("filter", of_filter);
+    if filter.states.is_empty() {
+        filter.states = vec![State::Parked, State::Failed];
+    }
+    let per_second = pace(
+        request.per_second,
+        is_filtered.then_some(PER_SECOND),
+        &mut violations,
+    );
+    violations.into_result(Wanted {
+        is_everything: !is_filtered && per_second.is_none() && end.is_none(),
+        filter: DeliveryFilter {
+            channel: channel.or(filter.channel),
+            start,
+            end,
+            ..filter
+        },
+        channel,
+        validate_only: request.validate_only,
+        per_second,
+    })
+}
+
+async fn find(core: &Core, team: TeamId, wanted: &Wanted) -> Result<Selection, Error> {
+    let max_time = match wanted.is_everything {
+        true => Duration::MAX,
+        false => MAX_TIME,
+    };
+    let filter = wanted.filter.clone();
+    let mut selection = Selection::find(core, team, Resend::Recover, filter, max_time).await?;
+    // By the team's own mail server its people get their mail, too.
+    if let Some(channel) = wanted.channel
+        && wanted.filter.kind.is_none_or(|kind| kind == ChannelKind::Email)
+        && let Ok(Lookup::Found(policy)) = core.channels.people(team).await
+        && policy.channel_id == Some(channel)
+    {
+        let people = DeliveryFilter {
+            channel: None,
+            kind: Some(ChannelKind::Email),
+            without_channel: true,
+            ..wanted.filter.clone()
+        };
+        selection
+            .add(core, team, Resend::Recover, people, max_time)
+            .await?;
+    }
+    Ok(selection)
+}
+
+/// Makes deliveries pending, as if they were new, a chunk in each transaction.
+async fn take_up(
+    core: &Core,
+    team: TeamId,
+    selection: &Selection,
+    per_second: Option<u32>,
+    resent: &mut Resent,
+) -> Result<(), Error> {
+    for chunk in selection.deliveries.chunks(CHUNK) {
+        let now = core.clock.now().trunc_subsecs(6);
+        let transaction = begin(core, team).await?;
+        let due = Selected::due(core, team, chunk, per_second, now);
+        let deliveries: Vec<_> = chunk.iter().map(|delivery| delivery.id).zip(due).collect();
+        let count = core.db.recover(&transaction, team, &deliveries).await?;
+        core.db.commit(transaction).await?;
+        for (delivery, (_, due)) in chunk.iter().zip(&deliveries) {
+            core.note_due(team, delivery.lane, *due);
+        }
+        resent.add(count, deliveries.iter().map(|(_, due)| *due).max());
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Deliveries that are sent again: what failed or was parked is made pending, and what has a replay is known.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DbErr, FromQueryResult, QueryResult, Statement};
+use uuid::Uuid;
+use watchbell_model::ids::{DeliveryId, TeamId};
+
+use super::additions::keys;
+use super::batch::Batch;
+use super::entities::deliveries;
+use super::transaction::Transaction;
+use super::{Db, micros};
+
+// === impl Db ===
+
+impl Db {
+    /// Resumes failed or parked deliveries as if they were new, each at its time; how many still were.
+    pub(crate) async fn recover(
+        &self,
+        transaction: &Transaction,
+        team: TeamId,
+        deliveries: &[(Uuid, DateTime<Utc>)],
+    ) -> Result<u64, DbErr> {
+        let batch = Batch::new()
+            .uuid("id", deliveries.iter().map(|(id, _)| *id))
+            .big("due_at", deliveries.iter().map(|(_, due)| micros(*due)));
+        let sql = "UPDATE deliveries SET state = 1, state_message = '', parked_for = NULL, tries = 0,
+                first_attempt_at = NULL, ended_at = NULL, due_at = b.due_at
+            FROM ({rows}) AS b WHERE deliveries.id = b.id AND deliveries.team_id = {0}
+                AND deliveries.state IN (3, 6) AND NOT deliveries.test AND deliveries.folded_into IS NULL";
+        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
+        transaction.execute(statement).await
+    }
+
+    /// The deliveries with these ids, oldest first.
+    pub(crate) async fn deliveries_with_ids(
+        &self,
+        transaction: &Transaction,
+        team: TeamId,
+        ids: &[DeliveryId],
+    ) -> Result<Vec<deliveries::Model>, DbErr> {
+        let batch = Batch::new().uuid("id", ids.iter().map(DeliveryId::as_uuid));
+        let sql = "SELECT d.* FROM ({rows}) AS b JOIN deliveries d ON d.id = b.id AND d.team_id = {0} ORDER BY d.id";
+        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
+        let rows = transaction.rows(statement).await?;
+        rows.iter()
+            .map(|row| deliveries::Model::from_query_result(row, ""))
+            .collect()
+    }
+
+    /// Which deliveries of events have a replay.
+    pub(crate) async fn replayed(&self, team: TeamId, events: &[&str]) -> Result<HashSet<Uuid>, DbErr> {
+        originals(&self.read(self.replayed_statement(team, events)).await?)
+    }
+
+    /// Which deliveries of events have a replay, within a transaction.
+    pub(crate) async fn replayed_in(
+        &self,
+        transaction: &Transaction,
+        team: TeamId,
+        events: &[&str],
+    ) -> Result<HashSet<Uuid>, DbErr> {
+        originals(&transaction.rows(self.replayed_statement(team, events)).await?)
+    }
+
+    fn replayed_statement(&self, team: TeamId, events: &[&str]) -> Statement {
+        let mut events = events.to_vec();
+        events.sort_unstable();
+        events.dedup();
+        // What was rerouted names itself.
+        let sql = "SELECT d.replay_of FROM ({rows}) AS b
+            JOIN deliveries d ON d.team_id = b.team_id AND d.event_id = b.id
+            WHERE d.replay_of IS NOT NULL AND d.replay_of <> d.id";
+        keys(team, &events).statement(self.backend(), sql, vec![])
+    }
+}
+
+fn originals(rows: &[QueryResult]) -> Result<HashSet<Uuid>, DbErr> {
+    rows.iter().map(|row| row.try_get("", "replay_of")).collect()
+}
