@@ -13,15 +13,17 @@ use watchbell_contracts::router::v1::emit_result::Outcome;
 use watchbell_contracts::router::v1::{
     BacktestRequest, BacktestResponse, CheckTeamConfigRequest, CheckTeamConfigResponse, EmitBatchRequest,
     EmitBatchResponse, EmitRequest, EmitResponse, EmitResult, EmitStreamRequest, EmitStreamResponse,
-    ExplainRequest, ExplainResponse,
+    ExplainRequest, ExplainResponse, RerouteRequest, RerouteResponse,
 };
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::{Budget, Principal, Scope};
 use watchbell_runtime::problem::{Problem, to_message, to_message_within};
 use watchbell_runtime::run_queue::RunQueue;
 
-use crate::backtest::{Backtest, Period};
+use crate::backtest::Backtest;
 use crate::pipeline::cost;
+use crate::reroute::Reroute;
+use crate::stored_events::Period;
 use crate::{Router, what_if};
 
 /// The most events of one batch.
@@ -173,7 +175,9 @@ impl RouterApi for Router {
         let team = principal.team(&request.team_id)?;
         principal.require(Scope::DeliveriesRead)?;
         let what_if = self.what_if.clone();
-        let period = Period::read(&request, what_if.clock.now()).map_err(Problem::Invalid)?;
+        let (start, end) = (request.start_time.as_ref(), request.end_time.as_ref());
+        let period = Period::read(start, end, request.max_events, what_if.clock.now());
+        let period = period.map_err(Problem::Invalid)?;
         let turn = what_if.running.begin(team)?;
         let today = self.pipeline.snapshots.get(team).await?;
         let (draft, drafted) = match request.document {
@@ -191,6 +195,18 @@ impl RouterApi for Router {
             _turn: turn,
         };
         Ok(Response::new(boxed(backtest.run())))
+    }
+
+    async fn reroute(
+        &self,
+        request: Request<RerouteRequest>,
+    ) -> Result<Response<BoxStream<RerouteResponse>>, Status> {
+        let principal = Principal::from_request(&request)?;
+        let request = request.into_inner();
+        let team = principal.team(&request.team_id)?;
+        let today = self.pipeline.snapshots.get(team).await?;
+        let reroute = Reroute::begin(self.what_if.clone(), today, request).await?;
+        Ok(Response::new(boxed(reroute.run())))
     }
 }
 

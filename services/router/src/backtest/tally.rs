@@ -12,28 +12,16 @@ use watchbell_model::catalog::notices::is_operational;
 use watchbell_model::convert::{FromWire as _, timestamp};
 use watchbell_model::decision::{Outcome, Route, Target};
 use watchbell_model::snapshot::TeamSnapshot;
-use watchbell_model::vocabulary::ChannelKind;
 
 use crate::decide::decide;
 use crate::explain::hold;
+use crate::place::{MAX_PLACES, Place};
 use crate::stored::StoredEvent;
 
 /// The most examples.
 const MAX_EXAMPLES: usize = 20;
 /// The most targets that an example names on each side.
 const MAX_NAMED: usize = 20;
-/// The most targets of a result.
-const MAX_TARGETS: usize = 10_000;
-
-/// What a route leads to: a channel, a person by the address, the inbox.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Channel(ChannelKind, String),
-    Member(String, String),
-    Address(String),
-    Inbox,
-    Receipts,
-}
 
 /// See the module.
 #[derive(Default)]
@@ -44,44 +32,6 @@ pub(crate) struct Tally {
     changed: i64,
     failed: [i64; 2],
     examples: Vec<BacktestExample>,
-}
-
-// === impl Place ===
-
-impl Place {
-    fn of(target: &Target) -> Self {
-        match target {
-            Target::Channel { id, kind } => Self::Channel(*kind, id.to_string()),
-            Target::Person {
-                member_id, address, ..
-            } => Self::Member(member_id.to_string(), address.to_string()),
-            Target::Address { address, .. } => Self::Address(address.key()),
-            Target::Inbox => Self::Inbox,
-            Target::Receipts => Self::Receipts,
-        }
-    }
-
-    fn kind(&self) -> ChannelKind {
-        match self {
-            Self::Channel(kind, _) => *kind,
-            Self::Member(..) | Self::Address(_) | Self::Receipts => ChannelKind::Email,
-            Self::Inbox => ChannelKind::InApp,
-        }
-    }
-
-    /// What people call it; a channel by its name in the draft, else in today's configuration.
-    fn name(&self, [today, draft]: [&TeamSnapshot; 2]) -> String {
-        match self {
-            Self::Channel(_, id) => {
-                let id = id.parse().ok();
-                let channel = id.and_then(|id| draft.channel(id).or_else(|| today.channel(id)));
-                channel.map(|channel| channel.name.clone()).unwrap_or_default()
-            }
-            Self::Member(_, address) | Self::Address(address) => address.clone(),
-            Self::Inbox => "inbox".to_owned(),
-            Self::Receipts => "receipts without a recipient".to_owned(),
-        }
-    }
 }
 
 // === impl Tally ===
@@ -119,7 +69,12 @@ impl Tally {
         self.compare(snapshots, stored, reached);
     }
 
-    fn compare(&mut self, snapshots: [&TeamSnapshot; 2], stored: &StoredEvent, mut reached: [Vec<Place>; 2]) {
+    fn compare(
+        &mut self,
+        [today, draft]: [&TeamSnapshot; 2],
+        stored: &StoredEvent,
+        mut reached: [Vec<Place>; 2],
+    ) {
         reached.iter_mut().for_each(|places| places.sort());
         let [before, after] = &reached;
         if before == after {
@@ -131,7 +86,9 @@ impl Tally {
         }
         let only = |these: &[Place], those: &[Place]| -> Vec<String> {
             let only = these.iter().filter(|place| !those.contains(place));
-            only.take(MAX_NAMED).map(|place| place.name(snapshots)).collect()
+            only.take(MAX_NAMED)
+                .map(|place| place.name(&[draft, today]))
+                .collect()
         };
         let event = &stored.event;
         self.examples.push(BacktestExample {
@@ -145,7 +102,7 @@ impl Tally {
         });
     }
 
-    pub(crate) fn into_result(self, snapshots: [&TeamSnapshot; 2], elapsed: Duration) -> BacktestResult {
+    pub(crate) fn into_result(self, [today, draft]: [&TeamSnapshot; 2], elapsed: Duration) -> BacktestResult {
         let [unreached_before, unreached_after] = self.unreached;
         let [failed_before, failed_after] = self.failed;
         let targets = self
@@ -153,7 +110,7 @@ impl Tally {
             .into_iter()
             .map(|(place, [before, after])| BacktestTarget {
                 kind: place.kind().to_wire(),
-                display_name: place.name(snapshots),
+                display_name: place.name(&[draft, today]),
                 before: Some(before),
                 after: Some(after),
                 target: match place {
@@ -170,7 +127,7 @@ impl Tally {
             unreached_after,
             failed_expressions_before: failed_before,
             failed_expressions_after: failed_after,
-            targets: targets.take(MAX_TARGETS).collect(),
+            targets: targets.take(MAX_PLACES).collect(),
             examples: self.examples,
             elapsed: WireDuration::try_from(elapsed).ok(),
             ..BacktestResult::default()

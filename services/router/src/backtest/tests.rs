@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use watchbell_contracts::dispatcher::v1::AcceptedEvent as Listed;

@@ -1,3 +1,4 @@
+mod reroute;
 mod what_if;
 
 use std::sync::Arc;

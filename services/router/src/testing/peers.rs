@@ -1,6 +1,6 @@
 //! Config and Dispatcher as a test scripts them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -16,8 +16,9 @@ use watchbell_contracts::config::v1::{
     ReportExpressionFailuresRequest, ReportExpressionFailuresResponse, Team, TeamSnapshot,
 };
 use watchbell_contracts::dispatcher::v1::{
-    AcceptedEvent, AlertExplanation, ExplainAlertRequest, ExplainAlertResponse, GetEventRequest,
-    GetEventResponse, ListEventsRequest, ListEventsResponse, SubmitRequest, SubmitResponse,
+    AcceptedEvent, AddDeliveriesRequest, AddDeliveriesResponse, AlertExplanation, ExplainAlertRequest,
+    ExplainAlertResponse, GetEventRequest, GetEventResponse, ListEventsRequest, ListEventsResponse,
+    MissingRoutes, SubmitRequest, SubmitResponse,
 };
 use watchbell_model::ids::TeamId;
 
@@ -139,6 +140,14 @@ pub(crate) struct FakeDispatcher {
     pub(crate) log: Mutex<Vec<AcceptedEvent>>,
     /// What it says of an event's alert; nothing while it is away.
     pub(crate) alert: Mutex<Option<AlertExplanation>>,
+    /// How it was asked for what it has stored.
+    pub(crate) listed: Mutex<Vec<ListEventsRequest>>,
+    /// What it was asked to add.
+    pub(crate) additions: Mutex<Vec<AddDeliveriesRequest>>,
+    /// How it refuses that.
+    pub(crate) refusal: Mutex<Option<Status>>,
+    /// The deliveries that it has: events, and targets in words.
+    pub(crate) deliveries: Mutex<HashSet<(String, String)>>,
 }
 
 /// One stream as the Dispatcher sees it.
@@ -159,6 +168,10 @@ impl FakeDispatcher {
             config_unknown: AtomicBool::new(false),
             log: Mutex::default(),
             alert: Mutex::default(),
+            listed: Mutex::default(),
+            additions: Mutex::default(),
+            refusal: Mutex::default(),
+            deliveries: Mutex::default(),
         })
     }
 
@@ -240,7 +253,34 @@ impl DispatcherApi for FakeDispatcher {
         }))
     }
 
-    async fn list_events(&self, _request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
+    async fn add_deliveries(&self, request: Request<AddDeliveriesRequest>) -> Answer<AddDeliveriesResponse> {
+        if let Some(refusal) = self.refusal.lock().clone() {
+            return Err(refusal);
+        }
+        let request = request.into_inner();
+        let mut deliveries = self.deliveries.lock();
+        let events = request.events.iter().map(|event| {
+            let mut places = Vec::new();
+            for (place, route) in event.routes.iter().enumerate() {
+                let delivery = (event.event_id.clone(), format!("{:?}", route.target));
+                let is_new = match request.validate_only {
+                    true => !deliveries.contains(&delivery),
+                    false => deliveries.insert(delivery),
+                };
+                places.extend(is_new.then_some(i32::try_from(place).unwrap()));
+            }
+            MissingRoutes { places }
+        });
+        let events = events.collect();
+        self.additions.lock().push(request);
+        Ok(Response::new(AddDeliveriesResponse {
+            events,
+            last_due_time: None,
+        }))
+    }
+
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
+        self.listed.lock().push(request.into_inner());
         Ok(Response::new(ListEventsResponse {
             events: self.log.lock().clone(),
             next_page_token: String::new(),

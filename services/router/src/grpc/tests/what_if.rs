@@ -26,7 +26,7 @@ fn reading<T>(message: T) -> Request<T> {
 }
 
 /// A world in which these events were accepted.
-async fn with_events(ids: &[&str]) -> World {
+pub(super) async fn with_events(ids: &[&str]) -> World {
     let (world, committed) = World::committing().await;
     for id in ids {
         world

@@ -1,0 +1,103 @@
+//! What a reroute is asked for, checked.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use watchbell_contracts::dispatcher::v1::ListEventsRequest;
+use watchbell_contracts::router::v1::RerouteRequest;
+use watchbell_model::decision::Target;
+use watchbell_model::ids::ChannelId;
+use watchbell_model::snapshot::TeamSnapshot;
+use watchbell_model::violation::{Violations, reason};
+
+use crate::stored_events::Period;
+
+/// The most channels that a request may name.
+const MAX_CHANNELS: usize = 100;
+/// Deliveries that are sent each second unless told otherwise, and at most.
+const PER_SECOND: i32 = 50;
+const MAX_PER_SECOND: i32 = 1_000;
+
+/// Which routes, and how.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// Every route when empty.
+    channels: HashSet<ChannelId>,
+    pub(crate) validate_only: bool,
+    pub(crate) per_second: i32,
+}
+
+/// What a request asks for, its period, and the filter of its events.
+///
+/// # Errors
+/// Every field that is wrong, but for those of the filter.
+pub(crate) fn read(
+    request: RerouteRequest,
+    today: &TeamSnapshot,
+    now: DateTime<Utc>,
+) -> Result<(Wanted, Period, ListEventsRequest), Violations> {
+    let mut violations = Violations::new();
+    let (start, end) = (request.start_time.as_ref(), request.end_time.as_ref());
+    let period = violations.take(Period::read(start, end, 0, now));
+    let channels = channels(&request.channel_ids, today, &mut violations);
+    let per_second = match request.per_second {
+        0 => PER_SECOND,
+        given => given,
+    };
+    if !(1..=MAX_PER_SECOND).contains(&per_second) {
+        let why = format!("must be between 1 and {MAX_PER_SECOND}");
+        violations.add("per_second", reason::OUT_OF_RANGE, why);
+    }
+    let Some(period) = period.filter(|_| violations.is_empty()) else {
+        return Err(violations);
+    };
+    let wanted = Wanted {
+        channels,
+        validate_only: request.validate_only,
+        per_second,
+    };
+    let filter = ListEventsRequest {
+        types: request.types,
+        severities: request.severities,
+        sources: request.sources,
+        subject: request.subject,
+        text: request.text,
+        categories: request.categories,
+        ..ListEventsRequest::default()
+    };
+    Ok((wanted, period, filter))
+}
+
+fn channels(ids: &[String], today: &TeamSnapshot, violations: &mut Violations) -> HashSet<ChannelId> {
+    if ids.len() > MAX_CHANNELS {
+        let why = format!("must name at most {MAX_CHANNELS} channels");
+        violations.add("channel_ids", reason::TOO_LONG, why);
+        return HashSet::new();
+    }
+    let mut channels = HashSet::new();
+    for (index, id) in ids.iter().enumerate() {
+        let field = format!("channel_ids[{index}]");
+        let Some(id) = violations.parse::<ChannelId>(&field, reason::MALFORMED, id) else {
+            continue;
+        };
+        if today.channel(id).is_none() {
+            violations.add(field, reason::UNKNOWN_VALUE, "is no channel of the team");
+        }
+        channels.insert(id);
+    }
+    channels
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// Whether a route leads where it is wanted.
+    pub(crate) fn takes(&self, target: &Target) -> bool {
+        let channel = match target {
+            Target::Channel { id, .. } => Some(*id),
+            Target::Person { channel, .. } | Target::Address { channel, .. } => *channel,
+            Target::Inbox | Target::Receipts => None,
+        };
+        self.channels.is_empty() || channel.is_some_and(|id| self.channels.contains(&id))
+    }
+}
