@@ -418,5 +418,10 @@ async fn events(terminal: &mut Terminal) {
     terminal.run("deliveries recover local --since 1h");
     terminal.run("deliveries recover local --since 1h --yes");
     terminal.run("deliveries recover local --since yesterday --yes");
+    terminal.run("deliveries recover --since 1h --channel local --dry-run");
+    terminal.run("deliveries replay --since 1h --channel local --dry-run");
+    terminal.run("deliveries replay --since 1h --channel local");
+    terminal.run("reroute --since 1h --dry-run");
+    terminal.run("reroute --since 40d --dry-run");
     insta::assert_snapshot!("events", terminal.said());
 }

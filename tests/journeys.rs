@@ -105,7 +105,7 @@ on_both_databases! {
             [(503, AttemptOutcome::Retryable), (503, AttemptOutcome::Retryable), (200, AttemptOutcome::Delivered)]
         );
 
-        let request = ReplayRequest { team_id: team.clone(), delivery_id: ended.id.clone() };
+        let request = ReplayRequest { team_id: team.clone(), delivery_id: ended.id.clone(), ..Default::default() };
         let replay = client.dispatcher().replay(request).await.unwrap().into_inner().delivery.unwrap();
         assert_eq!(replay.replay_of, ended.id);
         receiver.wait_for(4).await.unwrap();

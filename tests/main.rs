@@ -30,6 +30,7 @@ mod outage;
 mod owners;
 mod pressure;
 mod receivers;
+mod reroute;
 mod tail;
 mod tracing;
 mod what_if;

@@ -189,6 +189,7 @@ fn every_dispatcher_shows_all_of_a_team_and_acts_for_it() {
             let request = ReplayRequest {
                 team_id: team.to_owned(),
                 delivery_id: last.clone(),
+                ..Default::default()
             };
             dispatcher.dispatcher().replay(request).await.unwrap();
             let request = CancelDeliveryRequest {

@@ -181,6 +181,10 @@ mod tests {
             "keys create --name ci --scope emit --scope config.read --expires 90d",
             "deliveries list --state failed --channel siem --since 2h",
             "deliveries recover siem --since 1d",
+            "deliveries recover --since 1d --type finding.* --severity critical --dry-run",
+            "deliveries replay dlv_1",
+            "deliveries replay --since 1d --channel siem --state delivered --per-second 10 --yes",
+            "reroute --since 7d --type finding.* --channel siem --dry-run",
             "preferences set ada@example.com findings=critical,high marketing=off",
             "inbox list --member ada@example.com",
             "catalog create billing.invoice.paid --severity low --alert critical,high",
@@ -220,6 +224,17 @@ mod tests {
                 "channels create slack --name x --url y --storm lots",
                 ErrorKind::ValueValidation,
             ),
+            ("deliveries replay", ErrorKind::MissingRequiredArgument),
+            ("deliveries replay dlv_1 --since 1d", ErrorKind::ArgumentConflict),
+            (
+                "deliveries replay dlv_1 --kind slack",
+                ErrorKind::ArgumentConflict,
+            ),
+            (
+                "deliveries recover siem --since 1d --channel x",
+                ErrorKind::ArgumentConflict,
+            ),
+            ("reroute --type finding.*", ErrorKind::MissingRequiredArgument),
             ("nonsense", ErrorKind::InvalidSubcommand),
         ] {
             let error = parse(line).map(|cli| format!("{cli:?}")).expect_err(line);

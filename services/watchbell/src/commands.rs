@@ -11,6 +11,7 @@ mod delivery_filter;
 mod digest;
 mod document;
 mod emit;
+mod event_filter;
 mod event_options;
 mod event_stream;
 mod events;
@@ -23,6 +24,7 @@ mod members;
 mod mentions;
 mod preferences;
 mod reconnect;
+mod reroute;
 mod resource;
 mod rules;
 mod silences;
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     /// Deliveries: every attempt, replay, recover
     #[command(subcommand, visible_alias = "delivery")]
     Deliveries(deliveries::Command),
+    /// Send stored events where they were never sent, by today's rules
+    Reroute(Box<reroute::RerouteArgs>),
     /// How many deliveries, in which state, and how long they took
     Stats(Box<stats::StatsArgs>),
     /// Things with a life: list, acknowledge, snooze, resolve
@@ -124,6 +128,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Status => status::run(session).await,
         Command::Tail(args) => tail::run(session, args).await,
         Command::Deliveries(command) => deliveries::run(session, command).await,
+        Command::Reroute(args) => reroute::run(session, *args).await,
         Command::Stats(args) => stats::run(session, *args).await,
         Command::Events(command) => events::run(session, command).await,
         Command::Channels(action) => action.run(session).await,

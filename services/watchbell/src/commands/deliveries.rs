@@ -1,5 +1,6 @@
 //! `deliveries`: what became of every route, attempt by attempt.
 
+mod resend;
 mod standing;
 
 use std::collections::HashMap;
@@ -7,24 +8,18 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use prost_reflect::Value;
-use watchbell_contracts::dispatcher::v1::{
-    Attempt, Delivery, DeliveryState, ListDeliveriesRequest, ListDeliveriesResponse, RecoverRequest,
-};
+use watchbell_contracts::dispatcher::v1::{Attempt, Delivery, ListDeliveriesRequest, ListDeliveriesResponse};
 use watchbell_model::convert;
 
 use super::delivery_filter::FilterArgs;
 use super::resource::typed;
-use crate::confirm::{Confirmation, counted};
 use crate::failure::{Outcome, present};
 use crate::input;
-use crate::session::{Named, Out, Session, rpc};
+use crate::session::{Out, Session, rpc};
 use crate::text::{self, Style, Table};
 
 const NAME: &str = "watchbell.dispatcher.v1.Delivery";
 const DISPATCHER: &str = "watchbell.dispatcher.v1.DispatcherService";
-
-/// Deliveries that are counted before they are sent again, at most.
-const MAX_COUNTED: usize = 10_000;
 
 /// Deliveries.
 #[derive(Debug, Subcommand)]
@@ -39,26 +34,15 @@ pub(crate) enum Command {
         #[arg(long)]
         headers: bool,
     },
-    /// Send the same event to the same target once more
-    Replay {
-        /// dlv_…
-        id: String,
-    },
+    /// Send the same event to the same target once more: one delivery, or many by a filter
+    Replay(Box<resend::ReplayArgs>),
     /// Call a delivery off
     Cancel {
         /// dlv_…
         id: String,
     },
-    /// Take up again what failed or was parked on a channel
-    Recover {
-        /// The channel, by id or name
-        channel: String,
-        /// What was made since: RFC 3339, or how long ago (2h)
-        #[arg(long, value_name = "WHEN")]
-        since: String,
-        #[command(flatten)]
-        confirmation: Confirmation,
-    },
+    /// Take up again what failed or was parked, on a channel or by a filter
+    Recover(Box<resend::RecoverArgs>),
 }
 
 /// Which deliveries.
@@ -83,55 +67,10 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Show { id, headers } => {
             show(session, &call(session, "GetDelivery", id).await?, headers).await
         }
-        Command::Replay { id } => show(session, &call(session, "Replay", id).await?, false).await,
+        Command::Replay(args) => resend::replay(session, *args).await,
         Command::Cancel { id } => show(session, &call(session, "CancelDelivery", id).await?, false).await,
-        Command::Recover {
-            channel,
-            since,
-            confirmation,
-        } => {
-            let request = RecoverRequest {
-                team_id: session.team(),
-                channel_id: session.id_of(Named::Channel, &channel).await?,
-                start_time: Some(convert::timestamp(input::moment(&since, session.now())?)),
-            };
-            if !confirmation.yes {
-                let count = recoverable(session, &request).await?;
-                if count > 0 {
-                    let count = counted(count, ["delivery", "deliveries"], MAX_COUNTED);
-                    confirmation.confirm(&format!("This sends {count} of {channel} again"))?;
-                }
-            }
-            let answer = session
-                .dispatcher()
-                .recover(session.ask(request))
-                .await?
-                .into_inner();
-            session
-                .out
-                .show("watchbell.dispatcher.v1.RecoverResponse", &answer, || {
-                    format!(
-                        "{} deliveries of {channel} are taken up again\n",
-                        answer.recovered_count
-                    )
-                })
-        }
+        Command::Recover(args) => resend::recover(session, *args).await,
     }
-}
-
-/// How many deliveries a recovery would take up.
-async fn recoverable(session: &Session, request: &RecoverRequest) -> Outcome<usize> {
-    let wanted = ListDeliveriesRequest {
-        team_id: request.team_id.clone(),
-        channel_id: request.channel_id.clone(),
-        states: vec![DeliveryState::Parked as i32, DeliveryState::Failed as i32],
-        start_time: request.start_time,
-        ..ListDeliveriesRequest::default()
-    };
-    let all: ListDeliveriesResponse = session
-        .list(DISPATCHER, "ListDeliveries", &wanted, MAX_COUNTED)
-        .await?;
-    Ok(all.deliveries.len())
 }
 
 /// Calls an RPC about one delivery; the delivery in its answer.
@@ -290,7 +229,7 @@ mod tests {
     use watchbell_model::convert::FromWire as _;
 
     use super::*;
-    use watchbell_contracts::dispatcher::v1::AttemptOutcome;
+    use watchbell_contracts::dispatcher::v1::{AttemptOutcome, DeliveryState};
     use watchbell_contracts::event::v1::route::Target;
     use watchbell_contracts::event::v1::{ChannelTarget, Reason, Route};
 

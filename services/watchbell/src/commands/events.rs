@@ -4,9 +4,10 @@ use clap::{Args, Subcommand};
 use watchbell_contracts::dispatcher::v1::{
     AcceptedEvent, GetEventRequest, ListEventsRequest, ListEventsResponse,
 };
-use watchbell_model::convert::{self, FromWire as _};
-use watchbell_model::{Category, Severity};
+use watchbell_model::Category;
+use watchbell_model::convert;
 
+use super::event_filter::EventFilterArgs;
 use super::event_stream::{self, StreamArgs};
 use crate::failure::{Outcome, present};
 use crate::input;
@@ -30,30 +31,14 @@ pub(crate) enum Command {
 /// Which events.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only types that match: exact, a group such as 'finding.*'
-    #[arg(long = "type", value_name = "PATTERN", value_delimiter = ',')]
-    types: Vec<String>,
-    /// Only these severities
-    #[arg(long = "severity", value_parser = input::word::<Severity>, value_name = "SEVERITY", value_delimiter = ',')]
-    severities: Vec<Severity>,
+    #[command(flatten)]
+    filter: EventFilterArgs,
     /// Only that occurred since: RFC 3339, or how long ago (2h)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// Only that occurred before: RFC 3339, or how long ago (2h)
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
-    /// Only about this subject
-    #[arg(long)]
-    subject: Option<String>,
-    /// Only from these sources
-    #[arg(long = "source", value_name = "SOURCE", value_delimiter = ',')]
-    sources: Vec<String>,
-    /// Only of these categories
-    #[arg(long = "category", value_parser = input::word::<Category>, value_name = "CATEGORY", value_delimiter = ',')]
-    categories: Vec<Category>,
-    /// Only whose title or subject has this text
-    #[arg(long)]
-    text: Option<String>,
     /// Tests too
     #[arg(long)]
     tests: bool,
@@ -78,23 +63,15 @@ async fn list(session: &Session, args: &ListArgs) -> Outcome {
     };
     let wanted = ListEventsRequest {
         team_id: session.team(),
-        types: args.types.clone(),
-        severities: args
-            .severities
-            .iter()
-            .map(|severity| severity.to_wire())
-            .collect(),
+        types: args.filter.types.clone(),
+        severities: args.filter.severities(),
         start_time: at(&args.since)?,
         end_time: at(&args.until)?,
         include_tests: args.tests,
-        subject: args.subject.clone().unwrap_or_default(),
-        sources: args.sources.clone(),
-        categories: args
-            .categories
-            .iter()
-            .map(|category| category.to_wire())
-            .collect(),
-        text: args.text.clone().unwrap_or_default(),
+        subject: args.filter.subject.clone().unwrap_or_default(),
+        sources: args.filter.sources.clone(),
+        categories: args.filter.categories(),
+        text: args.filter.text.clone().unwrap_or_default(),
         ..ListEventsRequest::default()
     };
     let all: ListEventsResponse = session
