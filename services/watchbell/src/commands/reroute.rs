@@ -139,12 +139,12 @@ fn readable(result: &RerouteResult, width: Option<usize>, style: Style) -> Strin
     }
     let mut said = table.render(style, width, "these events reach nobody");
     said += &format!(
-        "{} events: {} messages were sent before, {} are missing, {} are sent now; {} events reach nobody\n",
+        "events: {}, of which {} reach nobody; messages: {} sent before, {} missing, {} sent now\n",
         result.event_count,
+        result.unreached_count,
         result.existing_count,
         result.missing_count,
-        result.rerouted_count,
-        result.unreached_count
+        result.rerouted_count
     );
     if let Some(due) = &result.last_due_time {
         said += &format!("the last one is due {}\n", text::local(Some(due)));
@@ -197,7 +197,7 @@ mod tests {
             readable(&result, None, Style::new(false)),
             "TO    KIND     SENT BEFORE  MISSING  SENT NOW\n\
              siem  webhook  1            49       49\n\
-             52 events: 1 messages were sent before, 49 are missing, 49 are sent now; 2 events reach nobody\n\
+             events: 52, of which 2 reach nobody; messages: 1 sent before, 49 missing, 49 sent now\n\
              older events were left out, because there are too many: go on with --until 2026-05-28T20:26:41Z\n"
         );
         assert_eq!(question(&result), "This sends 49 messages that were never sent");

@@ -93,11 +93,11 @@ pub(super) async fn replay(session: &Session, args: ReplayArgs) -> Outcome {
         let answer = session.dispatcher().replay(session.ask(request)).await?;
         Outcome::Ok(answer.into_inner())
     };
-    let print = |answer: &ReplayResponse, what: &str| {
+    let print = |answer: &ReplayResponse, what: [&str; 2]| {
         session
             .out
             .show("watchbell.dispatcher.v1.ReplayResponse", answer, || {
-                let sum = format!("{} deliveries {what}\n", answer.replayed_count);
+                let sum = sum(answer.replayed_count, "", what);
                 let more = answer.truncated;
                 table(&answer.channels, &names, session.out.style, session.out.width) + &sum + truncated(more)
             })
@@ -105,11 +105,11 @@ pub(super) async fn replay(session: &Session, args: ReplayArgs) -> Outcome {
     if !args.how.confirmation.yes {
         let found = call(true).await?;
         if args.how.dry_run || found.replayed_count == 0 {
-            return print(&found, "would be replayed");
+            return print(&found, ["would be replayed"; 2]);
         }
         confirm(&args.how, found.replayed_count, "")?;
     }
-    print(&call(false).await?, "are replayed")
+    print(&call(false).await?, ["is replayed", "are replayed"])
 }
 
 pub(super) async fn recover(session: &Session, args: RecoverArgs) -> Outcome {
@@ -140,11 +140,11 @@ pub(super) async fn recover(session: &Session, args: RecoverArgs) -> Outcome {
         let answer = session.dispatcher().recover(session.ask(request)).await?;
         Outcome::Ok(answer.into_inner())
     };
-    let print = |answer: &RecoverResponse, what: &str| {
+    let print = |answer: &RecoverResponse, what: [&str; 2]| {
         session
             .out
             .show("watchbell.dispatcher.v1.RecoverResponse", answer, || {
-                let sum = format!("{} deliveries{of} {what}\n", answer.recovered_count);
+                let sum = sum(answer.recovered_count, &of, what);
                 let more = answer.truncated;
                 table(&answer.channels, &names, session.out.style, session.out.width) + &sum + truncated(more)
             })
@@ -152,13 +152,13 @@ pub(super) async fn recover(session: &Session, args: RecoverArgs) -> Outcome {
     if !args.how.confirmation.yes {
         let found = call(true).await?;
         if args.how.dry_run {
-            return print(&found, "would be taken up again");
+            return print(&found, ["would be taken up again"; 2]);
         }
         if found.recovered_count > 0 {
             confirm(&args.how, found.recovered_count, &of)?;
         }
     }
-    print(&call(false).await?, "are taken up again")
+    print(&call(false).await?, ["is taken up again", "are taken up again"])
 }
 
 fn moment(session: &Session, when: &str) -> Outcome<prost_types::Timestamp> {
@@ -167,6 +167,14 @@ fn moment(session: &Session, when: &str) -> Outcome<prost_types::Timestamp> {
 
 fn until(session: &Session, how: &HowArgs) -> Outcome<Option<prost_types::Timestamp>> {
     how.until.as_deref().map(|when| moment(session, when)).transpose()
+}
+
+/// What becomes of so many, as a line.
+fn sum(count: i64, of: &str, [one, many]: [&str; 2]) -> String {
+    match count {
+        1 => format!("1 delivery{of} {one}\n"),
+        count => format!("{count} deliveries{of} {many}\n"),
+    }
 }
 
 fn confirm(how: &HowArgs, count: i64, of: &str) -> Outcome {
@@ -228,7 +236,7 @@ mod tests {
                 count("chn_2", 1, "the channel was deleted")
             ]),
             "CHANNEL  KIND     DELIVERIES  NOT SENT BECAUSE\n\
-             siem     webhook  12          \n\
+             siem     webhook  12\n\
              chn_2    webhook  1           the channel was deleted\n"
         );
         assert_eq!(shown(&[count("chn_1", 12, "")]), "");
