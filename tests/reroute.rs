@@ -6,7 +6,8 @@ use std::process::{Command, Output, Stdio};
 use tonic::{Code, Streaming};
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::dispatcher::v1::{
-    AddDeliveriesRequest, Delivery, ListDeliveriesRequest, RecoverRequest,
+    AddDeliveriesRequest, Delivery, DeliveryFilter, DeliveryState, ListDeliveriesRequest, RecoverRequest,
+    ReplayRequest,
 };
 use watchbell_contracts::router::v1::reroute_response::Step;
 use watchbell_contracts::router::v1::{
@@ -14,7 +15,10 @@ use watchbell_contracts::router::v1::{
 };
 use watchbell_testkit::{SlackStandIn, WebhookReceiver};
 
-use crate::harness::{Client, Process, SERVICE_TOKEN, Serve, binary, eventually, finding, on_both_databases};
+use crate::harness::database::on_postgres;
+use crate::harness::{
+    Client, Platform, Process, SERVICE_TOKEN, Serve, binary, eventually, finding, on_both_databases,
+};
 
 /// Events from before there was anybody to tell.
 const EARLY: usize = 50;
@@ -134,6 +138,50 @@ fn command(process: &Process, team: &str, words: &[&str]) -> Output {
         .stdin(Stdio::null())
         .output();
     output.expect("the binary starts")
+}
+
+#[test]
+fn the_owner_of_a_team_adds_and_replays_whichever_dispatcher_is_asked() {
+    on_postgres(|database| async move {
+        let platform = Platform::split(&database, 1, 2, |_, serve| serve).await;
+        let (admin, router) = (platform.admin(), &platform.clients("router")[0]);
+        // Of several teams, so that either owns one.
+        for number in 0..4 {
+            let receiver = WebhookReceiver::start().await.unwrap();
+            let team = admin.team(&format!("Team {number}")).await;
+            emit_many(router, &team, (0..EARLY).map(|event| format!("early-{event}"))).await;
+            let (siem, _) = admin
+                .webhook(&team, "siem", &receiver.url(), &["finding.*"])
+                .await;
+            let sent = reroute(router, of(&team)).await;
+            assert_eq!(counts(target(&sent, "siem")), (0, EARLY as i64, EARLY as i64));
+            assert_eq!(reroute(router, of(&team)).await.missing_count, 0);
+            let dispatchers = platform.clients("dispatcher");
+            eventually("the log says so", || async {
+                let all = deliveries(&dispatchers[0], &team, &siem).await;
+                let delivered = all.iter().filter(|of| of.state() == DeliveryState::Delivered);
+                (delivered.count() == EARLY).then_some(())
+            })
+            .await;
+            let mut replayed = Vec::new();
+            for dispatcher in &dispatchers {
+                let request = ReplayRequest {
+                    team_id: team.clone(),
+                    filter: Some(DeliveryFilter {
+                        channel_id: siem.clone(),
+                        ..Default::default()
+                    }),
+                    start_time: Some(prost_types::Timestamp::default()),
+                    per_second: 1_000,
+                    ..Default::default()
+                };
+                let answer = dispatcher.dispatcher().replay(request).await.unwrap();
+                replayed.push(answer.into_inner().replayed_count);
+            }
+            assert_eq!(replayed, [EARLY as i64, 0], "each once");
+            receiver.wait_for(2 * EARLY).await.unwrap();
+        }
+    });
 }
 
 on_both_databases! {

@@ -192,8 +192,8 @@ impl Selection {
     }
 }
 
-/// Those of a page that may be replayed: neither a test, a summary nor a mail that asks to confirm; replays and the inbox only
-/// when they are asked for; and none that has a replay.
+/// Those of a page that may be replayed: neither a test, a summary nor a mail that asks to confirm; replays, what was rerouted excepted,
+/// and the inbox only when they are asked for; and none that has a replay.
 async fn never_replayed(
     core: &Core,
     team: TeamId,
@@ -204,7 +204,7 @@ async fn never_replayed(
     rows.retain(|row| {
         !row.test
             && row.event_type != NOTIFICATIONS_SUMMARY
-            && row.replay_of.is_some() == filter.replays_only
+            && (filter.replays_only || row.replay_of.is_none_or(|of| of == row.id))
             && (filter.kind == Some(inbox) || row.kind != crate::store::number(inbox))
     });
     let ids: Vec<&str> = rows.iter().map(|row| row.event_id.as_str()).collect();
