@@ -212,6 +212,18 @@ impl<J: Weighted> Lanes<J> {
         self.enrol(id, now);
     }
 
+    /// Queues a job that was taken and not sent before all others, so that nothing newer overtakes it. It still runs until
+    /// [`Lanes::completed`].
+    pub(crate) fn return_to_front(&mut self, id: LaneId, job: J, now: Duration) {
+        self.refund(id);
+        let units = job.weight();
+        let lane = self.lane(id, now);
+        lane.load += units;
+        lane.queue.push_front(job);
+        self.held += units;
+        self.enrol(id, now);
+    }
+
     /// Takes up to `max` jobs that may be sent now. Each is running until [`Lanes::completed`].
     pub(crate) fn take(&mut self, now: Duration, max: usize) -> Vec<(LaneId, J)> {
         while let Some((at, id)) = self.timers.first().copied()

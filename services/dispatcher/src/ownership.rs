@@ -180,9 +180,13 @@ impl Ownership {
 
     /// Whether an attempt of a job that was taken in this epoch may start.
     pub(crate) fn may_send(&self, shard: ShardId, epoch: i64, now: Duration) -> bool {
+        now < self.sends_until && self.may_send_later(shard, epoch)
+    }
+
+    /// Whether a job that was taken in this epoch may start once the lease is renewed.
+    pub(crate) fn may_send_later(&self, shard: ShardId, epoch: i64) -> bool {
         let owned = self.owned.get(&shard);
-        now < self.sends_until
-            && owned.is_some_and(|owned| owned.epoch == epoch && owned.phase != Phase::Leaving)
+        owned.is_some_and(|owned| owned.epoch == epoch && owned.phase != Phase::Leaving)
     }
 
     /// The epochs of those of these shards that this replica owns.

@@ -137,12 +137,20 @@ async fn outcome(core: &Core, job: Job) -> Option<JobOutcome> {
     }
 }
 
-/// The send guard: gives a job up whose shard has another owner, or may have by now.
+/// The send guard: gives a job up whose shard has another owner, or may have by now. While only the lease has run out the job
+/// stays the next of its lane: what is new is not to overtake it.
 fn still_ours(core: &Core, job: Job) -> Option<Job> {
     if core.may_send(&job) {
         return Some(job);
     }
-    core.put_back(job);
+    let ownership = core.ownership();
+    if ownership.may_send_later(job.shard(), job.epoch) {
+        core.lanes()
+            .return_to_front(job.lane, job, core.clock.monotonic());
+    } else {
+        drop(ownership);
+        core.put_back(job);
+    }
     None
 }
 

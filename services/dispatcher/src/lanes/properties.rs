@@ -52,6 +52,8 @@ enum Action {
     Complete(u8),
     /// Ends the only attempt of a lane, which sent nothing.
     Unsent(u8),
+    /// Returns the newest attempt of a lane, which sent nothing.
+    Return(u8),
     Advance(u64),
     Policy(u8, u32, u32),
     Pause(u8, u64),
@@ -66,6 +68,7 @@ fn steps() -> impl Strategy<Value = Vec<Action>> {
         4 => (1_usize..20).prop_map(Action::Take),
         4 => lane.clone().prop_map(Action::Complete),
         1 => lane.clone().prop_map(Action::Unsent),
+        1 => lane.clone().prop_map(Action::Return),
         2 => (1_u64..3000).prop_map(Action::Advance),
         1 => (lane.clone(), 1_u32..6, 0_u32..8).prop_map(|(lane, at_once, rate)| Action::Policy(lane, at_once, rate)),
         1 => (lane.clone(), 1_u64..5000).prop_map(|(lane, ms)| Action::Pause(lane, ms)),
@@ -156,6 +159,24 @@ impl Account {
         }
     }
 
+    /// The only attempt of a lane did not count for its rate.
+    fn take_back_start(&mut self, lane: u8) {
+        let alone = self.under_way.get(&lane).is_some_and(|jobs| jobs.len() == 1);
+        if alone && self.policy(lane).concurrency == 1 {
+            self.starts.entry(lane).or_default().pop();
+        }
+    }
+
+    fn return_newest(&mut self, lanes: &mut Lanes<(u8, u64)>, lane: u8) {
+        self.take_back_start(lane);
+        let Some(job) = self.under_way.get_mut(&lane).and_then(Vec::pop) else {
+            return;
+        };
+        self.waiting.entry(lane).or_default().push_front(job);
+        lanes.return_to_front(id(lane), (lane, job), self.now);
+        lanes.completed(id(lane), (lane, job).weight(), self.now);
+    }
+
     fn act(&mut self, lanes: &mut Lanes<(u8, u64)>, action: &Action) {
         match *action {
             Action::Offer(lane) => {
@@ -172,12 +193,10 @@ impl Account {
             Action::Complete(lane) => self.complete(lanes, lane),
             Action::Unsent(lane) => {
                 lanes.refund(id(lane));
-                let alone = self.under_way.get(&lane).is_some_and(|jobs| jobs.len() == 1);
-                if alone && self.policy(lane).concurrency == 1 {
-                    self.starts.entry(lane).or_default().pop();
-                }
+                self.take_back_start(lane);
                 self.complete(lanes, lane);
             }
+            Action::Return(lane) => self.return_newest(lanes, lane),
             Action::Advance(ms) => self.now += Duration::from_millis(ms),
             Action::Policy(lane, concurrency, rate) => {
                 let policy = LanePolicy::new(concurrency, f64::from(rate));
