@@ -333,6 +333,7 @@ fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
         }),
         mentions: Vec::new(),
         tells_repeats: false,
+        group: None,
     }
 }
 

@@ -126,6 +126,7 @@ impl Recipient {
             }),
             mentions: Vec::new(),
             tells_repeats: false,
+            group: None,
         }
     }
 }

@@ -126,6 +126,7 @@ impl Deciding<'_> {
                 reason,
                 mentions,
                 tells_repeats: repeat == Repeat::Notify || self.type_tells_repeats(),
+                group: None,
             });
         }
     }
@@ -138,6 +139,7 @@ impl Deciding<'_> {
             reason,
             mentions: Vec::new(),
             tells_repeats: self.type_tells_repeats(),
+            group: None,
         });
     }
 

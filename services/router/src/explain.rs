@@ -29,10 +29,11 @@ pub(crate) fn take_example(snapshot: &TeamSnapshot, draft: &mut EventDraft) -> b
 /// The decision with its steps, holds judged at `at`.
 pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>) -> ExplainResponse {
     let decision = decide_and_explain(snapshot, event);
-    let holds = decision
-        .routes
-        .iter()
-        .filter_map(|route| hold(snapshot, event, route, at));
+    let holds = decision.routes.iter().flat_map(|route| {
+        hold(snapshot, event, route, at)
+            .into_iter()
+            .chain(gathered(snapshot, route))
+    });
     ExplainResponse {
         routes: decision
             .routes
@@ -104,6 +105,23 @@ pub(crate) fn hold(snapshot: &TeamSnapshot, event: &Event, route: &Route, at: Da
         outcome,
         sentence,
         held_until,
+    })
+}
+
+/// What gathers a delivery with others.
+fn gathered(snapshot: &TeamSnapshot, route: &Route) -> Option<Step> {
+    let group = route.group.as_ref()?;
+    let channel = route.target.channel_id().and_then(|id| snapshot.channel(id));
+    Some(Step {
+        stage: Stage::Hold,
+        kind: Some(route.target.kind()),
+        subject: channel.map(|channel| StepSubject {
+            id: channel.id.to_string(),
+            name: channel.name.clone(),
+        }),
+        outcome: Outcome::Held,
+        sentence: group.sentence(),
+        held_until: None,
     })
 }
 

@@ -146,6 +146,7 @@ impl Team {
             action,
             continue_: false,
             repeat: Repeat::Count,
+            group: None,
         };
         self.parts.rules.push(rule);
         self

@@ -58,7 +58,7 @@ mod tests {
         "code",
     ];
     /// Texts that may be seen although they are called so.
-    const HARMLESS: [&str; 26] = [
+    const HARMLESS: [&str; 27] = [
         "api_key_id",
         "configuration_url",
         "dedup_key",
@@ -84,6 +84,7 @@ mod tests {
         "watchbell.event.v1.Event.url",
         "watchbell.event.v1.EventAlert.key",
         "watchbell.event.v1.Reason.code",
+        "watchbell.event.v1.RouteGroup.key",
         "watchbell.router.v1.ExplainedAlert.key",
     ];
 

@@ -22,7 +22,7 @@ pub const MAX_DEDUP_KEY_CHARS: usize = 128;
 /// The longest key, in characters: what an index of PostgreSQL holds at four bytes each.
 const MAX_KEY_CHARS: usize = 512;
 /// The longest path, in characters.
-const MAX_PATH_CHARS: usize = 128;
+const MAX_PATH_CHARS: usize = KeyPath::MAX_CHARS;
 
 /// Which alert the events of a type belong to, and what they do to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,13 +122,7 @@ impl AlertSpec {
     /// # Errors
     /// The event belongs to none.
     pub fn of(&self, data: &Data) -> Result<EventAlert, NoAlert> {
-        let text = match self.key.find(data).ok_or(NoAlert::Missing)? {
-            Value::String(text) => text.clone(),
-            Value::Bool(value) => value.to_string(),
-            // Beyond 64 bits it is a double, which different numbers share.
-            Value::Number(number) if !number.is_f64() => number.to_string(),
-            _ => return Err(NoAlert::NotScalar),
-        };
+        let text = self.key.text(data)?;
         if text.is_empty() {
             return Err(NoAlert::Length);
         }
@@ -190,6 +184,23 @@ impl Repeat {
 // === impl KeyPath ===
 
 impl KeyPath {
+    /// The longest one, in characters.
+    pub(crate) const MAX_CHARS: usize = 128;
+
+    /// The field's value as a text.
+    ///
+    /// # Errors
+    /// It is missing, or no text, whole number or boolean.
+    pub(crate) fn text(&self, data: &Data) -> Result<String, NoAlert> {
+        match self.find(data).ok_or(NoAlert::Missing)? {
+            Value::String(text) => Ok(text.clone()),
+            Value::Bool(value) => Ok(value.to_string()),
+            // Beyond 64 bits it is a double, which different numbers share.
+            Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
+            _ => Err(NoAlert::NotScalar),
+        }
+    }
+
     /// The path below `data`.
     fn field(&self) -> &str {
         &self.0["data.".len()..]

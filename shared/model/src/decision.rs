@@ -9,6 +9,7 @@ use watchbell_contracts::router::v1::{ExplanationStep, StepOutcome};
 use crate::convert::{FromWire, timestamp};
 use crate::email::EmailAddress;
 use crate::event::Event;
+use crate::group::RouteGroup;
 use crate::ids::{ChannelId, MemberId, RuleId};
 use crate::mention::Mention;
 use crate::pattern::EventPattern;
@@ -60,6 +61,8 @@ pub struct Route {
     pub mentions: Vec<Mention>,
     /// Whether it takes every event of an alert that is open, not only news.
     pub tells_repeats: bool,
+    /// By which it is gathered with others into one message.
+    pub group: Option<RouteGroup>,
 }
 
 /// Where a route leads.
@@ -306,6 +309,7 @@ impl From<&Route> for route::Route {
             mentions: route.mentions.clone(),
             tells_repeats: route.tells_repeats,
             follows: None,
+            group: route.group.clone(),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod email;
 pub mod event;
 pub mod expression;
 pub mod filter;
+pub mod group;
 pub mod header;
 pub mod ids;
 pub mod json;

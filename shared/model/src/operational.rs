@@ -58,6 +58,7 @@ mod tests {
             reason: decision::Reason::AlertsByDefault,
             mentions: Vec::new(),
             tells_repeats: false,
+            group: None,
         };
         let to = |address: &str| decision::Target::Address {
             address: address.parse().unwrap(),

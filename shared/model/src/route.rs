@@ -4,9 +4,11 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use watchbell_contracts::event::v1 as wire;
 
 use crate::convert::{FromWire as _, required};
+use crate::group::RouteGroup;
 use crate::ids::{ChannelId, DeliveryId, MemberId};
 use crate::mention::Mention;
 use crate::violation::{Violations, reason};
@@ -33,6 +35,9 @@ pub struct Route {
     /// Of the end of an alert: the delivery of its beginning to the same target, without which it is not sent.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<DeliveryId>,
+    /// By which it is gathered with others into one message.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<RouteGroup>,
 }
 
 /// Who gets it.
@@ -94,6 +99,8 @@ pub struct Reason {
 
 /// The reason's word for the end of an alert whose beginning was told there.
 pub const FOLLOWS_ALERT: &str = "follows_alert";
+/// The reason's word for the one message of what a rule has gathered.
+pub const GROUP: &str = "group";
 /// The reason's word for mail to the operator.
 pub const OPERATOR: &str = "operator";
 /// The reason's word for mail that asks a recipient to confirm.
@@ -143,6 +150,7 @@ impl Route {
             mentions: Vec::new(),
             tells_repeats: false,
             follows: None,
+            group: None,
         }
     }
 
@@ -154,6 +162,17 @@ impl Route {
             Target::Address { channel, .. } => channel,
             Target::Person { .. } | Target::Inbox | Target::Receipts => None,
         }
+    }
+
+    /// The same for all that is gathered into one message with it; nothing when it comes by itself.
+    #[must_use]
+    pub fn gathers_as(&self) -> Option<Uuid> {
+        let group = self.group.as_ref()?;
+        Some(group.at(&match TargetKey::of(&self.target)? {
+            TargetKey::Channel(id) => id.to_string(),
+            TargetKey::Mailbox(address) => address,
+            TargetKey::Inbox => String::new(),
+        }))
     }
 
     /// Whether it is one of Watchbell's own notices: to Owners, who cannot turn it off, or to the operator.
@@ -194,6 +213,8 @@ impl TryFrom<wire::Route> for Route {
             }
         };
         let mentions = violations.take_each("mentions", &route.mentions, Mention::try_from);
+        let group = route.group.map(RouteGroup::try_from).transpose();
+        let group = violations.take_under("group", group).flatten();
         let reason = route.reason.unwrap_or_default();
         match (kind, target) {
             (Some(kind), Some(target)) if violations.is_empty() => Ok(Self {
@@ -207,6 +228,7 @@ impl TryFrom<wire::Route> for Route {
                 mentions,
                 tells_repeats: route.tells_repeats,
                 follows: None,
+                group,
             }),
             _ => Err(violations),
         }
@@ -290,6 +312,7 @@ impl From<&Route> for wire::Route {
             }),
             mentions: route.mentions.iter().map(Into::into).collect(),
             tells_repeats: route.tells_repeats,
+            group: route.group.as_ref().map(Into::into),
         }
     }
 }
@@ -313,6 +336,7 @@ mod tests {
                 mentions: vec![Mention::Here, Mention::SlackUser("U012AB3CD".parse().unwrap())],
                 tells_repeats: true,
                 follows: None,
+                group: Some(crate::group::tests::group()),
             },
             Route {
                 kind: ChannelKind::Email,
@@ -326,6 +350,7 @@ mod tests {
                 mentions: vec![],
                 tells_repeats: false,
                 follows: None,
+                group: None,
             },
             Route {
                 kind: ChannelKind::InApp,
@@ -334,6 +359,7 @@ mod tests {
                 mentions: vec![],
                 tells_repeats: false,
                 follows: None,
+                group: None,
             },
             Route {
                 kind: ChannelKind::Email,
@@ -342,6 +368,7 @@ mod tests {
                 mentions: vec![],
                 tells_repeats: false,
                 follows: None,
+                group: None,
             },
         ];
         for route in routes {

@@ -7,6 +7,7 @@ use watchbell_contracts::config::v1::rule::Action;
 use crate::alert::Repeat;
 use crate::convert::{FromWire, optional, words};
 use crate::filter::{Filter, ReadFilter};
+use crate::group::GroupSpec;
 use crate::ids::{ChannelId, RuleId};
 use crate::violation::{Violations, reason};
 use crate::vocabulary::ChannelKind;
@@ -35,6 +36,8 @@ pub struct Rule {
     pub continue_: bool,
     /// What becomes of repeats.
     pub repeat: Repeat,
+    /// Whether, and how, it sends one message instead of many.
+    pub group: Option<GroupSpec>,
 }
 
 /// What a rule does with an event it matches.
@@ -104,6 +107,12 @@ impl Rule {
             let why = "goes with `send` only: a rule that stays silent tells of no event";
             violations.add("repeat", reason::NOT_ALLOWED, why);
         }
+        let group = message.group.as_ref().map(GroupSpec::try_from).transpose();
+        let group = violations.take_under("group", group).flatten();
+        if message.group.is_some() && matches!(action, Some(RuleAction::Silence { .. })) {
+            let why = "goes with `send` only: a rule that stays silent gathers nothing";
+            violations.add("group", reason::NOT_ALLOWED, why);
+        }
         match (id, filter, action, position) {
             (Some(id), Some(filter), Some(action), Ok(position)) if violations.is_empty() => Ok(Self {
                 id,
@@ -114,6 +123,7 @@ impl Rule {
                 action,
                 continue_: message.continues,
                 repeat: repeat.unwrap_or_default(),
+                group,
             }),
             _ => Err(violations),
         }
@@ -178,6 +188,7 @@ impl From<&Rule> for wire::Rule {
             action: Some(action),
             continues: rule.continue_,
             repeat: rule.repeat.to_spec(),
+            group: rule.group.as_ref().map(Into::into),
             ..Self::default()
         }
     }
@@ -221,6 +232,7 @@ mod tests {
             action,
             continue_: false,
             repeat: Repeat::Notify,
+            group: Some(crate::group::tests::spec()),
         }
     }
 
@@ -255,12 +267,19 @@ mod tests {
         };
         let send = RuleAction::Send { channels: vec![] };
         assert_eq!(fields(send), ["display_name", "position", "send.channel_ids"]);
+        let send = RuleAction::Send {
+            channels: vec![ChannelId::generate(noon())],
+        };
+        let mut message = wire::Rule::from(&rule(send));
+        message.group = Some(wire::Group::default());
+        let violations = Rule::try_from(&message).unwrap_err();
+        assert_eq!(violations.iter().next().unwrap().field, "group.wait");
         let silence = RuleAction::Silence {
             kinds: vec![ChannelKind::Email],
         };
         assert_eq!(
             fields(silence),
-            ["display_name", "position", "silence.kinds[0]", "repeat"]
+            ["display_name", "position", "silence.kinds[0]", "repeat", "group"]
         );
     }
 }

@@ -285,6 +285,7 @@ mod tests {
             action: RuleAction::Silence { kinds: vec![] },
             continue_: false,
             repeat: crate::alert::Repeat::Count,
+            group: None,
         }
     }
 

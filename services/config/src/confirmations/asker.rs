@@ -179,6 +179,7 @@ impl ConfirmationAsker {
             }),
             mentions: Vec::new(),
             tells_repeats: false,
+            group: None,
         };
         SubmitRequest {
             team_id: row.team().to_string(),

@@ -137,7 +137,9 @@ shapes! {
         key("silence", "silence.kinds"),
         key("continue", "continues"),
         same("repeat"),
+        below("group", "group", &GROUP),
     ]];
+    GROUP = "watchbell.config.v1.Group" [[same("by"), same("wait"), same("at_most")]];
     SILENCE = "watchbell.config.v1.Silence" [[
         same("comment"),
         below("match", "match", &FILTER),
@@ -277,6 +279,7 @@ mod tests {
             (&RULE, "send", "send"),
             (&RULE, "send.channel_ids[1]", "send[1]"),
             (&RULE, "silence.kinds[0]", "silence[0]"),
+            (&RULE, "group.by[1]", "group.by[1]"),
             (&SILENCE, "channel_ids[1]", "channels[1]"),
             (&SILENCE, "end_time", "end"),
             (

@@ -42,6 +42,7 @@ impl rule::Model {
             action: message.action.clone(),
             continues: message.continues,
             repeat: message.repeat,
+            group: message.group.clone(),
             ..Rule::default()
         };
         Self {

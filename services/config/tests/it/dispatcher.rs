@@ -45,6 +45,7 @@ pub(crate) fn decide(_: &TeamSnapshot, _: &Event) -> Decision {
             reason: Reason::AlertsByDefault,
             mentions: Vec::new(),
             tells_repeats: false,
+            group: None,
         }],
         ..Decision::default()
     }

@@ -6,7 +6,7 @@ use watchbell_contracts::api::RoutingApi;
 use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
     CreateMentionRuleRequest, CreateRuleRequest, CreateRuleResponse, DeleteRuleRequest, EventFilter,
-    ExportTeamConfigRequest, ListRulesRequest, MentionRule, MoveRuleRequest, Role, Rule, SendAction,
+    ExportTeamConfigRequest, Group, ListRulesRequest, MentionRule, MoveRuleRequest, Role, Rule, SendAction,
     SilenceAction, UpdateRuleRequest,
 };
 use watchbell_contracts::event::v1::mention::Who;
@@ -136,6 +136,14 @@ store_tests! {
         }
         let without = Rule { action: None, ..silent("a", 0) };
         assert_eq!(violated(create(&config, team, without).await), ["rule.send"]);
+        let group = Group { by: vec!["type".to_owned(), "scan_id".to_owned()], wait: None, at_most: 1 };
+        let gathers = Rule { group: Some(group), ..silent("a", 0) };
+        assert_eq!(violated(create(&config, team, gathers).await), [
+            "rule.group.by[1]",
+            "rule.group.wait",
+            "rule.group.at_most",
+            "rule.group",
+        ]);
     }
 
     async fn a_pattern_that_no_event_type_matches_is_warned_of_and_kept(store: Store) {

@@ -299,6 +299,17 @@ fn rules(channels: &[Value]) -> BoxedStrategy<Value> {
     } else {
         let count = routable.len();
         let send = prop::sample::subsequence(routable, 1..=count).prop_map(|send| json!({"send": send}));
+        let by = prop::sample::subsequence(vec!["type", "subject", "data.scan_id"], 0..=3);
+        let gathers = (send.clone(), by, "[1-9]m", prop::option::of(2..=1_000)).prop_map(
+            |(mut send, by, wait, at_most)| {
+                send["group"] = json!({"by": by, "wait": wait});
+                if let Some(at_most) = at_most {
+                    send["group"]["at_most"] = json!(at_most);
+                }
+                send
+            },
+        );
+        let send = prop_oneof![send, gathers];
         prop_oneof![silence, send].boxed()
     };
     let rest = mapping(vec![

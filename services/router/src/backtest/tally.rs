@@ -58,6 +58,7 @@ impl Tally {
                 let place = Place::of(&route.target);
                 let counts = &mut self.places.entry(place.clone()).or_default()[side];
                 counts.message_count += 1;
+                counts.gathered_count += i64::from(route.group.is_some());
                 match hold(snapshot, &stored.event, route, stored.accepted_at).map(|step| step.outcome) {
                     Some(Outcome::Held) => counts.held_count += 1,
                     Some(Outcome::Silenced) => counts.dropped_count += 1,

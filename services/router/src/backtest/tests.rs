@@ -8,11 +8,12 @@ use watchbell_model::AcceptedEvent;
 use watchbell_model::convert::timestamp;
 use watchbell_model::event::Event;
 use watchbell_model::route::Route;
+use watchbell_model::vocabulary::Severity;
 
 use super::*;
 use crate::decide::arbitrary::{any_event, team};
 use crate::decide::decide;
-use crate::testing::noon;
+use crate::testing::{Team, at, everything, noon};
 
 /// An event as `Emit` submits it and the Dispatcher lists it.
 fn stored(snapshot: &TeamSnapshot, event: &Event) -> Listed {
@@ -58,4 +59,38 @@ proptest! {
         }
         prop_assert_eq!(counted.get("all").copied().unwrap_or_default(), sent as i64);
     }
+}
+
+#[test]
+fn what_the_draft_gathers_is_counted() {
+    let team = |wait: Option<Duration>| {
+        Team::new()
+            .slack("#security")
+            .rule("Scans", everything(), &["#security"])
+            .with_last_rule(|rule| {
+                rule.group = wait.map(|wait| watchbell_model::group::GroupSpec {
+                    by: vec![],
+                    wait,
+                    at_most: 2,
+                });
+            })
+            .build()
+    };
+    let (today, draft) = (team(None), team(Some(Duration::from_secs(60))));
+    let mut tally = Tally::default();
+    for severity in [Severity::Low, Severity::High, Severity::Critical] {
+        let event = at("finding.created", severity);
+        let stored = StoredEvent::read(today.team_id, stored(&today, &event)).unwrap();
+        tally.add([&today, &draft], &stored);
+    }
+    let result = tally.into_result([&today, &draft], Duration::ZERO);
+    let room = result
+        .targets
+        .iter()
+        .find(|target| target.display_name == "#security")
+        .unwrap();
+    let gathered =
+        |counts: Option<watchbell_contracts::router::v1::BacktestCounts>| counts.unwrap().gathered_count;
+    assert_eq!((gathered(room.before), gathered(room.after)), (0, 2));
+    assert_eq!(room.after.unwrap().message_count, 3);
 }

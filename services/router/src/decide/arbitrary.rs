@@ -15,6 +15,7 @@ use watchbell_model::email::EmailAddress;
 use watchbell_model::event::Event;
 use watchbell_model::expression::Expression;
 use watchbell_model::filter::Filter;
+use watchbell_model::group::GroupSpec;
 use watchbell_model::ids::{ChannelId, MemberId, MentionRuleId, RuleId};
 use watchbell_model::member::Member;
 use watchbell_model::mention::{Mention, MentionRule, TeamsUser};
@@ -152,6 +153,11 @@ pub(super) fn rule() -> impl Strategy<Value = Rule> {
             action,
             continue_,
             repeat: Repeat::Count,
+            group: id.is_multiple_of(4).then(|| GroupSpec {
+                by: vec!["type".parse().unwrap(), "data.id".parse().unwrap()],
+                wait: std::time::Duration::from_secs(60),
+                at_most: 10,
+            }),
         })
 }
 

@@ -7,6 +7,7 @@ use watchbell_model::filter::Match;
 use watchbell_model::ids::ChannelId;
 use watchbell_model::mention::Mention;
 use watchbell_model::rule::Rule;
+use watchbell_model::vocabulary::Severity;
 
 use super::{
     About, ChannelKind, Deciding, FilterOwner, Outcome, Reason, RuleAction, Stage, Target, no_alert,
@@ -172,6 +173,7 @@ impl Deciding<'_> {
                 format!("The rule sends it to “{}”, which {why}.", channel.name)
             });
         }
+        let event = self.event;
         let recipients = self.recipients(channel);
         if kind == ChannelKind::Email && recipients.is_empty() {
             return self.rule_step(rule, Some(kind), Outcome::PassedOver, || {
@@ -179,7 +181,13 @@ impl Deciding<'_> {
             });
         }
         self.rule_step(rule, Some(kind), Outcome::Routed, || {
-            format!("The rule “{}” sends it to “{}”.", rule.name, channel.name)
+            let sent = format!("The rule “{}” sends it to “{}”.", rule.name, channel.name);
+            match &rule.group {
+                Some(_) if event.severity == Severity::Critical => {
+                    format!("{sent} It is CRITICAL, so it goes at once and is not gathered.")
+                }
+                _ => sent,
+            }
         });
         for address in &channel.unconfirmed {
             self.rule_step(rule, Some(kind), Outcome::Rests, || unconfirmed(address));
@@ -188,6 +196,7 @@ impl Deciding<'_> {
             rule_id: rule.id,
             name: rule.name.clone(),
         };
+        let before = self.routes.len();
         match kind {
             ChannelKind::Slack | ChannelKind::Teams => {
                 self.route(Target::Channel { id: channel.id, kind }, reason, rule.repeat);
@@ -200,6 +209,12 @@ impl Deciding<'_> {
                 }
             }
             ChannelKind::Webhook => {}
+        }
+        if let Some(spec) = &rule.group {
+            let group = spec.of((rule.id, &rule.name), event);
+            for route in &mut self.routes[before..] {
+                route.group.clone_from(&group);
+            }
         }
     }
 

@@ -82,6 +82,7 @@ fn silent(kinds: &[ChannelKind]) -> Rule {
         },
         continue_: false,
         repeat: Repeat::Count,
+        group: None,
     }
 }
 

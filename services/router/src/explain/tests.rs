@@ -278,3 +278,47 @@ fn it_says_which_alert_an_event_belongs_to_or_why_to_none() {
         assert_eq!(sentence, expected);
     }
 }
+
+#[test]
+fn what_gathers_an_event_and_why_it_does_not_is_said() {
+    let team = Team::new()
+        .slack("#security")
+        .rule("Scans", everything(), &["#security"])
+        .with_last_rule(|rule| {
+            rule.group = Some(watchbell_model::group::GroupSpec {
+                by: vec!["data.scan_id".parse().unwrap(), "subject".parse().unwrap()],
+                wait: std::time::Duration::from_secs(120),
+                at_most: 1_000,
+            });
+        })
+        .build();
+    let said = |severity| -> Vec<_> {
+        let mut event = at("finding.created", severity);
+        event.subject = None;
+        event.data = r#"{"scan_id": "nightly"}"#.parse().unwrap();
+        let steps = explain(&team, &event, noon()).steps.into_iter();
+        steps
+            .filter(|step| step.kind() == WireKind::Slack)
+            .map(|step| (step.stage.clone(), step.outcome(), step.sentence))
+            .collect()
+    };
+    let sent = "The rule “Scans” sends it to “#security”.";
+    assert_eq!(
+        said(Severity::Low),
+        [
+            ("rule".to_owned(), StepOutcome::Routed, sent.to_owned()),
+            (
+                "hold".to_owned(),
+                StepOutcome::Held,
+                "It would be gathered with others of the same data.scan_id and subject for 2 min. It has no subject, which \
+                 counts as a value of its own."
+                    .to_owned()
+            ),
+        ]
+    );
+    let at_once = format!("{sent} It is CRITICAL, so it goes at once and is not gathered.");
+    assert_eq!(
+        said(Severity::Critical),
+        [("rule".to_owned(), StepOutcome::Routed, at_once)]
+    );
+}

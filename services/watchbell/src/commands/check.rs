@@ -141,7 +141,7 @@ fn of_period(result: &BacktestResult, days: i64) -> Vec<String> {
 
 /// A backtest as people read it: who would get more or less, then examples.
 pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Style) -> String {
-    let mut table = Table::new(&["TO", "NAME", "TODAY", "DRAFT", "HELD", "DROPPED"]);
+    let mut table = Table::new(&["TO", "NAME", "TODAY", "DRAFT", "HELD", "DROPPED", "GATHERED"]);
     for target in &result.targets {
         let (before, after) = (counts(target.before.as_ref()), counts(target.after.as_ref()));
         let pair = |before: i64, after: i64| match (before, after) {
@@ -161,6 +161,7 @@ pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Sty
             after.message_count.to_string(),
             pair(before.held_count, after.held_count),
             pair(before.dropped_count, after.dropped_count),
+            pair(before.gathered_count, after.gathered_count),
         ]);
     }
     let mut said = table.render(style, width, "nobody gets anything");
@@ -222,6 +223,7 @@ mod tests {
                 message_count,
                 held_count,
                 dropped_count: 0,
+                gathered_count: held_count,
             })
         };
         let target = |kind: ChannelKind, name: &str, before, after| BacktestTarget {
@@ -259,8 +261,8 @@ mod tests {
     fn a_backtest_reads_as_a_table_with_examples() {
         assert_eq!(
             readable(&result(), None, Style::new(false)),
-            "TO     NAME              TODAY  DRAFT  HELD   DROPPED\n\
-             slack  #alerts           312    41     4 → 0\n\
+            "TO     NAME              TODAY  DRAFT  HELD   DROPPED  GATHERED\n\
+             slack  #alerts           312    41     4 → 0           4 → 0\n\
              email  ann@acme.example  400    800\n\n\
              sla.breached  Late\n    - #alerts\n\
              400 events: 712 messages today, 841 with the draft; 1 events would reach somebody else\n\

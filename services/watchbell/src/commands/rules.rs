@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, Value};
 use watchbell_contracts::config::v1::rule::Action;
-use watchbell_contracts::config::v1::{EventFilter, Repeat, Rule};
+use watchbell_contracts::config::v1::{EventFilter, Group as WireGroup, Repeat, Rule};
 
 use super::filter_flags::{self, FILTER};
 use super::resource::{
@@ -53,6 +53,12 @@ impl Described for Rules {
                 Flag::new("repeat", "repeat", "What becomes of an event that says of an open alert what was told before: count or notify"),
                 Flag::new("continue", "continues", "Go on to the next rule after this one has matched (true or false)").value("BOOL"),
                 Flag::new("paused", "paused", "Keep the rule, but pass it over (true or false)").value("BOOL"),
+                Flag::new("no-group", "group", "A message for each event again").form(Form::Clear).on(On::Update),
+            ]),
+            Group::under("group", Some("One message instead of many"), &[
+                Flag::new("group-wait", "wait", "Gather what it sends for so long, 1s to 24h; what is CRITICAL goes at once").value("DURATION"),
+                Flag::new("group-by", "by", "Gather what has the same of these: type, subject, or a field such as data.scan_id; everything when left out").value("FIELD"),
+                Flag::new("group-at-most", "at_most", "So many events make the message go at once, 2 to 1000; 1000 when left out").value("COUNT"),
             ]),
         ],
         either: &["send", "silence"],
@@ -74,6 +80,7 @@ impl Described for Rules {
             Column::With("then", then),
             Column::Field("continues", "continues"),
             Column::With("repeats", repeats),
+            Column::With("gathers", gathers),
             Column::Field("paused", "paused"),
             Column::Field("created", "create_time"),
             Column::Field("updated", "update_time"),
@@ -137,10 +144,27 @@ fn repeats(rule: &DynamicMessage, _: &View) -> String {
     }
 }
 
+/// `by data.scan_id for 2 min, at most 40`
+fn gathers(rule: &DynamicMessage, _: &View) -> String {
+    let Some(group) = typed::<WireGroup>(rule, "group") else {
+        return String::new();
+    };
+    let by = match group.by.as_slice() {
+        [] => "everything".to_owned(),
+        paths => format!("by {}", paths.join(", ")),
+    };
+    let most = match group.at_most {
+        0 => String::new(),
+        most => format!(", at most {most}"),
+    };
+    format!("{by} for {}{most}", text::span(group.wait.as_ref()))
+}
+
 fn notes(rule: &DynamicMessage, view: &View) -> String {
     let rule: Rule = rule.transcode_to().unwrap_or_default();
     let paused = rule.paused.then(|| view.style.warn("paused"));
     let continues = rule.continues.then(|| "continues".to_owned());
-    let notes: Vec<_> = paused.into_iter().chain(continues).collect();
+    let gathers = rule.group.is_some().then(|| "gathers".to_owned());
+    let notes: Vec<_> = paused.into_iter().chain(continues).chain(gathers).collect();
     notes.join(", ")
 }

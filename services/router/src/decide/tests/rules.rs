@@ -1,5 +1,10 @@
 //! Rules: filters, order, silence and paused channels.
 
+use std::time::Duration;
+
+use watchbell_model::group::GroupSpec;
+use watchbell_model::rule::Rule;
+
 use super::*;
 
 // "Route specific alerts to specific channels: category, severities, sources".
@@ -262,5 +267,50 @@ fn repeats_are_told_where_the_rule_or_the_type_wants_it() {
         tells(&eager(offload()).build(), &event),
         [true, false],
         "its channel, and not the inbox"
+    );
+}
+
+#[test]
+fn what_a_rule_gathers_says_so_on_its_routes_unless_it_is_critical() {
+    let by_scan = |rule: &mut Rule| {
+        rule.group = Some(GroupSpec {
+            by: vec!["data.scan_id".parse().unwrap()],
+            wait: Duration::from_secs(120),
+            at_most: 40,
+        });
+    };
+    let team = Team::new()
+        .slack("#security")
+        .email("Audit trail", &["trail@example.com"])
+        .webhook("SIEM", types("*"))
+        .rule("Scans", everything(), &["#security", "Audit trail"])
+        .with_last_rule(by_scan)
+        .and_on()
+        .rule("Rest", everything(), &["#security"])
+        .build();
+    let groups = |event: &Event| -> Vec<_> {
+        let routes = decide(&team, event).routes;
+        routes
+            .iter()
+            .map(|route| (route.target.kind(), route.group.clone()))
+            .collect()
+    };
+    let finding = at("finding.created", High);
+    let said = groups(&finding);
+    let group = said[0].1.clone().unwrap();
+    assert_eq!((group.rule_name.as_str(), group.at_most), ("Scans", 40));
+    assert_eq!(group.values[0].path, "data.scan_id");
+    let wanted = [
+        (ChannelKind::Slack, Some(group.clone())),
+        (ChannelKind::Email, Some(group.clone())),
+        (ChannelKind::Webhook, None),
+        (ChannelKind::InApp, None),
+    ];
+    assert_eq!(said, wanted);
+    assert_eq!(groups(&finding), said, "the same event has the same group");
+    assert!(
+        groups(&at("finding.created", Critical))
+            .iter()
+            .all(|(_, group)| group.is_none())
     );
 }

@@ -43,6 +43,7 @@ fn folded_lines(folded: &Folded) -> Vec<Line> {
         FoldedReason::Silence => format!("the account of silence {}", folded.silence_id),
         FoldedReason::Repeat => format!("alert {}, which was told before", folded.alert_key),
         FoldedReason::AlertTold => format!("later news of alert {}", folded.alert_key),
+        FoldedReason::Group => "the message of its rule's group".to_owned(),
         FoldedReason::Unspecified => String::new(),
     };
     vec![

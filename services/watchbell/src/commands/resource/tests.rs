@@ -205,6 +205,35 @@ async fn a_rule_is_named_after_what_it_does() {
     assert_eq!(rule.r#match, Some(EventFilter::default()), "of everything");
 }
 
+#[tokio::test]
+async fn a_rule_gathers_until_it_is_told_not_to() {
+    let line = "create --silence --group-by data.scan_id,type --group-wait 2m";
+    let rule: Rule = created::<Rules, _>(line).await;
+    let group = rule.group.unwrap();
+    assert_eq!(group.by, ["data.scan_id", "type"]);
+    assert_eq!((group.wait.unwrap().seconds, group.at_most), (120, 0));
+    let rule = Rule {
+        group: Some(group),
+        ..Rule::default()
+    };
+    let mut item = DynamicMessage::new(rpc::message(Rules::RESOURCE.message).unwrap());
+    item.transcode_from(&rule).unwrap();
+    let lines = view::lines(Rules::RESOURCE, &item, &View::default());
+    assert!(lines.contains("by data.scan_id, type for 2 min"), "{lines}");
+
+    let action = read::<Rules>("update x --no-group");
+    let paths = fields::put(
+        &Session::offline(),
+        Rules::RESOURCE,
+        true,
+        &action.given,
+        &mut item,
+    )
+    .await;
+    assert_eq!(paths.unwrap(), ["group"]);
+    assert_eq!(item.transcode_to::<Rule>().unwrap().group, None);
+}
+
 #[test]
 fn a_rule_reads_as_a_sentence() {
     let rule = |position, action| Rule {
