@@ -15,6 +15,7 @@ use watchbell_model::convert::{FromWire, duration, structure, timestamp};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
 use crate::alert::{Alert, Handled};
+use crate::group::Gathered;
 use crate::job::{Attempt, Job, JobOutcome, Planned, State};
 use crate::lanes::LaneId;
 use crate::senders::logged::LoggedHeaders;
@@ -61,6 +62,13 @@ pub(crate) fn delivery(row: &deliveries::Model) -> Result<wire::Delivery, Corrup
         alert,
         folded_count: 0,
     })
+}
+
+/// Why a new delivery is not sent now.
+pub(crate) enum KeptBack<'a> {
+    /// It is a repeat, for this reason.
+    Repeat(&'a str),
+    Gathered(&'a Gathered),
 }
 
 /// An alert as it is at an instant, without who was told.
@@ -199,15 +207,15 @@ pub(crate) fn notification(row: NotificationRow) -> wire::Notification {
 pub(crate) fn new_deliveries<'p>(
     event: &AcceptedEvent,
     planned: impl IntoIterator<Item = &'p Planned>,
-    repeat: impl Fn(usize) -> Option<&'p str>,
+    kept_back: impl Fn(usize) -> Option<KeptBack<'p>>,
 ) -> Vec<Change> {
     planned
         .into_iter()
         .enumerate()
         .map(|(place, planned)| {
             let inbox = LaneId::of(&planned.route, event.team_id).is_none();
-            let repeat = repeat(place);
-            let state = match repeat {
+            let kept_back = kept_back(place);
+            let state = match kept_back {
                 Some(_) => State::Folded,
                 None if inbox => State::Delivered,
                 None => State::Pending,
@@ -215,12 +223,22 @@ pub(crate) fn new_deliveries<'p>(
             let mut delivery = skeleton(event, planned.id, event.accepted_at);
             delivery.route = Some((&*planned.route).into());
             delivery.state = i32::from(state as i16);
-            delivery.state_message = repeat.unwrap_or_default().to_owned();
-            delivery.state_detail = repeat.map(|_| {
-                let alert = delivery.alert.as_ref();
-                standing::of_repeat(alert.map(|alert| alert.key.clone()).unwrap_or_default())
-            });
             delivery.end_time = (state != State::Pending).then(|| timestamp(event.accepted_at));
+            match kept_back {
+                Some(KeptBack::Repeat(why)) => {
+                    why.clone_into(&mut delivery.state_message);
+                    let alert = delivery.alert.as_ref();
+                    let key = alert.map(|alert| alert.key.clone()).unwrap_or_default();
+                    delivery.state_detail = Some(standing::of_repeat(key));
+                }
+                Some(KeptBack::Gathered(gathered)) => {
+                    delivery.state_message.clone_from(&gathered.message);
+                    delivery.state_detail = Some(standing::of_gathered(gathered.due));
+                    delivery.next_attempt_time = Some(timestamp(gathered.due));
+                    delivery.end_time = None;
+                }
+                None => {}
+            }
             change(planned.route.channel_id(), delivery)
         })
         .collect()

@@ -4,4 +4,5 @@ pub(crate) mod alerts;
 pub(crate) mod backpressure;
 mod commit;
 pub(crate) mod committer;
+mod groups;
 mod settle;

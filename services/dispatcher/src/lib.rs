@@ -14,6 +14,7 @@ mod delivery;
 mod encode;
 mod error;
 mod event;
+mod group;
 mod intake;
 mod job;
 mod lanes;

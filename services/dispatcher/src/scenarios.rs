@@ -12,6 +12,7 @@ mod commit;
 mod event_stream;
 pub(crate) mod fakes;
 mod find;
+mod groups;
 mod health;
 mod inbox;
 mod lanes;

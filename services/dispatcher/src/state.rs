@@ -223,6 +223,14 @@ impl Core {
         }
     }
 
+    /// As [`Core::note_gathering`]. New deliveries of the lane queue up behind what comes then.
+    pub(crate) fn expect_gathering(&self, team: TeamId, lane: LaneId, at: DateTime<Utc>) {
+        let wait = (at - self.clock.now()).to_std().unwrap_or_default();
+        let now = self.clock.monotonic();
+        self.lanes().expect_backlog(lane, now + wait, now);
+        self.note_gathering(team, lane, at);
+    }
+
     fn wake_sweeper(&self, at: DateTime<Utc>) {
         if micros(at) < self.next_sweep.load(Ordering::Relaxed) {
             self.sweep.notify_one();

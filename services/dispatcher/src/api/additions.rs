@@ -242,6 +242,7 @@ fn rows(additions: &[Addition], team: TeamId, now: DateTime<Utc>) -> Vec<NewDeli
                 None => State::Delivered,
             },
             state_message: "",
+            gathered: None,
             title: &addition.event.title,
             alert: addition.alert.as_deref(),
             created_at: now,

@@ -76,7 +76,7 @@ pub(super) async fn recover(
     }
     if let Some(channel) = wanted.channel {
         let transaction = begin(core, team).await?;
-        core.db.reopen_folded(&transaction, team, channel).await?;
+        while core.db.reopen_folded(&transaction, team, channel).await? > 0 {}
         core.db.commit(transaction).await?;
     }
     Ok(wire::RecoverResponse {

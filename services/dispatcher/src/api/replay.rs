@@ -252,6 +252,7 @@ async fn insert(
                 State::Pending
             },
             state_message: "",
+            gathered: None,
             title: &replay.original.title,
             alert: replay.original.alert.as_deref(),
             created_at: now,

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
+use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{ChannelId, SilenceId};
+use watchbell_model::route::Route;
 use watchbell_model::silence::{self, Silence};
 use watchbell_model::{ChannelKind, Data};
 use watchbell_runtime::tenant_pool::{Busy, TenantPool};
@@ -90,6 +92,15 @@ fn asked(silences: &[Silence], to: (ChannelKind, Option<ChannelId>), now: DateTi
     asked
 }
 
+/// Whether any silence in force may hold or drop what goes there.
+pub(crate) fn is_asked(
+    silences: &[Silence],
+    to: (ChannelKind, Option<ChannelId>),
+    now: DateTime<Utc>,
+) -> bool {
+    !matches!(asked(silences, to, now), Asked::None)
+}
+
 /// The silence that holds or drops a delivery now. Finished emails, such as the digest, and Watchbell's own notices are no
 /// alerts and never silenced.
 ///
@@ -98,23 +109,23 @@ fn asked(silences: &[Silence], to: (ChannelKind, Option<ChannelId>), now: DateTi
 pub(crate) async fn deciding(
     pool: &TenantPool,
     silences: &Arc<[Silence]>,
-    job: &Job,
+    (event, route): (&Arc<AcceptedEvent>, &Route),
     now: DateTime<Utc>,
 ) -> Result<Option<Silence>, Busy> {
-    if job.event.email.is_some() || job.route.is_the_platforms() {
+    if event.email.is_some() || route.is_the_platforms() {
         return Ok(None);
     }
-    let to = (job.route.kind, job.route.channel_id());
+    let to = (route.kind, route.channel_id());
     match asked(silences, to, now) {
         Asked::None => return Ok(None),
         Asked::Fields => {
-            let event = job.event.as_filtered(Data::default());
+            let event = event.as_filtered(Data::default());
             return Ok(event.and_then(|event| silence::deciding(&**silences, &event, to, now).cloned()));
         }
         Asked::Expressions => {}
     }
-    let (silences, event) = (Arc::clone(silences), Arc::clone(&job.event));
-    pool.run(job.team_id(), move || {
+    let (silences, event) = (Arc::clone(silences), Arc::clone(event));
+    pool.run(event.team_id, move || {
         let event = event.as_filtered(event.data.parse().unwrap_or_default())?;
         silence::deciding(&*silences, &event, to, now).cloned()
     })

@@ -11,6 +11,7 @@ use sea_orm::DbErr;
 use watchbell_contracts::config::v1 as config;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::channel::StormLimit;
+use watchbell_model::route::GROUP;
 use watchbell_model::shard::ShardId;
 use watchbell_model::{ChannelKind, Severity};
 
@@ -190,13 +191,13 @@ async fn read(
     Ok(Recent::restored(&sent, until, limit, now, now_utc))
 }
 
-/// Whether a message is never folded: CRITICAL events, tests, replays, and summaries.
+/// Whether a message is never folded: CRITICAL events, tests, replays, and summaries, but for those of groups.
 fn must_go(job: &Job) -> bool {
     let event = &job.event;
     event.severity == Severity::Critical
         || event.test
         || job.replay_of.is_some()
-        || &*event.event_type == NOTIFICATIONS_SUMMARY
+        || (&*event.event_type == NOTIFICATIONS_SUMMARY && job.route.reason.code != GROUP)
 }
 
 /// A channel's limit: its own, else its kind's.

@@ -167,33 +167,34 @@ async fn silenced(
     policy: &ChannelPolicy,
     now: DateTime<Utc>,
 ) -> Result<Job, Box<JobOutcome>> {
-    let outcome = match silence::deciding(&core.tenant_pool, &policy.silences, &job, now).await {
-        Ok(Some(silence)) if silence.mode == SilenceMode::Drop => job.ends(
-            State::Cancelled,
-            format!("dropped by {}", silence.sentence()),
-            now,
-        ),
-        Ok(Some(silence)) => {
-            job.held_by = Some(silence.id);
-            job.waits(
-                State::Held,
-                format!("held by {}", silence.sentence()),
-                silence.end,
-            )
-        }
-        Ok(None) if job.held_by.is_some() && silence::is_accounted(&job) => {
-            job.waits(State::Folded, "folded into the account of a silence", now)
-        }
-        Ok(None) => {
-            job.held_by = None;
-            return Ok(job);
-        }
-        Err(Busy) => job.waits(
-            State::Pending,
-            "waiting because the expressions of the team's silences are overloaded",
-            now + SILENCES_BUSY,
-        ),
-    };
+    let outcome =
+        match silence::deciding(&core.tenant_pool, &policy.silences, (&job.event, &job.route), now).await {
+            Ok(Some(silence)) if silence.mode == SilenceMode::Drop => job.ends(
+                State::Cancelled,
+                format!("dropped by {}", silence.sentence()),
+                now,
+            ),
+            Ok(Some(silence)) => {
+                job.held_by = Some(silence.id);
+                job.waits(
+                    State::Held,
+                    format!("held by {}", silence.sentence()),
+                    silence.end,
+                )
+            }
+            Ok(None) if job.held_by.is_some() && silence::is_accounted(&job) => {
+                job.waits(State::Folded, "folded into the account of a silence", now)
+            }
+            Ok(None) => {
+                job.held_by = None;
+                return Ok(job);
+            }
+            Err(Busy) => job.waits(
+                State::Pending,
+                "waiting because the expressions of the team's silences are overloaded",
+                now + SILENCES_BUSY,
+            ),
+        };
     core.lanes().refund(outcome.job.lane);
     Err(Box::new(outcome))
 }

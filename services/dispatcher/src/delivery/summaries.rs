@@ -1,30 +1,26 @@
-//! One message instead of many: gathers what storm control folded, what a silence held, and what quiet hours held for a
-//! channel that wants it in one piece, when it comes due. The summary is an event and a delivery of its own, made in the transaction that
-//! ties the others to it; from then on they end as it ends. A single one is sent as itself.
+//! One message instead of many: gathers what storm control folded, what a silence held, what a rule gathered, and what quiet
+//! hours held for a channel that wants it in one piece, when it comes due. The summary is an event and a delivery of its own,
+//! made in the transaction that ties the others to it; from then on they end as it ends. A single one is sent as itself.
 
-use std::sync::OnceLock;
-
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
-use tokio::sync::oneshot;
 use uuid::Uuid;
-use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
-use watchbell_model::ids::{DeliveryId, EventId, SilenceId, TeamId};
+use watchbell_model::ids::{DeliveryId, SilenceId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
-use watchbell_model::route::{Reason, Route};
+use watchbell_model::route::Route;
 use watchbell_model::shard::ShardId;
-use watchbell_model::{Category, Severity};
 
+use super::groups;
+use super::summary::NewSummary;
 use crate::channel::cache::Lookup;
 use crate::encode;
-use crate::encode::Change;
-use crate::job::{JobOutcome, Planned, State, Submission};
+use crate::job::{JobOutcome, State};
 use crate::lanes::LaneId;
-use crate::senders::summary::{Item, SilencedBy, Summary, Why};
+use crate::senders::summary::{SilencedBy, Why};
 use crate::state::Core;
 use crate::store::entities::deliveries;
-use crate::store::{Db, NewDelivery, SummaryItem, SummaryLane, Transaction, instant};
+use crate::store::{Db, SummaryItem, SummaryLane, Transaction, instant};
 
 /// Deliveries in one summary.
 const MAX_COLLECTED: usize = 5_000;
@@ -32,8 +28,6 @@ const MAX_COLLECTED: usize = 5_000;
 const RETRY: TimeDelta = TimeDelta::seconds(5);
 /// Before an account that must wait is looked at again.
 const RECHECK: TimeDelta = TimeDelta::seconds(1);
-/// Listed by one summary; more are counted, and all are in the log.
-const MAX_LISTED: usize = 1_000;
 
 /// Deliveries of a lane that are summarised together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +67,7 @@ pub(crate) async fn collect_due(core: &Core, now: DateTime<Utc>) -> Result<(), D
     for lane in first {
         let is_due = |due: Option<DateTime<Utc>>| due.is_some_and(|due| due <= now);
         if is_due(lane.folded_due) {
+            groups::collect_lane(core, &lane, now).await;
             collect_accounts(core, &lane, now).await;
             collect_lane(core, &lane, Gathered::Storm, now).await;
         }
@@ -158,7 +153,8 @@ async fn collect(
             continue;
         }
         collected += rows.len();
-        changes.extend(create_summary(core, &transaction, lane.lane, &route, rows, &why, now).await?);
+        let new = NewSummary::new(lane.lane, &route, &rows, &why);
+        changes.extend(new.write(core, &transaction, now).await?.changes);
     }
     db.commit(transaction).await?;
     // The summaries, or what is sent by itself.
@@ -200,116 +196,6 @@ fn by_target(rows: Vec<SummaryItem>) -> Vec<(Route, Vec<SummaryItem>)> {
         }
     }
     groups
-}
-
-/// Writes one summary and ties its deliveries to it.
-async fn create_summary(
-    core: &Core,
-    transaction: &Transaction,
-    lane: LaneId,
-    route: &Route,
-    rows: Vec<SummaryItem>,
-    why: &Why,
-    now: DateTime<Utc>,
-) -> Result<Vec<Change>, DbErr> {
-    let team = TeamId::from_uuid(rows[0].delivery.team_id);
-    let summary = summary(&rows, why);
-    let reason = Reason::new("summary", summary.explanation());
-    let route = Route::new(route.kind, route.target.clone(), reason);
-    let event = event(core, team, &summary, now).map_err(|error| DbErr::Custom(error.to_string()))?;
-    let planned =
-        Planned::new(route, now).ok_or_else(|| DbErr::Custom("a route does not serialise".to_owned()))?;
-    let submission = Submission::new(event, vec![planned], false, oneshot::channel().0);
-    let planned = &submission.routes[0];
-    let delivery = NewDelivery {
-        id: planned.id,
-        event: &submission.event,
-        route: &planned.route,
-        route_json: &planned.json,
-        lane,
-        state: State::Pending,
-        state_message: "",
-        title: &submission.event.title,
-        alert: None,
-        created_at: submission.event.accepted_at,
-        due_at: submission.event.accepted_at,
-        replay_of: None,
-    };
-    let db = &core.db;
-    db.insert_events(transaction, &[(&submission, None)]).await?;
-    db.insert_deliveries(transaction, &[delivery]).await?;
-    let first_due = rows.iter().filter_map(|row| row.delivery.due_at).min();
-    db.put_first(transaction, team, planned.id, first_due.map_or(now, instant))
-        .await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.delivery.id).collect();
-    let message = format!("folded into the summary {}", planned.id);
-    let tied = db
-        .fold_into(transaction, team, &ids, planned.id, &message)
-        .await?;
-    if !core.feed.is_watched(team) {
-        return Ok(Vec::new());
-    }
-    let mut changes = encode::new_deliveries(&submission.event, &submission.routes, |_| None);
-    changes.extend(tied.iter().filter_map(|row| encode::row_changed(row).ok()));
-    Ok(changes)
-}
-
-fn summary(rows: &[SummaryItem], why: &Why) -> Summary {
-    let times = || rows.iter().map(|row| instant(row.delivery.created_at));
-    Summary {
-        why: why.clone(),
-        since: times().min().unwrap_or_default(),
-        until: times().max().unwrap_or_default(),
-        total: rows.len(),
-        items: rows.iter().take(MAX_LISTED).map(item).collect(),
-    }
-}
-
-fn item(row: &SummaryItem) -> Item {
-    let delivery = &row.delivery;
-    Item {
-        event_type: delivery.event_type.clone(),
-        severity: severity(delivery),
-        title: delivery.title.clone(),
-        url: row.url.clone(),
-        subject: row.subject.clone(),
-        occurred_at: row.occurred_at.unwrap_or_else(|| instant(delivery.created_at)),
-    }
-}
-
-fn severity(row: &deliveries::Model) -> Severity {
-    use watchbell_model::convert::FromWire;
-    let severity = Severity::from_wire(i32::from(row.severity));
-    severity.ok().flatten().unwrap_or(Severity::Info)
-}
-
-fn event(
-    core: &Core,
-    team_id: TeamId,
-    summary: &Summary,
-    now: DateTime<Utc>,
-) -> Result<AcceptedEvent, serde_json::Error> {
-    let now = now.trunc_subsecs(6);
-    Ok(AcceptedEvent {
-        team_id,
-        id: EventId::generate(now),
-        event_type: NOTIFICATIONS_SUMMARY.into(),
-        severity: summary.severity(),
-        category: Category::SystemNotification,
-        source: core.brand.source(),
-        occurred_at: now,
-        accepted_at: now,
-        title: summary.title(),
-        url: String::new(),
-        subject: String::new(),
-        data: serde_json::to_string(summary)?,
-        test: false,
-        alert: None,
-        traceparent: None,
-        email: None,
-        body: OnceLock::new(),
-        alert_status: OnceLock::new(),
-    })
 }
 
 /// Whether this is the end of a summary.
@@ -389,10 +275,20 @@ async fn end(
     why: &str,
     at: DateTime<Utc>,
 ) -> Result<Vec<deliveries::Model>, DbErr> {
-    let (state, message) = match state {
-        State::Delivered => (State::Folded, format!("included in the summary {summary}")),
-        other => (other, format!("its summary {summary} was not delivered: {why}")),
+    let end = async |summary: DeliveryId| {
+        let (state, message) = match state {
+            State::Delivered => (State::Folded, format!("included in the summary {summary}")),
+            other => (other, format!("its summary {summary} was not delivered: {why}")),
+        };
+        db.end_folded(transaction, team, summary, state, &message, at)
+            .await
     };
-    db.end_folded(transaction, team, summary, state, &message, at)
-        .await
+    let mut ended = end(summary).await?;
+    // Messages of groups that a storm has folded tell others.
+    let within = ended.iter().filter(|row| row.event_type == NOTIFICATIONS_SUMMARY);
+    let within: Vec<DeliveryId> = within.map(|row| DeliveryId::from_uuid(row.id)).collect();
+    for summary in within {
+        ended.extend(end(summary).await?);
+    }
+    Ok(ended)
 }

@@ -22,6 +22,8 @@ struct Standing {
     alert_key: String,
     /// It was folded when it was made.
     is_repeat: bool,
+    /// It waits in a rule's group.
+    is_gathered: bool,
 }
 
 /// The detail of a row's state. Of one that failed, the last attempt is not known.
@@ -37,6 +39,7 @@ pub(super) fn of_row(row: &deliveries::Model, alert: Option<&wire::AlertStatus>)
             _ => String::new(),
         },
         is_repeat: row.ended_at == Some(row.created_at),
+        is_gathered: row.gathered_with.is_some(),
     };
     standing.detail()
 }
@@ -55,6 +58,7 @@ pub(super) fn of_outcome(outcome: &JobOutcome) -> Option<StateDetail> {
         parked_for: outcome.parked_for.map(|why| why as i16),
         alert_key: String::new(),
         is_repeat: false,
+        is_gathered: false,
     };
     standing.detail()
 }
@@ -64,6 +68,15 @@ pub(super) fn of_repeat(alert_key: String) -> StateDetail {
     StateDetail::Folded(wire::Folded {
         reason: wire::FoldedReason::Repeat as i32,
         alert_key,
+        ..wire::Folded::default()
+    })
+}
+
+/// The detail of what waits in a rule's group until then.
+pub(super) fn of_gathered(until: DateTime<Utc>) -> StateDetail {
+    StateDetail::Folded(wire::Folded {
+        reason: wire::FoldedReason::Group as i32,
+        until_time: Some(timestamp(until)),
         ..wire::Folded::default()
     })
 }
@@ -115,6 +128,7 @@ impl Standing {
         let reason = match (self.folded_into, self.due_at, self.held_by) {
             (Some(_), _, _) => Reason::Summary,
             (None, Some(_), Some(_)) => Reason::Silence,
+            (None, Some(_), None) if self.is_gathered => Reason::Group,
             (None, Some(_), None) => Reason::Storm,
             (None, None, _) if self.is_repeat => Reason::Repeat,
             (None, None, _) => Reason::AlertTold,

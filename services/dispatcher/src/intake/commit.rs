@@ -13,6 +13,7 @@ use watchbell_model::route::Route;
 use watchbell_model::shard::ShardId;
 
 use super::alerts::{self, AlertChanges, Claim};
+use super::groups::{self, Gatherings};
 use crate::delivery::summaries;
 use crate::job::live_jobs::JobGuard;
 use crate::job::{JobOutcome, State, Submission};
@@ -67,6 +68,8 @@ pub(super) struct Written {
     pub(super) notified: HashSet<TeamId>,
     /// What the submissions did to their alerts.
     pub(super) alerts: AlertChanges,
+    /// What of them is gathered.
+    pub(super) gatherings: Gatherings,
     /// What is superseded, until that is committed.
     claims: Vec<Claim>,
 }
@@ -138,6 +141,7 @@ pub(super) async fn commit(core: &Core, batch: &Batch) -> Result<Written, Refuse
         closed: Vec::new(),
         notified: HashSet::new(),
         alerts: AlertChanges::default(),
+        gatherings: Gatherings::default(),
         claims: Vec::new(),
     };
     match write(core, batch, &mut written).await {
@@ -152,6 +156,11 @@ pub(super) async fn commit(core: &Core, batch: &Batch) -> Result<Written, Refuse
                 drop(job);
                 // It is kept back still, and may have been passed over.
                 core.note_due(team, lane, core.clock.now());
+                core.note_gathering(team, lane, core.clock.now());
+            }
+            if matches!(refused, Refused::Database(_)) {
+                // It may have been committed all the same.
+                written.gatherings.note(core, &batch.submissions);
             }
             Err(refused)
         }
@@ -312,7 +321,8 @@ async fn write_submissions<'s, W: WriteTransaction>(
         .collect();
     find_first_routes(core, transaction, submissions, &is_new, written).await?;
     let alerts = alerts::change(core, transaction, submissions, &is_new, &mut written.claims).await?;
-    written.reservations = reserve(core, submissions, &is_new, &alerts);
+    written.gatherings = groups::gather(db, transaction, submissions, &is_new, &alerts).await?;
+    written.reservations = reserve(core, submissions, &is_new, &alerts, &written.gatherings);
 
     let mut deliveries = Vec::new();
     let mut inbox = Inbox::default();
@@ -324,9 +334,11 @@ async fn write_submissions<'s, W: WriteTransaction>(
         for (place, planned) in planned.enumerate() {
             let lane = LaneId::of(&planned.route, event.team_id);
             let repeat = change.and_then(|change| change.repeat_message(place));
+            let gathered = written.gatherings.of(index, place);
             // An event has one row in the inbox, however many routes lead there.
             if planned.route.kind == ChannelKind::InApp
                 && repeat.is_none()
+                && gathered.is_none()
                 && !std::mem::replace(&mut notified, true)
             {
                 inbox.new.push(NewNotification {
@@ -346,17 +358,21 @@ async fn write_submissions<'s, W: WriteTransaction>(
                 route_json: &planned.json,
                 lane: lane.unwrap_or(LaneId(event.team_id.as_uuid())),
                 state: match lane {
-                    _ if repeat.is_some() => State::Folded,
+                    _ if repeat.is_some() || gathered.is_some() => State::Folded,
                     Some(_) => State::Pending,
                     None => State::Delivered,
                 },
-                state_message: repeat.unwrap_or_default(),
+                state_message: match gathered {
+                    Some(gathered) => &gathered.message,
+                    None => repeat.unwrap_or_default(),
+                },
+                gathered,
                 title: change
                     .and_then(|change| change.title.as_deref())
                     .unwrap_or(&event.title),
                 alert: change.map(|change| change.json.as_str()),
                 created_at: event.accepted_at,
-                due_at: event.accepted_at,
+                due_at: gathered.map_or(event.accepted_at, |gathered| gathered.due),
                 replay_of: None,
             });
         }
@@ -422,6 +438,7 @@ fn reserve(
     submissions: &[Submission],
     is_new: &[bool],
     alerts: &AlertChanges,
+    gatherings: &Gatherings,
 ) -> Vec<Reservation> {
     let now = core.clock.monotonic();
     let ownership = core.ownership();
@@ -434,7 +451,7 @@ fn reserve(
         let is_ready = ownership.is_ready(shard);
         let weight = submission.weight_of_each();
         for (position, planned) in submission.routes.iter().enumerate() {
-            if alerts.is_repeat(index, position) {
+            if alerts.is_repeat(index, position) || gatherings.of(index, position).is_some() {
                 continue;
             }
             let lane = LaneId::of(&planned.route, team);

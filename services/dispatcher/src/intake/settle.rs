@@ -9,7 +9,7 @@ use watchbell_model::shard::ShardId;
 
 use super::commit::{Batch, Place, Reservation, Written};
 use crate::delivery::summaries;
-use crate::encode;
+use crate::encode::{self, KeptBack};
 use crate::job::live_jobs::JobGuard;
 use crate::job::{Committed, Job, JobOutcome, State, Submission};
 use crate::lanes::LaneId;
@@ -33,7 +33,12 @@ pub(super) fn settle(core: &Core, batch: Batch, mut written: Written) {
         }
         core.feed.changed(submission.event.team_id, || {
             let planned = submission.routes.iter().chain(written.alerts.followers(index));
-            encode::new_deliveries(&submission.event, planned, |place| change?.repeat_message(place))
+            encode::new_deliveries(&submission.event, planned, |place| {
+                match written.gatherings.of(index, place) {
+                    Some(gathered) => Some(KeptBack::Gathered(gathered)),
+                    None => change?.repeat_message(place).map(KeptBack::Repeat),
+                }
+            })
         });
     }
     let mut for_submitters = Vec::new();
@@ -44,6 +49,7 @@ pub(super) fn settle(core: &Core, batch: Batch, mut written: Written) {
         }
     }
     load_followers(core, &submissions, &written);
+    written.gatherings.note(core, &submissions);
     core.pump.notify_one();
     for alert in &written.alerts.changed {
         let now = core.clock.now();
@@ -192,10 +198,7 @@ fn expect_due(core: &Core, outcome: JobOutcome) {
     drop(outcome);
     let Some(due) = due else { return };
     if let State::Held | State::Folded = state {
-        let wait = (due - core.clock.now()).to_std().unwrap_or_default();
-        let now = core.clock.monotonic();
-        core.lanes().expect_backlog(lane, now + wait, now);
-        core.note_gathering(team, lane, due);
+        core.expect_gathering(team, lane, due);
     }
     if state != State::Folded {
         core.note_due(team, lane, due);

@@ -214,10 +214,14 @@ impl AtRest<'_> {
         self.rows.get(&delivery).is_some_and(is_delivered) && self.arrived.contains_key(&delivery)
     }
 
-    /// It was sent by itself or in a summary.
+    /// It was sent by itself or in a summary, which another may tell.
     fn is_told(&self, delivery: Uuid) -> Result<(), String> {
         let row = &self.rows[&delivery];
-        match self.has_arrived(row.summary.unwrap_or(delivery)) {
+        let mut teller = delivery;
+        while let Some(summary) = self.rows[&teller].summary {
+            teller = summary;
+        }
+        match self.has_arrived(teller) {
             true => Ok(()),
             false => Err(format!("{} was not told: {row:?}", name(delivery))),
         }

@@ -298,6 +298,9 @@ impl Checks {
                 .iter()
                 .any(|epoch| first < *epoch && *epoch <= last);
             let excused = taken_over || self.unheard.contains(id) || self.slow.contains(id);
+            if row.summary.is_some() && arrived > 0 && !excused {
+                return Err(format!("{} is told by a summary and by itself", name(*id)));
+            }
             if arrived > 1 && !excused {
                 return Err(format!("{} arrived {arrived} times for no reason", name(*id)));
             }

@@ -4,14 +4,17 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use watchbell_contracts::event::v1 as wire;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::EventAlert;
+use watchbell_model::group::RouteGroup;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::problem::Problem;
 
 use super::alerts::Said;
+use super::rng::Rng;
 use crate::job::{Committed, Planned, Submission};
 use crate::state::Core;
 
@@ -22,6 +25,8 @@ pub(super) struct Client {
     pub(super) lanes: Vec<(ChannelId, ChannelKind)>,
     /// What it says of an alert, if it belongs to one.
     pub(super) said: Option<Said>,
+    /// What gathers it on its way to chats.
+    group: Option<RouteGroup>,
     pub(super) accepted: bool,
     /// Its last submission was refused.
     pub(super) refused: bool,
@@ -31,11 +36,17 @@ pub(super) struct Client {
 // === impl Client ===
 
 impl Client {
-    pub(super) fn new(number: usize, lanes: Vec<(ChannelId, ChannelKind)>, said: Option<Said>) -> Self {
+    pub(super) fn new(
+        number: usize,
+        lanes: Vec<(ChannelId, ChannelKind)>,
+        said: Option<Said>,
+        group: Option<RouteGroup>,
+    ) -> Self {
         Self {
             event: format!("e{number}"),
             lanes,
             said,
+            group,
             accepted: false,
             refused: false,
             waits: None,
@@ -50,7 +61,8 @@ impl Client {
     /// Submits to a replica, which may have no room; deliveries are numbered on from `planned`.
     pub(super) fn submit(&mut self, team: TeamId, core: &Core, planned: &mut u128) {
         let (answer, waits) = oneshot::channel();
-        let routes = self.lanes.iter().map(|lane| plan(*lane, planned)).collect();
+        let plan = |lane: &(ChannelId, ChannelKind)| plan(*lane, self.group.as_ref(), planned);
+        let routes = self.lanes.iter().map(plan).collect();
         let submission = Submission::new(self.event(team, core), routes, false, answer);
         self.waits = core.submissions.try_send(submission).ok().map(|()| waits);
     }
@@ -98,8 +110,23 @@ impl Client {
     }
 }
 
-fn plan((lane, kind): (ChannelId, ChannelKind), planned: &mut u128) -> Planned {
-    let route = Route::new(kind, Target::Channel(lane), Reason::default());
+/// One of two groups, whose events all wait for as long.
+pub(super) fn draw_group(rng: &mut Rng) -> RouteGroup {
+    let key = *rng.pick(&[0, 0, 1]);
+    let message = wire::RouteGroup {
+        key: vec![key; 32].into(),
+        wait: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
+        at_most: 3,
+        ..wire::RouteGroup::default()
+    };
+    message.try_into().unwrap()
+}
+
+fn plan((lane, kind): (ChannelId, ChannelKind), group: Option<&RouteGroup>, planned: &mut u128) -> Planned {
+    let route = Route {
+        group: group.filter(|_| kind != ChannelKind::Webhook).cloned(),
+        ..Route::new(kind, Target::Channel(lane), Reason::default())
+    };
     *planned += 1;
     Planned {
         id: DeliveryId::from_uuid(Uuid::from_u128(*planned)),

@@ -21,7 +21,7 @@ use watchbell_testkit::TestClock;
 
 use super::alerts::{self, AtRest, BEGIN, Event, Said};
 use super::checks::{Checks, HAND_OVER_TIMEOUT, TEAM, name};
-use super::clients::Client;
+use super::clients::{Client, draw_group};
 use super::fault_profile::FaultProfile;
 use super::replica::Replica;
 use super::rng::Rng;
@@ -360,7 +360,10 @@ impl<'s> Cluster<'s> {
                     let said = format!("e{} {said:?}", self.clients.len());
                     self.note(said);
                 }
-                self.clients.push(Client::new(self.clients.len(), lanes, said));
+                let is_gathered = self.rng.percent(self.faults.groups);
+                let group = is_gathered.then(|| draw_group(&mut self.rng));
+                self.clients
+                    .push(Client::new(self.clients.len(), lanes, said, group));
                 self.clients.len() - 1
             }
             None => return,

@@ -22,6 +22,8 @@ pub(super) struct FaultProfile {
     pub(super) outcomes: usize,
     /// Events that belong to alerts.
     pub(super) alerts: usize,
+    /// Events that a rule gathers.
+    pub(super) groups: usize,
 }
 
 // === impl FaultProfile ===
@@ -47,6 +49,7 @@ impl FaultProfile {
             in_flight: among(&[1, 2, 4]),
             outcomes: among(&[1, 2, 8]),
             alerts: among(&[0, 60, 100]),
+            groups: among(&[0, 0, 50, 100]),
         }
     }
 }

@@ -71,6 +71,10 @@ pub(crate) mod deliveries {
         pub(crate) held_by: Option<Uuid>,
         /// The event's alert as it was when the event was accepted, as JSON.
         pub(crate) alert: Option<String>,
+        /// What comes together in its lane with this one.
+        pub(crate) group_key: Option<Uuid>,
+        /// The first delivery of its group.
+        pub(crate) gathered_with: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

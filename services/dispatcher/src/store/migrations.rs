@@ -21,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(Finding),
             Box::new(super::failures::Failures),
             Box::new(super::event_feed::Positions),
+            Box::new(super::groups::Groups),
         ]
     }
 }

@@ -100,7 +100,7 @@ impl Db {
     }
 
     /// Makes up to a thousand deliveries of a lane due now that wait for the end of quiet hours or of a storm, by their ids
-    /// from `after` on; returns the last of them and how many are due.
+    /// from `after` on; returns the last of them and how many are due. What rules gather is asked about when it is due.
     pub(crate) async fn recheck_chunk(
         &self,
         transaction: &Transaction,
@@ -110,7 +110,7 @@ impl Db {
     ) -> Result<Option<(Uuid, u64)>, DbErr> {
         let sql = format!(
             "SELECT d.id FROM deliveries d WHERE {GATHERING} AND d.lane_id = $1 AND d.team_id = $2
-                AND d.held_by IS NULL AND d.due_at > $3 AND d.id > $4 ORDER BY d.id LIMIT $5"
+                AND d.held_by IS NULL AND d.gathered_with IS NULL AND d.due_at > $3 AND d.id > $4 ORDER BY d.id LIMIT $5"
         );
         let values = vec![
             lane.0.into(),

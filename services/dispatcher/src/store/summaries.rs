@@ -125,6 +125,7 @@ impl Db {
     ) -> Result<Option<DateTime<Utc>>, DbErr> {
         let sql = format!(
             "SELECT d.due_at FROM deliveries d WHERE {GATHERING} AND d.lane_id = $1 AND d.state = 4 AND d.due_at > $2
+                AND d.gathered_with IS NULL
             ORDER BY d.due_at LIMIT 1"
         );
         let rows = self.query(sql, vec![lane.0.into(), micros(now).into()]).await?;
@@ -176,8 +177,8 @@ impl Db {
             "SELECT d.*, e.url AS event_url, e.subject AS event_subject, e.occurred_at AS event_occurred_at
             FROM deliveries d LEFT JOIN events e ON e.team_id = d.team_id AND e.id = d.event_id
             WHERE d.lane_id = {{0}} AND d.team_id = {{1}} AND {GATHERING} AND d.state = {{2}} AND d.due_at <= {{3}}
-                AND d.held_by {silence}
-                AND NOT d.test AND d.replay_of IS NULL AND d.event_type <> {{4}}
+                AND d.held_by {silence} AND d.gathered_with IS NULL
+                AND NOT d.test AND d.replay_of IS NULL AND (d.event_type <> {{4}} OR d.state = 4)
                 AND d.id NOT IN (SELECT id FROM ({{rows}}) AS b)
             ORDER BY d.created_at, d.id LIMIT {{5}} {lock}"
         );
@@ -195,21 +196,7 @@ impl Db {
         let rows = transaction
             .rows(batch.statement(self.backend(), &sql, values))
             .await?;
-        rows.iter()
-            .map(|row| {
-                let text = |column| {
-                    row.try_get::<Option<String>>("", column)
-                        .map(Option::unwrap_or_default)
-                };
-                let occurred_at: Option<i64> = row.try_get("", "event_occurred_at")?;
-                Ok(SummaryItem {
-                    delivery: deliveries::Model::from_query_result(row, "")?,
-                    url: text("event_url")?,
-                    subject: text("event_subject")?,
-                    occurred_at: occurred_at.map(instant),
-                })
-            })
-            .collect()
+        rows.iter().map(summary_item).collect()
     }
 
     /// Ties deliveries to their summary. They wait for nothing else from then on.
@@ -231,14 +218,16 @@ impl Db {
         models(&rows)
     }
 
-    /// Releases the only folded delivery of a fold, to be sent by itself.
+    /// Releases the only delivery of a fold or a group, to be sent by itself.
     pub(crate) async fn unfold(
         &self,
         transaction: &Transaction,
         team: TeamId,
         id: Uuid,
     ) -> Result<(), DbErr> {
-        let sql = "UPDATE deliveries SET state = 1, state_message = '', held_by = NULL WHERE id = $1 AND team_id = $2";
+        let sql = "UPDATE deliveries SET state = 1, state_message = '', held_by = NULL, group_key = NULL,
+                gathered_with = NULL
+            WHERE id = $1 AND team_id = $2";
         let values: Vec<Value> = vec![id.into(), team.as_uuid().into()];
         transaction.execute(self.statement(sql, values)).await?;
         Ok(())
@@ -293,7 +282,8 @@ impl Db {
         models(&self.query(sql, vec![]).await?)
     }
 
-    /// What failed with summaries of a channel that are tried again waits for them again.
+    /// What failed with summaries of a channel that are tried again waits for them again; to be repeated while it does, since
+    /// there are summaries among it.
     pub(crate) async fn reopen_folded(
         &self,
         transaction: &Transaction,
@@ -342,7 +332,22 @@ impl Db {
     }
 }
 
-fn models(rows: &[QueryResult]) -> Result<Vec<deliveries::Model>, DbErr> {
+/// A delivery with the parts of its event that are named `event_…`.
+pub(super) fn summary_item(row: &QueryResult) -> Result<SummaryItem, DbErr> {
+    let text = |column| {
+        row.try_get::<Option<String>>("", column)
+            .map(Option::unwrap_or_default)
+    };
+    let occurred_at: Option<i64> = row.try_get("", "event_occurred_at")?;
+    Ok(SummaryItem {
+        delivery: deliveries::Model::from_query_result(row, "")?,
+        url: text("event_url")?,
+        subject: text("event_subject")?,
+        occurred_at: occurred_at.map(instant),
+    })
+}
+
+pub(super) fn models(rows: &[QueryResult]) -> Result<Vec<deliveries::Model>, DbErr> {
     rows.iter()
         .map(|row| deliveries::Model::from_query_result(row, ""))
         .collect()

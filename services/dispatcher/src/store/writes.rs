@@ -14,6 +14,7 @@ use watchbell_store::Backend;
 use super::batch::Batch;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, micros, number, postgres, sqlite};
+use crate::group::Gathered;
 use crate::job::{Break, JobOutcome, Planned, State, Submission};
 use crate::lanes::LaneId;
 
@@ -27,6 +28,8 @@ pub(crate) struct NewDelivery<'a> {
     pub(crate) lane: LaneId,
     pub(crate) state: State,
     pub(crate) state_message: &'a str,
+    /// The group that it waits in.
+    pub(crate) gathered: Option<&'a Gathered>,
     pub(crate) title: &'a str,
     /// The event's alert, as JSON.
     pub(crate) alert: Option<&'a str>,
@@ -123,7 +126,9 @@ impl Db {
         rows: &[NewDelivery<'_>],
     ) -> Result<(), DbErr> {
         let all = || rows.iter();
-        let ended = |row: &NewDelivery<'_>| matches!(row.state, State::Delivered | State::Folded);
+        let ended = |row: &NewDelivery<'_>| {
+            matches!(row.state, State::Delivered | State::Folded) && row.gathered.is_none()
+        };
         let batch = Batch::new()
             .uuid("id", all().map(|row| row.id.as_uuid()))
             .uuid("team_id", all().map(|row| row.event.team_id.as_uuid()))
@@ -150,9 +155,10 @@ impl Db {
             .uuid_opt("replay_of", all().map(|row| row.replay_of.map(|id| id.as_uuid())))
             .bool("test", all().map(|row| row.event.test))
             .text("title", all().map(|row| row.title));
-        let of_alerts = |row: &NewDelivery<'_>| row.alert.is_some();
+        let are_gathered = rows.iter().any(|row| row.gathered.is_some());
+        let say_more = are_gathered || rows.iter().any(|row| row.alert.is_some());
         // Rows of events without an alert do not pay for the others.
-        let (batch, sql) = match rows.iter().any(of_alerts) {
+        let (batch, sql) = match say_more {
             false => (
                 batch,
                 "INSERT INTO deliveries (state_message, attempt_count, tries, {names})
@@ -164,6 +170,13 @@ impl Db {
                     .text_opt("alert", all().map(|row| row.alert)),
                 "INSERT INTO deliveries (attempt_count, tries, {names}) SELECT 0, 0, b.* FROM ({rows}) AS b",
             ),
+        };
+        let gathered = || all().map(|row| row.gathered);
+        let batch = match are_gathered {
+            false => batch,
+            true => batch
+                .uuid_opt("group_key", gathered().map(|it| it.map(|it| it.key)))
+                .uuid_opt("gathered_with", gathered().map(|it| it.map(|it| it.group))),
         };
         transaction.run(sql, &batch, &[]).await?;
         Ok(())
