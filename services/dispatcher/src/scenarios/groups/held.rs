@@ -113,6 +113,7 @@ store_tests! {
             team_id: rig.env.team.to_string(),
             channel_id: room.to_string(),
             start_time: Some(timestamp(BEGIN.parse().unwrap())),
+            ..Default::default()
         };
         let recovered = rig.service.recover(internal_request(request)).await.unwrap().into_inner();
         assert_eq!(recovered.recovered_count, 1);
