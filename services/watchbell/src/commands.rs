@@ -23,6 +23,7 @@ mod keys;
 mod members;
 mod mentions;
 mod preferences;
+mod progress;
 mod reconnect;
 mod reroute;
 mod resource;

@@ -6,13 +6,12 @@ use chrono::SubsecRound as _;
 use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ChannelKind;
-use watchbell_model::convert::instant;
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 
 use super::deliveries::begin;
-use super::selection::{MAX_TIME, PER_SECOND, Resent, Selected, Selection, pace, refusal};
+use super::selection::{MAX_TIME, PER_SECOND, Resent, Selected, Selection, pace, period, refusal};
 use super::{exists, filters, id};
 use crate::channel::cache::Lookup;
 use crate::error::Error;
@@ -94,11 +93,7 @@ fn read(request: wire::RecoverRequest) -> Result<Wanted, Violations> {
         "" if is_filtered => None,
         text => violations.take(id("channel_id", text)),
     };
-    let start = instant(request.start_time.as_ref(), "start_time", &mut violations);
-    let end = instant(request.end_time.as_ref(), "end_time", &mut violations);
-    if request.start_time.is_none() {
-        violations.required("start_time");
-    }
+    let (start, end) = period(request.start_time, request.end_time, &mut violations);
     let mut of_filter = Violations::new();
     let mut filter = filters::deliveries(request.filter.unwrap_or_default(), &mut of_filter);
     for (index, state) in filter.states.iter().enumerate() {

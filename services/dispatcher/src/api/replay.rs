@@ -8,7 +8,6 @@ use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ChannelKind;
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::convert::instant;
 use watchbell_model::ids::{DeliveryId, NotificationId, TeamId};
 use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
@@ -17,7 +16,7 @@ use watchbell_runtime::problem::Problem;
 
 use super::additions;
 use super::deliveries::{begin, find};
-use super::selection::{MAX_TIME, PER_SECOND, Resent, Selected, Selection, pace};
+use super::selection::{MAX_TIME, PER_SECOND, Resent, Selected, Selection, pace, period};
 use super::{exists, filters};
 use crate::channel::cache::Lookup;
 use crate::channel::people::Refusal;
@@ -131,11 +130,7 @@ fn read(request: wire::ReplayRequest) -> Result<Wanted, Violations> {
     if !request.delivery_id.is_empty() {
         violations.add("delivery_id", reason::NOT_ALLOWED, "does not go with `filter`");
     }
-    let start = instant(request.start_time.as_ref(), "start_time", &mut violations);
-    let end = instant(request.end_time.as_ref(), "end_time", &mut violations);
-    if request.start_time.is_none() {
-        violations.required("start_time");
-    }
+    let (start, end) = period(request.start_time, request.end_time, &mut violations);
     let mut of_filter = Violations::new();
     let mut filter = filters::deliveries(request.filter.unwrap_or_default(), &mut of_filter);
     for (index, state) in filter.states.iter().enumerate() {

@@ -9,7 +9,7 @@ use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ChannelKind;
 use watchbell_model::catalog::RECEIPT;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
-use watchbell_model::convert::timestamp;
+use watchbell_model::convert::{instant, timestamp};
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
@@ -57,6 +57,19 @@ pub(super) struct Selection {
 pub(super) struct Resent {
     pub(super) count: u64,
     last_due: Option<DateTime<Utc>>,
+}
+
+/// Since when, which has to be said, and until when.
+pub(super) fn period(
+    start: Option<prost_types::Timestamp>,
+    end: Option<prost_types::Timestamp>,
+    violations: &mut Violations,
+) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    if start.is_none() {
+        violations.required("start_time");
+    }
+    let start = instant(start.as_ref(), "start_time", violations);
+    (start, instant(end.as_ref(), "end_time", violations))
 }
 
 /// How many are sent each second; `None` as fast as their channels take them.

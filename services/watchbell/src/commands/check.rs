@@ -1,18 +1,17 @@
 //! `check`: what is odd about a team's configuration, and what a draft of it would have made of last week's events.
 
-use std::io::IsTerminal as _;
-
 use clap::Args;
 use tonic::Request;
-use watchbell_contracts::router::v1::backtest_response::Step;
 use watchbell_contracts::router::v1::{
     BacktestCounts, BacktestRequest, BacktestResult, CheckTeamConfigRequest, CheckTeamConfigResponse,
+    backtest_response,
 };
 use watchbell_model::ChannelKind;
 use watchbell_model::convert::{self, FromWire as _};
 
 use super::document;
-use crate::failure::{Failure, Outcome, present};
+use super::progress::{self, Step};
+use crate::failure::{Failure, Outcome};
 use crate::input;
 use crate::session::Session;
 use crate::text::{self, Style, Table};
@@ -90,26 +89,18 @@ pub(super) async fn backtest(session: &Session, document: String, since: &str) -
         start_time: Some(convert::timestamp(input::moment(since, session.now())?)),
         ..BacktestRequest::default()
     };
-    let mut steps = session
+    let answers = session
         .router()
         .backtest(Request::new(request))
         .await?
         .into_inner();
-    let shows_progress = std::io::stderr().is_terminal();
-    let mut result = None;
-    while let Some(answer) = steps.message().await? {
-        match answer.step {
-            Some(Step::Progress(progress)) if shows_progress => {
-                eprint!("\r{} events", progress.event_count);
-            }
-            Some(Step::Result(last)) => result = Some(last),
-            Some(Step::Progress(_)) | None => {}
-        }
-    }
-    if shows_progress {
-        eprintln!("\r");
-    }
-    present(result)
+    progress::result_of(answers, "events", |answer| {
+        Some(match answer.step? {
+            backtest_response::Step::Progress(progress) => Step::Progress(progress.event_count),
+            backtest_response::Step::Result(result) => Step::Result(result),
+        })
+    })
+    .await
 }
 
 /// What a period shows: events that reach nobody, people who get too much, expressions that fail.

@@ -1,17 +1,15 @@
 //! `reroute`: stored events are sent where today's configuration leads them and they were never sent.
 
-use std::io::IsTerminal as _;
-
 use chrono::TimeDelta;
 use clap::Args;
 use tonic::Request;
-use watchbell_contracts::router::v1::reroute_response::Step;
-use watchbell_contracts::router::v1::{RerouteRequest, RerouteResult};
+use watchbell_contracts::router::v1::{RerouteRequest, RerouteResult, reroute_response};
 use watchbell_model::convert;
 
 use super::event_filter::EventFilterArgs;
+use super::progress::{self, Step};
 use crate::confirm::Confirmation;
-use crate::failure::{Outcome, present};
+use crate::failure::Outcome;
 use crate::input;
 use crate::session::{Named, Session};
 use crate::text::{self, Style, Table};
@@ -96,26 +94,18 @@ async fn call(session: &Session, request: RerouteRequest) -> Outcome<RerouteResu
     } else {
         "decided"
     };
-    let mut steps = session
+    let answers = session
         .router()
         .reroute(Request::new(request))
         .await?
         .into_inner();
-    let shows_progress = std::io::stderr().is_terminal();
-    let mut result = None;
-    while let Some(answer) = steps.message().await? {
-        match answer.step {
-            Some(Step::Progress(progress)) if shows_progress => {
-                eprint!("\r{} events {verb}", progress.event_count);
-            }
-            Some(Step::Result(last)) => result = Some(last),
-            Some(Step::Progress(_)) | None => {}
-        }
-    }
-    if shows_progress {
-        eprintln!("\r");
-    }
-    present(result)
+    progress::result_of(answers, &format!("events {verb}"), |answer| {
+        Some(match answer.step? {
+            reroute_response::Step::Progress(progress) => Step::Progress(progress.event_count),
+            reroute_response::Step::Result(result) => Step::Result(result),
+        })
+    })
+    .await
 }
 
 fn question(counted: &RerouteResult) -> String {
