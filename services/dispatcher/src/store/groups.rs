@@ -70,6 +70,11 @@ impl MigrationTrait for Groups {
 /// Of a group that gathers.
 const GATHERED: &str = "d.gathered_with IS NOT NULL AND d.folded_into IS NULL AND d.ended_at IS NULL";
 
+/// Of the groups of a batch, of the lane and team of the first parameters. Its rows go before the deliveries in a cross join,
+/// which SQLite does not turn round.
+const OF_GROUPS: &str = "d.lane_id = {0} AND d.group_key = b.group_key AND d.gathered_with = b.gathered_with
+    AND d.gathered_with IS NOT NULL AND d.folded_into IS NULL AND d.ended_at IS NULL AND d.state = 4 AND d.team_id = {1}";
+
 // === impl Db ===
 
 impl Db {
@@ -84,8 +89,8 @@ impl Db {
             .uuid("group_key", keys.iter().map(|(_, key)| *key));
         let sql = format!(
             "SELECT d.lane_id, d.group_key, d.gathered_with, MIN(d.due_at) AS due_at, COUNT(*) AS size
-            FROM ({{rows}}) AS b JOIN deliveries d ON d.lane_id = b.lane_id AND d.group_key = b.group_key
-                AND {GATHERED} AND d.due_at IS NOT NULL
+            FROM ({{rows}}) AS b CROSS JOIN deliveries d
+            WHERE d.lane_id = b.lane_id AND d.group_key = b.group_key AND {GATHERED} AND d.due_at IS NOT NULL
             GROUP BY d.lane_id, d.group_key, d.gathered_with"
         );
         let mut open = OpenGroups::default();
@@ -138,8 +143,8 @@ impl Db {
         limit: usize,
     ) -> Result<Vec<deliveries::Model>, DbErr> {
         let sql = format!(
-            "SELECT d.* FROM ({{rows}}) AS b JOIN deliveries d ON d.lane_id = {{0}} AND d.group_key = b.group_key
-                AND d.gathered_with = b.gathered_with AND {GATHERED} AND d.state = 4 AND d.team_id = {{1}}
+            "SELECT d.* FROM ({{rows}}) AS b CROSS JOIN deliveries d
+            WHERE {OF_GROUPS}
             ORDER BY d.gathered_with, d.created_at, d.id LIMIT {{2}}"
         );
         let values = gathered_values(team, lane, limit);
@@ -165,9 +170,9 @@ impl Db {
         };
         let sql = format!(
             "SELECT d.*, e.url AS event_url, e.subject AS event_subject, e.occurred_at AS event_occurred_at
-            FROM ({{rows}}) AS b JOIN deliveries d ON d.lane_id = {{0}} AND d.group_key = b.group_key
-                AND d.gathered_with = b.gathered_with AND {GATHERED} AND d.state = 4 AND d.team_id = {{1}}
+            FROM ({{rows}}) AS b CROSS JOIN deliveries d
             LEFT JOIN events e ON e.team_id = d.team_id AND e.id = d.event_id
+            WHERE {OF_GROUPS}
             ORDER BY d.gathered_with, d.created_at, d.id LIMIT {{2}} {lock}"
         );
         let values = gathered_values(team, lane, limit);
