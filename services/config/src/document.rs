@@ -122,6 +122,8 @@ pub(crate) struct ChannelDraft {
 pub(crate) struct RuleDraft {
     message: Rule,
     send: Vec<ChannelRef>,
+    /// Those that it escalates to.
+    escalate: Vec<ChannelRef>,
 }
 
 /// A silence, whose channels are still names.

@@ -334,6 +334,8 @@ fn route(kind: ChannelKind, target: Target, event: &Event) -> Route {
         mentions: Vec::new(),
         tells_repeats: false,
         group: None,
+        remind: None,
+        escalate: None,
     }
 }
 

@@ -127,6 +127,8 @@ impl Recipient {
             mentions: Vec::new(),
             tells_repeats: false,
             group: None,
+            remind: None,
+            escalate: None,
         }
     }
 }

@@ -196,6 +196,24 @@ impl Alert {
         }
     }
 
+    /// Whether it is open and nobody has acknowledged it. It may be snoozed.
+    pub(crate) fn is_unattended(&self) -> bool {
+        self.is_open() && self.acknowledged.is_none()
+    }
+
+    /// When its snooze ends, if it is snoozed at that instant.
+    pub(crate) fn snooze_end(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let snoozed = self.snoozed.as_ref();
+        snoozed
+            .filter(|_| self.state_at(now) == AlertState::Snoozed)
+            .map(|snoozed| snoozed.at)
+    }
+
+    /// Whether it is to be told again now because it is still open.
+    pub(crate) fn is_neglected(&self, now: DateTime<Utc>) -> bool {
+        self.is_unattended() && self.state_at(now) == AlertState::Open
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.state != AlertState::Resolved
     }
@@ -219,6 +237,7 @@ impl Alert {
             opened: self.opened.clone(),
             count: self.count,
             news: Some(news),
+            still_open: None,
         }
     }
 

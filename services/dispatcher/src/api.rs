@@ -4,6 +4,7 @@
 mod additions;
 mod alert_explanation;
 mod alert_links;
+mod alert_pending;
 mod alerts;
 mod deliveries;
 mod event_stream;

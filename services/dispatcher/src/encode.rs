@@ -106,6 +106,7 @@ pub(crate) fn alert(alert: &Alert, now: DateTime<Utc>) -> wire::Alert {
         snooze_end_time: at(&alert.snoozed),
         resolved_by: alert.resolved_by.clone().unwrap_or_default(),
         told: Vec::new(),
+        pending: String::new(),
     }
 }
 

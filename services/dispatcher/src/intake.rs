@@ -5,4 +5,5 @@ pub(crate) mod backpressure;
 mod commit;
 pub(crate) mod committer;
 mod groups;
+mod reminders;
 mod settle;

@@ -19,6 +19,7 @@ use crate::alert::Act;
 use crate::event::InMemory as _;
 use crate::job::live_jobs::JobGuard;
 use crate::lanes::{LaneId, Weighted};
+use crate::reminder::DueReminder;
 use crate::senders::{AttemptOutcome, AttemptResult};
 
 /// State of a delivery. The numbers are those of the contract and of the tables.
@@ -63,6 +64,8 @@ pub(crate) struct Submission {
     pub(crate) answer: oneshot::Sender<Result<Committed, Problem>>,
     /// What somebody does about the event's alert, of which the event tells.
     pub(crate) act: Option<Act>,
+    /// The reminder that is sent. Its event is the one with which the alert began, and was accepted before.
+    pub(crate) reminder: Option<Box<DueReminder>>,
     /// Its part of the memory budget of the submission queue.
     pub(crate) permit: Option<BudgetPermit>,
 }
@@ -195,8 +198,14 @@ impl Submission {
             at_once,
             answer,
             act: None,
+            reminder: None,
             permit: None,
         }
+    }
+
+    /// The reminder that it sends, if it sends one.
+    pub(crate) fn due_reminder(&self) -> Option<&DueReminder> {
+        self.reminder.as_deref()
     }
 
     /// Memory of the job of each route, in units.

@@ -22,6 +22,7 @@ mod loops;
 mod maintenance;
 mod metrics;
 mod ownership;
+mod reminder;
 mod resend;
 mod senders;
 mod settings;

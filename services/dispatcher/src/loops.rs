@@ -16,6 +16,7 @@ use crate::maintenance::failure_reporter::FailureReporter;
 use crate::maintenance::gauges::Gauges;
 use crate::maintenance::health_reporter::HealthReporter;
 use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat, HeartbeatMonitor, refresh_shards};
+use crate::maintenance::reminders::Reminders;
 use crate::maintenance::retention::Retention;
 use crate::maintenance::sweeper::Sweeper;
 use crate::maintenance::unparker::Unparker;
@@ -71,6 +72,15 @@ impl PeriodicTask for FailureReporter {
 
     async fn run_once(&self) -> Duration {
         log_failure(self.tick().await, "failure reporter");
+        Self::INTERVAL
+    }
+}
+
+impl PeriodicTask for Reminders {
+    const FIRST: Duration = Self::INTERVAL;
+
+    async fn run_once(&self) -> Duration {
+        log_failure(self.tick().await, "reminders");
         Self::INTERVAL
     }
 }
@@ -185,6 +195,10 @@ pub(crate) fn start(core: &Arc<Core>, heartbeat: Arc<Heartbeat>, committer: Comm
     let failures = FailureReporter { core: shared() };
     tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.failures", |stop| async move {
         every(&failures, &stop).await;
+    });
+    let reminders = Reminders { core: shared() };
+    tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.reminders", |stop| async move {
+        every(&reminders, &stop).await;
     });
     let unparker = Unparker::new(shared());
     tasks.spawn_fn(ShutdownPhase::Intake, "dispatcher.unparker", |stop| async move {

@@ -22,6 +22,7 @@ mod operational;
 mod ownership;
 mod people;
 mod previews;
+mod reminders;
 mod reroute;
 mod resend;
 mod retries;

@@ -110,6 +110,8 @@ fn team(members: u128, expressions: bool) -> TeamSnapshot {
         continue_: number.is_multiple_of(2),
         repeat: Repeat::Count,
         group: None,
+        remind: None,
+        escalate: None,
     });
     let members = (1..=members).map(|number| Member {
         id: MemberId::from_uuid(Uuid::from_u128(number)),

@@ -15,7 +15,7 @@ use watchbell_model::event::Event;
 use watchbell_model::filter::{Filter, Match, Mismatch};
 use watchbell_model::ids::{EventId, RuleId};
 use watchbell_model::preference::Preference;
-use watchbell_model::rule::{Rule, RuleAction};
+use watchbell_model::rule::Rule;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::vocabulary::{ChannelKind, Severity, Topic};
 
@@ -227,10 +227,8 @@ fn channels(snapshot: &TeamSnapshot, findings: &mut Vec<ConfigFinding>) {
         .rules
         .iter()
         .filter(|rule| rule.enabled)
-        .flat_map(|rule| match &rule.action {
-            RuleAction::Send { channels } => channels.clone(),
-            RuleAction::Silence { .. } => Vec::new(),
-        })
+        .flat_map(|rule| rule.action.channels().iter().chain(rule.escalation_channels()))
+        .copied()
         .collect();
     for channel in snapshot.channels.values() {
         let has_a_filter = matches!(channel.kind, ChannelKind::Webhook | ChannelKind::InApp);

@@ -8,6 +8,7 @@
 //! email preferences and the inbox, which rules do not silence.
 
 mod chat;
+mod open_alert;
 mod people;
 mod trace;
 
@@ -36,6 +37,7 @@ use watchbell_model::rule::RuleAction;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::vocabulary::ChannelKind;
 
+use open_alert::Wanted;
 use trace::{About, Trace};
 
 /// Who gets the event.
@@ -104,8 +106,9 @@ struct Deciding<'a> {
     shared: HashSet<Target>,
     /// Mailboxes that get the event already, by [`EmailAddress::key`], so that no recipient gets it twice.
     mailed: HashSet<String>,
-    /// The email channels that want it for mailboxes of members who asked for it themselves, by the same key.
-    wanted_as_well: HashMap<String, ChannelId>,
+    /// The email channels that want it for mailboxes of members who asked for it themselves, by the same key, and what their rules
+    /// want besides.
+    wanted_as_well: HashMap<String, (ChannelId, Wanted)>,
     failed_expressions: Vec<FailedExpression>,
     trace: Trace,
 }
@@ -114,18 +117,21 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     /// A route to what other rules, too, may send to. No target gets an event twice; the first reason stays.
-    fn route(&mut self, target: Target, reason: Reason, repeat: Repeat) {
+    fn route(&mut self, target: Target, reason: Reason, wanted: &mut Wanted) {
         let is_new = match &target {
             Target::Address { address, .. } => self.mailed.insert(address.key()),
             _ => self.shared.insert(target.clone()),
         };
         if is_new {
             let mentions = self.mentions(target.kind());
+            let Wanted { remind, escalate, .. } = wanted.take();
             self.routes.push(Route {
                 target,
                 reason,
                 mentions,
-                tells_repeats: repeat == Repeat::Notify || self.type_tells_repeats(),
+                tells_repeats: wanted.repeat == Repeat::Notify || self.type_tells_repeats(),
+                remind,
+                escalate,
                 group: None,
             });
         }
@@ -134,12 +140,19 @@ impl Deciding<'_> {
     /// A route to what only its own subscription or preference leads to, so that there is nothing to compare it with.
     /// Of these an event can have hundreds.
     fn route_alone(&mut self, target: Target, reason: Reason) {
+        self.route_wanted_as_well(target, reason, Wanted::default());
+    }
+
+    /// Such a route to a mailbox that a rule wants, too.
+    fn route_wanted_as_well(&mut self, target: Target, reason: Reason, wanted: Wanted) {
         self.routes.push(Route {
             target,
             reason,
             mentions: Vec::new(),
             tells_repeats: self.type_tells_repeats(),
             group: None,
+            remind: wanted.remind,
+            escalate: wanted.escalate,
         });
     }
 

@@ -131,6 +131,11 @@ impl Team {
         self.action(name, filter, RuleAction::Send { channels })
     }
 
+    pub(crate) fn id_of(&self, name: &str) -> ChannelId {
+        let mut channels = self.parts.channels.iter();
+        channels.find(|channel| channel.name == name).unwrap().id
+    }
+
     pub(crate) fn silence(self, name: &str, filter: Filter, kinds: &[ChannelKind]) -> Self {
         let kinds = kinds.to_vec();
         self.action(name, filter, RuleAction::Silence { kinds })
@@ -147,6 +152,8 @@ impl Team {
             continue_: false,
             repeat: Repeat::Count,
             group: None,
+            remind: None,
+            escalate: None,
         };
         self.parts.rules.push(rule);
         self

@@ -73,6 +73,20 @@ pub struct AlertStatus {
     /// What the event was to those who knew of it; absent of events that older releases accepted, and where it is not kept.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub news: Option<News>,
+    /// What it is told for, when that is only that it is still open.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub still_open: Option<StillOpen>,
+}
+
+/// Why an alert is told of that is still open and that nobody has acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StillOpen {
+    /// A reminder: which, and of how many at most.
+    #[serde(rename = "r")]
+    Reminder(u32, u32),
+    /// The escalation.
+    #[serde(rename = "e")]
+    Escalation,
 }
 
 /// How an alert began.

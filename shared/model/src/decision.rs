@@ -2,6 +2,7 @@
 //! Router's. Reasons are kept with each delivery, so their codes are stable and their sentences are for people.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use watchbell_contracts::router::v1::{ExplanationStep, StepOutcome};
@@ -13,6 +14,7 @@ use crate::group::RouteGroup;
 use crate::ids::{ChannelId, MemberId, RuleId};
 use crate::mention::Mention;
 use crate::pattern::EventPattern;
+use crate::remind;
 use crate::route;
 use crate::snapshot::TeamSnapshot;
 use crate::vocabulary::{ChannelKind, Topic, vocabulary};
@@ -63,6 +65,19 @@ pub struct Route {
     pub tells_repeats: bool,
     /// By which it is gathered with others into one message.
     pub group: Option<RouteGroup>,
+    /// Reminders that go there while the event's alert is open.
+    pub remind: Option<remind::Remind>,
+    /// Who else is told when nobody acknowledges the event's alert; on one route of each rule.
+    pub escalate: Option<Escalation>,
+}
+
+/// Who else is told of an alert that nobody acknowledges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    /// How long after the event.
+    pub after: Duration,
+    /// To each channel.
+    pub routes: Vec<Route>,
 }
 
 /// Where a route leads.
@@ -134,6 +149,13 @@ pub enum Reason {
     ReceiptKept,
     /// The inbox shows whatever alerts by default.
     AlertsByDefault,
+    /// A rule escalates to it.
+    Escalation {
+        /// Which.
+        rule_id: RuleId,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// One line of an explanation.
@@ -246,6 +268,7 @@ impl Reason {
             Self::OwnerFallback => "owner_fallback",
             Self::ReceiptKept => "receipt_kept",
             Self::AlertsByDefault => "alerts_by_default",
+            Self::Escalation { .. } => route::ESCALATION,
         }
     }
 
@@ -253,7 +276,7 @@ impl Reason {
     #[must_use]
     pub const fn rule_id(&self) -> Option<RuleId> {
         match self {
-            Self::RuleMatched { rule_id, .. } => Some(*rule_id),
+            Self::RuleMatched { rule_id, .. } | Self::Escalation { rule_id, .. } => Some(*rule_id),
             _ => None,
         }
     }
@@ -294,6 +317,7 @@ impl fmt::Display for Reason {
                 "It is a receipt, and the team has neither a compliance recipient nor an Owner: it is kept until there is one.",
             ),
             Self::AlertsByDefault => f.write_str("It alerts by default, so the inbox shows it."),
+            Self::Escalation { name, .. } => write!(f, "The rule “{name}” escalates to it."),
         }
     }
 }
@@ -310,6 +334,17 @@ impl From<&Route> for route::Route {
             tells_repeats: route.tells_repeats,
             follows: None,
             group: route.group.clone(),
+            remind: route.remind,
+            escalate: route.escalate.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<&Escalation> for route::Escalation {
+    fn from(escalation: &Escalation) -> Self {
+        Self {
+            after: escalation.after,
+            routes: escalation.routes.iter().map(Into::into).collect(),
         }
     }
 }
@@ -400,6 +435,10 @@ mod tests {
             Reason::ReceiptRecipient,
             Reason::OwnerFallback,
             Reason::AlertsByDefault,
+            Reason::Escalation {
+                rule_id: RuleId::generate(noon()),
+                name: "Critical".to_owned(),
+            },
         ]
     }
 

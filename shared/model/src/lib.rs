@@ -37,6 +37,7 @@ pub mod payload;
 pub mod preference;
 pub mod quiet_hours;
 pub mod recipients;
+pub mod remind;
 pub mod retry;
 pub mod route;
 pub mod rule;

@@ -59,6 +59,8 @@ mod tests {
             mentions: Vec::new(),
             tells_repeats: false,
             group: None,
+            remind: None,
+            escalate: None,
         };
         let to = |address: &str| decision::Target::Address {
             address: address.parse().unwrap(),

@@ -2,15 +2,17 @@
 //! beside the event and each delivery, and what came in by `Submit` goes out unchanged by `GetDelivery`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use watchbell_contracts::event::v1 as wire;
 
-use crate::convert::{FromWire as _, required};
+use crate::convert::{FromWire as _, duration, required};
 use crate::group::RouteGroup;
 use crate::ids::{ChannelId, DeliveryId, MemberId};
 use crate::mention::Mention;
+use crate::remind::{MAX_ESCALATION_CHANNELS, Remind, after, microseconds};
 use crate::violation::{Violations, reason};
 use crate::vocabulary::ChannelKind;
 
@@ -38,6 +40,23 @@ pub struct Route {
     /// By which it is gathered with others into one message.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     pub group: Option<RouteGroup>,
+    /// Reminders that go there while the event's alert is open.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub remind: Option<Remind>,
+    /// Who else is told when nobody acknowledges the event's alert; on one route of each rule.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub escalate: Option<Escalation>,
+}
+
+/// An escalation as the Router settled it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// How long after the event.
+    #[serde(rename = "a", with = "microseconds")]
+    pub after: Duration,
+    /// One for each channel, also of email: who its recipients are is asked when it is due.
+    #[serde(rename = "r")]
+    pub routes: Vec<Route>,
 }
 
 /// Who gets it.
@@ -101,6 +120,10 @@ pub struct Reason {
 pub const FOLLOWS_ALERT: &str = "follows_alert";
 /// The reason's word for the one message of what a rule has gathered.
 pub const GROUP: &str = "group";
+/// The reason's word for a reminder of an alert that is still open.
+pub const REMINDER: &str = "reminder";
+/// The reason's word for what is told because nobody acknowledged an alert.
+pub const ESCALATION: &str = "escalation";
 /// The reason's word for mail to the operator.
 pub const OPERATOR: &str = "operator";
 /// The reason's word for mail that asks a recipient to confirm.
@@ -151,6 +174,8 @@ impl Route {
             tells_repeats: false,
             follows: None,
             group: None,
+            remind: None,
+            escalate: None,
         }
     }
 
@@ -184,6 +209,12 @@ impl Route {
         }
     }
 
+    /// Whether it tells of an alert only because that is still open and nobody has acknowledged it.
+    #[must_use]
+    pub fn is_of_open_alert(&self) -> bool {
+        [REMINDER, ESCALATION].contains(&&*self.reason.code)
+    }
+
     /// Whether it asks a recipient to confirm.
     #[must_use]
     pub fn is_confirmation(&self) -> bool {
@@ -215,6 +246,10 @@ impl TryFrom<wire::Route> for Route {
         let mentions = violations.take_each("mentions", &route.mentions, Mention::try_from);
         let group = route.group.map(RouteGroup::try_from).transpose();
         let group = violations.take_under("group", group).flatten();
+        let remind = route.remind.as_ref().map(Remind::try_from);
+        let remind = remind.and_then(|read| violations.take_under("remind", read));
+        let escalate = route.escalate.map(Escalation::try_from);
+        let escalate = escalate.and_then(|read| violations.take_under("escalate", read));
         let reason = route.reason.unwrap_or_default();
         match (kind, target) {
             (Some(kind), Some(target)) if violations.is_empty() => Ok(Self {
@@ -229,11 +264,55 @@ impl TryFrom<wire::Route> for Route {
                 tells_repeats: route.tells_repeats,
                 follows: None,
                 group,
+                remind,
+                escalate,
             }),
             _ => Err(violations),
         }
     }
 }
+
+// === impl Escalation ===
+
+impl TryFrom<wire::Escalation> for Escalation {
+    type Error = Violations;
+
+    /// Reads what another service has settled. A route of it has neither reminders nor an escalation of its own.
+    fn try_from(message: wire::Escalation) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let after = after(message.after.as_ref(), &mut violations);
+        violations.limit_entries("routes", message.routes.len(), MAX_ESCALATION_CHANNELS);
+        let mut routes = Vec::new();
+        for (index, route) in message
+            .routes
+            .into_iter()
+            .take(MAX_ESCALATION_CHANNELS)
+            .enumerate()
+        {
+            let route = wire::Route {
+                remind: None,
+                escalate: None,
+                ..route
+            };
+            routes.extend(violations.take_under(&format!("routes[{index}]"), Route::try_from(route)));
+        }
+        match after {
+            Some(after) if violations.is_empty() => Ok(Self { after, routes }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl From<&Escalation> for wire::Escalation {
+    fn from(escalation: &Escalation) -> Self {
+        Self {
+            after: Some(duration(escalation.after)),
+            routes: escalation.routes.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+// === impl Target ===
 
 impl TryFrom<wire::route::Target> for Target {
     type Error = Violations;
@@ -313,6 +392,8 @@ impl From<&Route> for wire::Route {
             mentions: route.mentions.iter().map(Into::into).collect(),
             tells_repeats: route.tells_repeats,
             group: route.group.as_ref().map(Into::into),
+            remind: route.remind.as_ref().map(Into::into),
+            escalate: route.escalate.as_ref().map(Into::into),
         }
     }
 }
@@ -337,6 +418,14 @@ mod tests {
                 tells_repeats: true,
                 follows: None,
                 group: Some(crate::group::tests::group()),
+                remind: Some(Remind {
+                    every: Duration::from_secs(300),
+                    at_most: 5,
+                }),
+                escalate: Some(Escalation {
+                    after: Duration::from_secs(60),
+                    routes: vec![Route::new(ChannelKind::InApp, Target::Inbox, Reason::default())],
+                }),
             },
             Route {
                 kind: ChannelKind::Email,
@@ -351,6 +440,8 @@ mod tests {
                 tells_repeats: false,
                 follows: None,
                 group: None,
+                remind: None,
+                escalate: None,
             },
             Route {
                 kind: ChannelKind::InApp,
@@ -360,6 +451,8 @@ mod tests {
                 tells_repeats: false,
                 follows: None,
                 group: None,
+                remind: None,
+                escalate: None,
             },
             Route {
                 kind: ChannelKind::Email,
@@ -369,6 +462,8 @@ mod tests {
                 tells_repeats: false,
                 follows: None,
                 group: None,
+                remind: None,
+                escalate: None,
             },
         ];
         for route in routes {

@@ -9,6 +9,7 @@ use crate::convert::{FromWire, optional, words};
 use crate::filter::{Filter, ReadFilter};
 use crate::group::GroupSpec;
 use crate::ids::{ChannelId, RuleId};
+use crate::remind::{Escalate, MAX_ESCALATION_CHANNELS, Remind};
 use crate::violation::{Violations, reason};
 use crate::vocabulary::ChannelKind;
 
@@ -38,6 +39,10 @@ pub struct Rule {
     pub repeat: Repeat,
     /// Whether, and how, it sends one message instead of many.
     pub group: Option<GroupSpec>,
+    /// Whether those whom it told of an alert are told again.
+    pub remind: Option<Remind>,
+    /// Whether others are told when nobody acknowledges.
+    pub escalate: Option<Escalate>,
 }
 
 /// What a rule does with an event it matches.
@@ -53,6 +58,29 @@ pub enum RuleAction {
         /// In these kinds of chat; in both when empty.
         kinds: Vec<ChannelKind>,
     },
+}
+
+/// The channels that a rule names, sent to or escalated to, each with the path of its field. At most as many of each as a rule may
+/// have.
+#[must_use]
+pub fn named_channels(rule: &wire::Rule) -> Vec<(String, &str)> {
+    let sent: &[String] = match &rule.action {
+        Some(Action::Send(send)) => &send.channel_ids,
+        _ => &[],
+    };
+    let escalated: &[String] = rule
+        .escalate
+        .as_ref()
+        .map_or(&[], |escalate| &escalate.channel_ids);
+    let lists = [
+        ("send", sent, MAX_CHANNELS),
+        ("escalate", escalated, MAX_ESCALATION_CHANNELS),
+    ];
+    let named = lists.into_iter().flat_map(|(field, ids, most)| {
+        let ids = ids.iter().take(most).enumerate();
+        ids.map(move |(index, id)| (format!("{field}.channel_ids[{index}]"), id.as_str()))
+    });
+    named.collect()
 }
 
 // === impl Rule ===
@@ -113,6 +141,20 @@ impl Rule {
             let why = "goes with `send` only: a rule that stays silent gathers nothing";
             violations.add("group", reason::NOT_ALLOWED, why);
         }
+        let remind = message.remind.as_ref().map(Remind::try_from);
+        let remind = remind.and_then(|read| violations.take_under("remind", read));
+        let escalate = message.escalate.as_ref().map(Escalate::try_from);
+        let escalate = escalate.and_then(|read| violations.take_under("escalate", read));
+        if matches!(action, Some(RuleAction::Silence { .. })) {
+            let given = [
+                ("remind", message.remind.is_some()),
+                ("escalate", message.escalate.is_some()),
+            ];
+            for (field, _) in given.into_iter().filter(|(_, given)| *given) {
+                let why = "goes with `send` only: a rule that stays silent tells nobody";
+                violations.add(field, reason::NOT_ALLOWED, why);
+            }
+        }
         match (id, filter, action, position) {
             (Some(id), Some(filter), Some(action), Ok(position)) if violations.is_empty() => Ok(Self {
                 id,
@@ -124,6 +166,8 @@ impl Rule {
                 continue_: message.continues,
                 repeat: repeat.unwrap_or_default(),
                 group,
+                remind,
+                escalate,
             }),
             _ => Err(violations),
         }
@@ -189,8 +233,18 @@ impl From<&Rule> for wire::Rule {
             continues: rule.continue_,
             repeat: rule.repeat.to_spec(),
             group: rule.group.as_ref().map(Into::into),
+            remind: rule.remind.as_ref().map(Into::into),
+            escalate: rule.escalate.as_ref().map(Into::into),
             ..Self::default()
         }
+    }
+}
+
+impl Rule {
+    /// The channels that it escalates to.
+    #[must_use]
+    pub fn escalation_channels(&self) -> &[ChannelId] {
+        self.escalate.as_ref().map_or(&[], |escalate| &escalate.channels)
     }
 }
 
@@ -219,6 +273,8 @@ impl RuleAction {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::event::tests::noon;
 
@@ -233,6 +289,14 @@ mod tests {
             continue_: false,
             repeat: Repeat::Notify,
             group: Some(crate::group::tests::spec()),
+            remind: Some(Remind {
+                every: Duration::from_secs(4 * 3600),
+                at_most: 5,
+            }),
+            escalate: Some(Escalate {
+                after: Duration::from_secs(1800),
+                channels: vec![ChannelId::generate(noon())],
+            }),
         }
     }
 
@@ -279,7 +343,15 @@ mod tests {
         };
         assert_eq!(
             fields(silence),
-            ["display_name", "position", "silence.kinds[0]", "repeat", "group"]
+            [
+                "display_name",
+                "position",
+                "silence.kinds[0]",
+                "repeat",
+                "group",
+                "remind",
+                "escalate"
+            ]
         );
     }
 }

@@ -286,6 +286,8 @@ mod tests {
             continue_: false,
             repeat: crate::alert::Repeat::Count,
             group: None,
+            remind: None,
+            escalate: None,
         }
     }
 

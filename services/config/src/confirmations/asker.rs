@@ -180,6 +180,8 @@ impl ConfirmationAsker {
             mentions: Vec::new(),
             tells_repeats: false,
             group: None,
+            remind: None,
+            escalate: None,
         };
         SubmitRequest {
             team_id: row.team().to_string(),

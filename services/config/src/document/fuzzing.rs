@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use watchbell_contracts::config::v1::SendAction;
 use watchbell_contracts::config::v1::rule::Action;
 use watchbell_model::violation::Violations;
 
 use super::tree::{Map, Tree};
-use super::{Desired, desired, entry, text};
+use super::{ChannelRef, Desired, desired, entry, text};
 
 /// Reads a document and prints what it asks for, without secrets.
 ///
@@ -36,21 +35,24 @@ fn tree(desired: &Desired) -> Map {
     let rules = desired.rules.as_ref().map(|all| {
         Tree::list(all.iter().map(|draft| {
             let mut rule = draft.message.clone();
-            let names: BTreeMap<String, Tree> = (0..)
-                .zip(&draft.send)
-                .map(|(at, channel): (u32, _)| {
+            let mut names: BTreeMap<String, Tree> = BTreeMap::new();
+            let mut named = |channels: &[ChannelRef]| -> Vec<String> {
+                let first = names.len();
+                for (at, channel) in (first..).zip(channels) {
                     let name = channel.name.as_str();
                     let written = match channel.kind {
                         Some(kind) => Map::default().with(super::words::lower(kind), name).into(),
                         None => name.into(),
                     };
-                    (at.to_string(), written)
-                })
-                .collect();
+                    names.insert(at.to_string(), written);
+                }
+                (first..names.len()).map(|at| at.to_string()).collect()
+            };
             if let Some(Action::Send(send)) = &mut rule.action {
-                *send = SendAction {
-                    channel_ids: names.keys().cloned().collect(),
-                };
+                send.channel_ids = named(&draft.send);
+            }
+            if let Some(escalate) = &mut rule.escalate {
+                escalate.channel_ids = named(&draft.escalate);
             }
             entry::rule(&rule, |at| names[at].clone())
         }))

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 
 use watchbell_contracts::config::v1::rule::Action;
-use watchbell_contracts::config::v1::{ConfigFieldChange, MentionRule, Rule, SendAction};
+use watchbell_contracts::config::v1::{ConfigFieldChange, MentionRule, Rule};
 use watchbell_contracts::event::v1::mention::Who;
 use watchbell_model::ChannelKind;
+use watchbell_model::rule::named_channels;
 use watchbell_model::violation::{Violations, reason};
 
 use super::current::Current;
@@ -114,12 +115,20 @@ pub(super) fn unmoved(found: &[Option<usize>]) -> HashSet<usize> {
 
 fn with_channels(draft: &RuleDraft, channels: Channels<'_>) -> Result<Rule, Violations> {
     let mut message = draft.message.clone();
-    let Some(Action::Send(_)) = &message.action else {
-        return Ok(message);
-    };
     let mut violations = Violations::new();
-    let mut channel_ids: Vec<String> = Vec::new();
-    for to in &draft.send {
+    if let Some(Action::Send(send)) = &mut message.action {
+        send.channel_ids = ids(&draft.send, channels, &mut violations);
+    }
+    if let Some(escalate) = &mut message.escalate {
+        escalate.channel_ids = ids(&draft.escalate, channels, &mut violations);
+    }
+    violations.into_result(message)
+}
+
+/// The ids of channels that a document names.
+fn ids(named: &[ChannelRef], channels: Channels<'_>, violations: &mut Violations) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for to in named {
         let id = match meant(to, channels.known) {
             Ok(known) => known.id.clone(),
             Err(_) if !channels.complete => continue,
@@ -128,13 +137,12 @@ fn with_channels(draft: &RuleDraft, channels: Channels<'_>) -> Result<Rule, Viol
                 continue;
             }
         };
-        if channel_ids.contains(&id) {
+        if ids.contains(&id) {
             violations.add(&to.path, reason::DUPLICATE, "is given twice");
         }
-        channel_ids.push(id);
+        ids.push(id);
     }
-    message.action = Some(Action::Send(SendAction { channel_ids }));
-    violations.into_result(message)
+    ids
 }
 
 /// The channel that a rule of a document means.
@@ -179,23 +187,25 @@ pub(super) fn called(id: &str, channels: &[Known]) -> Tree {
     }
 }
 
-/// That the channels which the present rules send to stay.
+/// That the channels which the present rules send or escalate to stay.
 pub(super) fn keep_channels(current: &Current, channels: &[Known], violations: &mut Violations) {
     let present = plan_channels::present(current);
     for (_, rule) in &current.rules {
-        let Some(Action::Send(send)) = &rule.action else {
-            continue;
-        };
-        for id in &send.channel_ids {
-            let gone = |known: &&Known| known.id == *id;
+        for (field, id) in named_channels(rule) {
+            let gone = |known: &&Known| known.id == id;
             if channels.iter().any(|known| gone(&known)) {
                 continue;
             }
             let name = present.iter().find(gone).map(Known::subject);
             let why = format!(
-                "leaves out the {}, which the rule `{}` sends to",
+                "leaves out the {}, which the rule `{}` {} to",
                 name.unwrap_or_default(),
-                rule.display_name
+                rule.display_name,
+                if field.starts_with("escalate") {
+                    "escalates"
+                } else {
+                    "sends"
+                },
             );
             violations.add("channels", reason::NOT_ALLOWED, why);
         }

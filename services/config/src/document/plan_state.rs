@@ -2,7 +2,6 @@
 //! as whoever writes it by hand is.
 
 use prost::Message;
-use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
     Channel, DigestSettings, EventType, Member, MentionRule, Preference, Rule, Silence, Team,
 };
@@ -12,6 +11,7 @@ use watchbell_model::digest_settings;
 use watchbell_model::ids::{ChannelId, MemberId, MentionRuleId, RuleId, SilenceId};
 use watchbell_model::member::Member as CheckedMember;
 use watchbell_model::preference::Preference as Word;
+use watchbell_model::rule::named_channels;
 use watchbell_model::silence::Silence as CheckedSilence;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{ChannelKind, Topic};
@@ -201,11 +201,9 @@ impl Planner<'_> {
     /// That no rule that there will be sends to a channel that goes.
     fn is_unused(&mut self, key: &Key, channel: &CurrentChannel) -> Result<()> {
         for (_, rule) in self.to.all::<Rule>(Kind::Rule)? {
-            if let Some(Action::Send(send)) = &rule.action
-                && send.channel_ids.contains(&key.id)
-            {
+            if named_channels(&rule).iter().any(|(_, id)| *id == key.id) {
                 let at = subject(channel.kind, &channel.row.display_name);
-                let why = format!("is what the rule `{}` sends to", rule.display_name);
+                let why = format!("is what the rule `{}` sends or escalates to", rule.display_name);
                 self.plan.violations.add(at, reason::NOT_ALLOWED, why);
             }
         }
@@ -224,10 +222,8 @@ impl Planner<'_> {
         let message: Rule = entry_message(after)?;
         let at = format!("rule {}", message.display_name);
         self.plan.violations.take_under(&at, check::rule(&message));
-        if let Some(Action::Send(send)) = &message.action {
-            for (index, channel) in send.channel_ids.iter().enumerate() {
-                self.is_channel(channel, format!("{at}.send.channel_ids[{index}]"));
-            }
+        for (field, channel) in named_channels(&message) {
+            self.is_channel(channel, format!("{at}.{field}"));
         }
         let present = self.rules.iter_mut().find(|row| row.id == id.as_uuid());
         let step = match present {

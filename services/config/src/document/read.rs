@@ -190,11 +190,15 @@ fn rule(item: &Item<'_>) -> Option<RuleDraft> {
     }
     // What is wrong is noted; whether its channels exist can be asked all the same.
     let rule = checked(item, &RULE, check::rule(&message));
+    let escalate = item.get("escalate").filter(|escalate| escalate.value.is_object());
+    let channels = |list: Option<Item<'_>>| {
+        list.map(|list| list.items().iter().map(channel_ref).collect())
+            .unwrap_or_default()
+    };
     Some(RuleDraft {
         message: rule.as_ref().map_or(message, Into::into),
-        send: send
-            .map(|send| send.items().iter().map(channel_ref).collect())
-            .unwrap_or_default(),
+        send: channels(send),
+        escalate: channels(escalate.and_then(|escalate| escalate.get("send"))),
     })
 }
 

@@ -137,8 +137,12 @@ shapes! {
         key("silence", "silence.kinds"),
         key("continue", "continues"),
         same("repeat"),
+        below("remind", "remind", &REMIND),
+        below("escalate", "escalate", &ESCALATE),
         below("group", "group", &GROUP),
     ]];
+    REMIND = "watchbell.event.v1.Remind" [[same("every"), same("at_most")]];
+    ESCALATE = "watchbell.config.v1.Escalate" [[same("after"), key("send", "channel_ids")]];
     GROUP = "watchbell.config.v1.Group" [[same("by"), same("wait"), same("at_most")]];
     SILENCE = "watchbell.config.v1.Silence" [[
         same("comment"),
@@ -280,6 +284,8 @@ mod tests {
             (&RULE, "send.channel_ids[1]", "send[1]"),
             (&RULE, "silence.kinds[0]", "silence[0]"),
             (&RULE, "group.by[1]", "group.by[1]"),
+            (&RULE, "remind.at_most", "remind.at_most"),
+            (&RULE, "escalate.channel_ids[1]", "escalate.send[1]"),
             (&SILENCE, "channel_ids[1]", "channels[1]"),
             (&SILENCE, "end_time", "end"),
             (

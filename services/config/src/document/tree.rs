@@ -146,6 +146,12 @@ impl From<u32> for Tree {
     }
 }
 
+impl From<i32> for Tree {
+    fn from(number: i32) -> Self {
+        Self::Leaf(number.into())
+    }
+}
+
 impl From<f64> for Tree {
     fn from(number: f64) -> Self {
         Self::Leaf(number.into())

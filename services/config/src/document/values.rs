@@ -105,6 +105,10 @@ fn value(item: &Item<'_>, field: &FieldDescriptor, key: &Key) -> Option<Value> {
             let number = json.as_u64().and_then(|number| u32::try_from(number).ok());
             item.or_note(number.map(Value::U32), "must be a whole number")
         }
+        Kind::Int32 => {
+            let number = json.as_i64().and_then(|number| i32::try_from(number).ok());
+            item.or_note(number.map(Value::I32), "must be a whole number")
+        }
         Kind::Double => item.or_note(json.as_f64().map(Value::F64), "must be a number"),
         Kind::Enum(words) => word(item, &words).map(Value::EnumNumber),
         Kind::Message(known) => message(item, known, key).map(Value::Message),
@@ -297,6 +301,7 @@ fn print_value(
         Value::String(text) => text.as_str().into(),
         Value::Bool(flag) => (*flag).into(),
         Value::U32(number) => (*number).into(),
+        Value::I32(number) => (*number).into(),
         Value::F64(number) => (*number).into(),
         Value::EnumNumber(number) => {
             let kind = field.kind();

@@ -4,7 +4,6 @@
 use chrono::{SecondsFormat, TimeDelta};
 use uuid::Uuid;
 use watchbell_contracts::config::v1::channel::Destination;
-use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
     Channel, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse,
     GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse, ReenableChannelRequest,
@@ -17,7 +16,7 @@ use watchbell_model::ChannelKind;
 use watchbell_model::channel::WrittenChannel;
 use watchbell_model::convert::{optional, span, timestamp};
 use watchbell_model::ids::{ChannelId, TeamId};
-use watchbell_model::rule::MAX_CHANNELS as MAX_CHANNELS_OF_RULE;
+use watchbell_model::rule::named_channels;
 use watchbell_model::secret::Secret;
 use watchbell_model::signature::SigningSecret;
 use watchbell_model::violation::{Violations, reason};
@@ -202,13 +201,15 @@ pub(super) async fn delete(
     let name = id.to_string();
     for rule in rule::Entity::all(change.connection(), team).await? {
         let rule = rule.to_message()?;
-        if let Some(Action::Send(send)) = &rule.action
-            && send.channel_ids.contains(&name)
-        {
+        if let Some((field, _)) = named_channels(&rule).into_iter().find(|(_, id)| *id == name) {
+            let does = match field.starts_with("escalate") {
+                true => "escalates",
+                false => "sends",
+            };
             return Err(Problem::Precondition {
                 reason: "CHANNEL_IN_USE",
                 message: format!(
-                    "the rule {} ({}) sends to this channel",
+                    "the rule {} ({}) {does} to this channel",
                     rule.id, rule.display_name
                 ),
             }
@@ -416,19 +417,19 @@ async fn admit_server(guard: &Guard, server: &SmtpServer) -> std::result::Result
     Ok(())
 }
 
-/// Violations of the channels that a rule sends to: they must be the team's own, and of a kind that rules may name.
+/// Violations of the channels that a rule sends or escalates to: they must be the team's own, and of a kind that rules may name.
 pub(super) async fn routable(
     connection: &impl sea_orm::ConnectionTrait,
     team: TeamId,
     rule: &Rule,
 ) -> Result<Violations> {
     let mut violations = Violations::new();
-    let Some(Action::Send(send)) = &rule.action else {
+    let named = named_channels(rule);
+    if named.is_empty() {
         return Ok(violations);
-    };
+    }
     let existing = channel::Entity::all(connection, team).await?;
-    for (index, text) in send.channel_ids.iter().enumerate().take(MAX_CHANNELS_OF_RULE) {
-        let at = format!("send.channel_ids[{index}]");
+    for (at, text) in named {
         // What is no id at all is told by the check of the rule.
         let Ok(id) = text.parse::<ChannelId>() else {
             continue;

@@ -162,7 +162,7 @@ pub(super) async fn move_to(
 /// A rule that somebody wrote, as it is kept.
 ///
 /// # Errors
-/// Every violation at once: of its fields, and of the channels that it sends to.
+/// Every violation at once: of its fields, and of the channels that it names.
 async fn examine(connection: &impl ConnectionTrait, team: TeamId, draft: &Rule) -> Result<rule::Rule> {
     let mut violations = Violations::new();
     let rule = violations.take(check::rule(draft));

@@ -43,6 +43,8 @@ impl rule::Model {
             continues: message.continues,
             repeat: message.repeat,
             group: message.group.clone(),
+            remind: message.remind,
+            escalate: message.escalate.clone(),
             ..Rule::default()
         };
         Self {

@@ -10,13 +10,13 @@ use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
-    Channel, CreateChannelRequest, CreateRuleRequest, DeleteChannelRequest, EmailDestination,
+    Channel, CreateChannelRequest, CreateRuleRequest, DeleteChannelRequest, EmailDestination, Escalate,
     GetChannelRequest, HttpHeader, ListChannelsRequest, QuietHours, QuietWindow, ResolveChannelRequest,
     ResolveChannelResponse, ResolveDraftChannelRequest, RotateWebhookSecretRequest, Rule, SendAction,
     SetDefaultChannelRequest, SmtpSecurity, SmtpServer, UpdateChannelRequest,
 };
-use watchbell_contracts::event::v1::ChannelKind;
-use watchbell_model::ids::TeamId;
+use watchbell_contracts::event::v1::{ChannelKind, Remind};
+use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_runtime::auth::internal_request;
 use watchbell_store::store_tests;
 
@@ -356,17 +356,48 @@ store_tests! {
         let config = Config::on(&store);
         let team = config.team().await;
         let channel = config.slack(team, "#alerts").await;
+        let other = config.slack(team, "#security").await;
         let send = SendAction { channel_ids: vec![channel.id.clone()] };
         let rule = Rule {
             display_name: "all".to_owned(),
             action: Some(Action::Send(send)),
+            escalate: Some(Escalate {
+                after: Some(prost_types::Duration { seconds: 1800, nanos: 0 }),
+                channel_ids: vec![other.id.clone()],
+            }),
             ..Rule::default()
         };
         let rule = CreateRuleRequest { rule: Some(rule), ..CreateRuleRequest::default() };
         config.service.create_rule(of_team(rule, team)).await.unwrap();
-        let delete = DeleteChannelRequest { channel_id: channel.id, ..DeleteChannelRequest::default() };
-        let kept = config.service.delete_channel(of_team(delete, team)).await;
-        assert_eq!(refused(kept), (Code::FailedPrecondition, "CHANNEL_IN_USE".to_owned()));
+        for channel_id in [channel.id, other.id] {
+            let delete = DeleteChannelRequest { channel_id, ..DeleteChannelRequest::default() };
+            let kept = config.service.delete_channel(of_team(delete, team)).await;
+            assert_eq!(refused(kept), (Code::FailedPrecondition, "CHANNEL_IN_USE".to_owned()));
+        }
+    }
+
+    async fn a_rule_escalates_to_channels_that_rules_may_name(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        let channel = config.slack(team, "#alerts").await;
+        let hook = config.webhook(team, "hook").await;
+        let gone = ChannelId::generate(config.clock.shared().now()).to_string();
+        let rule = Rule {
+            display_name: "all".to_owned(),
+            action: Some(Action::Send(SendAction { channel_ids: vec![channel.id.clone()] })),
+            remind: Some(Remind { every: None, at_most: 101 }),
+            escalate: Some(Escalate { after: None, channel_ids: vec![hook.id, gone, channel.id] }),
+            ..Rule::default()
+        };
+        let rule = CreateRuleRequest { rule: Some(rule), ..CreateRuleRequest::default() };
+        let refused = config.service.create_rule(of_team(rule, team)).await;
+        assert_eq!(violated(refused), [
+            "rule.remind.every",
+            "rule.remind.at_most",
+            "rule.escalate.after",
+            "rule.escalate.channel_ids[0]",
+            "rule.escalate.channel_ids[1]",
+        ]);
     }
 
     async fn a_channel_only_validated_does_not_exist(store: Store) {

@@ -46,6 +46,8 @@ pub(crate) fn decide(_: &TeamSnapshot, _: &Event) -> Decision {
             mentions: Vec::new(),
             tells_repeats: false,
             group: None,
+            remind: None,
+            escalate: None,
         }],
         ..Decision::default()
     }

@@ -186,6 +186,35 @@ store_tests! {
         assert!(snapshot(&config, team).await.channels.is_empty());
     }
 
+    async fn reminders_and_escalation_are_written_by_names_of_channels(store: Store) {
+        let config = Config::on(&store);
+        let team = config.team().await;
+        apply(&config, team, CHANNELS).await.unwrap();
+        let rule = |more: &str| format!("rules: [{{name: r, send: '#a', {more}}}]");
+        let insists = rule("remind: {every: 4h, at_most: 5}, escalate: {after: 30m, send: '#b'}");
+        apply(&config, team, &insists).await.unwrap();
+        let is = snapshot(&config, team).await;
+        let b = is.channels.iter().find(|channel| channel.display_name == "#b").unwrap();
+        assert_eq!(is.rules[0].escalate.as_ref().unwrap().channel_ids, [b.id.as_str()]);
+        assert_eq!(is.rules[0].remind.unwrap().at_most, 5);
+        assert_eq!(apply(&config, team, &insists).await.unwrap(), [""; 0]);
+        let document = export(&config, team).await;
+        assert_eq!(apply(&config, team, &document).await.unwrap(), [""; 0], "{document}");
+        let wrong = rule("remind: {every: 1m, at_most: 0}, escalate: {after: 10s, send: [hook, nowhere, '#a', '#a']}");
+        assert_eq!(violated(apply(&config, team, &wrong).await), [
+            "rules[0].remind.every",
+            "rules[0].remind.at_most",
+            "rules[0].escalate.after",
+            "rules[0].escalate.send[0]",
+            "rules[0].escalate.send[1]",
+            "rules[0].escalate.send[3]",
+        ]);
+        let silent = "rules: [{name: r, silence: slack, remind: {every: 4h, at_most: 5}, escalate: {after: 30m, send: '#b'}}]";
+        assert_eq!(violated(apply(&config, team, silent).await), ["rules[0].remind", "rules[0].escalate"]);
+        let without = "channels: [{name: '#a', kind: slack}, {name: hook, kind: webhook, filter: {types: '*'}}]";
+        assert_eq!(violated(apply(&config, team, without).await), ["channels"], "the rule escalates to #b");
+    }
+
     async fn a_rule_moves_and_the_others_close_up(store: Store) {
         let config = Config::on(&store);
         let team = config.team().await;

@@ -14,10 +14,10 @@ use watchbell_model::route::{Route, TargetKey};
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
 
+use super::alert_pending::with_pending;
 use super::{id, internal};
 use crate::alert::{Alert, Told};
 use crate::delivery::precheck::refusal;
-use crate::encode;
 use crate::error::Error;
 use crate::intake::alerts::{Applied, apply, knows};
 use crate::job::{Planned, State, Submission};
@@ -87,10 +87,11 @@ async fn would(core: &Core, submission: wire::SubmitRequest) -> Result<wire::Ale
     if let Some(alert) = begun.as_ref().filter(|alert| alert.is_open()) {
         sentence += &handled(alert, now);
     }
+    let alert = told(core, begun.as_ref(), &mut sentence).await?;
     Ok(wire::AlertExplanation {
         news: applied.news.to_wire(),
         sentence,
-        alert: begun.map(|alert| encode::alert(&alert, now)),
+        alert,
         listeners: listeners(core, &submission, &applied, &telling).await,
     })
 }
@@ -149,17 +150,24 @@ async fn did(core: &Core, team: TeamId, event: EventId) -> Result<Option<wire::A
         .deliveries(team, &filter, limit, filter.bound())
         .await?
         .rows;
+    let mut first = Vec::new();
+    for row in rows {
+        let route = row.parsed_route()?;
+        // Reminders came later, and say nothing of what the event did.
+        if !route.is_of_open_alert() {
+            first.push((row, route));
+        }
+    }
     // It is the same in all of them.
-    let status = match rows.first() {
-        Some(row) => row.alert_status()?,
+    let status = match first.first() {
+        Some((row, _)) => row.alert_status()?,
         None => None,
     };
     let news = status.as_ref().and_then(|status| status.news);
     let mut listeners = Listeners::default();
     // Newest first; the log reads the other way.
-    for row in rows.iter().rev().filter(|row| row.replay_of.is_none()) {
-        let route = row.parsed_route()?;
-        listeners.add(&route, heard(row, &route, news));
+    for (row, route) in first.iter().rev().filter(|(row, _)| row.replay_of.is_none()) {
+        listeners.add(route, heard(row, route, news));
     }
     let alert = core.db.alert(team, &of.key).await?;
     let alert = alert.filter(|alert| alert.opened.is_some());
@@ -172,12 +180,27 @@ async fn did(core: &Core, team: TeamId, event: EventId) -> Result<Option<wire::A
         sentence += &handled(alert, now);
         listeners.note_end(core, &event, alert, &telling).await;
     }
+    let alert = told(core, alert.as_ref(), &mut sentence).await?;
     Ok(Some(wire::AlertExplanation {
         news: news.map(News::to_wire).unwrap_or_default(),
         sentence,
-        alert: alert.map(|alert| encode::alert(&alert, now)),
+        alert,
         listeners: listeners.all,
     }))
+}
+
+/// An alert as it is now; adds to the sentence what still happens to it.
+async fn told(
+    core: &Core,
+    alert: Option<&Alert>,
+    sentence: &mut String,
+) -> Result<Option<wire::Alert>, Error> {
+    let Some(alert) = alert else { return Ok(None) };
+    let alert = with_pending(core, alert).await?;
+    if !alert.pending.is_empty() {
+        *sentence += &format!(" It {}.", alert.pending);
+    }
+    Ok(Some(alert))
 }
 
 /// What became of a delivery of the event.

@@ -19,6 +19,7 @@ use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
+use super::alert_pending::with_pending;
 use super::forward::OfTeam;
 use super::inbox::is_member;
 use super::submit::enter_act;
@@ -123,7 +124,7 @@ pub(super) async fn get(
     Ok(wire::GetAlertResponse {
         alert: Some(wire::Alert {
             told: told.map(|route| (&route).into()).collect(),
-            ..encode::alert(&alert, core.clock.now())
+            ..with_pending(core, &alert).await?
         }),
     })
 }

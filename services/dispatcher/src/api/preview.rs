@@ -187,6 +187,9 @@ async fn configured(core: &Core, team: TeamId, channel: ChannelId) -> Result<By,
     Ok(by)
 }
 
+/// Deliveries of an event that are looked at for where its alert stood.
+const LOOKED_AT: u64 = 100;
+
 /// An accepted event, with the mentions and the reason of its route to the channel, if it has one.
 async fn stored(core: &Core, team: TeamId, event_id: &str, by: &By) -> Result<Subject, Error> {
     let _: EventId = id("event_id", event_id)?;
@@ -197,13 +200,16 @@ async fn stored(core: &Core, team: TeamId, event_id: &str, by: &By) -> Result<Su
     let route = routes.iter().find(own);
     let event = row.event()?;
     if event.alert.is_some() {
-        // It is the same in all of them.
+        // It is the same in all of them but reminders.
         let any = DeliveryFilter {
             event_id: Some(event_id.to_owned()),
             ..DeliveryFilter::default()
         };
-        for delivery in core.db.deliveries(team, &any, 1, any.bound()).await?.rows {
-            if let Some(status) = delivery.alert_status()? {
+        for delivery in core.db.deliveries(team, &any, LOOKED_AT, any.bound()).await?.rows {
+            if let Some(status) = delivery
+                .alert_status()?
+                .filter(|status| status.still_open.is_none())
+            {
                 event.alert_status.get_or_init(|| status);
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::AlertState;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::silence::SilenceMode;
@@ -55,6 +56,7 @@ pub(crate) async fn precheck(
             core.pump.notify_one();
         }
     }
+    let is_of_open_alert = job.route.is_of_open_alert();
     if let Some(refusal) = policy.refuse(&job.event, &job.route) {
         match wanted_as_well(core, job.team_id(), &job.route, &refusal).await {
             Some((route, of_channel)) => {
@@ -65,6 +67,13 @@ pub(crate) async fn precheck(
                 core.lanes().refund(job.lane);
                 return stays(job.ends(State::Cancelled, refusal.message(), now));
             }
+        }
+    }
+    if is_of_open_alert {
+        job = still_open(core, job, now).await?;
+        if policy.paused {
+            core.lanes().refund(job.lane);
+            return stays(job.ends(State::Cancelled, "not sent because the channel is paused", now));
         }
     }
     if let Some(beginning) = job.route.follows {
@@ -154,6 +163,40 @@ async fn follow(
             tracing::warn!(%error, delivery = %beginning, "the beginning of an alert could not be looked up");
             let message = "waiting for the database";
             job.waits(State::Pending, message, now + MIN_FOLLOW)
+        }
+    };
+    core.lanes().refund(outcome.job.lane);
+    Err(Box::new(outcome))
+}
+
+/// Returns a reminder or an escalation unless somebody has taken care of its alert since it was made, or that has ended.
+async fn still_open(core: &Core, job: Job, now: DateTime<Utc>) -> Result<Job, Box<JobOutcome>> {
+    let (Some(of), Some(status)) = (job.event.alert.as_ref(), job.event.alert_status.get()) else {
+        return Ok(job);
+    };
+    let outcome = match core.db.alert(job.team_id(), &of.key).await {
+        Ok(Some(alert)) => {
+            // One that has ended since may have begun anew.
+            let began = status.opened.as_ref().map(|opened| opened.at);
+            let is_same = alert
+                .resolved_at
+                .is_none_or(|ended| began.is_some_and(|began| ended < began));
+            if is_same && alert.is_neglected(now) {
+                return Ok(job);
+            }
+            let since = match alert.state_at(now) {
+                _ if !is_same => "resolved",
+                AlertState::Snoozed => "snoozed",
+                AlertState::Resolved => "resolved",
+                AlertState::Open | AlertState::Acknowledged => "acknowledged",
+            };
+            let message = format!("not sent because the alert was {since} meanwhile");
+            job.ends(State::Cancelled, message, now)
+        }
+        Ok(None) => job.ends(State::Cancelled, "not sent because its alert is forgotten", now),
+        Err(error) => {
+            tracing::warn!(%error, delivery = %job.id, "the alert of a reminder could not be looked up");
+            job.waits(State::Pending, "waiting for the database", now + MIN_FOLLOW)
         }
     };
     core.lanes().refund(outcome.job.lane);

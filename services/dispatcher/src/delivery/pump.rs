@@ -179,8 +179,8 @@ pub(crate) async fn attempt(core: &Core, job: Job, policy: &ChannelPolicy) -> Jo
         "error.type" = field::Empty,
     );
     if let Some(emitted) = emitted {
-        // A retry hours later is a trace of its own.
-        if number == 1 {
+        // A retry hours later is a trace of its own, and so is a reminder.
+        if number == 1 && !job.route.is_of_open_alert() {
             propagate::continue_from(&span, emitted);
         } else {
             propagate::link(&span, emitted);

@@ -11,11 +11,13 @@ use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::route::{FOLLOWS_ALERT, Reason, Route, Target, TargetKey};
 use watchbell_model::shard::ShardId;
 
+use super::reminders::{ReminderChanges, Sent};
 use crate::alert::{Alert, Told};
 use crate::job::live_jobs::JobGuard;
 use crate::job::{Planned, Submission};
 use crate::lanes::LaneId;
-use crate::senders::alert::{open_for, seen};
+use crate::reminder::DueReminder;
+use crate::senders::alert::{open_for, seen, titled};
 use crate::state::Core;
 use crate::store::{Telling, WriteTransaction};
 
@@ -136,13 +138,28 @@ pub(super) async fn change<W: WriteTransaction>(
         .collect();
     let keys: Vec<_> = keys.into_iter().collect();
     let mut alerts = core.db.alerts_of(transaction, &keys).await?;
-    let telling = telling(core, transaction, &alerts).await?;
+    let telling = telling(core, transaction, &alerts, submissions).await?;
+    let mut reminders = ReminderChanges::read(&core.db, transaction, submissions).await?;
     let mut changed: BTreeSet<Key> = BTreeSet::new();
     let mut changes = AlertChanges::default();
     for (index, of) in events {
         let submission = &submissions[index];
         let key = (team(index), of.key.clone());
         let before = alerts.remove(&key);
+        if let Some(due) = submission.due_reminder() {
+            let Some(mut alert) = before else { continue };
+            let now = submission.event.accepted_at;
+            if alert.is_neglected(now) && reminders.is_due(&key, due) {
+                let sent = reminders.send(&key, due, &mut alert, &telling, now);
+                if sent.is_told_to_others {
+                    changed.insert(key.clone());
+                }
+                let change = AlertChange::still_open(&alert, due, sent)?;
+                changes.of.insert(index, change);
+            }
+            alerts.insert(key, alert);
+            continue;
+        }
         let mut claim = |told: &Told| {
             let claim = Claim::new(core, key.0, told);
             let is_free = claim.is_some();
@@ -155,12 +172,22 @@ pub(super) async fn change<W: WriteTransaction>(
         if applied.has_changed {
             changed.insert(key.clone());
         }
+        match (applied.news, &submission.act) {
+            (News::Begins | News::Changes | News::Repeats, _) => {
+                let told = applied.change.told(&submission.routes);
+                reminders.begin(&key, &applied.alert, submission, told);
+            }
+            (News::Ends, _) => reminders.clear(&key),
+            (News::Handled, Some(act)) => reminders.act(&key, act),
+            (News::Handled | News::Unrelated, _) => {}
+        }
         let superseded = applied.superseded.into_iter();
         changes.superseded.extend(superseded.map(|id| (key.0, id)));
         alerts.insert(key, applied.alert);
         changes.of.insert(index, applied.change);
     }
     changes.changed = changed.iter().filter_map(|key| alerts.remove(key)).collect();
+    reminders.write(&core.db, transaction).await?;
     if !changes.changed.is_empty() {
         core.db.write_alerts(transaction, &changes.changed).await?;
     }
@@ -213,9 +240,15 @@ async fn telling<W: WriteTransaction>(
     core: &Core,
     transaction: &W,
     alerts: &HashMap<Key, Alert>,
+    submissions: &[Submission],
 ) -> Result<Telling, DbErr> {
     let told = alerts.values().flat_map(|alert| &alert.told);
-    let ids: Vec<Uuid> = told.map(|told| told.delivery).collect();
+    let due = submissions.iter().filter_map(Submission::due_reminder);
+    let reminded = due.flat_map(|due| {
+        let routes = due.routes.iter();
+        routes.filter_map(|route| Some(due.reminder.last_delivery(&route.target)?.as_uuid()))
+    });
+    let ids: Vec<Uuid> = told.map(|told| told.delivery).chain(reminded).collect();
     if ids.is_empty() {
         return Ok(Telling::default());
     }
@@ -243,7 +276,34 @@ impl AlertChange {
     }
 
     fn new(alert: &Alert, news: News, was_known: bool) -> Result<Self, DbErr> {
-        let status = alert.status(news);
+        Self::of_status(alert.status(news), was_known)
+    }
+
+    /// Of a reminder or an escalation.
+    fn still_open(alert: &Alert, due: &DueReminder, sent: Sent) -> Result<Self, DbErr> {
+        let still_open = due.reminder.still_open();
+        let status = AlertStatus {
+            news: None,
+            still_open: Some(still_open),
+            ..alert.status(News::Repeats)
+        };
+        Ok(Self {
+            followers: sent.deliveries,
+            title: Some(titled(&alert.title, still_open)),
+            ..Self::of_status(status, true)?
+        })
+    }
+
+    /// The routes whose deliveries are sent.
+    fn told<'r>(&self, routes: &'r [Planned]) -> impl Iterator<Item = &'r Route> {
+        let sent = routes
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !self.is_repeat(*index));
+        sent.map(|(_, planned)| &*planned.route)
+    }
+
+    fn of_status(status: AlertStatus, was_known: bool) -> Result<Self, DbErr> {
         Ok(Self {
             json: serde_json::to_string(&status).map_err(|error| DbErr::Custom(error.to_string()))?,
             status,

@@ -294,7 +294,9 @@ async fn write_submissions<'s, W: WriteTransaction>(
 ) -> Result<Inbox<'s>, DbErr> {
     let db = &core.db;
     let mut first = HashMap::with_capacity(submissions.len());
-    for (index, submission) in submissions.iter().enumerate() {
+    // A reminder tells of an event that was accepted before.
+    let accepted = submissions.iter().enumerate();
+    for (index, submission) in accepted.filter(|(_, submission)| submission.due_reminder().is_none()) {
         first
             .entry((submission.event.team_id, submission.event.id.as_str()))
             .or_insert(index);
@@ -309,8 +311,14 @@ async fn write_submissions<'s, W: WriteTransaction>(
         .collect();
     // In the same order everywhere, so that replicas inserting the same ids do not deadlock.
     unique.sort_by(|(a, _), (b, _)| (a.event.team_id, &a.event.id).cmp(&(b.event.team_id, &b.event.id)));
-    let known = db.insert_events(transaction, &unique).await?;
+    let known = match unique.is_empty() {
+        true => HashSet::new(),
+        false => db.insert_events(transaction, &unique).await?,
+    };
     let is_new = |index: usize, submission: &Submission| {
+        if submission.due_reminder().is_some() {
+            return true;
+        }
         let key = (submission.event.team_id, submission.event.id.as_str());
         first.get(&key) == Some(&index) && (known.is_empty() || !known.contains(&(key.0, key.1.to_owned())))
     };
@@ -385,7 +393,7 @@ async fn write_submissions<'s, W: WriteTransaction>(
     Ok(inbox)
 }
 
-/// Stores with events also the routes to those who were told that their alert began.
+/// Stores with events also the routes to those who were told that their alert began. Reminders are deliveries and no more.
 async fn write_followers<W: WriteTransaction>(
     core: &Core,
     transaction: &W,
@@ -396,7 +404,7 @@ async fn write_followers<W: WriteTransaction>(
         .iter()
         .enumerate()
         .map(|(index, submission)| (submission, alerts.followers(index)))
-        .filter(|(_, followers)| !followers.is_empty())
+        .filter(|(submission, followers)| !followers.is_empty() && submission.due_reminder().is_none())
         .collect();
     if followed.is_empty() {
         return Ok(());

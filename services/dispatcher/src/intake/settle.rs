@@ -76,7 +76,9 @@ pub(super) fn settle(core: &Core, batch: Batch, mut written: Written) {
                 planned.map(|planned| Arc::clone(&planned.route)).collect()
             }),
         };
-        core.metrics.accepted(committed.duplicate);
+        if submission.due_reminder().is_none() {
+            core.metrics.accepted(committed.duplicate);
+        }
         // The caller may have disconnected; the submission is committed in any case.
         let _ = submission.answer.send(Ok(committed));
     }

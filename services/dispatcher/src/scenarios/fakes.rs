@@ -273,6 +273,8 @@ pub(super) struct Carried {
     pub(super) by_platform: bool,
     pub(super) number: u32,
     pub(super) at: DateTime<Utc>,
+    /// What its message says of the alert.
+    pub(super) standing: Option<String>,
 }
 
 /// Receivers that answer as they are told, else with success.
@@ -355,6 +357,7 @@ impl Transport for Receivers {
             by_platform: channel_of.via == Via::PlatformMail,
             number: outgoing.attempt_number,
             at: self.clock.now(),
+            standing: crate::senders::alert::standing(&outgoing.event),
         };
         self.carried.send_modify(|all| all.push(carried));
         let code = if channel.is_some() { 200 } else { 250 };

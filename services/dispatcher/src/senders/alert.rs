@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::alert::{AlertAction, AlertState, AlertStatus, Opened};
+use watchbell_model::alert::{AlertAction, AlertState, AlertStatus, Opened, StillOpen};
 use watchbell_model::alert_link::{AlertLink, LINK_LIFETIME, LinkHolder};
 use watchbell_model::brand::Brand;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
@@ -50,6 +50,17 @@ pub(crate) fn standing(event: &AcceptedEvent) -> Option<String> {
         _ => format!(", {}", times(status.count)),
     };
     let since = time_text(opened.at);
+    match status.still_open {
+        Some(StillOpen::Reminder(number, most)) => {
+            return Some(format!(
+                "Still open since {since}{times}, reminder {number} of {most}"
+            ));
+        }
+        Some(StillOpen::Escalation) => {
+            return Some(format!("Nobody has acknowledged it since {since}{times}"));
+        }
+        None => {}
+    }
     match (status.state, of.action) {
         (AlertState::Resolved, AlertAction::Resolve) => {
             let after = open_for(opened, event.occurred_at);
@@ -60,6 +71,14 @@ pub(crate) fn standing(event: &AcceptedEvent) -> Option<String> {
         (AlertState::Open, _) => Some(format!("Open since {since}{times}")),
         (AlertState::Acknowledged, _) => Some(format!("Acknowledged, open since {since}{times}")),
         (AlertState::Snoozed, _) => Some(format!("Snoozed, open since {since}{times}")),
+    }
+}
+
+/// The title of a message that tells of an alert because it is still open.
+pub(crate) fn titled(title: &str, why: StillOpen) -> String {
+    match why {
+        StillOpen::Reminder(..) => format!("Still open: {title}"),
+        StillOpen::Escalation => format!("Not acknowledged: {title}"),
     }
 }
 
@@ -120,6 +139,7 @@ mod tests {
             opened,
             count,
             news: None,
+            still_open: None,
         }
         .into();
         standing(&event)

@@ -175,6 +175,7 @@ pub(crate) fn open_alert() -> AcceptedEvent {
         }),
         count: 1,
         news: None,
+        still_open: None,
     };
     AcceptedEvent {
         alert: Some(EventAlert {

@@ -72,7 +72,7 @@ impl Notice {
     /// The notice of an event. Data that is no object has no facts.
     pub(crate) fn from_event(event: &AcceptedEvent) -> Self {
         let type_words = humanise(&event.event_type);
-        let title = line(&event.title);
+        let mut title = line(&event.title);
         let (mut facts, more_facts) = facts(event);
         if let Some(standing) = alert::standing(event) {
             facts.insert(
@@ -83,14 +83,16 @@ impl Notice {
                 },
             );
         }
+        if title.is_empty() {
+            title.clone_from(&type_words);
+        }
+        if let Some(why) = event.alert_status.get().and_then(|status| status.still_open) {
+            title = alert::titled(&title, why);
+        }
         Self {
             event_type: event.event_type.to_string(),
             severity: event.severity,
-            title: if title.is_empty() {
-                type_words.clone()
-            } else {
-                title
-            },
+            title,
             type_words,
             subject: line(&event.subject),
             source: line(&event.source),

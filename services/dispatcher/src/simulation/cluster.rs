@@ -165,6 +165,7 @@ impl<'s> Cluster<'s> {
             "events",
             "attempts",
             "alerts",
+            "reminders",
             "replicas",
             "channel_health",
         ] {

@@ -30,6 +30,7 @@ pub(crate) struct TellingDelivery {
     /// It waits for quiet hours, a silence or a storm to end, and belongs to no summary.
     pub(crate) is_kept_back: bool,
     pub(crate) has_ended: bool,
+    pub(crate) ended_at: Option<DateTime<Utc>>,
     /// When it is due next, if that is known.
     pub(crate) due_at: Option<DateTime<Utc>>,
 }
@@ -343,6 +344,9 @@ impl Db {
         silent: DateTime<Utc>,
         limit: i64,
     ) -> Result<u64, DbErr> {
+        let reminders = "DELETE FROM reminders WHERE (team_id, alert_key) IN
+            (SELECT team_id, key FROM alerts WHERE state IN (1, 2, 3) AND changed_at < $1)";
+        self.execute(reminders, vec![micros(silent).into()]).await?;
         let mut purged = 0;
         for (states, before) in [("state = 4", ended), ("state IN (1, 2, 3)", silent)] {
             let sql = format!(
@@ -366,12 +370,14 @@ fn telling<R: ReadRow>(row: &R) -> Result<TellingDelivery, DbErr> {
         .big("state")?
         .and_then(|number| State::from_number(i32::try_from(number).ok()?));
     let state = state.ok_or_else(|| DbErr::Type("the state of a delivery cannot be read".to_owned()))?;
-    let has_ended = row.big("ended_at")?.is_some();
+    let ended_at = row.big("ended_at")?.map(instant);
+    let has_ended = ended_at.is_some();
     let waits = matches!(state, State::Held | State::Folded) && !has_ended;
     Ok(TellingDelivery {
         state,
         is_kept_back: waits && row.big("in_summary")? == Some(0),
         has_ended,
+        ended_at,
         due_at: row.big("due_at")?.map(instant),
     })
 }

@@ -320,6 +320,7 @@ fn alert_status(row: &QueryResult) -> Result<Option<AlertStatus>, DbErr> {
         }),
         count: row.try_get("", "count")?,
         news: None,
+        still_open: None,
     }))
 }
 

@@ -22,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(super::failures::Failures),
             Box::new(super::event_feed::Positions),
             Box::new(super::groups::Groups),
+            Box::new(super::reminders::Reminders),
         ]
     }
 }

@@ -2,7 +2,7 @@
 //! found by jumps along a partial index, however many rows it has.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -18,6 +18,7 @@ use super::entities::{deliveries, events};
 use super::indexes::{DUE, GATHERING, PARKED, with_lanes};
 use super::transaction::Transaction;
 use super::{Db, EventKey, instant, micros, postgres, sqlite};
+use crate::event::InMemory as _;
 use crate::job::live_jobs::JobGuard;
 use crate::job::{Job, ParkedFor};
 use crate::lanes::LaneId;
@@ -280,14 +281,27 @@ impl deliveries::Model {
         epoch: i64,
         guard: JobGuard,
     ) -> Result<Job, super::Corrupt> {
-        if let Some(status) = self.alert_status()? {
-            event.alert_status.get_or_init(|| status);
-        }
+        let route = self.parsed_route()?;
+        let status = self.alert_status()?;
+        let (event, weight) = if route.is_of_open_alert() {
+            // It tells of the event once more, and otherwise.
+            let again = AcceptedEvent {
+                severity: super::word(self.severity, "severity", &self.id)?,
+                alert_status: status.map(OnceLock::from).unwrap_or_default(),
+                ..(**event).clone()
+            };
+            (Arc::new(again), weight.max(event.weight()))
+        } else {
+            if let Some(status) = status {
+                event.alert_status.get_or_init(|| status);
+            }
+            (Arc::clone(event), weight)
+        };
         Ok(Job {
             id: DeliveryId::from_uuid(self.id),
-            event: Arc::clone(event),
+            event,
             weight,
-            route: self.parsed_route()?,
+            route,
             lane: LaneId(self.lane_id),
             epoch,
             _guard: Some(guard),

@@ -1,5 +1,9 @@
 use watchbell_contracts::config::v1::EventFilter;
 
+use std::time::Duration;
+
+use watchbell_model::remind::Escalate;
+
 use super::*;
 use crate::testing::{Team, everything, noon, types};
 
@@ -80,6 +84,21 @@ fn a_channel_that_nothing_leads_to_and_alerts_that_nobody_hears_are_found() {
         has(&quiet, ConfigFindingKind::AlertUnheard, "finding.created"),
         "{quiet:?}"
     );
+    let escalated = Team::new().slack("#later").slack("#alerts").by_default();
+    let later = escalated.id_of("#later");
+    let escalated = escalated
+        .rule("All", everything(), &["#alerts"])
+        .with_last_rule(|rule| {
+            rule.escalate = Some(Escalate {
+                after: Duration::from_secs(60),
+                channels: vec![later],
+            });
+        });
+    assert!(!has(
+        &found(escalated),
+        ConfigFindingKind::ChannelUnused,
+        "#later"
+    ));
     let loud = found(Team::new().slack("#alerts").by_default());
     assert_eq!(loud, []);
 }

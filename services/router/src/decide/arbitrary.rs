@@ -158,6 +158,8 @@ pub(super) fn rule() -> impl Strategy<Value = Rule> {
                 wait: std::time::Duration::from_secs(60),
                 at_most: 10,
             }),
+            remind: None,
+            escalate: None,
         })
 }
 

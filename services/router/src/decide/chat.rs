@@ -1,6 +1,5 @@
 //! Rules, and the default channels that alerts fall through to when no rule decides.
 
-use watchbell_model::alert::Repeat;
 use watchbell_model::channel::Channel;
 use watchbell_model::email::EmailAddress;
 use watchbell_model::filter::Match;
@@ -10,7 +9,7 @@ use watchbell_model::rule::Rule;
 use watchbell_model::vocabulary::Severity;
 
 use super::{
-    About, ChannelKind, Deciding, FilterOwner, Outcome, Reason, RuleAction, Stage, Target, no_alert,
+    About, ChannelKind, Deciding, FilterOwner, Outcome, Reason, RuleAction, Stage, Target, Wanted, no_alert,
     unconfirmed,
 };
 
@@ -126,6 +125,7 @@ impl Deciding<'_> {
         let mut spoke = OfKinds::default();
         let mut named = OfKinds::default();
         let mut found = false;
+        let mut wanted = self.wanted(rule);
         for id in channels {
             if let Some(channel) = self.snapshot.channel(*id) {
                 found = true;
@@ -133,9 +133,10 @@ impl Deciding<'_> {
                     spoke[index] |= channel.enabled && !nobody(channel);
                     named[index] = true;
                 }
-                self.send_to(rule, channel, ruled);
+                self.send_to(rule, channel, ruled, &mut wanted);
             }
         }
+        self.say_wanted(rule, &wanted);
         for (index, kind) in KINDS.into_iter().enumerate() {
             if kind.is_chat() && named[index] && !spoke[index] && !ruled.is_closed(kind) {
                 self.rule_step(rule, Some(kind), Outcome::PassedOver, || {
@@ -153,7 +154,7 @@ impl Deciding<'_> {
         spoke
     }
 
-    fn send_to(&mut self, rule: &Rule, channel: &Channel, ruled: &Ruled) {
+    fn send_to(&mut self, rule: &Rule, channel: &Channel, ruled: &Ruled, wanted: &mut Wanted) {
         let kind = channel.kind;
         if ruled.is_closed(kind) {
             return self.decided_before(rule, kind);
@@ -174,7 +175,7 @@ impl Deciding<'_> {
             });
         }
         let event = self.event;
-        let recipients = self.recipients(channel);
+        let recipients = self.recipients(channel, wanted);
         if kind == ChannelKind::Email && recipients.is_empty() {
             return self.rule_step(rule, Some(kind), Outcome::PassedOver, || {
                 format!("Every mailbox of “{}” gets it already.", channel.name)
@@ -199,13 +200,13 @@ impl Deciding<'_> {
         let before = self.routes.len();
         match kind {
             ChannelKind::Slack | ChannelKind::Teams => {
-                self.route(Target::Channel { id: channel.id, kind }, reason, rule.repeat);
+                self.route(Target::Channel { id: channel.id, kind }, reason, wanted);
             }
-            ChannelKind::InApp => self.route(Target::Inbox, reason, rule.repeat),
+            ChannelKind::InApp => self.route(Target::Inbox, reason, wanted),
             ChannelKind::Email => {
                 for address in recipients {
                     let channel = Some(channel.id);
-                    self.route(Target::Address { address, channel }, reason.clone(), rule.repeat);
+                    self.route(Target::Address { address, channel }, reason.clone(), wanted);
                 }
             }
             ChannelKind::Webhook => {}
@@ -221,7 +222,7 @@ impl Deciding<'_> {
     /// The recipients of an email channel who do not get the event yet: from an earlier rule, or as members who asked
     /// for it themselves, by mail without quiet hours and with an unsubscribe link. For the latter it is recorded
     /// that the channel wants the mail, too, in case they turn it off before it is sent.
-    fn recipients(&mut self, channel: &Channel) -> Vec<EmailAddress> {
+    fn recipients(&mut self, channel: &Channel, wanted: &mut Wanted) -> Vec<EmailAddress> {
         if channel.recipients.is_empty() {
             return Vec::new();
         }
@@ -230,7 +231,9 @@ impl Deciding<'_> {
         for address in &channel.recipients {
             let key = address.key();
             if own.contains(&key) {
-                self.wanted_as_well.entry(key).or_insert(channel.id);
+                self.wanted_as_well
+                    .entry(key)
+                    .or_insert_with(|| (channel.id, wanted.take()));
             } else if !self.mailed.contains(&key) {
                 recipients.push(address.clone());
             }
@@ -304,7 +307,7 @@ impl Deciding<'_> {
             None if self.alerts_by_default() => Reason::DefaultChannel,
             None => return self.default_step(channel, Outcome::PassedOver, || no_alert(event)),
         };
-        let recipients = self.recipients(channel);
+        let recipients = self.recipients(channel, &mut Wanted::default());
         if channel.kind == ChannelKind::Email && recipients.is_empty() {
             return self.default_step(channel, Outcome::PassedOver, || {
                 "Each of its mailboxes gets it already.".to_owned()
@@ -320,7 +323,7 @@ impl Deciding<'_> {
                 self.route(
                     Target::Address { address, channel },
                     reason.clone(),
-                    Repeat::Count,
+                    &mut Wanted::default(),
                 );
             }
             return;
@@ -329,7 +332,7 @@ impl Deciding<'_> {
             id: channel.id,
             kind: channel.kind,
         };
-        self.route(target, reason, Repeat::Count);
+        self.route(target, reason, &mut Wanted::default());
     }
 
     fn default_step(&mut self, channel: &Channel, outcome: Outcome, why: impl FnOnce() -> String) {

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use watchbell_model::alert::Repeat;
 use watchbell_model::email::EmailAddress;
 use watchbell_model::preference::Preference;
 use watchbell_model::vocabulary::Topic;
 
-use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, no_alert, unconfirmed};
+use super::{About, ChannelKind, Deciding, Outcome, Reason, Stage, Target, Wanted, no_alert, unconfirmed};
 
 const EMAIL: Option<ChannelKind> = Some(ChannelKind::Email);
 const INBOX: Option<ChannelKind> = Some(ChannelKind::InApp);
@@ -52,7 +51,7 @@ impl Deciding<'_> {
                 channel: None,
             },
             reason,
-            Repeat::Count,
+            &mut Wanted::default(),
         );
     }
 
@@ -78,13 +77,15 @@ impl Deciding<'_> {
                     Outcome::Routed,
                     || reason.to_string(),
                 );
+                let as_well = self.wanted_as_well.remove(&member.email.key());
+                let (channel, wanted) = as_well.unzip();
                 let target = Target::Person {
                     member_id: member.id,
                     address: member.email.clone(),
                     topic,
-                    channel: self.wanted_as_well.get(&member.email.key()).copied(),
+                    channel,
                 };
-                self.route_alone(target, reason);
+                self.route_wanted_as_well(target, reason, wanted.unwrap_or_default());
             } else {
                 self.trace.record(
                     Stage::Preference,
@@ -129,7 +130,7 @@ impl Deciding<'_> {
             self.trace.record(Stage::Inbox, INBOX, None, Outcome::Routed, || {
                 Reason::AlertsByDefault.to_string()
             });
-            self.route(Target::Inbox, Reason::AlertsByDefault, Repeat::Count);
+            self.route(Target::Inbox, Reason::AlertsByDefault, &mut Wanted::default());
         } else {
             let event = self.event;
             self.trace

@@ -83,6 +83,8 @@ fn silent(kinds: &[ChannelKind]) -> Rule {
         continue_: false,
         repeat: Repeat::Count,
         group: None,
+        remind: None,
+        escalate: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1 as wire;
 use watchbell_model::ids::RuleId;
-use watchbell_model::rule::{Rule, RuleAction};
+use watchbell_model::rule::Rule;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::vocabulary::ChannelKind;
@@ -53,20 +53,21 @@ fn read(snapshot: &TeamSnapshot, draft: &wire::Rule, now: DateTime<Utc>) -> Resu
     if !is_new && snapshot.rules.iter().all(|known| known.id != rule.id) {
         violations.add("id", reason::UNKNOWN_VALUE, "is not a rule of this team");
     }
-    if let RuleAction::Send { channels } = &rule.action {
-        for (index, id) in channels.iter().enumerate() {
-            let at = format!("send.channel_ids[{index}]");
-            match snapshot.channel(*id) {
-                None => violations.add(at, reason::UNKNOWN_VALUE, "is not a channel of this team"),
-                Some(channel) if channel.kind == ChannelKind::Webhook => {
-                    violations.add(
-                        at,
-                        reason::NOT_ALLOWED,
-                        "is a webhook, which has a filter of its own",
-                    );
-                }
-                Some(_) => {}
+    let sent = rule.action.channels().iter().enumerate();
+    let sent = sent.map(|(index, id)| (format!("send.channel_ids[{index}]"), id));
+    let escalated = rule.escalation_channels().iter().enumerate();
+    let escalated = escalated.map(|(index, id)| (format!("escalate.channel_ids[{index}]"), id));
+    for (at, id) in sent.chain(escalated) {
+        match snapshot.channel(*id) {
+            None => violations.add(at, reason::UNKNOWN_VALUE, "is not a channel of this team"),
+            Some(channel) if channel.kind == ChannelKind::Webhook => {
+                violations.add(
+                    at,
+                    reason::NOT_ALLOWED,
+                    "is a webhook, which has a filter of its own",
+                );
             }
+            Some(_) => {}
         }
     }
     violations.into_result(rule)

@@ -77,6 +77,7 @@ impl Described for Alerts {
             Column::Field("snoozed until", "snooze_end_time"),
             Column::Field("resolved", "resolve_time"),
             Column::Field("resolved by", "resolved_by"),
+            Column::Field("pending", "pending"),
             Column::With("told", told),
         ],
         names_channels: true,

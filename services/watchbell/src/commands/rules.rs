@@ -51,6 +51,15 @@ impl Described for Rules {
                 Flag::new("silence", "silence.kinds", "Stay silent: on Slack and Teams, or only on the kinds named")
                     .value("KIND").form(Form::AnyOf),
                 Flag::new("repeat", "repeat", "What becomes of an event that says of an open alert what was told before: count or notify"),
+                Flag::new("remind-every", "remind.every", "Tell those again who were told of an alert, this often, while it is open and nobody has acknowledged it; 5m to 30d")
+                    .value("LENGTH"),
+                Flag::new("remind-at-most", "remind.at_most", "How many reminders of one alert there are at most; 1 to 100").value("COUNT"),
+                Flag::new("escalate-after", "escalate.after", "Tell others once when nobody has acknowledged an alert for so long; 1m to 30d")
+                    .value("LENGTH"),
+                Flag::new("escalate-to", "escalate.channel_ids", "The channels that are told then, by id or name")
+                    .value("CHANNEL").form(Form::Id(Named::Channel)),
+                Flag::new("no-remind", "remind", "Remind nobody").form(Form::Clear).on(On::Update).conflicts("remind-every"),
+                Flag::new("no-escalate", "escalate", "Escalate to nobody").form(Form::Clear).on(On::Update).conflicts("escalate-to"),
                 Flag::new("continue", "continues", "Go on to the next rule after this one has matched (true or false)").value("BOOL"),
                 Flag::new("paused", "paused", "Keep the rule, but pass it over (true or false)").value("BOOL"),
                 Flag::new("no-group", "group", "A message for each event again").form(Form::Clear).on(On::Update),
@@ -81,6 +90,8 @@ impl Described for Rules {
             Column::Field("continues", "continues"),
             Column::With("repeats", repeats),
             Column::With("gathers", gathers),
+            Column::With("reminds", reminds),
+            Column::With("escalates", escalates),
             Column::Field("paused", "paused"),
             Column::Field("created", "create_time"),
             Column::Field("updated", "update_time"),
@@ -158,6 +169,32 @@ fn gathers(rule: &DynamicMessage, _: &View) -> String {
         most => format!(", at most {most}"),
     };
     format!("{by} for {}{most}", text::span(group.wait.as_ref()))
+}
+
+/// `every 4h, at most 5 times`
+fn reminds(rule: &DynamicMessage, _: &View) -> String {
+    let rule: Rule = rule.transcode_to().unwrap_or_default();
+    rule.remind.map_or_else(String::new, |remind| {
+        format!(
+            "every {}, at most {} times",
+            text::span(remind.every.as_ref()),
+            remind.at_most
+        )
+    })
+}
+
+/// `to #security after 30m`
+fn escalates(rule: &DynamicMessage, view: &View) -> String {
+    let rule: Rule = rule.transcode_to().unwrap_or_default();
+    rule.escalate.map_or_else(String::new, |escalate| {
+        let name = |id| view.channels.get(id).unwrap_or(id).as_str();
+        let channels: Vec<_> = escalate.channel_ids.iter().map(name).collect();
+        format!(
+            "to {} after {}",
+            channels.join(", "),
+            text::span(escalate.after.as_ref())
+        )
+    })
 }
 
 fn notes(rule: &DynamicMessage, view: &View) -> String {

@@ -221,6 +221,7 @@ mod tests {
             }),
             count: 14,
             news: None,
+            still_open: None,
         };
         let ends_with = |body: Bytes, end: &str| assert!(body.ends_with(end.as_bytes()), "{body:?}");
         ends_with(

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use watchbell_model::alert::{AlertAction, EventAlert, NoAlert};
+use watchbell_model::decision::{Route, Stage};
 use watchbell_model::group::GroupSpec;
+use watchbell_model::remind::{Escalate, Remind};
 use watchbell_model::rule::Rule;
 
 use super::*;
@@ -313,4 +316,103 @@ fn what_a_rule_gathers_says_so_on_its_routes_unless_it_is_critical() {
             .iter()
             .all(|(_, group)| group.is_none())
     );
+}
+
+/// A rule that reminds and escalates, to a room and to a mailing list on which Ann is, who asked for findings herself.
+fn insisting() -> Team {
+    let team = Team::new()
+        .slack("#alerts")
+        .slack("#leads")
+        .teams("Paused")
+        .paused()
+        .email("soc", &["soc@example.com", "ann@example.com"])
+        .webhook("SIEM", types("finding.*"))
+        .member("ann@example.com", Role::Member);
+    let (leads, paused) = (team.id_of("#leads"), team.id_of("Paused"));
+    let gone = watchbell_model::ids::ChannelId::from_uuid(uuid::Uuid::from_u128(0xdead));
+    team.rule("Insist", types("finding.*"), &["#alerts", "soc"])
+        .with_last_rule(|rule| {
+            rule.remind = Some(Remind {
+                every: Duration::from_secs(4 * 3600),
+                at_most: 5,
+            });
+            rule.escalate = Some(Escalate {
+                after: Duration::from_secs(1800),
+                channels: vec![leads, paused, gone],
+            });
+        })
+}
+
+fn of_alert(event_type: &str, action: AlertAction) -> Event {
+    let mut event = at(event_type, Critical);
+    event.alert = Ok(EventAlert {
+        key: "finding_id=1".parse().unwrap(),
+        action,
+    });
+    event
+}
+
+#[test]
+fn whom_a_rule_tells_is_reminded_and_it_escalates_once_to_the_channels_there_are() {
+    let team = insisting().build();
+    let routes = decide(&team, &of_alert("finding.created", AlertAction::Trigger)).routes;
+    let reminded: Vec<_> = routes.iter().filter(|route| route.remind.is_some()).collect();
+    let to = |route: &&Route| match &route.target {
+        Target::Channel { kind, .. } => kind.to_string(),
+        Target::Address { address, .. } | Target::Person { address, .. } => address.to_string(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(
+        reminded.iter().map(to).collect::<Vec<_>>(),
+        ["SLACK", "soc@example.com", "ann@example.com"],
+        "neither the webhook nor the inbox"
+    );
+    let escalations: Vec<_> = routes
+        .iter()
+        .filter_map(|route| route.escalate.as_ref())
+        .collect();
+    assert_eq!(escalations.len(), 1);
+    assert_eq!(escalations[0].after, Duration::from_secs(1800));
+    let names = escalations[0].routes.iter().map(|route| {
+        let channel = route.target.channel_id().and_then(|id| team.channel(id));
+        (channel.unwrap().name.as_str(), route.reason.code())
+    });
+    // Whether one is paused is asked when it is due.
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [("#leads", "escalation"), ("Paused", "escalation")]
+    );
+}
+
+#[test]
+fn nothing_is_told_again_of_an_event_that_leaves_no_alert_open_and_an_explanation_says_so() {
+    let team = insisting().build();
+    let said = |event: &Event| {
+        let decision = decide_and_explain(&team, event);
+        let again = |route: &Route| route.remind.is_some() || route.escalate.is_some();
+        let steps = decision.steps.into_iter();
+        let mut steps = steps.filter(|step| step.stage == Stage::Alert);
+        let step = steps.next().unwrap();
+        assert!(steps.next().is_none());
+        (decision.routes.iter().any(again), step.sentence)
+    };
+    let (again, sentence) = said(&of_alert("finding.created", AlertAction::Update));
+    assert!(again);
+    assert_eq!(
+        sentence,
+        "While the alert is open and nobody has acknowledged it, the rule “Insist” reminds every 4 h, at most 5 times, and \
+         escalates to “#leads”, “Paused” after 30 min."
+    );
+    let mut without = event("finding.created");
+    without.alert = Err(NoAlert::NotNamed);
+    for event in [of_alert("finding.resolved", AlertAction::Resolve), without] {
+        let (again, sentence) = said(&event);
+        assert!(
+            !again && sentence.ends_with("but the event leaves no alert open."),
+            "{sentence}"
+        );
+    }
+    // A rule that does not send it says nothing.
+    let decision = decide_and_explain(&team, &event("scan.failed"));
+    assert!(decision.steps.iter().all(|step| step.stage != Stage::Alert));
 }

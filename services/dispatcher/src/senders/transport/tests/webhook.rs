@@ -272,6 +272,7 @@ async fn the_events_of_an_alert_are_one_incident_that_its_end_resolves() {
             opened: None,
             count: 2,
             news: None,
+            still_open: None,
         };
         let event = AcceptedEvent {
             alert_status: status.into(),
