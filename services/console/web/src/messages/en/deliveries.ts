@@ -173,22 +173,20 @@ export const attention = {
 
 export const replayAll = {
   title: "Replay all that match",
-  counting: (count: string) => `Counting: ${count} so far`,
-  text: (count: string) => `${count} match the filter. Each is sent once more to the same target, as a new delivery.`,
-  tooMany: (most: string) => `More than ${most} match. Narrow the filter or the time.`,
+  text: "Each is sent once more to the same target, as a new delivery, 50 each second at most. What was replayed already is left out, and so are tests and summaries.",
+  count: (count: string) => `${count} would be sent again.`,
+  truncated: "There are more than one call takes: do it again afterwards.",
   verb: (count: string) => `Send ${count} again`,
-  going: (done: string, all: string) => `${done} of ${all} sent again`,
-  failed: (count: string) => `${count} were refused`,
-  stop: "Stop",
-  done: "Done",
-  none: "Nothing matches.",
+  done: (count: string) => `${count} queued again`,
+  refused: "They could not be replayed",
+  none: "There is nothing to send again.",
 };
 
 export const recover = {
   title: (name: string) => `Recover ${name}`,
   text: "Delivers again what failed or was parked since then.",
   since: "Since",
-  count: (count: string, failed: string, parked: string) => `${count}: ${failed} failed, ${parked} parked.`,
+  count: (count: string) => `${count} would be delivered again.`,
   verb: (count: string) => `Deliver ${count} again`,
   done: (count: string) => `${count} queued again`,
   refused: "It could not be recovered",

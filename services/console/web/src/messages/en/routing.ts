@@ -64,6 +64,34 @@ export const rule = {
   stale: "Somebody else has changed this rule in the meantime. Close, look, and make your change again.",
 };
 
+export const followUps = {
+  group: "Gather for a while",
+  groupHint: "One message for many events, such as one for each scan. What is CRITICAL goes at once.",
+  by: "Together by",
+  byHint: "type, subject, or fields of the data such as data.scan_id. Empty: everything.",
+  wait: "Wait",
+  waitHint: "After the first of them: 1s to 24h.",
+  fullAt: "Full at",
+  fullAtHint: "So many go at once: 2 to 1,000, or 0 for 1,000.",
+  gathers: (by: string, wait: string) => (by === "" ? `gathered for ${wait}` : `gathered by ${by} for ${wait}`),
+  repeats: "Tell of repeats",
+  repeatsHint: "Otherwise an event of an alert that is open already is counted.",
+  tellsRepeats: "tells repeats",
+  remind: "Remind",
+  remindHint: "While the alert is open and nobody has acknowledged it.",
+  every: "Every",
+  everyHint: "5m to 30d.",
+  atMost: "At most",
+  atMostHint: "Reminders: 1 to 100.",
+  reminds: (every: string, atMost: number) => `reminds every ${every}, at most ${number.format(atMost)} times`,
+  escalate: "Escalate",
+  escalateHint: "Tell others, once, when nobody has acknowledged the alert.",
+  after: "After",
+  afterHint: "1m to 30d.",
+  who: "Who is told then",
+  escalates: (after: string, who: string) => `escalates after ${after} to ${who}`,
+};
+
 export const trial = {
   title: "Tried on the event in the playground",
   same: "It would go to the same recipients as now.",

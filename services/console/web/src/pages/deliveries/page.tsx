@@ -266,7 +266,7 @@ function DeliveryLog({ team, search }: Props): ReactNode {
         <SendTest team={team} names={names} channelId={asking.channelId} onClose={() => setAsking(null)} />
       ) : null}
       {asking?.what === "replay" ? (
-        <ReplayAll team={team} filter={asking.filter} onClose={() => setAsking(null)} />
+        <ReplayAll team={team} filter={asking.filter} names={names} onClose={() => setAsking(null)} />
       ) : null}
     </>
   );

@@ -3,14 +3,12 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useId, useState } from "react";
 import { useApp } from "../../api/context";
-import { findDeliveries } from "../../api/find";
+import { problemOf } from "../../api/errors";
 import { timestamp } from "../../api/times";
-import { stateOf } from "../../api/words";
 import * as en from "../../messages/en";
 import { Confirm } from "../../parts/dialog";
 import { count } from "../../parts/format";
 import { done, refused } from "../../parts/toast";
-import { toRow } from "../../live/row";
 
 interface Props {
   readonly team: string;
@@ -26,45 +24,34 @@ function localText(at: number): string {
   return local.toISOString().slice(0, 16);
 }
 
-const MOST = 1_000;
-
 export function RecoverDialog({ team, channelId, name, since, onClose }: Props): ReactNode {
   const { clients } = useApp();
   const id = useId();
   const [from, setFrom] = useState(() => localText(since));
   const start = new Date(from).getTime();
-  const { data } = useQuery({
+  const request = { teamId: team, channelId, startTime: timestamp(start) };
+  const { data, error } = useQuery({
     queryKey: ["recoverable", team, channelId, start],
-    queryFn: async ({ signal }) => {
-      const request = {
-        teamId: team,
-        channelId,
-        states: [stateOf("failed"), stateOf("parked")],
-        startTime: timestamp(start),
-        pageSize: MOST,
-      };
-      const answer = await findDeliveries(clients, request, signal);
-      const rows = answer.deliveries.map(toRow);
-      return { failed: rows.filter(({ state }) => state === "failed").length, all: rows.length, more: answer.nextPageToken !== "" };
-    },
+    queryFn: ({ signal }) => clients.dispatcher.recover({ ...request, validateOnly: true }, { signal }),
+    retry: false,
     enabled: !Number.isNaN(start),
     staleTime: 0,
   });
   const recover = useMutation({
-    mutationFn: () => clients.dispatcher.recover({ teamId: team, channelId, startTime: timestamp(start) }),
+    mutationFn: () => clients.dispatcher.recover(request),
     onSuccess: ({ recoveredCount }) => done(en.recover.done(en.deliveriesCounted(Number(recoveredCount)))),
     onError: (error) => refused(en.recover.refused, error),
     onSettled: onClose,
   });
-  const all = data ? `${count(data.all)}${data.more ? "+" : ""}` : "…";
+  const all = Number(data?.recoveredCount ?? 0);
   return (
     <Confirm
       open
       onClose={onClose}
       title={en.recover.title(name)}
-      verb={en.recover.verb(all)}
+      verb={en.recover.verb(data ? count(all) : "…")}
       busy={recover.isPending}
-      disabled={!data || data.all === 0}
+      disabled={all === 0}
       onConfirm={() => recover.mutate()}
     >
       <p>{en.recover.text}</p>
@@ -74,9 +61,9 @@ export function RecoverDialog({ team, channelId, name, since, onClose }: Props):
         </label>
         <input id={id} type="datetime-local" className="input" value={from} onChange={(event) => setFrom(event.target.value)} />
       </div>
-      <p role="status">
-        {data ? en.recover.count(en.deliveriesCounted(data.all), count(data.failed), count(data.all - data.failed)) : en.loading}
-      </p>
+      <div role="status">
+        {error ? <p className="field-error">{problemOf(error).text}</p> : <p>{data ? en.recover.count(en.deliveriesCounted(all)) : en.loading}</p>}
+      </div>
     </Confirm>
   );
 }

@@ -25,6 +25,7 @@ import { useNow } from "../../parts/now";
 import { SeverityBar, StatePill } from "../../parts/pill";
 import { TargetName } from "../../parts/target";
 import { emitCommand } from "../deliveries/empty";
+import { RerouteDialog } from "./reroute";
 import type { EventsSearch } from "./search";
 
 const PAGE = 100;
@@ -66,6 +67,8 @@ export function EventsPage(): ReactNode {
   const { data: types = [] } = useEventTypes(team);
   const { data, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage, isPending } = useEvents(team, search);
   const now = useNow(15_000);
+  const may = useMay();
+  const [rerouting, setRerouting] = useState(false);
   const events = (data?.pages ?? []).flatMap((page) => page.events);
   const groups = [...new Set(types.map(({ name }) => `${name.split(".")[0]}.*`))];
   const isNarrowed = search.type !== undefined || search.severity !== undefined;
@@ -114,6 +117,9 @@ export function EventsPage(): ReactNode {
           <input type="checkbox" className="check" checked={search.tests === "yes"} onChange={(event) => change({ tests: event.target.checked ? "yes" : undefined } as EventsSearch)} />
           {en.events.tests}
         </label>
+        <button type="button" className="btn ms-auto" disabled={!may.act} title={may.act ? undefined : en.denied.act} onClick={() => setRerouting(true)}>
+          {en.reroute.open}
+        </button>
       </header>
       <div className="split" data-open={search.open !== undefined || undefined}>
         <div className="split-list">
@@ -136,6 +142,7 @@ export function EventsPage(): ReactNode {
           <Detail key={search.open} team={team} id={search.open} now={now} onClose={() => change({ open: undefined } as unknown as EventsSearch)} />
         )}
       </div>
+      {rerouting ? <RerouteDialog team={team} type={search.type} severity={search.severity} onClose={() => setRerouting(false)} /> : null}
     </>
   );
 }

@@ -31,6 +31,7 @@ import { done, refused } from "../../parts/toast";
 import { Playground, playOf, useExplained } from "./playground";
 import { EMPTY_RULE, RuleForm, type RuleValues, valuesOfRule } from "./rule-form";
 import { Conditions } from "./conditions";
+import { followUpWords } from "./follow-ups";
 import { Mentions } from "./mentions";
 import { type PlaySearch, VIEWS } from "./search";
 import { Triggers } from "./triggers";
@@ -287,7 +288,11 @@ function RuleCard(props: CardProps): ReactNode {
           <Conditions match={rule.match ?? NO_FILTER} />
           <ArrowRight size={13} aria-hidden="true" className="text-muted rtl:rotate-180" />
           <Targets rule={rule} names={names} />
-          {rule.continues ? <span className="text-muted">{en.routing.thenOn}</span> : null}
+          {[...followUpWords(rule, names), ...(rule.continues ? [en.routing.thenOn] : [])].map((words) => (
+            <span key={words} className="text-muted">
+              {words}
+            </span>
+          ))}
         </p>
       </div>
       <p className="rule-verdict" role="status">

@@ -8,6 +8,7 @@ import { problemOf } from "../../api/errors";
 import type { Rule } from "../../api/gen/watchbell/config/v1/rule_pb";
 import { type KindWord, kindOf } from "../../api/words";
 import { type FilterValue, NO_FILTER, filterInit, filterValue } from "../../domain/channel";
+import { FOLLOW_UP_CONTROLS, FOLLOW_UP_PATHS, type FollowUps, NO_FOLLOW_UPS, followUpsInit, followUpsOf } from "../../domain/follow-ups";
 import * as en from "../../messages/en";
 import { ChannelChecks } from "../../parts/channel-checks";
 import { NO_ERRORS, placed } from "../../parts/errors";
@@ -17,6 +18,7 @@ import { FormDialog } from "../../parts/form-dialog";
 import { TextField } from "../../parts/inputs";
 import { done } from "../../parts/toast";
 import { Choice, Toggle } from "../../parts/toggle";
+import { FollowUpFields } from "./follow-ups";
 import type { Play } from "./playground";
 import { RuleTrial } from "./rule-trial";
 
@@ -27,11 +29,32 @@ export interface RuleValues {
   readonly channels: readonly string[];
   readonly kinds: readonly ("slack" | "teams")[];
   readonly continues: boolean;
+  /** With `send`. */
+  readonly followUps: FollowUps;
 }
 
-export const EMPTY_RULE: RuleValues = { display_name: "", match: NO_FILTER, action: "send", channels: [], kinds: [], continues: false };
+export const EMPTY_RULE: RuleValues = {
+  display_name: "",
+  match: NO_FILTER,
+  action: "send",
+  channels: [],
+  kinds: [],
+  continues: false,
+  followUps: NO_FOLLOW_UPS,
+};
 
-const CONTROLS = ["display_name", "match.types", "match.sources", "match.expression", "match", "send.channel_ids", "send", "silence", "action"];
+const CONTROLS = [
+  "display_name",
+  "match.types",
+  "match.sources",
+  "match.expression",
+  "match",
+  "send.channel_ids",
+  "send",
+  "silence",
+  "action",
+  ...FOLLOW_UP_CONTROLS,
+];
 const CHAT = ["slack", "teams"] as const;
 
 export function valuesOfRule(rule: Rule): RuleValues {
@@ -43,6 +66,7 @@ export function valuesOfRule(rule: Rule): RuleValues {
     channels: action.case === "send" ? action.value.channelIds : [],
     kinds: action.case === "silence" ? CHAT.filter((kind) => action.value.kinds.includes(kindOf(kind))) : [],
     continues: rule.continues,
+    followUps: followUpsOf(rule),
   };
 }
 
@@ -55,6 +79,7 @@ function initOf(values: RuleValues) {
         ? { case: "send" as const, value: { channelIds: [...values.channels] } }
         : { case: "silence" as const, value: { kinds: values.kinds.map((kind) => kindOf(kind)) } },
     continues: values.continues,
+    ...(values.action === "send" ? followUpsInit(values.followUps) : {}),
   };
 }
 
@@ -78,7 +103,7 @@ export function RuleForm({ team, names, play, rule, begin, onClose, onSaved }: P
   const send = async (): Promise<readonly string[]> => {
     const init = initOf(values);
     if (!rule) return (await services.routing.createRule({ teamId: team, rule: init })).warnings;
-    const paths = ["display_name", "match", values.action, "continues"];
+    const paths = ["display_name", "match", values.action, "continues", ...FOLLOW_UP_PATHS];
     const request = { teamId: team, rule: { id: rule.id, etag: rule.etag, ...init }, updateMask: { paths } };
     return (await services.routing.updateRule(request)).warnings;
   };
@@ -124,14 +149,17 @@ export function RuleForm({ team, names, play, rule, begin, onClose, onSaved }: P
         </button>
       </div>
       {values.action === "send" ? (
-        <FieldGroup
-          label={en.rule.send}
-          hint={en.rule.sendHint}
-          error={fields.get("send.channel_ids") ?? fields.get("send") ?? fields.get("action")}
-          path="send.channel_ids"
-        >
-          <ChannelChecks channels={targets} chosen={values.channels} onChange={(channels) => put({ channels })} />
-        </FieldGroup>
+        <>
+          <FieldGroup
+            label={en.rule.send}
+            hint={en.rule.sendHint}
+            error={fields.get("send.channel_ids") ?? fields.get("send") ?? fields.get("action")}
+            path="send.channel_ids"
+          >
+            <ChannelChecks channels={targets} chosen={values.channels} onChange={(channels) => put({ channels })} />
+          </FieldGroup>
+          <FollowUpFields value={values.followUps} targets={targets} errors={fields} onChange={(followUps) => put({ followUps })} />
+        </>
       ) : (
         <FieldGroup label={en.rule.silence} hint={en.rule.silenceHint} error={fields.get("silence")} path="silence">
           <Choice<KindWord>
