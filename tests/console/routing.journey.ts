@@ -70,3 +70,49 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
   await page.getByRole("button", { name: "Delete it" }).click();
   await expect(rules).toHaveCount(1);
 });
+
+test("a rule gathers, reminds and escalates, and its form shows what it does again", async ({ page, server, receiver }) => {
+  const team = await server.team("Follow-ups");
+  for (const displayName of ["#scans", "#leads"]) {
+    await server.api().channels.createChannel({
+      teamId: team,
+      channel: { displayName, destination: { case: "slack", value: { webhookUrl: receiver.url } } },
+    });
+  }
+  await open(page, server, `t/${team}/routing`);
+  await page.getByRole("button", { name: "New rule" }).click();
+  const form = page.getByRole("dialog", { name: "New rule" });
+  await form.getByLabel("Name").fill("Scans");
+  await form.getByLabel("#scans").check();
+  await form.getByLabel("Gather for a while").check();
+  await form.getByLabel("Together by").fill("data.scan_id, type");
+  await form.getByLabel("Wait", { exact: true }).fill("2m");
+  await form.getByLabel("Remind", { exact: true }).check();
+  await form.getByLabel("Every", { exact: true }).fill("1s");
+  await form.getByLabel("Escalate", { exact: true }).check();
+  await form.getByRole("group", { name: "Who is told then" }).getByLabel("#leads").check();
+  await form.getByRole("button", { name: "Save" }).click();
+  // What the server says of it stands at the field.
+  await expect(form.getByLabel("Every", { exact: true })).toHaveAttribute("aria-invalid", "true");
+  await accessible(page);
+  await form.getByLabel("Every", { exact: true }).fill("4h");
+  await form.getByRole("button", { name: "Save" }).click();
+  await expect(form).toBeHidden();
+
+  const rule = page.getByRole("region", { name: "Slack and Teams" }).getByRole("listitem").first();
+  await expect(rule).toContainText("gathered by data.scan_id, type for 2m");
+  await expect(rule).toContainText("reminds every 4h, at most 5 times");
+  await expect(rule).toContainText("escalates after 1h to #leads");
+
+  await page.getByRole("button", { name: "Actions for Scans" }).click();
+  await page.getByRole("menuitem", { name: "Edit" }).click();
+  const edit = page.getByRole("dialog", { name: "Edit the rule" });
+  await expect(edit.getByLabel("Together by")).toHaveValue("data.scan_id, type");
+  await edit.getByLabel("Remind", { exact: true }).uncheck();
+  await edit.getByLabel("Gather for a while").uncheck();
+  await edit.getByRole("button", { name: "Save" }).click();
+  await expect(edit).toBeHidden();
+  await expect(rule).not.toContainText("reminds");
+  await expect(rule).not.toContainText("gathered");
+  await expect(rule).toContainText("escalates after 1h to #leads");
+});
