@@ -13,6 +13,7 @@ export const alerts = {
   ended: "Ended",
   lasted: "Lasted",
   told: "Events",
+  pending: "Until somebody takes it on",
   who: "Who was told",
   nobody: "Nobody was told that it began.",
   comment: "Comment",
@@ -24,7 +25,7 @@ export const alerts = {
     resolve: (title: string) => `Resolve “${title}”?`,
   },
   texts: {
-    acknowledge: "Repeats are only counted until it gets worse. The channels that were told of it are told, once.",
+    acknowledge: "Repeats are only counted until it gets worse, and nobody is reminded any more. The channels that were told of it are told, once.",
     snooze: "Repeats are only counted until then. The next event after it is told again.",
     resolve: "Whoever was told that it began is told that it has ended.",
   },

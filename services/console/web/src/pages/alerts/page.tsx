@@ -190,6 +190,7 @@ function Detail({ team, alertKey, now, onClose }: DetailProps): ReactNode {
         [en.alerts.ended, end === null ? "" : whole(end)],
         [en.alerts.lasted, opened === null ? "" : duration((end ?? now) - opened)],
         [en.alerts.told, en.eventsCounted(Number(alert.count))],
+        [en.alerts.pending, plain(alert.pending)],
       ]
     : [];
   return (
