@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::event::v1 as event;
 use watchbell_model::catalog::Catalog;
-use watchbell_model::catalog::notices::ALERT_ACKNOWLEDGED;
 use watchbell_model::convert::{self, FromWire as _};
 use watchbell_model::violation::Violations;
 use watchbell_model::vocabulary::{Plan, Role, Topic};
@@ -207,7 +206,6 @@ fn counted_types(custom: &[config::EventType]) -> Vec<String> {
     });
     let types: Vec<_> = built_in
         .map(|spec| spec.event_type.to_string())
-        .chain([ALERT_ACKNOWLEDGED.to_owned()])
         .chain(custom.iter().map(|event_type| event_type.name.clone()))
         .collect();
     if types.len() > MAX_TYPES {

@@ -7,7 +7,7 @@ pub(crate) mod gauges;
 pub(crate) mod health_reporter;
 pub(crate) mod heartbeat;
 pub(crate) mod kept_receipts;
-mod operational;
+pub(crate) mod operational;
 pub(crate) mod reminders;
 pub(crate) mod replan;
 pub(crate) mod retention;

@@ -43,7 +43,7 @@ use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::convert::{FromWire, timestamp};
-use watchbell_model::decision::Decision;
+use watchbell_model::decision::{Decide, Decision};
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::internal_request;
@@ -93,6 +93,7 @@ struct TestEnv {
     config: Arc<FakeConfig>,
     receivers: Arc<Receivers>,
     team: TeamId,
+    decide: Decide,
 }
 
 // === impl TestEnv ===
@@ -106,6 +107,7 @@ impl TestEnv {
             config: Arc::default(),
             clock,
             team,
+            decide: |_, _| Decision::default(),
         }
     }
 
@@ -176,7 +178,7 @@ impl Rig {
             ),
             transport: Arc::clone(&env.receivers) as _,
             tenant_pool: TenantPool::new(),
-            decide: |_, _| Decision::default(),
+            decide: env.decide,
             metrics: Metrics::new(&measures.meter("test")),
             mail: mail.policy(),
             brand: Arc::default(),

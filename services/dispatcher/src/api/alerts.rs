@@ -14,7 +14,7 @@ use watchbell_model::ids::{EventId, MemberId, TeamId};
 use watchbell_model::route::{Reason, Route};
 use watchbell_model::text::MAX_TITLE_CHARS;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_model::{Category, Severity};
+use watchbell_model::{Category, EventDraft, Severity};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
@@ -28,6 +28,7 @@ use crate::alert::{Act, Alert};
 use crate::channel::cache::Lookup;
 use crate::encode;
 use crate::error::Error;
+use crate::maintenance::operational::routes;
 use crate::senders::text::{cut, time_text};
 use crate::state::Core;
 use crate::store::AlertFilter;
@@ -286,10 +287,29 @@ pub(super) async fn carry_out(core: &Core, asked: Asked, act: Act) -> Result<wir
     if !(matches!(act, Act::Acknowledge { .. }) && alert.state == AlertState::Acknowledged) {
         let now = core.clock.now();
         let event = event(core, &asked, &alert, &act, now);
-        enter_act(core, event, act).await?;
+        let routes = match act {
+            Act::Acknowledge { .. } => routes(core, asked.team, draft(&event)).await,
+            Act::Snooze { .. } | Act::Resolve { .. } => Vec::new(),
+        };
+        enter_act(core, event, routes, act).await?;
     }
     let alert = find(core, asked.team, &asked.key).await?;
     Ok(encode::alert(&alert, core.clock.now()))
+}
+
+/// The same as what is decided on.
+fn draft(event: &AcceptedEvent) -> EventDraft {
+    EventDraft {
+        id: event.id.to_string(),
+        event_type: event.event_type.to_string(),
+        source: event.source.clone(),
+        occurred_at: Some(event.occurred_at),
+        title: event.title.clone(),
+        url: event.url.clone(),
+        subject: event.subject.clone(),
+        data: event.data.parse().unwrap_or_default(),
+        ..EventDraft::default()
+    }
 }
 
 /// The event that tells what somebody does.

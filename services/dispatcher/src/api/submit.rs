@@ -188,12 +188,21 @@ pub(super) async fn enter(
     enqueue(core, submission, committed).await
 }
 
-/// What somebody does about an alert, into the group commit of this replica and back. Routes follow from the alert.
-pub(super) async fn enter_act(core: &Core, event: AcceptedEvent, act: Act) -> Result<Committed, Problem> {
+/// What somebody does about an alert, into the group commit of this replica and back. It goes to `routes`, and to those who
+/// follow the alert.
+pub(super) async fn enter_act(
+    core: &Core,
+    event: AcceptedEvent,
+    routes: Vec<Route>,
+    act: Act,
+) -> Result<Committed, Problem> {
+    let now = event.accepted_at;
+    let routes = routes.into_iter();
+    let routes = routes.filter_map(|route| Planned::new(route, now)).collect();
     let (answer, committed) = oneshot::channel();
     let submission = Submission {
         act: Some(act),
-        ..Submission::new(event, Vec::new(), false, answer)
+        ..Submission::new(event, routes, false, answer)
     };
     enqueue(core, submission, committed).await
 }

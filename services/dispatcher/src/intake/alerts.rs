@@ -348,8 +348,10 @@ impl AlertChange {
 
     /// Tells the channels that know of the beginning what somebody does about the alert; of people, everyone would get it.
     fn tell_handled(&mut self, alert: &Alert, submission: &Submission, telling: &Telling) {
+        let reached = reached(submission);
+        let is_reached = |told: &Told| TargetKey::of(&told.target).is_some_and(|key| reached.contains(&key));
         for told in &alert.told {
-            if matches!(told.target, Target::Channel(_)) && knows(told, telling) {
+            if matches!(told.target, Target::Channel(_)) && knows(told, telling) && !is_reached(told) {
                 let route = follower(told, FOLLOWS_ACT);
                 self.followers
                     .extend(Planned::new(route, submission.event.accepted_at));
@@ -367,10 +369,7 @@ impl AlertChange {
         claim: &mut dyn FnMut(&Told) -> bool,
     ) -> Vec<DeliveryId> {
         let event = &submission.event;
-        let routes = submission.routes.iter();
-        let reached: HashSet<TargetKey> = routes
-            .filter_map(|planned| TargetKey::of(&planned.route.target))
-            .collect();
+        let reached = reached(submission);
         let mut superseded = Vec::new();
         for told in std::mem::take(&mut alert.told) {
             if !knows(&told, telling) {
@@ -395,6 +394,14 @@ impl AlertChange {
         }
         superseded
     }
+}
+
+/// Where the routes of an event lead.
+fn reached(submission: &Submission) -> HashSet<TargetKey> {
+    let routes = submission.routes.iter();
+    routes
+        .filter_map(|planned| TargetKey::of(&planned.route.target))
+        .collect()
 }
 
 /// A route to whoever was told of the beginning.

@@ -16,12 +16,14 @@ use crate::state::Core;
 
 /// The longest wait for a commit.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest wait for Config where somebody waits for the answer.
+const CONFIG_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A team's configuration; `None` when the team is gone.
 ///
 /// # Errors
 /// Config's.
-pub(super) async fn snapshot(core: &Core, team: TeamId) -> Result<Option<config::TeamSnapshot>, Status> {
+pub(crate) async fn snapshot(core: &Core, team: TeamId) -> Result<Option<config::TeamSnapshot>, Status> {
     let request = config::GetTeamSnapshotRequest {
         team_id: team.to_string(),
     };
@@ -33,6 +35,25 @@ pub(super) async fn snapshot(core: &Core, team: TeamId) -> Result<Option<config:
         Ok(answer) => Ok(Some(answer.into_inner().snapshot.unwrap_or_default())),
         Err(status) if status.code() == Code::NotFound => Ok(None),
         Err(status) => Err(status),
+    }
+}
+
+/// Whom a team's configuration names for an event that is committed otherwise. Nobody, when it cannot be asked.
+pub(crate) async fn routes(core: &Core, team: TeamId, draft: EventDraft) -> Vec<Route> {
+    let asked = tokio::time::timeout(CONFIG_TIMEOUT, snapshot(core, team));
+    let Ok(Ok(Some(snapshot))) = asked.await else {
+        tracing::warn!(%team, event = %draft.event_type, "Config is away: an operational event goes to those who follow alone");
+        return Vec::new();
+    };
+    let (decide, now) = (core.decide, core.clock.now());
+    let settle = move || settle(team, &snapshot, decide, draft, Vec::new(), now);
+    match core.tenant_pool.run(team, settle).await {
+        Ok(Ok((_, routes))) => routes,
+        Ok(Err(violations)) => {
+            tracing::error!(%team, %violations, "an operational event is not what its type promises");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
     }
 }
 

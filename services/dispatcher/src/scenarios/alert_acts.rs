@@ -4,6 +4,10 @@ use futures::StreamExt as _;
 use watchbell_contracts::api::AlertApi as _;
 use watchbell_contracts::dispatcher::v1::AlertState;
 use watchbell_contracts::event::v1::AlertAction::{Resolve, Trigger};
+use watchbell_model::channel::Channel;
+use watchbell_model::decision::{Reason, Route, Target};
+use watchbell_model::event::Event;
+use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_store::store_tests;
 
 use super::alerts::{HOUR, KEY, Said, notifications, said, say, submit, titles_to, to_room};
@@ -43,6 +47,38 @@ store_tests! {
         say(&mut rig, Resolve, "end", &[]).await;
         assert_eq!(titles_to(&rig, ChannelKind::Slack).await[2..], ["Finding worse", "Finding end"]);
         assert_eq!(act(&mut rig, "acknowledge").await.unwrap_err().code(), tonic::Code::FailedPrecondition);
+    }
+
+    async fn an_acknowledgement_also_goes_where_the_configuration_names_it_and_nowhere_twice(store: Store) {
+        let env = TestEnv { decide: to_webhooks, ..TestEnv::new() };
+        let mut rig = Rig::on(&store, &env).await;
+        let (room, told, siem) = (slack(&env), env.channel("told"), env.channel("siem"));
+        for webhook in [told, siem] {
+            env.config.change(env.team, webhook, |channel| {
+                channel.destination = Some(config::channel::Destination::Webhook(config::WebhookDestination {
+                    url: "https://hooks.example/x".to_owned(),
+                    ..Default::default()
+                }));
+            });
+        }
+        env.config.change(env.team, room, |channel| {
+            channel.destination = Some(config::channel::Destination::Slack(config::SlackDestination::default()));
+        });
+        say(&mut rig, Trigger, "begin", &[to_room(room), to_channel(told)]).await;
+        act(&mut rig, "acknowledge").await.unwrap();
+        let acknowledged = rig.deliveries().await.into_iter().filter(|delivery| delivery.event_type == "alert.acknowledged");
+        let mut reached: Vec<_> = acknowledged.map(|delivery| delivery.route.unwrap().target).collect();
+        reached.sort_by_key(|target| format!("{target:?}"));
+        let mut wanted = [to_room(room), to_channel(told), to_channel(siem)].map(|route| route.target).to_vec();
+        wanted.sort_by_key(|target| format!("{target:?}"));
+        assert_eq!(reached, wanted);
+
+        // While Config is away it goes to those who follow.
+        say(&mut rig, Resolve, "end", &[]).await;
+        rig.pass(HOUR).await;
+        say(&mut rig, Trigger, "again", &[to_room(room)]).await;
+        env.config.away.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(act(&mut rig, "acknowledge").await.unwrap().state(), AlertState::Acknowledged);
     }
 
     async fn a_snoozed_alert_is_quiet_until_its_time_and_then_tells_again(store: Store) {
@@ -163,6 +199,32 @@ store_tests! {
             let alert = watched.next().await.unwrap().unwrap().alert.unwrap();
             assert_eq!((alert.state(), alert.count), (state, count));
         }
+    }
+}
+
+/// A configuration in which every webhook subscribes to acknowledgements.
+fn to_webhooks(snapshot: &TeamSnapshot, event: &Event) -> Decision {
+    assert!(event.alert.is_err(), "it begins nothing");
+    let route = |channel: &Channel| Route {
+        target: Target::Channel {
+            id: channel.id,
+            kind: channel.kind,
+        },
+        reason: Reason::Subscription {
+            pattern: "alert.*".parse().unwrap(),
+        },
+        mentions: Vec::new(),
+        tells_repeats: false,
+        remind: None,
+        escalate: None,
+        group: None,
+    };
+    Decision {
+        routes: snapshot
+            .channels_of(ChannelKind::Webhook)
+            .map(|channel| route(channel))
+            .collect(),
+        ..Decision::default()
     }
 }
 

@@ -30,9 +30,10 @@ pub const RECIPIENT_CONFIRMATION: &str = "recipient.confirmation";
 /// An API key is about to expire, or the older of two signing secrets to stop signing.
 pub const SECRET_EXPIRING: &str = "secret.expiring";
 
-/// Types of events about Watchbell's own work for a team. They go where a filter names them and nowhere else, and nothing
+/// Types of events about Watchbell's own work for a team, and about what people do there. They go where a filter names them and nowhere else, and nothing
 /// that happens to one of them makes another.
-pub const OPERATIONAL: [&str; 6] = [
+pub const OPERATIONAL: [&str; 7] = [
+    ALERT_ACKNOWLEDGED,
     CHANNEL_RECOVERED,
     CHANNEL_UNHEALTHY,
     CONFIG_CHANGED,

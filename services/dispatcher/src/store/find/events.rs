@@ -6,7 +6,7 @@ use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
 };
-use watchbell_model::catalog::notices::{NOTIFICATIONS_SUMMARY, OPERATIONAL};
+use watchbell_model::catalog::notices::{ALERT_ACKNOWLEDGED, NOTIFICATIONS_SUMMARY, OPERATIONAL};
 use watchbell_model::ids::TeamId;
 use watchbell_model::{Category, Severity};
 
@@ -205,8 +205,10 @@ fn check(filter: &EventFilter) -> Condition {
         .any(|pattern| pattern == NOTIFICATIONS_SUMMARY);
     // Operational events are listed where a pattern names them, as they are routed.
     let with_operational = filter.types.iter().any(|pattern| pattern != "*");
+    // What people did is listed with what happened.
+    let hidden = OPERATIONAL.iter().filter(|name| **name != ALERT_ACKNOWLEDGED);
     Condition::all()
-        .add_option((!with_operational).then(|| Column::EventType.is_not_in(OPERATIONAL)))
+        .add_option((!with_operational).then(|| Column::EventType.is_not_in(hidden.copied())))
         .add_option((!filter.types.is_empty()).then(|| any_type(Column::EventType, &filter.types)))
         .add_option((!with_summaries).then(|| Column::EventType.ne(NOTIFICATIONS_SUMMARY)))
         .add_option((!filter.severities.is_empty()).then(|| Column::Severity.is_in(severities)))
