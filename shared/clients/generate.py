@@ -95,7 +95,7 @@ class Language:
 
 class Python(Language):
     separator = "\n\n\n"
-    scalars = {"string": "str", "boolean": "bool", "integer": "int", "number": "float", "object": "dict[str, Any]"}
+    scalars = {"string": "str", "boolean": "bool", "integer": "int", "number": "float", "object": "dict[str, Any]", "null": "None"}
     contracts_header = (
         f'"""{HEADER}"""\n\nfrom __future__ import annotations\n\n'
         "from typing import Any, Literal, TypedDict, cast\n\nfrom ._transport import Transport"
@@ -151,7 +151,8 @@ class Python(Language):
         for key, value in fields:
             kind = self.type_of(value)
             name = f"{key}_" if keyword.iskeyword(key) else key
-            lines.append(f"    {name}: {kind}" if key in required else f"    {name}: {kind} | None = None")
+            optional = kind if "None" in kind.split(" | ") else f"{kind} | None"
+            lines.append(f"    {name}: {kind}" if key in required else f"    {name}: {optional} = None")
             lines.append(self.doc(value["description"], "    "))
         return "\n".join(lines)
 
@@ -168,6 +169,7 @@ class TypeScript(Language):
         "integer": "number",
         "number": "number",
         "object": "Record<string, unknown>",
+        "null": "null",
     }
     contracts_header = f'// {HEADER}\n\nimport type {{ Transport }} from "./transport.js";'
     catalog_header = f"// {HEADER}"

@@ -26,6 +26,20 @@ export interface AccountPlanChanged {
   effective_at?: string;
 }
 
+/** Somebody has taken an alert on. The data has the field that names the alert as well, such as `finding_id`. */
+export interface AlertAcknowledged {
+  /** The alert. */
+  key: string;
+  /** Who. */
+  acknowledger: string;
+  /** The event with which the alert began. */
+  opened_event_id?: null | string;
+  /** The type of that event. */
+  event_type?: string;
+  /** A word to the others. */
+  comment?: string;
+}
+
 /** An Atlas alert fires: a tier escalates, a score drifts. */
 export interface AtlasAlertFired {
   /** The alert. */
@@ -534,6 +548,7 @@ export interface UserMfaEnabled {
 export interface BuiltInTypes {
   "account.credits.granted": AccountCreditsGranted;
   "account.plan.changed": AccountPlanChanged;
+  "alert.acknowledged": AlertAcknowledged;
   "atlas.alert.fired": AtlasAlertFired;
   "atlas.wallet.added": AtlasWalletAdded;
   "audit.delivered": AuditDelivered;

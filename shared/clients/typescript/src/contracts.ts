@@ -131,7 +131,8 @@ export type FoldedReason =
   | "FOLDED_REASON_STORM"
   | "FOLDED_REASON_SILENCE"
   | "FOLDED_REASON_REPEAT"
-  | "FOLDED_REASON_ALERT_TOLD";
+  | "FOLDED_REASON_ALERT_TOLD"
+  | "FOLDED_REASON_GROUP";
 
 /** What holds a delivery. */
 export type HeldReason =
@@ -313,6 +314,12 @@ export interface Alert {
   open_time?: string;
   /** The event with which it began. */
   opened_event_id?: string;
+  /**
+   * What still happens while it is open and nobody acknowledges it, in words, such as `reminds every 4 h, next at 21 Nov
+   * 2026, 13:00 UTC, 2 of 5 sent; escalates to #security at 21 Nov 2026, 11:00 UTC`. Empty when nothing does. Only
+   * `GetAlert` and explanations fill it.
+   */
+  pending?: string;
   /** When it ended; absent while it has not. */
   resolve_time?: string;
   /** Who has resolved it by hand; empty when an event did. */
@@ -1015,7 +1022,7 @@ export interface Delivery {
    * At most one of `held`, `folded`, `parked`, `failed` is given.
    */
   parked?: Parked;
-  /** The delivery that this one replays; empty when it is no replay. */
+  /** The delivery that this one replays: itself when `Reroute` made it, since there was none before; empty when it is no replay. */
   replay_of?: string;
   /** Who gets it, and why. */
   route?: Route;
@@ -1236,6 +1243,25 @@ export interface EmitResult {
    * At most one of `accepted`, `refused` is given.
    */
   refused?: Status;
+}
+
+/** Tell others of an alert that is open and that nobody has acknowledged: one step, once. */
+export interface Escalate {
+  /**
+   * How long after the alert began, or got worse, so that the rule told of it; 1 minute to 30 days. A snooze puts it off
+   * until it ends.
+   */
+  after?: string;
+  /** `chn_…`, 1 to 20: Slack, Teams, email or in-app. Those that are paused or deleted are passed over. */
+  channel_ids?: string[];
+}
+
+/** Who else is told, once, of an alert that nobody acknowledges. */
+export interface Escalation {
+  /** How long after the event. */
+  after?: string;
+  /** Who then. */
+  routes?: Route[];
 }
 
 /** A fact that a backend emitted. */
@@ -1786,6 +1812,27 @@ export interface GetUnreadCountRequest {
 export interface GetUnreadCountResponse {
   /** Unread and not archived. */
   unread_count?: number | string;
+}
+
+/** One message instead of many: events of the same values are gathered for a while. */
+export interface Group {
+  /** How many events make the message go at once: 2 to 1,000. 0 means 1,000. */
+  at_most?: number;
+  /**
+   * What events of one message have in common, at most 5: `type`, `subject`, or fields of the data such as `data.scan_id`.
+   * None: whatever the rule sends to a channel comes together. An event without a field has a value of its own there.
+   */
+  by?: string[];
+  /** How long after the first of them the message goes: 1 second to 24 hours. */
+  wait?: string;
+}
+
+/** What the events of one message have in common. */
+export interface GroupValue {
+  /** `type`, `subject` or a field of the data such as `data.scan_id`. */
+  path?: string;
+  /** Its value, shortened to 100 characters; absent when the event has none. */
+  value?: string;
 }
 
 /** Why a delivery is held. */
@@ -2498,18 +2545,35 @@ export interface ReceiptsTarget {
 
 /** Asks to take up what failed or was parked. */
 export interface RecoverRequest {
-  /** `chn_…` */
+  /** `chn_…`. Required, unless there is a filter. */
   channel_id?: string;
+  /** Only what was made before; now when absent. */
+  end_time?: string;
+  /**
+   * Which of the failed and parked deliveries; at most 100,000, the newest. Those of channels that are unhealthy or paused stay as they
+   * are, unless `channel_id` names the channel: then the call is refused.
+   */
+  filter?: DeliveryFilter;
+  /** So many are sent each second at most, 1 to 1,000. When 0: 50 with a filter, and as fast as the channel takes them without. */
+  per_second?: number;
   /** Only what was made at or after; required. */
   start_time?: string;
   /** `team_…`. A team's own key may leave it empty. */
   team_id?: string;
+  /** Only count. */
+  validate_only?: boolean;
 }
 
 /** What was taken up. */
 export interface RecoverResponse {
-  /** How many deliveries. */
+  /** The same by channel, those with the most first. */
+  channels?: ResendCount[];
+  /** When the last of them is due, by `per_second`; absent when none is taken up. */
+  last_due_time?: string;
+  /** How many deliveries, or how many would be with `validate_only`. */
   recovered_count?: number | string;
+  /** There are more than one call takes; the same call again goes on. */
+  truncated?: boolean;
 }
 
 /** Asks to make an unhealthy channel carry again. */
@@ -2526,6 +2590,14 @@ export interface ReenableChannelRequest {
 export interface ReenableChannelResponse {
   /** The channel. */
   channel?: Channel;
+}
+
+/** Reminders of an alert that stays open, until somebody acknowledges it. */
+export interface Remind {
+  /** How many there are at most; 1 to 100. */
+  at_most?: number;
+  /** Between two of them, and before the first; 5 minutes to 30 days. */
+  every?: string;
 }
 
 /** Asks what an event looks like as a message. */
@@ -2583,18 +2655,39 @@ export interface RenderedEmail {
   text?: string;
 }
 
-/** Asks to send a delivery once more. */
+/** Asks to send a delivery, or many, once more. */
 export interface ReplayRequest {
-  /** `dlv_…` */
+  /** `dlv_…`. Required, unless there is a filter. */
   delivery_id?: string;
+  /** With a filter: only made before; now when absent. */
+  end_time?: string;
+  /**
+   * Instead of `delivery_id`: which deliveries, of those that have ended; delivered and failed ones when it names no state. Tests and
+   * summaries are left out, replays unless it has `replays_only`, and the inbox unless its `kind` is IN_APP. At most 100,000, the newest.
+   */
+  filter?: DeliveryFilter;
+  /** With a filter: so many are sent each second at most, 1 to 1,000; 50 when 0. A channel's own pace holds as well. */
+  per_second?: number;
+  /** With a filter: only made at or after. Required then. */
+  start_time?: string;
   /** `team_…`. A team's own key may leave it empty. */
   team_id?: string;
+  /** With a filter: only count. */
+  validate_only?: boolean;
 }
 
-/** The replay. */
+/** The replay, or replays. */
 export interface ReplayResponse {
-  /** The new delivery. */
+  /** With a filter: the same by channel, those with the most first. */
+  channels?: ResendCount[];
+  /** The new delivery; absent with a filter. */
   delivery?: Delivery;
+  /** With a filter: when the last of them is due, by `per_second`; absent when none is made. */
+  last_due_time?: string;
+  /** With a filter: how many are replayed, or would be with `validate_only`. */
+  replayed_count?: number | string;
+  /** With a filter: there are more than one call takes; the same call again goes on. */
+  truncated?: boolean;
 }
 
 /** A header sent. */
@@ -2603,6 +2696,18 @@ export interface RequestHeader {
   name?: string;
   /** Its value, or `***` for a secret one. */
   value?: string;
+}
+
+/** How many deliveries of a channel are sent again. */
+export interface ResendCount {
+  /** `chn_…`; empty for mail to members and the inbox. */
+  channel_id?: string;
+  /** How many. */
+  count?: number | string;
+  /** Its kind. */
+  kind?: ChannelKind;
+  /** Why none of them is sent: the channel is unhealthy, paused or deleted. Empty when they are. */
+  refusal?: string;
 }
 
 /** Asks to send another email that asks to confirm. */
@@ -2689,6 +2794,10 @@ export interface Route {
    * At most one of `channel`, `person`, `address`, `inbox`, `receipts` is given.
    */
   channel?: ChannelTarget;
+  /** Who else is told when nobody acknowledges the event's alert. On one route of each rule that escalates. */
+  escalate?: Escalation;
+  /** By which it is gathered with others into one message; absent when it comes by itself. */
+  group?: RouteGroup;
   /**
    * The team's in-app inbox.
    *
@@ -2713,8 +2822,24 @@ export interface Route {
    * At most one of `channel`, `person`, `address`, `inbox`, `receipts` is given.
    */
   receipts?: ReceiptsTarget;
+  /** Reminders that go here while the event's alert is open. Absent when there are none. */
+  remind?: Remind;
   /** Tell of every event of an alert that is open, not only of news. */
   tells_repeats?: boolean;
+}
+
+/** What gathers routes of several events into one message. */
+export interface RouteGroup {
+  /** How many events make the message go at once. */
+  at_most?: number;
+  /** A digest of the rule and the event's values: what has the same one and leads to the same place comes together. 32 bytes. */
+  key?: string;
+  /** The rule's name. */
+  rule_name?: string;
+  /** What the events have in common, for people. */
+  values?: GroupValue[];
+  /** How long after the first of them the message goes. */
+  wait?: string;
 }
 
 /** Ordered and team-scoped: a match, and what to do. Slack and Teams each take the first that matches. */
@@ -2725,8 +2850,12 @@ export interface Rule {
   create_time?: string;
   /** At most 120 characters. Required. */
   display_name?: string;
+  /** With `send`: who else is told, once, of an alert that nobody has acknowledged for a time. */
+  escalate?: Escalate;
   /** Changes with every change. */
   etag?: string;
+  /** With `send`: what it sends comes in one message with others of the same values. What is CRITICAL goes at once. */
+  group?: Group;
   /** `rul_…`. Output only. */
   id?: string;
   /** Which events. */
@@ -2735,6 +2864,11 @@ export interface Rule {
   paused?: boolean;
   /** Its place in the order, from 1. On create 0 means last; moved by `MoveRule`. */
   position?: number;
+  /**
+   * With `send`: whoever the rule told of an alert is told again while it is open and nobody has acknowledged or snoozed
+   * it.
+   */
+  remind?: Remind;
   /** With `send`: what becomes of an event that says of an open alert what was told before. */
   repeat?: Repeat;
   /**
@@ -3676,7 +3810,10 @@ export class DispatcherService {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/ListEvents", request, true);
   }
 
-  /** Takes up again what failed or was parked on a channel since a time. */
+  /**
+   * Takes up again what failed or was parked since a time, on a channel or by a filter. Safe to repeat. A team has one such call at a
+   * time: FAILED_PRECONDITION with the reason `RESEND_UNDER_WAY` while another one, `Replay` of many or `Reroute` is under way.
+   */
   recover(request: RecoverRequest): Promise<RecoverResponse> {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/Recover", request, false);
   }
@@ -3691,7 +3828,9 @@ export class DispatcherService {
 
   /**
    * Sends the same event to the same target once more, as a new delivery. FAILED_PRECONDITION when the target is gone: the
-   * channel was deleted, the member has left or has another address, the recipient was taken off.
+   * channel was deleted, the member has left or has another address, the recipient was taken off. With a filter, the same for many
+   * deliveries, each once: what has a replay is left out, so that the same call again goes on where another one broke off. A team has
+   * one such call at a time: FAILED_PRECONDITION with the reason `RESEND_UNDER_WAY` while another one, `Recover` or `Reroute` is under way.
    */
   replay(request: ReplayRequest): Promise<ReplayResponse> {
     return this.transport.call("watchbell.dispatcher.v1.DispatcherService/Replay", request, false);

@@ -43,6 +43,24 @@ class AccountPlanChanged(EventType):
 
 
 @dataclass(kw_only=True)
+class AlertAcknowledged(EventType):
+    """`alert.acknowledged`: Somebody has taken an alert on. The data has the field that names the alert as well, such as `finding_id`."""
+
+    TYPE: ClassVar[str] = "alert.acknowledged"
+
+    key: str
+    """The alert."""
+    acknowledger: str
+    """Who."""
+    opened_event_id: None | str = None
+    """The event with which the alert began."""
+    event_type: str | None = None
+    """The type of that event."""
+    comment: str | None = None
+    """A word to the others."""
+
+
+@dataclass(kw_only=True)
 class AtlasAlertFired(EventType):
     """`atlas.alert.fired`: An Atlas alert fires: a tier escalates, a score drifts."""
 
@@ -657,6 +675,7 @@ class UserMfaEnabled(EventType):
 BUILT_IN: dict[str, type[EventType]] = {
     "account.credits.granted": AccountCreditsGranted,
     "account.plan.changed": AccountPlanChanged,
+    "alert.acknowledged": AlertAcknowledged,
     "atlas.alert.fired": AtlasAlertFired,
     "atlas.wallet.added": AtlasWalletAdded,
     "audit.delivered": AuditDelivered,

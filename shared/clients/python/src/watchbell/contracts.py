@@ -165,6 +165,7 @@ FoldedReason = Literal[
     "FOLDED_REASON_SILENCE",
     "FOLDED_REASON_REPEAT",
     "FOLDED_REASON_ALERT_TOLD",
+    "FOLDED_REASON_GROUP",
 ]
 """What a delivery is folded into."""
 
@@ -397,6 +398,12 @@ class Alert(TypedDict, total=False):
 
     opened_event_id: str
     """The event with which it began."""
+
+    pending: str
+    """What still happens while it is open and nobody acknowledges it, in words, such as `reminds every 4 h, next at 21 Nov
+    2026, 13:00 UTC, 2 of 5 sent; escalates to #security at 21 Nov 2026, 11:00 UTC`. Empty when nothing does. Only
+    `GetAlert` and explanations fill it.
+    """
 
     resolve_time: str
     """When it ended; absent while it has not."""
@@ -1293,7 +1300,7 @@ class Delivery(TypedDict, total=False):
     """
 
     replay_of: str
-    """The delivery that this one replays; empty when it is no replay."""
+    """The delivery that this one replays: itself when `Reroute` made it, since there was none before; empty when it is no replay."""
 
     route: Route
     """Who gets it, and why."""
@@ -1581,6 +1588,28 @@ class EmitResult(TypedDict, total=False):
 
     At most one of `accepted`, `refused` is given.
     """
+
+
+class Escalate(TypedDict, total=False):
+    """Tell others of an alert that is open and that nobody has acknowledged: one step, once."""
+
+    after: str
+    """How long after the alert began, or got worse, so that the rule told of it; 1 minute to 30 days. A snooze puts it off
+    until it ends.
+    """
+
+    channel_ids: list[str]
+    """`chn_…`, 1 to 20: Slack, Teams, email or in-app. Those that are paused or deleted are passed over."""
+
+
+class Escalation(TypedDict, total=False):
+    """Who else is told, once, of an alert that nobody acknowledges."""
+
+    after: str
+    """How long after the event."""
+
+    routes: list[Route]
+    """Who then."""
 
 
 class Event(TypedDict, total=False):
@@ -2260,6 +2289,31 @@ class GetUnreadCountResponse(TypedDict, total=False):
 
     unread_count: int | str
     """Unread and not archived."""
+
+
+class Group(TypedDict, total=False):
+    """One message instead of many: events of the same values are gathered for a while."""
+
+    at_most: int
+    """How many events make the message go at once: 2 to 1,000. 0 means 1,000."""
+
+    by: list[str]
+    """What events of one message have in common, at most 5: `type`, `subject`, or fields of the data such as `data.scan_id`.
+    None: whatever the rule sends to a channel comes together. An event without a field has a value of its own there.
+    """
+
+    wait: str
+    """How long after the first of them the message goes: 1 second to 24 hours."""
+
+
+class GroupValue(TypedDict, total=False):
+    """What the events of one message have in common."""
+
+    path: str
+    """`type`, `subject` or a field of the data such as `data.scan_id`."""
+
+    value: str
+    """Its value, shortened to 100 characters; absent when the event has none."""
 
 
 class Held(TypedDict, total=False):
@@ -3172,7 +3226,18 @@ class RecoverRequest(TypedDict, total=False):
     """Asks to take up what failed or was parked."""
 
     channel_id: str
-    """`chn_…`"""
+    """`chn_…`. Required, unless there is a filter."""
+
+    end_time: str
+    """Only what was made before; now when absent."""
+
+    filter: DeliveryFilter
+    """Which of the failed and parked deliveries; at most 100,000, the newest. Those of channels that are unhealthy or paused stay as they
+    are, unless `channel_id` names the channel: then the call is refused.
+    """
+
+    per_second: int
+    """So many are sent each second at most, 1 to 1,000. When 0: 50 with a filter, and as fast as the channel takes them without."""
 
     start_time: str
     """Only what was made at or after; required."""
@@ -3180,12 +3245,24 @@ class RecoverRequest(TypedDict, total=False):
     team_id: str
     """`team_…`. A team's own key may leave it empty."""
 
+    validate_only: bool
+    """Only count."""
+
 
 class RecoverResponse(TypedDict, total=False):
     """What was taken up."""
 
+    channels: list[ResendCount]
+    """The same by channel, those with the most first."""
+
+    last_due_time: str
+    """When the last of them is due, by `per_second`; absent when none is taken up."""
+
     recovered_count: int | str
-    """How many deliveries."""
+    """How many deliveries, or how many would be with `validate_only`."""
+
+    truncated: bool
+    """There are more than one call takes; the same call again goes on."""
 
 
 class ReenableChannelRequest(TypedDict, total=False):
@@ -3206,6 +3283,16 @@ class ReenableChannelResponse(TypedDict, total=False):
 
     channel: Channel
     """The channel."""
+
+
+class Remind(TypedDict, total=False):
+    """Reminders of an alert that stays open, until somebody acknowledges it."""
+
+    at_most: int
+    """How many there are at most; 1 to 100."""
+
+    every: str
+    """Between two of them, and before the first; 5 minutes to 30 days."""
 
 
 class RenderPreviewRequest(TypedDict, total=False):
@@ -3271,20 +3358,49 @@ class RenderedEmail(TypedDict, total=False):
 
 
 class ReplayRequest(TypedDict, total=False):
-    """Asks to send a delivery once more."""
+    """Asks to send a delivery, or many, once more."""
 
     delivery_id: str
-    """`dlv_…`"""
+    """`dlv_…`. Required, unless there is a filter."""
+
+    end_time: str
+    """With a filter: only made before; now when absent."""
+
+    filter: DeliveryFilter
+    """Instead of `delivery_id`: which deliveries, of those that have ended; delivered and failed ones when it names no state. Tests and
+    summaries are left out, replays unless it has `replays_only`, and the inbox unless its `kind` is IN_APP. At most 100,000, the newest.
+    """
+
+    per_second: int
+    """With a filter: so many are sent each second at most, 1 to 1,000; 50 when 0. A channel's own pace holds as well."""
+
+    start_time: str
+    """With a filter: only made at or after. Required then."""
 
     team_id: str
     """`team_…`. A team's own key may leave it empty."""
 
+    validate_only: bool
+    """With a filter: only count."""
+
 
 class ReplayResponse(TypedDict, total=False):
-    """The replay."""
+    """The replay, or replays."""
+
+    channels: list[ResendCount]
+    """With a filter: the same by channel, those with the most first."""
 
     delivery: Delivery
-    """The new delivery."""
+    """The new delivery; absent with a filter."""
+
+    last_due_time: str
+    """With a filter: when the last of them is due, by `per_second`; absent when none is made."""
+
+    replayed_count: int | str
+    """With a filter: how many are replayed, or would be with `validate_only`."""
+
+    truncated: bool
+    """With a filter: there are more than one call takes; the same call again goes on."""
 
 
 class RequestHeader(TypedDict, total=False):
@@ -3295,6 +3411,22 @@ class RequestHeader(TypedDict, total=False):
 
     value: str
     """Its value, or `***` for a secret one."""
+
+
+class ResendCount(TypedDict, total=False):
+    """How many deliveries of a channel are sent again."""
+
+    channel_id: str
+    """`chn_…`; empty for mail to members and the inbox."""
+
+    count: int | str
+    """How many."""
+
+    kind: ChannelKind
+    """Its kind."""
+
+    refusal: str
+    """Why none of them is sent: the channel is unhealthy, paused or deleted. Empty when they are."""
 
 
 class ResendRecipientConfirmationRequest(TypedDict, total=False):
@@ -3401,6 +3533,12 @@ class Route(TypedDict, total=False):
     At most one of `channel`, `person`, `address`, `inbox`, `receipts` is given.
     """
 
+    escalate: Escalation
+    """Who else is told when nobody acknowledges the event's alert. On one route of each rule that escalates."""
+
+    group: RouteGroup
+    """By which it is gathered with others into one message; absent when it comes by itself."""
+
     inbox: InboxTarget
     """The team's in-app inbox.
 
@@ -3428,8 +3566,30 @@ class Route(TypedDict, total=False):
     At most one of `channel`, `person`, `address`, `inbox`, `receipts` is given.
     """
 
+    remind: Remind
+    """Reminders that go here while the event's alert is open. Absent when there are none."""
+
     tells_repeats: bool
     """Tell of every event of an alert that is open, not only of news."""
+
+
+class RouteGroup(TypedDict, total=False):
+    """What gathers routes of several events into one message."""
+
+    at_most: int
+    """How many events make the message go at once."""
+
+    key: str
+    """A digest of the rule and the event's values: what has the same one and leads to the same place comes together. 32 bytes."""
+
+    rule_name: str
+    """The rule's name."""
+
+    values: list[GroupValue]
+    """What the events have in common, for people."""
+
+    wait: str
+    """How long after the first of them the message goes."""
 
 
 class Rule(TypedDict, total=False):
@@ -3444,8 +3604,14 @@ class Rule(TypedDict, total=False):
     display_name: str
     """At most 120 characters. Required."""
 
+    escalate: Escalate
+    """With `send`: who else is told, once, of an alert that nobody has acknowledged for a time."""
+
     etag: str
     """Changes with every change."""
+
+    group: Group
+    """With `send`: what it sends comes in one message with others of the same values. What is CRITICAL goes at once."""
 
     id: str
     """`rul_…`. Output only."""
@@ -3458,6 +3624,11 @@ class Rule(TypedDict, total=False):
 
     position: int
     """Its place in the order, from 1. On create 0 means last; moved by `MoveRule`."""
+
+    remind: Remind
+    """With `send`: whoever the rule told of an alert is told again while it is open and nobody has acknowledged or snoozed
+    it.
+    """
 
     repeat: Repeat
     """With `send`: what becomes of an event that says of an open alert what was told before."""
@@ -4466,7 +4637,9 @@ class DispatcherService:
         return cast("ListEventsResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/ListEvents", request, repeatable=True))
 
     def recover(self, request: RecoverRequest) -> RecoverResponse:
-        """Takes up again what failed or was parked on a channel since a time."""
+        """Takes up again what failed or was parked since a time, on a channel or by a filter. Safe to repeat. A team has one such call at a
+        time: FAILED_PRECONDITION with the reason `RESEND_UNDER_WAY` while another one, `Replay` of many or `Reroute` is under way.
+        """
         return cast("RecoverResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/Recover", request, repeatable=False))
 
     def render_preview(self, request: RenderPreviewRequest) -> RenderPreviewResponse:
@@ -4477,7 +4650,9 @@ class DispatcherService:
 
     def replay(self, request: ReplayRequest) -> ReplayResponse:
         """Sends the same event to the same target once more, as a new delivery. FAILED_PRECONDITION when the target is gone: the
-        channel was deleted, the member has left or has another address, the recipient was taken off.
+        channel was deleted, the member has left or has another address, the recipient was taken off. With a filter, the same for many
+        deliveries, each once: what has a replay is left out, so that the same call again goes on where another one broke off. A team has
+        one such call at a time: FAILED_PRECONDITION with the reason `RESEND_UNDER_WAY` while another one, `Recover` or `Reroute` is under way.
         """
         return cast("ReplayResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/Replay", request, repeatable=False))
 
