@@ -205,7 +205,7 @@ impl Selection {
     }
 }
 
-/// Those of a page that may be replayed: neither a test, a summary nor a mail that asks to confirm; replays, what was rerouted excepted,
+/// Those of a page that may be replayed: what has ended, and is neither a test, a summary nor a mail that asks to confirm; replays, what was rerouted excepted,
 /// and the inbox only when they are asked for; and none that has a replay.
 async fn never_replayed(
     core: &Core,
@@ -216,6 +216,8 @@ async fn never_replayed(
     let inbox = ChannelKind::InApp;
     rows.retain(|row| {
         !row.test
+            // What is folded may still be told.
+            && row.ended_at.is_some()
             && row.event_type != NOTIFICATIONS_SUMMARY
             && (filter.replays_only || row.replay_of.is_none_or(|of| of == row.id))
             && (filter.kind == Some(inbox) || row.kind != crate::store::number(inbox))

@@ -3,6 +3,7 @@
 
 mod held;
 mod inbox;
+mod resent;
 
 use std::collections::{BTreeMap, BTreeSet};
 
