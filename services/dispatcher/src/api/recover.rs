@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::SubsecRound as _;
 use tonic::Request;
+use uuid::Uuid;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ChannelKind;
 use watchbell_model::ids::{ChannelId, TeamId};
@@ -72,11 +73,6 @@ pub(super) async fn recover(
             break;
         }
         selection = find(core, team, &wanted).await?;
-    }
-    if let Some(channel) = wanted.channel {
-        let transaction = begin(core, team).await?;
-        while core.db.reopen_folded(&transaction, team, channel).await? > 0 {}
-        core.db.commit(transaction).await?;
     }
     Ok(wire::RecoverResponse {
         recovered_count: resent.count(),
@@ -174,6 +170,25 @@ async fn take_up(
             core.note_due(team, delivery.lane, *due);
         }
         resent.add(count, deliveries.iter().map(|(_, due)| *due).max());
+        let mut recovered: Vec<Uuid> = chunk.iter().map(|delivery| delivery.id).collect();
+        while !recovered.is_empty() {
+            recovered = reopen_told(core, team, &recovered).await?;
+        }
     }
     Ok(())
+}
+
+/// What summaries tell waits for them again, in short transactions; the summaries among that.
+async fn reopen_told(core: &Core, team: TeamId, summaries: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    let mut within = Vec::new();
+    loop {
+        let transaction = begin(core, team).await?;
+        let reopened = core.db.reopen_told(&transaction, team, summaries).await?;
+        core.db.commit(transaction).await?;
+        if reopened.is_empty() {
+            return Ok(within);
+        }
+        let are_summaries = reopened.into_iter().filter(|(_, is_summary)| *is_summary);
+        within.extend(are_summaries.map(|(id, _)| id));
+    }
 }

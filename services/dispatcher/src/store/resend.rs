@@ -1,10 +1,12 @@
-//! Deliveries that are sent again: what failed or was parked is made pending, and what has a replay is known.
+//! Deliveries that are sent again: what failed or was parked is made pending, what failed with it waits for it, and what has a
+//! replay is known.
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, FromQueryResult, QueryResult, Statement};
 use uuid::Uuid;
+use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{DeliveryId, TeamId};
 
 use super::additions::keys;
@@ -32,6 +34,32 @@ impl Db {
                 AND deliveries.state IN (3, 6) AND NOT deliveries.test AND deliveries.folded_into IS NULL";
         let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
         transaction.execute(statement).await
+    }
+
+    /// What failed with some of these summaries that are tried again waits for them again, up to a thousand deliveries; which they
+    /// are, and whether they are summaries themselves.
+    pub(crate) async fn reopen_told(
+        &self,
+        transaction: &Transaction,
+        team: TeamId,
+        summaries: &[Uuid],
+    ) -> Result<Vec<(Uuid, bool)>, DbErr> {
+        let batch = Batch::new().uuid("id", summaries.iter().copied());
+        let sql = "UPDATE deliveries SET state = 4, ended_at = NULL,
+                state_message = 'folded into a summary that is tried again'
+            WHERE id IN (SELECT d.id FROM ({rows}) AS b
+                JOIN deliveries s ON s.id = b.id AND s.team_id = {0} AND s.ended_at IS NULL
+                JOIN deliveries d ON d.folded_into IS NOT NULL AND d.folded_into = s.id
+                WHERE d.team_id = {0} AND d.state = 6 LIMIT 1000)
+            AND state = 6 RETURNING id, event_type";
+        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
+        let rows = transaction.rows(statement).await?;
+        rows.iter()
+            .map(|row| {
+                let event_type: String = row.try_get("", "event_type")?;
+                Ok((row.try_get("", "id")?, event_type == NOTIFICATIONS_SUMMARY))
+            })
+            .collect()
     }
 
     /// The deliveries with these ids, oldest first.

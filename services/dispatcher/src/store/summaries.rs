@@ -282,27 +282,6 @@ impl Db {
         models(&self.query(sql, vec![]).await?)
     }
 
-    /// What failed with summaries of a channel that are tried again waits for them again; to be repeated while it does, since
-    /// there are summaries among it.
-    pub(crate) async fn reopen_folded(
-        &self,
-        transaction: &Transaction,
-        team: TeamId,
-        channel: ChannelId,
-    ) -> Result<u64, DbErr> {
-        let sql = "UPDATE deliveries SET state = 4, ended_at = NULL,
-                state_message = 'folded into a summary that is tried again'
-            WHERE team_id = $1 AND state = 6 AND folded_into IS NOT NULL AND folded_into IN
-                (SELECT s.id FROM deliveries s WHERE s.team_id = $1 AND s.channel_id = $2 AND s.event_type = $3
-                    AND s.ended_at IS NULL)";
-        let values = vec![
-            team.as_uuid().into(),
-            channel.as_uuid().into(),
-            NOTIFICATIONS_SUMMARY.into(),
-        ];
-        transaction.execute(self.statement(sql, values)).await
-    }
-
     /// Moves up to a thousand deliveries of a lane and a severity that quiet hours hold to another state and due time.
     pub(crate) async fn move_held_chunk(
         &self,
