@@ -28,10 +28,11 @@ use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{DueGroup, EventKey, Leaves, NewNotification, SummaryItem, SummaryLane, Transaction};
 
-/// Groups of a lane that are told in one transaction.
-const MAX_GROUPS: usize = 5;
-/// What so many groups have at most.
-const MAX_ROWS: usize = MAX_GROUPS * MAX_EVENTS as usize;
+/// Groups of a lane that are told in one transaction, at most, and what they have gathered.
+const MAX_GROUPS: usize = 100;
+const MAX_ROWS: usize = 5 * MAX_EVENTS as usize;
+/// Events that are in memory at a time while silences are asked: each may be large.
+const MAX_ASKED: usize = 100;
 /// Before a message that could not be made is tried again.
 const RETRY: TimeDelta = TimeDelta::seconds(5);
 /// Before what must wait is looked at again.
@@ -64,31 +65,34 @@ impl From<ConfigUnavailable> for Postponed {
     }
 }
 
-/// Tells the groups of a lane that are due. A failure does not stop the other lanes.
+/// Tells some groups of a lane that are due. The rest is told in the next rounds, so that a lane with very many keeps no other
+/// waiting. A failure does not stop the other lanes.
 pub(super) async fn collect_lane(core: &Core, lane: &SummaryLane, now: DateTime<Utc>) {
-    loop {
-        let wait = match collect(core, lane, now).await {
-            Ok(true) => continue,
-            Ok(false) => return,
-            Err(Postponed::Busy) => RECHECK,
-            Err(Postponed::ConfigUnavailable) => RETRY,
-            Err(Postponed::Database(error)) => {
-                tracing::warn!(%error, lane = %lane.lane.0, "no message of a group could be made");
-                // It may have been committed all the same.
-                core.note_due(lane.team_id, lane.lane, now);
-                RETRY
-            }
-        };
-        return core.note_gathering(lane.team_id, lane.lane, now + wait);
-    }
+    let wait = match collect(core, lane, now).await {
+        Ok(None) => return,
+        Ok(Some(wait)) => wait,
+        Err(Postponed::Busy) => RECHECK,
+        Err(Postponed::ConfigUnavailable) => RETRY,
+        Err(Postponed::Database(error)) => {
+            tracing::warn!(%error, lane = %lane.lane.0, "no message of a group could be made");
+            // It may have been committed all the same.
+            core.note_due(lane.team_id, lane.lane, now);
+            RETRY
+        }
+    };
+    core.note_gathering(lane.team_id, lane.lane, now + wait);
 }
 
-/// One round for one lane; whether there may be more.
-async fn collect(core: &Core, lane: &SummaryLane, now: DateTime<Utc>) -> Result<bool, Postponed> {
+/// One round for one lane; how long after it there may be more.
+async fn collect(
+    core: &Core,
+    lane: &SummaryLane,
+    now: DateTime<Utc>,
+) -> Result<Option<TimeDelta>, Postponed> {
     let of_lane = (lane.team_id, lane.lane);
-    let due = core.db.due_groups(of_lane, now, MAX_GROUPS).await?;
+    let due = core.db.due_groups(of_lane, now, MAX_GROUPS, MAX_ROWS).await?;
     if due.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     let have_left = match core.channels.of_lane(lane.team_id, lane.lane).await? {
         Lookup::Found(policy) => leave(core, lane, &policy, &due, now).await?,
@@ -96,14 +100,13 @@ async fn collect(core: &Core, lane: &SummaryLane, now: DateTime<Utc>) -> Result<
         Lookup::Deleted => false,
     };
     let Some(has_told) = tell(core, lane, &due, now).await? else {
-        return Ok(false);
+        return Ok(None);
     };
-    let has_moved = have_left || has_told;
-    if !has_moved {
+    Ok(Some(match have_left || has_told {
+        true => TimeDelta::zero(),
         // Whatever is left has a job, for a moment.
-        core.note_gathering(lane.team_id, lane.lane, now + RECHECK);
-    }
-    Ok(has_moved && due.len() == MAX_GROUPS)
+        false => RECHECK,
+    }))
 }
 
 /// Takes out of the groups what is held in another way when they are due; whether that was anything.
@@ -150,6 +153,20 @@ async fn leave(
 }
 
 async fn leaves(
+    core: &Core,
+    policy: &ChannelPolicy,
+    quiet: Option<&QuietHours>,
+    rows: &[deliveries::Model],
+    now: DateTime<Utc>,
+) -> Result<Vec<Leaves>, Postponed> {
+    let mut all = Vec::new();
+    for rows in rows.chunks(MAX_ASKED) {
+        all.append(&mut leaves_of(core, policy, quiet, rows, now).await?);
+    }
+    Ok(all)
+}
+
+async fn leaves_of(
     core: &Core,
     policy: &ChannelPolicy,
     quiet: Option<&QuietHours>,
@@ -212,12 +229,12 @@ async fn tell(
         .take_gathered(&transaction, (team, lane.lane), due, &live, MAX_ROWS)
         .await?;
     let groups = by_group(items);
-    let (mut shown, mut changes) = (Vec::new(), Vec::new());
+    let (mut shown, mut changes, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for (route, items) in &groups {
         let is_inbox = route.kind == ChannelKind::InApp;
         match items.as_slice() {
-            [alone] if is_inbox => shown.push(Shown::Event(&alone.delivery)),
-            [alone] => db.unfold(&transaction, team, alone.delivery.id).await?,
+            [only] if is_inbox => shown.push(Shown::Event(&only.delivery)),
+            [only] => alone.push(only.delivery.id),
             items => {
                 let summary = new_summary(lane, route, items);
                 let mut made = summary.write(core, &transaction, now).await?;
@@ -227,6 +244,9 @@ async fn tell(
                 }
             }
         }
+    }
+    if !alone.is_empty() {
+        db.unfold(&transaction, team, &alone).await?;
     }
     if shown.is_empty() {
         db.commit(transaction).await?;

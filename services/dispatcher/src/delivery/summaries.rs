@@ -148,7 +148,8 @@ async fn collect(
         if rows.len() < 2 {
             // A held delivery is loaded by itself when it is due.
             if gathered != Gathered::QuietHours {
-                db.unfold(&transaction, lane.team_id, rows[0].delivery.id).await?;
+                db.unfold(&transaction, lane.team_id, &[rows[0].delivery.id])
+                    .await?;
             }
             continue;
         }

@@ -159,6 +159,35 @@ store_tests! {
         assert_eq!(all, sizes, "the rest has waited");
     }
 
+    async fn a_lane_with_very_many_groups_keeps_no_other_waiting(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (room, other) = (slack(&rig.env), rig.env.channel("other"));
+        let requests = (0..250).map(|number| {
+            let route = of_scan(&format!("s{number}"), to_room(room));
+            finding(&rig.env, &format!("e{number}"), Severity::Low, &[route])
+        });
+        let requests = requests.collect();
+        rig.submit(requests).await;
+        rig.settle().await;
+        rig.pass(WAIT / 2).await;
+        rig.env.receivers.answer(other, AttemptResult::retryable("http.503", "down"));
+        rig.emit("late", &[other]).await;
+        rig.settle().await;
+        rig.env.clock.advance(WAIT);
+        rig.heartbeat.tick().await.unwrap();
+        rig.sweeper.tick().await.unwrap();
+        rig.pump.tick();
+        rig.pump.settle().await;
+        assert_eq!(rig.env.receivers.events().iter().filter(|id| *id == "late").count(), 2, "it is tried again");
+        let left = rig.core.db.summary_lanes(&[crate::lanes::LaneId(room.as_uuid())], None).await.unwrap();
+        assert!(left[0].folded_due.is_some(), "not all are told yet");
+        for _ in 0..3 {
+            rig.sweeper.tick().await.unwrap();
+        }
+        let left = rig.core.db.summary_lanes(&[crate::lanes::LaneId(room.as_uuid())], None).await.unwrap();
+        assert!(left.is_empty(), "now they are");
+    }
+
     async fn what_has_other_values_or_another_place_comes_apart(store: Store) {
         let mut rig = Rig::new(&store).await;
         let (one, other) = (slack(&rig.env), slack(&rig.env));

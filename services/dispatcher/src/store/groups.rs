@@ -106,33 +106,47 @@ impl Db {
         Ok(open)
     }
 
-    /// Some groups of a lane that are due.
+    /// Some groups of a lane that are due, the longest due first: as many as have so many deliveries, and at least one. Of the
+    /// deliveries that are due the first thousand are looked at.
     pub(crate) async fn due_groups(
         &self,
         (team, lane): (TeamId, LaneId),
         now: DateTime<Utc>,
-        limit: usize,
+        max_groups: usize,
+        max_rows: usize,
     ) -> Result<Vec<DueGroup>, DbErr> {
         let sql = format!(
-            "SELECT DISTINCT d.group_key, d.gathered_with FROM deliveries d
-            WHERE {GATHERING} AND d.lane_id = $1 AND d.team_id = $2 AND d.state = 4 AND d.due_at <= $3
-                AND d.gathered_with IS NOT NULL LIMIT $4"
+            "SELECT g.group_key, g.gathered_with, (SELECT COUNT(*) FROM deliveries d WHERE d.lane_id = $1
+                    AND d.group_key = g.group_key AND d.gathered_with = g.gathered_with AND {GATHERED}) AS size
+            FROM (SELECT first.group_key, first.gathered_with, MIN(first.due_at) AS due_at
+                FROM (SELECT d.group_key, d.gathered_with, d.due_at FROM deliveries d
+                    WHERE {GATHERING} AND d.lane_id = $1 AND d.team_id = $2 AND d.state = 4 AND d.due_at <= $3
+                        AND d.gathered_with IS NOT NULL
+                    ORDER BY d.due_at, d.id LIMIT 1000) AS first
+                GROUP BY first.group_key, first.gathered_with) AS g
+            ORDER BY g.due_at, g.gathered_with LIMIT $4"
         );
         let values = vec![
             lane.0.into(),
             team.as_uuid().into(),
             micros(now).into(),
-            i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            i64::try_from(max_groups).unwrap_or(i64::MAX).into(),
         ];
-        let rows = self.query(sql, values).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DueGroup {
-                    key: row.try_get("", "group_key")?,
-                    group: row.try_get("", "gathered_with")?,
-                })
-            })
-            .collect()
+        let mut groups = Vec::new();
+        let mut left = max_rows;
+        for row in self.query(sql, values).await? {
+            let size: i64 = row.try_get("", "size")?;
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            if size > left && !groups.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(size);
+            groups.push(DueGroup {
+                key: row.try_get("", "group_key")?,
+                group: row.try_get("", "gathered_with")?,
+            });
+        }
+        Ok(groups)
     }
 
     /// What these groups of a lane have gathered, group by group and oldest first, up to so many deliveries.

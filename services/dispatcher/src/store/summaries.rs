@@ -218,18 +218,19 @@ impl Db {
         models(&rows)
     }
 
-    /// Releases the only delivery of a fold or a group, to be sent by itself.
+    /// Releases deliveries, each the only one of a fold or a group, to be sent by themselves.
     pub(crate) async fn unfold(
         &self,
         transaction: &Transaction,
         team: TeamId,
-        id: Uuid,
+        ids: &[Uuid],
     ) -> Result<(), DbErr> {
+        let batch = Batch::new().uuid("id", ids.iter().copied());
         let sql = "UPDATE deliveries SET state = 1, state_message = '', held_by = NULL, group_key = NULL,
                 gathered_with = NULL
-            WHERE id = $1 AND team_id = $2";
-        let values: Vec<Value> = vec![id.into(), team.as_uuid().into()];
-        transaction.execute(self.statement(sql, values)).await?;
+            WHERE team_id = {0} AND id IN (SELECT id FROM ({rows}) AS b)";
+        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
+        transaction.execute(statement).await?;
         Ok(())
     }
 
