@@ -87,7 +87,12 @@ impl Decided {
         };
         let mut asked = Vec::new();
         for route in decided {
-            let (place, route) = (Place::of(&route.target), Route::from(route));
+            let place = Place::of(&route.target);
+            // What is sent again comes one by one.
+            let route = Route {
+                group: None,
+                ..Route::from(route)
+            };
             if recipients.have(&route.target) {
                 of_event.existing.push(place);
             } else {

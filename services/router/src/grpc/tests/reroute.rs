@@ -1,7 +1,10 @@
 //! Stored events that are sent where they were never sent.
 
 use watchbell_contracts::config::v1::channel::Destination;
-use watchbell_contracts::config::v1::{Channel, EventFilter, WebhookDestination};
+use watchbell_contracts::config::v1::rule::Action;
+use watchbell_contracts::config::v1::{
+    Channel, EventFilter, Group, Plan, Rule, SendAction, SlackDestination, WebhookDestination,
+};
 use watchbell_contracts::event::v1::ChannelKind;
 use watchbell_contracts::router::v1::reroute_response::Step;
 use watchbell_contracts::router::v1::{RerouteResult, RerouteTarget, reroute_target};
@@ -145,6 +148,43 @@ async fn who_got_it_then_does_not_get_it_again_although_the_delivery_was_purged(
         routes.into_iter().all(|event| event.routes.len() == 1),
         "the webhook alone"
     );
+}
+
+#[tokio::test]
+async fn what_a_rule_gathers_is_rerouted_one_by_one() {
+    let room = Channel {
+        kind: ChannelKind::Slack.into(),
+        destination: Some(Destination::Slack(SlackDestination::default())),
+        ..siem()
+    };
+    let world = before(room.clone(), &["a"]).await;
+    let mut today = wire_team(team_id(), 9);
+    today.team.as_mut().unwrap().plan = Plan::Team.into();
+    today.channels.push(room);
+    today.rules.push(Rule {
+        id: "rul_01h455vb4pex5vsknk084sn02q".to_owned(),
+        display_name: "Findings".to_owned(),
+        position: 1,
+        action: Some(Action::Send(SendAction {
+            channel_ids: vec![SIEM.to_owned()],
+        })),
+        group: Some(Group {
+            wait: Some(prost_types::Duration {
+                seconds: 60,
+                nanos: 0,
+            }),
+            ..Group::default()
+        }),
+        ..Rule::default()
+    });
+    world.config.set(team_id(), Ok(today));
+    let sent = reroute(&world, RerouteRequest::default()).await;
+    assert_eq!(of_siem(&sent).rerouted_count, 1);
+    let additions = world.dispatcher.additions.lock().clone();
+    let events = additions.iter().flat_map(|asked| &asked.events);
+    let routes: Vec<_> = events.flat_map(|event| &event.routes).collect();
+    assert_eq!(routes[0].reason.as_ref().unwrap().code, "rule_matched");
+    assert_eq!(routes[0].group, None);
 }
 
 #[tokio::test]
