@@ -26,7 +26,7 @@ use crate::job::State;
 use crate::senders::summary::{GatheredBy, Why};
 use crate::state::Core;
 use crate::store::entities::deliveries;
-use crate::store::{DueGroup, EventKey, Leaves, NewNotification, SummaryItem, SummaryLane, Transaction};
+use crate::store::{Db, DueGroup, EventKey, Leaves, NewNotification, SummaryItem, SummaryLane, Transaction};
 
 /// Groups of a lane that are told in one transaction, at most, and what they have gathered.
 const MAX_GROUPS: usize = 100;
@@ -304,6 +304,7 @@ async fn show(
             }
         }
     }
+    let notified = without_old_news(db, transaction, team, notified).await?;
     let alerts = notified.iter().filter_map(|event| event.alert.as_ref());
     let replaced: Vec<_> = alerts.map(|alert| (team, &alert.key)).collect();
     if !replaced.is_empty() {
@@ -318,6 +319,30 @@ async fn show(
         .collect();
     db.insert_notifications(transaction, &new).await?;
     Ok(ended)
+}
+
+/// Leaves out events of alerts of which the inbox has newer ones, or is about to: an alert has one row there.
+async fn without_old_news<'e>(
+    db: &Db,
+    transaction: &Transaction,
+    team: TeamId,
+    mut events: Vec<&'e Arc<AcceptedEvent>>,
+) -> Result<Vec<&'e Arc<AcceptedEvent>>, DbErr> {
+    let of_alerts: Vec<_> = events
+        .iter()
+        .filter_map(|event| Some((&event.alert.as_ref()?.key, event.accepted_at)))
+        .collect();
+    if of_alerts.is_empty() {
+        return Ok(events);
+    }
+    let mut known = db.newer_notifications(transaction, team, &of_alerts).await?;
+    events.sort_by_key(|event| std::cmp::Reverse(event.accepted_at));
+    events.retain(|event| {
+        let alert = event.alert.as_ref();
+        alert.is_none_or(|alert| known.insert(alert.key.to_string()))
+    });
+    events.reverse();
+    Ok(events)
 }
 
 /// The deliveries of each group, with where they lead.

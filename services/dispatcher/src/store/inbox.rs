@@ -1,10 +1,12 @@
 //! The in-app inbox: one row per event and team, marks per member. A member who has read everything has one number
 //! (`read_through`) instead of a mark per row; `unread_at` marks a row as unread again, whatever that number says.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
-use watchbell_model::alert::{AlertState, AlertStatus, Opened};
+use watchbell_model::alert::{AlertKey, AlertState, AlertStatus, Opened};
 use watchbell_model::convert::FromWire as _;
 use watchbell_model::ids::{MemberId, NotificationId, TeamId};
 
@@ -68,6 +70,23 @@ struct Progress {
 // === impl Db ===
 
 impl Db {
+    /// The keys of those alerts of which the inbox has newer news than of that time.
+    pub(crate) async fn newer_notifications(
+        &self,
+        transaction: &Transaction,
+        team: TeamId,
+        alerts: &[(&AlertKey, DateTime<Utc>)],
+    ) -> Result<HashSet<String>, DbErr> {
+        let batch = Batch::new()
+            .text("key", alerts.iter().map(|(key, _)| key.as_str()))
+            .big("at", alerts.iter().map(|(_, at)| micros(*at)));
+        let sql = "SELECT n.alert_key FROM ({rows}) AS b JOIN notifications n ON n.team_id = {0}
+            AND n.alert_key = b.key AND n.alert_key IS NOT NULL AND n.created_at > b.at";
+        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
+        let rows = transaction.rows(statement).await?;
+        rows.iter().map(|row| row.try_get("", "alert_key")).collect()
+    }
+
     /// Notifications, newest first.
     pub(crate) async fn notifications(
         &self,

@@ -1,7 +1,7 @@
 //! The inbox shows a group as one row.
 
 use super::*;
-use crate::scenarios::alerts::notifications;
+use crate::scenarios::alerts::{Said, notifications, said, submit};
 
 store_tests! {
     migrator = Migrator;
@@ -37,5 +37,22 @@ store_tests! {
         let rows = notifications(&rig).await;
         let titles: Vec<_> = rows.iter().map(|row| row.title.as_str()).collect();
         assert_eq!(titles, ["Finding end", "Finding alone"]);
+    }
+
+    async fn what_was_gathered_takes_no_place_of_newer_news_of_its_alert(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let route = of_scan("nightly", to_inbox());
+        let begin = said(&rig, Trigger, "begin", std::slice::from_ref(&route));
+        submit(&mut rig, Said { severity: Severity::Low, ..begin }).await;
+        rig.pass(Duration::from_secs(60)).await;
+        let worse = said(&rig, Trigger, "worse", std::slice::from_ref(&route));
+        submit(&mut rig, Said { severity: Severity::Critical, ..worse }).await;
+        let titles = async |rig: &Rig| -> Vec<String> {
+            notifications(rig).await.into_iter().map(|row| row.title).collect()
+        };
+        assert_eq!(titles(&rig).await, ["Finding worse"]);
+        rig.pass(WAIT).await;
+        assert_eq!(titles(&rig).await, ["Finding worse"], "the older one says less");
+        assert_eq!(rig.states().await, [State::Delivered; 2]);
     }
 }
