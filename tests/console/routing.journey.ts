@@ -84,12 +84,12 @@ test("a rule gathers, reminds and escalates, and its form shows what it does aga
   const form = page.getByRole("dialog", { name: "New rule" });
   await form.getByLabel("Name").fill("Scans");
   await form.getByLabel("#scans").check();
-  await form.getByLabel("Gather for a while").check();
+  await form.getByRole("switch", { name: "Gather for a while", exact: true }).click();
   await form.getByLabel("Together by").fill("data.scan_id, type");
   await form.getByLabel("Wait", { exact: true }).fill("2m");
-  await form.getByLabel("Remind", { exact: true }).check();
+  await form.getByRole("switch", { name: "Remind", exact: true }).click();
   await form.getByLabel("Every", { exact: true }).fill("1s");
-  await form.getByLabel("Escalate", { exact: true }).check();
+  await form.getByRole("switch", { name: "Escalate", exact: true }).click();
   await form.getByRole("group", { name: "Who is told then" }).getByLabel("#leads").check();
   await form.getByRole("button", { name: "Save" }).click();
   // What the server says of it stands at the field.
@@ -108,8 +108,8 @@ test("a rule gathers, reminds and escalates, and its form shows what it does aga
   await page.getByRole("menuitem", { name: "Edit" }).click();
   const edit = page.getByRole("dialog", { name: "Edit the rule" });
   await expect(edit.getByLabel("Together by")).toHaveValue("data.scan_id, type");
-  await edit.getByLabel("Remind", { exact: true }).uncheck();
-  await edit.getByLabel("Gather for a while").uncheck();
+  await edit.getByRole("switch", { name: "Remind", exact: true }).click();
+  await edit.getByRole("switch", { name: "Gather for a while", exact: true }).click();
   await edit.getByRole("button", { name: "Save" }).click();
   await expect(edit).toBeHidden();
   await expect(rule).not.toContainText("reminds");

@@ -11,10 +11,9 @@ import { USUAL_TYPE, useEventTypes } from "../../api/event-types";
 import { problemOf } from "../../api/errors";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { StepOutcome } from "../../api/gen/watchbell/router/v1/explanation_pb";
-import type { RuleSchema } from "../../api/gen/watchbell/config/v1/rule_pb";
 import type { EventSchema } from "../../api/gen/watchbell/event/v1/event_pb";
 import type { ExplainResponse } from "../../api/gen/watchbell/router/v1/router_service_pb";
-import { useRules } from "../../api/rules";
+import { type RuleDraft, draftOf, draftText, useRules } from "../../api/rules";
 import { timestamp } from "../../api/times";
 import { SEVERITIES, type SeverityWord, kindWord, severityOf, severityWord } from "../../api/words";
 import { indented } from "../../domain/json";
@@ -65,14 +64,14 @@ function eventInit({ type, source, severity, data }: Play): MessageInitShape<typ
 }
 
 /** What the server decides; with a draft, as if that rule were saved. Asked anew when a rule changes. */
-export function useExplained(team: string, play: Play, draft?: MessageInitShape<typeof RuleSchema>) {
+export function useExplained(team: string, play: Play, draft?: RuleDraft) {
   const services = useServices();
   const { epoch } = useSession();
   const { data: rules = [] } = useRules(team);
   const state = rules.map(({ id, etag, position }) => `${id} ${etag} ${position}`).join();
   // By its text: a form makes the values anew whenever it is drawn.
-  const asked = useSettled(JSON.stringify([play, draft ?? null]));
-  const [settled, drafted] = JSON.parse(asked) as [Play, MessageInitShape<typeof RuleSchema> | null];
+  const asked = useSettled(JSON.stringify([play, draft ? draftText(draft) : null]));
+  const [settled, drafted] = JSON.parse(asked) as [Play, string | null];
   const at = settled.at === "" ? Number.NaN : new Date(settled.at).getTime();
   return useQuery({
     queryKey: ["play", team, epoch, asked, state],
@@ -82,7 +81,7 @@ export function useExplained(team: string, play: Play, draft?: MessageInitShape<
           teamId: team,
           event: eventInit(settled),
           ...(Number.isNaN(at) ? {} : { at: timestamp(at) }),
-          ...(drafted ? { draftRules: [drafted] } : {}),
+          ...(drafted ? { draftRules: [draftOf(drafted)] } : {}),
         },
         { signal },
       ),

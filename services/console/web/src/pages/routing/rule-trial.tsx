@@ -1,12 +1,10 @@
 // What a rule that is not saved would do with the event of the playground: asked of the server, which judges the draft as if it
 // were saved.
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ReactNode } from "react";
 import type { ChannelNames } from "../../api/channels";
 import { problemOf } from "../../api/errors";
-import type { RuleSchema } from "../../api/gen/watchbell/config/v1/rule_pb";
-import { useRules } from "../../api/rules";
+import { type RuleDraft, draftText, useRules } from "../../api/rules";
 import { type Difference, difference, draftVerdict } from "../../domain/verdict";
 import * as en from "../../messages/en";
 import { Backtest } from "../../parts/backtest";
@@ -18,7 +16,7 @@ interface Props {
   readonly team: string;
   readonly names: ChannelNames;
   readonly play: Play;
-  readonly draft: MessageInitShape<typeof RuleSchema>;
+  readonly draft: RuleDraft;
 }
 
 export function RuleTrial({ team, names, play, draft }: Props): ReactNode {
@@ -40,7 +38,7 @@ export function RuleTrial({ team, names, play, draft }: Props): ReactNode {
         </div>
         {problem ? <p className="text-muted">{problem.violations.length > 0 ? en.trial.unfinished : problem.text}</p> : null}
       </section>
-      {problem ? null : <Backtest key={JSON.stringify(draft)} team={team} draft={{ draftRules: [draft] }} />}
+      {problem ? null : <Backtest key={draftText(draft)} team={team} draft={{ draftRules: [draft] }} />}
     </>
   );
 }
