@@ -149,23 +149,22 @@ impl Summary {
     /// One sentence on why they come together.
     pub(crate) fn explanation(&self) -> String {
         let (since, until) = (time_text(self.since), time_text(self.until));
+        let came = match since == until {
+            true => format!("They came at {since}"),
+            false => format!("They came between {since} and {until}"),
+        };
         match &self.why {
             Why::QuietHours => {
-                format!("They came between {since} and {until}, while this channel was quiet.")
+                format!("{came}, while this channel was quiet.")
             }
-            Why::Storm => format!(
-                "They came between {since} and {until}, more than this channel shows one by one. None is lost."
-            ),
+            Why::Storm => format!("{came}, more than this channel shows one by one. None is lost."),
             Why::Silence(Some(by)) => format!(
-                "They came between {since} and {until}, and waited for the end of the silence of {}.",
+                "{came}, and waited for the end of the silence of {}.",
                 line(&by.author)
             ),
-            Why::Group(by) => format!(
-                "They came between {since} and {until}; the rule “{}” sends them in one message.",
-                line(&by.rule)
-            ),
+            Why::Group(by) => format!("{came}; the rule “{}” sends them in one message.", line(&by.rule)),
             Why::Silence(None) => {
-                format!("They came between {since} and {until}, and waited for the end of a silence.")
+                format!("{came}, and waited for the end of a silence.")
             }
         }
     }
@@ -241,10 +240,9 @@ mod tests {
             &[scan],
         );
         assert_eq!(summary.title(), "3 findings of scan nightly: 1 high, 2 low");
-        assert!(
-            summary
-                .explanation()
-                .ends_with("; the rule “Scans” sends them in one message.")
+        assert_eq!(
+            summary.explanation(),
+            "They came at 1 Jan 1970, 00:00 UTC; the rule “Scans” sends them in one message."
         );
         let mixed = gathered(&["finding.created", "scan.failed"], &[scan, ("subject", None)]);
         assert_eq!(

@@ -200,8 +200,16 @@ fn escalates(rule: &DynamicMessage, view: &View) -> String {
 fn notes(rule: &DynamicMessage, view: &View) -> String {
     let rule: Rule = rule.transcode_to().unwrap_or_default();
     let paused = rule.paused.then(|| view.style.warn("paused"));
-    let continues = rule.continues.then(|| "continues".to_owned());
-    let gathers = rule.group.is_some().then(|| "gathers".to_owned());
-    let notes: Vec<_> = paused.into_iter().chain(continues).chain(gathers).collect();
+    let others = [
+        (rule.continues, "continues"),
+        (rule.group.is_some(), "gathers"),
+        (rule.remind.is_some(), "reminds"),
+        (rule.escalate.is_some(), "escalates"),
+    ];
+    let others = others.into_iter().filter(|(is_so, _)| *is_so);
+    let notes: Vec<_> = paused
+        .into_iter()
+        .chain(others.map(|(_, note)| note.to_owned()))
+        .collect();
     notes.join(", ")
 }
