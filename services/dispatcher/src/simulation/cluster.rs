@@ -347,7 +347,11 @@ impl<'s> Cluster<'s> {
         if self.replicas.is_empty() {
             return;
         }
-        let again = self.clients.iter().position(Client::is_idle);
+        // Who was refused comes after the others, so that each has its turn.
+        let mut clients = self.clients.iter();
+        let again = clients
+            .position(|client| client.is_idle() && !client.refused)
+            .or_else(|| self.clients.iter().position(Client::is_idle));
         let client = match again {
             Some(index) => index,
             None if self.clients.len() < self.faults.events => {
