@@ -26,30 +26,32 @@ pub(crate) struct Gathered {
     pub(crate) group: Uuid,
     /// When it is due.
     pub(crate) due: DateTime<Utc>,
-    /// The same in words.
+    /// How many the group has gathered with it.
+    pub(crate) count: u32,
+    /// When it is due, in words.
     pub(crate) message: String,
 }
 
-/// A group that gathers.
+/// The newest group of what comes together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OpenGroup {
     pub(crate) id: Uuid,
     pub(crate) due: DateTime<Utc>,
-    /// How many deliveries it has.
-    pub(crate) size: u32,
+    /// How many deliveries it has gathered.
+    pub(crate) count: u32,
 }
 
-/// The groups that gather, by what comes together.
+/// The newest groups, by what comes together: earlier ones gather no more.
 #[derive(Debug, Default)]
 pub(crate) struct OpenGroups {
-    of: HashMap<GatheringKey, Vec<OpenGroup>>,
+    of: HashMap<GatheringKey, OpenGroup>,
 }
 
 // === impl OpenGroups ===
 
 impl OpenGroups {
     pub(crate) fn insert(&mut self, key: GatheringKey, group: OpenGroup) {
-        self.of.entry(key).or_default().push(group);
+        self.of.insert(key, group);
     }
 
     /// Gathers a delivery that was accepted at an instant.
@@ -60,34 +62,35 @@ impl OpenGroups {
         delivery: DeliveryId,
         at: DateTime<Utc>,
     ) -> Gathered {
-        let groups = self.of.entry((lane, key)).or_default();
         let latest = at + TimeDelta::from_std(by.wait).unwrap_or_default();
-        let takes = |group: &&mut OpenGroup| group.due > at && group.size < by.at_most;
-        let group = match groups.iter_mut().filter(takes).min_by_key(|group| group.due) {
+        let newest = self.of.get(&(lane, key));
+        let group = match newest.filter(|group| group.due > at && group.count < by.at_most) {
             Some(group) => {
-                group.size += 1;
-                // The rule may have got a shorter wait meanwhile.
-                group.due = group.due.min(latest);
-                if group.size >= by.at_most {
-                    group.due = at;
+                let count = group.count + 1;
+                OpenGroup {
+                    id: group.id,
+                    // The rule may have got a shorter wait meanwhile.
+                    due: if count < by.at_most {
+                        group.due.min(latest)
+                    } else {
+                        at
+                    },
+                    count,
                 }
-                *group
             }
-            None => {
-                let group = OpenGroup {
-                    id: delivery.as_uuid(),
-                    due: latest,
-                    size: 1,
-                };
-                groups.push(group);
-                group
-            }
+            None => OpenGroup {
+                id: delivery.as_uuid(),
+                due: latest,
+                count: 1,
+            },
         };
+        self.of.insert((lane, key), group);
         Gathered {
             lane,
             key,
             group: group.id,
             due: group.due,
+            count: group.count,
             message: format!(
                 "gathered by the rule “{}” until {}",
                 by.rule_name,

@@ -211,7 +211,7 @@ impl Reroute {
             run_id: self.run_id.clone(),
             events,
             validate_only: self.wanted.validate_only,
-            per_second: self.wanted.per_second,
+            per_second: i32::try_from(self.wanted.per_second).unwrap_or_default(),
             is_last,
         };
         let answer = self.what_if.log.add_deliveries(internal_request(request)).await;

@@ -15,7 +15,7 @@ use crate::alert::KeyPath;
 use crate::convert::{duration, span};
 use crate::event::Event;
 use crate::ids::RuleId;
-use crate::text::line;
+use crate::text::{line, span_words};
 use crate::violation::{Violations, reason};
 use crate::vocabulary::Severity;
 
@@ -281,19 +281,6 @@ fn and(words: &[&str]) -> String {
         [only] => (*only).to_owned(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
-}
-
-/// `2 min`, `1 h 30 min`
-fn span_words(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let parts = [
-        (seconds / 3_600, "h"),
-        (seconds % 3_600 / 60, "min"),
-        (seconds % 60, "s"),
-    ];
-    let parts = parts.iter().filter(|(count, _)| *count > 0);
-    let parts: Vec<_> = parts.map(|(count, unit)| format!("{count} {unit}")).collect();
-    parts.join(" ")
 }
 
 impl TryFrom<wire::RouteGroup> for RouteGroup {

@@ -31,6 +31,7 @@ pub mod json;
 pub mod member;
 pub mod mention;
 pub mod operational;
+pub mod pace;
 pub mod pattern;
 mod pattern_cost;
 pub mod payload;

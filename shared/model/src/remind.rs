@@ -9,6 +9,7 @@ use watchbell_contracts::event::v1 as wire;
 
 use crate::convert::{duration, span};
 use crate::ids::ChannelId;
+use crate::text::span_words;
 use crate::violation::{Violations, reason};
 
 /// The shortest and the longest time between two reminders.
@@ -163,27 +164,6 @@ fn bounded(
     Some(given)
 }
 
-/// A span as people say it: `90 s`, `45 min`, `4 h`, `1 h 30 min`, `2 days`.
-#[must_use]
-pub fn span_words(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    if !seconds.is_multiple_of(60) {
-        return format!("{seconds} s");
-    }
-    let counted = [
-        (days, if days == 1 { "day" } else { "days" }),
-        (hours, "h"),
-        (minutes, "min"),
-    ];
-    let words: Vec<_> = counted
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, unit)| format!("{count} {unit}"))
-        .collect();
-    words.join(" ")
-}
-
 /// As a number of microseconds, as tables keep times.
 pub(crate) mod microseconds {
     use std::time::Duration;
@@ -264,19 +244,5 @@ mod tests {
         let one = id();
         let wrong = read(60, vec![one.clone(), "#security".to_owned(), one]).unwrap_err();
         assert_eq!(fields(wrong), ["channel_ids[1]", "channel_ids[2]"]);
-    }
-
-    #[test]
-    fn a_span_is_said_as_people_say_it() {
-        for (seconds, words) in [
-            (90, "90 s"),
-            (300, "5 min"),
-            (4 * 3_600, "4 h"),
-            (5_400, "1 h 30 min"),
-            (86_400, "1 day"),
-            (2 * 86_400 + 60, "2 days 1 min"),
-        ] {
-            assert_eq!(span_words(Duration::from_secs(seconds)), words);
-        }
     }
 }

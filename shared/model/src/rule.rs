@@ -60,10 +60,20 @@ pub enum RuleAction {
     },
 }
 
-/// The channels that a rule names, sent to or escalated to, each with the path of its field. At most as many of each as a rule may
-/// have.
+/// A channel that a rule names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedChannel<'r> {
+    /// Its id, as it is given.
+    pub id: &'r str,
+    /// The path of its field.
+    pub field: String,
+    /// What the rule does: `sends`, or `escalates`.
+    pub does: &'static str,
+}
+
+/// The channels that a rule names. At most as many of each as a rule may have.
 #[must_use]
-pub fn named_channels(rule: &wire::Rule) -> Vec<(String, &str)> {
+pub fn named_channels(rule: &wire::Rule) -> Vec<NamedChannel<'_>> {
     let sent: &[String] = match &rule.action {
         Some(Action::Send(send)) => &send.channel_ids,
         _ => &[],
@@ -73,12 +83,16 @@ pub fn named_channels(rule: &wire::Rule) -> Vec<(String, &str)> {
         .as_ref()
         .map_or(&[], |escalate| &escalate.channel_ids);
     let lists = [
-        ("send", sent, MAX_CHANNELS),
-        ("escalate", escalated, MAX_ESCALATION_CHANNELS),
+        ("send", "sends", sent, MAX_CHANNELS),
+        ("escalate", "escalates", escalated, MAX_ESCALATION_CHANNELS),
     ];
-    let named = lists.into_iter().flat_map(|(field, ids, most)| {
+    let named = lists.into_iter().flat_map(|(field, does, ids, most)| {
         let ids = ids.iter().take(most).enumerate();
-        ids.map(move |(index, id)| (format!("{field}.channel_ids[{index}]"), id.as_str()))
+        ids.map(move |(index, id)| NamedChannel {
+            id,
+            field: format!("{field}.channel_ids[{index}]"),
+            does,
+        })
     });
     named.collect()
 }

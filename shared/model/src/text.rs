@@ -1,4 +1,6 @@
-//! Text of strangers, made fit to be shown: on one line, and in the order in which it is written.
+//! Text for people: that of strangers, made fit to be shown on one line and in the order in which it is written, and spans of time.
+
+use std::time::Duration;
 
 /// The longest title, in characters.
 pub const MAX_TITLE_CHARS: usize = 300;
@@ -27,9 +29,44 @@ pub const fn reorders(c: char) -> bool {
     )
 }
 
+/// A span as people say it: `90 s`, `45 min`, `4 h`, `1 h 30 min`, `2 days`.
+#[must_use]
+pub fn span_words(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    if !seconds.is_multiple_of(60) {
+        return format!("{seconds} s");
+    }
+    let counted = [
+        (days, if days == 1 { "day" } else { "days" }),
+        (hours, "h"),
+        (minutes, "min"),
+    ];
+    let words: Vec<_> = counted
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    words.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_is_said_as_people_say_it() {
+        for (seconds, words) in [
+            (90, "90 s"),
+            (300, "5 min"),
+            (4 * 3_600, "4 h"),
+            (5_400, "1 h 30 min"),
+            (86_400, "1 day"),
+            (2 * 86_400 + 60, "2 days 1 min"),
+        ] {
+            assert_eq!(span_words(Duration::from_secs(seconds)), words);
+        }
+    }
 
     #[test]
     fn a_line_has_no_breaks_controls_or_reordering_marks() {

@@ -191,8 +191,8 @@ pub(super) fn called(id: &str, channels: &[Known]) -> Tree {
 pub(super) fn keep_channels(current: &Current, channels: &[Known], violations: &mut Violations) {
     let present = plan_channels::present(current);
     for (_, rule) in &current.rules {
-        for (field, id) in named_channels(rule) {
-            let gone = |known: &&Known| known.id == id;
+        for named in named_channels(rule) {
+            let gone = |known: &&Known| known.id == named.id;
             if channels.iter().any(|known| gone(&known)) {
                 continue;
             }
@@ -201,11 +201,7 @@ pub(super) fn keep_channels(current: &Current, channels: &[Known], violations: &
                 "leaves out the {}, which the rule `{}` {} to",
                 name.unwrap_or_default(),
                 rule.display_name,
-                if field.starts_with("escalate") {
-                    "escalates"
-                } else {
-                    "sends"
-                },
+                named.does,
             );
             violations.add("channels", reason::NOT_ALLOWED, why);
         }

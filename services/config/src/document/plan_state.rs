@@ -201,9 +201,9 @@ impl Planner<'_> {
     /// That no rule that there will be sends to a channel that goes.
     fn is_unused(&mut self, key: &Key, channel: &CurrentChannel) -> Result<()> {
         for (_, rule) in self.to.all::<Rule>(Kind::Rule)? {
-            if named_channels(&rule).iter().any(|(_, id)| *id == key.id) {
+            if let Some(named) = named_channels(&rule).iter().find(|named| named.id == key.id) {
                 let at = subject(channel.kind, &channel.row.display_name);
-                let why = format!("is what the rule `{}` sends or escalates to", rule.display_name);
+                let why = format!("is what the rule `{}` {} to", rule.display_name, named.does);
                 self.plan.violations.add(at, reason::NOT_ALLOWED, why);
             }
         }
@@ -222,8 +222,8 @@ impl Planner<'_> {
         let message: Rule = entry_message(after)?;
         let at = format!("rule {}", message.display_name);
         self.plan.violations.take_under(&at, check::rule(&message));
-        for (field, channel) in named_channels(&message) {
-            self.is_channel(channel, format!("{at}.{field}"));
+        for named in named_channels(&message) {
+            self.is_channel(named.id, format!("{at}.{}", named.field));
         }
         let present = self.rules.iter_mut().find(|row| row.id == id.as_uuid());
         let step = match present {

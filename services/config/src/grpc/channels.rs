@@ -16,7 +16,7 @@ use watchbell_model::ChannelKind;
 use watchbell_model::channel::WrittenChannel;
 use watchbell_model::convert::{optional, span, timestamp};
 use watchbell_model::ids::{ChannelId, TeamId};
-use watchbell_model::rule::named_channels;
+use watchbell_model::rule::{NamedChannel, named_channels};
 use watchbell_model::secret::Secret;
 use watchbell_model::signature::SigningSecret;
 use watchbell_model::violation::{Violations, reason};
@@ -201,16 +201,12 @@ pub(super) async fn delete(
     let name = id.to_string();
     for rule in rule::Entity::all(change.connection(), team).await? {
         let rule = rule.to_message()?;
-        if let Some((field, _)) = named_channels(&rule).into_iter().find(|(_, id)| *id == name) {
-            let does = match field.starts_with("escalate") {
-                true => "escalates",
-                false => "sends",
-            };
+        if let Some(named) = named_channels(&rule).iter().find(|named| named.id == name) {
             return Err(Problem::Precondition {
                 reason: "CHANNEL_IN_USE",
                 message: format!(
-                    "the rule {} ({}) {does} to this channel",
-                    rule.id, rule.display_name
+                    "the rule {} ({}) {} to this channel",
+                    rule.id, rule.display_name, named.does
                 ),
             }
             .into());
@@ -429,9 +425,9 @@ pub(super) async fn routable(
         return Ok(violations);
     }
     let existing = channel::Entity::all(connection, team).await?;
-    for (at, text) in named {
+    for NamedChannel { id, field: at, .. } in named {
         // What is no id at all is told by the check of the rule.
-        let Ok(id) = text.parse::<ChannelId>() else {
+        let Ok(id) = id.parse::<ChannelId>() else {
             continue;
         };
         match existing.iter().find(|row| row.id == id.as_uuid()) {

@@ -10,6 +10,7 @@ use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{EventId, NotificationId, TeamId};
+use watchbell_model::pace;
 use watchbell_model::recipients::Recipients;
 use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
@@ -26,8 +27,6 @@ use crate::store::{Existing, NewDelivery, NewNotification, Transaction};
 
 /// Events of one call, at most.
 const MAX_EVENTS: usize = 1_000;
-/// Deliveries that are due each second, at most.
-const MAX_PER_SECOND: i32 = 1_000;
 
 /// An accepted event and who is to get it.
 struct Wanted {
@@ -51,7 +50,7 @@ pub(super) async fn add(
     internal(&request)?;
     let team = team(&request, &request.get_ref().team_id)?;
     let request = request.into_inner();
-    let wanted = read(request.events)?;
+    let (wanted, per_second) = read(request.events, request.per_second)?;
     let now = core.clock.monotonic();
     core.resends.forget_idle(core.clock.now(), now);
     core.resends.go_on(team, Resend::Reroute, &request.run_id, now)?;
@@ -61,7 +60,6 @@ pub(super) async fn add(
         let existing = core.db.existing(team, &ids(&wanted)).await?;
         response(&missing(&wanted, &existing), None)
     } else {
-        let per_second = request.per_second.clamp(1, MAX_PER_SECOND).unsigned_abs();
         make(core, team, &wanted, per_second).await?
     };
     if request.is_last {
@@ -70,8 +68,10 @@ pub(super) async fn add(
     Ok(answer)
 }
 
-fn read(events: Vec<wire::EventRoutes>) -> Result<Vec<Wanted>, Violations> {
+/// The events, and how many of their deliveries are due each second.
+fn read(events: Vec<wire::EventRoutes>, per_second: i32) -> Result<(Vec<Wanted>, u32), Violations> {
     let mut violations = Violations::new();
+    let per_second = pace::per_second(per_second, &mut violations).unwrap_or(pace::PER_SECOND);
     if events.len() > MAX_EVENTS {
         let why = format!("must have at most {MAX_EVENTS} events");
         violations.add("events", reason::TOO_LONG, why);
@@ -90,7 +90,7 @@ fn read(events: Vec<wire::EventRoutes>) -> Result<Vec<Wanted>, Violations> {
             event_id: event.event_id,
         });
     }
-    violations.into_result(wanted)
+    violations.into_result((wanted, per_second))
 }
 
 fn ids(wanted: &[Wanted]) -> Vec<&str> {

@@ -2,8 +2,8 @@
 
 use sea_orm::DbErr;
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_model::remind::span_words;
 use watchbell_model::route::Route;
+use watchbell_model::text::span_words;
 
 use crate::alert::Alert;
 use crate::channel::cache::Lookup;

@@ -8,11 +8,12 @@ use uuid::Uuid;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ChannelKind;
 use watchbell_model::ids::{ChannelId, TeamId};
+use watchbell_model::pace;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 
 use super::deliveries::begin;
-use super::selection::{MAX_TIME, PER_SECOND, Resent, Selected, Selection, pace, period, refusal};
+use super::selection::{MAX_TIME, Resent, Selected, Selection, period, refusal};
 use super::{exists, filters, id};
 use crate::channel::cache::Lookup;
 use crate::error::Error;
@@ -52,32 +53,30 @@ pub(super) async fn recover(
     let _turn = core
         .resends
         .begin(team, Resend::Recover, core.clock.monotonic())?;
-    let mut selection = find(core, team, &wanted).await?;
+    let max_time = match wanted.is_everything {
+        true => Duration::MAX,
+        false => MAX_TIME,
+    };
+    let filters = filters_of(core, team, &wanted).await;
+    let mut selection = Selection::find(core, team, Resend::Recover, filters, max_time).await?;
     if selection.deliveries.is_empty() {
         exists(core, principal, team).await?;
     }
-    let (channels, truncated) = (selection.channels(), selection.truncated);
-    if wanted.validate_only {
-        let count = selection.deliveries.len();
-        return Ok(wire::RecoverResponse {
-            recovered_count: i64::try_from(count).unwrap_or(i64::MAX),
-            channels,
-            truncated,
-            last_due_time: None,
-        });
-    }
     let mut resent = Resent::default();
-    loop {
+    if wanted.validate_only {
+        resent.add(selection.deliveries.len() as u64, None);
+    } else {
         take_up(core, team, &selection, wanted.per_second, &mut resent).await?;
-        if !wanted.is_everything || !selection.truncated {
-            break;
+        // Each is taken up once, even if it fails again meanwhile.
+        while wanted.is_everything && selection.is_truncated() {
+            selection.go_on(core, team, Resend::Recover, max_time).await?;
+            take_up(core, team, &selection, wanted.per_second, &mut resent).await?;
         }
-        selection = find(core, team, &wanted).await?;
     }
     Ok(wire::RecoverResponse {
         recovered_count: resent.count(),
-        channels,
-        truncated: truncated && !wanted.is_everything,
+        channels: selection.channels(),
+        truncated: selection.is_truncated(),
         last_due_time: resent.last_due_time(),
     })
 }
@@ -106,11 +105,9 @@ fn read(request: wire::RecoverRequest) -> Result<Wanted, Violations> {
     if filter.states.is_empty() {
         filter.states = vec![State::Parked, State::Failed];
     }
-    let per_second = pace(
-        request.per_second,
-        is_filtered.then_some(PER_SECOND),
-        &mut violations,
-    );
+    let per_second = pace::per_second(request.per_second, &mut violations);
+    // Without a filter, as fast as the channel takes them.
+    let per_second = per_second.or(is_filtered.then_some(pace::PER_SECOND));
     violations.into_result(Wanted {
         is_everything: !is_filtered && per_second.is_none() && end.is_none(),
         filter: DeliveryFilter {
@@ -125,30 +122,23 @@ fn read(request: wire::RecoverRequest) -> Result<Wanted, Violations> {
     })
 }
 
-async fn find(core: &Core, team: TeamId, wanted: &Wanted) -> Result<Selection, Error> {
-    let max_time = match wanted.is_everything {
-        true => Duration::MAX,
-        false => MAX_TIME,
-    };
-    let filter = wanted.filter.clone();
-    let mut selection = Selection::find(core, team, Resend::Recover, filter, max_time).await?;
+/// Which deliveries it takes up.
+async fn filters_of(core: &Core, team: TeamId, wanted: &Wanted) -> Vec<DeliveryFilter> {
+    let mut filters = vec![wanted.filter.clone()];
     // By the team's own mail server its people get their mail, too.
     if let Some(channel) = wanted.channel
         && wanted.filter.kind.is_none_or(|kind| kind == ChannelKind::Email)
         && let Ok(Lookup::Found(policy)) = core.channels.people(team).await
         && policy.channel_id == Some(channel)
     {
-        let people = DeliveryFilter {
+        filters.push(DeliveryFilter {
             channel: None,
             kind: Some(ChannelKind::Email),
             without_channel: true,
             ..wanted.filter.clone()
-        };
-        selection
-            .add(core, team, Resend::Recover, people, max_time)
-            .await?;
+        });
     }
-    Ok(selection)
+    filters
 }
 
 /// Makes deliveries pending, as if they were new, a chunk in each transaction.

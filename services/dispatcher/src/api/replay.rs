@@ -9,6 +9,7 @@ use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ChannelKind;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::ids::{DeliveryId, NotificationId, TeamId};
+use watchbell_model::pace;
 use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
@@ -16,7 +17,7 @@ use watchbell_runtime::problem::Problem;
 
 use super::additions;
 use super::deliveries::{begin, find};
-use super::selection::{MAX_TIME, PER_SECOND, Resent, Selected, Selection, pace, period};
+use super::selection::{MAX_TIME, Resent, Selected, Selection, period};
 use super::{exists, filters};
 use crate::channel::cache::Lookup;
 use crate::channel::people::Refusal;
@@ -143,11 +144,11 @@ fn read(request: wire::ReplayRequest) -> Result<Wanted, Violations> {
     if filter.states.is_empty() {
         filter.states = vec![State::Delivered, State::Failed];
     }
-    let per_second = pace(request.per_second, Some(PER_SECOND), &mut violations);
+    let per_second = pace::per_second(request.per_second, &mut violations);
     violations.into_result(Wanted {
         filter: DeliveryFilter { start, end, ..filter },
         validate_only: request.validate_only,
-        per_second: per_second.unwrap_or(1),
+        per_second: per_second.unwrap_or(pace::PER_SECOND),
     })
 }
 
@@ -160,7 +161,7 @@ async fn many(
     core.channels.forget(team);
     core.resends.forget_idle(core.clock.now(), core.clock.monotonic());
     let _turn = core.resends.begin(team, Resend::Replay, core.clock.monotonic())?;
-    let selection = Selection::find(core, team, Resend::Replay, wanted.filter, MAX_TIME).await?;
+    let selection = Selection::find(core, team, Resend::Replay, vec![wanted.filter], MAX_TIME).await?;
     if selection.deliveries.is_empty() {
         exists(core, principal, team).await?;
     }
@@ -176,7 +177,7 @@ async fn many(
         delivery: None,
         replayed_count: resent.count(),
         channels: selection.channels(),
-        truncated: selection.truncated,
+        truncated: selection.is_truncated(),
         last_due_time: resent.last_due_time(),
     })
 }

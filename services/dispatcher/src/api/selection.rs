@@ -11,7 +11,7 @@ use watchbell_model::catalog::RECEIPT;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::convert::{instant, timestamp};
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
-use watchbell_model::violation::{Violations, reason};
+use watchbell_model::violation::Violations;
 use watchbell_runtime::problem::Problem;
 
 use crate::channel::cache::Lookup;
@@ -29,9 +29,6 @@ const MAX_SELECTED: usize = 100_000;
 pub(super) const MAX_TIME: Duration = Duration::from_secs(60);
 /// Deliveries that are read at a time.
 const PAGE: u64 = 1_000;
-/// Deliveries that are sent each second unless told otherwise, and at most.
-pub(super) const PER_SECOND: i32 = 50;
-const MAX_PER_SECOND: i32 = 1_000;
 
 /// A delivery that is sent again.
 #[derive(Debug, Clone)]
@@ -45,8 +42,8 @@ pub(super) struct Selected {
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     pub(super) deliveries: Vec<Selected>,
-    /// There are more.
-    pub(super) truncated: bool,
+    /// Where more are found.
+    rest: Vec<DeliveryFilter>,
     /// By channel, those that are not carried now included.
     counts: BTreeMap<(Option<ChannelId>, i16), i64>,
     refusals: HashMap<ChannelId, String>,
@@ -70,19 +67,6 @@ pub(super) fn period(
     }
     let start = instant(start.as_ref(), "start_time", violations);
     (start, instant(end.as_ref(), "end_time", violations))
-}
-
-/// How many are sent each second; `None` as fast as their channels take them.
-pub(super) fn pace(per_second: i32, default: Option<i32>, violations: &mut Violations) -> Option<u32> {
-    let per_second = match per_second {
-        0 => default?,
-        given => given,
-    };
-    if !(1..=MAX_PER_SECOND).contains(&per_second) {
-        let why = format!("must be between 1 and {MAX_PER_SECOND}");
-        violations.add("per_second", reason::OUT_OF_RANGE, why);
-    }
-    u32::try_from(per_second).ok()
 }
 
 /// Why a channel does not carry what is sent again, if it does not.
@@ -116,16 +100,40 @@ impl Selection {
         core: &Core,
         team: TeamId,
         what: Resend,
-        filter: DeliveryFilter,
+        filters: Vec<DeliveryFilter>,
         max_time: Duration,
     ) -> Result<Self, Error> {
-        let mut selection = Self::default();
-        selection.add(core, team, what, filter, max_time).await?;
+        let mut selection = Self {
+            rest: filters,
+            ..Self::default()
+        };
+        selection.go_on(core, team, what, max_time).await?;
         Ok(selection)
     }
 
-    /// Adds those that another filter takes.
-    pub(super) async fn add(
+    /// Looks for the next ones, which are older. The counts go on.
+    pub(super) async fn go_on(
+        &mut self,
+        core: &Core,
+        team: TeamId,
+        what: Resend,
+        max_time: Duration,
+    ) -> Result<(), Error> {
+        self.deliveries.clear();
+        for filter in std::mem::take(&mut self.rest) {
+            self.add(core, team, what, filter, max_time).await?;
+        }
+        self.deliveries
+            .sort_by_key(|delivery| (!delivery.is_receipt, delivery.id));
+        Ok(())
+    }
+
+    /// There are more.
+    pub(super) fn is_truncated(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    async fn add(
         &mut self,
         core: &Core,
         team: TeamId,
@@ -153,12 +161,10 @@ impl Selection {
             filter.before = Some(last);
             let elapsed = core.clock.monotonic().saturating_sub(begun);
             if self.deliveries.len() >= MAX_SELECTED || elapsed >= max_time {
-                self.truncated = true;
+                self.rest.push(filter);
                 break;
             }
         }
-        self.deliveries
-            .sort_by_key(|delivery| (!delivery.is_receipt, delivery.id));
         Ok(())
     }
 

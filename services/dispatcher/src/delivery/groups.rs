@@ -133,22 +133,23 @@ async fn leave(
     core.db
         .leave_groups(&transaction, lane.team_id, &leaves, now)
         .await?;
+    let changed = match core.feed.is_watched(lane.team_id) {
+        true => {
+            let ids: Vec<_> = leaves.iter().map(|it| DeliveryId::from_uuid(it.id)).collect();
+            core.db
+                .deliveries_with_ids(&transaction, lane.team_id, &ids)
+                .await?
+        }
+        false => Vec::new(),
+    };
     core.db.commit(transaction).await?;
     for at in leaves.iter().filter_map(|it| it.due_at) {
         core.note_due(lane.team_id, lane.lane, at);
         core.expect_gathering(lane.team_id, lane.lane, at);
     }
-    if core.feed.is_watched(lane.team_id) {
-        for left in &leaves {
-            let row = core
-                .db
-                .delivery(lane.team_id, DeliveryId::from_uuid(left.id))
-                .await?;
-            core.feed.changed(lane.team_id, || {
-                row.and_then(|row| encode::row_changed(&row).ok())
-            });
-        }
-    }
+    core.feed.changed(lane.team_id, || {
+        changed.iter().filter_map(|row| encode::row_changed(row).ok())
+    });
     Ok(true)
 }
 

@@ -51,21 +51,19 @@ fn key_of(key: u8) -> GatheringKey {
     (LANE, Uuid::from_u128(u128::from(key)))
 }
 
-/// What the database says is open.
+/// What the database says of the newest groups.
 fn open(rows: &[Row]) -> OpenGroups {
-    let mut groups: HashMap<(u8, Uuid), OpenGroup> = HashMap::new();
-    for row in rows {
-        let group = groups.entry((row.key, row.gathered.group)).or_insert(OpenGroup {
-            id: row.gathered.group,
-            due: row.gathered.due,
-            size: 0,
-        });
-        group.size += 1;
-        group.due = group.due.min(row.gathered.due);
-    }
     let mut open = OpenGroups::default();
-    for ((key, _), group) in groups {
-        open.insert(key_of(key), group);
+    let place = |row: &&Row| (row.gathered.group, row.gathered.count);
+    let mut rows: Vec<&Row> = rows.iter().collect();
+    rows.sort_by_key(place);
+    for Row { key, gathered, .. } in rows {
+        let group = OpenGroup {
+            id: gathered.group,
+            due: gathered.due,
+            count: gathered.count,
+        };
+        open.insert(key_of(*key), group);
     }
     open
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::SubsecRound as _;
+use chrono::{DateTime, SubsecRound as _, Utc};
 use futures::future::join_all;
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
@@ -12,6 +12,7 @@ use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ChannelKind;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::route::{Route, Target, TargetKey};
+use watchbell_model::shard::ShardId;
 
 use crate::alert::Alert;
 use crate::channel::cache::{ConfigUnavailable, Lookup};
@@ -38,26 +39,46 @@ impl Reminders {
     /// Between two rounds.
     pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
 
-    /// Runs once. All that is due is looked at, page by page: what cannot be sent now keeps nothing else waiting, and is due in
-    /// the next round.
+    /// Runs once. All that is due is looked at, a page of each shard in turn: neither what cannot be sent now nor a team with very
+    /// many keeps others waiting.
     pub(crate) async fn tick(&self) -> Result<(), DbErr> {
         let core = &self.core;
         let now = core.clock.now();
         let owned = core.ownership().owned();
-        let mut after: Option<Reminder> = None;
-        loop {
-            let page = core
-                .db
-                .due_reminders_all_teams(&owned, now, after.as_ref(), PAGE as u64)
-                .await?;
-            let is_last = page.len() < PAGE;
-            after = page.last().cloned();
-            let sent = join_all(page.into_iter().map(|reminder| self.send(reminder))).await;
-            sent.into_iter().collect::<Result<(), DbErr>>()?;
-            if is_last {
-                return Ok(());
+        let due = core.db.shards_with_due_reminders(&owned, now).await?;
+        let mut left: Vec<(ShardId, Option<Reminder>)> = due.into_iter().map(|shard| (shard, None)).collect();
+        while !left.is_empty() {
+            let mut more = Vec::new();
+            for (shard, after) in left {
+                match self.send_page(shard, now, after).await {
+                    Ok(None) => {}
+                    Ok(last) => more.push((shard, last)),
+                    Err(error) => tracing::warn!(%error, %shard, "reminders of a shard cannot be read"),
+                }
             }
+            left = more;
         }
+        Ok(())
+    }
+
+    /// Sends a page of what is due of a shard; the last of it, if there may be more.
+    async fn send_page(
+        &self,
+        shard: ShardId,
+        now: DateTime<Utc>,
+        after: Option<Reminder>,
+    ) -> Result<Option<Reminder>, DbErr> {
+        let db = &self.core.db;
+        let page = db.due_reminders(shard, now, after.as_ref(), PAGE as u64).await?;
+        let last = page.last().cloned().filter(|_| page.len() == PAGE);
+        let sent = page.into_iter().map(async |reminder| {
+            let (team, key) = (reminder.team_id, reminder.key.clone());
+            if let Err(error) = self.send(reminder).await {
+                tracing::warn!(%error, %team, alert = %key, "a reminder cannot be sent");
+            }
+        });
+        join_all(sent).await;
+        Ok(last)
     }
 
     async fn send(&self, reminder: Reminder) -> Result<(), DbErr> {

@@ -1,9 +1,11 @@
 //! Reminders and escalation: an alert that stays open is told again, and told to others, until somebody takes care of it.
 
+use sea_orm::{ConnectionTrait as _, Statement};
 use watchbell_contracts::api::AlertApi as _;
 use watchbell_contracts::event::v1::AlertAction::{Resolve, Trigger};
 use watchbell_model::ids::RuleId;
 use watchbell_model::route::{ESCALATION, FOLLOWS_ALERT, REMINDER};
+use watchbell_model::shard::ShardId;
 use watchbell_store::store_tests;
 
 use super::alert_acts::act;
@@ -391,8 +393,9 @@ store_tests! {
         // Two replicas that both think it is due: the second finds that it is not.
         rig.pass(HOUR).await;
         let owned = rig.core.ownership().owned();
-        let due = rig.core.db.due_reminders_all_teams(&owned, env.now(), None, 10).await.unwrap();
-        assert_eq!(due.len(), 1);
+        let shard = ShardId::of(env.team);
+        assert_eq!(rig.core.db.shards_with_due_reminders(&owned, env.now()).await.unwrap(), [shard]);
+        assert_eq!(rig.core.db.due_reminders(shard, env.now(), None, 10).await.unwrap().len(), 1);
         let (one, other) = (Arc::clone(&rig.core), Arc::clone(&rig.core));
         rig.during(async move {
             let (one, other) = (Reminders { core: one }, Reminders { core: other });
@@ -402,6 +405,26 @@ store_tests! {
         .await;
         rig.settle().await;
         assert_eq!(reminders(&rig).await.len(), 2);
+    }
+
+    async fn a_reminder_that_cannot_be_read_keeps_no_other_shard_waiting(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let other = std::iter::repeat_with(|| TeamId::generate(rig.env.now()))
+            .find(|team| ShardId::of(*team) != ShardId::of(rig.env.team))
+            .unwrap();
+        let other = TestEnv { team: other, ..rig.env.clone() };
+        let (room, theirs) = (slack(&rig.env), slack(&other));
+        let foreign = said(&rig, Trigger, "foreign", &[reminding(to_room(theirs), 5)]).request(&other);
+        rig.submit(vec![foreign]).await;
+        say(&mut rig, Trigger, "begin", &[reminding(to_room(room), 5)]).await;
+        let sql = "UPDATE reminders SET routes = 'unreadable' WHERE origin <> '' AND team_id = $1";
+        let backend = store.writer().get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, [rig.env.team.as_uuid().into()]);
+        store.writer().execute_raw(statement).await.unwrap();
+        pass(&mut rig, HOUR, 1).await;
+        let mut events = rig.env.receivers.events();
+        events.sort();
+        assert_eq!(events, ["begin", "foreign", "foreign"]);
     }
 
     async fn a_former_owner_sends_no_reminder(store: Store) {

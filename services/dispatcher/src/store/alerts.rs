@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
+use sea_orm::{DbErr, Value};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +15,7 @@ use watchbell_model::ids::{DeliveryId, EventId, TeamId};
 use watchbell_model::vocabulary::Severity;
 
 use super::batch::Batch;
+use super::migrations::run;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, instant, micros, number};
 use crate::alert::{Alert, Handled};
@@ -72,17 +73,11 @@ impl MigrationName for Alerts {
 #[async_trait::async_trait]
 impl MigrationTrait for Alerts {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let uuid = match connection.get_database_backend() {
-            DbBackend::Postgres => "UUID",
-            _ => "BLOB",
-        };
-        for statement in TABLES.split(';').map(str::trim).filter(|text| !text.is_empty()) {
-            connection
-                .execute_unprepared(&statement.replace("{uuid}", uuid))
-                .await?;
-        }
-        Ok(())
+        run(manager, |uuid| {
+            let statements = TABLES.split(';').map(str::trim).filter(|text| !text.is_empty());
+            statements.map(|text| text.replace("{uuid}", uuid)).collect()
+        })
+        .await
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::DbErr;
 use sea_orm_migration::prelude::*;
 use uuid::Uuid;
 use watchbell_model::ChannelKind;
@@ -12,6 +12,7 @@ use watchbell_model::catalog::notices::is_operational;
 use watchbell_model::ids::ChannelId;
 
 use super::batch::Batch;
+use super::migrations::run;
 use super::transaction::WriteTransaction;
 use super::{Db, micros, number, word};
 use crate::job::{JobOutcome, State};
@@ -49,14 +50,10 @@ impl MigrationName for Failures {
 #[async_trait::async_trait]
 impl MigrationTrait for Failures {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let uuid = match connection.get_database_backend() {
-            DbBackend::Postgres => "UUID",
-            _ => "BLOB",
-        };
-        let statements = [
-            format!(
-                "CREATE TABLE delivery_failures (
+        run(manager, |uuid| {
+            vec![
+                format!(
+                    "CREATE TABLE delivery_failures (
                     lane_id {uuid} NOT NULL PRIMARY KEY,
                     team_id {uuid} NOT NULL,
                     kind SMALLINT NOT NULL,
@@ -67,13 +64,11 @@ impl MigrationTrait for Failures {
                     delivery_id {uuid} NOT NULL,
                     event_id TEXT NOT NULL,
                     due_at BIGINT NOT NULL)"
-            ),
-            "CREATE INDEX delivery_failures_due ON delivery_failures (due_at)".to_owned(),
-        ];
-        for statement in statements {
-            connection.execute_unprepared(&statement).await?;
-        }
-        Ok(())
+                ),
+                "CREATE INDEX delivery_failures_due ON delivery_failures (due_at)".to_owned(),
+            ]
+        })
+        .await
     }
 }
 

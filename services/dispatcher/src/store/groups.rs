@@ -1,8 +1,9 @@
 //! Deliveries that rules gather, and their migration. `group_key` says what comes together in a lane, `gathered_with` names the
-//! group by its first delivery; a row that is sent otherwise has neither.
+//! group by its first delivery, and `gathered_count` says how many it had gathered then; a row that is sent otherwise has neither
+//! of the first two.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
+use sea_orm::{DbBackend, DbErr, Value};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 use uuid::Uuid;
 use watchbell_model::ids::{SilenceId, TeamId};
@@ -10,6 +11,7 @@ use watchbell_model::ids::{SilenceId, TeamId};
 use super::batch::Batch;
 use super::entities::deliveries;
 use super::indexes::GATHERING;
+use super::migrations::run;
 use super::summaries::{SummaryItem, models, summary_item};
 use super::transaction::{ReadRow, Transaction, WriteTransaction};
 use super::{Db, instant, micros};
@@ -49,36 +51,29 @@ impl MigrationName for Groups {
 #[async_trait::async_trait]
 impl MigrationTrait for Groups {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let uuid = match connection.get_database_backend() {
-            DbBackend::Postgres => "UUID",
-            _ => "BLOB",
-        };
-        let statements = [
+        run(manager, |uuid| {
+            vec![
             format!("ALTER TABLE deliveries ADD COLUMN group_key {uuid}"),
             format!("ALTER TABLE deliveries ADD COLUMN gathered_with {uuid}"),
-            format!("CREATE INDEX deliveries_gathered ON deliveries (lane_id, group_key, gathered_with, due_at) WHERE {GATHERED}")
-                .replace("d.", ""),
-        ];
-        for statement in statements {
-            connection.execute_unprepared(&statement).await?;
-        }
-        Ok(())
+            "ALTER TABLE deliveries ADD COLUMN gathered_count BIGINT".to_owned(),
+            format!(
+                "CREATE INDEX deliveries_gathered ON deliveries (lane_id, group_key, gathered_with, gathered_count)
+                WHERE {GATHERED}"
+            )
+            .replace("d.", ""),
+                    ]
+        })
+        .await
     }
 }
 
 /// Of a group that gathers.
 const GATHERED: &str = "d.gathered_with IS NOT NULL AND d.folded_into IS NULL AND d.ended_at IS NULL";
 
-/// Of the groups of a batch, of the lane and team of the first parameters. Its rows go before the deliveries in a cross join,
-/// which SQLite does not turn round.
-const OF_GROUPS: &str = "d.lane_id = {0} AND d.group_key = b.group_key AND d.gathered_with = b.gathered_with
-    AND d.gathered_with IS NOT NULL AND d.folded_into IS NULL AND d.ended_at IS NULL AND d.state = 4 AND d.team_id = {1}";
-
 // === impl Db ===
 
 impl Db {
-    /// The groups that gather what comes together so.
+    /// The newest groups of what comes together so, by their last deliveries: nothing is counted.
     pub(crate) async fn open_groups<W: WriteTransaction>(
         &self,
         transaction: &W,
@@ -88,18 +83,20 @@ impl Db {
             .uuid("lane_id", keys.iter().map(|(lane, _)| lane.0))
             .uuid("group_key", keys.iter().map(|(_, key)| *key));
         let sql = format!(
-            "SELECT d.lane_id, d.group_key, d.gathered_with, MIN(d.due_at) AS due_at, COUNT(*) AS size
+            "SELECT d.lane_id, d.group_key, d.gathered_with, d.due_at, d.gathered_count
             FROM ({{rows}}) AS b CROSS JOIN deliveries d
-            WHERE d.lane_id = b.lane_id AND d.group_key = b.group_key AND {GATHERED} AND d.due_at IS NOT NULL
-            GROUP BY d.lane_id, d.group_key, d.gathered_with"
+            WHERE d.id = (SELECT d.id FROM deliveries d
+                WHERE d.lane_id = b.lane_id AND d.group_key = b.group_key AND {GATHERED}
+                ORDER BY d.gathered_with DESC, d.gathered_count DESC LIMIT 1)"
         );
         let mut open = OpenGroups::default();
         for row in transaction.read(&sql, &batch, &[]).await? {
             let key = (LaneId(row.uuid("lane_id")?), row.uuid("group_key")?);
+            let count = row.big("gathered_count")?.unwrap_or_default();
             let group = OpenGroup {
                 id: row.uuid("gathered_with")?,
                 due: row.big("due_at")?.map(instant).unwrap_or_default(),
-                size: u32::try_from(row.big("size")?.unwrap_or_default()).unwrap_or(u32::MAX),
+                count: u32::try_from(count).unwrap_or(u32::MAX),
             };
             open.insert(key, group);
         }
@@ -158,8 +155,9 @@ impl Db {
     ) -> Result<Vec<deliveries::Model>, DbErr> {
         let sql = format!(
             "SELECT d.* FROM ({{rows}}) AS b CROSS JOIN deliveries d
-            WHERE {OF_GROUPS}
-            ORDER BY d.gathered_with, d.created_at, d.id LIMIT {{2}}"
+            WHERE {}
+            ORDER BY d.gathered_with, d.created_at, d.id LIMIT {{2}}",
+            of_groups()
         );
         let values = gathered_values(team, lane, limit);
         let rows = self
@@ -186,8 +184,9 @@ impl Db {
             "SELECT d.*, e.url AS event_url, e.subject AS event_subject, e.occurred_at AS event_occurred_at
             FROM ({{rows}}) AS b CROSS JOIN deliveries d
             LEFT JOIN events e ON e.team_id = d.team_id AND e.id = d.event_id
-            WHERE {OF_GROUPS}
-            ORDER BY d.gathered_with, d.created_at, d.id LIMIT {{2}} {lock}"
+            WHERE {}
+            ORDER BY d.gathered_with, d.created_at, d.id LIMIT {{2}} {lock}",
+            of_groups()
         );
         let values = gathered_values(team, lane, limit);
         let rows = transaction
@@ -241,6 +240,15 @@ impl Db {
         let values: Vec<Value> = vec![micros(now).into(), id.into(), team.as_uuid().into()];
         models(&transaction.rows(self.statement(sql, values)).await?)
     }
+}
+
+/// Of the groups of a batch, of the lane and team of the first parameters. Its rows go before the deliveries in a cross join,
+/// which SQLite does not turn round.
+fn of_groups() -> String {
+    format!(
+        "d.lane_id = {{0}} AND d.group_key = b.group_key AND d.gathered_with = b.gathered_with AND {GATHERED} AND d.state = 4
+            AND d.team_id = {{1}}"
+    )
 }
 
 fn of(groups: &[DueGroup]) -> Batch<'static> {

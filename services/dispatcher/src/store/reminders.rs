@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
+use sea_orm::{DbErr, Value};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 use watchbell_model::alert::AlertKey;
 use watchbell_model::ids::TeamId;
@@ -12,6 +12,7 @@ use watchbell_model::route::Route;
 use watchbell_model::shard::ShardId;
 
 use super::batch::Batch;
+use super::migrations::run;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, instant, micros};
 use crate::reminder::{Reminder, ReminderKind};
@@ -33,14 +34,10 @@ impl MigrationName for Reminders {
 #[async_trait::async_trait]
 impl MigrationTrait for Reminders {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let uuid = match connection.get_database_backend() {
-            DbBackend::Postgres => "UUID",
-            _ => "BLOB",
-        };
-        let statements = [
-            format!(
-                "CREATE TABLE reminders (
+        run(manager, |uuid| {
+            vec![
+                format!(
+                    "CREATE TABLE reminders (
                     team_id {uuid} NOT NULL,
                     alert_key TEXT NOT NULL,
                     kind SMALLINT NOT NULL,
@@ -55,13 +52,11 @@ impl MigrationTrait for Reminders {
                     last_due_at BIGINT,
                     routes TEXT NOT NULL,
                     PRIMARY KEY (team_id, alert_key, kind, origin))"
-            ),
-            "CREATE INDEX reminders_due ON reminders (shard, due_at) WHERE due_at IS NOT NULL".to_owned(),
-        ];
-        for statement in statements {
-            connection.execute_unprepared(&statement).await?;
-        }
-        Ok(())
+                ),
+                "CREATE INDEX reminders_due ON reminders (shard, due_at) WHERE due_at IS NOT NULL".to_owned(),
+            ]
+        })
+        .await
     }
 }
 
@@ -96,23 +91,41 @@ impl Db {
         self.query(sql, values).await?.iter().map(read).collect()
     }
 
-    /// What is due of these shards, oldest first: a page of it, after another one.
-    pub(crate) async fn due_reminders_all_teams(
+    /// Those of these shards of which something is due.
+    pub(crate) async fn shards_with_due_reminders(
         &self,
         shards: &BTreeSet<ShardId>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ShardId>, DbErr> {
+        if shards.is_empty() {
+            return Ok(Vec::new());
+        }
+        let numbers = shards.iter().map(|shard| i32::from(shard.number()));
+        let sql = "SELECT b.shard FROM ({rows}) AS b WHERE EXISTS (SELECT 1 FROM reminders r
+            WHERE r.shard = b.shard AND r.due_at IS NOT NULL AND r.due_at <= {0})";
+        let batch = Batch::new().int("shard", numbers);
+        let statement = batch.statement(self.backend(), sql, vec![micros(now).into()]);
+        let mut due = Vec::new();
+        for row in self.read(statement).await? {
+            let number: i32 = row.try_get("", "shard")?;
+            due.extend(ShardId::from_number(i64::from(number)));
+        }
+        Ok(due)
+    }
+
+    /// What is due of a shard, oldest first: a page of it, after another one.
+    pub(crate) async fn due_reminders(
+        &self,
+        shard: ShardId,
         now: DateTime<Utc>,
         after: Option<&Reminder>,
         limit: u64,
     ) -> Result<Vec<Reminder>, DbErr> {
-        let numbers: Vec<String> = shards.iter().map(|shard| shard.number().to_string()).collect();
-        if numbers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut values: Vec<Value> = vec![micros(now).into()];
+        let mut values: Vec<Value> = vec![i32::from(shard.number()).into(), micros(now).into()];
         let mut behind = String::new();
         if let Some(after) = after {
             behind
-                .push_str("AND (r.due_at, r.team_id, r.alert_key, r.kind, r.origin) > ($2, $3, $4, $5, $6)");
+                .push_str("AND (r.due_at, r.team_id, r.alert_key, r.kind, r.origin) > ($3, $4, $5, $6, $7)");
             values.extend([
                 after.due_at.map_or(i64::MIN, micros).into(),
                 after.team_id.as_uuid().into(),
@@ -122,9 +135,8 @@ impl Db {
             ]);
         }
         let sql = format!(
-            "SELECT {COLUMNS} FROM reminders r WHERE r.shard IN ({}) AND r.due_at IS NOT NULL AND r.due_at <= $1 {behind}
-                ORDER BY r.due_at, r.team_id, r.alert_key, r.kind, r.origin LIMIT {limit}",
-            numbers.join(", ")
+            "SELECT {COLUMNS} FROM reminders r WHERE r.shard = $1 AND r.due_at IS NOT NULL AND r.due_at <= $2 {behind}
+                ORDER BY r.due_at, r.team_id, r.alert_key, r.kind, r.origin LIMIT {limit}"
         );
         self.query(sql, values).await?.iter().map(read).collect()
     }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+use sea_orm::{DbBackend, DbErr, QueryResult, Statement, Value};
 use sea_orm_migration::prelude::*;
 use uuid::Uuid;
 use watchbell_model::shard::ShardId;
 
 use super::Db;
 use super::batch::Batch;
+use super::migrations::run;
 use super::transaction::{ReadRow as _, WriteTransaction};
 use crate::ownership::{Epochs, ReplicaRow, ShardTable};
 
@@ -31,24 +32,18 @@ impl MigrationName for Shards {
 #[async_trait::async_trait]
 impl MigrationTrait for Shards {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let uuid = match connection.get_database_backend() {
-            DbBackend::Postgres => "UUID",
-            _ => "BLOB",
-        };
         let rows: Vec<String> = ShardId::all().map(|shard| format!("({shard}, 0)")).collect();
-        let statements = [
+        run(manager, |uuid| {
+            vec![
             "ALTER TABLE replicas ADD COLUMN address TEXT NOT NULL DEFAULT ''".to_owned(),
             "ALTER TABLE replicas ADD COLUMN build TEXT NOT NULL DEFAULT ''".to_owned(),
             format!(
                 "CREATE TABLE shards (id SMALLINT NOT NULL PRIMARY KEY, owner {uuid}, epoch BIGINT NOT NULL)"
             ),
             format!("INSERT INTO shards (id, epoch) VALUES {}", rows.join(", ")),
-        ];
-        for statement in statements {
-            connection.execute_unprepared(&statement).await?;
-        }
-        Ok(())
+                    ]
+        })
+        .await
     }
 }
 

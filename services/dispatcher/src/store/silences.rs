@@ -2,13 +2,14 @@
 //! accounted for are in the state FOLDED.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
+use sea_orm::{DbErr, Value};
 use sea_orm_migration::prelude::*;
 use uuid::Uuid;
 use watchbell_model::ids::{SilenceId, TeamId};
 
 use super::batch::Batch;
 use super::indexes::GATHERING;
+use super::migrations::run;
 use super::transaction::Transaction;
 use super::{Db, micros};
 use crate::lanes::LaneId;
@@ -30,21 +31,15 @@ impl MigrationName for Silences {
 #[async_trait::async_trait]
 impl MigrationTrait for Silences {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let uuid = match connection.get_database_backend() {
-            DbBackend::Postgres => "UUID",
-            _ => "BLOB",
-        };
-        let statements = [
-            format!("ALTER TABLE deliveries ADD COLUMN held_by {uuid}"),
-            "CREATE INDEX deliveries_held_by ON deliveries (lane_id, held_by)
+        run(manager, |uuid| {
+            vec![
+                format!("ALTER TABLE deliveries ADD COLUMN held_by {uuid}"),
+                "CREATE INDEX deliveries_held_by ON deliveries (lane_id, held_by)
                 WHERE held_by IS NOT NULL AND ended_at IS NULL"
-                .to_owned(),
-        ];
-        for statement in statements {
-            connection.execute_unprepared(&statement).await?;
-        }
-        Ok(())
+                    .to_owned(),
+            ]
+        })
+        .await
     }
 }
 

@@ -2,7 +2,7 @@
 //! of a summary have no due time and name the summary.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Value};
+use sea_orm::{DbBackend, DbErr, FromQueryResult, QueryResult, Value};
 use sea_orm_migration::prelude::*;
 use uuid::Uuid;
 use watchbell_model::Severity;
@@ -12,6 +12,7 @@ use watchbell_model::ids::{ChannelId, DeliveryId, SilenceId, TeamId};
 use super::batch::Batch;
 use super::entities::deliveries;
 use super::indexes::{GATHERING, with_lanes};
+use super::migrations::run;
 use super::transaction::Transaction;
 use super::{Db, instant, micros, number};
 use crate::job::State;
@@ -60,12 +61,8 @@ impl MigrationName for Summaries {
 #[async_trait::async_trait]
 impl MigrationTrait for Summaries {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let uuid = match connection.get_database_backend() {
-            DbBackend::Postgres => "UUID",
-            _ => "BLOB",
-        };
-        let statements = [
+        run(manager, |uuid| {
+            vec![
             format!("ALTER TABLE deliveries ADD COLUMN folded_into {uuid}"),
             "CREATE INDEX deliveries_gathering ON deliveries (lane_id, state, due_at, id)
                 WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4)"
@@ -75,11 +72,9 @@ impl MigrationTrait for Summaries {
             "CREATE INDEX deliveries_told ON deliveries (folded_into)
                 WHERE folded_into IS NOT NULL AND ended_at IS NULL"
                 .to_owned(),
-        ];
-        for statement in statements {
-            connection.execute_unprepared(&statement).await?;
-        }
-        Ok(())
+                    ]
+        })
+        .await
     }
 }
 

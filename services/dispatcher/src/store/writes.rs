@@ -176,7 +176,11 @@ impl Db {
             false => batch,
             true => batch
                 .uuid_opt("group_key", gathered().map(|it| it.map(|it| it.key)))
-                .uuid_opt("gathered_with", gathered().map(|it| it.map(|it| it.group))),
+                .uuid_opt("gathered_with", gathered().map(|it| it.map(|it| it.group)))
+                .big_opt(
+                    "gathered_count",
+                    gathered().map(|it| it.map(|it| i64::from(it.count))),
+                ),
         };
         transaction.run(sql, &batch, &[]).await?;
         Ok(())

@@ -2,9 +2,10 @@
 
 use watchbell_model::alert::{AlertAction, Repeat};
 use watchbell_model::decision::{Escalation, Outcome, Reason, Route, Stage, Target};
-use watchbell_model::remind::{Escalate, Remind, span_words};
+use watchbell_model::remind::{Escalate, Remind};
 use watchbell_model::rule::Rule;
 use watchbell_model::snapshot::TeamSnapshot;
+use watchbell_model::text::span_words;
 use watchbell_model::vocabulary::ChannelKind;
 
 use super::{About, Deciding};

@@ -7,6 +7,7 @@ use watchbell_contracts::dispatcher::v1::ListEventsRequest;
 use watchbell_contracts::router::v1::RerouteRequest;
 use watchbell_model::decision::Target;
 use watchbell_model::ids::ChannelId;
+use watchbell_model::pace;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
 
@@ -14,9 +15,6 @@ use crate::stored_events::Period;
 
 /// The most channels that a request may name.
 const MAX_CHANNELS: usize = 100;
-/// Deliveries that are sent each second unless told otherwise, and at most.
-const PER_SECOND: i32 = 50;
-const MAX_PER_SECOND: i32 = 1_000;
 
 /// Which routes, and how.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub(crate) struct Wanted {
     /// Every route when empty.
     channels: HashSet<ChannelId>,
     pub(crate) validate_only: bool,
-    pub(crate) per_second: i32,
+    pub(crate) per_second: u32,
 }
 
 /// What a request asks for, its period, and the filter of its events.
@@ -40,14 +38,7 @@ pub(crate) fn read(
     let (start, end) = (request.start_time.as_ref(), request.end_time.as_ref());
     let period = violations.take(Period::read(start, end, 0, now));
     let channels = channels(&request.channel_ids, today, &mut violations);
-    let per_second = match request.per_second {
-        0 => PER_SECOND,
-        given => given,
-    };
-    if !(1..=MAX_PER_SECOND).contains(&per_second) {
-        let why = format!("must be between 1 and {MAX_PER_SECOND}");
-        violations.add("per_second", reason::OUT_OF_RANGE, why);
-    }
+    let per_second = pace::per_second(request.per_second, &mut violations).unwrap_or(pace::PER_SECOND);
     let Some(period) = period.filter(|_| violations.is_empty()) else {
         return Err(violations);
     };
