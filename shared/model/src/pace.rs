@@ -20,3 +20,22 @@ pub fn per_second(given: i32, violations: &mut Violations) -> Option<u32> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_has_bounds() {
+        let read = |given| {
+            let mut violations = Violations::new();
+            let pace = per_second(given, &mut violations);
+            (pace, violations.is_empty())
+        };
+        assert_eq!(read(0), (None, true));
+        assert_eq!(read(1), (Some(1), true));
+        assert_eq!(read(1_000), (Some(1_000), true));
+        assert_eq!(read(1_001), (None, false));
+        assert_eq!(read(-1), (None, false));
+    }
+}

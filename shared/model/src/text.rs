@@ -34,13 +34,14 @@ pub const fn reorders(c: char) -> bool {
 pub fn span_words(span: Duration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    if !seconds.is_multiple_of(60) {
+    if seconds < 120 && !seconds.is_multiple_of(60) {
         return format!("{seconds} s");
     }
     let counted = [
         (days, if days == 1 { "day" } else { "days" }),
         (hours, "h"),
         (minutes, "min"),
+        (seconds % 60, "s"),
     ];
     let words: Vec<_> = counted
         .iter()
@@ -58,6 +59,7 @@ mod tests {
     fn a_span_is_said_as_people_say_it() {
         for (seconds, words) in [
             (90, "90 s"),
+            (150, "2 min 30 s"),
             (300, "5 min"),
             (4 * 3_600, "4 h"),
             (5_400, "1 h 30 min"),
