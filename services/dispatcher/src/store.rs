@@ -5,6 +5,7 @@ mod additions;
 mod alerts;
 mod batch;
 mod clock_skew;
+mod ddl;
 mod direct;
 pub(crate) mod entities;
 mod event_feed;

@@ -15,7 +15,7 @@ use watchbell_model::ids::{DeliveryId, EventId, TeamId};
 use watchbell_model::vocabulary::Severity;
 
 use super::batch::Batch;
-use super::migrations::run;
+use super::ddl::run;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, instant, micros, number};
 use crate::alert::{Alert, Handled};

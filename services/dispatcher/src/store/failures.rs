@@ -12,7 +12,7 @@ use watchbell_model::catalog::notices::is_operational;
 use watchbell_model::ids::ChannelId;
 
 use super::batch::Batch;
-use super::migrations::run;
+use super::ddl::run;
 use super::transaction::WriteTransaction;
 use super::{Db, micros, number, word};
 use crate::job::{JobOutcome, State};

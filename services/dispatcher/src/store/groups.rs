@@ -9,9 +9,9 @@ use uuid::Uuid;
 use watchbell_model::ids::{SilenceId, TeamId};
 
 use super::batch::Batch;
+use super::ddl::run;
 use super::entities::deliveries;
 use super::indexes::GATHERING;
-use super::migrations::run;
 use super::summaries::{SummaryItem, models, summary_item};
 use super::transaction::{ReadRow, Transaction, WriteTransaction};
 use super::{Db, instant, micros};

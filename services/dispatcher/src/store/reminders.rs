@@ -12,7 +12,7 @@ use watchbell_model::route::Route;
 use watchbell_model::shard::ShardId;
 
 use super::batch::Batch;
-use super::migrations::run;
+use super::ddl::run;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, instant, micros};
 use crate::reminder::{Reminder, ReminderKind};

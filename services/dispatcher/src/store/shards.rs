@@ -11,7 +11,7 @@ use watchbell_model::shard::ShardId;
 
 use super::Db;
 use super::batch::Batch;
-use super::migrations::run;
+use super::ddl::run;
 use super::transaction::{ReadRow as _, WriteTransaction};
 use crate::ownership::{Epochs, ReplicaRow, ShardTable};
 

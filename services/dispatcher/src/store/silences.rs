@@ -8,8 +8,8 @@ use uuid::Uuid;
 use watchbell_model::ids::{SilenceId, TeamId};
 
 use super::batch::Batch;
+use super::ddl::run;
 use super::indexes::GATHERING;
-use super::migrations::run;
 use super::transaction::Transaction;
 use super::{Db, micros};
 use crate::lanes::LaneId;

@@ -10,9 +10,9 @@ use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{ChannelId, DeliveryId, SilenceId, TeamId};
 
 use super::batch::Batch;
+use super::ddl::run;
 use super::entities::deliveries;
 use super::indexes::{GATHERING, with_lanes};
-use super::migrations::run;
 use super::transaction::Transaction;
 use super::{Db, instant, micros, number};
 use crate::job::State;
