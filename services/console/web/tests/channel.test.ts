@@ -1,7 +1,8 @@
 import { type DescMessage, create, equals } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ChannelSchema } from "../src/api/gen/watchbell/config/v1/channel_pb";
-import { EMPTY, patternMatches, secondsOf, secondsText, toMessage, valuesOf } from "../src/domain/channel";
+import { EMPTY, secondsOf, secondsText, toMessage, valuesOf } from "../src/domain/channel";
+import { patternMatches } from "../src/domain/pattern";
 import { changed, mergeThree } from "../src/domain/draft";
 import { dragged, pieces } from "../src/domain/week";
 import { CONTROLS } from "../src/pages/channel/fields";

@@ -5,9 +5,8 @@ import { AttemptOutcome, AttemptSchema } from "../src/api/gen/watchbell/dispatch
 import { keyOfFragment } from "../src/api/session";
 import { timestamp, toDuration } from "../src/api/times";
 import { command, word } from "../src/domain/cli";
-import { buckets, countStates } from "../src/domain/histogram";
 import { waterfall } from "../src/domain/waterfall";
-import { heldUntil, summaryOf, tookOrNext, why } from "../src/domain/wording";
+import { heldUntil, stateSentence, tookOrNext, why } from "../src/domain/wording";
 import { backOff } from "../src/live/feed";
 import type { Row } from "../src/live/row";
 import { indented } from "../src/domain/json";
@@ -22,9 +21,10 @@ const row = (part: Partial<Row>): Row => ({
   severity: "high",
   kind: "webhook",
   target: { channelId: "chn_1", address: "" },
-  reason: { code: "", sentence: "" },
+  reason: { code: "", sentence: "", ruleId: "" },
   state: "pending",
   message: "",
+  detail: null,
   attempts: 0,
   next: null,
   made: 0,
@@ -57,11 +57,27 @@ describe("what a row says last", () => {
     expect(tookOrNext(row({ next: 38_000 }), 0)).toBe("in 0:38");
     expect(tookOrNext(row({ next: 38_000 }), 40_000)).toBe("now");
     expect(tookOrNext(row({ state: "parked" }), 0)).toBe("–");
-    expect(tookOrNext(row({ state: "folded", message: "told by the summary dlv_2" }), 0)).toBe("in 1 summary");
-    expect(summaryOf(row({ state: "folded", message: "told by the summary dlv_2" }))).toBe("dlv_2");
-    const held = row({ state: "held", message: "held for quiet hours until 2026-11-26T20:00:00+00:00" });
-    expect(heldUntil(held)).toBe(Date.parse("2026-11-26T20:00:00Z"));
-    expect(heldUntil(row({ state: "held", message: "in other words", next: 7 }))).toBe(7);
+    const folded = { is: "folded", until: null, summaryId: "", silenceId: "", alertKey: "" } as const;
+    expect(tookOrNext(row({ state: "folded", detail: { ...folded, into: "summary", summaryId: "dlv_2" } }), 0)).toBe("in 1 summary");
+    expect(tookOrNext(row({ state: "folded", detail: { ...folded, into: "repeat" } }), 0)).toBe("counted");
+    expect(tookOrNext(row({ state: "folded", detail: { ...folded, into: null } }), 0)).toBe("–");
+    expect(tookOrNext(row({ state: "parked", detail: { is: "parked", why: "paused", since: null } }), 0)).toBe("paused");
+    const held = row({ state: "held", next: 7, detail: { is: "held", by: "quiet", until: 9, silenceId: "" } });
+    expect(heldUntil(held)).toBe(9);
+    expect(heldUntil({ ...held, detail: null })).toBe(7);
+    expect(heldUntil({ ...held, state: "delivered" })).toBe(null);
+  });
+});
+
+describe("why a delivery stands where it does", () => {
+  const at = Date.UTC(2026, 10, 26, 20);
+  it("is said in the console's words, and in the server's where the reason is not known here", () => {
+    const held = { is: "held", until: at, silenceId: "" } as const;
+    expect(stateSentence(row({ state: "held", detail: { ...held, by: "quiet" } }), at)).toMatch(/^Held for quiet hours until \d\d:00; delivered at their end\.$/);
+    expect(stateSentence(row({ state: "held", detail: { ...held, by: null }, message: "held by something new" }), at)).toBe("Held by something new.");
+    expect(stateSentence(row({ state: "failed", message: "the hook is gone" }), at)).toBe("The hook is gone.");
+    const parked = row({ state: "parked", detail: { is: "parked", why: "unhealthy", since: null } });
+    expect(stateSentence(parked, at)).toBe("Parked while the channel is unhealthy: re-enable the channel and recover what is parked.");
   });
 });
 
@@ -77,16 +93,6 @@ describe("the waterfall", () => {
     expect(parts[3]).toMatchObject({ number: 3, milliseconds: 900 });
     expect(parts.reduce((sum, { width }) => sum + width, 0)).toBeCloseTo(1);
     expect(waterfall([], 0, null).parts).toEqual([]);
-  });
-});
-
-describe("the histogram", () => {
-  it("counts each delivery once, the newest too", () => {
-    const rows = [row({ made: 0, state: "failed" }), row({ made: 599, state: "delivered" }), row({ made: 600, state: "delivered" }), row({ made: 700 })];
-    const drawn = buckets(rows, 0, 600, 6);
-    expect(drawn.map(({ total }) => total)).toEqual([1, 0, 0, 0, 0, 2]);
-    expect(drawn[5]?.counts).toEqual({ delivered: 2 });
-    expect(countStates(rows)).toMatchObject({ failed: 1, delivered: 2, pending: 1, held: 0 });
   });
 });
 

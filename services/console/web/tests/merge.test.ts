@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type Filter, NOTHING, later, matches, newestFirst, patch, release, settle, tell } from "../src/live/merge";
+import { DeliveryState } from "../src/api/gen/watchbell/dispatcher/v1/delivery_pb";
+import { ChannelKind, Severity } from "../src/api/gen/watchbell/event/v1/vocabulary_pb";
+import { EVERYTHING, type Filter, asked, matches, mayMatch } from "../src/live/filter";
+import { NOTHING, later, newestFirst, patch, release, settle, tell } from "../src/live/merge";
 import type { Row } from "../src/live/row";
 
-const ALL: Filter = { states: [], channelId: "", kind: null, type: "", eventId: "", start: null, end: null };
+const ALL: Filter = EVERYTHING;
 
 function row(id: string, part: Partial<Row> = {}): Row {
   return {
@@ -13,9 +16,10 @@ function row(id: string, part: Partial<Row> = {}): Row {
     severity: "high",
     kind: "webhook",
     target: { channelId: "chn_1", address: "" },
-    reason: { code: "subscription", sentence: "" },
+    reason: { code: "subscription", sentence: "", ruleId: "" },
     state: "pending",
     message: "",
+    detail: null,
     attempts: 0,
     next: null,
     made: Number(id.slice(1)),
@@ -61,7 +65,7 @@ describe("pages and the stream", () => {
       const server = new Map<string, Row>();
       const stream: Row[] = [];
       let page: readonly Row[] = [];
-      let asked: readonly Row[] | null = null;
+      let listedAt: readonly Row[] | null = null;
       let head = NOTHING;
       const hear = (count: number) => {
         const told = stream.splice(0, count);
@@ -83,12 +87,12 @@ describe("pages and the stream", () => {
           server.set(id, next);
         } else if (what === 2) {
           // The list is made at one moment, before anything that is told later.
-          if (asked === null && step < 3) asked = [...server.values()].toSorted(newestFirst);
+          if (listedAt === null && step < 3) listedAt = [...server.values()].toSorted(newestFirst);
         } else {
           hear(1 + pick(3));
         }
-        if (asked !== null && step === 10) {
-          page = asked;
+        if (listedAt !== null && step === 10) {
+          page = listedAt;
           const listed = new Set(page.map(({ id }) => id));
           const above = [...head.shown, ...head.waiting];
           page = patch(page, new Map(above.map((one) => [one.id, one])));
@@ -139,5 +143,50 @@ describe("pages and the stream", () => {
     const waiting = tell(NOTHING, [row("d2")], ALL, () => false, true);
     expect(settle(waiting, [row("d2")]).head.waiting).toEqual([]);
     expect(settle(NOTHING, [row("d1")]).head).toBe(NOTHING);
+  });
+});
+
+describe("a filter", () => {
+  const detail = { is: "folded", into: "summary", until: null, summaryId: "dlv_9", silenceId: "", alertKey: "" } as const;
+  const one = row("d1", {
+    title: "Public Bucket",
+    severity: "high",
+    target: { channelId: "chn_1", address: "Ann@acme.example" },
+    reason: { code: "rule_matched", sentence: "", ruleId: "rul_1" },
+    replayOf: "dlv_0",
+    detail,
+  });
+  it("judges what the stream tells as the server judges", () => {
+    const cases: [Partial<Filter>, boolean][] = [
+      [{ severities: ["critical", "high"] }, true],
+      [{ severities: ["low"] }, false],
+      [{ type: "finding.*" }, true],
+      [{ type: "scan.*" }, false],
+      [{ address: "ann@ACME.example" }, true],
+      [{ address: "bob@acme.example" }, false],
+      [{ ruleId: "rul_1" }, true],
+      [{ ruleId: "rul_2" }, false],
+      [{ replaysOnly: true }, true],
+      [{ summaryId: "dlv_9" }, true],
+      [{ summaryId: "dlv_8" }, false],
+      [{ text: "public buck" }, true],
+    ];
+    for (const [part, is] of cases) expect(matches({ ...ALL, ...part }, one), JSON.stringify(part)).toBe(is);
+    expect(matches({ ...ALL, replaysOnly: true }, { ...one, replayOf: "" })).toBe(false);
+  });
+  it("leaves a text that is not in the title to the server, which knows the subject", () => {
+    const filter = { ...ALL, text: "s3://audit" };
+    expect([matches(filter, one), mayMatch(filter, one)]).toEqual([false, true]);
+    expect(mayMatch({ ...filter, severities: ["low"] }, one)).toBe(false);
+  });
+  it("is asked in the contract's fields", () => {
+    expect(asked({ ...ALL, states: ["failed"], type: "finding.*", kind: "slack", severities: ["high"], text: "a" })).toMatchObject({
+      states: [DeliveryState.FAILED],
+      types: ["finding.*"],
+      kind: ChannelKind.SLACK,
+      severities: [Severity.HIGH],
+      text: "a",
+    });
+    expect(asked(ALL)).toMatchObject({ types: [], states: [] });
   });
 });

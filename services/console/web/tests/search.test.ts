@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { fromWords, readLog, toFilter, toWords } from "../src/pages/deliveries/search";
+import { isNarrowed, listKey, ofKey, readLog, toFilter, widened } from "../src/pages/deliveries/search";
+import { fromWords, toWords } from "../src/pages/deliveries/words";
 
 const channels = [
   { id: "chn_1", name: "SOAR" },
   { id: "chn_2", name: "#sec alerts" },
   { id: "chn_3", name: 'say "hi"' },
 ];
+const known = { channels, rules: [{ id: "rul_1", name: "To SOAR" }] };
 
 describe("the log's address", () => {
   it("leaves out what it does not understand", () => {
@@ -17,29 +19,48 @@ describe("the log's address", () => {
     for (const search of [
       { state: "failed,parked", channel: "chn_1" },
       { channel: "chn_2", kind: "slack", type: "finding.created" },
-      { channel: "chn_3", event: "evt 1" },
+      { channel: "chn_3", severity: "critical,high", address: "ann@acme.example", replays: "yes" as const },
+      { rule: "rul_1", summary: "dlv_1", text: "public bucket" },
+      { text: 'he said: "no"' },
+      { text: "evt_ of old" },
       {},
     ]) {
-      const line = toWords(search, channels);
-      const back = fromWords(line, channels);
-      // An event's id has no blank in it; one that had would be split.
-      if (search.event === undefined) expect(back).toEqual({ ok: true, search });
+      const line = toWords(search, known);
+      const back = fromWords(line, known);
+      expect(back).toEqual({ ok: true, search });
     }
-    expect(toWords({ state: "failed,parked", channel: "chn_1" }, channels)).toBe("state:failed,parked channel:SOAR");
-    expect(toWords({ channel: "chn_2" }, channels)).toBe('channel:"#sec alerts"');
+    expect(toWords({ state: "failed,parked", channel: "chn_1" }, known)).toBe("state:failed,parked channel:SOAR");
+    expect(toWords({ channel: "chn_2" }, known)).toBe('channel:"#sec alerts"');
   });
 
   it("finds channels by a part of their name, and opens what is pasted", () => {
-    expect(fromWords("channel:soa", channels)).toEqual({ ok: true, search: { channel: "chn_1" } });
-    expect(fromWords("dlv_01", channels)).toEqual({ ok: true, search: { open: "dlv_01" } });
-    expect(fromWords("evt_01", channels)).toEqual({ ok: true, search: { event: "evt_01" } });
+    expect(fromWords("channel:soa", known)).toEqual({ ok: true, search: { channel: "chn_1" } });
+    expect(fromWords("dlv_01", known)).toEqual({ ok: true, search: { open: "dlv_01" } });
+    expect(fromWords("evt_01", known)).toEqual({ ok: true, search: { event: "evt_01" } });
   });
 
   it("says which word is wrong", () => {
-    expect(fromWords("state:broken", channels)).toEqual({ ok: false, word: "broken", why: "state" });
-    expect(fromWords("channel:nobody", channels)).toEqual({ ok: false, word: "nobody", why: "channel" });
-    expect(fromWords("kind:pigeon", channels)).toEqual({ ok: false, word: "pigeon", why: "kind" });
-    expect(fromWords("hello", channels)).toEqual({ ok: false, word: "hello", why: "word" });
+    expect(fromWords("state:broken", known)).toEqual({ ok: false, word: "broken", why: "state" });
+    expect(fromWords("channel:nobody", known)).toEqual({ ok: false, word: "nobody", why: "channel" });
+    expect(fromWords("kind:pigeon", known)).toEqual({ ok: false, word: "pigeon", why: "kind" });
+    expect(fromWords("severity:", known)).toEqual({ ok: false, word: "severity:", why: "severity" });
+    expect(fromWords("rule:none", known)).toEqual({ ok: false, word: "none", why: "rule" });
+    expect(fromWords("is:odd", known)).toEqual({ ok: false, word: "odd", why: "is" });
+    expect(fromWords("colour:red", known)).toEqual({ ok: false, word: "colour:red", why: "word" });
+  });
+
+  it("looks for other words in titles and subjects", () => {
+    expect(fromWords("public kind:slack bucket", known)).toEqual({ ok: true, search: { kind: "slack", text: "public bucket" } });
+    expect(fromWords('"s3:bucket"', known)).toEqual({ ok: true, search: { text: "s3:bucket" } });
+    expect(fromWords("S3://audit-logs", known)).toEqual({ ok: true, search: { text: "S3://audit-logs" } });
+  });
+
+  it("is a key of what is listed, and back", () => {
+    const search = { state: "failed", text: "a", replays: "yes" as const, range: "7d" as const };
+    expect(ofKey(listKey({ ...search, open: "dlv_1", hide: "why", view: "events" }))).toEqual(search);
+    expect(isNarrowed({ range: "7d", view: "events" })).toBe(false);
+    expect(isNarrowed({ text: "a" })).toBe(true);
+    expect(widened({ ...search, hide: "why" })).toEqual({ range: "7d", hide: "why" });
   });
 
   it("reaches back from when the list is made, but not for one event", () => {

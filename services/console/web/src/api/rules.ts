@@ -9,7 +9,7 @@ import { LARGEST_PAGE, everyPage } from "./every-page";
 
 export const rulesKey = (team: string, epoch: number) => ["rules", team, epoch] as const;
 
-export function useRules(team: string) {
+export function useRules(team: string, enabled = true) {
   const services = useServices();
   const { epoch } = useSession();
   return useQuery({
@@ -21,6 +21,7 @@ export function useRules(team: string) {
       ),
     staleTime: 5_000,
     refetchInterval: 30_000,
+    enabled,
   });
 }
 

@@ -247,12 +247,6 @@ export function takesDefaults({ isDefault, destination }: Channel): boolean {
   return isDefault && destination.case !== "webhook" && destination.case !== "inApp";
 }
 
-/** Whether an event type is one of the pattern's. */
-export function patternMatches(pattern: string, type: string): boolean {
-  if (pattern === "*") return true;
-  return pattern.endsWith(".*") ? type.startsWith(pattern.slice(0, -1)) : pattern === type;
-}
-
 /** Bodies that the server knows. */
 export const PRESETS: readonly string[] = ["pagerduty", "opsgenie", "discord", "google_chat", "mattermost", "telegram", "splunk_hec", "ocsf"];
 

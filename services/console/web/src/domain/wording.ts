@@ -2,8 +2,9 @@
 // shown in the server's words.
 
 import * as en from "../messages/en";
+import { summaryOf } from "../live/detail";
 import type { Row } from "../live/row";
-import { countdown, duration, moment } from "../parts/format";
+import { countdown, duration, moment, plain, sentence } from "../parts/format";
 
 export function why({ code, sentence }: { code: string; sentence: string }): string {
   const between = (pattern: RegExp) => pattern.exec(sentence)?.[1];
@@ -26,20 +27,15 @@ export function why({ code, sentence }: { code: string; sentence: string }): str
   }
 }
 
-/** Until when a held delivery waits, if the server has said so. */
-export function heldUntil(row: Row): number | null {
-  if (row.state !== "held") return null;
-  const said = /until (\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))/.exec(row.message)?.[1];
-  return said === undefined ? row.next : Date.parse(said);
-}
-
-/** The summary that told of a folded delivery; null while there is none. */
-export function summaryOf(row: Row): string | null {
-  return row.state === "folded" ? (/\b(dlv_\w+)/.exec(row.message)?.[1] ?? null) : null;
+/** Until when a held delivery waits, if that is known. */
+export function heldUntil({ state, detail, next }: Row): number | null {
+  if (state !== "held") return null;
+  return detail?.is === "held" ? detail.until : next;
 }
 
 /** How long it took, or what comes next. */
 export function tookOrNext(row: Row, now: number): string {
+  const { detail } = row;
   switch (row.state) {
     case "held": {
       const until = heldUntil(row);
@@ -49,14 +45,31 @@ export function tookOrNext(row: Row, now: number): string {
       if (row.next !== null && row.next > now) return en.took.in(countdown(row.next - now));
       return en.took.now;
     case "parked":
-      return en.took.none;
+      return detail?.is === "parked" && detail.why ? en.took.parked[detail.why] : en.took.none;
     case "folded":
-      return summaryOf(row) === null ? en.took.summaryDue : en.took.summary;
+      if (summaryOf(detail) !== "") return en.took.summary;
+      return detail?.is === "folded" && detail.into ? en.took.folded[detail.into] : en.took.none;
     case "delivered":
       if (row.kind === "email") return en.took.accepted;
       if (row.kind === "in-app") return en.took.inbox;
       return row.ended === null ? en.took.none : duration(row.ended - row.made);
     default:
       return row.ended === null ? en.took.none : duration(row.ended - row.made);
+  }
+}
+
+/** Why it stands where it does, in one sentence; the server's words where the reason is not known here. */
+export function stateSentence(row: Row, now: number): string {
+  const { detail, message } = row;
+  const at = (time: number | null) => (time === null ? null : moment(time, now));
+  switch (detail?.is) {
+    case "held":
+      return detail.by === null ? sentence(plain(message)) : en.standing.held[detail.by](at(detail.until));
+    case "folded":
+      return detail.into === null ? sentence(plain(message)) : en.standing.folded[detail.into](at(detail.until));
+    case "parked":
+      return detail.why === null ? sentence(plain(message)) : en.standing.parked[detail.why](at(detail.since));
+    default:
+      return sentence(plain(message));
   }
 }

@@ -1,22 +1,22 @@
 // The delivery log of one filter, page by page. A page is held while it is on the screen and shortly after; the tokens
 // of all pages are kept, so that a page can be asked for again. What the stream tells goes into the same cache.
 
-import { type QueryClient, keepPreviousData, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useMemo, useRef, useState } from "react";
+import { type QueryClient, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Clients } from "../api/clients";
 import { useApp, useSession } from "../api/context";
 import { findDeliveries } from "../api/find";
 import type { Delivery } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
 import { timestamp } from "../api/times";
-import { kindOf, stateOf } from "../api/words";
 import { useHear } from "./context";
-import { type Filter, type Head, NOTHING, matches, patch, release, settle, tell } from "./merge";
-import { useRefetchOn } from "./refetch";
+import { type Filter, asked, matches, mayMatch } from "./filter";
+import { type Head, NOTHING, patch, release, settle, tell } from "./merge";
 import { type Row, toRow } from "./row";
+import { Throttle } from "./throttle";
 
 export const PAGE = 200;
-/** How many deliveries the histogram and the counts look at. */
-export const SUMMARY = 1_000;
+/** How often a list is made anew for what only the server can judge, in milliseconds. */
+const RENEW = 3_000;
 /** The most that gathers above the first page before the list is made anew. */
 const MOST_HEAD = 1_000;
 
@@ -25,18 +25,14 @@ interface Page {
   readonly next: string;
 }
 
-export function askPage(clients: Clients, team: string, filter: Filter, size: number, token: string, signal?: AbortSignal) {
+function askPage(clients: Clients, team: string, filter: Filter, size: number, token: string, signal?: AbortSignal) {
   return findDeliveries(
     clients,
     {
       teamId: team,
       pageSize: size,
       pageToken: token,
-      channelId: filter.channelId,
-      states: filter.states.map(stateOf),
-      eventId: filter.eventId,
-      eventType: filter.type,
-      ...(filter.kind ? { kind: kindOf(filter.kind) } : {}),
+      ...asked(filter),
       ...(filter.start === null ? {} : { startTime: timestamp(filter.start) }),
       ...(filter.end === null ? {} : { endTime: timestamp(filter.end) }),
     },
@@ -95,6 +91,8 @@ export interface Log {
   release(): void;
   readonly isLoading: boolean;
   readonly error: unknown;
+  /** What was asked for, with the period of when the list was made. */
+  readonly filter: Filter;
   /** Whether the row still is what was asked for. */
   fits(row: Row): boolean;
   /** Makes the list anew; what is on the screen stays until it is there. */
@@ -159,6 +157,16 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
         renewing.current = null;
       });
   }, [cache, pageQuery, whole, book, filterAt]);
+  const latest = useRef(again);
+  const renewal = useRef<Throttle | null>(null);
+  useEffect(() => {
+    latest.current = again;
+  });
+  useEffect(() => {
+    const own = new Throttle(async () => latest.current(), RENEW);
+    renewal.current = own;
+    return () => own.clear();
+  }, []);
   useHear({
     gap: again,
     batch: (deliveries) => {
@@ -167,6 +175,10 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
       const told = tell(cache.getQueryData<Head>(headKey) ?? NOTHING, rows, book.filter, listed, hold);
       cache.setQueryData<Head>(headKey, told);
       if (told.shown.length + told.waiting.length > MOST_HEAD) again();
+      else if (!hold && rows.some((row) => !listed(row.id) && mayMatch(book.filter, row) && !matches(book.filter, row))) {
+        // Its subject may have the text.
+        renewal.current?.ask();
+      }
     },
   });
 
@@ -190,6 +202,7 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
     }, [cache, headKey]),
     isLoading: from === 0 && top?.isPending === true,
     error: pages.find((page) => page.error)?.error ?? null,
+    filter: book.filter,
     fits: (row) => matches(book.filter, row),
     again,
   };
@@ -206,45 +219,4 @@ function applyToPages(cache: QueryClient, base: readonly unknown[], deliveries: 
     if (rows !== page.rows) cache.setQueryData<Page>(queryKey, { ...page, rows });
   }
   return (id: string) => listed.has(id);
-}
-
-export interface Summary {
-  /** The newest, at most [`SUMMARY`]. */
-  readonly rows: readonly Row[];
-  /** There are more that were not looked at. */
-  readonly isPartial: boolean;
-  readonly filter: Filter;
-}
-
-/** What the counts and the histogram are made of: the newest deliveries in any state. */
-export function useSummary(team: string, key: string, filterAt: (now: number) => Filter): Summary | undefined {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  const cache = useQueryClient();
-  const queryKey = ["summary", team, epoch, key];
-  // Only after a gap: the stream tells the rest.
-  useRefetchOn(queryKey, () => false);
-  const { data } = useQuery({
-    queryKey,
-    queryFn: async ({ signal }): Promise<Summary> => {
-      const filter = filterAt(Date.now());
-      const answer = await askPage(clients, team, filter, SUMMARY, "", signal);
-      return { rows: answer.deliveries.map(toRow), isPartial: answer.nextPageToken !== "", filter };
-    },
-    placeholderData: keepPreviousData,
-    staleTime: 30_000,
-  });
-  useHear({
-    gap: () => {},
-    batch: (deliveries) => {
-      cache.setQueryData<Summary>(queryKey, (before) => before && summed(before, deliveries.map(toRow)));
-    },
-  });
-  return data;
-}
-
-export function summed(before: Summary, told: readonly Row[]): Summary {
-  const head = tell({ shown: before.rows, waiting: [] }, told, before.filter, () => false, false);
-  const rows = head.shown.slice(0, SUMMARY);
-  return { ...before, rows, isPartial: before.isPartial || head.shown.length > SUMMARY };
 }

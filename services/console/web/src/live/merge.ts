@@ -1,31 +1,7 @@
 // One list out of two sources: pages that were asked for, and changes that the stream has told.
 
-import type { StateWord } from "../api/words";
-import type { KindWord } from "../api/words";
+import { type Filter, matches } from "./filter";
 import type { Row } from "./row";
-
-export interface Filter {
-  /** Empty: all. */
-  readonly states: readonly StateWord[];
-  readonly channelId: string;
-  readonly kind: KindWord | null;
-  readonly type: string;
-  readonly eventId: string;
-  readonly start: number | null;
-  readonly end: number | null;
-}
-
-export function matches(filter: Filter, row: Row): boolean {
-  return (
-    (filter.states.length === 0 || (row.state !== null && filter.states.includes(row.state))) &&
-    (filter.channelId === "" || filter.channelId === row.target.channelId) &&
-    (filter.kind === null || filter.kind === row.kind) &&
-    (filter.type === "" || filter.type === row.type) &&
-    (filter.eventId === "" || filter.eventId === row.eventId) &&
-    (filter.start === null || row.made >= filter.start) &&
-    (filter.end === null || row.made < filter.end)
-  );
-}
 
 /** The later of what a list said and what the stream told about one delivery, which carries no time of its change. */
 export function later(listed: Row, told: Row): Row {

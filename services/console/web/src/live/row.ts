@@ -4,6 +4,7 @@ import type { Delivery } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
 import type { Route } from "../api/gen/watchbell/event/v1/route_pb";
 import { millis } from "../api/times";
 import { type KindWord, type SeverityWord, type StateWord, kindWord, severityWord, stateWord } from "../api/words";
+import { type Detail, detailOf } from "./detail";
 
 export interface Target {
   /** `chn_…`; empty when no channel carries it. */
@@ -20,10 +21,12 @@ export interface Row {
   readonly severity: SeverityWord | null;
   readonly kind: KindWord | null;
   readonly target: Target;
-  readonly reason: { readonly code: string; readonly sentence: string };
+  readonly reason: { readonly code: string; readonly sentence: string; readonly ruleId: string };
   /** Null for a state that this console does not know. */
   readonly state: StateWord | null;
+  /** Why it stands there, in the server's words. */
   readonly message: string;
+  readonly detail: Detail | null;
   readonly attempts: number;
   readonly next: number | null;
   readonly made: number;
@@ -56,9 +59,10 @@ export function toRow(delivery: Delivery): Row {
     severity: severityWord(delivery.severity),
     kind: route ? kindWord(route.kind) : null,
     target: targetOf(route),
-    reason: { code: route?.reason?.code ?? "", sentence: route?.reason?.sentence ?? "" },
+    reason: { code: route?.reason?.code ?? "", sentence: route?.reason?.sentence ?? "", ruleId: route?.reason?.ruleId ?? "" },
     state: stateWord(delivery.state),
     message: delivery.stateMessage,
+    detail: detailOf(delivery),
     attempts: delivery.attemptCount,
     next: millis(delivery.nextAttemptTime),
     made: millis(delivery.createTime) ?? 0,

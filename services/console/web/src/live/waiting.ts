@@ -4,8 +4,10 @@ import { useQueries } from "@tanstack/react-query";
 import { useApp, useSession } from "../api/context";
 import { findDeliveries } from "../api/find";
 import { stateOf } from "../api/words";
+import { EVERYTHING, type Filter } from "./filter";
 import { useRefetchOn } from "./refetch";
 import { type Row, targetOf, toRow } from "./row";
+import { type Counts, useStats } from "./stats";
 
 /** The most that is looked at. */
 const MOST = 200;
@@ -38,4 +40,12 @@ export function useWaiting(team: string, channels: readonly { readonly id: strin
     const data = answers[index]?.data;
     return data ? [[id, data] as const] : [];
   }));
+}
+
+const WAITING: Filter = { ...EVERYTHING, states: ["pending", "held", "parked"] };
+const waiting = () => WAITING;
+
+/** How many are pending, held and parked, by the channels' ids. */
+export function useWaitingCounts(team: string): ReadonlyMap<string, Counts> | undefined {
+  return useStats(team, "waiting", waiting)?.channels;
 }

@@ -109,6 +109,9 @@ export const storm = {
   windowHint: "1 second to 1 hour.",
   drawn: (max: number, window: string) => `${max} go out, the rest of ${window} is one summary`,
   off: "Nothing is folded.",
+  noRate: "Nothing came in the last six hours.",
+  rate: (most: string, at: string) => `The busiest minute of the last six hours, ${at}, had ${most}.`,
+  over: (minutes: number) => (minutes === 0 ? "No minute was over the limit." : `${counted(minutes, "minute was", "minutes were")} over the limit.`),
 };
 
 export const retries = {

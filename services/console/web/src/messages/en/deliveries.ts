@@ -26,7 +26,42 @@ export const took = {
   accepted: "accepted",
   inbox: "in the inbox",
   summary: "in 1 summary",
-  summaryDue: "in a summary",
+  folded: {
+    summary: "in 1 summary",
+    storm: "summary to come",
+    silence: "silence’s account",
+    repeat: "counted",
+    alert: "told later",
+    group: "group to come",
+  },
+  parked: { paused: "paused", unhealthy: "unhealthy", recipient: "no recipient" },
+};
+
+/** Why a delivery stands where it does. `at` is null where the moment is not known. */
+export const standing = {
+  held: {
+    quiet: (at: string | null) => `Held for quiet hours${at === null ? "" : ` until ${at}`}; delivered at their end.`,
+    silence: (at: string | null) => `Held by a silence${at === null ? "" : ` until ${at}`}; delivered at its end.`,
+  },
+  folded: {
+    summary: () => "Told by a summary, together with others.",
+    storm: (at: string | null) => `There were more than the channel’s limit: the summary${at === null ? "" : ` at ${at}`} tells it.`,
+    silence: (at: string | null) => `A silence is in force: the account at its end${at === null ? "" : `, ${at},`} tells it.`,
+    repeat: () => "Only counted: its alert was told before, and is still open.",
+    alert: () => "Told by later news of its alert.",
+    group: (at: string | null) => `Its rule gathers such events: the message${at === null ? "" : ` at ${at}`} tells it.`,
+  },
+  parked: {
+    paused: () => "Parked while the channel is paused: resuming the channel sends it.",
+    unhealthy: (at: string | null) =>
+      `Parked while the channel is unhealthy${at === null ? "" : `, since ${at}`}: re-enable the channel and recover what is parked.`,
+    recipient: () => "Parked until the team has a compliance recipient or an Owner.",
+  },
+  silence: "Open the silence",
+  alert: "Open the alert",
+  channel: "Open the channel",
+  failedSummary: "Open the summary that failed",
+  code: "Error",
 };
 
 export const log = {
@@ -34,12 +69,17 @@ export const log = {
   views: { log: "Deliveries", events: "By event" },
   view: "View",
   searchLabel: "Filter deliveries",
-  searchHint: "state:failed,parked channel:SOAR",
-  searchHelp: "Filters: state, channel, kind, type, event. Or paste an id: dlv_…, evt_…",
+  searchHint: "state:failed channel:SOAR, or words of a title",
+  searchHelp:
+    "Words of a title or subject, and filters: state, severity, channel, rule, kind, type, to, event, summary, is:replay. Or paste an id: dlv_…, evt_…",
   wrong: {
-    word: (word: string) => `“${word}” is not a filter. Filters are state:, channel:, kind:, type:, event:.`,
+    word: (word: string) =>
+      `“${word}” is not a filter. Filters are state:, severity:, channel:, rule:, kind:, type:, to:, event:, summary:, is:replay. Put words with a colon in quotes.`,
     state: (word: string) => `“${word}” is not a state.`,
     kind: (word: string) => `“${word}” is not a kind.`,
+    severity: (word: string) => `“${word}” is not a severity.`,
+    rule: (word: string) => `There is no rule “${word}”.`,
+    is: (word: string) => `“${word}” is not known: is:replay finds replays.`,
     channel: (word: string) => `There is no channel “${word}”.`,
   },
   clear: "Clear the filter",
@@ -57,7 +97,7 @@ export const log = {
   sendTest: "Send test…",
   all: "All",
   states: "States",
-  partial: "The newest 1,000 are counted.",
+  partial: (from: string) => `Counted from ${from} on.`,
   replayAll: "Replay all that match…",
   columnsButton: "Columns",
   columns: {
@@ -134,6 +174,8 @@ export const drawer = {
   replayOf: "A replay of",
   testNote: "A test: nothing else was changed by it.",
   summary: "Open the summary",
+  members: (count: string) => `It tells of ${count}`,
+  allMembers: "List all of them",
   gone: "Delivery not found",
   goneText: "It may have been removed with its event, or belong to another team.",
   data: "Data",
@@ -158,15 +200,17 @@ export const thenNow = {
 export const attention = {
   label: "Needs attention",
   unhealthy: (name: string) => `${name} is unhealthy.`,
-  parked: (count: string, oldest: string) => `${count} parked, the oldest for ${oldest}.`,
+  parked: (count: string, oldest: string, older: boolean) => `${count} parked, the oldest for ${older ? "more than " : ""}${oldest}.`,
   sendTest: "Send test",
   reenable: "Re-enable",
   reenableParked: "Re-enable and deliver what is parked",
   quiet: (name: string, until: string) => `${name} is quiet until ${until}.`,
   held: (count: string) => `${count} held.`,
   folded: (name: string, count: number) => `${name} folded ${count} into one.`,
-  foldedText: "There were more messages than its limit allows. The summary tells of all of them; none is lost.",
-  openSummary: "Show them",
+  foldedDue: (at: string | null) => (at === null ? "One summary will tell of all of them; none is lost." : `One summary tells of all of them at ${at}; none is lost.`),
+  foldedTold: (at: string | null) => (at === null ? "One summary tells of all of them; none is lost." : `The summary went out at ${at}; none is lost.`),
+  showFolded: "Show them",
+  openSummary: "Open the summary",
   changeLimit: "Change the limit",
   bandLabel: (name: string) => `Quiet hours of ${name} today`,
 };

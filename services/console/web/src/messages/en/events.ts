@@ -5,6 +5,8 @@ export const events = {
   type: "Type or pattern",
   typeHint: "finding.created, finding.*",
   severity: "Severity",
+  text: "Title or subject",
+  anyCategory: "Any category",
   anySeverity: "Any severity",
   tests: "Include tests",
   nobody: "nobody",
@@ -22,10 +24,8 @@ export const reroute = {
   open: "Send what was never sent…",
   title: "Send what was never sent",
   text: "Stored events are decided again by today’s configuration, and sent to those channels and people that never got them. Alerts stay as they are.",
-  which: (type: string, severity: string) => {
-    const parts = [type, severity].filter(Boolean).join(", ");
-    return parts === "" ? "All events but tests, as the list is filtered." : `Only ${parts}, as the list is filtered.`;
-  },
+  which: (words: readonly string[]) =>
+    words.length === 0 ? "All events but tests, as the list is filtered." : `Only ${words.join(", ")}, as the list is filtered.`,
   since: "Since",
   days: (days: number) => (days === 1 ? "A day ago" : `${days} days ago`),
   count: (missing: string, events: number) => `${missing} would be sent, for ${eventsCounted(events)}; 50 each second at most.`,

@@ -1,14 +1,13 @@
 // How a channel fares, and what mends it.
 
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useChannelsChanged } from "../../api/channels";
 import { useApp } from "../../api/context";
-import { findDeliveries } from "../../api/find";
 import { type Channel, ChannelHealth } from "../../api/gen/watchbell/config/v1/channel_pb";
 import { useMay } from "../../api/self";
 import { millis, toDuration } from "../../api/times";
-import { stateOf } from "../../api/words";
+import { useWaitingCounts } from "../../live/waiting";
 import * as en from "../../messages/en";
 import { Confirm } from "../../parts/dialog";
 import { DAY, count, plain, sentence, whole } from "../../parts/format";
@@ -78,21 +77,12 @@ export function HealthTab({ team, channel, now, onTest }: Props): ReactNode {
   );
 }
 
-const MOST = 1_000;
-
 function Reenable({ team, channel, onClose }: { team: string; channel: Channel; onClose: () => void }): ReactNode {
   const { clients } = useApp();
   const changed = useChannelsChanged(team);
   const [recover, setRecover] = useState(true);
-  const { data } = useQuery({
-    queryKey: ["parked", team, channel.id],
-    queryFn: async ({ signal }) => {
-      const request = { teamId: team, channelId: channel.id, states: [stateOf("parked")], pageSize: MOST };
-      const answer = await findDeliveries(clients, request, signal);
-      return { count: answer.deliveries.length, more: answer.nextPageToken !== "" };
-    },
-    staleTime: 0,
-  });
+  const waiting = useWaitingCounts(team);
+  const parked = waiting?.get(channel.id)?.parked ?? 0;
   const reenable = useMutation({
     mutationFn: () => clients.channels.reenableChannel({ teamId: team, channelId: channel.id, recoverParked: recover }),
     onSuccess: () => done(en.channel.reenabled(channel.displayName)),
@@ -102,18 +92,17 @@ function Reenable({ team, channel, onClose }: { team: string; channel: Channel; 
       onClose();
     },
   });
-  const more = data?.more ? "+" : "";
   return (
     <Confirm
       open
       onClose={onClose}
       title={en.health.reenableTitle(plain(channel.displayName))}
-      verb={recover && data && data.count > 0 ? en.health.verbDeliver(`${count(data.count)}${more}`) : en.health.verb}
+      verb={recover && parked > 0 ? en.health.verbDeliver(count(parked)) : en.health.verb}
       busy={reenable.isPending}
-      disabled={!data}
+      disabled={!waiting}
       onConfirm={() => reenable.mutate()}
     >
-      <p role="status">{data ? en.health.reenableText(`${en.deliveriesCounted(data.count)}${more}`) : en.loading}</p>
+      <p role="status">{waiting ? en.health.reenableText(en.deliveriesCounted(parked)) : en.loading}</p>
       <Toggle label={en.health.recoverToo} checked={recover} onChange={setRecover} />
     </Confirm>
   );

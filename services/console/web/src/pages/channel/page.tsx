@@ -3,7 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ArrowLeft, Ellipsis } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useCallback, useRef, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { isOfChannel, useChannelNames, useChannelsChanged } from "../../api/channels";
 import { useApp, useSession } from "../../api/context";
 import { problemOf } from "../../api/errors";
@@ -14,7 +14,6 @@ import { useZone } from "../../api/team";
 import { type KindWord, kindWord } from "../../api/words";
 import { type Path, type Values, toMessage, valuesOf } from "../../domain/channel";
 import { covers } from "../../domain/silence";
-import { useLog } from "../../live/log";
 import { useRefetchOn } from "../../live/refetch";
 import * as en from "../../messages/en";
 import { type DraftForm, Meanwhile, useDraft } from "../../parts/draft";
@@ -22,17 +21,15 @@ import { plain } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";
 import { InForce } from "../../parts/in-force";
 import { MenuButton, MenuItem } from "../../parts/menu";
-import { useNarrow, useNow } from "../../parts/now";
+import { useNow } from "../../parts/now";
 import { SendTest } from "../../parts/send-test";
 import { done } from "../../parts/toast";
 import { Badges, whereTo } from "../channels/page";
-import { COLUMNS } from "../deliveries/columns";
-import { Rows } from "../deliveries/rows";
-import { toFilter } from "../deliveries/search";
 import { useChannelActions } from "./actions";
 import { ErrorSummary, NO_ERRORS, nameOf, placed } from "../../parts/errors";
 import { CONTROLS } from "./fields";
 import { HealthTab } from "./health";
+import { ChannelLog } from "./log";
 import { PreviewTab } from "./preview";
 import { QuietTab } from "./quiet";
 import { DeleteChannel } from "./remove";
@@ -289,65 +286,6 @@ function SaveBar({ form, busy, onSave, onDiscard }: SaveBarProps): ReactNode {
       <button type="button" className="btn btn-primary" onClick={onSave} disabled={busy || form.conflicts.length > 0}>
         {busy ? en.channel.saving : en.channel.save}
       </button>
-    </div>
-  );
-}
-
-function ChannelLog({ team, channelId, now }: { team: string; channelId: string; now: number }): ReactNode {
-  const navigate = useNavigate();
-  const names = useChannelNames(team);
-  const narrow = useNarrow();
-  const [atTop, setAtTop] = useState(true);
-  const [active, setActive] = useState(-1);
-  const [scrollTo, setScrollTo] = useState<{ index: number } | null>(null);
-  const filterAt = useCallback((at: number) => toFilter({ channel: channelId, range: "all" }, at), [channelId]);
-  const log = useLog(team, `channel:${channelId}`, filterAt, !atTop);
-  const search = { channel: channelId, range: "all" as const };
-  const open = (id: string) => void navigate({ to: "/t/$team/deliveries", params: { team }, search: { ...search, open: id } });
-  const onKey = (event: KeyboardEvent) => {
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15 }[event.key];
-    if (step !== undefined) {
-      event.preventDefault();
-      const index = Math.max(0, Math.min(log.length - 1, active + step));
-      setActive(index);
-      setScrollTo({ index });
-    } else if (event.key === "Enter") {
-      const row = log.at(active);
-      if (row) open(row.id);
-    }
-  };
-  return (
-    <div className="list flex-1">
-      {log.length === 0 && !log.isLoading ? (
-        <div className="empty">
-          <p>{en.channel.noDeliveries}</p>
-        </div>
-      ) : (
-        <Rows
-          log={log}
-          names={names}
-          narrow={narrow}
-          columns={COLUMNS}
-          now={now}
-          active={active}
-          openId={undefined}
-          onActive={setActive}
-          onOpen={(row) => open(row.id)}
-          onKey={onKey}
-          onTop={setAtTop}
-          scrollTo={scrollTo}
-        />
-      )}
-      <p className="list-foot flex gap-3">
-        {log.fresh > 0 ? (
-          <button type="button" className="link" onClick={log.release}>
-            {en.log.freshLabel(log.fresh)}
-          </button>
-        ) : null}
-        <Link className="link" to="/t/$team/deliveries" params={{ team }} search={search}>
-          {en.channel.openLog}
-        </Link>
-      </p>
     </div>
   );
 }

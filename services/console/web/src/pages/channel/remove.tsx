@@ -1,15 +1,13 @@
 // Deleting a channel, after what it would take with it is known.
 
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useChannelsChanged } from "../../api/channels";
 import { useApp } from "../../api/context";
-import { LARGEST_PAGE } from "../../api/every-page";
-import { findDeliveries } from "../../api/find";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
 import { useRules } from "../../api/rules";
-import { stateOf } from "../../api/words";
 import { takesDefaults } from "../../domain/channel";
+import { useWaitingCounts } from "../../live/waiting";
 import * as en from "../../messages/en";
 import { Confirm } from "../../parts/dialog";
 import { plain } from "../../parts/format";
@@ -27,15 +25,9 @@ export function DeleteChannel({ team, channel, onClose, onDeleted }: Props): Rea
   const changed = useChannelsChanged(team);
   const { data: rules } = useRules(team);
   const naming = rules?.filter(({ action }) => action.case === "send" && action.value.channelIds.includes(channel.id)) ?? [];
-  const { data } = useQuery({
-    queryKey: ["blast", team, channel.id],
-    queryFn: async ({ signal }) => {
-      const states = (["pending", "held", "parked"] as const).map(stateOf);
-      const waiting = await findDeliveries(clients, { teamId: team, channelId: channel.id, states, pageSize: LARGEST_PAGE }, signal);
-      return { waiting: waiting.deliveries.length, more: waiting.nextPageToken !== "" };
-    },
-    staleTime: 0,
-  });
+  const counts = useWaitingCounts(team);
+  const own = counts?.get(channel.id);
+  const waiting = own ? own.pending + own.held + own.parked : 0;
   const remove = useMutation({
     mutationFn: () => clients.channels.deleteChannel({ teamId: team, channelId: channel.id, etag: channel.etag }),
     onSuccess: async () => {
@@ -57,13 +49,13 @@ export function DeleteChannel({ team, channel, onClose, onDeleted }: Props): Rea
       verb={en.remove.verb}
       danger
       busy={remove.isPending}
-      disabled={!data || !rules || naming.length > 0}
+      disabled={!counts || !rules || naming.length > 0}
       typed={takesDefaults(channel) ? channel.displayName : undefined}
       onConfirm={() => remove.mutate()}
     >
-      {data ? null : <p role="status">{en.loading}</p>}
+      {counts ? null : <p role="status">{en.loading}</p>}
       {naming.length > 0 ? <p>{en.remove.rules(en.rulesCounted(naming.length), naming.map(({ displayName }) => plain(displayName)).join(", "))}</p> : null}
-      {data && data.waiting > 0 ? <p>{en.remove.waiting(`${en.deliveriesCounted(data.waiting)}${data.more ? "+" : ""}`)}</p> : null}
+      {waiting > 0 ? <p>{en.remove.waiting(en.deliveriesCounted(waiting))}</p> : null}
       {takesDefaults(channel) ? <p>{en.remove.isDefault}</p> : null}
       <p>{en.remove.text}</p>
     </Confirm>

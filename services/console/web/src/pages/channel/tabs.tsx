@@ -10,6 +10,7 @@ import { duration } from "../../parts/format";
 import { NumberField, SecondsField } from "../../parts/inputs";
 import { Toggle } from "../../parts/toggle";
 import { DestinationFields, type FormProps, NameFields } from "./fields";
+import { Rate } from "./rate";
 
 export interface TabProps extends FormProps {
   readonly kind: KindWord;
@@ -58,7 +59,7 @@ export function FilterTab({ team, values, set, errors, kind, channel, onLeave }:
   );
 }
 
-export function StormTab({ values, set, errors, kind }: TabProps): ReactNode {
+export function StormTab({ team, channel, values, set, errors, kind }: TabProps): ReactNode {
   const storm = values.storm_control;
   const isChat = kind === "slack" || kind === "teams";
   const shown = storm ?? (isChat ? { max_messages: 20, seconds: 60 } : { max_messages: 0, seconds: 60 });
@@ -93,6 +94,7 @@ export function StormTab({ values, set, errors, kind }: TabProps): ReactNode {
         </div>
       ) : null}
       <StormDrawing max={shown.max_messages} seconds={shown.seconds} />
+      {channel ? <Rate team={team} channelId={channel.id} max={shown.max_messages} seconds={shown.seconds} /> : null}
     </div>
   );
 }

@@ -13,11 +13,12 @@ import { millis } from "../../api/times";
 import { KINDS, type KindWord, kindOf, kindWord } from "../../api/words";
 import { takesDefaults } from "../../domain/channel";
 import { quietUntil, windowsOf } from "../../domain/quiet";
+import { useWaitingCounts } from "../../live/waiting";
 import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { ExpressionFailures } from "../../parts/expression-failures";
-import { duration, moment, plain, sentence } from "../../parts/format";
-import { KindIcon } from "../../parts/icons";
+import { count, duration, moment, plain, sentence } from "../../parts/format";
+import { KindIcon, StateIcon } from "../../parts/icons";
 import { MenuButton, MenuItem } from "../../parts/menu";
 import { useNow } from "../../parts/now";
 import { SendTest } from "../../parts/send-test";
@@ -207,6 +208,19 @@ export function Badges({ channel, zone, now }: BadgesProps): ReactNode {
   );
 }
 
+/** What waits for it. */
+function Waiting({ team, channelId }: { team: string; channelId: string }): ReactNode {
+  const own = useWaitingCounts(team)?.get(channelId);
+  return (["parked", "held"] as const).map((state) =>
+    own && own[state] > 0 ? (
+      <Link key={state} className={`pill s-${state}`} to="/t/$team/deliveries" params={{ team }} search={{ channel: channelId, state, range: "all" }}>
+        <StateIcon state={state} />
+        {count(own[state])} {en.states[state].toLowerCase()}
+      </Link>
+    ) : null,
+  );
+}
+
 interface CardProps extends BadgesProps {
   readonly team: string;
   readonly onTest: () => void;
@@ -264,7 +278,10 @@ function ChannelCard({ team, channel, zone, now, onTest, onDelete }: CardProps):
           {(webhook.filter?.types.length ?? 0) > 4 ? <span className="text-muted">{en.channels.more((webhook.filter?.types.length ?? 0) - 4)}</span> : null}
         </p>
       ) : null}
-      <Badges channel={channel} zone={zone} now={now} />
+      <span className="flex flex-wrap gap-1.5">
+        <Badges channel={channel} zone={zone} now={now} />
+        <Waiting team={team} channelId={channel.id} />
+      </span>
       {unhealthy ? <p className="text-sm text-muted wrap-anywhere">{sentence(plain(channel.healthMessage))}</p> : null}
       {channel.description ? <p className="text-sm text-muted wrap-anywhere">{plain(channel.description)}</p> : null}
     </li>

@@ -2,19 +2,20 @@
 
 import type { ReactNode } from "react";
 import { STATES, type StateWord } from "../../api/words";
+import { type Counts, totalOf } from "../../live/stats";
 import * as en from "../../messages/en";
 import { count } from "../../parts/format";
 import { StateIcon } from "../../parts/icons";
 
 interface Props {
   readonly chosen: readonly StateWord[];
-  readonly counts: Readonly<Record<StateWord, number>> | null;
+  readonly counts: Counts | null;
   readonly isPartial: boolean;
   readonly onChoose: (states: readonly StateWord[]) => void;
 }
 
 export function StateChips({ chosen, counts, isPartial, onChoose }: Props): ReactNode {
-  const total = counts ? Object.values(counts).reduce((sum, value) => sum + value, 0) : null;
+  const total = counts ? totalOf(counts) : null;
   const shown = STATES.filter((state) => state !== "cancelled" || (counts?.cancelled ?? 0) > 0 || chosen.includes("cancelled"));
   const choose = (state: StateWord, several: boolean) => {
     const has = chosen.includes(state);

@@ -1,10 +1,10 @@
 // One delivery: why, what happened attempt by attempt, and what can be done about it.
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ArrowLeft, Ellipsis, X } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import type { ChannelNames } from "../../api/channels";
-import { useApp, useSession } from "../../api/context";
+import { useApp } from "../../api/context";
 import { useDeliveriesOf, useEvent } from "../../api/event";
 import { problemOf } from "../../api/errors";
 import type { Attempt } from "../../api/gen/watchbell/dispatcher/v1/attempt_pb";
@@ -15,19 +15,19 @@ import { millis, span } from "../../api/times";
 import { deliveryCommands } from "../../domain/cli";
 import { indented } from "../../domain/json";
 import { type Part, succeeded, waterfall } from "../../domain/waterfall";
-import { summaryOf, tookOrNext } from "../../domain/wording";
-import { useHear } from "../../live/context";
-import { useRefetchOn } from "../../live/refetch";
+import { stateSentence, tookOrNext } from "../../domain/wording";
+import { useDelivery } from "../../live/delivery";
 import { type Row, sameTarget, toRow } from "../../live/row";
 import * as en from "../../messages/en";
 import { CopyButton, copyText } from "../../parts/copy";
 import { Confirm } from "../../parts/dialog";
-import { clock, countdown, duration, plain, sentence, webAddress } from "../../parts/format";
+import { clock, countdown, duration, plain, webAddress } from "../../parts/format";
 import { MenuButton, MenuItem } from "../../parts/menu";
 import { StatePill, SeverityBar } from "../../parts/pill";
 import { TargetName } from "../../parts/target";
 import { done, refused } from "../../parts/toast";
 import { RecoverDialog } from "./recover";
+import { Members, StandingLinks } from "./standing";
 import { ThenNow } from "./then-now";
 
 interface Props {
@@ -39,35 +39,6 @@ interface Props {
   readonly onClose: () => void;
   readonly onOpen: (id: string) => void;
   readonly onEvent: (eventId: string) => void;
-}
-
-function useDelivery(team: string, id: string) {
-  const { clients } = useApp();
-  const { epoch } = useSession();
-  const cache = useQueryClient();
-  const queryKey = ["delivery", team, epoch, id];
-  useHear({
-    gap: () => {},
-    batch: (deliveries) => {
-      const told = deliveries.findLast((delivery) => delivery.id === id);
-      if (told) cache.setQueryData<Delivery>(queryKey, (before) => (before ? merged(before, told) : before));
-    },
-  });
-  // The stream tells only of the attempt that changed it.
-  useRefetchOn(queryKey, (delivery) => delivery.id === id);
-  return useQuery({
-    queryKey,
-    queryFn: async ({ signal }) => (await clients.dispatcher.getDelivery({ teamId: team, deliveryId: id }, { signal })).delivery,
-    staleTime: 5_000,
-  });
-}
-
-/** What was read, with what the stream told. */
-function merged(before: Delivery, told: Delivery): Delivery {
-  if (before.attemptCount > told.attemptCount) return before;
-  const numbers = new Set(told.attempts.map(({ number }) => number));
-  const attempts = [...before.attempts.filter(({ number }) => !numbers.has(number)), ...told.attempts];
-  return { ...told, attempts: attempts.toSorted((a, b) => a.number - b.number) };
 }
 
 export function Drawer(props: Props): ReactNode {
@@ -122,7 +93,7 @@ function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: 
   const attempt = delivery.attempts.find(({ number }) => number === chosen) ?? delivery.attempts.at(-1);
   const event = accepted?.event;
   const facts = [row.type, event?.source, event?.subject].filter(Boolean).map((text) => plain(text ?? ""));
-  const summary = summaryOf(row);
+  const members = Number(delivery.foldedCount);
   const link = webAddress(event?.url ?? "");
   const others = siblings?.rows.filter((other) => other.id !== row.id) ?? [];
   return (
@@ -151,7 +122,7 @@ function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: 
                 <TargetName kind={row.kind} target={row.target} names={names} />
               </span>
             </b>
-            {` ${en.drawer.because} ${plain(clause(row.reason.sentence))} ${sentence(plain(row.message))} `}
+            {` ${en.drawer.because} ${plain(clause(row.reason.sentence))} ${stateSentence(row, now)} `}
             {accepted && !asked ? (
               <button type="button" className="link" onClick={() => setAsked(true)}>
                 {en.drawer.nowAsk}
@@ -160,13 +131,7 @@ function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: 
           </p>
           {asked && accepted ? <ThenNow team={team} row={row} event={accepted} names={names} now={now} /> : null}
           {row.test ? <p className="text-sm text-muted">{en.drawer.testNote}</p> : null}
-          {summary ? (
-            <p>
-              <button type="button" className="link" onClick={() => onOpen(summary)}>
-                {en.drawer.summary}
-              </button>
-            </p>
-          ) : null}
+          <StandingLinks team={team} row={row} onOpen={onOpen} />
           {row.replayOf ? (
             <p>
               {en.drawer.replayOf}{" "}
@@ -176,6 +141,7 @@ function Body({ team, delivery, names, now, narrow, onClose, onOpen, onEvent }: 
             </p>
           ) : null}
         </div>
+        {members > 0 ? <Members team={team} summaryId={row.id} count={members} now={now} onOpen={onOpen} /> : null}
         <Happened delivery={delivery} row={row} now={now} chosen={attempt?.number ?? null} onChoose={setChosen} />
         {attempt ? <AttemptDetail attempt={attempt} /> : null}
         <section>

@@ -1,8 +1,8 @@
-// Sixty bars over the time that is listed; dragging over them chooses a part of it.
+// Bars over the time that is listed; dragging over them chooses a part of it.
 
 import { type PointerEvent, type ReactNode, useRef, useState } from "react";
 import type { StateWord } from "../../api/words";
-import { type Bucket, BUCKETS, STACK } from "../../domain/histogram";
+import type { Bucket, Stats } from "../../live/stats";
 import * as en from "../../messages/en";
 import { DAY, minute, moment } from "../../parts/format";
 
@@ -11,15 +11,16 @@ const GROUND = 64;
 /** Shorter drags are clicks. */
 const LEAST = 0.01;
 
+/** From the bottom of a bar to its top: what is well first. */
+const STACK: readonly StateWord[] = ["delivered", "pending", "cancelled", "held", "folded", "parked", "failed"];
+
 interface Props {
-  readonly buckets: readonly Bucket[];
-  readonly from: number;
-  readonly to: number;
-  readonly isPartial: boolean;
+  readonly stats: Stats;
   readonly onBrush: (from: number, to: number) => void;
 }
 
-export function Histogram({ buckets, from, to, isPartial, onBrush }: Props): ReactNode {
+export function Histogram({ stats, onBrush }: Props): ReactNode {
+  const { buckets, from, to, countedFrom } = stats;
   const most = Math.max(1, ...buckets.map(({ total }) => total));
   const area = useRef<SVGSVGElement>(null);
   const [drag, setDrag] = useState<readonly [number, number] | null>(null);
@@ -28,7 +29,7 @@ export function Histogram({ buckets, from, to, isPartial, onBrush }: Props): Rea
     return box ? Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) : 0;
   };
   const time = (share: number) => from + share * (to - from);
-  const label = (at: number) => (to - from > DAY ? moment(at, to - 30 * DAY) : minute(at));
+  const label = (at: number) => (to - from > DAY ? moment(at, to) : minute(at));
   const end = () => {
     if (drag) {
       const [a, b] = [Math.min(...drag), Math.max(...drag)];
@@ -42,7 +43,7 @@ export function Histogram({ buckets, from, to, isPartial, onBrush }: Props): Rea
         <svg
           ref={area}
           className="bars"
-          viewBox={`0 0 ${BUCKETS * 10} ${HEIGHT}`}
+          viewBox={`0 0 ${buckets.length * 10} ${HEIGHT}`}
           preserveAspectRatio="none"
           role="img"
           aria-label={en.log.histogram}
@@ -70,7 +71,7 @@ export function Histogram({ buckets, from, to, isPartial, onBrush }: Props): Rea
           <span key={share}>{label(time(share))}</span>
         ))}
       </div>
-      {isPartial ? <p className="absolute end-[18px] top-1 text-xs text-muted">{en.log.partial}</p> : null}
+      {countedFrom === null ? null : <p className="absolute end-[18px] top-1 text-xs text-muted">{en.log.partial(moment(countedFrom, to))}</p>}
     </div>
   );
 }

@@ -5,16 +5,17 @@ import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Check, ChevronDown, Pause, Play, Send } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useCallback, useMemo, useState } from "react";
 import { useChannelNames } from "../../api/channels";
+import { useRules } from "../../api/rules";
 import { useMay } from "../../api/self";
 import { useZone } from "../../api/team";
-import { BUCKETS, buckets, countStates } from "../../domain/histogram";
 import { useFeedState } from "../../live/context";
-import { useLog, useSummary } from "../../live/log";
-import type { Filter } from "../../live/merge";
+import type { Filter } from "../../live/filter";
+import { useLog } from "../../live/log";
 import type { Row } from "../../live/row";
+import { useStats } from "../../live/stats";
 import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
-import { clock, count, moment } from "../../parts/format";
+import { DAY, clock, count, moment } from "../../parts/format";
 import { useKeys } from "../../parts/keys";
 import { MenuButton } from "../../parts/menu";
 import { useNarrow, useNow } from "../../parts/now";
@@ -32,7 +33,7 @@ import { Histogram } from "./histogram";
 import { ReplayAll } from "./replay-all";
 import { Rows } from "./rows";
 import { SearchBox } from "./search-box";
-import { type LogSearch, RANGES, USUAL_RANGE, type View, hiddenOf, isNarrowed, listKey, statesOf, toFilter } from "./search";
+import { type LogSearch, RANGES, USUAL_RANGE, type View, hiddenOf, isNarrowed, listKey, ofKey, statesOf, toFilter, widened } from "./search";
 
 export function DeliveriesPage(): ReactNode {
   const { team: id } = useParams({ from: "/t/$team" });
@@ -53,6 +54,7 @@ function DeliveryLog({ team, search }: Props): ReactNode {
   const zone = useZone(team);
   const names = useChannelNames(team);
   const may = useMay();
+  const { data: rules = [] } = useRules(team, may.read);
   const narrow = useNarrow();
   const now = useNow(1_000);
   const [paused, setPaused] = useState(false);
@@ -62,12 +64,24 @@ function DeliveryLog({ team, search }: Props): ReactNode {
   const [asking, setAsking] = useState<Asking | null>(null);
 
   const key = listKey(search);
-  const filterAt = useCallback((at: number) => toFilter(JSON.parse(asSearch(key)) as LogSearch, at), [key]);
+  const filterAt = useCallback((at: number) => toFilter(ofKey(key), at), [key]);
   const log = useLog(team, key, filterAt, paused || !atTop);
-  const anyState = listKey({ ...search, state: undefined } as LogSearch);
-  const summaryAt = useCallback((at: number) => toFilter(JSON.parse(asSearch(anyState)) as LogSearch, at), [anyState]);
-  const summary = useSummary(team, anyState, summaryAt);
-  const counts = useMemo(() => (summary ? countStates(summary.rows) : null), [summary]);
+  const { filter } = log;
+  const anyState = useMemo<Filter>(() => ({ ...filter, states: [] }), [filter]);
+  const stats = useStats(
+    team,
+    JSON.stringify(anyState),
+    useCallback(() => anyState, [anyState]),
+  );
+  // Of all time, the bars show the newest days.
+  const isWhole = filter.start === null;
+  const lately = useStats(
+    team,
+    `lately ${JSON.stringify(anyState)}`,
+    useCallback((at: number) => ({ ...anyState, start: (anyState.end ?? at) - LATELY }), [anyState]),
+    { enabled: isWhole && filter.eventId === "" && filter.summaryId === "" },
+  );
+  const drawn = isWhole ? lately : stats;
 
   const change = (next: LogSearch, replace = false) => void navigate({ search: next, replace });
   const narrowTo = (part: LogSearch) => {
@@ -122,10 +136,14 @@ function DeliveryLog({ team, search }: Props): ReactNode {
 
   const chosen = statesOf(search);
   const columns = shownColumns(hiddenOf(search));
-  const channelNames = useMemo(() => names.all.map((one) => ({ id: one.id, name: one.displayName })), [names]);
+  const known = useMemo(
+    () => ({
+      channels: names.all.map((one) => ({ id: one.id, name: one.displayName })),
+      rules: rules.map((one) => ({ id: one.id, name: one.displayName })),
+    }),
+    [names, rules],
+  );
   const empty = log.length === 0 && !log.isLoading && !log.error;
-  const span = spanOf(search, summary?.rows ?? [], now);
-  const drawn = summary ? buckets(summary.rows, span[0], span[1], BUCKETS) : null;
   const view: View = search.view ?? "log";
   return (
     <>
@@ -133,10 +151,11 @@ function DeliveryLog({ team, search }: Props): ReactNode {
         <h1>{en.log.title}</h1>
         <SearchBox
           search={search}
-          channels={channelNames}
-          onSearch={(next) =>
-            narrowTo({ state: undefined, channel: undefined, kind: undefined, type: undefined, event: undefined, ...next } as LogSearch)
-          }
+          known={known}
+          onSearch={(next) => {
+            setActive(-1);
+            change({ ...widened({ ...search, open: undefined } as LogSearch), ...next });
+          }}
         />
         <RangeMenu search={search} onRange={narrowTo} now={now} />
         <div className="seg max-lg:hidden" role="group" aria-label={en.log.view}>
@@ -162,19 +181,15 @@ function DeliveryLog({ team, search }: Props): ReactNode {
         team={team}
         zone={zone}
         names={names}
-        recent={summary?.rows ?? []}
         now={now}
         onTest={(channelId) => setAsking({ what: "test", channelId })}
         onSearch={(next) => narrowTo(next)}
       />
       <div className="work" data-open={search.open === undefined ? undefined : ""}>
         <section className="list" aria-label={en.log.title}>
-          {drawn && !narrow && (summary?.rows.length ?? 0) > 0 ? (
+          {drawn && !narrow && drawn.total > 0 ? (
             <Histogram
-              buckets={drawn}
-              from={span[0]}
-              to={span[1]}
-              isPartial={summary?.isPartial ?? false}
+              stats={drawn}
               onBrush={(from, to) =>
                 narrowTo({ range: undefined, from: new Date(from).toISOString(), to: new Date(to).toISOString() } as LogSearch)
               }
@@ -183,8 +198,8 @@ function DeliveryLog({ team, search }: Props): ReactNode {
           <div className="chips">
             <StateChips
               chosen={chosen}
-              counts={counts}
-              isPartial={summary?.isPartial ?? false}
+              counts={stats?.counts ?? null}
+              isPartial={stats !== undefined && stats.countedFrom !== null}
               onChoose={(states) => narrowTo({ state: states.join(",") || undefined } as LogSearch)}
             />
             <span className="ms-auto" />
@@ -275,20 +290,8 @@ function DeliveryLog({ team, search }: Props): ReactNode {
 /** Columns that are read from their end. */
 const NUMBERS: readonly Column[] = ["tries", "took"];
 
-const NAMES = ["state", "channel", "kind", "type", "event", "range", "from", "to"] as const;
-
-/** The address that a list's key was made of. */
-function asSearch(key: string): string {
-  const values = JSON.parse(key) as (string | null)[];
-  return JSON.stringify(Object.fromEntries(NAMES.flatMap((name, index) => (values[index] ? [[name, values[index]]] : []))));
-}
-
-/** The time that the histogram covers: what was asked for, or from the oldest that is known. */
-function spanOf(search: LogSearch, rows: readonly Row[], now: number): readonly [number, number] {
-  const { start, end } = toFilter(search, now);
-  const oldest = rows.at(-1)?.made ?? now - 60_000;
-  return [start ?? Math.min(oldest, now - 60_000), end ?? now];
-}
+/** How far back the bars reach when the list has no beginning. */
+const LATELY = 30 * DAY;
 
 function RangeMenu({ search, onRange, now }: { search: LogSearch; onRange: (part: LogSearch) => void; now: number }): ReactNode {
   const custom = search.from !== undefined || search.to !== undefined;

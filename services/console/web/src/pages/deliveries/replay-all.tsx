@@ -6,8 +6,7 @@ import type { ChannelNames } from "../../api/channels";
 import { useApp } from "../../api/context";
 import { problemOf } from "../../api/errors";
 import { timestamp } from "../../api/times";
-import { kindOf, stateOf } from "../../api/words";
-import type { Filter } from "../../live/merge";
+import { type Filter, asked } from "../../live/filter";
 import * as en from "../../messages/en";
 import { Confirm } from "../../parts/dialog";
 import { count } from "../../parts/format";
@@ -22,16 +21,10 @@ interface Props {
 }
 
 function requestOf(team: string, filter: Filter) {
-  const { channelId, eventId, kind, type, states, start, end } = filter;
+  const { start, end } = filter;
   return {
     teamId: team,
-    filter: {
-      channelId,
-      eventId,
-      types: type === "" ? [] : [type],
-      states: states.map(stateOf),
-      ...(kind ? { kind: kindOf(kind) } : {}),
-    },
+    filter: asked(filter),
     startTime: timestamp(start ?? 0),
     ...(end === null ? {} : { endTime: timestamp(end) }),
   };

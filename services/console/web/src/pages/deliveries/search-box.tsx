@@ -4,15 +4,16 @@ import { Search } from "lucide-react";
 import { type FormEvent, type ReactNode, useId, useRef, useState } from "react";
 import * as en from "../../messages/en";
 import { useKeys } from "../../parts/keys";
-import { type LogSearch, type NamedChannel, fromWords, toWords } from "./search";
+import type { LogSearch } from "./search";
+import { type Known, fromWords, toWords } from "./words";
 
 interface Props {
   readonly search: LogSearch;
-  readonly channels: readonly NamedChannel[];
+  readonly known: Known;
   readonly onSearch: (next: LogSearch) => void;
 }
 
-export function SearchBox({ search, channels, onSearch }: Props): ReactNode {
+export function SearchBox({ search, known, onSearch }: Props): ReactNode {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState<string | null>(null);
@@ -20,7 +21,7 @@ export function SearchBox({ search, channels, onSearch }: Props): ReactNode {
   useKeys({ "/": () => input.current?.select() });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const understood = fromWords(input.current?.value ?? "", channels);
+    const understood = fromWords(input.current?.value ?? "", known);
     if (!understood.ok) {
       setProblem(en.log.wrong[understood.why](understood.word));
       return;
@@ -35,7 +36,7 @@ export function SearchBox({ search, channels, onSearch }: Props): ReactNode {
       <input
         ref={input}
         className="search-input"
-        value={typed ?? toWords(search, channels)}
+        value={typed ?? toWords(search, known)}
         onChange={(event) => setTyped(event.target.value)}
         onKeyDown={(event) => {
           if (event.key !== "Escape") return;

@@ -2,16 +2,15 @@
 
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { type ReactNode, useId, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useChannelNames } from "../../api/channels";
 import { useApp, useSession } from "../../api/context";
 import { useDeliveriesOf, useEvent } from "../../api/event";
-import { useEventTypes } from "../../api/event-types";
 import { findEvents } from "../../api/find";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { useMay } from "../../api/self";
 import { millis } from "../../api/times";
-import { SEVERITIES, type SeverityWord, categoryWord, kindWord, severityOf, severityWord } from "../../api/words";
+import { categoryWord, kindWord, severityWord } from "../../api/words";
 import { indented } from "../../domain/json";
 import { useRefetchOn } from "../../live/refetch";
 import { targetOf } from "../../live/row";
@@ -25,8 +24,9 @@ import { useNow } from "../../parts/now";
 import { SeverityBar, StatePill } from "../../parts/pill";
 import { TargetName } from "../../parts/target";
 import { emitCommand } from "../deliveries/empty";
+import { Filters } from "./filters";
 import { RerouteDialog } from "./reroute";
-import type { EventsSearch } from "./search";
+import { type EventsSearch, asked, isNarrowed } from "./search";
 
 const PAGE = 100;
 /** All pages that were read are read again. */
@@ -35,8 +35,8 @@ const EVERY = 3_000;
 function useEvents(team: string, search: EventsSearch) {
   const { clients } = useApp();
   const { epoch } = useSession();
-  const { type, severity, tests } = search;
-  const queryKey = ["events", team, epoch, type, severity, tests];
+  const { type, severity, category, source, text, tests } = search;
+  const queryKey = ["events", team, epoch, type, severity, category, source, text, tests];
   // A delivery that has just been made tells of an event.
   useRefetchOn(queryKey, ({ attemptCount, endTime }) => attemptCount === 0 && !endTime, EVERY);
   return useInfiniteQuery({
@@ -48,8 +48,7 @@ function useEvents(team: string, search: EventsSearch) {
           teamId: team,
           pageSize: PAGE,
           pageToken: pageParam,
-          types: type ? [type] : [],
-          severities: severity ? [severityOf(severity)] : [],
+          ...asked(search),
           includeTests: tests === "yes",
         },
         signal,
@@ -63,56 +62,17 @@ export function EventsPage(): ReactNode {
   const { team } = useParams({ from: "/t/$team" });
   const search = useSearch({ from: "/t/$team/events" });
   const navigate = useNavigate({ from: "/t/$team/events" });
-  const id = useId();
-  const { data: types = [] } = useEventTypes(team);
   const { data, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage, isPending } = useEvents(team, search);
   const now = useNow(15_000);
   const may = useMay();
   const [rerouting, setRerouting] = useState(false);
   const events = (data?.pages ?? []).flatMap((page) => page.events);
-  const groups = [...new Set(types.map(({ name }) => `${name.split(".")[0]}.*`))];
-  const isNarrowed = search.type !== undefined || search.severity !== undefined;
   const change = (part: EventsSearch) => void navigate({ search: { ...search, ...part } as EventsSearch, replace: true });
   return (
     <>
       <header className="page-head">
         <h1>{en.events.title}</h1>
-        <input
-          key={search.type ?? ""}
-          type="search"
-          className="input max-md:order-last md:!w-[280px]"
-          list={id}
-          aria-label={en.events.type}
-          placeholder={en.events.typeHint}
-          defaultValue={search.type ?? ""}
-          spellCheck={false}
-          onKeyDown={(event) => {
-            if (event.key === "Enter") change({ type: event.currentTarget.value.trim() || undefined } as EventsSearch);
-          }}
-          onBlur={(event) => {
-            if (event.target.value.trim() !== (search.type ?? "")) change({ type: event.target.value.trim() || undefined } as EventsSearch);
-          }}
-        />
-        <datalist id={id}>
-          {[...groups, ...types.map(({ name }) => name)].map((name) => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-        </datalist>
-        <select
-          className="input !w-auto"
-          aria-label={en.events.severity}
-          value={search.severity ?? ""}
-          onChange={(event) => change({ severity: (event.target.value || undefined) as SeverityWord | undefined } as EventsSearch)}
-        >
-          <option value="">{en.events.anySeverity}</option>
-          {SEVERITIES.map((one) => (
-            <option key={one} value={one}>
-              {en.severities[one]}
-            </option>
-          ))}
-        </select>
+        <Filters team={team} search={search} onChange={change} />
         <label className="flex items-center gap-2 text-sm">
           <input type="checkbox" className="check" checked={search.tests === "yes"} onChange={(event) => change({ tests: event.target.checked ? "yes" : undefined } as EventsSearch)} />
           {en.events.tests}
@@ -124,7 +84,7 @@ export function EventsPage(): ReactNode {
       <div className="split" data-open={search.open !== undefined || undefined}>
         <div className="split-list">
           {error && !data ? <Broken error={error} again={() => void refetch()} /> : null}
-          {!error && events.length === 0 ? <Nothing team={team} isPending={isPending} isNarrowed={isNarrowed} onClear={() => void navigate({ search: {} })} /> : null}
+          {!error && events.length === 0 ? <Nothing team={team} isPending={isPending} isNarrowed={isNarrowed(search)} onClear={() => void navigate({ search: {} })} /> : null}
           <ul>
             {events.map((accepted) => (
               <EventLine key={accepted.event?.id} team={team} accepted={accepted} search={search} now={now} />
@@ -142,7 +102,7 @@ export function EventsPage(): ReactNode {
           <Detail key={search.open} team={team} id={search.open} now={now} onClose={() => change({ open: undefined } as unknown as EventsSearch)} />
         )}
       </div>
-      {rerouting ? <RerouteDialog team={team} type={search.type} severity={search.severity} onClose={() => setRerouting(false)} /> : null}
+      {rerouting ? <RerouteDialog team={team} search={search} onClose={() => setRerouting(false)} /> : null}
     </>
   );
 }

@@ -6,13 +6,14 @@ import { problemOf } from "../../api/errors";
 import type { RerouteResult, RerouteTarget } from "../../api/gen/watchbell/router/v1/reroute_pb";
 import { useServices } from "../../api/services";
 import { timestamp } from "../../api/times";
-import { type SeverityWord, kindWord, severityOf } from "../../api/words";
+import { kindWord } from "../../api/words";
 import * as en from "../../messages/en";
 import { Confirm } from "../../parts/dialog";
 import { DAY, count, plain } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";
 import { SelectField } from "../../parts/inputs";
 import { done, refused } from "../../parts/toast";
+import { type EventsSearch, asked } from "./search";
 
 const DAYS = [1, 7, 31] as const;
 /** So many of those who would get something are listed. */
@@ -20,12 +21,17 @@ const MOST = 12;
 
 interface Props {
   readonly team: string;
-  readonly type: string | undefined;
-  readonly severity: SeverityWord | undefined;
+  readonly search: EventsSearch;
   readonly onClose: () => void;
 }
 
-export function RerouteDialog({ team, type, severity, onClose }: Props): ReactNode {
+/** What the list is narrowed to, as people read it. */
+function wordsOf({ type, severity, category, source, text }: EventsSearch): readonly string[] {
+  const words = [type, severity && en.severities[severity], category && en.categories[category], source, text && `“${text}”`];
+  return words.filter((word) => word !== undefined).map(plain);
+}
+
+export function RerouteDialog({ team, search, onClose }: Props): ReactNode {
   const services = useServices();
   const [days, setDays] = useState<(typeof DAYS)[number]>(1);
   const [opened] = useState(() => Date.now());
@@ -34,8 +40,7 @@ export function RerouteDialog({ team, type, severity, onClose }: Props): ReactNo
   const run = async (validateOnly: boolean, signal: AbortSignal): Promise<RerouteResult | null> => {
     const request = {
       teamId: team,
-      types: type ? [type] : [],
-      severities: severity ? [severityOf(severity)] : [],
+      ...asked(search),
       startTime: timestamp(opened - days * DAY),
       validateOnly,
     };
@@ -43,7 +48,7 @@ export function RerouteDialog({ team, type, severity, onClose }: Props): ReactNo
     return null;
   };
   const { data, error } = useQuery({
-    queryKey: ["reroute", team, type, severity, days, opened],
+    queryKey: ["reroute", team, search, days, opened],
     queryFn: ({ signal }) => run(true, signal),
     retry: false,
     staleTime: Number.POSITIVE_INFINITY,
@@ -67,7 +72,7 @@ export function RerouteDialog({ team, type, severity, onClose }: Props): ReactNo
       onConfirm={() => send.mutate()}
     >
       <p>{en.reroute.text}</p>
-      <p className="text-muted">{en.reroute.which(type ? plain(type) : "", severity ? en.severities[severity] : "")}</p>
+      <p className="text-muted">{en.reroute.which(wordsOf(search))}</p>
       <SelectField label={en.reroute.since} path="start_time" errors={new Map()} value={days} onChange={setDays} options={DAYS} word={en.reroute.days} />
       <div role="status" className="grid gap-2">
         {error ? <p className="field-error">{problemOf(error).text}</p> : null}

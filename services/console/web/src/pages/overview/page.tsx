@@ -1,25 +1,29 @@
 // What needs somebody, how each kind of channel fares, the last hour, and what happens right now.
 
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { type ReactNode, useCallback, useMemo, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useChannelNames } from "../../api/channels";
 import { useSilencesInForce } from "../../api/silences";
 import { useZone } from "../../api/team";
-import { STATES, type StateWord } from "../../api/words";
-import { BUCKETS, buckets, countStates } from "../../domain/histogram";
-import { useSummary } from "../../live/log";
+import { STATES } from "../../api/words";
+import { EVERYTHING, type Filter } from "../../live/filter";
+import { type Stats, useStats } from "../../live/stats";
 import * as en from "../../messages/en";
-import { HOUR, count } from "../../parts/format";
+import { HOUR, MINUTE, count, moment } from "../../parts/format";
 import { StateIcon } from "../../parts/icons";
 import { InForce } from "../../parts/in-force";
 import { useNow } from "../../parts/now";
 import { SendTest } from "../../parts/send-test";
 import { Attention } from "../deliveries/attention";
 import { Histogram } from "../deliveries/histogram";
-import { toFilter } from "../deliveries/search";
 import { Kinds } from "./kinds";
 import { Tail } from "./tail";
 import { Todo } from "./todo";
+
+/** Whole minutes, so that bars keep their place while time goes on. */
+function lastHour(now: number): Filter {
+  return { ...EVERYTHING, start: Math.floor(now / MINUTE) * MINUTE - HOUR + MINUTE };
+}
 
 export function OverviewPage(): ReactNode {
   const { team } = useParams({ from: "/t/$team" });
@@ -29,11 +33,7 @@ export function OverviewPage(): ReactNode {
   const now = useNow(1_000);
   const silences = useSilencesInForce(team);
   const [testing, setTesting] = useState<string | null>(null);
-  const filterAt = useCallback((at: number) => toFilter({ range: "1h" }, at), []);
-  const summary = useSummary(team, "overview", filterAt);
-  const rows = summary?.rows ?? [];
-  const counts = useMemo(() => (summary ? countStates(summary.rows) : null), [summary]);
-  const from = now - HOUR;
+  const stats = useStats(team, "hour", lastHour);
   return (
     <>
       <header className="page-head">
@@ -46,7 +46,6 @@ export function OverviewPage(): ReactNode {
           team={team}
           zone={zone}
           names={names}
-          recent={rows}
           now={now}
           onTest={setTesting}
           onSearch={(search) => void navigate({ to: "/t/$team/deliveries", params: { team }, search })}
@@ -59,13 +58,10 @@ export function OverviewPage(): ReactNode {
               {en.overview.all}
             </Link>
           </div>
-          {counts ? <Counts team={team} counts={counts} isPartial={summary?.isPartial ?? false} /> : null}
-          {rows.length > 0 ? (
+          {stats ? <Counts team={team} stats={stats} /> : null}
+          {stats && stats.total > 0 ? (
             <Histogram
-              buckets={buckets(rows, from, now, BUCKETS)}
-              from={from}
-              to={now}
-              isPartial={summary?.isPartial ?? false}
+              stats={stats}
               onBrush={(begin, end) =>
                 void navigate({
                   to: "/t/$team/deliveries",
@@ -83,13 +79,7 @@ export function OverviewPage(): ReactNode {
   );
 }
 
-interface CountsProps {
-  readonly team: string;
-  readonly counts: Readonly<Record<StateWord, number>>;
-  readonly isPartial: boolean;
-}
-
-function Counts({ team, counts, isPartial }: CountsProps): ReactNode {
+function Counts({ team, stats: { counts, countedFrom, to } }: { team: string; stats: Stats }): ReactNode {
   const shown = STATES.filter((state) => counts[state] > 0);
   if (shown.length === 0) return <p className="text-muted">{en.overview.quiet}</p>;
   return (
@@ -100,7 +90,7 @@ function Counts({ team, counts, isPartial }: CountsProps): ReactNode {
           {en.states[state]} <b>{count(counts[state])}</b>
         </Link>
       ))}
-      {isPartial ? <span className="text-sm text-muted">{en.log.partial}</span> : null}
+      {countedFrom === null ? null : <span className="text-sm text-muted">{en.log.partial(moment(countedFrom, to))}</span>}
     </p>
   );
 }
