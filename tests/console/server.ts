@@ -26,17 +26,23 @@ export class Watchbell {
   readonly key = `wbk_${randomBytes(33).toString("base64url")}`;
   private readonly dir = mkdtempSync(join(tmpdir(), "watchbell-console-"));
   private process: ChildProcess | null = null;
-  private address = "127.0.0.1:0";
+  private address: string;
   url = "";
   private readonly web: readonly string[];
   private readonly embed: readonly string[];
   private readonly more: string;
+  private readonly env: Readonly<Record<string, string>>;
 
-  /** `web`: origins whose pages may call it. `embed`: those that may show the console in a frame. `more`: further settings. */
-  constructor(web: readonly string[] = [], embed: readonly string[] = [], more = "") {
+  /**
+   * `web`: origins whose pages may call it. `embed`: those that may show the console in a frame. `more`: further settings.
+   * `port`: where it listens, any that is free when 0. `env`: further variables of its environment.
+   */
+  constructor(web: readonly string[] = [], embed: readonly string[] = [], more = "", port = 0, env: Readonly<Record<string, string>> = {}) {
     this.web = web;
     this.embed = embed;
     this.more = more;
+    this.address = `127.0.0.1:${port}`;
+    this.env = env;
   }
 
   /** Starts it; again on the same port and store after `stop`. */
@@ -48,7 +54,7 @@ export class Watchbell {
         `[egress]\nallow = ["127.0.0.0/8"]\n\n[limits]\nburst = 1000000\n\n[console]\nembed_origins = ${JSON.stringify(this.embed)}\n\n[telemetry]\nfilter = "off"\n\n${this.more}\n`,
     );
     const args = ["serve", "--config", file, "--data-dir", this.dir, "--listen", this.address];
-    const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...this.env } });
     this.process = child;
     this.url = await new Promise<string>((resolve, reject) => {
       child.once("exit", (code) => reject(new Error(`watchbell ended with ${code}`)));

@@ -23,7 +23,7 @@ export function channelsKey(team: string, epoch: number) {
   return ["channels", team, epoch] as const;
 }
 
-export function useChannels(team: string) {
+export function useChannels(team: string, interval = 60_000) {
   const { clients } = useApp();
   const { epoch } = useSession();
   const queryKey = channelsKey(team, epoch);
@@ -32,7 +32,7 @@ export function useChannels(team: string) {
     queryKey,
     queryFn: ({ signal }) => readChannels(clients, team, signal),
     staleTime: 10_000,
-    refetchInterval: 60_000,
+    refetchInterval: interval,
   });
 }
 

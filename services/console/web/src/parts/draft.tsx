@@ -13,6 +13,7 @@ export interface DraftForm<Values> {
   readonly conflicts: readonly (keyof Values & string)[];
   readonly taken: readonly (keyof Values & string)[];
   set<Path extends keyof Values & string>(path: Path, value: Values[Path]): void;
+  put(part: Partial<Values>): void;
   settle(path: keyof Values & string, whose: "mine" | "theirs"): void;
   discard(): void;
 }
@@ -33,13 +34,15 @@ export function useDraft<Values extends object>(version: string, read: () => Val
     conflicts: draft.conflicts,
     taken: draft.taken,
     set: (path, value) => setHeld((before) => put(before, path, value)),
+    put: (part) =>
+      setHeld((before) => (Object.keys(part) as (keyof Values & string)[]).reduce((draft, path) => put(draft, path, part[path] as Values[typeof path]), before)),
     settle: (path, whose) => setHeld((before) => settled(before, path, whose)),
     discard: () => setHeld(discarded),
   };
 }
 
 /** What was changed elsewhere: what was taken over, and what has to be decided before anything is saved. */
-export function Meanwhile<Values>({ form, nameOf }: { form: DraftForm<Values>; nameOf: (path: string) => string }): ReactNode {
+export function Meanwhile<Values>({ form, nameOf }: { form: DraftForm<Values>; nameOf: (path: keyof Values & string) => string }): ReactNode {
   return (
     <>
       {form.taken.length > 0 ? <span role="status">{en.channel.meanwhile(form.taken.map(nameOf).join(", "))}</span> : null}

@@ -36,5 +36,17 @@ export const catalog = {
   removed: (name: string) => `${name} was deleted`,
   saved: (name: string) => `${name} is saved`,
   refused: "It could not be deleted",
-  stale: "Somebody else has changed this type in the meantime. Close, look, and make your change again.",
+  stale: "Somebody else has changed this type in the meantime. Check the result, and save again.",
+  fields: {
+    name: "the name",
+    description: "the description",
+    title: "the title",
+    category: "the category",
+    default_severity: "the severity",
+    alerts: "when it alerts",
+    severities: "the severities",
+    topic: "the topic",
+    data_schema: "the schema",
+    example: "the example",
+  },
 };

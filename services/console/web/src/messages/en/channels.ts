@@ -31,3 +31,15 @@ export const channels = {
   more: (count: number) => `and ${count} more`,
   secrets: (count: number) => counted(count, "secret signs", "secrets sign"),
 };
+
+export const addToSlack = {
+  title: "Add to Slack",
+  text: "Pick the channel at Slack: nothing has to be copied, and Watchbell may only post there.",
+  goOn: "Continue at Slack",
+  added: (channel: string) => `${channel} is connected.`,
+  open: "Open it",
+  suggested: (channel: string) => `A name for a channel of its own: ${channel}.`,
+  until: (at: string) => `Once, until ${at}.`,
+  notConfigured: "This installation has no Slack app. Paste the URL of an incoming webhook below.",
+  orUrl: "Or paste the URL of an incoming webhook:",
+};

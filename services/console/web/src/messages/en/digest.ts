@@ -11,7 +11,7 @@ export const digest = {
   recipientsHint: "One address per line. When empty, members who get the email topic weekly_digest: by default the Owners.",
   preview: "Preview",
   to: (who: string) => `To ${who}`,
-  nobody: "To nobody: no recipients are set, and no member gets the topic weekly_digest.",
+  nobody: "To nobody yet: no recipients are set or have confirmed, and no member gets the topic weekly_digest.",
   runs: "Past digests",
   noRuns: "No digest has been made yet.",
   states: { 1: "In progress", 2: "Sent", 3: "Skipped" } as Record<number, string>,

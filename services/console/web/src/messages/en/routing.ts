@@ -61,7 +61,16 @@ export const rule = {
   continuesHint: "Otherwise a match decides, and later rules are not asked for this kind.",
   save: "Save",
   saving: "Saving…",
-  stale: "Somebody else has changed this rule in the meantime. Close, look, and make your change again.",
+  stale: "Somebody else has changed this rule in the meantime. Check the result, and save again.",
+  fields: {
+    display_name: "the name",
+    match: "which events",
+    action: "what to do",
+    channels: "the channels",
+    kinds: "the kinds",
+    continues: "whether it continues",
+    followUps: "what follows",
+  },
 };
 
 export const followUps = {
@@ -137,6 +146,7 @@ export const triggers = {
 };
 
 export const mentions = {
+  fields: { types: "the event types", severities: "the severities", mentions: "who is mentioned" },
   title: "Mentions",
   text: "Who is mentioned in Slack and Teams messages about certain events.",
   add: "New mention",

@@ -1,6 +1,6 @@
 // A type of the team's own.
 
-import { useMutation } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { type ReactNode, useState } from "react";
 import { useServices } from "../../api/services";
@@ -8,6 +8,7 @@ import { problemOf } from "../../api/errors";
 import { AlertWhen, type EventType } from "../../api/gen/watchbell/config/v1/event_type_pb";
 import { CATEGORIES, SEVERITIES, type CategoryWord, type SeverityWord, categoryOf, categoryWord, severityOf, severityWord } from "../../api/words";
 import * as en from "../../messages/en";
+import { Meanwhile, useDraft } from "../../parts/draft";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FieldGroup } from "../../parts/field";
 import { FormDialog } from "../../parts/form-dialog";
@@ -67,10 +68,10 @@ interface Props {
 
 export function TypeForm({ team, type, onClose, onSaved }: Props): ReactNode {
   const services = useServices();
-  const [begin] = useState(() => valuesOf(type));
-  const [values, setValues] = useState(begin);
+  const cache = useQueryClient();
+  const form = useDraft(type?.etag ?? "", () => valuesOf(type));
+  const { values, put } = form;
   const [errors, setErrors] = useState(NO_ERRORS);
-  const put = (part: Partial<Values>) => setValues((before) => ({ ...before, ...part }));
   const send = async () => {
     const [dataSchema, example] = [objectOf(values.data_schema), objectOf(values.example)];
     const eventType = {
@@ -94,9 +95,11 @@ export function TypeForm({ team, type, onClose, onSaved }: Props): ReactNode {
       done(en.catalog.saved(values.name));
       await onSaved(eventType?.name ?? values.name);
     },
-    onError: (error) => {
-      const stale = problemOf(error).reason === "STALE_ETAG";
-      setErrors(stale ? { fields: new Map(), rest: [{ path: "", text: en.catalog.stale }] } : placed(error, "event_type", CONTROLS));
+    onError: async (error) => {
+      if (problemOf(error).reason === "STALE_ETAG") {
+        setErrors({ fields: new Map(), rest: [{ path: "", text: en.catalog.stale }] });
+        await cache.invalidateQueries({ queryKey: ["event-types", team] });
+      } else setErrors(placed(error, "event_type", CONTROLS));
     },
   });
   const submit = () => {
@@ -111,7 +114,8 @@ export function TypeForm({ team, type, onClose, onSaved }: Props): ReactNode {
     <AreaField label={label} hint={hint} path={name} errors={errors.fields} rows={6} mono value={values[name]} onChange={(text) => put({ [name]: text })} />
   );
   return (
-    <FormDialog title={type ? en.catalog.edit : en.catalog.add} wide firm={values !== begin} errors={errors} busy={save.isPending} onSubmit={submit} onClose={onClose}>
+    <FormDialog title={type ? en.catalog.edit : en.catalog.add} wide firm={form.dirty.length > 0} disabled={form.conflicts.length > 0} errors={errors} busy={save.isPending} onSubmit={submit} onClose={onClose}>
+      <Meanwhile form={form} nameOf={(path) => en.catalog.fields[path]} />
       <TextField
         label={en.catalog.name}
         hint={en.catalog.nameHint}

@@ -105,7 +105,7 @@ export function CatalogPage(): ReactNode {
       {asking?.what === "form" ? (
         <TypeForm
           team={team}
-          type={asking.type}
+          type={asking.type && (types?.find(({ name }) => name === asking.type?.name) ?? asking.type)}
           onClose={() => setAsking(null)}
           onSaved={async (name) => {
             await changed();

@@ -14,6 +14,7 @@ import { FilterFields } from "../../parts/filter-fields";
 import { FormDialog } from "../../parts/form-dialog";
 import { CONTROLS, DestinationFields, NameFields } from "../channel/fields";
 import { SecretShown } from "../channel/secret";
+import { AddToSlack } from "./add-to-slack";
 
 interface Props {
   readonly team: string;
@@ -88,6 +89,12 @@ export function CreateChannel({ team, kind, onClose, onMade }: Props): ReactNode
       }}
       onClose={onClose}
     >
+      {kind === "slack" ? (
+        <>
+          <AddToSlack team={team} onMade={onMade} />
+          <p className="text-muted">{en.addToSlack.orUrl}</p>
+        </>
+      ) : null}
       <NameFields {...form} />
       <DestinationFields {...form} kind={kind} />
       {kind === "webhook" ? (

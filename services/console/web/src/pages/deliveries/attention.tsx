@@ -94,7 +94,7 @@ function Folded({ team, fold, channel, now, onSearch }: FoldedProps): ReactNode 
       <p>
         <b>{en.attention.folded(plain(channel.displayName), members)}</b> <span className="text-muted">{text}</span>
       </p>
-      <p className="flex flex-wrap gap-x-3">
+      <p className="flex flex-wrap gap-x-3 gap-y-1.5">
         {fold.summaryId === "" ? (
           <button type="button" className="link" onClick={() => onSearch({ state: "folded", channel: channel.id })}>
             {en.attention.showFolded}

@@ -26,7 +26,7 @@ export function StandingLinks({ team, row, onOpen }: Props): ReactNode {
   const isParked = detail?.is === "parked" && detail.why !== "recipient" && row.target.channelId !== "";
   if (summary === "" && alert === "" && silenceOf(detail) === "" && !isParked) return null;
   return (
-    <p className="flex flex-wrap gap-x-3">
+    <p className="flex flex-wrap gap-x-3 gap-y-1.5">
       {summary === "" ? null : (
         <button type="button" className="link" onClick={() => onOpen(summary)}>
           {detail?.is === "failed" ? en.standing.failedSummary : en.drawer.summary}

@@ -7,6 +7,7 @@ import { problemOf } from "../../api/errors";
 import { type Member, Permission, Role } from "../../api/gen/watchbell/config/v1/member_pb";
 import { useMembersChanged } from "../../api/members";
 import * as en from "../../messages/en";
+import { Meanwhile, useDraft } from "../../parts/draft";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FormDialog } from "../../parts/form-dialog";
 import { SelectField, TextField } from "../../parts/inputs";
@@ -44,11 +45,9 @@ interface Props {
 export function MemberForm({ team, member, onClose }: Props): ReactNode {
   const { clients } = useApp();
   const changed = useMembersChanged(team);
-  const [begin] = useState(() => valuesOf(member));
-  const [values, setValues] = useState(begin);
+  const form = useDraft(member?.etag ?? "", () => valuesOf(member));
+  const { values, dirty, put } = form;
   const [errors, setErrors] = useState(NO_ERRORS);
-  const put = (part: Partial<Values>) => setValues((before) => ({ ...before, ...part }));
-  const dirty = CONTROLS.filter((name) => JSON.stringify(values[name]) !== JSON.stringify(begin[name]));
   const save = useMutation({
     mutationFn: async () => {
       const init = {
@@ -80,10 +79,11 @@ export function MemberForm({ team, member, onClose }: Props): ReactNode {
       firm={dirty.length > 0}
       errors={errors}
       busy={save.isPending}
-      disabled={member !== undefined && dirty.length === 0}
+      disabled={(member !== undefined && dirty.length === 0) || form.conflicts.length > 0}
       onSubmit={() => save.mutate()}
       onClose={onClose}
     >
+      <Meanwhile form={form} nameOf={(path) => en.people.fields[path]} />
       <TextField label={en.people.email} path="email" errors={errors.fields} type="email" value={values.email} onChange={(email) => put({ email })} />
       <TextField label={en.people.name} path="display_name" errors={errors.fields} value={values.display_name} onChange={(display_name) => put({ display_name })} />
       <SelectField

@@ -80,7 +80,7 @@ export function PeoplePage(): ReactNode {
         ) : null}
         {members && members.length > 0 && view === "matrix" ? <Matrix team={team} members={members} /> : null}
       </div>
-      {asking?.what === "form" ? <MemberForm team={team} member={asking.member} onClose={() => setAsking(null)} /> : null}
+      {asking?.what === "form" ? <MemberForm team={team} member={asking.member && (members?.find(({ id }) => id === asking.member?.id) ?? asking.member)} onClose={() => setAsking(null)} /> : null}
       {asking?.what === "delete" ? (
         <Confirm
           open

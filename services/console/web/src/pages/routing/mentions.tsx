@@ -16,6 +16,7 @@ import { SEVERITIES, type SeverityWord, severityOf, severityWord } from "../../a
 import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { Confirm } from "../../parts/dialog";
+import { Meanwhile, useDraft } from "../../parts/draft";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FieldGroup } from "../../parts/field";
 import { FormDialog } from "../../parts/form-dialog";
@@ -105,7 +106,7 @@ export function Mentions({ team }: { team: string }): ReactNode {
           );
         })}
       </ul>
-      {asking?.what === "form" ? <MentionForm team={team} rule={asking.rule} memberName={memberName} onClose={() => setAsking(null)} onSaved={changed} /> : null}
+      {asking?.what === "form" ? <MentionForm team={team} rule={asking.rule && (data?.find(({ id }) => id === asking.rule?.id) ?? asking.rule)} memberName={memberName} onClose={() => setAsking(null)} onSaved={changed} /> : null}
       {asking?.what === "delete" ? (
         <Confirm open onClose={() => setAsking(null)} title={en.mentions.removeTitle} verb={en.mentions.removeVerb} danger busy={remove.isPending} onConfirm={() => remove.mutate(asking.rule)}>
           <p>{en.mentions.removeText}</p>
@@ -152,13 +153,20 @@ const CONTROLS = ["types", "severities", "mentions"];
 const KINDS = ["memberId", "slackUser", "slackGroup", "teamsUser", "here"] as const;
 type MentionKind = (typeof KINDS)[number];
 
+function valuesOf(rule: MentionRule | undefined) {
+  return {
+    types: (rule?.types ?? []).join(", "),
+    severities: (rule?.severities ?? []).flatMap((one): readonly SeverityWord[] => [severityWord(one)].filter((word) => word !== null)),
+    mentions: rule?.mentions ?? [],
+  };
+}
+
 function MentionForm({ team, rule, memberName, onClose, onSaved }: FormProps): ReactNode {
   const services = useServices();
   const id = useId();
   const { data: known = [] } = useEventTypes(team);
-  const [types, setTypes] = useState((rule?.types ?? []).join(", "));
-  const [severities, setSeverities] = useState<readonly SeverityWord[]>(rule?.severities.flatMap((one) => severityWord(one) ?? []) ?? []);
-  const [mentions, setMentions] = useState<readonly Mention[]>(rule?.mentions ?? []);
+  const form = useDraft(rule?.etag ?? "", () => valuesOf(rule));
+  const { types, severities, mentions } = form.values;
   const [errors, setErrors] = useState(NO_ERRORS);
   const save = useMutation({
     mutationFn: async (): Promise<unknown> => {
@@ -185,13 +193,15 @@ function MentionForm({ team, rule, memberName, onClose, onSaved }: FormProps): R
   return (
     <FormDialog
       title={rule ? en.mentions.edit : en.mentions.add}
-      firm={mentions.length > 0}
+      firm={form.dirty.length > 0}
+      disabled={form.conflicts.length > 0}
       errors={errors}
       busy={save.isPending}
       onSubmit={() => save.mutate()}
       onClose={onClose}
     >
-      <TextField label={en.form.types} hint={en.form.typesHint} path="types" errors={errors.fields} mono list={id} value={types} onChange={setTypes} />
+      <Meanwhile form={form} nameOf={(path) => en.mentions.fields[path]} />
+      <TextField label={en.form.types} hint={en.form.typesHint} path="types" errors={errors.fields} mono list={id} value={types} onChange={(value) => form.set("types", value)} />
       <datalist id={id}>
         {known.map(({ name }) => (
           <option key={name} value={name}>
@@ -200,7 +210,7 @@ function MentionForm({ team, rule, memberName, onClose, onSaved }: FormProps): R
         ))}
       </datalist>
       <FieldGroup label={en.form.severities} hint={en.form.anyOf} error={errors.fields.get("severities")} path="severities">
-        <Choice label={en.form.severities} options={SEVERITIES} chosen={severities} word={(one) => en.severities[one]} onChange={setSeverities} />
+        <Choice label={en.form.severities} options={SEVERITIES} chosen={severities} word={(one) => en.severities[one]} onChange={(chosen) => form.set("severities", [...chosen])} />
       </FieldGroup>
       <FieldGroup label={en.mentions.who} hint={en.mentions.whoHint} error={errors.fields.get("mentions")} path="mentions">
         <ul className="flex flex-wrap gap-1.5">
@@ -211,14 +221,14 @@ function MentionForm({ team, rule, memberName, onClose, onSaved }: FormProps): R
                 type="button"
                 className="btn btn-quiet btn-small btn-icon"
                 aria-label={`${en.form.remove}: ${mentionText(mention, memberName)}`}
-                onClick={() => setMentions(mentions.filter((other) => other !== mention))}
+                onClick={() => form.set("mentions", mentions.filter((other) => other !== mention))}
               >
                 <X aria-hidden="true" />
               </button>
             </li>
           ))}
         </ul>
-        <AddMention team={team} onAdd={(mention) => setMentions([...mentions.filter((other) => keyOf(other) !== keyOf(mention)), mention])} />
+        <AddMention team={team} onAdd={(mention) => form.set("mentions", [...mentions.filter((other) => keyOf(other) !== keyOf(mention)), mention])} />
       </FieldGroup>
     </FormDialog>
   );

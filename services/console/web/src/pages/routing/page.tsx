@@ -204,7 +204,7 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
         </div>
       ) : null}
       {asking?.what === "form" ? (
-        <RuleForm team={team} names={names} play={play} rule={asking.rule} begin={asking.begin} onClose={() => setAsking(null)} onSaved={changed} />
+        <RuleForm team={team} names={names} play={play} rule={asking.rule && (rules?.find(({ id }) => id === asking.rule?.id) ?? asking.rule)} begin={asking.begin} onClose={() => setAsking(null)} onSaved={changed} />
       ) : null}
       {asking?.what === "delete" ? (
         <Confirm

@@ -11,6 +11,7 @@ import { type FilterValue, NO_FILTER, filterInit, filterValue } from "../../doma
 import { FOLLOW_UP_CONTROLS, FOLLOW_UP_PATHS, type FollowUps, NO_FOLLOW_UPS, followUpsInit, followUpsOf } from "../../domain/follow-ups";
 import * as en from "../../messages/en";
 import { ChannelChecks } from "../../parts/channel-checks";
+import { Meanwhile, useDraft } from "../../parts/draft";
 import { NO_ERRORS, placed } from "../../parts/errors";
 import { FieldGroup } from "../../parts/field";
 import { FilterFields } from "../../parts/filter-fields";
@@ -90,6 +91,7 @@ interface Props {
   readonly play: Play;
   /** The rule to change; absent for a new one. */
   readonly rule?: Rule | undefined;
+  /** What a new one begins with. */
   readonly begin: RuleValues;
   readonly onClose: () => void;
   readonly onSaved: () => Promise<unknown>;
@@ -97,9 +99,10 @@ interface Props {
 
 export function RuleForm({ team, names, play, rule, begin, onClose, onSaved }: Props): ReactNode {
   const services = useServices();
-  const [values, setValues] = useState(begin);
+  const form = useDraft(rule?.etag ?? "", () => (rule ? valuesOfRule(rule) : begin));
+  const { values } = form;
   const [errors, setErrors] = useState(NO_ERRORS);
-  const put = (part: Partial<RuleValues>) => setValues((before) => ({ ...before, ...part }));
+  const put = form.put;
   const send = async (): Promise<readonly string[]> => {
     const init = initOf(values);
     if (!rule) return (await services.routing.createRule({ teamId: team, rule: init })).warnings;
@@ -130,13 +133,15 @@ export function RuleForm({ team, names, play, rule, begin, onClose, onSaved }: P
     <FormDialog
       title={rule ? en.rule.edit : en.rule.create}
       wide
-      firm={values !== begin}
+      firm={form.dirty.length > 0}
+      disabled={form.conflicts.length > 0}
       errors={errors}
       busy={save.isPending}
       verb={[en.rule.save, en.rule.saving]}
       onSubmit={() => save.mutate()}
       onClose={onClose}
     >
+      <Meanwhile form={form} nameOf={(path) => en.rule.fields[path]} />
       <TextField label={en.rule.name} path="display_name" errors={fields} value={values.display_name} onChange={(display_name) => put({ display_name })} />
       <h2 className="field-label">{en.rule.match}</h2>
       <FilterFields team={team} path="match" filter={values.match} errors={fields} onChange={(match) => put({ match })} />
