@@ -5,6 +5,7 @@
 mod backlog;
 mod ceilings;
 mod crash;
+mod floor;
 mod lab;
 mod latency;
 mod load;
@@ -66,6 +67,10 @@ pub(crate) enum Part {
     Stream,
     /// The same by `EmitBatch`
     Batch,
+    /// What alerts cost, by `EmitStream`
+    Alerts,
+    /// What the parts of `EmitStream` cost alone; on SQLite
+    Floor,
     /// One event to nine webhooks
     Nine,
     /// End to end at a steady pace
@@ -229,6 +234,8 @@ async fn figures(
             Part::Unary => vec![throughput::unary(lab, CALLERS, spans.throughput).await?],
             Part::Stream => vec![throughput::many(lab, ceilings, How::Stream, spans.throughput).await?],
             Part::Batch => vec![throughput::many(lab, ceilings, How::Batch, spans.throughput).await?],
+            Part::Alerts => vec![throughput::alerts(lab, spans.throughput).await?],
+            Part::Floor => floor::measure(lab, spans.throughput).await?.into_iter().collect(),
             Part::Nine => {
                 let (figure, rate) = throughput::fan_out(lab, spans.throughput).await?;
                 fresh = Some(rate);

@@ -7,6 +7,7 @@ use watchbell_contracts::config::v1::{
 };
 use watchbell_model::clock::SystemClock;
 use watchbell_model::secret::Secret;
+use watchbell_runtime::metrics::Metrics;
 
 use crate::failure::{Failure, Outcome, present};
 use crate::serve::{self, Plan, ServeArgs};
@@ -17,6 +18,7 @@ pub(crate) struct LocalServer {
     pub(crate) url: String,
     /// The platform key of the first start.
     pub(crate) admin_key: Secret,
+    pub(crate) metrics: Metrics,
     stop: CancellationToken,
     serving: JoinHandle<Outcome>,
 }
@@ -31,6 +33,7 @@ impl LocalServer {
             .admin_key
             .clone()
             .ok_or_else(|| Failure::message("the first start has made no admin key"))?;
+        let metrics = running.telemetry.metrics().clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let serving =
@@ -38,6 +41,7 @@ impl LocalServer {
         Ok(Self {
             url,
             admin_key,
+            metrics,
             stop,
             serving,
         })

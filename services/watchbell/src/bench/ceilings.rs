@@ -13,18 +13,22 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
-use watchbell_contracts::api::{self, RouterApi};
-use watchbell_contracts::router::v1::{EmitRequest, EmitResponse};
+use watchbell_contracts::api::{self, BoxStream, RouterApi};
+use watchbell_contracts::router::v1::emit_result::Outcome as Ending;
+use watchbell_contracts::router::v1::{
+    EmitRequest, EmitResponse, EmitResult, EmitStreamRequest, EmitStreamResponse,
+};
 use watchbell_model::clock::SharedClock;
 use watchbell_model::secret::Secret;
 use watchbell_testkit::WebhookReceiver;
 
 use super::lab::{AT_ONCE, Lab};
-use super::load::{Caller, Emitted, How, PAYLOAD, Until};
+use super::load::{Caller, Emitted, How, OF_ALERTS, PAYLOAD, Until};
 use super::meter::Cpu;
 use super::report::Figure;
 use crate::failure::{Failure, Outcome};
@@ -39,45 +43,85 @@ pub(super) struct Ceilings {
     pub(super) calls: f64,
 }
 
+/// One part by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bare {
+    pub(super) count: u64,
+    pub(super) took: Duration,
+    pub(super) cpu: Cpu,
+}
+
+// === impl Bare ===
+
+impl Bare {
+    fn rate(&self) -> f64 {
+        self.count as f64 / self.took.as_secs_f64()
+    }
+}
+
 /// Measures both.
 pub(super) async fn measure(lab: &Lab, callers: usize, span: Duration) -> Outcome<(Ceilings, Vec<Figure>)> {
+    let posted = posts(lab, span).await?;
+    let http = Figure::new(
+        "ceiling: HTTP POST, keep-alive",
+        format!("{:.0}/s", posted.rate()),
+    )
+    .details(format!("{AT_ONCE} connections, {} bytes", PAYLOAD + ENVELOPE))
+    .value("per_second", posted.rate())
+    .cpu(&posted.cpu, posted.count);
+    let (called, emitted) = echo(lab, How::Unary(callers), span).await?;
+    let grpc = Figure::new(
+        "ceiling: unary gRPC that does nothing",
+        format!("{:.0}/s", called.rate()),
+    )
+    .details(format!(
+        "{callers} callers, the same EmitRequest; {}",
+        emitted.answers.said()
+    ))
+    .value("per_second", called.rate())
+    .cpu(&called.cpu, called.count);
+    let ceilings = Ceilings {
+        posts: posted.rate(),
+        calls: called.rate(),
+    };
+    Ok((ceilings, vec![http, grpc]))
+}
+
+/// Posts to an endpoint, and nothing else.
+pub(super) async fn posts(lab: &Lab, span: Duration) -> Outcome<Bare> {
     let endpoint = lab
         .endpoint(WebhookReceiver::builder().count_only().without_event_ids())
         .await?;
-    let began = (lab.clock.monotonic(), Cpu::now());
+    let (began, cpu) = (lab.clock.monotonic(), Cpu::now());
     let posting = post(endpoint.url(), lab.clock.clone(), span);
     lab.load.run(posting).await??;
-    let took = lab.clock.monotonic().saturating_sub(began.0).as_secs_f64();
-    let posts = endpoint.count() as f64 / took;
-    let http = Figure::new("ceiling: HTTP POST, keep-alive", format!("{posts:.0}/s"))
-        .details(format!("{AT_ONCE} connections, {} bytes", PAYLOAD + ENVELOPE))
-        .value("per_second", posts)
-        .cpu(&Cpu::since(&began.1), endpoint.count() as u64);
+    Ok(Bare {
+        count: endpoint.count() as u64,
+        took: lab.clock.monotonic().saturating_sub(began),
+        cpu: Cpu::since(&cpu),
+    })
+}
 
+/// Emits to a server that only answers.
+pub(super) async fn echo(lab: &Lab, how: How, span: Duration) -> Outcome<(Bare, Emitted)> {
     let stop = CancellationToken::new();
     let url = serve_echo(stop.clone()).await?;
     let caller = Caller {
         url,
         key: Secret::from("echo"),
+        event_type: OF_ALERTS,
         out: lab.out,
         clock: lab.clock.clone(),
     };
-    let began = (lab.clock.monotonic(), Cpu::now());
-    let echoed: Emitted = lab
-        .load
-        .run(caller.emit(How::Unary(callers), Until::After(span)))
-        .await??;
-    let took = lab.clock.monotonic().saturating_sub(began.0).as_secs_f64();
+    let (began, cpu) = (lab.clock.monotonic(), Cpu::now());
+    let emitted = lab.load.run(caller.emit(how, Until::After(span))).await??;
+    let bare = Bare {
+        count: emitted.accepted,
+        took: lab.clock.monotonic().saturating_sub(began),
+        cpu: Cpu::since(&cpu),
+    };
     stop.cancel();
-    let calls = echoed.accepted as f64 / took;
-    let grpc = Figure::new("ceiling: unary gRPC that does nothing", format!("{calls:.0}/s"))
-        .details(format!(
-            "{callers} callers, the same EmitRequest; {}",
-            echoed.answers.said()
-        ))
-        .value("per_second", calls)
-        .cpu(&Cpu::since(&began.1), echoed.accepted);
-    Ok((Ceilings { posts, calls }, vec![http, grpc]))
+    Ok((bare, emitted))
 }
 
 /// Posts over as many connections as one endpoint gets.
@@ -162,5 +206,24 @@ impl RouterApi for Echo {
             event_id: event.id,
             ..EmitResponse::default()
         }))
+    }
+
+    async fn emit_stream(
+        &self,
+        request: Request<BoxStream<EmitStreamRequest>>,
+    ) -> Result<Response<BoxStream<EmitStreamResponse>>, Status> {
+        let answers = request.into_inner().map(|request| {
+            let event = request?.event.unwrap_or_default();
+            let accepted = EmitResponse {
+                event_id: event.id,
+                ..EmitResponse::default()
+            };
+            Ok(EmitStreamResponse {
+                result: Some(EmitResult {
+                    outcome: Some(Ending::Accepted(accepted)),
+                }),
+            })
+        });
+        Ok(Response::new(Box::pin(answers)))
     }
 }

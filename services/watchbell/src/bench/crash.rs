@@ -12,7 +12,7 @@ use watchbell_model::secret::Secret;
 use watchbell_testkit::{Behaviour, WebhookReceiver};
 
 use super::lab::{Lab, Site, Team};
-use super::load::{Caller, How, Until};
+use super::load::{Caller, How, OF_ALERTS, Until};
 use super::report::Figure;
 use crate::failure::{Failure, Outcome};
 use crate::local;
@@ -47,6 +47,7 @@ async fn measure(lab: &Lab, site: &Site) -> Outcome<Figure> {
     let caller = Caller {
         url: site.url.clone(),
         key: team.key.clone(),
+        event_type: OF_ALERTS,
         out: lab.out,
         clock: lab.clock.clone(),
     };

@@ -99,6 +99,12 @@ impl Site {
         self.data.path().join("bench.toml")
     }
 
+    /// The database file of a service; none in PostgreSQL.
+    pub(super) fn file_of(&self, service: &str) -> Option<PathBuf> {
+        let file = self.data.path().join(format!("{service}.db"));
+        self.database.is_none().then_some(file)
+    }
+
     /// Removes what is in PostgreSQL; files go by themselves.
     pub(super) async fn clear(&self) -> Outcome {
         let Some((url, schema)) = &self.database else {
@@ -168,6 +174,17 @@ impl Lab {
             platform,
             server,
         })
+    }
+
+    /// How often the Dispatcher has committed since its start.
+    pub(super) fn commits(&self) -> Outcome<f64> {
+        let text = self.server.metrics.encode().map_err(anyhow::Error::from)?;
+        let counts = text
+            .lines()
+            .filter(|line| line.starts_with("watchbell_commit_size_count"));
+        Ok(counts
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum())
     }
 
     /// An endpoint, on the endpoints' own threads.

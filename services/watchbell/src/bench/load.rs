@@ -27,6 +27,10 @@ use crate::session::{Out, Session};
 pub(super) const PAYLOAD: usize = 1024;
 /// Connections that callers share.
 const CONNECTIONS: usize = 4;
+/// The type of events that open an alert each.
+pub(super) const OF_ALERTS: &str = "finding.created";
+/// The type of events that belong to no alert.
+pub(super) const OF_NO_ALERT: &str = "scan.started";
 /// Events of one stream whose answers are awaited.
 const WINDOW: usize = 512;
 /// Events of one batch, and batches at a time.
@@ -59,6 +63,8 @@ pub(super) enum Until {
 pub(super) struct Caller {
     pub(super) url: String,
     pub(super) key: Secret,
+    /// Of which type.
+    pub(super) event_type: &'static str,
     pub(super) out: Out,
     pub(super) clock: SharedClock,
 }
@@ -77,6 +83,7 @@ pub(super) struct Emitted {
 /// Makes events, and knows when to end.
 struct Source {
     clock: SharedClock,
+    event_type: &'static str,
     data: Bytes,
     end: Option<Duration>,
     left: AtomicU64,
@@ -87,13 +94,15 @@ struct Source {
 // === impl Source ===
 
 impl Source {
-    fn new(clock: SharedClock, until: Until) -> Arc<Self> {
+    fn new(caller: &Caller, until: Until) -> Arc<Self> {
+        let clock = caller.clock.clone();
         let (end, left) = match until {
             Until::After(duration) => (Some(clock.monotonic() + duration), u64::MAX),
             Until::Events(events) => (None, events),
         };
         Arc::new(Self {
             clock,
+            event_type: caller.event_type,
             data: data(),
             end,
             left: AtomicU64::new(left),
@@ -115,7 +124,8 @@ impl Source {
 
     fn event(&self) -> Event {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        event(event_id(self.clock.monotonic(), number), self.data.clone())
+        let id = event_id(self.clock.monotonic(), number);
+        event(self.event_type, id, self.data.clone())
     }
 
     /// The server asked to slow down: waits. Any other error ends the run.
@@ -142,12 +152,16 @@ pub(super) fn emitted_at(id: &str) -> Option<Duration> {
 }
 
 /// One that nobody hears of unasked.
-pub(super) fn event(id: String, data: Bytes) -> Event {
+pub(super) fn event(event_type: &str, id: String, data: Bytes) -> Event {
     Event {
         // Each is of a finding of its own.
-        dedup_key: id.clone(),
+        dedup_key: if event_type == OF_ALERTS {
+            id.clone()
+        } else {
+            String::new()
+        },
         id,
-        r#type: "finding.created".to_owned(),
+        r#type: event_type.to_owned(),
         severity: Severity::Medium as i32,
         source: "cspm".to_owned(),
         title: "Bucket customer-exports is readable by everybody".to_owned(),
@@ -174,7 +188,7 @@ impl Caller {
 
     /// Emits as fast as it is taken.
     pub(super) async fn emit(self, how: How, until: Until) -> Outcome<Emitted> {
-        let source = Source::new(self.clock.clone(), until);
+        let source = Source::new(&self, until);
         let mut sessions = Vec::with_capacity(CONNECTIONS);
         for _ in 0..CONNECTIONS {
             sessions.push(Arc::new(self.connect().await?));
@@ -217,7 +231,7 @@ impl Caller {
 
     /// Emits so many events a second, whether or not the ones before are answered.
     pub(super) async fn emit_paced(self, per_second: u32, duration: Duration) -> Outcome<Emitted> {
-        let source = Source::new(self.clock.clone(), Until::After(duration));
+        let source = Source::new(&self, Until::After(duration));
         let mut sessions = Vec::with_capacity(CONNECTIONS);
         for _ in 0..CONNECTIONS {
             sessions.push(self.connect().await?);

@@ -7,7 +7,7 @@ use watchbell_testkit::WebhookReceiver;
 
 use super::ceilings::Ceilings;
 use super::lab::{Lab, Team};
-use super::load::{Caller, Emitted, How, Until};
+use super::load::{Caller, Emitted, How, OF_ALERTS, OF_NO_ALERT, Until};
 use super::meter::{self, Cpu};
 use super::report::Figure;
 use crate::failure::{Failure, Outcome};
@@ -34,6 +34,11 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn delivered_per_second(&self) -> f64 {
         self.delivered as f64 / self.all
+    }
+
+    /// Watchbell's own CPU time for each event, in seconds.
+    pub(super) fn own_each(&self) -> f64 {
+        self.cpu.own() / self.emitted.accepted.max(1) as f64
     }
 
     fn accepted_per_second(&self) -> f64 {
@@ -67,8 +72,20 @@ impl Run {
     }
 }
 
-/// Emits to a team with so many endpoints.
-pub(super) async fn run(lab: &Lab, name: &str, endpoints: usize, how: How, span: Duration) -> Outcome<Run> {
+/// Emits events of alerts to a team with so many endpoints.
+async fn run(lab: &Lab, name: &str, endpoints: usize, how: How, span: Duration) -> Outcome<Run> {
+    run_of(lab, name, OF_ALERTS, endpoints, how, span).await
+}
+
+/// Emits events of a type to a team with so many endpoints.
+async fn run_of(
+    lab: &Lab,
+    name: &str,
+    event_type: &'static str,
+    endpoints: usize,
+    how: How,
+    span: Duration,
+) -> Outcome<Run> {
     let endpoint = lab
         .endpoint(WebhookReceiver::builder().count_only().without_event_ids())
         .await?;
@@ -76,18 +93,19 @@ pub(super) async fn run(lab: &Lab, name: &str, endpoints: usize, how: How, span:
         .map(|at| endpoint.url_at(&format!("/e{at}")))
         .collect();
     let team = lab.team(name, &urls).await?;
+    let caller = Caller {
+        event_type,
+        ..caller(lab, &team)
+    };
     let warm = lab
         .load
-        .run(caller(lab, &team).emit(how, Until::After(WARM_UP)))
+        .run(caller.clone().emit(how, Until::After(WARM_UP)))
         .await??;
     arrived(&endpoint, warm.accepted * endpoints as u64).await?;
     endpoint.clear();
 
     let (began, cpu, written) = (lab.clock.monotonic(), Cpu::now(), meter::written());
-    let emitted = lab
-        .load
-        .run(caller(lab, &team).emit(how, Until::After(span)))
-        .await??;
+    let emitted = lab.load.run(caller.emit(how, Until::After(span))).await??;
     let accepting = lab.clock.monotonic().saturating_sub(began);
     let delivered = emitted.accepted * endpoints as u64;
     arrived(&endpoint, delivered).await?;
@@ -108,6 +126,7 @@ pub(super) fn caller(lab: &Lab, team: &Team) -> Caller {
     Caller {
         url: team.url.clone(),
         key: team.key.clone(),
+        event_type: OF_ALERTS,
         out: lab.out,
         clock: lab.clock.clone(),
     }
@@ -156,6 +175,11 @@ pub(super) async fn unary(lab: &Lab, callers: usize, span: Duration) -> Outcome<
     Ok(run.figure(&what).goal("≥ 6,000/s", met))
 }
 
+/// One event to one webhook by `EmitStream`.
+pub(super) async fn stream(lab: &Lab, name: &str, span: Duration) -> Outcome<Run> {
+    run(lab, name, 1, How::Stream, span).await
+}
+
 /// One event to one webhook, many a call.
 pub(super) async fn many(lab: &Lab, ceilings: Option<Ceilings>, how: How, span: Duration) -> Outcome<Figure> {
     let (name, what) = match how {
@@ -173,6 +197,36 @@ pub(super) async fn many(lab: &Lab, ceilings: Option<Ceilings>, how: How, span: 
     Ok(Figure { measured, ..figure }
         .value("ratio", ratio)
         .goal("≥ 10,000/s, ≥ 0.4 of HTTP", rate >= 10_000.0 && ratio >= 0.4))
+}
+
+/// What alerts cost: one event to one webhook by `EmitStream`, without alerts, with, and without again.
+pub(super) async fn alerts(lab: &Lab, span: Duration) -> Outcome<Figure> {
+    let mut runs = Vec::with_capacity(3);
+    for (name, event_type) in [
+        ("no-alerts", OF_NO_ALERT),
+        ("alerts", OF_ALERTS),
+        ("no-alerts-again", OF_NO_ALERT),
+    ] {
+        runs.push(run_of(lab, name, event_type, 1, How::Stream, span).await?);
+    }
+    let rates: Vec<_> = runs.iter().map(Run::delivered_per_second).collect();
+    let ratio = 2.0 * rates[1] / (rates[0] + rates[2]);
+    let own = |run: &Run| run.own_each() * 1e6;
+    Ok(Figure::new(
+        "events that open an alert each, beside events of none",
+        format!("{ratio:.2} ×"),
+    )
+    .details(format!(
+        "{:.0}/s between {:.0} and {:.0}/s; own CPU {:.0} µs between {:.0} and {:.0}",
+        rates[1],
+        rates[0],
+        rates[2],
+        own(&runs[1]),
+        own(&runs[0]),
+        own(&runs[2])
+    ))
+    .value("ratio", ratio)
+    .goal("≥ 0.95 ×", ratio >= 0.95))
 }
 
 /// One event to nine webhooks.

@@ -93,7 +93,7 @@ pub(crate) struct Running {
     server: JoinHandle<Result<(), ServerError>>,
     tasks: TaskSet,
     stores: Vec<Store>,
-    telemetry: Telemetry,
+    pub(crate) telemetry: Telemetry,
     grace: std::time::Duration,
 }
 
