@@ -59,6 +59,22 @@ test("a page of the platform shows the console, signed in by its own token, and 
     const made = await server.api().teams.createApiKey({ teamId: team, apiKey: { displayName: "first", scopes: [3, 5] } });
     await page.addInitScript((key) => {
       if (window.parent === window) window.name ||= key;
+      else {
+        // As where a browser blocks the storage of other sites.
+        const blocked = {
+          get: () => {
+            throw new DOMException("blocked", "SecurityError");
+          },
+        };
+        for (const name of ["localStorage", "sessionStorage", "indexedDB", "caches"]) Object.defineProperty(window, name, blocked);
+        Object.defineProperty(document, "cookie", blocked);
+        Object.defineProperty(window, "BroadcastChannel", {
+          value: function Blocked() {
+            throw new DOMException("blocked", "SecurityError");
+          },
+        });
+        Object.defineProperty(navigator, "locks", { value: { request: () => Promise.reject(new DOMException("blocked", "SecurityError")) } });
+      }
     }, made.key);
     await page.goto(origin);
     const frame = page.frameLocator("watchbell-console iframe");
@@ -77,7 +93,18 @@ test("a page of the platform shows the console, signed in by its own token, and 
     await frame.locator(".channel-link").first().click();
     await expect(page).toHaveTitle(/again/, { timeout: 30_000 });
     await expect(frame.getByRole("link", { name: "Settings" })).toBeVisible();
+    await server.emit(team, "Public bucket");
+    await expect(frame.getByRole("row", { name: /Public bucket/ })).toBeVisible();
     await expect(frame.getByText("You are signed out here.", { exact: false })).toHaveCount(0);
+
+    // A key of the platform opens nothing in a page.
+    await page.goto("about:blank");
+    await page.evaluate((key) => {
+      window.name = key;
+    }, server.key);
+    await page.goto(origin);
+    await expect(frame.getByRole("heading", { name: "A key of the platform does not belong into a page" })).toBeVisible();
+    await expect(frame.locator(".channel-link")).toHaveCount(0);
 
     // A page that is not among the origins neither shows it nor is asked for anything.
     await page.goto(`http://stranger.test:${host.port}`);

@@ -29,6 +29,12 @@ const readStart = ({ page }: Record<string, unknown>): { readonly page?: string 
 
 const startRoute = createRoute({ getParentRoute: () => rootRoute, path: "/", validateSearch: readStart, component: Start });
 
+const teamsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/teams",
+  component: lazyRouteComponent(() => import("./pages/teams/page"), "TeamsPage"),
+});
+
 const teamRoute = createRoute({ getParentRoute: () => rootRoute, path: "/t/$team", component: TeamShell });
 
 const teamIndexRoute = createRoute({
@@ -149,6 +155,7 @@ const historyRoute = createRoute({
 export const router = createRouter({
   routeTree: rootRoute.addChildren([
     startRoute,
+    teamsRoute,
     teamRoute.addChildren([
       teamIndexRoute,
       deliveriesRoute,

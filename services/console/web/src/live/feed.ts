@@ -2,7 +2,7 @@
 // few connections to one host over HTTP/1.1, so one tab reads and tells the others.
 
 import { Code, ConnectError } from "@connectrpc/connect";
-import { whenLeader } from "./leader";
+import { channelOf, whenLeader } from "./leader";
 
 export type FeedState = "connecting" | "live" | "waiting" | "off";
 
@@ -98,7 +98,7 @@ export function follow<Item>(source: FeedSource<Item>, listener: FeedListener<It
 }
 
 function takePart<Item>(source: FeedSource<Item>, listener: FeedListener<Item>, signal: AbortSignal): void {
-  const others = new BroadcastChannel(source.name);
+  const others = channelOf(source.name);
   let leads = false;
   let state: FeedState = "connecting";
   const say = (message: Message) => {

@@ -71,19 +71,35 @@ export class Election {
   }
 }
 
+export type Channel = Pick<BroadcastChannel, "postMessage" | "close"> & {
+  addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
+};
+
+const NOBODY: Channel = { postMessage: () => {}, addEventListener: () => {}, close: () => {} };
+
+/** The way to the other tabs. Where the browser blocks it there are none. */
+export function channelOf(name: string): Channel {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return NOBODY;
+  }
+}
+
 /** Runs `lead` whenever this tab is the one; its signal ends when another is, or `signal` does. */
 export function whenLeader(name: string, signal: AbortSignal, lead: (signal: AbortSignal) => Promise<void>): void {
   if ("locks" in navigator) {
     navigator.locks
       .request(name, { signal }, () => lead(signal))
       .catch(() => {
-        // Ended before its turn.
+        // It ended before its turn; or this is a frame whose browser blocks what sites keep, locks too.
+        if (!signal.aborted) elect(name, signal, lead);
       });
   } else elect(name, signal, lead);
 }
 
 function elect(name: string, signal: AbortSignal, lead: (signal: AbortSignal) => Promise<void>): void {
-  const votes = new BroadcastChannel(`${name}.election`);
+  const votes = channelOf(`${name}.election`);
   const election = new Election(crypto.getRandomValues(new Uint32Array(4)).join("."), Date.now());
   let term: AbortController | null = null;
   const settle = (vote: Vote | null) => {

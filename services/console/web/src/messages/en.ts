@@ -27,5 +27,6 @@ export * from "./en/routing";
 export * from "./en/shell";
 export * from "./en/sign-in";
 export * from "./en/silences";
+export * from "./en/teams";
 export * from "./en/vocabulary";
 export { deliveriesCounted, eventsCounted, membersCounted, recipientsCounted, rulesCounted, typesCounted } from "./en/counted";

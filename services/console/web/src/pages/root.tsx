@@ -63,6 +63,16 @@ function Awaited(): ReactNode {
   );
 }
 
+/** A key of the platform in a frame. */
+export function Barred(): ReactNode {
+  return (
+    <main className="empty" role="alert">
+      <h1>{en.signIn.barred}</h1>
+      <p>{en.signIn.barredText}</p>
+    </main>
+  );
+}
+
 export function Missing(): ReactNode {
   return (
     <main className="empty">

@@ -14,7 +14,7 @@ import { useKeys, usePaletteKey } from "../parts/keys";
 import { Bell, BellFeed } from "../parts/bell";
 import { TeamSwitch } from "../parts/team-switch";
 import { PAGES } from "./pages";
-import { Missing } from "./root";
+import { Barred, Missing } from "./root";
 
 const Help = lazy(() => import("../parts/help"));
 const Palette = lazy(() => import("../parts/palette"));
@@ -31,6 +31,7 @@ export function TeamShell(): ReactNode {
   useKeys({ "?": () => setHelp(true) });
   if (error && !data) return <Broken error={error} again={() => void refetch()} />;
   if (!data) return <Skeleton />;
+  if (data.barred) return <Barred />;
   const team = data.teams.find((known) => known.id === id);
   if (!team) return <Missing />;
   return (

@@ -1,7 +1,7 @@
 // The team switcher of a platform key: every team, searched by name.
 
 import { Combobox } from "@base-ui/react/combobox";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { Check, ChevronDown } from "lucide-react";
 import type { ReactNode } from "react";
 import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
@@ -54,6 +54,9 @@ export default function TeamCombobox({ team, teams, open, onOpenChange }: Props)
                 </Combobox.Item>
               )}
             </Combobox.List>
+            <Link to="/teams" className="popup-item border-t border-line" onClick={() => onOpenChange(false)}>
+              {en.teams.all}
+            </Link>
           </Combobox.Popup>
         </Combobox.Positioner>
       </Combobox.Portal>

@@ -5,6 +5,7 @@ export const events = {
   type: "Type or pattern",
   typeHint: "finding.created, finding.*",
   severity: "Severity",
+  filters: "Filters",
   text: "Title or subject",
   anyCategory: "Any category",
   anySeverity: "Any severity",

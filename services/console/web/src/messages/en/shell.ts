@@ -52,7 +52,7 @@ export const shell = {
   unhealthy: (count: number) => counted(count, "unhealthy channel", "unhealthy channels"),
   chooseTeam: "Which team?",
   noTeams: "There is no team yet",
-  noTeamsText: "Create one with the command line:",
+  noTeamsText: "This credential opens no team.",
   menu: "Account and theme",
 };
 

@@ -1,4 +1,6 @@
 export const signIn = {
+  barred: "A key of the platform does not belong into a page",
+  barredText: "It opens every team. Hand over the token of the member who looks at this page.",
   title: (brand: string) => `Sign in to ${brand}`,
   key: "API key",
   placeholder: "wbk_…",

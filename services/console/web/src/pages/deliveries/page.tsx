@@ -73,12 +73,13 @@ function DeliveryLog({ team, search }: Props): ReactNode {
     JSON.stringify(anyState),
     useCallback(() => anyState, [anyState]),
   );
-  // Of all time, the bars show the newest days.
+  // Of all time, the bars show what is listed, or the newest days.
   const isWhole = filter.start === null;
+  const oldest = log.hasMore || filter.states.length > 0 ? undefined : log.at(log.length - 1)?.made;
   const lately = useStats(
     team,
-    `lately ${JSON.stringify(anyState)}`,
-    useCallback((at: number) => ({ ...anyState, start: (anyState.end ?? at) - LATELY }), [anyState]),
+    `lately ${oldest ?? ""} ${JSON.stringify(anyState)}`,
+    useCallback((at: number) => ({ ...anyState, start: oldest ?? (anyState.end ?? at) - LATELY }), [anyState, oldest]),
     { enabled: isWhole && filter.eventId === "" && filter.summaryId === "" },
   );
   const drawn = isWhole ? lately : stats;

@@ -53,7 +53,7 @@ function Words({ label, hint = label, value = "", list, wide = false, onChange }
     <input
       key={value}
       type="search"
-      className={`input max-md:order-last ${wide ? "md:!w-[220px]" : "md:!w-[160px]"}`}
+      className={`input ${wide ? "!w-[260px]" : "!w-[210px]"} flex-none`}
       list={list}
       aria-label={label}
       placeholder={hint}
@@ -79,7 +79,7 @@ interface ChooseProps<W extends string> {
 
 function Choose<W extends string>({ label, any, words, names, value, onChange }: ChooseProps<W>): ReactNode {
   return (
-    <select className="input !w-auto" aria-label={label} value={value ?? ""} onChange={(event) => onChange(event.target.value)}>
+    <select className="input !w-auto flex-none" aria-label={label} value={value ?? ""} onChange={(event) => onChange(event.target.value)}>
       <option value="">{any}</option>
       {words.map((word) => (
         <option key={word} value={word}>

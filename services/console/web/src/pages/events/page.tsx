@@ -72,7 +72,6 @@ export function EventsPage(): ReactNode {
     <>
       <header className="page-head">
         <h1>{en.events.title}</h1>
-        <Filters team={team} search={search} onChange={change} />
         <label className="flex items-center gap-2 text-sm">
           <input type="checkbox" className="check" checked={search.tests === "yes"} onChange={(event) => change({ tests: event.target.checked ? "yes" : undefined } as EventsSearch)} />
           {en.events.tests}
@@ -81,6 +80,9 @@ export function EventsPage(): ReactNode {
           {en.reroute.open}
         </button>
       </header>
+      <div className="chips" role="search" aria-label={en.events.filters}>
+        <Filters team={team} search={search} onChange={change} />
+      </div>
       <div className="split" data-open={search.open !== undefined || undefined}>
         <div className="split-list">
           {error && !data ? <Broken error={error} again={() => void refetch()} /> : null}

@@ -100,7 +100,7 @@ export function KeysPage(): ReactNode {
 }
 
 function Row({ apiKey, now, onRemove }: { apiKey: ApiKey; now: number; onRemove: () => void }): ReactNode {
-  const [made, ends] = [millis(apiKey.createTime), millis(apiKey.expireTime)];
+  const [made, used, ends] = [millis(apiKey.createTime), millis(apiKey.lastUseTime), millis(apiKey.expireTime)];
   const name = plain(apiKey.displayName);
   const ended = ends !== null && ends <= now;
   return (
@@ -117,7 +117,12 @@ function Row({ apiKey, now, onRemove }: { apiKey: ApiKey; now: number; onRemove:
         ))}
       </p>
       <p className="text-sm text-muted">
-        {made === null ? null : <span title={utc(made)}>{en.keys.made(ago(made, now))}</span>}{" "}
+        {made === null ? null : (
+          <span title={utc(made)}>
+            {en.keys.made(ago(made, now), apiKey.creator ? plain(apiKey.creator.displayName || apiKey.creator.id) : "")}
+          </span>
+        )}{" "}
+        {used === null ? null : <span title={utc(used)}>{en.keys.used(ago(used, now))}</span>}{" "}
         {ends === null ? (
           en.keys.never
         ) : (

@@ -362,9 +362,9 @@ function Defaults({ names, answer }: AnswerProps): ReactNode {
       <span className="text-muted">{en.routing.otherwise}</span>
       {defaults.length === 0 ? <span>{en.routing.noDefault}</span> : null}
       {defaults.map((channel) => (
-        <span key={channel.id} className="flex min-w-0 flex-1 basis-56 items-center gap-1.5">
+        <span key={channel.id} className="flex min-w-0 basis-full items-center gap-1.5">
           <KindIcon kind={kindWord(channel.kind)} />
-          <b className="cut">{plain(channel.displayName)}</b>
+          <b className="cut max-w-[50%] flex-none">{plain(channel.displayName)}</b>
           <Said answer={answer} stage="default_channel" channel={channel} />
         </span>
       ))}
@@ -407,12 +407,11 @@ function Listeners({ names, answer }: AnswerProps): ReactNode {
           {inbox ? (
             <p className="flex items-center gap-1.5">
               <KindIcon kind="in-app" />
-              <span className="cut" title={plain(inbox.sentence)}>
-                {plain(inbox.sentence)}
-              </span>
+              <span>{en.inbox}</span>
               {inbox.outcome === StepOutcome.ROUTED ? <span className="ms-auto font-semibold text-delivered">→</span> : null}
             </p>
           ) : null}
+          {inbox ? <p className="text-sm text-muted">{plain(inbox.sentence)}</p> : null}
           <p className="text-sm text-muted">{en.routing.inboxText}</p>
         </div>
       </div>
