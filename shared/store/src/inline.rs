@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::types::{ToSqlOutput, Value as SqliteValue, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 use sea_orm::sqlx::error::{DatabaseError, ErrorKind};
-use sea_orm::{DbErr, RuntimeErr, Statement, Value, sqlx};
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 use uuid::Uuid;
 
 use crate::options::{BUSY_TIMEOUT, STATEMENT_CACHE, WRITER_PRAGMAS};
@@ -46,6 +46,13 @@ pub struct InlineTransaction {
 pub struct InlineRow {
     names: Arc<[String]>,
     values: Vec<SqliteValue>,
+}
+
+/// A statement whose parameters are `$1`, `$2` and so on, in whichever order they occur.
+struct Numbered<'c> {
+    prepared: CachedStatement<'c>,
+    /// By SQLite's own order.
+    numbers: Vec<usize>,
 }
 
 /// What SQLite refused, as its driver would say it.
@@ -127,31 +134,52 @@ impl InlineTransaction {
             .map(drop)
     }
 
-    /// Runs a statement that writes; how many rows it wrote.
+    /// Runs a statement that writes, once for each of `rows`; how many rows it wrote. `$n` stands for `value(row, n)`.
     ///
     /// # Errors
     /// The database's.
-    pub fn execute(&self, statement: &Statement) -> Result<u64, DbErr> {
-        self.inline
-            .with(|connection| Ok(prepare(connection, statement)?.raw_execute()? as u64))
+    pub fn execute<'v>(
+        &self,
+        sql: &str,
+        rows: usize,
+        value: impl Fn(usize, usize) -> ValueRef<'v>,
+    ) -> Result<u64, DbErr> {
+        self.inline.with(|connection| {
+            let mut statement = Numbered::prepare(connection, sql)?;
+            let mut written = 0;
+            for row in 0..rows {
+                statement.bind(|number| value(row, number))?;
+                written += statement.prepared.raw_execute()? as u64;
+            }
+            Ok(written)
+        })
     }
 
-    /// Runs a statement that reads.
+    /// Runs a statement that reads, in the same way; what was read for all rows, one after the other.
     ///
     /// # Errors
     /// The database's.
-    pub fn query(&self, statement: &Statement) -> Result<Vec<InlineRow>, DbErr> {
+    pub fn query<'v>(
+        &self,
+        sql: &str,
+        rows: usize,
+        value: impl Fn(usize, usize) -> ValueRef<'v>,
+    ) -> Result<Vec<InlineRow>, DbErr> {
         self.inline.with(|connection| {
-            let mut statement = prepare(connection, statement)?;
-            let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
-            let mut rows = statement.raw_query();
+            let mut statement = Numbered::prepare(connection, sql)?;
+            let names = statement.prepared.column_names();
+            let names: Arc<[String]> = names.into_iter().map(str::to_owned).collect();
             let mut read = Vec::new();
-            while let Some(row) = rows.next()? {
-                let values = (0..names.len()).map(|index| row.get(index));
-                read.push(InlineRow {
-                    names: Arc::clone(&names),
-                    values: values.collect::<rusqlite::Result<_>>()?,
-                });
+            for row in 0..rows {
+                statement.bind(|number| value(row, number))?;
+                let mut found = statement.prepared.raw_query();
+                while let Some(row) = found.next()? {
+                    let values = (0..names.len()).map(|index| row.get(index));
+                    read.push(InlineRow {
+                        names: Arc::clone(&names),
+                        values: values.collect::<rusqlite::Result<_>>()?,
+                    });
+                }
             }
             Ok(read)
         })
@@ -172,44 +200,25 @@ impl Drop for InlineTransaction {
     }
 }
 
-/// Binds what `$1`, `$2` and so on stand for, in whichever order they occur.
-fn prepare<'c>(connection: &'c Connection, statement: &Statement) -> rusqlite::Result<CachedStatement<'c>> {
-    let mut prepared = connection.prepare_cached(&statement.sql)?;
-    let values = statement
-        .values
-        .as_ref()
-        .map_or(&[][..], |values| values.0.as_slice());
-    for index in 1..=prepared.parameter_count() {
-        let number = prepared
-            .parameter_name(index)
-            .and_then(|name| name.strip_prefix('$'))
-            .and_then(|number| number.parse::<usize>().ok());
-        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
-        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), index))?;
-        prepared.raw_bind_parameter(index, bound(value)?)?;
-    }
-    Ok(prepared)
-}
+// === impl Numbered ===
 
-fn bound(value: &Value) -> rusqlite::Result<ToSqlOutput<'_>> {
-    let integer = |value: Option<i64>| match value {
-        Some(value) => ToSqlOutput::Owned(SqliteValue::Integer(value)),
-        None => ToSqlOutput::Owned(SqliteValue::Null),
-    };
-    Ok(match value {
-        Value::Bool(value) => integer(value.map(i64::from)),
-        Value::SmallInt(value) => integer(value.map(i64::from)),
-        Value::Int(value) => integer(value.map(i64::from)),
-        Value::BigInt(value) => integer(*value),
-        Value::String(Some(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-        Value::Bytes(Some(bytes)) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-        Value::Uuid(Some(id)) => ToSqlOutput::Borrowed(ValueRef::Blob(id.as_bytes())),
-        Value::String(None) | Value::Bytes(None) | Value::Uuid(None) => integer(None),
-        other => {
-            let why = format!("{other:?} is no value that is bound here");
-            return Err(rusqlite::Error::ToSqlConversionFailure(why.into()));
+impl<'c> Numbered<'c> {
+    fn prepare(connection: &'c Connection, sql: &str) -> rusqlite::Result<Self> {
+        let prepared = connection.prepare_cached(sql)?;
+        let number = |index| prepared.parameter_name(index)?.strip_prefix('$')?.parse().ok();
+        let numbers = (1..=prepared.parameter_count())
+            .map(|index| number(index).ok_or(rusqlite::Error::InvalidParameterCount(0, index)))
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(Self { prepared, numbers })
+    }
+
+    fn bind<'v>(&mut self, value: impl Fn(usize) -> ValueRef<'v>) -> rusqlite::Result<()> {
+        for (at, &number) in self.numbers.iter().enumerate() {
+            self.prepared
+                .raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(value(number)))?;
         }
-    })
+        Ok(())
+    }
 }
 
 fn refused(error: rusqlite::Error) -> DbErr {
@@ -306,7 +315,7 @@ impl DatabaseError for Refused {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::ConnectionTrait as _;
+    use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
     use super::*;
     use crate::{DatabaseSettings, Store, connect, is_transient};
@@ -317,23 +326,31 @@ mod tests {
             .unwrap();
         let inline = store.begin_inline().await.unwrap();
         inline
-            .execute(&sql("CREATE TABLE t (id BLOB, name TEXT, number INTEGER)", []))
+            .execute("CREATE TABLE t (id BLOB, name TEXT, number INTEGER)", 1, none)
             .unwrap();
         inline.commit().unwrap();
         store
     }
 
-    fn sql<const N: usize>(sql: &str, values: [Value; N]) -> Statement {
-        Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, sql, values)
+    fn none<'v>(_: usize, _: usize) -> ValueRef<'v> {
+        ValueRef::Null
     }
 
-    fn insert(name: &str) -> Statement {
-        let id = Uuid::from_u128(name.len() as u128);
+    /// A row for each name.
+    fn insert(inline: &InlineTransaction, names: &[&str]) -> u64 {
+        let ids: Vec<_> = names
+            .iter()
+            .map(|name| Uuid::from_u128(name.len() as u128))
+            .collect();
         // In another order than they are written.
-        sql(
-            "INSERT INTO t (number, name, id) VALUES ($3, $2, $1)",
-            [id.into(), name.into(), 7_i64.into()],
-        )
+        let sql = "INSERT INTO t (number, name, id) VALUES ($3, $2, $1)";
+        inline
+            .execute(sql, names.len(), |row, number| match number {
+                1 => ValueRef::Blob(ids[row].as_bytes()),
+                2 => ValueRef::from(names[row]),
+                _ => ValueRef::Integer(7),
+            })
+            .unwrap()
     }
 
     #[tokio::test]
@@ -341,17 +358,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
         let kept = store.begin_inline().await.unwrap();
-        let written = kept.execute(&insert("kept")).unwrap();
-        assert_eq!(written, 1);
+        assert_eq!(insert(&kept, &["kept", "too"]), 2);
         kept.commit().unwrap();
         let dropped = store.begin_inline().await.unwrap();
-        dropped.execute(&insert("dropped")).unwrap();
+        insert(&dropped, &["dropped"]);
         drop(dropped);
         let inline = store.begin_inline().await.unwrap();
-        let rows = inline.query(&sql("SELECT id, name, number FROM t", [])).unwrap();
-        assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0].text("name").unwrap(), "kept");
-        assert_eq!(rows[0].uuid("id").unwrap(), Uuid::from_u128(4));
+        let sql = "SELECT id, name, number FROM t WHERE name = $1";
+        let names = ["too", "dropped", "kept"];
+        let rows = inline
+            .query(sql, names.len(), |row, _| ValueRef::from(names[row]))
+            .unwrap();
+        let read: Vec<_> = rows.iter().map(|row| row.text("name").unwrap()).collect();
+        assert_eq!(read, ["too", "kept"]);
+        assert_eq!(rows[1].uuid("id").unwrap(), Uuid::from_u128(4));
         assert!(rows[0].text("number").is_err());
         assert!(rows[0].uuid("nothing").is_err());
     }
@@ -379,7 +399,7 @@ mod tests {
             .unwrap_err();
         assert!(is_transient(&busy), "{busy}");
         let refused = inline
-            .execute(&sql("INSERT INTO nothing VALUES (1)", []))
+            .execute("INSERT INTO nothing VALUES (1)", 1, none)
             .unwrap_err();
         assert!(!is_transient(&refused), "{refused}");
     }
@@ -395,7 +415,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
         let inline = store.begin_inline().await.unwrap();
-        inline.execute(&insert("copied")).unwrap();
+        insert(&inline, &["copied"]);
         inline.commit().unwrap();
         store.checkpoint().await.unwrap();
         let alone = directory.path().join("alone.db");
@@ -418,12 +438,8 @@ mod tests {
             ("foreign_keys", "1"),
         ] {
             let asked = format!("SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}");
-            let asked = Statement::from_string(sea_orm::DbBackend::Sqlite, asked);
-            assert_eq!(
-                inline.query(&asked).unwrap()[0].text("value").unwrap(),
-                wanted,
-                "{pragma}"
-            );
+            let answer = inline.query(&asked, 1, none).unwrap();
+            assert_eq!(answer[0].text("value").unwrap(), wanted, "{pragma}");
         }
     }
 
@@ -432,15 +448,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory).await;
         let inline = store.begin_inline().await.unwrap();
-        inline.query(&sql("PRAGMA max_page_count = 1", [])).unwrap();
-        let large = sql("INSERT INTO t (id) VALUES (zeroblob(1000000))", []);
-        let full = inline.execute(&large).unwrap_err();
+        inline.query("PRAGMA max_page_count = 1", 1, none).unwrap();
+        let large = "INSERT INTO t (id) VALUES (zeroblob(1000000))";
+        let full = inline.execute(large, 1, none).unwrap_err();
         assert!(is_transient(&full), "{full}");
         drop(inline);
         let inline = store.begin_inline().await.unwrap();
-        inline.execute(&insert("small")).unwrap();
+        insert(&inline, &["small"]);
         inline.commit().unwrap();
-        let found = sql("SELECT name FROM t", []);
+        let found = Statement::from_string(DbBackend::Sqlite, "SELECT name FROM t");
         let found = store.reader().query_one_raw(found).await.unwrap();
         assert!(found.is_some(), "it was said to be committed");
     }
@@ -452,7 +468,7 @@ mod tests {
         let inline = store.begin_inline().await.unwrap();
         let mut closing = Box::pin(store.close());
         assert!(futures::poll!(&mut closing).is_pending());
-        inline.execute(&insert("last")).unwrap();
+        insert(&inline, &["last"]);
         inline.commit().unwrap();
         closing.await.unwrap();
         let error = store.begin_inline().await.unwrap_err();

@@ -27,5 +27,6 @@ pub use durability::Risk;
 pub use error::{StoreError, is_transient, is_unique_violation, is_unstorable_text};
 pub use inline::{InlineRow, InlineTransaction};
 pub use options::Backend;
+pub use rusqlite::types::ValueRef as InlineValue;
 pub use settings::{DatabaseSettings, Location};
 pub use write_permit::WritePermit;

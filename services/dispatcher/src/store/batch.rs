@@ -1,11 +1,13 @@
 //! A batch: rows as parameters of one statement, as the rows of a SELECT for an INSERT or UPDATE. PostgreSQL unnests
-//! one array per column; SQLite reads one binary blob, and texts from JSON.
+//! one array per column. SQLite reads JSON; the committer, which is in the same process as SQLite, runs a prepared statement
+//! for each row.
 
 pub(super) mod arrays;
-mod packed;
+mod json;
 
 use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
+use watchbell_store::InlineValue;
 
 /// Columns of equal length, each with its name.
 #[derive(Debug, Default)]
@@ -103,11 +105,45 @@ impl<'a> Batch<'a> {
     pub(super) fn statement(&self, backend: DbBackend, sql: &str, more: Vec<Value>) -> Statement {
         let (rows, mut values) = match backend {
             DbBackend::Postgres => arrays::rows(self),
-            _ => packed::rows(self),
+            _ => json::rows(self),
         };
         let sql = self.complete(sql, &rows, values.len(), more.len());
         values.extend(more);
         Statement::from_sql_and_values(backend, sql, values)
+    }
+
+    /// Such a statement for one row, whose values are parameters. `more` further ones follow.
+    pub(super) fn for_one_row(&self, sql: &str, more: usize) -> String {
+        let parameters = self.columns.iter().enumerate();
+        let parameters = parameters.map(|(at, (name, _))| (*name, format!("${}", at + 1)));
+        // For each UPDATE from a SELECT SQLite makes a table of its own.
+        if let Some((set, condition)) = sql.split_once("FROM ({rows}) AS b WHERE")
+            && sql.starts_with("UPDATE")
+        {
+            let mut parameters: Vec<_> = parameters.collect();
+            // The longest first, since one name may begin with another.
+            parameters.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+            let sql = parameters
+                .iter()
+                .fold(format!("{set}WHERE{condition}"), |sql, (name, parameter)| {
+                    sql.replace(&format!("b.{name}"), parameter)
+                });
+            return self.complete(&sql, "", self.columns.len(), more);
+        }
+        let rows: Vec<_> = parameters
+            .map(|(name, parameter)| format!("{parameter} AS {name}"))
+            .collect();
+        let rows = format!("SELECT {}", rows.join(", "));
+        self.complete(sql, &rows, self.columns.len(), more)
+    }
+
+    /// What `$number` stands for in such a statement.
+    pub(super) fn value<'v>(&'v self, row: usize, number: usize, more: &[i64]) -> InlineValue<'v> {
+        let at = number - 1;
+        match self.columns.get(at) {
+            Some((_, column)) => column.value(row),
+            None => InlineValue::Integer(more[at - self.columns.len()]),
+        }
     }
 
     /// The text of such a statement, when the rows are `rows` with `used` parameters, and there are `more`.
@@ -123,6 +159,20 @@ impl<'a> Batch<'a> {
 // === impl Column ===
 
 impl Column<'_> {
+    fn value(&self, row: usize) -> InlineValue<'_> {
+        let integer = |value: Option<i64>| value.map_or(InlineValue::Null, InlineValue::Integer);
+        match self {
+            Self::Uuid(values) => values[row]
+                .as_ref()
+                .map_or(InlineValue::Null, |id| id.as_bytes()[..].into()),
+            Self::Text(values) => values[row].into(),
+            Self::Big(values) => integer(values[row]),
+            Self::Int(values) => integer(Some(values[row].into())),
+            Self::Small(values) => integer(values[row].map(i64::from)),
+            Self::Bool(values) => integer(Some(values[row].into())),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Uuid(values) => values.len(),
@@ -132,5 +182,69 @@ impl Column<'_> {
             Self::Small(values) => values.len(),
             Self::Bool(values) => values.len(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use watchbell_store::testing::{NoMigrations, on_sqlite};
+
+    use super::*;
+    use crate::store::Db;
+    use crate::store::transaction::{ReadRow, WriteTransaction};
+
+    /// What SQLite makes of a batch, as SQL literals.
+    async fn read<W: WriteTransaction>(transaction: &W, batch: &Batch<'_>) -> Vec<String> {
+        let sql = "SELECT quote(b.a) || ' ' || quote(b.b) || ' ' || quote(b.c) || ' ' || quote(b.d) || ' ' || quote(b.e) || ' '
+            || quote(b.f) || ' ' || quote(b.g) || ' ' || {0} AS read FROM ({rows}) AS b";
+        let rows = transaction.read(sql, batch, &[9]).await.unwrap();
+        rows.iter().map(|row| row.text("read").unwrap()).collect()
+    }
+
+    #[test]
+    fn sqlite_reads_what_was_given_by_its_driver_and_row_by_row() {
+        on_sqlite::<NoMigrations, _>(|store| async move {
+            let long = "x".repeat(70_000);
+            let id = Uuid::from_u128(0x00ff_0102_0304_0506_0708_090a_0b0c_0d0e);
+            let batch = Batch::new()
+                .text("a", ["plain", "quote \" ' \\ \t ünïcode 🔔", "", &long])
+                .big_opt("b", [Some(i64::MAX), None, Some(i64::MIN), Some(0)])
+                .int("c", [i32::MIN, -1, 10, i32::MAX])
+                .small_opt("d", [Some(i16::MIN), None, Some(0), Some(i16::MAX)])
+                .bool("e", [true, false, true, false])
+                .text_opt("f", [None, Some("x"), Some(""), None])
+                .uuid_opt("g", [Some(id), None, Some(Uuid::max()), Some(Uuid::nil())]);
+            let expected = [
+                "'plain' 9223372036854775807 -2147483648 -32768 1 NULL X'00FF0102030405060708090A0B0C0D0E' 9"
+                    .to_owned(),
+                "'quote \" '' \\ \t ünïcode 🔔' NULL -1 NULL 0 'x' NULL 9".to_owned(),
+                "'' -9223372036854775808 10 0 1 '' X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF' 9".to_owned(),
+                format!("'{long}' 0 2147483647 32767 0 NULL X'00000000000000000000000000000000' 9"),
+            ];
+            let db = Db::new(store);
+            let transaction = db.begin().await.unwrap();
+            assert!(read(&transaction, &batch).await == expected);
+            drop(transaction);
+            let transaction = db.begin_inline().await.unwrap();
+            assert!(read(&transaction, &batch).await == expected);
+        });
+    }
+
+    #[test]
+    fn an_update_of_one_row_takes_its_values_as_parameters() {
+        let batch = Batch::new()
+            .uuid("id", [Uuid::nil()])
+            .big("due", [1])
+            .big("due_at", [2]);
+        let sql = "UPDATE t SET due = b.due, due_at = b.due_at + {0} FROM ({rows}) AS b WHERE t.id = b.id AND t.due < {0}";
+        assert_eq!(
+            batch.for_one_row(sql, 1),
+            "UPDATE t SET due = $2, due_at = $3 + $4 WHERE t.id = $1 AND t.due < $4"
+        );
+        let sql = "INSERT INTO t ({names}) SELECT * FROM ({rows}) AS b";
+        assert_eq!(
+            batch.for_one_row(sql, 0),
+            "INSERT INTO t (id, due, due_at) SELECT * FROM (SELECT $1 AS id, $2 AS due, $3 AS due_at) AS b"
+        );
     }
 }

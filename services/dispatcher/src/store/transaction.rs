@@ -1,7 +1,7 @@
 //! Transactions of the committer: by the driver, inline on SQLite's thread, or direct on PostgreSQL, behind one
 //! trait.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
 use watchbell_store::{InlineRow, InlineTransaction, WritePermit};
 
@@ -21,7 +21,8 @@ pub(crate) trait WriteTransaction: Sync + Sized {
     /// Commits. After an error the result is unknown.
     fn commit(self) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Runs a statement that writes, made as [`Batch::statement`] makes it; how many rows it wrote.
+    /// Runs a statement that writes, made as [`Batch::statement`] makes it; how many rows it wrote. On SQLite it may run once
+    /// for each row, so it treats each row by itself.
     fn run(
         &self,
         sql: &str,
@@ -29,7 +30,7 @@ pub(crate) trait WriteTransaction: Sync + Sized {
         more: &[i64],
     ) -> impl Future<Output = Result<u64, DbErr>> + Send;
 
-    /// Runs a statement that reads.
+    /// Runs a statement that reads, in the same way.
     fn read(
         &self,
         sql: &str,
@@ -88,11 +89,13 @@ impl WriteTransaction for InlineTransaction {
     }
 
     async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<u64, DbErr> {
-        self.execute(&batch.statement(DbBackend::Sqlite, sql, values(more)))
+        let sql = batch.for_one_row(sql, more.len());
+        self.execute(&sql, batch.len(), |row, number| batch.value(row, number, more))
     }
 
     async fn read(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Vec<InlineRow>, DbErr> {
-        self.query(&batch.statement(DbBackend::Sqlite, sql, values(more)))
+        let sql = batch.for_one_row(sql, more.len());
+        self.query(&sql, batch.len(), |row, number| batch.value(row, number, more))
     }
 }
 
