@@ -10,7 +10,7 @@ export default defineConfig({
   timeout: 120_000,
   // Browsers, servers and receivers share two cores: what ran out of time is tried once more, and listed as flaky.
   retries: 1,
-  expect: { timeout: 15_000 },
+  expect: { timeout: 30_000 },
   reporter: [["list"]],
   use: {
     browserName: "chromium",
