@@ -11,10 +11,10 @@ use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::Data;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::{AlertState, AlertStatus};
+use watchbell_model::alert_life::{Alert, Handled};
 use watchbell_model::convert::{FromWire, duration, structure, timestamp};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, NotificationId, TeamId};
 
-use crate::alert::{Alert, Handled};
 use crate::group::Gathered;
 use crate::job::{Attempt, Job, JobOutcome, Planned, State};
 use crate::lanes::LaneId;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert_life::Act;
 use watchbell_model::budget::BudgetPermit;
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, SilenceId, TeamId};
 use watchbell_model::route::Route;
 use watchbell_model::shard::ShardId;
 use watchbell_runtime::problem::Problem;
 
-use crate::alert::Act;
 use crate::event::InMemory as _;
 use crate::job::live_jobs::JobGuard;
 use crate::lanes::{LaneId, Weighted};

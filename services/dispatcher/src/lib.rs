@@ -7,7 +7,6 @@
 //! from where the sweeper in `maintenance` brings them back.
 
 mod advertise;
-mod alert;
 mod api;
 mod channel;
 mod delivery;

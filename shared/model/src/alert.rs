@@ -220,8 +220,13 @@ impl KeyPath {
         &self.0["data.".len()..]
     }
 
+    /// The names on the way.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.field().split('.')
+    }
+
     fn find<'d>(&self, data: &'d Data) -> Option<&'d Value> {
-        let mut names = self.field().split('.');
+        let mut names = self.names();
         let first = data.object().get(names.next()?)?;
         names.try_fold(first, |value, name| value.as_object()?.get(name))
     }

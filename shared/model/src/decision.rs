@@ -15,7 +15,7 @@ use crate::ids::{ChannelId, MemberId, RuleId};
 use crate::mention::Mention;
 use crate::pattern::EventPattern;
 use crate::remind;
-use crate::route;
+use crate::route::{self, TargetKey};
 use crate::snapshot::TeamSnapshot;
 use crate::vocabulary::{ChannelKind, Topic, vocabulary};
 
@@ -249,6 +249,17 @@ impl Target {
             Self::Address { channel, .. } => *channel,
             Self::Person { .. } | Self::Inbox | Self::Receipts => None,
         }
+    }
+
+    /// What the same target has in common; `None` when it is known only when it is sent.
+    #[must_use]
+    pub fn key(&self) -> Option<TargetKey> {
+        Some(match self {
+            Self::Channel { id, .. } => TargetKey::Channel(*id),
+            Self::Person { address, .. } | Self::Address { address, .. } => TargetKey::Mailbox(address.key()),
+            Self::Inbox => TargetKey::Inbox,
+            Self::Receipts => return None,
+        })
     }
 }
 

@@ -1,17 +1,21 @@
 //! Groups: events that a rule sends in one message, since they have the same values of some fields. The rule says which and
 //! for how long; the Router works out the group of an event, and the Dispatcher gathers.
 
+pub mod gathering;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use watchbell_contracts::config::v1 as config_wire;
 use watchbell_contracts::event::v1 as wire;
 
-use crate::alert::KeyPath;
+use crate::alert::{KeyPath, NoAlert};
+use crate::catalog::EventTypeSpec;
 use crate::convert::{duration, span};
 use crate::event::Event;
 use crate::ids::RuleId;
@@ -96,6 +100,17 @@ pub struct GroupValue {
     pub value: Option<String>,
 }
 
+/// What a type's events have in a field by which a rule gathers, by its schema and its example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TypeField {
+    /// Neither names it.
+    Missing,
+    /// A list, an object, or a number that may be a fraction, which group nothing.
+    NotScalar,
+    /// A text, a whole number or a boolean; or anything.
+    Scalar,
+}
+
 // === impl GroupSpec ===
 
 impl GroupSpec {
@@ -109,7 +124,7 @@ impl GroupSpec {
         digest.update(rule.as_uuid());
         let mut values = Vec::with_capacity(self.by.len());
         for path in &self.by {
-            let value = path.find(event);
+            let value = path.find(event).ok();
             let path = path.to_string();
             part(&mut digest, Some(&path));
             part(&mut digest, value.as_deref());
@@ -190,14 +205,60 @@ impl From<&GroupSpec> for config_wire::Group {
 // === impl GroupPath ===
 
 impl GroupPath {
-    /// The event's value; nothing when it has none, or one that is no text, whole number or boolean.
-    fn find(&self, event: &Event) -> Option<String> {
+    /// The event's value.
+    ///
+    /// # Errors
+    /// It has none, or one that is no text, whole number or boolean.
+    pub fn find(&self, event: &Event) -> Result<String, NoAlert> {
         match self {
-            Self::Type => Some(event.event_type.to_string()),
-            Self::Subject => event.subject.clone(),
-            Self::Data(path) => path.text(&event.data).ok(),
+            Self::Type => Ok(event.event_type.to_string()),
+            Self::Subject => event.subject.clone().ok_or(NoAlert::Missing),
+            Self::Data(path) => path.text(&event.data),
         }
     }
+
+    /// What events of a type have there. A type without a schema, and what a schema does not say, may be anything.
+    #[must_use]
+    pub fn in_type(&self, spec: &EventTypeSpec) -> TypeField {
+        let (Self::Data(path), Some(schema)) = (self, &spec.data_schema) else {
+            return TypeField::Scalar;
+        };
+        let by_example = match path.text(&spec.example) {
+            Ok(_) => TypeField::Scalar,
+            Err(NoAlert::NotScalar) => TypeField::NotScalar,
+            Err(_) => TypeField::Missing,
+        };
+        by_example.max(by_schema(schema, path))
+    }
+}
+
+/// What a schema says of a field. Of what it puts together or refers to it says nothing.
+fn by_schema(schema: &Value, path: &KeyPath) -> TypeField {
+    let mut at = schema;
+    for name in path.names() {
+        match at.get("properties").map(|properties| properties.get(name)) {
+            Some(Some(property)) => at = property,
+            _ if says_more(at) => return TypeField::Scalar,
+            _ => return TypeField::Missing,
+        }
+    }
+    let is_scalar = |word: &Value| matches!(word.as_str(), Some("string" | "integer" | "boolean"));
+    let is = match at.get("type") {
+        None => true,
+        Some(Value::Array(words)) => words.iter().any(is_scalar),
+        Some(word) => is_scalar(word),
+    };
+    if is {
+        TypeField::Scalar
+    } else {
+        TypeField::NotScalar
+    }
+}
+
+/// Whether a schema has what may name more fields.
+fn says_more(schema: &Value) -> bool {
+    let words = ["$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties"];
+    schema.as_object().is_none() || words.iter().any(|word| schema.get(word).is_some())
 }
 
 impl FromStr for GroupPath {
@@ -237,26 +298,36 @@ impl RouteGroup {
         Uuid::from_bytes(id)
     }
 
-    /// What would become of an event, as one or two English sentences.
+    /// What would become of an event of the group, as some English sentences.
     #[must_use]
-    pub fn sentence(&self) -> String {
+    pub fn sentence(&self, event: &Event) -> String {
         let paths: Vec<&str> = self.values.iter().map(|value| value.path.as_str()).collect();
         let with = match paths.as_slice() {
             [] => format!("whatever else the rule “{}” sends here", self.rule_name),
             paths => format!("others of the same {}", and(paths)),
         };
-        let missing: Vec<&str> = self
-            .values
-            .iter()
-            .filter(|value| value.value.is_none())
+        let without = self.values.iter().filter(|value| value.value.is_none());
+        let is_unfit = |path: &str| {
+            let found = path.parse::<GroupPath>().map(|path| path.find(event));
+            matches!(found, Ok(Err(NoAlert::NotScalar)))
+        };
+        let (unfit, missing): (Vec<&str>, Vec<&str>) = without
             .map(|value| value.path.as_str())
-            .collect();
+            .partition(|path| is_unfit(path));
         let missing = match missing.as_slice() {
             [] => String::new(),
             missing => format!(" It has no {}, which counts as a value of its own.", and(missing)),
         };
+        let unfit = match unfit.as_slice() {
+            [] => String::new(),
+            unfit => format!(
+                " Its {} {} neither a text, a whole number of 64 bits nor a boolean, and counts as if it had none.",
+                and(unfit),
+                if unfit.len() == 1 { "is" } else { "are" }
+            ),
+        };
         format!(
-            "It would be gathered with {with} for {}.{missing}",
+            "It would be gathered with {with} for {}.{missing}{unfit}",
             span_words(self.wait)
         )
     }

@@ -7,6 +7,7 @@
 
 pub mod accepted_event;
 pub mod alert;
+pub mod alert_life;
 pub mod alert_link;
 pub mod body;
 pub mod brand;
@@ -48,6 +49,7 @@ pub mod shard;
 pub mod signature;
 pub mod silence;
 pub mod snapshot;
+pub mod storm;
 pub mod text;
 pub mod unsubscribe;
 pub mod violation;

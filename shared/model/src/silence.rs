@@ -118,9 +118,13 @@ impl Silence {
     /// and never silenced.
     #[must_use]
     pub fn matches(&self, facts: &Facts<'_>, kind: ChannelKind, channel: Option<ChannelId>) -> bool {
-        facts.event().event_type.as_str() != RECEIPT
-            && self.covers(kind, channel)
-            && self.filter.matches_facts(facts).is_yes()
+        self.covers(kind, channel) && self.concerns(facts)
+    }
+
+    /// Whether it is for messages about this event, wherever they go.
+    #[must_use]
+    pub fn concerns(&self, facts: &Facts<'_>) -> bool {
+        facts.event().event_type.as_str() != RECEIPT && self.filter.matches_facts(facts).is_yes()
     }
 
     /// `the silence “patch window” of ann@example.com until 2026-11-21T03:00:00+00:00`
@@ -145,8 +149,7 @@ impl Silence {
     }
 }
 
-/// The silence in force that decides about a message: one that drops it before one that holds it, then the one that
-/// ends last.
+/// The silence in force that decides about a message.
 #[must_use]
 pub fn deciding<'s>(
     silences: impl IntoIterator<Item = &'s Silence>,
@@ -155,10 +158,16 @@ pub fn deciding<'s>(
     now: DateTime<Utc>,
 ) -> Option<&'s Silence> {
     let facts = Facts::of(event);
-    silences
-        .into_iter()
-        .filter(|silence| silence.is_active(now) && silence.matches(&facts, kind, channel))
-        .max_by_key(|silence| (silence.mode, silence.end, silence.id))
+    let silences = silences.into_iter();
+    strongest(silences.filter(|silence| silence.is_active(now) && silence.matches(&facts, kind, channel)))
+}
+
+/// Of silences that all hold or drop a message the one that decides: one that drops it before one that holds it, then the one
+/// that ends last.
+#[must_use]
+pub fn strongest<'s>(silences: impl IntoIterator<Item = &'s Silence>) -> Option<&'s Silence> {
+    let silences = silences.into_iter();
+    silences.max_by_key(|silence| (silence.mode, silence.end, silence.id))
 }
 
 impl TryFrom<&wire::Silence> for Silence {

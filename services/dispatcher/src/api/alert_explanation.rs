@@ -8,6 +8,7 @@ use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_contracts::dispatcher::v1::AlertHearing;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::{AlertAction, AlertState, AlertStatus, News};
+use watchbell_model::alert_life::{Alert, Told};
 use watchbell_model::convert::FromWire as _;
 use watchbell_model::ids::{EventId, TeamId};
 use watchbell_model::route::{Route, TargetKey};
@@ -16,7 +17,6 @@ use watchbell_runtime::problem::Problem;
 
 use super::alert_pending::with_pending;
 use super::{id, internal};
-use crate::alert::{Alert, Told};
 use crate::delivery::precheck::refusal;
 use crate::error::Error;
 use crate::intake::alerts::{Applied, apply, knows};

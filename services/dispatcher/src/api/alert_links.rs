@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tonic::Request;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::alert_life::{Act, Alert};
 use watchbell_model::alert_link::{AlertLink, LinkHolder};
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::route::{Target, TargetKey};
@@ -14,7 +15,6 @@ use watchbell_runtime::problem::Problem;
 
 use super::alerts::{Asked, carry_out};
 use super::internal;
-use crate::alert::{Act, Alert};
 use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::channel::people::lists;
 use crate::channel::policy::ChannelPolicy;

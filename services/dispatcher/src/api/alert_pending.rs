@@ -2,10 +2,10 @@
 
 use sea_orm::DbErr;
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::alert_life::Alert;
 use watchbell_model::route::Route;
 use watchbell_model::text::span_words;
 
-use crate::alert::Alert;
 use crate::channel::cache::Lookup;
 use crate::encode;
 use crate::reminder::{Reminder, ReminderKind};

@@ -12,6 +12,7 @@ use tracing::{Instrument as _, field};
 use watchbell_contracts::api::{BoxStream, DispatcherApi, boxed};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert_life::Act;
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
 use watchbell_runtime::event_span;
@@ -20,7 +21,6 @@ use watchbell_runtime::telemetry::propagate;
 
 use super::forward::{OWNER_TIMEOUT, OWNER_UNAVAILABLE, forwarded, is_forwarded, locate};
 use super::{Service, internal};
-use crate::alert::Act;
 use crate::error::Error;
 use crate::job::{Committed, Planned, Submission};
 use crate::ownership::Location;

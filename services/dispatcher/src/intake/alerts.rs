@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sea_orm::DbErr;
 use uuid::Uuid;
-use watchbell_model::ChannelKind;
 use watchbell_model::alert::{AlertKey, AlertStatus, EventAlert, News};
+use watchbell_model::alert_life::telling::{Fate, end, handled, tell};
+use watchbell_model::alert_life::{Alert, Told};
 use watchbell_model::ids::{DeliveryId, TeamId};
-use watchbell_model::route::{FOLLOWS_ALERT, Reason, Route, Target, TargetKey};
+use watchbell_model::route::{FOLLOWS_ALERT, Reason, Route, TargetKey};
 use watchbell_model::shard::ShardId;
 
 use super::reminders::{ReminderChanges, Sent};
-use crate::alert::{Alert, Told};
 use crate::job::live_jobs::JobGuard;
 use crate::job::{Planned, Submission};
 use crate::lanes::LaneId;
@@ -255,11 +255,18 @@ async fn telling<W: WriteTransaction>(
     core.db.telling_deliveries(transaction, &ids).await
 }
 
-/// Whether a target knows of the alert, or will. What was purged was told long ago; what is not written yet is about to be.
+/// Whether a target knows of the alert, or will.
 pub(crate) fn knows(told: &Told, telling: &Telling) -> bool {
-    telling
-        .get(&told.delivery)
-        .is_none_or(|delivery| !delivery.was_given_up())
+    fate(told, telling) != Fate::GivenUp
+}
+
+/// What has become of what told of the beginning. What was purged was told long ago; what is not written yet is about to be.
+fn fate(told: &Told, telling: &Telling) -> Fate {
+    match telling.get(&told.delivery) {
+        Some(delivery) if delivery.was_given_up() => Fate::GivenUp,
+        Some(delivery) if delivery.is_kept_back => Fate::KeptBack,
+        _ => Fate::Told,
+    }
 }
 
 // === impl AlertChange ===
@@ -317,30 +324,14 @@ impl AlertChange {
 
     /// Notes who is told, and passes over those to whom it is no news.
     fn tell(&mut self, alert: &mut Alert, submission: &Submission, news: News, telling: &Telling) {
-        let mut known: HashMap<TargetKey, usize> = alert
-            .told
-            .iter()
-            .enumerate()
-            .filter_map(|(index, told)| Some((TargetKey::of(&told.target)?, index)))
-            .collect();
-        for (index, planned) in submission.routes.iter().enumerate() {
+        let mut told = std::mem::take(&mut alert.told);
+        let routes = submission.routes.iter().map(|planned| {
             let route = &planned.route;
-            let Some(key) = TargetKey::of(&route.target) else {
-                continue;
-            };
-            match known.get(&key) {
-                Some(told) if knows(&alert.told[*told], telling) => {
-                    if alert.is_counted(news, route) {
-                        self.repeats.insert(index);
-                    }
-                }
-                Some(told) => alert.told[*told] = Told::new(route, planned.id),
-                None => {
-                    known.insert(key, alert.told.len());
-                    alert.told.push(Told::new(route, planned.id));
-                }
-            }
-        }
+            let is_counted = alert.is_counted(news, route.kind, route.tells_repeats);
+            (Told::new(route, planned.id), is_counted)
+        });
+        self.repeats = tell(&mut told, routes, |told| fate(told, telling));
+        alert.told = told;
         if !self.repeats.is_empty() {
             self.repeat_message = seen(&self.status);
         }
@@ -349,13 +340,10 @@ impl AlertChange {
     /// Tells the channels that know of the beginning what somebody does about the alert; of people, everyone would get it.
     fn tell_handled(&mut self, alert: &Alert, submission: &Submission, telling: &Telling) {
         let reached = reached(submission);
-        let is_reached = |told: &Told| TargetKey::of(&told.target).is_some_and(|key| reached.contains(&key));
-        for told in &alert.told {
-            if matches!(told.target, Target::Channel(_)) && knows(told, telling) && !is_reached(told) {
-                let route = follower(told, FOLLOWS_ACT);
-                self.followers
-                    .extend(Planned::new(route, submission.event.accepted_at));
-            }
+        for told in handled(&alert.told, &reached, |told| fate(told, telling)) {
+            let route = follower(told, FOLLOWS_ACT);
+            self.followers
+                .extend(Planned::new(route, submission.event.accepted_at));
         }
     }
 
@@ -369,22 +357,17 @@ impl AlertChange {
         claim: &mut dyn FnMut(&Told) -> bool,
     ) -> Vec<DeliveryId> {
         let event = &submission.event;
-        let reached = reached(submission);
         let mut superseded = Vec::new();
-        for told in std::mem::take(&mut alert.told) {
-            if !knows(&told, telling) {
-                continue;
+        let told = std::mem::take(&mut alert.told);
+        for leave in end(told, &reached(submission), |told| fate(told, telling)) {
+            let told = &leave.listener;
+            if leave.supersedes && claim(told) {
+                superseded.push(DeliveryId::from_uuid(told.delivery));
             }
-            let delivery = told.delivery;
-            let is_kept_back = telling.get(&delivery).is_some_and(|told| told.is_kept_back);
-            if is_kept_back && told.kind != ChannelKind::Webhook && claim(&told) {
-                superseded.push(DeliveryId::from_uuid(delivery));
+            if leave.follows {
+                let route = follower(told, FOLLOWS);
+                self.followers.extend(Planned::new(route, event.accepted_at));
             }
-            if TargetKey::of(&told.target).is_none_or(|key| reached.contains(&key)) {
-                continue;
-            }
-            let route = follower(&told, FOLLOWS);
-            self.followers.extend(Planned::new(route, event.accepted_at));
         }
         if !superseded.is_empty()
             && let Some(opened) = &alert.opened

@@ -77,8 +77,11 @@ pub(super) async fn gather<W: WriteTransaction>(
         let submission = &submissions[index];
         let planned = &submission.routes[place];
         if let Some(by) = &planned.route.group {
-            let gathered = open.join(key, by, planned.id, submission.event.accepted_at);
-            gatherings.of.insert((index, place), gathered);
+            let limits = (by.wait, by.at_most);
+            let group = open.join(key, limits, planned.id.as_uuid(), submission.event.accepted_at);
+            gatherings
+                .of
+                .insert((index, place), Gathered::new(key, by, group));
         }
     }
     Ok(gatherings)

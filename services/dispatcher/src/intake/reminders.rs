@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use uuid::Uuid;
 use watchbell_model::alert::StillOpen;
+use watchbell_model::alert_life::{Act, Alert, Told};
 use watchbell_model::route::{ESCALATION, REMINDER, Reason, Route, TargetKey};
 
-use crate::alert::{Act, Alert, Told};
 use crate::job::{Planned, Submission};
 use crate::reminder::{DueReminder, Reminder, ReminderId, ReminderKind};
 use crate::senders::text::time_text;

@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::ChannelKind;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert_life::Alert;
 use watchbell_model::route::{Route, Target, TargetKey};
 use watchbell_model::shard::ShardId;
 
-use crate::alert::Alert;
 use crate::channel::cache::{ConfigUnavailable, Lookup};
 use crate::channel::policy::ChannelPolicy;
 use crate::delivery::precheck::refusal;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use watchbell_model::alert::{AlertKey, AlertState, Opened};
+use watchbell_model::alert_life::{Alert, Handled};
 use watchbell_model::convert::FromWire;
 use watchbell_model::ids::{DeliveryId, EventId, TeamId};
 use watchbell_model::vocabulary::Severity;
@@ -18,7 +19,6 @@ use super::batch::Batch;
 use super::ddl::run;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, instant, micros, number};
-use crate::alert::{Alert, Handled};
 use crate::job::State;
 
 /// Adds them to the tables.

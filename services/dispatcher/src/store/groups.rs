@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, DbErr, Value};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 use uuid::Uuid;
+use watchbell_model::group::gathering::{OpenGroup, OpenGroups};
 use watchbell_model::ids::{SilenceId, TeamId};
 
 use super::batch::Batch;
@@ -15,7 +16,7 @@ use super::indexes::GATHERING;
 use super::summaries::{SummaryItem, models, summary_item};
 use super::transaction::{ReadRow, Transaction, WriteTransaction};
 use super::{Db, instant, micros};
-use crate::group::{GatheringKey, OpenGroup, OpenGroups};
+use crate::group::GatheringKey;
 use crate::job::State;
 use crate::lanes::LaneId;
 
@@ -78,7 +79,7 @@ impl Db {
         &self,
         transaction: &W,
         keys: &[GatheringKey],
-    ) -> Result<OpenGroups, DbErr> {
+    ) -> Result<OpenGroups<GatheringKey>, DbErr> {
         let batch = Batch::new()
             .uuid("lane_id", keys.iter().map(|(lane, _)| lane.0))
             .uuid("group_key", keys.iter().map(|(_, key)| *key));

@@ -86,13 +86,21 @@ fn what_is_critical_and_what_is_a_test_is_not_gathered() {
 #[test]
 fn it_says_with_what_and_for_how_long() {
     assert_eq!(
-        group().sentence(),
+        group().sentence(&of_scan("{}")),
         "It would be gathered with others of the same data.scan_id and type for 2 min."
     );
-    let none = spec().of(rule(), &of_scan("{}")).unwrap().sentence();
+    let sentence = |event| spec().of(rule(), &event).unwrap().sentence(&event);
+    let none = sentence(of_scan("{}"));
     assert!(
         none.ends_with("for 2 min. It has no data.scan_id, which counts as a value of its own."),
         "{none}"
+    );
+    let list = sentence(of_scan(r#"{"scan_id": ["a"]}"#));
+    assert!(
+        list.ends_with(
+            "for 2 min. Its data.scan_id is neither a text, a whole number of 64 bits nor a boolean, and counts as if it had none."
+        ),
+        "{list}"
     );
     let all = GroupSpec {
         by: vec![],
@@ -100,7 +108,7 @@ fn it_says_with_what_and_for_how_long() {
         at_most: 2,
     };
     assert_eq!(
-        all.of(rule(), &of_scan("{}")).unwrap().sentence(),
+        all.of(rule(), &of_scan("{}")).unwrap().sentence(&of_scan("{}")),
         "It would be gathered with whatever else the rule “Scans” sends here for 1 h 30 min 1 s."
     );
 }
@@ -161,4 +169,33 @@ fn each_place_of_a_group_has_an_id_of_its_own() {
     assert_ne!(group.at("a"), group.at("b"));
     let other = spec().of(rule(), &of_scan("{}")).unwrap();
     assert_ne!(group.at("a"), other.at("a"));
+}
+
+#[test]
+fn a_type_says_what_its_events_have_there() {
+    let created = crate::catalog::Catalog::built_in()
+        .get("finding.created")
+        .unwrap();
+    let of = |path: &str| path.parse::<GroupPath>().unwrap().in_type(created);
+    for path in ["type", "subject", "data.scan_id", "data.cve"] {
+        assert_eq!(of(path), TypeField::Scalar, "{path}");
+    }
+    assert_eq!(of("data.score"), TypeField::NotScalar, "a fraction");
+    for path in ["data.scanid", "data.scan_id.deeper"] {
+        assert_eq!(of(path), TypeField::Missing, "{path}");
+    }
+    let schema = serde_json::json!({
+        "properties": {
+            "tags": {"type": "array"},
+            "owner": {"type": ["null", "string"]},
+            "any": {},
+            "deep": {"allOf": [{"properties": {"id": {"type": "string"}}}]},
+        },
+    });
+    let of = |path: &str| by_schema(&schema, &path.parse().unwrap());
+    assert_eq!(of("data.tags"), TypeField::NotScalar);
+    assert_eq!(of("data.owner"), TypeField::Scalar);
+    assert_eq!(of("data.any"), TypeField::Scalar);
+    assert_eq!(of("data.deep.id"), TypeField::Scalar, "it may be there");
+    assert_eq!(of("data.other"), TypeField::Missing);
 }

@@ -4,89 +4,120 @@
 
 #[cfg(test)]
 mod properties;
+pub mod telling;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::alert::{AlertAction, AlertKey, AlertState, AlertStatus, News, Opened};
-use watchbell_model::ids::{DeliveryId, TeamId};
-use watchbell_model::route::{Route, Target};
-use watchbell_model::vocabulary::{ChannelKind, Severity};
+
+use self::telling::Listener;
+use crate::accepted_event::AcceptedEvent;
+use crate::alert::{AlertAction, AlertKey, AlertState, AlertStatus, News, Opened};
+use crate::ids::{DeliveryId, TeamId};
+use crate::route::{Route, Target, TargetKey};
+use crate::vocabulary::{ChannelKind, Severity};
 
 /// Types of updates that are remembered; the first event of each is news. More are repeats.
 const MAX_UPDATE_TYPES: usize = 32;
 
 /// An alert.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Alert {
-    pub(crate) team_id: TeamId,
-    pub(crate) key: AlertKey,
-    pub(crate) state: AlertState,
+pub struct Alert {
+    /// Whose.
+    pub team_id: TeamId,
+    /// Which.
+    pub key: AlertKey,
+    /// Where it stands; a snooze may have ended since.
+    pub state: AlertState,
     /// The worst since it began.
-    pub(crate) severity: Severity,
+    pub severity: Severity,
     /// Type, title and so on of the event with which it began.
-    pub(crate) event_type: Arc<str>,
-    pub(crate) title: String,
-    pub(crate) url: String,
-    pub(crate) source: String,
-    pub(crate) subject: String,
+    pub event_type: Arc<str>,
+    /// One line.
+    pub title: String,
+    /// Where to look closer; may be empty.
+    pub url: String,
+    /// The part of the platform it came from; may be empty.
+    pub source: String,
+    /// What it is about; may be empty.
+    pub subject: String,
     /// How its present or last life began; absent when only its end is known.
-    pub(crate) opened: Option<Opened>,
+    pub opened: Option<Opened>,
     /// Events of that life, its end not counted.
-    pub(crate) count: i64,
+    pub count: i64,
     /// When the newest event that told of it occurred.
-    pub(crate) last_occurred_at: DateTime<Utc>,
-    pub(crate) last_triggered_at: Option<DateTime<Utc>>,
+    pub last_occurred_at: DateTime<Utc>,
+    /// When its newest trigger occurred.
+    pub last_triggered_at: Option<DateTime<Utc>>,
     /// When its newest end occurred, also that of a former life.
-    pub(crate) resolved_at: Option<DateTime<Utc>>,
+    pub resolved_at: Option<DateTime<Utc>>,
     /// Types of updates since it began.
-    pub(crate) update_types: Vec<String>,
+    pub update_types: Vec<String>,
     /// Who was told that it began.
-    pub(crate) told: Vec<Told>,
+    pub told: Vec<Told>,
     /// When it changed last, by the clock of the Dispatcher.
-    pub(crate) changed_at: DateTime<Utc>,
-    pub(crate) acknowledged: Option<Handled>,
+    pub changed_at: DateTime<Utc>,
+    /// Who has acknowledged it.
+    pub acknowledged: Option<Handled>,
     /// With when it ends.
-    pub(crate) snoozed: Option<Handled>,
+    pub snoozed: Option<Handled>,
     /// Who has resolved it by hand.
-    pub(crate) resolved_by: Option<String>,
+    pub resolved_by: Option<String>,
 }
 
 /// Who has done something about an alert, and a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Handled {
-    pub(crate) by: String,
-    pub(crate) at: DateTime<Utc>,
+pub struct Handled {
+    /// Who, in words.
+    pub by: String,
+    /// The time.
+    pub at: DateTime<Utc>,
 }
 
 /// What somebody does about an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Act {
-    Acknowledge { by: String },
-    Snooze { by: String, until: DateTime<Utc> },
-    Resolve { by: String },
+pub enum Act {
+    /// Takes it on.
+    Acknowledge {
+        /// Who, in words.
+        by: String,
+    },
+    /// Wants to hear nothing of it for a while.
+    Snooze {
+        /// Who, in words.
+        by: String,
+        /// When it ends.
+        until: DateTime<Utc>,
+    },
+    /// Says that it has ended.
+    Resolve {
+        /// Who, in words.
+        by: String,
+    },
 }
 
 /// A target that was told that an alert began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Told {
+pub struct Told {
+    /// What it is.
     #[serde(rename = "k")]
-    pub(crate) kind: ChannelKind,
+    pub kind: ChannelKind,
+    /// Where it is.
     #[serde(rename = "t")]
-    pub(crate) target: Target,
+    pub target: Target,
     /// The delivery that told it.
     #[serde(rename = "d")]
-    pub(crate) delivery: Uuid,
+    pub delivery: Uuid,
 }
 
 // === impl Alert ===
 
 impl Alert {
     /// Applies an event. `None` when there still is no alert.
-    pub(crate) fn apply(
+    #[must_use]
+    pub fn apply(
         before: Option<Self>,
         event: &AcceptedEvent,
         key: &AlertKey,
@@ -153,7 +184,8 @@ impl Alert {
     }
 
     /// Applies what somebody does. Nothing when the alert has ended, or was handled alike.
-    pub(crate) fn act(before: Option<Self>, act: &Act, now: DateTime<Utc>) -> (Option<Self>, News) {
+    #[must_use]
+    pub fn act(before: Option<Self>, act: &Act, now: DateTime<Utc>) -> (Option<Self>, News) {
         let mut alert = match before {
             Some(alert) if alert.is_open() => alert,
             other => return (other, News::Unrelated),
@@ -189,7 +221,8 @@ impl Alert {
     }
 
     /// Where it stands at an instant: a snooze ends by itself.
-    pub(crate) fn state_at(&self, now: DateTime<Utc>) -> AlertState {
+    #[must_use]
+    pub fn state_at(&self, now: DateTime<Utc>) -> AlertState {
         match (self.state, &self.snoozed) {
             (AlertState::Snoozed, Some(snoozed)) if snoozed.at <= now => AlertState::Open,
             (state, _) => state,
@@ -197,12 +230,14 @@ impl Alert {
     }
 
     /// Whether it is open and nobody has acknowledged it. It may be snoozed.
-    pub(crate) fn is_unattended(&self) -> bool {
+    #[must_use]
+    pub fn is_unattended(&self) -> bool {
         self.is_open() && self.acknowledged.is_none()
     }
 
     /// When its snooze ends, if it is snoozed at that instant.
-    pub(crate) fn snooze_end(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    #[must_use]
+    pub fn snooze_end(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let snoozed = self.snoozed.as_ref();
         snoozed
             .filter(|_| self.state_at(now) == AlertState::Snoozed)
@@ -210,27 +245,33 @@ impl Alert {
     }
 
     /// Whether it is to be told again now because it is still open.
-    pub(crate) fn is_neglected(&self, now: DateTime<Utc>) -> bool {
+    #[must_use]
+    pub fn is_neglected(&self, now: DateTime<Utc>) -> bool {
         self.is_unattended() && self.state_at(now) == AlertState::Open
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         self.state != AlertState::Resolved
     }
 
     /// Whether somebody has taken care of it.
-    pub(crate) fn is_handled(&self) -> bool {
+    #[must_use]
+    pub fn is_handled(&self) -> bool {
         matches!(self.state, AlertState::Acknowledged | AlertState::Snoozed)
     }
 
     /// Whether an event that is this to those who know of the alert is only counted where a route leads that was told of it.
-    pub(crate) fn is_counted(&self, news: News, route: &Route) -> bool {
-        let wants = route.kind == ChannelKind::Webhook || (route.tells_repeats && !self.is_handled());
+    #[must_use]
+    pub fn is_counted(&self, news: News, kind: ChannelKind, tells_repeats: bool) -> bool {
+        let wants = kind == ChannelKind::Webhook || (tells_repeats && !self.is_handled());
         news == News::Repeats && !wants
     }
 
     /// As an event of which it is this, and messages, show it.
-    pub(crate) fn status(&self, news: News) -> AlertStatus {
+    #[must_use]
+    pub fn status(&self, news: News) -> AlertStatus {
         AlertStatus {
             key: self.key.clone(),
             state: self.state,
@@ -318,11 +359,29 @@ impl Alert {
 // === impl Told ===
 
 impl Told {
-    pub(crate) fn new(route: &Route, delivery: DeliveryId) -> Self {
+    /// Of a route whose delivery tells it.
+    #[must_use]
+    pub fn new(route: &Route, delivery: DeliveryId) -> Self {
         Self {
             kind: route.kind,
             target: route.target.clone(),
             delivery: delivery.as_uuid(),
         }
+    }
+}
+
+impl Listener for Told {
+    type Key = TargetKey;
+
+    fn key(&self) -> Option<TargetKey> {
+        TargetKey::of(&self.target)
+    }
+
+    fn kind(&self) -> ChannelKind {
+        self.kind
+    }
+
+    fn is_channel(&self) -> bool {
+        matches!(self.target, Target::Channel(_))
     }
 }

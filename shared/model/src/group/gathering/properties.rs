@@ -7,8 +7,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LANE: LaneId = LaneId(Uuid::nil());
-
 #[derive(Debug, Clone)]
 struct Arrival {
     key: u8,
@@ -22,7 +20,7 @@ struct Row {
     key: u8,
     number: usize,
     at: DateTime<Utc>,
-    gathered: Gathered,
+    gathered: OpenGroup,
 }
 
 /// A message, and when it was made.
@@ -36,34 +34,14 @@ fn instant(millis: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
 }
 
-fn by(wait: i64, at_most: u32) -> RouteGroup {
-    let wait = Duration::from_millis(wait.unsigned_abs());
-    let message = watchbell_contracts::event::v1::RouteGroup {
-        key: vec![0; 32].into(),
-        wait: Some(watchbell_model::convert::duration(wait)),
-        at_most: i32::try_from(at_most).unwrap(),
-        ..Default::default()
-    };
-    RouteGroup::try_from(message).unwrap()
-}
-
-fn key_of(key: u8) -> GatheringKey {
-    (LANE, Uuid::from_u128(u128::from(key)))
-}
-
 /// What the database says of the newest groups.
-fn open(rows: &[Row]) -> OpenGroups {
+fn open(rows: &[Row]) -> OpenGroups<u8> {
     let mut open = OpenGroups::default();
-    let place = |row: &&Row| (row.gathered.group, row.gathered.count);
+    let place = |row: &&Row| (row.gathered.id, row.gathered.count);
     let mut rows: Vec<&Row> = rows.iter().collect();
     rows.sort_by_key(place);
     for Row { key, gathered, .. } in rows {
-        let group = OpenGroup {
-            id: gathered.group,
-            due: gathered.due,
-            count: gathered.count,
-        };
-        open.insert(key_of(*key), group);
+        open.insert(*key, *gathered);
     }
     open
 }
@@ -71,12 +49,12 @@ fn open(rows: &[Row]) -> OpenGroups {
 /// Makes the messages of the groups that are due.
 fn collect(rows: &mut Vec<Row>, now: DateTime<Utc>) -> Vec<Told> {
     let due = rows.iter().filter(|row| row.gathered.due <= now);
-    let mut due: Vec<Uuid> = due.map(|row| row.gathered.group).collect();
+    let mut due: Vec<Uuid> = due.map(|row| row.gathered.id).collect();
     due.sort_unstable();
     due.dedup();
     let mut told = Vec::new();
     for group in due {
-        let is_told = |row: &mut Row| row.gathered.group == group;
+        let is_told = |row: &mut Row| row.gathered.id == group;
         let rows = rows.extract_if(.., is_told).collect();
         told.push(Told { rows, at: now });
     }
@@ -84,15 +62,15 @@ fn collect(rows: &mut Vec<Row>, now: DateTime<Utc>) -> Vec<Told> {
 }
 
 /// Runs arrivals, in batches as the committer makes them, with a look at what is due every so often.
-fn run(arrivals: &[Arrival], batch: usize, by: &RouteGroup, look_every: usize) -> Vec<Told> {
+fn run(arrivals: &[Arrival], batch: usize, by: (Duration, u32), look_every: usize) -> Vec<Told> {
     let (mut rows, mut told, mut now) = (Vec::new(), Vec::new(), i64::MIN);
     for (index, arrivals) in arrivals.chunks(batch).enumerate() {
         let mut open = open(&rows);
         for arrival in arrivals {
             let number = rows.len() + told.iter().map(|told: &Told| told.rows.len()).sum::<usize>();
-            let id = DeliveryId::from_uuid(Uuid::from_u128(number as u128));
+            let id = Uuid::from_u128(number as u128);
             let at = instant(arrival.at);
-            let gathered = open.join(key_of(arrival.key), by, id, at);
+            let gathered = open.join(arrival.key, by, id, at);
             rows.push(Row {
                 key: arrival.key,
                 number,
@@ -143,7 +121,7 @@ proptest! {
             at += step;
             Arrival { key: *key, at }
         }).collect();
-        let told = run(&arrivals, batch, &by(wait, at_most), look_every);
+        let told = run(&arrivals, batch, (Duration::from_millis(wait.unsigned_abs()), at_most), look_every);
         let mut messages: Vec<Vec<usize>> = told
             .iter()
             .map(|told| told.rows.iter().map(|row| row.number).collect())
@@ -160,7 +138,7 @@ proptest! {
         (wait, at_most) in (1_000_i64..6_000, 2_u32..8),
     ) {
         let arrivals: Vec<_> = arrivals.iter().map(|(key, at)| Arrival { key: *key, at: *at }).collect();
-        let told = run(&arrivals, batch, &by(wait, at_most), look_every);
+        let told = run(&arrivals, batch, (Duration::from_millis(wait.unsigned_abs()), at_most), look_every);
         let mut numbers: Vec<usize> = Vec::new();
         for Told { rows, at } in &told {
             prop_assert!(rows.len() <= at_most as usize);

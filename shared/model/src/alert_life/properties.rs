@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
-use crate::senders::fixtures;
+use crate::event::tests::{noon, sample};
 
 /// An event: what it does, when it occurred and how bad it is.
 type Step = (AlertAction, i64, Severity);
@@ -22,9 +22,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn event(step: &Step) -> AcceptedEvent {
     let (_, at, severity) = *step;
     AcceptedEvent {
-        occurred_at: fixtures::noon() + TimeDelta::minutes(at),
+        occurred_at: noon() + TimeDelta::minutes(at),
         severity,
-        ..fixtures::event("finding.created")
+        ..AcceptedEvent::new(sample("finding.created"), None, noon())
     }
 }
 
@@ -110,7 +110,7 @@ proptest! {
         let triggers = || steps.iter().filter(|step| step.0 == AlertAction::Trigger && Some(step.1) > ended);
         if let Some(alert) = alert.filter(Alert::is_open) {
             let first = triggers().map(|step| step.1).min();
-            let began = alert.opened.map(|opened| (opened.at - fixtures::noon()).num_minutes());
+            let began = alert.opened.map(|opened| (opened.at - noon()).num_minutes());
             prop_assert_eq!(began, first);
             prop_assert!(alert.count >= i64::try_from(triggers().count()).unwrap());
         }
