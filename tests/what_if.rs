@@ -20,7 +20,7 @@ fn channels(routes: &[Route]) -> BTreeSet<String> {
     channels.collect()
 }
 
-async fn backtest(client: &Client, team: &str, document: &str) -> BacktestResult {
+pub(crate) async fn backtest(client: &Client, team: &str, document: &str) -> BacktestResult {
     let request = BacktestRequest {
         team_id: team.to_owned(),
         document: document.to_owned(),

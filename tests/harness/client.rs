@@ -21,6 +21,7 @@ use watchbell_contracts::config::v1::{
     ApiKey, CreateApiKeyRequest, DeliveryPolicy, EventFilter, Scope, WebhookDestination,
 };
 use watchbell_contracts::digest::v1::digest_service_client::DigestServiceClient;
+use watchbell_contracts::dispatcher::v1::alert_service_client::AlertServiceClient;
 use watchbell_contracts::dispatcher::v1::dispatcher_service_client::DispatcherServiceClient;
 use watchbell_contracts::dispatcher::v1::inbox_service_client::InboxServiceClient;
 use watchbell_contracts::dispatcher::v1::{Delivery, GetDeliveryRequest, ListDeliveriesRequest};
@@ -119,6 +120,10 @@ impl Client {
 
     pub(crate) fn silences(&self) -> SilenceServiceClient<Keyed> {
         SilenceServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+    }
+
+    pub(crate) fn alerts(&self) -> AlertServiceClient<Keyed> {
+        AlertServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
     pub(crate) fn router(&self) -> RouterServiceClient<Keyed> {

@@ -1,9 +1,14 @@
 //! Backtest: what a draft of a team's document would have made of the events of a period, beside what today's does. Nothing is
-//! sent or stored. The events are read page by page from the Dispatcher, newest first, and decided in pieces on the team's pool.
+//! sent or stored. The events are read page by page from the Dispatcher, newest first, and decided in pieces on the team's pool; then what
+//! becomes of their messages is worked out in the order in which they were accepted.
 
+mod sequence;
+mod side;
 mod tally;
+mod targets;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,7 +23,9 @@ use watchbell_model::ids::TeamId;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_runtime::running::Turn;
 
+use self::sequence::Sequence;
 use self::tally::Tally;
+use self::walk::Walk;
 use crate::stored::StoredEvent;
 use crate::stored_events::{Period, StoredEvents};
 use crate::what_if::WhatIf;
@@ -40,7 +47,14 @@ pub(crate) struct Backtest {
 struct Progress {
     backtest: Backtest,
     events: StoredEvents,
+    decided: Decided,
+}
+
+/// What was decided so far.
+#[derive(Default)]
+struct Decided {
     tally: Tally,
+    sequence: Sequence,
 }
 
 // === impl Backtest ===
@@ -51,7 +65,7 @@ impl Backtest {
         let (what_if, filter) = (self.what_if.clone(), ListEventsRequest::default());
         let progress = Progress {
             events: StoredEvents::new(what_if, self.team, &self.period, filter),
-            tally: Tally::default(),
+            decided: Decided::default(),
             backtest: self,
         };
         stream::try_unfold(Some(progress), |progress: Option<Progress>| async move {
@@ -68,11 +82,11 @@ impl Backtest {
 impl Progress {
     async fn step(mut self) -> Result<(BacktestResponse, Option<Self>), Status> {
         if self.events.is_over() {
-            return Ok((self.into_result(), None));
+            return Ok((self.into_result().await?, None));
         }
         self.page().await?;
         let progress = BacktestProgress {
-            event_count: self.tally.events(),
+            event_count: self.decided.tally.events(),
         };
         let response = BacktestResponse {
             step: Some(Step::Progress(progress)),
@@ -85,32 +99,49 @@ impl Progress {
         self.events.read_page().await?;
         while self.events.has_page() {
             let (today, draft) = (self.backtest.today.clone(), self.backtest.draft.clone());
-            let decide = move |tally: &mut Tally, stored: StoredEvent| {
-                tally.add([&today, &draft], &stored);
-                ControlFlow::Continue(())
+            let decide = move |Decided { tally, sequence }: &mut Decided, stored: StoredEvent| {
+                tally.add([&today, &draft], &stored, sequence);
+                match sequence.is_full() {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
             };
-            let tally = std::mem::take(&mut self.tally);
-            self.tally = self.events.decide(tally, decide).await?;
+            let decided = std::mem::take(&mut self.decided);
+            self.decided = self.events.decide(decided, decide).await?;
+            if self.decided.sequence.is_full() {
+                self.events.cut();
+            }
         }
         Ok(())
     }
 
-    fn into_result(self) -> BacktestResponse {
-        let (elapsed, truncated) = (self.events.elapsed(), self.events.is_truncated());
+    async fn into_result(self) -> Result<BacktestResponse, Status> {
         let Backtest {
             today,
             draft,
             drafted,
+            period,
             ..
         } = self.backtest;
+        let Decided { tally, sequence } = self.decided;
+        let mut walk = Walk::new(sequence, [&today, &draft], period.end);
+        loop {
+            let step = |walk: &mut Walk| walk.step();
+            let (walked, is_over) = self.events.in_piece(walk, step).await?;
+            walk = walked;
+            if is_over {
+                break;
+            }
+        }
+        let (elapsed, truncated) = (self.events.elapsed(), self.events.is_truncated());
         let result = BacktestResult {
             truncated,
             changes: drafted.changes,
             warnings: drafted.warnings,
-            ..self.tally.into_result([&today, &draft], elapsed)
+            ..tally.into_result([&today, &draft], walk.into_counts(), elapsed)
         };
-        BacktestResponse {
+        Ok(BacktestResponse {
             step: Some(Step::Result(result)),
-        }
+        })
     }
 }

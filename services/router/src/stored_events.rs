@@ -187,12 +187,41 @@ impl StoredEvents {
         Ok(state)
     }
 
+    /// Goes on with something of these events for a while; whether that has ended with it.
+    pub(crate) async fn in_piece<S: Send + 'static>(
+        &self,
+        mut state: S,
+        mut step: impl FnMut(&mut S) -> bool + Send + 'static,
+    ) -> Result<(S, bool), Status> {
+        let clock = self.what_if.clock.clone();
+        let piece = move || {
+            let begun = clock.monotonic();
+            while step(&mut state) {
+                if clock.monotonic().saturating_sub(begun) >= PIECE {
+                    return (state, false);
+                }
+            }
+            (state, true)
+        };
+        Ok(self
+            .what_if
+            .tenant_pool
+            .run(self.team, piece)
+            .await
+            .map_err(Problem::from)?)
+    }
+
+    /// Leaves the rest out.
+    pub(crate) fn cut(&mut self) {
+        self.is_cut |= !self.page.is_empty() || !self.request.page_token.is_empty();
+        self.page.clear();
+        self.is_read = true;
+    }
+
     /// Leaves the rest out once it takes too long.
     fn end_in_time(&mut self) {
         if self.elapsed() >= MAX_TIME {
-            self.is_cut |= !self.page.is_empty() || !self.request.page_token.is_empty();
-            self.page.clear();
-            self.is_read = true;
+            self.cut();
         }
     }
 }

@@ -1,7 +1,6 @@
-//! Counts of a backtest: of each channel and person what they get today and with the draft, what of it would be held or dropped,
-//! and examples of what differs.
+//! What a backtest counts as it decides: how many events reach somebody else with the draft, or nobody, with examples; and the
+//! result, with what the walk has counted of each channel and person.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prost_types::Duration as WireDuration;
@@ -10,11 +9,12 @@ use watchbell_contracts::router::v1::{
 };
 use watchbell_model::catalog::notices::is_operational;
 use watchbell_model::convert::{FromWire as _, timestamp};
-use watchbell_model::decision::{Outcome, Route, Target};
+use watchbell_model::decision::{Route, Target};
 use watchbell_model::snapshot::TeamSnapshot;
 
+use super::sequence::Sequence;
+use super::targets::Targets;
 use crate::decide::decide;
-use crate::explain::hold;
 use crate::place::{MAX_PLACES, Place};
 use crate::stored::StoredEvent;
 
@@ -26,7 +26,6 @@ const MAX_NAMED: usize = 20;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Tally {
-    places: BTreeMap<Place, [BacktestCounts; 2]>,
     events: i64,
     unreached: [i64; 2],
     changed: i64,
@@ -41,33 +40,45 @@ impl Tally {
         self.events
     }
 
-    /// Decides an event by both configurations. Quiet hours and silences are asked at the time at which it was accepted.
-    pub(crate) fn add(&mut self, snapshots: [&TeamSnapshot; 2], stored: &StoredEvent) {
+    /// Decides an event by both configurations, and adds it to the sequence.
+    pub(crate) fn add(
+        &mut self,
+        snapshots: [&TeamSnapshot; 2],
+        stored: &StoredEvent,
+        sequence: &mut Sequence,
+    ) {
+        // What somebody tries out was decided by nobody.
+        if stored.event.test {
+            return;
+        }
         let decisions = snapshots.map(|snapshot| decide(snapshot, &stored.event));
-        let reaches_nobody = decisions.iter().all(|decision| decision.routes.is_empty());
+        let [before, after] = &decisions;
+        let [today, draft] = snapshots;
+        sequence.push([(today, &before.routes), (draft, &after.routes)], stored);
+        let reaches_nobody = before.routes.is_empty() && after.routes.is_empty();
         // Until a filter names them, they are to reach nobody.
         if reaches_nobody && is_operational(stored.event.event_type.as_str()) {
             return;
         }
         self.events += 1;
-        let mut reached: [Vec<Place>; 2] = Default::default();
-        for (side, (snapshot, decision)) in snapshots.into_iter().zip(&decisions).enumerate() {
+        for (side, decision) in decisions.iter().enumerate() {
             self.failed[side] += i64::from(!decision.failed_expressions.is_empty());
             self.unreached[side] += i64::from(!decision.routes.iter().any(interrupts));
-            for route in &decision.routes {
-                let place = Place::of(&route.target);
-                let counts = &mut self.places.entry(place.clone()).or_default()[side];
-                counts.message_count += 1;
-                counts.gathered_count += i64::from(route.group.is_some());
-                match hold(snapshot, &stored.event, route, stored.accepted_at).map(|step| step.outcome) {
-                    Some(Outcome::Held) => counts.held_count += 1,
-                    Some(Outcome::Silenced) => counts.dropped_count += 1,
-                    _ => {}
-                }
-                reached[side].push(place);
-            }
         }
-        self.compare(snapshots, stored, reached);
+        let targets = |routes: &[Route]| routes.iter().map(|route| Place::of(&route.target)).collect();
+        // Most events go the same ways.
+        if !before
+            .routes
+            .iter()
+            .map(|route| &route.target)
+            .eq(after.routes.iter().map(|route| &route.target))
+        {
+            self.compare(
+                snapshots,
+                stored,
+                [targets(&before.routes), targets(&after.routes)],
+            );
+        }
     }
 
     fn compare(
@@ -103,21 +114,32 @@ impl Tally {
         });
     }
 
-    pub(crate) fn into_result(self, [today, draft]: [&TeamSnapshot; 2], elapsed: Duration) -> BacktestResult {
+    /// The result, with the counts of the places of targets.
+    pub(crate) fn into_result(
+        self,
+        [today, draft]: [&TeamSnapshot; 2],
+        (places, [before, after]): (Targets, [Vec<BacktestCounts>; 2]),
+        elapsed: Duration,
+    ) -> BacktestResult {
         let [unreached_before, unreached_after] = self.unreached;
         let [failed_before, failed_after] = self.failed;
-        let targets = self
-            .places
+        let mut targets: Vec<_> = places
+            .places()
+            .iter()
+            .zip(before.into_iter().zip(after))
+            .collect();
+        targets.sort_by_key(|(place, _)| *place);
+        let targets = targets
             .into_iter()
-            .map(|(place, [before, after])| BacktestTarget {
+            .map(|(place, (before, after))| BacktestTarget {
                 kind: place.kind().to_wire(),
                 display_name: place.name(&[draft, today]),
                 before: Some(before),
                 after: Some(after),
                 target: match place {
-                    Place::Channel(_, id) => Some(backtest_target::Target::ChannelId(id)),
-                    Place::Member(id, _) => Some(backtest_target::Target::MemberId(id)),
-                    Place::Address(address) => Some(backtest_target::Target::Address(address)),
+                    Place::Channel(_, id) => Some(backtest_target::Target::ChannelId(id.clone())),
+                    Place::Member(id, _) => Some(backtest_target::Target::MemberId(id.clone())),
+                    Place::Address(address) => Some(backtest_target::Target::Address(address.clone())),
                     Place::Inbox | Place::Receipts => None,
                 },
             });

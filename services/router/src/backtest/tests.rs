@@ -1,29 +1,60 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use watchbell_contracts::dispatcher::v1::AcceptedEvent as Listed;
 use watchbell_contracts::event::v1::Route as WireRoute;
+use watchbell_contracts::router::v1::BacktestCounts;
 use watchbell_model::AcceptedEvent;
+use watchbell_model::alert::{AlertAction, EventAlert};
+use watchbell_model::channel::StormLimit;
 use watchbell_model::convert::timestamp;
 use watchbell_model::event::Event;
+use watchbell_model::group::GroupSpec;
+use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::route::Route;
 use watchbell_model::vocabulary::Severity;
 
 use super::*;
 use crate::decide::arbitrary::{any_event, team};
 use crate::decide::decide;
-use crate::testing::{Team, at, everything, noon};
+use crate::testing::{Team, at, everything, noon, types};
+
+/// The result for events in the order in which they were accepted, up to an instant.
+fn backtest(
+    [today, draft]: [&TeamSnapshot; 2],
+    events: Vec<StoredEvent>,
+    end: DateTime<Utc>,
+) -> BacktestResult {
+    let Decided {
+        mut tally,
+        mut sequence,
+    } = Decided::default();
+    // As they are listed.
+    let mut listed: Vec<_> = events.iter().rev().collect();
+    listed.sort_by_key(|stored| std::cmp::Reverse(stored.event.occurred_at));
+    for stored in listed {
+        tally.add([today, draft], stored, &mut sequence);
+    }
+    let mut walk = Walk::new(sequence, [today, draft], end);
+    while walk.step() {}
+    tally.into_result([today, draft], walk.into_counts(), Duration::ZERO)
+}
 
 /// An event as `Emit` submits it and the Dispatcher lists it.
 fn stored(snapshot: &TeamSnapshot, event: &Event) -> Listed {
+    stored_at(snapshot, event, noon())
+}
+
+fn stored_at(snapshot: &TeamSnapshot, event: &Event, now: DateTime<Utc>) -> Listed {
     let routes: Vec<Route> = decide(snapshot, event).routes.iter().map(Into::into).collect();
-    let accepted = AcceptedEvent::new(event.clone(), None, noon());
+    let accepted = AcceptedEvent::new(event.clone(), None, now);
     let data_json = accepted.data.clone();
     let message = accepted.into_message(&routes);
     Listed {
         event: message.event,
-        accept_time: Some(timestamp(noon())),
+        accept_time: Some(timestamp(now)),
         routes: message.routes,
         data_json,
         alert: message.alert,
@@ -37,17 +68,17 @@ proptest! {
         events in prop::collection::vec(any_event(), 1..8),
     ) {
         let snapshot = TeamSnapshot::new(parts).unwrap();
-        let mut tally = Tally::default();
         let mut sent = 0;
+        let mut all = Vec::new();
         for event in &events {
             let listed = stored(&snapshot, event);
             sent += listed.routes.len();
             let stored = StoredEvent::read(snapshot.team_id, listed).unwrap();
             let again: Vec<WireRoute> = decide(&snapshot, &stored.event).routes.iter().map(|route| (&Route::from(route)).into()).collect();
             prop_assert_eq!(&again, &stored.routes, "of {:?}", event);
-            tally.add([&snapshot, &snapshot], &stored);
+            all.push(stored);
         }
-        let result = tally.into_result([&snapshot, &snapshot], Duration::ZERO);
+        let result = backtest([&snapshot, &snapshot], all, noon());
         prop_assert_eq!(result.event_count, events.len() as i64);
         prop_assert_eq!(result.changed_count, 0);
         prop_assert_eq!(result.unreached_before, result.unreached_after);
@@ -55,10 +86,222 @@ proptest! {
         let mut counted = BTreeMap::new();
         for target in &result.targets {
             prop_assert_eq!(&target.before, &target.after);
-            *counted.entry("all").or_insert(0) += target.after.unwrap().message_count;
+            let counts = target.after.unwrap();
+            *counted.entry("all").or_insert(0) += counts.message_count - counts.follow_count;
         }
         prop_assert_eq!(counted.get("all").copied().unwrap_or_default(), sent as i64);
     }
+}
+
+/// What happens, how many seconds after noon, of which alert, how bad.
+type Step = (i64, &'static str, &'static str, Severity);
+
+/// What the channel `#security` of a team gets of events that come as they occur, up to an hour after noon.
+fn counts(team: &TeamSnapshot, steps: &[Step]) -> BacktestCounts {
+    let steps: Vec<_> = steps.iter().map(|step| (step.0, *step)).collect();
+    counts_of(team, &steps)
+}
+
+/// The same of events that come when it is said first.
+fn counts_of(team: &TeamSnapshot, steps: &[(i64, Step)]) -> BacktestCounts {
+    let after = |seconds| noon() + TimeDelta::seconds(seconds);
+    let events = steps
+        .iter()
+        .map(|(comes, (occurs, event_type, alert, severity))| {
+            let action = match *event_type {
+                "finding.resolved" => AlertAction::Resolve,
+                _ => AlertAction::Trigger,
+            };
+            let event = Event {
+                alert: Ok(EventAlert {
+                    key: alert.parse().unwrap(),
+                    action,
+                }),
+                occurred_at: after(*occurs),
+                ..at(event_type, *severity)
+            };
+            let listed = stored_at(team, &event, after(*comes));
+            StoredEvent::read(team.team_id, listed).unwrap()
+        });
+    let result = backtest([team, team], events.collect(), noon() + TimeDelta::hours(1));
+    let room = result
+        .targets
+        .iter()
+        .find(|target| target.display_name == "#security");
+    let room = room.unwrap();
+    assert_eq!(room.before, room.after);
+    room.after.unwrap()
+}
+
+fn security() -> Team {
+    Team::new()
+        .slack("#security")
+        .rule("Findings", types("finding.created"), &["#security"])
+}
+
+#[test]
+fn what_exceeds_the_limit_is_folded_into_one_summary() {
+    let storm = StormLimit {
+        max_messages: 2,
+        window: Duration::from_secs(60),
+    };
+    let team = security()
+        .with_last(|channel| channel.storm = Some(storm))
+        .build();
+    let high = |seconds, alert| (seconds, "finding.created", alert, Severity::High);
+    let steps = [
+        high(0, "a"),
+        high(10, "b"),
+        high(20, "c"),
+        (25, "finding.created", "d", Severity::Critical),
+        high(30, "e"),
+        high(200, "f"),
+    ];
+    let expected = BacktestCounts {
+        message_count: 6,
+        storm_count: 2,
+        sent_count: 4,
+        summary_count: 1,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(counts(&team, &steps), expected);
+    let alone = [high(0, "a"), high(10, "b"), high(20, "c")];
+    let expected = BacktestCounts {
+        message_count: 3,
+        storm_count: 1,
+        sent_count: 3,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(counts(&team, &alone), expected, "a single one comes as itself");
+}
+
+#[test]
+fn a_repeat_is_counted_a_risen_severity_told_and_the_end_follows_the_beginning() {
+    let steps = [
+        (0, "finding.created", "a", Severity::High),
+        (1, "finding.created", "a", Severity::High),
+        (2, "finding.created", "a", Severity::Critical),
+        (3, "finding.resolved", "a", Severity::Info),
+        (4, "finding.created", "a", Severity::High),
+    ];
+    let expected = BacktestCounts {
+        message_count: 5,
+        repeat_count: 1,
+        follow_count: 1,
+        sent_count: 4,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(counts(&security().build(), &steps), expected);
+}
+
+#[test]
+fn events_count_in_the_order_in_which_they_came() {
+    let steps = [
+        (0, (0, "finding.created", "a", Severity::High)),
+        (20, (20, "finding.resolved", "a", Severity::Info)),
+        // While the alert was open this would have been a repeat.
+        (30, (10, "finding.created", "a", Severity::High)),
+    ];
+    let expected = BacktestCounts {
+        message_count: 3,
+        follow_count: 1,
+        sent_count: 3,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(counts_of(&security().build(), &steps), expected);
+}
+
+#[test]
+fn an_end_stands_for_a_beginning_that_quiet_hours_hold() {
+    let quiet: QuietHours = serde_json::from_value(serde_json::json!({
+        "time_zone": "UTC",
+        "windows": [{ "weekdays": [], "start": "11:00", "end": "12:30" }],
+        "coalesce": true,
+    }))
+    .unwrap();
+    let team = security()
+        .with_last(|channel| channel.quiet_hours = Some(quiet))
+        .build();
+    let steps = [
+        (0, "finding.created", "a", Severity::High),
+        (1, "finding.created", "b", Severity::High),
+        (2, "finding.created", "c", Severity::High),
+        (3, "finding.resolved", "a", Severity::Info),
+        (2_000, "finding.created", "d", Severity::High),
+    ];
+    let expected = BacktestCounts {
+        message_count: 5,
+        held_count: 4,
+        superseded_count: 1,
+        follow_count: 1,
+        sent_count: 1,
+        summary_count: 1,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(counts(&team, &steps), expected);
+}
+
+#[test]
+fn what_somebody_does_about_an_alert_is_told_after_its_beginning() {
+    let quiet: QuietHours = serde_json::from_value(serde_json::json!({
+        "time_zone": "UTC",
+        "windows": [{ "weekdays": [], "start": "11:00", "end": "12:30" }],
+    }))
+    .unwrap();
+    let team = security()
+        .with_last(|channel| channel.quiet_hours = Some(quiet))
+        .build();
+    let steps = [
+        (0, "finding.created", "a", Severity::High),
+        (1, "alert.acknowledged", "a", Severity::Info),
+    ];
+    let expected = BacktestCounts {
+        message_count: 2,
+        held_count: 1,
+        follow_count: 1,
+        sent_count: 2,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(counts(&team, &steps), expected);
+}
+
+#[test]
+fn a_group_goes_when_it_is_full_or_due() {
+    let team = security()
+        .with_last_rule(|rule| {
+            rule.group = Some(GroupSpec {
+                by: vec![],
+                wait: Duration::from_secs(60),
+                at_most: 2,
+            });
+        })
+        .build();
+    let created = |alert| (0, "finding.created", alert, Severity::High);
+    let expected = BacktestCounts {
+        message_count: 5,
+        gathered_count: 5,
+        sent_count: 1,
+        summary_count: 2,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(counts(&team, &["a", "b", "c", "d", "e"].map(created)), expected);
+    // The end of what is gathered takes it out of its group.
+    let steps = [
+        created("a"),
+        (1, "finding.resolved", "a", Severity::Info),
+        (2, "finding.created", "b", Severity::High),
+        (3, "finding.created", "c", Severity::High),
+    ];
+    let expected = BacktestCounts {
+        message_count: 4,
+        gathered_count: 3,
+        superseded_count: 1,
+        follow_count: 1,
+        sent_count: 1,
+        summary_count: 1,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(counts(&team, &steps), expected);
 }
 
 #[test]
@@ -68,7 +311,7 @@ fn what_the_draft_gathers_is_counted() {
             .slack("#security")
             .rule("Scans", everything(), &["#security"])
             .with_last_rule(|rule| {
-                rule.group = wait.map(|wait| watchbell_model::group::GroupSpec {
+                rule.group = wait.map(|wait| GroupSpec {
                     by: vec![],
                     wait,
                     at_most: 2,
@@ -77,13 +320,11 @@ fn what_the_draft_gathers_is_counted() {
             .build()
     };
     let (today, draft) = (team(None), team(Some(Duration::from_secs(60))));
-    let mut tally = Tally::default();
-    for severity in [Severity::Low, Severity::High, Severity::Critical] {
+    let events = [Severity::Low, Severity::High, Severity::Critical].map(|severity| {
         let event = at("finding.created", severity);
-        let stored = StoredEvent::read(today.team_id, stored(&today, &event)).unwrap();
-        tally.add([&today, &draft], &stored);
-    }
-    let result = tally.into_result([&today, &draft], Duration::ZERO);
+        StoredEvent::read(today.team_id, stored(&today, &event)).unwrap()
+    });
+    let result = backtest([&today, &draft], events.into(), noon());
     let room = result
         .targets
         .iter()

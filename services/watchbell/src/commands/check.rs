@@ -119,7 +119,7 @@ fn of_period(result: &BacktestResult, days: i64) -> Vec<String> {
         ));
     }
     for target in &result.targets {
-        let count = target.after.as_ref().map_or(0, |after| after.message_count) / days.max(1);
+        let count = target.after.as_ref().map_or(0, arrive) / days.max(1);
         if count > TOO_MANY_A_DAY && target.kind == ChannelKind::Email.to_wire() {
             said.push(format!(
                 "{} gets about {count} messages a day.",
@@ -132,7 +132,10 @@ fn of_period(result: &BacktestResult, days: i64) -> Vec<String> {
 
 /// A backtest as people read it: who would get more or less, then examples.
 pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Style) -> String {
-    let mut table = Table::new(&["TO", "NAME", "TODAY", "DRAFT", "HELD", "DROPPED", "GATHERED"]);
+    let columns = [
+        "TO", "NAME", "EVENTS", "MESSAGES", "HELD", "DROPPED", "GATHERED", "FOLDED", "REPEATS",
+    ];
+    let mut table = Table::new(&columns);
     for target in &result.targets {
         let (before, after) = (counts(target.before.as_ref()), counts(target.after.as_ref()));
         let pair = |before: i64, after: i64| match (before, after) {
@@ -140,7 +143,8 @@ pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Sty
             (before, after) if before == after => after.to_string(),
             (before, after) => format!("{before} → {after}"),
         };
-        let name = if before.message_count == after.message_count {
+        let of = |count: fn(&BacktestCounts) -> i64| pair(count(&before), count(&after));
+        let name = if arrive(&before) == arrive(&after) {
             target.display_name.clone()
         } else {
             style.warn(&target.display_name)
@@ -148,11 +152,13 @@ pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Sty
         table.row([
             text::kind(target.kind),
             name,
-            before.message_count.to_string(),
-            after.message_count.to_string(),
-            pair(before.held_count, after.held_count),
-            pair(before.dropped_count, after.dropped_count),
-            pair(before.gathered_count, after.gathered_count),
+            of(|counts| counts.message_count),
+            of(arrive),
+            of(|counts| counts.held_count),
+            of(|counts| counts.dropped_count),
+            of(|counts| counts.gathered_count),
+            of(|counts| counts.storm_count),
+            of(|counts| counts.repeat_count),
         ]);
     }
     let mut said = table.render(style, width, "nobody gets anything");
@@ -169,8 +175,8 @@ pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Sty
     let sum = |side: fn(&watchbell_contracts::router::v1::BacktestTarget) -> i64| -> i64 {
         result.targets.iter().map(side).sum()
     };
-    let before = sum(|target| counts(target.before.as_ref()).message_count);
-    let after = sum(|target| counts(target.after.as_ref()).message_count);
+    let before = sum(|target| arrive(&counts(target.before.as_ref())));
+    let after = sum(|target| arrive(&counts(target.after.as_ref())));
     said += &format!(
         "{} events{}: {before} messages today, {after} with the draft; {} events would reach somebody else\n",
         result.event_count,
@@ -186,6 +192,11 @@ pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Sty
         result.unreached_before, result.unreached_after
     );
     said + &style.faint("repeats, storms, retries and the health of channels are not modelled\n")
+}
+
+/// How many messages arrive.
+fn arrive(counts: &BacktestCounts) -> i64 {
+    counts.sent_count + counts.summary_count
 }
 
 fn counts(counts: Option<&BacktestCounts>) -> BacktestCounts {
@@ -209,12 +220,13 @@ mod tests {
     use watchbell_contracts::router::v1::{BacktestExample, BacktestTarget};
 
     fn result() -> BacktestResult {
-        let counts = |message_count, held_count| {
+        let counts = |sent_count, held_count| {
             Some(BacktestCounts {
-                message_count,
+                message_count: sent_count + held_count,
+                sent_count,
                 held_count,
-                dropped_count: 0,
                 gathered_count: held_count,
+                ..BacktestCounts::default()
             })
         };
         let target = |kind: ChannelKind, name: &str, before, after| BacktestTarget {
@@ -252,13 +264,13 @@ mod tests {
     fn a_backtest_reads_as_a_table_with_examples() {
         assert_eq!(
             readable(&result(), None, Style::new(false)),
-            "TO     NAME              TODAY  DRAFT  HELD   DROPPED  GATHERED\n\
-             slack  #alerts           312    41     4 → 0           4 → 0\n\
-             email  ann@acme.example  400    800\n\n\
+            "TO     NAME              EVENTS     MESSAGES   HELD   DROPPED  GATHERED  FOLDED  REPEATS\n\
+             slack  #alerts           316 → 41   312 → 41   4 → 0           4 → 0\n\
+             email  ann@acme.example  400 → 800  400 → 800\n\n\
              sla.breached  Late\n    - #alerts\n\
              400 events: 712 messages today, 841 with the draft; 1 events would reach somebody else\n\
              3 events reach nobody but the inbox today, 5 with the draft\n\
-             repeats, storms, retries and the health of channels are not modelled\n"
+             reminders, retries, pace and the health of channels are not modelled\n"
         );
     }
 

@@ -18,5 +18,5 @@ export const backtest = {
   examples: "Some of them",
   gains: (who: string) => `also to ${who}`,
   losses: (who: string) => `no longer to ${who}`,
-  hint: "Every event is decided twice: by what is saved, and by this draft. Repeats, storms, retries and the health of channels are not judged.",
+  hint: "Every event is decided twice: by what is saved, and by this draft. Reminders, retries and the health of channels are not judged.",
 };

@@ -1,0 +1,255 @@
+//! The events of a backtest once more, in the order in which they were accepted: what each does to its alert, who hears of it, and
+//! what becomes of the messages by both configurations.
+
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+use watchbell_contracts::router::v1::BacktestCounts;
+use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::News;
+use watchbell_model::alert_life::telling::{Listener, end, handled, tell};
+use watchbell_model::alert_life::{Act, Alert};
+use watchbell_model::ids::{EventId, TeamId};
+use watchbell_model::snapshot::TeamSnapshot;
+use watchbell_model::vocabulary::{Category, ChannelKind, Severity};
+
+use super::sequence::{Does, Occurrence, Sequence};
+use super::side::{New, Side};
+use super::targets::{Known, Targets};
+
+/// See the module.
+pub(super) struct Walk {
+    sequence: Sequence,
+    is_in_order: bool,
+    sides: [Side; 2],
+    /// By their numbers.
+    alerts: Vec<Followed>,
+    /// The present event as alerts take it, without its texts.
+    event: AcceptedEvent,
+    end: DateTime<Utc>,
+}
+
+/// An alert, and who was told of it by each configuration.
+#[derive(Default)]
+struct Followed {
+    alert: Option<Alert>,
+    told: [Vec<Heard>; 2],
+}
+
+/// Who was told of an alert.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    target: u32,
+    known: Known,
+    /// What told it.
+    message: u32,
+}
+
+impl Listener for Heard {
+    type Key = u32;
+
+    fn key(&self) -> Option<u32> {
+        self.known.key
+    }
+
+    fn kind(&self) -> ChannelKind {
+        self.known.kind
+    }
+
+    fn is_channel(&self) -> bool {
+        self.known.is_channel
+    }
+}
+
+/// What an event is to its alert.
+struct Told<'a> {
+    alert: &'a Alert,
+    news: News,
+}
+
+// === impl Walk ===
+
+impl Walk {
+    /// Of events up to an instant.
+    pub(super) fn new(sequence: Sequence, snapshots: [&TeamSnapshot; 2], end: DateTime<Utc>) -> Self {
+        Self {
+            sides: snapshots.map(|snapshot| Side::new(snapshot, &sequence.targets)),
+            sequence,
+            is_in_order: false,
+            alerts: Vec::new(),
+            event: blank(snapshots[0].team_id, end),
+            end,
+        }
+    }
+
+    /// Takes one step; whether there was one.
+    pub(super) fn step(&mut self) -> bool {
+        if !self.is_in_order {
+            self.sequence.put_in_order();
+            self.is_in_order = true;
+        }
+        let until = self.sequence.next_time().unwrap_or(self.end);
+        let targets = &self.sequence.targets;
+        if self.sides.iter_mut().any(|side| side.advance(targets, until)) {
+            return true;
+        }
+        let Some(event) = self.sequence.pop() else {
+            return false;
+        };
+        self.apply(&event);
+        true
+    }
+
+    /// The counts of each place by both configurations.
+    pub(super) fn into_counts(self) -> (Targets, [Vec<BacktestCounts>; 2]) {
+        let [before, after] = self.sides;
+        (self.sequence.targets, [before.counts, after.counts])
+    }
+
+    fn apply(&mut self, event: &Occurrence) {
+        let (Some((number, does)), Some(key)) = (event.alert, self.sequence.key.clone()) else {
+            for side in 0..2 {
+                self.send(event, side, None, &mut Vec::new());
+            }
+            return;
+        };
+        let number = number as usize;
+        if self.alerts.len() <= number {
+            self.alerts.resize_with(number + 1, Followed::default);
+        }
+        let Followed { alert, mut told } = std::mem::take(&mut self.alerts[number]);
+        let (alert, news) = match does {
+            Does::Acknowledges => {
+                let act = Act::Acknowledge { by: String::new() };
+                Alert::act(alert, &act, event.accepted_at)
+            }
+            Does::Acts(action) => {
+                self.event.event_type = Arc::clone(&event.event_type);
+                self.event.severity = event.severity;
+                self.event.occurred_at = event.occurred_at;
+                self.event.accepted_at = event.accepted_at;
+                Alert::apply(alert, &self.event, &key, action)
+            }
+        };
+        for (side, told) in told.iter_mut().enumerate() {
+            let alert = alert.as_ref().map(|alert| Told { alert, news });
+            self.send(event, side, alert, told);
+        }
+        self.alerts[number] = Followed { alert, told };
+    }
+
+    /// Makes the messages of an event by one configuration.
+    fn send(&mut self, event: &Occurrence, number: usize, alert: Option<Told<'_>>, told: &mut Vec<Heard>) {
+        let (sequence, side) = (&self.sequence, &mut self.sides[number]);
+        let targets = &sequence.targets;
+        let routes = sequence.routes(event, number);
+        let reached: HashSet<u32> = match &alert {
+            Some(Told {
+                news: News::Ends | News::Handled,
+                ..
+            }) => routes
+                .iter()
+                .filter_map(|route| targets.get(route.target).key)
+                .collect(),
+            _ => HashSet::new(),
+        };
+        let mut repeats = HashSet::new();
+        let mut followers = Vec::new();
+        match &alert {
+            Some(Told {
+                alert,
+                news: news @ (News::Begins | News::Changes | News::Repeats),
+            }) => {
+                let listeners = routes.iter().zip(side.next_message()..).map(|(route, message)| {
+                    let known = targets.get(route.target);
+                    let heard = Heard {
+                        target: route.target,
+                        known,
+                        message,
+                    };
+                    (heard, alert.is_counted(*news, known.kind, route.tells_repeats))
+                });
+                repeats = tell(told, listeners, |heard| side.fate(heard.message));
+            }
+            Some(Told { news: News::Ends, .. }) => {
+                let leaves: Vec<_> =
+                    end(std::mem::take(told), &reached, |heard| side.fate(heard.message)).collect();
+                for leave in leaves {
+                    if leave.supersedes {
+                        side.supersede(leave.listener.message, leave.listener.known, event.accepted_at);
+                    }
+                    followers.extend(leave.follows.then_some(leave.listener));
+                }
+            }
+            Some(Told {
+                news: News::Handled, ..
+            }) => {
+                followers.extend(handled(told, &reached, |heard| side.fate(heard.message)));
+            }
+            Some(Told {
+                news: News::Unrelated,
+                ..
+            })
+            | None => {}
+        }
+        let silences = sequence.silences(event, number);
+        let new = |target| New {
+            target,
+            severity: event.severity,
+            at: event.accepted_at,
+            silences,
+            group: None,
+            follows: None,
+        };
+        for (place, route) in routes.iter().enumerate() {
+            if repeats.contains(&place) {
+                side.count_repeat(targets.get(route.target));
+                continue;
+            }
+            let group = route.group.map(|group| (group.key, sequence.limits(group)));
+            side.send(
+                targets,
+                &New {
+                    group,
+                    ..new(route.target)
+                },
+            );
+        }
+        for heard in followers {
+            side.counts[heard.known.place].follow_count += 1;
+            let follows = Some(heard.message);
+            side.send(
+                targets,
+                &New {
+                    follows,
+                    ..new(heard.target)
+                },
+            );
+        }
+    }
+}
+
+/// An event without anything.
+fn blank(team_id: TeamId, now: DateTime<Utc>) -> AcceptedEvent {
+    AcceptedEvent {
+        team_id,
+        id: EventId::generate(now),
+        event_type: "".into(),
+        severity: Severity::Info,
+        category: Category::SystemNotification,
+        source: String::new(),
+        occurred_at: now,
+        accepted_at: now,
+        title: String::new(),
+        url: String::new(),
+        subject: String::new(),
+        data: String::new(),
+        test: false,
+        alert: None,
+        traceparent: None,
+        email: None,
+        body: OnceLock::new(),
+        alert_status: OnceLock::new(),
+    }
+}
