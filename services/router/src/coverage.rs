@@ -13,6 +13,7 @@ use watchbell_model::catalog::EventTypeSpec;
 use watchbell_model::decision::{Decision, Outcome, Stage, Target};
 use watchbell_model::event::Event;
 use watchbell_model::filter::{Filter, Match, Mismatch};
+use watchbell_model::group::TypeField;
 use watchbell_model::ids::{EventId, RuleId};
 use watchbell_model::preference::Preference;
 use watchbell_model::rule::Rule;
@@ -37,6 +38,7 @@ pub(crate) fn findings(snapshot: &TeamSnapshot, now: DateTime<Utc>) -> Vec<Confi
     alerts(snapshot, &events, &mut findings);
     members(snapshot, &mut findings);
     expressions(snapshot, &events, &mut findings);
+    groups(snapshot, &events, &mut findings);
     findings
 }
 
@@ -334,6 +336,40 @@ fn expressions(snapshot: &TeamSnapshot, events: &[Event], findings: &mut Vec<Con
                 "The expression of the {name} fails on the example of every type that it is asked about: {error}."
             );
             findings.push(finding(ConfigFindingKind::ExpressionFails, &id, &name, message));
+        }
+    }
+}
+
+/// Fields by which a rule gathers and that no type has that it matches, or only as what groups nothing.
+fn groups(snapshot: &TeamSnapshot, events: &[Event], findings: &mut Vec<ConfigFinding>) {
+    for rule in snapshot.rules.iter().filter(|rule| rule.enabled) {
+        let Some(group) = &rule.group else { continue };
+        let filter = without_expression(&rule.filter);
+        let matched: Vec<_> = events
+            .iter()
+            .filter(|event| filter.matches(event).is_yes())
+            .collect();
+        for path in &group.by {
+            let types = || {
+                matched
+                    .iter()
+                    .filter_map(|event| snapshot.catalog.lookup(&event.event_type))
+            };
+            let fields: BTreeSet<_> = types().map(|spec| path.in_type(spec)).collect();
+            let name = &rule.name;
+            let message = match fields.last() {
+                Some(TypeField::Missing) => {
+                    format!(
+                        "The rule “{name}” gathers by {path}, which no type has that it matches: events without it come together."
+                    )
+                }
+                Some(TypeField::NotScalar) => format!(
+                    "The rule “{name}” gathers by {path}, which is a list, an object or a number that may be a fraction: such events count as if they had none."
+                ),
+                Some(TypeField::Scalar) | None => continue,
+            };
+            let kind = ConfigFindingKind::GroupFieldUnknown;
+            findings.push(finding(kind, &rule.id.to_string(), name, message));
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn explain(snapshot: &TeamSnapshot, event: &Event, at: DateTime<Utc>)
     let holds = decision.routes.iter().flat_map(|route| {
         hold(snapshot, event, route, at)
             .into_iter()
-            .chain(gathered(snapshot, route))
+            .chain(gathered(snapshot, event, route))
     });
     ExplainResponse {
         routes: decision
@@ -109,7 +109,7 @@ pub(crate) fn hold(snapshot: &TeamSnapshot, event: &Event, route: &Route, at: Da
 }
 
 /// What gathers a delivery with others.
-fn gathered(snapshot: &TeamSnapshot, route: &Route) -> Option<Step> {
+fn gathered(snapshot: &TeamSnapshot, event: &Event, route: &Route) -> Option<Step> {
     let group = route.group.as_ref()?;
     let channel = route.target.channel_id().and_then(|id| snapshot.channel(id));
     Some(Step {
@@ -120,7 +120,7 @@ fn gathered(snapshot: &TeamSnapshot, route: &Route) -> Option<Step> {
             name: channel.name.clone(),
         }),
         outcome: Outcome::Held,
-        sentence: group.sentence(),
+        sentence: group.sentence(event),
         held_until: None,
     })
 }

@@ -2,6 +2,7 @@ use watchbell_contracts::config::v1::EventFilter;
 
 use std::time::Duration;
 
+use watchbell_model::group::{GroupPath, GroupSpec};
 use watchbell_model::remind::Escalate;
 
 use super::*;
@@ -117,4 +118,30 @@ fn an_expression_that_fails_on_every_example_is_found() {
         .map(|(_, name)| name.as_str())
         .collect();
     assert_eq!(failing, ["rule “Wrong”"]);
+}
+
+#[test]
+fn a_field_by_which_a_rule_gathers_and_that_no_type_has_is_named() {
+    let by = |path: &str| {
+        let team = Team::new()
+            .slack("#alerts")
+            .rule("Findings", types("finding.*"), &["#alerts"])
+            .with_last_rule(|rule| {
+                rule.group = Some(GroupSpec {
+                    by: vec![path.parse().unwrap(), GroupPath::Type],
+                    wait: Duration::from_secs(60),
+                    at_most: 10,
+                });
+            });
+        let findings = findings(&team.build(), noon());
+        let of_group = findings
+            .into_iter()
+            .filter(|finding| finding.kind() == ConfigFindingKind::GroupFieldUnknown);
+        of_group.map(|finding| finding.message).collect::<Vec<_>>()
+    };
+    assert!(by("data.scan_id").is_empty(), "some have it");
+    let missing = "The rule “Findings” gathers by data.scanid, which no type has that it matches: events without it come together.";
+    assert_eq!(by("data.scanid"), [missing]);
+    let fraction = "The rule “Findings” gathers by data.score, which is a list, an object or a number that may be a fraction: such events count as if they had none.";
+    assert_eq!(by("data.score"), [fraction]);
 }
