@@ -5,6 +5,7 @@
 mod backlog;
 mod ceilings;
 mod crash;
+mod find;
 mod floor;
 mod lab;
 mod latency;
@@ -12,6 +13,7 @@ mod load;
 mod meter;
 mod report;
 mod throughput;
+mod what_if;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -81,6 +83,10 @@ pub(crate) enum Part {
     Backlog,
     /// After kill -9
     Crash,
+    /// A draft tried against stored events, alone and beside callers
+    WhatIf,
+    /// A page of deliveries by each filter
+    Find,
 }
 
 /// How long each part takes.
@@ -90,6 +96,10 @@ struct Spans {
     latency: Duration,
     slow: Duration,
     backlog: u64,
+    /// Events that a backtest decides.
+    tried: u64,
+    /// Deliveries among which is looked for.
+    found: u64,
 }
 
 /// What is being done, on a terminal a line that moves.
@@ -107,6 +117,8 @@ impl Spans {
                 latency: seconds(8),
                 slow: seconds(10),
                 backlog: 90_000,
+                tried: 10_000,
+                found: 50_000,
             }
         } else {
             Self {
@@ -115,6 +127,8 @@ impl Spans {
                 latency: seconds(30),
                 slow: seconds(40),
                 backlog: 1_000_000,
+                tried: 100_000,
+                found: 1_000_000,
             }
         };
         Self {
@@ -244,6 +258,8 @@ async fn figures(
             Part::Latency => vec![latency::steady(lab, spans.latency).await?],
             Part::Slow => vec![latency::slow_endpoint(lab, spans.slow).await?],
             Part::Backlog => backlog::run(lab, spans.backlog, fresh, progress).await?,
+            Part::WhatIf => what_if::run(lab, spans.tried, spans.latency, progress).await?,
+            Part::Find => find::run(lab, spans.found, progress).await?,
             Part::Crash => vec![crash::run(lab, directory, args.database.as_deref()).await?],
         };
         figures.iter().for_each(|figure| progress.figure(figure));

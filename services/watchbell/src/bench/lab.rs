@@ -18,7 +18,7 @@ use watchbell_testkit::{WebhookReceiver, WebhookReceiverBuilder};
 
 use crate::failure::{Failure, Outcome, present};
 use crate::local::{self, LocalServer};
-use crate::serve::ServeArgs;
+use crate::serve::{ServeArgs, sqlite_file};
 use crate::session::{Out, Session};
 
 /// Names of threads, which the kernel cuts at 15 bytes.
@@ -45,6 +45,13 @@ pub(super) struct Site {
     pub(super) url: String,
     address: SocketAddr,
     database: Option<(String, String)>,
+}
+
+/// Where the Dispatcher keeps its rows.
+pub(super) struct Store {
+    pub(super) url: String,
+    /// In PostgreSQL.
+    schema: Option<String>,
 }
 
 /// A runtime of its own, whose threads have a name.
@@ -94,6 +101,23 @@ impl Site {
         }
     }
 
+    /// Where its Dispatcher keeps its rows.
+    pub(super) fn dispatcher_store(&self) -> Store {
+        match &self.database {
+            Some((url, schema)) => Store {
+                url: url.clone(),
+                schema: Some(format!("{schema}_dispatcher")),
+            },
+            None => {
+                let file = sqlite_file(self.data.path(), "dispatcher");
+                Store {
+                    url: format!("sqlite://{}", file.display()),
+                    schema: None,
+                }
+            }
+        }
+    }
+
     /// The settings.
     pub(super) fn file(&self) -> PathBuf {
         self.data.path().join("bench.toml")
@@ -120,6 +144,29 @@ impl Site {
         }
         connection.close().await.map_err(anyhow::Error::from)?;
         Ok(())
+    }
+}
+
+// === impl Store ===
+
+impl Store {
+    /// A table as statements name it.
+    pub(super) fn table(&self, name: &str) -> String {
+        match &self.schema {
+            Some(schema) => format!("\"{schema}\".{name}"),
+            None => name.to_owned(),
+        }
+    }
+
+    /// The query of the names of a table's columns.
+    pub(super) fn columns_of(&self, table: &str) -> String {
+        match &self.schema {
+            Some(schema) => format!(
+                "SELECT column_name::text AS name FROM information_schema.columns
+                WHERE table_schema = '{schema}' AND table_name = '{table}'"
+            ),
+            None => format!("SELECT name FROM pragma_table_info('{table}')"),
+        }
     }
 }
 
@@ -242,6 +289,17 @@ impl Team {
             url: url.to_owned(),
             channels,
         })
+    }
+
+    /// The platform's session for it.
+    pub(super) fn admin(&self) -> &Session {
+        &self.admin
+    }
+
+    /// The id of its first webhook.
+    pub(super) fn first_channel(&self) -> String {
+        let first = self.channels.first();
+        first.map(|channel| channel.id.clone()).unwrap_or_default()
     }
 
     /// Lets its webhooks go as fast as they can.
