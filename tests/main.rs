@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod attacks;
+mod backtest;
 mod clocks;
 mod command_line;
 mod consistency;
@@ -31,6 +32,7 @@ mod owners;
 mod pressure;
 mod receivers;
 mod reroute;
+mod resend;
 mod tail;
 mod tracing;
 mod what_if;

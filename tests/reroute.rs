@@ -6,8 +6,8 @@ use std::process::{Command, Output, Stdio};
 use tonic::{Code, Streaming};
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::dispatcher::v1::{
-    AddDeliveriesRequest, Delivery, DeliveryFilter, DeliveryState, ListDeliveriesRequest, RecoverRequest,
-    ReplayRequest,
+    AddDeliveriesRequest, CancelDeliveriesRequest, Delivery, DeliveryFilter, DeliveryState,
+    ListDeliveriesRequest, RecoverRequest, ReplayRequest,
 };
 use watchbell_contracts::router::v1::reroute_response::Step;
 use watchbell_contracts::router::v1::{
@@ -287,9 +287,15 @@ on_both_databases! {
             start_time: Some(prost_types::Timestamp::default()),
             ..Default::default()
         };
+        let start_time = recover.start_time;
+        let filter = Some(DeliveryFilter::default());
+        let replay = ReplayRequest { team_id: team.clone(), filter: filter.clone(), start_time, ..Default::default() };
+        let cancel = CancelDeliveriesRequest { team_id: team.clone(), filter, start_time, ..Default::default() };
         for refused in [
             client.router().reroute(of(&team)).await.err(),
             client.dispatcher().recover(recover.clone()).await.err(),
+            client.dispatcher().replay(replay).await.err(),
+            client.dispatcher().cancel_deliveries(cancel.clone()).await.err(),
         ] {
             let refused = refused.unwrap();
             assert_eq!(refused.code(), Code::FailedPrecondition);
@@ -297,6 +303,7 @@ on_both_databases! {
         }
         ask(true).await.unwrap();
         client.dispatcher().recover(recover).await.unwrap();
+        client.dispatcher().cancel_deliveries(cancel).await.unwrap();
         assert_eq!(reroute(&client, of(&team)).await.missing_count, 0);
     }
 

@@ -275,6 +275,10 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
         r#"{"team_id": "$team", "channel_id": "$channel", "start_time": "2026-01-01T00:00:00Z"}"#,
     ),
     (
+        "DispatcherService/CancelDeliveries",
+        r#"{"team_id": "$team", "filter": {"channel_id": "$channel"}, "start_time": "2026-01-01T00:00:00Z"}"#,
+    ),
+    (
         "DispatcherService/CancelDelivery",
         r#"{"team_id": "$team", "delivery_id": "$delivery"}"#,
     ),

@@ -6,6 +6,7 @@ mod alert_explanation;
 mod alert_links;
 mod alert_pending;
 mod alerts;
+mod cancellations;
 mod deliveries;
 mod event_stream;
 mod events;
@@ -239,6 +240,13 @@ impl DispatcherApi for Service {
         request: Request<wire::RecoverRequest>,
     ) -> Result<Response<wire::RecoverResponse>, Status> {
         at_owner!(self, request, DispatcherApi::recover by dispatcher, recover::recover(&self.core, request).await)
+    }
+
+    async fn cancel_deliveries(
+        &self,
+        request: Request<wire::CancelDeliveriesRequest>,
+    ) -> Result<Response<wire::CancelDeliveriesResponse>, Status> {
+        at_owner!(self, request, DispatcherApi::cancel_deliveries by dispatcher, cancellations::cancel(&self.core, request).await)
     }
 
     async fn cancel_delivery(

@@ -472,6 +472,20 @@ impl<J: Weighted> Lanes<J> {
         Some(job)
     }
 
+    /// Takes all waiting jobs out of a lane for which `which` is true.
+    pub(crate) fn remove_all(&mut self, id: LaneId, which: impl Fn(&J) -> bool) -> Vec<J> {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return Vec::new();
+        };
+        let queue = std::mem::take(&mut lane.queue).into_iter();
+        let (removed, left): (Vec<J>, Vec<J>) = queue.partition(which);
+        lane.queue = left.into();
+        let weight: usize = removed.iter().map(Weighted::weight).sum();
+        lane.load -= weight;
+        self.held -= weight;
+        removed
+    }
+
     /// Number of waiting jobs of a lane.
     #[cfg(test)]
     pub(crate) fn queued(&self, id: LaneId) -> usize {

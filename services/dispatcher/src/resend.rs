@@ -15,12 +15,13 @@ use watchbell_runtime::problem::Problem;
 /// How long a run of several calls keeps others out after its last one.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// What sends many deliveries again.
+/// What sends many deliveries again, or calls them off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resend {
     Reroute,
     Recover,
     Replay,
+    CancelDeliveries,
 }
 
 /// Teams of which deliveries are sent again. Cheap to clone.
@@ -58,6 +59,7 @@ impl fmt::Display for Resend {
             Self::Reroute => "Reroute",
             Self::Recover => "Recover",
             Self::Replay => "Replay",
+            Self::CancelDeliveries => "CancelDeliveries",
         })
     }
 }
@@ -96,6 +98,22 @@ impl Resends {
         }
     }
 
+    /// Whether nothing is known of what was asked for before: by another process, or by this one before it began anew.
+    pub(crate) fn is_unknown(&self, team: TeamId) -> bool {
+        let teams = self.0.lock();
+        teams
+            .get(&team)
+            .is_none_or(|of_team| of_team.paced_until.is_none())
+    }
+
+    /// Goes on behind what was asked for before.
+    pub(crate) fn go_behind(&self, team: TeamId, last_due: DateTime<Utc>, per_second: u32) {
+        let mut teams = self.0.lock();
+        let of_team = teams.entry(team).or_default();
+        let next = last_due + step(1, per_second);
+        of_team.paced_until = of_team.paced_until.max(Some(next));
+    }
+
     /// When the next deliveries of a team are due, so many a second, behind those that were asked for before.
     pub(crate) fn pace(
         &self,
@@ -107,10 +125,7 @@ impl Resends {
         let mut teams = self.0.lock();
         let of_team = teams.entry(team).or_default();
         let begin = of_team.paced_until.map_or(now, |until| until.max(now));
-        let after = |number: usize| {
-            let micros = number as u64 * 1_000_000 / u64::from(per_second.max(1));
-            begin + TimeDelta::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
-        };
+        let after = |number: usize| begin + step(number, per_second);
         of_team.paced_until = Some(after(count));
         (0..count).map(after).collect()
     }
@@ -146,6 +161,12 @@ impl Resends {
                 || of_team.paced_until.is_some_and(|until| until > wall)
         });
     }
+}
+
+/// How long so many take.
+fn step(number: usize, per_second: u32) -> TimeDelta {
+    let micros = number as u64 * 1_000_000 / u64::from(per_second.max(1));
+    TimeDelta::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
 fn under_way(what: Resend) -> Problem {

@@ -183,6 +183,8 @@ mod tests {
             "deliveries recover siem --since 1d",
             "deliveries recover --since 1d --type finding.* --severity critical --dry-run",
             "deliveries replay dlv_1",
+            "deliveries cancel dlv_1",
+            "deliveries cancel --since 1d --replays --channel siem --dry-run",
             "deliveries replay --since 1d --channel siem --state delivered --per-second 10 --yes",
             "reroute --since 7d --type finding.* --channel siem --dry-run",
             "preferences set ada@example.com findings=critical,high marketing=off",
@@ -226,6 +228,8 @@ mod tests {
             ),
             ("deliveries replay", ErrorKind::MissingRequiredArgument),
             ("deliveries replay dlv_1 --since 1d", ErrorKind::ArgumentConflict),
+            ("deliveries cancel", ErrorKind::MissingRequiredArgument),
+            ("deliveries cancel dlv_1 --replays", ErrorKind::ArgumentConflict),
             (
                 "deliveries replay dlv_1 --kind slack",
                 ErrorKind::ArgumentConflict,

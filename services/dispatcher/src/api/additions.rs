@@ -17,7 +17,7 @@ use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
 
 use super::deliveries::begin;
-use super::{internal, team};
+use super::{internal, selection, team};
 use crate::error::Error;
 use crate::job::{Planned, State};
 use crate::lanes::LaneId;
@@ -140,9 +140,13 @@ async fn make(
             places.clear();
         }
     }
-    let additions = plan(core, wanted, &missing, &known, &existing, (per_second, now))?;
+    let mut additions = plan(wanted, &missing, &known, &existing, now)?;
     if additions.is_empty() {
         return Ok(response(&missing, None));
+    }
+    let due = selection::pace(core, team, per_second, additions.len(), now).await?;
+    for (addition, due_at) in additions.iter_mut().zip(due) {
+        addition.due_at = due_at;
     }
     let notified = additions.iter().filter(|addition| addition.lane(team).is_none());
     let notifications: Vec<_> = notified
@@ -191,12 +195,11 @@ pub(super) async fn insert(
 }
 
 fn plan(
-    core: &Core,
     wanted: &[Wanted],
     missing: &[Vec<usize>],
     events: &HashMap<String, Arc<AcceptedEvent>>,
     existing: &[Existing],
-    (per_second, now): (u32, DateTime<Utc>),
+    now: DateTime<Utc>,
 ) -> Result<Vec<Addition>, Error> {
     let alerts: HashMap<&str, &String> = existing
         .iter()
@@ -215,14 +218,6 @@ fn plan(
                 alert: alerts.get(wanted.event_id.as_str()).map(ToString::to_string),
                 due_at: now,
             });
-        }
-    }
-    if let Some(first) = additions.first() {
-        let due = core
-            .resends
-            .pace(first.event.team_id, per_second, additions.len(), now);
-        for (addition, due_at) in additions.iter_mut().zip(due) {
-            addition.due_at = due_at;
         }
     }
     Ok(additions)

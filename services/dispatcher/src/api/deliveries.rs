@@ -19,6 +19,9 @@ use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{ChannelStats, Transaction};
 
+/// Said of what somebody has called off.
+pub(super) const CALLED_OFF: &str = "called off";
+
 pub(super) async fn list(
     core: &Core,
     request: Request<wire::ListDeliveriesRequest>,
@@ -129,10 +132,10 @@ async fn cancel_waiting(core: &Core, team: TeamId, id: DeliveryId) -> Result<boo
     let transaction = begin(core, team).await?;
     let cancelled = core
         .db
-        .cancel(&transaction, team, id, "called off", core.clock.now())
+        .cancel_all(&transaction, team, &[id.as_uuid()], CALLED_OFF, core.clock.now())
         .await?;
     core.db.commit(transaction).await?;
-    Ok(cancelled)
+    Ok(cancelled > 0)
 }
 
 fn not_cancelled(row: &deliveries::Model) -> Problem {

@@ -62,6 +62,7 @@ of_team!(
     wire::SendTestRequest,
     wire::ReplayRequest,
     wire::RecoverRequest,
+    wire::CancelDeliveriesRequest,
     wire::AddDeliveriesRequest,
     wire::CancelDeliveryRequest,
     wire::WatchDeliveriesRequest,

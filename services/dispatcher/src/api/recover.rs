@@ -152,7 +152,7 @@ async fn take_up(
     for chunk in selection.deliveries.chunks(CHUNK) {
         let now = core.clock.now().trunc_subsecs(6);
         let transaction = begin(core, team).await?;
-        let due = Selected::due(core, team, chunk, per_second, now);
+        let due = Selected::due(core, team, chunk, per_second, now).await?;
         let deliveries: Vec<_> = chunk.iter().map(|delivery| delivery.id).zip(due).collect();
         let count = core.db.recover(&transaction, team, &deliveries).await?;
         core.db.commit(transaction).await?;

@@ -17,7 +17,7 @@ use watchbell_runtime::problem::Problem;
 
 use super::additions;
 use super::deliveries::{begin, find};
-use super::selection::{MAX_TIME, Resent, Selected, Selection, period};
+use super::selection::{self, MAX_TIME, Resent, Selected, Selection, period};
 use super::{exists, filters};
 use crate::channel::cache::Lookup;
 use crate::channel::people::Refusal;
@@ -215,7 +215,7 @@ async fn replay_chunk(
             });
         }
     }
-    let due = core.resends.pace(team, per_second, replays.len(), now);
+    let due = selection::pace(core, team, per_second, replays.len(), now).await?;
     for (replay, due_at) in replays.iter_mut().zip(&due) {
         replay.due_at = *due_at;
     }

@@ -69,6 +69,22 @@ pub(super) fn period(
     (start, instant(end.as_ref(), "end_time", violations))
 }
 
+/// When so many are due at a pace, behind what was asked for before, also of a former process.
+pub(super) async fn pace(
+    core: &Core,
+    team: TeamId,
+    per_second: u32,
+    count: usize,
+    now: DateTime<Utc>,
+) -> Result<Vec<DateTime<Utc>>, Error> {
+    if core.resends.is_unknown(team)
+        && let Some(last) = core.db.last_turn(team, now).await?
+    {
+        core.resends.go_behind(team, last, per_second);
+    }
+    Ok(core.resends.pace(team, per_second, count, now))
+}
+
 /// Why a channel does not carry what is sent again, if it does not.
 pub(super) async fn refusal(core: &Core, team: TeamId, id: ChannelId) -> Result<Option<Problem>, Problem> {
     let policy = match core.channels.channel(team, id).await {
@@ -153,9 +169,10 @@ impl Selection {
                     let may_recover = |row: &deliveries::Model| !row.test && row.folded_into.is_none();
                     found.rows.into_iter().filter(may_recover).collect()
                 }
+                Resend::CancelDeliveries => found.rows,
             };
             for row in rows {
-                self.take(core, team, row).await?;
+                self.take(core, team, what, row).await?;
             }
             let Some(last) = last else { break };
             filter.before = Some(last);
@@ -168,10 +185,18 @@ impl Selection {
         Ok(())
     }
 
-    async fn take(&mut self, core: &Core, team: TeamId, row: deliveries::Model) -> Result<(), Error> {
+    async fn take(
+        &mut self,
+        core: &Core,
+        team: TeamId,
+        what: Resend,
+        row: deliveries::Model,
+    ) -> Result<(), Error> {
         let channel = row.channel_id.map(ChannelId::from_uuid);
         let of_channel = (channel, row.kind);
-        if !self.counts.contains_key(&of_channel)
+        // What is called off needs no channel.
+        if what != Resend::CancelDeliveries
+            && !self.counts.contains_key(&of_channel)
             && let Some(id) = channel
             && let Some(problem) = refusal(core, team, id).await?
         {
@@ -259,21 +284,21 @@ impl Resent {
 
 impl Selected {
     /// When a chunk of them is due.
-    pub(super) fn due(
+    pub(super) async fn due(
         core: &Core,
         team: TeamId,
         chunk: &[Self],
         per_second: Option<u32>,
         now: DateTime<Utc>,
-    ) -> Vec<DateTime<Utc>> {
-        match per_second {
-            Some(per_second) => core.resends.pace(team, per_second, chunk.len(), now),
+    ) -> Result<Vec<DateTime<Utc>>, Error> {
+        Ok(match per_second {
+            Some(per_second) => pace(core, team, per_second, chunk.len(), now).await?,
             // Receipts go first.
             None => chunk
                 .iter()
                 .map(|delivery| now - chrono::TimeDelta::microseconds(i64::from(delivery.is_receipt)))
                 .collect(),
-        }
+        })
     }
 
     pub(super) fn delivery(&self) -> DeliveryId {

@@ -171,6 +171,90 @@ store_tests! {
         assert_eq!(replayed(&rig, asked).await.replayed_count, 0);
     }
 
+    async fn what_a_replay_has_still_to_send_is_called_off_by_its_filter(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (a, b) = (rig.env.channel("a"), rig.env.channel("b"));
+        for number in 0..5 {
+            rig.emit(&format!("e{number}"), &[a, b]).await;
+        }
+        rig.settle().await;
+        rig.env.clock.advance(Duration::from_secs(1));
+        let slowly = wire::ReplayRequest { per_second: 1, ..replay(&rig, of(&["finding.*"])) };
+        assert_eq!(replayed(&rig, slowly).await.replayed_count, 10);
+        rig.settle().await;
+        // One that was never replayed waits as well.
+        rig.env.receivers.always(b, Some(AttemptResult::retryable("http.503", "later")));
+        rig.emit("retried", &[b]).await;
+        rig.settle().await;
+        let of_a = wire::DeliveryFilter { channel_id: a.to_string(), replays_only: true, ..Default::default() };
+        let request = |filter, validate_only| wire::CancelDeliveriesRequest {
+            team_id: rig.env.team.to_string(),
+            filter: Some(filter),
+            start_time: Some(timestamp(rig.env.now() - TimeDelta::days(1))),
+            validate_only,
+            ..Default::default()
+        };
+        let cancel = async |filter, validate_only| {
+            let answer = rig.service.cancel_deliveries(internal_request(request(filter, validate_only))).await;
+            answer.unwrap().into_inner()
+        };
+        let counted = cancel(of_a.clone(), true).await;
+        let left = counted.cancelled_count;
+        assert!((4..=5).contains(&left), "{counted:?}");
+        assert_eq!(counts(&counted.channels), [(a.to_string().as_str(), left, "")]);
+        let cancelled = cancel(of_a.clone(), false).await;
+        assert_eq!((cancelled.cancelled_count, cancelled.channels), (left, counted.channels));
+        assert_eq!(cancel(of_a, false).await.cancelled_count, 0);
+        let all = wire::DeliveryFilter { replays_only: true, ..Default::default() };
+        let rest = cancel(all, false).await.cancelled_count;
+        assert_eq!(left + rest, 9, "the first was sent at once");
+        let refused = request(wire::DeliveryFilter { states: vec![State::Failed as i32], ..Default::default() }, false);
+        let refused = wire::CancelDeliveriesRequest { start_time: None, ..refused };
+        let status = rig.service.cancel_deliveries(internal_request(refused)).await.unwrap_err();
+        assert_eq!(fields(&status), ["filter.states[0]", "start_time"]);
+        rig.env.receivers.always(b, None);
+        rig.pass(Duration::from_secs(3_600)).await;
+        let states = rig.states().await;
+        let in_state = |of| states.iter().filter(|state| **state == of).count();
+        assert_eq!((in_state(State::Delivered), in_state(State::Cancelled)), (12, 9), "what retries goes on");
+    }
+
+    async fn the_pace_goes_on_over_a_restart(store: Store) {
+        let env = TestEnv::new();
+        let mut rig = Rig::on(&store, &env).await;
+        let a = rig.env.channel("a");
+        for number in 0..6 {
+            rig.emit(&format!("e{number}"), &[a]).await;
+        }
+        rig.settle().await;
+        let of_a = wire::DeliveryFilter { channel_id: a.to_string(), ..Default::default() };
+        let slowly = wire::ReplayRequest { per_second: 1, ..replay(&rig, of_a) };
+        rig.env.clock.advance(Duration::from_secs(1));
+        let begin = rig.env.now();
+        assert_eq!(replayed(&rig, slowly).await.replayed_count, 6);
+        rig.settle().await;
+        let delivered = async |rig: &Rig| {
+            let states = rig.states().await;
+            states.iter().filter(|state| **state == State::Delivered).count()
+        };
+        assert_eq!(delivered(&rig).await, 7, "one at once");
+        let mut second = Rig::on(&store, &env).await;
+        presume_dead(&rig, &mut second).await;
+        drop(rig);
+        let mut rig = second;
+        let first = delivered(&rig).await;
+        for arrived in first..first + 2 {
+            rig.settle().await;
+            assert_eq!(delivered(&rig).await, arrived);
+            rig.env.clock.advance(Duration::from_secs(1));
+        }
+        // What is asked for now goes behind what was asked for by the former process.
+        let again = wire::DeliveryFilter { replays_only: true, ..Default::default() };
+        let again = wire::ReplayRequest { per_second: 1, ..replay(&rig, again) };
+        let answer = replayed(&rig, again).await;
+        assert_eq!((answer.replayed_count, answer.last_due_time), (2, Some(timestamp(begin + TimeDelta::seconds(7)))));
+    }
+
     async fn a_filter_that_cannot_be_is_refused_field_by_field(store: Store) {
         let rig = Rig::new(&store).await;
         let (a, b) = (rig.env.channel("a"), rig.env.channel("b"));

@@ -165,24 +165,23 @@ impl Db {
             .await
     }
 
-    /// Cancels a waiting delivery. Returns false for any other.
-    pub(crate) async fn cancel(
+    /// Cancels those of some deliveries that wait; how many.
+    pub(crate) async fn cancel_all(
         &self,
         transaction: &Transaction,
         team: TeamId,
-        id: DeliveryId,
+        ids: &[Uuid],
         message: &str,
         now: DateTime<Utc>,
-    ) -> Result<bool, DbErr> {
-        let sql = "UPDATE deliveries SET state = 7, state_message = $1, parked_for = NULL, due_at = NULL, ended_at = $2
-            WHERE id = $3 AND team_id = $4 AND (state IN (1, 2, 3) OR (state = 4 AND due_at IS NOT NULL))";
-        let values = vec![
-            message.into(),
-            micros(now).into(),
-            id.as_uuid().into(),
-            team.as_uuid().into(),
-        ];
-        Ok(transaction.execute(self.statement(sql, values)).await? > 0)
+    ) -> Result<u64, DbErr> {
+        let batch = Batch::new().uuid("id", ids.iter().copied());
+        let sql = "UPDATE deliveries SET state = 7, state_message = {0}, parked_for = NULL, due_at = NULL, ended_at = {1}
+            FROM ({rows}) AS b WHERE deliveries.id = b.id AND deliveries.team_id = {2}
+                AND (deliveries.state IN (1, 2, 3) OR (deliveries.state = 4 AND deliveries.due_at IS NOT NULL))";
+        let values = vec![message.into(), micros(now).into(), team.as_uuid().into()];
+        transaction
+            .execute(batch.statement(self.backend(), sql, values))
+            .await
     }
 
     /// How each channel of a team fares.

@@ -12,12 +12,36 @@ use watchbell_model::ids::{DeliveryId, TeamId};
 use super::additions::keys;
 use super::batch::Batch;
 use super::entities::deliveries;
+use super::indexes::{DUE, with_lanes};
 use super::transaction::Transaction;
-use super::{Db, micros};
+use super::{Db, instant, micros};
 
 // === impl Db ===
 
 impl Db {
+    /// When the last delivery of a team is due that waits for its turn and was not tried since it was made or taken up again.
+    pub(crate) async fn last_turn(
+        &self,
+        team: TeamId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, DbErr> {
+        let sql = format!(
+            "{} SELECT MAX(d.due_at) AS due_at FROM lane JOIN deliveries d ON d.lane_id = lane.id
+            WHERE {DUE} AND d.state = 1 AND d.tries = 0 AND d.due_at > $2 AND d.team_id = $1
+                AND (SELECT d.team_id FROM deliveries d WHERE {DUE} AND d.lane_id = lane.id ORDER BY d.due_at LIMIT 1) = $1",
+            with_lanes(DUE)
+        );
+        let rows = self
+            .query(sql, vec![team.as_uuid().into(), micros(now).into()])
+            .await?;
+        let due: Option<i64> = rows
+            .first()
+            .map(|row| row.try_get("", "due_at"))
+            .transpose()?
+            .flatten();
+        Ok(due.map(instant))
+    }
+
     /// Resumes failed or parked deliveries as if they were new, each at its time; how many still were.
     pub(crate) async fn recover(
         &self,

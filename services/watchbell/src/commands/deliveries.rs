@@ -36,11 +36,8 @@ pub(crate) enum Command {
     },
     /// Send the same event to the same target once more: one delivery, or many by a filter
     Replay(Box<resend::ReplayArgs>),
-    /// Call a delivery off
-    Cancel {
-        /// dlv_…
-        id: String,
-    },
+    /// Call off what waits: one delivery, or many by a filter
+    Cancel(Box<resend::CancelArgs>),
     /// Take up again what failed or was parked, on a channel or by a filter
     Recover(Box<resend::RecoverArgs>),
 }
@@ -68,7 +65,7 @@ pub(super) async fn run(session: &Session, command: Command) -> Outcome {
             show(session, &call(session, "GetDelivery", id).await?, headers).await
         }
         Command::Replay(args) => resend::replay(session, *args).await,
-        Command::Cancel { id } => show(session, &call(session, "CancelDelivery", id).await?, false).await,
+        Command::Cancel(args) => resend::cancel(session, *args).await,
         Command::Recover(args) => resend::recover(session, *args).await,
     }
 }

@@ -187,6 +187,7 @@ const TABLE: &[(&str, Rows)] = &[
             ("Replay", ACT),
             ("Recover", ACT),
             ("CancelDelivery", ACT),
+            ("CancelDeliveries", ACT),
             ("ListEvents", LOG),
             ("StreamEvents", LOG),
             ("GetEvent", LOG),

@@ -1,10 +1,11 @@
-//! `deliveries replay` and `deliveries recover`: what is sent again, counted first.
+//! `deliveries replay`, `deliveries recover` and `deliveries cancel`: what is sent again, and what of it is not, counted first.
 
 use std::collections::HashMap;
 
 use clap::Args;
 use watchbell_contracts::dispatcher::v1::{
-    DeliveryFilter, RecoverRequest, RecoverResponse, ReplayRequest, ReplayResponse, ResendCount,
+    CancelDeliveriesRequest, CancelDeliveriesResponse, DeliveryFilter, RecoverRequest, RecoverResponse,
+    ReplayRequest, ReplayResponse, ResendCount,
 };
 use watchbell_model::convert;
 
@@ -33,6 +34,9 @@ pub(crate) struct ReplayArgs {
     /// Only made since: RFC 3339, or how long ago (2h)
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
+    /// So many a second at most, 1 to 1000
+    #[arg(long, value_name = "COUNT")]
+    per_second: Option<i32>,
     #[command(flatten)]
     how: HowArgs,
 }
@@ -48,19 +52,37 @@ pub(crate) struct RecoverArgs {
     /// What was made since: RFC 3339, or how long ago (2h)
     #[arg(long, value_name = "WHEN")]
     since: String,
+    /// So many a second at most, 1 to 1000
+    #[arg(long, value_name = "COUNT")]
+    per_second: Option<i32>,
     #[command(flatten)]
     how: HowArgs,
 }
 
-/// How many are sent again.
+/// Which deliveries are called off.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// dlv_…; without it, those of what waits that the flags say: --replays for what a replay or a reroute has still to send
+    #[arg(required_unless_present = "since", conflicts_with_all = [
+        "since", "until", "dry_run", "yes", "channel", "states", "event", "types", "kind", "member", "address",
+        "severities", "rule", "text", "replays", "summary",
+    ])]
+    id: Option<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Only made since: RFC 3339, or how long ago (2h). A replay is made when it is asked for
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// Until when, and whether it is done.
 #[derive(Debug, Args)]
 struct HowArgs {
     /// Only made before: RFC 3339, or how long ago (2h)
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
-    /// So many a second at most, 1 to 1000
-    #[arg(long, value_name = "COUNT")]
-    per_second: Option<i32>,
     /// Only count
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
@@ -81,7 +103,7 @@ pub(super) async fn replay(session: &Session, args: ReplayArgs) -> Outcome {
         start_time: Some(moment(session, &since)?),
         end_time: until(session, &args.how)?,
         validate_only: false,
-        per_second: args.how.per_second.unwrap_or_default(),
+        per_second: args.per_second.unwrap_or_default(),
         ..ReplayRequest::default()
     };
     let names = session.channel_names().await;
@@ -107,7 +129,7 @@ pub(super) async fn replay(session: &Session, args: ReplayArgs) -> Outcome {
         if args.how.dry_run || found.replayed_count == 0 {
             return print(&found, ["would be replayed"; 2]);
         }
-        confirm(&args.how, found.replayed_count, "")?;
+        confirm(&args.how, found.replayed_count, ["This sends", " again"])?;
     }
     print(&call(false).await?, ["is replayed", "are replayed"])
 }
@@ -125,7 +147,7 @@ pub(super) async fn recover(session: &Session, args: RecoverArgs) -> Outcome {
         start_time: Some(moment(session, &args.since)?),
         end_time: until(session, &args.how)?,
         validate_only: false,
-        per_second: args.how.per_second.unwrap_or_default(),
+        per_second: args.per_second.unwrap_or_default(),
     };
     let names = session.channel_names().await;
     let of = args
@@ -155,10 +177,56 @@ pub(super) async fn recover(session: &Session, args: RecoverArgs) -> Outcome {
             return print(&found, ["would be taken up again"; 2]);
         }
         if found.recovered_count > 0 {
-            confirm(&args.how, found.recovered_count, &of)?;
+            let again = format!("{of} again");
+            confirm(&args.how, found.recovered_count, ["This sends", &again])?;
         }
     }
     print(&call(false).await?, ["is taken up again", "are taken up again"])
+}
+
+pub(super) async fn cancel(session: &Session, args: CancelArgs) -> Outcome {
+    if let Some(id) = args.id {
+        return show(session, &call(session, "CancelDelivery", id).await?, false).await;
+    }
+    let since = args
+        .since
+        .ok_or_else(|| Failure::usage("--since says from when on"))?;
+    let request = CancelDeliveriesRequest {
+        team_id: session.team(),
+        filter: Some(args.filter.filter(session).await?),
+        start_time: Some(moment(session, &since)?),
+        end_time: until(session, &args.how)?,
+        validate_only: false,
+    };
+    let names = session.channel_names().await;
+    let call = async |validate_only| {
+        let request = CancelDeliveriesRequest {
+            validate_only,
+            ..request.clone()
+        };
+        let answer = session
+            .dispatcher()
+            .cancel_deliveries(session.ask(request))
+            .await?;
+        Outcome::Ok(answer.into_inner())
+    };
+    let print = |answer: &CancelDeliveriesResponse, what: [&str; 2]| {
+        session
+            .out
+            .show("watchbell.dispatcher.v1.CancelDeliveriesResponse", answer, || {
+                let sum = sum(answer.cancelled_count, "", what);
+                let more = answer.truncated;
+                table(&answer.channels, &names, session.out.style, session.out.width) + &sum + truncated(more)
+            })
+    };
+    if !args.how.confirmation.yes {
+        let found = call(true).await?;
+        if args.how.dry_run || found.cancelled_count == 0 {
+            return print(&found, ["would be called off"; 2]);
+        }
+        confirm(&args.how, found.cancelled_count, ["This calls off", ""])?;
+    }
+    print(&call(false).await?, ["is called off", "are called off"])
 }
 
 fn moment(session: &Session, when: &str) -> Outcome<prost_types::Timestamp> {
@@ -177,10 +245,10 @@ fn sum(count: i64, of: &str, [one, many]: [&str; 2]) -> String {
     }
 }
 
-fn confirm(how: &HowArgs, count: i64, of: &str) -> Outcome {
+fn confirm(how: &HowArgs, count: i64, [does, how_far]: [&str; 2]) -> Outcome {
     let count = usize::try_from(count).unwrap_or(MAX_COUNTED);
     let count = counted(count, ["delivery", "deliveries"], MAX_COUNTED);
-    how.confirmation.confirm(&format!("This sends {count}{of} again"))
+    how.confirmation.confirm(&format!("{does} {count}{how_far}"))
 }
 
 /// How many of each channel; nothing when they are of one.
