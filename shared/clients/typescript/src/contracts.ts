@@ -517,6 +517,33 @@ export interface BeginSlackInstallResponse {
   suggested_channel?: string;
 }
 
+/** Asks to call off what still waits. */
+export interface CancelDeliveriesRequest {
+  /** Only what was made before; now when absent. */
+  end_time?: string;
+  /**
+   * Which of the deliveries that wait: `PENDING`, `HELD` and `PARKED` ones, unless its states say which of these. At most 100,000, the
+   * newest.
+   */
+  filter?: DeliveryFilter;
+  /** Only what was made at or after; required. A replay is made when it is asked for. */
+  start_time?: string;
+  /** `team_…`. A team's own key may leave it empty. */
+  team_id?: string;
+  /** Only count. */
+  validate_only?: boolean;
+}
+
+/** What was called off. */
+export interface CancelDeliveriesResponse {
+  /** How many deliveries, or how many would be with `validate_only`. */
+  cancelled_count?: number | string;
+  /** How many were found, by channel, those with the most first. */
+  channels?: ResendCount[];
+  /** There are more than one call takes; the same call again goes on. */
+  truncated?: boolean;
+}
+
 /** Asks to call off a delivery. */
 export interface CancelDeliveryRequest {
   /** `dlv_…` */
@@ -3777,6 +3804,15 @@ export class AlertService {
 /** `watchbell.dispatcher.v1.DispatcherService`. */
 export class DispatcherService {
   constructor(private readonly transport: Transport) {}
+
+  /**
+   * Calls off what still waits, by a filter: such as what a replay has still to send (`replays_only`). What is being sent at that moment
+   * goes on. A team has one such call at a time, `Recover`, `Replay` and `Reroute` included: another one is `FAILED_PRECONDITION` with the
+   * reason `RESEND_UNDER_WAY`.
+   */
+  cancelDeliveries(request: CancelDeliveriesRequest): Promise<CancelDeliveriesResponse> {
+    return this.transport.call("watchbell.dispatcher.v1.DispatcherService/CancelDeliveries", request, false);
+  }
 
   /** Calls off a delivery that has not ended. FAILED_PRECONDITION when it has. */
   cancelDelivery(request: CancelDeliveryRequest): Promise<CancelDeliveryResponse> {

@@ -667,6 +667,40 @@ class BeginSlackInstallResponse(TypedDict, total=False):
     """A name for the channel, such as `#watchbell-alerts`."""
 
 
+class CancelDeliveriesRequest(TypedDict, total=False):
+    """Asks to call off what still waits."""
+
+    end_time: str
+    """Only what was made before; now when absent."""
+
+    filter: DeliveryFilter
+    """Which of the deliveries that wait: `PENDING`, `HELD` and `PARKED` ones, unless its states say which of these. At most 100,000, the
+    newest.
+    """
+
+    start_time: str
+    """Only what was made at or after; required. A replay is made when it is asked for."""
+
+    team_id: str
+    """`team_…`. A team's own key may leave it empty."""
+
+    validate_only: bool
+    """Only count."""
+
+
+class CancelDeliveriesResponse(TypedDict, total=False):
+    """What was called off."""
+
+    cancelled_count: int | str
+    """How many deliveries, or how many would be with `validate_only`."""
+
+    channels: list[ResendCount]
+    """How many were found, by channel, those with the most first."""
+
+    truncated: bool
+    """There are more than one call takes; the same call again goes on."""
+
+
 class CancelDeliveryRequest(TypedDict, total=False):
     """Asks to call off a delivery."""
 
@@ -4610,6 +4644,13 @@ class DispatcherService:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def cancel_deliveries(self, request: CancelDeliveriesRequest) -> CancelDeliveriesResponse:
+        """Calls off what still waits, by a filter: such as what a replay has still to send (`replays_only`). What is being sent at that moment
+        goes on. A team has one such call at a time, `Recover`, `Replay` and `Reroute` included: another one is `FAILED_PRECONDITION` with the
+        reason `RESEND_UNDER_WAY`.
+        """
+        return cast("CancelDeliveriesResponse", self._transport.call("watchbell.dispatcher.v1.DispatcherService/CancelDeliveries", request, repeatable=False))
 
     def cancel_delivery(self, request: CancelDeliveryRequest) -> CancelDeliveryResponse:
         """Calls off a delivery that has not ended. FAILED_PRECONDITION when it has."""
