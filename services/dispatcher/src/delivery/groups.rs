@@ -247,7 +247,7 @@ async fn tell(
         }
     }
     if !alone.is_empty() {
-        db.unfold(&transaction, team, &alone).await?;
+        db.unfold(&transaction, team, &alone, now).await?;
     }
     if shown.is_empty() {
         db.commit(transaction).await?;

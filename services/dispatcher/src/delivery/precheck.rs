@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::AlertState;
+use watchbell_model::alert_life::telling::MAX_FOLLOW;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::silence::SilenceMode;
@@ -25,10 +26,9 @@ use crate::state::Core;
 const CONFIG_AWAY: TimeDelta = TimeDelta::seconds(5);
 /// Delay of deliveries about which the team's silences could not be asked.
 const SILENCES_BUSY: TimeDelta = TimeDelta::seconds(1);
-/// Delay of the end of an alert whose beginning is not sent yet: until that is due, and at least and at most this long, since it
-/// may be under way, and may be released early.
+/// Delay of the end of an alert whose beginning is not sent yet: until that is due, at most [`MAX_FOLLOW`], and at least this long,
+/// since it may be under way.
 const MIN_FOLLOW: TimeDelta = TimeDelta::seconds(5);
-const MAX_FOLLOW: TimeDelta = TimeDelta::minutes(5);
 /// Explanation for deliveries to a deleted channel.
 pub(crate) const DELETED: &str = "the channel was deleted";
 

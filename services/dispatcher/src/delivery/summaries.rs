@@ -148,7 +148,7 @@ async fn collect(
         if rows.len() < 2 {
             // A held delivery is loaded by itself when it is due.
             if gathered != Gathered::QuietHours {
-                db.unfold(&transaction, lane.team_id, &[rows[0].delivery.id])
+                db.unfold(&transaction, lane.team_id, &[rows[0].delivery.id], now)
                     .await?;
             }
             continue;

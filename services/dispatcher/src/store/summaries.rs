@@ -213,18 +213,21 @@ impl Db {
         models(&rows)
     }
 
-    /// Releases deliveries, each the only one of a fold or a group, to be sent by themselves.
+    /// Releases deliveries, each the only one of a fold or a group, to be sent by themselves now: a group that is full comes due before
+    /// what is left of it.
     pub(crate) async fn unfold(
         &self,
         transaction: &Transaction,
         team: TeamId,
         ids: &[Uuid],
+        now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
         let batch = Batch::new().uuid("id", ids.iter().copied());
         let sql = "UPDATE deliveries SET state = 1, state_message = '', held_by = NULL, group_key = NULL,
-                gathered_with = NULL
+                gathered_with = NULL, due_at = CASE WHEN due_at > {1} THEN {1} ELSE due_at END
             WHERE team_id = {0} AND id IN (SELECT id FROM ({rows}) AS b)";
-        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
+        let values = vec![team.as_uuid().into(), micros(now).into()];
+        let statement = batch.statement(self.backend(), sql, values);
         transaction.execute(statement).await?;
         Ok(())
     }

@@ -68,6 +68,22 @@ store_tests! {
         assert_eq!(rig.env.receivers.carried().len(), 1);
     }
 
+    async fn what_is_left_alone_of_a_full_group_goes_at_once(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let mut route = of_scan("nightly", to_room(slack(&rig.env)));
+        route.group.as_mut().unwrap().at_most = 2;
+        find_all(&mut rig, &["e1"], &route).await;
+        let filter = watchbell_model::filter::Filter::of_types(vec!["sla.*".parse().unwrap()]);
+        let mode = watchbell_model::silence::SilenceMode::Drop;
+        let drop = watchbell_model::silence::Silence { filter, mode, ..silence(&rig.env, 1) };
+        make(&mut rig, &drop).await;
+        let mut other = finding(&rig.env, "warning", Severity::Low, std::slice::from_ref(&route));
+        other.event.as_mut().unwrap().r#type = "sla.warning".to_owned();
+        rig.submit(vec![other]).await;
+        seconds(&mut rig, 2).await;
+        assert_eq!(rig.env.receivers.events(), ["e1"]);
+    }
+
     async fn a_silence_that_has_ended_by_then_changes_nothing(store: Store) {
         let mut rig = Rig::new(&store).await;
         let window = silence(&rig.env, 1);
