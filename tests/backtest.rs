@@ -15,9 +15,11 @@ use watchbell_contracts::dispatcher::v1::{
     AcknowledgeAlertRequest, Delivery, DeliveryState, FoldedReason, ListDeliveriesRequest,
 };
 use watchbell_contracts::event::v1::event::Payload;
+use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::event::v1::{Event, Severity};
 use watchbell_contracts::router::v1::BacktestCounts;
 use watchbell_contracts::router::v1::backtest_target::Target as BacktestOf;
+use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{SlackStandIn, WebhookReceiver};
 
 use crate::harness::{Client, Serve, eventually, on_both_databases};
@@ -27,6 +29,36 @@ const TEAMS: usize = 4;
 const EVENTS: usize = 25;
 const HOUR: i64 = 3_600;
 const SEVERITIES: [Severity; 3] = [Severity::Medium, Severity::High, Severity::Critical];
+
+fn now() -> std::time::SystemTime {
+    SystemClock::shared().now().into()
+}
+
+/// What is known of each delivery of a channel, for whoever looks into a difference.
+fn told(deliveries: &[Delivery], channel: &str) -> String {
+    let of_channel = deliveries
+        .iter()
+        .rev()
+        .filter(|delivery| is_to(delivery, channel));
+    let lines = of_channel.map(|delivery| {
+        let reason = delivery.route.as_ref().and_then(|route| route.reason.as_ref());
+        format!(
+            "{} {} {:?} {} alert {:?} {}\n",
+            delivery.event_id,
+            delivery.event_type,
+            delivery.state(),
+            delivery.state_message,
+            delivery.alert.as_ref().map(|alert| (&alert.key, alert.count)),
+            reason.map(|reason| reason.code.clone()).unwrap_or_default(),
+        )
+    });
+    lines.collect()
+}
+
+fn is_to(delivery: &Delivery, channel: &str) -> bool {
+    let target = delivery.route.as_ref().and_then(|route| route.target.as_ref());
+    matches!(target, Some(Target::Channel(to)) if to.channel_id == channel)
+}
 
 /// One of some by chance.
 fn one<T: Copy + Debug>(random: &mut StdRng, of: &[T]) -> T {
@@ -53,9 +85,7 @@ fn slack(name: &str, slack: &SlackStandIn, change: impl FnOnce(&mut config::Chan
 
 /// Quiet but for a minute that is half a day away.
 fn quiet_now(coalesce: bool) -> config::QuietHours {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
+    let now = now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let loud = now.as_secs() / 60 + 12 * 60;
     let time = |minute: u64| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
     config::QuietHours {
@@ -155,9 +185,7 @@ async fn team(
             }),
             channel_ids: vec![one(random, &[&siem, &grouped, &storm]).clone()],
             mode: one(random, &[config::SilenceMode::Hold, config::SilenceMode::Drop]).into(),
-            end_time: Some(Timestamp::from(
-                std::time::SystemTime::now() + std::time::Duration::from_secs(7_200),
-            )),
+            end_time: Some(Timestamp::from(now() + std::time::Duration::from_secs(7_200))),
             comment: "a test".to_owned(),
             ..Default::default()
         };
@@ -186,7 +214,7 @@ fn event(random: &mut StdRng, number: usize) -> Event {
     // Some come late.
     let late = random.random_bool(0.2).then(|| {
         let ago = std::time::Duration::from_millis(random.random_range(0..2_000));
-        Timestamp::from(std::time::SystemTime::now() - ago)
+        Timestamp::from(now() - ago)
     });
     Event {
         occurred_at: late,
@@ -222,7 +250,7 @@ fn folded_into(delivery: &Delivery) -> Option<FoldedReason> {
 fn moves(delivery: &Delivery) -> bool {
     let is_full = || match &delivery.state_detail {
         Some(StateDetail::Folded(folded)) => {
-            let now = Timestamp::from(std::time::SystemTime::now());
+            let now = Timestamp::from(now());
             folded.reason() == FoldedReason::Group
                 && folded
                     .until_time
@@ -247,11 +275,7 @@ fn never_follows(delivery: &Delivery) -> bool {
 
 /// What the log says of a channel, as far as a backtest says it in the same words. What waits is `held_count`.
 fn counted(deliveries: &[Delivery], channel: &str) -> BacktestCounts {
-    use watchbell_contracts::event::v1::route::Target;
-    let of_channel = deliveries.iter().filter(|delivery| {
-        let route = delivery.route.as_ref().unwrap();
-        matches!(&route.target, Some(Target::Channel(to)) if to.channel_id == channel)
-    });
+    let of_channel = deliveries.iter().filter(|delivery| is_to(delivery, channel));
     let mut counts = BacktestCounts::default();
     for delivery in of_channel {
         if delivery.event_type == "notifications.summary" {
@@ -329,7 +353,7 @@ on_both_databases! {
                     gathered_count: 0,
                     ..real
                 };
-                assert_eq!(exact, expected, "{channel}, seed {seed}: {said:?} {real:?}");
+                assert_eq!(exact, expected, "seed {seed}: {said:?} {real:?}\n{}", told(&log, channel));
                 let twice = real.superseded_count + real.dropped_count + real.held_count + real.sent_count;
                 assert!((kept(&real)..=kept(&real) + twice).contains(&kept(&said)), "{channel}, seed {seed}: {said:?} {real:?}");
                 if said.superseded_count == 0 {

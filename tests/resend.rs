@@ -2,13 +2,13 @@
 //! called off in the middle.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use prost_types::Timestamp;
 use watchbell_contracts::dispatcher::v1::{
     CancelDeliveriesRequest, CancelDeliveriesResponse, Delivery, DeliveryFilter, DeliveryState,
     RecoverRequest, RecoverResponse, ReplayRequest, ReplayResponse,
 };
+use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{Behaviour, WebhookReceiver};
 
 use crate::harness::database::on_postgres;
@@ -103,7 +103,7 @@ fn due(deliveries: &[Delivery]) -> BTreeMap<String, i64> {
 }
 
 fn now() -> i64 {
-    let now = Timestamp::from(SystemTime::now());
+    let now = Timestamp::from(std::time::SystemTime::from(SystemClock::shared().now()));
     now.seconds * 1_000_000 + i64::from(now.nanos) / 1_000
 }
 

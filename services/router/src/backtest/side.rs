@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use watchbell_contracts::router::v1::BacktestCounts;
-use watchbell_model::alert_life::telling::Fate;
+use watchbell_model::alert_life::telling::{Fate, noticed_at};
 use watchbell_model::channel::StormLimit;
 use watchbell_model::group::gathering::{OpenGroup, OpenGroups};
 use watchbell_model::ids::ChannelId;
@@ -40,7 +40,7 @@ pub(super) struct Side {
     /// The groups of messages that are gathered.
     group_of: HashMap<u32, (GroupKey, Uuid)>,
     /// What waits until another message is told.
-    after: HashMap<u32, Vec<(Message, Option<u16>)>>,
+    after: HashMap<u32, Vec<Follower>>,
 }
 
 /// A channel, or mail to people.
@@ -73,6 +73,8 @@ enum What {
 enum Due {
     /// With the silence that was asked for it.
     Message(Message, Option<u16>),
+    /// It looks again whether the message of that number was told.
+    Follower(u32, Follower),
     Together(Together),
     Group(GroupKey, Uuid),
 }
@@ -97,6 +99,13 @@ struct Gathered {
     message: Message,
     silence: Option<u16>,
     group: OpenGroup,
+}
+
+/// A message that follows another one, with the silence that was asked for it, and since when.
+struct Follower {
+    message: Message,
+    silence: Option<u16>,
+    since: DateTime<Utc>,
 }
 
 /// What a group has in common: the lane, the mailbox, and its key there.
@@ -171,7 +180,11 @@ impl Side {
             && self.fate(beginning) == Fate::KeptBack
         {
             self.becomes(&message, Fate::KeptBack, new.at);
-            self.after.entry(beginning).or_default().push((message, silence));
+            self.after.entry(beginning).or_default().push(Follower {
+                message,
+                silence,
+                since: new.at,
+            });
         } else if let Some((key, limits)) = new.group
             && let Some(mailbox) = known.key
             && known.kind != ChannelKind::Webhook
@@ -202,8 +215,8 @@ impl Side {
         if let Some((key, id)) = self.group_of.remove(&message) {
             self.leave_group(key, id, message);
         }
-        // What follows it waits no more.
-        self.ends(message, Fate::Told, at);
+        self.fates[message as usize] = Fate::Told;
+        self.look_again(message, at);
     }
 
     /// Does the first thing that is due by an instant; whether there was one.
@@ -218,6 +231,11 @@ impl Side {
                 self.ask_silence(targets, message, silence, at);
             }
             Due::Message(..) => {}
+            Due::Follower(beginning, follower) => match self.fate(beginning) {
+                Fate::KeptBack => self.after.entry(beginning).or_default().push(follower),
+                Fate::GivenUp => self.becomes(&follower.message, Fate::GivenUp, at),
+                Fate::Told => self.ask_silence(targets, follower.message, follower.silence, at),
+            },
             Due::Together(together) => {
                 let messages = self.together.remove(&together).unwrap_or_default();
                 self.tell(targets, messages, What::Summary, at);
@@ -265,9 +283,18 @@ impl Side {
     /// Tells what a group has gathered, but for what is held otherwise.
     fn tell_group(&mut self, targets: &Targets, id: Uuid, at: DateTime<Utc>) {
         let mut left = Vec::new();
-        for Gathered { message, silence, .. } in self.gathered.remove(&id).unwrap_or_default() {
+        let gathered = self.gathered.remove(&id).unwrap_or_default();
+        for Gathered {
+            message,
+            silence,
+            group,
+        } in gathered
+        {
             if let What::Own(number) = message.what {
                 self.group_of.remove(&number);
+                if group.due > at {
+                    self.look_again(number, at);
+                }
             }
             let lane = &self.lanes[self.lane_of[message.target as usize]];
             let quiet = lane.quiet.as_ref().filter(|quiet| quiet.coalesce());
@@ -408,13 +435,21 @@ impl Side {
         }
     }
 
+    /// Lets what follows a message notice in time that it was told, or called off, before it was due.
+    fn look_again(&mut self, number: u32, at: DateTime<Utc>) {
+        for follower in self.after.remove(&number).unwrap_or_default() {
+            let noticed = noticed_at(at, follower.since);
+            self.at(noticed, Due::Follower(number, follower));
+        }
+    }
+
     /// Notes what becomes of a message: what follows it goes once it is told, and not when it never is.
     fn ends(&mut self, number: u32, fate: Fate, at: DateTime<Utc>) {
         self.fates[number as usize] = fate;
         if self.after.is_empty() || fate == Fate::KeptBack {
             return;
         }
-        for (message, silence) in self.after.remove(&number).unwrap_or_default() {
+        for Follower { message, silence, .. } in self.after.remove(&number).unwrap_or_default() {
             match fate {
                 Fate::GivenUp => self.becomes(&message, Fate::GivenUp, at),
                 _ => self.at(at, Due::Message(message, silence)),

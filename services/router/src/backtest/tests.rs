@@ -24,7 +24,7 @@ use crate::testing::{Team, at, everything, noon, types};
 /// The result for events in the order in which they were accepted, up to an instant.
 fn backtest(
     [today, draft]: [&TeamSnapshot; 2],
-    events: Vec<StoredEvent>,
+    events: &[StoredEvent],
     end: DateTime<Utc>,
 ) -> BacktestResult {
     let Decided {
@@ -78,7 +78,7 @@ proptest! {
             prop_assert_eq!(&again, &stored.routes, "of {:?}", event);
             all.push(stored);
         }
-        let result = backtest([&snapshot, &snapshot], all, noon());
+        let result = backtest([&snapshot, &snapshot], &all, noon());
         prop_assert_eq!(result.event_count, events.len() as i64);
         prop_assert_eq!(result.changed_count, 0);
         prop_assert_eq!(result.unreached_before, result.unreached_after);
@@ -123,7 +123,8 @@ fn counts_of(team: &TeamSnapshot, steps: &[(i64, Step)]) -> BacktestCounts {
             let listed = stored_at(team, &event, after(*comes));
             StoredEvent::read(team.team_id, listed).unwrap()
         });
-    let result = backtest([team, team], events.collect(), noon() + TimeDelta::hours(1));
+    let events: Vec<_> = events.collect();
+    let result = backtest([team, team], &events, noon() + TimeDelta::hours(1));
     let room = result
         .targets
         .iter()
@@ -324,7 +325,7 @@ fn what_the_draft_gathers_is_counted() {
         let event = at("finding.created", severity);
         StoredEvent::read(today.team_id, stored(&today, &event)).unwrap()
     });
-    let result = backtest([&today, &draft], events.into(), noon());
+    let result = backtest([&today, &draft], &events, noon());
     let room = result
         .targets
         .iter()

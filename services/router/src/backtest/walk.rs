@@ -134,17 +134,17 @@ impl Walk {
         };
         for (side, told) in told.iter_mut().enumerate() {
             let alert = alert.as_ref().map(|alert| Told { alert, news });
-            self.send(event, side, alert, told);
+            self.send(event, side, alert.as_ref(), told);
         }
         self.alerts[number] = Followed { alert, told };
     }
 
     /// Makes the messages of an event by one configuration.
-    fn send(&mut self, event: &Occurrence, number: usize, alert: Option<Told<'_>>, told: &mut Vec<Heard>) {
+    fn send(&mut self, event: &Occurrence, number: usize, alert: Option<&Told<'_>>, told: &mut Vec<Heard>) {
         let (sequence, side) = (&self.sequence, &mut self.sides[number]);
         let targets = &sequence.targets;
         let routes = sequence.routes(event, number);
-        let reached: HashSet<u32> = match &alert {
+        let reached: HashSet<u32> = match alert {
             Some(Told {
                 news: News::Ends | News::Handled,
                 ..
@@ -156,7 +156,7 @@ impl Walk {
         };
         let mut repeats = HashSet::new();
         let mut followers = Vec::new();
-        match &alert {
+        match alert {
             Some(Told {
                 alert,
                 news: news @ (News::Begins | News::Changes | News::Repeats),

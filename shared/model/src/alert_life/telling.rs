@@ -3,7 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::vocabulary::ChannelKind;
+
+/// How long it takes at most until it is asked again whether a beginning was sent that something else follows: it may be released, or
+/// called off, before it is due.
+pub const MAX_FOLLOW: TimeDelta = TimeDelta::minutes(5);
 
 /// Somebody who was told that an alert began.
 pub trait Listener {
@@ -100,6 +106,14 @@ pub fn handled<'l, L: Listener>(
     })
 }
 
+/// When it is noticed that a beginning that was kept back has ended at an instant before it was due, by what follows it since another.
+#[must_use]
+pub fn noticed_at(ended: DateTime<Utc>, since: DateTime<Utc>) -> DateTime<Utc> {
+    let asked = (ended - since).num_milliseconds() / MAX_FOLLOW.num_milliseconds();
+    let next = i32::try_from(asked + 1).unwrap_or(i32::MAX);
+    since + MAX_FOLLOW * next
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +182,14 @@ mod tests {
                 (0, false, false)
             ]
         );
+    }
+
+    #[test]
+    fn what_follows_a_beginning_looks_again_every_five_minutes() {
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        assert_eq!(noticed_at(at(100), at(100)), at(400));
+        assert_eq!(noticed_at(at(399), at(100)), at(400));
+        assert_eq!(noticed_at(at(401), at(100)), at(700));
     }
 
     #[test]
