@@ -101,8 +101,9 @@ impl<'a> NewSummary<'a> {
         db.insert_events(transaction, &[(&submission, None)]).await?;
         db.insert_deliveries(transaction, &[delivery]).await?;
         if !is_inbox {
+            // What made a group full need not be among them.
             let first_due = rows.iter().filter_map(|row| row.delivery.due_at).min();
-            db.put_first(transaction, team, id, first_due.map_or(now, instant))
+            db.put_first(transaction, team, id, first_due.map_or(now, instant).min(now))
                 .await?;
         }
         let ids: Vec<Uuid> = rows.iter().map(|row| row.delivery.id).collect();

@@ -68,20 +68,27 @@ store_tests! {
         assert_eq!(rig.env.receivers.carried().len(), 1);
     }
 
-    async fn what_is_left_alone_of_a_full_group_goes_at_once(store: Store) {
+    async fn what_is_left_of_a_full_group_goes_at_once(store: Store) {
         let mut rig = Rig::new(&store).await;
-        let mut route = of_scan("nightly", to_room(slack(&rig.env)));
-        route.group.as_mut().unwrap().at_most = 2;
-        find_all(&mut rig, &["e1"], &route).await;
+        let (one, two) = (slack(&rig.env), slack(&rig.env));
+        let of = |room, at_most| {
+            let mut route = of_scan("nightly", to_room(room));
+            route.group.as_mut().unwrap().at_most = at_most;
+            route
+        };
+        find_all(&mut rig, &["e1"], &of(one, 2)).await;
+        find_all(&mut rig, &["e2", "e3"], &of(two, 3)).await;
         let filter = watchbell_model::filter::Filter::of_types(vec!["sla.*".parse().unwrap()]);
         let mode = watchbell_model::silence::SilenceMode::Drop;
         let drop = watchbell_model::silence::Silence { filter, mode, ..silence(&rig.env, 1) };
         make(&mut rig, &drop).await;
-        let mut other = finding(&rig.env, "warning", Severity::Low, std::slice::from_ref(&route));
+        let mut other = finding(&rig.env, "warning", Severity::Low, &[of(one, 2), of(two, 3)]);
         other.event.as_mut().unwrap().r#type = "sla.warning".to_owned();
         rig.submit(vec![other]).await;
         seconds(&mut rig, 2).await;
-        assert_eq!(rig.env.receivers.events(), ["e1"]);
+        assert!(rig.env.receivers.events().contains(&"e1".to_owned()), "alone");
+        assert_eq!(rig.env.receivers.carried().len(), 2);
+        assert_eq!(titles(&only_summary(&rig).await.1), ["Finding e2", "Finding e3"]);
     }
 
     async fn a_silence_that_has_ended_by_then_changes_nothing(store: Store) {
