@@ -19,7 +19,7 @@ use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::event::v1::{Event, Severity};
 use watchbell_contracts::router::v1::BacktestCounts;
 use watchbell_contracts::router::v1::backtest_target::Target as BacktestOf;
-use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_model::clock::SystemClock;
 use watchbell_testkit::{SlackStandIn, WebhookReceiver};
 
 use crate::harness::{Client, Serve, eventually, on_both_databases};

@@ -8,7 +8,7 @@ use watchbell_contracts::dispatcher::v1::{
     CancelDeliveriesRequest, CancelDeliveriesResponse, Delivery, DeliveryFilter, DeliveryState,
     RecoverRequest, RecoverResponse, ReplayRequest, ReplayResponse,
 };
-use watchbell_model::clock::{Clock as _, SystemClock};
+use watchbell_model::clock::SystemClock;
 use watchbell_testkit::{Behaviour, WebhookReceiver};
 
 use crate::harness::database::on_postgres;
