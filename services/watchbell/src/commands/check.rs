@@ -191,7 +191,7 @@ pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Sty
         "{} events reach nobody but the inbox today, {} with the draft\n",
         result.unreached_before, result.unreached_after
     );
-    said + &style.faint("repeats, storms, retries and the health of channels are not modelled\n")
+    said + &style.faint("reminders, retries, pace and the health of channels are not modelled\n")
 }
 
 /// How many messages arrive.
