@@ -26,8 +26,9 @@ use crate::members::{but, claims, join, serve};
 const ACCESS: &str = include_str!("matrix/access.txt");
 
 /// RPCs that take a filter, which then lets nothing through.
-const NARROWED: [&str; 5] = [
+const NARROWED: [&str; 6] = [
     "AddDeliveries",
+    "CancelDeliveries",
     "ListDeliveries",
     "WatchDeliveries",
     "GetDeliveryStats",

@@ -17,7 +17,8 @@ use crate::text::{self, Style};
 #[derive(Debug, Args)]
 pub(crate) struct StreamArgs {
     /// Go on after this cursor, as a line of --json has it
-    #[arg(long, value_name = "CURSOR")]
+    // One cursor of 64 begins with a hyphen.
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     from: Option<String>,
     /// Begin with the oldest event that is kept instead of from now on
     #[arg(long, conflicts_with = "from")]
@@ -84,4 +85,24 @@ fn readable(accepted: &AcceptedEvent, style: Style) -> String {
         style.faint(&event.id),
     );
     line.replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: StreamArgs,
+    }
+
+    #[test]
+    fn a_cursor_may_begin_with_a_hyphen() {
+        let command = Command::try_parse_from(["stream", "--from", "-X3k", "--tests"]).unwrap();
+        assert_eq!(command.args.from.as_deref(), Some("-X3k"));
+        assert!(command.args.tests);
+    }
 }
