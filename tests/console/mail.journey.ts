@@ -1,14 +1,17 @@
+import type { Page } from "@playwright/test";
 import { accessible, expect, open, test } from "./journey";
 import { Watchbell } from "./server";
 import { MailServer, freePort } from "./stand-ins";
 
-async function withMail(run: (server: Watchbell, mail: MailServer) => Promise<void>): Promise<void> {
+async function withMail(page: Page, run: (server: Watchbell, mail: MailServer) => Promise<void>): Promise<void> {
   const mail = await new MailServer().start();
   const port = await freePort();
   const settings = `[brand]\npublic_url = "http://127.0.0.1:${port}"\n\n[mail]\nhost = "127.0.0.1"\nport = ${mail.port}\nsecurity = "none"\n`;
   const server = await new Watchbell([], [], settings, port).start();
   try {
     await run(server, mail);
+    // Before its server goes, which it would call again.
+    await page.goto("about:blank");
   } finally {
     await server.end();
     await mail.end();
@@ -16,7 +19,7 @@ async function withMail(run: (server: Watchbell, mail: MailServer) => Promise<vo
 }
 
 test("a mail program's one click, the member's page and the matrix say the same", async ({ page }) => {
-  await withMail(async (server, mail) => {
+  await withMail(page, async (server, mail) => {
     const team = await server.team("Unsubscribe");
     const member = await server.member(team, "olga@acme.example", 1);
     await server.emit(team, "Public bucket", { severity: 5 });
@@ -48,7 +51,7 @@ test("a mail program's one click, the member's page and the matrix say the same"
 });
 
 test("a digest arrives as its preview says", async ({ page }) => {
-  await withMail(async (server, mail) => {
+  await withMail(page, async (server, mail) => {
     const team = await server.team("Weekly");
     // Addresses of a member's domain need no confirmation.
     await server.member(team, "olga@acme.example", 3);
