@@ -29,6 +29,8 @@ test("a channel is picked at Slack, in a tab of its own, and is there when that 
     await expect(page.getByRole("heading", { name: "#watchbell-alerts" })).toBeVisible();
     await expect(page.getByText("Default", { exact: true })).toBeVisible();
     await accessible(page);
+    // Before its server goes, which it would call again.
+    await page.goto("about:blank");
   } finally {
     await server.end();
     await slack.end();
