@@ -246,14 +246,14 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::CancelDeliveriesRequest>,
     ) -> Result<Response<wire::CancelDeliveriesResponse>, Status> {
-        at_owner!(self, request, DispatcherApi::cancel_deliveries by dispatcher, cancellations::cancel(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::cancel_deliveries by dispatcher, cancellations::many(&self.core, request).await)
     }
 
     async fn cancel_delivery(
         &self,
         request: Request<wire::CancelDeliveryRequest>,
     ) -> Result<Response<wire::CancelDeliveryResponse>, Status> {
-        at_owner!(self, request, DispatcherApi::cancel_delivery by dispatcher, deliveries::cancel(&self.core, request).await)
+        at_owner!(self, request, DispatcherApi::cancel_delivery by dispatcher, cancellations::one(&self.core, request).await)
     }
 
     async fn list_events(

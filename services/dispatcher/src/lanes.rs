@@ -462,18 +462,8 @@ impl<J: Weighted> Lanes<J> {
             .retain(|_, lane| lane.used_at > since || !lane.is_idle(now));
     }
 
-    /// Takes the waiting job out of a lane for which `which` is true.
-    pub(crate) fn remove(&mut self, id: LaneId, which: impl Fn(&J) -> bool) -> Option<J> {
-        let lane = self.lanes.get_mut(&id)?;
-        let position = lane.queue.iter().position(which)?;
-        let job = lane.queue.remove(position)?;
-        lane.load -= job.weight();
-        self.held -= job.weight();
-        Some(job)
-    }
-
-    /// Takes all waiting jobs out of a lane for which `which` is true.
-    pub(crate) fn remove_all(&mut self, id: LaneId, which: impl Fn(&J) -> bool) -> Vec<J> {
+    /// Takes the waiting jobs out of a lane for which `which` is true.
+    pub(crate) fn remove(&mut self, id: LaneId, which: impl Fn(&J) -> bool) -> Vec<J> {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Vec::new();
         };

@@ -31,6 +31,8 @@ const PAGE: i32 = 1_000;
 const PIECE: Duration = Duration::from_millis(20);
 /// The time after which older events are left out.
 const MAX_TIME: Duration = Duration::from_secs(120);
+/// How long a call may take in all, with what it does after it has read.
+const MAX_TIME_IN_ALL: Duration = Duration::from_secs(240);
 
 /// Which events, checked.
 pub(crate) struct Period {
@@ -188,11 +190,20 @@ impl StoredEvents {
     }
 
     /// Goes on with something of these events for a while; whether that has ended with it.
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED` when the call has taken too long in all.
     pub(crate) async fn in_piece<S: Send + 'static>(
         &self,
         mut state: S,
         mut step: impl FnMut(&mut S) -> bool + Send + 'static,
     ) -> Result<(S, bool), Status> {
+        if self.elapsed() >= MAX_TIME_IN_ALL {
+            let message =
+                "the events of the period take too long: ask for a shorter one, or for fewer events";
+            let message = message.to_owned();
+            return Err(Problem::TooLarge { message }.into());
+        }
         let clock = self.what_if.clock.clone();
         let piece = move || {
             let begun = clock.monotonic();

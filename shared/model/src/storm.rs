@@ -68,8 +68,8 @@ impl Recent {
         }
     }
 
-    /// Whether a message may go at `now`, by a clock that never goes back, which is `now_utc` by the calendar. What `must_go` always may, and counts
-    /// like any other.
+    /// Whether a message may go at `now`, by a clock that never goes back, which is `now_utc` by the calendar. What `must_go` always
+    /// may, and counts like any other.
     pub fn decide(
         &mut self,
         limit: StormLimit,

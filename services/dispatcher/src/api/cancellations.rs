@@ -1,4 +1,4 @@
-//! `CancelDeliveries`: what still waits is called off by a filter, counted first.
+//! What still waits is called off: one delivery, or many by a filter, counted first.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -9,21 +9,54 @@ use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
+use watchbell_runtime::problem::Problem;
 
-use super::deliveries::{CALLED_OFF, begin};
-use super::selection::{MAX_TIME, Selected, Selection, period};
-use super::{exists, filters};
+use super::deliveries::{begin, find, in_full};
+use super::selection::{MAX_TIME, Selection, period};
+use super::{exists, filters, team};
 use crate::error::Error;
 use crate::job::State;
 use crate::lanes::LaneId;
 use crate::resend::Resend;
 use crate::state::Core;
 use crate::store::DeliveryFilter;
+use crate::store::entities::deliveries;
 
 /// Deliveries of one transaction.
 const CHUNK: usize = 1_000;
 
-pub(super) async fn cancel(
+/// Said of what somebody has called off.
+const CALLED_OFF: &str = "called off";
+
+pub(super) async fn one(
+    core: &Core,
+    request: Request<wire::CancelDeliveryRequest>,
+) -> Result<wire::CancelDeliveryResponse, Error> {
+    let team = team(&request, &request.get_ref().team_id)?;
+    let row = find(core, team, &request.get_ref().delivery_id).await?;
+    if call_off(core, team, &[(row.id, LaneId(row.lane_id))]).await? == 0 {
+        return Err(not_cancelled(&row).into());
+    }
+    let row = find(core, team, &request.get_ref().delivery_id).await?;
+    Ok(wire::CancelDeliveryResponse {
+        delivery: Some(in_full(core, team, &row).await?),
+    })
+}
+
+fn not_cancelled(row: &deliveries::Model) -> Problem {
+    match row.ended_at {
+        Some(_) => Problem::Precondition {
+            reason: "DELIVERY_ENDED",
+            message: "the delivery has ended".to_owned(),
+        },
+        None => Problem::Precondition {
+            reason: "DELIVERY_IN_FLIGHT",
+            message: "the delivery is being sent at this moment".to_owned(),
+        },
+    }
+}
+
+pub(super) async fn many(
     core: &Core,
     request: Request<wire::CancelDeliveriesRequest>,
 ) -> Result<wire::CancelDeliveriesResponse, Error> {
@@ -44,7 +77,11 @@ pub(super) async fn cancel(
         count = selection.deliveries.len() as u64;
     } else {
         for chunk in selection.deliveries.chunks(CHUNK) {
-            count += call_off(core, team, chunk).await?;
+            let chunk: Vec<_> = chunk
+                .iter()
+                .map(|delivery| (delivery.id, delivery.lane))
+                .collect();
+            count += call_off(core, team, &chunk).await?;
         }
     }
     Ok(wire::CancelDeliveriesResponse {
@@ -75,42 +112,40 @@ fn read(request: wire::CancelDeliveriesRequest) -> Result<DeliveryFilter, Violat
     violations.into_result(DeliveryFilter { start, end, ..filter })
 }
 
-/// Calls some off in one transaction, but for those that are being sent; how many.
-async fn call_off(core: &Core, team: TeamId, chunk: &[Selected]) -> Result<u64, Error> {
-    let wanted: HashSet<Uuid> = chunk.iter().map(|delivery| delivery.id).collect();
-    let lanes: BTreeSet<LaneId> = chunk.iter().map(|delivery| delivery.lane).collect();
+/// Calls some off in one transaction, but for those that are being sent or have ended; how many.
+async fn call_off(core: &Core, team: TeamId, deliveries: &[(Uuid, LaneId)]) -> Result<u64, Error> {
+    let wanted: HashSet<Uuid> = deliveries.iter().map(|(id, _)| *id).collect();
+    let lanes: BTreeSet<LaneId> = deliveries.iter().map(|(_, lane)| *lane).collect();
     // Out of their lanes first, so that none starts meanwhile. Those without a job are kept from being loaded.
     let mut queued = Vec::new();
     for lane in &lanes {
-        let jobs = core
+        let removed = core
             .lanes()
-            .remove_all(*lane, |job| wanted.contains(&job.id.as_uuid()));
-        queued.extend(jobs);
+            .remove(*lane, |job| wanted.contains(&job.id.as_uuid()));
+        queued.extend(removed);
     }
     let mut free: Vec<Uuid> = queued.iter().map(|job| job.id.as_uuid()).collect();
     let mut guards = Vec::new();
-    for delivery in chunk {
-        if let Some(guard) = core
-            .live_jobs
-            .register(delivery.id, delivery.lane, ShardId::of(team))
-        {
-            free.push(delivery.id);
+    for (id, lane) in deliveries {
+        if let Some(guard) = core.live_jobs.register(*id, *lane, ShardId::of(team)) {
+            free.push(*id);
             guards.push(guard);
         }
+    }
+    if free.is_empty() {
+        return Ok(0);
     }
     let cancelled = async {
         let transaction = begin(core, team).await?;
         let now = core.clock.now();
-        let count = core
-            .db
-            .cancel_all(&transaction, team, &free, CALLED_OFF, now)
-            .await?;
+        let count = core.db.cancel(&transaction, team, &free, CALLED_OFF, now).await?;
         core.db.commit(transaction).await?;
         Ok(count)
     }
     .await;
     drop((queued, guards));
-    if cancelled.is_err() {
+    // What was taken out of its lane and was not called off is loaded again.
+    if !matches!(cancelled, Ok(count) if count == free.len() as u64) {
         for lane in lanes {
             core.note_due(team, lane, core.clock.now());
         }

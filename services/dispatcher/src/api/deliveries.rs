@@ -1,11 +1,10 @@
-//! The delivery log; calling deliveries off.
+//! The delivery log.
 
 use tonic::Request;
 use uuid::Uuid;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
-use watchbell_model::shard::ShardId;
 use watchbell_model::violation::Violations;
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
@@ -14,13 +13,9 @@ use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 use super::{exists, filters, id, internal, standing, team};
 use crate::encode;
 use crate::error::Error;
-use crate::lanes::LaneId;
 use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{ChannelStats, Transaction};
-
-/// Said of what somebody has called off.
-pub(super) const CALLED_OFF: &str = "called off";
 
 pub(super) async fn list(
     core: &Core,
@@ -80,7 +75,12 @@ pub(super) async fn find(core: &Core, team: TeamId, text: &str) -> Result<delive
     row.ok_or_else(|| Problem::not_found("delivery", id).into())
 }
 
-async fn in_full(core: &Core, team: TeamId, row: &deliveries::Model) -> Result<wire::Delivery, Error> {
+/// A delivery with its attempts.
+pub(super) async fn in_full(
+    core: &Core,
+    team: TeamId,
+    row: &deliveries::Model,
+) -> Result<wire::Delivery, Error> {
     let attempts = core.db.attempts(team, DeliveryId::from_uuid(row.id)).await?;
     let listed = standing::listed(core, team, std::slice::from_ref(row)).await?;
     let mut delivery = listed.into_iter().next().unwrap_or_default();
@@ -95,60 +95,6 @@ async fn in_full(core: &Core, team: TeamId, row: &deliveries::Model) -> Result<w
 pub(super) async fn begin(core: &Core, team: TeamId) -> Result<Transaction, Error> {
     let transaction = core.begin_fenced(team).await?;
     Ok(transaction.ok_or(Problem::NotOwner { address: None })?)
-}
-
-pub(super) async fn cancel(
-    core: &Core,
-    request: Request<wire::CancelDeliveryRequest>,
-) -> Result<wire::CancelDeliveryResponse, Error> {
-    let team = team(&request, &request.get_ref().team_id)?;
-    let row = find(core, team, &request.get_ref().delivery_id).await?;
-    let id = DeliveryId::from_uuid(row.id);
-    let lane = LaneId(row.lane_id);
-    // Out of the lane first, so that it cannot start meanwhile. One without a job is kept from being loaded.
-    let queued = core.lanes().remove(lane, |job| job.id == id);
-    let guard = match queued {
-        Some(_) => None,
-        None => core.live_jobs.register(row.id, lane, ShardId::of(team)),
-    };
-    if queued.is_none() && guard.is_none() {
-        return Err(not_cancelled(&row).into());
-    }
-    let cancelled = cancel_waiting(core, team, id).await;
-    drop((queued, guard));
-    if !matches!(cancelled, Ok(true)) {
-        core.note_due(team, lane, core.clock.now());
-    }
-    if !cancelled? {
-        return Err(not_cancelled(&row).into());
-    }
-    let row = find(core, team, &id.to_string()).await?;
-    Ok(wire::CancelDeliveryResponse {
-        delivery: Some(in_full(core, team, &row).await?),
-    })
-}
-
-async fn cancel_waiting(core: &Core, team: TeamId, id: DeliveryId) -> Result<bool, Error> {
-    let transaction = begin(core, team).await?;
-    let cancelled = core
-        .db
-        .cancel_all(&transaction, team, &[id.as_uuid()], CALLED_OFF, core.clock.now())
-        .await?;
-    core.db.commit(transaction).await?;
-    Ok(cancelled > 0)
-}
-
-fn not_cancelled(row: &deliveries::Model) -> Problem {
-    match row.ended_at {
-        Some(_) => Problem::Precondition {
-            reason: "DELIVERY_ENDED",
-            message: "the delivery has ended".to_owned(),
-        },
-        None => Problem::Precondition {
-            reason: "DELIVERY_IN_FLIGHT",
-            message: "the delivery is being sent at this moment".to_owned(),
-        },
-    }
 }
 
 pub(super) async fn channel_stats(

@@ -54,15 +54,15 @@ impl MigrationTrait for Groups {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, |uuid| {
             vec![
-            format!("ALTER TABLE deliveries ADD COLUMN group_key {uuid}"),
-            format!("ALTER TABLE deliveries ADD COLUMN gathered_with {uuid}"),
-            "ALTER TABLE deliveries ADD COLUMN gathered_count BIGINT".to_owned(),
-            format!(
-                "CREATE INDEX deliveries_gathered ON deliveries (lane_id, group_key, gathered_with, gathered_count)
-                WHERE {GATHERED}"
-            )
-            .replace("d.", ""),
-                    ]
+                format!("ALTER TABLE deliveries ADD COLUMN group_key {uuid}"),
+                format!("ALTER TABLE deliveries ADD COLUMN gathered_with {uuid}"),
+                "ALTER TABLE deliveries ADD COLUMN gathered_count BIGINT".to_owned(),
+                format!(
+                    "CREATE INDEX deliveries_gathered ON deliveries (lane_id, group_key, gathered_with, gathered_count)
+                    WHERE {GATHERED}"
+                )
+                .replace("d.", ""),
+            ]
         })
         .await
     }

@@ -166,7 +166,7 @@ impl Db {
     }
 
     /// Cancels those of some deliveries that wait; how many.
-    pub(crate) async fn cancel_all(
+    pub(crate) async fn cancel(
         &self,
         transaction: &Transaction,
         team: TeamId,

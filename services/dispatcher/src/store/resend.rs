@@ -12,7 +12,7 @@ use watchbell_model::ids::{DeliveryId, TeamId};
 use super::additions::keys;
 use super::batch::Batch;
 use super::entities::deliveries;
-use super::indexes::{DUE, with_lanes};
+use super::indexes::DUE;
 use super::transaction::Transaction;
 use super::{Db, instant, micros};
 
@@ -25,11 +25,19 @@ impl Db {
         team: TeamId,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, DbErr> {
+        // By the lanes of the team alone: those of its channels, by jumps from one to the next, and that of its mail to people.
         let sql = format!(
-            "{} SELECT MAX(d.due_at) AS due_at FROM lane JOIN deliveries d ON d.lane_id = lane.id
-            WHERE {DUE} AND d.state = 1 AND d.tries = 0 AND d.due_at > $2 AND d.team_id = $1
-                AND (SELECT d.team_id FROM deliveries d WHERE {DUE} AND d.lane_id = lane.id ORDER BY d.due_at LIMIT 1) = $1",
-            with_lanes(DUE)
+            "WITH RECURSIVE channel(id) AS (
+                SELECT * FROM (SELECT d.channel_id FROM deliveries d WHERE d.team_id = $1 AND d.channel_id IS NOT NULL
+                    ORDER BY d.channel_id LIMIT 1) AS first
+                UNION ALL
+                SELECT (SELECT d.channel_id FROM deliveries d WHERE d.team_id = $1 AND d.channel_id > channel.id
+                    ORDER BY d.channel_id LIMIT 1)
+                FROM channel WHERE channel.id IS NOT NULL
+            )
+            SELECT MAX(d.due_at) AS due_at FROM (SELECT id FROM channel UNION ALL SELECT $1) AS lane
+                JOIN deliveries d ON d.lane_id = lane.id
+            WHERE {DUE} AND d.state = 1 AND d.tries = 0 AND d.due_at > $2"
         );
         let rows = self
             .query(sql, vec![team.as_uuid().into(), micros(now).into()])

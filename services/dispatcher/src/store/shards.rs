@@ -35,13 +35,13 @@ impl MigrationTrait for Shards {
         let rows: Vec<String> = ShardId::all().map(|shard| format!("({shard}, 0)")).collect();
         run(manager, |uuid| {
             vec![
-            "ALTER TABLE replicas ADD COLUMN address TEXT NOT NULL DEFAULT ''".to_owned(),
-            "ALTER TABLE replicas ADD COLUMN build TEXT NOT NULL DEFAULT ''".to_owned(),
-            format!(
-                "CREATE TABLE shards (id SMALLINT NOT NULL PRIMARY KEY, owner {uuid}, epoch BIGINT NOT NULL)"
-            ),
-            format!("INSERT INTO shards (id, epoch) VALUES {}", rows.join(", ")),
-                    ]
+                "ALTER TABLE replicas ADD COLUMN address TEXT NOT NULL DEFAULT ''".to_owned(),
+                "ALTER TABLE replicas ADD COLUMN build TEXT NOT NULL DEFAULT ''".to_owned(),
+                format!(
+                    "CREATE TABLE shards (id SMALLINT NOT NULL PRIMARY KEY, owner {uuid}, epoch BIGINT NOT NULL)"
+                ),
+                format!("INSERT INTO shards (id, epoch) VALUES {}", rows.join(", ")),
+            ]
         })
         .await
     }

@@ -63,16 +63,16 @@ impl MigrationTrait for Summaries {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, |uuid| {
             vec![
-            format!("ALTER TABLE deliveries ADD COLUMN folded_into {uuid}"),
-            "CREATE INDEX deliveries_gathering ON deliveries (lane_id, state, due_at, id)
-                WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4)"
-                .to_owned(),
-            "CREATE INDEX deliveries_of_summary ON deliveries (folded_into) WHERE folded_into IS NOT NULL"
-                .to_owned(),
-            "CREATE INDEX deliveries_told ON deliveries (folded_into)
-                WHERE folded_into IS NOT NULL AND ended_at IS NULL"
-                .to_owned(),
-                    ]
+                format!("ALTER TABLE deliveries ADD COLUMN folded_into {uuid}"),
+                "CREATE INDEX deliveries_gathering ON deliveries (lane_id, state, due_at, id)
+                    WHERE lease_owner IS NULL AND due_at IS NOT NULL AND state IN (2, 4)"
+                    .to_owned(),
+                "CREATE INDEX deliveries_of_summary ON deliveries (folded_into) WHERE folded_into IS NOT NULL"
+                    .to_owned(),
+                "CREATE INDEX deliveries_told ON deliveries (folded_into)
+                    WHERE folded_into IS NOT NULL AND ended_at IS NULL"
+                    .to_owned(),
+            ]
         })
         .await
     }

@@ -18,8 +18,8 @@ use watchbell_model::vocabulary::Severity;
 use super::targets::Targets;
 use crate::stored::StoredEvent;
 
-/// The most routes of all events, of both configurations.
-const MAX_ROUTES: usize = 2_000_000;
+/// The most routes of all events, and silences that are about them, of both configurations.
+const MAX_KEPT: usize = 2_000_000;
 
 /// See the module.
 #[derive(Default)]
@@ -95,7 +95,7 @@ impl Numbers {
 impl Sequence {
     /// Whether there is no room for more events.
     pub(super) fn is_full(&self) -> bool {
-        self.routes.len() >= MAX_ROUTES
+        self.routes.len() + self.silences.len() >= MAX_KEPT
     }
 
     /// Adds an event, with what both configurations make of it. Of those that were accepted at the same time the last comes first.
@@ -215,4 +215,24 @@ impl Sequence {
 
 fn length<T>(of: &[T]) -> u32 {
     u32::try_from(of.len()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_and_silences_together_fill_a_sequence() {
+        let mut sequence = Sequence {
+            silences: vec![0; MAX_KEPT - 1],
+            ..Sequence::default()
+        };
+        assert!(!sequence.is_full());
+        sequence.routes.push(Routed {
+            target: 0,
+            tells_repeats: false,
+            group: None,
+        });
+        assert!(sequence.is_full());
+    }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use watchbell_contracts::dispatcher::v1::AcceptedEvent as Listed;
 use watchbell_contracts::event::v1::Route as WireRoute;
-use watchbell_contracts::router::v1::BacktestCounts;
+use watchbell_contracts::router::v1::{BacktestCounts, BacktestTarget};
 use watchbell_model::AcceptedEvent;
 use watchbell_model::alert::{AlertAction, EventAlert};
 use watchbell_model::channel::StormLimit;
@@ -125,19 +125,42 @@ fn counts_of(team: &TeamSnapshot, steps: &[(i64, Step)]) -> BacktestCounts {
         });
     let events: Vec<_> = events.collect();
     let result = backtest([team, team], &events, noon() + TimeDelta::hours(1));
-    let room = result
-        .targets
-        .iter()
-        .find(|target| target.display_name == "#security");
-    let room = room.unwrap();
+    let room = room(&result);
     assert_eq!(room.before, room.after);
     room.after.unwrap()
+}
+
+fn room(result: &BacktestResult) -> &BacktestTarget {
+    let mut targets = result.targets.iter();
+    targets.find(|target| target.display_name == "#security").unwrap()
 }
 
 fn security() -> Team {
     Team::new()
         .slack("#security")
         .rule("Findings", types("finding.created"), &["#security"])
+}
+
+/// The same, quiet until half an hour after noon.
+fn quiet(coalesce: bool) -> TeamSnapshot {
+    let quiet: QuietHours = serde_json::from_value(serde_json::json!({
+        "time_zone": "UTC",
+        "windows": [{ "weekdays": [], "start": "11:00", "end": "12:30" }],
+        "coalesce": coalesce,
+    }))
+    .unwrap();
+    security()
+        .with_last(|channel| channel.quiet_hours = Some(quiet))
+        .build()
+}
+
+/// What a rule gathers, two at most.
+fn in_pairs() -> GroupSpec {
+    GroupSpec {
+        by: vec![],
+        wait: Duration::from_secs(60),
+        at_most: 2,
+    }
 }
 
 #[test]
@@ -214,15 +237,7 @@ fn events_count_in_the_order_in_which_they_came() {
 
 #[test]
 fn an_end_stands_for_a_beginning_that_quiet_hours_hold() {
-    let quiet: QuietHours = serde_json::from_value(serde_json::json!({
-        "time_zone": "UTC",
-        "windows": [{ "weekdays": [], "start": "11:00", "end": "12:30" }],
-        "coalesce": true,
-    }))
-    .unwrap();
-    let team = security()
-        .with_last(|channel| channel.quiet_hours = Some(quiet))
-        .build();
+    let team = quiet(true);
     let steps = [
         (0, "finding.created", "a", Severity::High),
         (1, "finding.created", "b", Severity::High),
@@ -244,14 +259,7 @@ fn an_end_stands_for_a_beginning_that_quiet_hours_hold() {
 
 #[test]
 fn what_somebody_does_about_an_alert_is_told_after_its_beginning() {
-    let quiet: QuietHours = serde_json::from_value(serde_json::json!({
-        "time_zone": "UTC",
-        "windows": [{ "weekdays": [], "start": "11:00", "end": "12:30" }],
-    }))
-    .unwrap();
-    let team = security()
-        .with_last(|channel| channel.quiet_hours = Some(quiet))
-        .build();
+    let team = quiet(false);
     let steps = [
         (0, "finding.created", "a", Severity::High),
         (1, "alert.acknowledged", "a", Severity::Info),
@@ -269,13 +277,7 @@ fn what_somebody_does_about_an_alert_is_told_after_its_beginning() {
 #[test]
 fn a_group_goes_when_it_is_full_or_due() {
     let team = security()
-        .with_last_rule(|rule| {
-            rule.group = Some(GroupSpec {
-                by: vec![],
-                wait: Duration::from_secs(60),
-                at_most: 2,
-            });
-        })
+        .with_last_rule(|rule| rule.group = Some(in_pairs()))
         .build();
     let created = |alert| (0, "finding.created", alert, Severity::High);
     let expected = BacktestCounts {
@@ -307,32 +309,21 @@ fn a_group_goes_when_it_is_full_or_due() {
 
 #[test]
 fn what_the_draft_gathers_is_counted() {
-    let team = |wait: Option<Duration>| {
+    let team = |group: Option<GroupSpec>| {
         Team::new()
             .slack("#security")
             .rule("Scans", everything(), &["#security"])
-            .with_last_rule(|rule| {
-                rule.group = wait.map(|wait| GroupSpec {
-                    by: vec![],
-                    wait,
-                    at_most: 2,
-                });
-            })
+            .with_last_rule(|rule| rule.group = group)
             .build()
     };
-    let (today, draft) = (team(None), team(Some(Duration::from_secs(60))));
+    let (today, draft) = (team(None), team(Some(in_pairs())));
     let events = [Severity::Low, Severity::High, Severity::Critical].map(|severity| {
         let event = at("finding.created", severity);
         StoredEvent::read(today.team_id, stored(&today, &event)).unwrap()
     });
     let result = backtest([&today, &draft], &events, noon());
-    let room = result
-        .targets
-        .iter()
-        .find(|target| target.display_name == "#security")
-        .unwrap();
-    let gathered =
-        |counts: Option<watchbell_contracts::router::v1::BacktestCounts>| counts.unwrap().gathered_count;
+    let room = room(&result);
+    let gathered = |counts: Option<BacktestCounts>| counts.unwrap().gathered_count;
     assert_eq!((gathered(room.before), gathered(room.after)), (0, 2));
     assert_eq!(room.after.unwrap().message_count, 3);
 }

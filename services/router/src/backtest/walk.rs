@@ -34,19 +34,19 @@ pub(super) struct Walk {
 #[derive(Default)]
 struct Followed {
     alert: Option<Alert>,
-    told: [Vec<Heard>; 2],
+    told: [Vec<Told>; 2],
 }
 
 /// Who was told of an alert.
 #[derive(Debug, Clone, Copy)]
-struct Heard {
+struct Told {
     target: u32,
     known: Known,
     /// What told it.
     message: u32,
 }
 
-impl Listener for Heard {
+impl Listener for Told {
     type Key = u32;
 
     fn key(&self) -> Option<u32> {
@@ -63,7 +63,7 @@ impl Listener for Heard {
 }
 
 /// What an event is to its alert.
-struct Told<'a> {
+struct Effect<'a> {
     alert: &'a Alert,
     news: News,
 }
@@ -133,19 +133,19 @@ impl Walk {
             }
         };
         for (side, told) in told.iter_mut().enumerate() {
-            let alert = alert.as_ref().map(|alert| Told { alert, news });
+            let alert = alert.as_ref().map(|alert| Effect { alert, news });
             self.send(event, side, alert.as_ref(), told);
         }
         self.alerts[number] = Followed { alert, told };
     }
 
     /// Makes the messages of an event by one configuration.
-    fn send(&mut self, event: &Occurrence, number: usize, alert: Option<&Told<'_>>, told: &mut Vec<Heard>) {
+    fn send(&mut self, event: &Occurrence, number: usize, alert: Option<&Effect<'_>>, told: &mut Vec<Told>) {
         let (sequence, side) = (&self.sequence, &mut self.sides[number]);
         let targets = &sequence.targets;
         let routes = sequence.routes(event, number);
         let reached: HashSet<u32> = match alert {
-            Some(Told {
+            Some(Effect {
                 news: News::Ends | News::Handled,
                 ..
             }) => routes
@@ -157,24 +157,24 @@ impl Walk {
         let mut repeats = HashSet::new();
         let mut followers = Vec::new();
         match alert {
-            Some(Told {
+            Some(Effect {
                 alert,
                 news: news @ (News::Begins | News::Changes | News::Repeats),
             }) => {
                 let listeners = routes.iter().zip(side.next_message()..).map(|(route, message)| {
                     let known = targets.get(route.target);
-                    let heard = Heard {
+                    let told = Told {
                         target: route.target,
                         known,
                         message,
                     };
-                    (heard, alert.is_counted(*news, known.kind, route.tells_repeats))
+                    (told, alert.is_counted(*news, known.kind, route.tells_repeats))
                 });
-                repeats = tell(told, listeners, |heard| side.fate(heard.message));
+                repeats = tell(told, listeners, |told| side.fate(told.message));
             }
-            Some(Told { news: News::Ends, .. }) => {
+            Some(Effect { news: News::Ends, .. }) => {
                 let leaves: Vec<_> =
-                    end(std::mem::take(told), &reached, |heard| side.fate(heard.message)).collect();
+                    end(std::mem::take(told), &reached, |told| side.fate(told.message)).collect();
                 for leave in leaves {
                     if leave.supersedes {
                         side.supersede(leave.listener.message, leave.listener.known, event.accepted_at);
@@ -182,12 +182,12 @@ impl Walk {
                     followers.extend(leave.follows.then_some(leave.listener));
                 }
             }
-            Some(Told {
+            Some(Effect {
                 news: News::Handled, ..
             }) => {
-                followers.extend(handled(told, &reached, |heard| side.fate(heard.message)));
+                followers.extend(handled(told, &reached, |told| side.fate(told.message)));
             }
-            Some(Told {
+            Some(Effect {
                 news: News::Unrelated,
                 ..
             })
@@ -216,14 +216,14 @@ impl Walk {
                 },
             );
         }
-        for heard in followers {
-            side.counts[heard.known.place].follow_count += 1;
-            let follows = Some(heard.message);
+        for told in followers {
+            side.counts[told.known.place].follow_count += 1;
+            let follows = Some(told.message);
             side.send(
                 targets,
                 &New {
                     follows,
-                    ..new(heard.target)
+                    ..new(told.target)
                 },
             );
         }

@@ -42,6 +42,7 @@ struct World {
     router: Arc<Router>,
     config: Arc<FakeConfig>,
     dispatcher: Arc<FakeDispatcher>,
+    clock: TestClock,
     _tasks: TaskSet,
 }
 
@@ -50,9 +51,10 @@ impl World {
         let config = FakeConfig::new();
         config.set(team_id(), Ok(wire_team(team_id(), 7)));
         let dispatcher = FakeDispatcher::new();
+        let clock = TestClock::default();
         let mut tasks = TaskSet::new(Readiness::new());
         let needs = Needs {
-            clock: TestClock::default().shared(),
+            clock: clock.shared(),
             config: config.clone(),
             feed: ConfigFeed::manual(),
             dispatchers: remote(&dispatcher),
@@ -63,6 +65,7 @@ impl World {
             router: Router::open(needs, &mut tasks),
             config,
             dispatcher,
+            clock,
             _tasks: tasks,
         }
     }

@@ -47,7 +47,7 @@ struct Written {
 
 /// Measures `EmitStream`, then its parts. Nothing on PostgreSQL.
 pub(super) async fn measure(lab: &Lab, span: Duration) -> Outcome<Option<Figure>> {
-    let Some(file) = lab.site.file_of("dispatcher") else {
+    let Some(file) = lab.site.dispatcher_file() else {
         return Ok(None);
     };
     let before = lab.commits()?;

@@ -103,19 +103,15 @@ impl Site {
 
     /// Where its Dispatcher keeps its rows.
     pub(super) fn dispatcher_store(&self) -> Store {
-        match &self.database {
-            Some((url, schema)) => Store {
-                url: url.clone(),
-                schema: Some(format!("{schema}_dispatcher")),
-            },
-            None => {
-                let file = sqlite_file(self.data.path(), "dispatcher");
-                Store {
-                    url: format!("sqlite://{}", file.display()),
-                    schema: None,
-                }
-            }
-        }
+        let schema = self
+            .database
+            .as_ref()
+            .map(|(_, schema)| format!("{schema}_dispatcher"));
+        let url = match (&self.database, self.dispatcher_file()) {
+            (Some((url, _)), _) => url.clone(),
+            (None, file) => format!("sqlite://{}", file.unwrap_or_default().display()),
+        };
+        Store { url, schema }
     }
 
     /// The settings.
@@ -123,9 +119,9 @@ impl Site {
         self.data.path().join("bench.toml")
     }
 
-    /// The database file of a service; none in PostgreSQL.
-    pub(super) fn file_of(&self, service: &str) -> Option<PathBuf> {
-        let file = self.data.path().join(format!("{service}.db"));
+    /// The Dispatcher's database file; none in PostgreSQL.
+    pub(super) fn dispatcher_file(&self) -> Option<PathBuf> {
+        let file = sqlite_file(self.data.path(), "dispatcher");
         self.database.is_none().then_some(file)
     }
 

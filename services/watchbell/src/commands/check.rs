@@ -11,6 +11,7 @@ use watchbell_model::convert::{self, FromWire as _};
 
 use super::document;
 use super::progress::{self, Step};
+use crate::confirm::counted;
 use crate::failure::{Failure, Outcome};
 use crate::input;
 use crate::session::Session;
@@ -177,19 +178,24 @@ pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Sty
     };
     let before = sum(|target| arrive(&counts(target.before.as_ref())));
     let after = sum(|target| arrive(&counts(target.after.as_ref())));
+    let events = |count: i64| {
+        let count = usize::try_from(count).unwrap_or_default();
+        counted(count, ["event", "events"], usize::MAX)
+    };
     said += &format!(
-        "{} events{}: {before} messages today, {after} with the draft; {} events would reach somebody else\n",
-        result.event_count,
+        "{}{}: {before} messages today, {after} with the draft; {} would reach somebody else\n",
+        events(result.event_count),
         if result.truncated {
             " (the newest ones)"
         } else {
             ""
         },
-        result.changed_count
+        events(result.changed_count)
     );
     said += &format!(
-        "{} events reach nobody but the inbox today, {} with the draft\n",
-        result.unreached_before, result.unreached_after
+        "nobody but the inbox gets {} today, {} with the draft\n",
+        events(result.unreached_before),
+        result.unreached_after
     );
     said + &style.faint("reminders, retries, pace and the health of channels are not modelled\n")
 }
@@ -268,8 +274,8 @@ mod tests {
              slack  #alerts           316 → 41   312 → 41   4 → 0           4 → 0\n\
              email  ann@acme.example  400 → 800  400 → 800\n\n\
              sla.breached  Late\n    - #alerts\n\
-             400 events: 712 messages today, 841 with the draft; 1 events would reach somebody else\n\
-             3 events reach nobody but the inbox today, 5 with the draft\n\
+             400 events: 712 messages today, 841 with the draft; 1 event would reach somebody else\n\
+             nobody but the inbox gets 3 events today, 5 with the draft\n\
              reminders, retries, pace and the health of channels are not modelled\n"
         );
     }

@@ -1,5 +1,7 @@
 //! Questions about stored events, drafts and the past.
 
+use std::time::Duration;
+
 use watchbell_contracts::config::v1::{
     DraftTeamSnapshotResponse, GetPastTeamSnapshotResponse, Rule, SilenceAction, rule::Action,
 };
@@ -124,6 +126,18 @@ async fn a_stored_event_is_explained_as_it_was_decided() {
     // Who may not read deliveries does not read them this way.
     let refused = refusal(world.router.explain(by_key(team_id(), request))).await;
     assert_eq!(refused.code, Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_backtest_that_takes_too_long_in_all_ends() {
+    let world = with_events(&["a"]).await;
+    let request = reading(backtest(""));
+    let mut answers = world.router.backtest(request).await.unwrap().into_inner();
+    answers.next().await.unwrap().unwrap();
+    world.clock.advance(Duration::from_secs(240));
+    let refused = answers.next().await.unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(answers.next().await.is_none());
 }
 
 #[tokio::test]
