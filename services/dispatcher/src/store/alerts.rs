@@ -324,7 +324,7 @@ impl Db {
             .map(|name| format!("{name} = excluded.{name}"))
             .collect();
         let sql = format!(
-            "INSERT INTO alerts ({{names}}) SELECT * FROM ({{rows}}) AS b WHERE true ON CONFLICT (team_id, key) DO UPDATE SET {}",
+            "INSERT INTO alerts ({{names}}) SELECT b.* FROM ({{rows}}) AS b WHERE true ON CONFLICT (team_id, key) DO UPDATE SET {}",
             set.join(", ")
         );
         transaction.run(&sql, &batch, &[]).await?;

@@ -114,27 +114,52 @@ impl<'a> Batch<'a> {
 
     /// Such a statement for one row, whose values are parameters. `more` further ones follow.
     pub(super) fn for_one_row(&self, sql: &str, more: usize) -> String {
-        let parameters = self.columns.iter().enumerate();
-        let parameters = parameters.map(|(at, (name, _))| (*name, format!("${}", at + 1)));
-        // For each UPDATE from a SELECT SQLite makes a table of its own.
-        if let Some((set, condition)) = sql.split_once("FROM ({rows}) AS b WHERE")
-            && sql.starts_with("UPDATE")
-        {
-            let mut parameters: Vec<_> = parameters.collect();
-            // The longest first, since one name may begin with another.
-            parameters.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-            let sql = parameters
-                .iter()
-                .fold(format!("{set}WHERE{condition}"), |sql, (name, parameter)| {
-                    sql.replace(&format!("b.{name}"), parameter)
-                });
-            return self.complete(&sql, "", self.columns.len(), more);
+        let used = self.columns.len();
+        if let Some((what, then)) = sql.split_once("FROM ({rows}) AS b WHERE ") {
+            if sql.starts_with("UPDATE") {
+                return self.complete(&self.update_of_one(what, then), "", used, more);
+            }
+            if let (Some((into, selected)), Some(then)) =
+                (what.split_once("SELECT "), then.strip_prefix("true"))
+                && sql.starts_with("INSERT")
+            {
+                return self.complete(&self.insert_of_one(into, selected, then), "", used, more);
+            }
         }
-        let rows: Vec<_> = parameters
+        let rows: Vec<_> = self
+            .parameters()
             .map(|(name, parameter)| format!("{parameter} AS {name}"))
             .collect();
         let rows = format!("SELECT {}", rows.join(", "));
-        self.complete(sql, &rows, self.columns.len(), more)
+        self.complete(sql, &rows, used, more)
+    }
+
+    /// For each UPDATE from a SELECT SQLite makes a table of its own.
+    fn update_of_one(&self, set: &str, condition: &str) -> String {
+        let sql = format!("{set}WHERE {condition}");
+        self.with_parameters(&sql)
+    }
+
+    /// For each INSERT from a SELECT SQLite runs a co-routine, and keeps a journal to undo half of it.
+    fn insert_of_one(&self, into: &str, selected: &str, then: &str) -> String {
+        let all: Vec<_> = self.parameters().map(|(_, parameter)| parameter).collect();
+        let values = selected.trim_end().replace("b.*", &all.join(", "));
+        format!("{into}VALUES ({}){then}", self.with_parameters(&values))
+    }
+
+    /// A text with parameters for `b.column`.
+    fn with_parameters(&self, sql: &str) -> String {
+        let mut parameters: Vec<_> = self.parameters().collect();
+        // The longest first, since one name may begin with another.
+        parameters.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        parameters.iter().fold(sql.to_owned(), |sql, (name, parameter)| {
+            sql.replace(&format!("b.{name}"), parameter)
+        })
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let columns = self.columns.iter().enumerate();
+        columns.map(|(at, (name, _))| (*name, format!("${}", at + 1)))
     }
 
     /// What `$number` stands for in such a statement.
@@ -231,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_of_one_row_takes_its_values_as_parameters() {
+    fn an_update_of_one_row_has_its_values_as_parameters() {
         let batch = Batch::new()
             .uuid("id", [Uuid::nil()])
             .big("due", [1])
@@ -241,10 +266,21 @@ mod tests {
             batch.for_one_row(sql, 1),
             "UPDATE t SET due = $2, due_at = $3 + $4 WHERE t.id = $1 AND t.due < $4"
         );
-        let sql = "INSERT INTO t ({names}) SELECT * FROM ({rows}) AS b";
+    }
+
+    #[test]
+    fn an_insert_of_one_row_has_values() {
+        let batch = Batch::new().uuid("id", [Uuid::nil()]).big("due", [1]);
+        let sql =
+            "INSERT INTO t (a, {names}) SELECT 0, b.* FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
         assert_eq!(
             batch.for_one_row(sql, 0),
-            "INSERT INTO t (id, due, due_at) SELECT * FROM (SELECT $1 AS id, $2 AS due, $3 AS due_at) AS b"
+            "INSERT INTO t (a, id, due) VALUES (0, $1, $2) ON CONFLICT DO NOTHING"
+        );
+        let sql = "INSERT INTO t (id, since, due) SELECT id, b.due, {0} FROM ({rows}) AS b WHERE b.due > 0";
+        assert_eq!(
+            batch.for_one_row(sql, 1),
+            "INSERT INTO t (id, since, due) SELECT id, b.due, $3 FROM (SELECT $1 AS id, $2 AS due) AS b WHERE b.due > 0"
         );
     }
 }

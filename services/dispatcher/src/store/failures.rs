@@ -103,7 +103,7 @@ impl Db {
             .uuid("delivery_id", last().map(|outcome| outcome.job.id.as_uuid()))
             .text("event_id", last().map(|outcome| outcome.job.event.id.as_str()))
             .big("due_at", ended());
-        let sql = "INSERT INTO delivery_failures ({names}) SELECT * FROM ({rows}) AS b WHERE true
+        let sql = "INSERT INTO delivery_failures ({names}) SELECT b.* FROM ({rows}) AS b WHERE true
             ON CONFLICT (lane_id) DO UPDATE SET count = delivery_failures.count + excluded.count,
                 since = COALESCE(delivery_failures.since, excluded.since), kind = excluded.kind, last_at = excluded.last_at,
                 error = excluded.error, delivery_id = excluded.delivery_id, event_id = excluded.event_id";

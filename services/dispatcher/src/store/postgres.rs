@@ -19,7 +19,7 @@ pub(super) async fn insert_events<W: WriteTransaction>(
     transaction: &W,
     batch: &Batch<'_>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
-    let sql = "INSERT INTO events ({names}) SELECT * FROM ({rows}) AS b ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO events ({names}) SELECT b.* FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
     let inserted = transaction.run(sql, batch, &[]).await?;
     if inserted == batch.len() as u64 {
         return Ok(HashSet::new());

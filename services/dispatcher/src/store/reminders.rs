@@ -166,7 +166,7 @@ impl Db {
                 all().map(|reminder| reminder.last_due_at.map(micros)),
             )
             .text("routes", routes.iter().map(String::as_str));
-        let sql = "INSERT INTO reminders ({names}) SELECT * FROM ({rows}) AS b WHERE true
+        let sql = "INSERT INTO reminders ({names}) SELECT b.* FROM ({rows}) AS b WHERE true
             ON CONFLICT (team_id, alert_key, kind, origin) DO NOTHING";
         transaction.run(sql, &batch, &[]).await?;
         Ok(())

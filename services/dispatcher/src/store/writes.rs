@@ -162,13 +162,13 @@ impl Db {
             false => (
                 batch,
                 "INSERT INTO deliveries (state_message, attempt_count, tries, {names})
-                    SELECT '', 0, 0, b.* FROM ({rows}) AS b",
+                    SELECT '', 0, 0, b.* FROM ({rows}) AS b WHERE true",
             ),
             true => (
                 batch
                     .text("state_message", all().map(|row| row.state_message))
                     .text_opt("alert", all().map(|row| row.alert)),
-                "INSERT INTO deliveries (attempt_count, tries, {names}) SELECT 0, 0, b.* FROM ({rows}) AS b",
+                "INSERT INTO deliveries (attempt_count, tries, {names}) SELECT 0, 0, b.* FROM ({rows}) AS b WHERE true",
             ),
         };
         let gathered = || all().map(|row| row.gathered);
@@ -231,7 +231,7 @@ impl Db {
                 "alert_key",
                 events().map(|event| Some(event.alert.as_ref()?.key.as_str())),
             );
-        let sql = "INSERT INTO notifications ({names}) SELECT * FROM ({rows}) AS b";
+        let sql = "INSERT INTO notifications ({names}) SELECT b.* FROM ({rows}) AS b WHERE true";
         transaction.run(sql, &batch, &[]).await?;
         Ok(())
     }
@@ -342,7 +342,7 @@ impl Db {
             .bool("ambiguous", made().map(|(_, attempt)| attempt.result.ambiguous));
         // The same outcome is written again after a commit with an unknown result.
         let sql =
-            "INSERT INTO attempts ({names}) SELECT * FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
+            "INSERT INTO attempts ({names}) SELECT b.* FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
         transaction.run(sql, &batch, &[]).await?;
         Ok(())
     }
@@ -356,7 +356,7 @@ impl Db {
     ) -> Result<(), DbErr> {
         let sql = "INSERT INTO channel_health
                 (channel_id, team_id, unhealthy, epoch, since, message, reported, told, last_error)
-            SELECT channel_id, team_id, true, epoch, since, message, false, false, message FROM ({rows}) AS b WHERE true
+            SELECT b.channel_id, b.team_id, true, b.epoch, b.since, b.message, false, false, b.message FROM ({rows}) AS b WHERE true
             ON CONFLICT (channel_id) DO UPDATE SET unhealthy = true, epoch = excluded.epoch, since = excluded.since,
                 message = excluded.message, reported = false, told = false
             WHERE channel_health.epoch < excluded.epoch
