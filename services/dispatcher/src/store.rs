@@ -3,6 +3,7 @@
 
 mod additions;
 mod alerts;
+mod attempts;
 mod batch;
 mod clock_skew;
 mod ddl;
@@ -50,7 +51,8 @@ use self::direct::DirectTransaction;
 use self::transaction::ReadRow;
 
 pub(crate) use additions::Existing;
-pub(crate) use alerts::{AlertFilter, Telling, TellingDelivery};
+pub(crate) use alerts::{AlertFilter, AlertPlace, Telling, TellingDelivery};
+pub(crate) use attempts::LastAttempt;
 pub(crate) use clock_skew::LateRow;
 pub(crate) use event_feed::FeedEntry;
 pub(crate) use failures::FailedLane;
@@ -58,7 +60,7 @@ pub(crate) use find::{DeliveryFilter, EXAMINED, EventFilter, EventKeyAndSize};
 pub(crate) use groups::{DueGroup, Leaves};
 pub(crate) use inbox::{InboxFilter, NotificationRow};
 pub use migrations::Migrator;
-pub(crate) use queries::{ChannelStats, HealthSample, LastAttempt, made_at};
+pub(crate) use queries::{ChannelStats, HealthSample, made_at};
 pub(crate) use queue::LoadedRow;
 pub(crate) use reminders::AlertId;
 pub(crate) use step::DbStep;

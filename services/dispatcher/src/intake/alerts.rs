@@ -138,6 +138,7 @@ pub(super) async fn change<W: WriteTransaction>(
         .collect();
     let keys: Vec<_> = keys.into_iter().collect();
     let mut alerts = core.db.alerts_of(transaction, &keys).await?;
+    let known: HashSet<Key> = alerts.keys().cloned().collect();
     let telling = telling(core, transaction, &alerts, submissions).await?;
     let mut reminders = ReminderChanges::read(&core.db, transaction, submissions).await?;
     let mut changed: BTreeSet<Key> = BTreeSet::new();
@@ -188,9 +189,12 @@ pub(super) async fn change<W: WriteTransaction>(
     }
     changes.changed = changed.iter().filter_map(|key| alerts.remove(key)).collect();
     reminders.write(&core.db, transaction).await?;
-    if !changes.changed.is_empty() {
-        core.db.write_alerts(transaction, &changes.changed).await?;
-    }
+    let (known, new): (Vec<&Alert>, Vec<&Alert>) = changes
+        .changed
+        .iter()
+        .partition(|alert| known.contains(&(alert.team_id, alert.key.clone())));
+    core.db.insert_alerts(transaction, &new).await?;
+    core.db.update_alerts(transaction, &known).await?;
     if !changes.superseded.is_empty() {
         let ids: Vec<Uuid> = changes.superseded.iter().map(|(_, id)| id.as_uuid()).collect();
         core.db

@@ -256,7 +256,11 @@ async fn write_batch<'c, W: WriteTransaction>(
         let ours = ours.filter(|outcome| !written.lost.contains(&outcome.job.id.as_uuid()));
         let ours: Vec<&JobOutcome> = ours.collect();
         db.finish(transaction, &ours).await?;
-        db.insert_attempts(transaction, &batch.outcomes).await?;
+        let is_in_row = |outcome: &&JobOutcome| {
+            outcome.first_attempt().is_some() && !written.lost.contains(&outcome.job.id.as_uuid())
+        };
+        let others = batch.outcomes.iter().filter(|outcome| !is_in_row(outcome));
+        db.insert_attempts(transaction, others).await?;
         db.count_failures(transaction, &ours).await?;
         for outcome in ours {
             if let Some(broken) = &outcome.breaks {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use watchbell_model::shard::ShardId;
 
 use crate::state::Core;
+use crate::store::AlertPlace;
 
 /// Rows of a stretch.
 const MIN_ROWS: i64 = 250;
@@ -19,8 +20,9 @@ const MAX_ROWS: i64 = 5_000;
 const TARGET_CHUNK_TIME: Duration = Duration::from_millis(10);
 /// Minimum pause between chunks.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
-/// How often all answers are looked at again: a delivery may have been tried long after it was made.
-const ANSWERS_RESCAN: TimeDelta = TimeDelta::days(1);
+/// How often everything is looked at of which the order does not say whether it is old: a delivery may have been tried
+/// long after it was made, and an alert changes for as long as it is open.
+const RESCAN: TimeDelta = TimeDelta::days(1);
 
 /// How long an alert stays open of which nothing is heard.
 const FORGOTTEN: TimeDelta = TimeDelta::days(365);
@@ -32,15 +34,16 @@ pub(crate) struct Retention {
 }
 
 /// How far the present round has come, in each table; `None`: through.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Progress {
     rows: i64,
+    /// When everything was last begun to be looked at.
+    rescan_at: DateTime<Utc>,
     answers: Option<Uuid>,
-    answers_since: DateTime<Utc>,
     deliveries: Option<Uuid>,
     events: Option<i64>,
     notifications: bool,
-    alerts: bool,
+    alerts: Option<AlertPlace>,
 }
 
 // === impl Retention ===
@@ -49,12 +52,12 @@ impl Retention {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         let progress = Progress {
             rows: MIN_ROWS,
+            rescan_at: core.clock.now(),
             answers: Some(Uuid::nil()),
-            answers_since: core.clock.now(),
             deliveries: Some(Uuid::nil()),
             events: Some(i64::MIN),
             notifications: true,
-            alerts: true,
+            alerts: Some(AlertPlace::default()),
         };
         Self {
             core,
@@ -68,7 +71,7 @@ impl Retention {
         if !ShardId::from_number(0).is_some_and(|first| self.core.ownership().owns(first)) {
             return Ok(None);
         }
-        let mut progress = *self.progress.lock();
+        let mut progress = self.progress.lock().clone();
         if !progress.is_under_way() {
             progress.begin(self.core.clock.now());
         }
@@ -80,8 +83,9 @@ impl Retention {
             took if took < TARGET_CHUNK_TIME / 2 => (progress.rows * 2).min(MAX_ROWS),
             _ => progress.rows,
         };
+        let is_under_way = progress.is_under_way();
         *self.progress.lock() = progress;
-        Ok(progress.is_under_way().then(|| (took * 4).max(MIN_PAUSE)))
+        Ok(is_under_way.then(|| (took * 4).max(MIN_PAUSE)))
     }
 
     /// A stretch of one table: what carries others goes first.
@@ -99,10 +103,9 @@ impl Retention {
         } else if progress.notifications {
             let deleted = core.db.purge_notifications_all_teams(old, rows).await?;
             progress.notifications = deleted >= rows.unsigned_abs();
-        } else {
+        } else if let Some(from) = &progress.alerts {
             let silent = core.clock.now() - FORGOTTEN.max(TimeDelta::days(core.settings.keep_days.into()));
-            let deleted = core.db.purge_alerts_all_teams(old, silent, rows).await?;
-            progress.alerts = deleted >= rows.unsigned_abs();
+            progress.alerts = core.db.purge_alerts_all_teams(from, old, silent, rows).await?;
         }
         Ok(())
     }
@@ -113,17 +116,17 @@ impl Retention {
 impl Progress {
     fn is_under_way(&self) -> bool {
         let rows = self.answers.is_some() || self.deliveries.is_some() || self.events.is_some();
-        rows || self.notifications || self.alerts
+        rows || self.notifications || self.alerts.is_some()
     }
 
     fn begin(&mut self, now: DateTime<Utc>) {
-        if now - self.answers_since >= ANSWERS_RESCAN {
+        if now - self.rescan_at >= RESCAN {
             self.answers = Some(Uuid::nil());
-            self.answers_since = now;
+            self.alerts = Some(AlertPlace::default());
+            self.rescan_at = now;
         }
         self.deliveries = Some(Uuid::nil());
         self.events = Some(i64::MIN);
         self.notifications = true;
-        self.alerts = true;
     }
 }

@@ -345,18 +345,23 @@ store_tests! {
         let retention = crate::maintenance::retention::Retention::new(Arc::clone(&rig.core));
         rig.env.clock.advance(Duration::from_secs(31 * 86_400));
         let late = rig.env.now().timestamp_micros() - 1;
+        // The first attempt is in the delivery's row, and a second one in its own.
         let tried = format!(
-            "UPDATE attempts SET response_body = 'answered', started_at = CASE WHEN delivery_id IN
-                (SELECT id FROM deliveries WHERE event_id = 'late') THEN {late} ELSE started_at END"
+            "UPDATE deliveries SET attempt_response_body = 'answered',
+                attempt_started_at = CASE WHEN event_id = 'late' THEN {late} ELSE attempt_started_at END"
         );
+        let again = "INSERT INTO attempts
+            SELECT attempt_id, team_id, id, 2, attempt_started_at, 0, 1, 200, '', '', '[]', 'answered', false FROM deliveries";
         store.writer().execute_unprepared(&tried).await.unwrap();
+        store.writer().execute_unprepared(again).await.unwrap();
 
-        for (days, left) in [(0, vec!["", "answered"]), (31, vec!["", ""])] {
+        for (days, left) in [(0, ["", "", "answered", "answered"]), (31, [""; 4])] {
             rig.env.clock.advance(Duration::from_secs(days * 86_400));
             while retention.tick().await.unwrap().is_some() {}
             let mut answers = Vec::new();
             for delivery in rig.deliveries().await {
-                answers.push(rig.get(&delivery.id).await.attempts[0].response_body.clone());
+                let attempts = rig.get(&delivery.id).await.attempts;
+                answers.extend(attempts.into_iter().map(|attempt| attempt.response_body));
             }
             answers.sort();
             assert_eq!(answers, left);

@@ -274,9 +274,9 @@ store_tests! {
         rig.emit("e1", &[channel]).await;
         rig.pump.tick();
         rig.pump.settle().await;
-        store.writer().execute_unprepared("ALTER TABLE attempts RENAME TO elsewhere").await.unwrap();
+        store.writer().execute_unprepared("ALTER TABLE deliveries RENAME attempt_error TO elsewhere").await.unwrap();
         rig.committer.tick().await;
-        store.writer().execute_unprepared("ALTER TABLE elsewhere RENAME TO attempts").await.unwrap();
+        store.writer().execute_unprepared("ALTER TABLE deliveries RENAME elsewhere TO attempt_error").await.unwrap();
         assert_eq!(rig.states().await, [State::Failed], "and it does not wait for ever");
         assert_eq!(rig.delivery().await.state_message, "the result of the last attempt could not be stored");
     }

@@ -39,6 +39,9 @@ pub(crate) struct TellingDelivery {
 /// Deliveries that told of alerts, by id. One that is missing was purged, or is not written yet.
 pub(crate) type Telling = HashMap<Uuid, TellingDelivery>;
 
+/// Where an alert stands in the order of all: its team and key.
+pub(crate) type AlertPlace = (Uuid, String);
+
 /// Which alerts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AlertFilter {
@@ -52,6 +55,9 @@ pub(crate) struct AlertFilter {
     /// After this one in the order: when it began, and its key.
     pub(crate) before: Option<(i64, String)>,
 }
+
+/// Drops an index that only retention used, at a cost for every change of an alert.
+pub(super) struct AlertsByPlace;
 
 // === impl TellingDelivery ===
 
@@ -78,6 +84,19 @@ impl MigrationTrait for Alerts {
             statements.map(|text| text.replace("{uuid}", uuid)).collect()
         })
         .await
+    }
+}
+
+impl MigrationName for AlertsByPlace {
+    fn name(&self) -> &'static str {
+        "m0013_alerts_by_place"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for AlertsByPlace {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, |_| vec!["DROP INDEX alerts_by_change"]).await
     }
 }
 
@@ -116,6 +135,31 @@ ALTER TABLE deliveries ADD COLUMN alert TEXT;
 ALTER TABLE notifications ADD COLUMN alert_key TEXT;
 CREATE INDEX notifications_of_alert ON notifications (team_id, alert_key) WHERE alert_key IS NOT NULL;
 ";
+
+/// Columns of alerts that change.
+const CHANGING: [&str; 21] = [
+    "state",
+    "severity",
+    "event_type",
+    "title",
+    "url",
+    "source",
+    "subject",
+    "opened_event_id",
+    "opened_at",
+    "count",
+    "last_occurred_at",
+    "last_triggered_at",
+    "resolved_at",
+    "update_types",
+    "told",
+    "changed_at",
+    "acknowledged_by",
+    "acknowledged_at",
+    "snoozed_by",
+    "snoozed_until",
+    "resolved_by",
+];
 
 // === impl Db ===
 
@@ -262,98 +306,127 @@ impl Db {
         Ok(())
     }
 
-    /// Writes alerts, new ones and changed ones.
-    pub(crate) async fn write_alerts<W: WriteTransaction>(
+    /// Inserts alerts that are new.
+    pub(crate) async fn insert_alerts<W: WriteTransaction>(
         &self,
         transaction: &W,
-        alerts: &[Alert],
+        alerts: &[&Alert],
     ) -> Result<(), DbErr> {
-        let all = || alerts.iter();
-        let told = all()
-            .map(|alert| json(&alert.told))
-            .collect::<Result<Vec<_>, _>>()?;
-        let update_types = all()
-            .map(|alert| json(&alert.update_types))
-            .collect::<Result<Vec<_>, _>>()?;
-        let batch = Batch::new()
-            .uuid("team_id", all().map(|alert| alert.team_id.as_uuid()))
-            .text("key", all().map(|alert| alert.key.as_str()))
-            .small("state", all().map(|alert| number(alert.state)))
-            .small("severity", all().map(|alert| number(alert.severity)))
-            .text("event_type", all().map(|alert| &*alert.event_type))
-            .text("title", all().map(|alert| alert.title.as_str()))
-            .text("url", all().map(|alert| alert.url.as_str()))
-            .text("source", all().map(|alert| alert.source.as_str()))
-            .text("subject", all().map(|alert| alert.subject.as_str()))
-            .text_opt(
-                "opened_event_id",
-                all().map(|alert| Some(alert.opened.as_ref()?.event_id.as_str())),
-            )
-            .big_opt(
-                "opened_at",
-                all().map(|alert| alert.opened.as_ref().map(|opened| micros(opened.at))),
-            )
-            .big("count", all().map(|alert| alert.count))
-            .big(
-                "last_occurred_at",
-                all().map(|alert| micros(alert.last_occurred_at)),
-            )
-            .big_opt(
-                "last_triggered_at",
-                all().map(|alert| alert.last_triggered_at.map(micros)),
-            )
-            .big_opt("resolved_at", all().map(|alert| alert.resolved_at.map(micros)))
-            .text("update_types", update_types.iter().map(String::as_str))
-            .text("told", told.iter().map(String::as_str))
-            .big("changed_at", all().map(|alert| micros(alert.changed_at)))
-            .text_opt(
-                "acknowledged_by",
-                all().map(|alert| by(alert.acknowledged.as_ref())),
-            )
-            .big_opt(
-                "acknowledged_at",
-                all().map(|alert| at(alert.acknowledged.as_ref())),
-            )
-            .text_opt("snoozed_by", all().map(|alert| by(alert.snoozed.as_ref())))
-            .big_opt("snoozed_until", all().map(|alert| at(alert.snoozed.as_ref())))
-            .text_opt("resolved_by", all().map(|alert| alert.resolved_by.as_deref()));
-        let names = batch.names();
-        let set: Vec<String> = names
-            .split(", ")
-            .filter(|name| !["team_id", "key"].contains(name))
-            .map(|name| format!("{name} = excluded.{name}"))
-            .collect();
-        let sql = format!(
-            "INSERT INTO alerts ({{names}}) SELECT b.* FROM ({{rows}}) AS b WHERE true ON CONFLICT (team_id, key) DO UPDATE SET {}",
-            set.join(", ")
-        );
-        transaction.run(&sql, &batch, &[]).await?;
-        Ok(())
+        let sql = "INSERT INTO alerts ({names}) SELECT b.* FROM ({rows}) AS b WHERE true";
+        write(transaction, sql, alerts).await
     }
 
-    /// Removes up to `limit` alerts of all teams that ended before, or that nothing was heard of since `silent`; how many
-    /// those were.
+    /// Writes alerts that have changed.
+    pub(crate) async fn update_alerts<W: WriteTransaction>(
+        &self,
+        transaction: &W,
+        alerts: &[&Alert],
+    ) -> Result<(), DbErr> {
+        let set: Vec<String> = CHANGING.iter().map(|name| format!("{name} = b.{name}")).collect();
+        let sql = format!(
+            "UPDATE alerts SET {} FROM ({{rows}}) AS b WHERE alerts.team_id = b.team_id AND alerts.key = b.key",
+            set.join(", ")
+        );
+        write(transaction, &sql, alerts).await
+    }
+
+    /// Removes, of the first `limit` alerts of all teams behind `from`, those that ended before, and those of which nothing
+    /// was heard since `silent`. The last one looked at, or `None` when there are no more.
     pub(crate) async fn purge_alerts_all_teams(
         &self,
+        from: &AlertPlace,
         ended: DateTime<Utc>,
         silent: DateTime<Utc>,
         limit: i64,
-    ) -> Result<u64, DbErr> {
-        let reminders = "DELETE FROM reminders WHERE (team_id, alert_key) IN
-            (SELECT team_id, key FROM alerts WHERE state IN (1, 2, 3) AND changed_at < $1)";
-        self.execute(reminders, vec![micros(silent).into()]).await?;
-        let mut purged = 0;
-        for (states, before) in [("state = 4", ended), ("state IN (1, 2, 3)", silent)] {
-            let sql = format!(
-                "DELETE FROM alerts WHERE (team_id, key) IN
-                    (SELECT team_id, key FROM alerts WHERE {states} AND changed_at < $1 LIMIT $2)"
-            );
-            purged += self
-                .execute(sql, vec![micros(before).into(), limit.into()])
-                .await?;
+    ) -> Result<Option<AlertPlace>, DbErr> {
+        let place = |place: &AlertPlace| vec![Value::from(place.0), Value::from(place.1.as_str())];
+        let last = "SELECT team_id, key FROM alerts WHERE (team_id, key) > ($1, $2)
+            ORDER BY team_id, key LIMIT 1 OFFSET $3";
+        let mut values = place(from);
+        values.push((limit - 1).into());
+        let last = self.query(last, values).await?;
+        let last = last
+            .first()
+            .map(|row| Ok::<AlertPlace, DbErr>((row.try_get("", "team_id")?, row.try_get("", "key")?)))
+            .transpose()?;
+        let mut values = place(from);
+        let mut stretch = "(team_id, key) > ($1, $2)".to_owned();
+        if let Some(last) = &last {
+            stretch.push_str(" AND (team_id, key) <= ($3, $4)");
+            values.extend(place(last));
         }
-        Ok(purged)
+        let next = values.len() + 1;
+        let is_silent = format!("state IN (1, 2, 3) AND changed_at < ${next}");
+        values.push(micros(silent).into());
+        let reminders = format!(
+            "DELETE FROM reminders WHERE (team_id, alert_key) IN
+                (SELECT team_id, key FROM alerts WHERE {stretch} AND {is_silent})"
+        );
+        self.execute(reminders, values.clone()).await?;
+        let has_ended = format!("state = 4 AND changed_at < ${}", next + 1);
+        values.push(micros(ended).into());
+        let alerts = format!("DELETE FROM alerts WHERE {stretch} AND (({has_ended}) OR ({is_silent}))");
+        self.execute(alerts, values).await?;
+        Ok(last)
     }
+}
+
+/// Runs a statement with these alerts as its rows.
+async fn write<W: WriteTransaction>(transaction: &W, sql: &str, alerts: &[&Alert]) -> Result<(), DbErr> {
+    if alerts.is_empty() {
+        return Ok(());
+    }
+    let all = || alerts.iter();
+    let told = all()
+        .map(|alert| json(&alert.told))
+        .collect::<Result<Vec<_>, _>>()?;
+    let update_types = all()
+        .map(|alert| json(&alert.update_types))
+        .collect::<Result<Vec<_>, _>>()?;
+    let batch = Batch::new()
+        .uuid("team_id", all().map(|alert| alert.team_id.as_uuid()))
+        .text("key", all().map(|alert| alert.key.as_str()))
+        .small("state", all().map(|alert| number(alert.state)))
+        .small("severity", all().map(|alert| number(alert.severity)))
+        .text("event_type", all().map(|alert| &*alert.event_type))
+        .text("title", all().map(|alert| alert.title.as_str()))
+        .text("url", all().map(|alert| alert.url.as_str()))
+        .text("source", all().map(|alert| alert.source.as_str()))
+        .text("subject", all().map(|alert| alert.subject.as_str()))
+        .text_opt(
+            "opened_event_id",
+            all().map(|alert| Some(alert.opened.as_ref()?.event_id.as_str())),
+        )
+        .big_opt(
+            "opened_at",
+            all().map(|alert| alert.opened.as_ref().map(|opened| micros(opened.at))),
+        )
+        .big("count", all().map(|alert| alert.count))
+        .big(
+            "last_occurred_at",
+            all().map(|alert| micros(alert.last_occurred_at)),
+        )
+        .big_opt(
+            "last_triggered_at",
+            all().map(|alert| alert.last_triggered_at.map(micros)),
+        )
+        .big_opt("resolved_at", all().map(|alert| alert.resolved_at.map(micros)))
+        .text("update_types", update_types.iter().map(String::as_str))
+        .text("told", told.iter().map(String::as_str))
+        .big("changed_at", all().map(|alert| micros(alert.changed_at)))
+        .text_opt(
+            "acknowledged_by",
+            all().map(|alert| by(alert.acknowledged.as_ref())),
+        )
+        .big_opt(
+            "acknowledged_at",
+            all().map(|alert| at(alert.acknowledged.as_ref())),
+        )
+        .text_opt("snoozed_by", all().map(|alert| by(alert.snoozed.as_ref())))
+        .big_opt("snoozed_until", all().map(|alert| at(alert.snoozed.as_ref())))
+        .text_opt("resolved_by", all().map(|alert| alert.resolved_by.as_deref()));
+    transaction.run(sql, &batch, &[]).await?;
+    Ok(())
 }
 
 /// What is asked of the delivery `d`.

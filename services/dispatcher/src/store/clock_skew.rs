@@ -78,7 +78,8 @@ impl Db {
         format!(
             "{lanes}, waiting(id, team_id, lane_id, state, due_at, stamp) AS (
                 SELECT d.id, d.team_id, d.lane_id, d.state, d.due_at,
-                    COALESCE((SELECT MAX(a.started_at) FROM attempts a WHERE a.delivery_id = d.id), d.created_at)
+                    COALESCE((SELECT MAX(a.started_at) FROM attempts a WHERE a.delivery_id = d.id),
+                        d.attempt_started_at, d.created_at)
                 FROM lane JOIN deliveries d ON d.lane_id = lane.id AND {index} {more} AND d.due_at > {now}
             )
             SELECT id, team_id, lane_id, state,

@@ -23,6 +23,8 @@ impl MigratorTrait for Migrator {
             Box::new(super::event_feed::Positions),
             Box::new(super::groups::Groups),
             Box::new(super::reminders::Reminders),
+            Box::new(super::attempts::FirstAttempts),
+            Box::new(super::alerts::AlertsByPlace),
         ]
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 use watchbell_model::ChannelKind;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 
 use super::batch::Batch;
-use super::entities::{attempts, channel_health, deliveries, events};
+use super::entities::{channel_health, deliveries, events};
 use super::transaction::Transaction;
 use super::{Db, micros, number};
 
@@ -22,14 +22,6 @@ pub(crate) struct HealthSample {
     pub(crate) success: Option<DateTime<Utc>>,
     /// The newest failure.
     pub(crate) error: Option<(String, DateTime<Utc>)>,
-}
-
-/// What came of a delivery's last attempt.
-#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
-pub(crate) struct LastAttempt {
-    /// The number of the contract.
-    pub(crate) outcome: i16,
-    pub(crate) error_code: String,
 }
 
 /// How a channel fares.
@@ -102,40 +94,6 @@ impl Db {
             .filter(deliveries::Column::TeamId.eq(team.as_uuid()))
             .one(self.store.reader())
             .await
-    }
-
-    /// The attempts of a delivery, oldest first.
-    pub(crate) async fn attempts(&self, team: TeamId, id: DeliveryId) -> Result<Vec<attempts::Model>, DbErr> {
-        attempts::Entity::find()
-            .filter(attempts::Column::DeliveryId.eq(id.as_uuid()))
-            .filter(attempts::Column::TeamId.eq(team.as_uuid()))
-            .order_by_asc(attempts::Column::Number)
-            .order_by_asc(attempts::Column::StartedAt)
-            .all(self.store.reader())
-            .await
-    }
-
-    /// The last attempts of deliveries, of which the number of attempts is given.
-    pub(crate) async fn last_attempts(
-        &self,
-        team: TeamId,
-        deliveries: &[(Uuid, i32)],
-    ) -> Result<HashMap<Uuid, LastAttempt>, DbErr> {
-        let batch = Batch::new()
-            .uuid("id", deliveries.iter().map(|(id, _)| *id))
-            .int("number", deliveries.iter().map(|(_, number)| *number));
-        let sql = "SELECT a.delivery_id, a.outcome, a.error_code FROM ({rows}) AS b
-            JOIN attempts a ON a.delivery_id = b.id AND a.number = b.number AND a.team_id = {0}";
-        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
-        let rows = self.read(statement).await?;
-        rows.iter()
-            .map(|row| {
-                Ok((
-                    row.try_get("", "delivery_id")?,
-                    LastAttempt::from_query_result(row, "")?,
-                ))
-            })
-            .collect()
     }
 
     /// Since when a team's channels are unhealthy.

@@ -70,24 +70,29 @@ impl Db {
         self.execute(notifications, values()).await
     }
 
-    /// Empties the responses of the first `limit` attempts of all teams after the delivery `from` that began before
-    /// the bound. Returns the last delivery of the chunk, or `None` at the end.
+    /// Empties the answers to attempts that began before the bound, of the first `limit` deliveries of all teams behind
+    /// `from`. The last delivery looked at, or `None` when there are no more.
     pub(crate) async fn purge_answers_all_teams(
         &self,
         from: Uuid,
         before: DateTime<Utc>,
         limit: i64,
     ) -> Result<Option<Uuid>, DbErr> {
-        let last = "SELECT delivery_id AS last FROM attempts WHERE delivery_id > $1 AND delivery_id < $2
-            ORDER BY delivery_id LIMIT 1 OFFSET $3";
+        let last =
+            "SELECT id AS last FROM deliveries WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
         let first_kept = first_id(before);
         let last: Option<Uuid> = self.last_of(last, from.into(), first_kept.into(), limit).await?;
-        let answers = "UPDATE attempts SET response_body = '', request_headers = '[]'
-            WHERE delivery_id > $1 AND delivery_id <= $2 AND started_at < $3
-                AND (response_body <> '' OR request_headers <> '[]')";
         let upto = last.unwrap_or(first_kept);
-        self.execute(answers, vec![from.into(), upto.into(), micros(before).into()])
-            .await?;
+        for (table, delivery, attempt) in [("attempts", "delivery_id", ""), ("deliveries", "id", "attempt_")]
+        {
+            let sql = format!(
+                "UPDATE {table} SET {attempt}response_body = '', {attempt}request_headers = '[]'
+                WHERE {delivery} > $1 AND {delivery} <= $2 AND {attempt}started_at < $3
+                    AND ({attempt}response_body <> '' OR {attempt}request_headers <> '[]')"
+            );
+            self.execute(sql, vec![from.into(), upto.into(), micros(before).into()])
+                .await?;
+        }
         Ok(last)
     }
 

@@ -90,11 +90,14 @@ impl Db {
         since: DateTime<Utc>,
         most: u32,
     ) -> Result<Vec<DateTime<Utc>>, DbErr> {
-        let sql = "SELECT a.started_at FROM (
-                SELECT id FROM deliveries WHERE team_id = $1 AND channel_id = $2 AND id >= $3 AND attempt_count > 0
-                ORDER BY id DESC LIMIT 1000
-            ) AS d JOIN attempts a ON a.delivery_id = d.id
-            WHERE a.started_at > $4 ORDER BY a.started_at DESC LIMIT $5";
+        let sql = "WITH d AS (
+                SELECT id, attempt_started_at FROM deliveries
+                WHERE team_id = $1 AND channel_id = $2 AND id >= $3 AND attempt_count > 0 ORDER BY id DESC LIMIT 1000
+            ), sent(started_at) AS (
+                SELECT attempt_started_at FROM d WHERE attempt_started_at IS NOT NULL
+                UNION ALL SELECT a.started_at FROM d JOIN attempts a ON a.delivery_id = d.id
+            )
+            SELECT started_at FROM sent WHERE started_at > $4 ORDER BY started_at DESC LIMIT $5";
         // Ids begin with the milliseconds since 1970 (RFC 9562 §5.7).
         let day = u128::try_from((since - TimeDelta::days(1)).timestamp_millis()).unwrap_or(0);
         let values = vec![

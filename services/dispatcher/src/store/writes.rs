@@ -13,7 +13,7 @@ use watchbell_store::Backend;
 
 use super::batch::Batch;
 use super::transaction::{ReadRow, WriteTransaction};
-use super::{Db, micros, number, postgres, sqlite};
+use super::{Db, attempts, micros, number, postgres, sqlite};
 use crate::group::Gathered;
 use crate::job::{Break, JobOutcome, Planned, State, Submission};
 use crate::lanes::LaneId;
@@ -254,7 +254,7 @@ impl Db {
         Ok(())
     }
 
-    /// Stores outcomes of deliveries whose shards the transaction is fenced by.
+    /// Stores outcomes of deliveries whose shards the transaction is fenced by, with the first attempt of each.
     pub(crate) async fn finish<W: WriteTransaction>(
         &self,
         transaction: &W,
@@ -284,66 +284,14 @@ impl Db {
             )
             .big_opt("due_at", all().map(|outcome| outcome.due_at.map(micros)))
             .big_opt("ended_at", all().map(|outcome| outcome.ended_at.map(micros)));
-        let sql = "UPDATE deliveries SET state = b.state, state_message = b.state_message, parked_for = b.parked_for,
+        let (batch, first_attempts) = attempts::with_first(batch, outcomes);
+        let sql = format!(
+            "UPDATE deliveries SET state = b.state, state_message = b.state_message, parked_for = b.parked_for,
                 held_by = b.held_by, attempt_count = b.attempt_count, tries = b.tries, first_attempt_at = b.first_attempt_at,
-                due_at = b.due_at, ended_at = b.ended_at
-            FROM ({rows}) AS b WHERE deliveries.id = b.id";
-        transaction.run(sql, &batch, &[]).await?;
-        Ok(())
-    }
-
-    /// Inserts the attempts of outcomes. They happened, whoever owns the shard now.
-    pub(crate) async fn insert_attempts<W: WriteTransaction>(
-        &self,
-        transaction: &W,
-        outcomes: &[JobOutcome],
-    ) -> Result<(), DbErr> {
-        let made = || {
-            outcomes
-                .iter()
-                .filter_map(|outcome| outcome.attempt.as_ref().map(|made| (&outcome.job, made)))
-        };
-        if made().next().is_none() {
-            return Ok(());
-        }
-        let batch = Batch::new()
-            .uuid("id", made().map(|(_, attempt)| attempt.id.as_uuid()))
-            .uuid("team_id", made().map(|(job, _)| job.team_id().as_uuid()))
-            .uuid("delivery_id", made().map(|(job, _)| job.id.as_uuid()))
-            .int("number", made().map(|(_, attempt)| count(attempt.number)))
-            .big(
-                "started_at",
-                made().map(|(_, attempt)| micros(attempt.started_at)),
-            )
-            .big(
-                "latency_us",
-                made().map(|(_, attempt)| {
-                    i64::try_from(attempt.result.latency.as_micros()).unwrap_or(i64::MAX)
-                }),
-            )
-            .small("outcome", made().map(|(_, attempt)| attempt.outcome()))
-            .int(
-                "status_code",
-                made().map(|(_, attempt)| i32::from(attempt.result.status_code)),
-            )
-            .text("error", made().map(|(_, attempt)| attempt.result.error.as_str()))
-            .text(
-                "error_code",
-                made().map(|(_, attempt)| attempt.result.error_code.as_str()),
-            )
-            .text(
-                "request_headers",
-                made().map(|(_, attempt)| attempt.result.request_headers.as_json()),
-            )
-            .text(
-                "response_body",
-                made().map(|(_, attempt)| attempt.result.response_body.as_str()),
-            )
-            .bool("ambiguous", made().map(|(_, attempt)| attempt.result.ambiguous));
-        // The same outcome is written again after a commit with an unknown result.
-        let sql =
-            "INSERT INTO attempts ({names}) SELECT b.* FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
-        transaction.run(sql, &batch, &[]).await?;
+                due_at = b.due_at, ended_at = b.ended_at{first_attempts}
+            FROM ({{rows}}) AS b WHERE deliveries.id = b.id"
+        );
+        transaction.run(&sql, &batch, &[]).await?;
         Ok(())
     }
 

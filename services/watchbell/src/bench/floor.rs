@@ -18,16 +18,17 @@ use crate::failure::Outcome;
 
 /// Rows of each table that are written again, at most.
 const ROWS: i64 = 20_000;
-/// What changes in a delivery's row when it ends.
-const END: [&str; 7] = [
+/// What changes in a delivery's row when it ends, besides its attempt.
+const END: [&str; 6] = [
     "state",
     "state_message",
-    "attempt_count",
     "tries",
     "first_attempt_at",
     "due_at",
     "ended_at",
 ];
+/// Of the columns of its attempt.
+const ATTEMPT: &str = "attempt_";
 
 /// Rows of one table, with the names of their columns.
 struct Rows {
@@ -40,7 +41,6 @@ struct Rows {
 struct Written {
     events: Rows,
     deliveries: Rows,
-    attempts: Rows,
     alerts: Rows,
     schema: Vec<String>,
 }
@@ -105,7 +105,7 @@ impl Written {
         )?;
         let rows = |table, order| Rows::read(&source, table, order, &team);
         let sql = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' \
-                   AND tbl_name IN ('events', 'deliveries', 'attempts', 'alerts') ORDER BY type DESC";
+                   AND tbl_name IN ('events', 'deliveries', 'alerts') ORDER BY type DESC";
         let schema = source
             .prepare(sql)?
             .query_map([], |row| row.get(0))?
@@ -113,7 +113,6 @@ impl Written {
         Ok(Self {
             events: rows("events", "accepted_at")?,
             deliveries: rows("deliveries", "created_at")?,
-            attempts: rows("attempts", "started_at")?,
             alerts: rows("alerts", "opened_at")?,
             schema,
         })
@@ -139,14 +138,12 @@ impl Written {
             self.events.insert(&transaction, next.clone())?;
             self.alerts.insert(&transaction, next.clone())?;
             pending.insert(&transaction, next.clone())?;
-            self.deliveries.end(&transaction, under_way.clone())?;
-            self.attempts.insert(&transaction, under_way)?;
+            self.deliveries.end(&transaction, under_way)?;
             transaction.commit()?;
             under_way = next;
         }
         let transaction = target.unchecked_transaction()?;
-        self.deliveries.end(&transaction, under_way.clone())?;
-        self.attempts.insert(&transaction, under_way)?;
+        self.deliveries.end(&transaction, under_way)?;
         transaction.commit()
     }
 }
@@ -174,6 +171,7 @@ impl Rows {
                     "state" => *value = Value::Integer(1),
                     "attempt_count" | "tries" => *value = Value::Integer(0),
                     "first_attempt_at" | "ended_at" => *value = Value::Null,
+                    column if column.starts_with(ATTEMPT) => *value = Value::Null,
                     _ => {}
                 }
             }
@@ -206,15 +204,18 @@ impl Rows {
 
     /// Writes how deliveries ended.
     fn end(&self, target: &Connection, range: std::ops::Range<usize>) -> rusqlite::Result<()> {
-        let at = |name: &str| self.columns.iter().position(|column| column == name);
-        let set: Vec<_> = END.iter().filter_map(|name| at(name)).collect();
+        let changes = |column: &str| END.contains(&column) || column.starts_with(ATTEMPT);
+        let set: Vec<_> = (0..self.columns.len())
+            .filter(|&at| changes(&self.columns[at]))
+            .collect();
         let names: Vec<_> = set
             .iter()
             .map(|&at| format!("{} = ?", self.columns[at]))
             .collect();
         let sql = format!("UPDATE {} SET {} WHERE id = ?", self.table, names.join(", "));
         let mut statement = target.prepare_cached(&sql)?;
-        let values: Vec<_> = set.into_iter().chain(at("id")).collect();
+        let id = self.columns.iter().position(|column| column == "id");
+        let values: Vec<_> = set.into_iter().chain(id).collect();
         for row in self.some(range) {
             statement.execute(params_from_iter(values.iter().map(|&at| &row[at])))?;
         }
