@@ -22,7 +22,8 @@ use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tracing::level_filters::LevelFilter;
-use tracing::{Metadata, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -174,14 +175,15 @@ impl Telemetry {
     where
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     {
-        let ours = |metadata: &Metadata<'_>| metadata.target().starts_with("watchbell");
+        let ours = |metadata: &Metadata<'_>| {
+            *metadata.level() <= Level::INFO && metadata.target().starts_with("watchbell")
+        };
         tracing_opentelemetry::layer()
             .with_tracer(self.tracer.tracer("watchbell"))
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
-            .with_filter(tracing_subscriber::filter::filter_fn(ours))
-            .with_filter(LevelFilter::INFO)
+            .with_filter(filter_fn(ours).with_max_level_hint(LevelFilter::INFO))
     }
 
     /// The filter of this process's log lines.

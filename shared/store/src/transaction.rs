@@ -13,6 +13,12 @@ use tracing::Instrument as _;
 
 use crate::{Backend, Store};
 
+/// Begins a transaction in which plans of prepared statements are kept, and go by an index: one that was made while a table was
+/// empty would otherwise read all of it, or hash it, for as long as the table is not analysed.
+const BEGIN_PLANNED: &str =
+    "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
 impl Store {
     /// Begins a writing transaction. On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): a transaction
     /// that first reads and then writes could otherwise fail in the middle.
@@ -29,7 +35,8 @@ impl Store {
         to_the_end(async move { writer.begin_with_options(options).await }).await
     }
 
-    /// Begins a transaction of PostgreSQL's driver, for callers that send large batches and avoid copies.
+    /// Begins a transaction of PostgreSQL's driver, for callers that send large batches and avoid copies. The plans of prepared
+    /// statements are kept: prepare only those that can be run in one way alone.
     ///
     /// # Errors
     /// The database's; see [`crate::is_transient`].
@@ -39,7 +46,7 @@ impl Store {
     pub async fn begin_postgres(&self) -> Result<sqlx::Transaction<'static, Postgres>, DbErr> {
         let pool = self.writer().get_postgres_connection_pool().clone();
         let failed = |error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
-        to_the_end(async move { pool.begin().await.map_err(failed) }).await
+        to_the_end(async move { pool.begin_with(BEGIN_PLANNED).await.map_err(failed) }).await
     }
 
     /// Begins a transaction that reads, and sees one state of the database.

@@ -56,7 +56,8 @@ pub(crate) struct AlertFilter {
     pub(crate) before: Option<(i64, String)>,
 }
 
-/// Drops an index that only retention used, at a cost for every change of an alert.
+/// Drops an index that only retention used, at a cost for every change of an alert, and makes that of openings one that
+/// PostgreSQL does not take for the one of keys.
 pub(super) struct AlertsByPlace;
 
 // === impl TellingDelivery ===
@@ -96,7 +97,14 @@ impl MigrationName for AlertsByPlace {
 #[async_trait::async_trait]
 impl MigrationTrait for AlertsByPlace {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, |_| vec!["DROP INDEX alerts_by_change"]).await
+        run(manager, |_| {
+            vec![
+                "DROP INDEX alerts_by_change",
+                "DROP INDEX alerts_by_opening",
+                "CREATE INDEX alerts_by_opening ON alerts (team_id, opened_at, key) WHERE opened_at IS NOT NULL",
+            ]
+        })
+        .await
     }
 }
 
@@ -172,7 +180,8 @@ impl Db {
     ) -> Result<HashMap<(TeamId, AlertKey), Alert>, DbErr> {
         let batch = Batch::new()
             .uuid("team_id", keys.iter().map(|(team, _)| team.as_uuid()))
-            .text("key", keys.iter().map(|(_, key)| key.as_str()));
+            .text("key", keys.iter().map(|(_, key)| key.as_str()))
+            .with_one_plan();
         let from = "({rows}) AS b JOIN alerts a ON a.team_id = b.team_id AND a.key = b.key";
         let rows = transaction.read(&select(from), &batch, &[]).await?;
         rows.iter()
@@ -189,7 +198,7 @@ impl Db {
         transaction: &W,
         ids: &[Uuid],
     ) -> Result<Telling, DbErr> {
-        let batch = Batch::new().uuid("id", ids.iter().copied());
+        let batch = Batch::new().uuid("id", ids.iter().copied()).with_one_plan();
         let sql = format!("{TELLING} FROM ({{rows}}) AS b JOIN deliveries d ON d.id = b.id");
         let rows = transaction.read(&sql, &batch, &[]).await?;
         rows.iter()
@@ -425,7 +434,7 @@ async fn write<W: WriteTransaction>(transaction: &W, sql: &str, alerts: &[&Alert
         .text_opt("snoozed_by", all().map(|alert| by(alert.snoozed.as_ref())))
         .big_opt("snoozed_until", all().map(|alert| at(alert.snoozed.as_ref())))
         .text_opt("resolved_by", all().map(|alert| alert.resolved_by.as_deref()));
-    transaction.run(sql, &batch, &[]).await?;
+    transaction.run(sql, &batch.with_one_plan(), &[]).await?;
     Ok(())
 }
 

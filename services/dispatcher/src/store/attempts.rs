@@ -121,7 +121,7 @@ impl Db {
         // The same outcome is written again after a commit with an unknown result.
         let sql =
             "INSERT INTO attempts ({names}) SELECT b.* FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
-        transaction.run(sql, &batch, &[]).await?;
+        transaction.run(sql, &batch.with_one_plan(), &[]).await?;
         Ok(())
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Batch<'a> {
     pub(super) columns: Vec<(&'static str, Column<'a>)>,
     /// By column: whether a value may be absent.
     pub(super) nullable: Vec<bool>,
+    /// Whether PostgreSQL keeps the plan of the statement.
+    pub(super) has_one_plan: bool,
 }
 
 /// One value per row.
@@ -84,6 +86,15 @@ impl<'a> Batch<'a> {
         self.nullable.push(nullable);
         self.columns.push((name, column));
         self
+    }
+
+    /// There is only one way to run the statement, whatever the tables hold: an INSERT, or an index that no other one
+    /// resembles. So PostgreSQL keeps its plan, which takes as long to make as a commit's rows take to write.
+    pub(super) fn with_one_plan(self) -> Self {
+        Self {
+            has_one_plan: true,
+            ..self
+        }
     }
 
     /// Number of rows.

@@ -34,14 +34,14 @@ impl WriteTransaction for DirectTransaction {
 
     async fn run(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<u64, DbErr> {
         let (sql, arguments) = statement(sql, batch, more)?;
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(batch.has_one_plan);
         let done = self.0.lock().await.execute(query).await.map_err(failed)?;
         Ok(done.rows_affected())
     }
 
     async fn read(&self, sql: &str, batch: &Batch<'_>, more: &[i64]) -> Result<Vec<PgRow>, DbErr> {
         let (sql, arguments) = statement(sql, batch, more)?;
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(batch.has_one_plan);
         self.0.lock().await.fetch_all(query).await.map_err(failed)
     }
 }

@@ -18,6 +18,7 @@ pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000):
 pub(super) async fn insert_events<W: WriteTransaction>(
     transaction: &W,
     batch: &Batch<'_>,
+    keys: &Batch<'_>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
     let sql = "INSERT INTO events ({names}) SELECT b.* FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
     let inserted = transaction.run(sql, batch, &[]).await?;
@@ -28,7 +29,7 @@ pub(super) async fn insert_events<W: WriteTransaction>(
     let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
         LEFT JOIN events e ON e.team_id = b.team_id AND e.id = b.id
         WHERE e.xmin IS DISTINCT FROM pg_current_xact_id()::xid";
-    event_keys(&transaction.read(sql, batch, &[]).await?)
+    event_keys(&transaction.read(sql, keys, &[]).await?)
 }
 
 /// Reads due deliveries of each lane, oldest first, up to so many units, and not those of `live`.

@@ -227,6 +227,7 @@ fn of_alerts<'a>(alerts: &[&'a AlertId]) -> Batch<'a> {
     Batch::new()
         .uuid("team_id", alerts.iter().map(|(team, _)| team.as_uuid()))
         .text("alert_key", alerts.iter().map(|(_, key)| key.as_str()))
+        .with_one_plan()
 }
 
 fn identified(reminders: &[Reminder]) -> Batch<'_> {

@@ -148,7 +148,8 @@ impl Db {
         let batch = Batch::new()
             .small("id", epochs.keys().map(|shard| i16::from(shard.number())))
             .big("epoch", epochs.values().copied())
-            .uuid("owner", epochs.keys().map(|_| me));
+            .uuid("owner", epochs.keys().map(|_| me))
+            .with_one_plan();
         let sql = format!(
             "SELECT CAST(s.id AS TEXT) AS id{also} FROM ({{rows}}) AS b
                 JOIN shards s ON s.id = b.id AND s.owner = b.owner AND s.epoch = b.epoch ORDER BY s.id {lock}"

@@ -92,10 +92,14 @@ impl Db {
                 .text_opt("alert_key", alerts().map(|alert| Some(alert?.key.as_str())))
                 .small_opt("alert_action", alerts().map(|alert| Some(number(alert?.action)))),
         };
+        let batch = batch.with_one_plan();
+        let keys = Batch::new()
+            .uuid("team_id", events().map(|event| event.team_id.as_uuid()))
+            .text("id", events().map(|event| event.id.as_str()));
         // Only existing keys are read back: reading a row costs about as much as writing one.
         match self.store.backend() {
-            Backend::Sqlite => sqlite::insert_events(transaction, &batch).await,
-            Backend::Postgres => postgres::insert_events(transaction, &batch).await,
+            Backend::Sqlite => sqlite::insert_events(transaction, &batch, &keys).await,
+            Backend::Postgres => postgres::insert_events(transaction, &batch, &keys).await,
         }
     }
 
@@ -182,7 +186,7 @@ impl Db {
                     gathered().map(|it| it.map(|it| i64::from(it.count))),
                 ),
         };
-        transaction.run(sql, &batch, &[]).await?;
+        transaction.run(sql, &batch.with_one_plan(), &[]).await?;
         Ok(())
     }
 
@@ -232,7 +236,7 @@ impl Db {
                 events().map(|event| Some(event.alert.as_ref()?.key.as_str())),
             );
         let sql = "INSERT INTO notifications ({names}) SELECT b.* FROM ({rows}) AS b WHERE true";
-        transaction.run(sql, &batch, &[]).await?;
+        transaction.run(sql, &batch.with_one_plan(), &[]).await?;
         Ok(())
     }
 
@@ -291,7 +295,7 @@ impl Db {
                 due_at = b.due_at, ended_at = b.ended_at{first_attempts}
             FROM ({{rows}}) AS b WHERE deliveries.id = b.id"
         );
-        transaction.run(&sql, &batch, &[]).await?;
+        transaction.run(&sql, &batch.with_one_plan(), &[]).await?;
         Ok(())
     }
 
