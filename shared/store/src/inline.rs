@@ -443,6 +443,29 @@ mod tests {
         }
     }
 
+    /// `.cargo/config.toml` says why.
+    #[tokio::test]
+    async fn sqlite_has_no_locks_that_all_connections_share() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory).await;
+        let inline = store.begin_inline().await.unwrap();
+        let options = inline.query(
+            "SELECT compile_options AS value FROM pragma_compile_options",
+            1,
+            none,
+        );
+        let options: Vec<_> = options
+            .unwrap()
+            .iter()
+            .map(|row| row.text("value").unwrap())
+            .collect();
+        assert!(options.contains(&"DEFAULT_MEMSTATUS=0".to_owned()), "{options:?}");
+        assert!(
+            !options.contains(&"ENABLE_MEMORY_MANAGEMENT".to_owned()),
+            "{options:?}"
+        );
+    }
+
     #[tokio::test]
     async fn a_full_disk_is_transient_and_what_is_committed_after_it_can_be_read() {
         let directory = tempfile::tempdir().unwrap();
