@@ -63,17 +63,20 @@ fn masked<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
     if !name.eq_ignore_ascii_case("webhook-signature") && !is_plain_signature(name) {
         return Cow::Borrowed(value);
     }
-    let prefix = |signature: &str| {
-        let (version, signature) = signature.split_once(',').unwrap_or(("", signature));
-        let comma = if version.is_empty() { "" } else { "," };
-        let shown: String = signature
-            .chars()
-            .take_while(|c| *c != '…')
-            .take(SIGNATURE_PREFIX)
-            .collect();
-        format!("{version}{comma}{shown}…")
-    };
-    Cow::Owned(value.split(' ').map(prefix).collect::<Vec<_>>().join(" "))
+    let mut shown = String::with_capacity(value.len());
+    for (index, signature) in value.split(' ').enumerate() {
+        let (version, signature) = match signature.find(',') {
+            Some(comma) => signature.split_at(comma + 1),
+            None => ("", signature),
+        };
+        if index > 0 {
+            shown.push(' ');
+        }
+        shown.push_str(version);
+        shown.extend(signature.chars().take_while(|c| *c != '…').take(SIGNATURE_PREFIX));
+        shown.push('…');
+    }
+    Cow::Owned(shown)
 }
 
 /// Headers hardly ever have anything to escape.

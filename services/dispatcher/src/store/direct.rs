@@ -99,6 +99,8 @@ mod tests {
 
     use tokio::sync::oneshot;
     use watchbell_model::accepted_event::AcceptedEvent;
+    use watchbell_model::alert::AlertKey;
+    use watchbell_model::ids::TeamId;
     use watchbell_store::testing::{NoMigrations, on_postgres};
 
     use super::*;
@@ -158,6 +160,59 @@ mod tests {
                 second.commit().await.unwrap();
             };
             tokio::join!(waits, ends);
+        });
+    }
+
+    #[test]
+    fn plans_that_are_kept_go_by_a_key_also_when_they_were_made_for_empty_tables() {
+        on_postgres::<Migrator, _>(|store| async move {
+            let db = Db::new(store);
+            let me = Uuid::from_u128(7);
+            db.enter_replica(me).await.unwrap();
+            db.take_shards(me, 1).await.unwrap();
+            let owned = db.shard_table().await.unwrap().owners.into_iter();
+            let epochs = owned.map(|(shard, (_, epoch))| (shard, epoch)).collect();
+            let transaction = db.begin_direct().await.unwrap();
+            assert!(db.fence(&transaction, me, &epochs).await.unwrap().is_empty());
+            let (team, key): (_, AlertKey) = (TeamId::generate(), "disk".parse().unwrap());
+            assert!(
+                db.alerts_of(&transaction, &[(team, &key)])
+                    .await
+                    .unwrap()
+                    .is_empty()
+            );
+            assert!(
+                db.telling_deliveries(&transaction, &[me])
+                    .await
+                    .unwrap()
+                    .is_empty()
+            );
+            assert!(
+                db.reminders_of(&transaction, &[&(team, key)])
+                    .await
+                    .unwrap()
+                    .is_empty()
+            );
+            let mut connection = transaction.0.lock().await;
+            let kept = "SELECT name, cardinality(parameter_types) AS count FROM pg_prepared_statements
+                WHERE statement LIKE '%UNNEST%' AND custom_plans = 0 AND generic_plans > 0";
+            let kept = sqlx::query(kept).fetch_all(&mut **connection).await.unwrap();
+            assert_eq!(kept.len(), 4);
+            for statement in kept {
+                let name: String = statement.get("name");
+                let nulls =
+                    vec!["NULL"; usize::try_from(statement.get::<i32, _>("count")).unwrap()].join(", ");
+                let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE {name}({nulls})"));
+                let plan = sqlx::query(explain).fetch_all(&mut **connection).await.unwrap();
+                let plan: Vec<String> = plan.iter().map(|line| line.get(0)).collect();
+                let plan = plan.join("\n");
+                let mut scans = plan.lines().filter(|line| line.contains(" Scan "));
+                assert!(
+                    scans.all(|scan| scan.contains("_pkey ") || scan.contains("Function Scan")),
+                    "{plan}"
+                );
+                assert!(plan.contains("_pkey "), "{plan}");
+            }
         });
     }
 
