@@ -174,7 +174,7 @@ mod tests {
             let epochs = owned.map(|(shard, (_, epoch))| (shard, epoch)).collect();
             let transaction = db.begin_direct().await.unwrap();
             assert!(db.fence(&transaction, me, &epochs).await.unwrap().is_empty());
-            let (team, key): (_, AlertKey) = (TeamId::generate(), "disk".parse().unwrap());
+            let (team, key): (_, AlertKey) = (TeamId::from_uuid(me), "disk".parse().unwrap());
             assert!(
                 db.alerts_of(&transaction, &[(team, &key)])
                     .await
