@@ -76,9 +76,11 @@ impl Rows {
 
     /// How many attempts the log has of each delivery, by channel and event.
     pub(crate) async fn attempts(&self) -> HashMap<(Uuid, String), usize> {
-        let sql = "SELECT d.channel_id AS channel, d.event_id AS event, COUNT(*) AS n
-            FROM deliveries d JOIN attempts a ON a.delivery_id = d.id
-            WHERE d.channel_id IS NOT NULL GROUP BY d.channel_id, d.event_id";
+        // The first is in the delivery's row.
+        let sql = "SELECT made.channel_id AS channel, made.event_id AS event, COUNT(*) AS n FROM (
+                SELECT channel_id, event_id FROM deliveries WHERE attempt_id IS NOT NULL
+                UNION ALL SELECT d.channel_id, d.event_id FROM deliveries d JOIN attempts a ON a.delivery_id = d.id
+            ) AS made WHERE made.channel_id IS NOT NULL GROUP BY made.channel_id, made.event_id";
         let rows = eventually("the log can be read", || async { self.ask(sql).await.ok() }).await;
         rows.iter()
             .map(|row| {
