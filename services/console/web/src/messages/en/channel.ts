@@ -111,7 +111,7 @@ export const storm = {
   off: "Nothing is folded.",
   noRate: "Nothing came in the last six hours.",
   rate: (most: string, at: string) => `The busiest minute of the last six hours, ${at}, had ${most}.`,
-  over: (minutes: number) => (minutes === 0 ? "No minute was over the limit." : `${counted(minutes, "minute was", "minutes were")} over the limit.`),
+  folded: (folded: string, all: string) => `${folded} of ${all} were folded.`,
 };
 
 export const retries = {

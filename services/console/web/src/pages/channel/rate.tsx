@@ -23,22 +23,25 @@ export function Rate({ team, channelId, max, seconds }: Props): ReactNode {
   if (!stats) return null;
   const busiest = stats.buckets.reduce((most, bucket) => (bucket.total > most.total ? bucket : most), { from: 0, total: 0 });
   if (busiest.total === 0) return <p className="text-muted">{en.storm.noRate}</p>;
-  const limit = (max * MINUTE) / (seconds * 1_000);
+  // A shorter window says nothing of a minute.
+  const limit = seconds < 60 ? 0 : (max * MINUTE) / (seconds * 1_000);
   const top = Math.max(busiest.total, limit) * 1.1;
   const y = (value: number) => HEIGHT - (value / top) * HEIGHT;
-  const over = limit > 0 ? stats.buckets.filter(({ total }) => total > limit).length : 0;
   return (
     <figure className="card grid gap-2">
       <svg className="bars" viewBox={`0 0 ${stats.buckets.length} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-        {stats.buckets.map(({ from, total }, index) =>
+        {stats.buckets.map(({ from, total, counts }, index) =>
           total === 0 ? null : (
-            <rect key={from} x={index} y={y(total)} width={0.9} height={HEIGHT - y(total)} className={`bar s-${limit > 0 && total > limit ? "folded" : "delivered"}`} />
+            <g key={from}>
+              <rect x={index} y={y(total)} width={0.9} height={HEIGHT - y(total)} className="bar s-folded" />
+              <rect x={index} y={y(total - counts.folded)} width={0.9} height={HEIGHT - y(total - counts.folded)} className="bar s-delivered" />
+            </g>
           ),
         )}
         {limit > 0 ? <line x1={0} x2={stats.buckets.length} y1={y(limit)} y2={y(limit)} className="limit" /> : null}
       </svg>
       <figcaption className="text-muted">
-        {en.storm.rate(count(busiest.total), moment(busiest.from, stats.to))} {limit > 0 ? en.storm.over(over) : null}
+        {en.storm.rate(count(busiest.total), moment(busiest.from, stats.to))} {en.storm.folded(count(stats.counts.folded), count(stats.total))}
       </figcaption>
     </figure>
   );

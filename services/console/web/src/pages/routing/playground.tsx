@@ -129,7 +129,7 @@ export function Playground({ team, names, play, onPlay, answer, error, now }: Pr
           </select>
         )}
       </Field>
-      <div className="seg max-w-full justify-self-start overflow-x-auto" role="group" aria-label={en.playground.severity}>
+      <div className="seg max-w-full flex-none justify-self-start overflow-x-auto" role="group" aria-label={en.playground.severity}>
         <button type="button" aria-pressed={play.severity === null} onClick={() => put({ severity: null })}>
           {en.playground.usual}
         </button>
