@@ -34,6 +34,17 @@ test("an endpoint that fails turns unhealthy on the screen, and what was parked 
   await page.getByRole("button", { name: "Re-enable and deliver what is parked" }).click();
   await expect(page.getByRole("row", { name: /Parked bucket/ })).toContainText("Delivered");
   await expect(page.getByText("SOAR is unhealthy.")).toBeHidden();
+
+  // What had failed by then is recovered by the filter, after it was counted.
+  await page.getByRole("group", { name: "States" }).getByRole("button", { name: /Failed/ }).click();
+  await page.getByRole("button", { name: "Recover all that match…" }).click();
+  const dialog = page.getByRole("alertdialog", { name: "Recover all that match" });
+  await expect(dialog.getByText("1 delivery would be delivered again.")).toBeVisible();
+  await accessible(page);
+  await dialog.getByRole("button", { name: "Deliver 1 again" }).click();
+  await expect(page.getByText("1 delivery queued again")).toBeVisible();
+  await page.getByRole("group", { name: "States" }).getByRole("button", { name: /^All/ }).click();
+  await expect(page.getByRole("row", { name: /Lost bucket/ })).toContainText("Delivered");
 });
 
 test("one is replayed, all that match are replayed, and one that is held is cancelled", async ({ page, server, receiver }) => {

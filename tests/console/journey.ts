@@ -3,12 +3,23 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { type Page, test as base, expect } from "@playwright/test";
+import { type Page, type Route, test as base, expect } from "@playwright/test";
 import { Receiver, Watchbell } from "./server";
 
 /** A build whose files are used instead of the binary's, so that a change of `web/` needs no compiler. */
 const DIST = process.env.WATCHBELL_CONSOLE_DIST;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** The page and its files as the build has them; the headers stay the server's. */
+async function fromBuild(route: Route, dist: string): Promise<void> {
+  const file = /^\/console\/[0-9a-f]+\/(assets\/.*)$/.exec(new URL(route.request().url()).pathname)?.[1];
+  if (file !== undefined) return route.fulfill({ path: join(dist, file) });
+  if (route.request().resourceType() !== "document") return route.fallback();
+  const response = await route.fetch();
+  const { "content-encoding": _, ...headers } = response.headers();
+  const body = readFileSync(join(dist, "index.html"), "utf8").replaceAll("./assets/", "/console/0/assets/");
+  return route.fulfill({ response, headers, body });
+}
 
 interface Watched {
   /** Errors that a journey brings about itself, such as a server that is away. */
@@ -44,9 +55,7 @@ export const test = base.extend<Fixtures, Shared>({
     async ({ context }, use) => {
       const watched: Watched = { allowed: [], found: [] };
       if (DIST !== undefined) {
-        await context.route(/\/console\/[0-9a-f]+\/assets\//, (route) =>
-          route.fulfill({ path: join(DIST, ...new URL(route.request().url()).pathname.split("/").slice(3)) }),
-        );
+        await context.route((url) => url.pathname.startsWith("/console/"), (route) => fromBuild(route, DIST));
       }
       await context.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) => {

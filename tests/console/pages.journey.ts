@@ -78,6 +78,13 @@ test("the editor completes keys, words and names, and a draft is judged by the e
   await expect(judged).toContainText("1 of 1 event would reach others.");
   await expect(judged).toContainText("SIEM");
   await accessible(page);
+
+  // Applied, it is the document, and there is nothing left to compare.
+  await page.getByRole("button", { name: "Apply…" }).click();
+  await page.getByRole("button", { name: /^Apply \d/ }).click();
+  await expect(page.getByText(/changes? applied/)).toBeVisible();
+  await expect(page.getByText("There are no changes to compare.")).toBeVisible();
+  expect((await server.api().channels.listChannels({ teamId: team })).channels.filter(({ displayName }) => displayName === "SIEM")).toEqual([]);
 });
 
 test("a key is made, shown once, used, and deleted", async ({ page, server }) => {
@@ -216,6 +223,35 @@ test("the overview says what is missing, what fails, and what happens", async ({
   await accessible(page);
   await page.getByRole("row", { name: /Lost bucket/ }).filter({ hasText: "SOAR" }).click();
   await expect(page.getByRole("complementary", { name: "Delivery" })).toContainText("503");
+});
+
+test("what is odd about the configuration is said on the overview, and what a draft would bring before it is applied", async ({ page, server, receiver }) => {
+  const team = await server.team("Findings");
+  await server.api().channels.createChannel({
+    teamId: team,
+    channel: { displayName: "#alerts", destination: { case: "slack", value: { webhookUrl: receiver.url } } },
+  });
+  await server.api().channels.createChannel({
+    teamId: team,
+    channel: { displayName: "#unused", destination: { case: "slack", value: { webhookUrl: receiver.url } } },
+  });
+  await open(page, server, `t/${team}/overview`);
+  const findings = page.getByRole("region", { name: "Worth a look" });
+  await expect(findings).toContainText("#unused");
+  await accessible(page);
+  await findings.getByRole("link", { name: "Channels" }).first().click();
+  await expect(page.getByRole("heading", { name: "Channels" })).toBeVisible();
+
+  await page.goto("about:blank");
+  await open(page, server, `t/${team}/config`);
+  const text = page.getByRole("textbox", { name: "The team’s document" });
+  await expect(text).toContainText("#unused");
+  const rules = 'rules:\n- name: All\n  match:\n    types: ["*"]\n  send: ["#alerts"]\n- name: Too late\n  match:\n    types: [finding.created]\n  send: ["#unused"]';
+  await write(text, (await written(text)).replace("rules: []", rules));
+  await page.getByRole("button", { name: "Compare" }).click();
+  await expect(page.getByRole("heading", { name: /changes?$/ })).toBeVisible();
+  await expect(page.getByRole("region", { name: "Worth a look" })).toContainText("Too late");
+  await accessible(page);
 });
 
 test("mentions are made and triggers are read", async ({ page, server }) => {

@@ -3,6 +3,7 @@
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useApp, useSession } from "../api/context";
+import { isPassing } from "../api/errors";
 import type { DeliveryCounts } from "../api/gen/watchbell/dispatcher/v1/delivery_stats_pb";
 import type { GetDeliveryStatsResponse } from "../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { millis, timestamp, toDuration } from "../api/times";
@@ -17,6 +18,7 @@ const PACE = 2_000;
 /** Lengths of a bar. */
 const LENGTHS = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE).concat([1, 2, 3, 6, 12].map((hours) => hours * HOUR), DAY, 7 * DAY);
 const MOST_BARS = 120;
+const MOST_TRIES = 10;
 
 export type Counts = Readonly<Record<StateWord, number>>;
 
@@ -107,6 +109,8 @@ export function useStats(team: string, key: string, filterAt: (now: number) => F
       }),
     placeholderData: keepPreviousData,
     staleTime: 5_000,
+    // Somebody else of the team may be counting, for some seconds.
+    retry: (failures, error) => failures < MOST_TRIES && isPassing(error),
     enabled,
   });
   return data;

@@ -46,6 +46,6 @@ const WAITING: Filter = { ...EVERYTHING, states: ["pending", "held", "parked"] }
 const waiting = () => WAITING;
 
 /** How many are pending, held and parked, by the channels' ids. */
-export function useWaitingCounts(team: string): ReadonlyMap<string, Counts> | undefined {
-  return useStats(team, "waiting", waiting)?.channels;
+export function useWaitingCounts(team: string, enabled = true): ReadonlyMap<string, Counts> | undefined {
+  return useStats(team, "waiting", waiting, { enabled })?.channels;
 }

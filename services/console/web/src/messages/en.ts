@@ -13,6 +13,7 @@ export * from "./en/config";
 export * from "./en/deliveries";
 export * from "./en/digest";
 export * from "./en/events";
+export * from "./en/findings";
 export * from "./en/form";
 export * from "./en/help";
 export * from "./en/history";

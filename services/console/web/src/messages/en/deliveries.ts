@@ -99,6 +99,7 @@ export const log = {
   states: "States",
   partial: (from: string) => `Counted from ${from} on.`,
   replayAll: "Replay all that match…",
+  recoverAll: "Recover all that match…",
   columnsButton: "Columns",
   columns: {
     made: "Made",
@@ -224,6 +225,17 @@ export const replayAll = {
   done: (count: string) => `${count} queued again`,
   refused: "They could not be replayed",
   none: "There is nothing to send again.",
+};
+
+export const recoverAll = {
+  title: "Recover all that match",
+  text: "Each is taken up again, as the same delivery, 50 each second at most. Those of channels that are unhealthy or paused stay as they are.",
+  count: (count: string) => `${count} would be delivered again.`,
+  truncated: replayAll.truncated,
+  verb: (count: string) => `Deliver ${count} again`,
+  done: replayAll.done,
+  refused: "They could not be recovered",
+  none: "There is nothing to take up again.",
 };
 
 export const recover = {

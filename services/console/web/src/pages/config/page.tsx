@@ -21,6 +21,7 @@ import { Broken } from "../../parts/broken";
 import { CopyButton } from "../../parts/copy";
 import { Change } from "../../parts/config-change";
 import { Confirm } from "../../parts/dialog";
+import { Findings, useFindings } from "../../parts/findings";
 import { plain } from "../../parts/format";
 import { done } from "../../parts/toast";
 import type { EditorHandle } from "../../parts/yaml-editor";
@@ -147,6 +148,9 @@ export function ConfigPage(): ReactNode {
           {problem ? <Refusal error={problem} text={text} onLine={(line) => editor.current?.show(line)} onRead={() => void readAgain()} /> : null}
           {compared ? <Difference answer={compared.answer} /> : null}
           {compared && compared.answer.changes.length > 0 ? (
+            <NewFindings key={`new ${compared.typed.text}`} team={team} document={compared.typed.text} />
+          ) : null}
+          {compared && compared.answer.changes.length > 0 ? (
             <Backtest key={compared.typed.text} team={team} draft={{ document: compared.typed.text }} />
           ) : null}
           {!compared && !problem && !isChanged ? <p className="text-muted">{en.config.unchanged}</p> : null}
@@ -167,6 +171,11 @@ export function ConfigPage(): ReactNode {
       ) : null}
     </>
   );
+}
+
+/** What the draft brings that is odd, and was not there before. */
+function NewFindings({ team, document }: { team: string; document: string }): ReactNode {
+  return <Findings team={team} findings={useFindings(team, document).filter(({ isNew }) => isNew)} />;
 }
 
 /** Names that the document may use. */

@@ -36,7 +36,7 @@ export function Attention({ team, zone, names, now, onTest, onSearch }: Props): 
   });
   const parked = useWaiting(team, unhealthy, "parked");
   const held = useWaiting(team, quiet, "held");
-  const counts = useWaitingCounts(team);
+  const counts = useWaitingCounts(team, unhealthy.length + quiet.length > 0);
   const waits = quiet.filter(({ id }) => (held.get(id)?.rows.length ?? 0) > 0);
   const folds = useFolds(team).flatMap((fold) => {
     const channel = names.get(fold.channelId);

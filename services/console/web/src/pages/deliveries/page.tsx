@@ -30,7 +30,7 @@ import { Drawer } from "./drawer";
 import { NothingHere } from "./empty";
 import { Groups } from "./groups";
 import { Histogram } from "./histogram";
-import { ReplayAll } from "./replay-all";
+import { ResendAll } from "./resend-all";
 import { Rows } from "./rows";
 import { SearchBox } from "./search-box";
 import { type LogSearch, RANGES, USUAL_RANGE, type View, hiddenOf, isNarrowed, listKey, ofKey, statesOf, toFilter, widened } from "./search";
@@ -46,7 +46,7 @@ interface Props {
   readonly search: LogSearch;
 }
 
-type Asking = { readonly what: "test"; readonly channelId: string } | { readonly what: "replay"; readonly filter: Filter };
+type Asking = { readonly what: "test"; readonly channelId: string } | { readonly what: "replay" | "recover"; readonly filter: Filter };
 
 function DeliveryLog({ team, search }: Props): ReactNode {
   const navigate = useNavigate({ from: "/t/$team/deliveries" });
@@ -218,6 +218,17 @@ function DeliveryLog({ team, search }: Props): ReactNode {
             >
               {en.log.replayAll}
             </button>
+            {chosen.length > 0 && chosen.every((state) => state === "failed" || state === "parked") ? (
+              <button
+                type="button"
+                className="btn btn-small"
+                disabled={!may.act || log.length === 0}
+                title={may.act ? undefined : en.denied.act}
+                onClick={() => setAsking({ what: "recover", filter: toFilter(search, now) })}
+              >
+                {en.log.recoverAll}
+              </button>
+            ) : null}
             {narrow || view !== "log" ? null : (
               <ColumnsMenu
                 hidden={hiddenOf(search)}
@@ -281,8 +292,8 @@ function DeliveryLog({ team, search }: Props): ReactNode {
       {asking?.what === "test" ? (
         <SendTest team={team} names={names} channelId={asking.channelId} onClose={() => setAsking(null)} />
       ) : null}
-      {asking?.what === "replay" ? (
-        <ReplayAll team={team} filter={asking.filter} names={names} onClose={() => setAsking(null)} />
+      {asking?.what === "replay" || asking?.what === "recover" ? (
+        <ResendAll act={asking.what} team={team} filter={asking.filter} names={names} onClose={() => setAsking(null)} />
       ) : null}
     </>
   );

@@ -9,6 +9,7 @@ import { STATES } from "../../api/words";
 import { EVERYTHING, type Filter } from "../../live/filter";
 import { type Stats, useStats } from "../../live/stats";
 import * as en from "../../messages/en";
+import { Findings, useFindings } from "../../parts/findings";
 import { HOUR, MINUTE, count, moment } from "../../parts/format";
 import { StateIcon } from "../../parts/icons";
 import { InForce } from "../../parts/in-force";
@@ -32,6 +33,7 @@ export function OverviewPage(): ReactNode {
   const names = useChannelNames(team);
   const now = useNow(1_000);
   const silences = useSilencesInForce(team);
+  const findings = useFindings(team);
   const [testing, setTesting] = useState<string | null>(null);
   const stats = useStats(team, "hour", lastHour);
   return (
@@ -50,6 +52,7 @@ export function OverviewPage(): ReactNode {
           onTest={setTesting}
           onSearch={(search) => void navigate({ to: "/t/$team/deliveries", params: { team }, search })}
         />
+        <Findings team={team} findings={findings} />
         <Kinds team={team} now={now} />
         <section className="card" aria-label={en.overview.hour}>
           <div className="flex flex-wrap items-center gap-2">
