@@ -40,18 +40,22 @@ function askPage(clients: Clients, team: string, filter: Filter, size: number, t
   );
 }
 
-/** One list: what is asked, and where each page begins, as far as it is known. */
+let books = 0;
+
+/**
+ * One list: what is asked, and where each page begins, as far as it is known. Each has pages of its own: those of a list that was left
+ * have not been told what happened since.
+ */
 class Book {
   readonly tokens: string[] = [""];
   readonly sizes: number[] = [];
   readonly key: string;
-  readonly generation: number;
+  readonly number = (books += 1);
   private readonly filterAt: (now: number) => Filter;
   private fixed: Filter | null = null;
 
-  constructor(key: string, generation: number, filterAt: (now: number) => Filter) {
+  constructor(key: string, filterAt: (now: number) => Filter) {
     this.key = key;
-    this.generation = generation;
     this.filterAt = filterAt;
   }
 
@@ -105,18 +109,18 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
   const { epoch } = useSession();
   const cache = useQueryClient();
   const whole = `${epoch}:${key}`;
-  const first = useMemo(() => new Book(whole, 0, filterAt), [whole, filterAt]);
+  const first = useMemo(() => new Book(whole, filterAt), [whole, filterAt]);
   const [renewed, setRenewed] = useState<Book | null>(null);
   const book = renewed?.key === whole ? renewed : first;
   const [range, setRange] = useState<readonly [number, number]>([0, 0]);
 
   const pageQuery = useCallback(
     (of: Book, page: number) => ({
-      queryKey: ["log", team, of.key, of.generation, page],
+      queryKey: ["log", team, of.number, page],
       queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Page> => {
         const answer = await askPage(clients, team, of.filter, PAGE, of.tokens[page] ?? "", signal);
         of.learn(page, answer.deliveries.length, answer.nextPageToken);
-        const key = ["log-head", team, of.key, of.generation];
+        const key = ["log-head", team, of.number];
         const before = cache.getQueryData<Head>(key) ?? NOTHING;
         const settled = settle(before, answer.deliveries.map(toRow));
         if (settled.head !== before) cache.setQueryData<Head>(key, settled.head);
@@ -127,7 +131,7 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
     }),
     [cache, clients, team],
   );
-  const headKey = useMemo(() => ["log-head", team, book.key, book.generation] as const, [team, book]);
+  const headKey = useMemo(() => ["log-head", team, book.number] as const, [team, book]);
   const { data: head = NOTHING } = useQuery<Head>({
     queryKey: headKey,
     queryFn: () => NOTHING,
@@ -146,7 +150,7 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
   const renewing = useRef<Promise<void> | null>(null);
   const again = useCallback(() => {
     if (renewing.current) return;
-    const next = new Book(whole, book.generation + 1, filterAt);
+    const next = new Book(whole, filterAt);
     renewing.current = cache
       .fetchQuery(pageQuery(next, 0))
       .then(() => setRenewed(next))
@@ -156,7 +160,7 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
       .finally(() => {
         renewing.current = null;
       });
-  }, [cache, pageQuery, whole, book, filterAt]);
+  }, [cache, pageQuery, whole, filterAt]);
   const latest = useRef(again);
   const renewal = useRef<Throttle | null>(null);
   useEffect(() => {
@@ -170,7 +174,7 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
   useHear({
     gap: again,
     batch: (deliveries) => {
-      const listed = applyToPages(cache, ["log", team, book.key, book.generation], deliveries);
+      const listed = applyToPages(cache, ["log", team, book.number], deliveries);
       const rows = deliveries.map(toRow);
       const told = tell(cache.getQueryData<Head>(headKey) ?? NOTHING, rows, book.filter, listed, hold);
       cache.setQueryData<Head>(headKey, told);
