@@ -32,8 +32,41 @@ test("a storm is folded into one summary, which lists what it tells, and each of
   await expect(drawer.getByRole("heading", { name: "It tells of 20 deliveries" })).toBeVisible();
 
   await page.goto(`${server.url}/console/t/${team}/channels/${channel}?tab=storm#key=${server.key}`);
-  await expect(page.getByText(/The busiest minute of the last six hours/)).toBeVisible();
+  const lately = page.getByRole("region", { name: "What came lately" });
+  await expect(lately.getByText(/The busiest minute, .* 20 of 26 were folded/)).toBeVisible();
   await accessible(page);
+  // A week, and the minutes of its busiest time.
+  await lately.getByRole("button", { name: "A week" }).click();
+  await expect(lately.getByText(/The busiest 30 minutes/)).toBeVisible();
+  await lately.locator("svg g").first().click();
+  await expect(lately.getByText(/The busiest minute/)).toBeVisible();
+  await lately.getByRole("button", { name: "Earlier" }).click();
+  await expect(lately.getByText("Nothing came in this time.")).toBeVisible();
+  await lately.getByRole("button", { name: "Later" }).click();
+  await lately.getByRole("link", { name: "Show what was folded" }).click();
+  await expect(page.getByText(/^20 ·/)).toBeVisible();
+
+  // The band over the log leads to other times.
+  await page.goto(`${server.url}/console/t/${team}/deliveries#key=${server.key}`);
+  const range = page.getByRole("group", { name: "Time range" });
+  await range.getByRole("button", { name: "Earlier" }).click();
+  await expect(page.getByText("Nothing matches").or(page.getByText(/^No deliveries/))).toBeVisible();
+  await range.getByRole("button", { name: "Later" }).click();
+  await expect(page).not.toHaveURL(/from=/);
+  await expect(states.getByRole("button", { name: /Folded/ })).toContainText("20");
+  await range.getByRole("button", { name: "Twice as long" }).click();
+  await expect(page).toHaveURL(/from=/);
+  await expect(states.getByRole("button", { name: /Folded/ })).toContainText("20");
+  await page.getByRole("button", { name: /^Time range/ }).click();
+  await page.getByRole("menuitem", { name: "From … to …" }).click();
+  const dialog = page.getByRole("dialog", { name: "Which time?" });
+  await dialog.getByLabel("To").fill("2020-01-01T00:00");
+  await expect(dialog.getByText("The end is before the beginning.")).toBeVisible();
+  await accessible(page);
+  await dialog.getByLabel("From").fill("2019-12-31T00:00");
+  await dialog.getByRole("button", { name: "Show it" }).click();
+  await expect(page).toHaveURL(/from=2019-12-31T00/);
+  await expect(page.getByText(/^No deliveries/)).toBeVisible();
 });
 
 test("the log counts what the server counts, and goes on counting while deliveries stream in", async ({ page, server, receiver }) => {

@@ -23,6 +23,7 @@ export * from "./en/message";
 export * from "./en/overview";
 export * from "./en/palette";
 export * from "./en/people";
+export * from "./en/period";
 export * from "./en/preferences";
 export * from "./en/routing";
 export * from "./en/shell";

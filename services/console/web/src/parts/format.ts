@@ -27,6 +27,8 @@ export const clock = (at: number) => clockFormat.format(at);
 export const minute = (at: number) => minuteFormat.format(at);
 export const whole = (at: number) => wholeFormat.format(at);
 export const utc = (at: number) => new Date(at).toISOString();
+/** As a `datetime-local` control writes a moment. */
+export const written = (at: number) => new Date(at - new Date(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 16);
 
 function sameDay(a: number, b: number): boolean {
   return new Date(a).toDateString() === new Date(b).toDateString();

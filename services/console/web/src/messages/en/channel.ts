@@ -109,8 +109,13 @@ export const storm = {
   windowHint: "1 second to 1 hour.",
   drawn: (max: number, window: string) => `${max} go out, the rest of ${window} is one summary`,
   off: "Nothing is folded.",
-  noRate: "Nothing came in the last six hours.",
-  rate: (most: string, at: string) => `The busiest minute of the last six hours, ${at}, had ${most}.`,
+  lately: "What came lately",
+  spans: { hours: "6 hours", day: "A day", week: "A week" },
+  noRate: "Nothing came in this time.",
+  rate: (most: string, at: string) => `The busiest minute, ${at}, had ${most}.`,
+  rateOf: (minutes: number, most: string, at: string) => `The busiest ${minutes} minutes, from ${at} on, had ${most}.`,
+  intoMinutes: "A bar leads to its minutes.",
+  show: "Show what was folded",
   folded: (folded: string, all: string) => `${folded} of ${all} were folded.`,
 };
 

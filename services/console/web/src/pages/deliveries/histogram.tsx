@@ -1,7 +1,10 @@
 // Bars over the time that is listed; dragging over them chooses a part of it.
 
+import { ChevronLeft, ChevronRight, ZoomOut } from "lucide-react";
 import { type PointerEvent, type ReactNode, useRef, useState } from "react";
 import type { StateWord } from "../../api/words";
+import { type Period, earlier, later, wider } from "../../domain/period";
+import type { Span } from "../../domain/quiet";
 import type { Bucket, Stats } from "../../live/stats";
 import * as en from "../../messages/en";
 import { DAY, minute, moment } from "../../parts/format";
@@ -17,9 +20,13 @@ const STACK: readonly StateWord[] = ["delivered", "pending", "cancelled", "held"
 interface Props {
   readonly stats: Stats;
   readonly onBrush: (from: number, to: number) => void;
+  /** When the channel that is listed is quiet. */
+  readonly quiet?: readonly Span[];
+  /** Leads to other periods; `to` is null for one that ends now. */
+  readonly steps?: { readonly to: number | null; readonly now: number; readonly onPeriod: (period: Period) => void };
 }
 
-export function Histogram({ stats, onBrush }: Props): ReactNode {
+export function Histogram({ stats, onBrush, quiet = [], steps }: Props): ReactNode {
   const { buckets, from, to, countedFrom } = stats;
   const most = Math.max(1, ...buckets.map(({ total }) => total));
   const area = useRef<SVGSVGElement>(null);
@@ -40,6 +47,13 @@ export function Histogram({ stats, onBrush }: Props): ReactNode {
   return (
     <div className="histogram">
       <div className="relative">
+        {quiet.map((span) => (
+          <span
+            key={span.from}
+            className="hatch histogram-quiet"
+            style={{ left: `${((span.from - from) / (to - from)) * 100}%`, width: `${((span.to - span.from) / (to - from)) * 100}%` }}
+          />
+        ))}
         <svg
           ref={area}
           className="bars"
@@ -66,12 +80,32 @@ export function Histogram({ stats, onBrush }: Props): ReactNode {
           />
         ) : null}
       </div>
-      <div className="flex justify-between text-xs text-muted" aria-hidden="true">
-        {[0, 1 / 3, 2 / 3, 1].map((share) => (
-          <span key={share}>{label(time(share))}</span>
-        ))}
+      <div className="flex items-center gap-1">
+        <div className="flex min-w-0 flex-1 justify-between text-xs text-muted" aria-hidden="true">
+          {[0, 1 / 3, 2 / 3, 1].map((share) => (
+            <span key={share}>{label(time(share))}</span>
+          ))}
+        </div>
+        {steps ? <Steps period={{ from, to: steps.to }} now={steps.to === null ? to : steps.now} onPeriod={steps.onPeriod} /> : null}
       </div>
       {countedFrom === null ? null : <p className="absolute end-[18px] top-1 text-xs text-muted">{en.log.partial(moment(countedFrom, to))}</p>}
+    </div>
+  );
+}
+
+function Steps({ period, now, onPeriod }: { period: Period; now: number; onPeriod: (period: Period) => void }): ReactNode {
+  const next = later(period, now);
+  return (
+    <div className="flex flex-none" role="group" aria-label={en.log.range}>
+      <button type="button" className="btn btn-quiet btn-small btn-icon" aria-label={en.period.earlier} title={en.period.earlier} onClick={() => onPeriod(earlier(period, now))}>
+        <ChevronLeft aria-hidden="true" className="rtl:rotate-180" />
+      </button>
+      <button type="button" className="btn btn-quiet btn-small btn-icon" aria-label={en.period.later} title={en.period.later} disabled={next === null} onClick={() => next && onPeriod(next)}>
+        <ChevronRight aria-hidden="true" className="rtl:rotate-180" />
+      </button>
+      <button type="button" className="btn btn-quiet btn-small btn-icon" aria-label={en.period.wider} title={en.period.wider} onClick={() => onPeriod(wider(period, now))}>
+        <ZoomOut aria-hidden="true" />
+      </button>
     </div>
   );
 }

@@ -8,6 +8,7 @@ import { useChannelNames } from "../../api/channels";
 import { useRules } from "../../api/rules";
 import { useMay } from "../../api/self";
 import { useZone } from "../../api/team";
+import { quietSpans, windowsOf } from "../../domain/quiet";
 import { useFeedState } from "../../live/context";
 import type { Filter } from "../../live/filter";
 import { useLog } from "../../live/log";
@@ -17,7 +18,7 @@ import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { DAY, clock, count, moment } from "../../parts/format";
 import { useKeys } from "../../parts/keys";
-import { MenuButton } from "../../parts/menu";
+import { MenuButton, MenuItem } from "../../parts/menu";
 import { useNarrow, useNow } from "../../parts/now";
 import { SendTest } from "../../parts/send-test";
 import { done, refused } from "../../parts/toast";
@@ -30,10 +31,11 @@ import { Drawer } from "./drawer";
 import { NothingHere } from "./empty";
 import { Groups } from "./groups";
 import { Histogram } from "./histogram";
+import { PeriodDialog } from "./period";
 import { ResendAll } from "./resend-all";
 import { Rows } from "./rows";
 import { SearchBox } from "./search-box";
-import { type LogSearch, RANGES, USUAL_RANGE, type View, hiddenOf, isNarrowed, listKey, ofKey, statesOf, toFilter, widened } from "./search";
+import { type LogSearch, RANGES, USUAL_RANGE, type View, hiddenOf, isNarrowed, listKey, ofKey, ofPeriod, statesOf, toFilter, widened } from "./search";
 
 export function DeliveriesPage(): ReactNode {
   const { team: id } = useParams({ from: "/t/$team" });
@@ -46,7 +48,7 @@ interface Props {
   readonly search: LogSearch;
 }
 
-type Asking = { readonly what: "test"; readonly channelId: string } | { readonly what: "replay" | "recover"; readonly filter: Filter };
+type Asking = { readonly what: "period" } | { readonly what: "test"; readonly channelId: string } | { readonly what: "replay" | "recover"; readonly filter: Filter };
 
 function DeliveryLog({ team, search }: Props): ReactNode {
   const navigate = useNavigate({ from: "/t/$team/deliveries" });
@@ -83,6 +85,10 @@ function DeliveryLog({ team, search }: Props): ReactNode {
     { enabled: isWhole && filter.eventId === "" && filter.summaryId === "" },
   );
   const drawn = isWhole ? lately : stats;
+
+  const isMoved = search.from !== undefined || search.to !== undefined;
+  const listed = names.get(filter.channelId)?.quietHours;
+  const quiet = drawn && listed ? quietSpans(windowsOf(listed.windows), listed.timeZone || zone, drawn.from, drawn.to) : [];
 
   const change = (next: LogSearch, replace = false) => void navigate({ search: next, replace });
   const narrowTo = (part: LogSearch) => {
@@ -158,7 +164,7 @@ function DeliveryLog({ team, search }: Props): ReactNode {
             change({ ...widened({ ...search, open: undefined } as LogSearch), ...next });
           }}
         />
-        <RangeMenu search={search} onRange={narrowTo} now={now} />
+        <RangeMenu search={search} onRange={narrowTo} onOwn={() => setAsking({ what: "period" })} now={now} />
         <div className="seg max-lg:hidden" role="group" aria-label={en.log.view}>
           {(["log", "events"] as const).map((one) => (
             <button key={one} type="button" aria-pressed={view === one} onClick={() => narrowTo({ view: one === "log" ? undefined : one } as LogSearch)}>
@@ -188,12 +194,12 @@ function DeliveryLog({ team, search }: Props): ReactNode {
       />
       <div className="work" data-open={search.open === undefined ? undefined : ""}>
         <section className="list" aria-label={en.log.title}>
-          {drawn && !narrow && drawn.total > 0 ? (
+          {drawn && !narrow && (drawn.total > 0 || isMoved) ? (
             <Histogram
               stats={drawn}
-              onBrush={(from, to) =>
-                narrowTo({ range: undefined, from: new Date(from).toISOString(), to: new Date(to).toISOString() } as LogSearch)
-              }
+              quiet={quiet}
+              onBrush={(from, to) => narrowTo(ofPeriod({ from, to }, now))}
+              {...(isWhole ? {} : { steps: { to: filter.end, now, onPeriod: (period) => narrowTo(ofPeriod(period, filter.end === null ? drawn.to : now)) } })}
             />
           ) : null}
           <div className="chips">
@@ -292,6 +298,16 @@ function DeliveryLog({ team, search }: Props): ReactNode {
       {asking?.what === "test" ? (
         <SendTest team={team} names={names} channelId={asking.channelId} onClose={() => setAsking(null)} />
       ) : null}
+      {asking?.what === "period" ? (
+        <PeriodDialog
+          period={{ from: filter.start ?? now - DAY, to: filter.end }}
+          onPeriod={(period) => {
+            setAsking(null);
+            narrowTo(ofPeriod(period, now));
+          }}
+          onClose={() => setAsking(null)}
+        />
+      ) : null}
       {asking?.what === "replay" || asking?.what === "recover" ? (
         <ResendAll act={asking.what} team={team} filter={asking.filter} names={names} onClose={() => setAsking(null)} />
       ) : null}
@@ -305,7 +321,15 @@ const NUMBERS: readonly Column[] = ["tries", "took"];
 /** How far back the bars reach when the list has no beginning. */
 const LATELY = 30 * DAY;
 
-function RangeMenu({ search, onRange, now }: { search: LogSearch; onRange: (part: LogSearch) => void; now: number }): ReactNode {
+interface RangeProps {
+  readonly search: LogSearch;
+  readonly onRange: (part: LogSearch) => void;
+  /** Asks for a beginning and an end. */
+  readonly onOwn: () => void;
+  readonly now: number;
+}
+
+function RangeMenu({ search, onRange, onOwn, now }: RangeProps): ReactNode {
   const custom = search.from !== undefined || search.to !== undefined;
   const current = search.range ?? USUAL_RANGE;
   const label = custom
@@ -336,6 +360,7 @@ function RangeMenu({ search, onRange, now }: { search: LogSearch; onRange: (part
           </Menu.RadioItem>
         ))}
       </Menu.RadioGroup>
+      <MenuItem onClick={onOwn}>{en.period.own}</MenuItem>
     </MenuButton>
   );
 }

@@ -1,8 +1,9 @@
 // The address of the delivery log.
 
 import { SEVERITIES, type SeverityWord, type StateWord, isKindWord, isStateWord } from "../../api/words";
+import type { Period } from "../../domain/period";
 import type { Filter } from "../../live/filter";
-import { DAY, HOUR, MINUTE } from "../../parts/format";
+import { DAY, HOUR, MINUTE, SECOND } from "../../parts/format";
 import { type Column, isHideable } from "./columns";
 
 export type View = "log" | "events";
@@ -116,6 +117,17 @@ export function toFilter(search: LogSearch, now: number): Filter {
     start: custom ? (search.from ? Date.parse(search.from) : null) : isWhole ? null : now - SPAN[range],
     end: custom && search.to ? Date.parse(search.to) : null,
   };
+}
+
+/** The part of the address that says a period: by name where it has one, as long as it goes on. */
+export function ofPeriod({ from, to }: Period, now: number): LogSearch {
+  const named = RANGES.find((range) => to === null && range !== "all" && Math.abs(SPAN[range] - (now - from)) < SECOND);
+  const part = {
+    range: named === USUAL_RANGE ? undefined : named,
+    from: named ? undefined : new Date(from).toISOString(),
+    to: to === null ? undefined : new Date(to).toISOString(),
+  };
+  return part as LogSearch;
 }
 
 const LISTING = [...NARROWING, "range", "from", "to"] as const;
