@@ -51,6 +51,12 @@ test("an alert is taken on, snoozed and resolved, with a word to the others, and
   await server.emit(team, "Public <b>bucket</b>", { payload, severity: 4 });
   await expect(line).toContainText("Open");
 
+  // What another tab does with it is told at once.
+  await expect(page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: /Alerts/ })).toContainText("1");
+  await server.api().alerts.acknowledgeAlert({ teamId: team, key: "F-17", comment: "elsewhere" });
+  await expect(line).toContainText("Acknowledged", { timeout: 10_000 });
+  await expect(page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: /Alerts/ })).not.toContainText("1");
+
   const { key } = await server.api().teams.createApiKey({ teamId: team, apiKey: { displayName: "reader", scopes: [2, 4] } });
   await page.goto("about:blank");
   await open(page, server, `t/${team}/alerts`, key);

@@ -16,6 +16,7 @@ import { PreferenceService } from "../../services/console/web/src/api/gen/watchb
 import { RoutingService } from "../../services/console/web/src/api/gen/watchbell/config/v1/routing_service_pb";
 import { SilenceService } from "../../services/console/web/src/api/gen/watchbell/config/v1/silence_service_pb";
 import { TeamService } from "../../services/console/web/src/api/gen/watchbell/config/v1/team_service_pb";
+import { AlertService } from "../../services/console/web/src/api/gen/watchbell/dispatcher/v1/alert_service_pb";
 import { DispatcherService } from "../../services/console/web/src/api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { InboxService } from "../../services/console/web/src/api/gen/watchbell/dispatcher/v1/inbox_service_pb";
 import { RouterService } from "../../services/console/web/src/api/gen/watchbell/router/v1/router_service_pb";
@@ -100,6 +101,7 @@ export class Watchbell {
       routing: createClient(RoutingService, transport),
       catalog: createClient(CatalogService, transport),
       silences: createClient(SilenceService, transport),
+      alerts: createClient(AlertService, transport),
       dispatcher: createClient(DispatcherService, transport),
       inbox: createClient(InboxService, transport),
       router: createClient(RouterService, transport),

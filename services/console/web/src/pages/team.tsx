@@ -6,6 +6,7 @@ import { useChannels } from "../api/channels";
 import { isBare } from "../api/host";
 import { ChannelHealth } from "../api/gen/watchbell/config/v1/channel_pb";
 import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
+import { useMay } from "../api/self";
 import { type Teams, useTeams } from "../api/team";
 import { FeedProvider, useFeedState, useSilent } from "../live/context";
 import * as en from "../messages/en";
@@ -18,6 +19,7 @@ import { Barred, Missing } from "./root";
 
 const Help = lazy(() => import("../parts/help"));
 const Palette = lazy(() => import("../parts/palette"));
+const AlertCount = lazy(() => import("../parts/alert-count"));
 const Account = lazy(() => import("../parts/account"));
 
 const SILENCE = 5_000;
@@ -79,6 +81,7 @@ interface PagesProps {
 
 function Pages({ team, pages }: PagesProps): ReactNode {
   const { data: channels = [] } = useChannels(team.id);
+  const may = useMay();
   const unhealthy = channels.filter(({ health, paused }) => health === ChannelHealth.UNHEALTHY && !paused).length;
   return pages.map(({ to, label, icon: Icon }) => (
     <Link key={to} to={to} params={{ team: team.id }} className="rail-link">
@@ -89,6 +92,11 @@ function Pages({ team, pages }: PagesProps): ReactNode {
           <span aria-hidden="true">{unhealthy}</span>
           <span className="sr-only">{en.shell.unhealthy(unhealthy)}</span>
         </span>
+      ) : null}
+      {to === "/t/$team/alerts" && may.log ? (
+        <Suspense fallback={null}>
+          <AlertCount team={team.id} />
+        </Suspense>
       ) : null}
     </Link>
   ));

@@ -6,6 +6,8 @@ export const overview = {
   kinds: "Kinds of channels",
   hour: "The last hour",
   all: "All deliveries",
+  alerts: "Open alerts",
+  allAlerts: "All alerts",
   tail: "Live",
   quiet: "No deliveries in the last hour.",
   notSetUp: "not set up",

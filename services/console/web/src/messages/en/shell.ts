@@ -50,6 +50,7 @@ export const shell = {
   themes: { system: "System", light: "Light", dark: "Dark" },
   plans: { 0: "", 1: "FREE", 2: "TEAM", 3: "ENTERPRISE" } as Record<number, string>,
   unhealthy: (count: number) => counted(count, "unhealthy channel", "unhealthy channels"),
+  openAlerts: (count: string) => `${count} open`,
   chooseTeam: "Which team?",
   noTeams: "There is no team yet",
   noTeamsText: "This credential opens no team.",

@@ -3,6 +3,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
+import { alertsKey } from "../../api/alerts";
 import { useChannelNames } from "../../api/channels";
 import { useSession } from "../../api/context";
 import { problemOf } from "../../api/errors";
@@ -11,7 +12,7 @@ import { useMay } from "../../api/self";
 import { useServices } from "../../api/services";
 import { millis } from "../../api/times";
 import { kindWord, severityWord } from "../../api/words";
-import { useRefetchOn } from "../../live/refetch";
+import { useAlertFeed } from "../../live/alerts";
 import { targetOf } from "../../live/row";
 import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
@@ -24,8 +25,8 @@ import { ActOn, type Doing } from "./actions";
 import { ALERT_STATES, type AlertWord, type AlertsSearch, statesOf } from "./search";
 
 const PAGE = 100;
-/** All pages that were read are read again. */
-const EVERY = 3_000;
+/** What ends by time alone, such as a snooze, is told by nobody. */
+const EVERY = 30_000;
 
 const STATE: Record<AlertWord, AlertState> = {
   open: AlertState.OPEN,
@@ -45,16 +46,15 @@ export function AlertsPage(): ReactNode {
   const { epoch } = useSession();
   const now = useNow(15_000);
   const states = statesOf(search);
-  const queryKey = ["alerts", team, epoch, states.join()];
-  // An alert changes by events, and these make deliveries.
-  useRefetchOn(queryKey, () => true, EVERY);
+  const queryKey = [...alertsKey(team, epoch), "list", states.join()];
+  useAlertFeed(team);
   const { data, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage, isPending } = useInfiniteQuery({
     queryKey,
     queryFn: ({ pageParam, signal }) =>
       service.listAlerts({ teamId: team, pageSize: PAGE, pageToken: pageParam, states: states.map((word) => STATE[word]) }, { signal }),
     initialPageParam: "",
     getNextPageParam: (last) => last.nextPageToken || undefined,
-    refetchInterval: 30_000,
+    refetchInterval: EVERY,
   });
   const alerts = data?.pages.flatMap((page) => page.alerts) ?? [];
   const go = (next: AlertsSearch) => void navigate({ search: next, replace: true });
@@ -168,12 +168,10 @@ function Detail({ team, alertKey, now, onClose }: DetailProps): ReactNode {
   const may = useMay();
   const names = useChannelNames(team);
   const [doing, setDoing] = useState<Doing | null>(null);
-  const queryKey = ["alerts", team, epoch, "one", alertKey];
-  useRefetchOn(queryKey, () => true, EVERY);
   const { data: alert, error } = useQuery({
-    queryKey,
+    queryKey: [...alertsKey(team, epoch), "one", alertKey],
     queryFn: async ({ signal }) => (await service.getAlert({ teamId: team, key: alertKey }, { signal })).alert,
-    refetchInterval: 30_000,
+    refetchInterval: EVERY,
   });
   useKeys({ Escape: onClose });
   const ended = alert?.state === AlertState.RESOLVED;

@@ -3,6 +3,7 @@
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { useChannelNames } from "../../api/channels";
+import { useMay } from "../../api/self";
 import { useSilencesInForce } from "../../api/silences";
 import { useZone } from "../../api/team";
 import { STATES } from "../../api/words";
@@ -17,6 +18,7 @@ import { useNow } from "../../parts/now";
 import { SendTest } from "../../parts/send-test";
 import { Attention } from "../deliveries/attention";
 import { Histogram } from "../deliveries/histogram";
+import { OpenAlerts } from "./alerts";
 import { Kinds } from "./kinds";
 import { Tail } from "./tail";
 import { Todo } from "./todo";
@@ -32,6 +34,7 @@ export function OverviewPage(): ReactNode {
   const zone = useZone(team);
   const names = useChannelNames(team);
   const now = useNow(1_000);
+  const may = useMay();
   const silences = useSilencesInForce(team);
   const findings = useFindings(team);
   const [testing, setTesting] = useState<string | null>(null);
@@ -52,6 +55,7 @@ export function OverviewPage(): ReactNode {
           onTest={setTesting}
           onSearch={(search) => void navigate({ to: "/t/$team/deliveries", params: { team }, search })}
         />
+        {may.log ? <OpenAlerts team={team} now={now} /> : null}
         <Findings team={team} findings={findings} />
         <Kinds team={team} now={now} />
         <section className="card" aria-label={en.overview.hour}>
