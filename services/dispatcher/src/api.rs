@@ -8,6 +8,7 @@ mod alert_pending;
 mod alerts;
 mod cancellations;
 mod deliveries;
+mod drafts;
 mod event_stream;
 mod events;
 mod filters;

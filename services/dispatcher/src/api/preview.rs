@@ -11,17 +11,17 @@ use watchbell_contracts::dispatcher::v1::render_preview_response::Message;
 use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::ChannelKind;
 use watchbell_model::accepted_event::AcceptedEvent;
-use watchbell_model::catalog::{Catalog, EventTypeDefinition, RECEIPT};
+use watchbell_model::catalog::RECEIPT;
 use watchbell_model::convert::FromWire as _;
-use watchbell_model::event::{Event, EventDraft};
 use watchbell_model::ids::{ChannelId, EventId, TeamId};
 use watchbell_model::mention::Mention;
 use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::problem::Problem;
 
+use super::drafts::drafted;
 use super::tests::DEFAULT_TYPE;
-use super::{event_type, id, team};
+use super::{id, team};
 use crate::channel::cache::Lookup;
 use crate::error::Error;
 use crate::senders::preview::SECRET;
@@ -55,13 +55,13 @@ pub(super) async fn render(
     let now = core.clock.now();
     let by = destination(core, team, &request).await?;
     let subject = match (request.event_id.as_str(), request.event) {
-        ("", Some(draft)) => drafted(core, team, draft, now).await?,
+        ("", Some(draft)) => made_up(core, team, draft, now).await?,
         ("", None) => {
             let example = event_wire::Event {
                 r#type: DEFAULT_TYPE.to_owned(),
                 ..event_wire::Event::default()
             };
-            drafted(core, team, example, now).await?
+            made_up(core, team, example, now).await?
         }
         (event_id, None) => stored(core, team, event_id, &by).await?,
         (_, Some(_)) => {
@@ -221,42 +221,15 @@ async fn stored(core: &Core, team: TeamId, event_id: &str, by: &By) -> Result<Su
     })
 }
 
-/// An event that was not emitted, checked as `Emit` checks it. Without data it has the example of its type.
-async fn drafted(
+async fn made_up(
     core: &Core,
     team: TeamId,
     draft: event_wire::Event,
     now: DateTime<Utc>,
 ) -> Result<Subject, Error> {
-    let within = |violations: Violations| violations.under("event");
-    let mut draft = EventDraft::try_from(draft).map_err(within)?;
-    let own = own_type(core, team, &draft.event_type).await?;
-    let parse = move || {
-        let catalog = Catalog::with_custom(own.into_iter().collect())?;
-        if draft.data.is_empty()
-            && let Some(spec) = catalog.get(&draft.event_type)
-        {
-            draft.data = spec.example.clone();
-        }
-        Event::parse(draft, team, &catalog, now)
-    };
-    let parsed = core.tenant_pool.run(team, parse).await.map_err(Problem::from)?;
     Ok(Subject {
-        event: AcceptedEvent::new(parsed.map_err(within)?, None, now),
+        event: drafted(core, team, draft, now).await?,
         mentions: vec![],
         reason: REASON.to_owned(),
     })
-}
-
-/// The definition of an event type of the team's own; nothing for one that is built in or that nobody knows.
-async fn own_type(core: &Core, team: TeamId, name: &str) -> Result<Option<EventTypeDefinition>, Error> {
-    if name.is_empty() || Catalog::built_in().get(name).is_some() {
-        return Ok(None);
-    }
-    let own = event_type(core, team, name).await?;
-    Ok(own
-        .as_ref()
-        .map(EventTypeDefinition::try_from)
-        .transpose()
-        .map_err(Problem::internal)?)
 }

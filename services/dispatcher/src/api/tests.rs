@@ -10,6 +10,7 @@ use tonic::Request;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_contracts::event::v1 as event_wire;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::catalog::{Catalog, RECEIPT};
 use watchbell_model::convert::{FromWire, object};
@@ -20,6 +21,7 @@ use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::{Principal, Scope, internal_request};
 use watchbell_runtime::problem::Problem;
 
+use super::drafts::drafted;
 use super::{event_type as own_event_type, id, submit, team};
 use crate::channel::cache::Lookup;
 use crate::channel::mail_budget::by_platform;
@@ -43,10 +45,6 @@ pub(super) async fn send_test(
     let team = team(&request, &request.get_ref().team_id)?;
     let principal = Principal::from_request(&request)?;
     let mut request = request.into_inner();
-    let event_type = match request.event_type.as_str() {
-        "" => DEFAULT_TYPE,
-        given => given,
-    };
     let draft = request.channel.take();
     let unsaved = draft.is_some();
     let (channel, policy) = match draft {
@@ -63,11 +61,25 @@ pub(super) async fn send_test(
     };
     let route = route(channel, &policy, &request.recipient)?;
     check_recipient(core, team, &policy, &route).await?;
-    if event_type == RECEIPT && route.kind != ChannelKind::Email {
+    let (field, event) = match (request.event_type.as_str(), request.event.take()) {
+        ("", Some(draft)) => ("event.type", made_up(core, team, draft, core.clock.now()).await?),
+        (_, Some(_)) => {
+            let why = "goes with no `event_type`: give one of them";
+            return Err(Violations::one("event", reason::NOT_ALLOWED, why).into());
+        }
+        ("", None) => (
+            "event_type",
+            synthetic(core, team, DEFAULT_TYPE, core.clock.now()).await?,
+        ),
+        (given, None) => (
+            "event_type",
+            synthetic(core, team, given, core.clock.now()).await?,
+        ),
+    };
+    if &*event.event_type == RECEIPT && route.kind != ChannelKind::Email {
         let why = "receipts go by email and never anywhere else";
-        return Err(Violations::one("event_type", reason::NOT_ALLOWED, why).into());
+        return Err(Violations::one(field, reason::NOT_ALLOWED, why).into());
     }
-    let event = synthetic(core, team, event_type, core.clock.now()).await?;
     if let Some(over) = core
         .budgets
         .spend(&policy, &route, messages(&policy, &route), event.accepted_at)
@@ -282,6 +294,24 @@ fn route(channel: ChannelId, policy: &ChannelPolicy, recipient: &str) -> Result<
     };
     let reason = Reason::new("test", "Somebody asked for a test.");
     Ok(Route::new(kind, target, reason))
+}
+
+/// An event that the caller has made up. The id of one that was accepted would be answered as a repeat of it.
+async fn made_up(
+    core: &Core,
+    team: TeamId,
+    draft: event_wire::Event,
+    now: DateTime<Utc>,
+) -> Result<AcceptedEvent, Error> {
+    let draft = event_wire::Event {
+        id: String::new(),
+        ..draft
+    };
+    Ok(AcceptedEvent {
+        test: true,
+        alert: None,
+        ..drafted(core, team, draft, now).await?
+    })
 }
 
 /// An event of any type of the team's catalog.

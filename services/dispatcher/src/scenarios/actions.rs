@@ -154,6 +154,46 @@ store_tests! {
         assert_eq!(from_status(&refused).violations.iter().next().unwrap().field, "channel");
     }
 
+    async fn an_event_that_was_never_emitted_is_sent_as_a_test(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.env.channel("a");
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        let data_json = br#"{"finding_id": "F-17", "score": 9.10}"#.to_vec();
+        let draft = event_wire::Event {
+            id: "e1".to_owned(),
+            r#type: "finding.created".to_owned(),
+            title: "Made up".to_owned(),
+            payload: Some(event_wire::event::Payload::DataJson(data_json.into())),
+            ..Default::default()
+        };
+        let request = wire::SendTestRequest {
+            team_id: rig.env.team.to_string(),
+            channel_id: channel.to_string(),
+            event: Some(draft.clone()),
+            ..Default::default()
+        };
+        let service = rig.service.clone();
+        let sent = request.clone();
+        let answer = rig.during(async move { service.send_test(internal_request(sent)).await }).await;
+        let delivery = answer.unwrap().into_inner().delivery.unwrap();
+        assert_eq!((delivery.state, delivery.event_title.as_str()), (State::Delivered as i32, "Made up"));
+        assert!(delivery.test && delivery.event_id != "e1", "no repeat of what was accepted");
+        let carried = rig.env.receivers.carried();
+        assert_eq!(carried.len(), 2);
+        let get = wire::GetEventRequest { team_id: rig.env.team.to_string(), event_id: delivery.event_id.clone() };
+        let event = rig.service.get_event(internal_request(get)).await.unwrap().into_inner().event.unwrap();
+        assert_eq!(event.data_json, r#"{"finding_id": "F-17", "score": 9.10}"#);
+        assert!(event.alert.is_none(), "a test begins no alert");
+
+        let wrong = event_wire::Event { payload: None, r#type: "no.such.type".to_owned(), ..draft.clone() };
+        for (event, event_type, field) in [(wrong, "", "event.type"), (draft, "finding.created", "event")] {
+            let request = wire::SendTestRequest { event: Some(event), event_type: event_type.to_owned(), ..request.clone() };
+            let refused = rig.service.send_test(internal_request(request)).await.unwrap_err();
+            assert_eq!(from_status(&refused).violations.iter().next().unwrap().field, field);
+        }
+    }
+
     async fn a_receipt_is_not_tested_in_a_chat(store: Store) {
         let rig = Rig::new(&store).await;
         let channel = ChannelId::generate(rig.env.now());
