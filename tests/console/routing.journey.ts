@@ -52,11 +52,25 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
   await expect(rules.first()).toContainText("Findings");
 
   const playground = page.getByRole("region", { name: "Who would get it?" });
-  await playground.getByLabel("Data").fill("{broken");
+  // A control for each field of the type; what the server says of it stands there.
+  const field = playground.getByRole("textbox", { name: "finding_id" });
+  await expect(field).toHaveValue("fnd-2041");
+  await playground.getByRole("textbox", { name: "score", exact: true }).fill("eleven");
+  await expect(playground.getByRole("textbox", { name: "score", exact: true })).toHaveAttribute("aria-invalid", "true");
+  await playground.getByRole("textbox", { name: "score", exact: true }).fill("9.10");
+  await field.fill("");
+  await expect(field).toHaveAttribute("aria-invalid", "true");
+  await field.fill("F-1");
+  await expect(field).toHaveAttribute("aria-invalid", "false");
+  await accessible(page);
+  await playground.getByRole("button", { name: "As JSON" }).click();
+  const json = playground.getByLabel("JSON of the data");
+  await expect(json).toHaveValue(/"score": 9\.10,/);
+  await json.fill("{broken");
   await expect(playground.getByText("This is not a JSON object.")).toBeVisible();
-  await playground.getByLabel("Data").fill('{"finding_id": 7}');
-  await expect(playground.getByLabel("Data")).toHaveAttribute("aria-invalid", "true");
-  await playground.getByLabel("Data").fill("");
+  await json.fill('{"finding_id": 7}');
+  await expect(json).toHaveAttribute("aria-invalid", "true");
+  await json.fill("");
   await expect(playground.getByText("The rule “Findings” sends it here.")).toBeVisible();
   await accessible(page);
 
@@ -115,4 +129,41 @@ test("a rule gathers, reminds and escalates, and its form shows what it does aga
   await expect(rule).not.toContainText("reminds");
   await expect(rule).not.toContainText("gathered");
   await expect(rule).toContainText("escalates after 1h to #leads");
+});
+
+test("the playground asks about a real event at another moment, and sends it as a test", async ({ page, server, receiver }) => {
+  const team = await server.team("Playground");
+  const quietHours = { windows: [{ weekdays: [], start: "22:00", end: "06:00" }], timeZone: "UTC" };
+  const channel = await server.webhook(team, "SIEM", receiver.url, { quietHours });
+  const eventId = await server.emit(team, "Public bucket", { subject: "s3://audit-logs" });
+  await open(page, server, `t/${team}/events?open=${eventId}`);
+  await page.getByRole("link", { name: "Who would get it now?" }).click();
+  const playground = page.getByRole("region", { name: "Who would get it?" });
+  await expect(playground.getByLabel("Title")).toHaveValue("Public bucket");
+  await expect(playground.getByLabel("Subject")).toHaveValue("s3://audit-logs");
+  await expect(playground.getByRole("textbox", { name: "resource", exact: true })).toHaveValue("s3://audit-logs");
+
+  // By the handle on the day's band: midnight is quiet, noon is not.
+  const moment = playground.getByRole("slider", { name: "Time of the day" });
+  await moment.focus();
+  await page.keyboard.press("Home");
+  await expect(playground.getByText("00:00: quiet hours of SIEM.")).toBeVisible();
+  await expect(playground.getByRole("listitem").filter({ hasText: "SIEM" })).toContainText("until 06:00");
+  await accessible(page);
+  await playground.getByLabel("At", { exact: true }).fill(`${new Date().toISOString().slice(0, 10)}T12:00`);
+  await expect(playground.getByText("12:00: no channel is quiet.")).toBeVisible();
+  await expect(playground.getByRole("listitem").filter({ hasText: "SIEM" })).toContainText("Now");
+  await expect(page).not.toHaveURL(/event=/);
+
+  await playground.getByLabel("Title").fill("Public bucket, once more");
+  const before = receiver.taken.length;
+  await playground.getByRole("button", { name: "Send as a test…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Send a test" });
+  await expect(dialog).toContainText("Public bucket, once more");
+  await expect(dialog.getByLabel("Channel")).toHaveValue(channel);
+  await accessible(page);
+  await dialog.getByRole("button", { name: "Send test" }).click();
+  await expect(dialog.getByText("Delivered.")).toBeVisible();
+  const sent = receiver.taken.slice(before).map(({ body }) => JSON.parse(body) as { test: boolean; title: string; data: object });
+  expect(sent).toMatchObject([{ test: true, title: "Public bucket, once more", data: { resource: "s3://audit-logs" } }]);
 });

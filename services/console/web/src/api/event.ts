@@ -8,7 +8,7 @@ import { useApp, useSession } from "./context";
 /** The most deliveries of one event that are listed. */
 const MOST = 200;
 
-/** It never changes. */
+/** It never changes. None is asked for when the id is empty. */
 export function useEvent(team: string, eventId: string) {
   const { clients } = useApp();
   const { epoch } = useSession();
@@ -16,6 +16,7 @@ export function useEvent(team: string, eventId: string) {
     queryKey: ["event", team, epoch, eventId],
     queryFn: async ({ signal }) => (await clients.dispatcher.getEvent({ teamId: team, eventId }, { signal })).event,
     staleTime: Number.POSITIVE_INFINITY,
+    enabled: eventId !== "",
   });
 }
 

@@ -1,11 +1,13 @@
 // A test to a channel, and what came of it.
 
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useId, useState } from "react";
 import type { ChannelNames } from "../api/channels";
 import { useApp } from "../api/context";
 import { problemOf } from "../api/errors";
 import { USUAL_TYPE, useEventTypes } from "../api/event-types";
+import type { EventSchema } from "../api/gen/watchbell/event/v1/event_pb";
 import { span } from "../api/times";
 import { kindWord } from "../api/words";
 import { succeeded } from "../domain/waterfall";
@@ -19,10 +21,12 @@ interface Props {
   readonly names: ChannelNames;
   /** The channel to begin with; empty for the first. */
   readonly channelId: string;
+  /** What is sent; the example of a type when left out. */
+  readonly event?: MessageInitShape<typeof EventSchema>;
   readonly onClose: () => void;
 }
 
-export function SendTest({ team, names, channelId, onClose }: Props): ReactNode {
+export function SendTest({ team, names, channelId, event, onClose }: Props): ReactNode {
   const { clients } = useApp();
   const id = useId();
   const able = names.all;
@@ -34,12 +38,17 @@ export function SendTest({ team, names, channelId, onClose }: Props): ReactNode 
   const needsRecipient = chosen?.destination.case === "email" && chosen.destination.value.recipients.length === 0;
   const test = useMutation({
     mutationFn: () =>
-      clients.dispatcher.sendTest({ teamId: team, channelId: channel, eventType: type, recipient: needsRecipient ? recipient : "" }),
+      clients.dispatcher.sendTest({
+        teamId: team,
+        channelId: channel,
+        recipient: needsRecipient ? recipient : "",
+        ...(event ? { event } : { eventType: type }),
+      }),
   });
   const delivery = test.data?.delivery;
   const attempt = delivery?.attempts.at(-1);
   return (
-    <Sheet open onClose={onClose} title={en.test.title} description={en.test.text}>
+    <Sheet open onClose={onClose} title={en.test.title} description={event ? en.test.textOf : en.test.text}>
       <form
         className="grid gap-3"
         onSubmit={(event) => {
@@ -59,19 +68,25 @@ export function SendTest({ team, names, channelId, onClose }: Props): ReactNode 
             ))}
           </select>
         </div>
-        <div className="field">
-          <label className="field-label" htmlFor={`${id}-type`}>
-            {en.test.type}
-          </label>
-          <select id={`${id}-type`} className="input" value={type} onChange={(event) => setType(event.target.value)}>
-            {types.length === 0 ? <option value={USUAL_TYPE}>{USUAL_TYPE}</option> : null}
-            {types.map(({ name }) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </div>
+        {event ? (
+          <p className="wrap-anywhere">
+            <span className="mono text-muted">{event.type}</span> <b>{plain(event.title ?? "")}</b>
+          </p>
+        ) : (
+          <div className="field">
+            <label className="field-label" htmlFor={`${id}-type`}>
+              {en.test.type}
+            </label>
+            <select id={`${id}-type`} className="input" value={type} onChange={(event) => setType(event.target.value)}>
+              {types.length === 0 ? <option value={USUAL_TYPE}>{USUAL_TYPE}</option> : null}
+              {types.map(({ name }) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </div>
+        )}
         {needsRecipient ? (
           <div className="field">
             <label className="field-label" htmlFor={`${id}-recipient`}>

@@ -1,6 +1,7 @@
 export const test = {
   title: "Send a test",
   text: "A made-up event, sent at once by the same code as a real one. It changes neither health nor digests.",
+  textOf: "This event, sent at once to one channel by the same code as a real one, and marked as a test. It changes neither health nor digests nor alerts.",
   channel: "Channel",
   type: "Event type",
   recipient: "Recipient",

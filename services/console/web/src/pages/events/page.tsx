@@ -23,7 +23,9 @@ import { PreviewDialog } from "../../parts/message-preview";
 import { useNow } from "../../parts/now";
 import { SeverityBar, StatePill } from "../../parts/pill";
 import { TargetName } from "../../parts/target";
+import { SendTest } from "../../parts/send-test";
 import { emitCommand } from "../deliveries/empty";
+import { eventInit, playOfEvent } from "../routing/play";
 import { Filters } from "./filters";
 import { RerouteDialog } from "./reroute";
 import { type EventsSearch, asked, isNarrowed } from "./search";
@@ -181,7 +183,7 @@ function Detail({ team, id, now, onClose }: { team: string; id: string; now: num
   const names = useChannelNames(team);
   const { data, error, refetch } = useEvent(team, id);
   const deliveries = useDeliveriesOf(team, id);
-  const [previewing, setPreviewing] = useState(false);
+  const [asking, setAsking] = useState<"preview" | "test" | null>(null);
   useKeys({ Escape: onClose });
   const event = data?.event;
   const category = event ? categoryWord(event.category) : null;
@@ -230,17 +232,22 @@ function Detail({ team, id, now, onClose }: { team: string; id: string; now: num
                 className="btn btn-small"
                 to="/t/$team/routing"
                 params={{ team }}
-                search={{
-                  type: event.type,
-                  severity: severityWord(event.severity) ?? "info",
-                  ...(event.source ? { source: event.source } : {}),
-                }}
+                search={{ event: id }}
               >
                 {en.events.now}
               </Link>
             ) : null}
-            <button type="button" className="btn btn-small" onClick={() => setPreviewing(true)}>
+            <button type="button" className="btn btn-small" onClick={() => setAsking("preview")}>
               {en.preview.ask}
+            </button>
+            <button
+              type="button"
+              className="btn btn-small"
+              disabled={!may.act || names.all.length === 0}
+              title={may.act ? undefined : en.denied.act}
+              onClick={() => setAsking("test")}
+            >
+              {en.playground.test}
             </button>
             {link ? (
               <a className="btn btn-small" href={link} target="_blank" rel="noopener noreferrer">
@@ -278,7 +285,15 @@ function Detail({ team, id, now, onClose }: { team: string; id: string; now: num
           </pre>
         </>
       ) : null}
-      {previewing ? <PreviewDialog team={team} names={names} of={{ eventId: id }} onClose={() => setPreviewing(false)} /> : null}
+      {asking === "preview" ? <PreviewDialog team={team} names={names} of={{ eventId: id }} onClose={() => setAsking(null)} /> : null}
+      {asking === "test" && data ? (
+        <SendTest team={team} names={names} channelId={firstOf(data)} event={eventInit(playOfEvent(data))} onClose={() => setAsking(null)} />
+      ) : null}
     </section>
   );
+}
+
+/** A channel that got it. */
+function firstOf({ routes }: AcceptedEvent): string {
+  return routes.map((route) => targetOf(route).channelId).find(Boolean) ?? "";
 }

@@ -3,9 +3,10 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ArrowRight, Ellipsis, GripVertical, Plus } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { type ChannelNames, useChannelNames } from "../../api/channels";
 import { useSession } from "../../api/context";
+import { useEvent } from "../../api/event";
 import { useServices } from "../../api/services";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
 import type { Rule } from "../../api/gen/watchbell/config/v1/rule_pb";
@@ -28,7 +29,8 @@ import { KindIcon } from "../../parts/icons";
 import { MenuButton, MenuItem } from "../../parts/menu";
 import { useNow } from "../../parts/now";
 import { done, refused } from "../../parts/toast";
-import { Playground, playOf, useExplained } from "./playground";
+import { type Play, playOf, playOfEvent, useExplained } from "./play";
+import { Playground } from "./playground";
 import { EMPTY_RULE, RuleForm, type RuleValues, valuesOfRule } from "./rule-form";
 import { Conditions } from "./conditions";
 import { followUpWords } from "./follow-ups";
@@ -56,7 +58,10 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
   const view = search.view ?? "rules";
   const now = useNow(15_000);
   const { data: rules, error, refetch } = useRules(team);
-  const [play, setPlay] = useState(() => playOf(search));
+  const [own, setOwn] = useState<Play | null>(null);
+  const { data: accepted } = useEvent(team, search.event ?? "");
+  const real = useMemo(() => (accepted ? playOfEvent(accepted) : null), [accepted]);
+  const play = own ?? real ?? playOf(search);
   const [asking, setAsking] = useState<Asking | null>(null);
   const [dragged, setDragged] = useState<string | null>(null);
   const [spoken, setSpoken] = useState("");
@@ -189,8 +194,12 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
             answer={explained.data}
             error={explained.error}
             now={now}
+            onReal={(event) => {
+              setOwn(null);
+              void navigate({ search: { event }, replace: true });
+            }}
             onPlay={(next) => {
-              setPlay(next);
+              setOwn(next);
               void navigate({
                 search: {
                   ...(next.type ? { type: next.type } : {}),

@@ -1,23 +1,15 @@
 // An event, real or made up, and who would hear of it: the server's own decision, asked a moment after the last key.
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import type { ChannelNames } from "../../api/channels";
-import { useSession } from "../../api/context";
-import { useMay } from "../../api/self";
-import { useServices } from "../../api/services";
-import { USUAL_TYPE, useEventTypes } from "../../api/event-types";
 import { problemOf } from "../../api/errors";
-import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
+import { useEventTypes } from "../../api/event-types";
 import { StepOutcome } from "../../api/gen/watchbell/router/v1/explanation_pb";
-import type { EventSchema } from "../../api/gen/watchbell/event/v1/event_pb";
 import type { ExplainResponse } from "../../api/gen/watchbell/router/v1/router_service_pb";
-import { type RuleDraft, draftOf, draftText, useRules } from "../../api/rules";
-import { timestamp } from "../../api/times";
-import { SEVERITIES, type SeverityWord, kindWord, severityOf, severityWord } from "../../api/words";
-import { indented } from "../../domain/json";
-import { verdict } from "../../domain/verdict";
+import { useMay } from "../../api/self";
+import { useZone } from "../../api/team";
+import { CATEGORIES, SEVERITIES, kindWord } from "../../api/words";
+import { type Verdict, type Who, verdict } from "../../domain/verdict";
 import { targetOf } from "../../live/row";
 import * as en from "../../messages/en";
 import { Field } from "../../parts/field";
@@ -25,101 +17,46 @@ import { moment, plain } from "../../parts/format";
 import { PreviewDialog } from "../../parts/message-preview";
 import { StatePill } from "../../parts/pill";
 import { RealEvents } from "../../parts/real-events";
-import { useSettled } from "../../parts/settled";
+import { SendTest } from "../../parts/send-test";
 import { TargetName } from "../../parts/target";
-import type { PlaySearch } from "./search";
-
-export interface Play {
-  readonly type: string;
-  /** Null: the catalog's. */
-  readonly severity: SeverityWord | null;
-  readonly source: string;
-  /** JSON text; empty for the example of the type. */
-  readonly data: string;
-  /** As a `datetime-local` control writes it; empty for now. */
-  readonly at: string;
-}
-
-export function playOf(search: PlaySearch): Play {
-  return { type: search.type ?? USUAL_TYPE, severity: search.severity ?? null, source: search.source ?? "", data: "", at: "" };
-}
-
-export function isObject(text: string): boolean {
-  if (text.trim() === "") return true;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
-  }
-}
-
-function eventInit({ type, source, severity, data }: Play): MessageInitShape<typeof EventSchema> {
-  return {
-    type,
-    source,
-    ...(severity ? { severity: severityOf(severity) } : {}),
-    ...(data.trim() === "" ? {} : { payload: { case: "dataJson", value: new TextEncoder().encode(data) } }),
-  };
-}
-
-/** What the server decides; with a draft, as if that rule were saved. Asked anew when a rule changes. */
-export function useExplained(team: string, play: Play, draft?: RuleDraft) {
-  const services = useServices();
-  const { epoch } = useSession();
-  const { data: rules = [] } = useRules(team);
-  const state = rules.map(({ id, etag, position }) => `${id} ${etag} ${position}`).join();
-  // By its text: a form makes the values anew whenever it is drawn.
-  const asked = useSettled(JSON.stringify([play, draft ? draftText(draft) : null]));
-  const [settled, drafted] = JSON.parse(asked) as [Play, string | null];
-  const at = settled.at === "" ? Number.NaN : new Date(settled.at).getTime();
-  return useQuery({
-    queryKey: ["play", team, epoch, asked, state],
-    queryFn: ({ signal }) =>
-      services.router.explain(
-        {
-          teamId: team,
-          event: eventInit(settled),
-          ...(Number.isNaN(at) ? {} : { at: timestamp(at) }),
-          ...(drafted ? { draftRules: [draftOf(drafted)] } : {}),
-        },
-        { signal },
-      ),
-    enabled: isObject(settled.data),
-    placeholderData: keepPreviousData,
-    staleTime: 0,
-  });
-}
+import { At } from "./at";
+import { DataFields } from "./data-fields";
+import { type Play, eventInit, isAskable } from "./play";
 
 interface Props {
   readonly team: string;
   readonly names: ChannelNames;
   readonly play: Play;
   readonly onPlay: (next: Play) => void;
+  /** One that was accepted is chosen. */
+  readonly onReal: (eventId: string) => void;
   readonly answer: ExplainResponse | undefined;
   readonly error: unknown;
   readonly now: number;
 }
 
-export function Playground({ team, names, play, onPlay, answer, error, now }: Props): ReactNode {
+export function Playground({ team, names, play, onPlay, onReal, answer, error, now }: Props): ReactNode {
   const { data: types = [] } = useEventTypes(team);
+  const zone = useZone(team);
   const may = useMay();
-  const [previewing, setPreviewing] = useState(false);
+  const [asking, setAsking] = useState<"preview" | "test" | null>(null);
   const problem = error ? problemOf(error) : null;
   const said = (path: string) => problem?.violations.filter((one) => one.path.startsWith(path)).map((one) => one.text).join("; ") || undefined;
-  const data = isObject(play.data)
-    ? problem?.violations.filter((one) => one.path.startsWith("event.data")).map((one) => `${one.path.slice("event.".length)}: ${one.text}`).join("; ") || undefined
-    : en.playground.notJson;
   const put = (part: Partial<Play>) => onPlay({ ...play, ...part });
+  const text = (field: "source" | "subject" | "title") => (
+    <Field label={en.playground.fields[field]} error={said(`event.${field}`)} path={`event.${field}`}>
+      {(control) => <input {...control} className="input" value={play[field]} onChange={(event) => put({ [field]: event.target.value })} />}
+    </Field>
+  );
   return (
     <section className="playground" aria-label={en.playground.title}>
       <div className="flex items-center gap-2">
         <h2 className="flex-1">{en.playground.title}</h2>
-        <RealEvents team={team} now={now} onEvent={(event) => onPlay(fromEvent(event, play.at))} />
+        <RealEvents team={team} now={now} onEvent={({ event }) => event && onReal(event.id)} />
       </div>
       <Field label={en.playground.type} error={said("event.type")} path="event.type">
         {(control) => (
-          <select {...control} className="input mono" value={play.type} onChange={(event) => put({ type: event.target.value, data: "" })}>
+          <select {...control} className="input mono" value={play.type} onChange={(event) => put({ type: event.target.value, data: "", dedupKey: "" })}>
             {types.some(({ name }) => name === play.type) ? null : <option value={play.type}>{play.type}</option>}
             {types.map(({ name }) => (
               <option key={name} value={name}>
@@ -140,53 +77,60 @@ export function Playground({ team, names, play, onPlay, answer, error, now }: Pr
         ))}
       </div>
       <div className="grid gap-3 md:grid-cols-2">
-        <Field label={en.playground.source} error={said("event.source")} path="event.source">
-          {(control) => <input {...control} className="input" value={play.source} onChange={(event) => put({ source: event.target.value })} />}
-        </Field>
-        <Field label={en.playground.at} hint={en.playground.atHint} error={said("at")} path="at">
+        {text("title")}
+        {text("subject")}
+        {text("source")}
+        <Field label={en.playground.fields.category} error={said("event.category")} path="event.category">
           {(control) => (
-            <input {...control} type="datetime-local" className="input" value={play.at} onChange={(event) => put({ at: event.target.value })} />
+            <select
+              {...control}
+              className="input"
+              value={play.category ?? ""}
+              onChange={(event) => put({ category: CATEGORIES.find((one) => one === event.target.value) ?? null })}
+            >
+              <option value="">{en.playground.usual}</option>
+              {CATEGORIES.map((category) => (
+                <option key={category} value={category}>
+                  {en.categories[category]}
+                </option>
+              ))}
+            </select>
           )}
         </Field>
       </div>
-      <Field label={en.playground.data} hint={en.playground.dataHint} error={data} path="event.data">
-        {(control) => (
-          <textarea
-            {...control}
-            className="input mono"
-            rows={play.data === "" ? 2 : 6}
-            spellCheck={false}
-            placeholder={exampleOf(types.find(({ name }) => name === play.type)?.example)}
-            value={play.data}
-            onChange={(event) => put({ data: event.target.value })}
-          />
-        )}
-      </Field>
+      <DataFields
+        key={play.type}
+        type={types.find(({ name }) => name === play.type)}
+        data={play.data}
+        violations={problem?.violations ?? []}
+        onChange={(data) => put({ data })}
+      />
+      <At names={names} zone={zone} at={play.at} now={now} error={said("at")} onAt={(at) => put({ at })} />
       {problem && problem.violations.length === 0 ? <p className="field-error">{problem.text}</p> : null}
-      {answer ? <Answer answer={answer} names={names} now={now} isOld={problem !== null || !isObject(play.data)} /> : null}
-      <p>
-        <button type="button" className="btn" disabled={!may.log || !isObject(play.data)} onClick={() => setPreviewing(true)}>
+      {answer ? <Answer answer={answer} names={names} now={now} isOld={problem !== null || !isAskable(play.data)} /> : null}
+      <p className="flex flex-wrap gap-2">
+        <button type="button" className="btn" disabled={!may.log || !isAskable(play.data)} onClick={() => setAsking("preview")}>
           {en.preview.all}
         </button>
+        <button
+          type="button"
+          className="btn"
+          disabled={!may.act || names.all.length === 0 || !isAskable(play.data)}
+          title={may.act ? undefined : en.denied.act}
+          onClick={() => setAsking("test")}
+        >
+          {en.playground.test}
+        </button>
       </p>
-      {previewing ? <PreviewDialog team={team} names={names} of={{ event: eventInit(play) }} onClose={() => setPreviewing(false)} /> : null}
+      {asking === "preview" ? <PreviewDialog team={team} names={names} of={{ event: eventInit(play) }} onClose={() => setAsking(null)} /> : null}
+      {asking === "test" ? <SendTest team={team} names={names} channelId={firstOf(answer)} event={eventInit(play)} onClose={() => setAsking(null)} /> : null}
     </section>
   );
 }
 
-function exampleOf(example: object | undefined): string {
-  return example && Object.keys(example).length > 0 ? JSON.stringify(example) : "{}";
-}
-
-function fromEvent(accepted: AcceptedEvent, at: string): Play {
-  const { event } = accepted;
-  return {
-    type: event?.type ?? USUAL_TYPE,
-    severity: event ? severityWord(event.severity) : null,
-    source: event?.source ?? "",
-    data: indented(accepted.dataJson),
-    at,
-  };
+/** A channel that would get it. */
+function firstOf(answer: ExplainResponse | undefined): string {
+  return answer?.routes.map((route) => targetOf(route).channelId).find(Boolean) ?? "";
 }
 
 function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names: ChannelNames; now: number; isOld: boolean }): ReactNode {
@@ -216,10 +160,17 @@ function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names:
         </span>
       </p>
       <ul className="mt-2 grid gap-2">
-        {routes.map((route) => (
+        {alike(routes).map(([route, ...others]) => (
           <li key={`${route.kind} ${route.target.channelId} ${route.target.address}`} className="grid gap-0.5">
             <span className="flex items-center gap-2">
-              <TargetName kind={route.kind} target={route.target} names={names} />
+              {others.length === 0 ? (
+                <TargetName kind={route.kind} target={route.target} names={names} />
+              ) : (
+                <details className="min-w-0">
+                  <summary>{en.playground.people(others.length + 1)}</summary>
+                  <p className="text-sm text-muted wrap-anywhere">{[route, ...others].map(({ target }) => plain(target.address)).join(", ")}</p>
+                </details>
+              )}
               <span className="ms-auto" />
               {route.outcome === "now" ? <StatePill state="delivered" text={en.thenNow.now} /> : null}
               {route.outcome === "held" ? (
@@ -248,4 +199,18 @@ function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names:
       </p>
     </div>
   );
+}
+
+/** Those who are answered alike, people by email, stand in one line. */
+function alike<Answered extends Who & Verdict>(routes: readonly Answered[]): readonly (readonly [Answered, ...Answered[]])[] {
+  const groups = new Map<string, [Answered, ...Answered[]]>();
+  for (const route of routes) {
+    const { kind, target, outcome, sentence, heldUntil } = route;
+    const isPerson = target.channelId === "" && target.address !== "";
+    const key = JSON.stringify([kind, isPerson ? "" : target, outcome, sentence, heldUntil]);
+    const known = groups.get(key);
+    if (known) known.push(route);
+    else groups.set(key, [route]);
+  }
+  return [...groups.values()];
 }

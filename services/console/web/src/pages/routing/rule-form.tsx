@@ -20,7 +20,7 @@ import { TextField } from "../../parts/inputs";
 import { done } from "../../parts/toast";
 import { Choice, Toggle } from "../../parts/toggle";
 import { FollowUpFields } from "./follow-ups";
-import type { Play } from "./playground";
+import type { Play } from "./play";
 import { RuleTrial } from "./rule-trial";
 
 export interface RuleValues {

@@ -10,7 +10,7 @@ import * as en from "../../messages/en";
 import { Backtest } from "../../parts/backtest";
 import { plain } from "../../parts/format";
 import { TargetName } from "../../parts/target";
-import { type Play, useExplained } from "./playground";
+import { type Play, useExplained } from "./play";
 
 interface Props {
   readonly team: string;

@@ -10,13 +10,14 @@ export interface PlaySearch {
   type?: string;
   severity?: SeverityWord;
   source?: string;
+  /** One that was accepted. */
+  event?: string;
 }
-
 
 export function readPlay(search: Record<string, unknown>): PlaySearch {
   const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
   const severity = SEVERITIES.find((known) => known === search.severity);
   const view = VIEWS.find((known) => known === search.view && known !== "rules");
-  const found: PlaySearch = { view, type: text(search.type), severity, source: text(search.source) } as PlaySearch;
+  const found: PlaySearch = { view, type: text(search.type), severity, source: text(search.source), event: text(search.event) } as PlaySearch;
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
