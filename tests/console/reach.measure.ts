@@ -111,6 +111,8 @@ test("a hundred thousand deliveries are as many rows in the page as forty", asyn
   await open(page, server, `t/${team}/deliveries?range=all&channel=${channel}`);
   const grid = page.getByRole("grid");
   await expect(page.locator("[data-id]").first()).toBeVisible();
+  // Counted one after another, on cores that the browser shares.
+  await expect(page.getByRole("group", { name: "States" })).toContainText("100,000", { timeout: 90_000 });
   // Down to the end, as fast as pages come.
   const { most, frames, slow, milliseconds } = await grid.evaluate(async (element, rows) => {
     const frame = () => new Promise<number>((resolve) => requestAnimationFrame(resolve));
