@@ -8,7 +8,7 @@ import { LARGEST_PAGE, everyPage } from "./every-page";
 /** What forms begin with. */
 export const USUAL_TYPE = "finding.created";
 
-export function useEventTypes(team: string) {
+export function useEventTypes(team: string, enabled = true) {
   const services = useServices();
   const { epoch } = useSession();
   return useQuery({
@@ -19,5 +19,6 @@ export function useEventTypes(team: string) {
         ({ eventTypes }) => eventTypes,
       ),
     staleTime: 60_000,
+    enabled,
   });
 }

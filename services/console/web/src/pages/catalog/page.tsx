@@ -10,6 +10,7 @@ import type { EventType } from "../../api/gen/watchbell/config/v1/event_type_pb"
 import { useMay } from "../../api/self";
 import { categoryWord, severityWord } from "../../api/words";
 import { word } from "../../domain/cli";
+import { fieldsOf } from "../../domain/schema-fields";
 import * as en from "../../messages/en";
 import { CopyButton } from "../../parts/copy";
 import { Confirm } from "../../parts/dialog";
@@ -17,6 +18,7 @@ import { plain } from "../../parts/format";
 import { useKeys } from "../../parts/keys";
 import { SeverityBar } from "../../parts/pill";
 import { topicName } from "../../parts/preference";
+import { SchemaNotes } from "../../parts/schema-notes";
 import { done, refused } from "../../parts/toast";
 import { Broken } from "../../parts/broken";
 import { TypeForm } from "./form";
@@ -204,9 +206,15 @@ function Detail({ team, type, denied, onEdit, onDelete, onClose }: DetailProps):
       ) : null}
       <h3>{en.catalog.schema}</h3>
       {type.dataSchema ? (
-        <pre className="code" tabIndex={0} aria-label={en.catalog.schema}>
-          {plain(JSON.stringify(type.dataSchema, null, 2))}
-        </pre>
+        <>
+          <SchemaNotes fields={fieldsOf(type.dataSchema, [])} />
+          <details>
+            <summary className="field-hint">{en.catalog.asJson}</summary>
+            <pre className="code mt-2" tabIndex={0} aria-label={en.catalog.schema}>
+              {plain(JSON.stringify(type.dataSchema, null, 2))}
+            </pre>
+          </details>
+        </>
       ) : (
         <p className="text-muted">{en.catalog.anyData}</p>
       )}

@@ -6,12 +6,15 @@ import { type ReactNode, useState } from "react";
 import { useChannelNames } from "../../api/channels";
 import { useApp, useSession } from "../../api/context";
 import { useDeliveriesOf, useEvent } from "../../api/event";
+import { useEventTypes } from "../../api/event-types";
 import { findEvents } from "../../api/find";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import { useMay } from "../../api/self";
 import { millis } from "../../api/times";
 import { categoryWord, kindWord, severityWord } from "../../api/words";
 import { indented } from "../../domain/json";
+import { membersOf } from "../../domain/members";
+import { fieldsOf } from "../../domain/schema-fields";
 import { useRefetchOn } from "../../live/refetch";
 import { targetOf } from "../../live/row";
 import * as en from "../../messages/en";
@@ -22,8 +25,9 @@ import { useKeys } from "../../parts/keys";
 import { PreviewDialog } from "../../parts/message-preview";
 import { useNow } from "../../parts/now";
 import { SeverityBar, StatePill } from "../../parts/pill";
-import { TargetName } from "../../parts/target";
+import { SchemaNotes } from "../../parts/schema-notes";
 import { SendTest } from "../../parts/send-test";
+import { TargetName } from "../../parts/target";
 import { emitCommand } from "../deliveries/empty";
 import { eventInit, playOfEvent } from "../routing/play";
 import { Filters } from "./filters";
@@ -187,6 +191,9 @@ function Detail({ team, id, now, onClose }: { team: string; id: string; now: num
   useKeys({ Escape: onClose });
   const event = data?.event;
   const category = event ? categoryWord(event.category) : null;
+  const { data: types } = useEventTypes(team, may.read);
+  const members = membersOf(data?.dataJson ?? "");
+  const meant = fieldsOf(types?.find(({ name }) => name === event?.type)?.dataSchema, []).filter(({ name }) => members?.has(name));
   const link = webAddress(event?.url ?? "");
   const facts: [string, string | undefined][] = event
     ? [
@@ -283,6 +290,14 @@ function Detail({ team, id, now, onClose }: { team: string; id: string; now: num
           <pre className="code" tabIndex={0} aria-label={en.drawer.data}>
             {plain(indented(data?.dataJson || "{}"))}
           </pre>
+          {meant.length > 0 ? (
+            <details>
+              <summary className="field-hint">{en.catalog.meaning}</summary>
+              <div className="mt-2">
+                <SchemaNotes fields={meant} />
+              </div>
+            </details>
+          ) : null}
         </>
       ) : null}
       {asking === "preview" ? <PreviewDialog team={team} names={names} of={{ eventId: id }} onClose={() => setAsking(null)} /> : null}
