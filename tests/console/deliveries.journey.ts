@@ -80,6 +80,16 @@ test("one is replayed, all that match are replayed, and one that is held is canc
   await page.getByRole("button", { name: "Cancel it" }).click();
   const drawer = page.getByRole("complementary", { name: "Delivery" });
   await expect(drawer.getByText("Cancelled").first()).toBeVisible();
+
+  // The others that are held are called off by the filter, after they were counted.
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Cancel all that match…" }).click();
+  const dialog = page.getByRole("alertdialog", { name: "Cancel all that match" });
+  await expect(dialog.getByText("2 deliveries would be called off.")).toBeVisible();
+  await accessible(page);
+  await dialog.getByRole("button", { name: "Cancel 2" }).click();
+  await expect(page.getByText("2 deliveries called off")).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Cancelled/ })).toContainText("3");
 });
 
 test("texts of others stay texts", async ({ page, server, receiver }) => {

@@ -98,8 +98,7 @@ export const log = {
   all: "All",
   states: "States",
   partial: (from: string) => `Counted from ${from} on.`,
-  replayAll: "Replay all that match…",
-  recoverAll: "Recover all that match…",
+  acts: { replay: "Replay all that match…", recover: "Recover all that match…", cancel: "Cancel all that match…" },
   columnsButton: "Columns",
   columns: {
     made: "Made",
@@ -236,6 +235,17 @@ export const recoverAll = {
   done: replayAll.done,
   refused: "They could not be recovered",
   none: "There is nothing to take up again.",
+};
+
+export const cancelAll = {
+  title: "Cancel all that match",
+  text: "What still waits is called off and never sent. What is being sent at this moment goes on.",
+  count: (count: string) => `${count} would be called off.`,
+  truncated: replayAll.truncated,
+  verb: (count: string) => `Cancel ${count}`,
+  done: (count: string) => `${count} called off`,
+  refused: "They could not be called off",
+  none: "There is nothing to call off.",
 };
 
 export const recover = {

@@ -8,6 +8,7 @@ import { useChannelNames } from "../../api/channels";
 import { useRules } from "../../api/rules";
 import { useMay } from "../../api/self";
 import { useZone } from "../../api/team";
+import type { StateWord } from "../../api/words";
 import { quietSpans, windowsOf } from "../../domain/quiet";
 import { useFeedState } from "../../live/context";
 import type { Filter } from "../../live/filter";
@@ -48,7 +49,7 @@ interface Props {
   readonly search: LogSearch;
 }
 
-type Asking = { readonly what: "period" } | { readonly what: "test"; readonly channelId: string } | { readonly what: "replay" | "recover"; readonly filter: Filter };
+type Asking = { readonly what: "period" } | { readonly what: "test"; readonly channelId: string } | { readonly what: "replay" | "recover" | "cancel"; readonly filter: Filter };
 
 function DeliveryLog({ team, search }: Props): ReactNode {
   const navigate = useNavigate({ from: "/t/$team/deliveries" });
@@ -142,6 +143,7 @@ function DeliveryLog({ team, search }: Props): ReactNode {
   };
 
   const chosen = statesOf(search);
+  const acts = ACTS.filter(({ states }) => states.length === 0 || (chosen.length > 0 && chosen.every((state) => states.includes(state)))).map(({ what }) => what);
   const columns = shownColumns(hiddenOf(search));
   const known = useMemo(
     () => ({
@@ -215,26 +217,18 @@ function DeliveryLog({ team, search }: Props): ReactNode {
                 {en.log.fresh(log.fresh)}
               </button>
             ) : null}
-            <button
-              type="button"
-              className="btn btn-small"
-              disabled={!may.act || log.length === 0}
-              title={may.act ? undefined : en.denied.act}
-              onClick={() => setAsking({ what: "replay", filter: toFilter(search, now) })}
-            >
-              {en.log.replayAll}
-            </button>
-            {chosen.length > 0 && chosen.every((state) => state === "failed" || state === "parked") ? (
+            {acts.map((what) => (
               <button
+                key={what}
                 type="button"
                 className="btn btn-small"
                 disabled={!may.act || log.length === 0}
                 title={may.act ? undefined : en.denied.act}
-                onClick={() => setAsking({ what: "recover", filter: toFilter(search, now) })}
+                onClick={() => setAsking({ what, filter: toFilter(search, now) })}
               >
-                {en.log.recoverAll}
+                {en.log.acts[what]}
               </button>
-            ) : null}
+            ))}
             {narrow || view !== "log" ? null : (
               <ColumnsMenu
                 hidden={hiddenOf(search)}
@@ -308,12 +302,19 @@ function DeliveryLog({ team, search }: Props): ReactNode {
           onClose={() => setAsking(null)}
         />
       ) : null}
-      {asking?.what === "replay" || asking?.what === "recover" ? (
+      {asking?.what === "replay" || asking?.what === "recover" || asking?.what === "cancel" ? (
         <ResendAll act={asking.what} team={team} filter={asking.filter} names={names} onClose={() => setAsking(null)} />
       ) : null}
     </>
   );
 }
+
+/** What is done with all that match, where these states alone are listed. */
+const ACTS: readonly { readonly what: "replay" | "recover" | "cancel"; readonly states: readonly StateWord[] }[] = [
+  { what: "replay", states: [] },
+  { what: "recover", states: ["failed", "parked"] },
+  { what: "cancel", states: ["pending", "held", "parked"] },
+];
 
 /** Columns that are read from their end. */
 const NUMBERS: readonly Column[] = ["tries", "took"];

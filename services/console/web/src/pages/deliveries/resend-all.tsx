@@ -1,5 +1,5 @@
-// Sends again everything that the filter matches, not what happens to be on the screen: the server counts first, and sends at a
-// pace. A replay is a new delivery; what is recovered is the same one, taken up again.
+// Sends again, or calls off, everything that the filter matches, not what happens to be on the screen: the server counts first, and
+// sends at a pace. A replay is a new delivery; what is recovered is the same one, taken up again.
 
 import { useMutation, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
@@ -16,7 +16,7 @@ import { done, refused } from "../../parts/toast";
 import { ResendCounts } from "./resend-counts";
 
 interface Props {
-  readonly act: "replay" | "recover";
+  readonly act: "replay" | "recover" | "cancel";
   readonly team: string;
   readonly filter: Filter;
   readonly names: ChannelNames;
@@ -41,12 +41,16 @@ interface Answer {
 
 export function ResendAll({ act, team, filter, names, onClose }: Props): ReactNode {
   const { clients } = useApp();
-  const words = act === "replay" ? en.replayAll : en.recoverAll;
+  const words = { replay: en.replayAll, recover: en.recoverAll, cancel: en.cancelAll }[act];
   const send = async (validateOnly: boolean, signal?: AbortSignal): Promise<Answer> => {
     const request = { ...requestOf(team, filter), validateOnly };
     if (act === "replay") {
       const { replayedCount, channels, truncated } = await clients.dispatcher.replay(request, { signal });
       return { count: Number(replayedCount), channels, truncated };
+    }
+    if (act === "cancel") {
+      const { cancelledCount, channels, truncated } = await clients.dispatcher.cancelDeliveries(request, { signal });
+      return { count: Number(cancelledCount), channels, truncated };
     }
     const { recoveredCount, channels, truncated } = await clients.dispatcher.recover(request, { signal });
     return { count: Number(recoveredCount), channels, truncated };
@@ -58,7 +62,7 @@ export function ResendAll({ act, team, filter, names, onClose }: Props): ReactNo
     staleTime: 0,
     gcTime: 0,
   });
-  const replay = useMutation({
+  const sending = useMutation({
     mutationFn: () => send(false),
     onSuccess: (answer) => done(words.done(en.deliveriesCounted(answer.count))),
     onError: (problem) => refused(words.refused, problem),
@@ -71,9 +75,10 @@ export function ResendAll({ act, team, filter, names, onClose }: Props): ReactNo
       onClose={onClose}
       title={words.title}
       verb={words.verb(data ? count(all) : "…")}
-      busy={replay.isPending}
+      busy={sending.isPending}
+      danger={act === "cancel"}
       disabled={all === 0}
-      onConfirm={() => replay.mutate()}
+      onConfirm={() => sending.mutate()}
     >
       <p>{words.text}</p>
       <div role="status" className="grid gap-2">
