@@ -87,7 +87,7 @@ test("one is replayed, all that match are replayed, and one that is held is canc
   const dialog = page.getByRole("alertdialog", { name: "Cancel all that match" });
   await expect(dialog.getByText("2 deliveries would be called off.")).toBeVisible();
   await accessible(page);
-  await dialog.getByRole("button", { name: "Cancel 2" }).click();
+  await dialog.getByRole("button", { name: "Call 2 off" }).click();
   await expect(page.getByText("2 deliveries called off")).toBeVisible();
   await expect(page.getByRole("button", { name: /^Cancelled/ })).toContainText("3");
 });

@@ -242,7 +242,7 @@ export const cancelAll = {
   text: "What still waits is called off and never sent. What is being sent at this moment goes on.",
   count: (count: string) => `${count} would be called off.`,
   truncated: replayAll.truncated,
-  verb: (count: string) => `Cancel ${count}`,
+  verb: (count: string) => `Call ${count} off`,
   done: (count: string) => `${count} called off`,
   refused: "They could not be called off",
   none: "There is nothing to call off.",

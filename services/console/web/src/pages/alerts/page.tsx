@@ -11,7 +11,7 @@ import { type Alert, AlertState } from "../../api/gen/watchbell/dispatcher/v1/al
 import { useMay } from "../../api/self";
 import { useServices } from "../../api/services";
 import { millis } from "../../api/times";
-import { kindWord, severityWord } from "../../api/words";
+import { SEVERITIES, kindWord, severityOf, severityWord } from "../../api/words";
 import { useAlertFeed } from "../../live/alerts";
 import { targetOf } from "../../live/row";
 import * as en from "../../messages/en";
@@ -46,22 +46,34 @@ export function AlertsPage(): ReactNode {
   const { epoch } = useSession();
   const now = useNow(15_000);
   const states = statesOf(search);
-  const queryKey = [...alertsKey(team, epoch), "list", states.join()];
+  const queryKey = [...alertsKey(team, epoch), "list", states.join(), search.severity ?? ""];
   useAlertFeed(team);
   const { data, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage, isPending } = useInfiniteQuery({
     queryKey,
     queryFn: ({ pageParam, signal }) =>
-      service.listAlerts({ teamId: team, pageSize: PAGE, pageToken: pageParam, states: states.map((word) => STATE[word]) }, { signal }),
+      service.listAlerts(
+        {
+          teamId: team,
+          pageSize: PAGE,
+          pageToken: pageParam,
+          states: states.map((word) => STATE[word]),
+          severities: search.severity ? [severityOf(search.severity)] : [],
+        },
+        { signal },
+      ),
     initialPageParam: "",
     getNextPageParam: (last) => last.nextPageToken || undefined,
     refetchInterval: EVERY,
   });
   const alerts = data?.pages.flatMap((page) => page.alerts) ?? [];
+  const isNarrowed = states.length > 0 || search.severity !== undefined;
   const go = (next: AlertsSearch) => void navigate({ search: next, replace: true });
-  const withOpen = (key: string | undefined): AlertsSearch => ({ ...(search.state ? { state: search.state } : {}), ...(key === undefined ? {} : { open: key }) });
+  const { open: _, ...listed } = search;
+  const withOpen = (key: string): AlertsSearch => ({ ...listed, open: key });
   const toggle = (word: AlertWord) => {
     const next = ALERT_STATES.filter((one) => (one === word) !== states.includes(one));
-    go(next.length > 0 ? { state: next.join(",") } : {});
+    const { state: _, ...others } = listed;
+    go(next.length > 0 ? { ...others, state: next.join(",") } : others);
   };
   return (
     <>
@@ -74,14 +86,31 @@ export function AlertsPage(): ReactNode {
             </button>
           ))}
         </div>
+        <select
+          className="input ms-auto !w-auto"
+          aria-label={en.events.severity}
+          value={search.severity ?? ""}
+          onChange={(event) => {
+            const severity = SEVERITIES.find((word) => word === event.target.value);
+            const { severity: _, ...others } = listed;
+            go(severity ? { ...others, severity } : others);
+          }}
+        >
+          <option value="">{en.events.anySeverity}</option>
+          {SEVERITIES.map((word) => (
+            <option key={word} value={word}>
+              {en.severities[word]}
+            </option>
+          ))}
+        </select>
       </header>
       <div className="split" data-open={search.open !== undefined || undefined}>
         <div className="split-list">
           {error && !data ? <Broken error={error} again={() => void refetch()} /> : null}
           {!error && alerts.length === 0 ? (
             <div className="empty" role="status">
-              <h2>{isPending ? en.loading : states.length > 0 ? en.empty.filter : en.alerts.empty}</h2>
-              {isPending || states.length > 0 ? null : <p>{en.alerts.emptyText}</p>}
+              <h2>{isPending ? en.loading : isNarrowed ? en.empty.filter : en.alerts.empty}</h2>
+              {isPending || isNarrowed ? null : <p>{en.alerts.emptyText}</p>}
             </div>
           ) : null}
           <ul>
@@ -97,7 +126,7 @@ export function AlertsPage(): ReactNode {
             </p>
           ) : null}
         </div>
-        {search.open === undefined ? null : <Detail key={search.open} team={team} alertKey={search.open} now={now} onClose={() => go(withOpen(undefined))} />}
+        {search.open === undefined ? null : <Detail key={search.open} team={team} alertKey={search.open} now={now} onClose={() => go(listed)} />}
       </div>
     </>
   );
