@@ -53,7 +53,7 @@ test("an alert is taken on, snoozed and resolved, with a word to the others, and
 
   // What another tab does with it is told at once.
   await expect(page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: /Alerts/ })).toContainText("1");
-  await server.api().alerts.acknowledgeAlert({ teamId: team, key: "F-17", comment: "elsewhere" });
+  await server.api().alerts.acknowledgeAlert({ teamId: team, key: "finding_id=F-17", comment: "elsewhere" });
   await expect(line).toContainText("Acknowledged", { timeout: 10_000 });
   await expect(page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: /Alerts/ })).not.toContainText("1");
 

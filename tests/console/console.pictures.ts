@@ -91,7 +91,7 @@ async function busyHour(server: Watchbell, clock: WallClock, soar: Receiver, beg
   }
   for (let index = 0; index < 12; index += 1) await emit("finding.resolved", "Closed by the owner", { finding_id: `fnd-${index * 4}-0` });
   clock.set(new Date());
-  await api.alerts.acknowledgeAlert({ teamId: team, key: "fnd-50-0", comment: "looking at it" });
+  await api.alerts.acknowledgeAlert({ teamId: team, key: "finding_id=fnd-50-0", comment: "looking at it" });
   return team;
 }
 

@@ -103,7 +103,7 @@ export function Playground({ team, names, play, onPlay, onReal, answer, error, n
         type={types.find(({ name }) => name === play.type)}
         data={play.data}
         violations={problem?.violations ?? []}
-        onChange={(data) => put({ data })}
+        onChange={(data) => put({ data, dedupKey: "" })}
       />
       <At names={names} zone={zone} at={play.at} now={now} error={said("at")} onAt={(at) => put({ at })} />
       {problem && problem.violations.length === 0 ? <p className="field-error">{problem.text}</p> : null}
