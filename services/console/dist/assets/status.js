@@ -1,1 +1,1 @@
-import{n as e,o as t,r as n}from"./context.js";function r(r){let{clients:i}=e(),{epoch:a}=n();return t({queryKey:[`status`,r,a],queryFn:({signal:e})=>i.teams.getIntegrationStatus({teamId:r},{signal:e}),staleTime:1e4,refetchInterval:3e4})}export{r as t};
+import{$r as e,Kn as t,qn as n}from"./base.js";function r(r){let{clients:i}=t(),{epoch:a}=n();return e({queryKey:[`status`,r,a],queryFn:({signal:e})=>i.teams.getIntegrationStatus({teamId:r},{signal:e}),staleTime:1e4,refetchInterval:3e4})}export{r as t};

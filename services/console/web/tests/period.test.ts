@@ -13,6 +13,8 @@ describe("a period", () => {
   it("ends now at the latest, and then goes on with it", () => {
     expect(later({ from: 6_000, to: 8_500 }, NOW)).toEqual({ from: 7_500, to: null });
     expect(later({ from: 7_500, to: null }, NOW)).toBeNull();
+    // There and back, a moment later.
+    expect(later(earlier({ from: 8_000, to: null }, NOW - 50), NOW)).toEqual({ from: 8_050, to: null });
     expect(wider({ from: 8_000, to: null }, NOW)).toEqual({ from: 6_000, to: null });
     expect(wider({ from: 8_000, to: 9_900 }, NOW)).toEqual({ from: 6_200, to: null });
     expect(around(9_000, 4_000, NOW)).toEqual({ from: 6_000, to: null });

@@ -6,9 +6,13 @@ export interface Period {
   readonly to: number | null;
 }
 
+/** The part of its length that now may be past its end, and it still ends now: time goes on between two steps. */
+const NEARLY = 0.1;
+
 /** It never ends after now. */
 function ending(from: number, to: number, now: number): Period {
-  return to >= now ? { from: now - (to - from), to: null } : { from, to };
+  const length = to - from;
+  return to >= now - length * NEARLY ? { from: now - length, to: null } : { from, to };
 }
 
 /** The one before it, of the same length. */

@@ -1,1 +1,0 @@
-var e=[`open`,`acknowledged`,`snoozed`,`resolved`];function t(t){let n=typeof t.state==`string`?e.filter(e=>t.state.split(`,`).includes(e)):[];return{...n.length>0?{state:n.join(`,`)}:{},...typeof t.open==`string`&&t.open!==``?{open:t.open}:{}}}function n({state:t}){return e.filter(e=>t?.split(`,`).includes(e))}export{t as n,n as r,e as t};

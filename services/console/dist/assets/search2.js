@@ -1,1 +1,0 @@
-var e=[`deliveries`,`settings`,`filter`,`quiet`,`storm`,`retries`,`health`,`preview`];function t(t){let n=e.find(e=>e===t.tab);return n===void 0?{}:{tab:n}}export{t as n,e as t};

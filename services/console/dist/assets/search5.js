@@ -1,1 +1,0 @@
-import{o as e}from"./every-page.js";var t=[`rules`,`mentions`,`triggers`];function n(n){let r=e=>typeof e==`string`&&e!==``?e:void 0,i=e.find(e=>e===n.severity),a={view:t.find(e=>e===n.view&&e!==`rules`),type:r(n.type),severity:i,source:r(n.source)};return Object.fromEntries(Object.entries(a).filter(([,e])=>e!==void 0))}export{n,t};

@@ -1,1 +1,0 @@
-import{i as e,n as t}from"./jsx-runtime.js";var n=e(t(),1),r=n.createContext(null);function i(e){return n.useContext(r)}export{r as n,i as t};
