@@ -29,7 +29,7 @@ import { KindIcon } from "../../parts/icons";
 import { MenuButton, MenuItem } from "../../parts/menu";
 import { useNow } from "../../parts/now";
 import { done, refused } from "../../parts/toast";
-import { type Play, playOf, playOfEvent, useExplained } from "./play";
+import { fragmentOf, playOf, playOfEvent, playOfFragment, useExplained } from "./play";
 import { Playground } from "./playground";
 import { EMPTY_RULE, RuleForm, type RuleValues, valuesOfRule } from "./rule-form";
 import { Conditions } from "./conditions";
@@ -58,7 +58,7 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
   const view = search.view ?? "rules";
   const now = useNow(15_000);
   const { data: rules, error, refetch } = useRules(team);
-  const [own, setOwn] = useState<Play | null>(null);
+  const [own, setOwn] = useState(() => playOfFragment(window.location.hash));
   const { data: accepted } = useEvent(team, search.event ?? "");
   const real = useMemo(() => (accepted ? playOfEvent(accepted) : null), [accepted]);
   const play = own ?? real ?? playOf(search);
@@ -122,7 +122,7 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
         <span className="ms-auto" />
         {view === "rules" ? (
           <>
-            <CopyButton text={window.location.href} label={en.playground.copyLink} className="btn max-md:hidden" />
+            <CopyButton text={window.location.href.replace(/#.*$/, "") + (own ? fragmentOf(own) : "")} label={en.playground.copyLink} className="btn max-md:hidden" />
             <button
               type="button"
               className="btn btn-primary"

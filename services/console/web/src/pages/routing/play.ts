@@ -9,7 +9,7 @@ import type { EventSchema } from "../../api/gen/watchbell/event/v1/event_pb";
 import { type RuleDraft, draftOf, draftText, useRules } from "../../api/rules";
 import { useServices } from "../../api/services";
 import { timestamp } from "../../api/times";
-import { type CategoryWord, type SeverityWord, categoryOf, categoryWord, severityOf, severityWord } from "../../api/words";
+import { CATEGORIES, type CategoryWord, SEVERITIES, type SeverityWord, categoryOf, categoryWord, severityOf, severityWord } from "../../api/words";
 import { indented } from "../../domain/json";
 import { membersOf } from "../../domain/members";
 import { useSettled } from "../../parts/settled";
@@ -51,6 +51,37 @@ export function playOfEvent({ event, dataJson }: AcceptedEvent): Play {
     dedupKey: event?.dedupKey ?? "",
     data: indented(dataJson),
   };
+}
+
+const FRAGMENT = "#event=";
+
+/** The event as the fragment of a link, which no server is sent: for whoever copies the link, and never in the address by itself. */
+export function fragmentOf(play: Play): string {
+  const given = Object.entries(play).filter(([, value]) => value !== null && value !== "");
+  return FRAGMENT + encodeURIComponent(JSON.stringify(Object.fromEntries(given)));
+}
+
+/** Null for a fragment that is none of these. */
+export function playOfFragment(fragment: string): Play | null {
+  if (!fragment.startsWith(FRAGMENT)) return null;
+  try {
+    const given = JSON.parse(decodeURIComponent(fragment.slice(FRAGMENT.length))) as Record<string, unknown>;
+    const text = (name: string) => (typeof given[name] === "string" ? given[name] : "");
+    return {
+      type: text("type") || USUAL_TYPE,
+      severity: SEVERITIES.find((word) => word === given.severity) ?? null,
+      category: CATEGORIES.find((word) => word === given.category) ?? null,
+      source: text("source"),
+      subject: text("subject"),
+      title: text("title"),
+      url: text("url"),
+      dedupKey: text("dedupKey"),
+      data: text("data"),
+      at: text("at"),
+    };
+  } catch {
+    return null;
+  }
 }
 
 /** Whether there is data that can be asked about: none, or an object. */

@@ -1,4 +1,4 @@
-// The address of the playground: an event to ask about, without its data, which may be large or secret.
+// The address of the playground: an event to ask about, without its data, which may be large or secret. A copied link has all of it.
 
 import { type SeverityWord, SEVERITIES } from "../../api/words";
 
