@@ -2949,6 +2949,11 @@ export interface SendTestRequest {
   channel?: Channel;
   /** `chn_…` */
   channel_id?: string;
+  /**
+   * Instead of `event_type`: an event that was not emitted, checked as `Emit` checks it. Without data it has the example of its type. It gets
+   * an id of its own, is marked as a test, and belongs to no alert.
+   */
+  event?: Event;
   /** Any type of the catalog; `finding.created` when empty. */
   event_type?: string;
   /** Where an email channel without recipients sends it; refused with any other channel. */

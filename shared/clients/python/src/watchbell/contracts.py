@@ -3724,6 +3724,11 @@ class SendTestRequest(TypedDict, total=False):
     channel_id: str
     """`chn_…`"""
 
+    event: Event
+    """Instead of `event_type`: an event that was not emitted, checked as `Emit` checks it. Without data it has the example of its type. It gets
+    an id of its own, is marked as a test, and belongs to no alert.
+    """
+
     event_type: str
     """Any type of the catalog; `finding.created` when empty."""
 
