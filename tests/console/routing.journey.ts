@@ -139,8 +139,8 @@ test("the playground asks about a real event at another moment, and sends it as 
   await open(page, server, `t/${team}/events?open=${eventId}`);
   await page.getByRole("link", { name: "Who would get it now?" }).click();
   const playground = page.getByRole("region", { name: "Who would get it?" });
-  await expect(playground.getByLabel("Title")).toHaveValue("Public bucket");
-  await expect(playground.getByLabel("Subject")).toHaveValue("s3://audit-logs");
+  await expect(playground.getByLabel("Title", { exact: true })).toHaveValue("Public bucket");
+  await expect(playground.getByLabel("Subject", { exact: true })).toHaveValue("s3://audit-logs");
   await expect(playground.getByRole("textbox", { name: "resource", exact: true })).toHaveValue("s3://audit-logs");
 
   // By the handle on the day's band: midnight is quiet, noon is not.
@@ -155,7 +155,7 @@ test("the playground asks about a real event at another moment, and sends it as 
   await expect(playground.getByRole("listitem").filter({ hasText: "SIEM" })).toContainText("Now");
   await expect(page).not.toHaveURL(/event=/);
 
-  await playground.getByLabel("Title").fill("Public bucket, once more");
+  await playground.getByLabel("Title", { exact: true }).fill("Public bucket, once more");
   const before = receiver.taken.length;
   await playground.getByRole("button", { name: "Send as a test…" }).click();
   const dialog = page.getByRole("dialog", { name: "Send a test" });

@@ -49,13 +49,11 @@ let books = 0;
 class Book {
   readonly tokens: string[] = [""];
   readonly sizes: number[] = [];
-  readonly key: string;
   readonly number = (books += 1);
   private readonly filterAt: (now: number) => Filter;
   private fixed: Filter | null = null;
 
-  constructor(key: string, filterAt: (now: number) => Filter) {
-    this.key = key;
+  constructor(filterAt: (now: number) => Filter) {
     this.filterAt = filterAt;
   }
 
@@ -108,10 +106,11 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
   const { clients } = useApp();
   const { epoch } = useSession();
   const cache = useQueryClient();
-  const whole = `${epoch}:${key}`;
-  const first = useMemo(() => new Book(whole, filterAt), [whole, filterAt]);
-  const [renewed, setRenewed] = useState<Book | null>(null);
-  const book = renewed?.key === whole ? renewed : first;
+  // Made anew whenever something else was listed meanwhile.
+  // oxlint-disable-next-line react/exhaustive-deps
+  const first = useMemo(() => new Book(filterAt), [epoch, key, filterAt]);
+  const [renewed, setRenewed] = useState<{ readonly first: Book; readonly book: Book } | null>(null);
+  const book = renewed?.first === first ? renewed.book : first;
   const [range, setRange] = useState<readonly [number, number]>([0, 0]);
 
   const pageQuery = useCallback(
@@ -150,17 +149,17 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
   const renewing = useRef<Promise<void> | null>(null);
   const again = useCallback(() => {
     if (renewing.current) return;
-    const next = new Book(whole, filterAt);
+    const next = new Book(filterAt);
     renewing.current = cache
       .fetchQuery(pageQuery(next, 0))
-      .then(() => setRenewed(next))
+      .then(() => setRenewed({ first, book: next }))
       .catch(() => {
         // What is on the screen stays; the next sign of life asks again.
       })
       .finally(() => {
         renewing.current = null;
       });
-  }, [cache, pageQuery, whole, filterAt]);
+  }, [cache, pageQuery, first, filterAt]);
   const latest = useRef(again);
   const renewal = useRef<Throttle | null>(null);
   useEffect(() => {
