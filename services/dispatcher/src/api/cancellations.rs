@@ -11,7 +11,7 @@ use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 
-use super::deliveries::{begin, find, in_full};
+use super::deliveries::{begin, find, in_full, tell_watchers};
 use super::selection::{MAX_TIME, Selection, period};
 use super::{exists, filters, team};
 use crate::error::Error;
@@ -144,6 +144,9 @@ async fn call_off(core: &Core, team: TeamId, deliveries: &[(Uuid, LaneId)]) -> R
     }
     .await;
     drop((queued, guards));
+    if matches!(cancelled, Ok(count) if count > 0) {
+        tell_watchers(core, team, &free).await;
+    }
     // What was taken out of its lane and was not called off is loaded again.
     if !matches!(cancelled, Ok(count) if count == free.len() as u64) {
         for lane in lanes {

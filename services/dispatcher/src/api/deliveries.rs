@@ -11,6 +11,7 @@ use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
 
 use super::{exists, filters, id, internal, standing, team};
+use crate::delivery::summaries::notify_watchers;
 use crate::encode;
 use crate::error::Error;
 use crate::state::Core;
@@ -95,6 +96,17 @@ pub(super) async fn in_full(
 pub(super) async fn begin(core: &Core, team: TeamId) -> Result<Transaction, Error> {
     let transaction = core.begin_fenced(team).await?;
     Ok(transaction.ok_or(Problem::NotOwner { address: None })?)
+}
+
+/// Tells watchers of deliveries that a call has changed, as they are now. Those who miss it see the next change.
+pub(super) async fn tell_watchers(core: &Core, team: TeamId, ids: &[Uuid]) {
+    if !core.feed.is_watched(team) {
+        return;
+    }
+    match core.db.deliveries_now(team, ids).await {
+        Ok(rows) => notify_watchers(core, &rows),
+        Err(error) => tracing::warn!(%error, %team, "watchers miss a change of deliveries"),
+    }
 }
 
 pub(super) async fn channel_stats(

@@ -12,7 +12,7 @@ use watchbell_model::pace;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 
-use super::deliveries::begin;
+use super::deliveries::{begin, tell_watchers};
 use super::selection::{MAX_TIME, Resent, Selected, Selection, period, refusal};
 use super::{exists, filters, id};
 use crate::channel::cache::Lookup;
@@ -156,11 +156,14 @@ async fn take_up(
         let deliveries: Vec<_> = chunk.iter().map(|delivery| delivery.id).zip(due).collect();
         let count = core.db.recover(&transaction, team, &deliveries).await?;
         core.db.commit(transaction).await?;
+        let ids: Vec<Uuid> = chunk.iter().map(|delivery| delivery.id).collect();
+        // Before anything is sent again.
+        tell_watchers(core, team, &ids).await;
         for (delivery, (_, due)) in chunk.iter().zip(&deliveries) {
             core.note_due(team, delivery.lane, *due);
         }
         resent.add(count, deliveries.iter().map(|(_, due)| *due).max());
-        let mut recovered: Vec<Uuid> = chunk.iter().map(|delivery| delivery.id).collect();
+        let mut recovered = ids;
         while !recovered.is_empty() {
             recovered = reopen_told(core, team, &recovered).await?;
         }

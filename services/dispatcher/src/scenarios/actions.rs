@@ -209,6 +209,30 @@ store_tests! {
         assert!(rig.env.receivers.carried().is_empty() && rig.deliveries().await.is_empty());
     }
 
+    async fn watchers_see_what_is_called_off_and_what_is_taken_up_again(store: Store) {
+        use futures::{FutureExt as _, StreamExt as _};
+        let mut rig = Rig::new(&store).await;
+        let channel = rig.env.channel("a");
+        rig.env.receivers.answer(channel, AttemptResult::permanent("http.400", "refused"));
+        let start = rig.env.now();
+        rig.emit("e1", &[channel]).await;
+        rig.settle().await;
+        rig.env.receivers.answer(channel, down());
+        rig.emit("e2", &[channel]).await;
+        rig.settle().await;
+        let watch = wire::WatchDeliveriesRequest { team_id: rig.env.team.to_string(), ..Default::default() };
+        let mut changes = rig.service.watch_deliveries(internal_request(watch)).await.unwrap().into_inner();
+        let mut seen = move || changes.next().now_or_never().map(|change| change.unwrap().unwrap().delivery.unwrap());
+        let waiting = rig.deliveries().await.into_iter().find(|delivery| delivery.event_id == "e2").unwrap();
+        cancel(&rig, &waiting.id).await.unwrap();
+        let told = seen().unwrap();
+        assert_eq!((told.event_id.as_str(), told.state), ("e2", State::Cancelled as i32));
+        assert_eq!(recover(&rig, channel, start).await.unwrap(), 1);
+        let told = seen().unwrap();
+        assert_eq!((told.event_id.as_str(), told.state), ("e1", State::Pending as i32));
+        assert!(seen().is_none());
+    }
+
     async fn a_replay_sends_the_same_event_as_a_new_delivery(store: Store) {
         let mut rig = Rig::new(&store).await;
         let channel = rig.env.channel("a");

@@ -101,13 +101,23 @@ impl Db {
         team: TeamId,
         ids: &[DeliveryId],
     ) -> Result<Vec<deliveries::Model>, DbErr> {
-        let batch = Batch::new().uuid("id", ids.iter().map(DeliveryId::as_uuid));
+        let statement = self.with_ids(team, ids.iter().map(DeliveryId::as_uuid));
+        models(&transaction.rows(statement).await?)
+    }
+
+    /// The deliveries with these ids, as they are now, oldest first.
+    pub(crate) async fn deliveries_now(
+        &self,
+        team: TeamId,
+        ids: &[Uuid],
+    ) -> Result<Vec<deliveries::Model>, DbErr> {
+        models(&self.read(self.with_ids(team, ids.iter().copied())).await?)
+    }
+
+    fn with_ids(&self, team: TeamId, ids: impl Iterator<Item = Uuid>) -> Statement {
         let sql = "SELECT d.* FROM ({rows}) AS b JOIN deliveries d ON d.id = b.id AND d.team_id = {0} ORDER BY d.id";
-        let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
-        let rows = transaction.rows(statement).await?;
-        rows.iter()
-            .map(|row| deliveries::Model::from_query_result(row, ""))
-            .collect()
+        let batch = Batch::new().uuid("id", ids);
+        batch.statement(self.backend(), sql, vec![team.as_uuid().into()])
     }
 
     /// Which deliveries of events have a replay.
@@ -135,6 +145,12 @@ impl Db {
             WHERE d.replay_of IS NOT NULL AND d.replay_of <> d.id";
         keys(team, &events).statement(self.backend(), sql, vec![])
     }
+}
+
+fn models(rows: &[QueryResult]) -> Result<Vec<deliveries::Model>, DbErr> {
+    rows.iter()
+        .map(|row| deliveries::Model::from_query_result(row, ""))
+        .collect()
 }
 
 fn originals(rows: &[QueryResult]) -> Result<HashSet<Uuid>, DbErr> {
