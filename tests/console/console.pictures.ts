@@ -24,7 +24,13 @@ const FINDINGS = [
   ["Public snapshot of a database", "rds:billing-2026-03", 4],
 ] as const;
 
-function configuration(ok: string, down: string, quiet: { readonly start: string; readonly end: string }): string {
+interface Urls {
+  readonly ok: string;
+  readonly teams: string;
+  readonly down: string;
+}
+
+function configuration({ ok, teams, down }: Urls, quiet: { readonly start: string; readonly end: string }): string {
   return `version: 1
 channels:
   - {name: "#security-alerts", kind: slack, default: true, url: "${ok}", storm_control: {max_messages: 6, window: 60s}}
@@ -33,8 +39,8 @@ channels:
   - name: "#scan-firehose"
     kind: slack
     url: "${ok}"
-    quiet_hours: {windows: [{start: "${quiet.start}", end: "${quiet.end}"}]}
-  - {name: Leadership, kind: teams, default: true, url: "${ok}", triggers: {severity: critical}}
+    quiet_hours: {windows: ["${quiet.start}-${quiet.end}"]}
+  - {name: Leadership, kind: teams, default: true, url: "${teams}", triggers: {severity: critical}}
   - {name: finance, kind: email, recipients: [cfo@acme.example]}
   - {name: SIEM, kind: webhook, url: "${ok}", filter: {types: ["*"]}}
   - {name: SOAR, kind: webhook, url: "${down}", filter: {types: [finding.*]}, delivery: {retry_delays: [1s, 2s]}}
@@ -56,12 +62,13 @@ compliance_recipients: [officer@acme.example]
 
 async function busyHour(server: Watchbell, clock: WallClock, soar: Receiver, begin: number): Promise<string> {
   const api = server.api();
-  const ok = await new Receiver().start();
+  const [ok, teams] = [await new Receiver().start(), await new Receiver().start()];
+  [teams.status, teams.body] = [202, ""];
   const hour = (by: number) => `${String((new Date(begin).getUTCHours() + by + 24) % 24).padStart(2, "0")}:00`;
   const team = await server.team("Acme");
   const names = [["olga", "Olga", 1], ["adam", "Adam", 2], ["lee", "Lee", 3], ["kim", "Kim", 3]] as const;
   for (const [user, displayName, role] of names) await api.teams.createMember({ teamId: team, member: { email: `${user}@acme.example`, displayName, role } });
-  await api.routing.applyTeamConfig({ teamId: team, document: configuration(ok.url, soar.url, { start: hour(-3), end: hour(6) }) });
+  await api.routing.applyTeamConfig({ teamId: team, document: configuration({ ok: ok.url, teams: teams.url, down: soar.url }, { start: hour(-3), end: hour(6) }) });
   await api.teams.createApiKey({ teamId: team, apiKey: { displayName: "platform backend", scopes: [1] } });
   await api.teams.createApiKey({ teamId: team, apiKey: { displayName: "dashboard", scopes: [2, 4] } });
   await api.catalog.createEventType({
@@ -78,7 +85,7 @@ async function busyHour(server: Watchbell, clock: WallClock, soar: Receiver, beg
     server.emit(team, title, { type, payload: { case: "dataJson" as const, value: new TextEncoder().encode(JSON.stringify(data)) }, ...more });
   for (let minute = 0; minute <= 56; minute += 2) {
     clock.set(new Date(begin + minute * MINUTE));
-    soar.status = minute < 50 ? 200 : 503;
+    soar.status = minute < 54 ? 200 : 503;
     // Evenly, but for a storm.
     const count = minute === 44 ? 14 : 1 + (minute % 3);
     for (let index = 0; index < count; index += 1) {
@@ -87,9 +94,9 @@ async function busyHour(server: Watchbell, clock: WallClock, soar: Receiver, beg
     }
     if (minute % 14 === 0) await emit("scan.completed", "The nightly scan of production is done", { scan_id: `scn-${minute}`, target: "production" });
     if (minute % 20 === 0) await emit("audit.delivered", "The audit of the bridge contracts is ready", { audit_id: `aud-${minute}` }, { source: "audits" });
+    if (minute === 48) for (let index = 0; index < 12; index += 1) await emit("finding.resolved", "Closed by the owner", { finding_id: `fnd-${index * 4}-0` });
     if (minute === 30) await emit("sla.breached", "Critical findings are open for more than 7 days", { finding_id: "fnd-2-0", deadline: new Date(begin).toISOString() }, { severity: 5 });
   }
-  for (let index = 0; index < 12; index += 1) await emit("finding.resolved", "Closed by the owner", { finding_id: `fnd-${index * 4}-0` });
   clock.set(new Date());
   await api.alerts.acknowledgeAlert({ teamId: team, key: "finding_id=fnd-50-0", comment: "looking at it" });
   return team;
@@ -132,20 +139,22 @@ test("the pictures of docs/console.md", async ({ page, receiver: soar }) => {
     const to = async (name: string) => {
       await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: new RegExp(`^${name}`) }).click();
       await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
-      await page.waitForLoadState("networkidle").catch(() => {});
       await page.waitForTimeout(1_200);
     };
     const still = () => page.waitForTimeout(1_200);
     await still();
     await take(page, "overview");
     await to("Deliveries");
-    await page.getByRole("row", { name: /SOAR/ }).filter({ hasText: "Failed" }).first().click();
+    const { deliveries } = await server.api().dispatcher.listDeliveries({ teamId: team, states: [6] });
+    await page.getByLabel("Filter deliveries").fill(deliveries[0]?.id ?? "");
+    await page.keyboard.press("Enter");
     await expect(page.getByRole("complementary", { name: "Delivery" })).toContainText("503");
+    await page.getByRole("heading", { level: 1 }).click();
     await still();
     await take(page, "deliveries");
     await page.keyboard.press("Escape");
     await to("Alerts");
-    await page.getByRole("main").getByRole("link").first().click();
+    await page.getByRole("main").getByRole("link", { name: /Acknowledged/ }).click();
     await still();
     await take(page, "alerts");
     await to("Events");
@@ -182,11 +191,19 @@ test("the pictures of docs/console.md", async ({ page, receiver: soar }) => {
       await still();
       await take(page, file);
     }
+    await to("My notifications");
+    await page.getByLabel("Whose inbox").first().selectOption({ label: "Olga" });
+    await still();
+    await take(page, "me");
     await to("Event catalog");
     await page.getByRole("link", { name: /finding.created/ }).click();
     await still();
     await take(page, "catalog");
     await to("Config as code");
+    await page.getByText("max_messages").click();
+    await page.keyboard.press("End");
+    await page.keyboard.type("0");
+    await page.getByRole("button", { name: "Compare" }).click();
     await still();
     await take(page, "config");
     await page.goto("about:blank");

@@ -55,6 +55,7 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
   // A control for each field of the type; what the server says of it stands there.
   const field = playground.getByRole("textbox", { name: "finding_id" });
   await expect(field).toHaveValue("fnd-2041");
+  await playground.getByText("9 more fields").click();
   await playground.getByRole("textbox", { name: "score", exact: true }).fill("eleven");
   await expect(playground.getByRole("textbox", { name: "score", exact: true })).toHaveAttribute("aria-invalid", "true");
   await playground.getByRole("textbox", { name: "score", exact: true }).fill("9.10");
@@ -141,6 +142,7 @@ test("the playground asks about a real event at another moment, and sends it as 
   const playground = page.getByRole("region", { name: "Who would get it?" });
   await expect(playground.getByLabel("Title", { exact: true })).toHaveValue("Public bucket");
   await expect(playground.getByLabel("Subject", { exact: true })).toHaveValue("s3://audit-logs");
+  await playground.getByText(/more fields$/).click();
   await expect(playground.getByRole("textbox", { name: "resource", exact: true })).toHaveValue("s3://audit-logs");
 
   // By the handle on the day's band: midnight is quiet, noon is not.

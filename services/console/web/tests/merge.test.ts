@@ -110,6 +110,14 @@ describe("pages and the stream", () => {
     }
   });
 
+  it("leave what is older than the first page to the pages behind it", () => {
+    const last = row("d5", { made: 500 });
+    const older = row("d4", { made: 400, state: "delivered" });
+    expect(tell(NOTHING, [older], ALL, () => false, false, last)).toBe(NOTHING);
+    expect(tell(NOTHING, [row("d6", { made: 600 })], ALL, () => false, false, last).shown).toHaveLength(1);
+    expect(tell(NOTHING, [older], ALL, () => false, false, null).shown).toHaveLength(1);
+  });
+
   it("hold new rows while the reader is elsewhere, and change those on the screen", () => {
     let head = tell(NOTHING, [row("d1")], ALL, () => false, false);
     head = tell(head, [row("d2"), row("d1", { state: "delivered" })], ALL, () => false, true);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { membersOf, withMember } from "../src/domain/members";
-import { fieldsOf, jsonOf, memberOf, shown } from "../src/domain/schema-fields";
+import { fieldsOf, jsonOf, memberOf, mentioned, shown } from "../src/domain/schema-fields";
 
 describe("the members of an object", () => {
   it("are their own texts, whatever they have inside", () => {
@@ -67,6 +67,10 @@ describe("the fields of a schema", () => {
       expect(jsonOf(kind, typed)).toBe(json);
       expect(shown(json ?? undefined)).toBe(typed);
     }
+  });
+
+  it("are known that expressions ask for", () => {
+    expect([...mentioned(['event.data.env == "prod" && event.data.score > 7.0', "event.source == 'x'", "has(event.data.a_b.c)"])]).toEqual(["env", "score", "a_b"]);
   });
 
   it("take what the server says of them and of what is inside", () => {

@@ -59,6 +59,11 @@ export function fieldsOf(schema: JsonObject | undefined, present: readonly strin
   ];
 }
 
+/** The names of data that expressions ask for. */
+export function mentioned(expressions: readonly string[]): ReadonlySet<string> {
+  return new Set(expressions.flatMap((text) => [...text.matchAll(/\bevent\.data\.([A-Za-z_]\w*)/g)].map((found) => found[1] ?? "")));
+}
+
 /** What a control shows of a JSON text; texts without their quotes. */
 export function shown(json: string | undefined): string {
   if (json === undefined) return "";

@@ -10,7 +10,7 @@ import type { Delivery } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
 import { timestamp } from "../api/times";
 import { useHear } from "./context";
 import { type Filter, asked, matches, mayMatch } from "./filter";
-import { type Head, NOTHING, patch, release, settle, tell } from "./merge";
+import { type Head, NOTHING, type Place, patch, release, settle, tell } from "./merge";
 import { type Row, toRow } from "./row";
 import { Throttle } from "./throttle";
 
@@ -63,8 +63,12 @@ class Book {
     return this.fixed;
   }
 
-  learn(page: number, size: number, next: string): void {
-    this.sizes[page] = size;
+  /** The last row of the first page, where others follow. */
+  last: Place | null = null;
+
+  learn(page: number, rows: readonly Row[], next: string): void {
+    this.sizes[page] = rows.length;
+    if (page === 0) this.last = next === "" ? null : (rows.at(-1) ?? null);
     if (next === "") this.tokens.length = page + 1;
     else this.tokens[page + 1] = next;
   }
@@ -118,10 +122,11 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
       queryKey: ["log", team, of.number, page],
       queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Page> => {
         const answer = await askPage(clients, team, of.filter, PAGE, of.tokens[page] ?? "", signal);
-        of.learn(page, answer.deliveries.length, answer.nextPageToken);
+        const rows = answer.deliveries.map(toRow);
+        of.learn(page, rows, answer.nextPageToken);
         const key = ["log-head", team, of.number];
         const before = cache.getQueryData<Head>(key) ?? NOTHING;
-        const settled = settle(before, answer.deliveries.map(toRow));
+        const settled = settle(before, rows);
         if (settled.head !== before) cache.setQueryData<Head>(key, settled.head);
         return { rows: settled.page, next: answer.nextPageToken };
       },
@@ -175,7 +180,7 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
     batch: (deliveries) => {
       const listed = applyToPages(cache, ["log", team, book.number], deliveries);
       const rows = deliveries.map(toRow);
-      const told = tell(cache.getQueryData<Head>(headKey) ?? NOTHING, rows, book.filter, listed, hold);
+      const told = tell(cache.getQueryData<Head>(headKey) ?? NOTHING, rows, book.filter, listed, hold, book.last);
       cache.setQueryData<Head>(headKey, told);
       if (told.shown.length + told.waiting.length > MOST_HEAD) again();
       else if (!hold && rows.some((row) => !listed(row.id) && mayMatch(book.filter, row) && !matches(book.filter, row))) {

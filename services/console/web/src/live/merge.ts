@@ -13,8 +13,11 @@ export function later(listed: Row, told: Row): Row {
   return told;
 }
 
+/** What lists are sorted by. */
+export type Place = Pick<Row, "id" | "made">;
+
 /** Newest first; of one moment, the higher id, as the server sorts. */
-export function newestFirst(a: Row, b: Row): number {
+export function newestFirst(a: Place, b: Place): number {
   if (a.made !== b.made) return b.made - a.made;
   return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
 }
@@ -35,13 +38,16 @@ function put(rows: readonly Row[], row: Row): readonly Row[] {
   return [...rows, row].toSorted(newestFirst);
 }
 
-/** Takes what the stream told. `listed`: whether a page has that delivery, and so shows the change itself. */
-export function tell(head: Head, told: readonly Row[], filter: Filter, listed: (id: string) => boolean, hold: boolean): Head {
+/**
+ * Takes what the stream told. `listed`: whether a page has that delivery, and so shows the change itself. `last`: the last of the first
+ * page where others follow; what is older stands on one of these, which is read when it is reached.
+ */
+export function tell(head: Head, told: readonly Row[], filter: Filter, listed: (id: string) => boolean, hold: boolean, last: Place | null = null): Head {
   let { shown, waiting } = head;
   for (const row of told) {
     if (shown.some((other) => other.id === row.id)) shown = put(shown, row);
     else if (waiting.some((other) => other.id === row.id)) waiting = put(waiting, row);
-    else if (!listed(row.id) && matches(filter, row)) {
+    else if (!listed(row.id) && matches(filter, row) && (last === null || newestFirst(row, last) < 0)) {
       if (hold) waiting = put(waiting, row);
       else shown = put(shown, row);
     }

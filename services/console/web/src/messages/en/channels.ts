@@ -13,7 +13,6 @@ export const channels = {
     "in-app": "The in-app inbox needs no channel.",
   },
   create: { slack: "New Slack channel", teams: "New Teams channel", email: "New email channel", webhook: "New webhook", "in-app": "" },
-  lastSuccess: (ago: string) => `last success ${ago} ago`,
   never: "nothing delivered yet",
   waiting: (ago: string) => `oldest waiting for ${ago}`,
   isDefault: "Default",

@@ -1,4 +1,4 @@
-import { number } from "./counted";
+import { counted, number } from "./counted";
 
 export const routing = {
   title: "Routing",
@@ -124,7 +124,7 @@ export const playground = {
   fromExample: "the example of the type",
   backToExample: "Back to the example",
   noFields: "The type says nothing of its data, and has no example.",
-  moreFields: (count: number) => `${number.format(count)} more`,
+  moreFields: (count: number) => counted(count, "more field", "more fields"),
   absent: "–",
   timeHint: "2026-03-04T12:00:00Z",
   notJson: "This is not a JSON object.",

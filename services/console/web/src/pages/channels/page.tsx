@@ -17,7 +17,7 @@ import { useWaitingCounts } from "../../live/waiting";
 import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { ExpressionFailures } from "../../parts/expression-failures";
-import { count, duration, moment, plain, sentence } from "../../parts/format";
+import { ago, count, duration, moment, plain, sentence } from "../../parts/format";
 import { KindIcon, StateIcon } from "../../parts/icons";
 import { MenuButton, MenuItem } from "../../parts/menu";
 import { useNow } from "../../parts/now";
@@ -157,7 +157,7 @@ function KindStatus({ status, now }: { status: IntegrationStatus | undefined; no
   const waiting = millis(status.oldestWaitingTime);
   return (
     <span className="text-sm text-muted">
-      {success === null ? en.channels.never : en.channels.lastSuccess(duration(now - success))}
+      {success === null ? en.channels.never : en.overview.lastSuccess(ago(success, now))}
       {waiting === null ? "" : ` · ${en.channels.waiting(duration(now - waiting))}`}
     </span>
   );

@@ -23,7 +23,7 @@ export function StateChips({ chosen, counts, isPartial, onChoose }: Props): Reac
     else onChoose(has && chosen.length === 1 ? [] : [state]);
   };
   return (
-    <div role="group" aria-label={en.log.states} className="flex gap-1.5">
+    <div role="group" aria-label={en.log.states} className="flex gap-1.5 md:flex-wrap">
       <button type="button" className="chip" aria-pressed={chosen.length === 0} onClick={() => onChoose([])}>
         {en.log.all} {total === null ? null : <b>{`${count(total)}${isPartial ? "+" : ""}`}</b>}
       </button>

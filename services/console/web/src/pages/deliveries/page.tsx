@@ -20,7 +20,7 @@ import { Broken } from "../../parts/broken";
 import { DAY, clock, count, moment } from "../../parts/format";
 import { useKeys } from "../../parts/keys";
 import { MenuButton, MenuItem } from "../../parts/menu";
-import { useNarrow, useNow } from "../../parts/now";
+import { useMedia, useNarrow, useNow } from "../../parts/now";
 import { SendTest } from "../../parts/send-test";
 import { done, refused } from "../../parts/toast";
 import { useApp } from "../../api/context";
@@ -144,7 +144,9 @@ function DeliveryLog({ team, search }: Props): ReactNode {
 
   const chosen = statesOf(search);
   const acts = ACTS.filter(({ states }) => states.length === 0 || (chosen.length > 0 && chosen.every((state) => states.includes(state)))).map(({ what }) => what);
-  const columns = shownColumns(hiddenOf(search));
+  const tight = useMedia("(max-width: 1439.98px)");
+  // The drawer takes the place of one column, and says what it would.
+  const columns = shownColumns(tight && search.open !== undefined ? [...hiddenOf(search), "why"] : hiddenOf(search));
   const known = useMemo(
     () => ({
       channels: names.all.map((one) => ({ id: one.id, name: one.displayName })),

@@ -14,19 +14,23 @@ interface Props {
   readonly type: EventType | undefined;
   /** JSON text; empty for the example of the type. */
   readonly data: string;
+  /** Names of fields that rules ask for. */
+  readonly asked: ReadonlySet<string>;
   readonly violations: readonly Violation[];
   readonly onChange: (data: string) => void;
 }
 
-export function DataFields({ type, data, violations, onChange }: Props): ReactNode {
+export function DataFields({ type, data, asked, violations, onChange }: Props): ReactNode {
   const [asJson, setAsJson] = useState(false);
+  const [more, setMore] = useState(false);
   const example = JSON.stringify(type?.example ?? {});
   const members = membersOf(data.trim() === "" ? example : data);
   const about = violations.filter(({ path }) => path.startsWith("event.data"));
   const isJson = asJson || members === null;
   const fields = fieldsOf(type?.dataSchema, [...(members?.keys() ?? [])]);
-  const shownOnes = fields.filter(({ name, isRequired }) => isRequired || members?.has(name));
-  const rest = fields.filter((field) => !shownOnes.includes(field));
+  // What must be given, and what some rule asks for; the others are a click away.
+  const first = fields.filter(({ name, isRequired }) => isRequired || asked.has(name));
+  const rest = fields.filter((field) => !first.includes(field));
   const said = (member: string) => about.filter(({ path }) => memberOf(path) === member).map(({ text }) => text).join("; ") || undefined;
   const rows = (of: readonly DataField[]) =>
     of.map((field) => (
@@ -75,9 +79,13 @@ export function DataFields({ type, data, violations, onChange }: Props): ReactNo
         </Field>
       ) : (
         <>
-          {fields.length === 0 ? <p className="field-hint">{en.playground.noFields}</p> : <div className="data-fields">{rows(shownOnes)}</div>}
+          {fields.length === 0 ? <p className="field-hint">{en.playground.noFields}</p> : <div className="data-fields">{rows(first)}</div>}
           {rest.length > 0 ? (
-            <details>
+            <details
+              open={more || first.length === 0 || rest.some(({ name }) => said(name) !== undefined)}
+              // What was opened for an error stays open when that is mended.
+              onToggle={(event) => setMore(event.currentTarget.open)}
+            >
               <summary className="field-hint">{en.playground.moreFields(rest.length)}</summary>
               <div className="data-fields mt-2">{rows(rest)}</div>
             </details>

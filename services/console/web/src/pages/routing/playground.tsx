@@ -6,9 +6,11 @@ import { problemOf } from "../../api/errors";
 import { useEventTypes } from "../../api/event-types";
 import { StepOutcome } from "../../api/gen/watchbell/router/v1/explanation_pb";
 import type { ExplainResponse } from "../../api/gen/watchbell/router/v1/router_service_pb";
+import { useRules } from "../../api/rules";
 import { useMay } from "../../api/self";
 import { useZone } from "../../api/team";
 import { CATEGORIES, SEVERITIES, kindWord } from "../../api/words";
+import { mentioned } from "../../domain/schema-fields";
 import { type Verdict, type Who, verdict } from "../../domain/verdict";
 import { targetOf } from "../../live/row";
 import * as en from "../../messages/en";
@@ -37,6 +39,7 @@ interface Props {
 
 export function Playground({ team, names, play, onPlay, onReal, answer, error, now }: Props): ReactNode {
   const { data: types = [] } = useEventTypes(team);
+  const { data: rules = [] } = useRules(team);
   const zone = useZone(team);
   const may = useMay();
   const [asking, setAsking] = useState<"preview" | "test" | null>(null);
@@ -102,6 +105,7 @@ export function Playground({ team, names, play, onPlay, onReal, answer, error, n
         key={play.type}
         type={types.find(({ name }) => name === play.type)}
         data={play.data}
+        asked={mentioned(rules.map(({ match }) => match?.expression ?? ""))}
         violations={problem?.violations ?? []}
         onChange={(data) => put({ data, dedupKey: "" })}
       />
