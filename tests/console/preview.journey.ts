@@ -37,7 +37,8 @@ test("an event is shown as the message that each kind of channel would get, and 
   await dialog.getByRole("button", { name: "Close" }).click();
 
   await page.getByRole("link", { name: "Routing" }).click();
-  await page.getByRole("textbox", { name: "Data" }).fill('{"finding_id": 1}');
+  await page.getByRole("button", { name: "As JSON" }).click();
+  await page.getByRole("textbox", { name: "JSON of the data" }).fill('{"finding_id": 1}');
   await page.getByRole("button", { name: "Preview the messages" }).click();
   await expect(dialog.getByRole("alert")).toBeVisible();
   await accessible(page);

@@ -20,23 +20,29 @@ beginTheme(hostTheme);
 
 const root = createRoot(document.getElementById("app") as HTMLElement);
 
-try {
-  const config = await readConfig();
-  beginHosted(config.embed_origins);
-  await beginOidc(config.oidc);
-  brand(config.brand.primary_color);
-  document.title = config.brand.name;
-  root.render(
-    <StrictMode>
-      <CSPProvider disableStyleElements>
-        <AppProvider value={{ config, clients: connect(config.api_base) }}>
-          <QueryClientProvider client={queries}>
-            <RouterProvider router={router} />
-          </QueryClientProvider>
-        </AppProvider>
-      </CSPProvider>
-    </StrictMode>,
-  );
-} catch (error) {
-  root.render(<Broken error={error} />);
+// No await at the top level: what is loaded meanwhile, such as the way back from a provider, imports the file that this module is in, and
+// would wait for its end for ever.
+async function start(): Promise<void> {
+  try {
+    const config = await readConfig();
+    beginHosted(config.embed_origins);
+    await beginOidc(config.oidc);
+    brand(config.brand.primary_color);
+    document.title = config.brand.name;
+    root.render(
+      <StrictMode>
+        <CSPProvider disableStyleElements>
+          <AppProvider value={{ config, clients: connect(config.api_base) }}>
+            <QueryClientProvider client={queries}>
+              <RouterProvider router={router} />
+            </QueryClientProvider>
+          </AppProvider>
+        </CSPProvider>
+      </StrictMode>,
+    );
+  } catch (error) {
+    root.render(<Broken error={error} />);
+  }
 }
+
+void start();
