@@ -1,1 +1,1 @@
-import{$r as e,Kn as t,qn as n}from"./base.js";function r(r){let{clients:i}=t(),{epoch:a}=n();return e({queryKey:[`status`,r,a],queryFn:({signal:e})=>i.teams.getIntegrationStatus({teamId:r},{signal:e}),staleTime:1e4,refetchInterval:3e4})}export{r as t};
+import{Xn as e,Zn as t,si as n}from"./base.js";function r(r){let{clients:i}=e(),{epoch:a}=t();return n({queryKey:[`status`,r,a],queryFn:({signal:e})=>i.teams.getIntegrationStatus({teamId:r},{signal:e}),staleTime:1e4,refetchInterval:3e4})}export{r as t};

@@ -1,1 +1,0 @@
-export{t as Badges,n as ChannelsPage,r as whereTo}from"./page.js";
