@@ -54,6 +54,9 @@ export default defineConfig({
           groups: [
             { name: (id: string, modules: Modules) => (loadedFirst(modules).has(id) ? "base" : null), priority: 2 },
             { name: "icons", test: /lucide-react/, priority: 1 },
+            // The rail takes most of the controls, and pages have many small parts in common: a file each costs more than it spares.
+            { name: "controls", test: /node_modules\/(@base-ui|@floating-ui|tabbable)\//, minShareCount: 2, priority: 1 },
+            { name: "parts", test: /\/src\/(api|domain|live|parts)\//, minShareCount: 3, priority: 1 },
           ],
         },
       },

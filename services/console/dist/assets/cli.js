@@ -1,2 +1,0 @@
-function e(e){return/^[\w@%+=:,./-]+$/.test(e)?e:`'${e.replaceAll(`'`,`'\\''`)}'`}function t(...t){return[`watchbell`,...t.map(e)].join(` `)}function n(n,r,i){return[`export WATCHBELL_TEAM=${e(n)}`,t(`deliveries`,`show`,r,`--headers`),t(`deliveries`,`list`,`--event`,i),t(`deliveries`,`replay`,r)].join(`
-`)}export{n,e as r,t};

@@ -1,1 +1,0 @@
-import{Zn as e,f as t,p as n,si as r}from"./base.js";import{t as i}from"./services.js";var a=`finding.created`;function o(a,o=!0){let s=i(),{epoch:c}=e();return r({queryKey:[`event-types`,a,c],queryFn:({signal:e})=>n(n=>s.catalog.listEventTypes({teamId:a,pageSize:t,pageToken:n},{signal:e}),({eventTypes:e})=>e),staleTime:6e4,enabled:o})}export{o as n,a as t};

@@ -1,1 +1,0 @@
-function e(e,t){return e===`*`?!0:e.endsWith(`.*`)?t.startsWith(e.slice(0,-1)):e===t}export{e as t};

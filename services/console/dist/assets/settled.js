@@ -1,1 +1,0 @@
-import{n as e}from"./rolldown-runtime.js";import{fi as t}from"./base.js";var n=e(t(),1);function r(e,t=250){let[r,i]=(0,n.useState)(e);return(0,n.useEffect)(()=>{let n=setTimeout(()=>i(e),t);return()=>clearTimeout(n)},[e,t]),r}export{r as t};

@@ -1,1 +1,0 @@
-import{Xn as e,Zn as t,si as n}from"./base.js";function r(r){let{clients:i}=e(),{epoch:a}=t();return n({queryKey:[`status`,r,a],queryFn:({signal:e})=>i.teams.getIntegrationStatus({teamId:r},{signal:e}),staleTime:1e4,refetchInterval:3e4})}export{r as t};

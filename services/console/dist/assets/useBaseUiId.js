@@ -1,1 +1,0 @@
-import{s as e}from"./formatErrorMessage.js";function t(t){return e(t,`base-ui`)}export{t};

@@ -1,1 +1,0 @@
-import{n as e}from"./rolldown-runtime.js";import{fi as t}from"./base.js";import{d as n,nt as r}from"./formatErrorMessage.js";var i=e(t(),1);function a(e,t){let a=i.useRef(e),o=n(t);r(()=>{a.current!==e&&o(a.current),a.current=e},[e,o])}export{a as t};
