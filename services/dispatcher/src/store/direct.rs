@@ -196,7 +196,11 @@ mod tests {
             let mut connection = transaction.0.lock().await;
             let kept = "SELECT name, cardinality(parameter_types) AS count FROM pg_prepared_statements
                 WHERE statement LIKE '%UNNEST%' AND custom_plans = 0 AND generic_plans > 0";
-            let kept = sqlx::query(kept).fetch_all(&mut **connection).await.unwrap();
+            let kept = sqlx::query(kept)
+                .persistent(false)
+                .fetch_all(&mut **connection)
+                .await
+                .unwrap();
             assert_eq!(kept.len(), 4);
             for statement in kept {
                 let name: String = statement.get("name");
