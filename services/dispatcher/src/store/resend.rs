@@ -115,7 +115,7 @@ impl Db {
     }
 
     fn with_ids(&self, team: TeamId, ids: impl Iterator<Item = Uuid>) -> Statement {
-        let sql = "SELECT d.* FROM ({rows}) AS b JOIN deliveries d ON d.id = b.id AND d.team_id = {0} ORDER BY d.id";
+        let sql = "SELECT d.* FROM ({rows}) AS b CROSS JOIN deliveries d WHERE d.id = b.id AND d.team_id = {0} ORDER BY d.id";
         let batch = Batch::new().uuid("id", ids);
         batch.statement(self.backend(), sql, vec![team.as_uuid().into()])
     }

@@ -96,7 +96,9 @@ impl Db {
         ids: impl IntoIterator<Item = &'i str>,
     ) -> Result<Vec<events::Model>, DbErr> {
         let batch = Batch::new().text("id", ids);
-        let sql = "SELECT e.* FROM ({rows}) AS b JOIN events e ON e.team_id = {0} AND e.id = b.id
+        // In this order: SQLite would otherwise go through all events of the team in the order of their times, and through the
+        // ids for each.
+        let sql = "SELECT e.* FROM ({rows}) AS b CROSS JOIN events e WHERE e.team_id = {0} AND e.id = b.id
             ORDER BY e.occurred_at DESC, e.id DESC";
         let statement = batch.statement(self.backend(), sql, vec![team.as_uuid().into()]);
         let rows = self.read(statement).await?;
