@@ -51,7 +51,7 @@ use self::direct::DirectTransaction;
 use self::transaction::ReadRow;
 
 pub(crate) use additions::Existing;
-pub(crate) use alerts::{AlertFilter, AlertPlace, Telling, TellingDelivery};
+pub(crate) use alerts::{AlertCursor, AlertFilter, Telling, TellingDelivery};
 pub(crate) use attempts::LastAttempt;
 pub(crate) use clock_skew::LateRow;
 pub(crate) use event_feed::FeedEntry;

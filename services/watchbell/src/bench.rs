@@ -36,7 +36,7 @@ const CALLERS: usize = 64;
 /// What to measure.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BenchArgs {
-    /// Shorter runs and a smaller backlog: under two minutes in all
+    /// Shorter runs and a smaller backlog: three minutes in all
     #[arg(long)]
     quick: bool,
     /// postgres://… instead of SQLite files; the schemas made there are dropped at the end

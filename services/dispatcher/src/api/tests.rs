@@ -61,20 +61,26 @@ pub(super) async fn send_test(
     };
     let route = route(channel, &policy, &request.recipient)?;
     check_recipient(core, team, &policy, &route).await?;
-    let (field, event) = match (request.event_type.as_str(), request.event.take()) {
-        ("", Some(draft)) => ("event.type", made_up(core, team, draft, core.clock.now()).await?),
-        (_, Some(_)) => {
+    let now = core.clock.now();
+    let (field, event) = match request.event.take() {
+        Some(_) if !request.event_type.is_empty() => {
             let why = "goes with no `event_type`: give one of them";
             return Err(Violations::one("event", reason::NOT_ALLOWED, why).into());
         }
-        ("", None) => (
-            "event_type",
-            synthetic(core, team, DEFAULT_TYPE, core.clock.now()).await?,
-        ),
-        (given, None) => (
-            "event_type",
-            synthetic(core, team, given, core.clock.now()).await?,
-        ),
+        Some(draft) => {
+            // Its words are the caller's: only whoever may emit them, or write them into the catalog, sends them.
+            if !principal.allows(Scope::Emit) {
+                principal.require(Scope::ConfigWrite)?;
+            }
+            ("event.type", made_up(core, team, draft, now).await?)
+        }
+        None => {
+            let event_type = match request.event_type.as_str() {
+                "" => DEFAULT_TYPE,
+                given => given,
+            };
+            ("event_type", synthetic(core, team, event_type, now).await?)
+        }
     };
     if &*event.event_type == RECEIPT && route.kind != ChannelKind::Email {
         let why = "receipts go by email and never anywhere else";

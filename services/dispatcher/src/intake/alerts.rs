@@ -187,14 +187,14 @@ pub(super) async fn change<W: WriteTransaction>(
         alerts.insert(key, applied.alert);
         changes.of.insert(index, applied.change);
     }
-    changes.changed = changed.iter().filter_map(|key| alerts.remove(key)).collect();
     reminders.write(&core.db, transaction).await?;
-    let (known, new): (Vec<&Alert>, Vec<&Alert>) = changes
-        .changed
-        .iter()
-        .partition(|alert| known.contains(&(alert.team_id, alert.key.clone())));
-    core.db.insert_alerts(transaction, &new).await?;
+    let (known, new): (Vec<Key>, Vec<Key>) = changed.into_iter().partition(|key| known.contains(key));
+    let mut taken =
+        |keys: Vec<Key>| -> Vec<Alert> { keys.iter().filter_map(|key| alerts.remove(key)).collect() };
+    let (known, new) = (taken(known), taken(new));
     core.db.update_alerts(transaction, &known).await?;
+    core.db.insert_alerts(transaction, &new).await?;
+    changes.changed = [known, new].concat();
     if !changes.superseded.is_empty() {
         let ids: Vec<Uuid> = changes.superseded.iter().map(|(_, id)| id.as_uuid()).collect();
         core.db

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use watchbell_model::shard::ShardId;
 
 use crate::state::Core;
-use crate::store::AlertPlace;
+use crate::store::AlertCursor;
 
 /// Rows of a stretch.
 const MIN_ROWS: i64 = 250;
@@ -20,8 +20,8 @@ const MAX_ROWS: i64 = 5_000;
 const TARGET_CHUNK_TIME: Duration = Duration::from_millis(10);
 /// Minimum pause between chunks.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
-/// How often everything is looked at of which the order does not say whether it is old: a delivery may have been tried
-/// long after it was made, and an alert changes for as long as it is open.
+/// How often all answers and all alerts are scanned. Nothing but their rows says which are old: a delivery may be tried long after
+/// it was made, and an alert changes for as long as it is open.
 const RESCAN: TimeDelta = TimeDelta::days(1);
 
 /// How long an alert stays open of which nothing is heard.
@@ -37,13 +37,13 @@ pub(crate) struct Retention {
 #[derive(Debug, Clone)]
 struct Progress {
     rows: i64,
-    /// When everything was last begun to be looked at.
-    rescan_at: DateTime<Utc>,
+    /// When the last such scan began.
+    scanned_at: DateTime<Utc>,
     answers: Option<Uuid>,
     deliveries: Option<Uuid>,
     events: Option<i64>,
     notifications: bool,
-    alerts: Option<AlertPlace>,
+    alerts: Option<AlertCursor>,
 }
 
 // === impl Retention ===
@@ -52,12 +52,12 @@ impl Retention {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         let progress = Progress {
             rows: MIN_ROWS,
-            rescan_at: core.clock.now(),
+            scanned_at: core.clock.now(),
             answers: Some(Uuid::nil()),
             deliveries: Some(Uuid::nil()),
             events: Some(i64::MIN),
             notifications: true,
-            alerts: Some(AlertPlace::default()),
+            alerts: Some(AlertCursor::default()),
         };
         Self {
             core,
@@ -120,10 +120,10 @@ impl Progress {
     }
 
     fn begin(&mut self, now: DateTime<Utc>) {
-        if now - self.rescan_at >= RESCAN {
+        if now - self.scanned_at >= RESCAN {
             self.answers = Some(Uuid::nil());
-            self.alerts = Some(AlertPlace::default());
-            self.rescan_at = now;
+            self.alerts = Some(AlertCursor::default());
+            self.scanned_at = now;
         }
         self.deliveries = Some(Uuid::nil());
         self.events = Some(i64::MIN);

@@ -49,6 +49,21 @@ async fn cancel(rig: &Rig, id: &str) -> Result<wire::Delivery, tonic::Status> {
     Ok(answer.into_inner().delivery.unwrap())
 }
 
+/// A test that a key with these scopes asks for.
+fn by_key(
+    rig: &Rig,
+    scopes: &[Scope],
+    request: wire::SendTestRequest,
+) -> tonic::Request<wire::SendTestRequest> {
+    let mut request = tonic::Request::new(request);
+    request.extensions_mut().insert(Principal::ApiKey {
+        key_id: watchbell_model::ids::KeyId::generate(rig.env.now()),
+        team_id: Some(rig.env.team),
+        scopes: scopes.iter().copied().collect(),
+    });
+    request
+}
+
 store_tests! {
     migrator = Migrator;
 
@@ -136,18 +151,9 @@ store_tests! {
         assert!(rig.deliveries().await.is_empty());
         assert_eq!(rig.env.receivers.carried().len(), 1);
 
-        let by_key = |scopes: &[Scope], request: wire::SendTestRequest| {
-            let mut request = tonic::Request::new(request);
-            request.extensions_mut().insert(Principal::ApiKey {
-                key_id: watchbell_model::ids::KeyId::generate(rig.env.now()),
-                team_id: Some(rig.env.team),
-                scopes: scopes.iter().copied().collect(),
-            });
-            request
-        };
-        let refused = rig.service.send_test(by_key(&[Scope::DeliveriesWrite], request.clone())).await.unwrap_err();
+        let refused = rig.service.send_test(by_key(&rig, &[Scope::DeliveriesWrite], request.clone())).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied, "as for saving one");
-        let allowed = by_key(&[Scope::DeliveriesWrite, Scope::ConfigWrite], request.clone());
+        let allowed = by_key(&rig, &[Scope::DeliveriesWrite, Scope::ConfigWrite], request.clone());
         rig.service.send_test(allowed).await.unwrap();
         let both = wire::SendTestRequest { channel_id: ChannelId::generate(rig.env.now()).to_string(), ..request };
         let refused = rig.service.send_test(internal_request(both)).await.unwrap_err();
@@ -185,6 +191,14 @@ store_tests! {
         let event = rig.service.get_event(internal_request(get)).await.unwrap().into_inner().event.unwrap();
         assert_eq!(event.data_json, r#"{"finding_id": "F-17", "score": 9.10}"#);
         assert!(event.alert.is_none(), "a test begins no alert");
+
+        let refused = rig.service.send_test(by_key(&rig, &[Scope::DeliveriesWrite], request.clone())).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "whoever may only resend has no words of their own");
+        for more in [Scope::Emit, Scope::ConfigWrite] {
+            let allowed = by_key(&rig, &[Scope::DeliveriesWrite, more], request.clone());
+            let service = rig.service.clone();
+            rig.during(async move { service.send_test(allowed).await }).await.unwrap();
+        }
 
         let wrong = event_wire::Event { payload: None, r#type: "no.such.type".to_owned(), ..draft.clone() };
         for (event, event_type, field) in [(wrong, "", "event.type"), (draft, "finding.created", "event")] {

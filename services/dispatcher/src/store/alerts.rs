@@ -39,8 +39,8 @@ pub(crate) struct TellingDelivery {
 /// Deliveries that told of alerts, by id. One that is missing was purged, or is not written yet.
 pub(crate) type Telling = HashMap<Uuid, TellingDelivery>;
 
-/// Where an alert stands in the order of all: its team and key.
-pub(crate) type AlertPlace = (Uuid, String);
+/// The position of a scan of all alerts: a team and an alert's key.
+pub(crate) type AlertCursor = (Uuid, String);
 
 /// Which alerts.
 #[derive(Debug, Clone, Default)]
@@ -56,9 +56,9 @@ pub(crate) struct AlertFilter {
     pub(crate) before: Option<(i64, String)>,
 }
 
-/// Drops an index that only retention used, at a cost for every change of an alert, and makes that of openings one that
-/// PostgreSQL does not take for the one of keys.
-pub(super) struct AlertsByPlace;
+/// Drops an index that only retention used, and that every change of an alert paid for. The index of openings becomes a partial
+/// one, which PostgreSQL cannot choose where an alert is looked for by its key.
+pub(super) struct AlertIndexes;
 
 // === impl TellingDelivery ===
 
@@ -88,14 +88,14 @@ impl MigrationTrait for Alerts {
     }
 }
 
-impl MigrationName for AlertsByPlace {
+impl MigrationName for AlertIndexes {
     fn name(&self) -> &'static str {
-        "m0013_alerts_by_place"
+        "m0013_alert_indexes"
     }
 }
 
 #[async_trait::async_trait]
-impl MigrationTrait for AlertsByPlace {
+impl MigrationTrait for AlertIndexes {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, |_| {
             vec![
@@ -143,31 +143,6 @@ ALTER TABLE deliveries ADD COLUMN alert TEXT;
 ALTER TABLE notifications ADD COLUMN alert_key TEXT;
 CREATE INDEX notifications_of_alert ON notifications (team_id, alert_key) WHERE alert_key IS NOT NULL;
 ";
-
-/// Columns of alerts that change.
-const CHANGING: [&str; 21] = [
-    "state",
-    "severity",
-    "event_type",
-    "title",
-    "url",
-    "source",
-    "subject",
-    "opened_event_id",
-    "opened_at",
-    "count",
-    "last_occurred_at",
-    "last_triggered_at",
-    "resolved_at",
-    "update_types",
-    "told",
-    "changed_at",
-    "acknowledged_by",
-    "acknowledged_at",
-    "snoozed_by",
-    "snoozed_until",
-    "resolved_by",
-];
 
 // === impl Db ===
 
@@ -319,50 +294,55 @@ impl Db {
     pub(crate) async fn insert_alerts<W: WriteTransaction>(
         &self,
         transaction: &W,
-        alerts: &[&Alert],
+        alerts: &[Alert],
     ) -> Result<(), DbErr> {
-        let sql = "INSERT INTO alerts ({names}) SELECT b.* FROM ({rows}) AS b WHERE true";
-        write(transaction, sql, alerts).await
+        write(transaction, alerts, |_| {
+            "INSERT INTO alerts ({names}) SELECT b.* FROM ({rows}) AS b WHERE true".to_owned()
+        })
+        .await
     }
 
     /// Writes alerts that have changed.
     pub(crate) async fn update_alerts<W: WriteTransaction>(
         &self,
         transaction: &W,
-        alerts: &[&Alert],
+        alerts: &[Alert],
     ) -> Result<(), DbErr> {
-        let set: Vec<String> = CHANGING.iter().map(|name| format!("{name} = b.{name}")).collect();
-        let sql = format!(
-            "UPDATE alerts SET {} FROM ({{rows}}) AS b WHERE alerts.team_id = b.team_id AND alerts.key = b.key",
-            set.join(", ")
-        );
-        write(transaction, &sql, alerts).await
+        write(transaction, alerts, |columns| {
+            let changing = columns.filter(|name| !["team_id", "key"].contains(name));
+            let set: Vec<String> = changing.map(|name| format!("{name} = b.{name}")).collect();
+            format!(
+                "UPDATE alerts SET {} FROM ({{rows}}) AS b WHERE alerts.team_id = b.team_id AND alerts.key = b.key",
+                set.join(", ")
+            )
+        })
+        .await
     }
 
     /// Removes, of the first `limit` alerts of all teams behind `from`, those that ended before, and those of which nothing
     /// was heard since `silent`. The last one looked at, or `None` when there are no more.
     pub(crate) async fn purge_alerts_all_teams(
         &self,
-        from: &AlertPlace,
+        from: &AlertCursor,
         ended: DateTime<Utc>,
         silent: DateTime<Utc>,
         limit: i64,
-    ) -> Result<Option<AlertPlace>, DbErr> {
-        let place = |place: &AlertPlace| vec![Value::from(place.0), Value::from(place.1.as_str())];
+    ) -> Result<Option<AlertCursor>, DbErr> {
+        let bound = |cursor: &AlertCursor| vec![Value::from(cursor.0), Value::from(cursor.1.as_str())];
         let last = "SELECT team_id, key FROM alerts WHERE (team_id, key) > ($1, $2)
             ORDER BY team_id, key LIMIT 1 OFFSET $3";
-        let mut values = place(from);
+        let mut values = bound(from);
         values.push((limit - 1).into());
         let last = self.query(last, values).await?;
         let last = last
             .first()
-            .map(|row| Ok::<AlertPlace, DbErr>((row.try_get("", "team_id")?, row.try_get("", "key")?)))
+            .map(|row| Ok::<AlertCursor, DbErr>((row.try_get("", "team_id")?, row.try_get("", "key")?)))
             .transpose()?;
-        let mut values = place(from);
+        let mut values = bound(from);
         let mut stretch = "(team_id, key) > ($1, $2)".to_owned();
         if let Some(last) = &last {
             stretch.push_str(" AND (team_id, key) <= ($3, $4)");
-            values.extend(place(last));
+            values.extend(bound(last));
         }
         let next = values.len() + 1;
         let is_silent = format!("state IN (1, 2, 3) AND changed_at < ${next}");
@@ -380,8 +360,12 @@ impl Db {
     }
 }
 
-/// Runs a statement with these alerts as its rows.
-async fn write<W: WriteTransaction>(transaction: &W, sql: &str, alerts: &[&Alert]) -> Result<(), DbErr> {
+/// Runs a statement with these alerts as its rows, which is made of the names of their columns.
+async fn write<W: WriteTransaction>(
+    transaction: &W,
+    alerts: &[Alert],
+    sql: impl FnOnce(&mut dyn Iterator<Item = &'static str>) -> String,
+) -> Result<(), DbErr> {
     if alerts.is_empty() {
         return Ok(());
     }
@@ -434,7 +418,8 @@ async fn write<W: WriteTransaction>(transaction: &W, sql: &str, alerts: &[&Alert
         .text_opt("snoozed_by", all().map(|alert| by(alert.snoozed.as_ref())))
         .big_opt("snoozed_until", all().map(|alert| at(alert.snoozed.as_ref())))
         .text_opt("resolved_by", all().map(|alert| alert.resolved_by.as_deref()));
-    transaction.run(sql, &batch.with_one_plan(), &[]).await?;
+    let sql = sql(&mut batch.columns.iter().map(|(name, _)| *name));
+    transaction.run(&sql, &batch.with_one_plan(), &[]).await?;
     Ok(())
 }
 

@@ -128,13 +128,18 @@ impl<'a> Batch<'a> {
         let used = self.columns.len();
         if let Some((what, then)) = sql.split_once("FROM ({rows}) AS b WHERE ") {
             if sql.starts_with("UPDATE") {
-                return self.complete(&self.update_of_one(what, then), "", used, more);
+                // For each UPDATE from a SELECT SQLite makes a table of its own.
+                let sql = self.with_parameters(format!("{what}WHERE {then}"));
+                return self.complete(&sql, "", used, more);
             }
             if let (Some((into, selected)), Some(then)) =
                 (what.split_once("SELECT "), then.strip_prefix("true"))
                 && sql.starts_with("INSERT")
             {
-                return self.complete(&self.insert_of_one(into, selected, then), "", used, more);
+                // For each INSERT from a SELECT it runs a co-routine, and keeps a journal to undo half of it.
+                let all: Vec<_> = self.parameters().map(|(_, parameter)| parameter).collect();
+                let values = self.with_parameters(selected.trim_end().replace("b.*", &all.join(", ")));
+                return self.complete(&format!("{into}VALUES ({values}){then}"), "", used, more);
             }
         }
         let rows: Vec<_> = self
@@ -145,25 +150,15 @@ impl<'a> Batch<'a> {
         self.complete(sql, &rows, used, more)
     }
 
-    /// For each UPDATE from a SELECT SQLite makes a table of its own.
-    fn update_of_one(&self, set: &str, condition: &str) -> String {
-        let sql = format!("{set}WHERE {condition}");
-        self.with_parameters(&sql)
-    }
-
-    /// For each INSERT from a SELECT SQLite runs a co-routine, and keeps a journal to undo half of it.
-    fn insert_of_one(&self, into: &str, selected: &str, then: &str) -> String {
-        let all: Vec<_> = self.parameters().map(|(_, parameter)| parameter).collect();
-        let values = selected.trim_end().replace("b.*", &all.join(", "));
-        format!("{into}VALUES ({}){then}", self.with_parameters(&values))
-    }
-
     /// A text with parameters for `b.column`.
-    fn with_parameters(&self, sql: &str) -> String {
+    fn with_parameters(&self, sql: String) -> String {
+        if !sql.contains("b.") {
+            return sql;
+        }
         let mut parameters: Vec<_> = self.parameters().collect();
         // The longest first, since one name may begin with another.
         parameters.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        parameters.iter().fold(sql.to_owned(), |sql, (name, parameter)| {
+        parameters.iter().fold(sql, |sql, (name, parameter)| {
             sql.replace(&format!("b.{name}"), parameter)
         })
     }

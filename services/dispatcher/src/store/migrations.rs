@@ -24,7 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(super::groups::Groups),
             Box::new(super::reminders::Reminders),
             Box::new(super::attempts::FirstAttempts),
-            Box::new(super::alerts::AlertsByPlace),
+            Box::new(super::alerts::AlertIndexes),
         ]
     }
 }

@@ -15,10 +15,10 @@ use super::{event_keys, event_weight};
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 /// Inserts events that are not there yet; the keys of those that were.
-pub(super) async fn insert_events<W: WriteTransaction>(
+pub(super) async fn insert_events<'b, W: WriteTransaction>(
     transaction: &W,
     batch: &Batch<'_>,
-    keys: &Batch<'_>,
+    keys: impl FnOnce() -> Batch<'b>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
     let sql = "INSERT INTO events ({names}) SELECT b.* FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
     let inserted = transaction.run(sql, batch, &[]).await?;
@@ -29,7 +29,7 @@ pub(super) async fn insert_events<W: WriteTransaction>(
     let sql = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
         LEFT JOIN events e ON e.team_id = b.team_id AND e.id = b.id
         WHERE e.xmin IS DISTINCT FROM pg_current_xact_id()::xid";
-    event_keys(&transaction.read(sql, keys, &[]).await?)
+    event_keys(&transaction.read(sql, &keys(), &[]).await?)
 }
 
 /// Reads due deliveries of each lane, oldest first, up to so many units, and not those of `live`.

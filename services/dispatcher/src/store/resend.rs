@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbErr, FromQueryResult, QueryResult, Statement};
+use sea_orm::{DbErr, QueryResult, Statement};
 use uuid::Uuid;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{DeliveryId, TeamId};
@@ -13,6 +13,7 @@ use super::additions::keys;
 use super::batch::Batch;
 use super::entities::deliveries;
 use super::indexes::DUE;
+use super::summaries::models;
 use super::transaction::Transaction;
 use super::{Db, instant, micros};
 
@@ -145,12 +146,6 @@ impl Db {
             WHERE d.replay_of IS NOT NULL AND d.replay_of <> d.id";
         keys(team, &events).statement(self.backend(), sql, vec![])
     }
-}
-
-fn models(rows: &[QueryResult]) -> Result<Vec<deliveries::Model>, DbErr> {
-    rows.iter()
-        .map(|row| deliveries::Model::from_query_result(row, ""))
-        .collect()
 }
 
 fn originals(rows: &[QueryResult]) -> Result<HashSet<Uuid>, DbErr> {

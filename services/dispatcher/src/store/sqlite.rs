@@ -15,10 +15,10 @@ use super::{event_keys, event_weight};
 pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
 /// Inserts events that are not there yet; the keys of those that were.
-pub(super) async fn insert_events<W: WriteTransaction>(
+pub(super) async fn insert_events<'b, W: WriteTransaction>(
     transaction: &W,
     batch: &Batch<'_>,
-    keys: &Batch<'_>,
+    keys: impl FnOnce() -> Batch<'b>,
 ) -> Result<HashSet<(TeamId, String)>, DbErr> {
     let sql = "INSERT INTO events ({names}) SELECT b.* FROM ({rows}) AS b WHERE true ON CONFLICT DO NOTHING";
     let inserted = transaction.run(sql, batch, &[]).await?;
@@ -28,12 +28,12 @@ pub(super) async fn insert_events<W: WriteTransaction>(
     let known = "SELECT b.team_id AS team_id, b.id AS id FROM ({rows}) AS b
         JOIN events e ON e.team_id = b.team_id AND e.id = b.id";
     if inserted == 0 {
-        return event_keys(&transaction.read(known, keys, &[]).await?);
+        return event_keys(&transaction.read(known, &keys(), &[]).await?);
     }
     // Row ids ascend, so the inserted rows are the last ones.
     let known = format!("{known} WHERE e.rowid <= last_insert_rowid() - {{0}}");
     let inserted = i64::try_from(inserted).unwrap_or(i64::MAX);
-    event_keys(&transaction.read(&known, keys, &[inserted]).await?)
+    event_keys(&transaction.read(&known, &keys(), &[inserted]).await?)
 }
 
 /// Reads due deliveries of a lane, oldest first, up to so many units, and not those of `live`.

@@ -93,13 +93,15 @@ impl Db {
                 .small_opt("alert_action", alerts().map(|alert| Some(number(alert?.action)))),
         };
         let batch = batch.with_one_plan();
-        let keys = Batch::new()
-            .uuid("team_id", events().map(|event| event.team_id.as_uuid()))
-            .text("id", events().map(|event| event.id.as_str()));
+        let keys = || {
+            Batch::new()
+                .uuid("team_id", events().map(|event| event.team_id.as_uuid()))
+                .text("id", events().map(|event| event.id.as_str()))
+        };
         // Only existing keys are read back: reading a row costs about as much as writing one.
         match self.store.backend() {
-            Backend::Sqlite => sqlite::insert_events(transaction, &batch, &keys).await,
-            Backend::Postgres => postgres::insert_events(transaction, &batch, &keys).await,
+            Backend::Sqlite => sqlite::insert_events(transaction, &batch, keys).await,
+            Backend::Postgres => postgres::insert_events(transaction, &batch, keys).await,
         }
     }
 

@@ -2950,8 +2950,8 @@ export interface SendTestRequest {
   /** `chn_…` */
   channel_id?: string;
   /**
-   * Instead of `event_type`: an event that was not emitted, checked as `Emit` checks it. Without data it has the example of its type. It gets
-   * an id of its own, is marked as a test, and belongs to no alert.
+   * Instead of `event_type`: an event that was not emitted, checked as `Emit` checks it. It needs the scope `emit` or `config.write` besides.
+   * Without data it has the example of its type. It gets an id of its own, is marked as a test, and belongs to no alert.
    */
   event?: Event;
   /** Any type of the catalog; `finding.created` when empty. */
