@@ -81,6 +81,7 @@ fn what_commands_print() {
         let process = Serve::all(&database).start().await;
         let mut terminal = Terminal::at(&process);
         teams(&mut terminal);
+        cells(&mut terminal);
         terminal.team("Acme");
         members(&mut terminal);
         keys(&mut terminal);
@@ -103,6 +104,18 @@ async fn until(terminal: &Terminal, what: &str, command: &[&str], printed: &str)
         std::future::ready(terminal.text(command).contains(printed).then_some(()))
     })
     .await;
+}
+
+fn cells(terminal: &mut Terminal) {
+    terminal.run("cells list");
+    terminal.run("cells list --json");
+    terminal.run("cells add eu");
+    terminal.run("cells add E.U --dispatcher-url dispatcher:7700");
+    terminal.run("cells add main --dispatcher-url http://127.0.0.1:1");
+    terminal.run("cells add eu --dispatcher-url http://127.0.0.1:1");
+    terminal.run("cells move acme --to main");
+    terminal.run("cells move acme --to eu");
+    insta::assert_snapshot!("cells", terminal.said());
 }
 
 fn teams(terminal: &mut Terminal) {

@@ -6,6 +6,7 @@
 
 mod attacks;
 mod backtest;
+mod cells;
 mod clocks;
 mod command_line;
 mod consistency;

@@ -11,6 +11,7 @@ use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 use watchbell_contracts::config::v1 as config;
 use watchbell_contracts::config::v1::catalog_service_client::CatalogServiceClient;
+use watchbell_contracts::config::v1::cell_service_client::CellServiceClient;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
 use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
@@ -100,6 +101,10 @@ impl Client {
 
     pub(crate) fn teams(&self) -> TeamServiceClient<Keyed> {
         TeamServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+    }
+
+    pub(crate) fn cells(&self) -> CellServiceClient<Keyed> {
+        CellServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
     }
 
     pub(crate) fn channels(&self) -> ChannelServiceClient<Keyed> {

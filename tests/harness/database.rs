@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures::FutureExt as _;
 use sea_orm::ConnectionTrait as _;
@@ -13,7 +14,7 @@ use super::Cluster;
 
 /// Where the processes of one test keep their rows, and their data directory.
 pub(crate) struct Database {
-    directory: TempDir,
+    directory: Arc<TempDir>,
     postgres: Option<(String, String)>,
 }
 
@@ -28,6 +29,21 @@ impl Database {
         self.postgres
             .as_ref()
             .map(|(url, schema)| (url.as_str(), schema.as_str()))
+    }
+
+    /// Another database of the same cluster and data directory.
+    pub(crate) async fn another(&self, cluster: &Cluster, name: &str) -> Self {
+        let administrator = cluster.administrator().await;
+        administrator
+            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a database can be made");
+        let (url, schema) = self.postgres.as_ref().expect("it is PostgreSQL");
+        let url = url.strip_suffix("/postgres").expect("the first database");
+        Self {
+            directory: Arc::clone(&self.directory),
+            postgres: Some((format!("{url}/{name}"), schema.clone())),
+        }
     }
 
     /// The flags that lead `serve` to it.
@@ -104,11 +120,12 @@ pub(crate) fn on_pair(test: impl AsyncFnOnce(&Cluster, &Cluster, &Database)) {
     runtime().block_on(test(&primary, &standby, &database));
 }
 
-fn directory() -> TempDir {
-    tempfile::Builder::new()
+fn directory() -> Arc<TempDir> {
+    let directory = tempfile::Builder::new()
         .prefix("watchbell-blackbox-")
         .tempdir()
-        .expect("a temporary directory")
+        .expect("a temporary directory");
+    Arc::new(directory)
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -40,13 +40,16 @@ pub(crate) struct Answers {
     pub(crate) broken: usize,
     /// The longest that a call took which was accepted.
     pub(crate) slowest: Duration,
+    /// The longest time in which none was accepted, since the first.
+    pub(crate) gap: Duration,
+    last: Option<Duration>,
     /// Answers that no caller should get.
     pub(crate) wrong: BTreeMap<String, usize>,
 }
 
 impl Load {
-    /// Callers of the same team who take turns with these clients.
-    pub(crate) fn start(clients: &[Client], team: &str) -> Self {
+    /// Callers of the same team who take turns with these clients, each with one event in such a time, or as fast as it is answered.
+    pub(crate) fn start(clients: &[Client], team: &str, pace: Duration) -> Self {
         let stop = CancellationToken::new();
         let answers: Arc<Mutex<Answers>> = Arc::default();
         let mut callers = JoinSet::new();
@@ -60,19 +63,21 @@ impl Load {
                 let mut clients = clients.iter().cycle();
                 let mut number = 0;
                 while !stop.is_cancelled() {
+                    let next = tokio::time::sleep(pace);
                     let id = format!("{caller}-{number}");
                     number += 1;
                     for client in clients.by_ref() {
                         let begun = clock.monotonic();
                         let answer = timeout(DEADLINE, client.emit(&team, finding(&id))).await;
-                        let took = clock.monotonic() - begun;
+                        let now = clock.monotonic();
                         let answer = answer.unwrap_or_else(|late| Err(Status::from_error(Box::new(late))));
                         let answer = answer.map(|answer| answer.duplicate);
-                        if answers.lock().note(&id, answer, took) {
+                        if answers.lock().note(&id, answer, now - begun, now) {
                             break;
                         }
                         tokio::time::sleep(PAUSE).await;
                     }
+                    next.await;
                 }
             });
         }
@@ -96,6 +101,11 @@ impl Load {
     /// The longest that a call took which was accepted at once.
     pub(crate) fn slowest(&self) -> Duration {
         self.answers.lock().slowest
+    }
+
+    /// The longest time so far in which none was accepted.
+    pub(crate) fn gap(&self) -> Duration {
+        self.answers.lock().gap
     }
 
     /// Waits until so many more are accepted.
@@ -126,12 +136,14 @@ impl Load {
 
 impl Answers {
     /// Whether the event is accepted.
-    fn note(&mut self, id: &str, answer: Result<bool, Status>, took: Duration) -> bool {
+    fn note(&mut self, id: &str, answer: Result<bool, Status>, took: Duration, now: Duration) -> bool {
         match answer {
             Ok(duplicate) => {
                 self.accepted.push(id.to_owned());
                 self.known += usize::from(duplicate);
                 self.slowest = self.slowest.max(took);
+                let last = self.last.replace(now).unwrap_or(now);
+                self.gap = self.gap.max(now.saturating_sub(last));
                 return true;
             }
             // It did not come from a service.

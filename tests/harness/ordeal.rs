@@ -2,6 +2,7 @@
 //! arrived everywhere, nothing is stuck, and whatever arrived twice is explained by a fault.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tonic::Code;
@@ -52,6 +53,11 @@ struct Fault {
 impl Ordeal {
     /// Sets the team up and lets its callers begin.
     pub(crate) async fn begin(database: &Database, platform: Platform) -> Self {
+        Self::paced(database, platform, Duration::ZERO).await
+    }
+
+    /// The same, each caller with one event in such a time.
+    pub(crate) async fn paced(database: &Database, platform: Platform, pace: Duration) -> Self {
         let admin = platform.admin();
         let team = admin.team("Ordeal").await;
         let mut endpoints = Vec::new();
@@ -60,7 +66,7 @@ impl Ordeal {
             let channel = endpoint.subscribe(admin, &team, name).await;
             endpoints.push((endpoint, channel));
         }
-        let load = Load::start(&platform.clients("router"), &team);
+        let load = Load::start(&platform.clients("router"), &team, pace);
         load.proceeds(1).await;
         let dispatchers = platform.indices("dispatcher").len();
         Self {
@@ -133,16 +139,16 @@ impl Ordeal {
             })
             .await;
         }
-        let rows = &self.rows;
+        let (rows, team) = (&self.rows, self.team.parse().unwrap());
         eventually_proceeding("no delivery waits", || async {
-            usize::try_from(rows.unfinished().await).unwrap()
+            usize::try_from(rows.unfinished(team).await).unwrap()
         })
         .await;
         for dispatcher in self.platform.clients("dispatcher") {
             assert_all_delivered(&dispatcher, &self.team).await;
         }
         assert_eq!(
-            rows.deliveries().await,
+            rows.deliveries_of(team).await,
             i64::try_from(events * ROUTES).unwrap(),
             "one delivery for each route"
         );

@@ -135,14 +135,47 @@ impl Platform {
 
     /// Starts one more Dispatcher, of which the others are not told.
     pub(crate) async fn add_dispatcher(&mut self, database: &Database) {
+        let name = format!("dispatcher {}", self.indices("dispatcher").len());
+        self.add(name, Serve::only(database, &["dispatcher"])).await;
+    }
+
+    /// Starts one more process, which knows Config; its address.
+    async fn add(&mut self, name: String, serve: Serve) -> String {
         let config = format!("http://{}", self.parts[0].process().address);
         let log = std::env::var("WATCHBELL_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
-        let serve = Serve::only(database, &["dispatcher"])
-            .with("--config-url", config)
-            .env("RUST_LOG", log);
+        let serve = serve.with("--config-url", config).env("RUST_LOG", log);
         let process = Some(serve.start().await);
-        let name = format!("dispatcher {}", self.indices("dispatcher").len());
+        let address = format!("http://{}", serve.address());
         self.parts.push(Part { name, serve, process });
+        address
+    }
+
+    /// Starts a Digest that knows the Dispatchers.
+    pub(crate) async fn add_digest(&mut self, database: &Database) {
+        let mut serve = Serve::only(database, &["digest"]);
+        for index in self.indices("dispatcher") {
+            serve.add("--dispatcher-url", format!("http://{}", self.address(index)));
+        }
+        self.add("digest".to_owned(), serve).await;
+    }
+
+    /// Starts Config again, so that it knows where the Dispatchers are.
+    pub(crate) async fn tell_config(&mut self) {
+        for index in self.indices("dispatcher") {
+            let url = format!("http://{}", self.address(index));
+            self.parts[0].serve.add("--dispatcher-url", url);
+        }
+        self.restart(0).await;
+    }
+
+    /// Starts Dispatchers of another cell, which only Config is to know.
+    pub(crate) async fn add_cell(&mut self, database: &Database, dispatchers: usize) -> Vec<String> {
+        let mut addresses = Vec::new();
+        for number in 0..dispatchers {
+            let name = format!("cell dispatcher {number}");
+            addresses.push(self.add(name, Serve::only(database, &["dispatcher"])).await);
+        }
+        addresses
     }
 
     /// Stops one in an orderly way, and starts it again.

@@ -77,6 +77,11 @@ impl Serve {
         self.address
     }
 
+    /// The same, from the next start on.
+    pub(crate) fn add(&mut self, flag: &str, value: impl Into<String>) {
+        self.flags.extend([flag.to_owned(), value.into()]);
+    }
+
     /// One more flag and its value.
     pub(crate) fn with(mut self, flag: &str, value: impl Into<String>) -> Self {
         self.flags.extend([flag.to_owned(), value.into()]);

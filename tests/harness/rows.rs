@@ -2,8 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection, DbErr, QueryResult, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement,
+};
 use uuid::Uuid;
+use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
 use watchbell_store::{DatabaseSettings, Store};
 
@@ -37,15 +40,26 @@ impl Rows {
         }
     }
 
-    /// Deliveries that have not arrived.
-    pub(crate) async fn unfinished(&self) -> i64 {
-        self.number("SELECT COUNT(*) AS n FROM deliveries WHERE state <> 5")
-            .await
+    /// Deliveries of a team that have not arrived.
+    pub(crate) async fn unfinished(&self, team: TeamId) -> i64 {
+        let of = self.of(team);
+        self.number(&format!(
+            "SELECT COUNT(*) AS n FROM deliveries WHERE state <> 5 AND {of}"
+        ))
+        .await
     }
 
-    /// All deliveries.
-    pub(crate) async fn deliveries(&self) -> i64 {
-        self.number("SELECT COUNT(*) AS n FROM deliveries").await
+    /// All deliveries of a team.
+    pub(crate) async fn deliveries_of(&self, team: TeamId) -> i64 {
+        let sql = format!("SELECT COUNT(*) AS n FROM deliveries WHERE {}", self.of(team));
+        self.number(&sql).await
+    }
+
+    fn of(&self, team: TeamId) -> String {
+        match self.connection.get_database_backend() {
+            DbBackend::Sqlite => format!("team_id = X'{}'", team.as_uuid().simple()),
+            _ => format!("team_id = '{}'", team.as_uuid()),
+        }
     }
 
     /// Replicas that count as alive, unless the database is unavailable.

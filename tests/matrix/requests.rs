@@ -242,6 +242,14 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
     ),
     ("SnapshotService/ListAllTeams", "{}"),
     ("SnapshotService/ListOptOuts", r#"{"team_id": "$team"}"#),
+    ("SnapshotService/LocateTeam", r#"{"team_id": "$team"}"#),
+    ("CellService/ListCells", "{}"),
+    (
+        "CellService/AddCell",
+        r#"{"cell": {"name": "eu", "addresses": ["http://127.0.0.1:1"]}, "validate_only": true}"#,
+    ),
+    ("CellService/MoveTeam", r#"{"team_id": "$team", "to_cell": "eu"}"#),
+    ("CellService/GetCellMove", r#"{"team_id": "$team"}"#),
     (
         "DispatcherService/Submit",
         r#"{"team_id": "$team", "event": {"id": "made-up", "type": "user.login", "data": {}}}"#,
@@ -308,6 +316,47 @@ pub(super) const REQUESTS: &[(&str, &str)] = &[
     ),
     ("DispatcherService/GetChannelStats", r#"{"team_id": "$team"}"#),
     ("DispatcherService/WatchOwners", "{}"),
+    ("TeamMoveService/DescribeCell", "{}"),
+    (
+        "TeamMoveService/GetTeamMove",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q"}"#,
+    ),
+    (
+        "TeamMoveService/PrepareArrival",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
+    (
+        "TeamMoveService/BeginDeparture",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
+    (
+        "TeamMoveService/ImportRows",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
+    (
+        "TeamMoveService/ReadRows",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
+    (
+        "TeamMoveService/FreezeTeam",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
+    (
+        "TeamMoveService/LeaveCell",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
+    (
+        "TeamMoveService/ActivateTeam",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
+    (
+        "TeamMoveService/RemoveRows",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
+    (
+        "TeamMoveService/CancelTeamMove",
+        r#"{"team_id": "team_01h455vb4pex5vsknk084sn02q", "move_id": "01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    ),
     ("AlertService/ListAlerts", r#"{"team_id": "$team"}"#),
     (
         "AlertService/GetAlert",

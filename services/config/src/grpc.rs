@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod catalog;
+mod cells;
 mod channels;
 mod config_changes;
 mod crud;
@@ -25,7 +26,7 @@ mod unsubscribe;
 
 use tonic::{Request, Response, Status};
 use watchbell_contracts::api::{
-    BoxStream, CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi,
+    BoxStream, CatalogApi, CellApi, ChannelApi, PreferenceApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi,
 };
 use watchbell_contracts::config::v1 as pb;
 use watchbell_model::ids::TeamId;
@@ -187,6 +188,14 @@ rpcs!(SnapshotApi {
         = snapshots::report_expression_failures;
     list_all_teams(pb::ListAllTeamsRequest) -> pb::ListAllTeamsResponse = snapshots::list_all_teams;
     list_opt_outs(pb::ListOptOutsRequest) -> pb::ListOptOutsResponse = snapshots::list_opt_outs;
+    locate_team(pb::LocateTeamRequest) -> pb::LocateTeamResponse = snapshots::locate;
+});
+
+rpcs!(CellApi {
+    list_cells(pb::ListCellsRequest) -> pb::ListCellsResponse = cells::list;
+    add_cell(pb::AddCellRequest) -> pb::AddCellResponse = cells::add;
+    move_team(pb::MoveTeamRequest) -> pb::MoveTeamResponse = cells::move_team;
+    get_cell_move(pb::GetCellMoveRequest) -> pb::GetCellMoveResponse = cells::get_move;
 });
 
 /// The team that something is read of, which must exist: a list of nobody's is not an empty one.

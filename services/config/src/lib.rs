@@ -7,6 +7,8 @@
 
 mod author;
 mod bootstrap;
+mod cell_mover;
+mod cells;
 mod change_events;
 mod check;
 mod commit;
@@ -38,6 +40,8 @@ mod store;
 mod turns;
 mod warnings;
 
+pub use cell_mover::CellMover;
+pub use cells::{CellClients, ConnectCell};
 pub use change_events::ChangeTeller;
 pub use confirmations::asker::ConfirmationAsker;
 #[cfg(feature = "fuzzing")]

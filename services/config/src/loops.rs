@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use watchbell_runtime::tasks::repeat;
 
+use crate::cell_mover::{self, CellMover};
 use crate::change_events::ChangeTeller;
 use crate::confirmations::asker::ConfirmationAsker;
 use crate::error::Result;
@@ -23,6 +24,7 @@ impl Service {
         let teller = OwnerTeller::new(self.clone());
         let asker = ConfirmationAsker::new(self.clone());
         let changes = ChangeTeller::new(self.clone());
+        let mover = CellMover::new(self.clone());
         tokio::join!(
             self.followers().exchange(self.store(), &shutdown),
             every(
@@ -56,6 +58,12 @@ impl Service {
                 &shutdown,
                 "pruning notices to Owners",
                 || { teller.prune() }
+            ),
+            every(
+                cell_mover::INTERVAL,
+                &shutdown,
+                "moving teams between cells",
+                || { mover.tick() }
             ),
         );
         self.closing().cancel();

@@ -13,6 +13,7 @@ use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_runtime::tenant_pool::TenantPool;
 use watchbell_store::{Store, connect};
 
+use crate::cells::{CellClients, Cells};
 use crate::dispatcher::Link;
 use crate::error::Result;
 use crate::followers::Followers;
@@ -37,6 +38,7 @@ struct Inner {
     closing: CancellationToken,
     followers: Followers,
     dispatcher: Link,
+    cells: Cells,
     brand: Brand,
     platform_mail: bool,
     confirm_recipients: bool,
@@ -82,6 +84,7 @@ impl Service {
                 unsubscribe_keys,
                 closing,
                 dispatcher: Link::default(),
+                cells: Cells::default(),
                 brand: settings.brand.clone(),
                 platform_mail: settings.platform_mail,
                 confirm_recipients: settings.confirm_recipients,
@@ -95,6 +98,15 @@ impl Service {
     /// tell Owners and others. The first ones given stay.
     pub fn attach_dispatcher(&self, dispatcher: Arc<dyn DispatcherApi>, decide: Decide) {
         self.inner.dispatcher.attach(dispatcher, decide);
+    }
+
+    /// Says how the Dispatchers of cells are called. The first ones given stay.
+    pub fn attach_cells(&self, clients: CellClients) {
+        self.inner.cells.attach(clients);
+    }
+
+    pub(crate) fn cells(&self) -> &Cells {
+        &self.inner.cells
     }
 
     /// The database, for readiness checks and for closing it at the very end.

@@ -9,7 +9,7 @@ use watchbell_store::Store;
 use crate::confirmations::Unconfirmed;
 use crate::error::Result;
 use crate::store::entities::{channel, event_type, member, mention_rule, preference, rule};
-use crate::store::{Resource, preferences, silences, teams};
+use crate::store::{Resource, cells, preferences, silences, teams};
 
 /// Reads a team's snapshot in one transaction, so that its parts belong to one revision.
 pub(crate) async fn read(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<TeamSnapshot> {
@@ -26,6 +26,7 @@ pub(crate) async fn collect(
     now: DateTime<Utc>,
 ) -> Result<TeamSnapshot> {
     let row = teams::get(connection, team).await?;
+    let cell = cells::of_team(connection, &row).await?;
     let settings = teams::settings(connection, team).await?;
     let said = preferences::all(connection, team).await?;
     let of = |member: &member::Model| -> Result<Vec<Preference>> {
@@ -82,5 +83,6 @@ pub(crate) async fn collect(
             .iter()
             .map(|row| row.to_message(now))
             .collect::<Result<_>>()?,
+        cell: cell.as_ref().map(Into::into),
     })
 }

@@ -6,6 +6,8 @@ pub(crate) mod entities;
 mod migrations;
 
 pub(crate) mod api_keys;
+pub(crate) mod cell_moves;
+pub(crate) mod cells;
 pub(crate) mod changes;
 pub(crate) mod channels;
 pub(crate) mod confirmations;

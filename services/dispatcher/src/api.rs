@@ -22,14 +22,17 @@ mod selection;
 mod standing;
 mod stats;
 mod submit;
+mod team_moves;
 mod tests;
 mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use async_trait::async_trait;
 use tonic::{Code, Request, Response, Status};
-use watchbell_contracts::api::{AlertApi, BoxStream, CONFIG_UNKNOWN, DispatcherApi, InboxApi};
+use uuid::Uuid;
+use watchbell_contracts::api::{AlertApi, BoxStream, CONFIG_UNKNOWN, DispatcherApi, InboxApi, TeamMoveApi};
 use watchbell_contracts::config::v1::{EventType, GetTeamSnapshotRequest};
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::AcceptedEvent;
@@ -37,6 +40,7 @@ use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::route::Route;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::{Principal, internal_request};
+use watchbell_runtime::cells::CellDirectory;
 use watchbell_runtime::client::Peers;
 use watchbell_runtime::problem::{Problem, from_message};
 use watchbell_runtime::submit::{Submit, Submitted};
@@ -51,6 +55,11 @@ use crate::state::Core;
 pub struct Service {
     pub(crate) core: Arc<Core>,
     pub(crate) peers: Arc<Peers>,
+    pub(crate) cells: Arc<CellDirectory>,
+    /// Of this cell.
+    pub(crate) cell_id: Uuid,
+    /// Counts calls to other cells.
+    pub(crate) turns: Arc<AtomicUsize>,
 }
 
 /// The team that a request is about.
@@ -191,7 +200,7 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::RenderPreviewRequest>,
     ) -> Result<Response<wire::RenderPreviewResponse>, Status> {
-        answer(preview::render(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, DispatcherApi::render_preview by dispatcher, preview::render(&self.core, request).await)
     }
 
     async fn add_deliveries(
@@ -205,28 +214,28 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::ExplainAlertRequest>,
     ) -> Result<Response<wire::ExplainAlertResponse>, Status> {
-        answer(alert_explanation::explain(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, DispatcherApi::explain_alert by dispatcher, alert_explanation::explain(&self.core, request).await)
     }
 
     async fn list_deliveries(
         &self,
         request: Request<wire::ListDeliveriesRequest>,
     ) -> Result<Response<wire::ListDeliveriesResponse>, Status> {
-        answer(deliveries::list(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, DispatcherApi::list_deliveries by dispatcher, deliveries::list(&self.core, request).await)
     }
 
     async fn get_delivery(
         &self,
         request: Request<wire::GetDeliveryRequest>,
     ) -> Result<Response<wire::GetDeliveryResponse>, Status> {
-        answer(deliveries::get(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, DispatcherApi::get_delivery by dispatcher, deliveries::get(&self.core, request).await)
     }
 
     async fn get_delivery_stats(
         &self,
         request: Request<wire::GetDeliveryStatsRequest>,
     ) -> Result<Response<wire::GetDeliveryStatsResponse>, Status> {
-        answer(stats::get(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, DispatcherApi::get_delivery_stats by dispatcher, stats::get(&self.core, request).await)
     }
 
     async fn replay(
@@ -261,7 +270,7 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::ListEventsRequest>,
     ) -> Result<Response<wire::ListEventsResponse>, Status> {
-        answer(events::list(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, DispatcherApi::list_events by dispatcher, events::list(&self.core, request).await)
     }
 
     async fn stream_events(
@@ -275,7 +284,7 @@ impl DispatcherApi for Service {
         &self,
         request: Request<wire::GetEventRequest>,
     ) -> Result<Response<wire::GetEventResponse>, Status> {
-        answer(events::get(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, DispatcherApi::get_event by dispatcher, events::get(&self.core, request).await)
     }
 
     async fn watch_deliveries(
@@ -319,14 +328,14 @@ impl InboxApi for Service {
         &self,
         request: Request<wire::ListNotificationsRequest>,
     ) -> Result<Response<wire::ListNotificationsResponse>, Status> {
-        answer(inbox::list(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, InboxApi::list_notifications by inbox, inbox::list(&self.core, request).await)
     }
 
     async fn get_unread_count(
         &self,
         request: Request<wire::GetUnreadCountRequest>,
     ) -> Result<Response<wire::GetUnreadCountResponse>, Status> {
-        answer(inbox::unread(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, InboxApi::get_unread_count by inbox, inbox::unread(&self.core, request).await)
     }
 
     async fn mark_read(
@@ -378,14 +387,14 @@ impl AlertApi for Service {
         &self,
         request: Request<wire::ListAlertsRequest>,
     ) -> Result<Response<wire::ListAlertsResponse>, Status> {
-        answer(alerts::list(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, AlertApi::list_alerts by alerts, alerts::list(&self.core, request).await)
     }
 
     async fn get_alert(
         &self,
         request: Request<wire::GetAlertRequest>,
     ) -> Result<Response<wire::GetAlertResponse>, Status> {
-        answer(alerts::get(&self.core, request).await)
+        at_owner!(self.any_of(&request), request, AlertApi::get_alert by alerts, alerts::get(&self.core, request).await)
     }
 
     async fn acknowledge_alert(
@@ -413,7 +422,8 @@ impl AlertApi for Service {
         &self,
         request: Request<wire::InspectAlertLinkRequest>,
     ) -> Result<Response<wire::InspectAlertLinkResponse>, Status> {
-        answer(alert_links::inspect(&self.core, &request).await)
+        let link = alert_links::read(&self.core, &request, &request.get_ref().token)?;
+        at_owner!(self.any_of_team(link.team, forward::hops(&request), &request), request, AlertApi::inspect_alert_link by alerts, alert_links::inspect(&self.core, &request).await)
     }
 
     async fn acknowledge_alert_by_link(
@@ -429,5 +439,85 @@ impl AlertApi for Service {
         request: Request<wire::WatchAlertsRequest>,
     ) -> Result<Response<BoxStream<wire::WatchAlertsResponse>>, Status> {
         at_owner!(self, request, AlertApi::watch_alerts by alerts, watch::alerts(&self.core, &request))
+    }
+}
+
+#[async_trait]
+impl TeamMoveApi for Service {
+    async fn describe_cell(
+        &self,
+        request: Request<wire::DescribeCellRequest>,
+    ) -> Result<Response<wire::DescribeCellResponse>, Status> {
+        answer(team_moves::describe(self, &request))
+    }
+
+    async fn get_team_move(
+        &self,
+        request: Request<wire::GetTeamMoveRequest>,
+    ) -> Result<Response<wire::GetTeamMoveResponse>, Status> {
+        answer(team_moves::get(&self.core, request).await)
+    }
+
+    async fn prepare_arrival(
+        &self,
+        request: Request<wire::PrepareArrivalRequest>,
+    ) -> Result<Response<wire::PrepareArrivalResponse>, Status> {
+        answer(team_moves::prepare_arrival(&self.core, request).await)
+    }
+
+    async fn begin_departure(
+        &self,
+        request: Request<wire::BeginDepartureRequest>,
+    ) -> Result<Response<wire::BeginDepartureResponse>, Status> {
+        answer(team_moves::begin_departure(&self.core, request).await)
+    }
+
+    async fn import_rows(
+        &self,
+        request: Request<wire::ImportRowsRequest>,
+    ) -> Result<Response<wire::ImportRowsResponse>, Status> {
+        answer(team_moves::import_rows(self, request).await)
+    }
+
+    async fn read_rows(
+        &self,
+        request: Request<wire::ReadRowsRequest>,
+    ) -> Result<Response<wire::ReadRowsResponse>, Status> {
+        answer(team_moves::read_rows(&self.core, request).await)
+    }
+
+    async fn freeze_team(
+        &self,
+        request: Request<wire::FreezeTeamRequest>,
+    ) -> Result<Response<wire::FreezeTeamResponse>, Status> {
+        at_owner!(self.owner_of_shard(&request.get_ref().team_id, &request), request, TeamMoveApi::freeze_team by moves, team_moves::freeze(&self.core, request).await)
+    }
+
+    async fn leave_cell(
+        &self,
+        request: Request<wire::LeaveCellRequest>,
+    ) -> Result<Response<wire::LeaveCellResponse>, Status> {
+        at_owner!(self.owner_of_shard(&request.get_ref().team_id, &request), request, TeamMoveApi::leave_cell by moves, team_moves::leave(&self.core, request).await)
+    }
+
+    async fn activate_team(
+        &self,
+        request: Request<wire::ActivateTeamRequest>,
+    ) -> Result<Response<wire::ActivateTeamResponse>, Status> {
+        at_owner!(self.owner_of_shard(&request.get_ref().team_id, &request), request, TeamMoveApi::activate_team by moves, team_moves::activate(&self.core, request).await)
+    }
+
+    async fn remove_rows(
+        &self,
+        request: Request<wire::RemoveRowsRequest>,
+    ) -> Result<Response<wire::RemoveRowsResponse>, Status> {
+        answer(team_moves::remove_rows(&self.core, request).await)
+    }
+
+    async fn cancel_team_move(
+        &self,
+        request: Request<wire::CancelTeamMoveRequest>,
+    ) -> Result<Response<wire::CancelTeamMoveResponse>, Status> {
+        answer(team_moves::cancel(&self.core, request).await)
     }
 }

@@ -38,12 +38,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use opentelemetry::metrics::Meter;
+use uuid::Uuid;
 use watchbell_contracts::api::SnapshotApi;
 use watchbell_egress::{Guard, HttpClient, SmtpSender};
 use watchbell_model::brand::Brand;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::decision::Decide;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
+use watchbell_runtime::cells::CellDirectory;
 use watchbell_runtime::client::Peers;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::tasks::TaskSet;
@@ -70,6 +72,8 @@ pub struct Dispatcher {
     heartbeat: Arc<Heartbeat>,
     committer: Committer,
     peers: Arc<Peers>,
+    cells: Arc<CellDirectory>,
+    cell_id: Uuid,
 }
 
 /// What a Dispatcher needs of others.
@@ -84,6 +88,8 @@ pub struct Needs {
     pub meter: Meter,
     /// How other replicas are called.
     pub peers: Arc<Peers>,
+    /// Which cell teams live in.
+    pub cells: Arc<CellDirectory>,
     /// Who gets an operational event.
     pub decide: Decide,
 }
@@ -115,7 +121,7 @@ impl Dispatcher {
     /// Wrong settings, or a database that is away.
     pub async fn open(settings: Settings, needs: Needs, outgoing: Outgoing) -> Result<Self, OpenError> {
         let guard = outgoing.guard;
-        let peers = needs.peers;
+        let (peers, cells) = (needs.peers, needs.cells);
         let brand = Arc::new(outgoing.brand);
         let mail = outgoing.mail.policy();
         let tenant_pool = TenantPool::new();
@@ -148,6 +154,7 @@ impl Dispatcher {
         };
         let (core, intake, outcomes) = Core::new(parts);
         Heartbeat::enter(&core).await?;
+        let cell_id = core.db.cell_id().await?;
         let committer = Committer::new(Arc::clone(&core), intake, outcomes);
         let heartbeat = Arc::new(Heartbeat::new(Arc::clone(&core)));
         Ok(Self {
@@ -155,7 +162,15 @@ impl Dispatcher {
             heartbeat,
             committer,
             peers,
+            cells,
+            cell_id,
         })
+    }
+
+    /// Tells its cell from others.
+    #[must_use]
+    pub const fn cell_id(&self) -> Uuid {
+        self.cell_id
     }
 
     /// The database, for closing it at the very end.
@@ -170,6 +185,9 @@ impl Dispatcher {
         Service {
             core: Arc::clone(&self.core),
             peers: Arc::clone(&self.peers),
+            cells: Arc::clone(&self.cells),
+            cell_id: self.cell_id,
+            turns: Arc::default(),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::maintenance::durability::Durability;
 use crate::maintenance::failure_reporter::FailureReporter;
 use crate::maintenance::gauges::Gauges;
 use crate::maintenance::health_reporter::HealthReporter;
-use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat, HeartbeatMonitor, refresh_shards};
+use crate::maintenance::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat, HeartbeatMonitor};
 use crate::maintenance::reminders::Reminders;
 use crate::maintenance::retention::Retention;
 use crate::maintenance::sweeper::Sweeper;
@@ -163,7 +163,7 @@ impl PeriodicTask for ShardRefresh {
     const FIRST: Duration = REFRESH_INTERVAL;
 
     async fn run_once(&self) -> Duration {
-        log_failure(refresh_shards(&self.0).await, "reading the shards");
+        log_failure(self.0.refresh_shards().await, "reading the shards");
         REFRESH_INTERVAL
     }
 

@@ -8,7 +8,10 @@
 //!   heartbeat, so a process that stood still sends nothing when it continues;
 //! - a shard's *phase*: a new owner sends nothing of it past the rows that wait in the database ([`Phase::Taken`]), and
 //!   one that hands it over starts nothing new ([`Phase::Leaving`]).
+//!
+//! Some teams of a shard may live in another cell, or be on their way ([`Absence`]): nothing is done for them here.
 
+mod moves;
 mod plan;
 #[cfg(test)]
 mod properties;
@@ -20,15 +23,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
+use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
 
+use self::moves::Moves;
+pub(crate) use self::moves::{Absence, CellAddresses, MoveCounts};
 pub(crate) use self::table::{LEASE, ReplicaRow, ShardTable};
 
 /// The part of it in which nothing is started any more.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// Epochs of shards, for a fence.
+/// Epochs of shards.
 pub(crate) type Epochs = BTreeMap<ShardId, i64>;
+
+/// What a transaction relies on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fence {
+    pub(crate) epochs: Epochs,
+    /// How often moves of teams had changed something in these shards.
+    pub(crate) moves: MoveCounts,
+}
 
 /// What this replica owns, and what it knows of others.
 #[derive(Debug, Default)]
@@ -37,6 +51,7 @@ pub(crate) struct Ownership {
     sends_until: Duration,
     owned: BTreeMap<ShardId, Owned>,
     table: ShardTable,
+    moves: Moves,
     /// When reading the table began.
     read_at: Option<Duration>,
 }
@@ -65,6 +80,8 @@ pub(crate) enum Location {
     Here,
     /// The replica at this address.
     At(Arc<str>),
+    /// The cell whose Dispatchers have these addresses.
+    Elsewhere(CellAddresses),
     /// Nobody at this moment, or a replica without an address.
     Nowhere,
 }
@@ -74,6 +91,10 @@ pub(crate) enum Location {
 pub(crate) struct Changes {
     pub(crate) gained: BTreeSet<ShardId>,
     pub(crate) lost: BTreeSet<ShardId>,
+    /// Teams that are not served any more.
+    pub(crate) gone: BTreeSet<TeamId>,
+    /// Teams that are served from now on.
+    pub(crate) arrived: BTreeSet<TeamId>,
 }
 
 // === impl Ownership ===
@@ -92,9 +113,14 @@ impl Ownership {
     }
 
     /// Replaces the table by one whose reading began at `begun`.
-    pub(crate) fn observe(&mut self, me: Uuid, table: ShardTable, begun: Duration) -> Changes {
+    pub(crate) fn observe(&mut self, me: Uuid, mut table: ShardTable, begun: Duration) -> Changes {
         let mine = table.shards_of(me);
-        let mut changes = Changes::default();
+        let (gone, arrived) = self.moves.observe(&table.moves, table.absent.take());
+        let mut changes = Changes {
+            gone,
+            arrived,
+            ..Changes::default()
+        };
         self.owned.retain(|shard, owned| {
             let stays = mine.get(shard) == Some(&owned.epoch);
             if !stays {
@@ -109,6 +135,9 @@ impl Ownership {
                 changes.gained.insert(shard);
             }
         }
+        // What waits of them in the database goes before what is new.
+        let shards = changes.arrived.iter().map(|team| ShardId::of(*team)).collect();
+        self.move_all(&shards, Phase::Ready, Phase::Taken);
         self.table = table;
         self.read_at = Some(begun);
         changes
@@ -164,29 +193,33 @@ impl Ownership {
         self.owned.contains_key(&shard)
     }
 
-    /// Whether new deliveries of a shard may go straight into the lanes.
-    pub(crate) fn is_ready(&self, shard: ShardId) -> bool {
-        self.owned
-            .get(&shard)
-            .is_some_and(|owned| owned.phase == Phase::Ready)
+    /// Whether this replica serves the team.
+    pub(crate) fn serves(&self, team: TeamId) -> bool {
+        self.owns(ShardId::of(team)) && self.moves.is_served(team)
     }
 
-    /// Whether deliveries of a shard may be loaded.
-    pub(crate) fn may_load(&self, shard: ShardId) -> bool {
-        self.owned
-            .get(&shard)
-            .is_some_and(|owned| owned.phase != Phase::Leaving)
+    /// Whether new deliveries of a team may go straight into the lanes.
+    pub(crate) fn is_ready(&self, team: TeamId) -> bool {
+        let owned = self.owned.get(&ShardId::of(team));
+        owned.is_some_and(|owned| owned.phase == Phase::Ready) && self.moves.may_start(team)
     }
 
-    /// Whether an attempt of a job that was taken in this epoch may start.
-    pub(crate) fn may_send(&self, shard: ShardId, epoch: i64, now: Duration) -> bool {
-        now < self.sends_until && self.may_send_later(shard, epoch)
+    /// Whether deliveries of a team may be loaded.
+    pub(crate) fn may_load(&self, team: TeamId) -> bool {
+        let owned = self.owned.get(&ShardId::of(team));
+        owned.is_some_and(|owned| owned.phase != Phase::Leaving) && self.moves.may_start(team)
     }
 
-    /// Whether a job that was taken in this epoch may start once the lease is renewed.
-    pub(crate) fn may_send_later(&self, shard: ShardId, epoch: i64) -> bool {
-        let owned = self.owned.get(&shard);
+    /// Whether an attempt of a team's job that was taken in this epoch may start.
+    pub(crate) fn may_send(&self, team: TeamId, epoch: i64, now: Duration) -> bool {
+        now < self.sends_until && self.may_send_later(team, epoch)
+    }
+
+    /// Whether a team's job that was taken in this epoch may start once the lease is renewed.
+    pub(crate) fn may_send_later(&self, team: TeamId, epoch: i64) -> bool {
+        let owned = self.owned.get(&ShardId::of(team));
         owned.is_some_and(|owned| owned.epoch == epoch && owned.phase != Phase::Leaving)
+            && self.moves.may_start(team)
     }
 
     /// The epochs of those of these shards that this replica owns.
@@ -195,6 +228,45 @@ impl Ownership {
             .into_iter()
             .filter_map(|shard| Some((shard, self.epoch(shard)?)));
         owned.collect()
+    }
+
+    /// The fence of a transaction that writes for these shards, as far as this replica owns them.
+    pub(crate) fn fence(&self, shards: impl IntoIterator<Item = ShardId>) -> Fence {
+        let epochs = self.epochs(shards);
+        let counts = self.moves.counts();
+        let moves = epochs
+            .keys()
+            .filter_map(|shard| Some((*shard, *counts.get(shard)?)));
+        Fence {
+            moves: moves.collect(),
+            epochs,
+        }
+    }
+
+    /// What is known of moves of teams.
+    pub(crate) fn move_counts(&self) -> MoveCounts {
+        self.moves.counts().clone()
+    }
+
+    /// Why a team is not served here, whoever owns its shard.
+    pub(crate) fn absence(&self, team: TeamId) -> Option<&Absence> {
+        self.moves.absence(team)
+    }
+
+    /// Whether a team is frozen.
+    pub(crate) fn has_frozen(&self) -> bool {
+        self.moves.has_frozen()
+    }
+
+    /// Nothing of a team is started any more, until [`Ownership::unquieten`].
+    pub(crate) fn quieten(&mut self, team: TeamId) {
+        self.moves.quieten(team);
+    }
+
+    /// A team that was not frozen is begun again as if its shard was just taken.
+    pub(crate) fn unquieten(&mut self, team: TeamId) {
+        self.moves.unquieten(team);
+        self.move_all(&BTreeSet::from([ShardId::of(team)]), Phase::Ready, Phase::Taken);
     }
 
     /// All owned shards.

@@ -31,6 +31,7 @@ mod silences;
 mod standing;
 mod stats;
 mod storms;
+mod team_moves;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,7 @@ use watchbell_model::decision::{Decide, Decision};
 use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::{Category, ChannelKind, Severity};
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::cells::CellDirectory;
 use watchbell_runtime::client::Peers;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::settings::Shared;
@@ -65,6 +67,7 @@ use crate::maintenance::heartbeat::Heartbeat;
 use crate::maintenance::sweeper::Sweeper;
 use crate::maintenance::unparker::Unparker;
 use crate::metrics::Metrics;
+use crate::ownership::MoveCounts;
 use crate::settings::{MailSettings, Settings};
 use crate::state::{Core, Parts};
 use crate::store::Db;
@@ -199,13 +202,20 @@ impl Rig {
             service: Service {
                 core: shared(),
                 peers: Arc::new(Peers::new(&Shared::default())),
+                cells: Arc::new(CellDirectory::new(
+                    Arc::clone(&env.config) as _,
+                    ConfigFeed::manual(),
+                    env.clock.shared(),
+                )),
+                cell_id: core.db.cell_id().await.unwrap(),
+                turns: Arc::default(),
             },
             measures,
             env: env.clone(),
             core,
         };
         // A second one owns nothing before the first is gone.
-        let replicas = rig.core.db.shard_table().await.unwrap();
+        let replicas = rig.core.db.shard_table(&MoveCounts::new()).await.unwrap();
         if replicas.replicas.len() == 1 {
             rig.own().await;
         }

@@ -5,6 +5,7 @@ pub(crate) mod due_lanes;
 pub(crate) mod feed;
 pub(crate) mod load;
 pub(crate) mod positions;
+mod shards;
 pub(crate) mod submission_queue;
 
 use std::collections::BTreeSet;
@@ -186,27 +187,42 @@ impl Core {
         self.ownership.lock()
     }
 
-    /// Whether this replica owns a team's shard.
+    /// Whether this replica owns a team's shard, and the team lives in this cell.
     pub(crate) fn owns(&self, team: TeamId) -> bool {
-        self.ownership().owns(ShardId::of(team))
+        self.ownership().serves(team)
     }
 
-    /// Begins a transaction that writes for a team, under the fence. `None` when another replica owns the team's shard.
+    /// Begins a transaction that writes for a team, under the fence. `None` when the team is served elsewhere, or not at this moment.
     pub(crate) async fn begin_fenced(&self, team: TeamId) -> Result<Option<Transaction>, DbErr> {
-        let epochs = self.ownership().epochs([ShardId::of(team)]);
-        let transaction = self.db.begin().await?;
-        let fenced = self.db.fence(&transaction, self.owner(), &epochs).await?;
-        if epochs.is_empty() || !fenced.is_empty() {
-            self.refresh.notify_one();
-            return Ok(None);
+        loop {
+            let fence = {
+                let ownership = self.ownership();
+                ownership
+                    .serves(team)
+                    .then(|| ownership.fence([ShardId::of(team)]))
+            };
+            let Some(fence) = fence else {
+                self.refresh.notify_one();
+                return Ok(None);
+            };
+            let transaction = self.db.begin().await?;
+            let fenced = self.db.fence(&transaction, self.owner(), &fence).await?;
+            if fenced.is_open() {
+                return Ok(Some(transaction));
+            }
+            drop(transaction);
+            if !fenced.lost.is_empty() {
+                self.refresh.notify_one();
+                return Ok(None);
+            }
+            self.refresh_shards().await?;
         }
-        Ok(Some(transaction))
     }
 
     /// Whether an attempt of this job may start now.
     pub(crate) fn may_send(&self, job: &Job) -> bool {
         let now = self.clock.monotonic();
-        self.ownership().may_send(job.shard(), job.epoch, now)
+        self.ownership().may_send(job.team_id(), job.epoch, now)
     }
 
     /// The database holds a delivery of a lane that is due then, and has no job.
@@ -266,6 +282,14 @@ impl Core {
         self.due().forget(shards);
         self.gathering().forget(shards);
         self.storms.forget(shards);
+    }
+
+    /// Drops the waiting jobs of a team that is served elsewhere, or is about to be.
+    pub(crate) fn drop_jobs_of(&self, team: TeamId) {
+        self.lanes().retain(|job| job.team_id() != team);
+        self.due().forget_team(team);
+        self.gathering().forget_team(team);
+        self.positions.forget(team);
     }
 
     /// The identity under which this replica owns shards.

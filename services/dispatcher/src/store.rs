@@ -28,6 +28,8 @@ mod silences;
 mod sqlite;
 mod step;
 mod summaries;
+mod team_moves;
+mod team_rows;
 mod transaction;
 mod waiting;
 mod writes;
@@ -65,6 +67,8 @@ pub(crate) use queue::LoadedRow;
 pub(crate) use reminders::AlertId;
 pub(crate) use step::DbStep;
 pub(crate) use summaries::{SummaryItem, SummaryLane};
+pub(crate) use team_moves::{MoveState, TeamMove};
+pub(crate) use team_rows::{Change, Page, TABLES, Table, array};
 pub(crate) use transaction::{Transaction, WriteTransaction};
 pub(crate) use writes::{NewDelivery, NewNotification};
 

@@ -29,6 +29,7 @@ use opentelemetry::metrics::Meter;
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_model::clock::SharedClock;
 use watchbell_runtime::config_feed::ConfigFeed;
+use watchbell_runtime::owners::Connect;
 use watchbell_runtime::running::Running;
 use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
 use watchbell_runtime::tenant_pool::TenantPool;
@@ -39,7 +40,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::EmitPipeline;
 use crate::snapshots::Snapshots;
 pub use crate::submitter::Dispatchers;
-use crate::submitter::Submitter;
+use crate::submitter::{Cells, Submitter};
 use crate::team_budgets::TeamBudgets;
 use crate::what_if::WhatIf;
 
@@ -59,6 +60,8 @@ pub struct Needs {
     pub feed: ConfigFeed,
     /// Where it submits to.
     pub dispatchers: Dispatchers,
+    /// How Dispatchers of other cells are called.
+    pub connect: Connect,
     /// Where stored events are read.
     pub log: Arc<dyn DispatcherApi>,
     /// Where it measures.
@@ -87,7 +90,11 @@ impl Router {
             Reporter::new(failures.clone(), needs.config.clone()),
         );
         let snapshots = Snapshots::new(needs.config, needs.feed, needs.clock.clone());
-        let (submitter, links) = Submitter::new(needs.dispatchers);
+        let (cells, looping) = Cells::new(needs.connect);
+        tasks.spawn_fn(ShutdownPhase::Intake, "router.cells", |shutdown| {
+            looping.run(shutdown)
+        });
+        let (submitter, links) = Submitter::new(needs.dispatchers, cells);
         if let Some(links) = links {
             tasks.spawn_fn(ShutdownPhase::Intake, "router.submitter", |shutdown| {
                 links.run(shutdown)

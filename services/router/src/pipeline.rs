@@ -6,6 +6,7 @@ use watchbell_contracts::router::v1::EmitResponse;
 use watchbell_model::AcceptedEvent;
 use watchbell_model::budget::units;
 use watchbell_model::catalog::notices;
+use watchbell_model::cell::TeamCell;
 use watchbell_model::clock::SharedClock;
 use watchbell_model::event::{Event, EventDraft};
 use watchbell_model::ids::TeamId;
@@ -68,9 +69,9 @@ impl EmitPipeline {
         event: Option<wire::Event>,
         path: &str,
     ) -> Result<EmitResponse, Error> {
-        let (event, routes) = self.decide(team, event, path).await?;
+        let (event, routes, cell) = self.decide(team, event, path).await?;
         let event_id = event.id.to_string();
-        let response = self.submitter.submit(event, routes).await?;
+        let response = self.submitter.submit(event, routes, cell.as_ref()).await?;
         Ok(EmitResponse {
             event_id,
             duplicate: response.duplicate,
@@ -79,24 +80,25 @@ impl EmitPipeline {
         })
     }
 
-    /// The event's id, and the submission. Nothing else is kept until the commit: a parsed event takes several times
+    /// The submission, and the cell that it belongs to. Nothing else is kept until the commit: a parsed event takes several times
     /// the memory of its text.
     async fn decide(
         &self,
         team: TeamId,
         event: Option<wire::Event>,
         path: &str,
-    ) -> Result<(AcceptedEvent, Vec<Route>), Error> {
+    ) -> Result<(AcceptedEvent, Vec<Route>, Option<TeamCell>), Error> {
         let snapshot = self.snapshots.get(team).await?;
+        let cell = snapshot.cell.clone();
         let draft = draft(event, path)?;
         let heavy = snapshot.is_heavy(&draft.event_type, &draft.data);
         let (pipeline, path) = (self.clone(), path.to_owned());
         let decide = move || pipeline.decide_draft(team, draft, &snapshot, &path);
-        if heavy {
-            self.tenant_pool.run(team, decide).await?
-        } else {
-            decide()
-        }
+        let (event, routes) = match heavy {
+            true => self.tenant_pool.run(team, decide).await??,
+            false => decide()?,
+        };
+        Ok((event, routes, cell))
     }
 
     fn decide_draft(

@@ -4,6 +4,7 @@
 //! for the next owner. It is answered after the commit, or with an error when no Dispatcher is available. A submission in flight
 //! on a broken stream may have been committed; repeating it is safe, because event ids are unique.
 
+mod cells;
 mod link;
 mod links;
 mod session;
@@ -18,15 +19,18 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use prost::Message as _;
+use uuid::Uuid;
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_model::AcceptedEvent;
 use watchbell_model::budget::{SharedBudget, units};
+use watchbell_model::cell::TeamCell;
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
 use watchbell_runtime::owners::{Connect, OwnersReceiver};
 use watchbell_runtime::problem::{Problem, from_message};
 use watchbell_runtime::submit::Submit;
 
+pub(crate) use self::cells::Cells;
 use self::links::Links;
 pub(crate) use self::links::LinksLoop;
 use self::session::{Closed, Session, Unsent};
@@ -46,7 +50,12 @@ const UNITS: usize = 12_288;
 /// Where the Router submits to.
 pub enum Dispatchers {
     /// The Dispatcher of this process.
-    Local(Arc<dyn Submit>),
+    Local {
+        /// It.
+        dispatcher: Arc<dyn Submit>,
+        /// The database of its cell.
+        cell_id: Uuid,
+    },
     /// Those of other processes.
     Remote {
         /// Addresses at which they are sought; at least one.
@@ -60,8 +69,15 @@ pub enum Dispatchers {
 
 /// Hands events on and waits for their commits.
 #[derive(Clone)]
-pub(crate) enum Submitter {
-    Local(Arc<dyn Submit>),
+pub(crate) struct Submitter {
+    own: Own,
+    cells: Cells,
+}
+
+/// The Dispatchers that the process is set up with: those of the cell `main`, or the one within it.
+#[derive(Clone)]
+enum Own {
+    Local(Arc<dyn Submit>, Uuid),
     Remote(Remote),
 }
 
@@ -80,53 +96,68 @@ pub(crate) struct Remote {
 
 impl Submitter {
     /// A submitter, and the loop that must run for it.
-    pub(crate) fn new(dispatchers: Dispatchers) -> (Self, Option<LinksLoop>) {
-        match dispatchers {
-            Dispatchers::Local(dispatcher) => (Self::Local(dispatcher), None),
+    pub(crate) fn new(dispatchers: Dispatchers, cells: Cells) -> (Self, Option<LinksLoop>) {
+        let (own, links) = match dispatchers {
+            Dispatchers::Local { dispatcher, cell_id } => (Own::Local(dispatcher, cell_id), None),
             Dispatchers::Remote {
                 seeds,
                 connect,
                 owners,
             } => {
                 let (remote, links) = Remote::new(seeds, connect, owners);
-                (Self::Remote(remote), Some(links))
+                (Own::Remote(remote), Some(links))
             }
-        }
+        };
+        (Self { own, cells }, links)
     }
 
-    /// Commits an event and its routes. The answer's routes are those stored: with a duplicate the first ones.
+    /// Commits an event and its routes in the cell that the team lives in. The answer's routes are those stored: with a duplicate the first
+    /// ones.
     pub(crate) async fn submit(
         &self,
         event: AcceptedEvent,
         routes: Vec<Route>,
+        cell: Option<&TeamCell>,
     ) -> Result<SubmitResponse, Error> {
-        match self {
-            Self::Local(dispatcher) => {
+        let cell = cell.filter(|cell| !self.own.is_of(cell));
+        let remote = match (&self.own, cell) {
+            (_, Some(cell)) => self.cells.of(cell).await,
+            (Own::Remote(remote), None) => remote.clone(),
+            (Own::Local(dispatcher, _), None) => {
                 let submitted = timeout(ANSWER, dispatcher.submit(event, routes)).await;
                 let submitted = submitted
                     .unwrap_or_else(|_| Err(Problem::unavailable("the Dispatcher takes too long")))?;
-                Ok(SubmitResponse {
+                return Ok(SubmitResponse {
                     duplicate: submitted.duplicate,
                     routes: submitted.routes.iter().map(|route| (&**route).into()).collect(),
                     ..SubmitResponse::default()
-                })
+                });
             }
-            Self::Remote(remote) => {
-                let response = remote.submit(event.team_id, event.into_message(&routes)).await?;
-                match response.error {
-                    Some(error) => Err(Error::Refused(from_message(&error))),
-                    None => Ok(response),
-                }
-            }
+        };
+        let response = remote.submit(event.team_id, event.into_message(&routes)).await?;
+        match response.error {
+            Some(error) => Err(Error::Refused(from_message(&error))),
+            None => Ok(response),
         }
     }
 
     /// Whether any Dispatcher can be submitted to.
     #[cfg(test)]
     pub(crate) fn is_open(&self) -> bool {
+        match &self.own {
+            Own::Local(..) => true,
+            Own::Remote(remote) => remote.any().is_some(),
+        }
+    }
+}
+
+// === impl Own ===
+
+impl Own {
+    fn is_of(&self, cell: &TeamCell) -> bool {
         match self {
-            Self::Local(_) => true,
-            Self::Remote(remote) => remote.any().is_some(),
+            Self::Local(_, cell_id) => cell.database_id == *cell_id,
+            Self::Remote(_) => cell.name.is_main(),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod alerts;
 mod apply;
 mod catalog;
+mod cells;
 mod channels;
 mod check;
 mod deliveries;
@@ -110,6 +111,9 @@ pub(crate) enum Command {
     History(history::HistoryArgs),
     /// Take one change of a team's configuration back
     Revert(history::RevertArgs),
+    /// Databases with their Dispatchers, and which teams live in which
+    #[command(subcommand, visible_alias = "cell")]
+    Cells(cells::Command),
     /// Teams
     #[command(subcommand, visible_alias = "team")]
     Teams(Action<Teams>),
@@ -147,6 +151,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Outcome {
         Command::Export(args) => apply::export(session, args).await,
         Command::History(args) => history::run(session, args).await,
         Command::Revert(args) => history::revert(session, args).await,
+        Command::Cells(command) => cells::run(session, command).await,
         Command::Teams(action) => action.run(session).await,
         Command::Members(action) => action.run(session).await,
         Command::Keys(action) => action.run(session).await,

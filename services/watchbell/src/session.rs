@@ -15,6 +15,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
+use watchbell_contracts::config::v1::cell_service_client::CellServiceClient;
 #[cfg(feature = "demo")]
 use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
 use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
@@ -125,6 +126,8 @@ macro_rules! clients {
 clients! {
     /// Emitting and explaining.
     router: RouterServiceClient,
+    /// Cells.
+    cells: CellServiceClient,
     /// Teams, members and keys.
     teams: TeamServiceClient,
     #[cfg(feature = "demo")]

@@ -7,12 +7,14 @@ use futures::{Stream, StreamExt as _};
 use tonic::Status;
 
 pub use crate::config::v1::{
-    CatalogApi, ChannelApi, PreferenceApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi, serve_catalog,
-    serve_channel, serve_preference, serve_routing, serve_silence, serve_snapshot, serve_team,
+    CatalogApi, CellApi, ChannelApi, PreferenceApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi,
+    serve_catalog, serve_cell, serve_channel, serve_preference, serve_routing, serve_silence, serve_snapshot,
+    serve_team,
 };
 pub use crate::digest::v1::{DigestApi, serve_digest};
 pub use crate::dispatcher::v1::{
-    AlertApi, DispatcherApi, InboxApi, serve_alert, serve_dispatcher, serve_inbox,
+    AlertApi, DispatcherApi, InboxApi, TeamMoveApi, serve_alert, serve_dispatcher, serve_inbox,
+    serve_team_move,
 };
 pub use crate::router::v1::{RouterApi, serve_router};
 
@@ -22,6 +24,9 @@ pub const MAX_MESSAGE_BYTES: usize = 5 * 1024 * 1024;
 /// Metadata of the answer to `Submit`: the Dispatcher has not reached Config since its start, so that it can keep events and
 /// not deliver them.
 pub const CONFIG_UNKNOWN: &str = "watchbell-config-unknown";
+
+/// Metadata of a call of `Submit`: the caller sends events of teams of this cell alone, or of those that have just moved from it.
+pub const LOCATED: &str = "watchbell-located";
 
 /// A stream of messages, either way.
 pub type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

@@ -13,6 +13,7 @@ pub mod body;
 pub mod brand;
 pub mod budget;
 pub mod catalog;
+pub mod cell;
 pub mod channel;
 pub mod clock;
 pub mod closest;

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use watchbell_contracts::config::v1 as wire;
 
 use crate::catalog::{Catalog, EventTypeDefinition};
+use crate::cell::TeamCell;
 use crate::channel::Channel;
 use crate::convert::optional;
 use crate::data::Data;
@@ -51,6 +52,8 @@ pub struct SnapshotParts {
     pub event_types: Vec<EventTypeDefinition>,
     /// Its silences that have not ended.
     pub silences: Vec<Silence>,
+    /// The cell that it lives in; `None` while there is one cell.
+    pub cell: Option<TeamCell>,
 }
 
 /// A snapshot as it is asked.
@@ -82,6 +85,8 @@ pub struct TeamSnapshot {
     pub catalog: Catalog,
     /// Its silences that had not ended.
     pub silences: Vec<Silence>,
+    /// The cell that it lives in; `None` while there is one cell.
+    pub cell: Option<TeamCell>,
     /// What all expressions of its filters cost together.
     expressions: Cost,
 }
@@ -119,6 +124,7 @@ impl TeamSnapshot {
             unconfirmed_compliance: parts.unconfirmed_compliance,
             catalog,
             silences: parts.silences,
+            cell: parts.cell,
             expressions,
         })
     }
@@ -236,6 +242,10 @@ impl TryFrom<&wire::TeamSnapshot> for TeamSnapshot {
                 EventTypeDefinition::try_from,
             ),
             silences: violations.take_each("silences", &message.silences, Silence::try_from),
+            cell: message
+                .cell
+                .as_ref()
+                .and_then(|cell| violations.take_under("cell", TeamCell::try_from(cell))),
         };
         violations.into_result(())?;
         Self::new(parts)
@@ -260,6 +270,7 @@ impl SnapshotParts {
             unconfirmed_compliance: Vec::new(),
             event_types: Vec::new(),
             silences: Vec::new(),
+            cell: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! no service.
 
 pub mod auth;
+pub mod cells;
 pub mod client;
 pub mod config_feed;
 pub mod http_call;

@@ -11,10 +11,11 @@ use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::config::v1::{
     AuthenticateRequest, AuthenticateResponse, ChannelHealth, FollowChangesRequest, FollowChangesResponse,
     GetPastTeamSnapshotRequest, GetPastTeamSnapshotResponse, GetTeamSnapshotRequest, GetTeamSnapshotResponse,
-    ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest, ListOptOutsResponse, Mailbox, OptOut,
-    PortalSession, ReportChannelHealthRequest, ReportChannelHealthResponse, ReportExpressionFailuresRequest,
-    ReportExpressionFailuresResponse, ResolveChannelRequest, ResolveChannelResponse,
-    ResolveDraftChannelRequest, ResolveDraftChannelResponse, WatchChangesRequest, WatchChangesResponse,
+    ListAllTeamsRequest, ListAllTeamsResponse, ListOptOutsRequest, ListOptOutsResponse, LocateTeamRequest,
+    LocateTeamResponse, Mailbox, OptOut, PortalSession, ReportChannelHealthRequest,
+    ReportChannelHealthResponse, ReportExpressionFailuresRequest, ReportExpressionFailuresResponse,
+    ResolveChannelRequest, ResolveChannelResponse, ResolveDraftChannelRequest, ResolveDraftChannelResponse,
+    WatchChangesRequest, WatchChangesResponse,
 };
 use watchbell_model::convert::{instant, required};
 use watchbell_model::ids::{ChannelId, KeyId};
@@ -33,7 +34,9 @@ use crate::history::Past;
 use crate::sealing::RowIdentity;
 use crate::service::Service;
 use crate::store::entities::{api_key, channel, member};
-use crate::store::{Resource, api_keys, channels, now, parse, portal_sessions, preferences, silences, teams};
+use crate::store::{
+    Resource, api_keys, cells, channels, now, parse, portal_sessions, preferences, silences, teams,
+};
 use crate::{expressions, feed, secrets, snapshot};
 
 const PAGE: PageLimits = PageLimits::new(100, 1000);
@@ -52,6 +55,20 @@ pub(super) async fn get(
     let snapshot = snapshot::read(service.store(), team, service.now()).await?;
     Ok(GetTeamSnapshotResponse {
         snapshot: Some(snapshot),
+    })
+}
+
+pub(super) async fn locate(
+    service: &Service,
+    caller: Principal,
+    request: LocateTeamRequest,
+) -> Result<LocateTeamResponse> {
+    internal(&caller)?;
+    let team = caller.team(&request.team_id)?;
+    let reader = service.store().reader();
+    let row = teams::get(reader, team).await?;
+    Ok(LocateTeamResponse {
+        cell: cells::of_team(reader, &row).await?.as_ref().map(Into::into),
     })
 }
 

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::service::Service;
 use crate::store::changes::Change;
 use crate::store::entities::team;
-use crate::store::teams;
+use crate::store::{cells, teams};
 use crate::{check, etag, mask};
 
 pub(super) async fn list(
@@ -59,6 +59,7 @@ pub(super) async fn create(
         display_name: draft.display_name,
         plan: draft.plan.to_string(),
         time_zone: draft.time_zone,
+        cell: cells::emptiest(service.store().reader()).await?,
         revision: 1,
         version: 1,
         create_time: now,

@@ -142,6 +142,8 @@ impl Past {
             digest: Some(digest),
             unconfirmed_compliance_recipients,
             silences: silences.filter(has_not_ended).collect(),
+            // It is asked, and not submitted by.
+            cell: None,
         })
     }
 

@@ -108,6 +108,25 @@ impl Change {
         })
     }
 
+    /// Begins to change what is no part of a team's configuration, such as its cell: followers of the feed read the team again.
+    pub(crate) async fn begin_apart(store: &Store, team: TeamId, now: DateTime<Utc>) -> Result<Self> {
+        let transaction = store.begin().await?;
+        let revision: Option<i64> = team::Entity::find_by_id(team.as_uuid())
+            .select_only()
+            .column(team::Column::Revision)
+            .into_tuple()
+            .one(&transaction)
+            .await?;
+        Ok(Self {
+            transaction,
+            team,
+            revision: revision.unwrap_or_default(),
+            now,
+            author: None,
+            before: Mutex::default(),
+        })
+    }
+
     /// Begins to change the platform's own keys, which are no team's.
     pub(crate) async fn begin_platform(store: &Store, now: DateTime<Utc>) -> Result<Self> {
         Ok(Self {

@@ -40,11 +40,43 @@ table! {
         display_name: String,
         plan: String,
         time_zone: String,
+        /// The name of the cell that it lives in.
+        cell: String,
         /// Counts every change of anything in the team; the snapshot's.
         revision: i64,
         version: i64,
         create_time: DateTimeUtc,
         update_time: DateTimeUtc,
+    }
+}
+
+table! {
+    /// Cells; none while there is but one.
+    cell = "cells" by [name: String] {
+        database_id: Uuid,
+        /// Addresses of its Dispatchers, separated by line feeds.
+        addresses: String,
+        create_time: DateTimeUtc,
+    }
+}
+
+table! {
+    /// Moves of teams to other cells.
+    cell_move = "cell_moves" by [id: Uuid] {
+        team_id: Uuid,
+        from_cell: String,
+        to_cell: String,
+        /// The number of `CellMoveState`.
+        state: i32,
+        copied_rows: i64,
+        message: String,
+        /// 1 as long as the move has not ended: there is one at a time.
+        under_way: Option<i32>,
+        /// The replica that drives it, until when.
+        driver: Option<Uuid>,
+        driver_time: Option<DateTimeUtc>,
+        create_time: DateTimeUtc,
+        end_time: Option<DateTimeUtc>,
     }
 }
 

@@ -25,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(History),
             Box::new(PortalSessions),
             Box::new(ToldChanges),
+            Box::new(super::cells::Cells),
         ]
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
 
 mod catalog;
+mod cells;
 mod change_events;
 mod channels;
 mod confirmations;

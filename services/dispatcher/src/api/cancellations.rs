@@ -6,7 +6,6 @@ use tonic::Request;
 use uuid::Uuid;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::ids::TeamId;
-use watchbell_model::shard::ShardId;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
@@ -127,7 +126,7 @@ async fn call_off(core: &Core, team: TeamId, deliveries: &[(Uuid, LaneId)]) -> R
     let mut free: Vec<Uuid> = queued.iter().map(|job| job.id.as_uuid()).collect();
     let mut guards = Vec::new();
     for (id, lane) in deliveries {
-        if let Some(guard) = core.live_jobs.register(*id, *lane, ShardId::of(team)) {
+        if let Some(guard) = core.live_jobs.register(*id, *lane, team) {
             free.push(*id);
             guards.push(guard);
         }

@@ -19,11 +19,11 @@ use watchbell_runtime::event_span;
 use watchbell_runtime::problem::{DEFAULT_RETRY, Problem, from_message, not_owner, to_message};
 use watchbell_runtime::telemetry::propagate;
 
-use super::forward::{OWNER_TIMEOUT, OWNER_UNAVAILABLE, forwarded, is_forwarded, locate};
+use super::forward::{Hops, OWNER_TIMEOUT, OWNER_UNAVAILABLE, forwarded, hops, locate};
 use super::{Service, internal};
 use crate::error::Error;
 use crate::job::{Committed, Planned, Submission};
-use crate::ownership::Location;
+use crate::ownership::{CellAddresses, Location};
 use crate::state::Core;
 use crate::state::submission_queue::Refused;
 
@@ -50,23 +50,23 @@ pub(super) fn submit(
     request: Request<BoxStream<wire::SubmitRequest>>,
 ) -> Result<BoxStream<wire::SubmitResponse>, Error> {
     internal(&request)?;
-    let may_forward = !is_forwarded(&request);
+    let hops = hops(&request);
     let service = service.clone();
     let answers = request
         .into_inner()
-        .map(move |message| submit_one(service.clone(), message, may_forward));
+        .map(move |message| submit_one(service.clone(), message, hops));
     Ok(boxed(answers.buffer_unordered(IN_FLIGHT)))
 }
 
 async fn submit_one(
     service: Service,
     message: Result<wire::SubmitRequest, Status>,
-    may_forward: bool,
+    hops: Hops,
 ) -> Result<wire::SubmitResponse, Status> {
     let message = message?;
     let sequence = message.sequence;
     let carried = Forwardable::Message(Box::new(message));
-    let mut response = match submit_to_owner(&service, carried, may_forward).await {
+    let mut response = match submit_to_owner(&service, carried, hops).await {
         Ok(OwnerAnswer::Committed(committed)) => wire::SubmitResponse {
             duplicate: committed.duplicate,
             routes: committed.routes.iter().map(|route| (&**route).into()).collect(),
@@ -89,7 +89,12 @@ pub(super) async fn submit_event(
     routes: Vec<Route>,
 ) -> Result<OwnerAnswer, Problem> {
     let routes = routes.into_iter().map(Arc::new).collect();
-    submit_to_owner(service, Forwardable::Event(Arc::new(event), routes), true).await
+    submit_to_owner(
+        service,
+        Forwardable::Event(Arc::new(event), routes),
+        Hops::default(),
+    )
+    .await
 }
 
 /// Tries until the event is committed, or nobody has owned its shard for too long. A repetition is safe, because ids are
@@ -97,23 +102,32 @@ pub(super) async fn submit_event(
 async fn submit_to_owner(
     service: &Service,
     mut carried: Forwardable,
-    may_forward: bool,
+    hops: Hops,
 ) -> Result<OwnerAnswer, Problem> {
     let core = &service.core;
     let end = core.clock.monotonic() + OWNER_TIMEOUT;
     loop {
         let located = match carried.team() {
-            Some(team) => locate(core, team).await?,
+            Some(team) => match carried.other_cell(service, team, hops).await {
+                Some(cell) => Location::Elsewhere(cell),
+                None => locate(core, team, hops).await?,
+            },
             // Whoever reads it says what is wrong.
             None => Location::Here,
         };
         let last = core.clock.monotonic() >= end;
         let problem = match located {
-            Location::At(address) if may_forward => {
-                let message = carried.message();
-                let sent = send(service, &address, message.clone()).await;
-                carried = Forwardable::Message(Box::new(message));
-                match sent {
+            Location::At(address) if !hops.replica => {
+                match carried.send(service, &address, hops.to_replica()).await {
+                    Ok(response) => return Ok(OwnerAnswer::Relayed(response)),
+                    Err(problem) => problem,
+                }
+            }
+            Location::Elsewhere(cell) => {
+                match carried
+                    .send(service, service.one_of(&cell)?, hops.to_cell())
+                    .await
+                {
                     Ok(response) => return Ok(OwnerAnswer::Relayed(response)),
                     Err(problem) => problem,
                 }
@@ -147,8 +161,9 @@ async fn send(
     service: &Service,
     address: &Arc<str>,
     message: wire::SubmitRequest,
+    hops: Hops,
 ) -> Result<wire::SubmitResponse, Problem> {
-    let requests = forwarded(boxed(stream::iter([Ok(message)])));
+    let requests = forwarded(boxed(stream::iter([Ok(message)])), hops);
     let dispatcher = service.submitter(address)?;
     let submitted = async {
         let mut answers = DispatcherApi::submit(&dispatcher, requests)
@@ -261,6 +276,28 @@ impl Forwardable {
             }
             Self::Event(event, routes) => Ok((event, routes)),
         }
+    }
+
+    /// The cell that the team lives in, if it is another one and the Router has not chosen this one.
+    async fn other_cell(&self, service: &Service, team: TeamId, hops: Hops) -> Option<CellAddresses> {
+        match self {
+            Self::Message(_) if !hops.located && !hops.replica => service.other_cell(team, hops).await,
+            _ => None,
+        }
+    }
+
+    /// Sends it to another Dispatcher, and keeps it.
+    async fn send(
+        &mut self,
+        service: &Service,
+        address: &Arc<str>,
+        hops: Hops,
+    ) -> Result<wire::SubmitResponse, Problem> {
+        let message = match self {
+            Self::Message(message) => (**message).clone(),
+            Self::Event(event, routes) => Self::Event(Arc::clone(event), routes.clone()).message(),
+        };
+        send(service, address, message, hops).await
     }
 
     fn message(self) -> wire::SubmitRequest {

@@ -144,7 +144,7 @@ fn still_ours(core: &Core, job: Job) -> Option<Job> {
         return Some(job);
     }
     let ownership = core.ownership();
-    if ownership.may_send_later(job.shard(), job.epoch) {
+    if ownership.may_send_later(job.team_id(), job.epoch) {
         core.lanes()
             .return_to_front(job.lane, job, core.clock.monotonic());
     } else {

@@ -9,7 +9,6 @@ use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{DeliveryId, SilenceId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
 use watchbell_model::route::Route;
-use watchbell_model::shard::ShardId;
 
 use super::groups;
 use super::summary::NewSummary;
@@ -40,7 +39,7 @@ enum Gathered {
 /// Creates the summaries that are due.
 pub(crate) async fn collect_due(core: &Core, now: DateTime<Utc>) -> Result<(), DbErr> {
     let mut due = core.gathering().due(now);
-    due.retain(|(_, team)| core.ownership().may_load(ShardId::of(*team)));
+    due.retain(|(_, team)| core.ownership().may_load(*team));
     if due.is_empty() {
         return Ok(());
     }

@@ -10,7 +10,6 @@ use watchbell_model::alert_life::telling::{Fate, end, handled, tell};
 use watchbell_model::alert_life::{Alert, Told};
 use watchbell_model::ids::{DeliveryId, TeamId};
 use watchbell_model::route::{FOLLOWS_ALERT, Reason, Route, TargetKey};
-use watchbell_model::shard::ShardId;
 
 use super::reminders::{ReminderChanges, Sent};
 use crate::job::live_jobs::JobGuard;
@@ -89,7 +88,7 @@ impl Claim {
     fn new(core: &Core, team: TeamId, told: &Told) -> Option<Self> {
         let route = Route::new(told.kind, told.target.clone(), Reason::default());
         let lane = LaneId::of(&route, team).unwrap_or(LaneId(team.as_uuid()));
-        let job = core.live_jobs.register(told.delivery, lane, ShardId::of(team))?;
+        let job = core.live_jobs.register(told.delivery, lane, team)?;
         Some(Self { team, lane, job })
     }
 }

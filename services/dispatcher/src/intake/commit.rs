@@ -18,7 +18,7 @@ use crate::delivery::summaries;
 use crate::job::live_jobs::JobGuard;
 use crate::job::{JobOutcome, State, Submission};
 use crate::lanes::LaneId;
-use crate::ownership::Epochs;
+use crate::ownership::Fence;
 use crate::state::Core;
 use crate::store::entities::deliveries;
 use crate::store::{NewDelivery, NewNotification, WriteTransaction};
@@ -52,12 +52,16 @@ pub(super) enum Refused {
     Database(DbErr),
     /// These shards are another replica's.
     Shards(BTreeSet<ShardId>),
+    /// These teams are not served here at this moment.
+    Teams(BTreeSet<TeamId>),
+    /// A team of its shards moves: what is known of them is to be read again first.
+    Outdated,
 }
 
 /// Results of a transaction.
 pub(super) struct Written {
-    /// Those of the shards.
-    pub(super) epochs: Epochs,
+    /// Of its shards.
+    pub(super) fence: Fence,
     pub(super) reservations: Vec<Reservation>,
     /// For each submission that was a duplicate, the first routes.
     pub(super) first_routes: HashMap<usize, Vec<Arc<Route>>>,
@@ -93,6 +97,14 @@ impl Batch {
         [more, self]
     }
 
+    fn teams(&self) -> impl Iterator<Item = TeamId> {
+        let submitted = self.submissions.iter();
+        let outcomes = self.outcomes.iter();
+        submitted
+            .map(|submission| submission.event.team_id)
+            .chain(outcomes.map(|outcome| outcome.job.team_id()))
+    }
+
     /// Shards of the submissions.
     fn submitted(&self) -> BTreeSet<ShardId> {
         let teams = self.submissions.iter();
@@ -121,11 +133,18 @@ impl From<DbErr> for Refused {
 
 /// Runs one transaction. When it fails, its reservations in the lanes are released.
 pub(super) async fn commit(core: &Core, batch: &Batch) -> Result<Written, Refused> {
-    let owned = {
+    let (fence, absent) = {
         let outcomes = batch.outcomes.iter().map(|outcome| outcome.job.shard());
-        core.ownership()
-            .epochs(batch.submitted().into_iter().chain(outcomes))
+        let ownership = core.ownership();
+        let absent = batch.teams().filter(|team| ownership.absence(*team).is_some());
+        let absent: BTreeSet<TeamId> = absent.collect();
+        let fence = ownership.fence(batch.submitted().into_iter().chain(outcomes));
+        (fence, absent)
     };
+    if !absent.is_empty() {
+        return Err(Refused::Teams(absent));
+    }
+    let owned = &fence.epochs;
     let lost = batch
         .submitted()
         .into_iter()
@@ -135,7 +154,7 @@ pub(super) async fn commit(core: &Core, batch: &Batch) -> Result<Written, Refuse
     let lost = batch.outcomes.iter().filter(is_lost);
     let mut written = Written {
         lost: lost.map(|outcome| outcome.job.id.as_uuid()).collect(),
-        epochs: owned,
+        fence,
         reservations: Vec::new(),
         first_routes: HashMap::new(),
         closed: Vec::new(),
@@ -235,12 +254,16 @@ async fn write_batch<'c, W: WriteTransaction>(
 ) -> Result<Option<MutexGuard<'c, ()>>, Refused> {
     let db = &core.db;
     let lost = match batch.submissions.is_empty() {
-        true => db.fence(transaction, core.owner(), &written.epochs).await?,
+        true => db.fence(transaction, core.owner(), &written.fence).await?,
         false => {
-            db.fence_in_order(transaction, core.owner(), &written.epochs)
+            db.fence_in_order(transaction, core.owner(), &written.fence)
                 .await?
         }
     };
+    if !lost.outdated.is_empty() {
+        return Err(Refused::Outdated);
+    }
+    let lost = lost.lost;
     Refused::if_lost(&batch.submitted() & &lost)?;
     let outcomes = batch.outcomes.iter();
     let of_lost = outcomes.filter(|outcome| lost.contains(&outcome.job.shard()));
@@ -307,7 +330,7 @@ async fn write_submissions<'s, W: WriteTransaction>(
     }
     let positions = core
         .positions
-        .give(db, transaction, &written.epochs, submissions)
+        .give(db, transaction, &written.fence.epochs, submissions)
         .await?;
     let mut unique: Vec<_> = first
         .values()
@@ -458,9 +481,8 @@ fn reserve(
     let mut reservations = Vec::new();
     for (index, submission) in submissions.iter().enumerate().filter(|(index, _)| is_new[*index]) {
         let team = submission.event.team_id;
-        let shard = ShardId::of(team);
         // What waits in the database goes first, and what another replica is about to own stays there.
-        let is_ready = ownership.is_ready(shard);
+        let is_ready = ownership.is_ready(team);
         let weight = submission.weight_of_each();
         for (position, planned) in submission.routes.iter().enumerate() {
             if alerts.is_repeat(index, position) || gatherings.of(index, position).is_some() {
@@ -468,7 +490,7 @@ fn reserve(
             }
             let lane = LaneId::of(&planned.route, team);
             let id = planned.id.as_uuid();
-            let register = |lane| core.live_jobs.register(id, lane, shard);
+            let register = |lane| core.live_jobs.register(id, lane, team);
             let (lane, place) = match lane {
                 // The inbox has no lane, and its job nothing to do.
                 None if submission.at_once => (LaneId(Uuid::nil()), Place::Submitter(None)),

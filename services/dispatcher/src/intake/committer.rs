@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::is_transient;
@@ -153,6 +154,23 @@ impl Committer {
                         batches.push(batch);
                     }
                 }
+                Err(Refused::Teams(absent)) => {
+                    batch.submissions = refuse_absent(batch.submissions, &absent);
+                    // The next cell makes their attempts again.
+                    batch
+                        .outcomes
+                        .retain(|outcome| !absent.contains(&outcome.job.team_id()));
+                    if !batch.is_empty() {
+                        batches.push(batch);
+                    }
+                }
+                Err(Refused::Outdated) => {
+                    if let Err(error) = self.core.refresh_shards().await {
+                        tracing::warn!(%error, "the shards cannot be read");
+                        tokio::time::sleep(BACK_OFF).await;
+                    }
+                    batches.push(batch);
+                }
                 Err(Refused::Database(error)) if is_transient(&error) => {
                     tracing::warn!(%error, "a commit failed");
                     failed = true;
@@ -250,6 +268,14 @@ async fn next_outcome(results: &mut Option<mpsc::Receiver<JobOutcome>>) -> Optio
         Some(results) => results.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// Refuses the submissions of teams that are not served here; returns the others. Whoever submitted them finds out where.
+fn refuse_absent(submissions: Vec<Submission>, absent: &BTreeSet<TeamId>) -> Vec<Submission> {
+    let is_absent = |submission: &Submission| absent.contains(&submission.event.team_id);
+    let (refused, others): (Vec<_>, Vec<_>) = submissions.into_iter().partition(is_absent);
+    refuse(refused, || Problem::NotOwner { address: None });
+    others
 }
 
 fn refuse(submissions: Vec<Submission>, problem: impl Fn() -> Problem) {

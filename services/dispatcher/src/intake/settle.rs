@@ -112,7 +112,7 @@ fn place(core: &Core, submission: &Submission, reservation: Reservation, written
         weight: submission.weight_of_each(),
         route: Arc::clone(&planned.route),
         lane,
-        epoch: written.epochs.get(&shard).copied().unwrap_or_default(),
+        epoch: written.fence.epochs.get(&shard).copied().unwrap_or_default(),
         _guard: guard,
         attempts: 0,
         tries: 0,
@@ -127,7 +127,7 @@ fn place(core: &Core, submission: &Submission, reservation: Reservation, written
         Place::Submitter(guard) => return Some(job(guard)),
         Place::Lane(guard) => {
             let ownership = core.ownership();
-            if ownership.is_ready(shard) {
+            if ownership.is_ready(team) {
                 core.lanes().push(lane, job(guard), core.clock.monotonic());
                 return None;
             }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use uuid::Uuid;
+use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
 
 use crate::lanes::LaneId;
@@ -34,7 +35,7 @@ struct Registry {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     lane: LaneId,
-    shard: ShardId,
+    team: TeamId,
 }
 
 /// Part of a job, which makes its delivery known for as long as the job exists.
@@ -53,12 +54,12 @@ pub(crate) struct Read<'l>(&'l LiveJobs);
 
 impl LiveJobs {
     /// Registers the job of a delivery; `None` when it has one.
-    pub(crate) fn register(&self, id: Uuid, lane: LaneId, shard: ShardId) -> Option<JobGuard> {
+    pub(crate) fn register(&self, id: Uuid, lane: LaneId, team: TeamId) -> Option<JobGuard> {
         let mut registry = self.lock();
         if registry.jobs.contains_key(&id) {
             return None;
         }
-        registry.jobs.insert(id, Place { lane, shard });
+        registry.jobs.insert(id, Place { lane, team });
         Some(JobGuard {
             id,
             live_jobs: self.clone(),
@@ -86,17 +87,27 @@ impl LiveJobs {
     /// Those of these shards of which a delivery has a job.
     pub(crate) fn busy(&self, shards: &BTreeSet<ShardId>) -> BTreeSet<ShardId> {
         let registry = self.lock();
-        let busy = registry.jobs.values().map(|place| place.shard);
+        let busy = registry.jobs.values().map(|place| ShardId::of(place.team));
         busy.filter(|shard| shards.contains(shard)).collect()
     }
 
     /// Waits until no delivery of these shards has a job.
     pub(crate) async fn none_of(&self, shards: &BTreeSet<ShardId>) {
+        self.until(|| self.busy(shards).is_empty()).await;
+    }
+
+    /// Waits until no delivery of this team has a job.
+    pub(crate) async fn none_of_team(&self, team: TeamId) {
+        self.until(|| self.lock().jobs.values().all(|place| place.team != team))
+            .await;
+    }
+
+    async fn until(&self, ended_all: impl Fn() -> bool) {
         loop {
             let mut ended = pin!(self.0.ended.notified());
             // From here on an end is not missed.
             ended.as_mut().enable();
-            if self.busy(shards).is_empty() {
+            if ended_all() {
                 return;
             }
             ended.await;
@@ -112,14 +123,14 @@ impl LiveJobs {
 
 impl Read<'_> {
     /// Registers the job of a delivery that was read; `None` when it has one, or had one since the read began.
-    pub(crate) fn register(&self, id: Uuid, lane: LaneId, shard: ShardId) -> Option<JobGuard> {
+    pub(crate) fn register(&self, id: Uuid, lane: LaneId, team: TeamId) -> Option<JobGuard> {
         let ended = self
             .0
             .lock()
             .ended
             .as_ref()
             .is_some_and(|ended| ended.contains(&id));
-        (!ended).then(|| self.0.register(id, lane, shard)).flatten()
+        (!ended).then(|| self.0.register(id, lane, team)).flatten()
     }
 }
 
@@ -151,16 +162,17 @@ mod tests {
     fn a_delivery_has_one_job_and_is_not_loaded_by_a_read_that_began_before_its_job_ended() {
         let (jobs, id) = (LiveJobs::default(), Uuid::from_u128(7));
         let lane = LaneId(Uuid::from_u128(1));
-        let shard = ShardId::from_number(3).unwrap();
-        let job = jobs.register(id, lane, shard).unwrap();
-        assert!(jobs.register(id, lane, shard).is_none());
+        let team = TeamId::from_uuid(Uuid::from_u128(3));
+        let shard = ShardId::of(team);
+        let job = jobs.register(id, lane, team).unwrap();
+        assert!(jobs.register(id, lane, team).is_none());
         assert_eq!(jobs.of_lanes(|of| of == lane), [id]);
         assert_eq!(jobs.busy(&BTreeSet::from([shard])), BTreeSet::from([shard]));
         let read = jobs.begin_read();
-        assert!(read.register(id, lane, shard).is_none());
+        assert!(read.register(id, lane, team).is_none());
         drop(job);
-        assert!(read.register(id, lane, shard).is_none(), "the row may be older");
+        assert!(read.register(id, lane, team).is_none(), "the row may be older");
         drop(read);
-        assert!(jobs.begin_read().register(id, lane, shard).is_some());
+        assert!(jobs.begin_read().register(id, lane, team).is_some());
     }
 }

@@ -67,6 +67,9 @@ impl HealthReporter {
     }
 
     async fn write_results(&self) -> Result<(), DbErr> {
+        // What is known of a team that moves is in the rows that go with it.
+        let is_here = |sample: &HealthSample| self.core.ownership().absence(sample.team_id).is_none();
+        self.core.health.results().retain(|_, sample| is_here(sample));
         let mut results: Vec<HealthSample> = self.core.health.results().values().cloned().collect();
         if results.is_empty() {
             return Ok(());

@@ -13,7 +13,7 @@ use watchbell_model::shard::{SHARDS, ShardId};
 use watchbell_runtime::ready::Condition;
 use watchbell_store::Backend;
 
-use crate::ownership::{Changes, LEASE, ShardTable};
+use crate::ownership::{LEASE, ShardTable};
 use crate::state::Core;
 
 /// Between two heartbeats.
@@ -97,7 +97,7 @@ impl Heartbeat {
         core.db.take_shards(me, SHARDS).await?;
         let until = core.ownership().is_exclusive();
         core.lanes().set_sends_until(until);
-        refresh_shards(core).await.map(|_| ())
+        core.refresh_shards().await.map(|_| ())
     }
 
     /// Lets this replica take its share of the shards from the next beat on: it can be called at this address.
@@ -144,6 +144,9 @@ impl Heartbeat {
         let _turn = self.turn.lock().await;
         // First, so that the table that is read says so.
         self.announce().await?;
+        if core.ownership().has_frozen() && core.db.thaw_overdue_teams().await? > 0 {
+            tracing::warn!("a team was frozen for too long, and is served on");
+        }
         let table = match self.beat().await? {
             Some(table) if self.may_reap() && table.has_silent() => {
                 let timeout = i64::try_from(HEARTBEAT_TIMEOUT.as_micros()).unwrap_or(i64::MAX);
@@ -157,12 +160,12 @@ impl Heartbeat {
                     );
                     core.metrics.takeover(shards as u64);
                 }
-                refresh_shards(core).await?
+                core.refresh_shards().await?
             }
             Some(table) => table,
             None => {
                 self.announce().await?;
-                refresh_shards(core).await?
+                core.refresh_shards().await?
             }
         };
         *self.next_silence.lock() = table.next_silence(core.owner());
@@ -174,9 +177,10 @@ impl Heartbeat {
         let core = &self.core;
         let refreshing = core.refreshing.lock().await;
         let begun = core.clock.monotonic();
-        let table = core.db.heartbeat(core.owner()).await?;
+        let known = core.ownership().move_counts();
+        let table = core.db.heartbeat(core.owner(), &known).await?;
         if let Some(table) = &table {
-            observe(core, table.clone(), begun);
+            core.observe(table.clone(), begun);
         } else {
             self.reincarnate().await?;
         }
@@ -221,7 +225,7 @@ impl Heartbeat {
             if taken > 0 {
                 tracing::info!(shards = taken, "took shards");
                 // What their former owners committed meanwhile is there now.
-                refresh_shards(core).await?;
+                core.refresh_shards().await?;
             }
         }
         Ok(())
@@ -268,7 +272,7 @@ impl Heartbeat {
                 tracing::info!(shards = shards.len(), "handed shards over");
             }
         }
-        refresh_shards(core).await.map(|_| ())
+        core.refresh_shards().await.map(|_| ())
     }
 
     /// Hands all shards over to the other replicas, before this one stops. It takes none any more.
@@ -321,26 +325,6 @@ impl Heartbeat {
             tracing::warn!(%error, "shards were not handed over; other replicas take them over soon");
         }
     }
-}
-
-/// Reads the tables of replicas and shards, and gives up what this replica no longer owns.
-pub(crate) async fn refresh_shards(core: &Core) -> Result<ShardTable, DbErr> {
-    let _refreshing = core.refreshing.lock().await;
-    let begun = core.clock.monotonic();
-    let table = core.db.shard_table().await?;
-    observe(core, table.clone(), begun);
-    Ok(table)
-}
-
-fn observe(core: &Core, table: ShardTable, begun: Duration) {
-    let changes = core.ownership().observe(core.owner(), table, begun);
-    core.drop_jobs(&changes.lost);
-    core.feed.end(&changes.lost);
-    if changes != Changes::default() {
-        core.health.look();
-        core.sweep.notify_one();
-    }
-    core.refreshes.send_modify(|count| *count += 1);
 }
 
 // === impl HeartbeatMonitor ===

@@ -71,7 +71,10 @@ impl Reminders {
         let db = &self.core.db;
         let page = db.due_reminders(shard, now, after.as_ref(), PAGE as u64).await?;
         let last = page.last().cloned().filter(|_| page.len() == PAGE);
-        let sent = page.into_iter().map(async |reminder| {
+        let ours = page
+            .into_iter()
+            .filter(|reminder| self.core.owns(reminder.team_id));
+        let sent = ours.map(async |reminder| {
             let (team, key) = (reminder.team_id, reminder.key.clone());
             if let Err(error) = self.send(reminder).await {
                 tracing::warn!(%error, %team, alert = %key, "a reminder cannot be sent");

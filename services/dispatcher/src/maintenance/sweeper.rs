@@ -132,7 +132,7 @@ impl Sweeper {
         let now = core.clock.now();
         collect_due(&core, now).await?;
         let mut due = core.due().due(now);
-        due.retain(|(_, team)| core.ownership().may_load(ShardId::of(*team)));
+        due.retain(|(_, team)| core.ownership().may_load(*team));
         let oldest = core.due().first();
         core.metrics.overdue(
             oldest
@@ -168,14 +168,17 @@ impl Sweeper {
         }
         let waiting = core.db.waiting_lanes_all_teams().await?;
         let gathering = core.db.summary_lanes_all_teams().await?;
+        let is_here = |team| core.ownership().absence(team).is_none();
         let (now, monotonic) = (core.clock.now(), core.clock.monotonic());
         let held = gathering
             .iter()
+            .filter(|lane| is_here(lane.team_id))
             .flat_map(|lane| [lane.held_due, lane.folded_due].map(|due| (lane.team_id, lane.lane, due)))
             .filter_map(|(team, lane, due)| Some((team, lane, due?)));
         let held: Vec<_> = held.collect();
         let waiting: Vec<_> = waiting
             .iter()
+            .filter(|lane| is_here(lane.team_id))
             .map(|lane| (lane.team_id, lane.lane, lane.due_at))
             .collect();
         for (team, lane, at) in &held {
@@ -330,11 +333,11 @@ fn job(
     epochs: &Epochs,
     read: &Read<'_>,
 ) -> Result<Option<Job>, Unreadable> {
-    let shard = ShardId::of(TeamId::from_uuid(row.team_id));
-    let Some(epoch) = epochs.get(&shard) else {
+    let team = TeamId::from_uuid(row.team_id);
+    let Some(epoch) = epochs.get(&ShardId::of(team)) else {
         return Ok(None);
     };
-    let Some(guard) = read.register(row.id, LaneId(row.lane_id), shard) else {
+    let Some(guard) = read.register(row.id, LaneId(row.lane_id), team) else {
         return Ok(None);
     };
     let event = events.get_mut(&(row.team_id, row.event_id.clone()));

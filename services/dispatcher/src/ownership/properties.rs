@@ -1,10 +1,12 @@
 //! Ownership under a simulated clock: replicas that beat, stand still, die and come back, on a table that is a value.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use uuid::Uuid;
+use watchbell_model::ids::TeamId;
 use watchbell_model::shard::{SHARDS, ShardId};
 
 use super::*;
@@ -47,6 +49,16 @@ enum Step {
     Restart(usize),
 }
 
+/// A team of each shard.
+static TEAMS: LazyLock<BTreeMap<ShardId, TeamId>> = LazyLock::new(|| {
+    let teams = (0..10_000).map(|number| TeamId::from_uuid(Uuid::from_u128(number)));
+    teams.map(|team| (ShardId::of(team), team)).collect()
+});
+
+fn team_of(shard: ShardId) -> TeamId {
+    TEAMS[&shard]
+}
+
 // === impl Database ===
 
 impl Database {
@@ -63,6 +75,7 @@ impl Database {
             let row = ReplicaRow {
                 address,
                 owns_shards: true,
+                is_of_this_release: true,
                 silence: now - *beat,
             };
             (*id, row)
@@ -74,6 +87,7 @@ impl Database {
         ShardTable {
             replicas: self.beats.iter().map(replica).collect(),
             owners: owned.collect(),
+            ..ShardTable::default()
         }
     }
 
@@ -162,7 +176,7 @@ impl World {
                 let process = &self.processes[index];
                 let shard = ShardId::from_number(shard.into()).unwrap();
                 if let Some(epoch) = process.ownership.epoch(shard)
-                    && process.ownership.may_send(shard, epoch, now)
+                    && process.ownership.may_send(team_of(shard), epoch, now)
                 {
                     let row = database.shards[&shard];
                     assert_eq!(row, (Some(process.id), epoch), "only the owner sends");
@@ -269,23 +283,23 @@ fn a_new_owner_sends_what_waits_first_and_a_leaving_one_starts_nothing() {
     let changes = ownership.observe(me, table.clone(), Duration::ZERO);
     assert_eq!(changes.gained, shards);
     ownership.renewed(Duration::ZERO);
-    assert!(!ownership.is_ready(shard) && ownership.may_load(shard));
+    assert!(!ownership.is_ready(team_of(shard)) && ownership.may_load(team_of(shard)));
     ownership.ready(&shards);
-    assert!(ownership.is_ready(shard));
-    assert!(ownership.may_send(shard, 3, Duration::from_millis(2_499)));
+    assert!(ownership.is_ready(team_of(shard)));
+    assert!(ownership.may_send(team_of(shard), 3, Duration::from_millis(2_499)));
     assert!(
-        !ownership.may_send(shard, 3, Duration::from_millis(2_500)),
+        !ownership.may_send(team_of(shard), 3, Duration::from_millis(2_500)),
         "the lease is about to end"
     );
     assert!(
-        !ownership.may_send(shard, 2, Duration::ZERO),
+        !ownership.may_send(team_of(shard), 2, Duration::ZERO),
         "a job of an earlier epoch"
     );
     ownership.leave(&shards);
-    assert!(!ownership.may_send(shard, 3, Duration::ZERO) && !ownership.may_load(shard));
+    assert!(!ownership.may_send(team_of(shard), 3, Duration::ZERO) && !ownership.may_load(team_of(shard)));
     assert!(ownership.owns(shard), "submissions are still committed");
     ownership.stay(&shards);
-    assert!(!ownership.is_ready(shard) && ownership.may_load(shard));
+    assert!(!ownership.is_ready(team_of(shard)) && ownership.may_load(team_of(shard)));
     table.owners.insert(shard, (me, 5));
     let changes = ownership.observe(me, table, Duration::ZERO);
     assert_eq!(
@@ -293,4 +307,49 @@ fn a_new_owner_sends_what_waits_first_and_a_leaving_one_starts_nothing() {
         (shards.clone(), shards),
         "it was another's meanwhile"
     );
+}
+
+#[test]
+fn a_team_that_is_elsewhere_is_not_served_and_is_begun_anew_when_it_is_back() {
+    let (me, shard) = (Uuid::from_u128(1), ShardId::from_number(7).unwrap());
+    let (team, other) = (team_of(shard), TeamId::from_uuid(Uuid::from_u128(10_001)));
+    let mut ownership = Ownership::default();
+    let table = |count, absent: &[(TeamId, Absence)]| ShardTable {
+        owners: BTreeMap::from([(shard, (me, 3))]),
+        moves: BTreeMap::from([(shard, count)]),
+        absent: Some(absent.iter().cloned().collect()),
+        ..ShardTable::default()
+    };
+    ownership.renewed(Duration::ZERO);
+    ownership.observe(me, table(0, &[]), Duration::ZERO);
+    ownership.ready(&BTreeSet::from([shard]));
+    let before = ownership.fence([shard]);
+    assert!(ownership.is_ready(team) && ownership.may_send(team, 3, Duration::ZERO));
+
+    ownership.quieten(team);
+    assert!(ownership.serves(team), "what comes is still stored");
+    assert!(!ownership.may_load(team) && !ownership.may_send_later(team, 3) && !ownership.is_ready(team));
+
+    let changes = ownership.observe(me, table(1, &[(team, Absence::Frozen)]), Duration::ZERO);
+    assert_eq!((changes.gone, changes.arrived.len()), (BTreeSet::from([team]), 0));
+    ownership.unquieten(team);
+    assert!(!ownership.serves(team) && !ownership.may_load(team) && ownership.has_frozen());
+    assert!(ownership.owns(shard) && ownership.absence(other).is_none());
+    assert_ne!(ownership.fence([shard]).moves, before.moves);
+
+    let unchanged = ShardTable {
+        absent: None,
+        ..table(1, &[])
+    };
+    assert_eq!(
+        ownership.observe(me, unchanged, Duration::ZERO),
+        Changes::default()
+    );
+    assert!(!ownership.serves(team), "nothing was read");
+
+    ownership.ready(&BTreeSet::from([shard]));
+    let changes = ownership.observe(me, table(2, &[]), Duration::ZERO);
+    assert_eq!(changes.arrived, BTreeSet::from([team]));
+    assert!(ownership.serves(team) && ownership.may_load(team));
+    assert!(!ownership.is_ready(team), "what waits in the database goes first");
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
+use watchbell_model::ids::TeamId;
 use watchbell_model::shard::ShardId;
+
+use super::moves::{Absence, MoveCounts};
 
 /// How long a replica lives without a heartbeat, by the database's clock.
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
@@ -16,6 +19,10 @@ pub(crate) struct ShardTable {
     pub(crate) replicas: BTreeMap<Uuid, ReplicaRow>,
     /// Owner and epoch; unowned shards and those of no replica are absent.
     pub(crate) owners: BTreeMap<ShardId, (Uuid, i64)>,
+    /// How often moves of teams have changed something in the shards that are owned.
+    pub(crate) moves: MoveCounts,
+    /// The teams that are not served; `None` when that is known already.
+    pub(crate) absent: Option<BTreeMap<TeamId, Absence>>,
 }
 
 /// A replica's row.
@@ -25,6 +32,8 @@ pub(crate) struct ReplicaRow {
     pub(crate) address: Arc<str>,
     /// It is of a release whose Dispatchers own shards. One of a former release delivers for any team.
     pub(crate) owns_shards: bool,
+    /// It is of the same release as this one.
+    pub(crate) is_of_this_release: bool,
     /// How old its heartbeat is.
     pub(crate) silence: Duration,
 }

@@ -8,7 +8,6 @@ use watchbell_contracts::dispatcher::v1::AlertState;
 use watchbell_contracts::event::v1::{AlertAction, EventAlert};
 use watchbell_model::ids::DeliveryId;
 use watchbell_model::route::FOLLOWS_ALERT;
-use watchbell_model::shard::ShardId;
 use watchbell_store::store_tests;
 
 use super::people::{member, to_member};
@@ -272,8 +271,7 @@ store_tests! {
         let end = said(&rig, Resolve, "end", &[]).request(&rig.env);
         rig.submit(vec![end]).await;
         assert_eq!(delivery(&rig, "begin", ChannelKind::Slack).await.state, State::Folded as i32);
-        let shard = ShardId::of(rig.env.team);
-        assert!(read.register(begin.as_uuid(), LaneId(room.as_uuid()), shard).is_none(), "it may have been read before");
+        assert!(read.register(begin.as_uuid(), LaneId(room.as_uuid()), rig.env.team).is_none(), "it may have been read before");
         drop(read);
     }
 

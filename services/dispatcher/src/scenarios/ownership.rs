@@ -234,9 +234,8 @@ store_tests! {
         rig.pump.tick();
         rig.pump.settle().await;
         rig.committer.tick().await;
-        let shard = watchbell_model::shard::ShardId::of(rig.env.team);
         assert_eq!(rows.len(), 1);
-        assert!(read.register(rows[0].delivery.id, lane, shard).is_none());
+        assert!(read.register(rows[0].delivery.id, lane, rig.env.team).is_none());
     }
 
     async fn while_a_dispatcher_of_a_release_without_owners_lives_nobody_owns_shards(store: Store) {

@@ -60,8 +60,16 @@ impl DueLanes {
 
     /// Forgets the lanes of shards.
     pub(crate) fn forget(&mut self, shards: &BTreeSet<ShardId>) {
-        self.lanes
-            .retain(|_, (team, _)| !shards.contains(&ShardId::of(*team)));
+        self.forget_if(|team| shards.contains(&ShardId::of(team)));
+    }
+
+    /// Forgets the lanes of a team.
+    pub(crate) fn forget_team(&mut self, team: TeamId) {
+        self.forget_if(|of| of == team);
+    }
+
+    fn forget_if(&mut self, goes: impl Fn(TeamId) -> bool) {
+        self.lanes.retain(|_, (team, _)| !goes(*team));
         let lanes = &self.lanes;
         self.by_time.retain(|(_, lane)| lanes.contains_key(lane));
     }

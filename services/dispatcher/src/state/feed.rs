@@ -111,11 +111,19 @@ impl Feed {
     /// Ends the subscriptions to teams of shards that have another owner now.
     pub(crate) fn end(&self, shards: &BTreeSet<ShardId>) {
         if !shards.is_empty() {
-            let ends = |team| shards.contains(&ShardId::of(team));
-            self.deliveries.close(ends);
-            self.inboxes.close(ends);
-            self.events.close(ends);
-            self.alerts.close(ends);
+            self.end_if(|team| shards.contains(&ShardId::of(team)));
         }
+    }
+
+    /// Ends the subscriptions to a team that is served elsewhere now.
+    pub(crate) fn end_team(&self, team: TeamId) {
+        self.end_if(|of| of == team);
+    }
+
+    fn end_if(&self, ends: impl Fn(TeamId) -> bool + Copy) {
+        self.deliveries.close(ends);
+        self.inboxes.close(ends);
+        self.events.close(ends);
+        self.alerts.close(ends);
     }
 }

@@ -24,6 +24,11 @@ pub(crate) struct Positions(Mutex<HashMap<TeamId, (i64, i64)>>);
 // === impl Positions ===
 
 impl Positions {
+    /// Forgets a team, to which another cell may give positions.
+    pub(crate) fn forget(&self, team: TeamId) {
+        self.0.lock().remove(&team);
+    }
+
     /// Gives each submission its position.
     pub(crate) async fn give<W: WriteTransaction>(
         &self,

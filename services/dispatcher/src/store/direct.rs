@@ -105,6 +105,7 @@ mod tests {
 
     use super::*;
     use crate::job::Submission;
+    use crate::ownership::{Fence, MoveCounts};
     use crate::senders::fixtures;
     use crate::store::{Db, Migrator};
 
@@ -141,21 +142,30 @@ mod tests {
             let me = Uuid::from_u128(7);
             db.enter_replica(me).await.unwrap();
             db.take_shards(me, 256).await.unwrap();
-            let epochs = db.shard_table().await.unwrap().owners.into_iter();
-            let epochs = epochs.map(|(shard, (_, epoch))| (shard, epoch)).take(1).collect();
+            let owners = db
+                .shard_table(&MoveCounts::new())
+                .await
+                .unwrap()
+                .owners
+                .into_iter();
+            let epochs = owners.map(|(shard, (_, epoch))| (shard, epoch)).take(1).collect();
+            let fence = Fence {
+                epochs,
+                moves: MoveCounts::new(),
+            };
             let (first, second) = (db.begin_direct().await.unwrap(), db.begin_direct().await.unwrap());
-            assert!(db.fence_in_order(&first, me, &epochs).await.unwrap().is_empty());
+            assert!(db.fence_in_order(&first, me, &fence).await.unwrap().is_open());
             let has_ended = AtomicBool::new(false);
             let ends = async {
                 // Outcomes wait for no submissions.
                 let outcomes = db.begin_direct().await.unwrap();
-                assert!(db.fence(&outcomes, me, &epochs).await.unwrap().is_empty());
+                assert!(db.fence(&outcomes, me, &fence).await.unwrap().is_open());
                 outcomes.commit().await.unwrap();
                 has_ended.store(true, Ordering::SeqCst);
                 first.commit().await.unwrap();
             };
             let waits = async {
-                assert!(db.fence_in_order(&second, me, &epochs).await.unwrap().is_empty());
+                assert!(db.fence_in_order(&second, me, &fence).await.unwrap().is_open());
                 assert!(has_ended.load(Ordering::SeqCst));
                 second.commit().await.unwrap();
             };

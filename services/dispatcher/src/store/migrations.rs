@@ -25,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(super::reminders::Reminders),
             Box::new(super::attempts::FirstAttempts),
             Box::new(super::alerts::AlertIndexes),
+            Box::new(super::team_moves::TeamMoves),
         ]
     }
 }

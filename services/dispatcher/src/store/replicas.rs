@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::Db;
-use crate::ownership::ShardTable;
+use crate::ownership::{MoveCounts, ShardTable};
 
 // === impl Db ===
 
@@ -27,16 +27,20 @@ impl Db {
     }
 
     /// Records a heartbeat, and reads the tables; `None` when other replicas took this one for dead and removed its row.
-    pub(crate) async fn heartbeat(&self, id: Uuid) -> Result<Option<ShardTable>, DbErr> {
+    pub(crate) async fn heartbeat(&self, id: Uuid, known: &MoveCounts) -> Result<Option<ShardTable>, DbErr> {
         let transaction = self.begin().await?;
         let sql = format!(
             "UPDATE replicas SET heartbeat_at = {} WHERE id = $1",
             self.database_now()
         );
         let beaten = transaction.execute(self.statement(sql, vec![id.into()])).await?;
-        let table = transaction.rows(self.shard_table_statement()).await?;
+        let mut table = ShardTable::read(&transaction.rows(self.shard_table_statement()).await?)?;
+        if !table.is_known(known) {
+            let absent = transaction.rows(self.absent_teams_statement()).await?;
+            table.absent = Some(Self::read_absent_teams(&absent)?);
+        }
         self.commit(transaction).await?;
-        (beaten > 0).then(|| ShardTable::read(&table)).transpose()
+        Ok((beaten > 0).then_some(table))
     }
 
     /// Removes a replica's row.

@@ -61,12 +61,13 @@ impl Db {
         limit: i64,
     ) -> Result<u64, DbErr> {
         // Cursors grow with time: the oldest are the first.
-        let old = "SELECT cursor FROM (SELECT cursor, created_at FROM notifications ORDER BY cursor LIMIT $2) AS first
+        let old = "SELECT team_id, cursor FROM
+            (SELECT team_id, cursor, created_at FROM notifications ORDER BY cursor LIMIT $2) AS first
             WHERE created_at < $1";
         let values = || vec![micros(before).into(), limit.into()];
-        let marks = format!("DELETE FROM notification_marks WHERE cursor IN ({old})");
+        let marks = format!("DELETE FROM notification_marks WHERE (team_id, cursor) IN ({old})");
         self.execute(marks, values()).await?;
-        let notifications = format!("DELETE FROM notifications WHERE cursor IN ({old})");
+        let notifications = format!("DELETE FROM notifications WHERE (team_id, cursor) IN ({old})");
         self.execute(notifications, values()).await
     }
 

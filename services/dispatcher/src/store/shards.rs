@@ -13,10 +13,19 @@ use super::Db;
 use super::batch::Batch;
 use super::ddl::run;
 use super::transaction::{ReadRow as _, WriteTransaction};
-use crate::ownership::{Epochs, ReplicaRow, ShardTable};
+use crate::ownership::{Fence, MoveCounts, ReplicaRow, ShardTable};
 
 /// Adds them to the tables.
 pub(super) struct Shards;
+
+/// Shards of which a transaction may write nothing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fenced {
+    /// Those of another owner or epoch.
+    pub(crate) lost: BTreeSet<ShardId>,
+    /// Those in which a move of a team has changed something since the fence was made: it is to be made anew.
+    pub(crate) outdated: BTreeSet<ShardId>,
+}
 
 /// Shards that no living replica owns.
 const UNOWNED: &str = "s.owner IS NULL OR NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = s.owner)";
@@ -50,14 +59,19 @@ impl MigrationTrait for Shards {
 // === impl Db ===
 
 impl Db {
-    /// The replicas and the shards they own.
-    pub(crate) async fn shard_table(&self) -> Result<ShardTable, DbErr> {
-        ShardTable::read(&self.read(self.shard_table_statement()).await?)
+    /// The replicas and the shards they own, and the teams that are not served, if that has changed since `known`.
+    pub(crate) async fn shard_table(&self, known: &MoveCounts) -> Result<ShardTable, DbErr> {
+        let mut table = ShardTable::read(&self.read(self.shard_table_statement()).await?)?;
+        // After the counts, so that it is at least as new.
+        if !table.is_known(known) {
+            table.absent = Some(self.absent_teams().await?);
+        }
+        Ok(table)
     }
 
     pub(super) fn shard_table_statement(&self) -> Statement {
         let sql = format!(
-            "SELECT r.id AS replica, r.address AS address, r.build AS build, s.id AS shard, s.epoch AS epoch,
+            "SELECT r.id AS replica, r.address AS address, r.build AS build, s.id AS shard, s.epoch AS epoch, s.moves AS moves,
                 {} - r.heartbeat_at AS silence
             FROM replicas r LEFT JOIN shards s ON s.owner = r.id",
             self.database_now()
@@ -103,15 +117,15 @@ impl Db {
         Ok(())
     }
 
-    /// The fence: reads the rows of shards under a lock that a take-over waits for. Returns the shards that `me` does
-    /// not own in these epochs; with any, nothing may be written for them.
+    /// The fence: reads the rows of shards under a lock that a take-over and the move of a team wait for. Nothing may be written
+    /// for the shards that it answers.
     pub(crate) async fn fence<W: WriteTransaction>(
         &self,
         transaction: &W,
         me: Uuid,
-        epochs: &Epochs,
-    ) -> Result<BTreeSet<ShardId>, DbErr> {
-        self.fence_with("", transaction, me, epochs).await
+        fence: &Fence,
+    ) -> Result<Fenced, DbErr> {
+        self.fence_with("", transaction, me, fence).await
     }
 
     /// The fence of a transaction that adds to the feeds of the shards' teams. It waits for another one of this replica, which may still
@@ -120,15 +134,15 @@ impl Db {
         &self,
         transaction: &W,
         me: Uuid,
-        epochs: &Epochs,
-    ) -> Result<BTreeSet<ShardId>, DbErr> {
+        fence: &Fence,
+    ) -> Result<Fenced, DbErr> {
         let turn = match self.backend() {
             DbBackend::Postgres => {
                 ", CAST(pg_advisory_xact_lock(hashtext(current_schema()), CAST(s.id AS INTEGER)) AS TEXT) AS turn"
             }
             _ => "",
         };
-        self.fence_with(turn, transaction, me, epochs).await
+        self.fence_with(turn, transaction, me, fence).await
     }
 
     async fn fence_with<W: WriteTransaction>(
@@ -136,10 +150,12 @@ impl Db {
         also: &str,
         transaction: &W,
         me: Uuid,
-        epochs: &Epochs,
-    ) -> Result<BTreeSet<ShardId>, DbErr> {
+        fence: &Fence,
+    ) -> Result<Fenced, DbErr> {
+        let epochs = &fence.epochs;
+        let mut fenced = Fenced::default();
         if epochs.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok(fenced);
         }
         let lock = match self.backend() {
             DbBackend::Postgres => "FOR SHARE OF s",
@@ -151,17 +167,29 @@ impl Db {
             .uuid("owner", epochs.keys().map(|_| me))
             .with_one_plan();
         let sql = format!(
-            "SELECT CAST(s.id AS TEXT) AS id{also} FROM ({{rows}}) AS b
+            "SELECT CAST(s.id AS TEXT) AS id, s.moves AS moves{also} FROM ({{rows}}) AS b
                 JOIN shards s ON s.id = b.id AND s.owner = b.owner AND s.epoch = b.epoch ORDER BY s.id {lock}"
         );
         let rows = transaction.read(&sql, &batch, &[]).await?;
-        let mut missing: BTreeSet<ShardId> = epochs.keys().copied().collect();
+        fenced.lost = epochs.keys().copied().collect();
         for row in &rows {
             if let Some(shard) = row.text("id")?.parse().ok().and_then(ShardId::from_number) {
-                missing.remove(&shard);
+                fenced.lost.remove(&shard);
+                if row.big("moves")? != Some(fence.moves.get(&shard).copied().unwrap_or(0)) {
+                    fenced.outdated.insert(shard);
+                }
             }
         }
-        Ok(missing)
+        Ok(fenced)
+    }
+}
+
+// === impl Fenced ===
+
+impl Fenced {
+    /// Whether everything may be written.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lost.is_empty() && self.outdated.is_empty()
     }
 }
 
@@ -179,14 +207,22 @@ impl ShardTable {
                 vacant.insert(ReplicaRow {
                     address: address.into(),
                     owns_shards: !build.is_empty(),
+                    is_of_this_release: build == env!("CARGO_PKG_VERSION"),
                     silence: Duration::from_micros(silence.try_into().unwrap_or(0)),
                 });
             }
             let shard: Option<i16> = row.try_get("", "shard")?;
             if let Some(shard) = shard.and_then(|shard| ShardId::from_number(shard.into())) {
                 table.owners.insert(shard, (replica, row.try_get("", "epoch")?));
+                table.moves.insert(shard, row.try_get("", "moves")?);
             }
         }
         Ok(table)
+    }
+
+    /// Whether no move has changed anything since these counts.
+    pub(super) fn is_known(&self, counts: &MoveCounts) -> bool {
+        let known = |shard| counts.get(shard).copied().unwrap_or(0);
+        self.moves.iter().all(|(shard, count)| known(shard) == *count)
     }
 }

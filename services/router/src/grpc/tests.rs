@@ -58,6 +58,7 @@ impl World {
             config: config.clone(),
             feed: ConfigFeed::manual(),
             dispatchers: remote(&dispatcher),
+            connect: Arc::new(|_| unreachable!("there is one cell")),
             log: dispatcher.clone(),
             meter: NoopMeterProvider::new().meter("test"),
         };

@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, boxed};
+use tonic::metadata::MetadataValue;
+use watchbell_contracts::api::{BoxStream, CONFIG_UNKNOWN, DispatcherApi, LOCATED, boxed};
 use watchbell_contracts::dispatcher::v1::{SubmitRequest, SubmitResponse};
 use watchbell_model::budget::BudgetPermit;
 use watchbell_runtime::auth::internal_request;
@@ -55,7 +56,12 @@ impl Session {
     ) -> Result<(Arc<Self>, BoxStream<SubmitResponse>), Status> {
         let (requests, outgoing) = mpsc::unbounded_channel();
         let outgoing: BoxStream<SubmitRequest> = boxed(UnboundedReceiverStream::new(outgoing).map(Ok));
-        let response = dispatcher.submit(internal_request(outgoing)).await?;
+        let mut request = internal_request(outgoing);
+        // The snapshot says in which cell a team lives.
+        request
+            .metadata_mut()
+            .insert(LOCATED, MetadataValue::from_static("1"));
+        let response = dispatcher.submit(request).await?;
         let knows_config = !response.metadata().contains_key(CONFIG_UNKNOWN);
         let answers = response.into_inner();
         let session = Self {

@@ -18,7 +18,7 @@ use watchbell_runtime::problem::Problem;
 use watchbell_runtime::submit::{Submit, Submitted};
 
 use super::session::Session;
-use super::{Dispatchers, Remote, Submitter, UNITS};
+use super::{Cells, Dispatchers, Remote, Submitter, UNITS};
 use crate::error::Error;
 use crate::testing::{FakeDispatcher, FakeSession, event, noon, until};
 
@@ -448,14 +448,19 @@ impl Submit for Here {
 #[tokio::test]
 async fn the_dispatcher_of_this_process_gets_the_event_as_it_is() {
     let here = Arc::new(Here::default());
-    let (submitter, loops) = Submitter::new(Dispatchers::Local(here.clone()));
+    let local = Dispatchers::Local {
+        dispatcher: here.clone(),
+        cell_id: uuid::Uuid::nil(),
+    };
+    let (cells, _loop) = Cells::new(Arc::new(|_| unreachable!("there is one cell")));
+    let (submitter, loops) = Submitter::new(local, cells);
     assert!(loops.is_none(), "no stream");
     let event = AcceptedEvent::new(event("finding.created"), None, noon());
     let payload = event.data.as_ptr();
     let route = Route::new(ChannelKind::InApp, Target::Inbox, Reason::default());
-    let answer = submitter.submit(event.clone(), vec![]).await;
+    let answer = submitter.submit(event.clone(), vec![], None).await;
     assert!(matches!(answer, Err(Error::Overloaded)));
-    let answer = submitter.submit(event, vec![route.clone()]).await.unwrap();
+    let answer = submitter.submit(event, vec![route.clone()], None).await.unwrap();
     assert_eq!((answer.duplicate, answer.routes), (true, vec![(&route).into()]));
     let got = here.0.lock().remove(0);
     assert_eq!(

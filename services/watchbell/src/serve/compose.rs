@@ -8,17 +8,19 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use watchbell_config::Service as Config;
+use uuid::Uuid;
+use watchbell_config::{CellClients, Service as Config};
 use watchbell_console::{Console, ConsoleError, ConsoleSettings};
 use watchbell_contracts::api;
 use watchbell_contracts::api::{
-    AlertApi, CatalogApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES, PreferenceApi,
-    RouterApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi,
+    AlertApi, CatalogApi, CellApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES,
+    PreferenceApi, RouterApi, RoutingApi, SilenceApi, SnapshotApi, TeamApi, TeamMoveApi,
 };
 use watchbell_contracts::config::v1::channel_service_client::ChannelServiceClient;
 use watchbell_contracts::config::v1::preference_service_client::PreferenceServiceClient;
 use watchbell_contracts::config::v1::snapshot_service_client::SnapshotServiceClient;
 use watchbell_contracts::config::v1::team_service_client::TeamServiceClient;
+use watchbell_contracts::dispatcher::v1::team_move_service_client::TeamMoveServiceClient;
 use watchbell_digest::Digest;
 use watchbell_dispatcher::{Dispatcher, Membership, OpenError};
 use watchbell_edge::Edge;
@@ -29,6 +31,7 @@ use watchbell_model::unsubscribe::UnsubscribeKeys;
 use watchbell_router::{Dispatchers, Router};
 use watchbell_runtime::auth::jwt::MemberTokens;
 use watchbell_runtime::auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers};
+use watchbell_runtime::cells::CellDirectory;
 use watchbell_runtime::client;
 use watchbell_runtime::client::{ClientError, Peers, ServiceChannel};
 use watchbell_runtime::config_feed::ConfigFeed;
@@ -43,7 +46,7 @@ use watchbell_store::Store;
 use super::default_data_dir;
 use super::first_start::ADMIN_KEY;
 use super::plan::Plan;
-use super::remote_dispatchers::RemoteDispatchers;
+use super::remote_dispatchers::{self, RemoteDispatchers};
 use super::service_name::ServiceName;
 use super::{first_start, members};
 
@@ -109,6 +112,8 @@ struct Composition {
     members: Option<Arc<MemberTokens>>,
     config: Option<Arc<Config>>,
     dispatcher: Option<Arc<watchbell_dispatcher::Service>>,
+    /// The cell of the Dispatcher of this process.
+    cell_id: Uuid,
     membership: Option<Membership>,
     /// Those of other processes, when none is in this one.
     remote: Option<RemoteDispatchers>,
@@ -157,6 +162,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
         members: None,
         config: None,
         dispatcher: None,
+        cell_id: Uuid::nil(),
         membership: None,
         remote: None,
         router: None,
@@ -284,6 +290,11 @@ impl Composition {
             feed: control.feed.clone(),
             meter: telemetry.metrics().meter("watchbell.dispatcher"),
             peers: Arc::new(Peers::new(&self.plan.shared)),
+            cells: Arc::new(CellDirectory::new(
+                control.config.clone(),
+                control.feed.clone(),
+                self.clock.clone(),
+            )),
             decide: watchbell_router::decide,
         };
         let outgoing = watchbell_dispatcher::Outgoing {
@@ -294,6 +305,7 @@ impl Composition {
         };
         let dispatcher = Dispatcher::open(settings, needs, outgoing).await?;
         self.stores.push(dispatcher.store().clone());
+        self.cell_id = dispatcher.cell_id();
         self.dispatcher = Some(Arc::new(dispatcher.service()));
         self.membership = Some(dispatcher.membership());
         dispatcher.start(&mut self.tasks);
@@ -334,12 +346,30 @@ impl Composition {
         if let (Some(config), Some(dispatcher)) = (&self.config, self.any_dispatcher()) {
             config.attach_dispatcher(dispatcher, watchbell_router::decide);
         }
+        if let Some(config) = &self.config {
+            let shared = self.plan.shared.clone();
+            let local = self.dispatcher.clone();
+            config.attach_cells(CellClients {
+                connect: Arc::new(move |url| {
+                    let client = TeamMoveServiceClient::new(client::connect(url, &shared)?);
+                    Ok(Arc::new(client) as Arc<dyn TeamMoveApi>)
+                }),
+                main: match local {
+                    Some(_) => Vec::new(),
+                    None => self.plan.shared.peers.dispatcher.clone(),
+                },
+                local: local.map(|dispatcher| dispatcher as Arc<dyn TeamMoveApi>),
+            });
+        }
     }
 
     fn open_router(&mut self, telemetry: &Telemetry, control: &ControlPlane) -> Result<(), StartError> {
         if self.plan.has(ServiceName::Router) {
             let dispatchers = match (&self.dispatcher, &self.remote) {
-                (Some(dispatcher), _) => Dispatchers::Local(dispatcher.clone()),
+                (Some(dispatcher), _) => Dispatchers::Local {
+                    dispatcher: dispatcher.clone(),
+                    cell_id: self.cell_id,
+                },
                 (None, Some(remote)) => remote.dispatchers(),
                 (None, None) => return Err(no_dispatcher().into()),
             };
@@ -348,6 +378,7 @@ impl Composition {
                 config: control.config.clone(),
                 feed: control.feed.clone(),
                 dispatchers,
+                connect: remote_dispatchers::connect(&self.plan.shared),
                 log: self.any_dispatcher().ok_or_else(no_dispatcher)?,
                 meter: telemetry.metrics().meter("watchbell.router"),
             };
@@ -473,6 +504,7 @@ impl Composition {
                 .service(api::serve_silence(config.clone() as Arc<dyn SilenceApi>))
                 .service(api::serve_preference(config.clone() as Arc<dyn PreferenceApi>))
                 .service(api::serve_catalog(config.clone() as Arc<dyn CatalogApi>))
+                .service(api::serve_cell(config.clone() as Arc<dyn CellApi>))
                 .service(api::serve_snapshot(config.clone() as Arc<dyn SnapshotApi>));
         }
         if let Some(router) = &self.router {
@@ -482,7 +514,8 @@ impl Composition {
             server = server
                 .service(api::serve_dispatcher(dispatcher.clone() as Arc<dyn DispatcherApi>))
                 .service(api::serve_alert(dispatcher.clone() as Arc<dyn AlertApi>))
-                .service(api::serve_inbox(dispatcher.clone() as Arc<dyn InboxApi>));
+                .service(api::serve_inbox(dispatcher.clone() as Arc<dyn InboxApi>))
+                .service(api::serve_team_move(dispatcher.clone() as Arc<dyn TeamMoveApi>));
         }
         if let Some(digest) = &self.digest {
             server = server.service(api::serve_digest(digest.clone() as Arc<dyn DigestApi>));

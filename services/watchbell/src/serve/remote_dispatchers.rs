@@ -43,8 +43,7 @@ impl RemoteDispatchers {
         for seed in &seeds {
             client::connect(seed, shared)?;
         }
-        let settings = shared.clone();
-        let connect: Connect = Arc::new(move |url| Ok(dispatcher(client::connect(url, &settings)?)));
+        let connect = connect(shared);
         let (follower, owners) = OwnersFollower::new(seeds.clone(), Arc::clone(&connect), reached);
         tasks.spawn(ShutdownPhase::Close, follower);
         let (any, addresses) = client::balanced(shared)?;
@@ -83,6 +82,12 @@ impl RemoteDispatchers {
     pub(super) fn inbox(&self) -> Arc<dyn InboxApi> {
         Arc::new(InboxServiceClient::new(self.any.clone()))
     }
+}
+
+/// Calls the Dispatcher at an address.
+pub(super) fn connect(shared: &Shared) -> Connect {
+    let settings = shared.clone();
+    Arc::new(move |url| Ok(dispatcher(client::connect(url, &settings)?)))
 }
 
 fn dispatcher(channel: ServiceChannel) -> Arc<dyn DispatcherApi> {

@@ -59,6 +59,14 @@ export type Category =
   | "CATEGORY_SYSTEM_NOTIFICATION"
   | "CATEGORY_SYSTEM_ERROR";
 
+/** How far a move is. */
+export type CellMoveState =
+  | "CELL_MOVE_STATE_UNSPECIFIED"
+  | "CELL_MOVE_STATE_COPYING"
+  | "CELL_MOVE_STATE_REMOVING"
+  | "CELL_MOVE_STATE_DONE"
+  | "CELL_MOVE_STATE_FAILED";
+
 /** Whether a channel carries. */
 export type ChannelHealth =
   | "CHANNEL_HEALTH_UNSPECIFIED"
@@ -284,6 +292,20 @@ export interface AcknowledgeAlertRequest {
 export interface AcknowledgeAlertResponse {
   /** As it is now. */
   alert?: Alert;
+}
+
+/** Asks to add a cell. */
+export interface AddCellRequest {
+  /** Its name and addresses; everything else is ignored. */
+  cell?: Cell;
+  /** Checks all, and adds nothing. */
+  validate_only?: boolean;
+}
+
+/** The cell as it was added. */
+export interface AddCellResponse {
+  /** It. */
+  cell?: Cell;
 }
 
 /** An address that is no member's. */
@@ -556,6 +578,42 @@ export interface CancelDeliveryRequest {
 export interface CancelDeliveryResponse {
   /** As it is now. */
   delivery?: Delivery;
+}
+
+/** A PostgreSQL with its Dispatchers. A team lives in one cell. */
+export interface Cell {
+  /** Addresses at which its Dispatchers are sought. */
+  addresses?: string[];
+  /** When it was added; absent for `main`. */
+  create_time?: string;
+  /** Its name: 1 to 63 lower-case letters, digits and hyphens. `main` is the cell of the configured Dispatchers. */
+  name?: string;
+  /** Whether one of its Dispatchers answered just now. */
+  reachable?: boolean;
+  /** How many teams live in it. */
+  team_count?: number | string;
+  /** The version of its Dispatchers; empty when none answers or they are of several. */
+  version?: string;
+}
+
+/** The move of a team to another cell. */
+export interface CellMove {
+  /** Rows copied so far. */
+  copied_rows?: number | string;
+  /** When it was asked for. */
+  create_time?: string;
+  /** When it ended; absent until then. */
+  end_time?: string;
+  /** The cell that the team leaves. */
+  from_cell?: string;
+  /** Why it failed, or why it does not get on; empty otherwise. */
+  message?: string;
+  /** How far it is. */
+  state?: CellMoveState;
+  /** `team_…` */
+  team_id?: string;
+  /** The cell that it arrives in. */
+  to_cell?: string;
 }
 
 /** A configured destination of one kind. A webhook channel is also called a subscription. */
@@ -1575,6 +1633,18 @@ export interface GetAlertResponse {
   alert?: Alert;
 }
 
+/** Asks for the last move of a team. */
+export interface GetCellMoveRequest {
+  /** `team_…` */
+  team_id?: string;
+}
+
+/** The last move of a team. */
+export interface GetCellMoveResponse {
+  /** It. */
+  move?: CellMove;
+}
+
 /** Asks for one channel. */
 export interface GetChannelRequest {
   /** `chn_…` */
@@ -2010,6 +2080,16 @@ export interface ListApiKeysResponse {
   next_page_token?: string;
 }
 
+/** Asks for all cells. */
+export interface ListCellsRequest {
+}
+
+/** All cells. */
+export interface ListCellsResponse {
+  /** `main` first, the others by name. */
+  cells?: Cell[];
+}
+
 /** Asks for a page of channels. */
 export interface ListChannelsRequest {
   /** Only this kind; all when unspecified. */
@@ -2438,6 +2518,20 @@ export interface MoveRuleResponse {
    * name, position and etag.
    */
   rules?: Rule[];
+}
+
+/** Asks to move a team. */
+export interface MoveTeamRequest {
+  /** `team_…` */
+  team_id?: string;
+  /** The name of the cell that it is to live in. */
+  to_cell?: string;
+}
+
+/** Where the move stands. */
+export interface MoveTeamResponse {
+  /** It. */
+  move?: CellMove;
 }
 
 /** A row of the in-app inbox. */
@@ -3431,6 +3525,38 @@ export class CatalogService {
   }
 }
 
+/** `watchbell.config.v1.CellService`. */
+export class CellService {
+  constructor(private readonly transport: Transport) {}
+
+  /**
+   * Adds a cell whose Dispatchers run already. New teams go to the cell with the fewest teams. FAILED_PRECONDITION with the reason
+   * `CELL_UNREACHABLE` when none of them answers, `CELL_KNOWN` when their database is that of another cell, `NEEDS_POSTGRES` when a
+   * database is SQLite, and `DISPATCHER_IN_PROCESS` when Config does not reach the Dispatchers of `main` by an address.
+   */
+  addCell(request: AddCellRequest): Promise<AddCellResponse> {
+    return this.transport.call("watchbell.config.v1.CellService/AddCell", request, false);
+  }
+
+  /** The last move of a team. NOT_FOUND when it never moved. */
+  getCellMove(request: GetCellMoveRequest): Promise<GetCellMoveResponse> {
+    return this.transport.call("watchbell.config.v1.CellService/GetCellMove", request, true);
+  }
+
+  /** All cells, `main` first. */
+  listCells(request: ListCellsRequest): Promise<ListCellsResponse> {
+    return this.transport.call("watchbell.config.v1.CellService/ListCells", request, true);
+  }
+
+  /**
+   * Moves a team to another cell, and answers at once. The same call again answers where the move stands, and tries one that has failed
+   * again. There is one move at a time: FAILED_PRECONDITION with the reason `MOVE_UNDER_WAY` while another team moves.
+   */
+  moveTeam(request: MoveTeamRequest): Promise<MoveTeamResponse> {
+    return this.transport.call("watchbell.config.v1.CellService/MoveTeam", request, false);
+  }
+}
+
 /** `watchbell.config.v1.ChannelService`. */
 export class ChannelService {
   constructor(private readonly transport: Transport) {}
@@ -3971,6 +4097,7 @@ export class RouterService {
 /** Every public service. */
 export class Services {
   readonly catalog: CatalogService;
+  readonly cell: CellService;
   readonly channel: ChannelService;
   readonly preference: PreferenceService;
   readonly routing: RoutingService;
@@ -3984,6 +4111,7 @@ export class Services {
 
   constructor(transport: Transport) {
     this.catalog = new CatalogService(transport);
+    this.cell = new CellService(transport);
     this.channel = new ChannelService(transport);
     this.preference = new PreferenceService(transport);
     this.routing = new RoutingService(transport);

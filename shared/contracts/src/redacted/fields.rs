@@ -1,7 +1,7 @@
 //! Fields that no `Debug` shows, by the full name of their message.
 
 /// Secrets, and texts that carry secrets.
-pub(crate) const FIELDS: [(&str, &[&str]); 28] = [
+pub(crate) const FIELDS: [(&str, &[&str]); 29] = [
     ("watchbell.config.v1.ApplyTeamConfigRequest", &["document"]),
     (
         "watchbell.config.v1.BeginSlackInstallResponse",
@@ -56,6 +56,7 @@ pub(crate) const FIELDS: [(&str, &[&str]); 28] = [
         &["token"],
     ),
     ("watchbell.dispatcher.v1.InspectAlertLinkRequest", &["token"]),
+    ("watchbell.dispatcher.v1.TableRows", &["rows"]),
     ("watchbell.dispatcher.v1.WebhookPreview", &["signing_secret"]),
     ("watchbell.router.v1.BacktestRequest", &["document"]),
     ("watchbell.router.v1.CheckTeamConfigRequest", &["document"]),

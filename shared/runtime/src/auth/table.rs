@@ -173,6 +173,16 @@ const TABLE: &[(&str, Rows)] = &[
             ("ReportExpressionFailures", Internal),
             ("ListAllTeams", Internal),
             ("ListOptOuts", Internal),
+            ("LocateTeam", Internal),
+        ],
+    ),
+    (
+        "watchbell.config.v1.CellService",
+        &[
+            ("ListCells", PLATFORM),
+            ("AddCell", PLATFORM),
+            ("MoveTeam", PLATFORM),
+            ("GetCellMove", PLATFORM),
         ],
     ),
     (
@@ -196,6 +206,22 @@ const TABLE: &[(&str, Rows)] = &[
             ("AddDeliveries", Internal),
             ("ExplainAlert", Internal),
             ("WatchOwners", Internal),
+        ],
+    ),
+    (
+        "watchbell.dispatcher.v1.TeamMoveService",
+        &[
+            ("DescribeCell", Internal),
+            ("GetTeamMove", Internal),
+            ("PrepareArrival", Internal),
+            ("BeginDeparture", Internal),
+            ("ImportRows", Internal),
+            ("ReadRows", Internal),
+            ("FreezeTeam", Internal),
+            ("LeaveCell", Internal),
+            ("ActivateTeam", Internal),
+            ("RemoveRows", Internal),
+            ("CancelTeamMove", Internal),
         ],
     ),
     (

@@ -77,6 +77,16 @@ Category = Literal[
 """What sort of fact an event is."""
 
 
+CellMoveState = Literal[
+    "CELL_MOVE_STATE_UNSPECIFIED",
+    "CELL_MOVE_STATE_COPYING",
+    "CELL_MOVE_STATE_REMOVING",
+    "CELL_MOVE_STATE_DONE",
+    "CELL_MOVE_STATE_FAILED",
+]
+"""How far a move is."""
+
+
 ChannelHealth = Literal[
     "CHANNEL_HEALTH_UNSPECIFIED",
     "CHANNEL_HEALTH_HEALTHY",
@@ -359,6 +369,23 @@ class AcknowledgeAlertResponse(TypedDict, total=False):
 
     alert: Alert
     """As it is now."""
+
+
+class AddCellRequest(TypedDict, total=False):
+    """Asks to add a cell."""
+
+    cell: Cell
+    """Its name and addresses; everything else is ignored."""
+
+    validate_only: bool
+    """Checks all, and adds nothing."""
+
+
+class AddCellResponse(TypedDict, total=False):
+    """The cell as it was added."""
+
+    cell: Cell
+    """It."""
 
 
 class AddressTarget(TypedDict, total=False):
@@ -716,6 +743,56 @@ class CancelDeliveryResponse(TypedDict, total=False):
 
     delivery: Delivery
     """As it is now."""
+
+
+class Cell(TypedDict, total=False):
+    """A PostgreSQL with its Dispatchers. A team lives in one cell."""
+
+    addresses: list[str]
+    """Addresses at which its Dispatchers are sought."""
+
+    create_time: str
+    """When it was added; absent for `main`."""
+
+    name: str
+    """Its name: 1 to 63 lower-case letters, digits and hyphens. `main` is the cell of the configured Dispatchers."""
+
+    reachable: bool
+    """Whether one of its Dispatchers answered just now."""
+
+    team_count: int | str
+    """How many teams live in it."""
+
+    version: str
+    """The version of its Dispatchers; empty when none answers or they are of several."""
+
+
+class CellMove(TypedDict, total=False):
+    """The move of a team to another cell."""
+
+    copied_rows: int | str
+    """Rows copied so far."""
+
+    create_time: str
+    """When it was asked for."""
+
+    end_time: str
+    """When it ended; absent until then."""
+
+    from_cell: str
+    """The cell that the team leaves."""
+
+    message: str
+    """Why it failed, or why it does not get on; empty otherwise."""
+
+    state: CellMoveState
+    """How far it is."""
+
+    team_id: str
+    """`team_…`"""
+
+    to_cell: str
+    """The cell that it arrives in."""
 
 
 class Channel(TypedDict, total=False):
@@ -2003,6 +2080,20 @@ class GetAlertResponse(TypedDict, total=False):
     """It."""
 
 
+class GetCellMoveRequest(TypedDict, total=False):
+    """Asks for the last move of a team."""
+
+    team_id: str
+    """`team_…`"""
+
+
+class GetCellMoveResponse(TypedDict, total=False):
+    """The last move of a team."""
+
+    move: CellMove
+    """It."""
+
+
 class GetChannelRequest(TypedDict, total=False):
     """Asks for one channel."""
 
@@ -2536,6 +2627,17 @@ class ListApiKeysResponse(TypedDict, total=False):
 
     next_page_token: str
     """Of the next page; empty on the last."""
+
+
+class ListCellsRequest(TypedDict, total=False):
+    """Asks for all cells."""
+
+
+class ListCellsResponse(TypedDict, total=False):
+    """All cells."""
+
+    cells: list[Cell]
+    """`main` first, the others by name."""
 
 
 class ListChannelsRequest(TypedDict, total=False):
@@ -3086,6 +3188,23 @@ class MoveRuleResponse(TypedDict, total=False):
     """All rules of the team, in order. When they are too large for one answer, all but the moved one have only their id,
     name, position and etag.
     """
+
+
+class MoveTeamRequest(TypedDict, total=False):
+    """Asks to move a team."""
+
+    team_id: str
+    """`team_…`"""
+
+    to_cell: str
+    """The name of the cell that it is to live in."""
+
+
+class MoveTeamResponse(TypedDict, total=False):
+    """Where the move stands."""
+
+    move: CellMove
+    """It."""
 
 
 class Notification(TypedDict, total=False):
@@ -4325,6 +4444,34 @@ class CatalogService:
         return cast("UpdateEventTypeResponse", self._transport.call("watchbell.config.v1.CatalogService/UpdateEventType", request, repeatable=False))
 
 
+class CellService:
+    """`watchbell.config.v1.CellService`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def add_cell(self, request: AddCellRequest) -> AddCellResponse:
+        """Adds a cell whose Dispatchers run already. New teams go to the cell with the fewest teams. FAILED_PRECONDITION with the reason
+        `CELL_UNREACHABLE` when none of them answers, `CELL_KNOWN` when their database is that of another cell, `NEEDS_POSTGRES` when a
+        database is SQLite, and `DISPATCHER_IN_PROCESS` when Config does not reach the Dispatchers of `main` by an address.
+        """
+        return cast("AddCellResponse", self._transport.call("watchbell.config.v1.CellService/AddCell", request, repeatable=False))
+
+    def get_cell_move(self, request: GetCellMoveRequest) -> GetCellMoveResponse:
+        """The last move of a team. NOT_FOUND when it never moved."""
+        return cast("GetCellMoveResponse", self._transport.call("watchbell.config.v1.CellService/GetCellMove", request, repeatable=True))
+
+    def list_cells(self, request: ListCellsRequest) -> ListCellsResponse:
+        """All cells, `main` first."""
+        return cast("ListCellsResponse", self._transport.call("watchbell.config.v1.CellService/ListCells", request, repeatable=True))
+
+    def move_team(self, request: MoveTeamRequest) -> MoveTeamResponse:
+        """Moves a team to another cell, and answers at once. The same call again answers where the move stands, and tries one that has failed
+        again. There is one move at a time: FAILED_PRECONDITION with the reason `MOVE_UNDER_WAY` while another team moves.
+        """
+        return cast("MoveTeamResponse", self._transport.call("watchbell.config.v1.CellService/MoveTeam", request, repeatable=False))
+
+
 class ChannelService:
     """`watchbell.config.v1.ChannelService`."""
 
@@ -4785,6 +4932,7 @@ class Services:
 
     def __init__(self, transport: Transport) -> None:
         self.catalog = CatalogService(transport)
+        self.cell = CellService(transport)
         self.channel = ChannelService(transport)
         self.preference = PreferenceService(transport)
         self.routing = RoutingService(transport)
