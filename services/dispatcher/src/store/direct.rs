@@ -135,6 +135,16 @@ mod tests {
         });
     }
 
+    /// That of one shard, which somebody owns.
+    async fn fence(db: &Db) -> Fence {
+        let table = db.shard_table(&MoveCounts::new()).await.unwrap();
+        let owned = table.owners.into_iter().take(1);
+        Fence {
+            epochs: owned.map(|(shard, (_, epoch))| (shard, epoch)).collect(),
+            moves: MoveCounts::new(),
+        }
+    }
+
     #[test]
     fn a_transaction_that_adds_to_a_feed_waits_for_the_one_before() {
         on_postgres::<Migrator, _>(|store| async move {
@@ -142,17 +152,7 @@ mod tests {
             let me = Uuid::from_u128(7);
             db.enter_replica(me).await.unwrap();
             db.take_shards(me, 256).await.unwrap();
-            let owners = db
-                .shard_table(&MoveCounts::new())
-                .await
-                .unwrap()
-                .owners
-                .into_iter();
-            let epochs = owners.map(|(shard, (_, epoch))| (shard, epoch)).take(1).collect();
-            let fence = Fence {
-                epochs,
-                moves: MoveCounts::new(),
-            };
+            let fence = fence(&db).await;
             let (first, second) = (db.begin_direct().await.unwrap(), db.begin_direct().await.unwrap());
             assert!(db.fence_in_order(&first, me, &fence).await.unwrap().is_open());
             let has_ended = AtomicBool::new(false);
@@ -180,10 +180,9 @@ mod tests {
             let me = Uuid::from_u128(7);
             db.enter_replica(me).await.unwrap();
             db.take_shards(me, 1).await.unwrap();
-            let owned = db.shard_table().await.unwrap().owners.into_iter();
-            let epochs = owned.map(|(shard, (_, epoch))| (shard, epoch)).collect();
+            let fence = fence(&db).await;
             let transaction = db.begin_direct().await.unwrap();
-            assert!(db.fence(&transaction, me, &epochs).await.unwrap().is_empty());
+            assert!(db.fence(&transaction, me, &fence).await.unwrap().is_open());
             let (team, key): (_, AlertKey) = (TeamId::from_uuid(me), "disk".parse().unwrap());
             assert!(
                 db.alerts_of(&transaction, &[(team, &key)])
