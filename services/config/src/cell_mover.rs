@@ -44,6 +44,9 @@ const FEW: i64 = 1_000;
 const OUTRUN: Duration = Duration::from_secs(10 * 60);
 /// How long a team is frozen at most.
 const HOLD: Duration = Duration::from_secs(3);
+/// How long a Dispatcher of the old cell may not know that the team has left: longer than one counts as alive without reading
+/// that. Until then it answers from the old rows.
+const KNOWN_TO_ALL: Duration = Duration::from_secs(4);
 /// How often the team may be frozen.
 const FREEZES: usize = 10;
 
@@ -334,8 +337,10 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Removes the old rows.
+    /// Removes the old rows, once nobody reads them any more.
     async fn remove(&mut self) -> Tried<()> {
+        tokio::time::sleep(KNOWN_TO_ALL).await;
+        self.renew().await?;
         loop {
             let begun = self.service.clock().monotonic();
             let remove = self.at(&self.from, async |at, step| at.remove_rows(step.remove()).await);

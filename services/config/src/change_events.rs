@@ -8,6 +8,7 @@ use uuid::Uuid;
 use watchbell_contracts::config::v1::{ConfigActor, ConfigActorKind, ConfigChange, ConfigChangeAction};
 use watchbell_model::catalog::notices::CONFIG_CHANGED;
 use watchbell_model::ids::TeamId;
+use watchbell_model::text::cut;
 
 use crate::document::is_of_preferences;
 use crate::error::Result;
@@ -96,7 +97,7 @@ fn notice(team: TeamId, summary: &Summary) -> Option<OwnerNotice<'static>> {
         if shown.is_empty() {
             continue;
         }
-        let author = shortened(&author(revision.actor.as_ref()));
+        let author = cut(&author(revision.actor.as_ref()), MAX_NAME).into_owned();
         if !by.contains(&author) {
             by.push(author);
         }
@@ -142,7 +143,7 @@ fn in_words(change: &ConfigChange) -> String {
         ConfigChangeAction::Delete => "deleted",
         ConfigChangeAction::Update | ConfigChangeAction::Unspecified => "updated",
     };
-    shortened(&format!("{did} {}", change.subject))
+    cut(&format!("{did} {}", change.subject), MAX_NAME).into_owned()
 }
 
 fn author(actor: Option<&ConfigActor>) -> String {
@@ -152,8 +153,4 @@ fn author(actor: Option<&ConfigActor>) -> String {
         Some(actor) if actor.kind() == ConfigActorKind::Member => "a member".to_owned(),
         _ => "the platform".to_owned(),
     }
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(MAX_NAME).collect()
 }

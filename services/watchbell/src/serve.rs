@@ -3,11 +3,14 @@
 
 mod compose;
 mod effective_settings;
+mod egress;
 mod first_start;
 mod members;
 mod plan;
 mod remote_dispatchers;
+mod running;
 mod service_name;
+mod start_error;
 
 use std::path::PathBuf;
 
@@ -25,6 +28,7 @@ pub(crate) use plan::{DEFAULT_SCHEMA, Plan, schema_of, sqlite_file};
 use crate::failure::{Failure, Outcome};
 use effective_settings::EffectiveSettings;
 use service_name::ServiceName;
+use start_error::StartError;
 
 /// Where an all-in-one server keeps its databases and its keys unless told otherwise.
 pub(crate) const DEFAULT_DATA_DIR: &str = "watchbell-data";
@@ -116,7 +120,7 @@ async fn check(args: &ServeArgs) -> Result<(), SettingsError> {
     Ok(())
 }
 
-fn failed(error: &compose::StartError) -> Failure {
+fn failed(error: &StartError) -> Failure {
     Failure::message(Chain(error).to_string())
 }
 

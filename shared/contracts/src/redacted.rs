@@ -58,7 +58,7 @@ mod tests {
         "code",
     ];
     /// Texts that may be seen although they are called so.
-    const HARMLESS: [&str; 27] = [
+    const HARMLESS: [&str; 28] = [
         "api_key_id",
         "configuration_url",
         "dedup_key",
@@ -81,6 +81,7 @@ mod tests {
         "watchbell.dispatcher.v1.Notification.url",
         "watchbell.dispatcher.v1.ResolveAlertRequest.key",
         "watchbell.dispatcher.v1.SnoozeAlertRequest.key",
+        "watchbell.dispatcher.v1.TableRows.keys",
         "watchbell.event.v1.Event.url",
         "watchbell.event.v1.EventAlert.key",
         "watchbell.event.v1.Reason.code",

@@ -19,7 +19,7 @@ use crate::catalog::EventTypeSpec;
 use crate::convert::{duration, span};
 use crate::event::Event;
 use crate::ids::RuleId;
-use crate::text::{line, span_words};
+use crate::text::{cut, line, span_words};
 use crate::violation::{Violations, reason};
 use crate::vocabulary::Severity;
 
@@ -130,7 +130,7 @@ impl GroupSpec {
             part(&mut digest, value.as_deref());
             values.push(GroupValue {
                 path,
-                value: value.map(|value| shortened(&value)),
+                value: value.map(|value| cut(&line(&value), MAX_VALUE_CHARS).into_owned()),
             });
         }
         Some(RouteGroup {
@@ -330,18 +330,6 @@ impl RouteGroup {
             "It would be gathered with {with} for {}.{missing}{unfit}",
             span_words(self.wait)
         )
-    }
-}
-
-/// A value on one line, of [`MAX_VALUE_CHARS`] at most.
-fn shortened(value: &str) -> String {
-    let value = line(value);
-    match value.char_indices().nth(MAX_VALUE_CHARS) {
-        None => value,
-        Some(_) => {
-            let kept: String = value.chars().take(MAX_VALUE_CHARS - 1).collect();
-            format!("{kept}…")
-        }
     }
 }
 

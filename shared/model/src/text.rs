@@ -1,5 +1,6 @@
 //! Text for people: that of strangers, made fit to be shown on one line and in the order in which it is written, and spans of time.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The longest title, in characters.
@@ -17,6 +18,19 @@ pub fn line(text: &str) -> String {
         clean.extend(word);
     }
     clean
+}
+
+/// At most `max` characters, the last an ellipsis when something was left out.
+#[must_use]
+pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max || text.chars().nth(max).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let Some(room) = max.checked_sub(1) else {
+        return Cow::Borrowed("");
+    };
+    let kept: String = text.chars().take(room).collect();
+    Cow::Owned(format!("{}…", kept.trim_end()))
 }
 
 /// Whether a character is a bidirectional control (UAX #9 §2) or a byte order mark. They show text in another order than
@@ -54,6 +68,14 @@ pub fn span_words(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_has_at_most_so_many_characters() {
+        for (count, expected) in [(9, "Grüße"), (5, "Grüße"), (4, "Grü…"), (1, "…"), (0, "")] {
+            assert_eq!(cut("Grüße", count), expected);
+        }
+        assert_eq!(cut("ab cdef", 4), "ab…");
+    }
 
     #[test]
     fn a_span_is_said_as_people_say_it() {

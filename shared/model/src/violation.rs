@@ -6,6 +6,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::cut;
+
+/// The longest path of a field, and the longest description, in characters. Either may name what was sent: a property of
+/// data, a reference of a schema.
+pub const MAX_CHARS: usize = 500;
+
 /// Reasons that many parsers share. A reason is stable; the description beside it is for people.
 pub mod reason {
     /// The field must be given.
@@ -62,12 +68,16 @@ impl Violations {
         violations
     }
 
-    /// Notes one more.
+    /// Notes one more; texts longer than [`MAX_CHARS`] are cut.
     pub fn add(&mut self, field: impl Into<String>, reason: &'static str, description: impl Into<String>) {
+        let bounded = |text: String| match cut(&text, MAX_CHARS) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(short) => short,
+        };
         self.0.push(FieldViolation {
-            field: field.into(),
+            field: bounded(field.into()),
             reason: Cow::Borrowed(reason),
-            description: description.into(),
+            description: bounded(description.into()),
         });
     }
 
@@ -284,6 +294,17 @@ mod tests {
         whole.nest("rules", part);
         let fields: Vec<_> = whole.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["rules.name", "rules[0]", "rules"]);
+    }
+
+    #[test]
+    fn what_repeats_a_long_text_is_cut() {
+        let long = "é".repeat(100_000);
+        let violations = Violations::one(&long, reason::SCHEMA, format!("points nowhere: {long}"));
+        let violation = violations.iter().next().unwrap();
+        for text in [&violation.field, &violation.description] {
+            assert_eq!(text.chars().count(), MAX_CHARS);
+            assert!(text.ends_with('…'));
+        }
     }
 
     #[test]

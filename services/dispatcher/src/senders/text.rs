@@ -1,21 +1,10 @@
 //! Small words on text that all messages share: cutting, cleaning and naming. Event text is hostile until proven
 //! otherwise, so everything that is shown passes through [`line`] first.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
 use watchbell_model::Severity;
-pub(crate) use watchbell_model::text::line;
 use watchbell_model::text::reorders;
-
-/// At most `max` characters, the last an ellipsis when something was left out.
-pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
-    if text.chars().nth(max).is_none() {
-        return Cow::Borrowed(text);
-    }
-    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
-    Cow::Owned(format!("{}…", kept.trim_end()))
-}
+pub(crate) use watchbell_model::text::{cut, line};
 
 /// An instant for readers whose zone is unknown: `21 Nov 2026, 07:43 UTC`.
 pub(crate) fn time_text(at: DateTime<Utc>) -> String {
@@ -86,14 +75,6 @@ pub(crate) fn severity_ground(severity: Severity) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cut_text_ends_with_an_ellipsis_and_keeps_to_its_limit() {
-        assert_eq!(cut("four", 4), "four");
-        assert_eq!(cut("five!", 4), "fiv…");
-        assert_eq!(cut("ab cdef", 4), "ab…");
-        assert_eq!(cut("äöüß", 3).chars().count(), 3);
-    }
 
     #[test]
     fn names_become_words() {

@@ -1,16 +1,12 @@
 //! Puts services together: each is opened where it lives, or called where it lives, and served on one port.
 
-use std::io::IsTerminal as _;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use watchbell_config::{CellClients, Service as Config};
-use watchbell_console::{Console, ConsoleError, ConsoleSettings};
+use watchbell_console::{Console, ConsoleSettings};
 use watchbell_contracts::api;
 use watchbell_contracts::api::{
     AlertApi, CatalogApi, CellApi, ChannelApi, DigestApi, DispatcherApi, InboxApi, MAX_MESSAGE_BYTES,
@@ -22,9 +18,9 @@ use watchbell_contracts::config::v1::snapshot_service_client::SnapshotServiceCli
 use watchbell_contracts::config::v1::team_service_client::TeamServiceClient;
 use watchbell_contracts::dispatcher::v1::team_move_service_client::TeamMoveServiceClient;
 use watchbell_digest::Digest;
-use watchbell_dispatcher::{Dispatcher, Membership, OpenError};
+use watchbell_dispatcher::{Dispatcher, Membership};
 use watchbell_edge::Edge;
-use watchbell_egress::{Authorities, DnsResolver, EgressPolicy, Guard};
+use watchbell_egress::Guard;
 use watchbell_model::clock::{SharedClock, SystemClock};
 use watchbell_model::secret::Secret;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
@@ -33,72 +29,23 @@ use watchbell_runtime::auth::jwt::MemberTokens;
 use watchbell_runtime::auth::{AuthLayer, CachedKeys, ConfigKeys, CurrentMembers};
 use watchbell_runtime::cells::CellDirectory;
 use watchbell_runtime::client;
-use watchbell_runtime::client::{ClientError, Peers, ServiceChannel};
+use watchbell_runtime::client::{Peers, ServiceChannel};
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::ready::{Condition, Readiness};
-use watchbell_runtime::server::{Server, ServerError};
-use watchbell_runtime::settings::{EgressSettings, SettingsError, read};
+use watchbell_runtime::server::Server;
+use watchbell_runtime::settings::{SettingsError, read};
 use watchbell_runtime::tasks::{ShutdownPhase, TaskSet};
-use watchbell_runtime::telemetry::{LogFilter, Telemetry, TelemetryError};
+use watchbell_runtime::telemetry::Telemetry;
 use watchbell_runtime::version;
 use watchbell_store::Store;
 
-use super::default_data_dir;
-use super::first_start::ADMIN_KEY;
+use super::egress::{authorities, guard};
 use super::plan::Plan;
 use super::remote_dispatchers::{self, RemoteDispatchers};
-use super::service_name::ServiceName;
+use super::running::Running;
+use super::service_name::{ServiceName, names};
+use super::start_error::StartError;
 use super::{first_start, members};
-
-/// Why a process does not start, or does not go on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error("telemetry")]
-    Telemetry(#[from] TelemetryError),
-    #[error("Config does not open")]
-    Config(#[from] watchbell_config::Error),
-    #[error("the Dispatcher does not open")]
-    Dispatcher(#[from] OpenError),
-    #[error("the Digest does not open")]
-    Digest(#[from] watchbell_digest::Error),
-    #[error("the Edge does not open")]
-    Edge(#[from] watchbell_edge::PageError),
-    #[error("the console does not open")]
-    Console(#[from] ConsoleError),
-    #[error("another service cannot be called")]
-    Peer(#[from] ClientError),
-    #[error(transparent)]
-    Server(#[from] ServerError),
-    #[error("the admin key cannot be kept in {0}")]
-    AdminKey(PathBuf, #[source] std::io::Error),
-    #[error("the server broke")]
-    Broken(#[from] tokio::task::JoinError),
-}
-
-/// A process that serves.
-pub(crate) struct Running {
-    /// Where.
-    pub(crate) address: SocketAddr,
-    /// Where for operators.
-    admin_address: SocketAddr,
-    /// A platform key, when this start has made or was given one.
-    pub(crate) admin_key: Option<Secret>,
-    /// The operator knows it already.
-    key_was_given: bool,
-    data_dir: PathBuf,
-    services: Vec<ServiceName>,
-    has_console: bool,
-    has_tls: bool,
-    stop: CancellationToken,
-    membership: Option<Membership>,
-    server: JoinHandle<Result<(), ServerError>>,
-    tasks: TaskSet,
-    stores: Vec<Store>,
-    pub(crate) telemetry: Telemetry,
-    grace: std::time::Duration,
-}
 
 /// What is known of the services while they are put together.
 struct Composition {
@@ -178,32 +125,6 @@ pub(crate) async fn start(plan: Plan) -> Result<Running, StartError> {
     composition.open_router(&telemetry, &control)?;
     composition.open_digest(&control).await?;
     composition.serve(admin_key, telemetry, control).await
-}
-
-/// The certificate authorities that the operator adds to the public ones, in PEM.
-pub(super) fn authorities(settings: &EgressSettings) -> Result<Option<Vec<u8>>, SettingsError> {
-    let Some(path) = &settings.ca_file else {
-        return Ok(None);
-    };
-    let failed = |why: String| SettingsError::new("egress.ca_file", format!("{}: {why}", path.display()));
-    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    Authorities::with_pem(&pem).map_err(|error| failed(error.to_string()))?;
-    Ok(Some(pem))
-}
-
-/// What the settings allow to be reached, and believed.
-pub(super) fn guard(settings: &EgressSettings, authorities: Option<&[u8]>) -> Result<Guard, SettingsError> {
-    let policy = EgressPolicy::allowing(settings.allow.iter().copied());
-    let guard = match settings.name_servers.as_slice() {
-        [] => Guard::new(policy),
-        servers => Guard::with_resolver(policy, Arc::new(DnsResolver::asking_at(servers))),
-    };
-    let Some(pem) = authorities else {
-        return Ok(guard);
-    };
-    let authorities = Authorities::with_pem(pem)
-        .map_err(|error| SettingsError::new("egress.ca_file", error.to_string()))?;
-    Ok(guard.trusting(authorities))
 }
 
 // === impl Composition ===
@@ -567,136 +488,6 @@ impl Composition {
     }
 }
 
-fn names(services: &[ServiceName]) -> String {
-    let names = services
-        .iter()
-        .map(|service| format!("{service:?}").to_lowercase());
-    names.collect::<Vec<_>>().join(", ")
-}
-
 fn no_dispatcher() -> SettingsError {
     SettingsError::new("peers.dispatcher", "must name a Dispatcher")
-}
-
-// === impl Running ===
-
-impl Running {
-    /// The filter of the process's log lines.
-    pub(crate) fn log_filter(&self) -> LogFilter {
-        self.telemetry.log_filter()
-    }
-
-    /// Says where it listens and, on a first start, what to do next. The admin key is shown to a person at a terminal;
-    /// where standard output goes into a log, which is kept and read by many, only its file is named.
-    pub(crate) fn announce(&self) {
-        let scheme = if self.has_tls { "https" } else { "http" };
-        println!(
-            "watchbell serves {} at {scheme}://{}",
-            names(&self.services),
-            self.address
-        );
-        println!(
-            "metrics and readiness for operators at http://{}",
-            self.admin_address
-        );
-        if self.has_console {
-            println!(
-                "the console is at {scheme}://{}{}",
-                self.address,
-                watchbell_console::PATH
-            );
-        }
-        let Some(key) = self.admin_key.as_ref().filter(|_| !self.key_was_given) else {
-            return;
-        };
-        let mut options = String::new();
-        if self.has_tls || self.address.port() != 7700 {
-            options += &format!(" --server {scheme}://{}", self.address);
-        }
-        let file = self.data_dir.join(ADMIN_KEY);
-        let file = file.display();
-        if self.data_dir != default_data_dir() {
-            options += &format!(" --key @{file}");
-        }
-        let made = if std::io::stdout().is_terminal() {
-            format!(
-                "The admin API key, shown this once and kept in {file}:\n\n    {}",
-                key.expose()
-            )
-        } else {
-            format!("The admin API key is in {file}.")
-        };
-        println!(
-            "\nThis is its first start. {made}\n\n\
-             Next:\n    watchbell teams create --name Acme{options}\n    watchbell channels create webhook --help\n    \
-             watchbell emit --help\n",
-        );
-    }
-
-    /// Serves until `stop`, or until serving breaks; then ends everything in order.
-    pub(crate) async fn until(mut self, stop: CancellationToken) -> Result<(), StartError> {
-        let broken = tokio::select! {
-            () = stop.cancelled() => None,
-            ended = &mut self.server => Some(ended),
-        };
-        match broken {
-            None => self.shut_down().await,
-            Some(ended) => {
-                self.close().await;
-                Ok(ended??)
-            }
-        }
-    }
-
-    /// Ends everything in order: shards, calls, the loops, the databases.
-    pub(crate) async fn shut_down(mut self) -> Result<(), StartError> {
-        // The shards first, while calls are still answered.
-        if let Some(membership) = &self.membership
-            && tokio::time::timeout(self.grace, membership.retire())
-                .await
-                .is_err()
-        {
-            tracing::warn!("shards were not handed over in time");
-        }
-        self.stop.cancel();
-        let ended = (&mut self.server).await;
-        self.close().await;
-        Ok(ended??)
-    }
-
-    async fn close(self) {
-        if let Err(dropped) = self.tasks.shutdown(self.grace).await {
-            tracing::warn!(?dropped, "loops did not end in time");
-        }
-        for store in self.stores {
-            if let Err(error) = store.close().await {
-                tracing::warn!(%error, "a database did not close");
-            }
-        }
-        let telemetry = self.telemetry;
-        // Exporting what is left blocks.
-        let _ = tokio::task::spawn_blocking(move || telemetry.stop()).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn authorities_that_cannot_be_read_end_the_start_and_name_the_setting() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("ca.pem");
-        let settings = |path: &std::path::Path| EgressSettings {
-            ca_file: Some(path.to_owned()),
-            ..EgressSettings::default()
-        };
-        std::fs::write(&file, "no certificates").unwrap();
-        for path in [file.as_path(), dir.path(), &dir.path().join("missing.pem")] {
-            let error = authorities(&settings(path)).unwrap_err().to_string();
-            assert!(error.contains("egress.ca_file"), "{error}");
-            assert!(error.contains(&path.display().to_string()), "{error}");
-        }
-        assert_eq!(authorities(&EgressSettings::default()).unwrap(), None);
-    }
 }

@@ -14,7 +14,7 @@ use watchbell_runtime::server;
 use watchbell_runtime::settings::{SettingsError, Shared};
 use watchbell_runtime::telemetry;
 
-use super::compose::{authorities, guard};
+use super::egress::{authorities, guard};
 use super::first_start::KeySection;
 use super::members;
 use super::plan::Plan;

@@ -18,3 +18,11 @@ pub(crate) enum ServiceName {
     /// The web console
     Console,
 }
+
+/// Their words, in one line.
+pub(super) fn names(services: &[ServiceName]) -> String {
+    let names = services
+        .iter()
+        .map(|service| format!("{service:?}").to_lowercase());
+    names.collect::<Vec<_>>().join(", ")
+}

@@ -19,8 +19,6 @@ const MAX_BYTES: usize = 64 * 1024;
 const MAX_NODES: usize = 1_000;
 /// The most violations that one answer names.
 const MAX_ANSWERED: usize = 50;
-/// The longest description of one, in characters: an `enum` of a schema can be long.
-const MAX_DESCRIPTION_CHARS: usize = 300;
 
 /// A schema that compiled.
 #[derive(Debug)]
@@ -109,13 +107,7 @@ impl Schema {
         let mut violations = Violations::new();
         for error in self.validator.iter_errors(data.value()).take(MAX_ANSWERED) {
             // The message is masked: an answer, and the log of it, must not repeat what the data holds.
-            let description: String = error
-                .masked()
-                .to_string()
-                .chars()
-                .take(MAX_DESCRIPTION_CHARS)
-                .collect();
-            violations.add(path_of(&error), reason::SCHEMA, description);
+            violations.add(path_of(&error), reason::SCHEMA, error.masked().to_string());
         }
         Err(violations)
     }

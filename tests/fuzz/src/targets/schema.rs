@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use watchbell_model::catalog::{AlertPolicy, EventTypeDefinition, EventTypeSpec};
+use watchbell_model::violation::MAX_CHARS;
 use watchbell_model::vocabulary::Category;
 use watchbell_model::{Data, Severity, Violations};
 
@@ -9,6 +10,8 @@ use crate::input::two_parts;
 
 /// The most violations that one answer names.
 const MAX_VIOLATIONS: usize = 50;
+/// The longest path of the part that a violation is in, in characters: `data_schema.`.
+const MAX_PREFIX: usize = 20;
 
 pub(super) fn run(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
@@ -58,7 +61,8 @@ fn check(violations: &Violations) {
         violations.len()
     );
     for violation in violations.iter() {
-        let bytes = violation.description.len();
-        assert!(bytes <= 16 * 1024, "{bytes} bytes");
+        let (field, description) = (&violation.field, &violation.description);
+        assert!(description.chars().count() <= MAX_CHARS, "{description}");
+        assert!(field.chars().count() <= MAX_CHARS + MAX_PREFIX, "{field}");
     }
 }
