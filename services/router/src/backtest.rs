@@ -1,5 +1,5 @@
 //! Backtest: what a draft of a team's document would have made of the events of a period, beside what today's does. Nothing is
-//! sent or stored. The events are read page by page from the Dispatcher, newest first, and decided in pieces on the team's pool; then what
+//! sent or stored. The events are read page by page from the Dispatcher, newest first, and decided in pieces in the background; then what
 //! becomes of their messages is worked out in the order in which they were accepted.
 
 mod sequence;

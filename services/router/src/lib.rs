@@ -28,6 +28,7 @@ use std::sync::Arc;
 use opentelemetry::metrics::Meter;
 use watchbell_contracts::api::{DispatcherApi, SnapshotApi};
 use watchbell_model::clock::SharedClock;
+use watchbell_runtime::background::Background;
 use watchbell_runtime::config_feed::ConfigFeed;
 use watchbell_runtime::owners::Connect;
 use watchbell_runtime::running::Running;
@@ -83,6 +84,7 @@ impl Router {
             config: needs.config.clone(),
             log: needs.log,
             tenant_pool: tenant_pool.clone(),
+            background: Background::start(),
             running: Running::default(),
         };
         tasks.spawn(

@@ -1,6 +1,5 @@
 //! A team's stored events of a period, for what decides them again: read page by page from the Dispatcher, newest first, and given to
-//! a decision in pieces on the team's pool, so that the team's own `Emit`s wait for no more than one of them. Events and time are
-//! bounded.
+//! a decision in pieces in the background, so that no `Emit` waits for them. Events and time are bounded.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -27,7 +26,7 @@ const PERIOD: TimeDelta = TimeDelta::days(7);
 const MAX_EVENTS: i32 = 100_000;
 /// Events of a page.
 const PAGE: i32 = 1_000;
-/// The time for which events are decided at a stretch, so that the team's own `Emit`s wait for no more.
+/// The time for which events are decided at a stretch: other teams' questions wait no longer for their turn.
 const PIECE: Duration = Duration::from_millis(20);
 /// The time after which older events are left out.
 const MAX_TIME: Duration = Duration::from_secs(120);
@@ -182,8 +181,7 @@ impl StoredEvents {
             }
             (state, page)
         };
-        let decided = self.what_if.tenant_pool.run(team, piece).await;
-        let (state, page) = decided.map_err(Problem::from)?;
+        let (state, page) = self.what_if.background.run(piece).await?;
         self.page = page;
         self.end_in_time();
         Ok(state)
@@ -214,12 +212,7 @@ impl StoredEvents {
             }
             (state, true)
         };
-        Ok(self
-            .what_if
-            .tenant_pool
-            .run(self.team, piece)
-            .await
-            .map_err(Problem::from)?)
+        Ok(self.what_if.background.run(piece).await?)
     }
 
     /// Leaves the rest out.

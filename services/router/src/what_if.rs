@@ -16,6 +16,7 @@ use watchbell_model::ids::TeamId;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::background::Background;
 use watchbell_runtime::problem::Problem;
 use watchbell_runtime::running::Running;
 use watchbell_runtime::tenant_pool::TenantPool;
@@ -35,6 +36,8 @@ pub(crate) struct WhatIf {
     /// Where stored events are read.
     pub(crate) log: Arc<dyn DispatcherApi>,
     pub(crate) tenant_pool: TenantPool,
+    /// Where stored events are decided.
+    pub(crate) background: Background,
     pub(crate) running: Running,
 }
 

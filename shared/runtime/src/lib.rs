@@ -3,6 +3,7 @@
 //! no service.
 
 pub mod auth;
+pub mod background;
 pub mod cells;
 pub mod client;
 pub mod config_feed;

@@ -90,8 +90,10 @@ impl Shape {
                 "SELECT table_name::text AS t, column_name::text AS c, data_type::text AS k, is_nullable = 'NO' AS n,
                     column_default IS NOT NULL AS d
                     FROM information_schema.columns WHERE table_schema = current_schema()",
-                "SELECT tablename::text AS t, indexname::text AS c FROM pg_indexes
-                    WHERE schemaname = current_schema() AND indexdef LIKE 'CREATE UNIQUE%'
+                // Not by definitions, which are read of other schemas' indexes, too: those may be dropped meanwhile.
+                "SELECT t.relname::text AS t, i.relname::text AS c FROM pg_index x
+                    JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
+                    WHERE i.relnamespace = current_schema()::regnamespace AND x.indisunique
                 UNION SELECT conrelid::regclass::text, conname::text FROM pg_constraint
                     WHERE connamespace = current_schema()::regnamespace AND contype <> 'n'",
             ),

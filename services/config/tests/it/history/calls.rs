@@ -63,7 +63,7 @@ pub(super) fn writers() -> BTreeSet<String> {
         .flat_map(|file| file.service)
         .flat_map(|service| service.method);
     let reads = [
-        "Get", "List", "Export", "Inspect", "Watch", "Follow", "Resolve", "Check", "Draft",
+        "Get", "List", "Export", "Inspect", "Watch", "Follow", "Resolve", "Check", "Draft", "Locate",
     ];
     methods
         .map(|method| method.name().to_owned())
