@@ -23,6 +23,9 @@ const root = createRoot(document.getElementById("app") as HTMLElement);
 // No await at the top level: what is loaded meanwhile, such as the way back from a provider, imports the file that this module is in, and
 // would wait for its end for ever.
 async function start(): Promise<void> {
+  const page = /^\/console(\/t\/[^/]+\/.+)$/.exec(window.location.pathname)?.[1];
+  // Its file comes while the server is asked who has signed in.
+  if (page !== undefined) void router.preloadRoute({ to: page as "/" });
   try {
     const config = await readConfig();
     beginHosted(config.embed_origins);
