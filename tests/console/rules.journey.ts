@@ -163,6 +163,7 @@ test("changes of several rules are one draft: judged together, shown, taken back
   await server.api().routing.updateRule({ teamId: team, rule: { id: scans?.id ?? "", continues: true }, updateMask: { paths: ["continues"] } });
   await page.getByRole("link", { name: "Routing" }).click();
   await applyDraft(page, "3 changes");
+  await expect(page.getByRole("link", { name: /^Revision \d+ · changed .* by API key/ })).toBeVisible();
   expect(await saved()).toMatchObject([
     { id: findings?.id, displayName: "Findings to the platform", action: { value: { channelIds: [platform] } } },
     { id: scans?.id, displayName: "Scans", paused: true, continues: true },

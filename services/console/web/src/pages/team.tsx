@@ -14,7 +14,6 @@ import * as en from "../messages/en";
 import { Broken } from "../parts/broken";
 import { useKeys, usePaletteKey } from "../parts/keys";
 import { Bell, BellFeed } from "../parts/bell";
-import { useNarrow } from "../parts/now";
 import { TeamSwitch } from "../parts/team-switch";
 import { PAGES } from "./pages";
 import { Barred, Missing } from "./root";
@@ -32,7 +31,6 @@ const NO_TEAMS: Teams = { teams: [], platform: false, barred: false };
 export function TeamShell(): ReactNode {
   const { team: id } = useParams({ from: "/t/$team" });
   const { data, error, refetch } = useTeams();
-  const narrow = useNarrow();
   const [help, setHelp] = useState(false);
   const [palette, setPalette] = useState(false);
   usePaletteKey(() => setPalette(true));
@@ -52,12 +50,12 @@ export function TeamShell(): ReactNode {
         <a href="#content" className="skip">
           {en.shell.skip}
         </a>
-        {isBare || narrow ? null : <Rail team={team} all={all} />}
+        {isBare ? null : <Rail team={team} all={all} />}
         <main className="main" id="content" tabIndex={-1}>
           <Silence />
           <Outlet />
         </main>
-        {narrow && !isBare ? <TabBar team={team} all={all} /> : null}
+        {isBare ? null : <TabBar team={team} all={all} />}
       </div>
       <Suspense fallback={null}>{help ? <Help onClose={() => setHelp(false)} /> : null}</Suspense>
       <Suspense fallback={null}>{palette ? <Palette team={team.id} teams={all} onClose={() => setPalette(false)} /> : null}</Suspense>

@@ -3,6 +3,8 @@ import { counted, number } from "./counted";
 export const routing = {
   title: "Routing",
   views: { rules: "Rules", mentions: "Mentions", triggers: "Triggers" },
+  asYaml: "As YAML",
+  lastChange: (revision: string, when: string, who: string) => `Revision ${revision} · changed ${when} by ${who}`,
   add: "New rule",
   chat: "Slack and Teams",
   chatText: "The first rule that matches decides, for each kind separately. A rule that continues lets the next ones match as well.",
@@ -37,7 +39,7 @@ export const routing = {
   actions: (name: string) => `Actions for ${name}`,
   pause: "Pause",
   resume: "Resume",
-  remove: "Delete",
+  remove: "Delete…",
   refused: "It could not be changed",
 };
 

@@ -42,6 +42,7 @@ export const rulesDraft = {
   keep: "Add to the draft",
   checking: "Checking…",
   kept: (name: string) => `“${name}” is in the draft`,
+  remove: "Delete",
   removed: (name: string) => `“${name}” will be deleted`,
   byDraft: "with your draft",
 };

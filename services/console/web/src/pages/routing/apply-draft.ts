@@ -9,6 +9,7 @@ import { readRules, rulesKey } from "../../api/rules";
 import { type Services, useServices } from "../../api/services";
 import { type RulesDraft, renamed } from "../../domain/rules-draft";
 import { rulesDocument } from "../../domain/rules-document";
+import { lastChangeKey } from "./last-change";
 
 /** The configuration changes all the time in a large team, mostly not its rules. */
 const MOST_TRIES = 5;
@@ -59,6 +60,6 @@ export function useApplyDraft(team: string, names: ChannelNames) {
   return useMutation({
     mutationFn: (draft: RulesDraft) => applied(services, team, draft, names),
     // Also when it was refused: the draft is laid over what is there now.
-    onSettled: () => cache.invalidateQueries({ queryKey: rulesKey(team, epoch) }),
+    onSettled: () => Promise.all([rulesKey(team, epoch), lastChangeKey(team)].map((queryKey) => cache.invalidateQueries({ queryKey }))),
   });
 }

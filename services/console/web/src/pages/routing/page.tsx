@@ -1,6 +1,6 @@
 // The rules in the order in which they are asked, each with its own answer about the event on the right.
 
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
 import { type ReactNode, useMemo, useState } from "react";
 import { type ChannelNames, useChannelNames } from "../../api/channels";
@@ -32,6 +32,7 @@ import { fragmentOf, playOf, playOfEvent, playOfFragment, useExplained } from ".
 import { Playground } from "./playground";
 import { RuleForm } from "./rule-form";
 import { RuleCard } from "./rule-card";
+import { LastChange } from "./last-change";
 import { Mentions } from "./mentions";
 import { type PlaySearch, VIEWS } from "./search";
 import { Triggers } from "./triggers";
@@ -93,7 +94,11 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
             </button>
           ))}
         </div>
+        <Link className="link max-md:hidden" to="/t/$team/config" params={{ team }}>
+          {en.routing.asYaml}
+        </Link>
         <span className="ms-auto" />
+        <LastChange team={team} now={now} />
         {view === "rules" ? (
           <>
             <CopyButton text={window.location.href.replace(/#.*$/, "") + (own ? fragmentOf(own) : "")} label={en.playground.copyLink} className="btn max-md:hidden" />

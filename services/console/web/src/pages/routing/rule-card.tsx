@@ -109,7 +109,7 @@ export function RuleCard(props: CardProps): ReactNode {
           {rule.paused ? en.routing.resume : en.routing.pause}
         </MenuItem>
         <MenuItem danger disabled={!allowed} onClick={onDelete}>
-          {en.routing.remove}
+          {en.rulesDraft.remove}
         </MenuItem>
       </MenuButton>
     </li>
