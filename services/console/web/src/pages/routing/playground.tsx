@@ -161,8 +161,7 @@ function Answer({ answer, names, now, isDraft, isOld }: { answer: ExplainRespons
         <b>{routes.length === 0 ? en.playground.nobody : en.playground.get(routes.length)}</b>{" "}
         <span className="text-muted">
           {parts.length > 0 ? `${en.playground.split(parts)} · ` : ""}
-          {en.thenNow.revision(String(answer.revision))}
-          {isDraft ? ` ${en.rulesDraft.byDraft}` : ""}
+          {isDraft ? en.rulesDraft.byDraft : en.thenNow.revision(String(answer.revision))}
           {isOld ? ` · ${en.playground.stale}` : ""}
         </span>
       </p>
