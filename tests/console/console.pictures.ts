@@ -171,6 +171,23 @@ test("the pictures of docs/console.md", async ({ page, receiver: soar }) => {
     await page.getByRole("button", { name: "Critical", exact: true }).click();
     await still();
     await take(page, "routing");
+    const act = async (rule: string, what: string) => {
+      await page.getByRole("button", { name: `Actions for ${rule}` }).click();
+      await page.getByRole("menuitem", { name: what, exact: true }).click();
+    };
+    await act("Quiet sandbox", "Delete");
+    await act("Scans", "Edit");
+    const form = page.getByRole("dialog", { name: "Edit the rule" });
+    await form.getByLabel("Add a type or pattern").first().fill("finding.*");
+    await page.keyboard.press("Enter");
+    await form.getByLabel("#appsec").check();
+    await form.getByRole("button", { name: "Add to the draft" }).click();
+    await expect(page.getByText("would reach others")).toBeVisible();
+    await page.getByRole("heading", { level: 1 }).click();
+    await still();
+    await take(page, "draft");
+    await page.getByRole("button", { name: "Discard" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Discard" }).click();
     await page.getByRole("button", { name: "Actions for Production criticals also to incidents" }).click();
     await page.getByRole("menuitem", { name: "Edit", exact: true }).click();
     await still();

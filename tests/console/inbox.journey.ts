@@ -70,3 +70,66 @@ test("what a member hears by email is set on their page and in the matrix", asyn
   await page.getByRole("link", { name: "My notifications" }).click();
   await expect(page.getByLabel("Whose inbox")).toHaveValue("");
 });
+
+declare global {
+  interface Window {
+    sounded: number;
+  }
+}
+
+test("a sound for what comes in is turned on by hand, remembered, and never tried on a page that nobody has touched", async ({ context, page, server }) => {
+  const team = await server.team("Sound");
+  const member = await server.member(team, "olga@acme.example");
+  await context.addInitScript(() => {
+    window.sounded = 0;
+    const { start } = OscillatorNode.prototype;
+    OscillatorNode.prototype.start = function (when) {
+      window.sounded += 1;
+      start.call(this, when);
+    };
+  });
+  const sounded = (on = page) => on.evaluate(() => window.sounded);
+  const unread = (count: number, on = page) => expect(on.getByRole("button", { name: `Inbox ${count} unread` })).toBeVisible();
+  await open(page, server, `t/${team}/me`);
+  await page.getByLabel("Whose inbox").selectOption(member);
+  await server.emit(team, "Silent", CRITICAL);
+  await unread(1);
+  expect(await sounded()).toBe(0);
+  await page.getByRole("switch", { name: "Sound" }).click();
+  // So that it is known how it sounds.
+  await expect.poll(sounded).toBe(1);
+  await accessible(page);
+  await server.emit(team, "Heard", CRITICAL);
+  await unread(2);
+  await expect.poll(sounded).toBe(2);
+  await server.emit(team, "Too soon", CRITICAL);
+  await unread(3);
+  expect(await sounded()).toBe(2);
+
+  // The browser remembers it. A tab that nobody has touched leaves it to the others.
+  await page.close();
+  const other = await context.newPage();
+  // What drives the browser here counts as a touch, too: only the pointer does for the page.
+  await other.addInitScript(() => {
+    let hasBeenActive = false;
+    window.addEventListener("pointerdown", () => (hasBeenActive = true), true);
+    Object.defineProperty(Navigator.prototype, "userActivation", { get: () => ({ hasBeenActive, isActive: hasBeenActive }) });
+  });
+  await open(other, server, `t/${team}/me`);
+  await other.getByLabel("Whose inbox").selectOption(member);
+  await expect(other.getByRole("switch", { name: "Sound" })).toBeChecked();
+  await unread(3, other);
+  await other.evaluate(() => localStorage.removeItem("watchbell.sounded"));
+  await server.emit(team, "Untouched", CRITICAL);
+  await unread(4, other);
+  expect(await sounded(other)).toBe(0);
+  await other.getByRole("heading", { name: "My notifications" }).click();
+  await server.emit(team, "Touched", CRITICAL);
+  await unread(5, other);
+  await expect.poll(() => sounded(other)).toBe(1);
+  await other.getByRole("switch", { name: "Sound" }).click();
+  await other.evaluate(() => localStorage.removeItem("watchbell.sounded"));
+  await server.emit(team, "Off", CRITICAL);
+  await unread(6, other);
+  expect(await sounded(other)).toBe(1);
+});

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { type Page, type Route, test as base, expect } from "@playwright/test";
+import { type Browser, type BrowserContext, type Page, type Route, test as base, expect } from "@playwright/test";
 import { Receiver, Watchbell } from "./server";
 
 /** A build whose files are used instead of the binary's, so that a change of `web/` needs no compiler. */
@@ -77,6 +77,21 @@ export const test = base.extend<Fixtures, Shared>({
 /** Signs in by a link, as the demo prints it. */
 export async function open(page: Page, server: Watchbell, path = "", key = server.key): Promise<void> {
   await page.goto(`${server.url}/console/${path}#key=${key}`);
+}
+
+/** The browser of somebody else, which shares nothing with the first. */
+export async function otherBrowser(browser: Browser): Promise<BrowserContext> {
+  const context = await browser.newContext();
+  if (DIST !== undefined) await context.route((url) => url.pathname.startsWith("/console/"), (route) => fromBuild(route, DIST));
+  return context;
+}
+
+/** Saves the draft of all rules, which has so many: "2 changes". */
+export async function applyDraft(page: Page, changes: string): Promise<void> {
+  const draft = page.getByRole("region", { name: "Changes that are not saved" });
+  await expect(draft).toContainText(`${changes} not saved`);
+  await draft.getByRole("button", { name: "Apply" }).click();
+  await expect(draft).toBeHidden();
 }
 
 /** What axe finds at both widths and in both themes. */

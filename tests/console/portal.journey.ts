@@ -1,4 +1,4 @@
-import { accessible, expect, test } from "./journey";
+import { accessible, expect, open, otherBrowser, test } from "./journey";
 
 test("a link of a session signs its member in, as far as its key goes, and ends with the key", async ({ page, server, receiver, watched }) => {
   watched.allowed.push(/401/);
@@ -49,4 +49,39 @@ test("a session that only reads shows everything and changes nothing, not even w
   expect(refused).toContain("this session may only read");
   const again = await server.api(made.token).teams.createPortalSession({ memberId: ann }).then(() => "done", String);
   expect(again).toContain("permission_denied");
+});
+
+test("whoever holds a key makes a link that signs a member in, shown once with its end and what it may do", async ({ browser, context, page, server }) => {
+  const team = await server.team("Sign-in links");
+  await server.member(team, "ann@acme.example", 1);
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await open(page, server, `t/${team}/people`);
+  await page.getByRole("button", { name: "Sign-in link for ann@acme.example" }).click();
+  const form = page.getByRole("dialog", { name: "A sign-in link for ann@acme.example" });
+  await form.getByLabel("Lasts").selectOption("30 minutes");
+  await expect(form).toContainText("It does what the member may (Owner), and nothing that your key may not.");
+  await form.getByRole("switch", { name: "Only to look" }).click();
+  await accessible(page);
+  await form.getByRole("button", { name: "Create" }).click();
+  const shown = page.getByRole("dialog", { name: "Sign-in link for ann@acme.example" });
+  const link = (await shown.getByLabel("The link").textContent()) ?? "";
+  expect(link).toMatch(new RegExp(`/console/t/${team}/overview#session=wbs_`));
+  await expect(shown).toContainText("It shows everything that the member may see, and changes nothing.");
+  await expect(shown).toContainText(/It ends at \d\d:\d\d/);
+  await accessible(page);
+  await shown.getByRole("button", { name: "Copy" }).click();
+  await expect(shown.getByRole("button", { name: "Copied", exact: true })).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(link);
+  await shown.getByRole("button", { name: "I have copied it" }).click();
+  await expect(page.getByText(new URL(link).hash)).toHaveCount(0);
+
+  const theirs = await otherBrowser(browser);
+  const other = await theirs.newPage();
+  const { pathname, hash } = new URL(link);
+  await other.goto(`${server.url}${pathname}${hash}`);
+  await expect(other.getByRole("button", { name: /^ann@acme.example/ })).toBeVisible();
+  // A session makes no sessions.
+  await other.getByRole("link", { name: "People" }).click();
+  await expect(other.getByRole("button", { name: "Sign-in link for ann@acme.example" })).toBeDisabled();
+  await theirs.close();
 });

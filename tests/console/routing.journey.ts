@@ -1,4 +1,4 @@
-import { accessible, expect, open, test } from "./journey";
+import { accessible, applyDraft, expect, open, test } from "./journey";
 
 test("a rule is made, moved by keyboard and pointer, and decides as was explained", async ({ page, server, receiver }) => {
   const team = await server.team("Rules");
@@ -17,7 +17,7 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
 
   await page.getByRole("button", { name: "New rule" }).click();
   const form = page.getByRole("dialog", { name: "New rule" });
-  await form.getByRole("button", { name: "Save" }).click();
+  await form.getByRole("button", { name: "Add to the draft" }).click();
   await expect(form.getByLabel("Name")).toHaveAttribute("aria-invalid", "true");
   await accessible(page);
   const trial = form.getByRole("region", { name: "Tried on the event in the playground" });
@@ -29,7 +29,7 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
     await form.getByLabel(channel).check();
     // What it would do, before it is saved.
     await expect(trial).toContainText(difference);
-    await form.getByRole("button", { name: "Save" }).click();
+    await form.getByRole("button", { name: "Add to the draft" }).click();
     await expect(form).toBeHidden();
   };
   await make("Everything", "*", "#rest", "Would get itSlack#rest");
@@ -38,18 +38,21 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
 
   const rules = page.getByRole("region", { name: "Slack and Teams" }).getByRole("listitem");
   await expect(rules.first()).toContainText("Everything");
-  await expect(rules.first()).toContainText("Matches");
+  await expect(rules.first()).toContainText("Would match");
   await expect(rules.last()).toContainText("An earlier rule has decided it.");
   await page.getByRole("button", { name: /^Move Findings/ }).focus();
   await page.keyboard.press("Alt+ArrowUp");
   await expect(rules.first()).toContainText("Findings");
-  await expect(rules.first()).toContainText("Matches");
+  await expect(rules.first()).toContainText("Would match");
   await expect(page.getByText("Findings is now number 1 of 2")).toBeAttached();
   await rules.last().dragTo(rules.first());
   await expect(rules.first()).toContainText("Everything");
   await page.getByRole("button", { name: /^Move Everything/ }).focus();
   await page.keyboard.press("Alt+ArrowDown");
   await expect(rules.first()).toContainText("Findings");
+  await expect(rules.first()).toContainText("Would match");
+  await applyDraft(page, "2 changes");
+  await expect(rules.first()).toContainText("Matches");
 
   const playground = page.getByRole("region", { name: "Who would get it?" });
   // A control for each field of the type; what the server says of it stands there.
@@ -81,9 +84,10 @@ test("a rule is made, moved by keyboard and pointer, and decides as was explaine
   expect(reasons).toContain("The rule “Findings” sends it here.");
 
   await page.getByRole("button", { name: "Actions for Everything" }).click();
-  await page.getByRole("menuitem", { name: "Delete…" }).click();
-  await page.getByRole("button", { name: "Delete it" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
   await expect(rules).toHaveCount(1);
+  await applyDraft(page, "1 change");
+  expect((await server.api().routing.listRules({ teamId: team })).rules.map(({ displayName }) => displayName)).toEqual(["Findings"]);
 });
 
 test("a rule gathers, reminds and escalates, and its form shows what it does again", async ({ page, server, receiver }) => {
@@ -106,14 +110,15 @@ test("a rule gathers, reminds and escalates, and its form shows what it does aga
   await form.getByLabel("Every", { exact: true }).fill("1s");
   await form.getByRole("switch", { name: "Escalate", exact: true }).click();
   await form.getByRole("group", { name: "Who is told then" }).getByLabel("#leads").check();
-  await form.getByRole("button", { name: "Save" }).click();
+  await form.getByRole("button", { name: "Add to the draft" }).click();
   // What the server says of it stands at the field.
   await expect(form.getByLabel("Every", { exact: true })).toHaveAttribute("aria-invalid", "true");
   await accessible(page);
   await form.getByLabel("Every", { exact: true }).fill("4h");
-  await form.getByRole("button", { name: "Save" }).click();
+  await form.getByRole("button", { name: "Add to the draft" }).click();
   await expect(form).toBeHidden();
 
+  await applyDraft(page, "1 change");
   const rule = page.getByRole("region", { name: "Slack and Teams" }).getByRole("listitem").first();
   await expect(rule).toContainText("gathered by data.scan_id, type for 2m");
   await expect(rule).toContainText("reminds every 4h, at most 5 times");
@@ -125,8 +130,9 @@ test("a rule gathers, reminds and escalates, and its form shows what it does aga
   await expect(edit.getByLabel("Together by")).toHaveValue("data.scan_id, type");
   await edit.getByRole("switch", { name: "Remind", exact: true }).click();
   await edit.getByRole("switch", { name: "Gather for a while", exact: true }).click();
-  await edit.getByRole("button", { name: "Save" }).click();
+  await edit.getByRole("button", { name: "Add to the draft" }).click();
   await expect(edit).toBeHidden();
+  await applyDraft(page, "1 change");
   await expect(rule).not.toContainText("reminds");
   await expect(rule).not.toContainText("gathered");
   await expect(rule).toContainText("escalates after 1h to #leads");

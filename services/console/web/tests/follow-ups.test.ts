@@ -2,7 +2,6 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { Repeat } from "../src/api/gen/watchbell/config/v1/event_type_pb";
 import { RuleSchema } from "../src/api/gen/watchbell/config/v1/rule_pb";
-import { draftOf, draftText } from "../src/api/rules";
 import { NO_FOLLOW_UPS, followUpsInit, followUpsOf } from "../src/domain/follow-ups";
 
 test("what a rule does beyond sending comes back from its form as it was", () => {
@@ -24,9 +23,4 @@ test("what a rule does beyond sending comes back from its form as it was", () =>
 test("a rule that only sends has nothing of it, and saving takes away what was there", () => {
   expect(followUpsOf(create(RuleSchema))).toEqual(NO_FOLLOW_UPS);
   expect(followUpsInit(NO_FOLLOW_UPS)).toEqual({});
-});
-
-test("a draft with lengths of time has a text, and comes back from it", () => {
-  const draft = { displayName: "Scans", group: { by: ["type"], wait: { seconds: 120n } } };
-  expect(draftOf(draftText(draft))).toEqual(create(RuleSchema, draft));
 });

@@ -16,11 +16,12 @@ describe("a draft beside what is saved", () => {
   });
 
   it("has its own sentence, by the id that it stands in for or as the one that nobody has saved", () => {
-    const step = (subjectId: string, sentence: string) => ({ stage: "rule", subjectId, sentence, outcome: StepOutcome.PASSED_OVER });
-    const { steps } = create(ExplainResponseSchema, { steps: [step("rul_1", "of the first"), step("rul_new", "of the new")] });
+    const step = (subjectId: string, subjectName: string, sentence: string) => ({ stage: "rule", subjectId, subjectName, sentence, outcome: StepOutcome.PASSED_OVER });
+    const { steps } = create(ExplainResponseSchema, { steps: [step("rul_1", "Scans", "of the first"), step("rul_new", "Scans", "of the new")] });
     const saved = new Set(["rul_1"]);
-    expect(draftVerdict(steps, null, saved)).toEqual({ outcome: "passed", sentences: ["of the new"] });
-    expect(draftVerdict(steps, "rul_1", saved).sentences).toEqual(["of the first"]);
+    expect(draftVerdict(steps, "draft-1", "Scans", saved)).toEqual({ outcome: "passed", sentences: ["of the new"] });
+    expect(draftVerdict(steps, "draft-1", "Other", saved).outcome).toBe("unknown");
+    expect(draftVerdict(steps, "rul_1", "Other", saved).sentences).toEqual(["of the first"]);
   });
 });
 

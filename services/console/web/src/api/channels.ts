@@ -23,17 +23,19 @@ export function channelsKey(team: string, epoch: number) {
   return ["channels", team, epoch] as const;
 }
 
+export function channelsQuery(clients: Clients, team: string, epoch: number) {
+  return {
+    queryKey: channelsKey(team, epoch),
+    queryFn: ({ signal }: { signal: AbortSignal }) => readChannels(clients, team, signal),
+    staleTime: 10_000,
+  };
+}
+
 export function useChannels(team: string, interval = 60_000) {
   const { clients } = useApp();
   const { epoch } = useSession();
-  const queryKey = channelsKey(team, epoch);
-  useRefetchOn(queryKey, isOfChannel);
-  return useQuery({
-    queryKey,
-    queryFn: ({ signal }) => readChannels(clients, team, signal),
-    staleTime: 10_000,
-    refetchInterval: interval,
-  });
+  useRefetchOn(channelsKey(team, epoch), isOfChannel);
+  return useQuery({ ...channelsQuery(clients, team, epoch), refetchInterval: interval });
 }
 
 export interface ChannelNames {

@@ -28,7 +28,8 @@ export interface Oidc {
 }
 
 export async function readConfig(): Promise<Config> {
-  const answer = await fetch("/console/config.json", { credentials: "omit" });
+  // As the page's head asks for it, which is what the browser has by then.
+  const answer = await fetch("/console/config.json", { credentials: "same-origin" });
   if (!answer.ok) throw new Error(`/console/config.json answered ${answer.status}`);
   return (await answer.json()) as Config;
 }

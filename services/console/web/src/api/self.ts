@@ -49,15 +49,14 @@ export function selfKey(epoch: number) {
   return ["self", epoch] as const;
 }
 
+export function selfQuery(clients: Clients, epoch: number) {
+  return { queryKey: selfKey(epoch), queryFn: ({ signal }: { signal: AbortSignal }) => readSelf(clients, signal), staleTime: 5 * 60_000 };
+}
+
 export function useSelf(): Self | undefined {
   const { clients } = useApp();
   const { key, epoch } = useSession();
-  const { data } = useQuery({
-    queryKey: selfKey(epoch),
-    queryFn: ({ signal }) => readSelf(clients, signal),
-    enabled: key !== null,
-    staleTime: 5 * 60_000,
-  });
+  const { data } = useQuery({ ...selfQuery(clients, epoch), enabled: key !== null });
   return data;
 }
 
@@ -76,13 +75,15 @@ export interface May {
   readonly administer: boolean;
   /** Manage API keys, which no session does. */
   readonly keys: boolean;
+  /** Make links that sign members in, which only keys do. */
+  readonly signInLinks: boolean;
   /** Read inboxes. */
   readonly inbox: boolean;
   /** Change what is a member's own: marks in the inbox, preferences. */
   readonly own: boolean;
 }
 
-const EVERYTHING: May = { read: true, configure: true, log: true, act: true, takeOn: true, administer: true, keys: true, inbox: true, own: true };
+const EVERYTHING: May = { read: true, configure: true, log: true, act: true, takeOn: true, administer: true, keys: true, signInLinks: true, inbox: true, own: true };
 
 /** Until the server has answered nothing is said to be forbidden. */
 export function useMay(): May {
@@ -97,6 +98,7 @@ export function useMay(): May {
     takeOn: self.member === null ? self.scopes.has(Scope.DELIVERIES_WRITE) : !self.readOnly,
     administer: self.administers,
     keys: self.administers && !isPortalSession(key),
+    signInLinks: self.member === null && self.scopes.has(Scope.CONFIG_WRITE),
     inbox: self.scopes.has(Scope.INBOX),
     own: !self.readOnly,
   };

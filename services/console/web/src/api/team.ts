@@ -7,7 +7,7 @@ import { useApp, useSession } from "./context";
 import { Scope } from "./gen/watchbell/config/v1/api_key_pb";
 import { type Team, TeamSchema } from "./gen/watchbell/config/v1/team_pb";
 import { isFramed } from "./host";
-import { readSelf } from "./self";
+import { type Self, readSelf, selfQuery } from "./self";
 
 export interface Teams {
   readonly teams: readonly Team[];
@@ -20,8 +20,8 @@ export interface Teams {
 /** The most teams that the switcher shows. */
 const MOST_TEAMS = 1_000;
 
-export async function readTeams(clients: Clients, signal?: AbortSignal): Promise<Teams> {
-  const self = await readSelf(clients, signal);
+export async function readTeams(clients: Clients, signal?: AbortSignal, known?: Self): Promise<Teams> {
+  const self = known ?? (await readSelf(clients, signal));
   if (self.scopes.has(Scope.PLATFORM) && isFramed) return { teams: [], platform: false, barred: true };
   if (self.scopes.has(Scope.PLATFORM)) {
     const { teams } = await clients.teams.listTeams({ pageSize: MOST_TEAMS }, { signal });
@@ -37,9 +37,10 @@ export async function readTeams(clients: Clients, signal?: AbortSignal): Promise
 export function useTeams() {
   const { clients } = useApp();
   const { key, epoch } = useSession();
+  const cache = useQueryClient();
   return useQuery({
     queryKey: ["teams", epoch],
-    queryFn: ({ signal }) => readTeams(clients, signal),
+    queryFn: async ({ signal }) => readTeams(clients, signal, await cache.fetchQuery({ ...selfQuery(clients, epoch), retry: false })),
     enabled: key !== null,
     staleTime: 60_000,
   });

@@ -76,8 +76,9 @@ export function ruleVerdict(steps: readonly ExplanationStep[], ruleId: string): 
   return { outcome: "unknown", sentences: [] };
 }
 
-/** What the steps say of a draft: of the rule that it stands in for, or of the one that nobody has saved. */
-export function draftVerdict(steps: readonly ExplanationStep[], ruleId: string | null, saved: ReadonlySet<string>): RuleVerdict {
-  const id = ruleId ?? steps.find((step) => step.stage === "rule" && !saved.has(step.subjectId))?.subjectId ?? "";
-  return ruleVerdict(steps, id);
+/** What the steps say of a rule of a draft: by its id, or, of one that nobody has saved by this name, by the name. */
+export function draftVerdict(steps: readonly ExplanationStep[], id: string, name: string, saved: ReadonlySet<string>): RuleVerdict {
+  const own = steps.some((step) => step.stage === "rule" && step.subjectId === id);
+  if (own) return ruleVerdict(steps, id);
+  return ruleVerdict(steps, steps.find((step) => step.stage === "rule" && step.subjectName === name && !saved.has(step.subjectId))?.subjectId ?? "");
 }

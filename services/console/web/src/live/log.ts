@@ -3,18 +3,15 @@
 
 import { type QueryClient, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { Clients } from "../api/clients";
 import { useApp, useSession } from "../api/context";
-import { findDeliveries } from "../api/find";
 import type { Delivery } from "../api/gen/watchbell/dispatcher/v1/delivery_pb";
-import { timestamp } from "../api/times";
+import { type Ahead, PAGE, aheadOf, askPage } from "./ahead";
 import { useHear } from "./context";
-import { type Filter, asked, matches, mayMatch } from "./filter";
+import { type Filter, matches, mayMatch } from "./filter";
 import { type Head, NOTHING, type Place, patch, release, settle, tell } from "./merge";
 import { type Row, toRow } from "./row";
 import { Throttle } from "./throttle";
 
-export const PAGE = 200;
 /** How often a list is made anew for what only the server can judge, in milliseconds. */
 const RENEW = 3_000;
 /** The most that gathers above the first page before the list is made anew. */
@@ -23,21 +20,6 @@ const MOST_HEAD = 1_000;
 interface Page {
   readonly rows: readonly Row[];
   readonly next: string;
-}
-
-function askPage(clients: Clients, team: string, filter: Filter, size: number, token: string, signal?: AbortSignal) {
-  return findDeliveries(
-    clients,
-    {
-      teamId: team,
-      pageSize: size,
-      pageToken: token,
-      ...asked(filter),
-      ...(filter.start === null ? {} : { startTime: timestamp(filter.start) }),
-      ...(filter.end === null ? {} : { endTime: timestamp(filter.end) }),
-    },
-    signal,
-  );
 }
 
 let books = 0;
@@ -51,10 +33,18 @@ class Book {
   readonly sizes: number[] = [];
   readonly number = (books += 1);
   private readonly filterAt: (now: number) => Filter;
-  private fixed: Filter | null = null;
+  private fixed: Filter | null;
+  private readonly ahead: Ahead | null;
 
-  constructor(filterAt: (now: number) => Filter) {
+  constructor(filterAt: (now: number) => Filter, ahead: Ahead | null = null) {
     this.filterAt = filterAt;
+    this.ahead = ahead;
+    this.fixed = ahead?.filter ?? null;
+  }
+
+  /** The first page, where it was asked for before. */
+  takeAhead(page: number) {
+    return page === 0 ? (this.ahead?.take() ?? null) : null;
   }
 
   /** Fixed when it is first asked for, so that all pages are of one list. */
@@ -112,7 +102,7 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
   const cache = useQueryClient();
   // Made anew whenever something else was listed meanwhile.
   // oxlint-disable-next-line react/exhaustive-deps
-  const first = useMemo(() => new Book(filterAt), [epoch, key, filterAt]);
+  const first = useMemo(() => new Book(filterAt, aheadOf(team, key, epoch)), [team, epoch, key, filterAt]);
   const [renewed, setRenewed] = useState<{ readonly first: Book; readonly book: Book } | null>(null);
   const book = renewed?.first === first ? renewed.book : first;
   const [range, setRange] = useState<readonly [number, number]>([0, 0]);
@@ -121,7 +111,8 @@ export function useLog(team: string, key: string, filterAt: (now: number) => Fil
     (of: Book, page: number) => ({
       queryKey: ["log", team, of.number, page],
       queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Page> => {
-        const answer = await askPage(clients, team, of.filter, PAGE, of.tokens[page] ?? "", signal);
+        const early = await of.takeAhead(page)?.catch(() => null);
+        const answer = early ?? (await askPage(clients, team, of.filter, of.tokens[page] ?? "", signal));
         const rows = answer.deliveries.map(toRow);
         of.learn(page, rows, answer.nextPageToken);
         const key = ["log-head", team, of.number];

@@ -26,6 +26,7 @@ export * from "./en/people";
 export * from "./en/period";
 export * from "./en/preferences";
 export * from "./en/routing";
+export * from "./en/rules-draft";
 export * from "./en/shell";
 export * from "./en/sign-in";
 export * from "./en/silences";

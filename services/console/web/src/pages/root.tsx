@@ -2,7 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
-import { type ReactNode, Suspense, lazy, useEffect, useState } from "react";
+import { type ReactNode, Suspense, lazy, useEffect, useRef, useState } from "react";
 import { useApp, useSession } from "../api/context";
 import { isFramed, isHosted } from "../api/host";
 import * as en from "../messages/en";
@@ -25,7 +25,11 @@ export function Root(): ReactNode {
 function Inside(): ReactNode {
   const { key, refused, epoch } = useSession();
   const cache = useQueryClient();
+  const begun = useRef(`${epoch} ${key}`);
   useEffect(() => {
+    // What was asked for while the page was being loaded is of this credential.
+    if (begun.current === `${epoch} ${key}`) return;
+    begun.current = "";
     // What another credential has read is not shown to this one.
     if (key === null) cache.clear();
     else void cache.invalidateQueries();

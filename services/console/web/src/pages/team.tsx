@@ -1,11 +1,12 @@
 // What surrounds every page of a team: the rail (at the bottom on a narrow screen), the live light, the account.
 
+import { create } from "@bufbuild/protobuf";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { type ReactNode, Suspense, lazy, useState } from "react";
 import { useChannels } from "../api/channels";
-import { isBare } from "../api/host";
+import { isBare, isFramed } from "../api/host";
 import { ChannelHealth } from "../api/gen/watchbell/config/v1/channel_pb";
-import type { Team } from "../api/gen/watchbell/config/v1/team_pb";
+import { type Team, TeamSchema } from "../api/gen/watchbell/config/v1/team_pb";
 import { useMay } from "../api/self";
 import { type Teams, useTeams } from "../api/team";
 import { FeedProvider, useFeedState, useSilent } from "../live/context";
@@ -24,6 +25,9 @@ const Account = lazy(() => import("../parts/account"));
 
 const SILENCE = 5_000;
 
+/** Until they are read. */
+const NO_TEAMS: Teams = { teams: [], platform: false, barred: false };
+
 export function TeamShell(): ReactNode {
   const { team: id } = useParams({ from: "/t/$team" });
   const { data, error, refetch } = useTeams();
@@ -32,10 +36,13 @@ export function TeamShell(): ReactNode {
   usePaletteKey(() => setPalette(true));
   useKeys({ "?": () => setHelp(true) });
   if (error && !data) return <Broken error={error} again={() => void refetch()} />;
-  if (!data) return <Skeleton />;
-  if (data.barred) return <Barred />;
-  const team = data.teams.find((known) => known.id === id);
+  // In a frame it has to be known first that this is no key of the platform. Elsewhere the page asks at once: the server decides what it
+  // is answered.
+  if (!data && isFramed) return <Skeleton />;
+  if (data?.barred) return <Barred />;
+  const team = data ? data.teams.find((known) => known.id === id) : create(TeamSchema, { id });
   if (!team) return <Missing />;
+  const all = data ?? NO_TEAMS;
   return (
     <FeedProvider team={team.id} key={team.id}>
       {isBare ? null : <BellFeed team={team.id} />}
@@ -43,15 +50,15 @@ export function TeamShell(): ReactNode {
         <a href="#content" className="skip">
           {en.shell.skip}
         </a>
-        {isBare ? null : <Rail team={team} all={data} />}
+        {isBare ? null : <Rail team={team} all={all} />}
         <main className="main" id="content" tabIndex={-1}>
           <Silence />
           <Outlet />
         </main>
-        {isBare ? null : <TabBar team={team} all={data} />}
+        {isBare ? null : <TabBar team={team} all={all} />}
       </div>
       <Suspense fallback={null}>{help ? <Help onClose={() => setHelp(false)} /> : null}</Suspense>
-      <Suspense fallback={null}>{palette ? <Palette team={team.id} teams={data} onClose={() => setPalette(false)} /> : null}</Suspense>
+      <Suspense fallback={null}>{palette ? <Palette team={team.id} teams={all} onClose={() => setPalette(false)} /> : null}</Suspense>
     </FeedProvider>
   );
 }

@@ -1,12 +1,13 @@
 // What a draft would have made of the events of the last seven days: asked of the server, which decides each of them twice.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { useMutation } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
+import { useSession } from "../api/context";
 import { problemOf } from "../api/errors";
 import type { BacktestRequestSchema, BacktestResult } from "../api/gen/watchbell/router/v1/backtest_pb";
 import { useMay } from "../api/self";
-import { useServices } from "../api/services";
+import { type Services, useServices } from "../api/services";
 import { kindWord } from "../api/words";
 import { type Shift, shifts, worse } from "../domain/backtest";
 import * as en from "../messages/en";
@@ -16,10 +17,41 @@ import { KindIcon } from "./icons";
 /** So many of those whose messages change are listed. */
 const MOST = 12;
 
+type Asked = Pick<MessageInitShape<typeof BacktestRequestSchema>, "teamId" | "document" | "maxEvents">;
+
+/** Null when the stream ended without a result. */
+async function judge(services: Services, asked: Asked, signal: AbortSignal, onProgress: (judged: number) => void): Promise<BacktestResult | null> {
+  for await (const { step } of services.router.backtest(asked, { signal })) {
+    if (step.case === "result") return step.value;
+    if (step.case === "progress") onProgress(Number(step.value.eventCount));
+  }
+  return null;
+}
+
+/** Asked by itself whenever the document is another, of the newest events only. Nothing is asked about an empty one. */
+export function useJudged(team: string, document: string, maxEvents: number) {
+  const services = useServices();
+  const { epoch } = useSession();
+  const may = useMay();
+  const [judged, setJudged] = useState(0);
+  const query = useQuery({
+    queryKey: ["backtest", team, epoch, document, maxEvents],
+    queryFn: ({ signal }) => {
+      setJudged(0);
+      return judge(services, { teamId: team, document, maxEvents }, signal, setJudged);
+    },
+    enabled: may.log && document !== "",
+    placeholderData: keepPreviousData,
+    staleTime: 5 * 60_000,
+    refetchOnWindowFocus: false,
+  });
+  return { ...query, judged };
+}
+
 interface Props {
   readonly team: string;
-  /** A document, or rules. With another one the part is to be another, by its `key`. */
-  readonly draft: Pick<MessageInitShape<typeof BacktestRequestSchema>, "document" | "draftRules">;
+  /** A document. With another one the part is to be another, by its `key`. */
+  readonly draft: Pick<Asked, "document">;
 }
 
 export function Backtest({ team, draft }: Props): ReactNode {
@@ -34,14 +66,11 @@ export function Backtest({ team, draft }: Props): ReactNode {
       running.current = controller;
       setJudged(0);
       try {
-        for await (const { step } of services.router.backtest({ teamId: team, ...draft }, { signal: controller.signal })) {
-          if (step.case === "result") return step.value;
-          if (step.case === "progress") setJudged(Number(step.value.eventCount));
-        }
+        return await judge(services, { teamId: team, ...draft }, controller.signal, setJudged);
       } catch (error) {
         if (!controller.signal.aborted) throw error;
+        return null;
       }
-      return null;
     },
   });
   if (!may.log) return null;
@@ -61,7 +90,7 @@ export function Backtest({ team, draft }: Props): ReactNode {
         </span>
       </p>
       {ask.error ? <Refusal error={ask.error} /> : null}
-      {ask.data ? <Result result={ask.data} /> : null}
+      {ask.data ? <Judged result={ask.data} /> : null}
     </section>
   );
 }
@@ -75,7 +104,8 @@ function Refusal({ error }: { error: unknown }): ReactNode {
   );
 }
 
-function Result({ result }: { result: BacktestResult }): ReactNode {
+/** What a draft would have made of what was accepted. */
+export function Judged({ result }: { result: BacktestResult }): ReactNode {
   const [events, changed] = [Number(result.eventCount), Number(result.changedCount)];
   const { unreached, failing } = worse(result);
   const warnings = [

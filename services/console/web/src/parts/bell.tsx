@@ -10,6 +10,7 @@ import { severityWord } from "../api/words";
 import { useInboxFeed, useUnread } from "../live/inbox";
 import * as en from "../messages/en";
 import { count, plain } from "./format";
+import { ring } from "./ring";
 import { done } from "./toast";
 
 const BellPanel = lazy(() => import("./bell-panel"));
@@ -21,6 +22,7 @@ const MOST = 99;
 export function BellFeed({ team }: { team: string }): ReactNode {
   const { member } = useMe(team);
   useInboxFeed(team, member, (news) => {
+    if (news.length > 0) ring();
     if (document.hidden) return;
     for (const { severity, title, eventType } of news) {
       if (severityWord(severity) === "critical") done(`${en.severities.critical}: ${plain(title) || eventType}`);

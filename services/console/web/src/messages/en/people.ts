@@ -1,4 +1,4 @@
-import { number } from "./counted";
+import { counted, number } from "./counted";
 
 export const people = {
   title: "People",
@@ -42,4 +42,21 @@ export const people = {
   before: "Previous",
   after: "Next",
   range: (from: number, to: number, all: number) => `${from} to ${to} of ${number.format(all)}`,
+};
+
+export const signInLink = {
+  label: (name: string) => `Sign-in link for ${name}`,
+  title: (name: string) => `A sign-in link for ${name}`,
+  text: "Whoever opens it is signed in to this console as this member. Send it to nobody else.",
+  lasts: "Lasts",
+  lastsHint: "An hour at most, and no longer than your key.",
+  minutes: (minutes: number) => counted(minutes, "minute", "minutes"),
+  readOnly: "Only to look",
+  reads: "It shows everything that the member may see, and changes nothing.",
+  does: (role: string) => `It does what the member may (${role}), and nothing that your key may not.`,
+  shown: (name: string) => `Sign-in link for ${name}`,
+  shownText: "It is shown once. Whoever has it is signed in as this member.",
+  link: "The link",
+  ends: (when: string) => `It ends at ${when}, with the member or with your key, whichever is first.`,
+  taken: "I have copied it",
 };

@@ -3,6 +3,8 @@ import { counted, number } from "./counted";
 export const routing = {
   title: "Routing",
   views: { rules: "Rules", mentions: "Mentions", triggers: "Triggers" },
+  asYaml: "As YAML",
+  lastChange: (revision: string, when: string, who: string) => `Revision ${revision} · changed ${when} by ${who}`,
   add: "New rule",
   chat: "Slack and Teams",
   chatText: "The first rule that matches decides, for each kind separately. A rule that continues lets the next ones match as well.",
@@ -14,7 +16,6 @@ export const routing = {
   paused: "Paused",
   move: (name: string) => `Move ${name}: Alt and an arrow key`,
   moved: (name: string, place: number, of: number) => `${name} is now number ${place} of ${of}`,
-  moveRefused: "It could not be moved",
   hint: "Drag, or Alt ↑ / Alt ↓, to move a rule.",
   matches: "Matches",
   silences: "Silences",
@@ -39,11 +40,6 @@ export const routing = {
   pause: "Pause",
   resume: "Resume",
   remove: "Delete…",
-  removeTitle: (name: string) => `Delete the rule “${name}”?`,
-  removeText: "Events that it matched go to the next rule that matches, or to the default channel.",
-  removeVerb: "Delete it",
-  removed: (name: string) => `“${name}” was deleted`,
-  saved: (name: string) => `“${name}” is saved`,
   refused: "It could not be changed",
 };
 
@@ -59,11 +55,10 @@ export const rule = {
   sendHint: "Webhooks have filters of their own.",
   continues: "Continue with the next rule",
   continuesHint: "Otherwise a match decides, and later rules are not asked for this kind.",
-  save: "Save",
-  saving: "Saving…",
   stale: "Somebody else has changed this rule in the meantime. Check the result, and save again.",
   fields: {
     display_name: "the name",
+    paused: "whether it is paused",
     match: "which events",
     action: "what to do",
     channels: "the channels",
@@ -145,6 +140,7 @@ export const playground = {
   counted: (count: number) => `${number.format(count)} counted`,
   not: "No",
   live: "These are the server’s own decisions, by the saved rules.",
+  liveDraft: "These are the server’s own decisions, as if the draft were saved.",
   stale: "The last good answer is shown.",
   copyLink: "Copy link",
 };

@@ -8,6 +8,8 @@ export const bell = {
   whose: "Whose inbox",
   whoseHint: "A key belongs to no member: choose one. A signed-in member sees their own.",
   nobody: "Choose a member",
+  sounds: "Sound",
+  soundsHint: "A short one when something new comes in, every five seconds at most. This browser remembers it.",
 };
 
 export const broken = {

@@ -5,7 +5,6 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { type ReactNode, useState } from "react";
 import { useApp, useSession } from "../../api/context";
 import { problemOf } from "../../api/errors";
-import { type ConfigActor, ConfigActorKind } from "../../api/gen/watchbell/config/v1/config_actor_pb";
 import type { ConfigRevision } from "../../api/gen/watchbell/config/v1/config_revision_pb";
 import { useMay } from "../../api/self";
 import { millis } from "../../api/times";
@@ -16,6 +15,7 @@ import { Confirm } from "../../parts/dialog";
 import { made, plain, whole } from "../../parts/format";
 import { useNow } from "../../parts/now";
 import { done, refused } from "../../parts/toast";
+import { actorName } from "./actor";
 
 const PAGE = 50;
 
@@ -73,11 +73,6 @@ export function HistoryPage(): ReactNode {
   );
 }
 
-function nameOf(actor: ConfigActor | undefined): string {
-  const name = plain(actor?.displayName ?? "");
-  return actor?.kind === ConfigActorKind.API_KEY ? en.history.key(name || (actor?.id ?? "")) : name || en.history.platform;
-}
-
 interface RowProps {
   readonly team: string;
   readonly revision: ConfigRevision;
@@ -96,10 +91,10 @@ function Row({ team, revision: one, now, onRevert }: RowProps): ReactNode {
         <span title={whole(at)}>{made(at, now)}</span>
         {by ? (
           <Link className="link wrap-anywhere" to="/t/$team/history" params={{ team }} search={{ by }}>
-            {nameOf(actor)}
+            {actorName(actor)}
           </Link>
         ) : (
-          <span className="wrap-anywhere">{nameOf(actor)}</span>
+          <span className="wrap-anywhere">{actorName(actor)}</span>
         )}
         <span className="mono text-muted">{method}</span>
         {address ? <span className="mono text-muted wrap-anywhere">{plain(address)}</span> : null}

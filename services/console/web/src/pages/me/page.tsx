@@ -14,6 +14,7 @@ import { InboxList } from "../../parts/inbox-list";
 import { MemberPicker } from "../../parts/member-picker";
 import { useNow } from "../../parts/now";
 import { PreferenceControl, topicName } from "../../parts/preference";
+import { Sounds } from "../../parts/sounds";
 import { refused } from "../../parts/toast";
 
 export function MePage(): ReactNode {
@@ -39,6 +40,9 @@ export function MePage(): ReactNode {
             {may.inbox ? (
               <section className="card !p-0" aria-label={en.me.inbox}>
                 <h2 className="px-3 pt-3">{en.me.inbox}</h2>
+                <div className="px-3 py-2">
+                  <Sounds />
+                </div>
                 <InboxList team={team} member={member} view={view} onView={(next) => void navigate({ search: next === "unread" ? {} : { view: next } })} now={now} />
               </section>
             ) : null}

@@ -2,7 +2,7 @@
 
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { Pencil, Plus, Trash2 } from "lucide-react";
+import { Link2, Pencil, Plus, Trash2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useApp } from "../../api/context";
 import { type Member, Permission, Role } from "../../api/gen/watchbell/config/v1/member_pb";
@@ -16,10 +16,11 @@ import { done, refused } from "../../parts/toast";
 import { MemberForm } from "./form";
 import { Matrix } from "./matrix";
 import type { PeopleView } from "./search";
+import { SignInLink } from "./sign-in-link";
 
 const VIEWS: readonly PeopleView[] = ["members", "matrix"];
 
-type Asking = { readonly what: "form"; readonly member?: Member } | { readonly what: "delete"; readonly member: Member };
+type Asking = { readonly what: "form"; readonly member?: Member } | { readonly what: "delete" | "link"; readonly member: Member };
 
 export function PeoplePage(): ReactNode {
   const { team } = useParams({ from: "/t/$team" });
@@ -72,6 +73,8 @@ export function PeoplePage(): ReactNode {
                 key={member.id}
                 member={member}
                 denied={denied}
+                noLink={may.signInLinks ? undefined : en.denied.signInLinks}
+                onLink={() => setAsking({ what: "link", member })}
                 onEdit={() => setAsking({ what: "form", member })}
                 onDelete={() => setAsking({ what: "delete", member })}
               />
@@ -81,6 +84,7 @@ export function PeoplePage(): ReactNode {
         {members && members.length > 0 && view === "matrix" ? <Matrix team={team} members={members} /> : null}
       </div>
       {asking?.what === "form" ? <MemberForm team={team} member={asking.member && (members?.find(({ id }) => id === asking.member?.id) ?? asking.member)} onClose={() => setAsking(null)} /> : null}
+      {asking?.what === "link" ? <SignInLink team={team} member={asking.member} onClose={() => setAsking(null)} /> : null}
       {asking?.what === "delete" ? (
         <Confirm
           open
@@ -101,11 +105,13 @@ export function PeoplePage(): ReactNode {
 interface RowProps {
   readonly member: Member;
   readonly denied: string | undefined;
+  readonly noLink: string | undefined;
+  readonly onLink: () => void;
   readonly onEdit: () => void;
   readonly onDelete: () => void;
 }
 
-function Row({ member, denied, onEdit, onDelete }: RowProps): ReactNode {
+function Row({ member, denied, noLink, onLink, onEdit, onDelete }: RowProps): ReactNode {
   const name = plain(nameOf(member));
   const manages = member.role !== Role.MEMBER || member.permissions.includes(Permission.MANAGE_INTEGRATIONS);
   return (
@@ -120,6 +126,9 @@ function Row({ member, denied, onEdit, onDelete }: RowProps): ReactNode {
         {member.slackUserId ? <span className="tag mono">{plain(member.slackUserId)}</span> : null}
       </p>
       <span className="flex">
+        <button type="button" className="btn btn-quiet btn-icon" aria-label={en.signInLink.label(name)} disabled={noLink !== undefined} title={noLink ?? en.signInLink.label(name)} onClick={onLink}>
+          <Link2 aria-hidden="true" />
+        </button>
         <button type="button" className="btn btn-quiet btn-icon" aria-label={en.people.editLabel(name)} disabled={denied !== undefined} title={denied} onClick={onEdit}>
           <Pencil aria-hidden="true" />
         </button>

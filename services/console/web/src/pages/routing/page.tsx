@@ -1,39 +1,38 @@
 // The rules in the order in which they are asked, each with its own answer about the event on the right.
 
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { ArrowRight, Ellipsis, GripVertical, Plus } from "lucide-react";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Plus } from "lucide-react";
 import { type ReactNode, useMemo, useState } from "react";
 import { type ChannelNames, useChannelNames } from "../../api/channels";
-import { useSession } from "../../api/context";
 import { useEvent } from "../../api/event";
-import { useServices } from "../../api/services";
 import type { Channel } from "../../api/gen/watchbell/config/v1/channel_pb";
 import type { Rule } from "../../api/gen/watchbell/config/v1/rule_pb";
 import { Plan } from "../../api/gen/watchbell/config/v1/team_pb";
 import { StepOutcome } from "../../api/gen/watchbell/router/v1/explanation_pb";
 import type { ExplainResponse } from "../../api/gen/watchbell/router/v1/router_service_pb";
-import { rulesKey, useRules, useRulesChanged } from "../../api/rules";
+import { useRules, useRulesChanged } from "../../api/rules";
+import { useRulesDraft } from "../../api/rules-draft";
 import { useMay } from "../../api/self";
 import { useTeam } from "../../api/team";
 import { kindWord } from "../../api/words";
 import { NO_FILTER, takesDefaults } from "../../domain/channel";
-import { type RuleVerdict, ruleVerdict } from "../../domain/verdict";
+import { EMPTY_RULE, type RuleValues, ruleOf, valuesOfRule } from "../../domain/rule";
+import { type RuleChange, changesOf, moveRule, putRule, removeRule } from "../../domain/rules-draft";
+import { rulesDocument } from "../../domain/rules-document";
+import { draftVerdict } from "../../domain/verdict";
 import * as en from "../../messages/en";
 import { Broken } from "../../parts/broken";
 import { CopyButton } from "../../parts/copy";
-import { Confirm } from "../../parts/dialog";
 import { ExpressionFailures } from "../../parts/expression-failures";
 import { plain } from "../../parts/format";
 import { KindIcon } from "../../parts/icons";
-import { MenuButton, MenuItem } from "../../parts/menu";
 import { useNow } from "../../parts/now";
-import { done, refused } from "../../parts/toast";
+import { DraftBar } from "./draft-bar";
 import { fragmentOf, playOf, playOfEvent, playOfFragment, useExplained } from "./play";
 import { Playground } from "./playground";
-import { EMPTY_RULE, RuleForm, type RuleValues, valuesOfRule } from "./rule-form";
-import { Conditions } from "./conditions";
-import { followUpWords } from "./follow-ups";
+import { RuleForm } from "./rule-form";
+import { RuleCard } from "./rule-card";
+import { LastChange } from "./last-change";
 import { Mentions } from "./mentions";
 import { type PlaySearch, VIEWS } from "./search";
 import { Triggers } from "./triggers";
@@ -44,15 +43,13 @@ export function RoutingPage(): ReactNode {
   return <Routing team={team} search={search} key={team} />;
 }
 
-type Asking =
-  | { readonly what: "form"; readonly rule?: Rule; readonly begin: RuleValues }
-  | { readonly what: "delete"; readonly rule: Rule };
+interface Asking {
+  readonly rule?: Rule;
+  readonly begin: RuleValues;
+}
 
 function Routing({ team, search }: { team: string; search: PlaySearch }): ReactNode {
   const navigate = useNavigate({ from: "/t/$team/routing" });
-  const services = useServices();
-  const { epoch } = useSession();
-  const cache = useQueryClient();
   const names = useChannelNames(team);
   const may = useMay();
   const view = search.view ?? "rules";
@@ -62,51 +59,29 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
   const { data: accepted } = useEvent(team, search.event ?? "");
   const real = useMemo(() => (accepted ? playOfEvent(accepted) : null), [accepted]);
   const play = own ?? real ?? playOf(search);
+  const { draft, change, discard } = useRulesDraft(team, rules);
+  const changes = useMemo(() => (draft ? changesOf(draft) : []), [draft]);
+  const listed = draft?.mine ?? [];
+  const document = draft && changes.length > 0 && names.all.length > 0 ? rulesDocument(draft.mine, names.all) : "";
+  const saved = useMemo(() => new Set(rules?.map(({ id }) => id)), [rules]);
   const [asking, setAsking] = useState<Asking | null>(null);
   const [dragged, setDragged] = useState<string | null>(null);
   const [spoken, setSpoken] = useState("");
-  const explained = useExplained(team, play);
+  const explained = useExplained(team, play, document);
   const free = useTeam(team)?.plan === Plan.FREE;
   const denied = may.configure ? undefined : en.denied.configure;
 
   const changed = useRulesChanged(team);
-  const move = useMutation({
-    mutationFn: ({ rule, to }: { rule: Rule; to: number }) => services.routing.moveRule({ teamId: team, ruleId: rule.id, position: to }),
-    onMutate: ({ rule, to }) => {
-      const key = rulesKey(team, epoch);
-      const before = cache.getQueryData<Rule[]>(key);
-      cache.setQueryData<Rule[]>(key, (all) => {
-        if (!all) return all;
-        const others = all.filter(({ id }) => id !== rule.id);
-        return [...others.slice(0, to - 1), rule, ...others.slice(to - 1)];
-      });
-      return { before };
-    },
-    onSuccess: (_, { rule, to }) => setSpoken(en.routing.moved(plain(rule.displayName), to, rules?.length ?? 0)),
-    onError: (problem, _, context) => {
-      cache.setQueryData(rulesKey(team, epoch), context?.before);
-      refused(en.routing.moveRefused, problem);
-    },
-    onSettled: changed,
-  });
-  const pause = useMutation({
-    mutationFn: (rule: Rule) =>
-      services.routing.updateRule({ teamId: team, rule: { id: rule.id, etag: rule.etag, paused: !rule.paused }, updateMask: { paths: ["paused"] } }),
-    onError: (problem) => refused(en.routing.refused, problem),
-    onSettled: changed,
-  });
-  const remove = useMutation({
-    mutationFn: (rule: Rule) => services.routing.deleteRule({ teamId: team, ruleId: rule.id, etag: rule.etag }),
-    onSuccess: (_, rule) => done(en.routing.removed(plain(rule.displayName))),
-    onError: (problem) => refused(en.routing.refused, problem),
-    onSettled: async () => {
-      setAsking(null);
-      await changed();
-    },
-  });
   const moveTo = (rule: Rule, to: number) => {
-    const at = (rules ?? []).findIndex(({ id }) => id === rule.id) + 1;
-    if (may.configure && to >= 1 && to <= (rules?.length ?? 0) && to !== at) move.mutate({ rule, to });
+    const at = listed.findIndex(({ id }) => id === rule.id) + 1;
+    if (!may.configure || to < 1 || to > listed.length || to === at) return;
+    change((before) => moveRule(before, rule.id, to));
+    setSpoken(en.routing.moved(plain(rule.displayName), to, listed.length));
+  };
+  const pause = (rule: Rule) => change((before) => putRule(before, ruleOf(rule.id, { ...valuesOfRule(rule), paused: !rule.paused })));
+  const remove = (rule: Rule) => {
+    change((before) => removeRule(before, rule.id));
+    setSpoken(en.rulesDraft.removed(plain(rule.displayName)));
   };
   return (
     <>
@@ -119,7 +94,11 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
             </button>
           ))}
         </div>
+        <Link className="link max-md:hidden" to="/t/$team/config" params={{ team }}>
+          {en.routing.asYaml}
+        </Link>
         <span className="ms-auto" />
+        <LastChange team={team} now={now} />
         {view === "rules" ? (
           <>
             <CopyButton text={window.location.href.replace(/#.*$/, "") + (own ? fragmentOf(own) : "")} label={en.playground.copyLink} className="btn max-md:hidden" />
@@ -128,7 +107,7 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
               className="btn btn-primary"
               disabled={!may.configure}
               title={denied}
-              onClick={() => setAsking({ what: "form", begin: EMPTY_RULE })}
+              onClick={() => setAsking({ begin: EMPTY_RULE })}
             >
               <Plus aria-hidden="true" />
               {en.routing.add}
@@ -155,27 +134,28 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
               <p className="mb-2 text-sm text-muted">{en.routing.chatText}</p>
               <ExpressionFailures team={team} of="rules" />
               {free ? <p className="card mb-2">{en.routing.resting}</p> : null}
-              {rules?.length === 0 ? <Templates allowed={may.configure} onBegin={(begin) => setAsking({ what: "form", begin })} /> : null}
+              {rules && listed.length === 0 ? <Templates allowed={may.configure} onBegin={(begin) => setAsking({ begin })} /> : null}
               <ol className="grid gap-2">
-                {rules?.map((rule, index) => (
+                {listed.map((rule, index) => (
                   <RuleCard
                     key={rule.id}
                     rule={rule}
                     number={index + 1}
                     names={names}
-                    said={explained.data ? ruleVerdict(explained.data.steps, rule.id) : null}
+                    said={explained.data ? draftVerdict(explained.data.steps, rule.id, rule.displayName, saved) : null}
+                    mark={markOf(changes, rule.id)}
                     allowed={may.configure}
                     isDragged={dragged === rule.id}
                     onDrag={setDragged}
                     onDrop={() => {
-                      const moved = rules.find(({ id }) => id === dragged);
+                      const moved = listed.find(({ id }) => id === dragged);
                       if (moved) moveTo(moved, index + 1);
                       setDragged(null);
                     }}
                     onMove={(by) => moveTo(rule, index + 1 + by)}
-                    onEdit={() => setAsking({ what: "form", rule, begin: valuesOfRule(rule) })}
-                    onPause={() => pause.mutate(rule)}
-                    onDelete={() => setAsking({ what: "delete", rule })}
+                    onEdit={() => setAsking({ rule, begin: valuesOfRule(rule) })}
+                    onPause={() => pause(rule)}
+                    onDelete={() => remove(rule)}
                   />
                 ))}
               </ol>
@@ -183,7 +163,7 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
               <p className="sr-only" aria-live="polite">
                 {spoken}
               </p>
-              {rules && rules.length > 1 ? <p className="field-hint mt-2">{en.routing.hint}</p> : null}
+              {listed.length > 1 ? <p className="field-hint mt-2">{en.routing.hint}</p> : null}
             </section>
             <Listeners names={names} answer={explained.data} />
           </div>
@@ -193,6 +173,7 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
             play={play}
             answer={explained.data}
             error={explained.error}
+            isDraft={document !== ""}
             now={now}
             onReal={(event) => {
               setOwn(null);
@@ -212,139 +193,28 @@ function Routing({ team, search }: { team: string; search: PlaySearch }): ReactN
           />
         </div>
       ) : null}
-      {asking?.what === "form" ? (
-        <RuleForm team={team} names={names} play={play} rule={asking.rule && (rules?.find(({ id }) => id === asking.rule?.id) ?? asking.rule)} begin={asking.begin} onClose={() => setAsking(null)} onSaved={changed} />
-      ) : null}
-      {asking?.what === "delete" ? (
-        <Confirm
-          open
+      {draft && changes.length > 0 ? <DraftBar team={team} names={names} draft={draft} changes={changes} document={document} onChange={change} onDone={discard} /> : null}
+      {asking && draft ? (
+        <RuleForm
+          team={team}
+          names={names}
+          play={play}
+          draft={draft}
+          rule={asking.rule && (listed.find(({ id }) => id === asking.rule?.id) ?? asking.rule)}
+          begin={asking.begin}
           onClose={() => setAsking(null)}
-          title={en.routing.removeTitle(plain(asking.rule.displayName))}
-          verb={en.routing.removeVerb}
-          danger
-          busy={remove.isPending}
-          onConfirm={() => remove.mutate(asking.rule)}
-        >
-          <p>{en.routing.removeText}</p>
-        </Confirm>
+          onKeep={(rule) => change((before) => putRule(before, rule))}
+          onStale={changed}
+        />
       ) : null}
     </>
   );
 }
 
-interface CardProps {
-  readonly rule: Rule;
-  readonly number: number;
-  readonly names: ChannelNames;
-  readonly said: RuleVerdict | null;
-  readonly allowed: boolean;
-  readonly isDragged: boolean;
-  readonly onDrag: (id: string | null) => void;
-  readonly onDrop: () => void;
-  readonly onMove: (by: number) => void;
-  readonly onEdit: () => void;
-  readonly onPause: () => void;
-  readonly onDelete: () => void;
-}
-
-function RuleCard(props: CardProps): ReactNode {
-  const { rule, number, names, said, allowed, isDragged, onDrag, onDrop, onMove, onEdit, onPause, onDelete } = props;
-  const name = plain(rule.displayName);
-  const matched = said?.outcome === "routed" || said?.outcome === "silenced";
-  return (
-    // Dragging is for the pointer; the handle takes the keyboard.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
-    <li
-      className="rule"
-      data-matched={matched}
-      data-missed={said !== null && !matched}
-      data-dragged={isDragged}
-      draggable={allowed}
-      onDragStart={(event) => {
-        event.dataTransfer.effectAllowed = "move";
-        event.dataTransfer.setData("text/plain", rule.id);
-        onDrag(rule.id);
-      }}
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        event.preventDefault();
-        onDrop();
-      }}
-      onDragEnd={() => onDrag(null)}
-    >
-      <button
-        type="button"
-        className="rule-handle"
-        disabled={!allowed}
-        aria-label={en.routing.move(name)}
-        onKeyDown={(event) => {
-          if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
-          event.preventDefault();
-          onMove(event.key === "ArrowUp" ? -1 : 1);
-        }}
-      >
-        <GripVertical size={14} aria-hidden="true" />
-      </button>
-      <span className="text-muted" aria-hidden="true">
-        {number}
-      </span>
-      <div className="min-w-0">
-        <p className="flex flex-wrap items-center gap-2">
-          <b className="wrap-anywhere">{name}</b>
-          {rule.paused ? <span className="pill s-cancelled">{en.routing.paused}</span> : null}
-        </p>
-        <p className="mt-1 flex flex-wrap items-center gap-1.5">
-          <Conditions match={rule.match ?? NO_FILTER} />
-          <ArrowRight size={13} aria-hidden="true" className="text-muted rtl:rotate-180" />
-          <Targets rule={rule} names={names} />
-          {[...followUpWords(rule, names), ...(rule.continues ? [en.routing.thenOn] : [])].map((words) => (
-            <span key={words} className="text-muted">
-              {words}
-            </span>
-          ))}
-        </p>
-      </div>
-      <p className="rule-verdict" role="status">
-        {matched ? <b className="text-delivered">{said?.outcome === "silenced" ? en.routing.silences : en.routing.matches}</b> : null}{" "}
-        {said?.sentences.map(plain).join(" ")}
-      </p>
-      <MenuButton
-        trigger={
-          <button type="button" className="btn btn-quiet btn-small btn-icon" aria-label={en.routing.actions(name)}>
-            <Ellipsis aria-hidden="true" />
-          </button>
-        }
-      >
-        <MenuItem disabled={!allowed} onClick={onEdit}>
-          {en.routing.edit}
-        </MenuItem>
-        <MenuItem disabled={!allowed} onClick={onPause}>
-          {rule.paused ? en.routing.resume : en.routing.pause}
-        </MenuItem>
-        <MenuItem danger disabled={!allowed} onClick={onDelete}>
-          {en.routing.remove}
-        </MenuItem>
-      </MenuButton>
-    </li>
-  );
-}
-
-function Targets({ rule, names }: { rule: Rule; names: ChannelNames }): ReactNode {
-  const { action } = rule;
-  if (action.case === "silence") {
-    const kinds = action.value.kinds.length === 0 ? [en.kinds.slack, en.kinds.teams] : action.value.kinds.map((kind) => en.kinds[kindWord(kind) ?? "slack"]);
-    return <span>{en.routing.silence(kinds.join(", "))}</span>;
-  }
-  const ids = action.case === "send" ? action.value.channelIds : [];
-  return ids.map((id) => {
-    const channel = names.get(id);
-    return (
-      <span key={id} className="inline-flex items-center gap-1.5">
-        <KindIcon kind={channel ? kindWord(channel.kind) : null} />
-        {plain(channel?.displayName ?? en.deletedChannel)}
-      </span>
-    );
-  });
+/** What the draft does with a rule, the most telling first. */
+function markOf(changes: readonly RuleChange[], id: string): "made" | "changed" | "moved" | null {
+  const own = changes.filter((change) => change.id === id).map(({ what }) => what);
+  return (["made", "changed", "moved"] as const).find((what) => own.includes(what)) ?? null;
 }
 
 interface AnswerProps {

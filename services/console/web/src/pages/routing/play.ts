@@ -6,7 +6,7 @@ import { useSession } from "../../api/context";
 import { USUAL_TYPE } from "../../api/event-types";
 import type { AcceptedEvent } from "../../api/gen/watchbell/dispatcher/v1/dispatcher_service_pb";
 import type { EventSchema } from "../../api/gen/watchbell/event/v1/event_pb";
-import { type RuleDraft, draftOf, draftText, useRules } from "../../api/rules";
+import { useRules } from "../../api/rules";
 import { useServices } from "../../api/services";
 import { timestamp } from "../../api/times";
 import { CATEGORIES, type CategoryWord, SEVERITIES, type SeverityWord, categoryOf, categoryWord, severityOf, severityWord } from "../../api/words";
@@ -104,15 +104,15 @@ export function eventInit(play: Play): MessageInitShape<typeof EventSchema> {
   };
 }
 
-/** What the server decides; with a draft, as if that rule were saved. Asked anew when a rule changes. */
-export function useExplained(team: string, play: Play, draft?: RuleDraft) {
+/** What the server decides; with a draft of the team's document, as if that were applied. Asked anew when a rule changes. */
+export function useExplained(team: string, play: Play, document = "") {
   const services = useServices();
   const { epoch } = useSession();
   const { data: rules = [] } = useRules(team);
   const state = rules.map(({ id, etag, position }) => `${id} ${etag} ${position}`).join();
   // By its text: a form makes the values anew whenever it is drawn.
-  const asked = useSettled(JSON.stringify([play, draft ? draftText(draft) : null]));
-  const [settled, drafted] = JSON.parse(asked) as [Play, string | null];
+  const asked = useSettled(JSON.stringify([play, document]));
+  const [settled, draftDocument] = JSON.parse(asked) as [Play, string];
   const at = settled.at === "" ? Number.NaN : new Date(settled.at).getTime();
   return useQuery({
     queryKey: ["play", team, epoch, asked, state],
@@ -122,7 +122,7 @@ export function useExplained(team: string, play: Play, draft?: RuleDraft) {
           teamId: team,
           event: eventInit(settled),
           ...(Number.isNaN(at) ? {} : { at: timestamp(at) }),
-          ...(drafted ? { draftRules: [draftOf(drafted)] } : {}),
+          draftDocument,
         },
         { signal },
       ),

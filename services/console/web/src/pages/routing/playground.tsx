@@ -34,10 +34,12 @@ interface Props {
   readonly onReal: (eventId: string) => void;
   readonly answer: ExplainResponse | undefined;
   readonly error: unknown;
+  /** It is answered as if the draft were saved. */
+  readonly isDraft: boolean;
   readonly now: number;
 }
 
-export function Playground({ team, names, play, onPlay, onReal, answer, error, now }: Props): ReactNode {
+export function Playground({ team, names, play, onPlay, onReal, answer, error, isDraft, now }: Props): ReactNode {
   const { data: types = [] } = useEventTypes(team);
   const { data: rules = [] } = useRules(team);
   const zone = useZone(team);
@@ -111,7 +113,7 @@ export function Playground({ team, names, play, onPlay, onReal, answer, error, n
       />
       <At names={names} zone={zone} at={play.at} now={now} error={said("at")} onAt={(at) => put({ at })} />
       {problem && problem.violations.length === 0 ? <p className="field-error">{problem.text}</p> : null}
-      {answer ? <Answer answer={answer} names={names} now={now} isOld={problem !== null || !isAskable(play.data)} /> : null}
+      {answer ? <Answer answer={answer} names={names} now={now} isDraft={isDraft} isOld={problem !== null || !isAskable(play.data)} /> : null}
       <p className="flex flex-wrap gap-2">
         <button type="button" className="btn" disabled={!may.log || !isAskable(play.data)} onClick={() => setAsking("preview")}>
           {en.preview.all}
@@ -137,7 +139,7 @@ function firstOf(answer: ExplainResponse | undefined): string {
   return answer?.routes.map((route) => targetOf(route).channelId).find(Boolean) ?? "";
 }
 
-function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names: ChannelNames; now: number; isOld: boolean }): ReactNode {
+function Answer({ answer, names, now, isDraft, isOld }: { answer: ExplainResponse; names: ChannelNames; now: number; isDraft: boolean; isOld: boolean }): ReactNode {
   const routes = answer.routes.map((route) => {
     const who = { kind: kindWord(route.kind), target: targetOf(route) };
     return { ...who, ...verdict(answer, who) };
@@ -159,7 +161,7 @@ function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names:
         <b>{routes.length === 0 ? en.playground.nobody : en.playground.get(routes.length)}</b>{" "}
         <span className="text-muted">
           {parts.length > 0 ? `${en.playground.split(parts)} · ` : ""}
-          {en.thenNow.revision(String(answer.revision))}
+          {isDraft ? en.rulesDraft.byDraft : en.thenNow.revision(String(answer.revision))}
           {isOld ? ` · ${en.playground.stale}` : ""}
         </span>
       </p>
@@ -198,7 +200,7 @@ function Answer({ answer, names, now, isOld }: { answer: ExplainResponse; names:
         ))}
       </ul>
       <p className="field-hint mt-3">
-        {en.playground.live}
+        {isDraft ? en.playground.liveDraft : en.playground.live}
         {answer.exampleData ? ` ${en.thenNow.example}` : ""}
       </p>
     </div>

@@ -1,4 +1,4 @@
-// A rule's form: which events, and what to do with them.
+// A rule's form: which events, and what to do with them. What it says is checked by the server, and goes into the draft of all rules.
 
 import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
@@ -6,9 +6,11 @@ import type { ChannelNames } from "../../api/channels";
 import { useServices } from "../../api/services";
 import { problemOf } from "../../api/errors";
 import type { Rule } from "../../api/gen/watchbell/config/v1/rule_pb";
-import { type KindWord, kindOf } from "../../api/words";
-import { type FilterValue, NO_FILTER, filterInit, filterValue } from "../../domain/channel";
-import { FOLLOW_UP_CONTROLS, FOLLOW_UP_PATHS, type FollowUps, NO_FOLLOW_UPS, followUpsInit, followUpsOf } from "../../domain/follow-ups";
+import type { KindWord } from "../../api/words";
+import { FOLLOW_UP_CONTROLS, FOLLOW_UP_PATHS } from "../../domain/follow-ups";
+import { CHAT, type RuleValues, ruleInit, ruleOf, valuesOfRule } from "../../domain/rule";
+import { type RulesDraft, changesOf, isNew, newId, putRule } from "../../domain/rules-draft";
+import { rulesDocument } from "../../domain/rules-document";
 import * as en from "../../messages/en";
 import { ChannelChecks } from "../../parts/channel-checks";
 import { Meanwhile, useDraft } from "../../parts/draft";
@@ -23,27 +25,6 @@ import { FollowUpFields } from "./follow-ups";
 import type { Play } from "./play";
 import { RuleTrial } from "./rule-trial";
 
-export interface RuleValues {
-  readonly display_name: string;
-  readonly match: FilterValue;
-  readonly action: "send" | "silence";
-  readonly channels: readonly string[];
-  readonly kinds: readonly ("slack" | "teams")[];
-  readonly continues: boolean;
-  /** With `send`. */
-  readonly followUps: FollowUps;
-}
-
-export const EMPTY_RULE: RuleValues = {
-  display_name: "",
-  match: NO_FILTER,
-  action: "send",
-  channels: [],
-  kinds: [],
-  continues: false,
-  followUps: NO_FOLLOW_UPS,
-};
-
 const CONTROLS = [
   "display_name",
   "match.types",
@@ -56,79 +37,57 @@ const CONTROLS = [
   "action",
   ...FOLLOW_UP_CONTROLS,
 ];
-const CHAT = ["slack", "teams"] as const;
-
-export function valuesOfRule(rule: Rule): RuleValues {
-  const { match, action } = rule;
-  return {
-    display_name: rule.displayName,
-    match: filterValue(match),
-    action: action.case === "silence" ? "silence" : "send",
-    channels: action.case === "send" ? action.value.channelIds : [],
-    kinds: action.case === "silence" ? CHAT.filter((kind) => action.value.kinds.includes(kindOf(kind))) : [],
-    continues: rule.continues,
-    followUps: followUpsOf(rule),
-  };
-}
-
-function initOf(values: RuleValues) {
-  return {
-    displayName: values.display_name.trim(),
-    match: filterInit(values.match),
-    action:
-      values.action === "send"
-        ? { case: "send" as const, value: { channelIds: [...values.channels] } }
-        : { case: "silence" as const, value: { kinds: values.kinds.map((kind) => kindOf(kind)) } },
-    continues: values.continues,
-    ...(values.action === "send" ? followUpsInit(values.followUps) : {}),
-  };
-}
-
 interface Props {
   readonly team: string;
   readonly names: ChannelNames;
   /** The event that the draft is tried on. */
   readonly play: Play;
-  /** The rule to change; absent for a new one. */
+  readonly draft: RulesDraft;
+  /** The rule of the draft to change; absent for a new one. */
   readonly rule?: Rule | undefined;
   /** What a new one begins with. */
   readonly begin: RuleValues;
   readonly onClose: () => void;
-  readonly onSaved: () => Promise<unknown>;
+  readonly onKeep: (rule: Rule) => void;
+  /** Somebody else has changed the rule: it is to be read again. */
+  readonly onStale: () => Promise<unknown>;
 }
 
-export function RuleForm({ team, names, play, rule, begin, onClose, onSaved }: Props): ReactNode {
+export function RuleForm({ team, names, play, draft, rule, begin, onClose, onKeep, onStale }: Props): ReactNode {
   const services = useServices();
-  const form = useDraft(rule?.etag ?? "", () => (rule ? valuesOfRule(rule) : begin));
+  const saved = rule && !isNew(draft, rule.id) ? draft.base.find(({ id }) => id === rule.id) : undefined;
+  const form = useDraft(rule ? JSON.stringify(valuesOfRule(rule)) : "", () => (rule ? valuesOfRule(rule) : begin));
   const { values } = form;
   const [errors, setErrors] = useState(NO_ERRORS);
   const put = form.put;
-  const send = async (): Promise<readonly string[]> => {
-    const init = initOf(values);
-    if (!rule) return (await services.routing.createRule({ teamId: team, rule: init })).warnings;
+  const id = rule?.id ?? newId(draft);
+  const ask = async (): Promise<readonly string[]> => {
+    const init = ruleInit(values);
+    if (!saved) return (await services.routing.createRule({ teamId: team, rule: init, validateOnly: true })).warnings;
     const paths = ["display_name", "match", values.action, "continues", ...FOLLOW_UP_PATHS];
-    const request = { teamId: team, rule: { id: rule.id, etag: rule.etag, ...init }, updateMask: { paths } };
+    const request = { teamId: team, rule: { ...init, id: saved.id, etag: saved.etag }, updateMask: { paths }, validateOnly: true };
     return (await services.routing.updateRule(request)).warnings;
   };
   const refuse = async (error: unknown) => {
     if (problemOf(error).reason === "STALE_ETAG") {
       setErrors({ fields: new Map(), rest: [{ path: "", text: en.rule.stale }] });
-      await onSaved();
+      await onStale();
       return;
     }
     setErrors(placed(error, "rule", CONTROLS));
   };
-  const save = useMutation({
-    mutationFn: send,
-    onSuccess: async (warnings) => {
-      done(en.routing.saved(values.display_name), warnings.join(" "));
-      await onSaved();
+  const keep = useMutation({
+    mutationFn: ask,
+    onSuccess: (warnings) => {
+      if (warnings.length > 0) done(en.rulesDraft.kept(values.display_name.trim()), warnings.join(" "));
+      onKeep(ruleOf(id, values));
       onClose();
     },
     onError: refuse,
   });
   const targets = names.all.filter((channel) => channel.destination.case !== "webhook");
   const { fields } = errors;
+  const drafted = ruleOf(id, { ...values, display_name: values.display_name.trim() || en.rule.create });
   return (
     <FormDialog
       title={rule ? en.rule.edit : en.rule.create}
@@ -136,9 +95,9 @@ export function RuleForm({ team, names, play, rule, begin, onClose, onSaved }: P
       firm={form.dirty.length > 0}
       disabled={form.conflicts.length > 0}
       errors={errors}
-      busy={save.isPending}
-      verb={[en.rule.save, en.rule.saving]}
-      onSubmit={() => save.mutate()}
+      busy={keep.isPending}
+      verb={[en.rulesDraft.keep, en.rulesDraft.checking]}
+      onSubmit={() => keep.mutate()}
       onClose={onClose}
     >
       <Meanwhile form={form} nameOf={(path) => en.rule.fields[path]} />
@@ -181,7 +140,10 @@ export function RuleForm({ team, names, play, rule, begin, onClose, onSaved }: P
         team={team}
         names={names}
         play={play}
-        draft={{ ...initOf({ ...values, display_name: values.display_name.trim() || en.rule.create }), id: rule?.id ?? "", paused: rule?.paused ?? false }}
+        saved={draft.base}
+        rule={drafted}
+        before={changesOf(draft).length > 0 ? rulesDocument(draft.mine, names.all) : ""}
+        document={rulesDocument(putRule(draft, drafted).mine, names.all)}
       />
     </FormDialog>
   );

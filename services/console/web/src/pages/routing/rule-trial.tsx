@@ -4,7 +4,7 @@
 import type { ReactNode } from "react";
 import type { ChannelNames } from "../../api/channels";
 import { problemOf } from "../../api/errors";
-import { type RuleDraft, draftText, useRules } from "../../api/rules";
+import type { Rule } from "../../api/gen/watchbell/config/v1/rule_pb";
 import { type Difference, difference, draftVerdict } from "../../domain/verdict";
 import * as en from "../../messages/en";
 import { Backtest } from "../../parts/backtest";
@@ -16,15 +16,21 @@ interface Props {
   readonly team: string;
   readonly names: ChannelNames;
   readonly play: Play;
-  readonly draft: RuleDraft;
+  /** The rules that are saved. */
+  readonly saved: readonly Rule[];
+  /** As it would be. */
+  readonly rule: Rule;
+  /** All rules as the draft has them without it; empty when these are those that are saved. */
+  readonly before: string;
+  /** All rules as they would be with it. */
+  readonly document: string;
 }
 
-export function RuleTrial({ team, names, play, draft }: Props): ReactNode {
-  const { data: rules = [] } = useRules(team);
-  const saved = useExplained(team, play);
-  const drafted = useExplained(team, play, draft);
+export function RuleTrial({ team, names, play, saved: known, rule, before, document }: Props): ReactNode {
+  const saved = useExplained(team, play, before);
+  const drafted = useExplained(team, play, document);
   const problem = drafted.error ? problemOf(drafted.error) : null;
-  const said = drafted.data ? draftVerdict(drafted.data.steps, draft.id || null, new Set(rules.map(({ id }) => id))) : null;
+  const said = drafted.data ? draftVerdict(drafted.data.steps, rule.id, rule.displayName, new Set(known.map(({ id }) => id))) : null;
   const changes = saved.data && drafted.data ? difference(saved.data, drafted.data) : null;
   return (
     <>
@@ -38,7 +44,7 @@ export function RuleTrial({ team, names, play, draft }: Props): ReactNode {
         </div>
         {problem ? <p className="text-muted">{problem.violations.length > 0 ? en.trial.unfinished : problem.text}</p> : null}
       </section>
-      {problem ? null : <Backtest key={draftText(draft)} team={team} draft={{ draftRules: [draft] }} />}
+      {problem ? null : <Backtest key={document} team={team} draft={{ document }} />}
     </>
   );
 }
