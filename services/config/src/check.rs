@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use uuid::Uuid;
 use watchbell_contracts::config::v1::{self as wire, ApiKey, Preference, Scope as WireScope, Team};
+use watchbell_model::catalog::EventTypeSpec;
 use watchbell_model::convert::{instant, optional};
 use watchbell_model::email;
 use watchbell_model::ids::{MemberId, MentionRuleId, RuleId, SilenceId, TeamId};
@@ -14,6 +15,7 @@ use watchbell_model::preference::Preference as Word;
 use watchbell_model::quiet_hours::time_zone;
 use watchbell_model::rule::{MAX_NAME_CHARS, Rule};
 use watchbell_model::silence::Silence;
+use watchbell_model::text::MAX_TITLE_CHARS;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{Plan, Topic};
 use watchbell_runtime::auth::Scope;
@@ -42,11 +44,37 @@ pub(crate) fn team(team: &Team) -> Checked<TeamDraft> {
 
 /// A member whose id and team are still to be given.
 pub(crate) fn member(member: &wire::Member) -> Checked<Member> {
-    Member::try_from(&wire::Member {
+    let mut violations = Violations::new();
+    if !member.display_name.trim().is_empty() {
+        violations.name("display_name", &member.display_name, MAX_NAME_CHARS);
+    }
+    let read = Member::try_from(&wire::Member {
         id: MemberId::from_uuid(Uuid::nil()).to_string(),
         team_id: TeamId::from_uuid(Uuid::nil()).to_string(),
         ..member.clone()
-    })
+    });
+    with(violations, read)
+}
+
+/// An event type of a team's own.
+pub(crate) fn event_type(message: &wire::EventType) -> Checked<EventTypeSpec> {
+    let mut violations = Violations::new();
+    if !message.title.trim().is_empty() {
+        violations.name("title", &message.title, MAX_TITLE_CHARS);
+    }
+    violations.plain_text("description", &message.description);
+    with(violations, EventTypeSpec::try_from(message))
+}
+
+/// What was read, if nothing else is wrong either.
+fn with<T>(mut violations: Violations, read: Checked<T>) -> Checked<T> {
+    match read {
+        Ok(read) => violations.into_result(read),
+        Err(part) => {
+            violations.extend_unsaid(part);
+            Err(violations)
+        }
+    }
 }
 
 /// A rule whose id is still to be given. That its channels exist is asked elsewhere.

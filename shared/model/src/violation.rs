@@ -192,6 +192,19 @@ impl Violations {
         text.to_owned()
     }
 
+    /// Notes a text with control characters, but for those that end lines and indent.
+    pub fn plain_text(&mut self, field: &str, text: &str) {
+        let is_plain =
+            |character: char| !character.is_control() || matches!(character, '\n' | '\r' | '\t' | '\0');
+        if !text.chars().all(is_plain) {
+            self.add(
+                field,
+                reason::MALFORMED,
+                "must not hold control characters but ends of lines and tabs",
+            );
+        }
+    }
+
     /// Notes a list of more than `limit` entries.
     pub fn limit_entries(&mut self, field: &str, len: usize, limit: usize) {
         if len > limit {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::{self as wire, Channel, EventType};
 use watchbell_contracts::event::v1::mention::Who;
-use watchbell_model::catalog::{EventTypeSpec, PatternMeter};
+use watchbell_model::catalog::PatternMeter;
 use watchbell_model::channel::WrittenChannel;
 use watchbell_model::convert::object;
 use watchbell_model::digest_settings::DigestSettings;
@@ -271,7 +271,7 @@ fn silence(item: &Item<'_>) -> Option<SilenceDraft> {
 
 fn event_type(item: &Item<'_>) -> Option<Located<EventType>> {
     let message: EventType = values::read(item, &EVENT_TYPE)?;
-    let spec = checked(item, &EVENT_TYPE, EventTypeSpec::try_from(&message))?;
+    let spec = checked(item, &EVENT_TYPE, check::event_type(&message))?;
     Some(Located {
         path: item.path.clone(),
         message: (&spec).into(),

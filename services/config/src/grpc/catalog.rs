@@ -18,6 +18,7 @@ use watchbell_store::paging::{FiltersHash, PageRequest};
 use super::crud::{self, Update};
 use super::{PAGE, checked, existing, required};
 use crate::author::Writer;
+use crate::check;
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::store::Resource;
@@ -139,7 +140,7 @@ pub(super) async fn compiled(
             // Types that have no room any more are set apart, and take none.
             let _ = patterns.take(Some(&Value::Object(convert::object(schema))));
         }
-        let spec = EventTypeSpec::try_from(&event_type)?;
+        let spec = check::event_type(&event_type)?;
         patterns.take(spec.data_schema.as_ref())?;
         Ok(spec)
     };

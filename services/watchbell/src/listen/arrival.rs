@@ -77,7 +77,7 @@ impl Arrival {
             let line = serde_json::to_string(self).map_err(anyhow::Error::from)?;
             return out.print(&format!("{line}\n"));
         }
-        out.print(&format!("{}\n", self.line(out.style)))
+        out.say(&format!("{}\n", self.line(out.style)))
     }
 
     fn line(&self, style: Style) -> String {

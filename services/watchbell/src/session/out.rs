@@ -7,7 +7,7 @@ use serde_json::Value;
 use watchbell_contracts::json;
 
 use crate::failure::Outcome;
-use crate::text::Style;
+use crate::text::{Style, shown};
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,11 @@ impl Out {
         }
     }
 
+    /// Prints what is meant for people, who may have a terminal.
+    pub(crate) fn say(&self, text: &str) -> Outcome {
+        self.print(&shown(text))
+    }
+
     /// Prints a text as it is.
     #[expect(clippy::unused_self, reason = "the one way to standard output")]
     pub(crate) fn print(&self, text: &str) -> Outcome {
@@ -51,14 +56,14 @@ impl Out {
     #[expect(clippy::unused_self, reason = "the one way to warn")]
     pub(crate) fn warn(&self, warnings: &[String]) {
         for warning in warnings {
-            eprintln!("warning: {warning}");
+            eprintln!("warning: {}", shown(warning));
         }
     }
 
     /// Prints an answer: as JSON when asked for, else as `human` says it. `name` is the full name of the message.
     pub(crate) fn show<M: Message>(&self, name: &str, answer: &M, human: impl FnOnce() -> String) -> Outcome {
         if !self.json {
-            return self.print(&human());
+            return self.say(&human());
         }
         let mut json = json::to_json(name, answer).map_err(anyhow::Error::from)?;
         with_lists(&mut json, name)?;
@@ -73,7 +78,7 @@ impl Out {
         human: impl FnOnce() -> String,
     ) -> Outcome {
         if !self.json {
-            return self.print(&format!("{}\n", human()));
+            return self.say(&format!("{}\n", human()));
         }
         let json = json::to_json(name, message).map_err(anyhow::Error::from)?;
         self.print(&format!("{json}\n"))

@@ -43,6 +43,7 @@ impl TryFrom<&wire::Channel> for WrittenChannel {
         let mut message = written.clone();
         message.display_name = violations.name("display_name", &written.display_name, MAX_NAME_CHARS);
         violations.limit_chars("description", &written.description, MAX_DESCRIPTION_CHARS);
+        violations.plain_text("description", &written.description);
         let Some(kind) = ChannelKind::of(written) else {
             let why = "one of slack, teams, email, webhook, in_app must be given";
             violations.add("destination", reason::REQUIRED, why);
