@@ -21,7 +21,7 @@ use std::sync::{Arc, LazyLock};
 
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
-use cel::{Context, Env, IdedExpr, Value};
+use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 use serde::{Deserialize, Serialize};
 
 use check::Check;
@@ -185,6 +185,8 @@ impl Expression {
         }));
         match outcome {
             Ok(Ok(value)) => Ok(value),
+            // Of a body the words may quote a header, which may be a secret.
+            Ok(Err(error)) if of_body.is_some() => Err(EvaluationError(kind(&error).to_owned())),
             Ok(Err(error)) => Err(EvaluationError(brief(&error.to_string()))),
             Err(_) => Err(EvaluationError("the interpreter failed".to_owned())),
         }
@@ -284,6 +286,26 @@ fn compile(source: String, purpose: Purpose) -> Result<Expression, InvalidExpres
         .spawn(parse)
         .map_err(|_| failed())?;
     thread.join().map_err(|_| failed())?
+}
+
+/// What an evaluation failed of, without any value.
+const fn kind(error: &ExecutionError) -> &'static str {
+    match error {
+        ExecutionError::NoSuchKey(_) => "a field or key is not there",
+        ExecutionError::NoSuchOverload(_) => "a function or an operator does not take values of these types",
+        ExecutionError::UnexpectedType { .. }
+        | ExecutionError::UnsupportedTargetType { .. }
+        | ExecutionError::NotSupportedAsMethod { .. }
+        | ExecutionError::UnsupportedKeyType(_)
+        | ExecutionError::UnsupportedIndex(..)
+        | ExecutionError::ValuesNotComparable(..) => "a value has another type than is needed",
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => "a division by zero",
+        ExecutionError::Overflow(..) => "a number is too large",
+        ExecutionError::IndexOutOfBounds(_) => "an index is out of bounds",
+        ExecutionError::DuplicateKey(_) => "a key is there twice",
+        ExecutionError::FunctionError { .. } => "a function does not take this value",
+        _ => "it cannot be evaluated",
+    }
 }
 
 /// Bounds a foreign message, which may quote values of the event.

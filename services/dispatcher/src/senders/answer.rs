@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, NaiveDateTime, Utc};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use watchbell_egress::{Answer, SendError};
 
 use super::{AttemptOutcome, AttemptResult, MAX_RESPONSE};
@@ -12,6 +16,8 @@ use super::{AttemptOutcome, AttemptResult, MAX_RESPONSE};
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// A shorter text is no secret, and taking it out would only garble.
 const MIN_SECRET: usize = 6;
+/// A part of a path that may be a secret although it has no digit.
+const LONG: usize = 16;
 
 /// An answer, as far as it matters.
 #[derive(Debug, Clone)]
@@ -136,10 +142,35 @@ pub(crate) fn from_send_error(error: &SendError) -> AttemptResult {
 // === impl Redactor ===
 
 impl Redactor {
-    /// Hides a text. Very short ones are left alone.
+    /// Hides a text, also as JSON and URLs write it. Very short ones are left alone.
     pub(crate) fn add(&mut self, secret: &str) {
-        if secret.len() >= MIN_SECRET {
-            self.0.push(secret.to_owned());
+        if secret.len() < MIN_SECRET {
+            return;
+        }
+        self.0.push(secret.to_owned());
+        let in_json = Value::from(secret).to_string();
+        let in_json = in_json[1..in_json.len() - 1].to_owned();
+        let in_url = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        for form in [in_json.replace('/', "\\/"), in_json, in_url] {
+            if form != secret {
+                self.0.push(form);
+            }
+        }
+    }
+
+    /// Hides the value of a header: whole, the words of it, as of `Bearer …`, and what `Basic …` encodes.
+    pub(crate) fn add_header(&mut self, value: &str) {
+        self.add(value);
+        for word in value.split([' ', ',', ';', '=']) {
+            self.add(word.trim());
+        }
+        let encoded = value.split_once(' ').map_or(value, |(_, encoded)| encoded).trim();
+        let decoded = BASE64_STANDARD.decode(encoded).ok();
+        if let Some(pair) = decoded.and_then(|bytes| String::from_utf8(bytes).ok()) {
+            self.add(&pair);
+            if let Some((_, password)) = pair.split_once(':') {
+                self.add(password);
+            }
         }
     }
 
@@ -151,16 +182,21 @@ impl Redactor {
             return;
         };
         self.add(rest.1);
-        for part in rest.1.split(['/', '?', '&', '=']).filter(|part| part.len() >= 16) {
+        let parts = rest.1.split(['/', '?', '&', '=', '#']);
+        for part in parts.filter(|part| part.len() >= LONG || part.contains(|c: char| c.is_ascii_digit())) {
             self.add(part);
         }
+        let path = rest.1.split(['?', '#']).next().unwrap_or_default();
+        self.add(path.rsplit('/').next().unwrap_or_default());
     }
 
     /// The beginning of a body as text, with `***` for every secret.
     pub(crate) fn redact(&self, bytes: &[u8]) -> String {
         let bytes = &bytes[..bytes.len().min(MAX_RESPONSE)];
         let mut text = String::from_utf8_lossy(bytes).replace('\0', "");
-        for secret in &self.0 {
+        let mut longest_first: Vec<_> = self.0.iter().collect();
+        longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in longest_first {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), "***");
             }
@@ -238,6 +274,26 @@ mod tests {
             ),
             "no /***, ***; ***; short"
         );
+    }
+
+    #[test]
+    fn parts_of_secrets_and_other_spellings_are_taken_out_too() {
+        let mut redactor = Redactor::default();
+        redactor.add_url("https://hooks.example/in/t0k3n-a/SEKRETTOKEN");
+        redactor.add_header("Bearer abc/\"def\"");
+        redactor.add_header("Splunk 0123-4567");
+        redactor.add_header("Basic dXNlcjpwYXNzd29yZA==");
+        for (said, kept) in [
+            ("no such hook: SEKRETTOKEN", "no such hook: ***"),
+            ("t0k3n-a", "***"),
+            (r#"bad abc/"def"!"#, "bad ***!"),
+            (r#"{"got":"abc\/\"def\""}"#, r#"{"got":"***"}"#),
+            ("abc%2F%22def%22", "***"),
+            ("token 0123-4567", "token ***"),
+            ("user:password, password", "***, ***"),
+        ] {
+            assert_eq!(redactor.redact(said.as_bytes()), kept);
+        }
     }
 
     #[test]

@@ -502,7 +502,7 @@ fn webhook_secrets(secrets: &config::ChannelSecrets) -> Redactor {
     secrets
         .headers
         .iter()
-        .for_each(|header| redactor.add(&header.value));
+        .for_each(|header| redactor.add_header(&header.value));
     redactor
 }
 
