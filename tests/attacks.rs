@@ -3,6 +3,7 @@
 //! latency is bounded, too.
 
 mod inputs;
+mod readers;
 mod siege;
 
 use std::sync::OnceLock;

@@ -16,7 +16,7 @@ use watchbell_contracts::config::v1::{
 use watchbell_model::clock::{Clock as _, SystemClock};
 use watchbell_testkit::{IdentityProvider, SigningKey};
 
-use caller::{Answer, Caller, all_rpcs, with_nuls};
+use caller::{Answer, Caller, all_rpcs, with_long_lists, with_nuls};
 use requests::REQUESTS;
 use things::Things;
 
@@ -34,6 +34,9 @@ const NARROWED: [&str; 6] = [
     "GetDeliveryStats",
     "ListEvents",
 ];
+
+/// Entries of a list that is longer than any may be.
+const LONG_LIST: usize = 30_000;
 
 /// The columns of the table.
 const CALLERS: [&str; 15] = [
@@ -318,6 +321,30 @@ on_both_databases! {
                 let answer = platform.call_with(&rpc, &request).await;
                 if matches!(code(&answer), Code::Internal | Code::Unknown | Code::Unavailable) {
                     wrong.push(format!("{} with NUL in {place}: {answer:?}", rpc.full_name()));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    async fn a_long_list_anywhere_in_a_request_is_the_callers_fault(database: Database) {
+        let stage = Stage::new(&database).await;
+        let platform = Caller::bearer(&stage.process, &stage.process.admin_key());
+        let rows = access();
+        let mut wrong = Vec::new();
+        for rpc in all_rpcs() {
+            if !rows[rpc.full_name()].contains("platf.") {
+                continue;
+            }
+            let mut request = stage.own.named_in(request(&rpc));
+            if let Some(fields) = request.as_object_mut() {
+                // Without it every field is updated.
+                fields.remove("update_mask");
+            }
+            for (place, request) in with_long_lists(&rpc, &request, LONG_LIST) {
+                let answer = platform.call_with(&rpc, &request).await;
+                if code(&answer) != Code::InvalidArgument {
+                    wrong.push(format!("{} with many {place}: {:?}", rpc.full_name(), code(&answer)));
                 }
             }
         }

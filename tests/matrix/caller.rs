@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DynamicMessage, Kind, MethodDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, ReflectMessage as _, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::client::Grpc;
@@ -153,16 +153,51 @@ pub(super) fn with_nuls(
     rpc: &MethodDescriptor,
     request: &serde_json::Value,
 ) -> Vec<(String, DynamicMessage)> {
-    let whole = DynamicMessage::deserialize(rpc.input(), request).expect("a request");
-    nuls_in(&whole, 0)
+    let nul = |field: &FieldDescriptor| {
+        let value = Value::String("a\0b".to_owned());
+        let is_text = matches!(field.kind(), Kind::String);
+        is_text.then(|| {
+            if field.is_list() {
+                Value::List(vec![value])
+            } else {
+                value
+            }
+        })
+    };
+    changed_in(&whole(rpc, request), &nul, 0)
 }
 
-fn nuls_in(message: &DynamicMessage, depth: usize) -> Vec<(String, DynamicMessage)> {
+/// The same request with so many words in each list of texts or enumerations, and where.
+pub(super) fn with_long_lists(
+    rpc: &MethodDescriptor,
+    request: &serde_json::Value,
+    count: usize,
+) -> Vec<(String, DynamicMessage)> {
+    let long = |field: &FieldDescriptor| {
+        let entry = match field.kind() {
+            Kind::String => Value::String("finding.*".to_owned()),
+            Kind::Enum(_) => Value::EnumNumber(1),
+            _ => return None,
+        };
+        field.is_list().then(|| Value::List(vec![entry; count]))
+    };
+    changed_in(&whole(rpc, request), &long, 0)
+}
+
+fn whole(rpc: &MethodDescriptor, request: &serde_json::Value) -> DynamicMessage {
+    DynamicMessage::deserialize(rpc.input(), request).expect("a request")
+}
+
+/// The message with one field after the other changed, and which, in the messages within it too.
+fn changed_in(
+    message: &DynamicMessage,
+    change: &impl Fn(&FieldDescriptor) -> Option<Value>,
+    depth: usize,
+) -> Vec<(String, DynamicMessage)> {
     let mut made = Vec::new();
     let deep = depth > 4 || message.descriptor().full_name().starts_with("google.protobuf.");
     for field in message.descriptor().fields().filter(|_| !deep) {
         let parts: Vec<(String, Value)> = match field.kind() {
-            Kind::String => vec![(field.name().to_owned(), Value::String("a\0b".to_owned()))],
             Kind::Message(inner) if !field.is_map() => {
                 let now = message.get_field(&field).into_owned();
                 let now = match now {
@@ -173,19 +208,25 @@ fn nuls_in(message: &DynamicMessage, depth: usize) -> Vec<(String, DynamicMessag
                     },
                     _ => DynamicMessage::new(inner),
                 };
-                nuls_in(&now, depth + 1)
-                    .into_iter()
-                    .map(|(below, part)| (format!("{}.{below}", field.name()), Value::Message(part)))
+                let within = changed_in(&now, change, depth + 1).into_iter();
+                within
+                    .map(|(below, part)| {
+                        let part = Value::Message(part);
+                        let part = if field.is_list() {
+                            Value::List(vec![part])
+                        } else {
+                            part
+                        };
+                        (format!("{}.{below}", field.name()), part)
+                    })
                     .collect()
             }
-            _ => continue,
+            _ => change(&field)
+                .map(|value| (field.name().to_owned(), value))
+                .into_iter()
+                .collect(),
         };
         for (place, value) in parts {
-            let value = if field.is_list() {
-                Value::List(vec![value])
-            } else {
-                value
-            };
             let mut changed = message.clone();
             changed.set_field(&field, value);
             made.push((place, changed));

@@ -145,13 +145,27 @@ pub(crate) fn attempt(row: attempts::Model) -> wire::Attempt {
     }
 }
 
+/// The largest data, in bytes of JSON, that events of lists and streams also have as a `Struct`, which takes a hundred times the memory
+/// and time.
+pub(crate) const MAX_STRUCT: usize = 8 * 1024;
+
+/// One of many events, from its row.
+pub(crate) fn listed_event(row: events::Model) -> Result<wire::AcceptedEvent, Corrupt> {
+    let with_struct = row.data.len() <= MAX_STRUCT;
+    read_event(row, with_struct)
+}
+
 /// An event from its row.
 pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, Corrupt> {
+    read_event(row, true)
+}
+
+fn read_event(row: events::Model, with_struct: bool) -> Result<wire::AcceptedEvent, Corrupt> {
     let routes = row.parsed_routes()?;
     let accepted_at = row.accepted_at;
     let stored = row.event()?;
     Ok(wire::AcceptedEvent {
-        event: Some(event(&stored)),
+        event: Some(event(&stored, with_struct)),
         accept_time: Some(time(accepted_at)),
         routes: routes.iter().map(Into::into).collect(),
         alert: stored.alert.as_ref().map(Into::into),
@@ -159,10 +173,10 @@ pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, 
     })
 }
 
-fn event(event: &AcceptedEvent) -> event_wire::Event {
+fn event(event: &AcceptedEvent, with_struct: bool) -> event_wire::Event {
     // Data stored before the current bounds may exceed what a `Struct` can hold; one such event must not fail a whole
     // page.
-    let data = event.data.parse::<Data>().ok();
+    let data = with_struct.then(|| event.data.parse::<Data>().ok()).flatten();
     event_wire::Event {
         id: event.id.to_string(),
         r#type: event.event_type.to_string(),

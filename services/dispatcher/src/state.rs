@@ -18,6 +18,7 @@ use sea_orm::DbErr;
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 use watchbell_model::brand::Brand;
+use watchbell_model::budget::{SharedBudget, units};
 use watchbell_model::clock::SharedClock;
 use watchbell_model::decision::Decide;
 use watchbell_model::ids::TeamId;
@@ -48,6 +49,9 @@ use crate::state::positions::Positions;
 use crate::state::submission_queue::{SubmissionQueue, SubmissionReceiver};
 use crate::store::{Db, Transaction, micros};
 
+/// Bytes of events that all streams together have read and their callers have not. The slow readers of one team have at most half.
+const MAX_UNREAD: usize = 32 * 1024 * 1024;
+
 /// Shared by everything in one replica.
 pub(crate) struct Core {
     pub(crate) clock: SharedClock,
@@ -70,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) tenant_pool: TenantPool,
     /// Teams whose deliveries are counted.
     pub(crate) counting: Running,
+    /// What streams of events have read and their callers have not.
+    pub(crate) unread_events: SharedBudget,
     /// Of which teams deliveries are sent again.
     pub(crate) resends: Resends,
     /// Who gets an operational event.
@@ -151,6 +157,7 @@ impl Core {
             silence_plans: SilencePlans::default(),
             tenant_pool: parts.tenant_pool,
             counting: Running::default(),
+            unread_events: SharedBudget::new(units(MAX_UNREAD)),
             resends: Resends::default(),
             decide: parts.decide,
             live_jobs: LiveJobs::default(),

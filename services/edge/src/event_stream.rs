@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures::Stream;
@@ -15,7 +15,7 @@ use watchbell_contracts::dispatcher::v1::{StreamEventsRequest, StreamEventsRespo
 use watchbell_contracts::json::{descriptor, write};
 use watchbell_model::Severity;
 use watchbell_model::convert::FromWire as _;
-use watchbell_model::violation::reason;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::{Admitted, Session, internal_request, table};
 use watchbell_runtime::problem::Problem;
 
@@ -34,38 +34,46 @@ pub(crate) struct Which {
     team_id: String,
     /// For clients that cannot send `Last-Event-ID`.
     after: Option<String>,
-    /// Without a cursor: from the oldest event that is kept.
+    /// Without a cursor: from the oldest event that is kept; `true` or `false`.
     #[serde(default)]
-    from_beginning: bool,
+    from_beginning: String,
     /// Patterns with commas between; every type when empty.
     #[serde(default)]
     types: String,
     /// This severity and worse, `HIGH`.
     #[serde(default)]
     min_severity: String,
+    /// `true` or `false`.
     #[serde(default)]
-    include_tests: bool,
+    include_tests: String,
 }
 
 /// `GET /events/stream`
-pub(crate) async fn events(State(edge): State<Edge>, Query(which): Query<Which>, request: Parts) -> Response {
-    let opened = open(&edge, which, &request).await;
+pub(crate) async fn events(State(edge): State<Edge>, request: Parts) -> Response {
+    let opened = open(&edge, &request).await;
     edge.answer(opened, &request.headers)
 }
 
 async fn open(
     edge: &Edge,
-    which: Which,
     request: &Parts,
 ) -> Result<(impl Stream<Item = Result<Event, Infallible>> + use<>, Session), Problem> {
     let access = table::access(STREAM_EVENTS).unwrap_or(table::Access::Internal);
     let Admitted { principal, session } = edge.auth.admit_stream(request, access).await?;
+    let which: Which = stream::query(request)?;
     let team = principal.team(&which.team_id)?;
+    let mut violations = Violations::new();
+    let from_beginning = flag("from_beginning", &which.from_beginning, &mut violations);
+    let include_tests = flag("include_tests", &which.include_tests, &mut violations);
+    let min_severity = severity(&which.min_severity, &mut violations);
+    if !violations.is_empty() {
+        return Err(Problem::Invalid(violations));
+    }
     let cursor = position(which.after.as_deref(), &request.headers);
     let request = StreamEventsRequest {
         team_id: team.to_string(),
         // A browser that comes back sends the same address again.
-        from_beginning: which.from_beginning && cursor.is_empty(),
+        from_beginning: from_beginning && cursor.is_empty(),
         cursor,
         types: which
             .types
@@ -74,8 +82,8 @@ async fn open(
             .filter(|pattern| !pattern.is_empty())
             .map(str::to_owned)
             .collect(),
-        min_severity: severity(&which.min_severity)?,
-        include_tests: which.include_tests,
+        min_severity,
+        include_tests,
     };
     let responses = edge
         .log
@@ -86,14 +94,19 @@ async fn open(
     Ok((stream::events(responses, event), session))
 }
 
-fn severity(word: &str) -> Result<i32, Problem> {
+fn severity(word: &str, violations: &mut Violations) -> i32 {
     if word.is_empty() {
-        return Ok(0);
+        return 0;
     }
-    let severity = word.parse::<Severity>();
-    let severity = severity
-        .map_err(|error| Problem::invalid("min_severity", reason::UNKNOWN_VALUE, error.to_string()))?;
-    Ok(severity.to_wire())
+    let severity = violations.parse::<Severity>("min_severity", reason::UNKNOWN_VALUE, word);
+    severity.map_or(0, Severity::to_wire)
+}
+
+fn flag(field: &str, word: &str, violations: &mut Violations) -> bool {
+    if !matches!(word, "" | "true" | "false") {
+        violations.add(field, reason::MALFORMED, "must be `true` or `false`");
+    }
+    word == "true"
 }
 
 /// An id without data is noted by the client and not shown (HTML, server-sent events).

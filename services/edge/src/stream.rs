@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use prost::Message as _;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tonic::{Code, Status};
 use watchbell_contracts::api::BoxStream;
@@ -47,9 +48,17 @@ pub(crate) struct Which {
 }
 
 /// `GET /inbox/stream`
-pub(crate) async fn inbox(State(edge): State<Edge>, Query(which): Query<Which>, request: Parts) -> Response {
-    let opened = edge.open(&which, &request).await;
+pub(crate) async fn inbox(State(edge): State<Edge>, request: Parts) -> Response {
+    let opened = edge.open(&request).await;
     edge.answer(opened, &request.headers)
+}
+
+/// What the address of a stream says.
+pub(crate) fn query<T: DeserializeOwned>(request: &Parts) -> Result<T, Problem> {
+    let query = Query::try_from_uri(&request.uri);
+    let Query(query) =
+        query.map_err(|error| Problem::invalid("query", reason::MALFORMED, error.body_text()))?;
+    Ok(query)
 }
 
 // === impl Edge ===
@@ -57,11 +66,11 @@ pub(crate) async fn inbox(State(edge): State<Edge>, Query(which): Query<Which>, 
 impl Edge {
     async fn open(
         &self,
-        which: &Which,
         request: &Parts,
     ) -> Result<(impl Stream<Item = Result<Event, Infallible>> + use<>, Session), Problem> {
         let access = table::access(WATCH).unwrap_or(table::Access::Internal);
         let Admitted { principal, session } = self.auth.admit_stream(request, access).await?;
+        let which: Which = query(request)?;
         let team = principal.team(&which.team_id)?;
         let member = member(&principal, &which.member_id)?;
         let after = position(which.after.as_deref(), &request.headers);

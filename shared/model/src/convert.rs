@@ -7,4 +7,4 @@ mod vocabulary;
 
 pub(crate) use structs::finite_object;
 pub use structs::{data, duration, instant, object, span, structure, timestamp};
-pub use vocabulary::{FromWire, optional, required, words};
+pub use vocabulary::{FromWire, MAX_WORDS, optional, required, words};

@@ -58,8 +58,10 @@ pub enum Mismatch {
     ExpressionFailed(String),
 }
 
-const MAX_TYPES: usize = 100;
-const MAX_SOURCES: usize = 50;
+/// The most patterns of types.
+pub const MAX_TYPES: usize = 100;
+/// The most sources.
+pub const MAX_SOURCES: usize = 50;
 
 // === impl Filter ===
 

@@ -11,6 +11,7 @@ use watchbell_contracts::event::v1::mention::Who;
 
 use crate::convert::{FromWire, words};
 use crate::event::Event;
+use crate::filter::MAX_TYPES;
 use crate::ids::{MemberId, MentionRuleId};
 use crate::pattern::EventPattern;
 use crate::severities::SeveritySet;
@@ -57,7 +58,6 @@ pub struct MentionRule {
 
 /// The most mentions of one rule.
 pub const MAX_MENTIONS: usize = 20;
-const MAX_TYPES: usize = 100;
 
 /// Writes a type for ids of Slack, which begin with certain letters.
 macro_rules! slack_id {

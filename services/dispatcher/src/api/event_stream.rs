@@ -12,7 +12,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Status};
 use watchbell_contracts::api::{BoxStream, boxed};
 use watchbell_contracts::dispatcher::v1 as wire;
+use watchbell_model::budget::{self, BudgetPermit};
 use watchbell_model::convert::optional;
+use watchbell_model::filter::MAX_TYPES;
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{EventPattern, EventType, Severity};
@@ -31,7 +33,9 @@ use crate::store::{FeedEntry, micros, number};
 /// Keys of events that are read at once.
 const MAX_KEYS: i64 = 500;
 /// Bytes of events that are read at once; one more event may exceed it.
-const MAX_BYTES: i64 = 512 * 1024;
+const MAX_BYTES: i64 = 64 * 1024;
+/// When a stream may be opened again that ended since its team's others had too much unread.
+const SLOW_READERS: Duration = Duration::from_secs(5);
 /// Interval of messages on a quiet stream, for proxies, and of checks for lost hints.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long an event that was accepted may wait for its commit.
@@ -66,6 +70,8 @@ struct EventStream {
     hints: EventHints,
     /// Read ahead: an event, absent at the beginning, and where the stream stands after it.
     ready: VecDeque<(Option<events::Model>, Cursor)>,
+    /// The memory of those and of the last one that was handed out.
+    unread: Option<BudgetPermit>,
 }
 
 pub(super) async fn open(
@@ -80,8 +86,9 @@ pub(super) async fn open(
     if after.is_some() && request.from_beginning {
         violations.add("from_beginning", reason::NOT_ALLOWED, "does not go with `cursor`");
     }
+    violations.limit_entries("types", request.types.len(), MAX_TYPES);
     let filter = Filter {
-        types: violations.parse_each("types", &request.types),
+        types: violations.parse_each("types", &request.types[..request.types.len().min(MAX_TYPES)]),
         min_severity: optional(request.min_severity, "min_severity", &mut violations),
         include_tests: request.include_tests,
     };
@@ -109,6 +116,7 @@ pub(super) async fn open(
     cursor.check(horizon(core, now))?;
     let stream = EventStream {
         ready: VecDeque::from([(None, cursor.clone())]),
+        unread: None,
         core: Arc::clone(core),
         team,
         filter,
@@ -206,12 +214,16 @@ impl EventStream {
     async fn next(&mut self) -> Result<wire::StreamEventsResponse, Error> {
         loop {
             if let Some((row, cursor)) = self.ready.pop_front() {
-                let event = row.map(encode::accepted_event).transpose()?;
+                // An event may take milliseconds to write, and a caller that reads fast asks for the next at once.
+                tokio::task::yield_now().await;
+                let event = row.map(encode::listed_event).transpose()?;
                 return Ok(wire::StreamEventsResponse {
                     event,
                     ..cursor.response(self.team)?
                 });
             }
+            // Whoever asks for more has taken what there was.
+            self.unread = None;
             let now = self.core.clock.now();
             self.cursor.check(horizon(&self.core, now))?;
             let after = (self.cursor.position, self.cursor.id.as_str());
@@ -251,6 +263,12 @@ impl EventStream {
         let rows = match chosen.is_empty() {
             true => Vec::new(),
             false => {
+                let bytes: i64 = chosen.iter().map(|key| key.bytes).sum();
+                let units = budget::units(usize::try_from(bytes).unwrap_or_default());
+                let unread = self.core.unread_events.take(self.team, units);
+                self.unread = Some(unread.ok_or(Problem::Overloaded {
+                    retry_after: SLOW_READERS,
+                })?);
                 let ids = chosen.iter().map(|key| key.id.as_str());
                 self.core.db.events_with_ids(self.team, ids).await?
             }

@@ -47,7 +47,7 @@ pub(super) async fn list(
         .map_err(Problem::internal)?;
     let ids = page.items.iter().map(|event| event.id.as_str());
     let rows = core.db.events_with_ids(team, ids).await?;
-    let events = rows.into_iter().map(encode::accepted_event);
+    let events = rows.into_iter().map(encode::listed_event);
     Ok(wire::ListEventsResponse {
         events: events.collect::<Result<_, _>>()?,
         next_page_token: page.next_page_token,
@@ -79,7 +79,12 @@ pub(super) async fn get(
     violations.into_result(())?;
     let row = core.db.event(team, &event_id).await?;
     let row = row.ok_or_else(|| Problem::not_found("event", event_id))?;
-    Ok(wire::GetEventResponse {
-        event: Some(encode::accepted_event(row)?),
-    })
+    let event = match row.data.len() > encode::MAX_STRUCT {
+        true => {
+            let read = core.tenant_pool.run(team, move || encode::accepted_event(row));
+            read.await.map_err(Problem::from)??
+        }
+        false => encode::accepted_event(row)?,
+    };
+    Ok(wire::GetEventResponse { event: Some(event) })
 }

@@ -1,7 +1,8 @@
 //! Filters of lists, parsed: every violation in one answer.
 
 use watchbell_contracts::dispatcher::v1 as wire;
-use watchbell_model::convert::{instant, optional, words};
+use watchbell_model::convert::{MAX_WORDS, instant, optional, words};
+use watchbell_model::filter::{MAX_SOURCES, MAX_TYPES};
 use watchbell_model::ids::EventId;
 use watchbell_model::pattern::EventPattern;
 use watchbell_model::violation::{Violations, reason};
@@ -72,7 +73,8 @@ pub(super) fn deliveries(filter: wire::DeliveryFilter, violations: &mut Violatio
 /// Which events a request wants, from its first page on.
 pub(super) fn events(request: wire::ListEventsRequest, violations: &mut Violations) -> EventFilter {
     let accept_start = request.accept_start_time.as_ref();
-    let sources = request.sources.iter();
+    violations.limit_entries("sources", request.sources.len(), MAX_SOURCES);
+    let sources = request.sources.iter().take(MAX_SOURCES);
     EventFilter {
         before: None,
         severities: words::<Severity>(&request.severities, "severities", violations),
@@ -118,7 +120,9 @@ where
 }
 
 /// Patterns of event types that are well-formed.
-fn patterns(types: Vec<String>, violations: &mut Violations) -> Vec<String> {
+fn patterns(mut types: Vec<String>, violations: &mut Violations) -> Vec<String> {
+    violations.limit_entries("types", types.len(), MAX_TYPES);
+    types.truncate(MAX_TYPES);
     for (index, pattern) in types.iter().enumerate() {
         let _ = violations.parse::<EventPattern>(&format!("types[{index}]"), reason::MALFORMED, pattern);
     }
@@ -151,8 +155,9 @@ fn storable(text: String, field: &str, violations: &mut Violations) -> Option<St
 }
 
 fn states(numbers: &[i32], violations: &mut Violations) -> Vec<State> {
+    violations.limit_entries("states", numbers.len(), MAX_WORDS);
     let mut states = Vec::new();
-    for (index, number) in numbers.iter().enumerate() {
+    for (index, number) in numbers.iter().take(MAX_WORDS).enumerate() {
         match State::from_number(*number) {
             Some(state) => states.push(state),
             None => violations.add(

@@ -269,7 +269,7 @@ export interface AcceptedEvent {
   data_json?: string;
   /**
    * The event; its payload is `data`, whose numbers are doubles. Without a payload when a `google.protobuf.Struct`
-   * cannot carry it: `data_json` can.
+   * cannot carry it, and in lists and streams when it is more than 8 KiB of JSON: `data_json` has it.
    */
   event?: Event;
   /** Who got it. */
@@ -1177,7 +1177,7 @@ export interface DeliveryFilter {
   summary_id?: string;
   /** Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters. */
   text?: string;
-  /** Only event types that match one of these patterns: exact, or a group such as `finding.*`. */
+  /** Only event types that match one of these patterns: exact, or a group such as `finding.*`. At most 100. */
   types?: string[];
 }
 
@@ -2170,7 +2170,7 @@ export interface ListDeliveriesRequest {
   team_id?: string;
   /** Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters. */
   text?: string;
-  /** Only event types that match one of these patterns: exact, or a group such as `finding.*`. */
+  /** Only event types that match one of these patterns: exact, or a group such as `finding.*`. At most 100. */
   types?: string[];
 }
 
@@ -2237,7 +2237,7 @@ export interface ListEventsRequest {
   page_token?: string;
   /** Only these severities. */
   severities?: Severity[];
-  /** Only from one of these sources, in any case of ASCII letters. */
+  /** Only from one of these sources, in any case of ASCII letters; at most 50. */
   sources?: string[];
   /** Only that occurred at or after. */
   start_time?: string;
@@ -2248,8 +2248,8 @@ export interface ListEventsRequest {
   /** Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters. */
   text?: string;
   /**
-   * Only types that match one of these patterns. Operational events, such as `config.changed`, are listed only where a pattern
-   * other than `*` names them.
+   * Only types that match one of these patterns; at most 100. Operational events, such as `config.changed`, are listed only where a
+   * pattern other than `*` names them.
    */
   types?: string[];
 }

@@ -131,10 +131,15 @@ pub fn required<T: FromWire>(number: i32, field: &str, violations: &mut Violatio
     word
 }
 
+/// The longest list of words: more than any vocabulary has.
+pub const MAX_WORDS: usize = 100;
+
 /// A list of words, each of which must be known and said.
 pub fn words<T: FromWire>(numbers: &[i32], field: &str, violations: &mut Violations) -> Vec<T> {
+    violations.limit_entries(field, numbers.len(), MAX_WORDS);
     numbers
         .iter()
+        .take(MAX_WORDS)
         .enumerate()
         .filter_map(|(index, number)| required(*number, &format!("{field}[{index}]"), violations))
         .collect()

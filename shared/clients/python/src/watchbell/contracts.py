@@ -341,7 +341,7 @@ class AcceptedEvent(TypedDict, total=False):
 
     event: Event
     """The event; its payload is `data`, whose numbers are doubles. Without a payload when a `google.protobuf.Struct`
-    cannot carry it: `data_json` can.
+    cannot carry it, and in lists and streams when it is more than 8 KiB of JSON: `data_json` has it.
     """
 
     routes: list[Route]
@@ -1507,7 +1507,7 @@ class DeliveryFilter(TypedDict, total=False):
     """Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters."""
 
     types: list[str]
-    """Only event types that match one of these patterns: exact, or a group such as `finding.*`."""
+    """Only event types that match one of these patterns: exact, or a group such as `finding.*`. At most 100."""
 
 
 class DeliveryLatency(TypedDict, total=False):
@@ -2753,7 +2753,7 @@ class ListDeliveriesRequest(TypedDict, total=False):
     """Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters."""
 
     types: list[str]
-    """Only event types that match one of these patterns: exact, or a group such as `finding.*`."""
+    """Only event types that match one of these patterns: exact, or a group such as `finding.*`. At most 100."""
 
 
 class ListDeliveriesResponse(TypedDict, total=False):
@@ -2839,7 +2839,7 @@ class ListEventsRequest(TypedDict, total=False):
     """Only these severities."""
 
     sources: list[str]
-    """Only from one of these sources, in any case of ASCII letters."""
+    """Only from one of these sources, in any case of ASCII letters; at most 50."""
 
     start_time: str
     """Only that occurred at or after."""
@@ -2854,8 +2854,8 @@ class ListEventsRequest(TypedDict, total=False):
     """Only whose title or subject has this text, in any case of ASCII letters; at most 200 characters."""
 
     types: list[str]
-    """Only types that match one of these patterns. Operational events, such as `config.changed`, are listed only where a pattern
-    other than `*` names them.
+    """Only types that match one of these patterns; at most 100. Operational events, such as `config.changed`, are listed only where a
+    pattern other than `*` names them.
     """
 
 
