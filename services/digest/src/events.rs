@@ -5,7 +5,6 @@ use prost::Message;
 use tonic::{Code, Status};
 use watchbell_contracts::api::DispatcherApi;
 use watchbell_contracts::dispatcher::v1::{AcceptedEvent, ListEventsRequest};
-use watchbell_contracts::event::v1::event::Payload;
 use watchbell_model::Data;
 use watchbell_model::convert;
 use watchbell_model::ids::TeamId;
@@ -96,13 +95,8 @@ fn add(summary: &mut Summary, accepted: AcceptedEvent) {
         return;
     };
     let accepted_at = instant(accepted.accept_time.as_ref(), "accept_time").unwrap_or(occurred_at);
-    let data = match event.payload {
-        Some(Payload::Data(fields)) => convert::data(fields).ok(),
-        Some(Payload::DataJson(text)) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()),
-        None => None,
-    };
     // What was stored before data had its bounds counts as an event without any.
-    let data: Data = data.unwrap_or_default();
+    let data: Data = accepted.data_json.parse().unwrap_or_default();
     summary.add(Fact {
         event_type: &event.r#type,
         id: &event.id,

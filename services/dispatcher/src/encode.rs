@@ -155,6 +155,11 @@ pub(crate) fn listed_event(row: events::Model) -> Result<wire::AcceptedEvent, Co
     read_event(row, with_struct)
 }
 
+/// One of many events for another service, which reads data as text.
+pub(crate) fn internal_event(row: events::Model) -> Result<wire::AcceptedEvent, Corrupt> {
+    read_event(row, false)
+}
+
 /// An event from its row.
 pub(crate) fn accepted_event(row: events::Model) -> Result<wire::AcceptedEvent, Corrupt> {
     read_event(row, true)

@@ -131,18 +131,17 @@ impl DispatcherStandIn {
         data: &Value,
         test: bool,
     ) {
-        let payload = event::event::Payload::Data(convert::structure(data.as_object().unwrap()));
         let event = event::Event {
             id: id.to_owned(),
             r#type: event_type.to_owned(),
             occurred_at: Some(convert::timestamp(when)),
-            payload: Some(payload),
             test,
             ..Default::default()
         };
         let event = AcceptedEvent {
             event: Some(event),
             accept_time: Some(convert::timestamp(accepted)),
+            data_json: data.to_string(),
             ..Default::default()
         };
         self.events.lock().push((team.to_string(), event));
@@ -191,13 +190,11 @@ impl DispatcherStandIn {
                 id: number.to_string(),
                 r#type: "audit.delivered".to_owned(),
                 occurred_at: at,
-                payload: Some(event::event::Payload::DataJson(
-                    data.to_string().into_bytes().into(),
-                )),
                 ..Default::default()
             };
             AcceptedEvent {
                 event: Some(event),
+                data_json: data.to_string(),
                 ..Default::default()
             }
         };

@@ -47,7 +47,11 @@ pub(super) async fn list(
         .map_err(Problem::internal)?;
     let ids = page.items.iter().map(|event| event.id.as_str());
     let rows = core.db.events_with_ids(team, ids).await?;
-    let events = rows.into_iter().map(encode::listed_event);
+    let encode = match principal {
+        Principal::Service => encode::internal_event,
+        _ => encode::listed_event,
+    };
+    let events = rows.into_iter().map(encode);
     Ok(wire::ListEventsResponse {
         events: events.collect::<Result<_, _>>()?,
         next_page_token: page.next_page_token,

@@ -82,7 +82,9 @@ store_tests! {
     async fn data_reads_back_byte_for_byte_and_what_no_struct_carries_spoils_no_page(store: Store) {
         let mut rig = Rig::new(&store).await;
         let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
-        let texts = [r#" {"n": 1.10, "big": 123456789012345678901234567890} "#.to_owned(), nested(32), nested(60)];
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(8 * 1024));
+        let exact = r#" {"n": 1.10, "big": 123456789012345678901234567890} "#;
+        let texts = [exact.to_owned(), nested(32), nested(60), large];
         for (n, text) in texts.iter().enumerate() {
             let mut request = request(&rig.env, &format!("e{n}"), &[]);
             request.event.as_mut().unwrap().payload = Some(event_wire::event::Payload::DataJson(text.clone().into()));
@@ -90,12 +92,18 @@ store_tests! {
             rig.env.clock.advance(Duration::from_millis(3));
         }
         let request = wire::ListEventsRequest { team_id: rig.env.team.to_string(), ..Default::default() };
-        let page = rig.service.list_events(internal_request(request)).await.unwrap().into_inner();
+        let page = rig.service.list_events(of_team(request.clone(), rig.env.team)).await.unwrap().into_inner();
         let page: wire::ListEventsResponse = prost::Message::decode(prost::Message::encode_to_vec(&page).as_slice()).unwrap();
         let read: Vec<_> = page.events.iter().rev().map(|event| event.data_json.as_str()).collect();
         assert_eq!(read, texts);
         let structs: Vec<_> = page.events.iter().rev().map(|event| event.event.as_ref().unwrap().payload.is_some()).collect();
-        assert_eq!(structs, [true, true, false]);
+        assert_eq!(structs, [true, true, false, false]);
+        // One that is asked for alone has it whatever its size, and another service never needs it.
+        let get = wire::GetEventRequest { team_id: request.team_id.clone(), event_id: page.events[0].event.as_ref().unwrap().id.clone() };
+        let got = rig.service.get_event(of_team(get, rig.env.team)).await.unwrap().into_inner().event.unwrap();
+        assert!(got.event.unwrap().payload.is_some());
+        let page = rig.service.list_events(internal_request(request)).await.unwrap().into_inner();
+        assert!(page.events.iter().all(|event| event.event.as_ref().unwrap().payload.is_none() && !event.data_json.is_empty()));
     }
 
     async fn an_id_that_cannot_be_one_is_the_callers_fault(store: Store) {
