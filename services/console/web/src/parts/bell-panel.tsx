@@ -9,7 +9,6 @@ import * as en from "../messages/en";
 import { InboxList } from "./inbox-list";
 import { MemberPicker } from "./member-picker";
 import { useNarrow, useNow } from "./now";
-import { Sounds } from "./sounds";
 
 interface Props {
   readonly team: string;
@@ -37,9 +36,6 @@ export default function BellPanel({ team, trigger, open, onOpenChange }: Props):
               </Link>
             </div>
             <MemberPicker team={team} />
-            <div className="px-2 py-1">
-              <Sounds />
-            </div>
             {member === "" ? null : <InboxList team={team} member={member} view={view} onView={setView} now={now} onLeave={close} />}
           </Popover.Popup>
         </Popover.Positioner>
