@@ -33,6 +33,9 @@ pub struct CronSchedule {
     cron: Cron,
 }
 
+/// The longest, in bytes.
+const MAX_CRON: usize = 200;
+
 /// A text that is not a cron expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be a cron expression of five fields like `0 9 * * MON`: {0}")]
@@ -137,7 +140,10 @@ impl FromStr for CronSchedule {
     fn from_str(text: &str) -> Result<Self, InvalidCron> {
         let source = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let fields = source.split(' ').count();
-        if fields != 5 || source.len() > 200 {
+        if source.len() > MAX_CRON {
+            return Err(InvalidCron(format!("it has more than {MAX_CRON} bytes")));
+        }
+        if fields != 5 {
             return Err(InvalidCron(format!("it has {fields} fields")));
         }
         let cron = Cron::from_str(&source).map_err(|error| InvalidCron(error.to_string()))?;
@@ -176,6 +182,14 @@ mod tests {
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_schedule_is_said() {
+        let wrong = |text: &str| text.parse::<CronSchedule>().unwrap_err().to_string();
+        assert!(wrong("0 9 * *").ends_with(": it has 4 fields"));
+        let hours = vec!["9"; 200].join(",");
+        assert!(wrong(&format!("0 {hours} * * MON")).ends_with(": it has more than 200 bytes"));
     }
 
     #[test]

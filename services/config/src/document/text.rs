@@ -78,9 +78,14 @@ fn yaml(document: &str) -> Result<Value, String> {
 /// The words of the parser may quote the text; the place is enough to find it, and tells no secret.
 fn why(error: &serde_saphyr::Error) -> &'static str {
     use serde_saphyr::Error;
+    use serde_saphyr::budget::BudgetBreach;
     match error {
         Error::AliasError { error, .. } => why(error),
         Error::DuplicateMappingKey { .. } => "gives a key twice",
+        Error::Budget {
+            breach: BudgetBreach::Documents { .. },
+            ..
+        } => "is more than one document",
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
@@ -232,6 +237,11 @@ mod tests {
         let value = parse("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: *a").unwrap();
         assert_eq!(value["b"], json!({"x": 1, "y": 3}));
         assert_eq!(value["c"], value["a"]);
+    }
+
+    #[test]
+    fn two_documents_are_one_too_many() {
+        assert!(refused("a: 1\n---\nb: 2\n").contains("is more than one document"));
     }
 
     #[test]
