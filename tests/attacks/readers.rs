@@ -2,6 +2,7 @@
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use watchbell_contracts::config::v1::{CreateRuleRequest, Group, Rule};
 use watchbell_contracts::dispatcher::v1::{
     AlertState, ListAlertsRequest, ListDeliveriesRequest, ListEventsRequest, StreamEventsRequest,
 };
@@ -35,6 +36,20 @@ async fn long_filters(attacker: &Attacker) {
             ..Default::default()
         };
         attacker.note(client.dispatcher().list_events(events).await);
+        let rule = Rule {
+            display_name: "gathers".to_owned(),
+            group: Some(Group {
+                by: (0..150_000).map(|number| format!("data.n{number}")).collect(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let create = CreateRuleRequest {
+            team_id: team_id(),
+            rule: Some(rule),
+            ..Default::default()
+        };
+        attacker.note(client.routing().create_rule(create).await);
     })
     .await;
 }

@@ -174,12 +174,15 @@ pub(super) fn with_long_lists(
     count: usize,
 ) -> Vec<(String, DynamicMessage)> {
     let long = |field: &FieldDescriptor| {
-        let entry = match field.kind() {
-            Kind::String => Value::String("finding.*".to_owned()),
-            Kind::Enum(_) => Value::EnumNumber(1),
-            _ => return None,
+        if !field.is_list() {
+            return None;
+        }
+        let entry = |number: usize| match field.kind() {
+            Kind::String => Some(Value::String(format!("data.n{number}"))),
+            Kind::Enum(_) => Some(Value::EnumNumber(1)),
+            _ => None,
         };
-        field.is_list().then(|| Value::List(vec![entry; count]))
+        (0..count).map(entry).collect::<Option<_>>().map(Value::List)
     };
     changed_in(&whole(rpc, request), &long, 0)
 }

@@ -49,7 +49,7 @@ use crate::state::positions::Positions;
 use crate::state::submission_queue::{SubmissionQueue, SubmissionReceiver};
 use crate::store::{Db, Transaction, micros};
 
-/// Bytes of events that all streams together have read and their callers have not. The slow readers of one team have at most half.
+/// Bytes of events that all streams together have read and their callers have not. Those of one team have at most as many as are still free.
 const MAX_UNREAD: usize = 32 * 1024 * 1024;
 
 /// Shared by everything in one replica.

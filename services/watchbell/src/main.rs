@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use cli::{Cli, Command};
 use failure::{Failure, Outcome};
-use text::Style;
+use text::{Style, shown};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             let mut stderr = std::io::stderr();
             let style = Style::new(stderr.is_terminal() && console::colors_enabled_stderr());
-            let _ = stderr.write_all(failure.render(style).as_bytes());
+            let _ = stderr.write_all(shown(&failure.render(style)).as_bytes());
             ExitCode::from(failure.exit_code())
         }
     }

@@ -155,9 +155,8 @@ impl TryFrom<&config_wire::Group> for GroupSpec {
 
     fn try_from(message: &config_wire::Group) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        violations.limit_entries("by", message.by.len(), MAX_PATHS);
-        let by: Vec<GroupPath> = violations.parse_each("by", &message.by);
-        for (index, path) in message.by.iter().enumerate() {
+        let by: Vec<GroupPath> = violations.parse_list("by", &message.by, MAX_PATHS);
+        for (index, path) in message.by.iter().take(MAX_PATHS).enumerate() {
             if message.by[..index].contains(path) {
                 violations.add(format!("by[{index}]"), reason::DUPLICATE, "is given twice");
             }

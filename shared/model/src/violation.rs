@@ -165,6 +165,16 @@ impl Violations {
             .collect()
     }
 
+    /// The same of a list of at most `limit` texts; those beyond it are not looked at.
+    pub fn parse_list<T>(&mut self, field: &str, texts: &[String], limit: usize) -> Vec<T>
+    where
+        T: std::str::FromStr,
+        T::Err: fmt::Display,
+    {
+        self.limit_entries(field, texts.len(), limit);
+        self.parse_each(field, &texts[..texts.len().min(limit)])
+    }
+
     /// Reads a list of messages, noting the violations of each under `field[index]`.
     pub fn take_each<'m, M, T>(
         &mut self,

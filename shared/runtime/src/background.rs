@@ -1,5 +1,4 @@
-//! Long work that nobody's `Emit` waits for, in pieces: on one thread, which gives way to all others of the machine. Pieces of several
-//! calls take turns.
+//! Long work that nobody's `Emit` waits for, in pieces, on one thread of low priority. Pieces of several calls take turns.
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;

@@ -86,9 +86,8 @@ pub(super) async fn open(
     if after.is_some() && request.from_beginning {
         violations.add("from_beginning", reason::NOT_ALLOWED, "does not go with `cursor`");
     }
-    violations.limit_entries("types", request.types.len(), MAX_TYPES);
     let filter = Filter {
-        types: violations.parse_each("types", &request.types[..request.types.len().min(MAX_TYPES)]),
+        types: violations.parse_list("types", &request.types, MAX_TYPES),
         min_severity: optional(request.min_severity, "min_severity", &mut violations),
         include_tests: request.include_tests,
     };

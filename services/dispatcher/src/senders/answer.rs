@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use watchbell_egress::{Answer, SendError};
 
@@ -18,6 +18,13 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 const MIN_SECRET: usize = 6;
 /// A part of a path that may be a secret although it has no digit.
 const LONG: usize = 16;
+
+/// What a URL's parts encode: all but the unreserved characters (RFC 3986 §2.3).
+const IN_URL: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// An answer, as far as it matters.
 #[derive(Debug, Clone)]
@@ -150,7 +157,7 @@ impl Redactor {
         self.0.push(secret.to_owned());
         let in_json = Value::from(secret).to_string();
         let in_json = in_json[1..in_json.len() - 1].to_owned();
-        let in_url = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let in_url = utf8_percent_encode(secret, IN_URL).to_string();
         for form in [in_json.replace('/', "\\/"), in_json, in_url] {
             if form != secret {
                 self.0.push(form);
@@ -282,6 +289,7 @@ mod tests {
         redactor.add_url("https://hooks.example/in/t0k3n-a/SEKRETTOKEN");
         redactor.add_header("Bearer abc/\"def\"");
         redactor.add_header("Splunk 0123-4567");
+        redactor.add_header("key/of-1_2.x~");
         redactor.add_header("Basic dXNlcjpwYXNzd29yZA==");
         for (said, kept) in [
             ("no such hook: SEKRETTOKEN", "no such hook: ***"),
@@ -290,6 +298,7 @@ mod tests {
             (r#"{"got":"abc\/\"def\""}"#, r#"{"got":"***"}"#),
             ("abc%2F%22def%22", "***"),
             ("token 0123-4567", "token ***"),
+            ("key%2Fof-1_2.x~", "***"),
             ("user:password, password", "***, ***"),
         ] {
             assert_eq!(redactor.redact(said.as_bytes()), kept);

@@ -17,7 +17,7 @@ use watchbell_contracts::router::v1::{EmitRequest, EmitResponse, EmitStreamReque
 use super::event_options::{EventOptions, event_from_json};
 use crate::failure::{Failure, Outcome, refusal};
 use crate::session::Session;
-use crate::text::{self, Style, human};
+use crate::text::{self, Style, human, shown};
 
 /// Events on their way that are not answered yet.
 const IN_FLIGHT: usize = 1_000;
@@ -129,7 +129,7 @@ async fn stream(session: &Session, lines: impl AsyncBufRead + Unpin + Send + 'st
                 tally.refused += 1;
                 tally.invalid |= status.code() == Code::InvalidArgument;
                 if tally.refused <= SHOWN as u64 {
-                    bar.suspend(|| eprint!("line {number}: {}", refusal(&status, style)));
+                    bar.suspend(|| eprint!("line {number}: {}", shown(&refusal(&status, style))));
                 }
             }
         }
