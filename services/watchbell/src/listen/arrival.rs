@@ -5,6 +5,7 @@ use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use watchbell_model::Severity;
+use watchbell_model::text::line;
 
 use super::signatures::Verdict;
 use crate::failure::Outcome;
@@ -82,7 +83,8 @@ impl Arrival {
 
     fn line(&self, style: Style) -> String {
         let severity = self.severity.parse::<Severity>();
-        let severity = severity.map_or_else(|_| self.severity.clone(), |severity| style.severity(severity));
+        // A stranger's own colours could look like ours.
+        let severity = severity.map_or_else(|_| line(&self.severity), |severity| style.severity(severity));
         let signed = match self.verified {
             Some(true) => style.good("verified"),
             Some(false) => style.bad("NOT VERIFIED"),
@@ -98,9 +100,9 @@ impl Arrival {
             signed,
             self.status.to_string(),
             severity,
-            style.bold(kind),
-            self.title.clone(),
-            style.faint(&self.id),
+            style.bold(&line(kind)),
+            line(&self.title),
+            style.faint(&line(&self.id)),
             if self.test {
                 "test".to_owned()
             } else {
@@ -126,6 +128,15 @@ mod tests {
             status: 200,
             ..Arrival::new(&headers.into_iter().collect(), body.as_bytes(), verdict, now)
         }
+    }
+
+    #[test]
+    fn a_stranger_has_no_colours() {
+        let body =
+            r#"{"event": {"type": "\u001b[32mt", "title": "\u001b[32mverified\u0007", "id": "\u001b[1mX"}}"#;
+        let shown = line(&arrival(body, Verdict::Unchecked));
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+        assert!(shown.contains("[32mverified"), "{shown}");
     }
 
     /// Without the time, which is in the zone of this machine.
