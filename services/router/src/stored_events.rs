@@ -24,8 +24,8 @@ const MAX_PERIOD: TimeDelta = TimeDelta::days(31);
 const PERIOD: TimeDelta = TimeDelta::days(7);
 /// The most events.
 const MAX_EVENTS: i32 = 100_000;
-/// Events of a page.
-const PAGE: i32 = 1_000;
+/// Events of a page: few, since a page is read and decoded at a stretch, on a thread that serves.
+const PAGE: i32 = 50;
 /// The time for which events are decided at a stretch: other teams' questions wait no longer for their turn.
 const PIECE: Duration = Duration::from_millis(20);
 /// The time after which older events are left out.

@@ -20,6 +20,8 @@ pub(super) struct Copies<'c> {
     deliveries: String,
     /// Deliveries of one copy.
     each: u64,
+    /// When the first original was accepted.
+    oldest: i64,
 }
 
 // === impl Copies ===
@@ -65,22 +67,25 @@ impl<'c> Copies<'c> {
         ];
         let table = |name: &str| store.table(name);
         let count = format!(
-            "SELECT COUNT(*) AS count FROM {} t WHERE t.team_id = {team}",
+            "SELECT COUNT(*) AS count, (SELECT MIN(t.accepted_at) FROM {} t WHERE t.team_id = {team}) AS oldest
+            FROM {} t WHERE t.team_id = {team}",
+            table("events"),
             table("deliveries")
         );
         let counted = connection
             .query_one_raw(Statement::from_string(backend, count))
             .await
             .map_err(anyhow::Error::from)?;
-        let each: i64 = present(counted)?
-            .try_get("", "count")
-            .map_err(anyhow::Error::from)?;
+        let counted = present(counted)?;
+        let each: i64 = counted.try_get("", "count").map_err(anyhow::Error::from)?;
+        let oldest = counted.try_get("", "oldest").map_err(anyhow::Error::from)?;
         let mut copies = Self {
             connection,
             backend,
             events: String::new(),
             deliveries: String::new(),
             each: each.unsigned_abs().max(1),
+            oldest,
         };
         copies.events = copies.insert(store, "events", &team, &events).await?;
         copies.deliveries = copies.insert(store, "deliveries", &team, &deliveries).await?;
@@ -111,11 +116,13 @@ impl<'c> Copies<'c> {
                 change.map_or_else(|| format!("t.{column}"), |(_, value)| (*value).to_owned())
             })
             .collect();
-        let table = store.table(table);
-        let originals = match changed.iter().any(|(name, _)| *name == "event_id") {
-            true => "t.event_id NOT LIKE '%-%-%'",
-            false => "t.id NOT LIKE '%-%-%'",
+        let time = match table {
+            "events" => "accepted_at",
+            _ => "created_at",
         };
+        let table = store.table(table);
+        // Copies lie further back than all of them. Those of a time are stored side by side, as if they had been emitted then.
+        let originals = format!("t.{time} >= {}", self.oldest);
         let (columns, values) = (
             columns.join(", "),
             values.join(", ").replace("{back}", "(s.n * {step})"),
@@ -123,7 +130,7 @@ impl<'c> Copies<'c> {
         Ok(format!(
             "WITH RECURSIVE s(n) AS (SELECT CAST({{first}} AS BIGINT) UNION ALL SELECT n + 1 FROM s WHERE n < {{last}})
             INSERT INTO {table} ({columns}) SELECT {values} FROM {table} t CROSS JOIN s
-            WHERE t.team_id = {team} AND {originals}"
+            WHERE t.team_id = {team} AND {originals} ORDER BY s.n"
         ))
     }
 
