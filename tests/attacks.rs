@@ -2,6 +2,7 @@
 //! nothing is timed; with `WATCHBELL_TEST_ATTACK_SECONDS`, and `WATCHBELL_TEST_BINARY` for a release binary, the victim's
 //! latency is bounded, too.
 
+mod amplified;
 mod inputs;
 mod readers;
 mod siege;

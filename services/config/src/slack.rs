@@ -15,7 +15,7 @@ use watchbell_model::secret::Secret;
 use watchbell_runtime::settings::write;
 
 pub(crate) use exchange::Grant;
-pub(crate) use state::State;
+pub(crate) use state::{Credential, State};
 
 /// All that the app asks for.
 const SCOPE: &str = "incoming-webhook";

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert_life::Act;
-use watchbell_model::budget::BudgetPermit;
+use watchbell_model::budget::{BudgetPermit, UNIT_BYTES};
 use watchbell_model::ids::{AttemptId, ChannelId, DeliveryId, SilenceId, TeamId};
 use watchbell_model::route::Route;
 use watchbell_model::shard::ShardId;
@@ -208,6 +208,12 @@ impl Submission {
         self.reminder.as_deref()
     }
 
+    /// Memory of the event and its routes, in units.
+    pub(crate) fn weight(&self) -> usize {
+        let routes: usize = self.routes.iter().map(Planned::bytes).sum();
+        self.event.weight() + routes / UNIT_BYTES
+    }
+
     /// Memory of the job of each route, in units.
     pub(crate) fn weight_of_each(&self) -> usize {
         self.event.weight_shared_by(self.routes.len())
@@ -226,6 +232,12 @@ impl Planned {
             route,
             json,
         })
+    }
+
+    /// About how much memory it takes: the route and its text.
+    fn bytes(&self) -> usize {
+        const FIXED: usize = 512;
+        FIXED + 2 * self.json.len()
     }
 }
 

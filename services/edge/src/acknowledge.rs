@@ -55,9 +55,13 @@ impl Edge {
     /// The page of an alert: what can be done about it by the link, or what was done.
     fn of_alert(&self, token: &Token, link: AlertLink, acknowledged: bool) -> Response {
         let Some(alert) = link.alert else {
+            let (heading, paragraph) = match link.ended {
+                true => (words::ENDED_HEADING, words::BEGAN_AGAIN),
+                false => (text::OUTDATED_HEADING, words::OUTDATED),
+            };
             let notice = Notice {
-                heading: text::OUTDATED_HEADING.to_owned(),
-                paragraphs: vec![words::OUTDATED.to_owned()],
+                heading: heading.to_owned(),
+                paragraphs: vec![paragraph.to_owned()],
                 ..Notice::default()
             };
             return self.pages.notice(StatusCode::OK, notice);

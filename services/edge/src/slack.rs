@@ -16,6 +16,7 @@ use watchbell_contracts::config::v1::{
     BeginSlackInstallRequest, CompleteSlackInstallRequest, CompleteSlackInstallResponse,
     InspectSlackInstallRequest, InspectSlackInstallResponse, SlackDestination,
 };
+use watchbell_model::convert::timestamp;
 use watchbell_runtime::auth::{Principal, internal_request, table};
 use watchbell_runtime::problem::{Problem, from_status};
 
@@ -108,14 +109,25 @@ impl Edge {
         let access = table::access(BEGIN).unwrap_or(table::Access::Internal);
         let principal = self.auth.admit(request, access).await?;
         let team = principal.team(team_id)?;
-        let request = BeginSlackInstallRequest {
+        let mut request = BeginSlackInstallRequest {
             team_id: team.to_string(),
-            member_id: match principal {
-                Principal::Member { member_id, .. } => member_id.to_string(),
-                Principal::ApiKey { .. } | Principal::Service => String::new(),
-            },
             is_permitted: true,
+            ..BeginSlackInstallRequest::default()
         };
+        match principal {
+            Principal::Member {
+                member_id, session, ..
+            } => {
+                request.member_id = member_id.to_string();
+                request.key_id = session
+                    .and_then(|session| session.key_id)
+                    .map(|key| key.to_string())
+                    .unwrap_or_default();
+                request.session_expire_time = session.map(|session| timestamp(session.expires_at));
+            }
+            Principal::ApiKey { key_id, .. } => request.key_id = key_id.to_string(),
+            Principal::Service => {}
+        }
         let begun = self.channels.begin_slack_install(internal_request(request)).await;
         Ok(begun?.into_inner().authorize_url)
     }

@@ -23,7 +23,7 @@ use crate::failures::Failures;
 use crate::metrics::Metrics;
 use crate::snapshots::Snapshots;
 use crate::submitter::Submitter;
-use crate::team_budgets::TeamBudgets;
+use crate::team_budgets::{TeamBudgets, TeamPermit};
 
 /// Cost of an event in units, for its memory and its caller's rate limit.
 pub(crate) fn cost(event: Option<&wire::Event>) -> usize {
@@ -52,8 +52,8 @@ impl EmitPipeline {
         event: Option<wire::Event>,
         path: &str,
     ) -> Result<EmitResponse, Error> {
-        let _turn = self.budgets.take(team, cost(event.as_ref())).await;
-        let accepted = self.try_accept(team, event, path).await;
+        let turn = self.budgets.take(team, cost(event.as_ref())).await;
+        let accepted = self.try_accept(team, event, path, &turn).await;
         if let Err(error) = &accepted {
             self.metrics.refused(error);
             if !matches!(error, Error::Invalid(_)) {
@@ -68,8 +68,10 @@ impl EmitPipeline {
         team: TeamId,
         event: Option<wire::Event>,
         path: &str,
+        turn: &TeamPermit,
     ) -> Result<EmitResponse, Error> {
         let (event, routes, cell) = self.decide(team, event, path).await?;
+        turn.decided(routes.len());
         let event_id = event.id.to_string();
         let response = self.submitter.submit(event, routes, cell.as_ref()).await?;
         Ok(EmitResponse {

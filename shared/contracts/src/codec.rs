@@ -1,6 +1,6 @@
 //! How servers read messages: as tonic's own codec, except that bytes which are no message of the RPC, or nest deeper than
 //! protobuf allows, are the caller's fault and are answered so (tonic calls that INTERNAL, which callers may repeat), and
-//! that strings with NUL characters are refused.
+//! that messages of very many parts and strings with NUL characters are refused.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -12,7 +12,8 @@ use tonic::{Code, Status};
 use tonic_prost::{ProstCodec, ProstEncoder};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::nul::Descriptor;
+use crate::encoded::Descriptor;
+use crate::weight;
 
 /// As in the errors of handlers.
 const DOMAIN: &str = "watchbell";
@@ -64,6 +65,10 @@ impl<U: Message + Name + Default> Decoder for ServerDecoder<U> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let encoded = buffer.copy_to_bytes(buffer.remaining());
+        let descriptor = || self.descriptor.get(&U::full_name()).cloned();
+        if weight::is_too_large(descriptor, &encoded) {
+            return Err(too_large());
+        }
         let message =
             U::decode(encoded.clone()).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let fields = self.descriptor.fields_with_nul(&U::full_name(), &encoded);
@@ -73,6 +78,16 @@ impl<U: Message + Name + Default> Decoder for ServerDecoder<U> {
             Err(refused(&fields))
         }
     }
+}
+
+fn too_large() -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(REASON, DOMAIN, HashMap::new());
+    let message = format!(
+        "the request has too many parts: they would take more than {} MiB of memory",
+        weight::MAX / (1024 * 1024)
+    );
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
 fn refused(fields: &[String]) -> Status {

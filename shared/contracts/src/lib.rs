@@ -3,9 +3,11 @@
 
 pub mod api;
 pub mod codec;
+mod encoded;
 pub mod json;
 mod nul;
 mod redacted;
+mod weight;
 
 /// The encoded `google.protobuf.FileDescriptorSet` of everything in `proto/`, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

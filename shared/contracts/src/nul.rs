@@ -2,11 +2,9 @@
 //! message is read, before any handler sees it; each field is named. Data of events may have them, since JSON may, and the
 //! rest of an event is judged where events are parsed, one by one.
 
-use std::sync::OnceLock;
-
 use prost_reflect::{Kind, MessageDescriptor};
 
-use crate::json;
+use crate::encoded::{Descriptor, Fields};
 
 /// Messages that are judged elsewhere.
 const EXEMPT: [&str; 5] = [
@@ -19,10 +17,6 @@ const EXEMPT: [&str; 5] = [
 /// How deep messages are looked into; no request has more levels outside of data.
 const MAX_DEPTH: usize = 16;
 
-/// The descriptor of one message, looked up once.
-#[derive(Debug, Default)]
-pub(crate) struct Descriptor(OnceLock<Option<MessageDescriptor>>);
-
 // === impl Descriptor ===
 
 impl Descriptor {
@@ -30,7 +24,7 @@ impl Descriptor {
     pub(crate) fn fields_with_nul(&self, name: &str, encoded: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
         if encoded.contains(&0)
-            && let Some(descriptor) = self.0.get_or_init(|| json::descriptor(name).ok())
+            && let Some(descriptor) = self.get(name)
         {
             scan(descriptor, encoded, "", 0, &mut found);
         }
@@ -38,40 +32,13 @@ impl Descriptor {
     }
 }
 
-/// Walks the fields of a message as they are encoded. What cannot be read is left for the decoder to refuse.
-fn scan(
-    descriptor: &MessageDescriptor,
-    mut encoded: &[u8],
-    path: &str,
-    depth: usize,
-    found: &mut Vec<String>,
-) -> Option<()> {
+/// Walks the fields of a message as they are encoded.
+fn scan(descriptor: &MessageDescriptor, encoded: &[u8], path: &str, depth: usize, found: &mut Vec<String>) {
     if depth > MAX_DEPTH || EXEMPT.contains(&descriptor.full_name()) {
-        return Some(());
+        return;
     }
     let mut counts: Vec<(u32, usize)> = Vec::new();
-    while !encoded.is_empty() {
-        let key = varint(&mut encoded)?;
-        let number = u32::try_from(key >> 3).ok()?;
-        let value = match key & 7 {
-            0 => {
-                varint(&mut encoded)?;
-                continue;
-            }
-            1 => {
-                take(&mut encoded, 8)?;
-                continue;
-            }
-            5 => {
-                take(&mut encoded, 4)?;
-                continue;
-            }
-            2 => {
-                let length = usize::try_from(varint(&mut encoded)?).ok()?;
-                take(&mut encoded, length)?
-            }
-            _ => return None,
-        };
+    for (number, value) in Fields::of(encoded) {
         let Some(field) = descriptor.get_field(number) else {
             continue;
         };
@@ -95,23 +62,10 @@ fn scan(
         }
         match field.kind() {
             Kind::String if value.contains(&0) => found.push(at),
-            Kind::Message(inner) if value.contains(&0) => {
-                scan(&inner, value, &at, depth + 1, found)?;
-            }
+            Kind::Message(inner) if value.contains(&0) => scan(&inner, value, &at, depth + 1, found),
             _ => {}
         }
     }
-    Some(())
-}
-
-fn take<'e>(encoded: &mut &'e [u8], length: usize) -> Option<&'e [u8]> {
-    let (taken, rest) = encoded.split_at_checked(length)?;
-    *encoded = rest;
-    Some(taken)
-}
-
-fn varint(encoded: &mut &[u8]) -> Option<u64> {
-    prost::encoding::decode_varint(encoded).ok()
 }
 
 #[cfg(test)]
@@ -120,6 +74,7 @@ mod tests {
     use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
 
     use super::*;
+    use crate::json;
 
     /// Every request of every RPC.
     fn requests() -> Vec<MessageDescriptor> {

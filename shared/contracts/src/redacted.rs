@@ -58,8 +58,9 @@ mod tests {
         "code",
     ];
     /// Texts that may be seen although they are called so.
-    const HARMLESS: [&str; 28] = [
+    const HARMLESS: [&str; 29] = [
         "api_key_id",
+        "key_id",
         "configuration_url",
         "dedup_key",
         "error_code",

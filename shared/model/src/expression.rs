@@ -72,6 +72,9 @@ pub enum InvalidExpression {
     /// A macro with other arguments than it takes.
     #[error("must give `{0}` {1}")]
     Macro(&'static str, &'static str),
+    /// It asks something of a header's value, which would tell what the value is.
+    #[error("may use `headers` only to insert a value as it is, as in `headers['x-key']`")]
+    Header,
     /// Within a loop it would let one event cost seconds.
     #[error("may not use {0} inside `all`, `exists`, `exists_one`, `filter` or `map`")]
     TooCostly(&'static str),
@@ -269,7 +272,7 @@ fn compile(source: String, purpose: Purpose) -> Result<Expression, InvalidExpres
     let parse = move || {
         let parsed = ENVIRONMENT.parser().parse(&source);
         let mut tree = parsed.map_err(|errors| InvalidExpression::Syntax(brief(&errors.to_string())))?;
-        let mut check = Check::of(purpose);
+        let mut check = Check::of(purpose, &tree);
         check.visit(&tree, 0)?;
         let cost = check.cost;
         let checked = types::check(&tree, purpose);

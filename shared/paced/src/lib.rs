@@ -3,13 +3,19 @@
 //! hyper processes everything that a connection has received in one poll of its task, maybe a thousand calls or interim
 //! answers; so reading pauses after some KiB, and the thread runs other tasks in between.
 
+mod settings_frames;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{self, Instant};
+
+use settings_frames::SettingsFrames;
 
 /// Bytes read before other tasks run: the headers of about a hundred calls.
 pub const READ_QUANTUM: usize = 16 * 1024;
@@ -22,6 +28,8 @@ pub struct Paced<S> {
     limit: usize,
     /// Bytes read since the last pause.
     since_pause: usize,
+    /// Of a server's connection.
+    settings: Option<SettingsFrames>,
 }
 
 /// Bytes that a [`Paced`] stream has read. Clones count together.
@@ -46,10 +54,13 @@ impl ByteCount {
 // === impl Paced ===
 
 impl<S> Paced<S> {
-    /// Paces a stream.
+    /// Paces a client's stream, and refuses a flood of SETTINGS frames if it speaks HTTP/2.
     #[must_use]
-    pub fn new(stream: S) -> Self {
-        Self::limited(stream, usize::MAX)
+    pub fn of_client(stream: S) -> Self {
+        Self {
+            settings: Some(SettingsFrames::new()),
+            ..Self::limited(stream, usize::MAX)
+        }
     }
 
     /// Paces a stream of which no more is read once [`Paced::received`] has reached `limit`.
@@ -60,6 +71,7 @@ impl<S> Paced<S> {
             received: ByteCount::default(),
             limit,
             since_pause: 0,
+            settings: None,
         }
     }
 
@@ -92,6 +104,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         }
         ready!(read)?;
         let bytes = buffer.filled().len() - before;
+        if let Some(settings) = &mut this.settings
+            && !settings.take(&buffer.filled()[before..], now)
+        {
+            return Poll::Ready(Err(io::Error::other("the peer sent too many SETTINGS frames")));
+        }
         this.since_pause += bytes;
         this.received.0.fetch_add(bytes, Ordering::Relaxed);
         Poll::Ready(Ok(()))
@@ -124,6 +141,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
+/// Current time of tokio's timers, which tests pause and advance.
+fn now() -> Instant {
+    time::sleep(Duration::ZERO).deadline()
+}
+
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
@@ -149,7 +171,7 @@ mod tests {
         let (mut here, there) = tokio::io::duplex(4 * READ_QUANTUM);
         here.write_all(&vec![0; 2 * READ_QUANTUM + 1]).await.unwrap();
         drop(here);
-        let mut paced = Paced::new(there);
+        let mut paced = Paced::of_client(there);
         let received = paced.received();
         let (pauses, all, ended) = read_all(&mut paced);
         assert!(ended.is_ok());

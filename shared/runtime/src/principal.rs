@@ -70,6 +70,8 @@ pub struct PortalSession {
     pub scopes: Scopes,
     /// Whether it changes nothing, not even what is the member's own.
     pub read_only: bool,
+    /// The key; `None` when an older Config said nothing of it.
+    pub key_id: Option<KeyId>,
     /// Its end.
     pub expires_at: DateTime<Utc>,
 }
@@ -407,6 +409,7 @@ mod tests {
             session: Some(PortalSession {
                 scopes: scopes.iter().copied().collect(),
                 read_only,
+                key_id: None,
                 expires_at: DateTime::UNIX_EPOCH,
             }),
         };

@@ -145,6 +145,27 @@ pub(super) async fn live(
     live.map(Some).ok_or_else(|| refused.into())
 }
 
+/// A key as it calls, wherever it is used now: of a team or of the platform, and not ended.
+pub(super) async fn principal(service: &Service, team: TeamId, id: KeyId) -> Result<Principal> {
+    let connection = service.store().writer();
+    let mut team_id = Some(team);
+    let mut found = api_key::Entity::seek(connection, team_id, &id).await?;
+    if found.is_none() {
+        team_id = None;
+        found = api_key::Entity::seek(connection, None, &id).await?;
+    }
+    let live = found.filter(|key| key.expire_time.is_none_or(|end| service.now() < end));
+    let refused = Problem::Unauthenticated {
+        reason: reason::INVALID_CREDENTIAL,
+    };
+    let row = live.ok_or(refused)?;
+    Ok(Principal::ApiKey {
+        key_id: id,
+        team_id,
+        scopes: row.scopes()?.into_iter().collect(),
+    })
+}
+
 /// The expiry of a new key: never later than that of the key that makes it, which is also its default.
 fn within_its_maker(
     maker: Option<&api_key::Model>,

@@ -9,23 +9,23 @@ use watchbell_contracts::config::v1::{
     InspectSlackInstallResponse, SlackDestination,
 };
 use watchbell_model::channel::WrittenChannel;
-use watchbell_model::convert::timestamp;
+use watchbell_model::convert::{instant, timestamp};
 use watchbell_model::ids::{MemberId, TeamId};
 use watchbell_model::rule::MAX_NAME_CHARS;
 use watchbell_model::text::line;
-use watchbell_model::violation::reason;
+use watchbell_model::violation::{Violations, reason};
 use watchbell_model::{ChannelKind, Permission};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::{self, Problem};
 
 use super::channels::admit;
-use super::{crud, id, internal};
-use crate::author::{Author, Writer};
+use super::{api_keys, crud, id, internal};
+use crate::author::{Actor, Author, Writer};
 use crate::error::Result;
 use crate::sealing::RowIdentity;
 use crate::secrets;
 use crate::service::Service;
-use crate::slack::{Grant, SlackApp, State};
+use crate::slack::{Credential, Grant, SlackApp, State};
 use crate::store::changes::Change;
 use crate::store::entities::{channel, member};
 use crate::store::{Resource, channels, slack_states, split, teams};
@@ -52,22 +52,17 @@ pub(super) async fn begin(
             Some(member)
         }
     };
-    let (is_service, permitted) = match caller {
-        Principal::Service => (true, request.is_permitted),
-        Principal::Member {
-            manages_integrations, ..
-        } => (false, manages_integrations),
-        Principal::ApiKey { .. } => (false, false),
-    };
-    may_install(service, team, member, permitted).await?;
-    let state = State::begin(team, member, permitted, service.now());
+    let mut credential = credential(&caller, &request)?;
+    // What Config knows is asked for again when it ends.
+    credential.permitted &= !is_permitted(service, team, member).await?;
+    let state = State::begin(team, member, credential, service.now());
+    may_install(service, &state).await?;
     let sealed = state.seal(service.keyring())?;
     Ok(BeginSlackInstallResponse {
         // Others go by the page, which ties the state to the browser.
-        authorize_url: if is_service {
-            app.authorize_url(&sealed)
-        } else {
-            String::new()
+        authorize_url: match caller {
+            Principal::Service => app.authorize_url(&sealed),
+            Principal::ApiKey { .. } | Principal::Member { .. } => String::new(),
         },
         install_url: app.install_url(&sealed),
         suggested_channel: service.brand().default_slack_channel(),
@@ -108,7 +103,7 @@ pub(super) async fn complete(
     }
     let state = begun(service, &request.state)?;
     let team = teams::get(service.store().reader(), state.team).await?;
-    may_install(service, state.team, state.member, state.permitted).await?;
+    let key = may_install(service, &state).await?;
     let writer = service.store().writer();
     slack_states::prune_all_teams(writer, service.now()).await?;
     if slack_states::is_used(writer, state.team, state.nonce).await? {
@@ -119,7 +114,11 @@ pub(super) async fn complete(
         return Err(used());
     }
     let grant = answer?;
-    let (row, reconnected) = connect(service, state.team, &grant, caller.on_behalf_of(state.member)).await?;
+    let mut author = caller.on_behalf_of(state.member);
+    if let (None, Some(key)) = (state.member, key) {
+        author.actor = Actor::Principal(key);
+    }
+    let (row, reconnected) = connect(service, state.team, &grant, author).await?;
     Ok(CompleteSlackInstallResponse {
         channel: Some(row.to_message(service.now())?),
         reconnected,
@@ -158,24 +157,49 @@ fn used() -> crate::error::Error {
     .into()
 }
 
-/// A person must be of the team and allowed to manage integrations, when it begins and when it ends: by what Config
-/// knows, or by the token of whoever began.
-async fn may_install(
-    service: &Service,
-    team: TeamId,
-    member: Option<MemberId>,
-    permitted: bool,
-) -> Result<()> {
-    let Some(member) = member else { return Ok(()) };
-    let row = member::Entity::get(service.store().reader(), team, &member).await?;
-    if permitted {
-        return Ok(());
+/// By what an installation is begun. What a service says of its caller counts.
+fn credential(caller: &Principal, request: &BeginSlackInstallRequest) -> Result<Credential> {
+    Ok(match caller {
+        Principal::ApiKey { key_id, .. } => Credential {
+            key: Some(*key_id),
+            ..Credential::default()
+        },
+        Principal::Member {
+            manages_integrations,
+            session,
+            ..
+        } => Credential {
+            key: session.and_then(|session| session.key_id),
+            permitted: *manages_integrations,
+            expires: session.map(|session| session.expires_at),
+        },
+        Principal::Service => {
+            let mut violations = Violations::new();
+            let ends = request.session_expire_time.as_ref();
+            let expires = instant(ends, "session_expire_time", &mut violations);
+            let key = (!request.key_id.is_empty())
+                .then(|| violations.parse("key_id", reason::MALFORMED, &request.key_id))
+                .flatten();
+            violations.into_result(Credential {
+                key,
+                permitted: request.is_permitted,
+                expires,
+            })?
+        }
+    })
+}
+
+/// Who began it must be allowed to when it begins and when it ends: a key must still be there and a person of the team, with the
+/// permission by what Config knows, or by the token alone. The key, if one began it.
+async fn may_install(service: &Service, state: &State) -> Result<Option<Principal>> {
+    let key = match state.credential.key {
+        Some(key) => Some(api_keys::principal(service, state.team, key).await?),
+        None => None,
+    };
+    if is_permitted(service, state.team, state.member).await? || state.credential.permitted {
+        return Ok(key);
     }
     let wanted = Permission::ManageIntegrations;
-    let granted = split::<Permission>("members", &row.permissions)?.contains(&wanted);
-    if granted || row.role()?.permissions().contains(&wanted) {
-        return Ok(());
-    }
     Err(Problem::Denied {
         reason: problem::reason::MISSING_SCOPE,
         message: format!(
@@ -183,6 +207,18 @@ async fn may_install(
         ),
     }
     .into())
+}
+
+/// Whether a person manages integrations, by what Config knows.
+///
+/// # Errors
+/// The person is not of the team.
+async fn is_permitted(service: &Service, team: TeamId, member: Option<MemberId>) -> Result<bool> {
+    let Some(member) = member else { return Ok(true) };
+    let row = member::Entity::get(service.store().writer(), team, &member).await?;
+    let wanted = Permission::ManageIntegrations;
+    let granted = split::<Permission>("members", &row.permissions)?.contains(&wanted);
+    Ok(granted || row.role()?.permissions().contains(&wanted))
 }
 
 /// Makes the channel; or, when it is there already, leads it to the new webhook.

@@ -10,6 +10,7 @@ use watchbell_egress::Guard;
 use watchbell_model::ids::TeamId;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::Principal;
+use watchbell_runtime::auth::table::Access;
 use watchbell_runtime::problem::{Problem, reason as problem_reason};
 
 use super::channels::admit;
@@ -95,6 +96,8 @@ pub(super) async fn export(
     let current = if request.revision == 0 {
         read(service, team).await?
     } else {
+        // The past shows what was deleted since, as the history does.
+        Access::Administer.check(&caller)?;
         read_past(service, team, request.revision).await?
     };
     // What others want by email is not a member's to read.

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
-use watchbell_model::ids::{MemberId, TeamId};
+use watchbell_model::ids::{KeyId, MemberId, TeamId};
 
 use crate::error::Result;
 use crate::sealing::{Keyring, RowIdentity};
@@ -23,24 +23,43 @@ pub(crate) struct State {
     pub(crate) team: TeamId,
     /// The member who adds it, if it is one.
     pub(crate) member: Option<MemberId>,
-    /// The member's own token gave the permission when it began.
-    pub(crate) permitted: bool,
+    /// By what it was begun.
+    pub(crate) credential: Credential,
     /// Used once.
     pub(crate) nonce: Uuid,
     /// To the second.
     pub(crate) expires: DateTime<Utc>,
 }
 
+/// A credential by which an installation is begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Credential {
+    /// The key, or the one that made the session.
+    pub(crate) key: Option<KeyId>,
+    /// The member's token alone gave the permission, which Config does not know of.
+    pub(crate) permitted: bool,
+    /// When the session ends.
+    pub(crate) expires: Option<DateTime<Utc>>,
+}
+
 // === impl State ===
 
 impl State {
     /// A new one.
-    pub(crate) fn begin(team: TeamId, member: Option<MemberId>, permitted: bool, now: DateTime<Utc>) -> Self {
-        let expires = now + LIFE;
+    pub(crate) fn begin(
+        team: TeamId,
+        member: Option<MemberId>,
+        credential: Credential,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let expires = credential.expires.into_iter().fold(now + LIFE, Ord::min);
         Self {
             team,
             member,
-            permitted,
+            credential: Credential {
+                expires: None,
+                ..credential
+            },
             nonce: Uuid::new_v4(),
             expires: DateTime::from_timestamp(expires.timestamp(), 0).unwrap_or(expires),
         }
@@ -49,12 +68,13 @@ impl State {
     /// As it travels; safe in a URL as it is.
     pub(crate) fn seal(&self, keyring: &Keyring) -> Result<String> {
         let member = self.member.map_or(Uuid::nil(), |member| member.as_uuid());
-        let mut plain = Vec::with_capacity(57);
-        for id in [self.team.as_uuid(), member, self.nonce] {
+        let key = self.credential.key.map_or(Uuid::nil(), |key| key.as_uuid());
+        let mut plain = Vec::with_capacity(73);
+        for id in [self.team.as_uuid(), member, key, self.nonce] {
             plain.extend_from_slice(id.as_bytes());
         }
         plain.extend_from_slice(&self.expires.timestamp().to_be_bytes());
-        plain.push(self.permitted.into());
+        plain.push(self.credential.permitted.into());
         Ok(BASE64.encode(keyring.seal(RowIdentity::slack_state(), &plain)?))
     }
 
@@ -68,14 +88,19 @@ impl State {
             .ok()?;
         let (team, rest) = plain.split_first_chunk::<16>()?;
         let (member, rest) = rest.split_first_chunk::<16>()?;
+        let (key, rest) = rest.split_first_chunk::<16>()?;
         let (nonce, rest) = rest.split_first_chunk::<16>()?;
         let (expires, permitted) = rest.split_first_chunk::<8>()?;
         let expires = i64::from_be_bytes(*expires);
-        let member = Uuid::from_bytes(*member);
+        let [member, key] = [member, key].map(|id| Uuid::from_bytes(*id));
         Some(Self {
             team: TeamId::from_uuid(Uuid::from_bytes(*team)),
             member: (!member.is_nil()).then(|| MemberId::from_uuid(member)),
-            permitted: permitted == [1],
+            credential: Credential {
+                key: (!key.is_nil()).then(|| KeyId::from_uuid(key)),
+                permitted: permitted == [1],
+                expires: None,
+            },
             nonce: Uuid::from_bytes(*nonce),
             expires: DateTime::from_timestamp(expires, 0)?,
         })
@@ -101,7 +126,15 @@ mod tests {
     fn states() -> [State; 2] {
         let now = DateTime::from_timestamp(1_795_244_400, 5).unwrap();
         let team = TeamId::generate(now);
-        [None, Some(MemberId::generate(now))].map(|member| State::begin(team, member, member.is_some(), now))
+        let credential = Credential {
+            key: Some(KeyId::generate(now)),
+            permitted: true,
+            expires: None,
+        };
+        [
+            State::begin(team, None, Credential::default(), now),
+            State::begin(team, Some(MemberId::generate(now)), credential, now),
+        ]
     }
 
     #[test]

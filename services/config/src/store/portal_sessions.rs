@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel as _, PaginatorTrait, QueryFilter};
 use watchbell_contracts::config::v1::PortalSession;
 use watchbell_model::convert::timestamp;
-use watchbell_model::ids::TeamId;
+use watchbell_model::ids::{KeyId, TeamId};
 
 use super::api_keys;
 use super::entities::portal_session::{Column, Entity, Model};
@@ -70,6 +70,7 @@ impl Model {
             scopes: key.scopes()?.into_iter().map(api_keys::to_wire).collect(),
             read_only: self.read_only,
             expire_time: Some(timestamp(self.expire_time)),
+            key_id: KeyId::from_uuid(self.key_id).to_string(),
         })
     }
 }

@@ -22,7 +22,7 @@ use crate::team_config::snapshot;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A key of a team, or of the platform, as it calls.
-async fn key(
+pub(crate) async fn key(
     config: &Config,
     team: Option<TeamId>,
     scope: Scope,
@@ -92,7 +92,7 @@ store_tests! {
         let config = Config::on(&store);
         let team = config.team().await;
         let ann = config.member(team, "ann@acme.example", Role::Admin).await;
-        let (_, backend) = key(&config, None, Scope::Platform, None).await;
+        let (key_id, backend) = key(&config, None, Scope::Platform, None).await;
         let made = create(&config, backend, asked(team, &ann.id)).await.unwrap();
         assert_eq!(made.expire_time, Some(timestamp(config.clock.shared().now() + HOUR)));
         assert!(made.token.starts_with("wbs_") && made.token.len() > 40);
@@ -108,6 +108,7 @@ store_tests! {
             session: Some(PortalSession {
                 scopes: [Scope::Platform].into_iter().collect(),
                 read_only: false,
+                key_id: key_id.parse().ok(),
                 expires_at: config.clock.shared().now() + HOUR,
             }),
         };

@@ -13,11 +13,11 @@ use watchbell_contracts::event::v1 as event;
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::TeamId;
 use watchbell_model::{Category, ChannelKind, Role as ModelRole, Severity};
-use watchbell_runtime::auth::internal_request;
+use watchbell_runtime::auth::{Scope, internal_request};
 use watchbell_store::store_tests;
 
 use crate::dispatcher::DispatcherStandIn;
-use crate::support::{Config, member, of_team, refused, slack, violated};
+use crate::support::{Config, key, member, of_team, refused, slack, violated};
 use crate::team_config::{apply, export, snapshot};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -39,8 +39,8 @@ async fn create(config: &Config, team: TeamId, silence: Silence) -> Result<Creat
         silence: Some(silence),
         ..CreateSilenceRequest::default()
     };
-    let made = config.service.create_silence(of_team(request, team)).await?;
-    Ok(made.into_inner())
+    let caller = key(request, Some(team), &[Scope::ConfigWrite, Scope::DeliveriesRead]);
+    Ok(config.service.create_silence(caller).await?.into_inner())
 }
 
 async fn made(config: &Config, team: TeamId, hours: i64) -> Silence {
@@ -244,6 +244,10 @@ store_tests! {
         assert_eq!(warnings(scans(&config)).await, [wide]);
         let reach = async |silence| create(&config, team, silence).await.unwrap().reach;
         assert_eq!(reach(scans(&config)).await, Some(SilenceReach { matched_count: 2, message_count: 3 }));
+        // What an expression matches would tell a key what is in the log that it may not read.
+        let request = CreateSilenceRequest { silence: Some(scans(&config)), ..CreateSilenceRequest::default() };
+        let blind = config.service.create_silence(of_team(request, team)).await.unwrap().into_inner();
+        assert_eq!((blind.reach, blind.warnings), (None, vec![]));
         let by_data = Silence {
             r#match: Some(EventFilter { expression: "event.data.n == 3".to_owned(), ..EventFilter::default() }),
             ..silence(&config, 1)

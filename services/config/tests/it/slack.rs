@@ -12,18 +12,19 @@ use watchbell_contracts::config::v1::channel::Destination;
 use watchbell_contracts::config::v1::resolve_channel_request::Selector;
 use watchbell_contracts::config::v1::{
     BeginSlackInstallRequest, BeginSlackInstallResponse, Channel, ChannelHealth, CompleteSlackInstallRequest,
-    CompleteSlackInstallResponse, DeleteChannelRequest, DeleteMemberRequest, InspectSlackInstallRequest,
-    InspectSlackInstallResponse, ListChannelsRequest, ReportChannelHealthRequest, ResolveChannelRequest,
-    Role as WireRole, SlackDestination, UpdateMemberRequest,
+    CompleteSlackInstallResponse, DeleteApiKeyRequest, DeleteChannelRequest, DeleteMemberRequest,
+    InspectSlackInstallRequest, InspectSlackInstallResponse, ListChannelsRequest, ReportChannelHealthRequest,
+    ResolveChannelRequest, Role as WireRole, SlackDestination, UpdateMemberRequest,
 };
 use watchbell_egress::{EgressPolicy, Guard, HttpClient};
 use watchbell_model::Role;
 use watchbell_model::ids::TeamId;
-use watchbell_runtime::auth::{Principal, Scope, internal_request};
+use watchbell_runtime::auth::{PortalSession, Principal, Scope, internal_request};
 use watchbell_store::{Store, store_tests};
 use watchbell_testkit::SlackStandIn;
 
 use crate::history::newest_change;
+use crate::portal;
 use crate::support::{Config, by, carried, key, member, of_team, platform, refused, violated};
 
 type Answer<T> = Result<T, tonic::Status>;
@@ -33,6 +34,8 @@ struct Stage {
     config: Config,
     slack: SlackStandIn,
     team: TeamId,
+    /// The team's own.
+    key: Principal,
 }
 
 /// What Slack's redirect brings back.
@@ -59,7 +62,13 @@ impl Stage {
             all.slack = Some(settings);
         });
         let team = config.team().await;
-        Self { config, slack, team }
+        let (_, key) = portal::key(&config, Some(team), Scope::ConfigWrite, None).await;
+        Self {
+            config,
+            slack,
+            team,
+            key,
+        }
     }
 
     async fn begin(&self, member_id: &str) -> Answer<BeginSlackInstallResponse> {
@@ -67,11 +76,15 @@ impl Stage {
             member_id: member_id.to_owned(),
             ..BeginSlackInstallRequest::default()
         };
-        let answer = self
-            .config
-            .service
-            .begin_slack_install(of_team(request, self.team))
-            .await;
+        self.begin_by(request, self.key).await
+    }
+
+    async fn begin_by(
+        &self,
+        request: BeginSlackInstallRequest,
+        caller: Principal,
+    ) -> Answer<BeginSlackInstallResponse> {
+        let answer = self.config.service.begin_slack_install(by(request, caller)).await;
         let mut begun = answer?.into_inner();
         assert_eq!(begun.authorize_url, "", "others go by the page");
         let (_, state) = begun.install_url.split_once("link=").unwrap();
@@ -270,7 +283,7 @@ store_tests! {
         let request = DeleteChannelRequest { channel_id: done.channel.unwrap().id, ..Default::default() };
         service.delete_channel(of_team(request, stage.team)).await.unwrap();
         let claims_it = BeginSlackInstallRequest { member_id: bob.id.clone(), is_permitted: true, ..Default::default() };
-        assert_eq!(reason(service.begin_slack_install(of_team(claims_it, stage.team)).await), "MISSING_SCOPE");
+        assert_eq!(reason(service.begin_slack_install(by(claims_it, stage.key)).await), "MISSING_SCOPE");
         let by_herself = member(BeginSlackInstallRequest::default(), stage.team, ada.id.parse().unwrap(), Role::Admin);
         service.begin_slack_install(by_herself).await.unwrap();
         let for_bob = BeginSlackInstallRequest { member_id: bob.id.clone(), ..Default::default() };
@@ -287,6 +300,61 @@ store_tests! {
         service.delete_member(of_team(request, stage.team)).await.unwrap();
         assert_eq!(refused(stage.complete(&back).await).0, Code::NotFound);
         assert!(stage.channels(stage.team).await.is_empty());
+    }
+
+    async fn what_ended_since_it_began_ends_no_installation(store: Store) {
+        let stage = Stage::new(&store).await;
+        let service = &stage.config.service;
+        let (key_id, key) = portal::key(&stage.config, Some(stage.team), Scope::ConfigWrite, None).await;
+        let ada = stage.config.member(stage.team, "ada@acme.example", WireRole::Admin).await;
+        let session = |key_id: &str, expires_at| Principal::Member {
+            member_id: ada.id.parse().unwrap(),
+            team_id: stage.team,
+            role: Role::Admin,
+            manages_integrations: true,
+            session: Some(PortalSession {
+                scopes: [Scope::ConfigWrite].into_iter().collect(),
+                read_only: false,
+                key_id: key_id.parse().ok(),
+                expires_at,
+            }),
+        };
+        let begin = async |caller| stage.begin_by(BeginSlackInstallRequest::default(), caller).await.unwrap();
+        let soon = stage.config.clock.shared().now() + Duration::from_secs(60);
+        let by_key = stage.approve(&begin(key).await).await;
+        let by_edge = BeginSlackInstallRequest {
+            team_id: stage.team.to_string(),
+            key_id: key_id.clone(),
+            ..Default::default()
+        };
+        let by_edge = service.begin_slack_install(internal_request(by_edge)).await.unwrap().into_inner();
+        let by_edge = stage.approve(&by_edge).await;
+        let by_session = stage.approve(&begin(session(&key_id, soon)).await).await;
+        let request = DeleteApiKeyRequest { team_id: stage.team.to_string(), api_key_id: key_id };
+        service.delete_api_key(internal_request(request)).await.unwrap();
+        for back in [&by_key, &by_edge, &by_session] {
+            assert_eq!(refused(stage.complete(back).await).0, Code::Unauthenticated);
+        }
+        let by_session = stage.approve(&begin(session("", soon)).await).await;
+        stage.config.clock.advance(Duration::from_secs(60));
+        assert_eq!(reason(stage.complete(&by_session).await), "SLACK_STATE_EXPIRED");
+
+        // A token says what Config does, too, and Config says it no longer.
+        let admin = member(BeginSlackInstallRequest::default(), stage.team, ada.id.parse().unwrap(), Role::Admin);
+        let begun = service.begin_slack_install(admin).await.unwrap().into_inner();
+        let (_, state) = begun.install_url.split_once("link=").unwrap();
+        let begun = BeginSlackInstallResponse { authorize_url: stage.inspect(state).await.unwrap().authorize_url, ..begun };
+        let by_token = stage.approve(&begun).await;
+        let mut demoted = ada.clone();
+        (demoted.role, demoted.etag) = (WireRole::Member.into(), String::new());
+        let request = UpdateMemberRequest { member: Some(demoted), ..Default::default() };
+        service.update_member(of_team(request, stage.team)).await.unwrap();
+        assert_eq!(reason(stage.complete(&by_token).await), "MISSING_SCOPE");
+        assert!(stage.channels(stage.team).await.is_empty());
+
+        stage.add().await;
+        let newest = newest_change(&stage.config, stage.team).await;
+        assert_eq!(newest.actor.unwrap().display_name, "platform's backend");
     }
 
     async fn ending_an_installation_is_for_services(store: Store) {
@@ -313,7 +381,8 @@ store_tests! {
         assert_eq!(reason(wrong.complete(&back).await), "SLACK_APP_REFUSED");
 
         let back = stage.approve(&stage.begin("").await.unwrap()).await;
-        let Stage { config, slack, team } = stage;
+        let Stage { config, slack, .. } = stage;
+        let team = stage.team;
         drop(slack);
         let request = CompleteSlackInstallRequest { state: back["state"].clone(), code: back["code"].clone() };
         let answer = config.service.complete_slack_install(internal_request(request)).await;
@@ -376,7 +445,9 @@ store_tests! {
     async fn a_channel_of_that_name_that_is_another_one_stays(store: Store) {
         let stage = Stage::new(&store).await;
         let name = stage.add().await.channel.unwrap().display_name;
-        let other = Stage { team: stage.config.team().await, ..stage };
+        let team = stage.config.team().await;
+        let (_, key) = portal::key(&stage.config, Some(team), Scope::ConfigWrite, None).await;
+        let other = Stage { team, key, ..stage };
         let by_hand = other.config.slack(other.team, &name).await;
         let added = other.add().await;
         assert!(!added.reconnected);

@@ -84,14 +84,24 @@ async fn look(core: &Core, link: &AlertLink) -> Result<wire::AlertLink, Error> {
         return Ok(wire::AlertLink::default());
     };
     let ended = !alert.is_open() || alert.resolved_at.is_some_and(|ended| ended >= link.opened_at);
-    let holder = match ended {
-        true => String::new(),
-        false => holder(core, link, &alert).await?.ok_or_else(invalid)?,
-    };
+    if !ended {
+        let holder = holder(core, link, &alert).await?.ok_or_else(invalid)?;
+        return Ok(wire::AlertLink {
+            alert: Some(encode::alert(&alert, now)),
+            ended,
+            holder,
+        });
+    }
+    if found(core.channels.people(link.team).await)?.is_none() {
+        return Err(invalid().into());
+    }
+    // Who was told of this life knows it. Of another life its holder may know nothing.
+    let opened = alert.opened.as_ref();
+    let is_this_life = !alert.is_open() && opened.is_some_and(|opened| opened.at <= link.opened_at);
     Ok(wire::AlertLink {
-        alert: Some(encode::alert(&alert, now)),
+        alert: is_this_life.then(|| encode::alert(&alert, now)),
         ended,
-        holder,
+        holder: String::new(),
     })
 }
 

@@ -15,6 +15,8 @@ use crate::state::Core;
 const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Waiting submissions: as many as one team may have in flight.
 const MAX_WAITING: usize = 8_192;
+/// Deliveries of what has waited that are admitted before a new submission has its turn: what waits may be one team's.
+const BEFORE_NEW: usize = 128;
 
 /// Submissions that wait, each for a lane.
 #[derive(Debug, Default)]
@@ -38,8 +40,8 @@ impl Backpressure {
         self.count == 0
     }
 
-    /// Admits submissions: those that wait first, then new ones from `next`. `take` accepts one and returns whether
-    /// there may be more.
+    /// Admits submissions: some of those that wait, then new ones from `next`, then the others that wait. `take` accepts one and
+    /// returns whether there may be more.
     pub(crate) fn admit(
         &mut self,
         core: &Core,
@@ -49,9 +51,28 @@ impl Backpressure {
     ) {
         let now = core.clock.monotonic();
         let mut budget = (!draining && core.load.is_high(now)).then(|| LaneBudget::new(core, now));
+        if self.admit_waiting(now, &mut budget, BEFORE_NEW, &mut take)
+            && self.admit_new(now, &mut budget, &mut next, &mut take)
+        {
+            self.admit_waiting(now, &mut budget, usize::MAX, &mut take);
+        }
+    }
+
+    /// Admits what waits for lanes that have room again, or has waited long enough, up to so many deliveries; whether there may be
+    /// more in this batch.
+    fn admit_waiting(
+        &mut self,
+        now: Duration,
+        budget: &mut Option<LaneBudget<'_>>,
+        mut deliveries: usize,
+        take: &mut impl FnMut(Submission) -> bool,
+    ) -> bool {
         let lanes: Vec<LaneId> = self.waiting.keys().copied().collect();
         for lane in lanes {
             while let Some((since, submission)) = self.waiting.get(&lane).and_then(VecDeque::front) {
+                if deliveries == 0 {
+                    return true;
+                }
                 let may_wait = now < *since + MAX_WAIT;
                 let full = budget
                     .as_mut()
@@ -63,24 +84,39 @@ impl Backpressure {
                 let Some((since, submission)) = self.pop(lane) else {
                     break;
                 };
-                match full {
-                    Some(full) => self.push(full, since, submission),
-                    None if take(submission) => {}
-                    None => return,
+                if let Some(full) = full {
+                    self.push(full, since, submission);
+                    continue;
+                }
+                deliveries = deliveries.saturating_sub(submission.routes.len().max(1));
+                if !take(submission) {
+                    return false;
                 }
             }
         }
+        true
+    }
+
+    /// Admits new submissions; whether there may be more in this batch.
+    fn admit_new(
+        &mut self,
+        now: Duration,
+        budget: &mut Option<LaneBudget<'_>>,
+        next: &mut impl FnMut() -> Option<Submission>,
+        take: &mut impl FnMut(Submission) -> bool,
+    ) -> bool {
         while let Some(submission) = next() {
-            let full = match &mut budget {
+            let full = match budget {
                 Some(budget) if self.count < MAX_WAITING => budget.full(&submission),
                 _ => None,
             };
             match full {
                 Some(lane) => self.push(lane, now, submission),
                 None if take(submission) => {}
-                None => return,
+                None => return false,
             }
         }
+        true
     }
 
     fn push(&mut self, lane: LaneId, since: Duration, submission: Submission) {

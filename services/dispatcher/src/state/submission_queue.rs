@@ -1,5 +1,5 @@
 //! Fair queue of submissions per team, bounded by memory. Teams are served by deficit round robin (Shreedhar and
-//! Varghese, 1996) by the weight of their events, so that one team's flood delays no other team. Teams share a memory
+//! Varghese, 1996) by the weight of their events and routes, so that one team's flood delays no other team. Teams share a memory
 //! budget.
 
 use std::collections::{HashMap, VecDeque};
@@ -10,7 +10,6 @@ use tokio::sync::Notify;
 use watchbell_model::budget::SharedBudget;
 use watchbell_model::ids::TeamId;
 
-use crate::event::InMemory as _;
 use crate::job::Submission;
 
 /// Units that a team may spend per round.
@@ -67,7 +66,7 @@ impl SubmissionQueue {
     /// Queues a submission, which holds its part of the budget until it is dropped.
     pub(crate) fn try_send(&self, mut submission: Submission) -> Result<(), Refused> {
         let team = submission.event.team_id;
-        let permit = self.memory.take(team, submission.event.weight());
+        let permit = self.memory.take(team, submission.weight());
         submission.permit = Some(permit.ok_or(Refused::Full)?);
         let mut queues = self.queues();
         if queues.closed {
@@ -141,7 +140,7 @@ impl Queues {
         loop {
             let team = *self.turns.front()?;
             let queue = self.teams.get_mut(&team)?;
-            let weight = queue.waiting.front()?.event.weight();
+            let weight = queue.waiting.front()?.weight();
             if queue.credit < weight {
                 // The team may spend more in the next round.
                 queue.credit += TURN;

@@ -202,7 +202,7 @@ impl Db {
         rows.first().map(read).transpose()
     }
 
-    /// Alerts, those that began last first.
+    /// Alerts without those who were told, those that began last first.
     pub(crate) async fn alerts(
         &self,
         team: TeamId,
@@ -255,7 +255,8 @@ impl Db {
             ORDER BY a.opened_at DESC, a.key DESC LIMIT ${}",
             values.len()
         );
-        let rows = self.query(select(&from), values).await?;
+        // A list of who was told may be longer than all the rest.
+        let rows = self.query(columns("'[]'", &from), values).await?;
         rows.iter().map(read).collect()
     }
 
@@ -454,10 +455,14 @@ fn at(handled: Option<&Handled>) -> Option<i64> {
 
 /// All columns of the alert `a`.
 fn select(from: &str) -> String {
+    columns("a.told", from)
+}
+
+fn columns(told: &str, from: &str) -> String {
     format!(
         "SELECT a.team_id, a.key, CAST(a.state AS BIGINT) AS state, CAST(a.severity AS BIGINT) AS severity, a.event_type,
             a.title, a.url, a.source, a.subject, COALESCE(a.opened_event_id, '') AS opened_event_id, a.opened_at, a.count,
-            a.last_occurred_at, a.last_triggered_at, a.resolved_at, a.update_types, a.told, a.changed_at,
+            a.last_occurred_at, a.last_triggered_at, a.resolved_at, a.update_types, {told} AS told, a.changed_at,
             COALESCE(a.acknowledged_by, '') AS acknowledged_by, a.acknowledged_at,
             COALESCE(a.snoozed_by, '') AS snoozed_by, a.snoozed_until, COALESCE(a.resolved_by, '') AS resolved_by
         FROM {from}"

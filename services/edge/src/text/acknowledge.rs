@@ -50,19 +50,15 @@ pub(crate) fn by(alert: &Alert) -> String {
 pub(crate) const ENDED_HEADING: &str = "This alert is over";
 
 pub(crate) fn ended(alert: &Alert) -> String {
-    match alert.resolve_time {
-        Some(_) => format!(
-            "“{}” ended on {}. There is nothing left to acknowledge.",
-            alert.title,
-            time(alert.resolve_time)
-        ),
-        // Another life of it has begun.
-        None => format!(
-            "“{}” ended, and has begun again since. The newer message has a link of its own.",
-            alert.title
-        ),
-    }
+    format!(
+        "“{}” ended on {}. There is nothing left to acknowledge.",
+        alert.title,
+        time(alert.resolve_time)
+    )
 }
+
+pub(crate) const BEGAN_AGAIN: &str =
+    "The alert ended, and has begun again since. The newer message has a link of its own.";
 
 pub(crate) const OUTDATED: &str = "It works for 30 days, and as long as its alert is kept. \
      To see the alert as it is now, sign in to the platform.";

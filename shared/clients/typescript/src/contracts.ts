@@ -521,8 +521,15 @@ export interface Attempt {
 export interface BeginSlackInstallRequest {
   /** The member's token gives the permission, as the service that calls has checked. Internal; of others it is ignored. */
   is_permitted?: boolean;
+  /**
+   * `key_…`: the key by which it is begun, or that made the session; it must still be there when it ends. Internal; of others it is
+   * ignored.
+   */
+  key_id?: string;
   /** Who adds it, `mbr_…`: must still be allowed to when it ends. A signed-in member may leave it empty. */
   member_id?: string;
+  /** When the session ends by which it is begun. Internal; of others it is ignored. */
+  session_expire_time?: string;
   /** `team_…`. A team's own key may leave it empty. */
   team_id?: string;
 }

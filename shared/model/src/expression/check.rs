@@ -28,6 +28,8 @@ const MACROS: [(&str, &str); 6] = [
 /// Walks the tree for what may not be there, adding up what it costs.
 pub(super) struct Check<'a> {
     purpose: Purpose,
+    /// Whether the expression is nothing but a header's value.
+    is_header: bool,
     /// The loop around, if any.
     within: Option<Loop<'a>>,
     /// Of what was visited; within a loop, of one turn.
@@ -44,9 +46,10 @@ struct Loop<'a> {
 // === impl Check ===
 
 impl<'a> Check<'a> {
-    pub(super) fn of(purpose: Purpose) -> Self {
+    pub(super) fn of(purpose: Purpose, tree: &IdedExpr) -> Self {
         Self {
             purpose,
+            is_header: is_header(tree),
             within: None,
             cost: Cost::default(),
         }
@@ -101,7 +104,10 @@ impl<'a> Check<'a> {
         if name == "event" {
             Ok(Size::EVENT)
         } else if name == "headers" && self.purpose == Purpose::Value {
-            Ok(Size::HEADERS)
+            match self.is_header {
+                true => Ok(Size::HEADERS),
+                false => Err(InvalidExpression::Header),
+            }
         } else if name == "alert" && self.purpose == Purpose::Value {
             Ok(Size::TEXT)
         } else if is_type_name(name) {
@@ -207,6 +213,23 @@ impl<'a> Check<'a> {
 
 pub(super) fn is_event(node: &IdedExpr) -> bool {
     matches!(&node.expr, Expr::Ident(name) if name == "event")
+}
+
+/// Whether an expression is nothing but `headers.name` or `headers['name']`.
+fn is_header(tree: &IdedExpr) -> bool {
+    let is_headers = |node: &IdedExpr| matches!(&node.expr, Expr::Ident(name) if name == "headers");
+    match &tree.expr {
+        Expr::Select(select) => !select.test && is_headers(&select.operand),
+        Expr::Call(call) => {
+            let [whole, name] = call.args.as_slice() else {
+                return false;
+            };
+            call.func_name == "_[_]"
+                && is_headers(whole)
+                && matches!(&name.expr, Expr::Literal(LiteralValue::String(_)))
+        }
+        _ => false,
+    }
 }
 
 /// A pattern must be there to be looked at, and compile to something small.

@@ -94,6 +94,7 @@ fn session_grant(session: &WireSession) -> Option<Grant> {
             session: Some(PortalSession {
                 scopes: session.scopes().filter_map(scope).collect(),
                 read_only: session.read_only,
+                key_id: session.key_id.parse().ok(),
                 expires_at,
             }),
         },
@@ -150,6 +151,7 @@ mod tests {
             }),
             scopes: vec![WireScope::ConfigWrite.into(), 4711],
             read_only: true,
+            key_id: KeyId::generate(DateTime::UNIX_EPOCH).to_string(),
             expire_time: Some(prost_types::Timestamp {
                 seconds: 60,
                 nanos: 0,

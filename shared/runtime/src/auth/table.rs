@@ -533,6 +533,7 @@ mod tests {
             session: Some(PortalSession {
                 scopes: scopes.iter().copied().collect(),
                 read_only,
+                key_id: None,
                 expires_at: DateTime::UNIX_EPOCH,
             }),
         }

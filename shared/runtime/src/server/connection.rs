@@ -112,7 +112,7 @@ impl Protocol {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (address, activity) = (who.address, &who.activity);
-        let paced = Paced::new(stream);
+        let paced = Paced::of_client(stream);
         let received = paced.received();
         let peer = Peer::new(address, certified, Arc::clone(activity));
         let app = self.app.clone();

@@ -671,8 +671,16 @@ class BeginSlackInstallRequest(TypedDict, total=False):
     is_permitted: bool
     """The member's token gives the permission, as the service that calls has checked. Internal; of others it is ignored."""
 
+    key_id: str
+    """`key_…`: the key by which it is begun, or that made the session; it must still be there when it ends. Internal; of others it is
+    ignored.
+    """
+
     member_id: str
     """Who adds it, `mbr_…`: must still be allowed to when it ends. A signed-in member may leave it empty."""
+
+    session_expire_time: str
+    """When the session ends by which it is begun. Internal; of others it is ignored."""
 
     team_id: str
     """`team_…`. A team's own key may leave it empty."""

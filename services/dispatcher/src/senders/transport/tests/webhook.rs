@@ -321,7 +321,7 @@ async fn a_body_that_cannot_be_made_fails_for_good_and_says_why_without_secrets(
             "at `a[0]` failed",
         ),
         (
-            r#"{"a": "${int(headers['x-key'])}"}"#,
+            r#"{"key": "${headers['x-key']}", "a": "${event.data.none.deeper}"}"#,
             "",
             "webhook.body",
             "at `a` failed",
