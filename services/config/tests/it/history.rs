@@ -26,13 +26,13 @@ use watchbell_contracts::config::v1::{
 use watchbell_model::Role;
 use watchbell_model::convert::timestamp;
 use watchbell_model::ids::{MemberId, TeamId};
-use watchbell_runtime::auth::{hash_key, internal_request};
+use watchbell_runtime::auth::{Scope, hash_key, internal_request};
 use watchbell_store::{Store, store_tests};
 
 use self::calls::{Stage, call, off, token, writers};
 pub(crate) use self::team::newest_change;
 use self::team::{Written, conflicts, export_at, history, revert, silencing};
-use crate::support::{Config, member, of_team, refused, slack, violated, webhook};
+use crate::support::{Config, key, member, of_team, refused, slack, violated, webhook};
 use crate::team_config::{apply, export};
 use crate::team_config_properties::{documents_without_secrets, team_with_people};
 
@@ -389,6 +389,15 @@ store_tests! {
         for revision in [-1, 99] {
             let request = ExportTeamConfigRequest { revision, ..ExportTeamConfigRequest::default() };
             assert_eq!(violated(config.service.export_team_config(of_team(request, team)).await), ["revision"]);
+        }
+        // It shows what was deleted since, as the history does.
+        let request = ExportTeamConfigRequest { revision: 1, ..ExportTeamConfigRequest::default() };
+        let viewers = [
+            key(request.clone(), Some(team), &[Scope::ConfigRead]),
+            member(request.clone(), team, MemberId::generate(config.clock.shared().now()), Role::Member),
+        ];
+        for viewer in viewers {
+            assert_eq!(refused(config.service.export_team_config(viewer).await).1, "MISSING_SCOPE");
         }
         let connection = store.writer();
         let sql = "DELETE FROM config_history WHERE revision = 1";

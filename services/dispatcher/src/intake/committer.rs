@@ -26,9 +26,9 @@ use crate::state::submission_queue::SubmissionReceiver;
 /// Submissions of one transaction.
 const MAX_SUBMISSIONS: usize = 256;
 /// Deliveries of one transaction; one more event may exceed it.
-const MAX_DELIVERIES: usize = 512;
+const MAX_DELIVERIES: usize = 256;
 /// Outcomes of one transaction; more than deliveries, so that accepted events are finished before more are accepted.
-const MAX_OUTCOMES: usize = 768;
+const MAX_OUTCOMES: usize = 384;
 /// Payloads of one transaction, in bytes; one more event may exceed it.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 /// Interval of checks for waiting submissions, when nothing else happens.
