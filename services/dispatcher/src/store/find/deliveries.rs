@@ -5,8 +5,8 @@ use std::ops::Range;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 use watchbell_model::ids::{ChannelId, DeliveryId, MemberId, RuleId, TeamId};
@@ -249,7 +249,10 @@ impl<'f> Search<'f> {
     fn newest(&self, before: Option<Uuid>) -> Select<deliveries::Entity> {
         use deliveries::Column;
         let Self {
-            backend, team, filter, ..
+            backend,
+            team,
+            filter,
+            ..
         } = self;
         let period = Condition::all()
             .add_option(filter.start.map(|at| Column::CreatedAt.gte(micros(at))))
@@ -416,11 +419,11 @@ mod tests {
     #[test]
     fn sqlite_finds_where_a_window_ends_without_sorting() {
         on_sqlite::<Migrator, _>(|store: Store| async move {
-            let team = TeamId::generate();
+            let team = TeamId::generate(DateTime::UNIX_EPOCH);
             let filters = [
                 DeliveryFilter::default(),
                 DeliveryFilter {
-                    channel: Some(ChannelId::generate()),
+                    channel: Some(ChannelId::generate(DateTime::UNIX_EPOCH)),
                     ..DeliveryFilter::default()
                 },
                 DeliveryFilter {
@@ -433,7 +436,7 @@ mod tests {
                 },
                 DeliveryFilter {
                     without_channel: true,
-                    member: Some(watchbell_model::ids::MemberId::generate()),
+                    member: Some(MemberId::generate(DateTime::UNIX_EPOCH)),
                     ..DeliveryFilter::default()
                 },
             ];
@@ -442,7 +445,10 @@ mod tests {
                 let mut statement = search.last_of(None, 5_000).build(DbBackend::Sqlite);
                 statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
                 let plan = store.reader().query_all_raw(statement).await.unwrap();
-                let plan: Vec<String> = plan.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+                let plan: Vec<String> = plan
+                    .iter()
+                    .map(|row| row.try_get("", "detail").unwrap())
+                    .collect();
                 assert!(!plan.concat().contains("TEMP B-TREE"), "{filter:?}: {plan:?}");
             }
         });
