@@ -72,6 +72,9 @@ fn what_is_wrong_without_a_server() {
     terminal.run("emit");
     terminal.run("emit --type a.b --severity urgent");
     terminal.run("deliveries list --state lost");
+    terminal.run("deliveries list --limit 0");
+    terminal.run("alerts list --state lost");
+    terminal.run("explain");
     insta::assert_snapshot!("errors_of_usage", terminal.said());
 }
 
@@ -120,6 +123,7 @@ fn cells(terminal: &mut Terminal) {
 
 fn teams(terminal: &mut Terminal) {
     terminal.run("teams list");
+    terminal.run("teams list --team Acme");
     terminal.run("teams create --name Acme --plan team --time-zone Europe/Berlin");
     terminal.run("teams create --name Other --json");
     terminal.run("teams create --name Other --time-zone Nowhere/Else");

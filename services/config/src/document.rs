@@ -41,6 +41,7 @@ use std::collections::BTreeMap;
 
 use watchbell_contracts::config::v1::{Channel, DigestSettings, EventType, MentionRule, Rule, Silence};
 use watchbell_model::preference::Preference as Word;
+use watchbell_model::text::line;
 use watchbell_model::violation::Violations;
 use watchbell_model::{ChannelKind, Topic};
 
@@ -156,6 +157,18 @@ impl ChannelRef {
             known.name == self.name && self.kind.is_none_or(|kind| kind == known.kind)
         };
         channels.iter().filter(is_meant).collect()
+    }
+
+    /// That it means no channel.
+    fn is_none(&self) -> String {
+        let kind = self
+            .kind
+            .map(|kind| format!(" of the kind {}", words::lower(kind)));
+        format!(
+            "`{}` is not the name of a channel{}",
+            line(&self.name),
+            kind.unwrap_or_default()
+        )
     }
 }
 

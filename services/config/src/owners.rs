@@ -20,6 +20,7 @@ use watchbell_model::convert::{FromWire, timestamp};
 use watchbell_model::event::EventDraft;
 use watchbell_model::ids::{KeyId, TeamId};
 use watchbell_model::operational;
+use watchbell_model::text::time_text;
 use watchbell_model::violation::Violations;
 use watchbell_model::{Category, ChannelKind, Role, Severity};
 use watchbell_runtime::auth::Principal;
@@ -347,7 +348,7 @@ fn secret_ending(row: &channel::Model) -> Option<OwnerNotice<'_>> {
         about: format!("{}:{}", row.channel_id(), end.timestamp()),
         title: format!(
             "The old signing secret of {name} stops signing on {}",
-            format_time(end)
+            time_text(end)
         ),
         subject: name,
         data: json!({
@@ -409,7 +410,7 @@ fn key_ending(row: &api_key::Model) -> Option<OwnerNotice<'_>> {
     Some(OwnerNotice {
         event_type: SECRET_EXPIRING,
         about: format!("{id}:{}", end.timestamp()),
-        title: format!("The API key {name} expires on {}", format_time(end)),
+        title: format!("The API key {name} expires on {}", time_text(end)),
         subject: name,
         data: json!({
             "api_key": name,
@@ -417,10 +418,6 @@ fn key_ending(row: &api_key::Model) -> Option<OwnerNotice<'_>> {
             "expires_at": end.to_rfc3339(),
         }),
     })
-}
-
-fn format_time(at: DateTime<Utc>) -> String {
-    at.format("%-d %b %Y, %H:%M UTC").to_string()
 }
 
 // === impl OwnerNotice ===

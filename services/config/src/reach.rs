@@ -32,10 +32,11 @@ impl Reach {
     /// The warning about a silence that matches more than half of last week's messages.
     pub(crate) fn warning(self) -> Option<String> {
         let Self { matched, all } = self;
-        (matched * 2 > all).then(|| {
-            format!(
+        (matched * 2 > all).then(|| match all {
+            1 => "It matches the only message of the past week.".to_owned(),
+            all => format!(
                 "It matches {matched} of the last {all} messages of the past week, more than half of them."
-            )
+            ),
         })
     }
 

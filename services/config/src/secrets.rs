@@ -13,6 +13,7 @@ use watchbell_contracts::config::v1::{
     Channel, ChannelSecrets, EmailDestination, HttpHeader, SigningSecret as WireSecret, SmtpServer,
     WebhookDestination,
 };
+use watchbell_model::channel::needs_header;
 use watchbell_model::convert::{instant, timestamp};
 use watchbell_model::secret::Secret;
 use watchbell_model::signature::SigningSecret;
@@ -177,6 +178,11 @@ fn webhook_secrets(
     webhook.masked_url = masked(&url);
     let same_endpoint = kept.is_some_and(|kept| is_same_endpoint(&kept.url, &url));
 
+    let needed: Vec<_> = webhook
+        .headers
+        .iter()
+        .map(|header| needs_header(webhook, &header.name))
+        .collect();
     let mut headers = Vec::new();
     for (index, header) in webhook.headers.iter_mut().enumerate() {
         let given = std::mem::take(&mut header.value);
@@ -198,6 +204,15 @@ fn webhook_secrets(
             }
             _ => given,
         };
+        if value.trim().is_empty()
+            && let Some(user) = needed.get(index).and_then(Option::as_ref)
+        {
+            violations.add(
+                format!("headers[{index}].value"),
+                reason::REQUIRED,
+                format!("must not be empty, since {user} needs it"),
+            );
+        }
         headers.push(HttpHeader {
             name: header.name.clone(),
             value,

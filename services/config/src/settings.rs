@@ -31,8 +31,8 @@ pub struct Settings {
     /// Whether the platform has a mail server of its own. The composing process puts it in.
     #[serde(skip)]
     pub platform_mail: bool,
-    /// Whether recipients outside the domains of a team's members must confirm before they get mail by the platform's
-    /// server.
+    /// Whether recipients outside the domains of a team's members must confirm, by an email of the platform's server, before
+    /// they get mail, by whichever server.
     #[serde(default = "yes")]
     pub confirm_recipients: bool,
 }

@@ -32,10 +32,10 @@ pub struct OidcSettings {
     pub issuer: Url,
     /// What the provider calls the console: a public client that may lead back to `/console/`.
     pub client_id: String,
-    /// What is asked for, `openid` among it; `offline_access` renews tokens without asking again.
+    /// What is asked for, `openid` when absent, which must be among it; `offline_access` renews tokens without asking again.
     #[serde(default = "default_scope")]
     pub scope: String,
-    /// Which of its tokens is that of a member: `access_token` or `id_token`.
+    /// Which of its tokens is that of a member: `access_token`, which is the default, or `id_token`.
     #[serde(default)]
     pub token: OidcToken,
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use watchbell_model::group::RouteGroup;
 use watchbell_model::group::gathering::OpenGroup;
+use watchbell_model::text::time_text;
 
 use crate::lanes::LaneId;
 
@@ -40,7 +41,7 @@ impl Gathered {
             message: format!(
                 "gathered by the rule “{}” until {}",
                 by.rule_name,
-                group.due.format("%H:%M UTC")
+                time_text(group.due)
             ),
         }
     }

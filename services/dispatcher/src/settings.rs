@@ -62,7 +62,8 @@ pub struct MailSettings {
     /// Password of the account.
     #[serde(serialize_with = "write::secret")]
     pub password: Option<Secret>,
-    /// How the connection is encrypted.
+    /// How the connection is encrypted: `starttls`, or no mail; `optional_starttls`, when the server offers it; `tls` from the
+    /// first byte; `none`, only to addresses that `egress.allow` names.
     pub security: MailSecurity,
     /// Messages that one team may send by it in an hour; the rest waits for the next. Notices do not count.
     pub max_per_team_hour: u32,

@@ -11,13 +11,14 @@ use futures::Stream;
 use http::request::Parts;
 use prost::Message as _;
 use serde::Deserialize;
+use tonic::Status;
 use watchbell_contracts::dispatcher::v1::{StreamEventsRequest, StreamEventsResponse};
 use watchbell_contracts::json::{descriptor, write};
 use watchbell_model::Severity;
 use watchbell_model::convert::FromWire as _;
 use watchbell_model::violation::{Violations, reason};
 use watchbell_runtime::auth::{Admitted, Session, internal_request, table};
-use watchbell_runtime::problem::Problem;
+use watchbell_runtime::problem::{Problem, from_status};
 
 use crate::Edge;
 use crate::stream::{self, RECONNECT, position, upstream};
@@ -89,9 +90,24 @@ async fn open(
         .log
         .stream_events(internal_request(request))
         .await
-        .map_err(upstream)?
+        .map_err(refused)?
         .into_inner();
     Ok((stream::events(responses, event), session))
+}
+
+/// A refusal, in which what gRPC calls the cursor is called as it is here.
+fn refused(status: Status) -> Problem {
+    let violations = from_status(&status).violations;
+    if violations.is_empty() {
+        return upstream(status);
+    }
+    let renamed = violations.into_iter().map(|mut violation| {
+        if violation.field == "cursor" {
+            "after".clone_into(&mut violation.field);
+        }
+        violation
+    });
+    Problem::Invalid(renamed.collect())
 }
 
 fn severity(word: &str, violations: &mut Violations) -> i32 {

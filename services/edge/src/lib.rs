@@ -8,6 +8,7 @@ mod acknowledge;
 mod confirm;
 mod cookie;
 mod event_stream;
+mod front;
 mod page;
 mod preferences;
 mod settings;
@@ -52,6 +53,8 @@ pub struct Needs {
     pub brand: Brand,
     /// Origins whose pages may read streams, `https://app.example.com`.
     pub web_origins: Vec<String>,
+    /// The path of the console, where the same address serves it.
+    pub console: Option<String>,
 }
 
 /// What all routes share. Cheap to clone.
@@ -67,11 +70,13 @@ pub struct Edge {
     pages: Pages,
     cookies: Cookies,
     origins: Arc<[String]>,
+    console: Option<Arc<str>>,
 }
 
 /// The routes; for [`watchbell_runtime::server::Server::http`].
 pub fn router(edge: Edge) -> Router {
     Router::new()
+        .route("/", get(front::front))
         .route("/unsubscribe", get(unsubscribe::ask).post(unsubscribe::off))
         .route("/unsubscribe/all", post(unsubscribe::all_off))
         .route("/unsubscribe/undo", post(unsubscribe::undo))
@@ -117,6 +122,7 @@ impl Edge {
             pages: Pages::new(&needs.brand)?,
             cookies: Cookies::new(&needs.brand.public_url),
             origins: needs.web_origins.into(),
+            console: needs.console.map(Arc::from),
         })
     }
 }

@@ -17,6 +17,7 @@ use watchbell_contracts::config::v1::{
     InspectSlackInstallRequest, InspectSlackInstallResponse, SlackDestination,
 };
 use watchbell_model::convert::timestamp;
+use watchbell_model::text::time_text;
 use watchbell_runtime::auth::{Principal, internal_request, table};
 use watchbell_runtime::problem::{Problem, from_status};
 
@@ -247,7 +248,7 @@ fn invitation(begun: InspectSlackInstallResponse) -> Notice {
     let until = begun
         .expire_time
         .and_then(|end| DateTime::from_timestamp(end.seconds, 0))
-        .map(|end| text::until(&end.format("%H:%M UTC").to_string()));
+        .map(|end| text::until(&time_text(end)));
     let mut paragraphs = vec![text::INSTALL.to_owned(), text::suggest(&begun.suggested_channel)];
     paragraphs.extend(until);
     Notice {

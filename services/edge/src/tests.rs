@@ -42,6 +42,10 @@ impl World {
     }
 
     fn with(settings: Settings, brand: Brand) -> Self {
+        Self::beside(None, settings, brand)
+    }
+
+    fn beside(console: Option<&str>, settings: Settings, brand: Brand) -> Self {
         let preferences = PreferencesStandIn::new();
         let inbox = InboxStandIn::new();
         let alerts = Arc::<acknowledge::AlertsStandIn>::default();
@@ -64,6 +68,7 @@ impl World {
             .members(Arc::new(OneMember(clock))),
             brand,
             web_origins: vec!["https://app.example.com".to_owned()],
+            console: console.map(str::to_owned),
         };
         Self {
             preferences,
@@ -294,6 +299,7 @@ async fn pages_run_nothing_load_nothing_and_keep_their_address_to_themselves() {
         link("/preferences"),
         "/preferences".to_owned(),
         "/settings/notifications".to_owned(),
+        "/".to_owned(),
     ] {
         let page = world.get(&path).await;
         let policy = page.header("content-security-policy");
@@ -423,6 +429,18 @@ async fn an_undo_that_took_nothing_back_says_so() {
         .click(&link("/unsubscribe/undo"))
         .await
         .says("can no longer be undone");
+}
+
+#[tokio::test]
+async fn the_address_itself_leads_to_the_console_or_says_what_it_is() {
+    let page = World::new().get("/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    page.says("Watchbell");
+    page.says("open the link in the message");
+    let world = World::beside(Some("/console/"), Settings::default(), Brand::default());
+    let answer = world.get("/").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.header("location"), "/console/");
 }
 
 #[tokio::test]

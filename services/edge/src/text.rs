@@ -128,6 +128,9 @@ pub(crate) const AWAY_HEADING: &str = "That did not work just now";
 pub(crate) const AWAY: &str = "Nothing was changed. Please try again in a minute.";
 pub(crate) const AGAIN: &str = "Try again";
 
+pub(crate) const FRONT: &str = "Alerts come from here, and the links in them lead here: to unsubscribe, to choose emails, to confirm an address, \
+     to acknowledge an alert. There is nothing more to see: open the link in the message itself. To change what your team sends, sign in to the platform.";
+
 pub(crate) const SETTINGS_HEADING: &str = "Where to change this";
 pub(crate) const SETTINGS: &str = "Sign in to the platform and open Account, Settings, Notifications. Only members of your team can change it there.";
 pub(crate) const COMPLIANCE: &str = "Sign in to the platform and open Account, Settings, Notifications, Compliance. \

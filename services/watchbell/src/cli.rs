@@ -208,10 +208,36 @@ mod tests {
     }
 
     #[test]
+    fn a_team_is_made_while_it_is_already_chosen() {
+        for (line, needs_team) in [
+            ("teams create --name Acme --team Acme", false),
+            ("teams list --team Acme", false),
+            ("teams show Acme", false),
+            ("teams delete Acme", false),
+            ("teams show", true),
+            ("teams update --name Acme", true),
+            ("cells list --team Acme", false),
+            ("cells move Acme --to eu", false),
+            ("rules list", true),
+            ("status", true),
+        ] {
+            let Command::Client(command) = parse(line).unwrap().command else {
+                panic!("{line}")
+            };
+            assert_eq!(command.needs_team(), needs_team, "{line}");
+        }
+    }
+
+    #[test]
     fn bad_lines_are_usage_errors() {
         for (line, kind) in [
             ("emit", ErrorKind::MissingRequiredArgument),
             ("emit --type a.b --severity urgent", ErrorKind::ValueValidation),
+            ("explain", ErrorKind::MissingRequiredArgument),
+            ("explain --type a.b --event evt_1", ErrorKind::ArgumentConflict),
+            ("explain --type a.b --then", ErrorKind::ArgumentConflict),
+            ("deliveries list --limit 0", ErrorKind::ValueValidation),
+            ("alerts list --state lost", ErrorKind::ValueValidation),
             ("emit --type a.b -f events.jsonl", ErrorKind::ArgumentConflict),
             ("rules create --type a.b", ErrorKind::MissingRequiredArgument),
             (

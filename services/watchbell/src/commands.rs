@@ -125,6 +125,19 @@ pub(crate) enum Command {
     Keys(Action<Keys>),
 }
 
+// === impl Command ===
+
+impl Command {
+    /// Whether it is about one team, that of the session.
+    pub(crate) fn needs_team(&self) -> bool {
+        match self {
+            Self::Cells(_) => false,
+            Self::Teams(action) => action.needs_team(),
+            _ => true,
+        }
+    }
+}
+
 /// Does what a command says.
 pub(crate) async fn run(session: &Session, command: Command) -> Outcome {
     match command {

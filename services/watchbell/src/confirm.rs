@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal as _, Write};
 
 use clap::Args;
+use watchbell_model::text;
 
 use crate::failure::{Failure, Outcome};
 
@@ -42,11 +43,11 @@ fn ask(what: &str, mut answer: impl BufRead, question: &mut impl Write) -> Outco
 }
 
 /// `1 rule`, `20 rules`; at the limit there may be more.
-pub(crate) fn counted(count: usize, [one, many]: [&str; 2], limit: usize) -> String {
-    match count {
-        1 => format!("1 {one}"),
-        count if count >= limit => format!("{count} {many} or more"),
-        count => format!("{count} {many}"),
+pub(crate) fn counted(count: usize, names: [&str; 2], limit: usize) -> String {
+    let counted = text::counted(count, names);
+    match count > 1 && count >= limit {
+        true => format!("{counted} or more"),
+        false => counted,
     }
 }
 

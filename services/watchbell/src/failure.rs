@@ -52,11 +52,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Refused(status) | Self::Mistyped { status, .. }
-                if status.code() == Code::InvalidArgument =>
-            {
-                2
-            }
+            Self::Refused(status) | Self::Mistyped { status, .. } if stays_wrong(status) => 2,
             Self::Refused(_) | Self::Mistyped { .. } | Self::Unreachable { .. } | Self::Other(_) => 1,
             Self::Said(code) => *code,
         }
@@ -76,10 +72,37 @@ impl Failure {
                 "{error} nothing answers at {server}: {cause}\n  \
                  start a server with `watchbell serve`, or name another one with --server or WATCHBELL_SERVER\n"
             ),
-            Self::Other(cause) => format!("{error} {cause:#}\n"),
+            Self::Other(cause) => format!("{error} {}\n", whole(cause)),
             Self::Said(_) => String::new(),
         }
     }
+}
+
+/// An error with its causes. Many say themselves what their cause is.
+fn whole(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |said, cause| {
+        let cause = cause.to_string();
+        match said.as_str() {
+            "" => cause,
+            said if said.contains(&cause) => said.to_owned(),
+            said => format!("{said}: {cause}"),
+        }
+    })
+}
+
+/// Whether the same call will be refused until the caller, or what it is about, is changed.
+fn stays_wrong(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Unauthenticated
+            | Code::PermissionDenied
+            | Code::Unimplemented
+    )
 }
 
 /// A status as people read it: code and message, every violation on a line, the reason, when to try again.
@@ -92,7 +115,10 @@ pub(crate) fn refusal(status: &Status, style: Style) -> String {
     };
     let mut text = format!("{}  {message}\n", style.bold(&code_name(reading.code)));
     for violation in &reading.violations {
-        text += &format!("  {}: {}\n", style.name(&violation.field), violation.description);
+        text += &match violation.field.as_str() {
+            "" => format!("  {}\n", violation.description),
+            field => format!("  {}: {}\n", style.name(field), violation.description),
+        };
     }
     if let Some(reason) = &reading.reason {
         text += &style.faint(&format!("  reason: {reason}\n"));
@@ -177,6 +203,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_the_whole_request_has_no_empty_name() {
+        let violations = Violations::one("", "MALFORMED", "the body is empty");
+        let (text, _) = rendered(Problem::Invalid(violations));
+        assert!(text.contains("\n  the body is empty\n"), "{text}");
+    }
+
+    #[test]
+    fn what_stays_wrong_is_told_from_what_may_be_tried_again() {
+        for (code, expected) in [
+            (Code::InvalidArgument, 2),
+            (Code::NotFound, 2),
+            (Code::AlreadyExists, 2),
+            (Code::FailedPrecondition, 2),
+            (Code::OutOfRange, 2),
+            (Code::Unauthenticated, 2),
+            (Code::PermissionDenied, 2),
+            (Code::Unimplemented, 2),
+            (Code::Unavailable, 1),
+            (Code::DeadlineExceeded, 1),
+            (Code::ResourceExhausted, 1),
+            (Code::Aborted, 1),
+            (Code::Internal, 1),
+        ] {
+            assert_eq!(
+                Failure::from(Status::new(code, "")).exit_code(),
+                expected,
+                "{code:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_server_that_is_away_says_when_to_come_back() {
         let away = Problem::Unavailable {
             retry_after: Duration::from_secs(3),
@@ -200,6 +258,23 @@ mod tests {
     fn a_status_without_details_is_still_readable() {
         let text = Failure::from(Status::permission_denied("no")).render(Style::new(false));
         assert_eq!(text, "error: PERMISSION_DENIED  no\n");
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("database: {0}")]
+        struct Outer(#[source] io::Error);
+        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused");
+        let error = anyhow::Error::new(Outer(refused())).context("Config does not open");
+        let said = Failure::Other(error).render(Style::new(false));
+        assert_eq!(
+            said,
+            "error: Config does not open: database: connection refused\n"
+        );
+        let error = anyhow::Error::new(refused()).context("Config does not open");
+        let said = Failure::Other(error).render(Style::new(false));
+        assert_eq!(said, "error: Config does not open: connection refused\n");
     }
 
     #[test]

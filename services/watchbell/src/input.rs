@@ -38,6 +38,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     read::parse_duration(text).ok_or_else(|| "must be a duration like 250ms, 30s, 5m, 2h or 90d".to_owned())
 }
 
+/// How many at most, as a parser for clap.
+pub(crate) fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|limit| *limit > 0);
+    limit.ok_or_else(|| "must be a number, 1 or more".to_owned())
+}
+
 /// A moment: RFC 3339, or how long ago (`2h`).
 pub(crate) fn moment(text: &str, now: DateTime<Utc>) -> Outcome<DateTime<Utc>> {
     if let Some(ago) = read::parse_duration(text) {

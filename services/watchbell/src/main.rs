@@ -77,7 +77,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::MigrateStore(args) => migrate_store::run(args).await,
         Command::Man { directory } => Ok(cli::manual(&directory)?),
         Command::Client(command) => {
-            let session = session::Session::open(&cli.global).await?;
+            let session = session::Session::open(&cli.global, command.needs_team()).await?;
             commands::run(&session, command).await
         }
     }

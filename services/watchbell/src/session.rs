@@ -146,8 +146,8 @@ clients! {
 }
 
 impl Session {
-    /// Connects as the global options say.
-    pub(crate) async fn open(global: &Global) -> Outcome<Self> {
+    /// Connects as the global options say. Without `needs_team` the team that they name is not looked up: it may not be there yet.
+    pub(crate) async fn open(global: &Global, needs_team: bool) -> Outcome<Self> {
         let destination = Destination::of(global, contexts::chosen)?;
         let peer = Peer {
             server: &destination.server,
@@ -156,7 +156,9 @@ impl Session {
         };
         let out = Out::new(global.json).wide(global.wide);
         let mut session = Self::connect(peer, out, SystemClock::shared()).await?;
-        session.team = session.id_of(Named::Team, &destination.team).await?;
+        if needs_team {
+            session.team = session.id_of(Named::Team, &destination.team).await?;
+        }
         Ok(session)
     }
 

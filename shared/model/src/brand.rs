@@ -19,8 +19,8 @@ pub struct Brand {
     pub logo_url: Option<Url>,
     /// The sender of the platform's emails.
     pub from_address: String,
-    /// Where browsers reach the Edge; links in emails start with it. While it is the default, messages carry no link to
-    /// acknowledge an alert.
+    /// Where browsers reach the Edge; links in emails start with it, and by itself it leads to the console, or to a page that
+    /// explains. While it is the default, messages carry no link to acknowledge an alert.
     pub public_url: Url,
     /// What people read for the severity MEDIUM: `Medium`, or `Moderate` where the platform says that.
     pub medium_word: String,

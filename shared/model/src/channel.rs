@@ -18,7 +18,7 @@ use crate::retry::RetrySchedule;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::{ChannelHealth, ChannelKind};
 
-pub use written::WrittenChannel;
+pub use written::{WrittenChannel, needs_header};
 
 /// A configured destination.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,6 +10,7 @@ use croner::Cron;
 use watchbell_contracts::config::v1 as wire;
 
 use crate::email::{self, EmailAddress};
+use crate::text::counted;
 use crate::violation::{Violations, reason};
 
 /// The most addresses a digest goes to.
@@ -144,7 +145,10 @@ impl FromStr for CronSchedule {
             return Err(InvalidCron(format!("it has more than {MAX_CRON} bytes")));
         }
         if fields != 5 {
-            return Err(InvalidCron(format!("it has {fields} fields")));
+            return Err(InvalidCron(format!(
+                "it has {}",
+                counted(fields, ["field", "fields"])
+            )));
         }
         let cron = Cron::from_str(&source).map_err(|error| InvalidCron(error.to_string()))?;
         // The 30th of February parses.
@@ -188,6 +192,7 @@ mod tests {
     fn what_is_wrong_with_a_schedule_is_said() {
         let wrong = |text: &str| text.parse::<CronSchedule>().unwrap_err().to_string();
         assert!(wrong("0 9 * *").ends_with(": it has 4 fields"));
+        assert!(wrong("@weekly").ends_with(": it has 1 field"));
         let hours = vec!["9"; 200].join(",");
         assert!(wrong(&format!("0 {hours} * * MON")).ends_with(": it has more than 200 bytes"));
     }

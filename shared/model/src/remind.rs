@@ -9,7 +9,7 @@ use watchbell_contracts::event::v1 as wire;
 
 use crate::convert::{duration, span};
 use crate::ids::ChannelId;
-use crate::text::span_words;
+use crate::text::{at_most, span_words};
 use crate::violation::{Violations, reason};
 
 /// The shortest and the longest time between two reminders.
@@ -88,11 +88,11 @@ impl Remind {
     /// `reminds every 4 h, at most 5 times`
     #[must_use]
     pub fn words(&self) -> String {
-        let times = match self.at_most {
-            1 => "once".to_owned(),
-            times => format!("at most {times} times"),
-        };
-        format!("reminds every {}, {times}", span_words(self.every))
+        format!(
+            "reminds every {}, {}",
+            span_words(self.every),
+            at_most(self.at_most)
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::expression::Facts;
 use crate::filter::Filter;
 use crate::ids::{ChannelId, SilenceId};
+use crate::text::time_text;
 use crate::violation::{Violations, reason};
 use crate::vocabulary::ChannelKind;
 
@@ -127,13 +128,13 @@ impl Silence {
         facts.event().event_type.as_str() != RECEIPT && self.filter.matches_facts(facts).is_yes()
     }
 
-    /// `the silence “patch window” of ann@example.com until 2026-11-21T03:00:00+00:00`
+    /// `the silence “patch window” of ann@example.com until 21 Nov 2026, 03:00 UTC`
     #[must_use]
     pub fn sentence(&self) -> String {
         let Self {
             comment, author, end, ..
         } = self;
-        format!("the silence “{comment}” of {author} until {}", end.to_rfc3339())
+        format!("the silence “{comment}” of {author} until {}", time_text(*end))
     }
 
     /// Where it stands.

@@ -1,7 +1,11 @@
-//! Text for people: that of strangers, made fit to be shown on one line and in the order in which it is written, and spans of time.
+//! Text for people: that of strangers, made fit to be shown on one line and in the order in which it is written, and times,
+//! spans and numbers in words.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 /// The longest title, in characters.
 pub const MAX_TITLE_CHARS: usize = 300;
@@ -43,6 +47,37 @@ pub const fn reorders(c: char) -> bool {
     )
 }
 
+/// An instant for readers whose zone is unknown: `21 Nov 2026, 07:43 UTC`.
+#[must_use]
+pub fn time_text(at: DateTime<Utc>) -> String {
+    at.format("%-d %b %Y, %H:%M UTC").to_string()
+}
+
+/// `1 rule`, `20 rules`.
+#[must_use]
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, [one, many]: [&str; 2]) -> String {
+    let noun = if count == N::from(1) { one } else { many };
+    format!("{count} {noun}")
+}
+
+/// `once`, `20 times`.
+#[must_use]
+pub fn times<N: Copy + Display + PartialEq + From<u8>>(count: N) -> String {
+    if count == N::from(1) {
+        return "once".to_owned();
+    }
+    format!("{count} times")
+}
+
+/// `once`, `at most 20 times`.
+#[must_use]
+pub fn at_most<N: Copy + Display + PartialEq + From<u8>>(count: N) -> String {
+    if count == N::from(1) {
+        return "once".to_owned();
+    }
+    format!("at most {count} times")
+}
+
 /// A span as people say it: `90 s`, `45 min`, `4 h`, `1 h 30 min`, `2 days`.
 #[must_use]
 pub fn span_words(span: Duration) -> String {
@@ -75,6 +110,20 @@ mod tests {
             assert_eq!(cut("Grüße", count), expected);
         }
         assert_eq!(cut("ab cdef", 4), "ab…");
+    }
+
+    #[test]
+    fn what_is_counted_is_one_or_several() {
+        let rules = |count: u32| counted(count, ["rule", "rules"]);
+        assert_eq!([rules(0), rules(1), rules(2)], ["0 rules", "1 rule", "2 rules"]);
+        assert_eq!([times(1_i64), times(2)], ["once", "2 times"]);
+        assert_eq!([at_most(1_u32), at_most(2)], ["once", "at most 2 times"]);
+    }
+
+    #[test]
+    fn a_time_has_its_day() {
+        let at = "2026-11-01T07:03:59Z".parse().unwrap();
+        assert_eq!(time_text(at), "1 Nov 2026, 07:03 UTC");
     }
 
     #[test]

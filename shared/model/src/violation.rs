@@ -51,6 +51,18 @@ pub struct FieldViolation {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violations(Vec<FieldViolation>);
 
+// === impl FieldViolation ===
+
+/// What is wrong with the whole has no field.
+impl fmt::Display for FieldViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.description),
+            field => write!(f, "{field}: {}", self.description),
+        }
+    }
+}
+
 // === impl Violations ===
 
 impl Violations {
@@ -271,7 +283,7 @@ impl fmt::Display for Violations {
         }
         for (index, violation) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{}: {}", violation.field, violation.description)?;
+            write!(f, "{separator}{violation}")?;
         }
         Ok(())
     }
@@ -317,6 +329,13 @@ mod tests {
         whole.nest("rules", part);
         let fields: Vec<_> = whole.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["rules.name", "rules[0]", "rules"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_whole_names_no_field() {
+        let mut violations = Violations::one("", reason::MALFORMED, "the body is empty");
+        violations.required("name");
+        assert_eq!(violations.to_string(), "the body is empty; name: must be given");
     }
 
     #[test]

@@ -155,9 +155,12 @@ fn secrets_of(
     let before = was.map(CurrentChannel::before);
     let taken =
         secrets::take(&mut message, before.as_ref()).map_err(|wrong| in_document(&draft.message, wrong));
-    match violations.take(taken) {
-        Some(taken) if violations.is_empty() => Ok((message, taken.secrets)),
-        _ => Err(violations),
+    match taken {
+        Ok(taken) => violations.into_result((message, taken.secrets)),
+        Err(wrong) => {
+            violations.extend_unsaid(wrong);
+            Err(violations)
+        }
     }
 }
 

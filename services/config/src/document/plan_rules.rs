@@ -155,7 +155,7 @@ fn meant<'k>(to: &ChannelRef, channels: &'k [Known]) -> Result<&'k Known, Violat
         .collect();
     let (reason, why) = match (routable.as_slice(), named.is_empty()) {
         ([one], _) => return Ok(one),
-        ([], true) => (reason::UNKNOWN_VALUE, "is not the name of a channel".to_owned()),
+        ([], true) => (reason::UNKNOWN_VALUE, to.is_none()),
         ([], false) => (
             reason::NOT_ALLOWED,
             "is a webhook, which has a filter of its own".to_owned(),

@@ -82,7 +82,7 @@ fn meant<'k>(to: &ChannelRef, channels: &'k [Known]) -> Result<&'k Known, Violat
     let named = to.among(channels);
     let why = match named.as_slice() {
         [one] => return Ok(one),
-        [] => "is not the name of a channel".to_owned(),
+        [] => to.is_none(),
         several => is_several(several),
     };
     Err(Violations::one(&to.path, reason::UNKNOWN_VALUE, why))

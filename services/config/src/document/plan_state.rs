@@ -13,7 +13,7 @@ use watchbell_model::member::Member as CheckedMember;
 use watchbell_model::preference::Preference as Word;
 use watchbell_model::rule::named_channels;
 use watchbell_model::silence::Silence as CheckedSilence;
-use watchbell_model::violation::{Violations, reason};
+use watchbell_model::violation::{FieldViolation, Violations, reason};
 use watchbell_model::{ChannelKind, Topic};
 
 use super::current::{Current, CurrentChannel};
@@ -168,7 +168,10 @@ impl Planner<'_> {
             before: found,
         });
         let before = was.map(CurrentChannel::before);
-        let taken = secrets::take(&mut message, before.as_ref());
+        let taken = secrets::take(&mut message, before.as_ref()).map_err(|wrong| match was {
+            Some(_) => wrong,
+            None => not_kept(wrong),
+        });
         let (Some(kind), Some(taken)) = (kind, self.plan.violations.take_under(&at, taken)) else {
             return Ok(());
         };
@@ -434,4 +437,16 @@ impl Planner<'_> {
                 .add(format!("{}s", R::NAME), reason::TOO_LONG, why);
         }
     }
+}
+
+/// Of a channel that was deleted: its secrets went with it.
+fn not_kept(wrong: Violations) -> Violations {
+    let told = |mut violation: FieldViolation| {
+        if violation.reason == reason::REQUIRED {
+            violation.description = "was deleted with the channel, since secrets are not kept: make the channel anew, and give it"
+                .to_owned();
+        }
+        violation
+    };
+    wrong.into_iter().map(told).collect()
 }

@@ -2,6 +2,7 @@
 //! What has changed since stays; what has changed again is a conflict. A secret that is gone must be set anew by hand.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 
 use watchbell_contracts::config::v1::{RevertConfigChangeRequest, RevertConfigChangeResponse};
 use watchbell_model::Role;
@@ -29,6 +30,19 @@ use crate::store::{Resource, teams};
 
 /// Attempts, when others change the team meanwhile.
 const TRIES: usize = 5;
+/// Changes that are read at a time.
+const CHUNK: u64 = 100;
+
+/// What a later change has changed again.
+struct Conflict {
+    key: Key,
+    /// What people call the entry.
+    name: String,
+    /// The field; empty for the whole entry.
+    field: String,
+    /// The later changes, newest first.
+    revisions: Vec<i64>,
+}
 
 pub(super) async fn revert(
     service: &Service,
@@ -54,7 +68,10 @@ pub(super) async fn revert(
             team,
             now: service.now(),
         };
-        let to = taken_back(&state, &difference)?;
+        let (to, conflicts) = taken_back(&state, &difference)?;
+        if !conflicts.is_empty() {
+            return Err(changed_again(service, team, request.revision, conflicts).await?);
+        }
         let plan = document::plan_state(&current, &state, &to, context)?;
         let plan = checked(service, &caller, (team, &current), plan).await?;
         let change = service.change(team, &caller).await?;
@@ -106,6 +123,55 @@ fn revertible(row: &config_history::Model) -> Result<Difference> {
     Ok(difference)
 }
 
+// === impl Conflict ===
+
+impl Conflict {
+    /// Notes a later change if it has changed the same.
+    fn meet(&mut self, revision: i64, difference: &Difference) -> Result<()> {
+        for entry in difference
+            .of(self.key.kind)
+            .filter(|entry| entry.id == self.key.id)
+        {
+            let is_same = match (self.key.kind.message(), &entry.before, &entry.after) {
+                (Some(message), Some(before), Some(after)) => {
+                    let fields = inverse::differing(message, before, after)?;
+                    fields.iter().any(|field| self.is_of(field))
+                }
+                _ => entry.before != entry.after,
+            };
+            if is_same {
+                self.revisions.push(revision);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is of a field, or of one within it, or around it.
+    fn is_of(&self, field: &str) -> bool {
+        let within = |inner: &str, outer: &str| {
+            inner
+                .strip_prefix(outer)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.field.is_empty() || within(field, &self.field) || within(&self.field, field)
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if !self.field.is_empty() {
+            write!(f, ": {}", self.field)?;
+        }
+        let revisions: Vec<_> = self.revisions.iter().map(i64::to_string).collect();
+        match revisions.as_slice() {
+            [] => Ok(()),
+            [one] => write!(f, " (revision {one})"),
+            several => write!(f, " (revisions {})", several.join(", ")),
+        }
+    }
+}
+
 /// The members whose entries a change has changed.
 fn people(difference: &Difference) -> BTreeSet<MemberId> {
     let members = difference.of(Kind::Member).map(|entry| entry.id.as_str());
@@ -117,11 +183,8 @@ fn people(difference: &Difference) -> BTreeSet<MemberId> {
         .collect()
 }
 
-/// The state without a change.
-///
-/// # Errors
-/// `ABORTED` with every field in which a later change stands in the way.
-fn taken_back(state: &State, difference: &Difference) -> Result<State> {
+/// The state without a change, and every field in which a later change stands in the way.
+fn taken_back(state: &State, difference: &Difference) -> Result<(State, Vec<Conflict>)> {
     let mut to = state.clone();
     let mut conflicts = Vec::new();
     for entry in &difference.entries {
@@ -134,18 +197,39 @@ fn taken_back(state: &State, difference: &Difference) -> Result<State> {
     if let Some(entry) = difference.of(Kind::RuleOrder).next() {
         take_order_back(entry, &mut to, &mut conflicts)?;
     }
-    if conflicts.is_empty() {
-        return Ok(to);
-    }
-    Err(Problem::Conflict {
-        reason: "CHANGED_AGAIN",
-        message: "later changes have changed the same again; take these back first:".to_owned(),
-        differences: conflicts,
-    }
-    .into())
+    Ok((to, conflicts))
 }
 
-fn take_back(key: &Key, entry: &EntryChange, to: &mut State, conflicts: &mut Vec<String>) -> Result<()> {
+/// The refusal of a change in whose way later ones stand, which are looked for: they are to be taken back first.
+async fn changed_again(
+    service: &Service,
+    team: TeamId,
+    revision: i64,
+    mut conflicts: Vec<Conflict>,
+) -> Result<Error> {
+    let transaction = service.store().begin_reading().await?;
+    let mut before = None;
+    loop {
+        let rows = store::after(&transaction, team, revision, before, CHUNK).await?;
+        for row in &rows {
+            let difference = row.difference()?;
+            for conflict in &mut conflicts {
+                conflict.meet(row.revision, &difference)?;
+            }
+        }
+        let Some(last) = rows.last() else { break };
+        before = Some(last.revision);
+    }
+    transaction.rollback().await?;
+    let problem = Problem::Conflict {
+        reason: "CHANGED_AGAIN",
+        message: "later changes have changed the same again; take these back first:".to_owned(),
+        differences: conflicts.iter().map(Conflict::to_string).collect(),
+    };
+    Ok(problem.into())
+}
+
+fn take_back(key: &Key, entry: &EntryChange, to: &mut State, conflicts: &mut Vec<Conflict>) -> Result<()> {
     let now = to.entries.get(key).cloned();
     if now == entry.before {
         return Ok(());
@@ -163,31 +247,32 @@ fn take_back(key: &Key, entry: &EntryChange, to: &mut State, conflicts: &mut Vec
             .or(entry.before.as_deref())
             .or(entry.after.as_deref()),
     );
+    let conflict = |field: String| Conflict {
+        key: key.clone(),
+        name: name.clone(),
+        field,
+        revisions: Vec::new(),
+    };
     let Some((message, now)) = key.kind.message().zip(now) else {
-        conflicts.push(name);
+        conflicts.push(conflict(String::new()));
         return Ok(());
     };
     match (&entry.before, &entry.after) {
         (Some(before), Some(after)) => {
             let inverse = inverse::of_message(message, before, after, &now)?;
-            conflicts.extend(
-                inverse
-                    .conflicts
-                    .into_iter()
-                    .map(|field| format!("{name}: {field}")),
-            );
+            conflicts.extend(inverse.conflicts.into_iter().map(conflict));
             to.entries.insert(key.clone(), inverse.value);
         }
         (side, other) => {
             let was = side.as_ref().or(other.as_ref()).map_or(&[][..], Vec::as_slice);
             let fields = inverse::differing(message, was, &now)?;
-            conflicts.extend(fields.into_iter().map(|field| format!("{name}: {field}")));
+            conflicts.extend(fields.into_iter().map(conflict));
         }
     }
     Ok(())
 }
 
-fn take_order_back(entry: &EntryChange, to: &mut State, conflicts: &mut Vec<String>) -> Result<()> {
+fn take_order_back(entry: &EntryChange, to: &mut State, conflicts: &mut Vec<Conflict>) -> Result<()> {
     let key = Key::single(Kind::RuleOrder);
     let side = |bytes: &Option<Vec<u8>>| -> Result<Vec<String>> {
         let texts = bytes.as_deref().map(entry_message::<Texts>).transpose()?;
@@ -201,12 +286,12 @@ fn take_order_back(entry: &EntryChange, to: &mut State, conflicts: &mut Vec<Stri
         .map(|key| key.id.clone())
         .collect();
     let inverse = inverse::of_order(&side(&entry.before)?, &side(&entry.after)?, &now, &kept);
-    conflicts.extend(
-        inverse
-            .conflicts
-            .into_iter()
-            .map(|field| format!("rules: {field}")),
-    );
+    conflicts.extend(inverse.conflicts.into_iter().map(|field| Conflict {
+        key: key.clone(),
+        name: store::called(&key, None),
+        field,
+        revisions: Vec::new(),
+    }));
     if inverse.value.is_empty() {
         to.entries.remove(&key);
     } else {

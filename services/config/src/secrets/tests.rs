@@ -117,6 +117,50 @@ fn a_header_is_not_sent_to_an_endpoint_it_was_not_given_for() {
 }
 
 #[test]
+fn a_header_that_a_preset_or_a_body_needs_is_not_empty() {
+    let with = |preset: &str, body: &str, name: &str, value: &str| {
+        let mut channel = webhook("https://h.example/1", value);
+        if let Some(Destination::Webhook(webhook)) = &mut channel.destination {
+            (webhook.preset, webhook.body) = (preset.to_owned(), body.to_owned());
+            webhook.headers[0].name = name.to_owned();
+        }
+        channel
+    };
+    let wrong = |mut channel: Channel| match take(&mut channel, None) {
+        Ok(_) => vec![],
+        Err(violations) => violations
+            .iter()
+            .map(|one| format!("{} {}", one.field, one.description))
+            .collect(),
+    };
+    let key = "x-routing-key";
+    for value in ["", "  "] {
+        assert_eq!(
+            wrong(with("pagerduty", "", key, value)),
+            ["webhook.headers[0].value must not be empty, since the preset pagerduty needs it"]
+        );
+    }
+    for body in [
+        r#"{"key": "${headers['x-token']}"}"#,
+        r#"{"key": "${headers[\"x-token\"]}"}"#,
+    ] {
+        assert_eq!(
+            wrong(with("", body, "X-Token", "")),
+            ["webhook.headers[0].value must not be empty, since the body needs it"]
+        );
+    }
+    assert_eq!(wrong(with("pagerduty", "", key, "0123")), Vec::<String>::new());
+    assert_eq!(
+        wrong(with("discord", "", "X-Note", "")),
+        Vec::<String>::new(),
+        "nothing needs it"
+    );
+    // An update keeps what is kept.
+    let before = created(with("pagerduty", "", key, "0123"));
+    assert!(updated(&before, with("pagerduty", "", key, "")).is_ok());
+}
+
+#[test]
 fn a_password_is_not_sent_to_a_server_it_was_not_given_for() {
     let before = created(smtp("mail.example", "hunter2"));
     assert_eq!(

@@ -268,10 +268,13 @@ store_tests! {
         assert_eq!(written.revert(paused).await.unwrap().changes.len(), 0);
 
         written.update_rule(Rule { display_name: "quiet".to_owned(), r#match: silencing("", &["registry"]).r#match, ..rule.clone() }).await;
-        assert_eq!(conflicts(written.revert(paused).await), ["rule quiet: match.sources"]);
+        let again = written.newest().await.revision;
+        assert_eq!(conflicts(written.revert(paused).await), [format!("rule quiet: match.sources (revisions {again}, {})", answer.revision)]);
         let request = DeleteRuleRequest { rule_id: rule.id, ..DeleteRuleRequest::default() };
         written.config.service.delete_rule(written.by(request)).await.unwrap();
-        assert_eq!(conflicts(written.revert(paused).await), ["rule noisy"]);
+        let said = conflicts(written.revert(paused).await).concat();
+        let deleted = written.newest().await.revision;
+        assert!(said.starts_with(&format!("rule noisy (revisions {deleted}, {again}, ")), "{said}");
     }
 
     async fn what_is_not_kept_or_not_theirs_is_not_taken_back(store: Store) {
@@ -291,7 +294,10 @@ store_tests! {
         let channel = config.slack(team, "#alerts").await;
         let request = DeleteChannelRequest { channel_id: channel.id, ..DeleteChannelRequest::default() };
         config.service.delete_channel(written.by(request)).await.unwrap();
-        assert_eq!(violated(written.revert(written.newest().await.revision).await), ["channel #alerts (slack).slack.webhook_url"]);
+        let lost = written.revert(written.newest().await.revision).await;
+        let said = lost.as_ref().unwrap_err().message().to_owned();
+        assert!(said.contains("webhook_url: was deleted with the channel, since secrets are not kept: make the channel anew"), "{said}");
+        assert_eq!(violated(lost), ["channel #alerts (slack).slack.webhook_url"]);
         let hook = config.webhook(team, "hook").await;
         let request = RotateWebhookSecretRequest { channel_id: hook.id.clone(), ..RotateWebhookSecretRequest::default() };
         config.service.rotate_webhook_secret(written.by(request)).await.unwrap();

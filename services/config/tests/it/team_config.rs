@@ -255,6 +255,12 @@ preferences: {nobody@acme.example: {findings: on}}
             "rules[0].send[3]",
             "preferences[nobody@acme.example]",
         ]);
+        for header in ["{name: X-Routing-Key}", "{name: X-Routing-Key, value: ''}"] {
+            let document = format!(
+                r#"channels: [{{name: pd, kind: webhook, preset: pagerduty, url: "https://hooks.example/x", filter: {{types: "*"}}, headers: [{header}]}}]"#
+            );
+            assert_eq!(violated(apply(&config, team, &document).await), ["channels[0].headers[0].value"], "{header}");
+        }
         let document = r#"
 channels:
   - {name: in, kind: webhook, url: "https://inside.example/x", filter: {types: "*"}}
@@ -427,6 +433,14 @@ channels:
         let channels = "channels: [{name: Alerts, kind: slack, url: 'https://hooks.example/1'}, {name: Alerts, kind: teams, url: 'https://hooks.example/2'}]";
         let ambiguous = format!("{channels}\nrules: [{{name: r, send: Alerts}}]");
         assert_eq!(violated(apply(&config, team, &ambiguous).await), ["rules[0].send[0]"]);
+        for (to, why) in [
+            ("Alrets", "rules[0].send[0]: `Alrets` is not the name of a channel"),
+            ("{email: Alerts}", "rules[0].send[0]: `Alerts` is not the name of a channel of the kind email"),
+        ] {
+            let nowhere = format!("{channels}\nrules: [{{name: r, send: [{to}]}}]");
+            let refused = apply(&config, team, &nowhere).await.unwrap_err();
+            assert!(refused.message().ends_with(why), "{}", refused.message());
+        }
         apply(&config, team, &format!("{channels}\nrules: [{{name: r, send: [{{teams: Alerts}}]}}]")).await.unwrap();
         let document = export(&config, team).await;
         assert!(document.contains("- teams: Alerts"), "{document}");

@@ -15,7 +15,7 @@ use watchbell_model::ids::{EventId, MemberId, TeamId};
 use watchbell_model::route::{Reason, Route};
 use watchbell_model::text::MAX_TITLE_CHARS;
 use watchbell_model::violation::{Violations, reason};
-use watchbell_model::{Category, EventDraft, Severity};
+use watchbell_model::{Category, EventDraft, EventPattern, Severity};
 use watchbell_runtime::auth::Principal;
 use watchbell_runtime::problem::Problem;
 use watchbell_store::paging::{FiltersHash, PageLimits, PageRequest};
@@ -58,6 +58,9 @@ pub(super) async fn list(
     let team = principal.team(&request.get_ref().team_id)?;
     let request = request.into_inner();
     let mut violations = Violations::new();
+    if !request.event_type.is_empty() {
+        let _ = violations.parse::<EventPattern>("event_type", reason::MALFORMED, &request.event_type);
+    }
     let mut filter = AlertFilter {
         states: words(&request.states, "states", &mut violations),
         severities: words(&request.severities, "severities", &mut violations),

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use watchbell_model::Severity;
 use watchbell_model::quiet_hours::QuietHours;
+use watchbell_model::text::time_text;
 
 use crate::job::State;
 use crate::lanes::LaneId;
@@ -66,7 +67,7 @@ pub(crate) fn reschedule(
 
 /// Why something is held.
 pub(crate) fn held_until(until: DateTime<Utc>) -> String {
-    format!("held for quiet hours until {}", until.to_rfc3339())
+    format!("held for quiet hours until {}", time_text(until))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use parking_lot::Mutex;
 use watchbell_model::ids::TeamId;
 use watchbell_model::route::Route;
+use watchbell_model::text::{counted, time_text};
 
 use crate::channel::policy::ChannelPolicy;
 use crate::senders::Via;
@@ -96,9 +97,9 @@ impl Over {
     /// Explanation for users.
     pub(crate) fn message(&self) -> String {
         format!(
-            "held until {}: the team has used its {} emails per hour through the platform's mail server",
-            self.until.format("%H:%M UTC"),
-            self.per_hour
+            "held until {}: the team has used its {} per hour through the platform's mail server",
+            time_text(self.until),
+            counted(self.per_hour, ["email", "emails"])
         )
     }
 }
@@ -117,7 +118,7 @@ mod tests {
         assert_eq!(over.until.to_rfc3339(), "2026-11-21T10:00:00+00:00");
         assert_eq!(
             over.message(),
-            "held until 10:00 UTC: the team has used its 3 emails per hour through the platform's mail server"
+            "held until 21 Nov 2026, 10:00 UTC: the team has used its 3 emails per hour through the platform's mail server"
         );
         assert_eq!(budgets.count(ann, 1, now), None, "what fits still goes");
         assert_eq!(budgets.count(bob, 3, now), None, "another team");

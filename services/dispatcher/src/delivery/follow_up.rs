@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use watchbell_model::ChannelKind;
 use watchbell_model::retry::{MAX_WAIT, RetrySchedule};
+use watchbell_model::text::{counted, time_text};
 
 use crate::channel::policy::ChannelPolicy;
 use crate::job::{Attempt, Job, JobOutcome, State};
@@ -63,7 +64,8 @@ pub(crate) fn follow_up(
                 Some(due) => job.waits(State::Pending, retry_message(&error, due), due),
                 None => {
                     exhausted = true;
-                    let message = format!("given up after {tries} attempts; the last error: {error}");
+                    let attempts = counted(tries, ["attempt", "attempts"]);
+                    let message = format!("given up after {attempts}; the last error: {error}");
                     job.ends(State::Failed, message, now)
                 }
             }
@@ -77,7 +79,7 @@ pub(crate) fn follow_up(
 /// Explanation of a failure that will be retried.
 fn retry_message(error: &str, due: DateTime<Utc>) -> String {
     let end = if error.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{error}{end} The next attempt is at {}.", due.format("%H:%M UTC"))
+    format!("{error}{end} The next attempt is at {}.", time_text(due))
 }
 
 /// Whether a chat asks to send more slowly.

@@ -11,6 +11,7 @@ use watchbell_model::alert_life::telling::MAX_FOLLOW;
 use watchbell_model::ids::{ChannelId, DeliveryId, TeamId};
 use watchbell_model::route::{Reason, Route, Target};
 use watchbell_model::silence::SilenceMode;
+use watchbell_model::text::time_text;
 use watchbell_runtime::tenant_pool::Busy;
 
 use crate::channel::cache::{ConfigUnavailable, Lookup};
@@ -112,7 +113,7 @@ pub(crate) async fn precheck(
             .await
     {
         core.lanes().refund(job.lane);
-        let message = format!("folded into a summary at {}", until.format("%H:%M UTC"));
+        let message = format!("folded into a summary at {}", time_text(until));
         return stays(job.waits(State::Folded, message, until));
     }
     if let Some(over) = core.budgets.spend(&policy, &job.route, 1, now) {

@@ -157,8 +157,16 @@ store_tests! {
             ..Default::default()
         };
         assert_eq!(list(later).await.0, ["n=3", "n=2"]);
-        let other = wire::ListAlertsRequest { event_type: "scan.failed".to_owned(), ..Default::default() };
-        assert_eq!(list(other).await.0, Vec::<String>::new());
+        let of = |event_type: &str| wire::ListAlertsRequest { event_type: event_type.to_owned(), ..Default::default() };
+        for (event_type, count) in [("scan.failed", 0), ("scan.*", 0), ("finding.created", 5), ("finding.*", 5), ("*", 5)] {
+            assert_eq!(list(of(event_type)).await.0.len(), count, "{event_type}");
+        }
+        for event_type in ["find*", "finding._", "Finding.created"] {
+            let request = wire::ListAlertsRequest { team_id: rig.env.team.to_string(), ..of(event_type) };
+            let refused = rig.service.list_alerts(internal_request(request)).await.unwrap_err();
+            let wrong = watchbell_runtime::problem::from_status(&refused).violations;
+            assert_eq!(wrong.iter().map(|one| one.field.as_str()).collect::<Vec<_>>(), ["event_type"], "{event_type}");
+        }
     }
 
     async fn what_is_wrong_with_a_request_is_said_field_by_field(store: Store) {

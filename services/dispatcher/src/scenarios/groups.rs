@@ -103,7 +103,7 @@ store_tests! {
         let waiting = told(&rig, State::Folded).await;
         assert_eq!(waiting.len(), 3);
         for delivery in &waiting {
-            assert_eq!(delivery.state_message, "gathered by the rule “Scans” until 09:02 UTC");
+            assert_eq!(delivery.state_message, "gathered by the rule “Scans” until 21 Nov 2026, 09:02 UTC");
             assert_eq!(folded(delivery).reason(), wire::FoldedReason::Group);
             let due = timestamp(BEGIN.parse::<DateTime<Utc>>().unwrap() + WAIT);
             assert_eq!((delivery.next_attempt_time, folded(delivery).until_time), (Some(due), Some(due)));

@@ -392,7 +392,7 @@ store_tests! {
         let waits = all.iter().find(|delivery| delivery.state == State::Pending as i32).unwrap();
         assert_eq!(
             waits.state_message,
-            "held until 10:00 UTC: the team has used its 2 emails per hour through the platform's mail server"
+            "held until 21 Nov 2026, 10:00 UTC: the team has used its 2 emails per hour through the platform's mail server"
         );
         let request = wire::SendTestRequest {
             team_id: rig.env.team.to_string(),

@@ -78,7 +78,7 @@ store_tests! {
         let held = rig.deliveries().await;
         assert_eq!(
             held[0].state_message,
-            "held by the silence “patch window” of ann@example.com until 2026-11-21T11:00:00+00:00"
+            "held by the silence “patch window” of ann@example.com until 21 Nov 2026, 11:00 UTC"
         );
         assert_eq!(held[0].next_attempt_time, Some(timestamp(window.end)));
 
@@ -116,7 +116,7 @@ store_tests! {
         assert_eq!(delivery.state, State::Cancelled as i32);
         assert_eq!(
             delivery.state_message,
-            "dropped by the silence “patch window” of ann@example.com until 2026-11-21T11:00:00+00:00"
+            "dropped by the silence “patch window” of ann@example.com until 21 Nov 2026, 11:00 UTC"
         );
         rig.pass(3 * HOUR).await;
         assert!(rig.env.receivers.carried().is_empty());

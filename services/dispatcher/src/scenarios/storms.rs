@@ -123,7 +123,7 @@ store_tests! {
         assert_eq!(rig.env.receivers.carried().len(), 20);
         let folded = told(&rig, State::Folded).await;
         assert_eq!(folded.len(), 5);
-        assert!(folded.iter().all(|delivery| delivery.state_message == "folded into a summary at 09:01 UTC"));
+        assert!(folded.iter().all(|delivery| delivery.state_message == "folded into a summary at 21 Nov 2026, 09:01 UTC"));
         assert!(folded.iter().all(|delivery| delivery.next_attempt_time.is_some() && delivery.end_time.is_none()));
 
         let mut urgent = to_slack(&rig.env, "urgent", room);
@@ -313,7 +313,7 @@ store_tests! {
         rig.emit("e2", &[channel]).await;
         rig.settle().await;
         let folded = told(&rig, State::Folded).await;
-        assert_eq!(folded[0].state_message, "folded into a summary at 09:10 UTC");
+        assert_eq!(folded[0].state_message, "folded into a summary at 21 Nov 2026, 09:10 UTC");
         let replay = wire::ReplayRequest {
             team_id: rig.env.team.to_string(),
             delivery_id: folded[0].id.clone(),
@@ -373,7 +373,7 @@ store_tests! {
         assert_eq!(rig.unparker.tick().await.unwrap(), 2);
         rig.settle().await;
         let held = rig.deliveries().await;
-        assert!(held[0].state_message.contains("until 2026-11-21T12:00:00"), "{}", held[0].state_message);
+        assert!(held[0].state_message.ends_with("until 21 Nov 2026, 12:00 UTC"), "{}", held[0].state_message);
         assert_eq!(held[0].next_attempt_time, Some(timestamp("2026-11-21T12:00:00Z".parse().unwrap())));
         assert_eq!(rig.states().await, [State::Held; 2]);
 

@@ -6,6 +6,7 @@ use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::{AlertAction, AlertState, AlertStatus, Opened, StillOpen};
 use watchbell_model::alert_link::{AlertLink, LINK_LIFETIME, LinkHolder};
 use watchbell_model::brand::Brand;
+use watchbell_model::text::times;
 use watchbell_model::unsubscribe::UnsubscribeKeys;
 
 use super::text::time_text;
@@ -47,7 +48,7 @@ pub(crate) fn standing(event: &AcceptedEvent) -> Option<String> {
     let opened = status.opened.as_ref()?;
     let times = match status.count {
         0 | 1 => String::new(),
-        _ => format!(", {}", times(status.count)),
+        count => format!(", seen {}", times(count)),
     };
     let since = time_text(opened.at);
     match status.still_open {
@@ -82,13 +83,13 @@ pub(crate) fn titled(title: &str, why: StillOpen) -> String {
     }
 }
 
-/// `seen 14 times since 21 Nov 2026, 09:00 UTC`
+/// `seen 14 times since 21 Nov 2026, 09:00 UTC`, or `seen once since …`
 pub(crate) fn seen(status: &AlertStatus) -> String {
     let since = status
         .opened
         .as_ref()
         .map_or_else(String::new, |opened| format!(" since {}", time_text(opened.at)));
-    times(status.count) + &since
+    format!("seen {}{since}", times(status.count))
 }
 
 /// How long it was open: `2 h 10 min`.
@@ -105,10 +106,6 @@ pub(crate) fn open_for(opened: &Opened, end: DateTime<Utc>) -> String {
         (days, 0, _) => format!("{days} days"),
         (days, hours, _) => format!("{days} days {hours} h"),
     }
-}
-
-fn times(count: i64) -> String {
-    format!("seen {count} times")
 }
 
 #[cfg(test)]
@@ -176,6 +173,20 @@ mod tests {
             None,
             "nothing is known of its beginning"
         );
+    }
+
+    #[test]
+    fn an_alert_that_was_seen_once_is_not_seen_1_times() {
+        let status = |count| AlertStatus {
+            key: "finding_id=1".parse().unwrap(),
+            state: AlertState::Resolved,
+            opened: Some(opened(130)),
+            count,
+            news: None,
+            still_open: None,
+        };
+        assert_eq!(seen(&status(1)), "seen once since 21 Nov 2026, 09:50 UTC");
+        assert_eq!(seen(&status(14)), "seen 14 times since 21 Nov 2026, 09:50 UTC");
     }
 
     #[test]

@@ -7,8 +7,9 @@ use watchbell_model::Severity;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::group::GroupValue;
+use watchbell_model::text::counted;
 
-use super::text::{line, time_text};
+use super::text::{humanise, line, time_text};
 
 /// Summarised deliveries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,11 +127,7 @@ impl Summary {
 
     /// `12 alerts held during quiet hours`
     pub(crate) fn title(&self) -> String {
-        let alerts = if self.total == 1 {
-            "1 alert".to_owned()
-        } else {
-            format!("{} alerts", self.total)
-        };
+        let alerts = counted(self.total, ["alert", "alerts"]);
         match &self.why {
             Why::Group(by) => format!(
                 "{} {}{}: {}",
@@ -193,6 +190,14 @@ impl Summary {
         counts.join(", ")
     }
 
+    /// What the severity beside these words is of: `the worst of 12`.
+    pub(crate) fn worst_of(&self) -> String {
+        match self.items.as_slice() {
+            [item] if self.total == 1 => humanise(&item.event_type),
+            _ => format!("the worst of {}", self.total),
+        }
+    }
+
     /// The worst of them.
     pub(crate) fn severity(&self) -> Severity {
         self.items
@@ -249,6 +254,8 @@ mod tests {
             mixed.title(),
             "2 alerts of scan nightly, no subject: 1 high, 1 low"
         );
+        assert_eq!(mixed.worst_of(), "the worst of 2");
+        assert_eq!(gathered(&["scan.failed"], &[]).worst_of(), "Scan failed");
         let all = gathered(&["acme.disk.full", "acme.disk.full"], &[]);
         assert_eq!(all.title(), "2 alerts: 1 high, 1 low");
         let odd = gathered(

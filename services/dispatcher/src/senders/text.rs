@@ -1,15 +1,9 @@
 //! Small words on text that all messages share: cutting, cleaning and naming. Event text is hostile until proven
 //! otherwise, so everything that is shown passes through [`line`] first.
 
-use chrono::{DateTime, Utc};
 use watchbell_model::Severity;
 use watchbell_model::text::reorders;
-pub(crate) use watchbell_model::text::{cut, line};
-
-/// An instant for readers whose zone is unknown: `21 Nov 2026, 07:43 UTC`.
-pub(crate) fn time_text(at: DateTime<Utc>) -> String {
-    at.format("%-d %b %Y, %H:%M UTC").to_string()
-}
+pub(crate) use watchbell_model::text::{cut, line, time_text};
 
 /// `finding_id` as people write it: `Finding ID`; `scan.failed`: `Scan failed`.
 pub(crate) fn humanise(name: &str) -> String {

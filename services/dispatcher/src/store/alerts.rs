@@ -17,6 +17,7 @@ use watchbell_model::vocabulary::Severity;
 
 use super::batch::Batch;
 use super::ddl::run;
+use super::find::escaped;
 use super::transaction::{ReadRow, WriteTransaction};
 use super::{Db, instant, micros, number};
 use crate::job::State;
@@ -48,7 +49,7 @@ pub(crate) struct AlertFilter {
     /// In these states; in any when empty.
     pub(crate) states: Vec<AlertState>,
     pub(crate) severities: Vec<Severity>,
-    /// Any when empty.
+    /// A pattern: exact, `finding.*`, or `*`. Any when empty.
     pub(crate) event_type: String,
     pub(crate) start: Option<DateTime<Utc>>,
     pub(crate) end: Option<DateTime<Utc>>,
@@ -235,7 +236,13 @@ impl Db {
             );
         }
         if !filter.event_type.is_empty() {
-            add("a.event_type = ?", vec![filter.event_type.as_str().into()]);
+            match filter.event_type.strip_suffix('*') {
+                Some(prefix) => add(
+                    r"a.event_type LIKE ? ESCAPE '\'",
+                    vec![format!("{}%", escaped(prefix)).into()],
+                ),
+                None => add("a.event_type = ?", vec![filter.event_type.as_str().into()]),
+            }
         }
         if let Some(start) = filter.start {
             add("a.opened_at >= ?", vec![micros(start).into()]);

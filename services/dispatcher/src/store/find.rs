@@ -48,7 +48,7 @@ fn matches(column: impl ColumnTrait, pattern: &str) -> Expr {
 }
 
 /// A text that a LIKE takes as it is.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 

@@ -54,6 +54,14 @@ async fn a_client_that_comes_back_goes_on_and_is_told_when_that_is_not_kept_any_
 }
 
 #[tokio::test]
+async fn a_cursor_that_is_none_is_called_as_it_was_given() {
+    let world = World::new();
+    let answer = world.ask(stream("after=?", &[KEY])).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.text.contains("after: must be a cursor"), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn a_stream_of_events_is_for_whoever_may_read_the_log() {
     let world = World::new();
     let another = format!("team_id={}", TEAM.replace('0', "1"));

@@ -393,6 +393,9 @@ impl DispatcherApi for LogStandIn {
             };
             return Err(gone.into());
         }
+        if request.cursor == "?" {
+            return Err(Problem::invalid("cursor", "MALFORMED", "must be a cursor").into());
+        }
         self.asked.lock().push(request);
         let at = |cursor: &str| StreamEventsResponse {
             cursor: cursor.to_owned(),

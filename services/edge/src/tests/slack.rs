@@ -130,7 +130,7 @@ async fn the_link_opens_a_page_that_says_what_slack_will_ask() {
     assert_eq!(page.status, StatusCode::OK);
     page.says("Add Slack to Acme &lt;b&gt;");
     page.says("#watchbell-alerts");
-    page.says("until 07:00 UTC");
+    page.says("until 21 Nov 2026, 07:00 UTC");
     page.says(&AUTHORIZE.replace('&', "&amp;"));
     assert_eq!(page.header("cache-control"), "no-store");
     assert_eq!(page.header("referrer-policy"), "no-referrer");

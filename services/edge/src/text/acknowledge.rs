@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use prost_types::Timestamp;
 use watchbell_contracts::dispatcher::v1::Alert;
+use watchbell_model::text::{time_text, times};
 
 pub(crate) const ACKNOWLEDGE: &str = "Acknowledge";
 pub(crate) const CLOSER: &str = "Look closer";
@@ -12,7 +13,7 @@ pub(crate) const ASK_HEADING: &str = "Acknowledge this alert?";
 pub(crate) fn alert(alert: &Alert, severity: &str) -> String {
     let seen = match alert.count {
         ..=1 => String::new(),
-        count => format!(", seen {count} times"),
+        count => format!(", seen {}", times(count)),
     };
     format!(
         "“{}”: {severity}, open since {}{seen}.",
@@ -65,5 +66,5 @@ pub(crate) const OUTDATED: &str = "It works for 30 days, and as long as its aler
 
 fn time(at: Option<Timestamp>) -> String {
     let at = at.and_then(|at| DateTime::from_timestamp(at.seconds, 0));
-    at.map_or_else(String::new, |at| at.format("%-d %b %Y, %H:%M UTC").to_string())
+    at.map_or_else(String::new, time_text)
 }

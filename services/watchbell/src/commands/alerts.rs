@@ -2,6 +2,7 @@
 
 use prost_reflect::DynamicMessage;
 use watchbell_contracts::dispatcher::v1::Alert;
+use watchbell_model::text::times;
 
 use super::resource::{
     Column, Described, Flag, Form, On, Resource, Shows, Subject, Verb, View, Which, Words,
@@ -35,7 +36,7 @@ impl Described for Alerts {
             Words::new("list", Verb::List, "Alerts that have not ended, those that began last first").flags(&[
                 Flag::new("state", "states", "open, acknowledged, snoozed or resolved"),
                 Flag::new("severity", "severities", "Only these severities"),
-                Flag::new("type", "event_type", "Only those that began with an event of this type"),
+                Flag::new("type", "event_type", "Only those that began with an event of this type, or of a group such as 'finding.*'"),
             ]),
             Words::new("show", Verb::Show, "One alert, and who was told of it"),
             Words::new("ack", Verb::Call(SERVICE, "AcknowledgeAlert", Subject::One, Shows::One), "Take an alert on: repeats are only counted, and its channels are told")
@@ -87,10 +88,7 @@ impl Described for Alerts {
 
 fn seen(alert: &DynamicMessage, _: &View) -> String {
     let alert: Alert = alert.transcode_to().unwrap_or_default();
-    match alert.count {
-        1 => "once".to_owned(),
-        count => format!("{count} times"),
-    }
+    times(alert.count)
 }
 
 fn told(alert: &DynamicMessage, view: &View) -> String {

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use watchbell_contracts::config::v1::{
     AddCellRequest, Cell, CellMove, CellMoveState, GetCellMoveRequest, ListCellsRequest, MoveTeamRequest,
 };
+use watchbell_model::text::counted;
 
 use crate::failure::{Failure, Outcome, present};
 use crate::session::{Named, Session};
@@ -137,11 +138,11 @@ async fn move_team(session: &Session, team: &str, to_cell: String, no_wait: bool
 }
 
 fn progress(moved: &CellMove) -> String {
-    let rows = moved.copied_rows;
+    let rows = counted(moved.copied_rows, ["row", "rows"]);
     match moved.state() {
         CellMoveState::Removing => "moved; removing the old rows".to_owned(),
-        _ if moved.message.is_empty() => format!("{rows} rows copied"),
-        _ => format!("{rows} rows copied; {}", moved.message),
+        _ if moved.message.is_empty() => format!("{rows} copied"),
+        _ => format!("{rows} copied; {}", moved.message),
     }
 }
 
@@ -149,8 +150,8 @@ fn readable(moved: &CellMove, style: Style) -> String {
     let (team, from, to) = (&moved.team_id, &moved.from_cell, &moved.to_cell);
     match moved.state() {
         CellMoveState::Done => format!(
-            "{team} lives in the cell {to}; {} rows were copied\n",
-            moved.copied_rows
+            "{team} lives in the cell {to}; {} copied\n",
+            counted(moved.copied_rows, ["row was", "rows were"])
         ),
         CellMoveState::Failed => format!(
             "{} {team} was not moved, and is served by the cell {from}: {}\n",

@@ -8,10 +8,10 @@ use watchbell_contracts::router::v1::{
 };
 use watchbell_model::ChannelKind;
 use watchbell_model::convert::{self, FromWire as _};
+use watchbell_model::text::counted;
 
 use super::document;
 use super::progress::{self, Step};
-use crate::confirm::counted;
 use crate::failure::{Failure, Outcome};
 use crate::input;
 use crate::session::Session;
@@ -109,14 +109,24 @@ fn of_period(result: &BacktestResult, days: i64) -> Vec<String> {
     let mut said = Vec::new();
     if result.unreached_after > 0 {
         said.push(format!(
-            "{} of {} events reach nobody but the inbox.",
-            result.unreached_after, result.event_count
+            "{} {} nobody but the inbox.",
+            of_events(result.unreached_after, result.event_count),
+            if result.unreached_after == 1 {
+                "reaches"
+            } else {
+                "reach"
+            }
         ));
     }
     if result.failed_expressions_after > 0 {
         said.push(format!(
-            "{} of {} events have an expression fail.",
-            result.failed_expressions_after, result.event_count
+            "{} {} an expression fail.",
+            of_events(result.failed_expressions_after, result.event_count),
+            if result.failed_expressions_after == 1 {
+                "has"
+            } else {
+                "have"
+            }
         ));
     }
     for target in &result.targets {
@@ -129,6 +139,11 @@ fn of_period(result: &BacktestResult, days: i64) -> Vec<String> {
         }
     }
     said
+}
+
+/// `1 of 2 events`
+fn of_events(count: i64, all: i64) -> String {
+    format!("{count} of {}", counted(all, ["event", "events"]))
 }
 
 /// A backtest as people read it: who would get more or less, then examples.
@@ -178,18 +193,16 @@ pub(super) fn readable(result: &BacktestResult, width: Option<usize>, style: Sty
     };
     let before = sum(|target| arrive(&counts(target.before.as_ref())));
     let after = sum(|target| arrive(&counts(target.after.as_ref())));
-    let events = |count: i64| {
-        let count = usize::try_from(count).unwrap_or_default();
-        counted(count, ["event", "events"], usize::MAX)
-    };
+    let events = |count: i64| counted(count, ["event", "events"]);
     said += &format!(
-        "{}{}: {before} messages today, {after} with the draft; {} would reach somebody else\n",
+        "{}{}: {} today, {after} with the draft; {} would reach somebody else\n",
         events(result.event_count),
         if result.truncated {
             " (the newest ones)"
         } else {
             ""
         },
+        counted(before, ["message", "messages"]),
         events(result.changed_count)
     );
     said += &format!(
@@ -287,6 +300,19 @@ mod tests {
             [
                 "5 of 400 events reach nobody but the inbox.",
                 "ann@acme.example gets about 114 messages a day."
+            ]
+        );
+        let one = BacktestResult {
+            event_count: 1,
+            unreached_after: 1,
+            failed_expressions_after: 1,
+            ..BacktestResult::default()
+        };
+        assert_eq!(
+            of_period(&one, 7),
+            [
+                "1 of 1 event reaches nobody but the inbox.",
+                "1 of 1 event has an expression fail."
             ]
         );
     }

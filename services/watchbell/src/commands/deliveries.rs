@@ -54,7 +54,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
     /// At most so many
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = input::limit)]
     limit: usize,
 }
 

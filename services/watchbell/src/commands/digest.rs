@@ -11,6 +11,7 @@ use watchbell_contracts::digest::v1::{
 
 use super::mask;
 use crate::failure::{Outcome, present};
+use crate::input;
 use crate::session::Session;
 use crate::text::{self, Style, Table};
 
@@ -28,7 +29,7 @@ pub(crate) enum Command {
     /// Digests that were made, newest first
     Runs {
         /// At most so many
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = input::limit)]
         limit: usize,
     },
     /// When it goes out and to whom; changes what is given

@@ -43,7 +43,7 @@ pub(crate) struct ListArgs {
     #[arg(long)]
     tests: bool,
     /// At most so many
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = input::limit)]
     limit: usize,
 }
 

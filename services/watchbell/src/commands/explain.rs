@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use watchbell_contracts::event::v1::{Event, Route};
 use watchbell_contracts::router::v1::{
     ExplainRequest, ExplainResponse, ExplainedAlert, ExplanationStep, StepOutcome,
@@ -17,23 +17,18 @@ use crate::text::{self, Style, Table};
 
 /// Which event, and when.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["kind", "stored", "file"]).required(true))]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     event: EventOptions,
     /// A file with the event as JSON; - is standard input
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        required_unless_present_any = ["kind", "stored"],
-        conflicts_with = "kind"
-    )]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "kind")]
     file: Option<String>,
     /// An event that was accepted, by its id: why it went where it did, and nowhere else
     #[arg(long = "event", value_name = "EVENT", conflicts_with_all = ["kind", "file"])]
     stored: Option<String>,
     /// By the configuration that was in force when the event was accepted, and not by today's
-    #[arg(long, requires = "stored")]
+    #[arg(long, requires = "stored", conflicts_with_all = ["kind", "file"])]
     then: bool,
     /// The moment to judge quiet hours and silences at: RFC 3339; now when left out
     #[arg(long, value_name = "WHEN")]

@@ -26,7 +26,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_name = "ACTOR")]
     by: Option<String>,
     /// At most so many
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = input::limit)]
     limit: usize,
 }
 

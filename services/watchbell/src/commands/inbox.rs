@@ -9,6 +9,7 @@ use watchbell_contracts::dispatcher::v1::{
 };
 
 use crate::failure::Outcome;
+use crate::input;
 use crate::session::{Named, Session};
 use crate::text::{self, Style, Table};
 
@@ -27,7 +28,7 @@ pub(crate) enum Command {
         #[arg(long)]
         archived: bool,
         /// At most so many
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = input::limit)]
         limit: usize,
     },
     /// How many are unread

@@ -129,9 +129,12 @@ fn readable(result: &RerouteResult, width: Option<usize>, style: Style) -> Strin
     }
     let mut said = table.render(style, width, "these events reach nobody");
     said += &format!(
-        "events: {}, of which {} reach nobody; messages: {} sent before, {} missing, {} sent now\n",
+        "events: {}, of which {} nobody; messages: {} sent before, {} missing, {} sent now\n",
         result.event_count,
-        result.unreached_count,
+        match result.unreached_count {
+            1 => "1 reaches".to_owned(),
+            count => format!("{count} reach"),
+        },
         result.existing_count,
         result.missing_count,
         result.rerouted_count

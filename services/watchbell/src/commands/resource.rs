@@ -21,7 +21,7 @@ pub(crate) use description::{
 
 use crate::confirm::{Confirmation, counted};
 use crate::failure::{Failure, Outcome, present};
-use crate::session::{Session, rpc};
+use crate::session::{Named, Session, rpc};
 use crate::text::Style;
 
 /// Things that are counted before they are deleted with their owner, at most.
@@ -130,6 +130,16 @@ impl<R: Described> Creation<R> {
 }
 
 impl<R: Described> Action<R> {
+    /// Whether it is about the session's team: teams are listed and made without one, and may be named.
+    pub(crate) fn needs_team(&self) -> bool {
+        if R::RESOURCE.which.named != Some(Named::Team) {
+            return true;
+        }
+        let words = R::RESOURCE.commands.iter().find(|words| words.word == self.word);
+        let is_of_one = words.is_some_and(|words| !matches!(words.verb, Verb::List | Verb::Create));
+        is_of_one && self.given.get_one::<String>(arguments::WHICH).is_none()
+    }
+
     /// Does what the command says.
     pub(crate) async fn run(&self, session: &Session) -> Outcome {
         let resource = R::RESOURCE;

@@ -4,6 +4,7 @@ use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, Value};
 use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{EventFilter, Group as WireGroup, Repeat, Rule};
+use watchbell_model::text::at_most;
 
 use super::filter_flags::{self, FILTER};
 use super::resource::{
@@ -176,9 +177,9 @@ fn reminds(rule: &DynamicMessage, _: &View) -> String {
     let rule: Rule = rule.transcode_to().unwrap_or_default();
     rule.remind.map_or_else(String::new, |remind| {
         format!(
-            "every {}, at most {} times",
+            "every {}, {}",
             text::span(remind.every.as_ref()),
-            remind.at_most
+            at_most(remind.at_most)
         )
     })
 }

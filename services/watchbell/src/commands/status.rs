@@ -7,6 +7,7 @@ use watchbell_contracts::config::v1::expression_failure::Owner;
 use watchbell_contracts::config::v1::{
     ExpressionFailure, GetIntegrationStatusRequest, GetIntegrationStatusResponse, IntegrationStatus,
 };
+use watchbell_model::text::times;
 
 use crate::failure::Outcome;
 use crate::session::Session;
@@ -111,10 +112,7 @@ fn expression_failure(failure: &ExpressionFailure, now: DateTime<Utc>) -> String
         Some(Owner::RuleId(id)) => ("rule", id.as_str()),
         None => ("", ""),
     };
-    let times = match failure.count {
-        1 => "once".to_owned(),
-        count => format!("{count} times"),
-    };
+    let times = times(failure.count);
     let when = text::ago(failure.last_time.as_ref(), now);
     let expression: String = failure.expression.chars().take(EXPRESSION).collect();
     format!(

@@ -115,13 +115,22 @@ fn readable(change: &WatchDeliveriesResponse, names: &HashMap<String, String>, s
             attempt.number,
             text::span(attempt.latency.as_ref())
         ));
-        if !attempt.error.is_empty() {
-            line += &format!("  {}", style.bad(&attempt.error));
-        }
     }
-    let told = last.is_some_and(|attempt| attempt.error == delivery.state_message);
-    if !delivery.state_message.is_empty() && !told && delivery.state != DeliveryState::Delivered as i32 {
-        line += &format!("  {}", style.faint(&delivery.state_message));
+    let why = match delivery.state == DeliveryState::Delivered as i32 {
+        true => "",
+        false => delivery.state_message.as_str(),
+    };
+    let error = last.map_or("", |attempt| attempt.error.as_str());
+    // Why a delivery waits or has failed mostly tells the error.
+    let (error, why) = match why.contains(error) {
+        true if !error.is_empty() => (why, ""),
+        _ => (error, why),
+    };
+    if !error.is_empty() {
+        line += &format!("  {}", style.bad(error));
+    }
+    if !why.is_empty() {
+        line += &format!("  {}", style.faint(why));
     }
     line.replace('\n', " ")
 }
@@ -134,6 +143,38 @@ mod tests {
     use watchbell_contracts::event::v1::{ChannelTarget, Route};
     use watchbell_model::ChannelKind;
     use watchbell_model::convert::FromWire as _;
+
+    #[test]
+    fn an_error_is_told_once() {
+        for (error, why, end) in [
+            (
+                "answered 503",
+                "answered 503. The next attempt is at 21 Nov 2026, 09:01 UTC.",
+                "  answered 503. The next attempt is at 21 Nov 2026, 09:01 UTC.",
+            ),
+            ("answered 410", "answered 410", "  answered 410"),
+            ("answered 503", "", "  answered 503"),
+            ("", "held for quiet hours", "  held for quiet hours"),
+        ] {
+            let delivery = Delivery {
+                state: DeliveryState::Pending as i32,
+                state_message: why.to_owned(),
+                attempts: vec![Attempt {
+                    number: 1,
+                    error: error.to_owned(),
+                    ..Attempt::default()
+                }],
+                ..Delivery::default()
+            };
+            let change = WatchDeliveriesResponse {
+                delivery: Some(delivery),
+                lagged: false,
+            };
+            let line = readable(&change, &HashMap::new(), Style::new(false));
+            let (_, said) = line.split_once("attempt 1, ").unwrap();
+            assert_eq!(said.trim_start(), end.trim_start());
+        }
+    }
 
     #[test]
     fn a_change_is_one_line() {

@@ -369,6 +369,9 @@ impl Composition {
             auth,
             brand: shared.brand.clone(),
             web_origins: shared.server.web_origins.clone(),
+            console: self
+                .console_settings()?
+                .map(|_| watchbell_console::PATH.to_owned()),
         };
         Ok(Some(watchbell_edge::router(Edge::new(
             self.plan.settings.section("edge")?,
@@ -378,13 +381,21 @@ impl Composition {
 
     /// The console's files, which ask nothing of other services.
     fn console(&self) -> Result<Option<axum::Router>, StartError> {
-        let settings: ConsoleSettings = self.plan.settings.section("console")?;
-        if !self.plan.has(ServiceName::Console) || !settings.enabled {
+        let Some(settings) = self.console_settings()? else {
             return Ok(None);
-        }
+        };
         let shared = &self.plan.shared;
         let console = Console::new(&settings, &shared.brand, shared.auth.jwt.is_some())?;
         Ok(Some(console.router()))
+    }
+
+    /// How the console is served, if it is.
+    fn console_settings(&self) -> Result<Option<ConsoleSettings>, StartError> {
+        if !self.plan.has(ServiceName::Console) {
+            return Ok(None);
+        }
+        let settings: ConsoleSettings = self.plan.settings.section("console")?;
+        Ok(Some(settings).filter(|settings| settings.enabled))
     }
 
     async fn serve(

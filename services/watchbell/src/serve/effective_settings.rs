@@ -154,6 +154,7 @@ mod tests {
     use watchbell_runtime::settings::Loader;
 
     use super::super::ServeArgs;
+    use super::super::plan::{DEFAULT_SCHEMA, schema_of};
     use super::*;
 
     const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
@@ -234,10 +235,15 @@ two differ.
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut loader = Loader::new().env(variables);
         for owner in ["config", "dispatcher", "digest"] {
-            loader = loader.propose(
-                &format!("{owner}.database.url"),
-                format!("sqlite:watchbell-data/{owner}.db"),
-            );
+            loader = loader
+                .propose(
+                    &format!("{owner}.database.url"),
+                    format!("sqlite:watchbell-data/{owner}.db"),
+                )
+                .propose(
+                    &format!("{owner}.database.schema"),
+                    schema_of(DEFAULT_SCHEMA, owner),
+                );
         }
         plan.settings = loader.load()?;
         plan.shared = plan.settings.shared()?;

@@ -123,7 +123,7 @@ impl Session {
         let known = own.iter().map(|item| item.name.as_str()).chain(built_in);
         Failure::Mistyped {
             status: Box::new(status),
-            meant: closest(kind, known).map(str::to_owned),
+            meant: meant(kind, known).map(str::to_owned),
         }
     }
 
@@ -172,6 +172,11 @@ impl Named {
             Self::Channel => "channel",
         }
     }
+}
+
+/// A name that may be meant: none when what was given is known, and refused for another reason.
+fn meant<'n>(given: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    closest(given, known).filter(|name| *name != given)
 }
 
 fn pick(named: Named, given: &str, items: &[Item]) -> Outcome<String> {
@@ -270,6 +275,17 @@ mod tests {
             "there is no channel `#incidnets`; did you mean `#incidents`?"
         );
         assert!(missing("#nowhere").ends_with("`watchbell channels list` shows them"));
+    }
+
+    #[test]
+    fn what_was_typed_is_not_suggested() {
+        let known = || Catalog::built_in().iter().map(|spec| spec.event_type.as_str());
+        assert_eq!(
+            meant("alert.acknowledged", known()),
+            None,
+            "known, and not to be emitted"
+        );
+        assert_eq!(meant("alert.acknowleged", known()), Some("alert.acknowledged"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use watchbell_contracts::event::v1::mention::Who;
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::event::v1::{Mention, Route};
 use watchbell_model::convert::FromWire;
+use watchbell_model::text::times;
 use watchbell_model::{ChannelKind, Severity};
 
 /// An instant of the wire; `None` when it is absent or no instant.
@@ -31,8 +32,7 @@ pub(crate) fn local(wire: Option<&Timestamp>) -> String {
 pub(crate) fn unconfirmed(recipient: &UnconfirmedRecipient) -> String {
     let times = match recipient.sent_count {
         0 => "not asked yet".to_owned(),
-        1 => "asked once".to_owned(),
-        count => format!("asked {count} times"),
+        count => format!("asked {}", times(count)),
     };
     format!(
         "{}, waiting for confirmation since {} ({times}; the link works until {})",

@@ -49,12 +49,12 @@ pub fn read(descriptor: &MessageDescriptor, text: &[u8]) -> Result<Vec<u8>, Vec<
     });
     match read {
         Ok(true) => {}
-        Ok(false) => reader.violation("must be a JSON object".to_owned(), false),
+        Ok(false) => reader.violation("the body must be a JSON object".to_owned(), false),
         Err(error) => {
             let what = if text.is_empty() {
-                "is empty; an empty message is {}".to_owned()
+                "the body is empty; an empty message is {}".to_owned()
             } else {
-                format!("is not JSON: {error}")
+                format!("the body is not JSON: {error}")
             };
             reader.path.clear();
             reader.violation(what, false);

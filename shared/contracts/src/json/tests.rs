@@ -253,13 +253,13 @@ fn everything_that_is_wrong_is_named_by_its_path() {
 #[test]
 fn what_is_no_json_object_is_one_violation() {
     for (text, begins) in [
-        ("", "is empty"),
-        ("{", "is not JSON: EOF"),
-        ("{} {}", "is not JSON: trailing"),
-        ("[]", "must be a JSON object"),
-        ("null", "must be a JSON object"),
-        ("\"x\"", "must be a JSON object"),
-        ("{\"team_id\": \"\u{7f}", "is not JSON"),
+        ("", "the body is empty"),
+        ("{", "the body is not JSON: EOF"),
+        ("{} {}", "the body is not JSON: trailing"),
+        ("[]", "the body must be a JSON object"),
+        ("null", "the body must be a JSON object"),
+        ("\"x\"", "the body must be a JSON object"),
+        ("{\"team_id\": \"\u{7f}", "the body is not JSON"),
     ] {
         let found = refused(EMIT, text);
         assert_eq!(found.len(), 1, "{text}: {found:?}");

@@ -223,6 +223,22 @@ fn body(webhook: &mut wire::WebhookDestination, violations: &mut Violations) {
     }
 }
 
+/// What needs the value of an extra header: a preset, or a body that reads it. Values are secrets, which may be left out of an
+/// update, so whoever keeps them asks.
+#[must_use]
+pub fn needs_header(webhook: &wire::WebhookDestination, name: &str) -> Option<String> {
+    let wanted = |header: &&str| header.eq_ignore_ascii_case(name);
+    if let Some(preset) = Preset::named(&webhook.preset)
+        && preset.headers.iter().any(wanted)
+    {
+        return Some(format!("the preset {}", preset.name));
+    }
+    let name = name.to_ascii_lowercase();
+    let reads = [format!("headers['{name}']"), format!("headers[\\\"{name}\\\"]")];
+    let is_read = reads.iter().any(|read| webhook.body.contains(read));
+    is_read.then(|| "the body".to_owned())
+}
+
 fn headers(headers: &[wire::HttpHeader], violations: &mut Violations) {
     if headers.len() > MAX_HEADERS {
         let why = format!("must have at most {MAX_HEADERS} headers");

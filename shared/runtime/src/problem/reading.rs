@@ -99,7 +99,7 @@ impl fmt::Display for Reading {
         } else {
             f.write_str("the request is invalid")?;
             for violation in &self.violations {
-                write!(f, "\n  {}: {}", violation.field, violation.description)?;
+                write!(f, "\n  {violation}")?;
             }
         }
         match self.retry_after {

@@ -82,7 +82,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetrySettings {
-    /// The format of log lines.
+    /// The format of log lines: `json`, one object a line; `text`, for people; `auto`, text on a terminal and else JSON.
     pub log: LogFormat,
     /// Which lines, in the form of `tracing_subscriber::EnvFilter`; `RUST_LOG` wins.
     pub filter: String,

@@ -225,7 +225,7 @@ impl Emails {
                 subject => title.as_str(),
                 pill => self.brand.severity_word(summary.severity()),
                 color => severity_ground(summary.severity()),
-                kind => "and below",
+                kind => summary.worst_of(),
                 preview => words.lead.as_str(),
                 title => title.as_str(),
                 lead => words.lead,

@@ -4,6 +4,7 @@ use watchbell_contracts::dispatcher::v1::delivery::StateDetail;
 use watchbell_contracts::dispatcher::v1::{
     Delivery, Failed, FailedReason, Folded, FoldedReason, Held, Parked, ParkedReason,
 };
+use watchbell_model::text::counted;
 
 use crate::text;
 
@@ -20,7 +21,13 @@ pub(super) fn lines(delivery: &Delivery) -> Vec<Line> {
     };
     if delivery.folded_count > 0 {
         let listed = format!("watchbell deliveries list --summary {}", delivery.id);
-        lines.push(("tells", format!("{} deliveries: {listed}", delivery.folded_count)));
+        lines.push((
+            "tells",
+            format!(
+                "{}: {listed}",
+                counted(delivery.folded_count, ["delivery", "deliveries"])
+            ),
+        ));
     }
     lines
 }

@@ -243,7 +243,19 @@ pub(super) fn number(words: &EnumDescriptor, text: &str) -> Result<Value, String
     words
         .get_value_by_name(&name)
         .map(|value| Value::EnumNumber(value.number()))
-        .ok_or_else(|| format!("`{text}` is not known"))
+        .ok_or_else(|| format!("`{text}` is not known; known are {}", known(words).join(", ")))
+}
+
+/// The words of an enumeration, as people write them.
+fn known(words: &EnumDescriptor) -> Vec<String> {
+    let prefix = prefix(words);
+    let names = words.values().filter(|value| value.number() != 0);
+    names
+        .map(|value| {
+            let name = value.name();
+            name.strip_prefix(&prefix).unwrap_or(name).to_ascii_lowercase()
+        })
+        .collect()
 }
 
 /// What the names of an enumeration begin with: `SEVERITY_`.

@@ -130,7 +130,7 @@ async fn what_is_wrong_with_a_request_is_named() {
     assert_eq!(said.violation("team_id"), "must be a string");
     let said = post(&world, COUNT, &headers, b"{").await;
     assert!(
-        said.violation("").starts_with("is not JSON: EOF"),
+        said.violation("").starts_with("the body is not JSON: EOF"),
         "{:?}",
         said.json()
     );

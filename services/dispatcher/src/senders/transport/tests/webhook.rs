@@ -292,6 +292,59 @@ async fn the_events_of_an_alert_are_one_incident_that_its_end_resolves() {
 }
 
 #[tokio::test]
+async fn the_events_of_an_alert_are_one_finding_that_is_made_updated_and_closed() {
+    let receiver = WebhookReceiver::builder().secret(SECRET).start().await.unwrap();
+    let channel = laid_out_at(&receiver.url(), "", "ocsf", &[]);
+    let sent = async |status: Option<AlertStatus>| {
+        let event = AcceptedEvent {
+            alert_status: status.map(Into::into).unwrap_or_default(),
+            ..fixtures::event("finding.created")
+        };
+        let outgoing = to_channel(event, ChannelKind::Webhook);
+        assert_eq!(
+            local().send(&outgoing, &channel).await.outcome,
+            AttemptOutcome::Delivered
+        );
+        let received = receiver.received().pop().unwrap();
+        vendors::check("ocsf", &received.headers, &received.body).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&received.body).unwrap()
+    };
+    for (state, count, activity, name, status) in [
+        (AlertState::Open, 1, 1, "Create", "New"),
+        (AlertState::Open, 2, 2, "Update", "New"),
+        (AlertState::Acknowledged, 1, 2, "Update", "In Progress"),
+        (AlertState::Snoozed, 1, 2, "Update", "In Progress"),
+        (AlertState::Resolved, 1, 3, "Close", "Resolved"),
+    ] {
+        let body = sent(Some(AlertStatus {
+            key: "finding_id=F-1".parse().unwrap(),
+            state,
+            opened: None,
+            count,
+            news: None,
+            still_open: None,
+        }))
+        .await;
+        assert_eq!(body["activity_id"], activity);
+        assert_eq!(body["type_uid"], 200_400 + activity);
+        assert_eq!(body["type_name"], format!("Detection Finding: {name}"));
+        assert_eq!(
+            (&body["activity_name"], &body["status"]),
+            (&name.into(), &status.into())
+        );
+        assert_eq!(body["finding_info"]["uid"], "finding_id=F-1");
+        assert_eq!(body["finding_info"]["created_time"].is_null(), activity != 1);
+        assert_eq!(body["finding_info"]["modified_time"].is_null(), activity == 1);
+    }
+    let alone = sent(None).await;
+    assert_eq!(
+        (&alone["activity_id"], &alone["status_id"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(alone["finding_info"]["uid"], alone["metadata"]["uid"]);
+}
+
+#[tokio::test]
 async fn a_body_of_ones_own_is_what_is_sent_and_signed() {
     let receiver = WebhookReceiver::builder().secret(SECRET).start().await.unwrap();
     let document = r#"{"text": "${event.severity}: ${event.type}", "key": "${headers['x-key']}"}"#;
