@@ -21,6 +21,9 @@ const LARGEST_PAGE: usize = 1_000;
 /// What a page should take, in bytes: small in memory, and within one message.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
+/// Pages in which the credits that remain are looked for when no event of both periods says how many.
+const MAX_EARLIER: usize = 10;
+
 /// What the team's events amount to: those of both periods, and those of before that came late.
 ///
 /// # Errors
@@ -48,9 +51,22 @@ pub(crate) async fn summarise(
         let late = ListEventsRequest {
             end_time: end(scope.period.previous_start),
             accept_start_time: end(last.made_at),
-            ..request
+            ..request.clone()
         };
         read(dispatcher, late, &mut summary).await?;
+    }
+    if !summary.has_remaining() {
+        let earlier = ListEventsRequest {
+            end_time: end(scope.period.previous_start),
+            ..request
+        };
+        let mut pages = Pages::new(dispatcher, earlier);
+        for _ in 0..MAX_EARLIER {
+            let goes_on = pages.read(|fact| summary.recall(fact)).await?;
+            if summary.has_remaining() || !goes_on {
+                break;
+            }
+        }
     }
     Ok(summary.finish())
 }
@@ -58,37 +74,62 @@ pub(crate) async fn summarise(
 /// Counts everything that a request lists.
 async fn read(
     dispatcher: &dyn DispatcherApi,
-    mut request: ListEventsRequest,
+    request: ListEventsRequest,
     summary: &mut Summary,
 ) -> Result<()> {
-    let (mut size, mut largest) = (FIRST_PAGE, LARGEST_PAGE);
-    loop {
-        request.page_size = i32::try_from(size).unwrap_or(i32::MAX);
-        let page = match dispatcher.list_events(internal_request(request.clone())).await {
-            Ok(response) => response.into_inner(),
-            Err(status) if is_too_large(&status) && size > 1 => {
-                size /= 2;
-                largest = size;
-                continue;
+    let mut pages = Pages::new(dispatcher, request);
+    while pages.read(|fact| summary.add(fact)).await? {}
+    Ok(())
+}
+
+/// The pages of a request, newest events first.
+struct Pages<'d> {
+    dispatcher: &'d dyn DispatcherApi,
+    request: ListEventsRequest,
+    size: usize,
+    largest: usize,
+}
+
+// === impl Pages ===
+
+impl<'d> Pages<'d> {
+    fn new(dispatcher: &'d dyn DispatcherApi, request: ListEventsRequest) -> Self {
+        Self {
+            dispatcher,
+            request,
+            size: FIRST_PAGE,
+            largest: LARGEST_PAGE,
+        }
+    }
+
+    /// Reads the next page; whether another one follows.
+    async fn read(&mut self, mut add: impl FnMut(Fact<'_>)) -> Result<bool> {
+        let page = loop {
+            self.request.page_size = i32::try_from(self.size).unwrap_or(i32::MAX);
+            let request = internal_request(self.request.clone());
+            match self.dispatcher.list_events(request).await {
+                Ok(response) => break response.into_inner(),
+                Err(status) if is_too_large(&status) && self.size > 1 => {
+                    self.size /= 2;
+                    self.largest = self.size;
+                }
+                Err(status) => return Err(Error::Dispatcher(status)),
             }
-            Err(status) => return Err(Error::Dispatcher(status)),
         };
         let bytes: usize = page.events.iter().map(Message::encoded_len).sum();
         // A page may be empty though others follow.
         if let Some(fitting) = (page.events.len() * PAGE_BYTES).checked_div(bytes) {
-            size = fitting.clamp(1, largest);
+            self.size = fitting.clamp(1, self.largest);
         }
         for event in page.events {
-            add(summary, event);
+            give(event, &mut add);
         }
-        if page.next_page_token.is_empty() {
-            return Ok(());
-        }
-        request.page_token = page.next_page_token;
+        self.request.page_token = page.next_page_token;
+        Ok(!self.request.page_token.is_empty())
     }
 }
 
-fn add(summary: &mut Summary, accepted: AcceptedEvent) {
+fn give(accepted: AcceptedEvent, add: &mut impl FnMut(Fact<'_>)) {
     let Some(event) = accepted.event else { return };
     let instant = |at, field| convert::instant(at, field, &mut Violations::new());
     let Some(occurred_at) = instant(event.occurred_at.as_ref(), "occurred_at") else {
@@ -97,7 +138,7 @@ fn add(summary: &mut Summary, accepted: AcceptedEvent) {
     let accepted_at = instant(accepted.accept_time.as_ref(), "accept_time").unwrap_or(occurred_at);
     // What was stored before data had its bounds counts as an event without any.
     let data: Data = accepted.data_json.parse().unwrap_or_default();
-    summary.add(Fact {
+    add(Fact {
         event_type: &event.r#type,
         id: &event.id,
         occurred_at,

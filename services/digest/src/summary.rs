@@ -7,7 +7,7 @@
 //! | audits delivered | events of type `audit.delivered` |
 //! | Atlas alerts | events of type `atlas.alert.fired` |
 //! | credits consumed | the sum of `credits_consumed`, a number not below zero, each to a hundredth |
-//! | credits remaining | `credits_remaining` of the newest event up to the period's end that has it |
+//! | credits remaining | `credits_remaining` of the newest event up to the period's end that has it; before both periods, only the newest events are looked at |
 //! | submitters | `submitter`: how many audits each submitted |
 //! | late | how many of the events were counted although they happened before the period |
 //! | acknowledgers | `acknowledger`: how many audits, alerts and findings each acknowledged |
@@ -87,6 +87,8 @@ pub struct Summary {
     late: u64,
     current: Counts,
     previous: Counts,
+    /// The credits that remained before both periods.
+    earlier: Option<Remaining>,
     hasher: RandomState,
 }
 
@@ -164,6 +166,7 @@ impl Summary {
             late: 0,
             current: Counts::default(),
             previous: Counts::default(),
+            earlier: None,
             hasher: RandomState::new(),
         }
     }
@@ -189,13 +192,28 @@ impl Summary {
         }
     }
 
+    /// Whether an event has said how many credits remain.
+    #[must_use]
+    pub fn has_remaining(&self) -> bool {
+        let remaining = [&self.current.remaining, &self.previous.remaining, &self.earlier];
+        remaining.into_iter().any(Option::is_some)
+    }
+
+    /// Takes how many credits remained from an event of before both periods.
+    pub fn recall(&mut self, fact: Fact<'_>) {
+        if !fact.test && fact.accepted_at < self.scope.made_at {
+            Remaining::note(&mut self.earlier, fact);
+        }
+    }
+
     /// The figures.
     #[must_use]
     pub fn finish(self) -> Figures {
         let (current, previous) = (self.current, self.previous);
         let submitters = top(&current.submitters, &previous.submitters);
         let acknowledgers = top(&current.acknowledgers, &previous.acknowledgers);
-        let remaining_before = previous.remaining.map(|remaining| remaining.credits);
+        let remaining_before = previous.remaining.or(self.earlier);
+        let remaining_before = remaining_before.map(|remaining| remaining.credits);
         Figures {
             audits_delivered: Figure {
                 current: current.audits_delivered,
@@ -256,16 +274,7 @@ impl Counts {
             let cents = (consumed * CENTS).round() as u64;
             self.cents_consumed = self.cents_consumed.saturating_add(cents);
         }
-        if let Some(credits) = amount(fact.data, "credits_remaining") {
-            let said = Remaining {
-                said_at: fact.occurred_at,
-                event: fact.id.to_owned(),
-                credits,
-            };
-            if self.remaining.as_ref().is_none_or(|newest| *newest < said) {
-                self.remaining = Some(said);
-            }
-        }
+        Remaining::note(&mut self.remaining, fact);
         for field in ["submitter", "acknowledger"] {
             let Some(name) = name(fact.data, field) else {
                 continue;
@@ -286,6 +295,25 @@ impl Counts {
             return !self.things.contains(&thing);
         }
         self.things.insert(thing)
+    }
+}
+
+// === impl Remaining ===
+
+impl Remaining {
+    /// Takes what an event says when it is newer.
+    fn note(newest: &mut Option<Self>, fact: Fact<'_>) {
+        let Some(credits) = amount(fact.data, "credits_remaining") else {
+            return;
+        };
+        let said = Self {
+            said_at: fact.occurred_at,
+            event: fact.id.to_owned(),
+            credits,
+        };
+        if newest.as_ref().is_none_or(|newest| *newest < said) {
+            *newest = Some(said);
+        }
     }
 }
 

@@ -89,6 +89,24 @@ fn states(runs: &[wire::DigestRun]) -> Vec<wire::DigestRunState> {
 store_tests! {
     migrator = Migrator;
 
+    async fn credits_remain_as_the_newest_event_says_however_long_ago(store: Store) {
+        let world = World::new();
+        let digest = world.replica(&store);
+        for (id, when, data) in [
+            ("1", "2026-09-10T10:00:00Z", json!({"audit_id": "a", "credits_remaining": 80})),
+            ("2", "2026-10-10T10:00:00Z", json!({"audit_id": "b", "credits_remaining": 70})),
+            ("3", "2026-10-11T10:00:00Z", json!({"audit_id": "c"})),
+            ("4", "2026-11-12T10:00:00Z", json!({"audit_id": "d"})),
+        ] {
+            world.dispatcher.emitted(world.team, id, "audit.delivered", at(when), &data, false);
+        }
+        digest.scheduler().tick(at(MONDAY) + TimeDelta::minutes(9)).await.unwrap();
+        let submitted = world.dispatcher.submitted();
+        let text = &submitted[0].email.as_ref().unwrap().text;
+        assert!(text.contains("Credits remaining: 70"), "{text}");
+        assert!(text.contains("Audits delivered: 1"), "{text}");
+    }
+
     async fn monday_morning_brings_one_digest_with_the_weeks_figures(store: Store) {
         let world = World::new();
         let made = watchbell_model::convert::timestamp(at("2026-11-10T00:00:00Z"));

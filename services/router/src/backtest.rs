@@ -2,6 +2,7 @@
 //! sent or stored. The events are read page by page from the Dispatcher, newest first, and decided in pieces in the background; then what
 //! becomes of their messages is worked out in the order in which they were accepted.
 
+mod example;
 mod sequence;
 mod side;
 mod tally;
@@ -124,7 +125,7 @@ impl Progress {
             ..
         } = self.backtest;
         let Decided { tally, sequence } = self.decided;
-        let mut walk = Walk::new(sequence, [&today, &draft], period.end);
+        let mut walk = Walk::new(sequence, tally, [&today, &draft], period.end);
         loop {
             let step = |walk: &mut Walk| walk.step();
             let (walked, is_over) = self.events.in_piece(walk, step).await?;
@@ -134,11 +135,12 @@ impl Progress {
             }
         }
         let (elapsed, truncated) = (self.events.elapsed(), self.events.is_truncated());
+        let (tally, counts) = walk.into_counts();
         let result = BacktestResult {
             truncated,
             changes: drafted.changes,
             warnings: drafted.warnings,
-            ..tally.into_result([&today, &draft], walk.into_counts(), elapsed)
+            ..tally.into_result([&today, &draft], counts, elapsed)
         };
         Ok(BacktestResponse {
             step: Some(Step::Result(result)),

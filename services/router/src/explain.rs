@@ -14,7 +14,7 @@ use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::vocabulary::{ChannelHealth, ChannelKind};
 
 use crate::decide::decide_and_explain;
-pub(crate) use crate::explain::alert::add_alert;
+pub(crate) use crate::explain::alert::{add_alert, add_followers};
 pub(crate) use crate::explain::draft::with_draft_rules;
 
 /// Uses the catalog's example for missing data; returns whether there is one.

@@ -1,6 +1,7 @@
 //! Places: what routes lead to, for counting.
 
 use watchbell_model::decision::Target;
+use watchbell_model::route::{self, Route};
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::vocabulary::ChannelKind;
 
@@ -29,6 +30,19 @@ impl Place {
             Target::Address { address, .. } => Self::Address(address.key()),
             Target::Inbox => Self::Inbox,
             Target::Receipts => Self::Receipts,
+        }
+    }
+
+    /// The place of a route that was settled.
+    pub(crate) fn of_settled(route: &Route) -> Self {
+        match &route.target {
+            route::Target::Channel(id) => Self::Channel(route.kind, id.to_string()),
+            route::Target::Person { member, address, .. } => {
+                Self::Member(member.to_string(), address.clone())
+            }
+            route::Target::Address { address, .. } => Self::Address(address.to_ascii_lowercase()),
+            route::Target::Inbox => Self::Inbox,
+            route::Target::Receipts => Self::Receipts,
         }
     }
 

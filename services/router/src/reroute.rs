@@ -14,9 +14,9 @@ use watchbell_contracts::dispatcher::v1::{AddDeliveriesRequest, EventRoutes};
 use watchbell_contracts::event::v1::Route as WireRoute;
 use watchbell_contracts::router::v1::reroute_response::Step;
 use watchbell_contracts::router::v1::{RerouteProgress, RerouteRequest, RerouteResponse, RerouteResult};
-use watchbell_model::ids::TeamId;
+use watchbell_model::ids::{ChannelId, TeamId};
 use watchbell_model::recipients::Recipients;
-use watchbell_model::route::{Route, Target};
+use watchbell_model::route::{FOLLOWS_ALERT, Route, Target};
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_runtime::auth::internal_request;
 use watchbell_runtime::problem::Problem;
@@ -72,6 +72,9 @@ impl Decided {
         wanted: &Wanted,
         stored: &StoredEvent,
     ) -> ControlFlow<()> {
+        if !wanted.takes_event(&stored.event) {
+            return ControlFlow::Continue(());
+        }
         tally.look_at(stored);
         let mut recipients = Recipients::default();
         let targets = stored.routes.iter().filter_map(|route| route.target.clone());
@@ -85,6 +88,17 @@ impl Decided {
             existing: Vec::new(),
             asked: Vec::new(),
         };
+        // What was sent there because it was told of the alert, whatever the rules say.
+        let settled = stored
+            .routes
+            .iter()
+            .cloned()
+            .filter_map(|route| Route::try_from(route).ok());
+        let followed = settled.filter(|route| route.reason.code == FOLLOWS_ALERT);
+        let followed = followed.filter(|route| wanted.leads_to(settled_channel(&route.target)));
+        of_event
+            .existing
+            .extend(followed.map(|route| Place::of_settled(&route)));
         let mut asked = Vec::new();
         for route in decided {
             let place = Place::of(&route.target);
@@ -94,7 +108,9 @@ impl Decided {
                 ..Route::from(route)
             };
             if recipients.have(&route.target) {
-                of_event.existing.push(place);
+                if !of_event.existing.contains(&place) {
+                    of_event.existing.push(place);
+                }
             } else {
                 of_event.asked.push(place);
                 asked.push(WireRoute::from(&route));
@@ -115,6 +131,15 @@ impl Decided {
         } else {
             ControlFlow::Continue(())
         }
+    }
+}
+
+/// The channel that a route which was settled leads to, or goes by.
+fn settled_channel(target: &Target) -> Option<ChannelId> {
+    match target {
+        Target::Channel(id) => Some(*id),
+        Target::Person { channel, .. } | Target::Address { channel, .. } => *channel,
+        Target::Inbox | Target::Receipts => None,
     }
 }
 

@@ -7,6 +7,7 @@ use watchbell_contracts::api::DispatcherApi;
 use watchbell_contracts::dispatcher::v1::{AcceptedEvent as Listed, GetEventRequest};
 use watchbell_contracts::event::v1::{Event as WireEvent, Route as WireRoute};
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::catalog::notices::is_decided;
 use watchbell_model::event::Event;
 use watchbell_model::ids::TeamId;
 use watchbell_runtime::auth::internal_request;
@@ -47,10 +48,13 @@ impl StoredEvent {
         Ok((stored, message))
     }
 
-    /// A listed event; none when its type is not one that filters can name.
+    /// A listed event; none when its type is not one that filters can name, or that of a notice, which they do not choose.
     pub(crate) fn read(team: TeamId, mut listed: Listed) -> Option<Self> {
         let routes = std::mem::take(&mut listed.routes);
         let (accepted, _) = AcceptedEvent::of_log(team, listed)?;
+        if !is_decided(&accepted.event_type) {
+            return None;
+        }
         let data = accepted.data.parse().unwrap_or_default();
         Some(Self {
             event: accepted.as_filtered(data)?,

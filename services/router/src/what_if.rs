@@ -222,12 +222,14 @@ pub(crate) async fn explain_stored(
             rules => Some(explain::with_draft_rules(&snapshot, rules, now)?),
         };
         let snapshot = drafted.as_ref().unwrap_or(&snapshot);
-        Ok(ExplainResponse {
+        let mut answer = ExplainResponse {
             event: Some(message),
             accept_time: Some(timestamp(stored.accepted_at)),
             stored_routes: stored.routes,
             ..explain::explain(snapshot, &stored.event, at)
-        })
+        };
+        explain::add_followers(snapshot, &mut answer);
+        Ok(answer)
     };
     // Of the past nobody knows what it costs.
     let explained: Result<_, Violations> = what_if.tenant_pool.run(team, explain).await?;

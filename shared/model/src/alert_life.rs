@@ -269,6 +269,27 @@ impl Alert {
         news == News::Repeats && !wants
     }
 
+    /// What is said of it now to whoever hears late of an event with which it stood so. The same unless it lives on, or its end
+    /// was that of the same life.
+    #[must_use]
+    pub fn status_since(&self, then: &AlertStatus, now: DateTime<Utc>) -> AlertStatus {
+        let began = then.opened.as_ref().map(|opened| opened.at);
+        let lives_on = self.is_open()
+            && self
+                .resolved_at
+                .is_none_or(|ended| began.is_some_and(|began| ended < began));
+        let is_same = began.is_some() && (lives_on || self.opened == then.opened);
+        if then.state == AlertState::Resolved || !is_same {
+            return then.clone();
+        }
+        AlertStatus {
+            state: self.state_at(now),
+            opened: self.opened.clone(),
+            count: self.count,
+            ..then.clone()
+        }
+    }
+
     /// As an event of which it is this, and messages, show it.
     #[must_use]
     pub fn status(&self, news: News) -> AlertStatus {

@@ -8,7 +8,7 @@ use tonic::Request;
 use watchbell_contracts::dispatcher::v1 as wire;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::{AlertAction, AlertKey, AlertState, EventAlert};
-use watchbell_model::alert_life::{Act, Alert};
+use watchbell_model::alert_life::{Act, Alert, Told};
 use watchbell_model::catalog::notices::{ALERT_ACKNOWLEDGED, ALERT_RESOLVED, ALERT_SNOOZED};
 use watchbell_model::convert::{instant, words};
 use watchbell_model::ids::{EventId, MemberId, TeamId};
@@ -31,7 +31,7 @@ use crate::error::Error;
 use crate::maintenance::operational::routes;
 use crate::senders::text::{cut, time_text};
 use crate::state::Core;
-use crate::store::AlertFilter;
+use crate::store::{AlertFilter, Telling};
 
 /// The longest comment, in characters.
 const MAX_COMMENT_CHARS: usize = 500;
@@ -121,16 +121,21 @@ pub(super) async fn get(
     let key = key(&request.get_ref().key, &mut violations);
     let key = key.ok_or(violations)?;
     let alert = find(core, team, &key).await?;
-    let told = alert
-        .told
-        .iter()
-        .map(|told| Route::new(told.kind, told.target.clone(), Reason::default()));
+    let telling = core.db.telling_of(&alert).await?;
+    let told = alert.told.iter().filter(|told| was_told(told, &telling));
+    let told = told.map(|told| Route::new(told.kind, told.target.clone(), Reason::default()));
     Ok(wire::GetAlertResponse {
         alert: Some(wire::Alert {
             told: told.map(|route| (&route).into()).collect(),
             ..with_pending(core, &alert).await?
         }),
     })
+}
+
+/// Whether a message has told somebody of the beginning. What was purged was sent long ago.
+fn was_told(told: &Told, telling: &Telling) -> bool {
+    let delivery = telling.get(&told.delivery);
+    delivery.is_none_or(|delivery| delivery.has_ended && !delivery.was_given_up())
 }
 
 pub(super) async fn acknowledge(
@@ -290,10 +295,7 @@ pub(super) async fn carry_out(core: &Core, asked: Asked, act: Act) -> Result<wir
     if !(matches!(act, Act::Acknowledge { .. }) && alert.state == AlertState::Acknowledged) {
         let now = core.clock.now();
         let event = event(core, &asked, &alert, &act, now);
-        let routes = match act {
-            Act::Acknowledge { .. } => routes(core, asked.team, draft(&event)).await,
-            Act::Snooze { .. } | Act::Resolve { .. } => Vec::new(),
-        };
+        let routes = routes(core, asked.team, draft(&event)).await;
         enter_act(core, event, routes, act).await?;
     }
     let alert = find(core, asked.team, &asked.key).await?;

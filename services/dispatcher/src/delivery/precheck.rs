@@ -1,10 +1,11 @@
 //! Checks right before an attempt: the target still exists and wants the delivery, the channel can send, and it may
 //! send now. They use the present configuration, however long ago the route was decided.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use watchbell_contracts::config::v1::channel::Destination;
+use watchbell_model::ChannelKind;
 use watchbell_model::accepted_event::AcceptedEvent;
 use watchbell_model::alert::AlertState;
 use watchbell_model::alert_life::telling::MAX_FOLLOW;
@@ -121,7 +122,34 @@ pub(crate) async fn precheck(
         let until = over.until;
         return stays(job.waits(State::Pending, over.message(), until));
     }
-    Ok((job, policy))
+    Ok((brought_up_to_date(core, job, now).await, policy))
+}
+
+/// Returns a message for people that has waited with where its alert stands now. Programs get each event as it was.
+async fn brought_up_to_date(core: &Core, mut job: Job, now: DateTime<Utc>) -> Job {
+    let has_waited = job.due_at > job.created_at && job.replay_of.is_none();
+    let (Some(of), Some(then)) = (&job.event.alert, job.event.alert_status.get()) else {
+        return job;
+    };
+    if !has_waited || job.route.kind == ChannelKind::Webhook || then.state == AlertState::Resolved {
+        return job;
+    }
+    match core.db.alert(job.team_id(), &of.key).await {
+        Ok(Some(alert)) => {
+            let status = alert.status_since(then, now);
+            if status != *then {
+                job.event = Arc::new(AcceptedEvent {
+                    alert_status: OnceLock::from(status),
+                    ..(*job.event).clone()
+                });
+            }
+        }
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!(%error, delivery = %job.id, "a message says where its alert stood when it was accepted");
+        }
+    }
+    job
 }
 
 /// Why what a route leads to would not be sent now, whenever it may be sent: the target is gone, or does not want it.

@@ -2,9 +2,12 @@
 //! hours held for a channel that wants it in one piece, when it comes due. The summary is an event and a delivery of its own,
 //! made in the transaction that ties the others to it; from then on they end as it ends. A single one is sent as itself.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
 use uuid::Uuid;
+use watchbell_model::alert::News;
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{DeliveryId, SilenceId, TeamId};
 use watchbell_model::quiet_hours::QuietHours;
@@ -16,6 +19,7 @@ use crate::channel::cache::Lookup;
 use crate::encode;
 use crate::job::{JobOutcome, State};
 use crate::lanes::LaneId;
+use crate::senders::alert::{SUPERSEDED, titled_with_beginning};
 use crate::senders::summary::{SilencedBy, Why};
 use crate::state::Core;
 use crate::store::entities::deliveries;
@@ -142,8 +146,15 @@ async fn collect(
         .collect_for_summary(&transaction, of_lane, &live, (state, held_by), now, MAX_COLLECTED)
         .await?;
     let mut collected = 0;
-    let mut changes = Vec::new();
-    for (route, rows) in by_target(rows) {
+    let (mut changes, mut superseded) = (Vec::new(), Vec::new());
+    for (route, mut rows) in by_target(rows) {
+        let told_by_end = take_told_by_end(&mut rows);
+        if !told_by_end.is_empty() {
+            collected += told_by_end.len();
+            let ids: Vec<Uuid> = told_by_end.into_iter().collect();
+            db.supersede(&transaction, &ids, SUPERSEDED, now).await?;
+            superseded.extend(ids.into_iter().map(DeliveryId::from_uuid));
+        }
         if rows.len() < 2 {
             // A held delivery is loaded by itself when it is due.
             if gathered != Gathered::QuietHours {
@@ -156,11 +167,43 @@ async fn collect(
         let new = NewSummary::new(lane.lane, &route, &rows, &why);
         changes.extend(new.write(core, &transaction, now).await?.changes);
     }
+    if !superseded.is_empty() && core.feed.is_watched(lane.team_id) {
+        let rows = db
+            .deliveries_with_ids(&transaction, lane.team_id, &superseded)
+            .await?;
+        changes.extend(rows.iter().filter_map(|row| encode::row_changed(row).ok()));
+    }
     db.commit(transaction).await?;
     // The summaries, or what is sent by itself.
     core.note_due(lane.team_id, lane.lane, now);
     core.feed.changed(lane.team_id, || changes);
     Ok(collected)
+}
+
+/// Takes out beginnings whose end is told with them, since that tells both. What had a job when its alert ended was not called off
+/// then.
+fn take_told_by_end(rows: &mut Vec<SummaryItem>) -> HashSet<Uuid> {
+    let status = |row: &SummaryItem| row.delivery.alert_status().ok().flatten();
+    let is = |row: &SummaryItem, news| status(row).filter(|status| status.news == Some(news));
+    let begins = rows.iter().filter(|row| is(row, News::Begins).is_some());
+    let begins: HashMap<String, Uuid> = begins
+        .map(|row| (row.delivery.event_id.clone(), row.delivery.id))
+        .collect();
+    let mut told = HashSet::new();
+    if begins.is_empty() {
+        return told;
+    }
+    for row in rows.iter_mut() {
+        if let Some(opened) = is(row, News::Ends).and_then(|status| status.opened)
+            && let Some(begin) = begins.get(opened.event_id.as_str())
+        {
+            told.insert(*begin);
+            let ended_at = row.occurred_at.unwrap_or(instant(row.delivery.created_at));
+            row.delivery.title = titled_with_beginning(&row.delivery.title, &opened, ended_at);
+        }
+    }
+    rows.retain(|row| !told.contains(&row.delivery.id));
+    told
 }
 
 /// The reason for an account, with as much of the silence as is known.

@@ -1,5 +1,6 @@
 //! Writes a summary: an event and a delivery of its own, to which the deliveries that it tells are tied.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -7,6 +8,7 @@ use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use watchbell_model::accepted_event::AcceptedEvent;
+use watchbell_model::alert::{AlertKey, AlertState, AlertStatus};
 use watchbell_model::catalog::notices::NOTIFICATIONS_SUMMARY;
 use watchbell_model::ids::{DeliveryId, EventId, TeamId};
 use watchbell_model::route::{Reason, Route};
@@ -16,6 +18,7 @@ use crate::encode;
 use crate::encode::Change;
 use crate::job::{Planned, State, Submission};
 use crate::lanes::LaneId;
+use crate::senders::alert::seen;
 use crate::senders::summary::{Item, Summary, Why};
 use crate::state::Core;
 use crate::store::entities::deliveries;
@@ -61,15 +64,48 @@ impl<'a> NewSummary<'a> {
         self
     }
 
+    /// Says in the last line of each alert that lives on how often it was seen by now.
+    async fn count(
+        &mut self,
+        core: &Core,
+        transaction: &Transaction,
+        team: TeamId,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let then = alerts_then(self.rows).map(|(place, status)| (status.key.clone(), (place, status)));
+        let last: BTreeMap<AlertKey, _> = then.collect();
+        if last.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<_> = last.keys().map(|key| (team, key)).collect();
+        let alerts = core.db.alerts_of(transaction, &keys).await?;
+        for (key, (place, then)) in last {
+            let Some(alert) = alerts.get(&(team, key)) else {
+                continue;
+            };
+            let status = alert.status_since(&then, now);
+            if status.count > 1 && status.state != AlertState::Resolved {
+                let times = seen(&AlertStatus {
+                    opened: None,
+                    ..status
+                });
+                let title = &mut self.content.items[place].title;
+                *title = format!("{title} ({times})");
+            }
+        }
+        Ok(())
+    }
+
     /// Writes it and ties its deliveries to it.
     pub(super) async fn write(
-        self,
+        mut self,
         core: &Core,
         transaction: &Transaction,
         now: DateTime<Utc>,
     ) -> Result<Made, DbErr> {
         let rows = self.rows;
         let team = TeamId::from_uuid(rows[0].delivery.team_id);
+        self.count(core, transaction, team, now).await?;
         let event =
             event(core, team, &self.content, now).map_err(|error| DbErr::Custom(error.to_string()))?;
         let planned = Planned::new(self.route, now)
@@ -120,6 +156,12 @@ impl<'a> NewSummary<'a> {
             changes,
         })
     }
+}
+
+/// The alerts of the deliveries of a summary as they were then, by the places of the lines.
+fn alerts_then(rows: &[SummaryItem]) -> impl Iterator<Item = (usize, AlertStatus)> {
+    let statuses = rows.iter().take(MAX_LISTED).enumerate();
+    statuses.filter_map(|(place, row)| Some((place, row.delivery.alert_status().ok()??)))
 }
 
 fn content(rows: &[SummaryItem], why: &Why) -> Summary {

@@ -16,12 +16,10 @@ use crate::job::live_jobs::JobGuard;
 use crate::job::{Planned, Submission};
 use crate::lanes::LaneId;
 use crate::reminder::DueReminder;
-use crate::senders::alert::{open_for, seen, titled};
+use crate::senders::alert::{SUPERSEDED, seen, titled, titled_with_beginning};
 use crate::state::Core;
 use crate::store::{Telling, WriteTransaction};
 
-/// Said of a beginning that is not sent.
-const SUPERSEDED: &str = "opened and resolved before it was sent: its end tells both";
 /// Why an end is sent.
 const FOLLOWS: &str = "Its beginning was sent here, so its end is, too.";
 /// Why what somebody does is sent.
@@ -375,8 +373,7 @@ impl AlertChange {
         if !superseded.is_empty()
             && let Some(opened) = &alert.opened
         {
-            let span = open_for(opened, event.occurred_at);
-            self.title = Some(format!("{} (was open for {span})", event.title));
+            self.title = Some(titled_with_beginning(&event.title, opened, event.occurred_at));
         }
         superseded
     }

@@ -7,11 +7,13 @@ use watchbell_contracts::event::v1::AlertAction::{Resolve, Trigger};
 use watchbell_model::channel::Channel;
 use watchbell_model::decision::{Reason, Route, Target};
 use watchbell_model::event::Event;
+use watchbell_model::silence::{Silence, SilenceMode};
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_store::store_tests;
 
 use super::alerts::{HOUR, KEY, Said, notifications, said, say, submit, titles_to, to_room};
 use super::people::{member, to_member};
+use super::silences::{make, silence};
 use super::storms::slack;
 use super::*;
 use crate::store::Migrator;
@@ -79,6 +81,51 @@ store_tests! {
         say(&mut rig, Trigger, "again", &[to_room(room)]).await;
         env.config.away.store(true, std::sync::atomic::Ordering::Relaxed);
         assert_eq!(act(&mut rig, "acknowledge").await.unwrap().state(), AlertState::Acknowledged);
+    }
+
+    async fn a_snooze_and_an_end_by_hand_also_go_where_the_configuration_names_them_and_nowhere_twice(store: Store) {
+        let env = TestEnv { decide: to_webhooks, ..TestEnv::new() };
+        let mut rig = Rig::on(&store, &env).await;
+        let (told, siem) = (env.ordered("told"), env.ordered("siem"));
+        for webhook in [told, siem] {
+            env.config.change(env.team, webhook, |channel| {
+                channel.destination = Some(config::channel::Destination::Webhook(config::WebhookDestination {
+                    url: "https://hooks.example/x".to_owned(),
+                    ..Default::default()
+                }));
+            });
+        }
+        say(&mut rig, Trigger, "begin", &[to_channel(told)]).await;
+        for (word, event_type) in [("snooze", "alert.snoozed"), ("resolve", "alert.resolved")] {
+            act(&mut rig, word).await.unwrap();
+            let mut all = rig.deliveries().await;
+            all.retain(|delivery| delivery.event_type == event_type);
+            let mut reached: Vec<_> = all.into_iter().map(|delivery| delivery.route.unwrap().target).collect();
+            reached.sort_by_key(|target| format!("{target:?}"));
+            let mut wanted = [to_channel(told), to_channel(siem)].map(|route| route.target);
+            wanted.sort_by_key(|target| format!("{target:?}"));
+            assert_eq!(reached, wanted, "{event_type}");
+        }
+        let listed = wire::ListEventsRequest { team_id: env.team.to_string(), ..Default::default() };
+        let listed = rig.service.list_events(internal_request(listed)).await.unwrap().into_inner().events;
+        assert_eq!(listed.len(), 3, "what people did is listed with what happened");
+    }
+
+    async fn whoever_was_kept_from_hearing_of_an_alert_is_not_said_to_know_it(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (dropped, held) = (slack(&rig.env), slack(&rig.env));
+        let silence_of = |room, mode| Silence { channels: vec![room], mode, ..silence(&rig.env, 2) };
+        let silences = [silence_of(dropped, SilenceMode::Drop), silence_of(held, SilenceMode::Hold)];
+        for silence in silences {
+            make(&mut rig, &silence).await;
+        }
+        say(&mut rig, Trigger, "begin", &[to_room(dropped), to_room(held), to_inbox()]).await;
+        let told = async |rig: &Rig| -> Vec<_> {
+            get(rig).await.unwrap().told.into_iter().map(|route| route.target).collect()
+        };
+        assert_eq!(told(&rig).await, [to_inbox().target]);
+        rig.pass(2 * HOUR).await;
+        assert_eq!(told(&rig).await, [to_room(held).target, to_inbox().target]);
     }
 
     async fn a_snoozed_alert_is_quiet_until_its_time_and_then_tells_again(store: Store) {

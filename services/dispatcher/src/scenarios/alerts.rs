@@ -11,7 +11,8 @@ use watchbell_model::route::FOLLOWS_ALERT;
 use watchbell_store::store_tests;
 
 use super::people::{member, to_member};
-use super::storms::{quiet, slack};
+use super::silences::{make, silence};
+use super::storms::{only_summary, quiet, seconds, slack, titles, to_slack};
 use super::*;
 use crate::lanes::LaneId;
 use crate::senders::AttemptResult;
@@ -259,6 +260,48 @@ store_tests! {
         assert_eq!(rig.env.receivers.carried().len(), 1);
     }
 
+    async fn what_was_held_says_where_its_alert_stands_when_it_is_sent(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let (alone, room) = (slack(&rig.env), slack(&rig.env));
+        let window = silence(&rig.env, 2);
+        make(&mut rig, &window).await;
+        for id in ["e1", "e2", "e3"] {
+            say(&mut rig, Trigger, id, &[to_room(alone), to_room(room)]).await;
+            rig.pass(Duration::from_secs(60)).await;
+        }
+        rig.submit(vec![to_slack(&rig.env, "other", room)]).await;
+        rig.settle().await;
+        rig.pass(2 * HOUR).await;
+        let (_, account) = only_summary(&rig).await;
+        assert_eq!(titles(&account), ["Finding e1 (seen 3 times)", "Finding other"]);
+        let carried = rig.env.receivers.carried();
+        let alone = carried.iter().find(|carried| carried.channel == Some(alone)).unwrap();
+        assert_eq!(alone.event, "e1");
+        assert_eq!(
+            alone.standing.as_deref(),
+            Some("Open since 21 Nov 2026, 09:00 UTC, seen 3 times")
+        );
+    }
+
+    async fn a_beginning_that_had_a_job_when_its_alert_ended_is_told_by_the_end_in_a_storms_summary(store: Store) {
+        let mut rig = Rig::new(&store).await;
+        let room = slack(&rig.env);
+        let fillers = (0..20).map(|n| to_slack(&rig.env, &format!("filler-{n}"), room)).collect();
+        rig.submit(fillers).await;
+        seconds(&mut rig, 20).await;
+        // Neither is taken from its lane before the other is committed.
+        let begin = said(&rig, Trigger, "begin", &[to_room(room)]).request(&rig.env);
+        rig.submit(vec![begin]).await;
+        let end = said(&rig, Resolve, "end", &[to_room(room)]).request(&rig.env);
+        rig.submit(vec![end, to_slack(&rig.env, "other", room)]).await;
+        seconds(&mut rig, 80).await;
+        let (_, summary) = only_summary(&rig).await;
+        assert_eq!(titles(&summary), ["Finding end (was open for less than a minute)", "Finding other"]);
+        let begin = delivery(&rig, "begin", ChannelKind::Slack).await;
+        assert_eq!(begin.state, State::Folded as i32);
+        assert_eq!(begin.state_message, "opened and resolved before it was sent: its end tells both");
+    }
+
     async fn a_beginning_that_ends_with_its_alert_is_not_loaded_from_an_older_row(store: Store) {
         let mut rig = Rig::new(&store).await;
         let room = slack(&rig.env);
@@ -310,6 +353,7 @@ store_tests! {
         let late = Said { at: earlier, ..said(&rig, Trigger, "late", &routes) };
         submit(&mut rig, late).await;
         assert_eq!(rig.env.receivers.events(), ["late"], "nobody knows of it, so it is told");
+        assert_eq!(rig.env.receivers.carried()[0].standing.as_deref(), Some("Resolved"));
         let status = delivery(&rig, "late", ChannelKind::Slack).await.alert.unwrap();
         assert_eq!(status.state(), AlertState::Resolved);
         say(&mut rig, Resolve, "end-again", &[]).await;

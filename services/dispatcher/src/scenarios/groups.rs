@@ -308,7 +308,7 @@ store_tests! {
         find(&mut rig, "other", Severity::Low, std::slice::from_ref(&route)).await;
         rig.pass(WAIT).await;
         let (delivery, summary) = only_summary(&rig).await;
-        assert_eq!(titles(&summary), ["Finding begin", "Finding other"]);
+        assert_eq!(titles(&summary), ["Finding begin (seen 2 times)", "Finding other"]);
         rig.pass(HOUR).await;
         say(&mut rig, Trigger, "again", std::slice::from_ref(&route)).await;
         rig.pass(WAIT).await;

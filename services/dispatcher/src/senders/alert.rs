@@ -13,6 +13,8 @@ use super::text::time_text;
 
 /// The path of the page by which a reader takes an alert on.
 const ACKNOWLEDGE: &str = "/acknowledge";
+/// Said of a beginning that is not sent.
+pub(crate) const SUPERSEDED: &str = "opened and resolved before it was sent: its end tells both";
 /// The longest URL of a button that Slack takes; a card of Teams has room for as much.
 const MAX_LINK: usize = 3_000;
 
@@ -45,7 +47,11 @@ pub(crate) fn acknowledge_link(
 /// or that belongs to none.
 pub(crate) fn standing(event: &AcceptedEvent) -> Option<String> {
     let (of, status) = (event.alert.as_ref()?, event.alert_status.get()?);
-    let opened = status.opened.as_ref()?;
+    let Some(opened) = &status.opened else {
+        // Of a late event, when only the end is known.
+        let is_over = status.state == AlertState::Resolved && of.action != AlertAction::Resolve;
+        return is_over.then(|| "Resolved".to_owned());
+    };
     let times = match status.count {
         0 | 1 => String::new(),
         count => format!(", seen {}", times(count)),
@@ -68,7 +74,7 @@ pub(crate) fn standing(event: &AcceptedEvent) -> Option<String> {
             Some(format!("Resolved after {after}{times}"))
         }
         (AlertState::Resolved, _) => Some(format!("Resolved, began {since}{times}")),
-        (AlertState::Open, _) if opened.event_id == event.id => None,
+        (AlertState::Open, _) if opened.event_id == event.id && status.count < 2 => None,
         (AlertState::Open, _) => Some(format!("Open since {since}{times}")),
         (AlertState::Acknowledged, _) => Some(format!("Acknowledged, open since {since}{times}")),
         (AlertState::Snoozed, _) => Some(format!("Snoozed, open since {since}{times}")),
@@ -83,6 +89,11 @@ pub(crate) fn titled(title: &str, why: StillOpen) -> String {
     }
 }
 
+/// The title of an end that tells of the beginning, too.
+pub(crate) fn titled_with_beginning(title: &str, opened: &Opened, end: DateTime<Utc>) -> String {
+    format!("{title} (was open for {})", open_for(opened, end))
+}
+
 /// `seen 14 times since 21 Nov 2026, 09:00 UTC`, or `seen once since …`
 pub(crate) fn seen(status: &AlertStatus) -> String {
     let since = status
@@ -93,7 +104,7 @@ pub(crate) fn seen(status: &AlertStatus) -> String {
 }
 
 /// How long it was open: `2 h 10 min`.
-pub(crate) fn open_for(opened: &Opened, end: DateTime<Utc>) -> String {
+fn open_for(opened: &Opened, end: DateTime<Utc>) -> String {
     let span = (end - opened.at).max(TimeDelta::zero());
     let (days, hours, minutes) = (span.num_days(), span.num_hours() % 24, span.num_minutes() % 60);
     match (days, hours, minutes) {
@@ -164,14 +175,23 @@ mod tests {
             ..opened(0)
         };
         assert_eq!(
-            said(Trigger, AlertState::Open, Some(first), 1),
+            said(Trigger, AlertState::Open, Some(first.clone()), 1),
             None,
             "nothing more than the event itself"
+        );
+        assert_eq!(
+            said(Trigger, AlertState::Open, Some(first), 3).as_deref(),
+            Some("Open since 21 Nov 2026, 12:00 UTC, seen 3 times"),
+            "it was seen again before it was sent"
         );
         assert_eq!(
             said(Resolve, AlertState::Resolved, None, 0),
             None,
             "nothing is known of its beginning"
+        );
+        assert_eq!(
+            said(Trigger, AlertState::Resolved, None, 0).as_deref(),
+            Some("Resolved")
         );
     }
 

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use watchbell_contracts::event::v1::Route as WireRoute;
 use watchbell_model::alert::{AlertAction, AlertKey};
-use watchbell_model::catalog::notices::ALERT_ACKNOWLEDGED;
+use watchbell_model::catalog::notices::{ALERT_ACKNOWLEDGED, ALERT_RESOLVED, ALERT_SNOOZED};
+use watchbell_model::convert::FromWire as _;
 use watchbell_model::decision::Route;
 use watchbell_model::expression::Facts;
+use watchbell_model::route::FOLLOWS_ALERT;
 use watchbell_model::snapshot::TeamSnapshot;
-use watchbell_model::vocabulary::Severity;
+use watchbell_model::vocabulary::{ChannelKind, Severity};
 
+use super::example::Example;
 use super::targets::Targets;
 use crate::stored::StoredEvent;
 
@@ -46,6 +50,10 @@ pub(super) struct Occurrence {
     pub(super) event_type: Arc<str>,
     /// Its alert by a number, and what it does to it.
     pub(super) alert: Option<(u32, Does)>,
+    /// Whether somebody got it because the alert was told there.
+    pub(super) was_followed: bool,
+    /// What an example says of it, should it turn out to be one.
+    pub(super) example: Option<Box<Example>>,
     routes: [Range<u32>; 2],
     silences: [Range<u32>; 2],
 }
@@ -56,6 +64,10 @@ pub(super) enum Does {
     Acts(AlertAction),
     /// It tells that somebody has acknowledged it.
     Acknowledges,
+    /// It tells that somebody has snoozed it until then.
+    Snoozes(DateTime<Utc>),
+    /// It tells that somebody has resolved it by hand.
+    Resolves,
 }
 
 /// A route.
@@ -99,12 +111,19 @@ impl Sequence {
     }
 
     /// Adds an event, with what both configurations make of it. Of those that were accepted at the same time the last comes first.
-    pub(super) fn push(&mut self, sides: [(&TeamSnapshot, &[Route]); 2], stored: &StoredEvent) {
+    pub(super) fn push(
+        &mut self,
+        sides: [(&TeamSnapshot, &[Route]); 2],
+        stored: &StoredEvent,
+        example: Option<Box<Example>>,
+    ) {
         let event = &stored.event;
         let event_type = event.event_type.as_str();
         let alert = event.alert.as_ref().ok().map(|alert| {
             let does = match event_type {
                 ALERT_ACKNOWLEDGED => Does::Acknowledges,
+                ALERT_SNOOZED => Does::Snoozes(snoozed_until(stored)),
+                ALERT_RESOLVED => Does::Resolves,
                 _ => Does::Acts(alert.action),
             };
             self.key.get_or_insert_with(|| alert.key.clone());
@@ -151,6 +170,8 @@ impl Sequence {
             severity: event.severity,
             event_type,
             alert,
+            was_followed: alert.is_some() && stored.routes.iter().any(follows),
+            example,
             routes,
             silences,
         });
@@ -211,6 +232,24 @@ impl Sequence {
             group,
         }
     }
+}
+
+/// Whether a stored route interrupts somebody who was told of the event's alert.
+fn follows(route: &WireRoute) -> bool {
+    let code = route.reason.as_ref().map(|reason| reason.code.as_str());
+    code == Some(FOLLOWS_ALERT) && route.kind != ChannelKind::InApp.to_wire()
+}
+
+/// When the snooze ends of which an event tells; at once when it does not say.
+fn snoozed_until(stored: &StoredEvent) -> DateTime<Utc> {
+    let until = stored
+        .event
+        .data
+        .object()
+        .get("until")
+        .and_then(|until| until.as_str());
+    let until = until.and_then(|until| DateTime::parse_from_rfc3339(until).ok());
+    until.map_or(stored.accepted_at, |until| until.to_utc())
 }
 
 fn length<T>(of: &[T]) -> u32 {

@@ -37,9 +37,10 @@ fn backtest(
     for stored in listed {
         tally.add([today, draft], stored, &mut sequence);
     }
-    let mut walk = Walk::new(sequence, [today, draft], end);
+    let mut walk = Walk::new(sequence, tally, [today, draft], end);
     while walk.step() {}
-    tally.into_result([today, draft], walk.into_counts(), Duration::ZERO)
+    let (tally, counts) = walk.into_counts();
+    tally.into_result([today, draft], counts, Duration::ZERO)
 }
 
 /// An event as `Emit` submits it and the Dispatcher lists it.
@@ -104,6 +105,14 @@ fn counts(team: &TeamSnapshot, steps: &[Step]) -> BacktestCounts {
 
 /// The same of events that come when it is said first.
 fn counts_of(team: &TeamSnapshot, steps: &[(i64, Step)]) -> BacktestCounts {
+    let result = result_of([team, team], steps);
+    let room = room(&result);
+    assert_eq!(room.before, room.after);
+    room.after.unwrap()
+}
+
+/// The result for events that come when it is said first.
+fn result_of([today, draft]: [&TeamSnapshot; 2], steps: &[(i64, Step)]) -> BacktestResult {
     let after = |seconds| noon() + TimeDelta::seconds(seconds);
     let events = steps
         .iter()
@@ -113,6 +122,7 @@ fn counts_of(team: &TeamSnapshot, steps: &[(i64, Step)]) -> BacktestCounts {
                 _ => AlertAction::Trigger,
             };
             let event = Event {
+                id: format!("evt-{comes}").parse().unwrap(),
                 alert: Ok(EventAlert {
                     key: alert.parse().unwrap(),
                     action,
@@ -120,19 +130,158 @@ fn counts_of(team: &TeamSnapshot, steps: &[(i64, Step)]) -> BacktestCounts {
                 occurred_at: after(*occurs),
                 ..at(event_type, *severity)
             };
-            let listed = stored_at(team, &event, after(*comes));
-            StoredEvent::read(team.team_id, listed).unwrap()
+            let listed = stored_at(today, &event, after(*comes));
+            StoredEvent::read(today.team_id, listed).unwrap()
         });
     let events: Vec<_> = events.collect();
-    let result = backtest([team, team], &events, noon() + TimeDelta::hours(1));
-    let room = room(&result);
-    assert_eq!(room.before, room.after);
-    room.after.unwrap()
+    backtest([today, draft], &events, noon() + TimeDelta::hours(1))
 }
 
 fn room(result: &BacktestResult) -> &BacktestTarget {
     let mut targets = result.targets.iter();
     targets.find(|target| target.display_name == "#security").unwrap()
+}
+
+/// An alert that begins, is acknowledged and ends, and another one of which only the end is known.
+fn lives() -> [(i64, Step); 4] {
+    let act = |seconds, event_type, alert| (seconds, (seconds, event_type, alert, Severity::High));
+    [
+        act(0, "finding.created", "a"),
+        act(1, "alert.acknowledged", "a"),
+        act(2, "finding.resolved", "a"),
+        act(3, "finding.resolved", "b"),
+    ]
+}
+
+#[test]
+fn who_was_told_of_an_alert_is_reached_by_its_end_and_by_what_somebody_does() {
+    let team = security().build();
+    let result = result_of([&team, &team], &lives());
+    assert_eq!((result.event_count, result.unreached_after), (4, 1));
+    assert_eq!((result.changed_count, result.examples.len()), (0, 0));
+    let acknowledged = result_of([&team, &team], &lives()[1..2]);
+    assert_eq!(acknowledged.event_count, 0, "it is to reach nobody");
+}
+
+#[test]
+fn the_end_of_an_alert_from_before_the_period_reaches_whoever_got_it() {
+    let team = security().build();
+    let (_, (_, event_type, _, severity)) = lives()[3];
+    let mut listed = stored(
+        &team,
+        &Event {
+            alert: Ok(EventAlert {
+                key: "b".parse().unwrap(),
+                action: AlertAction::Resolve,
+            }),
+            ..at(event_type, severity)
+        },
+    );
+    let unreached = |listed: &Listed| {
+        let event = StoredEvent::read(team.team_id, listed.clone()).unwrap();
+        backtest([&team, &team], &[event], noon()).unreached_after
+    };
+    assert_eq!(unreached(&listed), 1);
+    let channel_id = team.channels.keys().next().unwrap().to_string();
+    let target = watchbell_contracts::event::v1::ChannelTarget { channel_id };
+    listed.routes.push(WireRoute {
+        target: Some(watchbell_contracts::event::v1::route::Target::Channel(target)),
+        kind: watchbell_contracts::event::v1::ChannelKind::Slack.into(),
+        reason: Some(watchbell_contracts::event::v1::Reason {
+            code: watchbell_model::route::FOLLOWS_ALERT.to_owned(),
+            ..Default::default()
+        }),
+        ..WireRoute::default()
+    });
+    assert_eq!(unreached(&listed), 0);
+}
+
+#[test]
+fn a_draft_that_tells_nobody_of_an_alert_loses_all_that_follows() {
+    let (today, draft) = (security().build(), Team::new().slack("#security").build());
+    let result = result_of([&today, &draft], &lives());
+    assert_eq!((result.event_count, result.changed_count), (4, 3));
+    assert_eq!((result.unreached_before, result.unreached_after), (1, 4));
+    let examples: Vec<_> = result.examples.iter().map(|it| it.event_id.as_str()).collect();
+    assert_eq!(examples, ["evt-2", "evt-1", "evt-0"], "the newest first");
+    assert!(
+        result
+            .examples
+            .iter()
+            .all(|it| it.losses == ["#security"] && it.gains.is_empty())
+    );
+
+    // What a rule of the draft sends, and what follows today, is no difference.
+    let both = security()
+        .rule("Ends", types("finding.resolved"), &["#security"])
+        .build();
+    let result = result_of([&today, &both], &lives());
+    assert_eq!((result.event_count, result.changed_count), (4, 1));
+    assert_eq!(result.examples[0].event_id, "evt-3");
+    assert_eq!(result.examples[0].gains, ["#security"]);
+}
+
+#[test]
+fn a_snooze_keeps_repeats_back_until_it_ends_and_what_is_resolved_by_hand_begins_anew() {
+    let snoozed = Event {
+        data: r#"{"key": "a", "snoozed_by": "ann", "until": "2026-03-03T12:00:05Z"}"#
+            .parse()
+            .unwrap(),
+        ..at("alert.snoozed", Severity::Info)
+    };
+    let team = security()
+        .with_last_rule(|rule| rule.repeat = watchbell_model::alert::Repeat::Notify)
+        .build();
+    let created = || at("finding.created", Severity::High);
+    let acts = [
+        (0, created()),
+        (1, snoozed),
+        (2, created()),
+        (6, created()),
+        (7, at("alert.resolved", Severity::Info)),
+        (8, created()),
+    ];
+    let events = acts.map(|(seconds, event)| {
+        let now = noon() + TimeDelta::seconds(seconds);
+        let alert = EventAlert {
+            key: "a".parse().unwrap(),
+            action: AlertAction::Trigger,
+        };
+        let event = Event {
+            alert: Ok(alert),
+            occurred_at: now,
+            ..event
+        };
+        StoredEvent::read(team.team_id, stored_at(&team, &event, now)).unwrap()
+    });
+    let result = backtest([&team, &team], &events, noon() + TimeDelta::hours(1));
+    let expected = BacktestCounts {
+        message_count: 6,
+        repeat_count: 1,
+        follow_count: 2,
+        sent_count: 5,
+        ..BacktestCounts::default()
+    };
+    assert_eq!(room(&result).after, Some(expected));
+}
+
+#[test]
+fn a_notice_is_decided_by_nobody() {
+    let team = Team::new()
+        .slack("#all")
+        .rule("All", everything(), &["#all"])
+        .build();
+    for (event_type, is_decided) in [
+        ("digest.weekly", false),
+        ("channel.removed", false),
+        ("alert.snoozed", true),
+        ("deploy.finished", true),
+    ] {
+        let mut listed = stored(&team, &at("finding.created", Severity::High));
+        listed.event.as_mut().unwrap().r#type = event_type.to_owned();
+        let read = StoredEvent::read(team.team_id, listed);
+        assert_eq!(read.is_some(), is_decided, "{event_type}");
+    }
 }
 
 fn security() -> Team {

@@ -16,11 +16,13 @@ use watchbell_model::vocabulary::{Category, ChannelKind, Severity};
 
 use super::sequence::{Does, Occurrence, Sequence};
 use super::side::{New, Side};
+use super::tally::Tally;
 use super::targets::{Known, Targets};
 
 /// See the module.
 pub(super) struct Walk {
     sequence: Sequence,
+    tally: Tally,
     is_in_order: bool,
     sides: [Side; 2],
     /// By their numbers.
@@ -72,8 +74,14 @@ struct Effect<'a> {
 
 impl Walk {
     /// Of events up to an instant.
-    pub(super) fn new(sequence: Sequence, snapshots: [&TeamSnapshot; 2], end: DateTime<Utc>) -> Self {
+    pub(super) fn new(
+        sequence: Sequence,
+        tally: Tally,
+        snapshots: [&TeamSnapshot; 2],
+        end: DateTime<Utc>,
+    ) -> Self {
         Self {
+            tally,
             sides: snapshots.map(|snapshot| Side::new(snapshot, &sequence.targets)),
             sequence,
             is_in_order: false,
@@ -97,20 +105,20 @@ impl Walk {
         let Some(event) = self.sequence.pop() else {
             return false;
         };
-        self.apply(&event);
+        self.apply(event);
         true
     }
 
-    /// The counts of each place by both configurations.
-    pub(super) fn into_counts(self) -> (Targets, [Vec<BacktestCounts>; 2]) {
+    /// The tally of events, and the counts of each place by both configurations.
+    pub(super) fn into_counts(self) -> (Tally, (Targets, [Vec<BacktestCounts>; 2])) {
         let [before, after] = self.sides;
-        (self.sequence.targets, [before.counts, after.counts])
+        (self.tally, (self.sequence.targets, [before.counts, after.counts]))
     }
 
-    fn apply(&mut self, event: &Occurrence) {
+    fn apply(&mut self, mut event: Occurrence) {
         let (Some((number, does)), Some(key)) = (event.alert, self.sequence.key.clone()) else {
             for side in 0..2 {
-                self.send(event, side, None, &mut Vec::new());
+                self.send(&event, side, None, &mut Vec::new());
             }
             return;
         };
@@ -119,11 +127,12 @@ impl Walk {
             self.alerts.resize_with(number + 1, Followed::default);
         }
         let Followed { alert, mut told } = std::mem::take(&mut self.alerts[number]);
+        let by = String::new();
+        let act = |alert, act| Alert::act(alert, &act, event.accepted_at);
         let (alert, news) = match does {
-            Does::Acknowledges => {
-                let act = Act::Acknowledge { by: String::new() };
-                Alert::act(alert, &act, event.accepted_at)
-            }
+            Does::Acknowledges => act(alert, Act::Acknowledge { by }),
+            Does::Snoozes(until) => act(alert, Act::Snooze { by, until }),
+            Does::Resolves => act(alert, Act::Resolve { by }),
             Does::Acts(action) => {
                 self.event.event_type = Arc::clone(&event.event_type);
                 self.event.severity = event.severity;
@@ -132,15 +141,27 @@ impl Walk {
                 Alert::apply(alert, &self.event, &key, action)
             }
         };
-        for (side, told) in told.iter_mut().enumerate() {
-            let alert = alert.as_ref().map(|alert| Effect { alert, news });
-            self.send(event, side, alert.as_ref(), told);
-        }
+        let effect = alert.as_ref().map(|alert| Effect { alert, news });
+        let [before, after] = &mut told;
+        let reached = [
+            self.send(&event, 0, effect.as_ref(), before),
+            self.send(&event, 1, effect.as_ref(), after),
+        ];
+        // It follows an alert that began before the period: whoever got it then is not known here.
+        let is_told_elsewhere = event.was_followed && news == News::Unrelated;
+        self.tally
+            .add_of_alert(&self.sequence.targets, &mut event, reached, is_told_elsewhere);
         self.alerts[number] = Followed { alert, told };
     }
 
-    /// Makes the messages of an event by one configuration.
-    fn send(&mut self, event: &Occurrence, number: usize, alert: Option<&Effect<'_>>, told: &mut Vec<Told>) {
+    /// Makes the messages of an event by one configuration; the places of whom it reaches.
+    fn send(
+        &mut self,
+        event: &Occurrence,
+        number: usize,
+        alert: Option<&Effect<'_>>,
+        told: &mut Vec<Told>,
+    ) -> Vec<usize> {
         let (sequence, side) = (&self.sequence, &mut self.sides[number]);
         let targets = &sequence.targets;
         let routes = sequence.routes(event, number);
@@ -193,6 +214,9 @@ impl Walk {
             })
             | None => {}
         }
+        let places = routes.iter().map(|route| targets.get(route.target).place);
+        let places = places.chain(followers.iter().map(|told| told.known.place));
+        let places: Vec<usize> = places.collect();
         let silences = sequence.silences(event, number);
         let new = |target| New {
             target,
@@ -227,6 +251,7 @@ impl Walk {
                 },
             );
         }
+        places
     }
 }
 

@@ -1,12 +1,14 @@
 //! What an event does to its alert, as the Dispatcher tells it, in an explanation: repeats that are only counted, and those to
 //! whom the end goes because they were told of the beginning.
 
+use std::collections::HashSet;
+
 use watchbell_contracts::dispatcher::v1::{AlertExplanation, AlertHearing, AlertListener};
 use watchbell_contracts::event::v1::route::Target;
 use watchbell_contracts::event::v1::{Reason, Route};
 use watchbell_contracts::router::v1::{ExplainResponse, ExplanationStep, StepOutcome};
 use watchbell_model::decision::Stage;
-use watchbell_model::route::FOLLOWS_ALERT;
+use watchbell_model::route::{FOLLOWS_ALERT, TargetKey};
 use watchbell_model::snapshot::TeamSnapshot;
 
 /// Adds what would become of the event. Of one that was accepted, its routes say who got it, and what became of it is not what
@@ -36,6 +38,23 @@ pub(crate) fn add_alert(
     }
     if let Some(alert) = &mut answer.alert {
         alert.explanation = Some(explanation);
+    }
+}
+
+/// Adds those who got an accepted event because they were told of its alert: no configuration decides that.
+pub(crate) fn add_followers(snapshot: &TeamSnapshot, answer: &mut ExplainResponse) {
+    let key = |route: &Route| TargetKey::of(&route.target.clone()?.try_into().ok()?);
+    let known: HashSet<TargetKey> = answer.routes.iter().filter_map(key).collect();
+    let follows = |route: &&Route| reason(route).code == FOLLOWS_ALERT;
+    let stored = answer.stored_routes.iter().filter(follows);
+    let followers = stored.filter(|route| key(route).is_none_or(|key| !known.contains(&key)));
+    for route in followers.cloned().collect::<Vec<_>>() {
+        let listener = AlertListener {
+            route: Some(route.clone()),
+            ..AlertListener::default()
+        };
+        answer.steps.push(step(snapshot, &listener, StepOutcome::Routed));
+        answer.routes.push(route);
     }
 }
 

@@ -5,9 +5,12 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use watchbell_contracts::dispatcher::v1::ListEventsRequest;
 use watchbell_contracts::router::v1::RerouteRequest;
+use watchbell_model::catalog::notices::is_operational;
 use watchbell_model::decision::Target;
+use watchbell_model::event::Event;
 use watchbell_model::ids::ChannelId;
 use watchbell_model::pace;
+use watchbell_model::pattern::EventPattern;
 use watchbell_model::snapshot::TeamSnapshot;
 use watchbell_model::violation::{Violations, reason};
 
@@ -21,6 +24,8 @@ const MAX_CHANNELS: usize = 100;
 pub(crate) struct Wanted {
     /// Every route when empty.
     channels: HashSet<ChannelId>,
+    /// The types that the filter asks for; those that are wrong are refused by who reads it.
+    types: Vec<EventPattern>,
     pub(crate) validate_only: bool,
     pub(crate) per_second: u32,
 }
@@ -44,6 +49,11 @@ pub(crate) fn read(
     };
     let wanted = Wanted {
         channels,
+        types: request
+            .types
+            .iter()
+            .filter_map(|text| text.trim().parse().ok())
+            .collect(),
         validate_only: request.validate_only,
         per_second,
     };
@@ -89,6 +99,17 @@ impl Wanted {
             Target::Person { channel, .. } | Target::Address { channel, .. } => *channel,
             Target::Inbox | Target::Receipts => None,
         };
+        self.leads_to(channel)
+    }
+
+    /// Whether what goes by that channel, if by any, is wanted.
+    pub(crate) fn leads_to(&self, channel: Option<ChannelId>) -> bool {
         self.channels.is_empty() || channel.is_some_and(|id| self.channels.contains(&id))
+    }
+
+    /// Whether an event is wanted: operational ones where the filter names them.
+    pub(crate) fn takes_event(&self, event: &Event) -> bool {
+        let names = |pattern: &EventPattern| pattern.names(&event.event_type);
+        !is_operational(event.event_type.as_str()) || self.types.iter().any(names)
     }
 }

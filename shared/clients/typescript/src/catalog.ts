@@ -40,6 +40,36 @@ export interface AlertAcknowledged {
   comment?: string;
 }
 
+/** Somebody has resolved an alert by hand. The data has the field that names the alert as well, such as `finding_id`. */
+export interface AlertResolved {
+  /** The alert. */
+  key: string;
+  /** Who. */
+  resolved_by: string;
+  /** The event with which the alert began. */
+  opened_event_id?: null | string;
+  /** The type of that event. */
+  event_type?: string;
+  /** A word to the others. */
+  comment?: string;
+}
+
+/** Somebody wants to hear nothing of an alert for a while. The data has the field that names the alert as well, such as `finding_id`. */
+export interface AlertSnoozed {
+  /** The alert. */
+  key: string;
+  /** Who. */
+  snoozed_by: string;
+  /** When the snooze ends. */
+  until: string;
+  /** The event with which the alert began. */
+  opened_event_id?: null | string;
+  /** The type of that event. */
+  event_type?: string;
+  /** A word to the others. */
+  comment?: string;
+}
+
 /** An Atlas alert fires: a tier escalates, a score drifts. */
 export interface AtlasAlertFired {
   /** The alert. */
@@ -549,6 +579,8 @@ export interface BuiltInTypes {
   "account.credits.granted": AccountCreditsGranted;
   "account.plan.changed": AccountPlanChanged;
   "alert.acknowledged": AlertAcknowledged;
+  "alert.resolved": AlertResolved;
+  "alert.snoozed": AlertSnoozed;
   "atlas.alert.fired": AtlasAlertFired;
   "atlas.wallet.added": AtlasWalletAdded;
   "audit.delivered": AuditDelivered;

@@ -40,7 +40,7 @@ macro_rules! row {
 }
 
 /// DESIGN §4, §6 and §13.
-const TABLE: [Row; 30] = [
+const TABLE: [Row; 32] = [
     row!(
         "finding.created",
         SecurityAlert,
@@ -179,6 +179,8 @@ const TABLE: [Row; 30] = [
     row!("expression.failed", SystemError, Medium, Never, None),
     row!("secret.expiring", SystemNotification, Medium, Never, None),
     row!("alert.acknowledged", SystemNotification, Info, Never, None),
+    row!("alert.resolved", SystemNotification, Info, Never, None),
+    row!("alert.snoozed", SystemNotification, Info, Never, None),
 ];
 
 /// DESIGN §10: the field that names the alert, and what the event does to it.

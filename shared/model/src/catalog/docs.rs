@@ -48,6 +48,9 @@ listed and sent only where a list's filter, a rule, a webhook or a default chann
 in all lists, and is sent as the others are. Nothing that happens to one of them makes another: a delivery of
 `delivery.failed` that fails is not told of.
 
+What people do about alerts (`alert.acknowledged`, `alert.snoozed`, `alert.resolved`) is operational, too. It is listed with what happened, without
+being named, and [whoever was told of the alert](alerts.md#taking-care-of-one) hears of it as well.
+
 Each is noted in the transaction of what it tells and kept there until it is committed as an event, so a crash loses none. Two counts are
 less exact: evaluations that failed are counted in the Router's memory for five seconds; and deliveries that were given up between the commit
 of a `delivery.failed` and the note of it are left out of the next count when the process dies there.

@@ -32,8 +32,10 @@ pub const SECRET_EXPIRING: &str = "secret.expiring";
 
 /// Types of events about Watchbell's own work for a team, and about what people do there. They go where a filter names them and nowhere else, and nothing
 /// that happens to one of them makes another.
-pub const OPERATIONAL: [&str; 7] = [
+pub const OPERATIONAL: [&str; 9] = [
     ALERT_ACKNOWLEDGED,
+    ALERT_RESOLVED,
+    ALERT_SNOOZED,
     CHANNEL_RECOVERED,
     CHANNEL_UNHEALTHY,
     CONFIG_CHANGED,
@@ -41,6 +43,9 @@ pub const OPERATIONAL: [&str; 7] = [
     EXPRESSION_FAILED,
     SECRET_EXPIRING,
 ];
+
+/// Those of them about what people do. They are listed with what happened.
+pub const ACTS: [&str; 3] = [ALERT_ACKNOWLEDGED, ALERT_RESOLVED, ALERT_SNOOZED];
 
 pub(super) const ALL: [&str; 14] = [
     ALERT_ACKNOWLEDGED,
@@ -63,4 +68,10 @@ pub(super) const ALL: [&str; 14] = [
 #[must_use]
 pub fn is_operational(event_type: &str) -> bool {
     OPERATIONAL.contains(&event_type)
+}
+
+/// Whether a team's configuration decides who gets events of that type: of notices, such as digests, it does not.
+#[must_use]
+pub fn is_decided(event_type: &str) -> bool {
+    is_operational(event_type) || !ALL.contains(&event_type)
 }

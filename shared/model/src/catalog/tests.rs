@@ -62,7 +62,7 @@ fn what_alerts_by_default_is_what_the_design_says() {
 
 #[test]
 fn every_built_in_type_has_a_valid_example_and_a_line_for_people() {
-    assert_eq!(Catalog::built_in().iter().count(), 30);
+    assert_eq!(Catalog::built_in().iter().count(), 32);
     for spec in Catalog::built_in().iter() {
         assert_eq!(spec.validate(&spec.example), Ok(()), "{}", spec.event_type);
         assert!(

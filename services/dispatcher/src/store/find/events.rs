@@ -6,7 +6,7 @@ use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
 };
-use watchbell_model::catalog::notices::{ALERT_ACKNOWLEDGED, NOTIFICATIONS_SUMMARY, OPERATIONAL};
+use watchbell_model::catalog::notices::{ACTS, NOTIFICATIONS_SUMMARY, OPERATIONAL};
 use watchbell_model::ids::TeamId;
 use watchbell_model::{Category, Severity};
 
@@ -208,7 +208,7 @@ fn check(filter: &EventFilter) -> Condition {
     // Operational events are listed where a pattern names them, as they are routed.
     let with_operational = filter.types.iter().any(|pattern| pattern != "*");
     // What people did is listed with what happened.
-    let hidden = OPERATIONAL.iter().filter(|name| **name != ALERT_ACKNOWLEDGED);
+    let hidden = OPERATIONAL.iter().filter(|name| !ACTS.contains(*name));
     Condition::all()
         .add_option((!with_operational).then(|| Column::EventType.is_not_in(hidden.copied())))
         .add_option((!filter.types.is_empty()).then(|| any_type(Column::EventType, &filter.types)))

@@ -39,3 +39,14 @@ fn an_explanation_says_why_an_operational_event_is_passed_over() {
         Some("The webhook subscribes to delivery.*.")
     );
 }
+
+#[test]
+fn what_people_do_about_alerts_goes_only_where_it_is_named() {
+    let all = team()
+        .webhook("acts", types("alert.*"))
+        .rule("All", everything(), &["#ops"])
+        .build();
+    for act in watchbell_model::catalog::notices::ACTS {
+        hears(&all, &event(act), &["webhook acts"]);
+    }
+}

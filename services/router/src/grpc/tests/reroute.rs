@@ -5,9 +5,11 @@ use watchbell_contracts::config::v1::rule::Action;
 use watchbell_contracts::config::v1::{
     Channel, EventFilter, Group, Plan, Rule, SendAction, SlackDestination, WebhookDestination,
 };
-use watchbell_contracts::event::v1::ChannelKind;
+use watchbell_contracts::event::v1::route::Target;
+use watchbell_contracts::event::v1::{ChannelKind, ChannelTarget, Reason, Route};
 use watchbell_contracts::router::v1::reroute_response::Step;
 use watchbell_contracts::router::v1::{RerouteResult, RerouteTarget, reroute_target};
+use watchbell_model::route::FOLLOWS_ALERT;
 
 use super::what_if::with_events;
 use super::*;
@@ -256,4 +258,56 @@ async fn everything_that_is_wrong_is_told_at_once_and_another_run_is_named() {
     };
     let refused = refusal(world.router.reroute(acting(elsewhere))).await;
     assert!(matches!(refused.code, Code::NotFound | Code::PermissionDenied));
+}
+
+#[tokio::test]
+async fn who_got_an_event_because_of_its_alert_is_counted_as_having_it() {
+    let world = before_siem(&["a", "b"]).await;
+    let paused = Channel {
+        paused: true,
+        ..siem()
+    };
+    let mut today = wire_team(team_id(), 9);
+    today.channels.push(paused);
+    world.config.set(team_id(), Ok(today));
+    let follows = Route {
+        kind: ChannelKind::Webhook.into(),
+        target: Some(Target::Channel(ChannelTarget {
+            channel_id: SIEM.to_owned(),
+        })),
+        reason: Some(Reason {
+            code: FOLLOWS_ALERT.to_owned(),
+            ..Reason::default()
+        }),
+        ..Route::default()
+    };
+    world.dispatcher.log.lock()[0].routes = vec![follows];
+    let only = RerouteRequest {
+        channel_ids: vec![SIEM.to_owned()],
+        ..RerouteRequest::default()
+    };
+    assert_eq!(counts(&reroute(&world, only).await), [2, 1, 1, 0, 0]);
+}
+
+#[tokio::test]
+async fn what_people_did_about_alerts_is_rerouted_only_where_the_filter_names_it() {
+    let mut named = siem();
+    let Some(Destination::Webhook(webhook)) = &mut named.destination else {
+        unreachable!()
+    };
+    webhook.filter.as_mut().unwrap().types = vec!["alert.*".to_owned()];
+    let world = before(named, &["a"]).await;
+    for listed in &mut *world.dispatcher.log.lock() {
+        listed.event.as_mut().unwrap().r#type = "alert.resolved".to_owned();
+        listed.routes.clear();
+    }
+    let of = |types: &[&str]| RerouteRequest {
+        types: types.iter().map(ToString::to_string).collect(),
+        validate_only: true,
+        ..RerouteRequest::default()
+    };
+    for unnamed in [&[][..], &["*"]] {
+        assert_eq!(counts(&reroute(&world, of(unnamed)).await), [0; 5]);
+    }
+    assert_eq!(counts(&reroute(&world, of(&["alert.*"])).await), [1, 0, 0, 1, 0]);
 }

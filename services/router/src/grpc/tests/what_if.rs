@@ -8,7 +8,8 @@ use watchbell_contracts::config::v1::{
 use watchbell_contracts::dispatcher::v1::{
     AcceptedEvent as Listed, AlertExplanation, AlertHearing, AlertListener, AlertNews,
 };
-use watchbell_contracts::event::v1::{ChannelKind, Reason, Route};
+use watchbell_contracts::event::v1::route::Target;
+use watchbell_contracts::event::v1::{ChannelKind, ChannelTarget, Reason, Route};
 use watchbell_contracts::router::v1::backtest_response::Step;
 use watchbell_contracts::router::v1::{BacktestResult, ConfigFindingKind, StepOutcome};
 use watchbell_model::convert::timestamp;
@@ -388,4 +389,39 @@ async fn an_explanation_says_what_becomes_of_the_alert_to_who_may_read_deliverie
         stored.routes, stored.stored_routes,
         "what became of it is in the log"
     );
+}
+
+#[tokio::test]
+async fn who_got_a_stored_event_because_of_its_alert_is_among_those_who_get_it() {
+    let world = with_events(&["evt-1"]).await;
+    let follows = |channel_id: &str| Route {
+        target: Some(Target::Channel(ChannelTarget {
+            channel_id: channel_id.to_owned(),
+        })),
+        ..of_alert(AlertHearing::Sent, FOLLOWS_ALERT).listeners[0]
+            .route
+            .clone()
+            .unwrap()
+    };
+    let room = follows("chn_01h455vb4pex5vsknk084sn02q");
+    world.dispatcher.log.lock()[0].routes.push(room.clone());
+    for as_of_then in [false, true] {
+        *world.config.past.lock() = Some(GetPastTeamSnapshotResponse {
+            snapshot: Some(wire_team(team_id(), 7)),
+        });
+        let request = ExplainRequest {
+            event_id: "evt-1".to_owned(),
+            as_of_then,
+            ..ExplainRequest::default()
+        };
+        let answer = world.router.explain(reading(request)).await.unwrap().into_inner();
+        assert_eq!(answer.routes, answer.stored_routes);
+        assert_eq!(answer.routes.last(), Some(&room));
+        let step = answer.steps.last().unwrap();
+        assert_eq!(
+            (step.stage.as_str(), step.outcome()),
+            ("alert", StepOutcome::Routed)
+        );
+        assert_eq!(step.sentence, "Why.");
+    }
 }

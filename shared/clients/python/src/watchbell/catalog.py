@@ -61,6 +61,44 @@ class AlertAcknowledged(EventType):
 
 
 @dataclass(kw_only=True)
+class AlertResolved(EventType):
+    """`alert.resolved`: Somebody has resolved an alert by hand. The data has the field that names the alert as well, such as `finding_id`."""
+
+    TYPE: ClassVar[str] = "alert.resolved"
+
+    key: str
+    """The alert."""
+    resolved_by: str
+    """Who."""
+    opened_event_id: None | str = None
+    """The event with which the alert began."""
+    event_type: str | None = None
+    """The type of that event."""
+    comment: str | None = None
+    """A word to the others."""
+
+
+@dataclass(kw_only=True)
+class AlertSnoozed(EventType):
+    """`alert.snoozed`: Somebody wants to hear nothing of an alert for a while. The data has the field that names the alert as well, such as `finding_id`."""
+
+    TYPE: ClassVar[str] = "alert.snoozed"
+
+    key: str
+    """The alert."""
+    snoozed_by: str
+    """Who."""
+    until: str
+    """When the snooze ends."""
+    opened_event_id: None | str = None
+    """The event with which the alert began."""
+    event_type: str | None = None
+    """The type of that event."""
+    comment: str | None = None
+    """A word to the others."""
+
+
+@dataclass(kw_only=True)
 class AtlasAlertFired(EventType):
     """`atlas.alert.fired`: An Atlas alert fires: a tier escalates, a score drifts."""
 
@@ -676,6 +714,8 @@ BUILT_IN: dict[str, type[EventType]] = {
     "account.credits.granted": AccountCreditsGranted,
     "account.plan.changed": AccountPlanChanged,
     "alert.acknowledged": AlertAcknowledged,
+    "alert.resolved": AlertResolved,
+    "alert.snoozed": AlertSnoozed,
     "atlas.alert.fired": AtlasAlertFired,
     "atlas.wallet.added": AtlasWalletAdded,
     "audit.delivered": AuditDelivered,
