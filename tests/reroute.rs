@@ -248,7 +248,8 @@ on_both_databases! {
         let Some(Step::Progress(progress)) = answers.message().await.unwrap().unwrap().step else {
             panic!("it has more than one page");
         };
-        assert_eq!(progress.event_count, 1_000);
+        let begun = progress.event_count;
+        assert!(begun > 0);
         process.kill();
 
         let process = serve.start().await;
@@ -257,7 +258,7 @@ on_both_databases! {
         let again = || async { client.router().reroute(of(&team)).await.ok() };
         let rest = result(eventually("it begins", again).await.into_inner()).await;
         let (existing, missing, made) = counts(target(&rest, "siem"));
-        assert!(existing >= 1_000 && missing == made, "{rest:?}");
+        assert!(existing >= begun && missing == made, "{rest:?}");
         assert_eq!(existing + made, MANY as i64);
         eventually("all arrive", || async { (receiver.distinct_events() == MANY).then_some(()) }).await;
         let all = deliveries(&client, &team, &siem).await;
