@@ -44,8 +44,7 @@ alert then. Receipts and tests belong to none. A team's own type names its field
 Events about Watchbell's own work for a team: a channel that is unhealthy, deliveries that were given up, a configuration that was
 changed. Watchbell alone emits them; `Emit` refuses their types. They are stored and streamed like all events, but are
 listed and sent only where a list's filter, a rule, a webhook or a default channel's triggers *name* the type or its group
-(`delivery.failed`, `channel.*`); `*`, and a filter without types, do not choose them. `alert.acknowledged`, which people do, is
-in all lists, and is sent as the others are. Nothing that happens to one of them makes another: a delivery of
+(`delivery.failed`, `channel.*`); `*`, and a filter without types, do not choose them. Nothing that happens to one of them makes another: a delivery of
 `delivery.failed` that fails is not told of.
 
 What people do about alerts (`alert.acknowledged`, `alert.snoozed`, `alert.resolved`) is operational, too. It is listed with what happened, without
