@@ -16,7 +16,7 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Waiting submissions: as many as one team may have in flight.
 const MAX_WAITING: usize = 8_192;
 /// Deliveries of what has waited that are admitted before a new submission has its turn: what waits may be one team's.
-const BEFORE_NEW: usize = 128;
+const BEFORE_NEW: usize = 64;
 
 /// Submissions that wait, each for a lane.
 #[derive(Debug, Default)]
