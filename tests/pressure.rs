@@ -325,7 +325,7 @@ fn whoever_calls_too_often_is_told_when_to_come_again_and_nobody_else_is() {
 #[test]
 fn what_does_not_fit_into_the_intake_is_refused_and_what_does_is_kept() {
     crate::harness::database::on_sqlite(|database| async move {
-        let serve = Serve::all(&database).env("WATCHBELL__DISPATCHER__INTAKE_QUEUE", "16");
+        let serve = Serve::all(&database).env("WATCHBELL__DISPATCHER__INTAKE_QUEUE", "2");
         let process = serve.start().await;
         let admin = Client::admin(&process);
         let team = admin.team("Burst").await;
