@@ -3,7 +3,6 @@
 //! it is decided; until then it counts like those before it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -30,8 +29,10 @@ pub(crate) struct TeamBudgets(Arc<Mutex<HashMap<TeamId, Weak<Bound>>>>);
 #[derive(Debug)]
 struct Bound {
     units: Arc<Semaphore>,
-    /// Units of the routes that an event is expected to have.
-    routes: AtomicUsize,
+    /// Who is next for units: an event's routes are estimated when its turn comes, and not when it begins to wait.
+    turn: tokio::sync::Mutex<()>,
+    /// Units of the routes that an event is expected to have, once one was decided.
+    routes: Mutex<Option<usize>>,
 }
 
 /// Places of one event; dropped when it is answered.
@@ -47,9 +48,9 @@ impl TeamPermit {
     /// Notes how many routes the event has: the next ones are expected to have as many, or hardly fewer.
     pub(crate) fn decided(&self, routes: usize) {
         let units = routes * ROUTE_BYTES / UNIT_BYTES;
-        let expected = self.team.routes.load(Ordering::Relaxed);
-        let next = units.max(expected - expected.div_ceil(8));
-        self.team.routes.store(next, Ordering::Relaxed);
+        let mut expected = self.team.routes.lock();
+        let fewer = expected.map_or(0, |expected| expected - expected.div_ceil(8));
+        *expected = Some(units.max(fewer));
     }
 }
 
@@ -59,11 +60,14 @@ impl TeamBudgets {
     /// Waits for the units of one event; more than all of them counts as all.
     pub(crate) async fn take(&self, team: TeamId, units: usize) -> TeamPermit {
         let bound = self.budget(team);
-        let units = units.saturating_add(bound.routes.load(Ordering::Relaxed));
-        let units = u32::try_from(units.min(UNITS)).unwrap_or(u32::MAX);
+        let turn = bound.turn.lock().await;
+        let routes = bound.routes.lock().unwrap_or(UNKNOWN);
+        let units = u32::try_from(units.saturating_add(routes).min(UNITS)).unwrap_or(u32::MAX);
+        // It is never closed.
+        let taken = Arc::clone(&bound.units).acquire_many_owned(units).await.ok();
+        drop(turn);
         TeamPermit {
-            // It is never closed.
-            _units: Arc::clone(&bound.units).acquire_many_owned(units).await.ok(),
+            _units: taken,
             team: bound,
         }
     }
@@ -78,7 +82,8 @@ impl TeamBudgets {
         }
         let bound = Arc::new(Bound {
             units: Arc::new(Semaphore::new(UNITS)),
-            routes: AtomicUsize::new(UNKNOWN),
+            turn: tokio::sync::Mutex::default(),
+            routes: Mutex::default(),
         });
         teams.insert(team, Arc::downgrade(&bound));
         bound
@@ -92,13 +97,28 @@ mod tests {
     use futures::FutureExt as _;
     use tokio::task::unconstrained;
 
-    /// Decides events until so many routes are expected.
+    /// An event that is decided to have so many routes.
     async fn known(budgets: &TeamBudgets, team: TeamId, routes: usize) -> TeamPermit {
         let permit = budgets.take(team, 1).await;
-        for _ in 0..100 {
-            permit.decided(routes);
-        }
+        permit.decided(routes);
         permit
+    }
+
+    #[tokio::test]
+    async fn what_waits_counts_by_what_is_known_when_its_turn_comes() {
+        let budgets = TeamBudgets::default();
+        let team = TeamId::generate(DateTime::UNIX_EPOCH);
+        let first = budgets.take(team, UNITS).await;
+        let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(budgets.take(team, 1))).collect();
+        for waits in &mut waiting {
+            assert!(unconstrained(waits).now_or_never().is_none());
+        }
+        first.decided(1);
+        drop(first);
+        let taken = waiting
+            .into_iter()
+            .map_while(|waits| unconstrained(waits).now_or_never());
+        assert_eq!(taken.collect::<Vec<_>>().len(), 100);
     }
 
     #[tokio::test]

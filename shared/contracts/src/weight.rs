@@ -5,7 +5,7 @@ use prost_reflect::{Kind, MessageDescriptor};
 
 use crate::encoded::Fields;
 
-/// The most, in bytes: a request of the largest size, with data as a `Struct` of ordinary members, takes two thirds of it.
+/// The most, in bytes: a request of the largest size, with data as a `Struct` of ordinary members, takes less.
 pub(crate) const MAX: usize = 48 * 1024 * 1024;
 /// No shorter message takes as much.
 const MIN_ENCODED: usize = 32 * 1024;
@@ -19,28 +19,57 @@ const FIELD: usize = 32;
 pub(crate) fn is_too_large(descriptor: impl FnOnce() -> Option<MessageDescriptor>, encoded: &[u8]) -> bool {
     encoded.len() > MIN_ENCODED
         && descriptor().is_some_and(|descriptor| {
-            let mut left = MAX;
-            weigh(&descriptor, encoded, 0, &mut left).is_none()
+            let mut scale = Scale {
+                left: MAX,
+                known: Vec::new(),
+            };
+            scale.weigh(&descriptor, encoded, 0).is_none()
         })
 }
 
-/// Takes the weight of a message from what is left; none when that is not enough.
-fn weigh(descriptor: &MessageDescriptor, encoded: &[u8], depth: usize, left: &mut usize) -> Option<()> {
-    *left = left.checked_sub(MESSAGE + FIELD * places(descriptor))?;
-    if depth > MAX_DEPTH {
-        return Some(());
-    }
-    for (number, value) in Fields::of(encoded) {
-        let Some(field) = descriptor.get_field(number) else {
-            continue;
-        };
-        match field.kind() {
-            Kind::Message(inner) => weigh(&inner, value, depth + 1, left)?,
-            _ if field.is_list() => *left = left.checked_sub(FIELD + value.len())?,
-            _ => *left = left.checked_sub(value.len())?,
+/// What may still be taken, and what a message of each kind takes by itself.
+struct Scale {
+    left: usize,
+    known: Vec<(MessageDescriptor, usize)>,
+}
+
+// === impl Scale ===
+
+impl Scale {
+    /// Takes the weight of a message from what is left; none when that is not enough.
+    fn weigh(&mut self, descriptor: &MessageDescriptor, encoded: &[u8], depth: usize) -> Option<()> {
+        let alone = self.alone(descriptor);
+        self.take(alone)?;
+        if depth > MAX_DEPTH {
+            return Some(());
         }
+        for (number, value) in Fields::of(encoded) {
+            let Some(field) = descriptor.get_field(number) else {
+                continue;
+            };
+            match field.kind() {
+                Kind::Message(inner) => self.weigh(&inner, value, depth + 1)?,
+                _ if field.is_list() => self.take(FIELD + value.len())?,
+                _ => self.take(value.len())?,
+            }
+        }
+        Some(())
     }
-    Some(())
+
+    fn take(&mut self, bytes: usize) -> Option<()> {
+        self.left = self.left.checked_sub(bytes)?;
+        Some(())
+    }
+
+    fn alone(&mut self, descriptor: &MessageDescriptor) -> usize {
+        let mut known = self.known.iter();
+        if let Some((_, alone)) = known.find(|(known, _)| known == descriptor) {
+            return *alone;
+        }
+        let alone = MESSAGE + FIELD * places(descriptor);
+        self.known.push((descriptor.clone(), alone));
+        alone
+    }
 }
 
 /// Fields of a message's struct: those of a `oneof` share one.

@@ -15,8 +15,9 @@ use crate::state::Core;
 const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Waiting submissions: as many as one team may have in flight.
 const MAX_WAITING: usize = 8_192;
-/// Deliveries of what has waited that are admitted before a new submission has its turn: what waits may be one team's.
-const BEFORE_NEW: usize = 64;
+/// Deliveries of what has waited that are admitted before a new submission has its turn, half of a transaction's: what waits may be
+/// one team's.
+const BEFORE_NEW: usize = 128;
 
 /// Submissions that wait, each for a lane.
 #[derive(Debug, Default)]
@@ -107,7 +108,10 @@ impl Backpressure {
     ) -> bool {
         while let Some(submission) = next() {
             let full = match budget {
-                Some(budget) if self.count < MAX_WAITING => budget.full(&submission),
+                Some(budget) if self.count < MAX_WAITING => {
+                    // What came before it to one of its lanes goes before it.
+                    self.behind(&submission).or_else(|| budget.full(&submission))
+                }
                 _ => None,
             };
             match full {
@@ -117,6 +121,16 @@ impl Backpressure {
             }
         }
         true
+    }
+
+    /// A lane of a submission for which others wait already.
+    fn behind(&self, submission: &Submission) -> Option<LaneId> {
+        let team = submission.event.team_id;
+        let waits = |lane: &LaneId| self.waiting.contains_key(lane);
+        let routes = submission.routes.iter();
+        routes
+            .filter_map(|planned| LaneId::of(&planned.route, team))
+            .find(waits)
     }
 
     fn push(&mut self, lane: LaneId, since: Duration, submission: Submission) {

@@ -442,14 +442,18 @@ mod tests {
             ];
             for filter in filters {
                 let search = Search::new(DbBackend::Sqlite, team, &filter);
-                let mut statement = search.last_of(None, 5_000).build(DbBackend::Sqlite);
-                statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
-                let plan = store.reader().query_all_raw(statement).await.unwrap();
-                let plan: Vec<String> = plan
-                    .iter()
-                    .map(|row| row.try_get("", "detail").unwrap())
-                    .collect();
-                assert!(!plan.concat().contains("TEMP B-TREE"), "{filter:?}: {plan:?}");
+                let before = Some(Uuid::max());
+                for select in [search.last_of(before, 5_000), search.newest(before).limit(5_000)] {
+                    let mut statement = select.build(DbBackend::Sqlite);
+                    statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
+                    let plan = store.reader().query_all_raw(statement).await.unwrap();
+                    let plan = plan
+                        .iter()
+                        .map(|row| row.try_get::<String>("", "detail").unwrap());
+                    let plan = plan.collect::<Vec<_>>().join("; ");
+                    assert!(!plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+                    assert!(plan.contains("id<?"), "{filter:?}: {plan}");
+                }
             }
         });
     }
